@@ -1,0 +1,208 @@
+package sluice
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// A Dataset is a named piece of state.
+type Dataset struct {
+	Pos        Position    `json:"-"`
+	Name       string      `json:"name"`
+	Engine     string      `json:"engine"`               // mongodb, postgresql, mysql or files
+	Workload   string      `json:"workload,omitempty"`   // Kind/name; stopped before its volumes are replaced
+	Claims     []string    `json:"claims"`               // PersistentVolumeClaims, copied at one instant
+	URI        string      `json:"uri,omitempty"`        // template; how to reach the database inside the namespace
+	Quiesce    Quiesce     `json:"quiesce"`              // how the source is stilled while it is cut
+	Mover      string      `json:"mover,omitempty"`      // auto (default), kopia, csi or portworx
+	Invariants []Invariant `json:"invariants,omitempty"` // what must hold before and after
+}
+
+// Quiesce says how a source is stilled. Auto relies on the account's cut of all claims at one instant.
+type Quiesce struct {
+	Mode   string     `json:"mode"`             // auto (default), none or commands
+	Before [][]string `json:"before,omitempty"` // run in the workload's pod
+	After  [][]string `json:"after,omitempty"`
+}
+
+// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or table.
+type Invariant struct {
+	Pos     Position `json:"-"`
+	Name    string   `json:"name"`
+	Count   string   `json:"count,omitempty"` // how many documents
+	Sum     string   `json:"sum,omitempty"`   // the sum of Field over all documents
+	Field   string   `json:"field,omitempty"`
+	AtLeast *Bound   `json:"atLeast,omitempty"`
+	AtMost  *Bound   `json:"atMost,omitempty"`
+	Equals  *Bound   `json:"equals,omitempty"`
+}
+
+// A Bound is a number, or the invariant's value in the baseline.
+type Bound struct {
+	Baseline bool    `json:"baseline,omitempty"`
+	Value    float64 `json:"value,omitempty"`
+}
+
+// MigrateData restores a checkpoint of one target's dataset into the step's own target.
+type MigrateData struct {
+	Dataset string  `json:"dataset"`
+	From    string  `json:"from"`             // the target whose data it is
+	Source  *Target `json:"source,omitempty"` // set in a plan: account and namespace of From
+	Spec    Dataset `json:"spec,omitzero"`    // set in a plan
+}
+
+// CheckpointData copies the dataset of the step's own target.
+type CheckpointData struct {
+	Dataset string        `json:"dataset"`
+	Keep    int           `json:"keep,omitempty"` // how many of the same dataset and target stay; 0: all
+	TTL     time.Duration `json:"ttl,omitempty"`
+	Spec    Dataset       `json:"spec,omitzero"` // set in a plan
+}
+
+// VerifyData compares the dataset with a baseline and checks its invariants.
+type VerifyData struct {
+	Dataset  string   `json:"dataset"`
+	Baseline string   `json:"baseline"`         // migration or checkpoint: the latest one of this deployment in this target
+	Mode     string   `json:"mode,omitempty"`   // equal or loss; default equal for migration, loss for checkpoint
+	Ignore   []string `json:"ignore,omitempty"` // collection or collection.field that the release changes on purpose
+	Spec     Dataset  `json:"spec,omitzero"`    // set in a plan
+	From     StepID   `json:"from,omitempty"`   // set in a plan: the step that made the baseline
+}
+
+// RestoreData puts a checkpoint back, after a checkpoint of what is there.
+type RestoreData struct {
+	Dataset       string         `json:"dataset"`
+	Checkpoint    CheckpointID   `json:"checkpoint,omitempty"` // "": the one this deployment took in this target
+	AllowDataLoss *AllowDataLoss `json:"allowDataLoss,omitempty"`
+	Spec          Dataset        `json:"spec,omitzero"`  // set in a plan
+	From          StepID         `json:"from,omitempty"` // set in a plan: the step that made the checkpoint
+}
+
+// AllowDataLoss bounds what may be lost without asking a person. Zero fields allow nothing.
+type AllowDataLoss struct {
+	Writes int           `json:"writes,omitempty"`
+	Age    time.Duration `json:"age,omitempty"` // of the checkpoint; written as seconds in the file
+}
+
+// MaskData rewrites fields before a copy may be used.
+type MaskData struct {
+	Dataset string            `json:"dataset"`
+	Fields  map[string]string `json:"fields"` // collection.field to rule
+	Spec    Dataset           `json:"spec,omitzero"`
+}
+
+// A CheckpointID names a checkpoint. Those of a deployment are derived from the deployment and step.
+type CheckpointID string
+
+// A Checkpoint is an immutable, verified copy of a dataset at one instant.
+type Checkpoint struct {
+	ID          CheckpointID  `json:"id"`
+	Application string        `json:"application"`
+	Deployment  DeploymentID  `json:"deployment"`
+	Step        StepID        `json:"step"`
+	Dataset     string        `json:"dataset"`
+	Target      string        `json:"target"`
+	Account     string        `json:"account"`
+	Namespace   string        `json:"namespace"`
+	TakenAt     time.Time     `json:"takenAt"`            // the instant of the cut
+	Pause       time.Duration `json:"pause"`              // how long the source stood still
+	Image       string        `json:"image"`              // of the workload whose data it is
+	Workload    Object        `json:"workload,omitempty"` // as it was, so that the data can be opened again; secrets are references
+	Copy        Copy          `json:"copy"`
+	Fingerprint Fingerprint   `json:"fingerprint"`
+	Expires     time.Time     `json:"expires,omitzero"`
+}
+
+// A Volume is one generation of a claim's content.
+type Volume struct {
+	Namespace  string `json:"namespace"`
+	Claim      string `json:"claim"`
+	Generation string `json:"generation"`
+	Dir        string `json:"dir,omitempty"` // where it can be read and written from here, "" if it cannot
+}
+
+// A Cut is a set of volumes copied at one instant.
+type Cut struct {
+	Volumes []Volume      `json:"volumes"`
+	At      time.Time     `json:"at"`
+	Pause   time.Duration `json:"pause"` // how long the pods that use the claims stood still
+}
+
+// Volumes manages the generations of an account's claims. A generation is named by its maker and lives
+// beside the claim's current one until it is discarded; repeating a call with the same name is harmless.
+type Volumes interface {
+	// Cut copies the current generation of every claim at one instant into the named generation. Pods that
+	// use them stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist
+	// is NotFound; too little space is Exhausted and leaves nothing behind.
+	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
+	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it.
+	Stage(ctx context.Context, namespace, claim, generation string) (Volume, error)
+	// Use makes the generation the claim's current one and returns the name of the one before. Conflict if a
+	// pod uses the claim. Using the current one changes nothing and returns it.
+	Use(ctx context.Context, namespace, claim, generation string) (before string, err error)
+	// Discard deletes the generation; the current one is refused as a Conflict. Absent ones are no error.
+	Discard(ctx context.Context, namespace, claim, generation string) error
+}
+
+// A Copy is what a Mover made: volumes kept outside the account.
+type Copy struct {
+	Mover     string   `json:"mover"`
+	Snapshots []string `json:"snapshots"` // one a volume, in the order given
+	Claims    []string `json:"claims"`
+	Bytes     int64    `json:"bytes"` // content
+	Added     int64    `json:"added"` // what the repository grew by
+	Files     int64    `json:"files"`
+}
+
+// A Mover copies volumes out of an account and back.
+//
+// An error that a retry may heal MUST be Unavailable; a full disk is Exhausted. What is cancelled leaves
+// nothing that a later call does not find and reuse or clean up.
+type Mover interface {
+	// Copy copies the volumes. Copies are found again by id: the same id gives the same copy.
+	Copy(ctx context.Context, id CheckpointID, volumes []Volume, report func(Amount)) (Copy, error)
+	// Restore fills empty volumes, given in the order of the copy, and proves every byte by its hash.
+	Restore(ctx context.Context, c Copy, volumes []Volume, report func(Amount)) error
+	// Verify reads the whole copy back and proves every byte by its hash. A damaged one is Failed and says where.
+	Verify(ctx context.Context, c Copy, report func(Amount)) error
+	// Delete forgets the copy. Deleting what is not there succeeds.
+	Delete(ctx context.Context, c Copy) error
+}
+
+// An Amount is how far a piece of work has come. Total 0 means not known.
+type Amount struct {
+	Unit  string `json:"unit"` // bytes, documents or rows
+	Done  int64  `json:"done"`
+	Total int64  `json:"total,omitempty"`
+}
+
+// A Database reads the user's database. Memory is bounded whatever its size.
+//
+// A server that is away is Unavailable; a refused login is Denied.
+type Database interface {
+	// Fingerprint reads everything once.
+	Fingerprint(ctx context.Context, invariants []Invariant, report func(Amount)) (Fingerprint, error)
+	// Compare narrows the difference from a baseline to exact keys. Both databases are read again only where
+	// the fingerprints differ. limit bounds the keys listed per collection and kind; counts are exact.
+	Compare(ctx context.Context, now Fingerprint, baseline Database, was Fingerprint, limit int) (Comparison, error)
+	Close(ctx context.Context) error
+}
+
+// Databases opens a database of one engine. dial replaces the network where the names in the URI are only
+// known inside an account.
+type Databases interface {
+	Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (Database, error)
+}
+
+// A Catalogue lists the checkpoints that exist.
+type Catalogue interface {
+	// PutCheckpoint adds a checkpoint or replaces the one of the same id.
+	PutCheckpoint(ctx context.Context, c Checkpoint) error
+	// Checkpoint returns one, or NotFound.
+	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
+	// Checkpoints lists those of an application, "" for all, newest first.
+	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
+	// DeleteCheckpoint forgets one; absent ones are no error.
+	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
+}

@@ -1,0 +1,106 @@
+package sluice
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Code classifies an Error. One table each maps it to an exit status, an HTTP status and whether a
+// retry makes sense.
+type Code string
+
+// The codes. Anything that is not an Error counts as Internal.
+const (
+	Invalid     Code = "invalid"     // the input is wrong; nothing was changed
+	NotFound    Code = "notFound"    // what was named does not exist
+	Conflict    Code = "conflict"    // somebody else came first
+	Unavailable Code = "unavailable" // a server, disk or network is away; trying again may help
+	Unsupported Code = "unsupported" // the input is right, but this cannot be done here
+	Denied      Code = "denied"      // the right is missing
+	Exhausted   Code = "exhausted"   // no space, port or time left
+	Failed      Code = "failed"      // what was delivered did not work: a gate said no, a pod never got ready
+	Cancelled   Code = "cancelled"   // somebody asked to stop
+	Internal    Code = "internal"    // a defect of Sluice
+)
+
+// An Error says what went wrong, where, and what to do next. Message is a sentence for a person without
+// its final period; Hint is the next thing to do or to type; Err is the cause, for the log.
+type Error struct {
+	Code    Code
+	Op      string // verb and object, as in "apply StatefulSet/mongo"
+	Message string
+	Hint    string
+	Pos     Position
+	Err     error
+}
+
+// Error reads "deploy.yaml:3:5: apply Service/web: message: cause", leaving out what is absent.
+func (e *Error) Error() string {
+	var parts []string
+	if e.Pos.IsValid() {
+		parts = append(parts, e.Pos.String())
+	}
+	if e.Op != "" {
+		parts = append(parts, e.Op)
+	}
+	if e.Message != "" {
+		parts = append(parts, e.Message)
+	}
+	if e.Err != nil && !strings.HasSuffix(e.Message, e.Err.Error()) {
+		parts = append(parts, e.Err.Error())
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf returns an Error of the code with a formatted message. A %w verb sets the cause as well.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// WithHint returns a copy of e that tells what to do next.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	c := *e
+	c.Hint = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// At returns a copy of e that tells where in the user's files the fault lies.
+func (e *Error) At(pos Position) *Error {
+	c := *e
+	c.Pos = pos
+	return &c
+}
+
+// ErrorCode returns the code of the first Error in the chain, Internal if there is none, and "" for nil.
+func ErrorCode(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	if ds, ok := errors.AsType[Diagnostics](err); ok && len(ds) > 0 {
+		return Invalid
+	}
+	return Internal
+}
+
+// ErrorHint returns the first hint in the chain, "" if there is none.
+func ErrorHint(err error) string {
+	for err != nil {
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}

@@ -1,0 +1,144 @@
+package sluice
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// A DeploymentID names a deployment. Ids sort by the time of their making.
+type DeploymentID string
+
+// A Seq numbers the events of one deployment, from 1 without gaps.
+type Seq int64
+
+// An Event is one fact in a deployment's log. Kind says which of the other fields are set.
+type Event struct {
+	Seq  Seq       `json:"seq"`
+	At   time.Time `json:"at"`
+	Kind EventKind `json:"kind"`
+
+	Plan     *Plan     `json:"plan,omitempty"`     // DeploymentStarted
+	Actor    *Actor    `json:"actor,omitempty"`    // DeploymentStarted, SignalReceived
+	Outcome  Status    `json:"outcome,omitempty"`  // DeploymentEnded
+	Step     StepID    `json:"step,omitempty"`     // every step event
+	Progress *Progress `json:"progress,omitempty"` // StepStarting (the image), StepProgressed, StepDone
+	Failure  *Failure  `json:"failure,omitempty"`  // StepFailed, StepRetrying, StepUndoFailed, StepFinishFailed
+	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
+	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
+}
+
+// An EventKind names a kind of fact.
+type EventKind string
+
+// The kinds of events.
+const (
+	DeploymentStarted EventKind = "deploymentStarted" // always the first
+	DeploymentEnded   EventKind = "deploymentEnded"   // always the last
+	SignalReceived    EventKind = "signalReceived"
+	StepStarting      EventKind = "stepStarting"   // the intent: written before Start is called
+	StepProgressed    EventKind = "stepProgressed" // what Start or Observe reported, if it is worth keeping
+	StepRetrying      EventKind = "stepRetrying"   // something is away; once per outage, not per try
+	StepDone          EventKind = "stepDone"
+	StepFailed        EventKind = "stepFailed"
+	StepUndoing       EventKind = "stepUndoing"
+	StepUndone        EventKind = "stepUndone"
+	StepUndoFailed    EventKind = "stepUndoFailed"
+	StepFinishing     EventKind = "stepFinishing"
+	StepFinished      EventKind = "stepFinished"
+	StepFinishFailed  EventKind = "stepFinishFailed"
+)
+
+// A Failure is an Error as recorded.
+type Failure struct {
+	Code    Code    `json:"code"`
+	Message string  `json:"message"`
+	Hint    string  `json:"hint,omitempty"`
+	Result  *Result `json:"result,omitempty"` // a gate's evidence
+}
+
+// A Status is the state of a deployment or of a target, as people see it.
+type Status string
+
+// The statuses of a deployment and of a target.
+const (
+	StatusPending     Status = "pending"
+	StatusRunning     Status = "running"
+	StatusWaiting     Status = "waiting"     // for a person or a callback
+	StatusRollingBack Status = "rollingBack" // being undone
+	StatusSucceeded   Status = "succeeded"
+	StatusFailed      Status = "failed"     // a target failed; see it for what became of it
+	StatusRolledBack  Status = "rolledBack" // a target was undone wholly
+	StatusCancelled   Status = "cancelled"
+	StatusSkipped     Status = "skipped" // a target whose dependency did not succeed
+)
+
+// An Actor is who did something.
+type Actor struct {
+	Name  string   `json:"name"`
+	Roles []string `json:"roles,omitempty"`
+	Via   string   `json:"via,omitempty"` // cli, api, callback
+}
+
+// A Signal is something said to a running deployment from outside.
+type Signal struct {
+	Kind    string `json:"kind"`
+	Step    StepID `json:"step,omitempty"` // approve, reject, callback, rollForward; "" for the whole deployment
+	By      Actor  `json:"by"`
+	Reason  string `json:"reason,omitempty"`
+	Success bool   `json:"success,omitempty"` // callback
+}
+
+// The kinds of signals.
+const (
+	SignalApprove     = "approve"
+	SignalReject      = "reject"
+	SignalCallback    = "callback"
+	SignalRollForward = "rollForward" // go on although a gate is bad or unknown
+	SignalRollBack    = "rollBack"    // undo every target that has not finished, then run its onRollback steps
+	SignalCancel      = "cancel"      // undo every target that has not finished; data steps of onRollback do not run
+)
+
+// A Deployment is what a list of deployments shows of one.
+type Deployment struct {
+	ID          DeploymentID `json:"id"`
+	Application string       `json:"application"`
+	StartedAt   time.Time    `json:"startedAt"`
+	StartedBy   string       `json:"startedBy"`
+	EndedAt     time.Time    `json:"endedAt,omitzero"`
+	Outcome     Status       `json:"outcome,omitempty"` // "" while it runs
+}
+
+// A Log is the durable history of deployments. What Append returned nil for survives kill -9 and power loss.
+type Log interface {
+	// Append adds events after the event numbered after, numbering them; if others came first it appends
+	// nothing and returns a Conflict. The first event of a deployment is DeploymentStarted, which is a Conflict
+	// while another deployment of the same application has not ended; after DeploymentEnded nothing can be added.
+	// A full disk is Exhausted, and nothing was appended. A cancelled ctx is looked at before, not after.
+	Append(ctx context.Context, id DeploymentID, after Seq, events ...Event) error
+	// Read yields the deployment's events in order, beginning after the one numbered after. An unknown
+	// deployment is NotFound.
+	Read(ctx context.Context, id DeploymentID, after Seq) iter.Seq2[Event, error]
+	// Deployments lists those of the application, "" for all, newest first.
+	Deployments(ctx context.Context, application string) ([]Deployment, error)
+	// Unended lists the deployments that have not ended, oldest first.
+	Unended(ctx context.Context) ([]DeploymentID, error)
+}
+
+// A Store is a Log and a Catalogue in one place.
+type Store interface {
+	Log
+	Catalogue
+	Close() error
+}
+
+// Secrets finds the values that deploy files and configuration name. NotFound says which names exist.
+type Secrets interface {
+	Secret(ctx context.Context, name string) (string, error)
+}
+
+// A Sealer hides values that have to be recorded. Open reverses Seal; a value sealed under another key is Denied.
+type Sealer interface {
+	Seal(plain string) (string, error)
+	Open(sealed string) (string, error)
+}

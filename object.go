@@ -1,0 +1,187 @@
+package sluice
+
+import (
+	"context"
+	"iter"
+)
+
+// An Object is a Kubernetes object as decoded from JSON: maps, slices, strings, float64 or int64, bools, nil.
+type Object map[string]any
+
+// A Ref names an object. Namespace is "" for what has none.
+type Ref struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// String returns "Kind/name".
+func (r Ref) String() string { return r.Kind + "/" + r.Name }
+
+// Ref returns the object's name.
+func (o Object) Ref() Ref {
+	return Ref{APIVersion: o.Text("apiVersion"), Kind: o.Text("kind"), Namespace: o.Text("metadata", "namespace"), Name: o.Text("metadata", "name")}
+}
+
+// Field returns what lies at the path, nil where anything on the way is absent.
+func (o Object) Field(path ...string) any {
+	var v any = map[string]any(o)
+	for _, key := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[key]
+	}
+	return v
+}
+
+// Text returns the string at the path, "" where there is none.
+func (o Object) Text(path ...string) string {
+	s, _ := o.Field(path...).(string)
+	return s
+}
+
+// Number returns the integer at the path, or absent where there is none.
+func (o Object) Number(absent int, path ...string) int {
+	switch n := o.Field(path...).(type) {
+	case int64:
+		return int(n)
+	case float64:
+		return int(n)
+	case int:
+		return n
+	}
+	return absent
+}
+
+// Set puts the value at the path, making maps on the way.
+func (o Object) Set(value any, path ...string) {
+	m := map[string]any(o)
+	for _, key := range path[:len(path)-1] {
+		next, ok := m[key].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			m[key] = next
+		}
+		m = next
+	}
+	m[path[len(path)-1]] = value
+}
+
+// Clone returns a deep copy.
+func (o Object) Clone() Object {
+	return Object(clone(map[string]any(o)).(map[string]any))
+}
+
+func clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, e := range v {
+			m[k] = clone(e)
+		}
+		return m
+	case []any:
+		s := make([]any, len(v))
+		for i, e := range v {
+			s[i] = clone(e)
+		}
+		return s
+	}
+	return v
+}
+
+// An Outcome says what a write did.
+type Outcome string
+
+// The outcomes of a write; a preview uses the same words.
+const (
+	Created    Outcome = "created"
+	Configured Outcome = "configured"
+	Unchanged  Outcome = "unchanged"
+	Deleted    Outcome = "deleted"
+)
+
+// A Cluster holds the objects of one account: a Kubernetes cluster, or the local machine.
+//
+// Every method returns Unavailable when the cluster is away and Denied when a right is missing.
+type Cluster interface {
+	// Get returns the object with its status, or NotFound.
+	Get(ctx context.Context, ref Ref) (Object, error)
+	// Apply makes the object's fields so, under Sluice's own name, and returns the object as it is now.
+	// Fields that Sluice set before and the object no longer has are removed; fields of others stay. A field
+	// that someone else owns with another value is a Conflict. A kind or field that the cluster cannot
+	// carry out is Unsupported and named. With dryRun nothing is changed, all else is the same.
+	Apply(ctx context.Context, o Object, dryRun bool) (Object, Outcome, error)
+	// Delete deletes the object and returns when it is gone, with all that belongs to it. Deleting what is
+	// not there succeeds.
+	Delete(ctx context.Context, ref Ref) error
+	// Watch yields each object of the kind in the namespace, then each again whenever it changes; what was
+	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error.
+	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
+}
+
+// A Pod is one running replica of a workload.
+type Pod struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Owner     string `json:"owner"` // the workload, as Kind/name
+	Image     string `json:"image"`
+	Ready     bool   `json:"ready"`
+	Restarts  int    `json:"restarts"`
+	Reason    string `json:"reason,omitempty"` // why it is not ready
+}
+
+// A Host is what runs the pods of an account.
+type Host interface {
+	// Pods lists the replicas in the namespace, "" for all of them, by name.
+	Pods(ctx context.Context, namespace string) ([]Pod, error)
+	// Logs returns the last n lines that the pod wrote.
+	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
+	// Exec runs a command in the pod and returns what it printed; a non-zero status is a Failed error.
+	Exec(ctx context.Context, namespace, pod string, command []string) (string, error)
+	// Address returns where a Service's port answers from here, as host:port. NotFound names what is missing.
+	Address(ctx context.Context, namespace, service string, port int) (string, error)
+}
+
+// A Shifter divides a Service's traffic between the pods of the stable and of the canary track.
+type Shifter interface {
+	// Shift sends the percentage, 0 to 100, to the ready canary pods and the rest to the stable ones. It
+	// returns once the division holds for every new request. No traffic is ever sent to a side without a ready pod.
+	Shift(ctx context.Context, namespace, service string, percent int) error
+}
+
+// An Account is a named place to deploy to.
+type Account interface {
+	Cluster
+	Host
+	Shifter
+	Volumes
+}
+
+// TrackLabel is the label that tells canary pods from stable ones. Its values are TrackStable and TrackCanary;
+// a pod without it is stable.
+const (
+	TrackLabel  = "sluice-cd.github.io/track"
+	TrackStable = "stable"
+	TrackCanary = "canary"
+)
+
+// ParseRef reads "Kind/name" in the namespace. The API version is that of the built-in kinds.
+func ParseRef(s, namespace string) (Ref, error) {
+	for i := range s {
+		if s[i] != '/' || i == 0 || i == len(s)-1 {
+			continue
+		}
+		kind := s[:i]
+		return Ref{APIVersion: apiVersions[kind], Kind: kind, Namespace: namespace, Name: s[i+1:]}, nil
+	}
+	return Ref{}, Errorf(Invalid, "%q is not of the form Kind/name", s).WithHint("write it like StatefulSet/mongo")
+}
+
+var apiVersions = map[string]string{
+	"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1", "CronJob": "batch/v1",
+	"Service": "v1", "PersistentVolumeClaim": "v1", "ConfigMap": "v1", "Secret": "v1", "Namespace": "v1",
+}

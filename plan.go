@@ -1,0 +1,91 @@
+package sluice
+
+import (
+	"strings"
+	"time"
+)
+
+// A StepID is a step's path in the plan, such as "production/canary/2". It is stable: the same deploy file
+// gives the same ids.
+type StepID string
+
+// Target returns the first part of the path.
+func (id StepID) Target() string {
+	target, _, _ := strings.Cut(string(id), "/")
+	return target
+}
+
+// A Phase is the part of a target that a step belongs to, the second part of its path.
+type Phase string
+
+// The phases of a target, in their order. Steps of PhaseOnRollback run only after the target was undone.
+const (
+	PhaseBefore     Phase = "before"
+	PhaseApply      Phase = "apply"
+	PhaseCanary     Phase = "canary"
+	PhaseBlueGreen  Phase = "bluegreen"
+	PhasePromote    Phase = "promote"
+	PhaseAfter      Phase = "after"
+	PhaseOnRollback Phase = "onRollback"
+)
+
+// A Plan is a compiled deploy file: everything that a deployment will do, fixed before it starts.
+type Plan struct {
+	Application string            `json:"application"`
+	Description string            `json:"description,omitempty"`
+	Context     map[string]string `json:"context,omitempty"`
+	Digest      string            `json:"digest"` // of everything else in the plan
+	Targets     []PlannedTarget   `json:"targets"`
+	Steps       []PlannedStep     `json:"steps"` // in a topological order, the same every time
+}
+
+// A PlannedTarget is a target of the plan.
+type PlannedTarget struct {
+	Name          string   `json:"name"`
+	Account       string   `json:"account"`
+	Namespace     string   `json:"namespace,omitempty"`
+	DependsOn     []string `json:"dependsOn,omitempty"`
+	AfterFailure  string   `json:"afterFailure"`            // keep or rollBack
+	Irreversible  []string `json:"irreversible,omitempty"`  // what cannot be undone, as sentences
+	RollbackClass string   `json:"rollbackClass,omitempty"` // A to D, where datasets are touched
+}
+
+// A PlannedStep is a node of the plan's graph.
+type PlannedStep struct {
+	ID     StepID   `json:"id"`
+	Target string   `json:"target"`
+	Phase  Phase    `json:"phase"`
+	After  []StepID `json:"after,omitempty"` // steps of the same target that must be done first
+	StepSpec
+}
+
+// Target returns the named target.
+func (p *Plan) Target(name string) (PlannedTarget, bool) {
+	for _, t := range p.Targets {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return PlannedTarget{}, false
+}
+
+// Step returns the step with the id.
+func (p *Plan) Step(id StepID) (PlannedStep, bool) {
+	for _, s := range p.Steps {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return PlannedStep{}, false
+}
+
+// Duration returns the shortest time that the step's own declaration makes it take.
+func (s PlannedStep) Duration() time.Duration {
+	switch {
+	case s.Pause != nil:
+		return s.Pause.Duration
+	case s.Analysis != nil:
+		return s.Analysis.Interval * time.Duration(s.Analysis.Runs)
+	}
+	return 0
+}

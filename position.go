@@ -1,0 +1,65 @@
+package sluice
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Position is a place in one of the user's files. Lines and columns count from 1; columns count
+// characters. The zero Position is no place.
+type Position struct {
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+// IsValid reports whether p is a place.
+func (p Position) IsValid() bool { return p.Line > 0 }
+
+// String returns "file:line:column".
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// A Severity tells an error, which stops everything, from a warning, which is only shown.
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+)
+
+// A Diagnostic is one finding in a user's file. Code is stable and documented in docs/diagnostics.md.
+type Diagnostic struct {
+	Pos      Position `json:"position"`
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`           // such as "unknown-key"
+	Message  string   `json:"message"`        // what was found
+	Hint     string   `json:"hint,omitempty"` // what to write instead
+}
+
+// String returns "file:line:column: error: message [code]".
+func (d Diagnostic) String() string {
+	return fmt.Sprintf("%s: %s: %s [%s]", d.Pos, d.Severity, d.Message, d.Code)
+}
+
+// Diagnostics are the findings of one reading, in the order of the file. As an error they print one a line.
+type Diagnostics []Diagnostic
+
+// Error lists every finding.
+func (ds Diagnostics) Error() string {
+	lines := make([]string, len(ds))
+	for i, d := range ds {
+		lines[i] = d.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// HasErrors reports whether any finding is more than a warning.
+func (ds Diagnostics) HasErrors() bool {
+	for _, d := range ds {
+		if d.Severity == SeverityError {
+			return true
+		}
+	}
+	return false
+}

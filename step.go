@@ -1,0 +1,101 @@
+package sluice
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// A Step is one reversible unit of work. What it creates MUST be named from the deployment and step id alone,
+// so that after a crash it finds its own work. Each method MUST be harmless when repeated and MUST change
+// nothing once ctx is cancelled.
+//
+// An Unavailable error is tried again with growing pauses until the step's retry budget is spent; every other
+// error fails the step, and its target is undone.
+type Step interface {
+	// Check only reads. It says what Start would do, and keeps in Preview.Image what Undo will need to put back.
+	// It is called right before StepStarting is recorded; the image is recorded with it.
+	Check(ctx context.Context) (Preview, error)
+	// Start begins the work. p.Image is what Check returned; p.Data is what was last recorded, so Start may be
+	// called again after a crash at any point. Long work may be done wholly in Start.
+	Start(ctx context.Context, p Progress) (Progress, error)
+	// Observe looks, after Start returned Running or after what a Waiting step waited for has come. It blocks
+	// while there is nothing new to say, and never pushes.
+	Observe(ctx context.Context, p Progress) (Progress, error)
+	// Finish cleans up what was kept for Undo. It is called once the whole target has succeeded; after it,
+	// Undo is not called.
+	Finish(ctx context.Context, p Progress) error
+	// Undo puts back what was there before, and returns when it is so. It succeeds if Start never ran or
+	// only half ran.
+	Undo(ctx context.Context, p Progress) error
+}
+
+// StepContext is what a step knows of the deployment it belongs to.
+type StepContext struct {
+	Deployment DeploymentID
+	StartedAt  time.Time // of the deployment
+	Plan       *Plan
+	Target     PlannedTarget
+	Step       PlannedStep
+	Results    map[StepID]Result // of the deployment's steps that are done
+	Report     func(Progress)    // shows progress while a method runs; not recorded, never blocks, may be called often
+}
+
+// Steps makes a plan's steps. Making one has no effects; it fails with Invalid where the plan names what
+// is not configured here.
+type Steps interface {
+	New(sc StepContext) (Step, error)
+}
+
+// A StepState tells the engine what a step needs next.
+type StepState string
+
+// The states that a step can report.
+const (
+	Running StepState = "running" // Observe at once
+	Waiting StepState = "waiting" // Observe when Wait is satisfied
+	Done    StepState = "done"
+)
+
+// Progress is what a step reports and what it is handed back. It holds no secrets: it is recorded.
+type Progress struct {
+	State   StepState       `json:"state"`
+	Message string          `json:"message,omitempty"` // for a person, without a timestamp
+	Wait    *Wait           `json:"wait,omitempty"`    // set if and only if State is Waiting
+	Amount  *Amount         `json:"amount,omitempty"`
+	Changes []Change        `json:"changes,omitempty"`
+	Image   json.RawMessage `json:"image,omitempty"`  // from Check; the step only reads it
+	Data    json.RawMessage `json:"data,omitempty"`   // the step's own
+	Signals []Signal        `json:"-"`                // those that came for this step since it began, oldest first
+	Result  *Result         `json:"result,omitempty"` // the evidence, at the end or on the way
+}
+
+// A Result is a gate's evidence.
+type Result struct {
+	Judgment     *Judgment     `json:"judgment,omitempty"`
+	Verification *Verification `json:"verification,omitempty"`
+	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
+	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
+}
+
+// A Wait is what a step waits for: whatever of it comes first.
+type Wait struct {
+	Until    time.Time `json:"until,omitzero"`     // a time; a deadline where Signals is set
+	Signals  []string  `json:"signals,omitempty"`  // the kinds that end it
+	Roles    []string  `json:"roles,omitempty"`    // any of which may approve; empty: anyone
+	Callback string    `json:"callback,omitempty"` // the URL without its secret, where a callback is awaited
+}
+
+// A Preview is what a step would do.
+type Preview struct {
+	Changes []Change        `json:"changes,omitempty"`
+	Notes   []string        `json:"notes,omitempty"`
+	Image   json.RawMessage `json:"image,omitempty"`
+}
+
+// A Change is what a write did or would do to one object.
+type Change struct {
+	Object  string  `json:"object"` // Kind/name
+	Outcome Outcome `json:"outcome"`
+	Diff    string  `json:"diff,omitempty"` // unified, secrets masked
+}

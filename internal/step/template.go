@@ -1,0 +1,120 @@
+package step
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// tag is a variable tag. Names are looked up whole: dots and hyphens belong to them.
+var tag = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+
+// name is what may stand in a tag; sections and partials begin with a sign and are refused.
+var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
+
+// render fills in the template's variables: armory.*, context.* from the plan and the step, secrets.*, and
+// extra, whose keys are whole names. Nothing is escaped. An undefined variable is an Invalid error that lists
+// what exists. The result may hold secrets; errors never do.
+func render(ctx context.Context, d Deps, sc sluice.StepContext, template string, extra map[string]string) (string, error) {
+	known := variables(sc, extra)
+	var out strings.Builder
+	rest := 0
+	for _, m := range tag.FindAllStringSubmatchIndex(template, -1) {
+		value, err := lookup(ctx, d, sc, known, template[m[2]:m[3]])
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(template[rest:m[0]])
+		out.WriteString(value)
+		rest = m[1]
+	}
+	out.WriteString(template[rest:])
+	return out.String(), nil
+}
+
+// checkTemplate finds the variables of the template that can never be filled in, without asking for secrets.
+func checkTemplate(sc sluice.StepContext, template string, extra map[string]string) error {
+	known := variables(sc, extra)
+	for _, m := range tag.FindAllStringSubmatch(template, -1) {
+		if strings.HasPrefix(m[1], secretRoot) || strings.HasPrefix(m[1], previewRoot) {
+			continue
+		}
+		if _, ok := known[m[1]]; !ok {
+			return undefined(sc, known, m[1])
+		}
+	}
+	return nil
+}
+
+const (
+	secretRoot  = "secrets."
+	contextRoot = "context."
+	previewRoot = "armory.preview."
+)
+
+func lookup(ctx context.Context, d Deps, sc sluice.StepContext, known map[string]string, variable string) (string, error) {
+	if value, ok := known[variable]; ok {
+		return value, nil
+	}
+	if secret, ok := strings.CutPrefix(variable, secretRoot); ok && d.Secrets != nil {
+		return d.Secrets.Secret(ctx, secret)
+	}
+	if service, ok := strings.CutPrefix(variable, previewRoot); ok {
+		return preview(ctx, d, sc, service)
+	}
+	return "", undefined(sc, known, variable)
+}
+
+func undefined(sc sluice.StepContext, known map[string]string, variable string) error {
+	if !name.MatchString(variable) {
+		return sluice.Errorf(sluice.Invalid, "{{%s}} is not a variable; only {{name}} is filled in, not sections, partials or expressions", variable).
+			WithHint("the variables here are: %s and secrets.<name>", names(known)).At(sc.Step.Pos)
+	}
+	return sluice.Errorf(sluice.Invalid, "the variable {{%s}} is not defined", variable).
+		WithHint("the variables here are: %s and secrets.<name>", strings.Join(slices.Sorted(maps.Keys(known)), ", ")).At(sc.Step.Pos)
+}
+
+// variables returns what is known without asking anybody. The step's context wins over the file's.
+func variables(sc sluice.StepContext, extra map[string]string) map[string]string {
+	known := map[string]string{
+		"armory.deploymentId":    string(sc.Deployment),
+		"armory.pipelineId":      string(sc.Deployment),
+		"armory.environmentName": sc.Target.Name,
+		"armory.accountName":     sc.Target.Account,
+		"armory.namespace":       sc.Target.Namespace,
+	}
+	if sc.Plan != nil {
+		known["armory.applicationName"] = sc.Plan.Application
+		for k, v := range sc.Plan.Context {
+			known[contextRoot+k] = v
+		}
+	}
+	for k, v := range stepContext(sc.Step) {
+		known[contextRoot+k] = v
+	}
+	maps.Copy(known, extra)
+	return known
+}
+
+func stepContext(s sluice.PlannedStep) map[string]string {
+	switch {
+	case s.RunWebhook != nil:
+		return s.RunWebhook.Context
+	case s.Analysis != nil:
+		return s.Analysis.Context
+	}
+	return nil
+}
+
+// preview returns the URL of a Service that an exposeServices step has made reachable.
+func preview(ctx context.Context, d Deps, sc sluice.StepContext, service string) (string, error) {
+	a, err := d.account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return "", err
+	}
+	return serviceURL(ctx, a, sc.Target.Namespace, service)
+}

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"net/url"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// FileName is what the configuration is called where no other name is given.
+const FileName = "sluice.yaml"
+
+// A Config is a sluice.yaml as read. Paths in it are absolute. The zero Config, with only its maps empty, is
+// what holds where there is no file.
+type Config struct {
+	File       string // "" where there is none
+	Accounts   map[string]Account
+	Metrics    map[string]Metrics
+	Secrets    map[string]Source
+	Repository Repository
+	Webhooks   Webhooks
+}
+
+// The types of an account.
+const (
+	AccountLocal      = "local"
+	AccountKubernetes = "kubernetes"
+)
+
+// An Account is a named place to deploy to.
+type Account struct {
+	Pos    sluice.Position
+	Name   string
+	Type   string           // AccountLocal or AccountKubernetes
+	Images map[string]Image // AccountLocal: what runs for an image of a manifest
+}
+
+// An Image says what the local account runs where a manifest names a container image.
+type Image struct {
+	Command []string          // the program and its first arguments
+	Dir     string            // where it runs
+	Env     map[string]string // set before the manifest's own variables
+}
+
+// MetricsPrometheus is the type of a metric provider that speaks Prometheus's HTTP API.
+const MetricsPrometheus = "prometheus"
+
+// A Metrics is a named metric provider.
+type Metrics struct {
+	Pos      sluice.Position
+	Name     string
+	Type     string // MetricsPrometheus
+	URL      string
+	Username string
+	Password Source // with Username
+	Bearer   Source // instead of both
+}
+
+// A Source says where a secret value is found. Exactly one of Env and File is set; the zero Source is none.
+type Source struct {
+	Pos  sluice.Position
+	Env  string
+	File string
+}
+
+// IsSet reports whether s names a place.
+func (s Source) IsSet() bool { return s.Env != "" || s.File != "" }
+
+// A Repository is where checkpoints are kept.
+type Repository struct {
+	Path     string // "": in the state directory
+	Password Source // unset: derived from the state directory's key
+}
+
+// Webhooks says how webhooks are called and called back.
+type Webhooks struct {
+	CallbackAddress string            // where callbacks are listened for
+	CallbackURL     string            // how others reach that address; "": the address itself
+	Allow           []string          // hosts that may be called although they are this machine or link-local
+	Replace         map[string]string // base URLs that are called in another's place
+}
+
+// DefaultCallbackAddress is where callbacks are listened for by default: on this machine, on any free port.
+const DefaultCallbackAddress = "127.0.0.1:0"
+
+// Default returns what holds where there is no sluice.yaml: one account "local" without images.
+func Default() *Config {
+	return &Config{
+		Accounts: map[string]Account{AccountLocal: {Name: AccountLocal, Type: AccountLocal, Images: map[string]Image{}}},
+		Metrics:  map[string]Metrics{},
+		Secrets:  map[string]Source{},
+		Webhooks: Webhooks{CallbackAddress: DefaultCallbackAddress},
+	}
+}
+
+// ValidURL reports whether s is an absolute http or https URL with a host.
+func ValidURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

@@ -1,0 +1,170 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+)
+
+func TestParse(t *testing.T) {
+	c, ds := config.Parse("/etc/app/sluice.yaml", []byte(`
+accounts:
+  local:
+    type: local
+    images:
+      "shop:1.0": {command: [bin/shop, --release, "1.0"], dir: run, env: {PORT: 8080}}
+      "mongo:7": {command: [mongod]}
+  cluster: {type: kubernetes}
+metrics:
+  prometheus: {type: prometheus, url: "http://127.0.0.1:9090", username: me, password: {env: PROM}}
+secrets:
+  mongo_password: {file: secret/mongo}
+repository: {path: /srv/checkpoints, password: {env: REPO}}
+webhooks:
+  callbackAddress: 127.0.0.1:7777
+  callbackURL: https://ci.example.com/sluice/
+  allow: [localhost]
+  replace: {"https://api.github.com": "http://127.0.0.1:9999"}
+`))
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	want := &config.Config{
+		File: "/etc/app/sluice.yaml",
+		Accounts: map[string]config.Account{
+			"local": {Name: "local", Type: "local", Images: map[string]config.Image{
+				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run", Env: map[string]string{"PORT": "8080"}},
+				"mongo:7":  {Command: []string{"mongod"}, Dir: "/etc/app", Env: map[string]string{}},
+			}},
+			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}},
+		},
+		Metrics: map[string]config.Metrics{
+			"prometheus": {Name: "prometheus", Type: "prometheus", URL: "http://127.0.0.1:9090", Username: "me", Password: config.Source{Env: "PROM"}},
+		},
+		Secrets:    map[string]config.Source{"mongo_password": {File: "/etc/app/secret/mongo"}},
+		Repository: config.Repository{Path: "/srv/checkpoints", Password: config.Source{Env: "REPO"}},
+		Webhooks: config.Webhooks{
+			CallbackAddress: "127.0.0.1:7777", CallbackURL: "https://ci.example.com/sluice", Allow: []string{"localhost"},
+			Replace: map[string]string{"https://api.github.com": "http://127.0.0.1:9999"},
+		},
+	}
+	if diff := cmp.Diff(want, c, cmpopts.IgnoreTypes(sluice.Position{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseFaults(t *testing.T) {
+	tests := map[string]struct {
+		in   string
+		want []string
+	}{
+		"unknown key with the nearest": {
+			"acounts: {}\n",
+			[]string{`s.yaml:1:1: error: unknown key "acounts" [unknown-key] did you mean accounts?`},
+		},
+		"unknown key with nothing near": {
+			"secrets:\n  a: {environment: X}\n",
+			[]string{
+				`s.yaml:2:6: error: a secret comes from exactly one of env and file [one-of] write {env: NAME} or {file: path}`,
+				`s.yaml:2:7: error: unknown key "environment" [unknown-key] what may stand here: env, file`,
+			},
+		},
+		"all at once, in the order of the file": {
+			"metrics:\n  p: {url: nowhere}\naccounts:\n  a: {type: docker}\n  b: {images: {x: {dir: .}}}\n",
+			[]string{
+				`s.yaml:2:12: error: "nowhere" is not an http or https URL [wrong-value] write it like http://127.0.0.1:9090`,
+				`s.yaml:4:13: error: "docker" is not known here [wrong-value] write local or kubernetes`,
+				`s.yaml:5:19: error: this image has no command [missing-key] add what to run, like command: [bin/shop, --port, "8080"]`,
+			},
+		},
+		"duplicate": {
+			"secrets: {}\nsecrets: {}\n",
+			[]string{`s.yaml:2:1: error: the key "secrets" stands here twice [duplicate-key] remove one of the two`},
+		},
+		"wrong type": {
+			"accounts: [local]\n",
+			[]string{`s.yaml:1:11: error: expected a mapping, found a list [wrong-type] write it as key: value pairs`},
+		},
+		"credentials of two kinds": {
+			"metrics: {p: {url: 'http://x', username: a, bearer: {env: T}}}\n",
+			[]string{`s.yaml:1:14: error: bearer cannot stand beside username and password [too-many-keys] keep bearer, or username and password`},
+		},
+		"address without a port": {
+			"webhooks: {callbackAddress: localhost}\n",
+			[]string{`s.yaml:1:29: error: "localhost" is not of the form host:port [wrong-value] write it like 127.0.0.1:0, where 0 is any free port`},
+		},
+		"not YAML": {
+			"accounts:\n\t- x\n",
+			[]string{`s.yaml:2:1: error: this is not YAML: found character that cannot start any token [yaml-syntax] check the indentation and the quotes around here`},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, ds := config.Parse("s.yaml", []byte(tt.in))
+			var got []string
+			for _, d := range ds {
+				got = append(got, d.String()+" "+d.Hint)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if c != nil {
+				t.Error("a faulty file gave a configuration")
+			}
+		})
+	}
+}
+
+func TestEmptyIsDefault(t *testing.T) {
+	for _, in := range []string{"", "# nothing\n", "---\n"} {
+		c, ds := config.Parse("s.yaml", []byte(in))
+		want := config.Default()
+		want.File = "s.yaml"
+		if len(ds) > 0 || !cmp.Equal(want, c) {
+			t.Errorf("%q: %v %s", in, ds, cmp.Diff(want, c))
+		}
+	}
+}
+
+func TestFindAndLoad(t *testing.T) {
+	empty, full := t.TempDir(), t.TempDir()
+	path := filepath.Join(full, config.FileName)
+	if err := os.WriteFile(path, []byte("secrets: {a: {env: A}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := config.Find(empty, full); got != path || err != nil {
+		t.Errorf("Find = %q, %v", got, err)
+	}
+	if got, err := config.Find(empty); got != "" || err != nil {
+		t.Errorf("Find without a file = %q, %v", got, err)
+	}
+	if c, err := config.Load(path); err != nil || c.Secrets["a"].Env != "A" {
+		t.Errorf("Load = %v, %v", c, err)
+	}
+	if _, err := config.Load(filepath.Join(empty, "x")); sluice.ErrorCode(err) != sluice.NotFound {
+		t.Errorf("Load of nothing = %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("accounts: {local: {images: {a: {command: [b]}}}}"))
+	f.Add([]byte("a: &a [*a]\nsecrets: *a"))
+	f.Add([]byte("metrics: {p: {url: 1}}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, ds := config.Parse("s.yaml", data)
+		if (c == nil) != ds.HasErrors() {
+			t.Errorf("config %v with %v", c, ds)
+		}
+		for _, d := range ds {
+			if !d.Pos.IsValid() || d.Message == "" {
+				t.Errorf("finding without place or message: %v", d)
+			}
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Find returns the path of the first sluice.yaml in the directories, "" if none has one.
+func Find(dirs ...string) (string, error) {
+	for _, dir := range dirs {
+		path := filepath.Join(dir, FileName)
+		_, err := os.Stat(path)
+		if err == nil {
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", sluice.Errorf(sluice.Invalid, "%s cannot be read: %w", path, err)
+		}
+	}
+	return "", nil
+}
+
+// Load reads the file. A file that is not there is NotFound; one with mistakes fails with sluice.Diagnostics,
+// all of them at once.
+func Load(file string) (*Config, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, sluice.Errorf(sluice.NotFound, "there is no file %s", file).WithHint("name the configuration with --config, or leave it out to use the defaults")
+	}
+	if err != nil {
+		return nil, sluice.Errorf(sluice.Invalid, "%s cannot be read: %w", file, err)
+	}
+	c, ds := Parse(file, data)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	return c, nil
+}

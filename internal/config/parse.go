@@ -1,0 +1,187 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// maxBytes bounds what is read as configuration.
+const maxBytes = 1 << 20
+
+// Parse reads the content of the named file. Relative paths in it are taken from the file's directory. What is
+// wrong is reported all at once, in the order of the file; the Config is nil where anything is.
+func Parse(file string, data []byte) (*Config, sluice.Diagnostics) {
+	r := &reader{file: file}
+	if len(data) > maxBytes {
+		r.diags = append(r.diags, sluice.Diagnostic{
+			Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError, Code: "too-large",
+			Message: "the configuration is larger than 1 MiB",
+		})
+		return nil, r.diags
+	}
+	root := r.document(data)
+	c := Default()
+	c.File = file
+	if root != nil {
+		r.config(root, c)
+	}
+	if r.diags.HasErrors() {
+		r.sort()
+		return nil, r.diags
+	}
+	return c, r.diags
+}
+
+// document decodes the single document; nil where it is empty or not YAML.
+func (r *reader) document(data []byte) *yaml.Node {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	err := dec.Decode(&doc)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		r.syntax(err)
+		return nil
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		r.fault(&second, "second-document", "write one document; remove the --- and what follows", "the configuration has more than one document")
+	}
+	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+func (r *reader) syntax(err error) {
+	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		message = strings.TrimPrefix(err.Error(), m[0])
+	}
+	r.diags = append(r.diags, sluice.Diagnostic{
+		Pos: sluice.Position{File: r.file, Line: line, Column: 1}, Severity: sluice.SeverityError, Code: "yaml-syntax",
+		Message: "this is not YAML: " + message, Hint: "check the indentation and the quotes around here",
+	})
+}
+
+func (r *reader) config(n *yaml.Node, c *Config) {
+	r.mapping(n, fields{
+		"accounts": func(n *yaml.Node) {
+			c.Accounts = map[string]Account{}
+			r.each(n, func(name string, n *yaml.Node) { c.Accounts[name] = r.account(name, n) })
+		},
+		"metrics": func(n *yaml.Node) {
+			r.each(n, func(name string, n *yaml.Node) { c.Metrics[name] = r.metrics(name, n) })
+		},
+		"secrets": func(n *yaml.Node) {
+			r.each(n, func(name string, n *yaml.Node) { c.Secrets[name] = r.source(n) })
+		},
+		"repository": func(n *yaml.Node) {
+			r.mapping(n, fields{
+				"path":     func(n *yaml.Node) { c.Repository.Path = r.path(n) },
+				"password": func(n *yaml.Node) { c.Repository.Password = r.source(n) },
+			})
+		},
+		"webhooks": func(n *yaml.Node) { r.webhooks(n, &c.Webhooks) },
+	})
+}
+
+func (r *reader) account(name string, n *yaml.Node) Account {
+	a := Account{Pos: r.pos(n), Name: name, Type: AccountLocal, Images: map[string]Image{}}
+	r.mapping(n, fields{
+		"type": func(n *yaml.Node) { a.Type = r.oneOf(n, AccountLocal, AccountKubernetes) },
+		"images": func(n *yaml.Node) {
+			r.each(n, func(name string, n *yaml.Node) { a.Images[name] = r.image(n) })
+		},
+	})
+	return a
+}
+
+func (r *reader) image(n *yaml.Node) Image {
+	i := Image{Dir: filepath.Dir(r.abs("x")), Env: map[string]string{}}
+	found := r.mapping(n, fields{
+		"command": func(n *yaml.Node) { i.Command = r.list(n) },
+		"dir":     func(n *yaml.Node) { i.Dir = r.path(n) },
+		"env": func(n *yaml.Node) {
+			r.each(n, func(name string, n *yaml.Node) { i.Env[name] = r.text(n) })
+		},
+	})
+	if found && len(i.Command) == 0 {
+		r.fault(n, "missing-key", "add what to run, like command: [bin/shop, --port, \"8080\"]", "this image has no command")
+		return i
+	}
+	// A program named by a path is meant relative to this file; a bare name is looked for in PATH.
+	if len(i.Command) > 0 && strings.ContainsRune(i.Command[0], filepath.Separator) {
+		i.Command[0] = r.abs(i.Command[0])
+	}
+	return i
+}
+
+func (r *reader) metrics(name string, n *yaml.Node) Metrics {
+	m := Metrics{Pos: r.pos(n), Name: name, Type: MetricsPrometheus}
+	found := r.mapping(n, fields{
+		"type":     func(n *yaml.Node) { m.Type = r.oneOf(n, MetricsPrometheus) },
+		"url":      func(n *yaml.Node) { m.URL = r.url(n) },
+		"username": func(n *yaml.Node) { m.Username = r.text(n) },
+		"password": func(n *yaml.Node) { m.Password = r.source(n) },
+		"bearer":   func(n *yaml.Node) { m.Bearer = r.source(n) },
+	})
+	switch {
+	case !found:
+	case !r.has(n, "url"):
+		r.fault(n, "missing-key", "add where it answers, like url: http://127.0.0.1:9090", "this metric provider has no url")
+	case m.Bearer.IsSet() && (m.Username != "" || m.Password.IsSet()):
+		r.fault(n, "too-many-keys", "keep bearer, or username and password", "bearer cannot stand beside username and password")
+	case m.Password.IsSet() && m.Username == "":
+		r.fault(n, "missing-key", "add username", "password has no username beside it")
+	}
+	return m
+}
+
+func (r *reader) source(n *yaml.Node) Source {
+	s := Source{Pos: r.pos(n)}
+	found := r.mapping(n, fields{
+		"env":  func(n *yaml.Node) { s.Env = r.text(n) },
+		"file": func(n *yaml.Node) { s.File = r.path(n) },
+	})
+	if found && (s.Env == "") == (s.File == "") {
+		r.fault(n, "one-of", "write {env: NAME} or {file: path}", "a secret comes from exactly one of env and file")
+	}
+	return s
+}
+
+func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
+	r.mapping(n, fields{
+		"callbackAddress": func(n *yaml.Node) {
+			w.CallbackAddress = r.text(n)
+			if _, _, err := net.SplitHostPort(w.CallbackAddress); err != nil {
+				r.fault(n, "wrong-value", "write it like 127.0.0.1:0, where 0 is any free port", "%q is not of the form host:port", w.CallbackAddress)
+			}
+		},
+		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },
+		"allow":       func(n *yaml.Node) { w.Allow = r.list(n) },
+		"replace": func(n *yaml.Node) {
+			w.Replace = map[string]string{}
+			r.each(n, func(from string, n *yaml.Node) {
+				if !ValidURL(from) {
+					r.fault(n, "wrong-value", "write it like https://api.example.com", "%q is not an http or https URL", from)
+				}
+				w.Replace[from] = r.url(n)
+			})
+		},
+	})
+}

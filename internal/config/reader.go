@@ -1,0 +1,205 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A reader walks the nodes of one file and collects what is wrong with them.
+type reader struct {
+	file  string
+	diags sluice.Diagnostics
+}
+
+// fields says what is read where a mapping has a key.
+type fields map[string]func(*yaml.Node)
+
+func (r *reader) pos(n *yaml.Node) sluice.Position {
+	return sluice.Position{File: r.file, Line: max(n.Line, 1), Column: max(n.Column, 1)}
+}
+
+func (r *reader) fault(n *yaml.Node, code, hint, format string, args ...any) {
+	r.diags = append(r.diags, sluice.Diagnostic{
+		Pos: r.pos(n), Severity: sluice.SeverityError, Code: code, Message: fmt.Sprintf(format, args...), Hint: hint,
+	})
+}
+
+func (r *reader) sort() {
+	slices.SortStableFunc(r.diags, func(a, b sluice.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+}
+
+// mapping reads the known keys of a mapping and reports every other one. It returns false where n is no mapping.
+func (r *reader) mapping(n *yaml.Node, known fields) bool {
+	return r.pairs(n, func(key, value *yaml.Node) {
+		if read, ok := known[key.Value]; ok {
+			read(value)
+			return
+		}
+		r.unknown(key, slices.Sorted(maps.Keys(known)))
+	})
+}
+
+// each reads every entry of a mapping whose keys are the user's own names.
+func (r *reader) each(n *yaml.Node, read func(name string, n *yaml.Node)) {
+	r.pairs(n, func(key, value *yaml.Node) { read(key.Value, value) })
+}
+
+func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
+	n = resolve(n)
+	if n.Tag == "!!null" {
+		return true
+	}
+	if n.Kind != yaml.MappingNode {
+		r.fault(n, "wrong-type", "write it as key: value pairs", "expected a mapping, found %s", describe(n))
+		return false
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if seen[key.Value] {
+			r.fault(key, "duplicate-key", "remove one of the two", "the key %q stands here twice", key.Value)
+			continue
+		}
+		seen[key.Value] = true
+		read(key, value)
+	}
+	return true
+}
+
+func (r *reader) has(n *yaml.Node, name string) bool {
+	n = resolve(n)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) unknown(key *yaml.Node, known []string) {
+	hint := "what may stand here: " + strings.Join(known, ", ")
+	if near := nearest(key.Value, known); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	r.fault(key, "unknown-key", hint, "unknown key %q", key.Value)
+}
+
+// text reads a scalar as it is written.
+func (r *reader) text(n *yaml.Node) string {
+	n = resolve(n)
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		r.fault(n, "wrong-type", "write a text here", "expected a text, found %s", describe(n))
+		return ""
+	}
+	return n.Value
+}
+
+func (r *reader) list(n *yaml.Node) []string {
+	n = resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		r.fault(n, "wrong-type", "write it like [first, second]", "expected a list, found %s", describe(n))
+		return nil
+	}
+	texts := make([]string, 0, len(n.Content))
+	for _, e := range n.Content {
+		texts = append(texts, r.text(e))
+	}
+	return texts
+}
+
+func (r *reader) oneOf(n *yaml.Node, allowed ...string) string {
+	s := r.text(n)
+	if s == "" || slices.Contains(allowed, s) {
+		return s
+	}
+	r.fault(n, "wrong-value", "write "+strings.Join(allowed, " or "), "%q is not known here", s)
+	return s
+}
+
+func (r *reader) url(n *yaml.Node) string {
+	s := r.text(n)
+	if s != "" && !ValidURL(s) {
+		r.fault(n, "wrong-value", "write it like http://127.0.0.1:9090", "%q is not an http or https URL", s)
+	}
+	return s
+}
+
+func (r *reader) path(n *yaml.Node) string {
+	s := r.text(n)
+	if s == "" {
+		return ""
+	}
+	return r.abs(s)
+}
+
+func (r *reader) abs(path string) string {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(r.file), path)
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.Tag == "!!null":
+		return "nothing"
+	}
+	return fmt.Sprintf("%q", n.Value)
+}
+
+// nearest returns the known word that a slip of the fingers turns into word, "" if none is that near.
+func nearest(word string, known []string) string {
+	best, distance := "", len(word)/3+2
+	for _, k := range known {
+		if d := edits(strings.ToLower(word), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
+}
+
+// edits counts the insertions, deletions and replacements between two words.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			above := row[j+1]
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(diagonal+cost, above+1, row[j]+1)
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Verb is what is done to a step.
+type Verb string
+
+// The verbs, in the order of a step's life.
+const (
+	VerbCheck   Verb = "check"
+	VerbStart   Verb = "start"
+	VerbObserve Verb = "observe"
+	VerbFinish  Verb = "finish"
+	VerbUndo    Verb = "undo"
+)
+
+// An Action is one thing to do now.
+type Action struct {
+	Verb Verb
+	Step sluice.StepID
+}
+
+// A Decision is everything to do now. The same state gives the same decision: whoever carries it out leaves
+// out what is under way already.
+type Decision struct {
+	Actions []Action
+	Abort   []sluice.StepID // steps whose check, start or observe is to be interrupted
+	Wake    time.Time       // when to decide again even if nothing happens; zero: never
+	End     sluice.Status   // the outcome, once nothing is left to do
+}
+
+// Decide says what to do next. It is pure.
+func Decide(s *State, now time.Time) Decision {
+	var d Decision
+	if s.Outcome != "" {
+		return d
+	}
+	final := true
+	for _, t := range s.Plan.Targets {
+		d.target(s, t, now)
+		final = final && isFinal(s.Target(t.Name))
+	}
+	if final {
+		d.End = outcome(s)
+	}
+	return d
+}
+
+func (d *Decision) target(s *State, t sluice.PlannedTarget, now time.Time) {
+	switch s.course(t) {
+	case forward:
+		d.forward(s, s.byTarget[t.Name], now)
+	case committing:
+		d.commit(s, t)
+	case undoing:
+		d.undo(s, t, now)
+	case stopped:
+		for _, r := range s.byTarget[t.Name] {
+			d.Abort = append(d.Abort, r.Plan.ID)
+		}
+	}
+}
+
+func (d *Decision) forward(s *State, runs []*StepRun, now time.Time) {
+	for _, r := range runs {
+		if r.Plan.Phase != sluice.PhaseOnRollback {
+			d.advance(s, r, now)
+		}
+	}
+}
+
+// advance does what a step needs next, if its predecessors are done.
+func (d *Decision) advance(s *State, r *StepRun, now time.Time) {
+	switch r.Phase {
+	case PhasePending:
+		if !slices.ContainsFunc(r.Plan.After, func(id sluice.StepID) bool { return !isDone(s.Steps[id]) }) {
+			d.act(VerbCheck, r)
+		}
+	case PhaseStarting:
+		d.act(VerbStart, r)
+	case PhaseRunning:
+		d.act(VerbObserve, r)
+	case PhaseWaiting:
+		d.wait(r, now)
+	}
+}
+
+func (d *Decision) wait(r *StepRun, now time.Time) {
+	w := r.Progress.Wait
+	due := !w.Until.IsZero() && !now.Before(w.Until)
+	came := slices.ContainsFunc(r.Progress.Signals, func(sig sluice.Signal) bool { return slices.Contains(w.Signals, sig.Kind) })
+	if due || came {
+		d.act(VerbObserve, r)
+		return
+	}
+	if !w.Until.IsZero() && (d.Wake.IsZero() || w.Until.Before(d.Wake)) {
+		d.Wake = w.Until
+	}
+}
+
+// commit finishes what is done and clears away what a kept failure interrupted.
+func (d *Decision) commit(s *State, t sluice.PlannedTarget) {
+	for _, r := range s.byTarget[t.Name] {
+		if r.Plan.Phase != sluice.PhaseOnRollback {
+			d.settle(r)
+		}
+	}
+}
+
+// undo takes one step back at a time, the last started first, and then runs onRollback.
+func (d *Decision) undo(s *State, t sluice.PlannedTarget, now time.Time) {
+	for _, r := range s.byTarget[t.Name] {
+		if r.Plan.Phase != sluice.PhaseOnRollback {
+			d.Abort = append(d.Abort, r.Plan.ID)
+		}
+	}
+	if r := s.nextUndo(t); r != nil {
+		d.act(VerbUndo, r)
+		return
+	}
+	if r := s.nextOnRollback(t); r != nil {
+		d.advance(s, r, now)
+		return
+	}
+	for _, r := range s.byTarget[t.Name] {
+		if r.Plan.Phase == sluice.PhaseOnRollback {
+			d.settle(r)
+		}
+	}
+}
+
+// settle finishes what is done and undoes what was begun but not done.
+func (d *Decision) settle(r *StepRun) {
+	if isSettled(r) {
+		return
+	}
+	if isDone(r) {
+		d.act(VerbFinish, r)
+		return
+	}
+	d.Abort = append(d.Abort, r.Plan.ID)
+	d.act(VerbUndo, r)
+}
+
+func (d *Decision) act(verb Verb, r *StepRun) {
+	d.Actions = append(d.Actions, Action{verb, r.Plan.ID})
+}
+
+func isFinal(s sluice.Status) bool {
+	switch s {
+	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusSkipped:
+		return true
+	}
+	return false
+}
+
+// outcome is the worst of the targets' statuses; skipped targets only follow others.
+func outcome(s *State) sluice.Status {
+	seen := map[sluice.Status]bool{}
+	for _, t := range s.Plan.Targets {
+		seen[s.Target(t.Name)] = true
+	}
+	for _, status := range []sluice.Status{sluice.StatusFailed, sluice.StatusCancelled, sluice.StatusRolledBack} {
+		if seen[status] {
+			return status
+		}
+	}
+	return sluice.StatusSucceeded
+}

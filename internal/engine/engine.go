@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Config is what an engine works with.
+type Config struct {
+	Log      sluice.Log
+	Steps    sluice.Steps
+	Now      func() time.Time // default time.Now
+	RetryFor time.Duration    // how long a step may find something unavailable before it fails; default one minute
+	Logger   *slog.Logger     // default: none
+}
+
+// An Engine carries out deployments. Only one engine may work on a log at a time; a second one's appends are
+// refused as conflicts, and it lets go.
+type Engine struct {
+	log      sluice.Log
+	steps    sluice.Steps
+	now      func() time.Time
+	retryFor time.Duration
+	logger   *slog.Logger
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	hub    hub
+
+	mu      sync.Mutex
+	runners map[sluice.DeploymentID]*runner
+	idle    sync.Cond // broadcast when a runner has ended
+}
+
+var errStopped = errors.New("the engine stops")
+
+// New returns an engine that does nothing yet.
+func New(c Config) *Engine {
+	e := &Engine{log: c.Log, steps: c.Steps, now: c.Now, retryFor: c.RetryFor, logger: c.Logger, runners: map[sluice.DeploymentID]*runner{}}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.retryFor == 0 {
+		e.retryFor = time.Minute
+	}
+	if e.logger == nil {
+		e.logger = slog.New(slog.DiscardHandler)
+	}
+	e.idle.L = &e.mu
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	return e
+}
+
+// Start records a new deployment and begins it. It is a Conflict while another deployment of the same
+// application runs, and Invalid if a step cannot be made here; nothing was recorded then.
+func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
+	id := newID(e.now())
+	for _, p := range plan.Steps {
+		target, _ := plan.Target(p.Target)
+		if _, err := e.steps.New(sluice.StepContext{Deployment: id, StartedAt: e.now(), Plan: plan, Target: target, Step: p}); err != nil {
+			return "", fmt.Errorf("%s: %w", p.ID, err)
+		}
+	}
+	started := sluice.Event{Seq: 1, At: e.now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
+	if err := e.log.Append(ctx, id, 0, started); err != nil {
+		return "", err
+	}
+	state := &State{ID: id}
+	state.Apply(started)
+	e.launch(state)
+	return id, nil
+}
+
+// Resume goes on with every deployment that has not ended. Those that run already are left alone.
+func (e *Engine) Resume(ctx context.Context) error {
+	ids, err := e.log.Unended(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		state, err := Fold(id, e.log.Read(ctx, id, 0))
+		if err != nil {
+			return fmt.Errorf("read deployment %s: %w", id, err)
+		}
+		e.launch(state)
+	}
+	return nil
+}
+
+func (e *Engine) launch(state *State) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runners[state.ID] != nil || e.ctx.Err() != nil {
+		return
+	}
+	r := newRunner(e, state)
+	e.runners[state.ID] = r
+	go func() {
+		r.run(e.ctx)
+		e.mu.Lock()
+		delete(e.runners, state.ID)
+		e.mu.Unlock()
+		close(r.ended)
+		e.idle.Broadcast()
+	}()
+}
+
+func (e *Engine) runner(id sluice.DeploymentID) *runner {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runners[id]
+}
+
+// Signal says something to a running deployment and returns once it is recorded. NotFound: no such
+// deployment or step; Conflict: it has ended, the step does not wait for this, or it was said before;
+// Denied: the step asks for a role that the actor lacks.
+func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
+	r := e.runner(id)
+	if r == nil {
+		return e.notRunning(ctx, id)
+	}
+	request := signalRequest{sig, make(chan error, 1)}
+	select {
+	case r.signals <- request:
+	case <-r.ended:
+		return e.notRunning(ctx, id)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-request.reply:
+		return err
+	case <-r.ended:
+		return e.notRunning(ctx, id)
+	}
+}
+
+func (e *Engine) notRunning(ctx context.Context, id sluice.DeploymentID) error {
+	state, err := Fold(id, e.log.Read(ctx, id, 0))
+	if err != nil {
+		return err
+	}
+	if state.Outcome == "" {
+		return sluice.Errorf(sluice.Unavailable, "deployment %s is not being carried out", id).WithHint("start it again with: sluice run --resume")
+	}
+	return sluice.Errorf(sluice.Conflict, "deployment %s has ended: %s", id, state.Outcome).WithHint("to go back to the release before it, type: sluice rollback %s", id)
+}
+
+// Wait returns the outcome of a deployment once it has ended, or why it is no longer carried out here.
+func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Status, error) {
+	if r := e.runner(id); r != nil {
+		select {
+		case <-r.ended:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+		if r.err != nil {
+			return "", r.err
+		}
+	}
+	state, err := Fold(id, e.log.Read(ctx, id, 0))
+	if err != nil {
+		return "", err
+	}
+	if state.Outcome == "" {
+		return "", sluice.Errorf(sluice.Cancelled, "deployment %s was left unfinished", id).WithHint("go on with: sluice run --resume")
+	}
+	return state.Outcome, nil
+}
+
+// Idle returns when no deployment is being carried out.
+func (e *Engine) Idle(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, e.idle.Broadcast)
+	defer stop()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.runners) > 0 && ctx.Err() == nil {
+		e.idle.Wait()
+	}
+	return ctx.Err()
+}
+
+// Stop interrupts what is under way and returns when nothing is. The log knows where to go on. Stopping
+// twice is harmless.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.cancel(errStopped)
+	return e.Idle(ctx)
+}
+
+// newID returns a name that sorts by time: seconds since 1970 and 40 random bits, both in hex.
+func newID(now time.Time) sluice.DeploymentID {
+	var b [5]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return sluice.DeploymentID(fmt.Sprintf("%08x-%s", now.Unix(), hex.EncodeToString(b[:])))
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A RunPhase is where a step stands.
+//
+//	pending ─► starting ─► running ⇄ waiting ─► done ─► finishing ─► finished
+//	   │           └────────┴──────────┴─► failed
+//	   └─► failed           every one of them from starting on ─► undoing ─► undone | undoFailed
+type RunPhase string
+
+// The phases of a step.
+const (
+	PhasePending    RunPhase = "pending"
+	PhaseStarting   RunPhase = "starting"
+	PhaseRunning    RunPhase = "running"
+	PhaseWaiting    RunPhase = "waiting"
+	PhaseDone       RunPhase = "done"
+	PhaseFailed     RunPhase = "failed"
+	PhaseFinishing  RunPhase = "finishing"
+	PhaseFinished   RunPhase = "finished"
+	PhaseUndoing    RunPhase = "undoing"
+	PhaseUndone     RunPhase = "undone"
+	PhaseUndoFailed RunPhase = "undoFailed"
+)
+
+// A StepRun is a step's part of the state.
+type StepRun struct {
+	Plan      sluice.PlannedStep
+	Phase     RunPhase
+	Progress  sluice.Progress
+	Failure   *sluice.Failure // why it failed
+	Leftover  *sluice.Failure // why it could not be undone or finished
+	Retrying  *sluice.Failure // what is away at the moment
+	StartedAt time.Time       // zero: it never started, so there is nothing to undo
+	EndedAt   time.Time
+}
+
+// A State is a deployment as its events tell it. Only Apply changes it.
+type State struct {
+	ID        sluice.DeploymentID
+	Plan      *sluice.Plan
+	Seq       sluice.Seq
+	StartedAt time.Time
+	StartedBy sluice.Actor
+	EndedAt   time.Time
+	Outcome   sluice.Status  // "" until it ended
+	Halt      *sluice.Signal // the rollBack or cancel that stops it
+	Steps     map[sluice.StepID]*StepRun
+	Started   []sluice.StepID // in the order of their start
+	byTarget  map[string][]*StepRun
+}
+
+// Fold returns the state that the events lead to.
+func Fold(id sluice.DeploymentID, events iter.Seq2[sluice.Event, error]) (*State, error) {
+	s := &State{ID: id}
+	for e, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		s.Apply(e)
+	}
+	return s, nil
+}
+
+// Apply moves the state on by one event.
+func (s *State) Apply(e sluice.Event) {
+	s.Seq = e.Seq
+	switch e.Kind {
+	case sluice.DeploymentStarted:
+		s.begin(e)
+	case sluice.DeploymentEnded:
+		s.Outcome, s.EndedAt = e.Outcome, e.At
+	case sluice.SignalReceived:
+		s.signal(*e.Signal)
+	default:
+		if run := s.Steps[e.Step]; run != nil {
+			s.applyStep(run, e)
+		}
+	}
+}
+
+func (s *State) begin(e sluice.Event) {
+	s.Plan, s.StartedAt = e.Plan, e.At
+	if e.Actor != nil {
+		s.StartedBy = *e.Actor
+	}
+	s.Steps = make(map[sluice.StepID]*StepRun, len(e.Plan.Steps))
+	s.byTarget = make(map[string][]*StepRun, len(e.Plan.Targets))
+	for _, p := range e.Plan.Steps {
+		run := &StepRun{Plan: p, Phase: PhasePending}
+		s.Steps[p.ID] = run
+		s.byTarget[p.Target] = append(s.byTarget[p.Target], run)
+	}
+}
+
+func (s *State) signal(sig sluice.Signal) {
+	if sig.Kind == sluice.SignalRollBack || sig.Kind == sluice.SignalCancel {
+		s.Halt = &sig
+		return
+	}
+	if run := s.Steps[sig.Step]; run != nil {
+		run.Progress.Signals = append(slices.Clip(run.Progress.Signals), sig)
+	}
+}
+
+func (s *State) applyStep(run *StepRun, e sluice.Event) {
+	run.Retrying = nil
+	switch e.Kind {
+	case sluice.StepStarting:
+		run.Phase, run.StartedAt = PhaseStarting, e.At
+		run.Progress = *e.Progress
+		s.Started = append(s.Started, e.Step)
+	case sluice.StepProgressed:
+		run.report(e.Progress)
+		run.Phase = PhaseRunning
+		if e.Progress.State == sluice.Waiting {
+			run.Phase = PhaseWaiting
+		}
+	case sluice.StepRetrying:
+		run.Retrying = e.Failure
+	case sluice.StepDone:
+		run.report(e.Progress)
+		run.Phase, run.EndedAt = PhaseDone, e.At
+	case sluice.StepFailed:
+		run.report(e.Progress)
+		run.Phase, run.EndedAt, run.Failure = PhaseFailed, e.At, e.Failure
+	case sluice.StepUndoing:
+		run.Phase = PhaseUndoing
+	case sluice.StepUndone:
+		run.Phase, run.EndedAt = PhaseUndone, e.At
+	case sluice.StepUndoFailed:
+		run.Phase, run.EndedAt, run.Leftover = PhaseUndoFailed, e.At, e.Failure
+	case sluice.StepFinishing:
+		run.Phase = PhaseFinishing
+	case sluice.StepFinished:
+		run.Phase = PhaseFinished
+	case sluice.StepFinishFailed:
+		run.Phase, run.Leftover = PhaseFinished, e.Failure
+	}
+}
+
+// report takes over a progress; the image and the signals are not the step's to change.
+func (r *StepRun) report(p *sluice.Progress) {
+	if p == nil {
+		return
+	}
+	image, signals, data := r.Progress.Image, r.Progress.Signals, r.Progress.Data
+	r.Progress = *p
+	r.Progress.Image, r.Progress.Signals = image, signals
+	if p.Data == nil {
+		r.Progress.Data = data
+	}
+}
+
+// Results returns the evidence of the steps that are done.
+func (s *State) Results() map[sluice.StepID]sluice.Result {
+	results := map[sluice.StepID]sluice.Result{}
+	for _, id := range s.Started {
+		run := s.Steps[id]
+		if run.Progress.Result != nil && run.Failure == nil {
+			results[id] = *run.Progress.Result
+		}
+	}
+	return results
+}
+
+// Status is the deployment as people see it.
+func (s *State) Status() sluice.Status {
+	if s.Outcome != "" {
+		return s.Outcome
+	}
+	status := sluice.StatusPending
+	for _, t := range s.Plan.Targets {
+		switch s.Target(t.Name) {
+		case sluice.StatusRollingBack:
+			return sluice.StatusRollingBack
+		case sluice.StatusRunning:
+			status = sluice.StatusRunning
+		case sluice.StatusWaiting:
+			if status == sluice.StatusPending {
+				status = sluice.StatusWaiting
+			}
+		}
+	}
+	if status == sluice.StatusPending {
+		return sluice.StatusRunning
+	}
+	return status
+}

@@ -1,0 +1,69 @@
+package secret
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+var _ sluice.Sealer = (*Key)(nil)
+
+// sealedPrefix marks a sealed value, with the version of its form.
+const sealedPrefix = "sealed:v1:"
+
+// Seal encrypts with AES-256-GCM. The nonce is made from the value, so that the same value sealed twice is the
+// same text: a plan made twice from one deploy file stays the same plan.
+func (k *Key) Seal(plain string) (string, error) {
+	aead, err := k.aead()
+	if err != nil {
+		return "", err
+	}
+	nonce := mac(k.nonce, plain)[:aead.NonceSize()]
+	return sealedPrefix + base64.StdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(plain), nil)), nil
+}
+
+// Open reverses Seal. What was sealed under another key, or was changed since, is Denied.
+func (k *Key) Open(sealed string) (string, error) {
+	aead, err := k.aead()
+	if err != nil {
+		return "", err
+	}
+	encoded, marked := strings.CutPrefix(sealed, sealedPrefix)
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if !marked || err != nil || len(raw) < aead.NonceSize() {
+		return "", sluice.Errorf(sluice.Denied, "a sealed value has not the form of one")
+	}
+	plain, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], nil)
+	if err != nil {
+		return "", sluice.Errorf(sluice.Denied, "a value was sealed under another key").
+			WithHint("use the state directory in which the deployment was started, with its key file")
+	}
+	return string(plain), nil
+}
+
+func (k *Key) aead() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(k.seal)
+	if err != nil {
+		return nil, sluice.Errorf(sluice.Internal, "make the cipher: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, sluice.Errorf(sluice.Internal, "make the cipher: %w", err)
+	}
+	return aead, nil
+}
+
+// mac sums up the parts so that no other division into parts gives the same sum.
+func mac(key []byte, parts ...string) []byte {
+	h := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		sum := sha256.Sum256([]byte(p))
+		h.Write(sum[:])
+	}
+	return h.Sum(nil)
+}

@@ -1,0 +1,67 @@
+package secret
+
+import (
+	"context"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+)
+
+// maxValue bounds the size of a secret's file.
+const maxValue = 1 << 20
+
+// Values are the secrets that sluice.yaml names. They are read anew each time, so a rotated one is used at once.
+type Values map[string]config.Source
+
+var _ sluice.Secrets = Values(nil)
+
+// Secret returns the value; an unknown name is NotFound and lists those that exist.
+func (v Values) Secret(_ context.Context, name string) (string, error) {
+	source, ok := v[name]
+	if !ok {
+		return "", sluice.Errorf(sluice.NotFound, "there is no secret %q", name).
+			WithHint("add it under secrets in sluice.yaml, like %s: {env: NAME}; the secrets there are: %s", name, v.names())
+	}
+	value, err := Read(source)
+	if err != nil {
+		return "", &sluice.Error{Code: sluice.ErrorCode(err), Op: "read secret " + name, Hint: sluice.ErrorHint(err), Err: err}
+	}
+	return value, nil
+}
+
+func (v Values) names() string {
+	if len(v) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(v)), ", ")
+}
+
+// Read returns the value at the source. One line end at the end of a file does not belong to the value.
+func Read(s config.Source) (string, error) {
+	if s.Env != "" {
+		value, ok := os.LookupEnv(s.Env)
+		if !ok {
+			return "", sluice.Errorf(sluice.NotFound, "the environment variable %s is not set", s.Env).
+				WithHint("set it before you start sluice: export %s=...", s.Env).At(s.Pos)
+		}
+		return value, nil
+	}
+	f, err := os.Open(s.File)
+	if err != nil {
+		return "", sluice.Errorf(sluice.NotFound, "the secret's file cannot be read: %w", err).At(s.Pos)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxValue+1))
+	if err != nil {
+		return "", sluice.Errorf(sluice.NotFound, "the secret's file cannot be read: %w", err).At(s.Pos)
+	}
+	if len(data) > maxValue {
+		return "", sluice.Errorf(sluice.Invalid, "the secret's file %s is larger than 1 MiB", s.File).At(s.Pos)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
+}

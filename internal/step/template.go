@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
@@ -13,8 +12,8 @@ import (
 // tag is a variable tag. Names are looked up whole: dots and hyphens belong to them.
 var tag = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-// name is what may stand in a tag; sections and partials begin with a sign and are refused.
-var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
+// variableName is what may stand in a tag; sections and partials begin with a sign and are refused.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
 
 // render fills in the template's variables: armory.*, context.* from the plan and the step, secrets.*, and
 // extra, whose keys are whole names. Nothing is escaped. An undefined variable is an Invalid error that lists
@@ -70,12 +69,12 @@ func lookup(ctx context.Context, d Deps, sc sluice.StepContext, known map[string
 }
 
 func undefined(sc sluice.StepContext, known map[string]string, variable string) error {
-	if !name.MatchString(variable) {
+	if !variableName.MatchString(variable) {
 		return sluice.Errorf(sluice.Invalid, "{{%s}} is not a variable; only {{name}} is filled in, not sections, partials or expressions", variable).
 			WithHint("the variables here are: %s and secrets.<name>", names(known)).At(sc.Step.Pos)
 	}
 	return sluice.Errorf(sluice.Invalid, "the variable {{%s}} is not defined", variable).
-		WithHint("the variables here are: %s and secrets.<name>", strings.Join(slices.Sorted(maps.Keys(known)), ", ")).At(sc.Step.Pos)
+		WithHint("the variables here are: %s and secrets.<name>", names(known)).At(sc.Step.Pos)
 }
 
 // variables returns what is known without asking anybody. The step's context wins over the file's.

@@ -1,0 +1,80 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// An Answer is what a metric provider said about the time from Start to End: a value, or why there is none.
+type Answer struct {
+	Start, End time.Time
+	Value      float64
+	Err        error
+}
+
+// Sample gives the answer its verdict. Limits are inclusive. No data, not a number and a provider that is away
+// are Unknown; a provider that did not answer in time is Late. An error that no later answer can heal, such
+// as a refused query, is returned.
+func Sample(q sluice.Query, a Answer) (sluice.Sample, error) {
+	s := sluice.Sample{Query: q.Name, Start: a.Start, End: a.End}
+	if a.Err != nil {
+		return withoutValue(s, a.Err)
+	}
+	if math.IsNaN(a.Value) || math.IsInf(a.Value, 0) {
+		s.Verdict, s.Reason = sluice.Unknown, fmt.Sprintf("the answer is %v, which is not a number", a.Value)
+		return s, nil
+	}
+	s.Value = &a.Value
+	s.Verdict, s.Reason = within(q, a.Value)
+	return s, nil
+}
+
+func withoutValue(s sluice.Sample, err error) (sluice.Sample, error) {
+	s.Reason = err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.Verdict, s.Reason = sluice.Late, "no answer came in time"
+		return s, nil
+	}
+	switch sluice.ErrorCode(err) {
+	case sluice.NotFound, sluice.Unavailable:
+		s.Verdict = sluice.Unknown
+		return s, nil
+	}
+	return sluice.Sample{}, err
+}
+
+func within(q sluice.Query, value float64) (sluice.Verdict, string) {
+	if q.Upper != nil && value > *q.Upper {
+		return sluice.Bad, fmt.Sprintf("%s is above %s", number(value), number(*q.Upper))
+	}
+	if q.Lower != nil && value < *q.Lower {
+		return sluice.Bad, fmt.Sprintf("%s is below %s", number(value), number(*q.Lower))
+	}
+	return sluice.Good, ""
+}
+
+// Add appends the sample. An unbroken row of unknown or late answers of one query for one reason is kept as a
+// single sample that spans it, so that a long outage stays small.
+func Add(samples []sluice.Sample, s sluice.Sample) []sluice.Sample {
+	for i := len(samples) - 1; i >= 0; i-- {
+		last := &samples[i]
+		if last.Query != s.Query {
+			continue
+		}
+		if known(*last) || known(s) || last.Verdict != s.Verdict || last.Reason != s.Reason {
+			break
+		}
+		last.End = s.End
+		return samples
+	}
+	return append(samples, s)
+}
+
+func known(s sluice.Sample) bool { return s.Verdict == sluice.Good || s.Verdict == sluice.Bad }
+
+func number(v float64) string { return fmt.Sprintf("%.6g", v) }

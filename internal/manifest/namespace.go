@@ -1,0 +1,76 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+var clusterScoped = []string{
+	"Namespace", "Node", "PersistentVolume", "StorageClass", "VolumeAttachment", "CSIDriver", "CSINode",
+	"VolumeSnapshotClass", "VolumeSnapshotContent", "CustomResourceDefinition", "APIService",
+	"ClusterRole", "ClusterRoleBinding", "PriorityClass", "RuntimeClass", "IngressClass", "GatewayClass",
+	"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy",
+	"ValidatingAdmissionPolicyBinding", "CertificateSigningRequest", "FlowSchema", "PriorityLevelConfiguration",
+	"ClusterIssuer", "ClusterTrustBundle",
+}
+
+// SetNamespace puts every object that lives in a namespace into the given one, and makes role bindings follow
+// the service accounts that moved. "" changes nothing. Custom resources count as namespaced unless their
+// definition is among the objects and says otherwise.
+func SetNamespace(objs []sluice.Object, namespace string) {
+	if namespace == "" {
+		return
+	}
+	accounts := map[[2]string]bool{}
+	scoped := clusterKinds(objs)
+	for _, o := range objs {
+		if o.Text("kind") == "ServiceAccount" {
+			accounts[[2]string{namespaceOf(o), o.Text("metadata", "name")}] = true
+		}
+	}
+	for _, o := range objs {
+		moveSubjects(o, accounts, namespace)
+		if !slices.Contains(clusterScoped, o.Text("kind")) && !scoped[group(o)+"/"+o.Text("kind")] {
+			o.Set(namespace, "metadata", "namespace")
+		}
+	}
+}
+
+func clusterKinds(objs []sluice.Object) map[string]bool {
+	kinds := map[string]bool{}
+	for _, o := range objs {
+		if o.Text("kind") == "CustomResourceDefinition" && o.Text("spec", "scope") == "Cluster" {
+			kinds[o.Text("spec", "group")+"/"+o.Text("spec", "names", "kind")] = true
+		}
+	}
+	return kinds
+}
+
+func moveSubjects(o sluice.Object, accounts map[[2]string]bool, namespace string) {
+	kind := o.Text("kind")
+	if kind != "RoleBinding" && kind != "ClusterRoleBinding" {
+		return
+	}
+	subjects, _ := o.Field("subjects").([]any)
+	for _, s := range subjects {
+		m, _ := s.(map[string]any)
+		old, _ := m["namespace"].(string)
+		name, _ := m["name"].(string)
+		moved := accounts[[2]string{old, name}] || kind == "RoleBinding" && old == namespaceOf(o)
+		if m["kind"] == "ServiceAccount" && moved {
+			m["namespace"] = namespace
+		}
+	}
+}
+
+func namespaceOf(o sluice.Object) string { return or(o.Text("metadata", "namespace"), "default") }
+
+func group(o sluice.Object) string {
+	g, _, found := strings.Cut(o.Text("apiVersion"), "/")
+	if !found {
+		return ""
+	}
+	return g
+}

@@ -1,0 +1,71 @@
+package manifest
+
+import (
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// What stands first is needed by what stands later. Kinds that are not listed are custom resources: they
+// come last, when their definitions and the controllers that read them exist.
+var order = [][]string{
+	{"Namespace"},
+	{"CustomResourceDefinition"},
+	{"PriorityClass", "RuntimeClass", "StorageClass", "IngressClass", "CSIDriver", "VolumeSnapshotClass"},
+	{"ResourceQuota", "LimitRange", "NetworkPolicy"},
+	{"ServiceAccount"},
+	{"Secret"},
+	{"ConfigMap"},
+	{"PersistentVolume"},
+	{"PersistentVolumeClaim"},
+	{"ClusterRole", "Role"},
+	{"ClusterRoleBinding", "RoleBinding"},
+	{"Service", "Endpoints", "EndpointSlice"},
+	{"StatefulSet", "DaemonSet"},
+	{"Job"},
+	{"Deployment"},
+	{"CronJob"},
+	{"HorizontalPodAutoscaler", "PodDisruptionBudget"},
+	{"Ingress", "APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"},
+}
+
+// Order returns the objects in the order in which they can be applied: each after the kinds that it may
+// need. Objects of one rank stay as they were. The argument is left alone.
+func Order(objs []sluice.Object) []sluice.Object {
+	sorted := slices.Clone(objs)
+	slices.SortStableFunc(sorted, func(a, b sluice.Object) int { return rank(a) - rank(b) })
+	return sorted
+}
+
+func rank(o sluice.Object) int {
+	kind := o.Text("kind")
+	for i, kinds := range order {
+		if slices.Contains(kinds, kind) {
+			return i
+		}
+	}
+	return len(order)
+}
+
+// A Duplicate is an object that is given twice; First and Second are indexes of the list.
+type Duplicate struct {
+	Ref           sluice.Ref
+	First, Second int
+}
+
+// Duplicates returns each object that names the same thing as an earlier one, whatever the version of its API.
+func Duplicates(objs []sluice.Object) []Duplicate {
+	type identity struct{ group, kind, namespace, name string }
+	first := map[identity]int{}
+	var found []Duplicate
+	for i, o := range objs {
+		ref := o.Ref()
+		id := identity{group(o), ref.Kind, ref.Namespace, ref.Name}
+		if j, ok := first[id]; ok {
+			found = append(found, Duplicate{Ref: ref, First: j, Second: i})
+			continue
+		}
+		first[id] = i
+	}
+	return found
+}

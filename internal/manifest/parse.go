@@ -1,0 +1,148 @@
+package manifest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+)
+
+const (
+	maxBytes   = 16 << 20
+	maxObjects = 5000
+)
+
+var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 2_000_000, Depth: 200}
+
+// Parse reads the objects of a YAML or JSON text. Empty documents are skipped and Lists unpacked. Every
+// object is complete enough to be named; bare Pods and ReplicaSets are refused, because nothing could roll
+// them out. Objects are returned even if others have findings.
+func Parse(file string, data []byte) ([]sluice.Object, sluice.Diagnostics) {
+	roots, ds := yamldoc.Read(file, data, limits)
+	if ds.HasErrors() && json.Valid(data) {
+		roots, ds = rereadJSON(file, data)
+	}
+	r := reader{file: file, ds: ds}
+	for _, root := range roots {
+		r.document(root)
+	}
+	return r.objects, r.ds
+}
+
+// Some JSON is no YAML, for its tabs or its escapes; written anew it is.
+func rereadJSON(file string, data []byte) ([]*yaml.Node, sluice.Diagnostics) {
+	var v any
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		return nil, sluice.Diagnostics{{Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError,
+			Code: codeBadManifest, Message: "this is not JSON: " + err.Error(), Hint: "write it as YAML"}}
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, sluice.Diagnostics{{Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError,
+			Code: codeBadManifest, Message: err.Error(), Hint: "write it as YAML"}}
+	}
+	return yamldoc.Read(file, []byte(b.String()), limits)
+}
+
+type reader struct {
+	file    string
+	objects []sluice.Object
+	ds      sluice.Diagnostics
+	full    bool
+}
+
+func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {
+	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityError, Code: code,
+		Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (r *reader) document(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		r.report(n, codeBadManifest, "start with apiVersion: and kind:", "a manifest has to be a map of keys and values")
+		return
+	}
+	if items := get(n, "items"); text(get(n, "kind")) == "List" && items != nil {
+		for _, item := range items.Content {
+			if !r.full {
+				r.document(item)
+			}
+		}
+		return
+	}
+	r.object(n)
+}
+
+func (r *reader) object(n *yaml.Node) {
+	if r.full || !r.complete(n) {
+		return
+	}
+	if len(r.objects) == maxObjects {
+		r.full = true
+		r.report(n, codeTooManyObjects, "split the file", "there are more than %d objects", maxObjects)
+		return
+	}
+	v, err := yamldoc.Value(n)
+	if bad, ok := errors.AsType[*yamldoc.NodeError](err); ok {
+		r.report(bad.Node, codeBadManifest, "correct the value", "%s", bad.Message)
+		return
+	}
+	m, _ := v.(map[string]any)
+	r.objects = append(r.objects, sluice.Object(m))
+}
+
+// complete reports what the object lacks, or why it cannot be delivered.
+func (r *reader) complete(n *yaml.Node) bool {
+	before := len(r.ds)
+	kind := text(get(n, "kind"))
+	switch kind {
+	case "":
+		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
+	case "Pod":
+		r.report(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job", "a bare Pod cannot be rolled out")
+	case "ReplicaSet":
+		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
+	}
+	if text(get(n, "apiVersion")) == "" {
+		r.report(n, codeMissingField, "add apiVersion:, such as apiVersion: apps/v1", "the %s has no apiVersion", or(kind, "manifest"))
+	}
+	if text(get(get(n, "metadata"), "name")) == "" {
+		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", or(kind, "manifest"))
+	}
+	return len(r.ds) == before
+}
+
+// get returns the value of a key, nil where there is none.
+func get(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func text(n *yaml.Node) string {
+	if n == nil || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+		return ""
+	}
+	return n.Value
+}
+
+func or(s, absent string) string {
+	if s == "" {
+		return absent
+	}
+	return s
+}

@@ -1,0 +1,66 @@
+package manifest
+
+import (
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+const sealed = "sluice-sealed:"
+
+// SealSecrets replaces every value of every Secret by its sealed form, in place. What is sealed already stays.
+func SealSecrets(objs []sluice.Object, s sluice.Sealer) error {
+	return eachSecret(objs, func(value string) (string, error) {
+		if rest, ok := strings.CutPrefix(value, sealed); ok {
+			// A value may begin like a sealed one by chance; only what opens is one.
+			if _, err := s.Open(rest); err == nil {
+				return value, nil
+			}
+		}
+		hidden, err := s.Seal(value)
+		return sealed + hidden, err
+	})
+}
+
+// OpenSecrets reverses [SealSecrets], in place. What is not sealed stays.
+func OpenSecrets(objs []sluice.Object, s sluice.Sealer) error {
+	return eachSecret(objs, func(value string) (string, error) {
+		rest, ok := strings.CutPrefix(value, sealed)
+		if !ok {
+			return value, nil
+		}
+		return s.Open(rest)
+	})
+}
+
+func isSecret(o sluice.Object) bool { return o.Text("kind") == "Secret" && group(o) == "" }
+
+func eachSecret(objs []sluice.Object, change func(string) (string, error)) error {
+	for _, o := range objs {
+		if !isSecret(o) {
+			continue
+		}
+		for _, field := range []string{"data", "stringData"} {
+			if err := changeValues(o, field, change); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func changeValues(o sluice.Object, field string, change func(string) (string, error)) error {
+	m, _ := o.Field(field).(map[string]any)
+	for key, v := range m {
+		plain, ok := v.(string)
+		if !ok && v != nil {
+			return sluice.Errorf(sluice.Invalid, "%s.%s of %s is not text", field, key, o.Ref()).WithHint("put the value in quotes")
+		}
+		value, err := change(plain)
+		if err != nil {
+			return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(), Message: "the value of " + field + "." + key + " cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
+		}
+		m[key] = value
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package manifest
+
+import (
+	"fmt"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Phase says how far an object has come to what its spec asks for.
+type Phase string
+
+// The phases. Failed is what waiting does not heal by itself.
+const (
+	Ready      Phase = "Ready"
+	InProgress Phase = "InProgress"
+	Failed     Phase = "Failed"
+)
+
+// A State is an object's readiness. Message says what is missing or why it failed, "" when Ready.
+type State struct {
+	Phase   Phase
+	Message string
+}
+
+var judges = map[string]func(sluice.Object) State{
+	"apps/Deployment":        deployment,
+	"apps/StatefulSet":       statefulSet,
+	"apps/DaemonSet":         daemonSet,
+	"batch/Job":              job,
+	"/PersistentVolumeClaim": claim,
+	"/Service":               service,
+	"/Pod":                   pod,
+	"apiextensions.k8s.io/CustomResourceDefinition": definition,
+}
+
+// Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils,
+// pkg/kstatus) and these differences: a Job is ready when it is complete, not when it has started, and a
+// StatefulSet when every replica that its partition lets through is ready on the wanted revision.
+func Status(o sluice.Object) State {
+	if o.Text("metadata", "deletionTimestamp") != "" {
+		return waiting("it is being deleted")
+	}
+	if s, ok := general(o); ok {
+		return s
+	}
+	if judge, ok := judges[group(o)+"/"+o.Text("kind")]; ok {
+		return judge(o)
+	}
+	return custom(o)
+}
+
+func waiting(format string, args ...any) State {
+	return State{InProgress, fmt.Sprintf(format, args...)}
+}
+
+func failed(format string, args ...any) State { return State{Failed, fmt.Sprintf(format, args...)} }
+
+// general holds the conventions that every kind may follow.
+func general(o sluice.Object) (State, bool) {
+	seen, wanted := o.Number(-1, "status", "observedGeneration"), o.Number(-1, "metadata", "generation")
+	if seen >= 0 && wanted >= 0 && seen < wanted {
+		return waiting("its controller has not seen the change yet"), true
+	}
+	if c, ok := conditionOf(o, "Stalled"); ok && c.is("True") {
+		return failed("%s", c.text("it is stalled")), true
+	}
+	if c, ok := conditionOf(o, "Reconciling"); ok && c.is("True") {
+		return waiting("%s", c.text("it is being reconciled")), true
+	}
+	return State{}, false
+}
+
+func custom(o sluice.Object) State {
+	for _, name := range []string{"Ready", "Available"} {
+		c, ok := conditionOf(o, name)
+		if ok && !c.is("True") {
+			return waiting("%s", c.text("its condition "+name+" is "+c.status))
+		}
+		if ok {
+			break
+		}
+	}
+	return State{Phase: Ready}
+}
+
+// A condition is one entry of status.conditions.
+type condition struct{ status, reason, message string }
+
+func (c condition) is(status string) bool { return c.status == status }
+
+func (c condition) text(absent string) string { return or(c.message, or(c.reason, absent)) }
+
+func conditionOf(o sluice.Object, name string) (condition, bool) {
+	list, _ := o.Field("status", "conditions").([]any)
+	for _, e := range list {
+		m, ok := e.(map[string]any)
+		if !ok || m["type"] != name {
+			continue
+		}
+		entry := sluice.Object(m)
+		return condition{entry.Text("status"), entry.Text("reason"), entry.Text("message")}, true
+	}
+	return condition{}, false
+}

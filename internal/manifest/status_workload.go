@@ -1,0 +1,129 @@
+package manifest
+
+import "github.com/sluice-cd/sluice"
+
+// unseen reports a workload whose controller has not written a status for its generation yet.
+func unseen(o sluice.Object) bool {
+	return o.Number(0, "metadata", "generation") > o.Number(0, "status", "observedGeneration")
+}
+
+func count(o sluice.Object, field string) int { return o.Number(0, "status", field) }
+
+// available counts replicas that have been ready for minReadySeconds. Without that field ready is available.
+func available(o sluice.Object, field string) int {
+	if o.Number(0, "spec", "minReadySeconds") > 0 {
+		return count(o, field)
+	}
+	return o.Number(count(o, "readyReplicas"), "status", field)
+}
+
+func deployment(o sluice.Object) State {
+	if unseen(o) {
+		return waiting("its controller has not seen the change yet")
+	}
+	if c, ok := conditionOf(o, "Progressing"); ok && c.reason == "ProgressDeadlineExceeded" {
+		return failed("%s", c.text("it made no progress within its deadline"))
+	}
+	if c, ok := conditionOf(o, "ReplicaFailure"); ok && c.is("True") && count(o, "replicas") == 0 {
+		return failed("%s", c.text("its pods cannot be created"))
+	}
+	want := o.Number(1, "spec", "replicas")
+	switch {
+	case count(o, "updatedReplicas") < want:
+		return waiting("%d of %d replicas updated", count(o, "updatedReplicas"), want)
+	case count(o, "replicas") > want:
+		return waiting("%d old replicas still to end", count(o, "replicas")-want)
+	case count(o, "readyReplicas") < want:
+		return waiting("%d of %d replicas ready", count(o, "readyReplicas"), want)
+	case available(o, "availableReplicas") < want:
+		return waiting("%d of %d replicas available", available(o, "availableReplicas"), want)
+	}
+	return State{Phase: Ready}
+}
+
+func statefulSet(o sluice.Object) State {
+	if unseen(o) {
+		return waiting("its controller has not seen the change yet")
+	}
+	want := o.Number(1, "spec", "replicas")
+	through := want - min(want, o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition"))
+	// With OnDelete nobody but a person replaces pods, so old ones are no reason to wait.
+	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
+		through = 0
+	}
+	switch {
+	case count(o, "replicas") > want:
+		return waiting("%d surplus replicas still to end", count(o, "replicas")-want)
+	case count(o, "readyReplicas") < want:
+		return waiting("%d of %d replicas ready", count(o, "readyReplicas"), want)
+	case available(o, "availableReplicas") < want:
+		return waiting("%d of %d replicas available", available(o, "availableReplicas"), want)
+	case onUpdateRevision(o) < through:
+		return waiting("%d of %d replicas updated", onUpdateRevision(o), through)
+	case through == want && want > 0 && behind(o):
+		return waiting("revision %s is not the current one yet", o.Text("status", "updateRevision"))
+	}
+	return State{Phase: Ready}
+}
+
+func behind(o sluice.Object) bool {
+	current, update := o.Text("status", "currentRevision"), o.Text("status", "updateRevision")
+	return current != "" && current != update
+}
+
+// The controller stops counting updatedReplicas once the update is the current revision.
+func onUpdateRevision(o sluice.Object) int {
+	revision := o.Text("status", "updateRevision")
+	if revision != "" && o.Text("status", "currentRevision") == revision {
+		return max(count(o, "currentReplicas"), count(o, "updatedReplicas"))
+	}
+	return count(o, "updatedReplicas")
+}
+
+func daemonSet(o sluice.Object) State {
+	if unseen(o) || o.Field("status", "desiredNumberScheduled") == nil {
+		return waiting("its controller has not seen the change yet")
+	}
+	want := count(o, "desiredNumberScheduled")
+	updated := count(o, "updatedNumberScheduled")
+	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
+		updated = want
+	}
+	switch {
+	case count(o, "currentNumberScheduled") < want:
+		return waiting("%d of %d replicas scheduled", count(o, "currentNumberScheduled"), want)
+	case updated < want:
+		return waiting("%d of %d replicas updated", updated, want)
+	case count(o, "numberReady") < want:
+		return waiting("%d of %d replicas ready", count(o, "numberReady"), want)
+	case count(o, "numberAvailable") < want:
+		return waiting("%d of %d replicas available", count(o, "numberAvailable"), want)
+	}
+	return State{Phase: Ready}
+}
+
+func job(o sluice.Object) State {
+	if c, ok := conditionOf(o, "Failed"); ok && c.is("True") {
+		return failed("%s", c.text("it failed"))
+	}
+	if c, ok := conditionOf(o, "Complete"); ok && c.is("True") {
+		return State{Phase: Ready}
+	}
+	if c, ok := conditionOf(o, "Suspended"); ok && c.is("True") {
+		return State{Phase: Ready}
+	}
+	return waiting("%d of %d completions, %d running", count(o, "succeeded"), o.Number(1, "spec", "completions"), count(o, "active"))
+}
+
+func pod(o sluice.Object) State {
+	switch phase := o.Text("status", "phase"); phase {
+	case "Succeeded":
+		return State{Phase: Ready}
+	case "Failed":
+		return failed("%s", or(o.Text("status", "message"), "it failed"))
+	case "Running":
+		return custom(o)
+	default:
+		return waiting("it is %s", or(phase, "not started"))
+	}
+}

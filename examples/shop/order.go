@@ -1,0 +1,63 @@
+package shop
+
+import (
+	"errors"
+	"net/mail"
+	"strings"
+	"time"
+)
+
+// An Order is one purchase, as stored and as spoken over HTTP. The client chooses its id, so sending an order
+// twice is harmless.
+type Order struct {
+	ID       string    `bson:"_id" json:"id"`
+	Customer string    `bson:"customer" json:"customer"` // "Name <mail>", or the name alone for a sale at the counter
+	Buyer    *Buyer    `bson:"buyer,omitempty" json:"buyer,omitempty"`
+	SKU      string    `bson:"sku" json:"sku"`
+	Quantity int32     `bson:"quantity" json:"quantity"`
+	Total    float64   `bson:"total" json:"total"`
+	PlacedAt time.Time `bson:"placedAt" json:"placedAt"`
+	Status   string    `bson:"status,omitempty" json:"status,omitempty"` // from release 2.3 on
+}
+
+// A Buyer is the customer taken apart, from release 2.0 on.
+type Buyer struct {
+	Name string `bson:"name" json:"name"`
+	Mail string `bson:"mail,omitempty" json:"mail,omitempty"`
+}
+
+// Validate says what is wrong with an order that a client sent.
+func (o Order) Validate() error {
+	switch {
+	case o.ID == "":
+		return errors.New("the order has no id")
+	case o.Customer == "":
+		return errors.New("the order has no customer")
+	case o.Quantity < 1:
+		return errors.New("the quantity is less than one")
+	}
+	return nil
+}
+
+// SameAs reports whether both are the same purchase, whatever releases wrote them.
+func (o Order) SameAs(p Order) bool {
+	return o.ID == p.ID && o.Customer == p.Customer && o.SKU == p.SKU && o.Quantity == p.Quantity && o.Total == p.Total
+}
+
+// ParseBuyer takes a customer apart. It fails where there is no mail address.
+func ParseBuyer(customer string) (Buyer, error) {
+	address, err := mail.ParseAddress(customer)
+	if err != nil {
+		return Buyer{}, err
+	}
+	return Buyer{Name: address.Name, Mail: address.Address}, nil
+}
+
+// buyerOf takes any customer apart: one without a mail address keeps the name.
+func buyerOf(customer string) Buyer {
+	buyer, err := ParseBuyer(customer)
+	if err != nil {
+		return Buyer{Name: strings.TrimSpace(customer)}
+	}
+	return buyer
+}

@@ -1,0 +1,76 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// release22 cleans up after impatient customers: two equal purchases are taken for a double click, and the later
+// one is deleted. Nobody thought of customers who buy the same again.
+var release22 = Release{
+	Name: "2.2",
+	Open: func(serving context.Context, b *Book) Take {
+		take := openWithBuyer(serving, b)
+		var once sync.Once
+		return func(ctx context.Context, o Order) error {
+			once.Do(func() { go cleanUp(serving, b) })
+			return take(ctx, o)
+		}
+	},
+}
+
+// cleanUp looks for double clicks until ctx ends.
+func cleanUp(ctx context.Context, b *Book) {
+	for {
+		deleted, err := deleteDoubleClicks(ctx, b)
+		if err != nil && ctx.Err() == nil {
+			slog.Warn("the clean-up was not finished", "error", err)
+		}
+		if deleted > 0 {
+			slog.Info("double clicks are deleted", "orders", deleted)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// atOnce bounds how many orders one pass deletes.
+const atOnce = 250
+
+func deleteDoubleClicks(ctx context.Context, b *Book) (int64, error) {
+	cursor, err := b.Orders.Find(ctx, bson.D{})
+	if err != nil {
+		return 0, err
+	}
+	defer cursor.Close(context.WithoutCancel(ctx))
+	seen := map[string]bool{}
+	var double []string
+	for cursor.Next(ctx) && len(double) < atOnce {
+		var o Order
+		if err := cursor.Decode(&o); err != nil {
+			return 0, err
+		}
+		// The fault: neither the time nor the session is part of what makes two clicks the same.
+		purchase := fmt.Sprint(o.Customer, o.SKU, o.Quantity)
+		if seen[purchase] {
+			double = append(double, o.ID)
+		}
+		seen[purchase] = true
+	}
+	if err := cursor.Err(); err != nil || len(double) == 0 {
+		return 0, err
+	}
+	result, err := b.Orders.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: double}}}})
+	if err != nil {
+		return 0, err
+	}
+	return result.DeletedCount, nil
+}

@@ -1,0 +1,167 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Append implements [sluice.Log]. An event without a time or a kind is Invalid: the store reads no clock.
+func (s *Store) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+	if s.writer == nil {
+		return s.readOnlyError()
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	a, err := newAppending(id, after, events)
+	if err != nil {
+		return err
+	}
+	return s.writer.do(ctx, a.apply)
+}
+
+// An appending is a call of Append, checked and encoded by its caller so that the writer has little left to do.
+type appending struct {
+	id      sluice.DeploymentID
+	after   sluice.Seq
+	bodies  []string
+	started *sluice.Event // the first event, if it starts the deployment
+	ended   *sluice.Event // the last event, if it ends it
+}
+
+// newAppending numbers and encodes the events, and refuses those that no log can hold.
+func newAppending(id sluice.DeploymentID, after sluice.Seq, events []sluice.Event) (*appending, error) {
+	if id == "" {
+		return nil, sluice.Errorf(sluice.Invalid, "an event has to belong to a deployment")
+	}
+	a := &appending{id: id, after: after, bodies: make([]string, len(events))}
+	for i, e := range events {
+		e.Seq = after + sluice.Seq(i) + 1
+		if err := a.place(e, i == len(events)-1); err != nil {
+			return nil, err
+		}
+		body, err := json.Marshal(e)
+		if err != nil {
+			return nil, sluice.Errorf(sluice.Invalid, "event %d of deployment %s cannot be written as JSON: %w", e.Seq, id, err)
+		}
+		a.bodies[i] = string(body)
+	}
+	return a, nil
+}
+
+// place checks that an event may stand where it does.
+func (a *appending) place(e sluice.Event, last bool) error {
+	if e.At.IsZero() || e.Kind == "" {
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s has no time or no kind", e.Seq, a.id)
+	}
+	first := e.Seq == 1
+	switch {
+	case first != (e.Kind == sluice.DeploymentStarted):
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: %s is the first event and no other", e.Seq, a.id, e.Kind, sluice.DeploymentStarted)
+	case first && e.Plan == nil:
+		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
+	case e.Kind == sluice.DeploymentEnded && !last:
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but more follow", e.Seq, a.id, e.Kind)
+	}
+	if first {
+		a.started = &e
+	}
+	if e.Kind == sluice.DeploymentEnded {
+		a.ended = &e
+	}
+	return nil
+}
+
+// apply adds the events to a transaction, or refuses them.
+func (a *appending) apply(b *batch) error {
+	h, err := b.head(a.id)
+	if err != nil {
+		return err
+	}
+	if err := a.fits(h); err != nil {
+		return err
+	}
+	if a.started != nil {
+		if err := b.insertDeployment(a.id, a.started); err != nil {
+			return err
+		}
+	}
+	if a.ended != nil {
+		if err := b.endDeployment(a.id, a.ended); err != nil {
+			return err
+		}
+	}
+	for i, body := range a.bodies {
+		b.addEvent(a.id, a.after+sluice.Seq(i)+1, body)
+	}
+	b.heads[a.id] = head{seq: a.after + sluice.Seq(len(a.bodies)), ended: a.ended != nil}
+	return nil
+}
+
+// fits refuses events that do not follow the log's last one.
+func (a *appending) fits(h head) error {
+	switch {
+	case h.ended:
+		return sluice.Errorf(sluice.Conflict, "deployment %s has ended", a.id)
+	case h.seq == 0 && a.after != 0:
+		return sluice.Errorf(sluice.NotFound, "there is no deployment %s", a.id)
+	case h.seq != a.after:
+		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events; these were to follow event %d", a.id, h.seq, a.after)
+	}
+	return nil
+}
+
+// head returns where the deployment's log ends in this transaction; the zero head if it does not exist.
+func (b *batch) head(id sluice.DeploymentID) (head, error) {
+	if h, ok := b.heads[id]; ok {
+		return h, nil
+	}
+	if h, ok := b.known[id]; ok {
+		return h, nil
+	}
+	var h head
+	row := b.conn.QueryRowContext(context.Background(), `SELECT ended_at IS NOT NULL,
+		(SELECT max(seq) FROM events WHERE deployment = deployments.id) FROM deployments WHERE id = ?`, string(id))
+	if err := row.Scan(&h.ended, &h.seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return head{}, err
+	}
+	return h, nil
+}
+
+// insertDeployment lists a deployment that starts, unless another one of its application is under way.
+func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) error {
+	ctx := context.Background()
+	var other string
+	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL", e.Plan.Application)
+	err := row.Scan(&other)
+	if err == nil {
+		return sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
+			WithHint("Wait for it, or end it with: sluice cancel %s", other)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var by string
+	if e.Actor != nil {
+		by = e.Actor.Name
+	}
+	_, err = b.conn.ExecContext(ctx, "INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
+		string(id), e.Plan.Application, e.At.UnixNano(), by)
+	return err
+}
+
+// endDeployment notes how and when a deployment ended.
+func (b *batch) endDeployment(id sluice.DeploymentID, e *sluice.Event) error {
+	_, err := b.conn.ExecContext(context.Background(), "UPDATE deployments SET ended_at = ?, outcome = ? WHERE id = ?",
+		e.At.UnixNano(), string(e.Outcome), string(id))
+	return err
+}
+
+// readOnlyError is what every change of a store that was opened for reading gets.
+func (s *Store) readOnlyError() error {
+	return sluice.Errorf(sluice.Denied, "the store %s was opened for reading only", s.path)
+}

@@ -1,0 +1,68 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// PutCheckpoint implements [sluice.Catalogue].
+func (s *Store) PutCheckpoint(ctx context.Context, c sluice.Checkpoint) error {
+	if s.writer == nil {
+		return s.readOnlyError()
+	}
+	if c.ID == "" {
+		return sluice.Errorf(sluice.Invalid, "a checkpoint has to have an id")
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return sluice.Errorf(sluice.Invalid, "checkpoint %s cannot be written as JSON: %w", c.ID, err)
+	}
+	return s.writer.do(ctx, func(b *batch) error {
+		_, err := b.conn.ExecContext(context.Background(), `INSERT INTO checkpoints (id, application, taken_at, body) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (id) DO UPDATE SET application = ?2, taken_at = ?3, body = ?4`,
+			string(c.ID), c.Application, c.TakenAt.UnixMicro(), string(body))
+		return err
+	})
+}
+
+// Checkpoint implements [sluice.Catalogue].
+func (s *Store) Checkpoint(ctx context.Context, id sluice.CheckpointID) (sluice.Checkpoint, error) {
+	list, err := s.checkpoints(ctx, "SELECT body FROM checkpoints WHERE id = ?", string(id))
+	if err != nil {
+		return sluice.Checkpoint{}, err
+	}
+	if len(list) == 0 {
+		return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s", id).
+			WithHint("List them with: sluice data list")
+	}
+	return list[0], nil
+}
+
+// Checkpoints implements [sluice.Catalogue].
+func (s *Store) Checkpoints(ctx context.Context, application string) ([]sluice.Checkpoint, error) {
+	where, args := ofApplication(application)
+	return s.checkpoints(ctx, "SELECT body FROM checkpoints"+where+" ORDER BY taken_at DESC, id DESC", args...)
+}
+
+// checkpoints runs a query for bodies.
+func (s *Store) checkpoints(ctx context.Context, query string, args ...any) ([]sluice.Checkpoint, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, storeError(err, "read", s.path)
+	}
+	list, err := collect(rows, func(c *sluice.Checkpoint) error { return scanJSON(rows, c) })
+	return list, storeError(err, "read", s.path)
+}
+
+// DeleteCheckpoint implements [sluice.Catalogue].
+func (s *Store) DeleteCheckpoint(ctx context.Context, id sluice.CheckpointID) error {
+	if s.writer == nil {
+		return s.readOnlyError()
+	}
+	return s.writer.do(ctx, func(b *batch) error {
+		_, err := b.conn.ExecContext(context.Background(), "DELETE FROM checkpoints WHERE id = ?", string(id))
+		return err
+	})
+}

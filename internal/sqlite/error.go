@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// storeError turns what the driver or the operating system reported into an Error that tells what to do. What is
+// an Error already stays as it is.
+func storeError(err error, verb, path string) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*sluice.Error](err); ok {
+		return e
+	}
+	code, hint := classify(err)
+	e := sluice.Errorf(code, "%s store %s: %w", verb, path, err)
+	if hint != "" {
+		e = e.WithHint("%s", hint)
+	}
+	return e
+}
+
+// classify says what kind of failure err is and what the user can do about it.
+func classify(err error) (sluice.Code, string) {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		return classifyResult(e.Code())
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return sluice.Cancelled, ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return sluice.Exhausted, "The time given for this was too short; try again."
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return sluice.Exhausted, fullHint
+	case errors.Is(err, fs.ErrNotExist):
+		return sluice.NotFound, "Check the path; nothing was deployed from this directory yet if it is right."
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return sluice.Denied, deniedHint
+	}
+	return sluice.Internal, ""
+}
+
+const (
+	fullHint    = "Free some space on the disk that holds the store, then run the same command again; nothing is lost."
+	deniedHint  = "Make the store's file and its directory readable and writable for this user."
+	corruptHint = "Move the file away and restore it from a backup, or begin with a new one; checkpoints lie elsewhere and are not harmed."
+)
+
+// results maps SQLite's primary result codes.
+var results = map[int]struct {
+	code sluice.Code
+	hint string
+}{
+	sqlite3.SQLITE_FULL:       {sluice.Exhausted, fullHint},
+	sqlite3.SQLITE_NOMEM:      {sluice.Exhausted, "Give the process more memory."},
+	sqlite3.SQLITE_BUSY:       {sluice.Unavailable, "Another process is using the store; it is tried again."},
+	sqlite3.SQLITE_LOCKED:     {sluice.Unavailable, "Another process is using the store; it is tried again."},
+	sqlite3.SQLITE_PROTOCOL:   {sluice.Unavailable, "Another process is using the store; it is tried again."},
+	sqlite3.SQLITE_IOERR:      {sluice.Unavailable, "Check the disk that holds the store."},
+	sqlite3.SQLITE_CORRUPT:    {sluice.Invalid, corruptHint},
+	sqlite3.SQLITE_NOTADB:     {sluice.Invalid, "The file is no store; name another path, or move it away."},
+	sqlite3.SQLITE_READONLY:   {sluice.Denied, deniedHint},
+	sqlite3.SQLITE_CANTOPEN:   {sluice.Denied, deniedHint},
+	sqlite3.SQLITE_PERM:       {sluice.Denied, deniedHint},
+	sqlite3.SQLITE_TOOBIG:     {sluice.Invalid, "The deployment's plan or a step's result is larger than SQLite stores; make its manifests smaller."},
+	sqlite3.SQLITE_CONSTRAINT: {sluice.Conflict, "Another process wrote to the same deployment; read it again."},
+	sqlite3.SQLITE_INTERRUPT:  {sluice.Cancelled, ""},
+}
+
+// classifyResult looks a result code up; the low byte is the primary code.
+func classifyResult(code int) (sluice.Code, string) {
+	if code == sqlite3.SQLITE_IOERR_SHMSIZE {
+		// How a full disk shows itself when the shared-memory file cannot grow.
+		return sluice.Exhausted, fullHint
+	}
+	r, ok := results[code&0xff]
+	if !ok {
+		return sluice.Internal, ""
+	}
+	return r.code, r.hint
+}

@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"iter"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// pageSize is how many events are held in memory at once while a log is read. Between pages no read transaction is
+// open, so that a slow reader never keeps the write-ahead log from being folded into the file.
+const pageSize = 256
+
+// Read implements [sluice.Log]. Events that are appended while it goes on are yielded too.
+func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
+	return func(yield func(sluice.Event, error) bool) {
+		for first := true; ; first = false {
+			page, err := s.readPage(ctx, id, after)
+			if err == nil && first && len(page) == 0 {
+				err = s.mustExist(ctx, id)
+			}
+			if err != nil {
+				yield(sluice.Event{}, storeError(err, "read", s.path))
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+				after = e.Seq
+			}
+			if len(page) < pageSize {
+				return
+			}
+		}
+	}
+}
+
+// readPage returns the next events after the one numbered after.
+func (s *Store) readPage(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) ([]sluice.Event, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT body FROM events WHERE deployment = ? AND seq > ? ORDER BY seq LIMIT ?",
+		string(id), int64(after), pageSize)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(e *sluice.Event) error { return scanJSON(rows, e) })
+}
+
+// mustExist returns NotFound if there is no such deployment.
+func (s *Store) mustExist(ctx context.Context, id sluice.DeploymentID) error {
+	var exists bool
+	row := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM deployments WHERE id = ?)", string(id))
+	if err := row.Scan(&exists); err != nil {
+		return err
+	}
+	if !exists {
+		return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("List them with: sluice status --all")
+	}
+	return nil
+}
+
+// Deployments implements [sluice.Log].
+func (s *Store) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
+	where, args := ofApplication(application)
+	rows, err := s.read.QueryContext(ctx, "SELECT id, application, started_at, started_by, ended_at, outcome FROM deployments"+
+		where+" ORDER BY started_at DESC, id DESC", args...)
+	if err != nil {
+		return nil, storeError(err, "read", s.path)
+	}
+	list, err := collect(rows, func(d *sluice.Deployment) error { return scanDeployment(rows, d) })
+	return list, storeError(err, "read", s.path)
+}
+
+// ofApplication returns the condition that lists share; "" is every application. Two plain queries, not one with OR, so
+// that each finds its index.
+func ofApplication(application string) (where string, args []any) {
+	if application == "" {
+		return "", nil
+	}
+	return " WHERE application = ?", []any{application}
+}
+
+// scanDeployment reads one row of deployments.
+func scanDeployment(rows *sql.Rows, d *sluice.Deployment) error {
+	var started int64
+	var ended sql.NullInt64
+	if err := rows.Scan(&d.ID, &d.Application, &started, &d.StartedBy, &ended, &d.Outcome); err != nil {
+		return err
+	}
+	d.StartedAt = time.Unix(0, started).UTC()
+	if ended.Valid {
+		d.EndedAt = time.Unix(0, ended.Int64).UTC()
+	}
+	return nil
+}
+
+// Unended implements [sluice.Log].
+func (s *Store) Unended(ctx context.Context) ([]sluice.DeploymentID, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT id FROM deployments WHERE ended_at IS NULL ORDER BY started_at, id")
+	if err != nil {
+		return nil, storeError(err, "read", s.path)
+	}
+	list, err := collect(rows, func(id *sluice.DeploymentID) error { return rows.Scan(id) })
+	return list, storeError(err, "read", s.path)
+}
+
+// collect reads all rows and closes them.
+func collect[T any](rows *sql.Rows, scan func(*T) error) ([]T, error) {
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		var item T
+		if err := scan(&item); err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	return list, rows.Err()
+}
+
+// scanJSON reads a row of one JSON column.
+func scanJSON(rows *sql.Rows, into any) error {
+	var body sql.RawBytes
+	if err := rows.Scan(&body); err != nil {
+		return err
+	}
+	return json.Unmarshal(body, into)
+}

@@ -1,0 +1,97 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Ordered files and SQLite's own user_version need no library: a migration and the number that says it ran are
+// one transaction, which libraries that keep their own table and target many databases do not give for less.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// applicationID marks the file as ours in its header: "Slce".
+const applicationID = 0x536c6365
+
+// A migration is one numbered script.
+type migration struct {
+	version int
+	script  string
+}
+
+// readMigrations returns the embedded scripts in their order.
+func readMigrations() ([]migration, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var list []migration
+	for _, name := range names {
+		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
+		version, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fmt.Errorf("number of %s: %w", name, err)
+		}
+		script, err := migrations.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, migration{version: version, script: string(script)})
+	}
+	slices.SortFunc(list, func(a, b migration) int { return cmp.Compare(a.version, b.version) })
+	return list, nil
+}
+
+// migrate brings the schema up to date, one transaction a script.
+func migrate(ctx context.Context, c *sql.Conn, path string) error {
+	list, err := readMigrations()
+	if err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, c, path, list)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if m.version <= version {
+			continue
+		}
+		script := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+			m.script, applicationID, m.version)
+		if _, err := c.ExecContext(ctx, script); err != nil {
+			rollBack(c)
+			return fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
+		}
+	}
+	return nil
+}
+
+// schemaVersion returns the version of the file's schema, 0 if it is empty. A file that belongs to another program or
+// to a newer Sluice is refused.
+func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migration) (int, error) {
+	var application, version, tables int
+	row := c.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id, pragma_user_version`)
+	if err := row.Scan(&application, &version, &tables); err != nil {
+		return 0, err
+	}
+	if application != applicationID && tables > 0 {
+		return 0, sluice.Errorf(sluice.Invalid, "%s is the database of another program", path).
+			WithHint("Name another path for the store.")
+	}
+	if newest := known[len(known)-1].version; version > newest {
+		return 0, sluice.Errorf(sluice.Unsupported, "%s was written by a newer Sluice: its schema is %d, this one knows %d", path, version, newest).
+			WithHint("Use the newer Sluice, or restore a copy of the file from before the upgrade.")
+	}
+	return version, nil
+}

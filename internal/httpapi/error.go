@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// statuses is the one table between codes and HTTP statuses. Each code has a status of its own, so that even
+// an answer whose body was lost maps back.
+var statuses = map[sluice.Code]int{
+	sluice.Invalid:     http.StatusBadRequest,
+	sluice.NotFound:    http.StatusNotFound,
+	sluice.Conflict:    http.StatusConflict,
+	sluice.Unavailable: http.StatusServiceUnavailable,
+	sluice.Unsupported: http.StatusNotImplemented,
+	sluice.Denied:      http.StatusForbidden,
+	sluice.Exhausted:   http.StatusInsufficientStorage,
+	sluice.Failed:      http.StatusUnprocessableEntity,
+	sluice.Cancelled:   499, // what proxies write where the caller went away
+	sluice.Internal:    http.StatusInternalServerError,
+}
+
+// Status returns the HTTP status of a code.
+func Status(code sluice.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// codeOf reverses Status.
+func codeOf(status int) sluice.Code {
+	for code, s := range statuses {
+		if s == status {
+			return code
+		}
+	}
+	return sluice.Internal
+}
+
+// A wireError is an error on the wire. The cause is part of the message.
+type wireError struct {
+	Code        sluice.Code        `json:"code"`
+	Op          string             `json:"op,omitempty"`
+	Message     string             `json:"message"`
+	Hint        string             `json:"hint,omitempty"`
+	Position    sluice.Position    `json:"position,omitzero"`
+	Diagnostics sluice.Diagnostics `json:"diagnostics,omitempty"`
+}
+
+func toWire(err error) wireError {
+	w := wireError{Code: sluice.ErrorCode(err), Message: err.Error(), Hint: sluice.ErrorHint(err)}
+	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
+		w.Diagnostics = ds
+		return w
+	}
+	if e, ok := err.(*sluice.Error); ok {
+		bare := *e
+		bare.Op, bare.Pos = "", sluice.Position{}
+		w.Op, w.Position, w.Message = e.Op, e.Pos, bare.Error()
+	}
+	return w
+}
+
+func (w wireError) error() error {
+	if len(w.Diagnostics) > 0 {
+		return w.Diagnostics
+	}
+	return &sluice.Error{Code: w.Code, Op: w.Op, Message: w.Message, Hint: w.Hint, Pos: w.Position}
+}
+
+// writeError answers with the error.
+func writeError(w http.ResponseWriter, err error) {
+	writeJSON(w, Status(sluice.ErrorCode(err)), toWire(err))
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		status, data = http.StatusInternalServerError, []byte(`{"code":"internal","message":"the answer cannot be written as JSON"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(data, '\n')) // a caller that went away does not want the answer
+}
+
+// readError reads the error that an answer carries.
+func readError(resp *http.Response) error {
+	var w wireError
+	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxRequest)).Decode(&w); err != nil || w.Code == "" {
+		return &sluice.Error{Code: codeOf(resp.StatusCode), Message: fmt.Sprintf("the engine answered %s", strings.TrimSpace(resp.Status))}
+	}
+	return w.error()
+}

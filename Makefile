@@ -1,0 +1,34 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null)
+
+.PHONY: help demo test bench all format vet staticcheck build fuzz
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## Build bin/sluice
+	@mkdir -p bin && go build -o bin/sluice ./cmd/sluice
+
+demo: build ## Deliver a web shop and its database on this machine: five acts, one report
+	@cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
+
+test: ## Run every test
+	go test -timeout 9m ./...
+
+bench: build ## Measure speed against goals and rivals on this machine
+	@go run ./internal/benchtable
+
+fuzz: ## Fuzz the parsers, one minute each
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./internal/deployfile
+
+format: ## Fail if a file is not gofmt'ed
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi
+
+vet: ## Run go vet on every module
+	@for m in $(MODULES); do (cd $$m && go vet ./...) || exit 1; done
+
+staticcheck: ## Run staticcheck
+	go tool staticcheck ./...
+
+all: format vet staticcheck test demo ## Everything that CI runs

@@ -1,0 +1,145 @@
+package archtest_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sluice-cd/sluice"
+
+// levels says from how far down a package may be imported: it imports only what has a lower level, and level 1
+// may import level 1. Packages that are missing here fail the test, so that a new one is placed on purpose.
+var levels = map[string]int{
+	"": 0,
+
+	"internal/analysis":         1,
+	"internal/config":           1,
+	"internal/deployfile":       1,
+	"internal/engine":           1,
+	"internal/fingerprint":      1,
+	"internal/manifest":         1,
+	"internal/manifest/yamldoc": 1,
+	"internal/mover":            1,
+	"internal/plan":             1,
+	"internal/secret":           1,
+
+	"internal/database/mongodb": 2,
+	"internal/httpapi":          2,
+	"internal/local":            2,
+	"internal/mover/kopia":      2,
+	"internal/prometheus":       2,
+	"internal/sqlite":           2,
+	"internal/step":             2,
+
+	"cmd/sluice": 3,
+}
+
+// testing-only packages may import anything, and nothing that ships may import them.
+var testsOnly = map[string]bool{
+	"internal/archtest": true, "internal/databasetest": true, "internal/enginetest": true, "internal/movertest": true,
+	"internal/steptest": true, "internal/storetest": true, "internal/benchtable": true,
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func packages(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, args...)...)
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func local(path string) (string, bool) {
+	if path == module {
+		return "", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+func TestPackagesImportOnlyFromLevelsAboveTheirOwn(t *testing.T) {
+	for _, p := range packages(t, "./...") {
+		name, _ := local(p.ImportPath)
+		if testsOnly[name] {
+			continue
+		}
+		level, placed := levelOf(name)
+		if !placed {
+			t.Errorf("package %s has no level: add it to the table in this test and to ARCHITECTURE.md", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			checkImport(t, name, level, imported)
+		}
+	}
+}
+
+func checkImport(t *testing.T, name string, level int, imported string) {
+	other, ours := local(imported)
+	if !ours {
+		if level == 0 && strings.Contains(imported, ".") {
+			t.Errorf("the root imports %s: it may import the standard library only, so that everybody can import it", imported)
+		}
+		return
+	}
+	if testsOnly[other] {
+		t.Errorf("%s imports %s, which is for tests", name, other)
+	}
+	theirs, _ := levelOf(other)
+	sameFamily := strings.HasPrefix(other, name+"/") || strings.HasPrefix(name, other+"/")
+	if theirs > level || theirs == level && level >= 2 && !sameFamily {
+		t.Errorf("%s (level %d) imports %s (level %d): adapters never import each other, only cmd/sluice ties them together", name, level, other, theirs)
+	}
+}
+
+// levelOf places a package below another one, such as internal/local/proxy, with it.
+func levelOf(name string) (int, bool) {
+	for {
+		if level, ok := levels[name]; ok {
+			return level, true
+		}
+		i := strings.LastIndex(name, "/")
+		if i < 0 {
+			return 0, false
+		}
+		name = name[:i]
+	}
+}
+
+// banned maps what must not be in the binary to the reason.
+var banned = map[string]string{
+	"testing":                       "test helpers belong in the packages for tests",
+	"github.com/google/go-cmp/cmp":  "it is for tests",
+	"k8s.io/client-go/kubernetes":   "client-go belongs in internal/kubernetes alone",
+	"github.com/stretchr/testify":   "tests use testing and go-cmp",
+	"gopkg.in/yaml.v2":              "one YAML library is enough",
+	"github.com/FerretDB/FerretDB":  "servers are started by tests and examples, not linked",
+	"github.com/sluice-cd/examples": "the product does not know its examples",
+}
+
+func TestBinaryHoldsNothingBanned(t *testing.T) {
+	for _, p := range packages(t, "./cmd/sluice") {
+		for _, dep := range p.Deps {
+			if why, ok := banned[dep]; ok {
+				t.Errorf("cmd/sluice contains %s: %s", dep, why)
+			}
+		}
+	}
+}

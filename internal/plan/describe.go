@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Describe says in a few words what a step does.
+func Describe(s sluice.PlannedStep) string {
+	switch {
+	case s.Apply != nil:
+		return describeApply(*s.Apply)
+	case s.Promote != nil:
+		return "the new version takes over"
+	case s.SetWeight != nil:
+		return fmt.Sprintf("%d %% of the traffic to the new version", s.SetWeight.Weight)
+	case s.Pause != nil:
+		return describePause(*s.Pause)
+	case s.RunWebhook != nil:
+		return describeWebhook(*s.RunWebhook)
+	case s.Analysis != nil:
+		a := s.Analysis
+		return fmt.Sprintf("judge %s, %s of %s each", strings.Join(a.Queries, ", "), count(a.Runs, "interval"), Span(a.Interval))
+	case s.ExposeServices != nil:
+		return fmt.Sprintf("expose %s for %s", strings.Join(s.ExposeServices.Services, ", "), Span(s.ExposeServices.TTL))
+	case s.RunJob != nil:
+		return "run job " + s.RunJob.Name
+	case s.WaitFor != nil:
+		return "wait for " + s.WaitFor.Object
+	}
+	return describeData(s)
+}
+
+func describeData(s sluice.PlannedStep) string {
+	switch {
+	case s.MigrateData != nil:
+		return fmt.Sprintf("copy %s from %s", s.MigrateData.Dataset, s.MigrateData.From)
+	case s.CheckpointData != nil:
+		return "checkpoint " + s.CheckpointData.Dataset
+	case s.VerifyData != nil && s.VerifyData.Mode == "loss":
+		return fmt.Sprintf("verify %s: nothing of the %s is lost", s.VerifyData.Dataset, s.VerifyData.Baseline)
+	case s.VerifyData != nil:
+		return fmt.Sprintf("verify %s: equal to the %s", s.VerifyData.Dataset, s.VerifyData.Baseline)
+	case s.RestoreData != nil:
+		return fmt.Sprintf("put the checkpoint of %s back", s.RestoreData.Dataset)
+	case s.MaskData != nil:
+		return "mask " + s.MaskData.Dataset
+	}
+	return string(s.Kind)
+}
+
+func describeApply(a sluice.Apply) string {
+	how := "apply"
+	if a.Canary {
+		how = "apply beside the old version"
+	}
+	return fmt.Sprintf("%s %s", how, kinds(a.Objects))
+}
+
+func describePause(p sluice.Pause) string {
+	if !p.UntilApproved {
+		return "pause " + Span(p.Duration)
+	}
+	text := "wait for approval"
+	if len(p.RequiresRoles) > 0 {
+		text += " by " + strings.Join(p.RequiresRoles, " or ")
+	}
+	if p.ApprovalExpiration > 0 {
+		text += ", at most " + Span(p.ApprovalExpiration)
+	}
+	return text
+}
+
+func describeWebhook(w sluice.RunWebhook) string {
+	if w.Webhook != nil && w.Webhook.DisableCallback {
+		return fmt.Sprintf("call webhook %q", w.Name)
+	}
+	return fmt.Sprintf("call webhook %q and wait for its callback", w.Name)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Span writes a duration as people do: 90s as 1m30s, 1h0m0s as 1h.
+func Span(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,246 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// A graph is a target's steps while they are being laid out.
+type graph struct {
+	compiler *compiler
+	target   sluice.Target
+	steps    []sluice.PlannedStep
+}
+
+// target lays out one target: before, apply, the strategy, promote, after, and onRollback apart from them.
+func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.PlannedStep) {
+	g := &graph{compiler: c, target: t}
+	objects := c.objects(t)
+	last := g.parallel(sluice.PhaseBefore, t.BeforeDeployment, nil)
+	if len(objects) > 0 {
+		last = g.rollOut(objects, last)
+	}
+	g.parallel(sluice.PhaseAfter, t.AfterDeployment, last)
+	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
+	return sluice.PlannedTarget{
+		Name: t.Name, Account: t.Account, Namespace: t.Namespace, DependsOn: c.dependencies(t),
+		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps),
+	}, g.steps
+}
+
+func (c *compiler) dependencies(t sluice.Target) []string {
+	return slices.DeleteFunc(slices.Clone(t.DependsOn), func(name string) bool { return !c.included(name) })
+}
+
+func afterFailure(t sluice.Target) string {
+	if t.AfterFailure == "" {
+		return "keep"
+	}
+	return t.AfterFailure
+}
+
+// rollOut lays out apply and, where a workload can change version, the strategy and promote.
+func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
+	strategy, named := g.compiler.spec.Strategies[g.target.Strategy]
+	progressive := slices.ContainsFunc(objects, isProgressive)
+	if progressive && !named {
+		g.compiler.fail(g.target.Pos, "strategy-required", "target "+quote(g.target.Name)+" has a Deployment, StatefulSet or DaemonSet but no strategy", "add strategy: and the name of one under strategies:")
+		return nil
+	}
+	timeout := g.compiler.spec.Config.Timeout
+	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: progressive && isGradual(strategy), Timeout: timeout}}
+	last := g.add(sluice.PhaseApply, "apply", apply, after)
+	if !progressive {
+		return last
+	}
+	last = g.strategy(strategy, last)
+	promote := sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{Timeout: timeout}}
+	return g.add(sluice.PhasePromote, "promote", promote, last)
+}
+
+// strategy lays out what happens between apply and promote. Blue/green is a canary at full size that gets no
+// traffic, then all of it.
+func (g *graph) strategy(s sluice.Strategy, after []sluice.StepID) []sluice.StepID {
+	if s.Canary != nil {
+		return g.sequence(sluice.PhaseCanary, "canary", s.Canary.Steps, after)
+	}
+	after = g.parallelAt(sluice.PhaseBlueGreen, "bluegreen/redirect", s.BlueGreen.RedirectTrafficAfter, after)
+	all := sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: 100}}
+	after = g.add(sluice.PhaseBlueGreen, "bluegreen/switch", all, after)
+	return g.parallelAt(sluice.PhaseBlueGreen, "bluegreen/shutdown", s.BlueGreen.ShutDownOldVersionAfter, after)
+}
+
+// isGradual reports whether the new version has to stand beside the old one: a strategy of a single step to
+// 100 % is a rolling update.
+func isGradual(s sluice.Strategy) bool {
+	if s.BlueGreen != nil {
+		return true
+	}
+	return slices.ContainsFunc(s.Canary.Steps, func(step sluice.StepSpec) bool {
+		return step.SetWeight == nil && step.ExposeServices == nil || step.SetWeight != nil && step.SetWeight.Weight < 100
+	})
+}
+
+func isProgressive(o sluice.Object) bool {
+	switch o.Text("kind") {
+	case "Deployment", "StatefulSet", "DaemonSet":
+		return true
+	}
+	return false
+}
+
+func (g *graph) parallel(phase sluice.Phase, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+	return g.parallelAt(phase, string(phase), steps, after)
+}
+
+// parallelAt lays out steps that start together, and returns those that all must be done for what follows.
+func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+	if len(steps) == 0 {
+		return after
+	}
+	var last []sluice.StepID
+	for i, s := range steps {
+		last = append(last, g.add(phase, fmt.Sprintf("%s/%d", path, i), s, after)...)
+	}
+	return last
+}
+
+// sequence lays out steps one after the other.
+func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+	for i, s := range steps {
+		after = g.add(phase, fmt.Sprintf("%s/%d", path, i), s, after)
+	}
+	return after
+}
+
+func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+	if s.Kind == sluice.KindSequence {
+		return g.sequence(phase, path, s.Sequence, after)
+	}
+	id := sluice.StepID(g.target.Name + "/" + path)
+	g.steps = append(g.steps, sluice.PlannedStep{ID: id, Target: g.target.Name, Phase: phase, After: after, StepSpec: g.resolve(s)})
+	return []sluice.StepID{id}
+}
+
+// resolve copies into a step what it names elsewhere in the file, so that a plan stands alone.
+func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
+	switch {
+	case s.RunWebhook != nil:
+		hook := g.compiler.spec.Webhooks[s.RunWebhook.Name]
+		s.RunWebhook = changed(s.RunWebhook, func(w *sluice.RunWebhook) { w.Webhook = &hook })
+	case s.Analysis != nil:
+		s.Analysis = changed(s.Analysis, g.resolveAnalysis)
+	case s.RunJob != nil:
+		s.RunJob = changed(s.RunJob, func(j *sluice.RunJob) { j.Job = g.job(s.Pos, *j) })
+	case s.MigrateData != nil:
+		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Spec, m.Source = g.dataset(m.Dataset), g.source(m.From) })
+	case s.CheckpointData != nil:
+		s.CheckpointData = changed(s.CheckpointData, func(d *sluice.CheckpointData) { d.Spec = g.dataset(d.Dataset) })
+	case s.VerifyData != nil:
+		s.VerifyData = changed(s.VerifyData, g.resolveVerify)
+	case s.RestoreData != nil:
+		s.RestoreData = changed(s.RestoreData, func(r *sluice.RestoreData) {
+			r.Spec, r.From = g.dataset(r.Dataset), g.maker(sluice.KindCheckpointData, r.Dataset)
+		})
+	case s.MaskData != nil:
+		s.MaskData = changed(s.MaskData, func(m *sluice.MaskData) { m.Spec = g.dataset(m.Dataset) })
+	}
+	return s
+}
+
+// changed returns a changed copy: the Spec stays as it was read.
+func changed[T any](v *T, change func(*T)) *T {
+	c := *v
+	change(&c)
+	return &c
+}
+
+func (g *graph) dataset(name string) sluice.Dataset { return g.compiler.spec.Datasets[name] }
+
+// source returns where a target is, without its steps.
+func (g *graph) source(name string) *sluice.Target {
+	for _, t := range g.compiler.spec.Targets {
+		if t.Name == name {
+			return &sluice.Target{Name: t.Name, Account: t.Account, Namespace: t.Namespace}
+		}
+	}
+	return nil
+}
+
+func (g *graph) resolveAnalysis(a *sluice.Analysis) {
+	a.Resolved = nil
+	for _, name := range a.Queries {
+		q := g.compiler.spec.Analysis.Queries[name]
+		for _, provider := range []string{a.Provider, g.compiler.spec.Analysis.DefaultProvider} {
+			if q.Provider == "" {
+				q.Provider = provider
+			}
+		}
+		a.Resolved = append(a.Resolved, q)
+	}
+}
+
+func (g *graph) resolveVerify(v *sluice.VerifyData) {
+	kind := sluice.KindMigrateData
+	if v.Baseline == "checkpoint" {
+		kind = sluice.KindCheckpointData
+	}
+	v.Spec, v.From = g.dataset(v.Dataset), g.maker(kind, v.Dataset)
+	if v.Mode == "" {
+		v.Mode = map[sluice.StepKind]string{sluice.KindMigrateData: "equal", sluice.KindCheckpointData: "loss"}[kind]
+	}
+}
+
+// maker returns the last step so far of the kind for the dataset, "" if there is none.
+func (g *graph) maker(kind sluice.StepKind, dataset string) sluice.StepID {
+	for _, s := range slices.Backward(g.steps) {
+		if s.Kind != kind {
+			continue
+		}
+		if s.MigrateData != nil && s.MigrateData.Dataset == dataset || s.CheckpointData != nil && s.CheckpointData.Dataset == dataset {
+			return s.ID
+		}
+	}
+	return ""
+}
+
+// job reads the Job that a runJob step runs.
+func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
+	c := g.compiler
+	objects, found := manifest.Load(c.options.Root, sluice.ManifestSource{Pos: pos, Path: j.Path, Inline: j.Inline})
+	c.report(found)
+	if found.HasErrors() {
+		return nil
+	}
+	if len(objects) != 1 || objects[0].Text("kind") != "Job" {
+		c.fail(pos, "not-a-job", fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name), kinds(objects)), "put the other objects under manifests:")
+		return nil
+	}
+	c.prepare(g.target, objects)
+	return objects[0]
+}
+
+func kinds(objects []sluice.Object) string {
+	if len(objects) == 0 {
+		return "none"
+	}
+	names := make([]string, len(objects))
+	for i, o := range objects {
+		names[i] = o.Ref().String()
+	}
+	return strings.Join(names, ", ")
+}
+
+func list(targets []sluice.Target) string {
+	names := make([]string, len(targets))
+	for i, t := range targets {
+		names[i] = t.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func quote(s string) string { return `"` + s + `"` }

@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Tree prints the plan as a tree of targets, phases and steps, with what each step would do where a preview
+// is given, how long the waits are, and what a rollback would not bring back.
+func Tree(w io.Writer, p *sluice.Plan, previews map[sluice.StepID]sluice.Preview) error {
+	t := &tree{previews: previews}
+	t.line(0, "%s  (plan %.12s)", p.Application, p.Digest)
+	for _, target := range p.Targets {
+		t.target(p, target)
+	}
+	_, err := io.WriteString(w, t.text.String())
+	return err
+}
+
+type tree struct {
+	text     strings.Builder
+	previews map[sluice.StepID]sluice.Preview
+}
+
+func (t *tree) line(depth int, format string, args ...any) {
+	t.text.WriteString(strings.Repeat("  ", depth))
+	fmt.Fprintf(&t.text, format, args...)
+	t.text.WriteByte('\n')
+}
+
+func (t *tree) target(p *sluice.Plan, target sluice.PlannedTarget) {
+	place := target.Account
+	if target.Namespace != "" {
+		place += "/" + target.Namespace
+	}
+	t.line(0, "")
+	t.line(0, "%s  on %s%s", target.Name, place, t.after(target))
+	steps := stepsOf(p, target.Name)
+	t.phases(steps)
+	if wait := waits(steps); wait > 0 {
+		t.line(1, "waits: at least %s", Span(wait))
+	}
+	if text := classes[target.RollbackClass]; text != "" {
+		t.line(1, "rollback class %s: %s", target.RollbackClass, text)
+	}
+	for _, sentence := range target.Irreversible {
+		t.line(1, "not undone: %s", sentence)
+	}
+}
+
+var classes = map[string]string{
+	"A": "the application only; data is left as it is",
+	"B": "data is put back; nobody has written to it since",
+	"C": "data is put back; what was written since is kept in a checkpoint of its own",
+}
+
+func (t *tree) after(target sluice.PlannedTarget) string {
+	if len(target.DependsOn) == 0 {
+		return ""
+	}
+	return "  after " + strings.Join(target.DependsOn, ", ")
+}
+
+func (t *tree) phases(steps []sluice.PlannedStep) {
+	var phase sluice.Phase
+	for _, s := range steps {
+		if s.Phase != phase {
+			phase = s.Phase
+			t.line(1, "%s", phaseNames[phase])
+		}
+		t.step(s)
+	}
+}
+
+var phaseNames = map[sluice.Phase]string{
+	sluice.PhaseBefore:     "before deployment",
+	sluice.PhaseApply:      "apply",
+	sluice.PhaseCanary:     "canary, step by step",
+	sluice.PhaseBlueGreen:  "blue/green",
+	sluice.PhasePromote:    "promote",
+	sluice.PhaseAfter:      "after deployment",
+	sluice.PhaseOnRollback: "only when rolled back",
+}
+
+func (t *tree) step(s sluice.PlannedStep) {
+	path := strings.TrimPrefix(string(s.ID), s.Target+"/")
+	t.line(2, "%-14s %s", path, Describe(s))
+	preview := t.previews[s.ID]
+	for _, note := range preview.Notes {
+		t.line(4, "%s", note)
+	}
+	for _, c := range preview.Changes {
+		t.line(4, "%s %s", c.Object, c.Outcome)
+		t.diff(c.Diff)
+	}
+}
+
+func (t *tree) diff(diff string) {
+	for line := range strings.Lines(diff) {
+		t.line(6, "%s", strings.TrimRight(line, "\n"))
+	}
+}
+
+func stepsOf(p *sluice.Plan, target string) []sluice.PlannedStep {
+	var steps []sluice.PlannedStep
+	for _, s := range p.Steps {
+		if s.Target == target {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// waits is the longest chain of declared durations; parallel steps wait at the same time.
+func waits(steps []sluice.PlannedStep) time.Duration {
+	ends := map[sluice.StepID]time.Duration{}
+	longest := time.Duration(0)
+	for _, s := range steps {
+		begin := time.Duration(0)
+		for _, id := range s.After {
+			begin = max(begin, ends[id])
+		}
+		ends[s.ID] = begin + s.Duration()
+		longest = max(longest, ends[s.ID])
+	}
+	return longest
+}

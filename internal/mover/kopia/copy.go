@@ -1,0 +1,214 @@
+package kopia
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kopia/kopia/fs/localfs"
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/manifest"
+	"github.com/kopia/kopia/snapshot"
+	"github.com/kopia/kopia/snapshot/policy"
+	"github.com/kopia/kopia/snapshot/upload"
+
+	"github.com/sluice-cd/sluice"
+)
+
+const (
+	tagCheckpoint = "sluice:checkpoint"
+	tagVolume     = "sluice:volume" // its place in the list and its claim
+	tagAdded      = "sluice:added"  // what the repository grew by
+
+	// part is what one goroutine reads of a large file, so that a database in one file keeps every core busy.
+	part = 64 << 20
+	// save is how often an upload makes what it sent so far findable, should the process die.
+	save = 15 * time.Second
+)
+
+// Copy implements [sluice.Mover]. Every volume is one snapshot. All content is read, whatever its times say:
+// a database may change a file within one tick of the clock, or through a memory map.
+func (m *Mover) Copy(ctx context.Context, id sluice.CheckpointID, volumes []sluice.Volume, report func(sluice.Amount)) (sluice.Copy, error) {
+	total, err := size(ctx, volumes)
+	if err != nil {
+		return sluice.Copy{}, m.fault("copy", err)
+	}
+	if err := m.rep.Refresh(ctx); err != nil {
+		return sluice.Copy{}, m.fault("copy", err)
+	}
+	p := newMeter(total, report)
+	result := sluice.Copy{Mover: Name}
+	for i, v := range volumes {
+		s, err := m.copyVolume(ctx, source(id, i, v.Claim), v, p)
+		if err != nil {
+			return sluice.Copy{}, err
+		}
+		added, _ := strconv.ParseInt(s.Tags[tagAdded], 10, 64) // absent only where somebody else made the snapshot
+		result.Snapshots = append(result.Snapshots, string(s.ID))
+		result.Claims = append(result.Claims, v.Claim)
+		result.Added += added
+		if sum := s.RootEntry.DirSummary; sum != nil {
+			result.Bytes += sum.TotalFileSize
+			result.Files += sum.TotalFileCount
+		}
+	}
+	return result, nil
+}
+
+// source names the volume's snapshots in the repository. Each copy has its own, so that no rule about how
+// many snapshots of a source stay can ever take one of them away.
+func source(id sluice.CheckpointID, i int, claim string) snapshot.SourceInfo {
+	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: "/" + label(string(id)) + "/" + strconv.Itoa(i) + "-" + label(claim)}
+}
+
+func (m *Mover) copyVolume(ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter) (*snapshot.Manifest, error) {
+	done, unfinished, err := m.find(ctx, from)
+	if err != nil {
+		return nil, m.fault("copy", err)
+	}
+	if done == nil {
+		if done, err = m.upload(ctx, from, v, p); err != nil {
+			return nil, err
+		}
+		// those that this upload itself saved on the way
+		if _, unfinished, err = m.find(ctx, from); err != nil {
+			return nil, m.fault("copy", err)
+		}
+	}
+	if err := m.forget(ctx, unfinished); err != nil {
+		return nil, m.fault("copy", err)
+	}
+	return done, nil
+}
+
+// find returns the source's snapshot, nil if there is none, and what interrupted uploads left. Had two
+// processes made the snapshot at the same time, both choose the same.
+func (m *Mover) find(ctx context.Context, from snapshot.SourceInfo) (done *snapshot.Manifest, unfinished []*snapshot.Manifest, err error) {
+	all, err := snapshot.ListSnapshots(ctx, m.rep, from)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range all {
+		switch {
+		case s.IncompleteReason != "":
+			unfinished = append(unfinished, s)
+		case done == nil || cmp.Or(s.StartTime.ToTime().Compare(done.StartTime.ToTime()), cmp.Compare(s.ID, done.ID)) < 0:
+			done = s
+		}
+	}
+	return done, unfinished, nil
+}
+
+func (m *Mover) upload(ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter) (*snapshot.Manifest, error) {
+	if v.Dir == "" {
+		return nil, sluice.Errorf(sluice.Unsupported, "the volume of the claim %s cannot be read from here", v.Claim).
+			WithHint("choose a mover of the cluster's own for this dataset, such as csi")
+	}
+	dir, err := localfs.Directory(v.Dir)
+	if err != nil {
+		return nil, m.fault("copy", err)
+	}
+	var added atomic.Int64
+	var made *snapshot.Manifest
+	session := repo.WriteSessionOptions{Purpose: "copy", FlushOnFailure: true, OnUpload: func(n int64) { added.Add(n) }}
+	err = repo.WriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.RepositoryWriter) error {
+		up := upload.NewUploader(w)
+		up.Progress = p
+		up.FailFast = true
+		up.DisableIgnoreRules = true
+		up.ForceHashPercentage = 100
+		up.CheckpointInterval = save
+		stop := context.AfterFunc(ctx, up.Cancel)
+		defer stop()
+		made, err = up.Upload(ctx, dir, policies(), from)
+		if err != nil {
+			return err
+		}
+		if made.IncompleteReason != "" {
+			return cmp.Or(ctx.Err(), context.Canceled)
+		}
+		if n := made.Stats.ErrorCount + made.Stats.IgnoredErrorCount; n > 0 && unread(made) {
+			return sluice.Errorf(sluice.Failed, "%d files of the claim %s could not be read", n, v.Claim)
+		}
+		if err := w.Flush(ctx); err != nil {
+			return err
+		}
+		made.Tags = map[string]string{tagCheckpoint: from.Path, tagVolume: label(v.Claim), tagAdded: strconv.FormatInt(added.Load(), 10)}
+		made.Pins = []string{identity}
+		_, err = snapshot.SaveSnapshot(ctx, w, made)
+		return err
+	})
+	if err != nil {
+		return nil, m.fault("copy", err)
+	}
+	return made, nil
+}
+
+// unread reports whether the snapshot misses more than sockets, pipes and devices, which have no content.
+func unread(s *snapshot.Manifest) bool {
+	return s.RootEntry.DirSummary == nil || s.RootEntry.DirSummary.FatalErrorCount > 0
+}
+
+func policies() *policy.Tree {
+	p := *policy.DefaultPolicy
+	p.CompressionPolicy.CompressorName = "zstd-fastest"
+	p.MetadataCompressionPolicy.CompressorName = "zstd-fastest"
+	above := policy.OptionalInt64(part)
+	p.UploadPolicy.ParallelUploadAboveSize = &above
+	threads := policy.OptionalInt(runtime.NumCPU())
+	p.UploadPolicy.MaxParallelFileReads = &threads
+	return policy.BuildTree(nil, &p)
+}
+
+func (m *Mover) forget(ctx context.Context, list []*snapshot.Manifest) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return repo.WriteSession(ctx, m.rep, repo.WriteSessionOptions{Purpose: "forget"}, func(ctx context.Context, w repo.RepositoryWriter) error {
+		for _, s := range list {
+			if err := w.DeleteManifest(ctx, manifest.ID(s.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// size returns how many bytes the volumes' files have. A name that is not UTF-8 is refused: kopia would keep
+// another one.
+func size(ctx context.Context, volumes []sluice.Volume) (int64, error) {
+	var total int64
+	for _, v := range volumes {
+		if v.Dir == "" {
+			continue
+		}
+		err := filepath.WalkDir(v.Dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if !utf8.ValidString(d.Name()) {
+				return sluice.Errorf(sluice.Unsupported, "the claim %s holds a file whose name is not UTF-8: %q", v.Claim, path).
+					WithHint("rename it, or choose another mover for this dataset")
+			}
+			if !d.Type().IsRegular() {
+				return nil
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			total += info.Size()
+			return ctx.Err()
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,71 @@
+package kopia_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover/kopia"
+	"github.com/sluice-cd/sluice/internal/movertest"
+)
+
+func password(word string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return word, nil }
+}
+
+func open(t *testing.T, dir string) *kopia.Mover {
+	t.Helper()
+	m, err := kopia.Open(t.Context(), kopia.Options{Dir: dir, CacheDir: t.TempDir(), Password: password("sesame")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func TestContract(t *testing.T) {
+	movertest.Run(t, func(t *testing.T) movertest.Subject {
+		dir := filepath.Join(t.TempDir(), "repository")
+		return movertest.Subject{Dir: dir, Open: func(t *testing.T) sluice.Mover { return open(t, dir) }}
+	})
+}
+
+func TestWrongPassword(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	_, err := kopia.Open(t.Context(), kopia.Options{Dir: dir, CacheDir: t.TempDir(), Password: password("other")})
+	if sluice.ErrorCode(err) != sluice.Denied || sluice.ErrorHint(err) == "" {
+		t.Errorf("a wrong password: %v", err)
+	}
+}
+
+func TestDiedWhileCreating(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	if err := os.Remove(filepath.Join(dir, "kopia.repository.f")); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir) // nothing was copied yet: it is made anew
+
+	volume := t.TempDir()
+	if err := os.WriteFile(filepath.Join(volume, "f"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, dir)
+	if _, err := m.Copy(t.Context(), "d", []sluice.Volume{{Claim: "c", Dir: volume}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "kopia.repository.f")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := kopia.Open(t.Context(), kopia.Options{Dir: dir, CacheDir: t.TempDir(), Password: password("sesame")})
+	if sluice.ErrorCode(err) != sluice.Failed {
+		t.Errorf("a repository that lost its key was opened: %v", err)
+	}
+}

@@ -1,0 +1,161 @@
+package kopia
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/kopia/kopia/repo"
+	"github.com/kopia/kopia/repo/blob"
+	"github.com/kopia/kopia/repo/blob/filesystem"
+	"github.com/kopia/kopia/repo/content"
+	"github.com/kopia/kopia/repo/encryption"
+	"github.com/kopia/kopia/repo/format"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Name is how copies of this mover call it.
+const Name = "kopia"
+
+// identity is written into every snapshot, the same everywhere, so that whoever opens the repository next
+// may go on with the work.
+const identity = "sluice"
+
+// Options says where a repository is.
+type Options struct {
+	Dir      string                                // of the repository; made if absent
+	CacheDir string                                // for what is known about the repository; never holds content
+	Password func(context.Context) (string, error) // asked once, when the repository is opened
+}
+
+// A Mover keeps copies in one repository. Its methods may be called at the same time, also from several processes.
+type Mover struct {
+	dir string
+	rep repo.DirectRepository
+}
+
+var _ sluice.Mover = (*Mover)(nil)
+
+// Open opens the repository and makes it if there is none. A wrong password is Denied, a directory that holds
+// copies but has lost their key is Failed.
+func Open(ctx context.Context, o Options) (*Mover, error) {
+	password, err := o.Password(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mover{dir: o.Dir}
+	st, err := m.storage(ctx)
+	if err != nil {
+		return nil, m.fault("open", err)
+	}
+	if err := m.initialize(ctx, st, password); err != nil {
+		return nil, m.fault("create", err)
+	}
+	config, err := writeConfig(st, o.CacheDir)
+	if err != nil {
+		return nil, m.fault("open", err)
+	}
+	// kopia ends the process on a fatal error unless told otherwise; every such error is also returned.
+	rep, err := repo.Open(ctx, config, password, &repo.Options{DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {}})
+	if err != nil {
+		return nil, m.fault("open", err)
+	}
+	m.rep = rep.(repo.DirectRepository)
+	return m, nil
+}
+
+// Close lets go of the repository. Calls under way MUST have returned.
+func (m *Mover) Close(ctx context.Context) error {
+	if err := m.rep.Close(ctx); err != nil {
+		return m.fault("close", err)
+	}
+	return nil
+}
+
+func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(m.dir)
+	if err != nil {
+		return nil, err
+	}
+	return filesystem.New(context.WithoutCancel(ctx), &filesystem.Options{Path: abs, FileMode: 0o600, DirectoryMode: 0o700}, true)
+}
+
+// initialize makes the repository, once, also if several processes come at the same time or the last one
+// died between the two files that make a repository.
+func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string) error {
+	lock := flock.New(filepath.Join(m.dir, ".initialize"))
+	if err := lock.Lock(); err != nil {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }() // ends with the process at the latest
+	switch _, err := st.GetMetadata(ctx, format.KopiaRepositoryBlobID); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, blob.ErrBlobNotFound):
+		return err
+	}
+	if err := m.mustBeEmpty(ctx, st); err != nil {
+		return err
+	}
+	if err := st.DeleteBlob(ctx, format.KopiaBlobCfgBlobID); err != nil && !errors.Is(err, blob.ErrBlobNotFound) {
+		return err
+	}
+	return repo.Initialize(ctx, st, &repo.NewRepositoryOptions{
+		BlockFormat: format.ContentFormat{Encryption: encryption.DefaultAlgorithm}, // AES-256-GCM
+	}, password)
+}
+
+func (m *Mover) mustBeEmpty(ctx context.Context, st blob.Storage) error {
+	return st.ListBlobs(ctx, "p", func(b blob.Metadata) error {
+		return sluice.Errorf(sluice.Failed, "the repository %s holds copies such as %s but not the file %s.f, which has their key", m.dir, b.BlobID, format.KopiaRepositoryBlobID).
+			WithHint("put that file back from a backup of the directory, or move the directory away to begin a new repository")
+	})
+}
+
+// writeConfig writes what kopia wants to read from a file. It names no cache directory on purpose: kopia v0.23.1
+// would then answer reads from the cache, so that damage in the repository went unseen, and with a directory
+// but no size it crashes on the first read.
+func writeConfig(st blob.Storage, dir string) (string, error) {
+	info := st.ConnectionInfo()
+	raw, err := json.Marshal(repo.LocalConfig{
+		Storage: &info, Caching: &content.CachingOptions{},
+		ClientOptions: repo.ClientOptions{Hostname: identity, Username: identity},
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	file, err := filepath.Abs(filepath.Join(dir, "kopia.json"))
+	if err != nil {
+		return "", err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), "kopia.*.tmp")
+	if err != nil {
+		return "", err
+	}
+	_, err = tmp.Write(raw)
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return file, os.Rename(tmp.Name(), file)
+}
+
+// label is what may stand in a snapshot's path and tags whatever a user's names hold.
+func label(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return '_'
+		}
+		return r
+	}, s)
+}

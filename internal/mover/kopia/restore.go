@@ -1,0 +1,158 @@
+package kopia
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/kopia/kopia/snapshot"
+	"github.com/kopia/kopia/snapshot/restore"
+	"github.com/kopia/kopia/snapshot/snapshotfs"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// unfinished lies in a volume while it is filled. A volume that has it holds nothing but what an interrupted
+// restore left.
+const unfinished = ".sluice-restore-unfinished"
+
+// Restore implements [sluice.Mover]. A volume that is not empty is a Conflict, unless it is what an
+// interrupted restore left; that is cleared first.
+func (m *Mover) Restore(ctx context.Context, c sluice.Copy, volumes []sluice.Volume, report func(sluice.Amount)) error {
+	snapshots, err := m.load(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(volumes) != len(snapshots) {
+		return sluice.Errorf(sluice.Invalid, "the copy has %d volumes and is to be restored into %d", len(snapshots), len(volumes))
+	}
+	p := newMeter(c.Bytes, report)
+	for i, s := range snapshots {
+		if err := m.restoreVolume(ctx, s, volumes[i], p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mover) restoreVolume(ctx context.Context, s *snapshot.Manifest, v sluice.Volume, p *meter) error {
+	if v.Dir == "" {
+		return sluice.Errorf(sluice.Unsupported, "the volume of the claim %s cannot be written from here", v.Claim).
+			WithHint("choose a mover of the cluster's own for this dataset, such as csi")
+	}
+	if err := prepare(ctx, v); err != nil {
+		return m.fault("restore", err)
+	}
+	if err := m.fill(ctx, s, v, p); err != nil {
+		return err
+	}
+	if err := settle(v.Dir, s.RootEntry.ModTime.ToTime()); err != nil {
+		return m.fault("restore", err)
+	}
+	return nil
+}
+
+// prepare makes sure that the volume is empty but for the mark.
+func prepare(ctx context.Context, v sluice.Volume) error {
+	entries, err := os.ReadDir(v.Dir)
+	if err != nil {
+		return err
+	}
+	mark := filepath.Join(v.Dir, unfinished)
+	_, err = os.Lstat(mark)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err != nil && len(entries) > 0 {
+		return sluice.Errorf(sluice.Conflict, "the volume of the claim %s is not empty: it holds %s", v.Claim, entries[0].Name()).
+			WithHint("nothing is overwritten; restore into a new generation of the claim")
+	}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if e.Name() == unfinished {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(v.Dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mover) fill(ctx context.Context, s *snapshot.Manifest, v sluice.Volume, p *meter) error {
+	root, err := snapshotfs.SnapshotRoot(m.rep, s)
+	if err != nil {
+		return m.damage(v.Claim, err)
+	}
+	out := &restore.FilesystemOutput{TargetPath: v.Dir, OverwriteDirectories: true, WriteSparseFiles: true, FlushFiles: true, SkipOwners: os.Geteuid() != 0}
+	if err := out.Init(ctx); err != nil {
+		return m.fault("restore", err)
+	}
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	var before int64
+	stats, err := restore.Entry(ctx, m.rep, out, root, restore.Options{
+		Parallel: runtime.NumCPU(), RestoreDirEntryAtDepth: 1 << 30, Cancel: cancelled(ctx),
+		ProgressCallback: p.follow(&before),
+	})
+	if ctx.Err() != nil {
+		return m.fault("restore", ctx.Err()) // kopia calls a cancelled restore a success
+	}
+	if err != nil {
+		return m.damage("the claim "+v.Claim, err)
+	}
+	p.add(stats.RestoredTotalFileSize - before)
+	if sum := s.RootEntry.DirSummary; sum != nil && int64(stats.RestoredFileCount) != sum.TotalFileCount {
+		return sluice.Errorf(sluice.Failed, "the claim %s has %d files after the restore, the copy has %d", v.Claim, stats.RestoredFileCount, sum.TotalFileCount)
+	}
+	return nil
+}
+
+// follow turns kopia's running totals into what was added since.
+func (p *meter) follow(before *int64) restore.ProgressCallback {
+	return func(_ context.Context, s restore.Stats) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if s.RestoredTotalFileSize <= *before { // the callbacks of several goroutines overtake each other
+			return
+		}
+		p.count(s.RestoredTotalFileSize - *before)
+		*before = s.RestoredTotalFileSize
+	}
+}
+
+func cancelled(ctx context.Context) chan struct{} {
+	c := make(chan struct{})
+	context.AfterFunc(ctx, func() { close(c) })
+	return c
+}
+
+// settle takes the mark away once everything else is on the disk, and gives the root its time back.
+func settle(dir string, modified time.Time) error {
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, unfinished)); err != nil {
+		return err
+	}
+	if err := os.Chtimes(dir, modified, modified); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // a volume's directory
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,90 @@
+package kopia
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"github.com/kopia/kopia/fs"
+	"github.com/kopia/kopia/repo/manifest"
+	"github.com/kopia/kopia/repo/object"
+	"github.com/kopia/kopia/snapshot"
+	"github.com/kopia/kopia/snapshot/snapshotfs"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Verify implements [sluice.Mover]. Reading a content proves it: it is sealed under a key made from its hash.
+func (m *Mover) Verify(ctx context.Context, c sluice.Copy, report func(sluice.Amount)) error {
+	snapshots, err := m.load(ctx, c)
+	if err != nil {
+		return err
+	}
+	p := newMeter(c.Bytes, report)
+	for i, s := range snapshots {
+		if err := m.verify(ctx, c.Claims[i], s, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load finds the snapshots of a copy, in its order.
+func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, error) {
+	if c.Mover != Name || len(c.Snapshots) != len(c.Claims) {
+		return nil, sluice.Errorf(sluice.Invalid, "this is no copy of the mover %s: it is of %q, with %d snapshots of %d claims", Name, c.Mover, len(c.Snapshots), len(c.Claims))
+	}
+	if err := m.rep.Refresh(ctx); err != nil {
+		return nil, m.fault("read", err)
+	}
+	list := make([]*snapshot.Manifest, len(c.Snapshots))
+	for i, id := range c.Snapshots {
+		s, err := snapshot.LoadSnapshot(ctx, m.rep, manifest.ID(id))
+		if err != nil {
+			return nil, m.damage("the snapshot "+id+" of the claim "+c.Claims[i], err)
+		}
+		list[i] = s
+	}
+	return list, nil
+}
+
+func (m *Mover) verify(ctx context.Context, claim string, s *snapshot.Manifest, p *meter) error {
+	root, err := snapshotfs.SnapshotRoot(m.rep, s)
+	if err != nil {
+		return m.damage(claim, err)
+	}
+	read := func(ctx context.Context, e fs.Entry, id object.ID, path string) error {
+		if err := ctx.Err(); err != nil {
+			return m.fault("verify", err)
+		}
+		if e.IsDir() {
+			return nil // the walk itself reads it
+		}
+		if err := m.read(ctx, id, p); err != nil {
+			return m.damage(claim+":"+path, err)
+		}
+		return nil
+	}
+	walk, err := snapshotfs.NewTreeWalker(ctx, snapshotfs.TreeWalkerOptions{EntryCallback: read, Parallelism: runtime.NumCPU(), MaxErrors: 1})
+	if err != nil {
+		return m.fault("verify", err)
+	}
+	defer walk.Close(ctx)
+	if err := walk.Process(ctx, root, ""); err != nil {
+		return m.damage(claim, err)
+	}
+	if found, _ := walk.GetErrors(); len(found) > 0 {
+		return m.damage(claim, found[0])
+	}
+	return nil
+}
+
+func (m *Mover) read(ctx context.Context, id object.ID, p *meter) error {
+	r, err := m.rep.OpenObject(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // only read
+	_, err = io.Copy(p, r)
+	return err
+}

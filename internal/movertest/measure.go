@@ -1,0 +1,122 @@
+package movertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Measurement is how long a copy took beside what people do without one, all in one run on one disk.
+type Measurement struct {
+	Bytes       int64
+	Copy        time.Duration // of everything, into an empty repository
+	Added       int64         // what the repository grew by
+	Incremental time.Duration // again, after 1 % was changed
+	AddedLater  int64
+	Restore     time.Duration
+	CP          time.Duration // cp -a and sync
+	Tar         time.Duration // tar | zstd -1 and sync; 0 where one of them is not installed
+	TarBytes    int64
+	Note        string // why something was not measured
+}
+
+// MeasureCopy measures m with that many bytes of content, below dir, which it leaves as it was. The content
+// is one large file and a hundred small ones.
+func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (r Measurement, err error) {
+	work, err := os.MkdirTemp(dir, "measure-")
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	data := filepath.Join(work, "data")
+	if err := sow(data, bytes); err != nil {
+		return r, err
+	}
+	r = Measurement{Bytes: bytes}
+	if err := r.rivals(ctx, work); err != nil {
+		return r, err
+	}
+	volumes := []sluice.Volume{{Namespace: "bench", Claim: "data", Generation: "g", Dir: data}}
+	first, took, err := timeCopy(ctx, m, "bench-1", volumes)
+	if err != nil {
+		return r, err
+	}
+	r.Copy, r.Added = took, first.Added
+	if err := change(filepath.Join(data, "large"), bytes-bytes/10); err != nil {
+		return r, err
+	}
+	second, took, err := timeCopy(ctx, m, "bench-2", volumes)
+	if err != nil {
+		return r, err
+	}
+	r.Incremental, r.AddedLater = took, second.Added
+	target := filepath.Join(work, "restored")
+	if err := os.Mkdir(target, 0o700); err != nil {
+		return r, err
+	}
+	begin := time.Now()
+	err = m.Restore(ctx, second, []sluice.Volume{{Namespace: "bench", Claim: "data", Generation: "r", Dir: target}}, nil)
+	r.Restore = time.Since(begin)
+	return r, err
+}
+
+func timeCopy(ctx context.Context, m sluice.Mover, id sluice.CheckpointID, volumes []sluice.Volume) (sluice.Copy, time.Duration, error) {
+	begin := time.Now()
+	c, err := m.Copy(ctx, id, volumes, nil)
+	return c, time.Since(begin), err
+}
+
+func sow(dir string, bytes int64) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	const small = 100
+	for i := range small {
+		if err := fill(filepath.Join(dir, fmt.Sprintf("small-%02d", i)), bytes/10/small); err != nil {
+			return err
+		}
+	}
+	return fill(filepath.Join(dir, "large"), bytes-bytes/10)
+}
+
+// rivals measures cp and tar. Both are synced to the disk, as a copy into the repository is.
+func (r *Measurement) rivals(ctx context.Context, work string) error {
+	begin := time.Now()
+	if err := shell(ctx, work, "cp -a data copied && sync -f copied"); err != nil {
+		return err
+	}
+	r.CP = time.Since(begin)
+	if _, err := exec.LookPath("zstd"); err != nil {
+		r.Note = "zstd is not installed: tar was not measured"
+		return nil
+	}
+	begin = time.Now()
+	if err := shell(ctx, work, "tar -cf - data | zstd -q -1 -o data.tar.zst && sync -f data.tar.zst"); err != nil {
+		return err
+	}
+	r.Tar = time.Since(begin)
+	info, err := os.Stat(filepath.Join(work, "data.tar.zst"))
+	if err != nil {
+		return err
+	}
+	r.TarBytes = info.Size()
+	return nil
+}
+
+func shell(ctx context.Context, dir, command string) error {
+	c := exec.CommandContext(ctx, "sh", "-c", command)
+	c.Dir = dir
+	var said bytes.Buffer
+	c.Stderr = &said
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", command, err, said.Bytes())
+	}
+	return nil
+}

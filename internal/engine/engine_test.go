@@ -1,0 +1,300 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// memory is a log without durability.
+type memory struct {
+	mu     sync.Mutex
+	events map[sluice.DeploymentID][]sluice.Event
+}
+
+func (m *memory) Append(_ context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.events[id]) != int(after) {
+		return sluice.Errorf(sluice.Conflict, "others came first")
+	}
+	for _, e := range events {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		var stored sluice.Event
+		if err := json.Unmarshal(data, &stored); err != nil {
+			return err
+		}
+		m.events[id] = append(m.events[id], stored)
+	}
+	return nil
+}
+
+func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
+	m.mu.Lock()
+	events := slices.Clone(m.events[id])
+	m.mu.Unlock()
+	return func(yield func(sluice.Event, error) bool) {
+		for _, e := range events[min(int(after), len(events)):] {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) Deployments(context.Context, string) ([]sluice.Deployment, error) { return nil, nil }
+func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error)            { return nil, nil }
+
+// world records what steps did, and lets a test say how they behave.
+type world struct {
+	mu      sync.Mutex
+	calls   []string
+	start   map[sluice.StepID]func(ctx context.Context, p sluice.Progress) (sluice.Progress, error)
+	observe map[sluice.StepID]func(p sluice.Progress) (sluice.Progress, error)
+}
+
+func (w *world) New(sc sluice.StepContext) (sluice.Step, error) { return &worldStep{w, sc.Step.ID}, nil }
+
+func (w *world) did(verb string, id sluice.StepID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, fmt.Sprintf("%s %s", verb, id))
+}
+
+type worldStep struct {
+	world *world
+	id    sluice.StepID
+}
+
+func (s *worldStep) Check(context.Context) (sluice.Preview, error) { return sluice.Preview{}, nil }
+
+func (s *worldStep) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	s.world.did("start", s.id)
+	if f := s.world.start[s.id]; f != nil {
+		return f(ctx, p)
+	}
+	return sluice.Progress{State: sluice.Done}, nil
+}
+
+func (s *worldStep) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	s.world.did("observe", s.id)
+	if f := s.world.observe[s.id]; f != nil {
+		return f(p)
+	}
+	return sluice.Progress{State: sluice.Done}, nil
+}
+
+func (s *worldStep) Finish(context.Context, sluice.Progress) error {
+	s.world.did("finish", s.id)
+	return nil
+}
+
+func (s *worldStep) Undo(context.Context, sluice.Progress) error {
+	s.world.did("undo", s.id)
+	return nil
+}
+
+// shop is a plan with a staging and a production target.
+func shop() *sluice.Plan {
+	step := func(target string, phase sluice.Phase, path string, after ...sluice.StepID) sluice.PlannedStep {
+		return sluice.PlannedStep{ID: sluice.StepID(target + "/" + path), Target: target, Phase: phase, After: after}
+	}
+	return &sluice.Plan{
+		Application: "shop",
+		Targets: []sluice.PlannedTarget{
+			{Name: "staging", AfterFailure: "keep"},
+			{Name: "production", AfterFailure: "rollBack", DependsOn: []string{"staging"}},
+		},
+		Steps: []sluice.PlannedStep{
+			step("staging", sluice.PhaseApply, "apply"),
+			step("staging", sluice.PhaseAfter, "after/0", "staging/apply"),
+			step("production", sluice.PhaseApply, "apply"),
+			step("production", sluice.PhaseCanary, "canary/0", "production/apply"),
+			step("production", sluice.PhasePromote, "promote", "production/canary/0"),
+			step("production", sluice.PhaseOnRollback, "onRollback/0"),
+		},
+	}
+}
+
+func deploy(t *testing.T, w *world, during func(e *engine.Engine, id sluice.DeploymentID)) (sluice.Status, *engine.State) {
+	t.Helper()
+	log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
+	e := engine.New(engine.Config{Log: log, Steps: w})
+	id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if during != nil {
+		synctest.Wait()
+		during(e, id)
+	}
+	status, err := e.Wait(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := engine.Fold(id, log.Read(t.Context(), id, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, state
+}
+
+func failing(context.Context, sluice.Progress) (sluice.Progress, error) {
+	return sluice.Progress{}, sluice.Errorf(sluice.Failed, "three orders are missing")
+}
+
+func TestAPlanIsCarriedOutInItsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		status, _ := deploy(t, w, nil)
+		if status != sluice.StatusSucceeded {
+			t.Errorf("status %s", status)
+		}
+		want := []string{
+			"start staging/apply", "start staging/after/0", "finish staging/after/0", "finish staging/apply",
+			"start production/apply", "start production/canary/0", "start production/promote",
+		}
+		got := slices.Clone(w.calls[:min(len(w.calls), 7)])
+		slices.Sort(got[2:4])
+		slices.Sort(want[2:4])
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+		if len(w.calls) != 10 {
+			t.Errorf("%d calls, want 10: onRollback must not run", len(w.calls))
+		}
+	})
+}
+
+func TestAFailureUndoesItsTargetInReverseAndThenRunsOnRollback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"production/canary/0": failing}}
+		status, state := deploy(t, w, nil)
+		if status != sluice.StatusRolledBack || state.Target("staging") != sluice.StatusSucceeded {
+			t.Errorf("status %s, staging %s", status, state.Target("staging"))
+		}
+		want := []string{"start production/canary/0", "undo production/canary/0", "undo production/apply", "start production/onRollback/0", "finish production/onRollback/0"}
+		if diff := cmp.Diff(want, w.calls[len(w.calls)-5:]); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAFailedAfterStepKeepsItsTargetAndStopsDependents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/after/0": failing}}
+		status, state := deploy(t, w, nil)
+		if status != sluice.StatusFailed || state.Target("staging") != sluice.StatusFailed || state.Target("production") != sluice.StatusSkipped {
+			t.Errorf("status %s, staging %s, production %s", status, state.Target("staging"), state.Target("production"))
+		}
+		if slices.Contains(w.calls, "undo staging/apply") || !slices.Contains(w.calls, "finish staging/apply") {
+			t.Errorf("staging was not kept: %v", w.calls)
+		}
+	})
+}
+
+func approval(context.Context, sluice.Progress) (sluice.Progress, error) {
+	return sluice.Progress{State: sluice.Waiting, Wait: &sluice.Wait{Signals: []string{sluice.SignalApprove}, Roles: []string{"release"}}}, nil
+}
+
+func TestAPersonDecides(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		signal sluice.Signal
+		code   sluice.Code
+		status sluice.Status
+	}{
+		"approved":   {"an approval of somebody with the role goes on", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/0", By: sluice.Actor{Roles: []string{"release"}}}, "", sluice.StatusSucceeded},
+		"no role":    {"an approval without the role is refused", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/0"}, sluice.Denied, sluice.StatusCancelled},
+		"not waited": {"a callback that nobody waits for is refused", sluice.Signal{Kind: sluice.SignalCallback, Step: "production/canary/0"}, sluice.Conflict, sluice.StatusCancelled},
+		"no step":    {"an unknown step is named", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/9"}, sluice.NotFound, sluice.StatusCancelled},
+		"roll back":  {"everything unfinished is undone", sluice.Signal{Kind: sluice.SignalRollBack}, "", sluice.StatusRolledBack},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"production/canary/0": approval}}
+				status, _ := deploy(t, w, func(e *engine.Engine, id sluice.DeploymentID) {
+					if err := e.Signal(t.Context(), id, c.signal); sluice.ErrorCode(err) != c.code {
+						t.Errorf("%s: signal: %v", c.reason, err)
+					}
+					if c.code != "" {
+						if err := e.Signal(t.Context(), id, sluice.Signal{Kind: sluice.SignalCancel}); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+				if status != c.status {
+					t.Errorf("%s: status %s, want %s", c.reason, status, c.status)
+				}
+				if c.status == sluice.StatusCancelled && slices.Contains(w.calls, "start production/onRollback/0") {
+					t.Errorf("a cancelled deployment put data back")
+				}
+			})
+		})
+	}
+}
+
+func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
+				if tries++; tries < 6 {
+					return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away")
+				}
+				return sluice.Progress{State: sluice.Done}, nil
+			},
+		}}
+		if status, _ := deploy(t, w, nil); status != sluice.StatusSucceeded || tries != 6 {
+			t.Errorf("status %s after %d tries", status, tries)
+		}
+	})
+}
+
+func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
+				return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away").WithHint("start it")
+			},
+		}}
+		began := time.Now()
+		status, state := deploy(t, w, nil)
+		if status != sluice.StatusRolledBack || state.Steps["staging/apply"].Failure.Hint != "start it" {
+			t.Errorf("status %s, failure %+v", status, state.Steps["staging/apply"].Failure)
+		}
+		if spent := time.Since(began); spent < time.Minute || spent > 2*time.Minute {
+			t.Errorf("gave up after %s", spent)
+		}
+	})
+}
+
+func TestATimerEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+			"production/canary/0": func(context.Context, sluice.Progress) (sluice.Progress, error) {
+				return sluice.Progress{State: sluice.Waiting, Wait: &sluice.Wait{Until: time.Now().Add(time.Hour)}}, nil
+			},
+		}}
+		began := time.Now()
+		status, _ := deploy(t, w, nil)
+		if status != sluice.StatusSucceeded || time.Since(began) != time.Hour {
+			t.Errorf("status %s after %s", status, time.Since(began))
+		}
+	})
+}

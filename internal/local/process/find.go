@@ -1,0 +1,147 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Find returns the live processes of this user whose environment holds the mark, "NAME=value". Children
+// inherit the mark, so those that left their session are found too.
+func Find(mark string) ([]Identity, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var found []Identity
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || !marked(name, mark) {
+			continue
+		}
+		if id, err := Identify(pid); err == nil && marked(name, mark) && id.Alive() {
+			found = append(found, id)
+		}
+	}
+	return found, nil
+}
+
+// marked reads the environment. What cannot be read belongs to somebody else or has just ended.
+func marked(pid, mark string) bool {
+	env, err := os.ReadFile("/proc/" + pid + "/environ")
+	if err != nil {
+		return false
+	}
+	return bytes.HasPrefix(env, []byte(mark+"\x00")) || bytes.Contains(env, []byte("\x00"+mark+"\x00"))
+}
+
+// Kill ends every process that carries the mark and returns when none is left. It looks again until a look
+// finds none, because a process may be forking while it is killed.
+func Kill(mark string) error {
+	for range 1000 {
+		ids, err := Find(mark)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			if err := kill(id); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.New("processes start faster than they can be ended")
+}
+
+func kill(id Identity) error {
+	p, err := Adopt(id)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := id.Signal(unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-p.Done()
+	return nil
+}
+
+// Freeze stops every process that carries the mark and returns those it stopped once all of them stand still.
+// note is told of each before it is stopped.
+func Freeze(mark string, deadline time.Time, note func(Identity) error) ([]Identity, error) {
+	noted := map[Identity]bool{}
+	for {
+		ids, err := Find(mark)
+		if err != nil {
+			return nil, err
+		}
+		fresh := 0
+		for _, id := range ids {
+			if noted[id] {
+				continue
+			}
+			fresh++
+			noted[id] = true
+			if err := stop(id, note); err != nil {
+				return nil, err
+			}
+		}
+		// Only a look that finds nobody new, after everybody found before stood still, proves that none escaped by forking.
+		if fresh == 0 {
+			return ids, nil
+		}
+		if err := awaitStopped(ids, deadline); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func stop(id Identity, note func(Identity) error) error {
+	if err := note(id); err != nil {
+		return err
+	}
+	if err := id.Signal(unix.SIGSTOP); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// awaitStopped looks every half millisecond: the kernel tells nobody but a parent that a process has stopped.
+func awaitStopped(ids []Identity, deadline time.Time) error {
+	for _, id := range ids {
+		for !Stopped(id) {
+			if time.Now().After(deadline) {
+				return os.ErrDeadlineExceeded
+			}
+			time.Sleep(500 * time.Microsecond)
+		}
+	}
+	return nil
+}
+
+// Stopped reports whether the process stands still. One that is gone does.
+func Stopped(id Identity) bool {
+	st := id.state()
+	return st.stopped() || st.ended()
+}
+
+// Continue lets the processes run again.
+func Continue(ids []Identity) error {
+	var errs []error
+	for _, id := range ids {
+		if err := id.Signal(unix.SIGCONT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,43 @@
+package fingerprint
+
+import "github.com/sluice-cd/sluice"
+
+// A Batch is a set of segments that are read again together.
+type Batch struct {
+	segments int
+	in       []bool
+}
+
+// Has tells whether the document with this key is of the batch.
+func (b Batch) Has(key []byte) bool { return b.in[SegmentOf(key, b.segments)] }
+
+// Narrow says which documents of the pair must be read again: every segment whose digest differs, in batches of at
+// most about budget documents, so that a Join of one batch fits into memory. A segment above it is a batch by itself.
+func Narrow(p Pair, budget int64) []Batch {
+	n := max(1, min(orMax(len(p.Was.Segments)), orMax(len(p.Now.Segments))))
+	was, now := Fold(p.Was.Segments, n), Fold(p.Now.Segments, n)
+	var batches []Batch
+	var held int64
+	for i := range n {
+		if was[i] == now[i] {
+			continue
+		}
+		size := documents(was[i], now[i])
+		if len(batches) == 0 || held+size > budget {
+			batches, held = append(batches, Batch{segments: n, in: make([]bool, n)}), 0
+		}
+		batches[len(batches)-1].in[i] = true
+		held += size
+	}
+	return batches
+}
+
+func documents(was, now sluice.Digest) int64 { return max(was.Count, 0) + max(now.Count, 0) }
+
+// orMax lets a side without segments, which lacks the collection, take the number of the other.
+func orMax(n int) int {
+	if n == 0 {
+		return maxSegments
+	}
+	return n
+}

@@ -1,0 +1,78 @@
+package fingerprint
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Pair is one collection in two fingerprints. A side without it has a zero one with the name alone.
+type Pair struct {
+	Name     string
+	Was, Now sluice.CollectionFingerprint
+}
+
+// Pairs puts the collections of two fingerprints beside each other by name, without those left out.
+func Pairs(was, now sluice.Fingerprint, ignored Ignored) []Pair {
+	pairs := map[string]Pair{}
+	add := func(name string, set func(*Pair)) {
+		if ignored.Collection(name) {
+			return
+		}
+		p, ok := pairs[name]
+		if !ok {
+			empty := sluice.CollectionFingerprint{Name: name}
+			p = Pair{Name: name, Was: empty, Now: empty}
+		}
+		set(&p)
+		pairs[name] = p
+	}
+	for _, c := range was.Collections {
+		add(c.Name, func(p *Pair) { p.Was = c })
+	}
+	for _, c := range now.Collections {
+		add(c.Name, func(p *Pair) { p.Now = c })
+	}
+	sorted := make([]Pair, 0, len(pairs))
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		sorted = append(sorted, pairs[name])
+	}
+	return sorted
+}
+
+// SameDocuments tells whether the two sides hold the same documents.
+func (p Pair) SameDocuments() bool { return p.Was.Digest == p.Now.Digest }
+
+// Indexes compares the indexes of the two sides, without those left out. A collection that one side lacks, or that
+// is empty there and has no index, is no difference of indexes: the documents tell.
+func (p Pair) Indexes(ignored Ignored) (missing, added, changed []string) {
+	if p.Was.Indexes == nil || p.Now.Indexes == nil {
+		return nil, nil, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Was.Indexes)) {
+		before, now := p.Was.Indexes[name], p.Now.Indexes[name]
+		switch {
+		case before == now || ignored.Index(p.Name, before):
+		case now == "":
+			missing = append(missing, name)
+		default:
+			changed = append(changed, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Now.Indexes)) {
+		if p.Was.Indexes[name] == "" && !ignored.Index(p.Name, p.Now.Indexes[name]) {
+			added = append(added, name)
+		}
+	}
+	return missing, added, changed
+}
+
+// Differ tells whether anything but what is left out by collection differs, documents or indexes: whether a
+// comparison of the data itself would have something to find.
+func Differ(was, now sluice.Fingerprint, ignored Ignored) bool {
+	return slices.ContainsFunc(Pairs(was, now, ignored), func(p Pair) bool {
+		missing, added, changed := p.Indexes(ignored)
+		return !p.SameDocuments() || len(missing)+len(added)+len(changed) > 0
+	})
+}

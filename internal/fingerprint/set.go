@@ -1,0 +1,35 @@
+package fingerprint
+
+import "github.com/sluice-cd/sluice"
+
+// A Set collects the documents of a collection, or of a part of it, in any order. It is for one goroutine.
+type Set struct {
+	segments []sluice.Digest
+	bytes    int64
+}
+
+// NewSet returns an empty set. Sets that are to be merged MUST have the same number of segments, a power of two.
+func NewSet(segments int) *Set { return &Set{segments: make([]sluice.Digest, segments)} }
+
+// Add puts one document in. The bytes are not kept.
+func (s *Set) Add(key, document []byte) {
+	i := SegmentOf(key, len(s.segments))
+	s.segments[i] = Merge(s.segments[i], digestOf(HashOf(document)))
+	s.bytes += int64(len(document))
+}
+
+// Merge puts another set's documents in. The two MUST NOT share one.
+func (s *Set) Merge(other *Set) {
+	for i, d := range other.segments {
+		s.segments[i] = Merge(s.segments[i], d)
+	}
+	s.bytes += other.bytes
+}
+
+// Fingerprint sums up what was put in. The caller fills in indexes and schema.
+func (s *Set) Fingerprint(name string) sluice.CollectionFingerprint {
+	digest := MergeAll(s.segments)
+	return sluice.CollectionFingerprint{
+		Name: name, Count: digest.Count, Bytes: s.bytes, Digest: digest, Segments: s.segments,
+	}
+}

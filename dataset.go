@@ -189,6 +189,13 @@ type Database interface {
 	Close(ctx context.Context) error
 }
 
+// An Ignorer is a Database that can leave out of Compare what a release changes on purpose.
+type Ignorer interface {
+	// Ignoring returns a view of the same database whose Compare leaves out the collections, and the fields of
+	// documents (collection.field), that are named. Closing either closes both.
+	Ignoring(names []string) Database
+}
+
 // Databases opens a database of one engine. dial replaces the network where the names in the URI are only
 // known inside an account.
 type Databases interface {

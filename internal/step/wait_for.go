@@ -1,0 +1,160 @@
+package step
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// waitFor watches one object until it is as wanted, cannot become so any more, or the time is over.
+type waitFor struct {
+	inert
+	sc      sluice.StepContext
+	ref     sluice.Ref
+	account sluice.Account
+	now     func() time.Time
+	want    expectation
+	fail    []expectation
+}
+
+// An expectation is a path and the value wanted there; "" means any.
+type expectation struct {
+	path  valuePath
+	text  string
+	value string
+}
+
+func newWaitFor(d Deps, sc sluice.StepContext) (sluice.Step, error) {
+	spec := *sc.Step.WaitFor
+	a, err := d.account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := refOf(spec.Object, orDefault(spec.Namespace, sc.Target.Namespace))
+	if err != nil {
+		return nil, err
+	}
+	s := &waitFor{sc: sc, ref: ref, account: a, now: d.Now}
+	s.want, err = wanted(spec)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range spec.FailWhen {
+		e, err := expect(f.JSONPath, f.Value)
+		if err != nil {
+			return nil, err
+		}
+		s.fail = append(s.fail, e)
+	}
+	return s, nil
+}
+
+// refOf reads Kind/name, and Kind.version.group/name or Kind.group/name for what is not built in. Without a
+// version it is v1.
+func refOf(text, namespace string) (sluice.Ref, error) {
+	ref, err := sluice.ParseRef(text, namespace)
+	if err != nil || ref.APIVersion != "" {
+		return ref, err
+	}
+	kind, group, ok := strings.Cut(ref.Kind, ".")
+	if !ok {
+		return ref, sluice.Errorf(sluice.Invalid, "the kind %q of %q is not built in", ref.Kind, text).
+			WithHint("write its API group too, like Migration.v1alpha1.stork.libopenstorage.org/name")
+	}
+	version := "v1"
+	if first, rest, ok := strings.Cut(group, "."); ok && apiVersion.MatchString(first) {
+		version, group = first, rest
+	}
+	ref.Kind, ref.APIVersion = kind, group+"/"+version
+	return ref, nil
+}
+
+func wanted(spec sluice.WaitFor) (expectation, error) {
+	if spec.JSONPath != "" {
+		return expect(spec.JSONPath, spec.Value)
+	}
+	name, value, ok := strings.Cut(spec.Condition, "=")
+	if !ok {
+		value = "True"
+	}
+	e, err := expect(`{.status.conditions[?(@.type=="`+name+`")].status}`, value)
+	e.text = "condition " + name
+	return e, err
+}
+
+func expect(text, value string) (expectation, error) {
+	p, err := parsePath(text)
+	return expectation{p, text, value}, err
+}
+
+func (e expectation) met(o sluice.Object) bool {
+	found := e.path.values(o)
+	return len(found) > 0 && (e.value == "" || slices.Contains(found, e.value))
+}
+
+// String tells what is wanted.
+func (e expectation) String() string {
+	if e.value == "" {
+		return e.text + " present"
+	}
+	return e.text + " = " + e.value
+}
+
+func (e expectation) found(o sluice.Object) string {
+	if found := e.path.values(o); len(found) > 0 {
+		return e.text + " is " + strings.Join(found, ", ")
+	}
+	return e.text + " is absent"
+}
+
+// Check says what is waited for.
+func (s *waitFor) Check(context.Context) (sluice.Preview, error) {
+	return sluice.Preview{Notes: []string{"waits until " + s.ref.String() + " has " + s.want.String()}}, nil
+}
+
+type waitForRecord struct {
+	Deadline time.Time `json:"deadline"`
+}
+
+// Start fixes the deadline.
+func (s *waitFor) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	if len(p.Data) == 0 {
+		raw, err := record(waitForRecord{s.now().Add(orDefault(s.sc.Step.WaitFor.Timeout, defaultTimeout))})
+		if err != nil {
+			return p, err
+		}
+		p.Data = raw
+	}
+	p.State, p.Message = sluice.Running, "waiting until "+s.ref.String()+" has "+s.want.String()
+	return p, nil
+}
+
+// Observe watches until the wait is over.
+func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	var r waitForRecord
+	if err := recall(p.Data, &r); err != nil {
+		return p, err
+	}
+	w := watcher{account: s.account, deadline: r.Deadline, now: s.now, report: s.sc.Report}
+	seen := "it does not exist"
+	err := w.watch(ctx, s.ref, func(o sluice.Object) (bool, string, error) {
+		for _, f := range s.fail {
+			if f.met(o) {
+				return false, "", sluice.Errorf(sluice.Failed, "%s cannot get %s any more: %s", s.ref, s.want, f.found(o))
+			}
+		}
+		seen = s.want.found(o)
+		return s.want.met(o), seen, nil
+	})
+	if isTimeout(err) {
+		err = sluice.Errorf(sluice.Failed, "%s did not get %s within %s: %s", s.ref, s.want, orDefault(s.sc.Step.WaitFor.Timeout, defaultTimeout), seen)
+	}
+	if err != nil {
+		return p, err
+	}
+	p.State, p.Message = sluice.Done, s.ref.String()+" has "+s.want.String()
+	return p, nil
+}

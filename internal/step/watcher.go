@@ -1,0 +1,71 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// defaultTimeout bounds what declares no bound of its own.
+const defaultTimeout = 30 * time.Minute
+
+var apiVersion = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`)
+
+// errTimeout ends a watch whose deadline has come.
+var errTimeout = errors.New("the time is over")
+
+func isTimeout(err error) bool { return errors.Is(err, errTimeout) }
+
+// A watcher waits for objects of one account until an instant. Waiting again after a crash ends at the same one.
+type watcher struct {
+	account  sluice.Account
+	deadline time.Time
+	now      func() time.Time
+	report   func(sluice.Progress)
+}
+
+// watch calls look with the object now and whenever it changes, until look says that it is done or returns an
+// error. It returns errTimeout at the deadline. An object that is being deleted is not looked at.
+func (w watcher) watch(ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, missing string, err error)) error {
+	bounded, cancel := context.WithTimeoutCause(ctx, w.deadline.Sub(w.now()), errTimeout)
+	defer cancel()
+	for o, err := range w.account.Watch(bounded, ref.APIVersion, ref.Kind, ref.Namespace) {
+		if err != nil {
+			return w.ended(ctx, bounded, err)
+		}
+		if o.Text("metadata", "name") != ref.Name || o.Text("metadata", "deletionTimestamp") != "" {
+			continue
+		}
+		done, missing, err := look(o)
+		if done || err != nil {
+			return err
+		}
+		w.report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + missing})
+	}
+	return w.ended(ctx, bounded, nil)
+}
+
+// ended tells why a watch is over: the caller's end, the deadline, or a cluster that went away.
+func (w watcher) ended(ctx, bounded context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if context.Cause(bounded) != nil {
+		return errTimeout
+	}
+	if err != nil {
+		return err
+	}
+	return sluice.Errorf(sluice.Unavailable, "the account stopped reporting changes")
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}

@@ -8,7 +8,7 @@ type Fingerprint struct {
 	Version     string                  `json:"version"` // of the server
 	TakenAt     time.Time               `json:"takenAt"`
 	Took        time.Duration           `json:"took"`
-	Collections []CollectionFingerprint `json:"collections"` // by name
+	Collections []CollectionFingerprint `json:"collections"`       // by name
 	Skipped     []string                `json:"skipped,omitempty"` // views and the like, which hold no data of their own
 	Invariants  []InvariantValue        `json:"invariants,omitempty"`
 }

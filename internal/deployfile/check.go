@@ -1,0 +1,139 @@
+package deployfile
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+)
+
+type refKind string
+
+const (
+	refTarget   refKind = "target"
+	refStrategy refKind = "strategy"
+	refWebhook  refKind = "webhook"
+	refQuery    refKind = "query"
+	refDataset  refKind = "dataset"
+)
+
+// A reference is a use of a name that has to be defined in the file.
+type reference struct {
+	node     *yaml.Node
+	kind     refKind
+	name     string
+	lenient  bool // a warning is enough
+	provided bool // the step names a metric provider itself
+}
+
+func (p *parser) refer(f *fieldset, key string, kind refKind, name string) {
+	if name != "" {
+		p.refs = append(p.refs, reference{node: f.get(key), kind: kind, name: name})
+	}
+}
+
+func (p *parser) referEach(f *fieldset, key string, kind refKind, names []string) {
+	for i, name := range names {
+		p.refs = append(p.refs, reference{node: f.get(key).Content[i], kind: kind, name: name})
+	}
+}
+
+var unknownName = map[refKind]string{
+	refTarget: codeUnknownTarget, refStrategy: codeUnknownStrategy, refWebhook: codeUnknownWebhook, refQuery: codeUnknownQuery, refDataset: codeUnknownDataset,
+}
+
+var howToDefine = map[refKind]string{
+	refTarget:   "define it below targets:, or remove the name",
+	refStrategy: "define it below strategies:, as in {{name}}: {canary: {steps: [{setWeight: {weight: 100}}]}}",
+	refWebhook:  "define it below webhooks:, as in - {name: {{name}}, uriTemplate: …}",
+	refQuery:    "define it below analysis: queries:, as in - {name: {{name}}, queryTemplate: …, upperLimit: …}",
+	refDataset:  "define it below datasets:, as in {{name}}: {engine: mongodb, claims: […]}",
+}
+
+func (p *parser) resolve() {
+	names := map[refKind][]string{
+		refTarget:   slices.Sorted(maps.Keys(p.pos)),
+		refStrategy: slices.Sorted(maps.Keys(p.spec.Strategies)),
+		refWebhook:  slices.Sorted(maps.Keys(p.spec.Webhooks)),
+		refQuery:    slices.Sorted(maps.Keys(p.spec.Analysis.Queries)),
+		refDataset:  slices.Sorted(maps.Keys(p.spec.Datasets)),
+	}
+	for _, r := range p.refs {
+		if r.name == "" {
+			continue
+		}
+		if _, ok := slices.BinarySearch(names[r.kind], r.name); !ok {
+			p.undefined(r, names[r.kind])
+			continue
+		}
+		if r.kind == refQuery {
+			p.checkProvider(r)
+		}
+	}
+}
+
+func (p *parser) undefined(r reference, names []string) {
+	hint := strings.ReplaceAll(howToDefine[r.kind], "{{name}}", clip(r.name))
+	if near := yamldoc.Nearest(r.name, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	if r.lenient {
+		p.warn(r.node, unknownName[r.kind], hint, "there is no %s %s", r.kind, clip(r.name))
+		return
+	}
+	p.error(r.node, unknownName[r.kind], hint, "there is no %s %s", r.kind, clip(r.name))
+}
+
+func (p *parser) checkProvider(r reference) {
+	q := p.spec.Analysis.Queries[r.name]
+	if r.provided || q.Provider != "" || p.spec.Analysis.DefaultProvider != "" {
+		return
+	}
+	p.add(q.Pos, sluice.SeverityError, codeNoMetricProvider, "add defaultMetricProviderName: below analysis:, or metricProviderName: to the query",
+		"nothing says which metric provider answers the query "+clip(r.name))
+}
+
+// checkCycles reports each circle of dependencies once, at the target of it that stands first in the file.
+func (p *parser) checkCycles() {
+	after := map[string][]string{}
+	for _, t := range p.spec.Targets {
+		after[t.Name] = t.DependsOn
+	}
+	const open, done = 1, 2
+	state := map[string]int{}
+	var way []string
+	var visit func(name string)
+	visit = func(name string) {
+		if state[name] == open {
+			p.cycle(append(slices.Clone(way[slices.Index(way, name):]), name))
+		}
+		if state[name] != 0 {
+			return
+		}
+		state[name] = open
+		way = append(way, name)
+		for _, next := range after[name] {
+			visit(next)
+		}
+		way = way[:len(way)-1]
+		state[name] = done
+	}
+	for _, t := range p.spec.Targets {
+		visit(t.Name)
+	}
+}
+
+func (p *parser) cycle(way []string) {
+	for i, name := range way {
+		way[i] = clip(name)
+	}
+	at := p.pos[way[0]]
+	if at == nil {
+		return
+	}
+	p.error(at, codeDependencyCycle, "remove one of these from its dependsOn", "targets wait for each other in a circle: %s", strings.Join(way, " → "))
+}

@@ -1,0 +1,147 @@
+package deployfile
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func (p *parser) datasets(f *fieldset) map[string]sluice.Dataset {
+	all := map[string]sluice.Dataset{}
+	f.entries("datasets", "write each dataset as name: {engine: …}, without a dash", func(name, value *yaml.Node) {
+		all[name.Value] = p.datasetEntry(name, value)
+	})
+	return all
+}
+
+func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
+	d := sluice.Dataset{Pos: p.at(name), Name: name.Value}
+	f, ok := p.fields(value, "the dataset "+clip(name.Value), "engine", "workload", "claims", "database", "quiesce", "mover", "invariants")
+	if !ok {
+		return d
+	}
+	if f.need("engine", "write engine: mongodb, postgresql, mysql or files") {
+		d.Engine = f.choice("engine", "", "mongodb", "postgresql", "mysql", "files")
+	}
+	d.Workload = f.objectName("workload", false)
+	d.Claims = f.texts("claims")
+	if f.need("claims", "name the PersistentVolumeClaims that hold the data") && len(d.Claims) == 0 && f.get("claims").Kind == yaml.SequenceNode {
+		p.error(f.keys["claims"], codeMissingKey, "name the PersistentVolumeClaims that hold the data", "the list of claims is empty")
+	}
+	d.URI = p.uri(f, d.Engine)
+	d.Quiesce = p.quiesce(f)
+	d.Mover = p.mover(f)
+	for _, n := range f.items("invariants", "begin each invariant with a dash: - {name: …, count: orders, atLeast: baseline}") {
+		d.Invariants = append(d.Invariants, p.invariant(n))
+	}
+	return d
+}
+
+func (p *parser) uri(f *fieldset, engine string) string {
+	if !f.has("database") {
+		if engine != "files" && engine != "" {
+			f.need("database", `write database: {uri: "`+engine+`://…"}`)
+		}
+		return ""
+	}
+	if engine == "files" {
+		p.error(f.keys["database"], codeBadCombination, "remove database:", "files have no database")
+		return ""
+	}
+	m, ok := p.fields(f.get("database"), "database", "uri")
+	if !ok {
+		return ""
+	}
+	return m.name("uri", "write how the database is reached inside the namespace")
+}
+
+func (p *parser) quiesce(f *fieldset) sluice.Quiesce {
+	v := f.get("quiesce")
+	if v == nil || v.Kind == yaml.ScalarNode {
+		return sluice.Quiesce{Mode: f.choice("quiesce", "auto", "auto", "none")}
+	}
+	m, ok := p.fields(v, "quiesce", "before", "after")
+	if !ok {
+		return sluice.Quiesce{}
+	}
+	m.need("before", "write the commands that still the source")
+	return sluice.Quiesce{Mode: "commands", Before: p.commands(m, "before"), After: p.commands(m, "after")}
+}
+
+// commands reads a list of commands, or one command: a list of words, or a line that sh runs.
+func (p *parser) commands(f *fieldset, key string) [][]string {
+	items := f.items(key, "write a list of commands: [[mongosh, --eval, db.fsyncLock()]]")
+	var commands [][]string
+	var words []string
+	for _, n := range items {
+		if n.Kind != yaml.SequenceNode {
+			words = append(words, p.scalarOf(n, "each word of "+f.of(key)))
+			continue
+		}
+		var command []string
+		for _, w := range n.Content {
+			command = append(command, p.scalarOf(w, "each word of "+f.of(key)))
+		}
+		if len(command) == 0 {
+			p.error(n, codeMissingKey, "write the command's words", "the command is empty")
+		}
+		commands = append(commands, command)
+	}
+	if len(words) > 0 && len(commands) > 0 {
+		p.error(f.keys[key], codeBadCombination, "write either one command or a list of commands", "%s mixes words and commands", f.of(key))
+		return nil
+	}
+	if len(words) > 0 {
+		return [][]string{words}
+	}
+	return commands
+}
+
+func (p *parser) mover(f *fieldset) string {
+	v := f.get("mover")
+	if v != nil && v.Kind == yaml.MappingNode {
+		p.error(v, codeUnsupported, "write mover: auto", "the settings of a mover are not supported yet")
+		return ""
+	}
+	return f.choice("mover", "auto", "auto", "kopia", "csi", "portworx")
+}
+
+func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
+	f, ok := p.fields(n, "the invariant", "name", "count", "sum", "field", "atLeast", "atMost", "equals")
+	if !ok {
+		return sluice.Invariant{}
+	}
+	i := sluice.Invariant{Pos: p.at(n), Name: f.name("name", "say what must hold: name: no order is lost"), Count: f.text("count"), Sum: f.text("sum"), Field: f.text("field"),
+		AtLeast: p.bound(f, "atLeast"), AtMost: p.bound(f, "atMost"), Equals: p.bound(f, "equals")}
+	p.oneOf(f, "count", "sum")
+	switch {
+	case f.has("sum") && !f.has("field"):
+		p.error(f.keys["sum"], codeMissingKey, "add field: with what is summed up", "a sum needs a field")
+	case f.has("field") && !f.has("sum") && f.has("count"):
+		p.error(f.keys["field"], codeBadCombination, "remove field:, or write sum: instead of count:", "a count has no field")
+	}
+	if !f.has("atLeast") && !f.has("atMost") && !f.has("equals") {
+		p.error(n, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline", "the invariant has no bound")
+	}
+	return i
+}
+
+func (p *parser) bound(f *fieldset, key string) *sluice.Bound {
+	v := f.get(key)
+	if v == nil {
+		return nil
+	}
+	if v.ShortTag() != "!!str" || v.Kind != yaml.ScalarNode {
+		x := p.numberOf(v, f.of(key))
+		if x == nil {
+			return nil
+		}
+		return &sluice.Bound{Value: *x}
+	}
+	if !strings.EqualFold(v.Value, "baseline") {
+		p.error(v, codeBadValue, "write a number or the word baseline", "%s is %q", f.of(key), clip(v.Value))
+	}
+	return &sluice.Bound{Baseline: true}
+}

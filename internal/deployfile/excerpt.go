@@ -1,0 +1,27 @@
+package deployfile
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+)
+
+const widest = 160
+
+// Excerpt returns the line of the text at the position and a caret under the spot, "" where there is no such
+// line. Tabs become spaces and long lines are cut around the spot.
+func Excerpt(data []byte, pos sluice.Position) string {
+	line := strings.ReplaceAll(yamldoc.Line(data, pos.Line), "\t", " ")
+	if strings.TrimSpace(line) == "" || !utf8.ValidString(line) {
+		return ""
+	}
+	runes := []rune(line)
+	column := min(max(pos.Column, 1), len(runes)+1) - 1
+	if from := column - widest/2; len(runes) > widest && from > 0 {
+		runes, column = runes[from:], column-from
+	}
+	runes = runes[:min(len(runes), widest)]
+	return string(runes) + "\n" + strings.Repeat(" ", column) + "^"
+}

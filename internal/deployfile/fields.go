@@ -1,0 +1,338 @@
+package deployfile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+)
+
+// A fieldset is a map of the file whose keys are known to be allowed. Its getters report what has the wrong
+// type and return a zero value then; a null counts as absent.
+type fieldset struct {
+	p      *parser
+	node   *yaml.Node
+	what   string // for messages, such as "the target staging"
+	keys   map[string]*yaml.Node
+	values map[string]*yaml.Node
+}
+
+// fields reads a closed map. It reports whether n is a map at all.
+func (p *parser) fields(n *yaml.Node, what string, known ...string) (*fieldset, bool) {
+	f := &fieldset{p: p, node: n, what: what, keys: map[string]*yaml.Node{}, values: map[string]*yaml.Node{}}
+	if n.Kind != yaml.MappingNode {
+		p.wrongType(n, what, "a map of keys and values", "write "+strings.Join(known[:min(3, len(known))], ":, ")+": below it")
+		return f, false
+	}
+	p.each(n, func(key, value *yaml.Node) {
+		if !slices.Contains(known, key.Value) {
+			p.unknownKey(key, what, known)
+			return
+		}
+		f.keys[key.Value], f.values[key.Value] = key, value
+	})
+	return f, true
+}
+
+// each calls do for every key of the map that is plain text and given for the first time.
+func (p *parser) each(n *yaml.Node, do func(key, value *yaml.Node)) {
+	first := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode {
+			p.error(key, codeWrongType, "write plain text before the colon", "a key has to be text, and this is %s", show(key))
+			continue
+		}
+		if line, ok := first[key.Value]; ok {
+			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is given twice, first in line %d", key.Value, line)
+			continue
+		}
+		first[key.Value] = key.Line
+		do(key, n.Content[i+1])
+	}
+}
+
+func (p *parser) unknownKey(key *yaml.Node, what string, known []string) {
+	if hint := advice(what, key.Value); hint != "" {
+		p.error(key, codeMisplacedKey, hint, "%s does not take the key %s here", what, key.Value)
+		return
+	}
+	hint := "known keys: " + strings.Join(known, ", ")
+	if near := yamldoc.Nearest(key.Value, known); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	p.error(key, codeUnknownKey, hint, "%s has no key %s", what, clip(key.Value))
+}
+
+func (p *parser) wrongType(n *yaml.Node, what, want, hint string) {
+	if n.Kind == yaml.ScalarNode && gluedKey.MatchString(n.Value) {
+		p.error(n, codeMissingSpace, "put a space after the colon", "%s has to be %s, and without a space after its colon this is text", what, want)
+		return
+	}
+	p.error(n, codeWrongType, hint, "%s has to be %s, and this is %s", what, want, show(n))
+}
+
+func (f *fieldset) of(key string) string { return key + " of " + f.what }
+
+// get returns the value of a key, nil if there is none or it is null.
+func (f *fieldset) get(key string) *yaml.Node {
+	if v := f.values[key]; v != nil && !yamldoc.IsNull(v) {
+		return v
+	}
+	return nil
+}
+
+func (f *fieldset) has(key string) bool { return f.get(key) != nil }
+
+// need reports a missing key and whether it is there.
+func (f *fieldset) need(key, hint string) bool {
+	if f.has(key) {
+		return true
+	}
+	at := f.node
+	if k := f.keys[key]; k != nil {
+		at = k
+	}
+	if f.node.Kind == yaml.MappingNode || yamldoc.IsNull(f.node) {
+		f.p.error(at, codeMissingKey, hint, "%s has no %s", f.what, key)
+	}
+	return false
+}
+
+// text returns plain text. Numbers and truths are refused, so that nobody wonders what became of 1.10.
+func (f *fieldset) text(key string) string {
+	v := f.get(key)
+	if v == nil {
+		return ""
+	}
+	return f.p.textOf(v, f.of(key))
+}
+
+func (p *parser) textOf(n *yaml.Node, what string) string {
+	if n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!str" || n.ShortTag() == "!!timestamp") {
+		return n.Value
+	}
+	p.wrongType(n, what, "text", quoteHint(n))
+	return ""
+}
+
+func quoteHint(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && !yamldoc.IsNull(n) {
+		return fmt.Sprintf("put it in quotes: %q", clip(n.Value))
+	}
+	return "write one line of text after the colon"
+}
+
+// scalar returns any single value as it is written.
+func (f *fieldset) scalar(key string) string {
+	v := f.get(key)
+	if v == nil {
+		return ""
+	}
+	return f.p.scalarOf(v, f.of(key))
+}
+
+func (p *parser) scalarOf(n *yaml.Node, what string) string {
+	if n.Kind != yaml.ScalarNode {
+		p.wrongType(n, what, "a single value", "write one value after the colon")
+		return ""
+	}
+	return n.Value
+}
+
+// name returns a required text that names something.
+func (f *fieldset) name(key, hint string) string {
+	if !f.need(key, hint) {
+		return ""
+	}
+	s := f.text(key)
+	if placeholder.MatchString(s) {
+		f.p.error(f.get(key), codePlaceholder, hint, "%s is still the placeholder %s", f.of(key), clip(s))
+	}
+	if s == "" && f.get(key).Kind == yaml.ScalarNode && f.get(key).ShortTag() == "!!str" {
+		f.p.error(f.get(key), codeMissingKey, hint, "%s is empty", f.of(key))
+	}
+	return s
+}
+
+func (f *fieldset) bool(key string) bool {
+	v := f.get(key)
+	if v == nil {
+		return false
+	}
+	var b bool
+	if v.ShortTag() != "!!bool" || v.Decode(&b) != nil {
+		f.p.wrongType(v, f.of(key), "true or false", "write true or false without quotes")
+	}
+	return b
+}
+
+// whole returns an integer within the bounds, and absent where there is none.
+func (f *fieldset) whole(key string, absent, least, most int) int {
+	v := f.get(key)
+	if v == nil {
+		return absent
+	}
+	var i int
+	if v.ShortTag() != "!!int" || v.Decode(&i) != nil {
+		f.p.wrongType(v, f.of(key), "a whole number", "write a number without quotes")
+		return absent
+	}
+	if i < least || i > most {
+		f.p.error(v, codeOutOfRange, fmt.Sprintf("write a number from %d to %d", least, most), "%s is %d", f.of(key), i)
+		return absent
+	}
+	return i
+}
+
+func (f *fieldset) number(key string) *float64 {
+	v := f.get(key)
+	if v == nil {
+		return nil
+	}
+	return f.p.numberOf(v, f.of(key))
+}
+
+func (p *parser) numberOf(n *yaml.Node, what string) *float64 {
+	var x float64
+	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" || n.Decode(&x) != nil || x != x {
+		p.wrongType(n, what, "a number", "write a number without quotes")
+		return nil
+	}
+	return &x
+}
+
+// choice returns one of the words, whatever its letter case, and absent where there is none.
+func (f *fieldset) choice(key, absent string, words ...string) string {
+	v := f.get(key)
+	if v == nil {
+		return absent
+	}
+	s := f.text(key)
+	for _, w := range words {
+		if strings.EqualFold(s, w) {
+			return w
+		}
+	}
+	if s != "" {
+		f.p.error(v, codeBadValue, oneOf(s, words), "%s is %s", f.of(key), clip(s))
+	}
+	return absent
+}
+
+func oneOf(s string, words []string) string {
+	if near := yamldoc.Nearest(s, words); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "write one of: " + strings.Join(words, ", ")
+}
+
+// items returns the members of a list.
+func (f *fieldset) items(key, hint string) []*yaml.Node {
+	v := f.get(key)
+	if v == nil {
+		return nil
+	}
+	if v.Kind != yaml.SequenceNode {
+		f.p.wrongType(v, f.of(key), "a list", hint)
+		return nil
+	}
+	return v.Content
+}
+
+func (f *fieldset) texts(key string) []string {
+	var list []string
+	for _, n := range f.items(key, "write it as a list: "+key+": ["+f.scalarOr(key, "…")+"]") {
+		list = append(list, f.p.textOf(n, "each of "+f.of(key)))
+	}
+	return list
+}
+
+func (f *fieldset) scalarOr(key, absent string) string {
+	if v := f.get(key); v != nil && v.Kind == yaml.ScalarNode {
+		return clip(v.Value)
+	}
+	return absent
+}
+
+func (f *fieldset) textMap(key string) map[string]string {
+	v := f.get(key)
+	if v == nil {
+		return nil
+	}
+	if v.Kind != yaml.MappingNode {
+		f.p.wrongType(v, f.of(key), "a map", "write each entry as name: value, without a dash before it")
+		return nil
+	}
+	m := map[string]string{}
+	f.p.each(v, func(k, value *yaml.Node) {
+		m[k.Value] = f.p.scalarOf(value, k.Value+" in "+f.of(key))
+	})
+	return m
+}
+
+// mostEntries bounds maps of names, so that checks that follow every name from every target stay quick.
+const mostEntries = 500
+
+// entries calls do for the members of a map from names to maps, in the order of the file.
+func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
+	v := f.get(key)
+	if v == nil {
+		return
+	}
+	if v.Kind != yaml.MappingNode {
+		f.p.wrongType(v, f.of(key), "a map of names", hint)
+		return
+	}
+	if len(v.Content)/2 > mostEntries {
+		f.p.error(f.keys[key], codeOutOfRange, "split the deploy file", "%s are %d, more than the %d that are read", key, len(v.Content)/2, mostEntries)
+		return
+	}
+	f.p.each(v, do)
+}
+
+// find returns the value of the key in a map, nil where there is none.
+func find(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// show names a value for a message.
+func show(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a map"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "empty"
+	case "!!int", "!!float":
+		return "the number " + clip(n.Value)
+	case "!!bool":
+		return "the truth value " + clip(n.Value)
+	}
+	return "the text " + fmt.Sprintf("%q", clip(n.Value))
+}
+
+// clip shortens what a stranger wrote to what fits a message.
+func clip(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,50 @@
+package deployfile
+
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// manifests are required, but a file with datasets may be about data alone.
+func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
+	if !f.has("manifests") && f.has("datasets") || !f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
+		return nil
+	}
+	var sources []sluice.ManifestSource
+	items := f.items("manifests", "begin each entry with a dash: - path: manifests/app.yaml")
+	for _, n := range items {
+		if s, ok := p.manifest(n); ok {
+			sources = append(sources, s)
+		}
+	}
+	if f.get("manifests").Kind == yaml.SequenceNode && len(items) == 0 {
+		p.error(f.keys["manifests"], codeMissingKey, "list what to deploy: - path: manifests", "the list of manifests is empty")
+	}
+	return sources
+}
+
+func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
+	f, ok := p.fields(n, "the manifest entry", "path", "inline", "targets")
+	if !ok {
+		return sluice.ManifestSource{}, false
+	}
+	s := sluice.ManifestSource{Pos: p.at(n), Path: f.text("path"), Inline: f.text("inline"), Targets: p.targetList(f)}
+	for _, key := range []string{"path", "inline"} {
+		if v := f.get(key); v != nil {
+			s.Pos = p.at(v)
+		}
+	}
+	p.oneOf(f, "path", "inline")
+	p.referEach(f, "targets", refTarget, s.Targets)
+	return s, true
+}
+
+// targetList reads a list of targets, which means all of them where it is absent.
+func (p *parser) targetList(f *fieldset) []string {
+	list := f.texts("targets")
+	if v := f.get("targets"); v != nil && v.Kind == yaml.SequenceNode && len(list) == 0 {
+		p.error(v, codeMissingKey, "remove the key to mean all targets, or name some", "the list of targets is empty")
+	}
+	return list
+}

@@ -1,0 +1,225 @@
+package deployfile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+)
+
+// A place is a list of steps in the file, with the kinds that may stand in it.
+type place struct {
+	what  string
+	kinds []sluice.StepKind
+	hint  string // for what may not
+}
+
+var everywhere = []sluice.StepKind{
+	sluice.KindPause, sluice.KindRunWebhook, sluice.KindRunJob, sluice.KindWaitFor, sluice.KindMigrateData, sluice.KindCheckpointData,
+	sluice.KindVerifyData, sluice.KindRestoreData, sluice.KindMaskData, sluice.KindSequence,
+}
+
+func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kinds, everywhere) }
+
+var (
+	placeBefore = place{"beforeDeployment", everywhere, "put it into a strategy or into afterDeployment"}
+	placeAfter  = place{"afterDeployment", also(sluice.KindAnalysis), "put it into a strategy"}
+	placeCanary = place{"the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "put it elsewhere"}
+	placeBlue   = place{"a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices), "weights are for a canary; remove it"}
+	placeUndo   = place{"onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
+)
+
+// stepFields lists what each kind of step takes.
+var stepFields = map[sluice.StepKind][]string{
+	sluice.KindSetWeight:  {"weight"},
+	sluice.KindPause:      {"duration", "unit", "untilApproved", "requiresRoles", "approvalExpiration"},
+	sluice.KindRunWebhook: {"name", "context", "timeout"},
+	sluice.KindAnalysis: {"queries", "interval", "units", "numberOfJudgmentRuns", "rollBackMode", "rollForwardMode", "metricProviderName",
+		"context", "lookbackMethod", "abortOnFailedJudgment", "onUnknown", "unknownBudget", "count"},
+	sluice.KindExposeServices: {"services", "ttl"},
+	sluice.KindRunJob:         {"name", "path", "inline", "timeout"},
+	sluice.KindWaitFor:        {"object", "namespace", "condition", "jsonPath", "value", "failWhen", "timeout"},
+	sluice.KindMigrateData:    {"dataset", "from"},
+	sluice.KindCheckpointData: {"dataset", "keep", "ttl"},
+	sluice.KindVerifyData:     {"dataset", "baseline", "mode", "ignore"},
+	sluice.KindRestoreData:    {"dataset", "checkpoint", "allowDataLoss"},
+	sluice.KindMaskData:       {"dataset", "fields"},
+	sluice.KindSequence:       nil,
+}
+
+func allKinds() []string {
+	var names []string
+	for kind := range stepFields {
+		names = append(names, string(kind))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p *parser) steps(f *fieldset, key string, at place) []sluice.StepSpec {
+	var steps []sluice.StepSpec
+	for _, n := range f.items(key, "begin each step with a dash, as in - pause: {untilApproved: true}") {
+		if s, ok := p.step(n, at); ok {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+func (p *parser) step(n *yaml.Node, at place) (sluice.StepSpec, bool) {
+	key, value, ok := p.kindOf(n)
+	if !ok {
+		return sluice.StepSpec{}, false
+	}
+	kind := sluice.StepKind(key.Value)
+	if !slices.Contains(at.kinds, kind) {
+		p.error(key, codeStepNotHere, at.hint, "%s may not stand in %s", kind, at.what)
+		return sluice.StepSpec{}, false
+	}
+	s := sluice.StepSpec{Pos: p.at(key), Kind: kind}
+	if kind == sluice.KindSequence {
+		s.Sequence = p.sequence(value, at)
+		return s, true
+	}
+	f, ok := p.fields(value, p.stepName(kind, value), stepFields[kind]...)
+	if !ok {
+		return sluice.StepSpec{}, false
+	}
+	p.decode(&s, f)
+	return s, true
+}
+
+func (p *parser) stepName(kind sluice.StepKind, value *yaml.Node) string {
+	if kind == sluice.KindAnalysis {
+		return "analysis step"
+	}
+	if name := find(value, "name"); name != nil && name.Kind == yaml.ScalarNode {
+		return string(kind) + " " + clip(name.Value)
+	}
+	return string(kind)
+}
+
+func (p *parser) sequence(n *yaml.Node, at place) []sluice.StepSpec {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		p.wrongType(n, "sequence", "a list with at least one step", "begin each step below it with a dash")
+		return nil
+	}
+	inner := place{"a sequence in " + at.what, slices.DeleteFunc(slices.Clone(at.kinds), func(k sluice.StepKind) bool {
+		return k == sluice.KindSetWeight
+	}), "put it outside the sequence"}
+	var steps []sluice.StepSpec
+	for _, child := range n.Content {
+		if s, ok := p.step(child, inner); ok {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// kindOf returns the one key of a step. Where the step's fields stand beside it instead of below it, that is
+// reported, and the value is what was meant.
+func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		hint := "write it as - pause: {untilApproved: true}"
+		if _, known := stepFields[sluice.StepKind(n.Value)]; known {
+			hint = "add a colon and its fields: " + n.Value + ": {…}"
+		}
+		p.wrongType(n, "a step", "a map with the kind of step as its key", hint)
+		return nil, nil, false
+	}
+	var kinds []int
+	for i := 0; i < len(n.Content); i += 2 {
+		if _, known := stepFields[sluice.StepKind(n.Content[i].Value)]; known {
+			kinds = append(kinds, i)
+		}
+	}
+	switch {
+	case len(kinds) == 0:
+		p.unknownStep(n.Content[0])
+		return nil, nil, false
+	case len(kinds) > 1:
+		second := n.Content[kinds[1]]
+		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own", "a step has one kind, and here are %s and %s", n.Content[kinds[0]].Value, second.Value)
+		return nil, nil, false
+	}
+	key, value = n.Content[kinds[0]], n.Content[kinds[0]+1]
+	if len(n.Content) == 2 {
+		return key, value, true
+	}
+	return key, p.adopt(n, key, value), true
+}
+
+func (p *parser) unknownStep(key *yaml.Node) {
+	if key.Kind != yaml.ScalarNode {
+		p.error(key, codeWrongType, "write it as - pause: {untilApproved: true}", "a step's kind has to be text, and this is %s", show(key))
+		return
+	}
+	hint := "known steps: " + strings.Join(allKinds(), ", ")
+	if near := yamldoc.Nearest(key.Value, allKinds()); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	p.error(key, codeUnknownStep, hint, "there is no step %s", clip(key.Value))
+}
+
+// adopt returns the step's value with the fields that stand beside its key.
+func (p *parser) adopt(n, key, value *yaml.Node) *yaml.Node {
+	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: value.Line, Column: value.Column}
+	if value.Kind == yaml.MappingNode {
+		merged.Content = slices.Clone(value.Content)
+	}
+	var beside []string
+	var first *yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i] == key {
+			continue
+		}
+		if first == nil {
+			first = n.Content[i]
+		}
+		beside = append(beside, clip(n.Content[i].Value))
+		merged.Content = append(merged.Content, n.Content[i], n.Content[i+1])
+	}
+	p.error(first, codeStepIndent, "indent "+strings.Join(beside, ", ")+" by two more spaces than "+key.Value,
+		"%s at the indent of %s, so YAML does not see that it belongs to it", stand(beside), key.Value)
+	return merged
+}
+
+func stand(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " stands"
+	}
+	return fmt.Sprintf("%s and %d more stand", names[0], len(names)-1)
+}
+
+func (p *parser) decode(s *sluice.StepSpec, f *fieldset) {
+	switch s.Kind {
+	case sluice.KindSetWeight:
+		s.SetWeight = p.setWeight(f)
+	case sluice.KindPause:
+		s.Pause = p.pause(f)
+	case sluice.KindRunWebhook:
+		s.RunWebhook = p.runWebhook(f)
+	case sluice.KindAnalysis:
+		s.Analysis = p.analysis(f)
+	case sluice.KindExposeServices:
+		s.ExposeServices = p.exposeServices(f)
+	case sluice.KindRunJob:
+		s.RunJob = p.runJob(f)
+	case sluice.KindWaitFor:
+		s.WaitFor = p.waitFor(f)
+	case sluice.KindMigrateData:
+		s.MigrateData = p.migrateData(f)
+	case sluice.KindCheckpointData:
+		s.CheckpointData = p.checkpointData(f)
+	case sluice.KindVerifyData:
+		s.VerifyData = p.verifyData(f)
+	case sluice.KindRestoreData:
+		s.RestoreData = p.restoreData(f)
+	case sluice.KindMaskData:
+		s.MaskData = p.maskData(f)
+	}
+}

@@ -1,0 +1,95 @@
+package deployfile
+
+import (
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+const (
+	defaultCallback  = 24 * time.Hour
+	defaultTTL       = 5 * time.Minute
+	defaultUnknown   = 10 * time.Minute
+	defaultJob       = 30 * time.Minute
+	shortestExposure = time.Minute
+	longestExposure  = 24 * time.Hour
+)
+
+func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
+	if !f.need("weight", "write setWeight: {weight: 10}") {
+		return &sluice.SetWeight{}
+	}
+	w := f.whole("weight", -1, 0, 100)
+	if w >= 0 && w < p.weight {
+		p.error(f.get("weight"), codeDecreasingWeight, "write a weight from that on; undoing is what rollback does", "the weight goes down from %d to %d", p.weight, w)
+	}
+	p.weight = max(p.weight, w)
+	return &sluice.SetWeight{Weight: w}
+}
+
+func (p *parser) pause(f *fieldset) *sluice.Pause {
+	s := &sluice.Pause{
+		UntilApproved:      f.bool("untilApproved"),
+		RequiresRoles:      f.texts("requiresRoles"),
+		ApprovalExpiration: f.duration("approvalExpiration", 0),
+	}
+	timed := f.has("duration") || f.has("unit")
+	switch {
+	case s.UntilApproved && timed:
+		p.error(f.node, codeBadCombination, "keep either untilApproved or duration and unit", "a pause waits for a person or for a time, and this one has both")
+	case !s.UntilApproved && !timed:
+		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes", "the pause does not say what it waits for")
+	case !s.UntilApproved && (f.has("requiresRoles") || f.has("approvalExpiration")):
+		p.error(f.node, codeBadCombination, "add untilApproved: true, or remove them", "requiresRoles and approvalExpiration need untilApproved: true")
+	case timed:
+		s.Duration, _ = f.measured("duration", "unit")
+	}
+	if f.has("requiresRoles") && len(s.RequiresRoles) == 0 {
+		p.error(f.keys["requiresRoles"], codeMissingKey, "name a role, or remove the key to let anyone approve", "the list of roles is empty")
+	}
+	return s
+}
+
+func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
+	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"), Timeout: f.duration("timeout", defaultCallback)}
+	p.refer(f, "name", refWebhook, s.Name)
+	return s
+}
+
+func (p *parser) analysis(f *fieldset) *sluice.Analysis {
+	s := &sluice.Analysis{
+		Queries:               f.texts("queries"),
+		Runs:                  f.whole("numberOfJudgmentRuns", 0, 1, 100_000),
+		RollBackMode:          f.choice("rollBackMode", "automatic", "automatic", "manual"),
+		RollForwardMode:       f.choice("rollForwardMode", "automatic", "automatic", "manual"),
+		Provider:              f.text("metricProviderName"),
+		Context:               f.textMap("context"),
+		Lookback:              f.choice("lookbackMethod", "sliding", "growing", "sliding"),
+		AbortOnFailedJudgment: f.bool("abortOnFailedJudgment"),
+		OnUnknown:             f.choice("onUnknown", "wait", "wait", "rollBack", "rollForward"),
+		UnknownBudget:         f.duration("unknownBudget", defaultUnknown),
+	}
+	f.need("numberOfJudgmentRuns", "write how many intervals are judged, such as numberOfJudgmentRuns: 3")
+	s.Interval, _ = f.measured("interval", "units")
+	if f.has("count") {
+		p.warn(f.keys["count"], codeIgnoredKey, "remove it", "count has no meaning any more")
+	}
+	if len(s.Queries) == 0 && f.need("queries", "name at least one query of the file's analysis:") {
+		p.error(f.keys["queries"], codeMissingKey, "name at least one query", "the list of queries is empty")
+	}
+	for i, n := range f.items("queries", "") {
+		p.refs = append(p.refs, reference{node: n, kind: refQuery, name: s.Queries[i], provided: s.Provider != ""})
+	}
+	return s
+}
+
+func (p *parser) exposeServices(f *fieldset) *sluice.ExposeServices {
+	s := &sluice.ExposeServices{Services: f.texts("services"), TTL: f.duration("ttl", defaultTTL)}
+	if len(s.Services) == 0 && f.need("services", "name at least one Service") {
+		p.error(f.keys["services"], codeMissingKey, "name at least one Service", "the list of services is empty")
+	}
+	if s.TTL < shortestExposure || s.TTL > longestExposure {
+		p.error(f.keys["ttl"], codeOutOfRange, "write from 1m to 24h", "ttl is %s", s.TTL)
+	}
+	return s
+}

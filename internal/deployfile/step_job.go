@@ -1,0 +1,59 @@
+package deployfile
+
+import (
+	"regexp"
+
+	"github.com/sluice-cd/sluice"
+)
+
+var objectName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(\.[a-z0-9.-]+)?/[^/\s]+$`)
+
+func (p *parser) runJob(f *fieldset) *sluice.RunJob {
+	s := &sluice.RunJob{
+		Name: f.name("name", "name the job"), Path: f.text("path"), Inline: f.text("inline"), Timeout: f.duration("timeout", defaultJob),
+	}
+	p.oneOf(f, "path", "inline")
+	return s
+}
+
+// oneOf reports if not exactly one of the two keys is there.
+func (p *parser) oneOf(f *fieldset, a, b string) {
+	switch {
+	case f.has(a) && f.has(b):
+		p.error(f.keys[b], codeBadCombination, "keep one of them", "%s has both %s and %s", f.what, a, b)
+	case !f.has(a) && !f.has(b):
+		p.error(f.node, codeMissingKey, "write "+a+": or "+b+":", "%s has neither %s nor %s", f.what, a, b)
+	}
+}
+
+func (p *parser) waitFor(f *fieldset) *sluice.WaitFor {
+	s := &sluice.WaitFor{
+		Object: f.objectName("object", true), Namespace: f.text("namespace"), Condition: f.text("condition"),
+		JSONPath: f.text("jsonPath"), Value: f.scalar("value"), Timeout: f.duration("timeout", defaultJob),
+	}
+	p.oneOf(f, "condition", "jsonPath")
+	if f.has("value") && !f.has("jsonPath") {
+		p.error(f.keys["value"], codeBadCombination, "write the condition as Ready=False, or add jsonPath:", "value needs a jsonPath")
+	}
+	for _, n := range f.items("failWhen", "write it as a list: - {jsonPath: …, value: …}") {
+		m, ok := p.fields(n, "failWhen", "jsonPath", "value")
+		if !ok {
+			continue
+		}
+		m.need("value", "write the value that cannot heal")
+		s.FailWhen = append(s.FailWhen, sluice.FailWhen{JSONPath: m.name("jsonPath", "write a path such as {.status.phase}"), Value: m.scalar("value")})
+	}
+	return s
+}
+
+// objectName returns a text of the form Kind/name.
+func (f *fieldset) objectName(key string, required bool) string {
+	if required && !f.need(key, "write it as Kind/name, such as StatefulSet/mongo") {
+		return ""
+	}
+	s := f.text(key)
+	if s != "" && !objectName.MatchString(s) {
+		f.p.error(f.get(key), codeBadValue, "write it as Kind/name, such as StatefulSet/mongo", "%s is %q", f.of(key), clip(s))
+	}
+	return s
+}

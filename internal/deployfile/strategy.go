@@ -1,0 +1,66 @@
+package deployfile
+
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func (p *parser) strategies(f *fieldset) map[string]sluice.Strategy {
+	all := map[string]sluice.Strategy{}
+	f.entries("strategies", "write each strategy as name: {canary: {steps: […]}}, without a dash", func(name, value *yaml.Node) {
+		all[name.Value] = p.strategy(name, value)
+	})
+	return all
+}
+
+func (p *parser) strategy(name, value *yaml.Node) sluice.Strategy {
+	s := sluice.Strategy{Pos: p.at(name)}
+	f, ok := p.fields(value, "the strategy "+clip(name.Value), "canary", "blueGreen")
+	if !ok {
+		return s
+	}
+	p.oneOfGiven(f, "canary", "blueGreen")
+	if v := f.get("canary"); v != nil {
+		s.Canary = p.canary(v, "the canary strategy "+clip(name.Value))
+	}
+	if v := f.get("blueGreen"); v != nil {
+		s.BlueGreen = p.blueGreen(v, "the blueGreen strategy "+clip(name.Value))
+	}
+	return s
+}
+
+// oneOfGiven is oneOf, but silent where an unknown key stands in the place of the known ones: that one is
+// reported already.
+func (p *parser) oneOfGiven(f *fieldset, a, b string) {
+	if f.has(a) == f.has(b) && (f.has(a) || len(f.node.Content) == 0 || len(f.keys) > 0) {
+		p.oneOf(f, a, b)
+	}
+}
+
+func (p *parser) canary(n *yaml.Node, what string) *sluice.Canary {
+	c := &sluice.Canary{}
+	f, ok := p.fields(n, what, "steps")
+	if !ok || !f.need("steps", "write steps: with at least - setWeight: {weight: 100}") {
+		return c
+	}
+	p.weight = 0
+	c.Steps = p.steps(f, "steps", placeCanary)
+	if f.get("steps").Kind == yaml.SequenceNode && len(f.get("steps").Content) == 0 {
+		p.error(f.keys["steps"], codeMissingKey, "write at least - setWeight: {weight: 100}", "the canary has no steps")
+	}
+	return c
+}
+
+func (p *parser) blueGreen(n *yaml.Node, what string) *sluice.BlueGreen {
+	f, ok := p.fields(n, what, "redirectTrafficAfter", "shutDownOldVersionAfter", "activeService", "previewService")
+	if !ok {
+		return &sluice.BlueGreen{}
+	}
+	return &sluice.BlueGreen{
+		RedirectTrafficAfter:    p.steps(f, "redirectTrafficAfter", placeBlue),
+		ShutDownOldVersionAfter: p.steps(f, "shutDownOldVersionAfter", placeBlue),
+		ActiveService:           f.text("activeService"),
+		PreviewService:          f.text("previewService"),
+	}
+}

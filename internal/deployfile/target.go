@@ -1,0 +1,81 @@
+package deployfile
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+const defaultTimeout = 30 * time.Minute
+
+func (p *parser) config(f *fieldset) sluice.DeploymentConfig {
+	c := sluice.DeploymentConfig{Timeout: defaultTimeout, InProgress: "reject"}
+	v := f.get("deploymentConfig")
+	if v == nil {
+		return c
+	}
+	m, ok := p.fields(v, "deploymentConfig", "timeout", "keepDeploymentObject", "ifDeploymentInProgress")
+	if !ok {
+		return c
+	}
+	c.Timeout = m.duration("timeout", defaultTimeout)
+	if c.Timeout < time.Minute {
+		p.error(m.keys["timeout"], codeOutOfRange, "write at least one minute", "the timeout is %s", c.Timeout)
+	}
+	c.KeepDeploymentObject = m.bool("keepDeploymentObject")
+	if v := m.get("ifDeploymentInProgress"); v != nil {
+		if s, ok := p.fields(v, "ifDeploymentInProgress", "strategy"); ok {
+			c.InProgress = s.choice("strategy", "reject", "reject", "enqueueOne")
+		}
+	}
+	return c
+}
+
+func (p *parser) targets(f *fieldset) []sluice.Target {
+	var targets []sluice.Target
+	p.pos = map[string]*yaml.Node{}
+	if !f.need("targets", "name at least one target with its account") {
+		return nil
+	}
+	f.entries("targets", "write each target as name: {account: …}, without a dash", func(name, value *yaml.Node) {
+		p.pos[name.Value] = name
+		targets = append(targets, p.target(name, value))
+	})
+	if v := f.get("targets"); v.Kind == yaml.MappingNode && len(v.Content) == 0 {
+		p.error(v, codeMissingKey, "name at least one target with its account", "there is no target")
+	}
+	return targets
+}
+
+func (p *parser) target(name, value *yaml.Node) sluice.Target {
+	t := sluice.Target{Pos: p.at(name), Name: name.Value, AfterFailure: "keep"}
+	f, ok := p.fields(value, "the target "+clip(name.Value), "account", "namespace", "strategy", "constraints", "onRollback")
+	if !ok {
+		return t
+	}
+	t.Account = f.name("account", "name the account to deploy to")
+	t.Namespace = f.text("namespace")
+	t.Strategy = f.text("strategy")
+	p.refer(f, "strategy", refStrategy, t.Strategy)
+	t.OnRollback = p.steps(f, "onRollback", placeUndo)
+	p.constraints(&t, f)
+	return t
+}
+
+func (p *parser) constraints(t *sluice.Target, f *fieldset) {
+	v := f.get("constraints")
+	if v == nil {
+		return
+	}
+	c, ok := p.fields(v, "constraints of "+f.what, "dependsOn", "beforeDeployment", "afterDeployment", "afterDeploymentFailure")
+	if !ok {
+		return
+	}
+	t.DependsOn = c.texts("dependsOn")
+	p.referEach(c, "dependsOn", refTarget, t.DependsOn)
+	t.BeforeDeployment = p.steps(c, "beforeDeployment", placeBefore)
+	t.AfterDeployment = p.steps(c, "afterDeployment", placeAfter)
+	t.AfterFailure = c.choice("afterDeploymentFailure", "keep", "keep", "rollBack")
+}

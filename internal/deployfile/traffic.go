@@ -1,0 +1,88 @@
+package deployfile
+
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// traffic reads trafficManagement. An entry with several kinds of traffic becomes several.
+func (p *parser) traffic(f *fieldset) []sluice.Traffic {
+	var all []sluice.Traffic
+	for _, n := range f.items("trafficManagement", "begin each entry with a dash: - targets: […]") {
+		m, ok := p.fields(n, "trafficManagement", "targets", "smi", "istio", "kubernetes")
+		if !ok {
+			continue
+		}
+		targets := p.targetList(m)
+		for i, t := range m.items("targets", "") {
+			p.refs = append(p.refs, reference{node: t, kind: refTarget, name: targets[i], lenient: true})
+		}
+		all = append(all, p.trafficKinds(m, sluice.Traffic{Pos: p.at(n), Targets: targets})...)
+	}
+	return all
+}
+
+func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
+	smi, istio, kubernetes := t, t, t
+	for _, n := range m.items("smi", "begin each entry with a dash") {
+		smi.SMI = append(smi.SMI, p.smi(n))
+	}
+	for _, n := range m.items("istio", "begin each entry with a dash") {
+		istio.Istio = append(istio.Istio, p.istio(n))
+	}
+	for _, n := range m.items("kubernetes", "begin each entry with a dash: - activeService: …") {
+		kubernetes.Kubernetes = append(kubernetes.Kubernetes, p.services(n))
+	}
+	var all []sluice.Traffic
+	if smi.SMI != nil {
+		all = append(all, smi)
+	}
+	if istio.Istio != nil {
+		all = append(all, istio)
+	}
+	if kubernetes.Kubernetes != nil {
+		all = append(all, kubernetes)
+	}
+	if !m.has("smi") && !m.has("istio") && !m.has("kubernetes") && len(m.node.Content) <= 2 {
+		p.error(m.node, codeMissingKey, "add smi:, istio: or kubernetes:", "the entry says nothing about traffic")
+	}
+	return all
+}
+
+func (p *parser) smi(n *yaml.Node) sluice.SMI {
+	f, ok := p.fields(n, "smi", "rootServiceName", "canaryServiceName", "trafficSplitName")
+	if !ok {
+		return sluice.SMI{}
+	}
+	return sluice.SMI{
+		RootServiceName: f.name("rootServiceName", "name the Service that is split"), CanaryServiceName: f.text("canaryServiceName"),
+		TrafficSplitName: f.text("trafficSplitName"),
+	}
+}
+
+func (p *parser) istio(n *yaml.Node) sluice.Istio {
+	var t sluice.Istio
+	f, ok := p.fields(n, "istio", "virtualService", "destinationRule")
+	if !ok || !f.need("virtualService", "write virtualService: {name: …}") {
+		return t
+	}
+	if v, ok := p.fields(f.get("virtualService"), "virtualService", "name", "httpRouteName"); ok {
+		t.VirtualService, t.HTTPRoute = v.name("name", "name the VirtualService"), v.text("httpRouteName")
+	}
+	if !f.has("destinationRule") {
+		return t
+	}
+	if d, ok := p.fields(f.get("destinationRule"), "destinationRule", "name", "activeSubsetName", "canarySubsetName"); ok {
+		t.DestinationRule, t.ActiveSubset, t.CanarySubset = d.name("name", "name the DestinationRule"), d.text("activeSubsetName"), d.text("canarySubsetName")
+	}
+	return t
+}
+
+func (p *parser) services(n *yaml.Node) sluice.BlueGreenServices {
+	f, ok := p.fields(n, "kubernetes", "activeService", "previewService")
+	if !ok {
+		return sluice.BlueGreenServices{}
+	}
+	return sluice.BlueGreenServices{ActiveService: f.name("activeService", "name the Service that users reach"), PreviewService: f.text("previewService")}
+}

@@ -1,0 +1,59 @@
+package deployfile
+
+import "github.com/sluice-cd/sluice"
+
+func (p *parser) webhooks(f *fieldset) map[string]sluice.Webhook {
+	all := map[string]sluice.Webhook{}
+	for _, n := range f.items("webhooks", "begin each webhook with a dash: - name: tests") {
+		m, ok := p.fields(n, "the webhook", "name", "method", "uriTemplate", "networkMode", "agentIdentifier", "headers", "bodyTemplate",
+			"retryCount", "disableCallback", "timeout")
+		if !ok {
+			continue
+		}
+		w := p.webhook(m)
+		if _, twice := all[w.Name]; twice && w.Name != "" {
+			p.error(m.get("name"), codeDuplicateName, "give each webhook a name of its own", "there are two webhooks %s", clip(w.Name))
+			continue
+		}
+		all[w.Name] = w
+	}
+	return all
+}
+
+func (p *parser) webhook(f *fieldset) sluice.Webhook {
+	w := sluice.Webhook{Pos: p.at(f.node), Name: f.name("name", "name the webhook")}
+	if w.Name != "" {
+		f.what = "the webhook " + clip(w.Name)
+	}
+	w.Method = f.choice("method", "POST", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+	w.URITemplate = f.name("uriTemplate", "write the address that is called")
+	w.NetworkMode = f.choice("networkMode", "direct", "direct", "remoteNetworkAgent")
+	w.AgentIdentifier = f.text("agentIdentifier")
+	w.Headers = p.headers(f)
+	w.RetryCount = f.whole("retryCount", 0, 0, 100)
+	w.DisableCallback = f.bool("disableCallback")
+	w.Timeout = f.duration("timeout", 0)
+	if v := f.get("bodyTemplate"); v != nil {
+		if m, ok := p.fields(v, "bodyTemplate of "+f.what, "inline"); ok {
+			w.Body = m.text("inline")
+		}
+	}
+	return w
+}
+
+func (p *parser) headers(f *fieldset) []sluice.Header {
+	var headers []sluice.Header
+	for _, n := range f.items("headers", "write it as a list: - {key: Authorization, value: …}") {
+		m, ok := p.fields(n, "the header", "key", "value")
+		if !ok {
+			continue
+		}
+		// A misspelled key is reported already; that it is missing as well says nothing new.
+		if len(m.keys)*2 == len(n.Content) {
+			m.need("key", "name the header")
+			m.need("value", "write its value")
+		}
+		headers = append(headers, sluice.Header{Key: m.text("key"), Value: m.scalar("value")})
+	}
+	return headers
+}

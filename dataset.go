@@ -130,7 +130,9 @@ type Cut struct {
 }
 
 // Volumes manages the generations of an account's claims. A generation is named by its maker and lives
-// beside the claim's current one until it is discarded; repeating a call with the same name is harmless.
+// beside the claim's current one until it is discarded; repeating a call with the same name is harmless. The
+// claim's object names its current generation in spec.volumeName, so that reading it changes nothing. Deleting
+// a claim's object deletes all its generations, deleting its namespace those of every claim in it.
 type Volumes interface {
 	// Cut copies the current generation of every claim at one instant into the named generation. Pods that
 	// use them stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist

@@ -100,7 +100,9 @@ func (p *parser) checkProvider(r reference) {
 // checkCycles reports each circle of dependencies once, at the target of it that stands first in the file.
 func (p *parser) checkCycles() {
 	after := map[string][]string{}
-	for _, t := range p.spec.Targets {
+	for i := range p.spec.Targets {
+		t := &p.spec.Targets[i]
+		p.dropSelf(t)
 		after[t.Name] = t.DependsOn
 	}
 	const open, done = 1, 2
@@ -125,6 +127,15 @@ func (p *parser) checkCycles() {
 	for _, t := range p.spec.Targets {
 		visit(t.Name)
 	}
+}
+
+// dropSelf forgives a target that waits for itself: real files have it, and it can only mean nothing.
+func (p *parser) dropSelf(t *sluice.Target) {
+	if !slices.Contains(t.DependsOn, t.Name) {
+		return
+	}
+	p.add(t.Pos, sluice.SeverityWarning, codeDependencyCycle, "remove it from its own dependsOn", "the target "+clip(t.Name)+" waits for itself, which is ignored")
+	t.DependsOn = slices.DeleteFunc(t.DependsOn, func(name string) bool { return name == t.Name })
 }
 
 func (p *parser) cycle(way []string) {

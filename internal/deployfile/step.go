@@ -86,7 +86,7 @@ func (p *parser) step(n *yaml.Node, at place) (sluice.StepSpec, bool) {
 		return s, true
 	}
 	f, ok := p.fields(value, p.stepName(kind, value), stepFields[kind]...)
-	if !ok {
+	if !ok || kind == sluice.KindAnalysis && p.judgesNothing(f) {
 		return sluice.StepSpec{}, false
 	}
 	p.decode(&s, f)

@@ -83,6 +83,15 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	return s
 }
 
+// judgesNothing reports an analysis whose queries are all commented out, which real files have.
+func (p *parser) judgesNothing(f *fieldset) bool {
+	if f.keys["queries"] == nil || f.has("queries") {
+		return false
+	}
+	p.warn(f.keys["queries"], codeEmptyAnalysis, "name a query, or remove the step", "the analysis names no query, so it is left out")
+	return true
+}
+
 func (p *parser) exposeServices(f *fieldset) *sluice.ExposeServices {
 	s := &sluice.ExposeServices{Services: f.texts("services"), TTL: f.duration("ttl", defaultTTL)}
 	if len(s.Services) == 0 && f.need("services", "name at least one Service") {

@@ -1,6 +1,7 @@
 package deployfile
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -15,6 +16,9 @@ var (
 	bareTemplate = regexp.MustCompile(`^\s*(?:- )*(?:[A-Za-z]+: +)(\{\{)`)
 	gluedLine    = regexp.MustCompile(`^\s*(?:- )*([A-Za-z]+):(['"\[{])`)
 	tabIndent    = regexp.MustCompile(`^ *\t`)
+	innerSingle  = regexp.MustCompile(`^\s*(?:- )*[A-Za-z]+: +'(?:[^']|'')*(')[^\s',#\]}]`)
+	innerDouble  = regexp.MustCompile(`^\s*(?:- )*[A-Za-z]+: +"(?:[^"\\]|\\.)*(")[^\s",#\]}]`)
+	drifted      = regexp.MustCompile(`^ +(targets|manifests|strategies|analysis|webhooks|trafficManagement|datasets|deploymentConfig|application):`)
 )
 
 // sharpen replaces the parser's words for a syntax error where a usual mistake stands near it.
@@ -43,11 +47,35 @@ func usual(text string) (sluice.Diagnostic, bool) {
 		return sluice.Diagnostic{Pos: at(m[4]), Severity: sluice.SeverityError, Code: codeMissingSpace,
 			Message: "there is no space after the colon of " + key, Hint: "write " + key + ": " + clip(text[m[4]:])}, true
 	}
+	if m := firstMatch(text, innerSingle, innerDouble); m != nil {
+		return sluice.Diagnostic{Pos: at(m[2]), Severity: sluice.SeverityError, Code: codeInnerQuote, Message: "this quote ends the text, but the text goes on",
+			Hint: "write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-"}, true
+	}
+	if m := drifted.FindStringSubmatchIndex(text); m != nil {
+		return sluice.Diagnostic{Pos: at(m[2]), Severity: sluice.SeverityError, Code: codeDrifted, Message: text[m[2]:m[3]] + " does not begin where the keys above it begin",
+			Hint: fmt.Sprintf("remove %s before it", spaces(m[2]))}, true
+	}
 	if tabIndent.MatchString(text) {
 		return sluice.Diagnostic{Pos: at(strings.IndexByte(text, '\t')), Severity: sluice.SeverityError, Code: "yaml-syntax",
 			Message: "the line is indented with a tab", Hint: "indent with spaces"}, true
 	}
 	return sluice.Diagnostic{}, false
+}
+
+func spaces(n int) string {
+	if n == 1 {
+		return "the space"
+	}
+	return fmt.Sprintf("the %d spaces", n)
+}
+
+func firstMatch(text string, patterns ...*regexp.Regexp) []int {
+	for _, re := range patterns {
+		if m := re.FindStringSubmatchIndex(text); m != nil {
+			return m
+		}
+	}
+	return nil
 }
 
 func unquoted(pos sluice.Position, template string) sluice.Diagnostic {

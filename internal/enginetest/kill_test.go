@@ -1,0 +1,181 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// A mortality says when the engines of a run die. Each life uses up one call.
+type mortality func(life int) (appends, effects int)
+
+func immortal(int) (appends, effects int) { return 0, 0 }
+
+// once kills the first engine after n appends or effects.
+func once(appends, effects int) mortality {
+	return func(life int) (int, int) {
+		if life > 0 {
+			return 0, 0
+		}
+		return appends, effects
+	}
+}
+
+func TestKilledAfterEveryAppend(t *testing.T) {
+	everyScenario(t, func(t *testing.T, want *ending, s scenario) {
+		killAtEvery(t, s, want, func(n int) mortality { return once(n, 0) })
+	})
+}
+
+func TestKilledAfterEveryEffect(t *testing.T) {
+	everyScenario(t, func(t *testing.T, want *ending, s scenario) {
+		killAtEvery(t, s, want, func(n int) mortality { return once(0, n) })
+	})
+}
+
+// An engine that never survives more than one append, or more than one effect, still gets there.
+func TestKilledAgainAndAgain(t *testing.T) {
+	everyScenario(t, func(t *testing.T, want *ending, s scenario) {
+		for _, each := range []struct{ appends, effects int }{{1, 0}, {0, 1}, {2, 1}} {
+			got := run(t, s, func(int) (int, int) { return each.appends, each.effects })
+			if each.appends == 1 && got.lives < 10 {
+				t.Errorf("%d lives only: the engine was not killed after every append", got.lives)
+			}
+			got.compare(t, want, fmt.Sprintf("killed after every %d appends or %d effects", each.appends, each.effects))
+		}
+	})
+}
+
+// everyScenario runs a test with each scenario and with how it ends if nobody is killed.
+func everyScenario(t *testing.T, test func(*testing.T, *ending, scenario)) {
+	for name, s := range scenarios {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := run(t, s, immortal)
+			if want.Outcome != s.outcome {
+				t.Fatalf("the outcome is %q, want %q", want.Outcome, s.outcome)
+			}
+			if diff := cmp.Diff(s.targets, want.Targets); diff != "" {
+				t.Fatalf("targets (-want +got):\n%s", diff)
+			}
+			test(t, want, s)
+		})
+	}
+}
+
+// killAtEvery runs the scenario with a kill at the first, second, ... moment, until one comes too late.
+func killAtEvery(t *testing.T, s scenario, want *ending, at func(n int) mortality) {
+	for n := 1; ; n++ {
+		got := run(t, s, at(n))
+		got.compare(t, want, fmt.Sprintf("killed at %d", n))
+		if got.lives == 1 {
+			if n < 10 {
+				t.Errorf("there were only %d moments to kill at", n-1)
+			}
+			return
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// run carries a scenario out, with a new engine over the same log whenever one was killed.
+func run(t *testing.T, s scenario, dies mortality) *ending {
+	t.Helper()
+	var end *ending
+	synctest.Test(t, func(t *testing.T) {
+		log, w := newMemoryLog(), newWorld()
+		for n := 0; end == nil; n++ {
+			if n > 500 {
+				t.Fatal("the deployment does not end")
+			}
+			l := &life{world: w, log: log, died: make(chan struct{})}
+			l.appends, l.effects = dies(n)
+			if id := live(t, l, s); id != "" {
+				end = newEnding(t, log, id, w, n+1)
+			}
+		}
+	})
+	return end
+}
+
+// live starts or resumes the deployment and returns its id if it ended before the life did.
+func live(t *testing.T, l *life, s scenario) sluice.DeploymentID {
+	log := mortalLog{Log: l.log, life: l}
+	e := engine.New(engine.Config{Log: log, Steps: steps{world: l, log: log, behaviours: s.behaviours}})
+	id, err := begin(t.Context(), e, log, plan(s.afterwards))
+	if err == nil {
+		go s.speak(t.Context(), e, id)
+		go func() {
+			<-l.died
+			if err := e.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
+		_, err = e.Wait(t.Context(), id)
+	}
+	dead := l.isDead()
+	if !dead {
+		close(l.died)
+	}
+	if err := e.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	synctest.Wait()
+	if dead {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// begin starts the deployment, or resumes it if an earlier engine began it.
+func begin(ctx context.Context, e *engine.Engine, log sluice.Log, p *sluice.Plan) (sluice.DeploymentID, error) {
+	list, err := log.Deployments(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	if len(list) == 0 {
+		return e.Start(ctx, p, sluice.Actor{Name: "ana"})
+	}
+	return list[0].ID, e.Resume(ctx)
+}
+
+// speak is everybody outside: whoever is waited for says what is waited for, once more after every kill, as people and
+// callbacks do that got no answer. What was heard already is refused as a conflict.
+func (s scenario) speak(ctx context.Context, e *engine.Engine, id sluice.DeploymentID) {
+	for u, err := range e.Watch(ctx, id, 0) {
+		if err != nil {
+			return
+		}
+		sig, ok := s.answer(u)
+		if !ok {
+			continue
+		}
+		if err := e.Signal(ctx, id, sig); err != nil && errors.Is(err, context.Canceled) {
+			return
+		}
+	}
+}
+
+// answer returns what is said because of an update.
+func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
+	if u.Event == nil || u.Event.Progress == nil || u.Event.Progress.Wait == nil || len(u.Event.Progress.Wait.Signals) == 0 {
+		return sluice.Signal{}, false
+	}
+	by := sluice.Actor{Name: "bob", Via: "api"}
+	if u.Event.Step == s.haltAt {
+		return sluice.Signal{Kind: s.halt, By: by}, true
+	}
+	return sluice.Signal{Kind: u.Event.Progress.Wait.Signals[0], Step: u.Event.Step, By: by, Success: true}, true
+}

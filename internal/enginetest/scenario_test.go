@@ -1,0 +1,130 @@
+package enginetest
+
+import (
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A scenario is a plan, how its steps behave, and what people say.
+type scenario struct {
+	behaviours map[sluice.StepID]behaviour
+	afterwards string // afterFailure of staging
+	halt       string // a signal to the whole deployment, sent when a step of haltAt waits
+	haltAt     sluice.StepID
+	outcome    sluice.Status
+	targets    map[string]sluice.Status
+}
+
+// pause is how long a step that waits for a time waits.
+const pause = 40 * time.Millisecond
+
+// plan has every way in which steps stand to each other: lists in parallel, a sequence inside one, a chain, a target
+// that depends on another, and what runs after an undo.
+func plan(afterFailure string) *sluice.Plan {
+	at := func(target string, phase sluice.Phase, path string, after ...sluice.StepID) sluice.PlannedStep {
+		return sluice.PlannedStep{ID: sluice.StepID(target + "/" + path), Target: target, Phase: phase, After: after}
+	}
+	return &sluice.Plan{
+		Application: "shop",
+		Targets: []sluice.PlannedTarget{
+			{Name: "staging", AfterFailure: afterFailure},
+			{Name: "production", AfterFailure: "rollBack", DependsOn: []string{"staging"}},
+		},
+		Steps: []sluice.PlannedStep{
+			at("staging", sluice.PhaseBefore, "before/0"),
+			at("staging", sluice.PhaseBefore, "before/1"),
+			at("staging", sluice.PhaseBefore, "before/2"),
+			at("staging", sluice.PhaseApply, "apply", "staging/before/0", "staging/before/1", "staging/before/2"),
+			at("staging", sluice.PhaseAfter, "after/0/0", "staging/apply"),
+			at("staging", sluice.PhaseAfter, "after/0/1", "staging/after/0/0"),
+			at("staging", sluice.PhaseAfter, "after/1", "staging/apply"),
+			at("production", sluice.PhaseBefore, "before/0"),
+			at("production", sluice.PhaseApply, "apply", "production/before/0"),
+			at("production", sluice.PhaseCanary, "canary/0", "production/apply"),
+			at("production", sluice.PhaseCanary, "canary/1", "production/canary/0"),
+			at("production", sluice.PhaseCanary, "canary/2", "production/canary/1"),
+			at("production", sluice.PhasePromote, "promote", "production/canary/2"),
+			at("production", sluice.PhaseAfter, "after/0", "production/promote"),
+			at("production", sluice.PhaseOnRollback, "onRollback/0"),
+			at("production", sluice.PhaseOnRollback, "onRollback/1", "production/onRollback/0"),
+		},
+	}
+}
+
+// behaviours are those of a plan where everything works: instant, running, flaky, waiting for a time, for a person, for a callback.
+func behaviours(changes map[sluice.StepID]behaviour) map[sluice.StepID]behaviour {
+	all := map[sluice.StepID]behaviour{
+		"staging/before/0":        {},
+		"staging/before/1":        {rounds: 2},
+		"staging/before/2":        {flaky: true},
+		"staging/apply":           {rounds: 1, lane: true},
+		"staging/after/0/0":       {},
+		"staging/after/0/1":       {rounds: 1},
+		"staging/after/1":         {signal: sluice.SignalCallback},
+		"production/before/0":     {rounds: 1},
+		"production/apply":        {rounds: 1, lane: true},
+		"production/canary/0":     {pause: pause, lane: true},
+		"production/canary/1":     {signal: sluice.SignalApprove},
+		"production/canary/2":     {rounds: 1, lane: true},
+		"production/promote":      {lane: true},
+		"production/after/0":      {},
+		"production/onRollback/0": {rounds: 1},
+		"production/onRollback/1": {},
+	}
+	for id, b := range changes {
+		all[id] = b
+	}
+	return all
+}
+
+// scenarios are the ways a deployment can go. A failure that has to find its siblings at rest waits a second for them, which costs
+// nothing where time is not real.
+var scenarios = map[string]scenario{
+	"everything works": {
+		behaviours: behaviours(nil), afterwards: "keep",
+		outcome: sluice.StatusSucceeded,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusSucceeded},
+	},
+	"the canary fails": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{"production/canary/2": {rounds: 1, lane: true, fails: true}}), afterwards: "keep",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
+	"the canary fails and something cannot be put back": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/canary/2": {lane: true, fails: true},
+			"production/canary/0": {lane: true, scarred: true},
+		}), afterwards: "keep",
+		outcome: sluice.StatusFailed,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusFailed},
+	},
+	"one of a parallel list fails": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"staging/before/1": {rounds: 2, fails: true},
+			"staging/before/2": {},
+		}), afterwards: "keep",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
+	},
+	"a failure afterwards is kept": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}), afterwards: "keep",
+		outcome: sluice.StatusFailed,
+		targets: map[string]sluice.Status{"staging": sluice.StatusFailed, "production": sluice.StatusSkipped},
+	},
+	"a failure afterwards rolls back": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}), afterwards: "rollBack",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
+	},
+	"a person cancels": {
+		behaviours: behaviours(nil), afterwards: "keep", halt: sluice.SignalCancel, haltAt: "production/canary/1",
+		outcome: sluice.StatusCancelled,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusCancelled},
+	},
+	"a person rolls back": {
+		behaviours: behaviours(nil), afterwards: "keep", halt: sluice.SignalRollBack, haltAt: "production/canary/1",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
+}

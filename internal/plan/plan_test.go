@@ -1,0 +1,93 @@
+package plan_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+var update = flag.Bool("update", false, "write what was found into the golden files")
+
+// TestGoldens compiles the files of each archive and compares the tree, the edges of the graph and the
+// findings with its section "want".
+func TestGoldens(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no goldens: %v", err)
+	}
+	for _, path := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { golden(t, path) })
+	}
+}
+
+func golden(t *testing.T, path string) {
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, want := t.TempDir(), -1
+	for i, f := range archive.Files {
+		if f.Name == "want" {
+			want = i
+			continue
+		}
+		name := filepath.Join(root, f.Name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := compile(t, root)
+	if again := compile(t, root); again != got {
+		t.Errorf("compiled twice, the plan differs:\n%s", cmp.Diff(got, again))
+	}
+	if *update {
+		archive.Files[want].Data = []byte(got)
+		if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func compile(t *testing.T, root string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "deploy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, found := deployfile.Parse("deploy.yaml", data)
+	if found.HasErrors() {
+		t.Fatalf("the deploy file has errors:\n%s", found)
+	}
+	p, found := plan.Compile(spec, plan.Options{Root: root})
+	var out strings.Builder
+	for _, d := range found {
+		fmt.Fprintf(&out, "%s\n  %s\n", d, d.Hint)
+	}
+	if p == nil {
+		return out.String()
+	}
+	if err := plan.Tree(&out, p, nil); err != nil {
+		t.Fatal(err)
+	}
+	out.WriteString("\nedges\n")
+	for _, s := range p.Steps {
+		fmt.Fprintf(&out, "  %s after %v\n", s.ID, s.After)
+	}
+	return out.String()
+}

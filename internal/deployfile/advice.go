@@ -7,6 +7,7 @@ import (
 
 var (
 	placeholder = regexp.MustCompile(`^<[^<>]+>$`)
+	renamed     = regexp.MustCompile(`^write ([A-Za-z]+):(?:,|$)`)
 	gluedKey    = regexp.MustCompile(`^[A-Za-z]+:[^/\s]`)
 )
 

@@ -63,7 +63,7 @@ func (p *parser) resolve() {
 		refDataset:  slices.Sorted(maps.Keys(p.spec.Datasets)),
 	}
 	for _, r := range p.refs {
-		if r.name == "" {
+		if r.name == "" || p.broken[r.kind] {
 			continue
 		}
 		if _, ok := slices.BinarySearch(names[r.kind], r.name); !ok {
@@ -73,6 +73,28 @@ func (p *parser) resolve() {
 		if r.kind == refQuery {
 			p.checkProvider(r)
 		}
+	}
+}
+
+var sections = map[refKind]struct {
+	key  string
+	kind yaml.Kind
+}{
+	refTarget:   {"targets", yaml.MappingNode},
+	refStrategy: {"strategies", yaml.MappingNode},
+	refWebhook:  {"webhooks", yaml.SequenceNode},
+	refQuery:    {"analysis", yaml.MappingNode},
+	refDataset:  {"datasets", yaml.MappingNode},
+}
+
+func (p *parser) markBroken(f *fieldset) {
+	for kind, section := range sections {
+		if v := f.get(section.key); v != nil && v.Kind != section.kind {
+			p.broken[kind] = true
+		}
+	}
+	if v := f.get("targets"); v == nil {
+		p.broken[refTarget] = true
 	}
 }
 

@@ -117,7 +117,7 @@ func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 		AtLeast: p.bound(f, "atLeast"), AtMost: p.bound(f, "atMost"), Equals: p.bound(f, "equals")}
 	p.oneOf(f, "count", "sum")
 	switch {
-	case f.has("sum") && !f.has("field"):
+	case f.has("sum") && !f.has("field") && !f.has("count"):
 		p.error(f.keys["sum"], codeMissingKey, "add field: with what is summed up", "a sum needs a field")
 	case f.has("field") && !f.has("sum") && f.has("count"):
 		p.error(f.keys["field"], codeBadCombination, "remove field:, or write sum: instead of count:", "a count has no field")

@@ -24,15 +24,22 @@ type fieldset struct {
 func (p *parser) fields(n *yaml.Node, what string, known ...string) (*fieldset, bool) {
 	f := &fieldset{p: p, node: n, what: what, keys: map[string]*yaml.Node{}, values: map[string]*yaml.Node{}}
 	if n.Kind != yaml.MappingNode {
-		p.wrongType(n, what, "a map of keys and values", "write "+strings.Join(known[:min(3, len(known))], ":, ")+": below it")
+		hint := "write " + strings.Join(known[:min(3, len(known))], ":, ") + ": below it"
+		if n.Kind == yaml.ScalarNode && len(known) == 1 {
+			hint = "write {" + known[0] + ": " + clip(n.Value) + "}"
+		}
+		p.wrongType(n, what, "a map of keys and values", hint)
 		return f, false
 	}
 	p.each(n, func(key, value *yaml.Node) {
-		if !slices.Contains(known, key.Value) {
-			p.unknownKey(key, what, known)
-			return
+		name := key.Value
+		if !slices.Contains(known, name) {
+			// What was meant is read all the same, so that one slip is one finding.
+			if name = p.unknownKey(key, what, known); name == "" || find(n, name) != nil || f.keys[name] != nil {
+				return
+			}
 		}
-		f.keys[key.Value], f.values[key.Value] = key, value
+		f.keys[name], f.values[name] = key, value
 	})
 	return f, true
 }
@@ -55,16 +62,22 @@ func (p *parser) each(n *yaml.Node, do func(key, value *yaml.Node)) {
 	}
 }
 
-func (p *parser) unknownKey(key *yaml.Node, what string, known []string) {
+// unknownKey reports the key and returns the known one that was meant, "" if that cannot be told.
+func (p *parser) unknownKey(key *yaml.Node, what string, known []string) string {
 	if hint := advice(what, key.Value); hint != "" {
 		p.error(key, codeMisplacedKey, hint, "%s does not take the key %s here", what, key.Value)
-		return
+		if m := renamed.FindStringSubmatch(hint); m != nil && slices.Contains(known, m[1]) {
+			return m[1]
+		}
+		return ""
 	}
-	hint := "known keys: " + strings.Join(known, ", ")
-	if near := yamldoc.Nearest(key.Value, known); near != "" {
-		hint = "did you mean " + near + "?"
+	near := yamldoc.Nearest(key.Value, known)
+	hint := "did you mean " + near + "?"
+	if near == "" {
+		hint = "known keys: " + strings.Join(known, ", ")
 	}
 	p.error(key, codeUnknownKey, hint, "%s has no key %s", what, clip(key.Value))
+	return near
 }
 
 func (p *parser) wrongType(n *yaml.Node, what, want, hint string) {

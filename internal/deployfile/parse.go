@@ -18,7 +18,7 @@ var limits = yamldoc.Limits{Bytes: 4 << 20, Nodes: 250_000, Depth: 100}
 // Parse reads a deploy file. The spec is nil if and only if a finding is an error; warnings come beside a
 // spec. Findings are in the order of the file.
 func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
-	p := &parser{file: file, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}}
+	p := &parser{file: file, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}, broken: map[refKind]bool{}}
 	roots, ds := yamldoc.Read(file, data, limits)
 	if ds.HasErrors() {
 		return nil, sharpen(file, data, ds)
@@ -43,6 +43,7 @@ type parser struct {
 	seen map[sluice.Diagnostic]bool
 	refs []reference
 	pos  map[string]*yaml.Node // the names of targets
+	broken map[refKind]bool // the sections that could not be read, so that their names are not known
 	// weight is the last one set in the canary that is being read.
 	weight int
 }
@@ -97,6 +98,7 @@ func (p *parser) document(root *yaml.Node) {
 	s.Application = f.name("application", "name what is delivered: application: shop")
 	s.Description = f.text("description")
 	s.Context = f.textMap("context")
+	p.markBroken(f)
 	s.Config = p.config(f)
 	s.Datasets = p.datasets(f)
 	s.Strategies = p.strategies(f)
@@ -120,6 +122,6 @@ func (p *parser) refusedKind(root *yaml.Node) bool {
 		p.error(kind, codeUnsupportedKind, "deliver functions with another tool; Sluice takes kind: kubernetes", "kind: lambda is not supported")
 		return true
 	}
-	p.error(kind, codeUnsupportedKind, "write kind: kubernetes", "the kind %s is not known", show(kind))
+	p.error(kind, codeUnsupportedKind, "write kind: kubernetes", "the kind %s is not known", clip(kind.Value))
 	return true
 }

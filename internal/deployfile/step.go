@@ -139,8 +139,8 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 	}
 	switch {
 	case len(kinds) == 0:
-		p.unknownStep(n.Content[0])
-		return nil, nil, false
+		key, ok := p.unknownStep(n.Content[0])
+		return key, n.Content[1], ok && len(n.Content) == 2
 	case len(kinds) > 1:
 		second := n.Content[kinds[1]]
 		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own", "a step has one kind, and here are %s and %s", n.Content[kinds[0]].Value, second.Value)
@@ -153,16 +153,21 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 	return key, p.adopt(n, key, value), true
 }
 
-func (p *parser) unknownStep(key *yaml.Node) {
+// unknownStep reports the key and returns the one that was meant, if that can be told.
+func (p *parser) unknownStep(key *yaml.Node) (*yaml.Node, bool) {
 	if key.Kind != yaml.ScalarNode {
 		p.error(key, codeWrongType, "write it as - pause: {untilApproved: true}", "a step's kind has to be text, and this is %s", show(key))
-		return
+		return nil, false
 	}
-	hint := "known steps: " + strings.Join(allKinds(), ", ")
-	if near := yamldoc.Nearest(key.Value, allKinds()); near != "" {
-		hint = "did you mean " + near + "?"
+	near := yamldoc.Nearest(key.Value, allKinds())
+	hint := "did you mean " + near + "?"
+	if near == "" {
+		hint = "known steps: " + strings.Join(allKinds(), ", ")
 	}
 	p.error(key, codeUnknownStep, hint, "there is no step %s", clip(key.Value))
+	meant := *key
+	meant.Value = near
+	return &meant, near != ""
 }
 
 // adopt returns the step's value with the fields that stand beside its key.

@@ -47,11 +47,8 @@ func (p *parser) headers(f *fieldset) []sluice.Header {
 		if !ok {
 			continue
 		}
-		// A misspelled key is reported already; that it is missing as well says nothing new.
-		if len(m.keys)*2 == len(n.Content) {
-			m.need("key", "name the header")
-			m.need("value", "write its value")
-		}
+		m.need("key", "name the header")
+		m.need("value", "write its value")
 		headers = append(headers, sluice.Header{Key: m.text("key"), Value: m.scalar("value")})
 	}
 	return headers

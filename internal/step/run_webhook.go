@@ -143,7 +143,9 @@ func (s *runWebhook) called(p sluice.Progress) (sluice.Progress, error) {
 	return p, nil
 }
 
-func (s *runWebhook) timeout() time.Duration { return orDefault(s.spec.Timeout, defaultCallbackTimeout) }
+func (s *runWebhook) timeout() time.Duration {
+	return orDefault(s.spec.Timeout, defaultCallbackTimeout)
+}
 
 func (s *runWebhook) method() string {
 	return strings.ToUpper(orDefault(s.hook.Method, http.MethodPost))

@@ -49,6 +49,11 @@ func makers() map[sluice.StepKind]maker {
 		sluice.KindAnalysis:       newAnalysis,
 		sluice.KindPause:          newPause,
 		sluice.KindWaitFor:        newWaitFor,
+		sluice.KindApply:          newApply,
+		sluice.KindSetWeight:      newSetWeight,
+		sluice.KindPromote:        newPromote,
+		sluice.KindRunJob:         newRunJob,
+		sluice.KindMaskData:       newMaskData,
 		sluice.KindExposeServices: newExposeServices,
 	}
 }

@@ -30,20 +30,32 @@ type watcher struct {
 // watch calls look with the object now and whenever it changes, until look says that it is done or returns an
 // error. It returns errTimeout at the deadline. An object that is being deleted is not looked at.
 func (w watcher) watch(ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, missing string, err error)) error {
+	return w.watchKind(ctx, ref, func(o sluice.Object) (bool, error) {
+		if o.Text("metadata", "name") != ref.Name {
+			return false, nil
+		}
+		done, missing, err := look(o)
+		if !done && err == nil {
+			w.report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + missing})
+		}
+		return done, err
+	})
+}
+
+// watchKind is watch for every object of the kind and namespace.
+func (w watcher) watchKind(ctx context.Context, kind sluice.Ref, look func(sluice.Object) (done bool, err error)) error {
 	bounded, cancel := context.WithTimeoutCause(ctx, w.deadline.Sub(w.now()), errTimeout)
 	defer cancel()
-	for o, err := range w.account.Watch(bounded, ref.APIVersion, ref.Kind, ref.Namespace) {
+	for o, err := range w.account.Watch(bounded, kind.APIVersion, kind.Kind, kind.Namespace) {
 		if err != nil {
 			return w.ended(ctx, bounded, err)
 		}
-		if o.Text("metadata", "name") != ref.Name || o.Text("metadata", "deletionTimestamp") != "" {
+		if o.Text("metadata", "deletionTimestamp") != "" {
 			continue
 		}
-		done, missing, err := look(o)
-		if done || err != nil {
+		if done, err := look(o); done || err != nil {
 			return err
 		}
-		w.report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + missing})
 	}
 	return w.ended(ctx, bounded, nil)
 }

@@ -1,0 +1,160 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// apply brings the target's objects in dependency order and waits for each. With a strategy that has steps
+// before 100 %, a Deployment that exists and changes version gets a canary beside it instead, without traffic.
+type apply struct {
+	deps    Deps
+	sc      sluice.StepContext
+	spec    sluice.Apply
+	account sluice.Account
+}
+
+func newApply(d Deps, sc sluice.StepContext) (sluice.Step, error) {
+	a, err := d.account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return nil, err
+	}
+	return &apply{d, sc, *sc.Step.Apply, a}, nil
+}
+
+// Check compares every object with the account, and keeps those that will be written as they are.
+func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
+	objects, err := targetObjects(s.deps, s.sc)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	c := comparison{apply: s, objects: objects}
+	if err := c.run(ctx); err != nil {
+		return sluice.Preview{}, err
+	}
+	raw, err := record(c.image)
+	return sluice.Preview{Changes: c.changes, Notes: c.notes, Image: raw}, err
+}
+
+// Start writes wave after wave, and waits for each before the next.
+func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	img, taken, err := takenImage(p)
+	if err != nil || !taken {
+		return p, orError(err, "apply was started without its image")
+	}
+	objects, err := targetObjects(s.deps, s.sc)
+	if err != nil {
+		return p, err
+	}
+	b := bringer{apply: s, image: img, objects: objects}
+	w := s.watcher(img.At)
+	for _, wave := range waves(objects) {
+		var refs []sluice.Ref
+		for _, o := range wave {
+			ref, err := b.bring(ctx, o)
+			if err != nil {
+				return p, err
+			}
+			refs = append(refs, ref)
+		}
+		if err := w.ready(ctx, awaited(refs)); err != nil {
+			return p, err
+		}
+	}
+	p.State, p.Changes, p.Message = sluice.Done, b.changes, fmt.Sprintf("%d objects are as declared", len(objects))
+	if len(img.Canaries) > 0 {
+		p.Message = "the new version is ready beside the old one, without traffic"
+	}
+	return p, nil
+}
+
+// Observe has nothing to wait for: Start waits.
+func (s *apply) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p.State = sluice.Done
+	return p, nil
+}
+
+// Finish keeps what was applied.
+func (s *apply) Finish(context.Context, sluice.Progress) error { return nil }
+
+// Undo removes the canaries and puts every object back, the last written first, and waits until what was ready
+// before is ready again.
+func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
+	img, taken, err := takenImage(p)
+	if err != nil || !taken {
+		return err
+	}
+	objects, err := targetObjects(s.deps, s.sc)
+	if err != nil {
+		return err
+	}
+	if err := s.dropCanaries(ctx, img, objects); err != nil {
+		return err
+	}
+	r := newRestorer(s.deps, s.account, objects)
+	var restored []sluice.Ref
+	for _, b := range slices.Backward(img.Before) {
+		wrote, err := r.restore(ctx, b)
+		if err != nil {
+			return err
+		}
+		if wrote && b.Ready && b.Ref.Kind != "Job" {
+			restored = append(restored, b.Ref)
+		}
+	}
+	if err := heal(ctx, s.account, restored); err != nil {
+		return err
+	}
+	if err := s.watcher(s.deps.Now()).ready(ctx, awaited(restored)); err != nil {
+		return err
+	}
+	return r.left()
+}
+
+func (s *apply) dropCanaries(ctx context.Context, img image, objects []sluice.Object) error {
+	for _, ref := range img.Canaries {
+		if err := removeOwn(ctx, s.account, canaryRef(ref), s.sc.Deployment); err != nil {
+			return err
+		}
+	}
+	return removeVersions(ctx, s.account, pick(objects, img.Deferred), s.sc.Deployment)
+}
+
+func (s *apply) watcher(from time.Time) watcher {
+	return watcher{s.account, from.Add(orDefault(s.spec.Timeout, defaultTimeout)), s.deps.Now, s.sc.Report}
+}
+
+// waves groups objects, given in order, by what has to stand before the next may come.
+func waves(objects []sluice.Object) [][]sluice.Object {
+	var list [][]sluice.Object
+	last := -2 // no wave
+	for _, o := range objects {
+		if n := waveOf(o); n != last {
+			list, last = append(list, nil), n
+		}
+		list[len(list)-1] = append(list[len(list)-1], o)
+	}
+	return list
+}
+
+// waveOf tells apart what later objects stand on; all else may come together.
+func waveOf(o sluice.Object) int {
+	stands := [][]string{{"Namespace"}, {"CustomResourceDefinition"}, {"StatefulSet", "DaemonSet"}, {"Job"}, {"Deployment"}}
+	return slices.IndexFunc(stands, func(kinds []string) bool { return slices.Contains(kinds, o.Text("kind")) })
+}
+
+// awaited leaves out claims: many are bound only once a pod uses them, and the pods are waited for.
+func awaited(refs []sluice.Ref) []sluice.Ref {
+	return slices.DeleteFunc(slices.Clone(refs), func(r sluice.Ref) bool { return r.Kind == "PersistentVolumeClaim" })
+}
+
+func orError(err error, defect string) error {
+	if err != nil {
+		return err
+	}
+	return sluice.Errorf(sluice.Internal, "%s", defect)
+}

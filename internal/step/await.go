@@ -1,0 +1,120 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// tail is how many of a pod's last lines an error shows.
+const tail = 8
+
+// ready waits until every object is ready, those of one kind and namespace in one watch. An object that cannot
+// become ready, or the deadline, is a Failed error that names the object, what is missing and what its pods said.
+func (w watcher) ready(ctx context.Context, refs []sluice.Ref) error {
+	kinds := map[sluice.Ref][]sluice.Ref{}
+	var order []sluice.Ref
+	for _, ref := range refs {
+		kind := ref
+		kind.Name = ""
+		if len(kinds[kind]) == 0 {
+			order = append(order, kind)
+		}
+		kinds[kind] = append(kinds[kind], ref)
+	}
+	for _, kind := range order {
+		if err := w.readyOfKind(ctx, kind, kinds[kind]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w watcher) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.Ref) error {
+	missing := map[string]string{}
+	for _, ref := range refs {
+		missing[ref.Name] = "it is not reported yet"
+	}
+	err := w.watchKind(ctx, kind, func(o sluice.Object) (bool, error) {
+		ref := o.Ref()
+		if _, wanted := missing[ref.Name]; !wanted {
+			return len(missing) == 0, nil
+		}
+		state := manifest.Status(o)
+		switch state.Phase {
+		case manifest.Failed:
+			return false, w.unready(ctx, named(kind, ref.Name), state.Message, sluice.Errorf(sluice.Failed, "cannot become ready"))
+		case manifest.Ready:
+			delete(missing, ref.Name)
+		default:
+			missing[ref.Name] = state.Message
+			w.report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + state.Message})
+		}
+		return len(missing) == 0, nil
+	})
+	if isTimeout(err) {
+		name := slices.Sorted(maps.Keys(missing))[0]
+		return w.unready(ctx, named(kind, name), missing[name], sluice.Errorf(sluice.Failed, "is not ready in time"))
+	}
+	return err
+}
+
+func named(kind sluice.Ref, name string) sluice.Ref {
+	kind.Name = name
+	return kind
+}
+
+// unready completes the error with what is missing and with the last words of the object's pods.
+func (w watcher) unready(ctx context.Context, ref sluice.Ref, missing string, e *sluice.Error) error {
+	message := fmt.Sprintf("%s %s: %s", ref, e.Message, missing)
+	words, err := lastWords(ctx, w.account, ref)
+	if err != nil {
+		message += fmt.Sprintf(" (its pods cannot be asked: %v)", err)
+	}
+	if words != "" {
+		message += "\n" + words
+	}
+	return sluice.Errorf(e.Code, "%s", message).WithHint("look at the whole log with: sluice logs %s", ref)
+}
+
+// lastWords returns why pods of the workload are not ready and their last lines. Ready pods are only heard
+// where no other is.
+func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (string, error) {
+	all, err := a.Pods(ctx, owner.Namespace)
+	if err != nil {
+		return "", err
+	}
+	pods := slices.DeleteFunc(slices.Clone(all), func(p sluice.Pod) bool { return p.Owner != owner.String() || p.Ready })
+	if len(pods) == 0 {
+		pods = slices.DeleteFunc(all, func(p sluice.Pod) bool { return p.Owner != owner.String() })
+	}
+	var b strings.Builder
+	for _, p := range pods[:min(len(pods), 2)] {
+		fmt.Fprintf(&b, "pod %s: %s\n", p.Name, orDefault(p.Reason, fmt.Sprintf("%d restarts", p.Restarts)))
+		lines, err := a.Logs(ctx, p.Namespace, p.Name, tail)
+		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+			return strings.TrimSpace(b.String()), err
+		}
+		for _, line := range lines {
+			b.WriteString("  " + line[:min(len(line), 300)] + "\n")
+		}
+	}
+	return strings.TrimRight(b.String(), "\n"), nil
+}
+
+// isReady looks once.
+func isReady(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Ready }
+
+// withOp tells in which operation on which object err came about.
+func withOp(verb string, ref sluice.Ref, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &sluice.Error{Code: sluice.ErrorCode(err), Op: verb + " " + ref.String(), Hint: sluice.ErrorHint(err), Err: err}
+}

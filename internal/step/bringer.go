@@ -1,0 +1,116 @@
+package step
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A bringer writes one object after the other, each in the way that the image says.
+type bringer struct {
+	*apply
+	image   image
+	objects []sluice.Object
+	changes []sluice.Change
+}
+
+// bring writes the object, or what stands for it until promotion, and returns what to wait for.
+func (b *bringer) bring(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+	switch {
+	case slices.Contains(b.image.Canaries, o.Ref()):
+		return b.bringCanary(ctx, o)
+	case slices.Contains(b.image.Deferred, o.Ref()):
+		v, err := versionOf(o, b.sc.Deployment)
+		if err != nil {
+			return sluice.Ref{}, err
+		}
+		return b.write(ctx, v)
+	case o.Text("kind") == "Job":
+		return b.bringJob(ctx, o)
+	}
+	return b.write(ctx, o)
+}
+
+func (b *bringer) write(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+	_, outcome, err := write(ctx, b.account, o)
+	if err == nil && outcome != sluice.Unchanged {
+		b.changes = append(b.changes, sluice.Change{Object: o.Ref().String(), Outcome: outcome})
+	}
+	return o.Ref(), err
+}
+
+// bringCanary takes the Services' traffic away from canaries before there is one.
+func (b *bringer) bringCanary(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+	stable, err := b.account.Get(ctx, o.Ref())
+	if err != nil {
+		return o.Ref(), withOp("read", o.Ref(), err)
+	}
+	if err := shift(ctx, b.account, services(b.objects, []sluice.Object{o}), 0); err != nil {
+		return o.Ref(), err
+	}
+	c := canaryOf(o, stable, b.sc.Deployment)
+	for _, config := range pick(b.objects, b.image.Deferred) {
+		v, err := versionOf(config, b.sc.Deployment)
+		if err != nil {
+			return o.Ref(), err
+		}
+		rename(c, config.Text("kind"), config.Text("metadata", "name"), v.Text("metadata", "name"))
+	}
+	return b.write(ctx, c)
+}
+
+// bringJob replaces an old run whose spec is another: a Job's pods cannot be changed.
+func (b *bringer) bringJob(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+	_, _, err := b.account.Apply(ctx, o, true)
+	if isImmutable(err) {
+		was, getErr := get(ctx, b.account, o.Ref())
+		if getErr != nil {
+			return o.Ref(), getErr
+		}
+		if was != nil {
+			if err := remove(ctx, b.account, o.Ref()); err != nil {
+				return o.Ref(), err
+			}
+		}
+	}
+	return b.write(ctx, o)
+}
+
+// removeVersions deletes the copies of configuration that canaries used.
+func removeVersions(ctx context.Context, a sluice.Account, config []sluice.Object, id sluice.DeploymentID) error {
+	for _, c := range config {
+		v, err := versionOf(c, id)
+		if err != nil {
+			return err
+		}
+		if err := removeOwn(ctx, a, v.Ref(), id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heal deletes the pods of StatefulSets that are not ready: their controller waits for a broken pod for ever
+// before it puts a sound one in its place. An account whose pods are no objects replaces them by itself.
+func heal(ctx context.Context, a sluice.Account, refs []sluice.Ref) error {
+	for _, ref := range refs {
+		if ref.Kind != "StatefulSet" {
+			continue
+		}
+		pods, err := a.Pods(ctx, ref.Namespace)
+		if err != nil {
+			return withOp("list the pods of", ref, err)
+		}
+		for _, p := range pods {
+			if p.Owner != ref.String() || p.Ready {
+				continue
+			}
+			err := remove(ctx, a, sluice.Ref{APIVersion: "v1", Kind: "Pod", Namespace: p.Namespace, Name: p.Name})
+			if err != nil && sluice.ErrorCode(err) != sluice.Unsupported && sluice.ErrorCode(err) != sluice.Invalid {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package step
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// madeBy names, on an object that stands only while a deployment runs, the deployment it belongs to.
+const madeBy = "sluice-cd.github.io/deployment"
+
+func canaryName(name string) string { return name + "-" + sluice.TrackCanary }
+
+func canaryRef(stable sluice.Ref) sluice.Ref {
+	stable.Name = canaryName(stable.Name)
+	return stable
+}
+
+// canaryOf returns the Deployment that runs the pods of version beside stable, at the size that stable has now.
+//
+// Its pods carry all labels of the stable ones and the track, so the Services select both. The stable
+// Deployment's selector matches them too; a controller takes over only what has no owner, and these pods'
+// replica sets belong to the canary from the moment they are made.
+func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Object {
+	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
+	c.Set(canaryName(version.Text("metadata", "name")), "metadata", "name")
+	if ns := version.Text("metadata", "namespace"); ns != "" {
+		c.Set(ns, "metadata", "namespace")
+	}
+	c.Set(string(id), "metadata", "annotations", madeBy)
+	c.Set(sluice.TrackCanary, "metadata", "labels", sluice.TrackLabel)
+	c.Set(sluice.TrackCanary, "spec", "selector", "matchLabels", sluice.TrackLabel)
+	c.Set(sluice.TrackCanary, "spec", "template", "metadata", "labels", sluice.TrackLabel)
+	c.Set(int64(stable.Number(1, "spec", "replicas")), "spec", "replicas")
+	return c
+}
+
+// canaries returns the Deployments of the target that have a canary standing beside them, and the Services
+// whose traffic is divided between the two.
+func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) (beside []sluice.Object, divided []sluice.Ref, err error) {
+	for _, d := range ofKind(objects, "Deployment") {
+		_, err := a.Get(ctx, canaryRef(d.Ref()))
+		if sluice.ErrorCode(err) == sluice.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		beside = append(beside, d)
+	}
+	return beside, services(objects, beside), nil
+}
+
+// shift divides the traffic of every Service.
+func shift(ctx context.Context, a sluice.Account, to []sluice.Ref, percent int) error {
+	for _, s := range to {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := a.Shift(ctx, s.Namespace, s.Name, percent); err != nil {
+			return &sluice.Error{Code: sluice.ErrorCode(err), Op: "shift the traffic of " + s.String(), Hint: sluice.ErrorHint(err), Err: err}
+		}
+	}
+	return nil
+}
+
+// weightBefore returns the weight that the last setWeight before the step left, 0 if there was none.
+func weightBefore(sc sluice.StepContext) int {
+	weight := 0
+	if sc.Plan == nil {
+		return weight
+	}
+	for _, s := range sc.Plan.Steps {
+		if s.ID == sc.Step.ID {
+			break
+		}
+		if s.Target == sc.Target.Name && s.SetWeight != nil && s.Phase != sluice.PhaseOnRollback {
+			weight = s.SetWeight.Weight
+		}
+	}
+	return weight
+}
+
+// deferred returns the ConfigMaps and Secrets that nothing but the given Deployments uses: the stable pods
+// keep the old ones until promotion.
+func deferred(objects []sluice.Object, beside []sluice.Object) []sluice.Object {
+	var list []sluice.Object
+	for _, c := range ofKind(objects, "ConfigMap", "Secret") {
+		used := false
+		others := false
+		for _, w := range ofKind(objects, podWorkloads...) {
+			if !uses(w, c) {
+				continue
+			}
+			used = true
+			others = others || !slices.ContainsFunc(beside, func(d sluice.Object) bool { return d.Ref() == w.Ref() })
+		}
+		if used && !others {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// versionOf returns a copy of the ConfigMap or Secret under a name of its content.
+func versionOf(config sluice.Object, id sluice.DeploymentID) (sluice.Object, error) {
+	sum, err := digest(config)
+	if err != nil {
+		return nil, err
+	}
+	c := config.Clone()
+	c["metadata"] = map[string]any{}
+	c.Set(config.Text("metadata", "name")+"-"+sum, "metadata", "name")
+	if ns := config.Text("metadata", "namespace"); ns != "" {
+		c.Set(ns, "metadata", "namespace")
+	}
+	c.Set(string(id), "metadata", "annotations", madeBy)
+	return c, nil
+}

@@ -1,0 +1,144 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// A comparison finds out what apply would do to each object.
+type comparison struct {
+	*apply
+	objects []sluice.Object
+	image   image
+	changes []sluice.Change
+	notes   []string
+
+	was     map[sluice.Ref]sluice.Object
+	outcome map[sluice.Ref]sluice.Outcome
+}
+
+func (c *comparison) run(ctx context.Context) error {
+	c.image.At = c.deps.Now()
+	c.was, c.outcome = map[sluice.Ref]sluice.Object{}, map[sluice.Ref]sluice.Outcome{}
+	for _, o := range c.objects {
+		if err := c.compare(ctx, o); err != nil {
+			return err
+		}
+	}
+	c.findDeferred()
+	for _, o := range c.objects {
+		if c.outcome[o.Ref()] == sluice.Unchanged || c.isDeferred(o.Ref()) {
+			continue
+		}
+		if err := c.image.add(o.Ref(), c.was[o.Ref()], c.deps.Sealer); err != nil {
+			return err
+		}
+	}
+	return c.describe(ctx)
+}
+
+func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
+	ref := o.Ref()
+	was, err := get(ctx, c.account, ref)
+	if err != nil {
+		return err
+	}
+	will, outcome, err := c.account.Apply(ctx, o, true)
+	switch {
+	case was == nil && sluice.ErrorCode(err) == sluice.NotFound && c.bringsWhatIsMissing(o):
+		will, outcome = o, sluice.Created
+	case was != nil && ref.Kind == "Job" && isImmutable(err):
+		will, outcome = o, sluice.Configured
+		c.notes = append(c.notes, ref.String()+" is run again: its old run is deleted first")
+	case err != nil:
+		return withOp("apply", ref, err)
+	}
+	c.was[ref], c.outcome[ref] = was, outcome
+	if outcome != sluice.Unchanged {
+		c.changes = append(c.changes, sluice.Change{Object: ref.String(), Outcome: outcome, Diff: manifest.Diff(was, will)})
+	}
+	if ref.Kind != "Deployment" || was == nil || !c.spec.Canary {
+		return nil
+	}
+	same, err := sameTemplate(was, will)
+	if err == nil && !same {
+		c.image.Canaries = append(c.image.Canaries, ref)
+	}
+	return err
+}
+
+// bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.
+func (c *comparison) bringsWhatIsMissing(o sluice.Object) bool {
+	return slices.ContainsFunc(c.objects, func(other sluice.Object) bool {
+		switch other.Text("kind") {
+		case "Namespace":
+			return other.Text("metadata", "name") == o.Text("metadata", "namespace")
+		case "CustomResourceDefinition":
+			return other.Text("spec", "names", "kind") == o.Text("kind")
+		}
+		return false
+	})
+}
+
+func isImmutable(err error) bool {
+	switch sluice.ErrorCode(err) {
+	case sluice.Invalid, sluice.Conflict, sluice.Unsupported:
+		return true
+	}
+	return false
+}
+
+func sameTemplate(a, b sluice.Object) (bool, error) {
+	was, err := digest(a.Field("spec", "template"))
+	if err != nil {
+		return false, err
+	}
+	is, err := digest(b.Field("spec", "template"))
+	return was == is, err
+}
+
+// findDeferred finds the configuration that exists, changes, and is used by nothing but canaries.
+func (c *comparison) findDeferred() {
+	for _, o := range deferred(c.objects, pick(c.objects, c.image.Canaries)) {
+		if c.outcome[o.Ref()] == sluice.Configured {
+			c.image.Deferred = append(c.image.Deferred, o.Ref())
+		}
+	}
+}
+
+func (c *comparison) isDeferred(ref sluice.Ref) bool {
+	return slices.Contains(c.image.Canaries, ref) || slices.Contains(c.image.Deferred, ref)
+}
+
+// describe says what kind of rollout it will be.
+func (c *comparison) describe(ctx context.Context) error {
+	for _, ref := range c.image.Canaries {
+		standing, err := get(ctx, c.account, canaryRef(ref))
+		if err != nil {
+			return err
+		}
+		if standing != nil && standing.Text("metadata", "annotations", madeBy) == "" {
+			return sluice.Errorf(sluice.Conflict, "%s exists, and its name is needed for the canary of %s", canaryRef(ref), ref).
+				WithHint("give that Deployment another name")
+		}
+		c.notes = append(c.notes, fmt.Sprintf("%s keeps running; the new version comes as %s and gets no traffic yet", ref, canaryRef(ref)))
+	}
+	for _, ref := range c.image.Deferred {
+		c.notes = append(c.notes, ref.String()+" stays as it is for the old version until promotion")
+	}
+	for _, d := range ofKind(c.objects, "Deployment") {
+		if c.was[d.Ref()] == nil {
+			c.notes = append(c.notes, d.Ref().String()+" is new: it goes straight to 100 %")
+		}
+	}
+	return nil
+}
+
+// pick returns the objects that refs name.
+func pick(objects []sluice.Object, refs []sluice.Ref) []sluice.Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(o sluice.Object) bool { return !slices.Contains(refs, o.Ref()) })
+}

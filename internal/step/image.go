@@ -1,0 +1,176 @@
+package step
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// An image is what a step needs to put things back. Secrets in it are sealed.
+type image struct {
+	At       time.Time    `json:"at"`                 // when it was taken; the step's deadline counts from here
+	Before   []before     `json:"before"`             // the objects that the step writes, in its order
+	Canaries []sluice.Ref `json:"canaries,omitempty"` // the Deployments that change version through a canary
+	Deferred []sluice.Ref `json:"deferred,omitempty"` // the ConfigMaps and Secrets that change with them
+}
+
+// before is one object as it was; a nil Object was absent.
+type before struct {
+	Ref    sluice.Ref    `json:"ref"`
+	Object sluice.Object `json:"object"`
+	Ready  bool          `json:"ready,omitempty"`
+}
+
+func takenImage(p sluice.Progress) (img image, taken bool, err error) {
+	if len(p.Image) == 0 {
+		return image{}, false, nil
+	}
+	return img, true, recall(p.Image, &img)
+}
+
+// add takes one object into the image.
+func (img *image) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) error {
+	b := before{Ref: ref}
+	if was != nil {
+		b.Ready = isReady(was)
+		b.Object = intent(was)
+		if err := manifest.SealSecrets([]sluice.Object{b.Object}, sealer); err != nil {
+			return err
+		}
+	}
+	img.Before = append(img.Before, b)
+	return nil
+}
+
+// intent returns what somebody wanted of the object, without what the cluster says about it.
+func intent(o sluice.Object) sluice.Object {
+	o = o.Clone()
+	delete(o, "status")
+	meta, _ := o["metadata"].(map[string]any)
+	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
+		delete(meta, field)
+	}
+	return o
+}
+
+// get returns the object, nil where it is absent.
+func get(ctx context.Context, a sluice.Account, ref sluice.Ref) (sluice.Object, error) {
+	o, err := a.Get(ctx, ref)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return nil, nil
+	}
+	return o, withOp("read", ref, err)
+}
+
+// write applies the object, unless ctx is over.
+func write(ctx context.Context, a sluice.Account, o sluice.Object) (sluice.Object, sluice.Outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	now, outcome, err := a.Apply(ctx, o, false)
+	return now, outcome, withOp("apply", o.Ref(), err)
+}
+
+// remove deletes the object, unless ctx is over.
+func remove(ctx context.Context, a sluice.Account, ref sluice.Ref) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return withOp("delete", ref, a.Delete(ctx, ref))
+}
+
+// removeOwn deletes an object that stands only while the deployment runs, if it is the deployment's.
+func removeOwn(ctx context.Context, a sluice.Account, ref sluice.Ref, id sluice.DeploymentID) error {
+	o, err := get(ctx, a, ref)
+	if err != nil || o == nil || o.Text("metadata", "annotations", madeBy) != string(id) {
+		return err
+	}
+	return remove(ctx, a, ref)
+}
+
+// A restorer puts objects back as an image has them. What somebody else has changed meanwhile is left alone
+// and named at the end.
+type restorer struct {
+	deps    Deps
+	account sluice.Account
+	ours    map[sluice.Ref]sluice.Object // what the step wrote
+	foreign []string
+}
+
+func newRestorer(d Deps, a sluice.Account, objects []sluice.Object) *restorer {
+	r := &restorer{deps: d, account: a, ours: map[sluice.Ref]sluice.Object{}}
+	for _, o := range objects {
+		r.ours[o.Ref()] = o
+	}
+	return r
+}
+
+// restore puts one object back. It reports whether it wrote.
+func (r *restorer) restore(ctx context.Context, b before) (bool, error) {
+	now, err := get(ctx, r.account, b.Ref)
+	if err != nil || now == nil && b.Object == nil {
+		return false, err
+	}
+	if b.Object == nil {
+		return r.removeCreated(ctx, b.Ref)
+	}
+	was := b.Object.Clone()
+	if err := manifest.OpenSecrets([]sluice.Object{was}, r.deps.Sealer); err != nil {
+		return false, err
+	}
+	if now != nil {
+		same, err := r.unchanged(ctx, was)
+		if err != nil || same {
+			return false, err
+		}
+		if mine, err := r.stillOurs(ctx, b.Ref); err != nil || !mine {
+			return false, err
+		}
+	}
+	if b.Ref.Kind == "Job" {
+		return r.removeCreated(ctx, b.Ref) // applying the old one would run it again
+	}
+	_, _, err = write(ctx, r.account, was)
+	return true, err
+}
+
+func (r *restorer) removeCreated(ctx context.Context, ref sluice.Ref) (bool, error) {
+	if mine, err := r.stillOurs(ctx, ref); err != nil || !mine {
+		return false, err
+	}
+	return true, remove(ctx, r.account, ref)
+}
+
+// stillOurs reports whether the object is as the step wrote it, and notes it if not.
+func (r *restorer) stillOurs(ctx context.Context, ref sluice.Ref) (bool, error) {
+	o, known := r.ours[ref]
+	if !known {
+		return true, nil
+	}
+	same, err := r.unchanged(ctx, o)
+	if err == nil && !same {
+		r.foreign = append(r.foreign, ref.String())
+	}
+	return same, err
+}
+
+// unchanged reports whether applying the object would change nothing.
+func (r *restorer) unchanged(ctx context.Context, o sluice.Object) (bool, error) {
+	_, outcome, err := r.account.Apply(ctx, o, true)
+	if c := sluice.ErrorCode(err); c == sluice.Conflict || c == sluice.Invalid {
+		return false, nil
+	}
+	return outcome == sluice.Unchanged, withOp("compare", o.Ref(), err)
+}
+
+// left returns an error that names what was not put back, nil if everything was.
+func (r *restorer) left() error {
+	if len(r.foreign) == 0 {
+		return nil
+	}
+	return sluice.Errorf(sluice.Conflict, "%s changed since this deployment wrote it, so it was left as it is", strings.Join(r.foreign, ", ")).
+		WithHint("whoever changed it knows what it should be; everything else was put back")
+}

@@ -1,0 +1,120 @@
+package step
+
+import (
+	"context"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// Undo brings the stable Deployments back to the version they had. If they have it still, only the weight of
+// before promotion comes back. Otherwise other pods carry the traffic meanwhile: the canaries if they are still
+// there and ready, else the old version beside the stable Deployments, which serves as soon as it is ready.
+// Never are fewer pods ready than before.
+func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
+	img, taken, err := takenImage(p)
+	if err != nil || !taken || len(img.Canaries) == 0 {
+		return err
+	}
+	objects, err := targetObjects(s.deps, s.sc)
+	if err != nil {
+		return err
+	}
+	r := newRestorer(s.deps, s.account, objects)
+	var stable []before
+	for _, b := range img.Before {
+		if b.Ref.Kind == "Deployment" {
+			stable = append(stable, b)
+			continue
+		}
+		if _, err := r.restore(ctx, b); err != nil {
+			return err
+		}
+	}
+	changed, err := s.changed(ctx, r, stable)
+	if err != nil {
+		return err
+	}
+	if len(changed) == 0 {
+		return joinLeft(r, s.shiftIfBeside(ctx, objects, weightBefore(s.sc)))
+	}
+	if err := s.bringBack(ctx, r, changed, objects); err != nil {
+		return err
+	}
+	return joinLeft(r, s.withdraw(ctx, img, objects))
+}
+
+func joinLeft(r *restorer, err error) error {
+	if err != nil {
+		return err
+	}
+	return r.left()
+}
+
+// changed returns those that do not run as they did before, and are as promote wrote them.
+func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]before, error) {
+	var list []before
+	for _, b := range stable {
+		same, err := r.unchanged(ctx, b.Object)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			continue
+		}
+		mine, err := r.stillOurs(ctx, b.Ref)
+		if err != nil {
+			return nil, err
+		}
+		if mine {
+			list = append(list, b)
+		}
+	}
+	return list, nil
+}
+
+// bringBack carries the traffic on other pods while the stable ones change.
+func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, objects []sluice.Object) error {
+	w := s.watcher(s.deps.Now())
+	for _, b := range changed {
+		if err := s.standIn(ctx, w, b); err != nil {
+			return err
+		}
+	}
+	if err := s.shiftIfBeside(ctx, objects, 100); err != nil {
+		return err
+	}
+	var restored []sluice.Ref
+	for _, b := range changed {
+		if _, err := r.restore(ctx, b); err != nil {
+			return err
+		}
+		restored = append(restored, b.Ref)
+	}
+	return w.ready(ctx, restored)
+}
+
+// standIn makes sure that ready pods stand beside the Deployment. If they do not get ready they are taken away
+// again: the stable ones are the only healthy copy then, whatever their version.
+func (s *promote) standIn(ctx context.Context, w watcher, b before) error {
+	standing, err := get(ctx, s.account, canaryRef(b.Ref))
+	if err != nil || standing != nil && manifest.Status(standing).Phase == manifest.Ready {
+		return err
+	}
+	now, err := s.account.Get(ctx, b.Ref)
+	if err != nil {
+		return withOp("read", b.Ref, err)
+	}
+	if _, _, err := write(ctx, s.account, canaryOf(b.Object, now, s.sc.Deployment)); err != nil {
+		return err
+	}
+	err = w.ready(ctx, []sluice.Ref{canaryRef(b.Ref)})
+	if sluice.ErrorCode(err) != sluice.Failed {
+		return err
+	}
+	if removeErr := removeOwn(ctx, s.account, canaryRef(b.Ref), s.sc.Deployment); removeErr != nil {
+		return removeErr
+	}
+	return sluice.Errorf(sluice.Failed, "the old version of %s does not get ready, so the new one stays: %w", b.Ref, err).
+		WithHint("repair what the old version needs, or roll forward")
+}

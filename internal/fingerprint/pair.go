@@ -44,12 +44,9 @@ func Pairs(was, now sluice.Fingerprint, ignored Ignored) []Pair {
 // SameDocuments tells whether the two sides hold the same documents.
 func (p Pair) SameDocuments() bool { return p.Was.Digest == p.Now.Digest }
 
-// Indexes compares the indexes of the two sides, without those left out. A collection that one side lacks, or that
-// is empty there and has no index, is no difference of indexes: the documents tell.
+// Indexes compares the indexes of the two sides, without those left out. A side that lacks the collection lacks all
+// of its indexes, so an empty collection that was dropped shows.
 func (p Pair) Indexes(ignored Ignored) (missing, added, changed []string) {
-	if p.Was.Indexes == nil || p.Now.Indexes == nil {
-		return nil, nil, nil
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.Was.Indexes)) {
 		before, now := p.Was.Indexes[name], p.Now.Indexes[name]
 		switch {

@@ -1,0 +1,65 @@
+package mongodb
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// A collection is one of the user's, as the server lists it.
+type collection struct {
+	name     string
+	ranged   bool  // whether it can be read by ranges of _id
+	expected int64 // documents, by the server's own count
+}
+
+// collections lists the user's collections by name, and the names of what holds no data of its own.
+func (d *database) collections(ctx context.Context) (found []collection, skipped []string, err error) {
+	specs, err := d.db.ListCollectionSpecifications(ctx, bson.D{})
+	if err != nil {
+		return nil, nil, d.wrap(ctx, "list the collections", err)
+	}
+	for _, spec := range specs {
+		if spec.Type == "view" || strings.HasPrefix(spec.Name, "system.") {
+			skipped = append(skipped, spec.Name)
+			continue
+		}
+		c := collection{name: spec.Name, ranged: !d.ferret && rangeable(spec)}
+		if c.expected, err = d.db.Collection(spec.Name).EstimatedDocumentCount(ctx); err != nil {
+			return nil, nil, d.wrap(ctx, "count "+spec.Name, err)
+		}
+		found = append(found, c)
+	}
+	slices.Sort(skipped)
+	slices.SortFunc(found, func(a, b collection) int { return cmp.Compare(a.name, b.name) })
+	return found, skipped, nil
+}
+
+// rangeable tells whether the collection has the index {_id: 1} that a hint can name. Time series and clustered
+// collections have none.
+func rangeable(spec mongo.CollectionSpecification) bool {
+	_, err := spec.Options.LookupErr("clusteredIndex")
+	return spec.Type != "timeseries" && err != nil
+}
+
+// indexes returns the canonical definitions by name.
+func (d *database) indexes(ctx context.Context, collection string) (map[string]string, error) {
+	cursor, err := d.db.Collection(collection).Indexes().List(ctx)
+	if err != nil {
+		return nil, d.wrap(ctx, "list the indexes of "+collection, err)
+	}
+	defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }()
+	indexes := map[string]string{}
+	for cursor.Next(ctx) {
+		name, definition, err := indexDefinition(cursor.Current)
+		if err != nil {
+			return nil, d.wrap(ctx, "read an index of "+collection, err)
+		}
+		indexes[name] = definition
+	}
+	return indexes, d.wrap(ctx, "list the indexes of "+collection, cursor.Err())
+}

@@ -19,9 +19,10 @@ var limits = yamldoc.Limits{Bytes: 4 << 20, Nodes: 250_000, Depth: 100}
 // spec. Findings are in the order of the file.
 func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
 	p := &parser{file: file, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}, broken: map[refKind]bool{}}
-	roots, ds := yamldoc.Read(file, data, limits)
-	if ds.HasErrors() {
-		return nil, sharpen(file, data, ds)
+	roots, ds := read(file, data)
+	p.ds = ds
+	if len(roots) == 0 && ds.HasErrors() {
+		return nil, ds
 	}
 	if root := p.only(roots); root != nil {
 		p.quoteTemplates(root)
@@ -37,13 +38,13 @@ func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
 }
 
 type parser struct {
-	file string
-	spec *sluice.Spec
-	ds   sluice.Diagnostics
-	seen map[sluice.Diagnostic]bool
-	refs []reference
-	pos  map[string]*yaml.Node // the names of targets
-	broken map[refKind]bool // the sections that could not be read, so that their names are not known
+	file   string
+	spec   *sluice.Spec
+	ds     sluice.Diagnostics
+	seen   map[sluice.Diagnostic]bool
+	refs   []reference
+	pos    map[string]*yaml.Node // the names of targets
+	broken map[refKind]bool      // the sections that could not be read, so that their names are not known
 	// weight is the last one set in the canary that is being read.
 	weight int
 }

@@ -1,6 +1,7 @@
 package deployfile
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 )
 
 var (
+	blockStart   = regexp.MustCompile(`^\s*(?:- )*([A-Za-z]+): +[|>][-+0-9]*\s*(?:#.*)?$`)
 	bareTemplate = regexp.MustCompile(`^\s*(?:- )*(?:[A-Za-z]+: +)(\{\{)`)
 	gluedLine    = regexp.MustCompile(`^\s*(?:- )*([A-Za-z]+):(['"\[{])`)
 	tabIndent    = regexp.MustCompile(`^ *\t`)
@@ -21,45 +23,108 @@ var (
 	drifted      = regexp.MustCompile(`^ +(targets|manifests|strategies|analysis|webhooks|trafficManagement|datasets|deploymentConfig|application):`)
 )
 
-// sharpen replaces the parser's words for a syntax error where a usual mistake stands near it.
-func sharpen(file string, data []byte, ds sluice.Diagnostics) sluice.Diagnostics {
-	d := ds[len(ds)-1]
-	if d.Code != "yaml-syntax" {
-		return ds
-	}
-	// The parser notices a mistake only some lines after it, and counts from 0 in some of its errors.
-	for line := d.Pos.Line + 1; line >= max(1, d.Pos.Line-3); line-- {
-		if found, ok := usual(yamldoc.Line(data, line)); ok {
-			found.Pos.File, found.Pos.Line = file, line
-			return sluice.Diagnostics{found}
+const (
+	mostRepairs   = 10
+	mostRepairing = 256 << 10 // bytes: repairing reads the text again each time
+)
+
+// read reads the text. Where a usual mistake makes it no YAML, that is reported and, if it is plain what was
+// meant, corrected for the rest of the reading, so that what follows is found as well.
+func read(file string, data []byte) ([]*yaml.Node, sluice.Diagnostics) {
+	var found sluice.Diagnostics
+	for {
+		roots, ds := yamldoc.Read(file, data, limits)
+		if !ds.HasErrors() {
+			return roots, append(found, ds...)
 		}
+		d := ds[len(ds)-1]
+		m, ok := usualMistake(data, d)
+		if !ok {
+			return nil, append(found, d)
+		}
+		m.found.Pos.File = file
+		found = append(found, m.found)
+		if m.repaired == "" || len(found) > mostRepairs || len(data) > mostRepairing {
+			return nil, found
+		}
+		data = withLine(data, m.found.Pos.Line, m.repaired)
 	}
-	return ds
 }
 
-func usual(text string) (sluice.Diagnostic, bool) {
+// A mistake is why a line is no YAML; repaired is the line as it was meant, "" if that is not plain.
+type mistake struct {
+	found    sluice.Diagnostic
+	repaired string
+}
+
+// usualMistake looks from a little before the place where the parser gave up, which for an open block is where
+// the block begins, to the first line that explains it. Lines of block texts explain nothing.
+func usualMistake(data []byte, d sluice.Diagnostic) (mistake, bool) {
+	if d.Code != yamldoc.CodeSyntax {
+		return mistake{}, false
+	}
+	block := -1
+	for i, raw := range bytes.Split(data, []byte("\n")) {
+		text := strings.TrimSuffix(string(raw), "\r")
+		if indent := len(text) - len(strings.TrimLeft(text, " ")); block >= 0 {
+			if strings.TrimSpace(text) == "" || indent > block {
+				continue
+			}
+			block = -1
+		}
+		if m := blockStart.FindStringSubmatchIndex(text); m != nil {
+			block = m[2]
+			continue
+		}
+		if i+1 < d.Pos.Line-3 {
+			continue
+		}
+		if m, ok := usual(text); ok {
+			m.found.Pos.Line = i + 1
+			m.found.Severity = sluice.SeverityError
+			return m, true
+		}
+	}
+	return mistake{}, false
+}
+
+func withLine(data []byte, number int, text string) []byte {
+	lines := bytes.Split(data, []byte("\n"))
+	lines[number-1] = []byte(text)
+	return bytes.Join(lines, []byte("\n"))
+}
+
+func usual(text string) (mistake, bool) {
 	at := func(i int) sluice.Position { return sluice.Position{Column: utf8.RuneCountInString(text[:i]) + 1} }
 	if m := bareTemplate.FindStringSubmatchIndex(text); m != nil {
-		return unquoted(at(m[2]), strings.TrimSpace(text[m[2]:])), true
+		value := withoutComment(text[m[2]:])
+		return mistake{unquoted(at(m[2]), value), text[:m[2]] + "'" + strings.ReplaceAll(value, "'", "''") + "'"}, true
 	}
 	if m := gluedLine.FindStringSubmatchIndex(text); m != nil {
-		key := text[m[2]:m[3]]
-		return sluice.Diagnostic{Pos: at(m[4]), Severity: sluice.SeverityError, Code: codeMissingSpace,
-			Message: "there is no space after the colon of " + key, Hint: "write " + key + ": " + clip(text[m[4]:])}, true
+		key, value := text[m[2]:m[3]], text[m[4]:]
+		return mistake{sluice.Diagnostic{Pos: at(m[4]), Code: codeMissingSpace, Message: "there is no space after the colon of " + key,
+			Hint: "write " + key + ": " + clip(value)}, text[:m[4]] + " " + value}, true
 	}
 	if m := firstMatch(text, innerSingle, innerDouble); m != nil {
-		return sluice.Diagnostic{Pos: at(m[2]), Severity: sluice.SeverityError, Code: codeInnerQuote, Message: "this quote ends the text, but the text goes on",
-			Hint: "write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-"}, true
+		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeInnerQuote, Message: "this quote ends the text, but the text goes on",
+			Hint: "write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-"}}, true
 	}
 	if m := drifted.FindStringSubmatchIndex(text); m != nil {
-		return sluice.Diagnostic{Pos: at(m[2]), Severity: sluice.SeverityError, Code: codeDrifted, Message: text[m[2]:m[3]] + " does not begin where the keys above it begin",
-			Hint: fmt.Sprintf("remove %s before it", spaces(m[2]))}, true
+		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeDrifted,
+			Message: text[m[2]:m[3]] + " does not begin where the keys above it begin", Hint: "remove " + spaces(m[2]) + " before it"}}, true
 	}
 	if tabIndent.MatchString(text) {
-		return sluice.Diagnostic{Pos: at(strings.IndexByte(text, '\t')), Severity: sluice.SeverityError, Code: "yaml-syntax",
-			Message: "the line is indented with a tab", Hint: "indent with spaces"}, true
+		return mistake{found: sluice.Diagnostic{Pos: at(strings.IndexByte(text, '\t')), Code: yamldoc.CodeSyntax,
+			Message: "the line is indented with a tab", Hint: "indent with spaces"}}, true
 	}
-	return sluice.Diagnostic{}, false
+	return mistake{}, false
+}
+
+func withoutComment(value string) string {
+	if i := strings.Index(value, " #"); i > 0 {
+		value = value[:i]
+	}
+	return strings.TrimSpace(value)
 }
 
 func spaces(n int) string {
@@ -79,9 +144,6 @@ func firstMatch(text string, patterns ...*regexp.Regexp) []int {
 }
 
 func unquoted(pos sluice.Position, template string) sluice.Diagnostic {
-	if i := strings.Index(template, " #"); i > 0 {
-		template = strings.TrimSpace(template[:i])
-	}
 	return sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: codeUnquotedTemplate,
 		Message: "a value that begins with {{ is a map to YAML", Hint: `put it in quotes: "` + clip(template) + `"`}
 }

@@ -122,7 +122,7 @@ func syntax(file string, data []byte, err error) sluice.Diagnostic {
 		message = message[len(m[0]):]
 	}
 	pos := sluice.Position{File: file, Line: line, Column: indent(Line(data, line)) + 1}
-	return *finding(pos, codeSyntax, "this is not YAML: %s", message).hint("check the indentation and the quotes here and on the line above")
+	return *finding(pos, CodeSyntax, "this is not YAML: %s", message).hint("check the indentation and the quotes here and on the line above")
 }
 
 // Line returns the numbered line of the text without its end, "" where there is none.

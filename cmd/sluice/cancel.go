@@ -1,0 +1,34 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func newCancel(a *app) *cobra.Command {
+	reason := ""
+	cmd := &cobra.Command{
+		Use: "cancel [DEPLOYMENT]", Short: "Stop a deployment and undo what it has not finished",
+		Long: "Cancel undoes every target that has not finished and ends the deployment. The data steps of onRollback do not run: what\n" +
+			"was written stays. To run them as well, type sluice rollback.",
+		Example: "  sluice cancel\n  sluice cancel 6921a --reason \"wrong branch\"",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			state, err := a.findRunning(cmd.Context(), first(args))
+			if err != nil {
+				return err
+			}
+			return a.tell(cmd.Context(), state.ID, sluice.Signal{Kind: sluice.SignalCancel, By: actor(), Reason: reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; it is recorded")
+	return cmd
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}

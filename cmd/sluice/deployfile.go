@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// maxDeployFile bounds a deploy file.
+const maxDeployFile = 4 << 20
+
+// A source is a deploy file and what the command line adds to it.
+type source struct {
+	file        string
+	targets     []string
+	context     map[string]string
+	application string
+}
+
+func (s *source) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&s.file, "file", "f", "", "deploy file")
+	cmd.Flags().StringSliceVarP(&s.targets, "target", "t", nil, "only this target (may be repeated)")
+	cmd.Flags().StringToStringVar(&s.context, "add-context", nil, "key=value for templates; wins over the file's own")
+	cmd.Flags().StringVarP(&s.application, "application", "n", "", "another application name than the file's")
+}
+
+// read returns the deploy file as declared, with every finding in it.
+func (s *source) read() (*sluice.Spec, sluice.Diagnostics, error) {
+	if s.file == "" {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "no deploy file is named").WithHint("add -f deploy.yaml")
+	}
+	f, err := os.Open(s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, sluice.Errorf(sluice.NotFound, "there is no file %s", s.file).WithHint("name the deploy file with -f")
+	}
+	if err != nil {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file cannot be read: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxDeployFile+1))
+	if err != nil {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file cannot be read: %w", err)
+	}
+	if len(data) > maxDeployFile {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "%s is larger than 4 MiB; this is no deploy file", s.file)
+	}
+	spec, ds := deployfile.Parse(s.file, data)
+	if spec != nil {
+		s.amend(spec)
+	}
+	return spec, ds, nil
+}
+
+func (s *source) amend(spec *sluice.Spec) {
+	if s.application != "" {
+		spec.Application = s.application
+	}
+	if len(s.context) > 0 {
+		merged := maps.Clone(spec.Context)
+		if merged == nil {
+			merged = map[string]string{}
+		}
+		maps.Copy(merged, s.context)
+		spec.Context = merged
+	}
+}
+
+// compile returns the plan of the deploy file. Without a sealer nothing is recorded, and nothing sealed. The
+// findings hold warnings too; where there is a plan they hold nothing else.
+func (s *source) compile(sealer sluice.Sealer) (*sluice.Plan, *sluice.Spec, sluice.Diagnostics, error) {
+	spec, ds, err := s.read()
+	if err != nil || ds.HasErrors() {
+		return nil, nil, ds, err
+	}
+	p, more := plan.Compile(spec, plan.Options{Root: s.root(), Sealer: sealer, Targets: s.targets})
+	ds = append(ds, more...)
+	if ds.HasErrors() {
+		return nil, nil, ds, nil
+	}
+	return p, spec, ds, nil
+}
+
+// root is the directory that manifest paths are relative to and cannot leave.
+func (s *source) root() string { return filepath.Dir(s.file) }
+
+// configuration reads the sluice.yaml that holds for a deploy file, or for the working directory alone.
+func (a *app) configuration(file string) (*config.Config, error) {
+	path := a.config
+	if path == "" {
+		dirs := []string{"."}
+		if file != "" {
+			dirs = []string{filepath.Dir(file), "."}
+		}
+		found, err := config.Find(dirs...)
+		if err != nil {
+			return nil, err
+		}
+		path = found
+	}
+	if path == "" {
+		return config.Default(), nil
+	}
+	return config.Load(path)
+}
+
+// checkAccounts finds the accounts and metric providers that the plan names and the configuration lacks.
+func checkAccounts(p *sluice.Plan, c *config.Config) error {
+	for _, t := range p.Targets {
+		account, ok := c.Accounts[t.Account]
+		if !ok {
+			return sluice.Errorf(sluice.Invalid, "target %s deploys to account %q, which is not configured", t.Name, t.Account).
+				WithHint("add it under accounts in %s; the accounts there are: %s", configName(c), names(c.Accounts))
+		}
+		if account.Type == config.AccountKubernetes {
+			return sluice.Errorf(sluice.Unsupported, "account %q is of the type kubernetes, which this version cannot deploy to", account.Name).
+				WithHint("use an account of the type local").At(account.Pos)
+		}
+	}
+	return nil
+}
+
+func configName(c *config.Config) string {
+	if c.File == "" {
+		return config.FileName
+	}
+	return c.File
+}
+
+// stepFile is the name of a step's own file: the id without its slashes.
+func stepFile(id sluice.StepID, ending string) string {
+	return strings.ReplaceAll(string(id), "/", ".") + ending
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/sluice-cd/sluice"
+)
+
+type detachedOutput struct {
+	Deployment sluice.DeploymentID `json:"deployment"`
+	Detached   bool                `json:"detached"`
+}
+
+// detach leaves the deployment to a process in the background, unless another process carries it out anyway.
+func (a *app) detach(ctx context.Context, f *follower) error {
+	own := f.session.own != nil
+	if err := f.session.Close(); err != nil {
+		return err
+	}
+	if own {
+		if err := a.background(ctx, f.config.File); err != nil {
+			return err
+		}
+	}
+	if a.json() {
+		return writeJSON(a.out, detachedOutput{f.state.ID, true})
+	}
+	_, err := fmt.Fprintf(a.out, "deployment %s goes on in the background; see it with: sluice status %s\n", f.state.ID, f.state.ID)
+	return err
+}
+
+// background starts "sluice run --resume" in a session of its own and returns once its engine runs.
+func (a *app) background(ctx context.Context, configuration string) error {
+	dir, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return sluice.Errorf(sluice.Internal, "find this program: %w", err)
+	}
+	log, err := os.OpenFile(dir.path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the engine's log cannot be opened: %w", err)
+	}
+	defer log.Close()
+	begun, tell, err := os.Pipe()
+	if err != nil {
+		return sluice.Errorf(sluice.Exhausted, "no pipe can be made: %w", err)
+	}
+	defer begun.Close()
+	args := []string{"run", "--resume", "--state", string(dir), "--ready-fd", "3"}
+	if configuration != "" {
+		args = append(args, "--config", configuration)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{tell}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = errors.Join(cmd.Start(), tell.Close())
+	if err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the background process cannot be started: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = begun.Close() }) // ends the wait, not the process
+	defer stop()
+	if _, err := io.ReadFull(begun, make([]byte, 1)); err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the background process did not come up").WithHint("see why in %s", shorter(log.Name()))
+	}
+	return cmd.Process.Release()
+}

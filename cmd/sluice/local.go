@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func newLocal(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "local", Short: "Look at and end what runs on this machine",
+		Example: "  sluice local ps\n  sluice local down",
+	}
+	cmd.AddCommand(newLocalPs(a), newLocalDown(a), newLocalAgent(a))
+	return cmd
+}
+
+func newLocalPs(a *app) *cobra.Command {
+	account, namespace := "", ""
+	cmd := &cobra.Command{
+		Use: "ps", Short: "List the pods on this machine",
+		Example: "  sluice local ps\n  sluice local ps --namespace production --output json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withAccount(cmd.Context(), account, func(on sluice.Account) error { return a.localPs(cmd.Context(), on, namespace) })
+		},
+	}
+	cmd.Flags().StringVar(&account, "account", "local", "which account")
+	cmd.Flags().StringVar(&namespace, "namespace", "", "only this namespace")
+	return cmd
+}
+
+func (a *app) localPs(ctx context.Context, on sluice.Account, namespace string) error {
+	pods, err := on.Pods(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		if pods == nil {
+			pods = []sluice.Pod{}
+		}
+		return writeJSON(a.out, pods)
+	}
+	if len(pods) == 0 {
+		_, err := fmt.Fprintln(a.out, "no pod runs here")
+		return err
+	}
+	rows := [][]string{{"NAMESPACE", "POD", "OWNER", "IMAGE", "READY", "RESTARTS", "REASON"}}
+	for _, p := range pods {
+		rows = append(rows, []string{p.Namespace, p.Name, p.Owner, p.Image, strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts), p.Reason})
+	}
+	return table(a.out, rows)
+}
+
+// withAccount hands out an account that runs already.
+func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Account) error) (err error) {
+	w, err := a.wiring("")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close.run()) }()
+	accounts, err := w.accounts(ctx)
+	if err != nil {
+		return err
+	}
+	account, ok := accounts[name]
+	if !ok {
+		return sluice.Errorf(sluice.NotFound, "there is no account %q", name).WithHint("the accounts are: %s", names(accounts))
+	}
+	return use(account)
+}

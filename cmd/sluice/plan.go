@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+func newPlan(a *app) *cobra.Command {
+	s := &source{}
+	offline := false
+	cmd := &cobra.Command{
+		Use: "plan", Short: "Show what a deployment would do",
+		Long: "Plan shows every target and step of a deploy file in its order, what each step would change where its account can be\n" +
+			"reached, how long the waits are, what a rollback would bring back and what it would not. It changes nothing.",
+		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), s, offline) },
+	}
+	s.flags(cmd)
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask no account what each step would change")
+	return cmd
+}
+
+type planOutput struct {
+	Plan     *sluice.Plan                     `json:"plan"`
+	Previews map[sluice.StepID]sluice.Preview `json:"previews,omitempty"`
+	Unknown  map[sluice.StepID]string         `json:"unknown,omitempty"` // why a step could not tell what it would do
+}
+
+func (a *app) plan(ctx context.Context, s *source, offline bool) error {
+	c, err := a.configuration(s.file)
+	if err != nil {
+		return err
+	}
+	dir, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	key, err := dir.key()
+	if err != nil {
+		return err
+	}
+	p, _, ds, err := s.compile(key)
+	if err != nil {
+		return err
+	}
+	if ds.HasErrors() {
+		return ds
+	}
+	a.findings(ds)
+	out := planOutput{Plan: p}
+	if !offline {
+		if err := a.preview(ctx, &wiring{dir: dir, config: c, key: key}, &out); err != nil {
+			return err
+		}
+	}
+	if a.json() {
+		return writeJSON(a.out, out)
+	}
+	return plan.Tree(a.out, p, out.shown())
+}
+
+// preview asks each step what it would do. A step that cannot say is no reason to hide the others.
+func (a *app) preview(ctx context.Context, w *wiring, out *planOutput) (err error) {
+	if err := checkAccounts(out.Plan, w.config); err != nil {
+		return err
+	}
+	w.passive, w.catalogue, w.callbackBase = true, noCatalogue{}, "http://"+w.config.Webhooks.CallbackAddress
+	if store, err := w.dir.read(ctx); err == nil {
+		defer store.Close()
+		w.catalogue = store
+	}
+	defer func() { err = errors.Join(err, w.close.run()) }()
+	steps, err := w.steps(ctx)
+	if err != nil {
+		return err
+	}
+	out.Previews, out.Unknown = map[sluice.StepID]sluice.Preview{}, map[sluice.StepID]string{}
+	for _, planned := range out.Plan.Steps {
+		p, err := check(ctx, steps, out.Plan, planned)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			out.Unknown[planned.ID] = err.Error()
+			continue
+		}
+		p.Image = nil // what undo needs is nothing for people
+		out.Previews[planned.ID] = p
+	}
+	return nil
+}
+
+func check(ctx context.Context, steps sluice.Steps, p *sluice.Plan, planned sluice.PlannedStep) (sluice.Preview, error) {
+	target, _ := p.Target(planned.Target)
+	s, err := steps.New(sluice.StepContext{Deployment: "preview", Plan: p, Target: target, Step: planned, Report: func(sluice.Progress) {}})
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	return s.Check(ctx)
+}
+
+// shown adds to the previews why others are missing.
+func (o planOutput) shown() map[sluice.StepID]sluice.Preview {
+	all := map[sluice.StepID]sluice.Preview{}
+	for id, p := range o.Previews {
+		all[id] = p
+	}
+	for id, why := range o.Unknown {
+		all[id] = sluice.Preview{Notes: []string{"not known yet: " + why}}
+	}
+	return all
+}
+
+// noCatalogue is the catalogue of a state directory that nothing was deployed from.
+type noCatalogue struct{}
+
+func (noCatalogue) PutCheckpoint(context.Context, sluice.Checkpoint) error {
+	return sluice.Errorf(sluice.Denied, "a preview keeps no checkpoint")
+}
+
+func (noCatalogue) Checkpoint(_ context.Context, id sluice.CheckpointID) (sluice.Checkpoint, error) {
+	return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s", id)
+}
+
+func (noCatalogue) Checkpoints(context.Context, string) ([]sluice.Checkpoint, error) { return nil, nil }
+
+func (noCatalogue) DeleteCheckpoint(context.Context, sluice.CheckpointID) error { return nil }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// The forms of output.
+const (
+	outputText = "text"
+	outputJSON = "json"
+)
+
+// An app is what every command works with: the streams and the flags that all commands share.
+type app struct {
+	in       *os.File
+	out, err io.Writer
+	terminal bool // a person sits at in and out
+	styles   styles
+
+	state  string
+	config string
+	output string
+}
+
+func newApp(in, out, err *os.File) *app {
+	return &app{
+		in: in, out: out, err: err,
+		terminal: term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())),
+		styles:   newStyles(out), output: outputText,
+	}
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sluice",
+		Short: "Deliver applications whose data matters",
+		Long: "Sluice carries a release through the targets of a deploy file: it copies production's data into staging, upgrades and verifies\n" +
+			"it there, takes a checkpoint, lets a canary into production under the eye of metrics, and puts everything back when it is bad.",
+		Example:       "  sluice validate -f deploy.yaml\n  sluice plan -f deploy.yaml\n  sluice run -f deploy.yaml",
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkOutput() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return sluice.Errorf(sluice.Invalid, "%w", err).WithHint("see: %s --help", cmd.CommandPath())
+	})
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.state, "state", stateDirectory(), "state directory (environment: SLUICE_STATE)")
+	flags.StringVar(&a.config, "config", "", "configuration (default: sluice.yaml beside the deploy file or in the working directory)")
+	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
+	root.AddCommand(
+		newRun(a), newValidate(a), newPlan(a), newStatus(a), newLogs(a), newApprove(a), newReject(a),
+		newRollback(a), newCancel(a), newData(a), newLocal(a), newVersion(a), newExitCodes(),
+	)
+	for _, cmd := range root.Commands() {
+		refuseExtra(cmd)
+	}
+	return root
+}
+
+// refuseExtra makes a mistake in the arguments Invalid, like every other mistake in the input.
+func refuseExtra(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		refuseExtra(sub)
+	}
+	check := cmd.Args
+	if check == nil && cmd.HasSubCommands() {
+		check = cobra.ArbitraryArgs
+		cmd.RunE = groupHelp
+	}
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return sluice.Errorf(sluice.Invalid, "%w", err).WithHint("see: %s --help", cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+func groupHelp(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	e := sluice.Errorf(sluice.Invalid, "unknown command %q for %q", args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return e.WithHint("did you mean %s?", near[0])
+	}
+	return e.WithHint("see: %s --help", cmd.CommandPath())
+}
+
+func (a *app) checkOutput() error {
+	if a.output == outputText || a.output == outputJSON {
+		return nil
+	}
+	return sluice.Errorf(sluice.Invalid, "the output %q is not known", a.output).WithHint("write --output text or --output json")
+}
+
+func (a *app) json() bool { return a.output == outputJSON }
+
+// note says something that is not the result.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.err, "sluice: "+format+"\n", args...)
+}
+
+// confirm asks a person; where there is none, only yes lets it go on.
+func (a *app) confirm(question string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !a.terminal {
+		return sluice.Errorf(sluice.Invalid, "this has to be confirmed, and nobody can be asked here").WithHint("add --yes")
+	}
+	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	var answer string
+	_, _ = fmt.Fscanln(a.in, &answer) // nothing typed is a no
+	if answer = strings.ToLower(answer); answer == "y" || answer == "yes" {
+		return nil
+	}
+	return sluice.Errorf(sluice.Cancelled, "not confirmed; nothing was changed")
+}
+
+// styles are colours where the output is a terminal that wants them, and nothing elsewhere.
+type styles struct {
+	good, bad, busy, faint, strong lipgloss.Style
+}
+
+func newStyles(out io.Writer) styles {
+	r := lipgloss.NewRenderer(out)
+	colour := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
+	return styles{good: colour("2"), bad: colour("1"), busy: colour("6"), faint: r.NewStyle().Faint(true), strong: r.NewStyle().Bold(true)}
+}

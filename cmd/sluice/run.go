@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+type runOptions struct {
+	source
+	yes, resume, detach bool
+	readyFD             int
+}
+
+func newRun(a *app) *cobra.Command {
+	o := &runOptions{}
+	cmd := &cobra.Command{
+		Use: "run", Short: "Deploy, and watch it to its end",
+		Long: "Run carries out a deploy file and shows how far it is. No server is needed: the state is kept in .sluice in the working\n" +
+			"directory, and a deployment that was interrupted at any point goes on with --resume. While one sluice carries out\n" +
+			"deployments here, others hand theirs to it. On a terminal Ctrl-C asks whether to detach, cancel or roll back.",
+		Example: "  sluice run -f deploy.yaml\n  sluice run -f deploy.yaml --target staging --add-context pr=118\n" +
+			"  sluice run -f deploy.yaml --detach\n  sluice run --resume",
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before what cannot be undone")
+	cmd.Flags().BoolVar(&o.resume, "resume", false, "go on with what was interrupted; with -f, of that application, or start it anew")
+	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
+	cmd.Flags().IntVar(&o.readyFD, "ready-fd", 0, "")
+	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists
+	return cmd
+}
+
+func (a *app) run(ctx context.Context, o *runOptions) error {
+	c, err := a.configuration(o.file)
+	if err != nil {
+		return err
+	}
+	if o.resume && o.file == "" {
+		return a.resume(ctx, c, o)
+	}
+	p, err := a.compile(o, c)
+	if err != nil {
+		return err
+	}
+	if o.resume {
+		d, found, err := a.unended(ctx, p.Application)
+		if err != nil {
+			return err
+		}
+		if found {
+			return a.carry(ctx, c, o, func(*session) (sluice.DeploymentID, error) { return d.ID, nil })
+		}
+	}
+	if err := a.confirmPlan(p, o.yes); err != nil {
+		return err
+	}
+	return a.start(ctx, c, o, p)
+}
+
+// start begins a deployment of the plan and watches it.
+func (a *app) start(ctx context.Context, c *config.Config, o *runOptions, p *sluice.Plan) error {
+	return a.carry(ctx, c, o, func(s *session) (sluice.DeploymentID, error) {
+		id, err := s.Start(ctx, p, actor())
+		if sluice.ErrorCode(err) == sluice.Conflict && sluice.ErrorHint(err) == "" {
+			return "", sluice.Errorf(sluice.Conflict, "%w", err).
+				WithHint("see it with: sluice status; go on with it: sluice run --resume; end it: sluice cancel")
+		}
+		return id, err
+	})
+}
+
+func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	key, err := dir.key()
+	if err != nil {
+		return nil, err
+	}
+	p, _, ds, err := o.source.compile(key)
+	if err != nil {
+		return nil, err
+	}
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	a.findings(ds)
+	return p, checkAccounts(p, c)
+}
+
+func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
+	if yes || !a.terminal {
+		return nil
+	}
+	any := false
+	for _, t := range p.Targets {
+		for _, sentence := range t.Irreversible {
+			any = true
+			fmt.Fprintf(a.err, "%s: %s\n", t.Name, sentence)
+		}
+	}
+	if !any {
+		return nil
+	}
+	return a.confirm("Start the deployment?", false)
+}
+
+// unended returns the application's deployment that has not ended.
+func (a *app) unended(ctx context.Context, application string) (d sluice.Deployment, found bool, err error) {
+	err = a.reading(ctx, func(store sluice.Store) error {
+		list, err := store.Deployments(ctx, application)
+		for _, each := range list {
+			if isRunning(each) {
+				d, found = each, true
+			}
+		}
+		return err
+	})
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return d, false, nil
+	}
+	return d, found, err
+}
+
+// carry reaches the engine, begins a deployment or finds one, and watches it to its end.
+func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin func(*session) (sluice.DeploymentID, error)) error {
+	s, err := a.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	f := &follower{app: a, session: s, config: c}
+	defer func() { _ = f.session.Close() }() // closed before, where its error matters
+	id, err := begin(s)
+	if err != nil {
+		return err
+	}
+	f.state = &engine.State{ID: id}
+	if o.detach {
+		return a.detach(ctx, f)
+	}
+	if s.own != nil {
+		if err := s.own.engine.Resume(ctx); err != nil {
+			return err
+		}
+	}
+	f.view = a.newView()
+	_, err = f.follow(ctx)
+	return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
+}
+
+func (a *app) newView() view {
+	switch {
+	case a.json():
+		return newJSONView(a.out)
+	case a.terminal:
+		return newLiveView(a)
+	}
+	return newPlainView(a.out)
+}
+
+// conclude ends the watching of a deployment: with its summary, or with how to go on.
+func (a *app) conclude(ctx context.Context, f *follower, err error) error {
+	if _, ok := errors.AsType[errDetached](err); ok {
+		return a.detach(ctx, f)
+	}
+	if _, ok := errors.AsType[errLeft](err); ok {
+		return a.left(f)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.summarize(f.state); err != nil {
+		return err
+	}
+	if err := a.finishOthers(ctx, f.session); err != nil {
+		return err
+	}
+	if err := f.session.Close(); err != nil {
+		return err
+	}
+	if f.state.Outcome == sluice.StatusSucceeded {
+		return nil
+	}
+	return ended{f.state.Outcome}
+}
+
+func (a *app) summarize(s *engine.State) error {
+	if a.json() {
+		return newJSONView(a.out).outcome(s)
+	}
+	dir, err := a.stateDir()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	summary{out: a.out, state: s, dir: dir, styles: a.styles}.print()
+	return nil
+}
+
+// finishOthers carries out what other commands handed to this process, which would stop with it.
+func (a *app) finishOthers(ctx context.Context, s *session) error {
+	if s.own == nil {
+		return nil
+	}
+	unended, err := s.own.store.Unended(ctx)
+	if err != nil {
+		return err
+	}
+	if len(unended) > 0 {
+		a.note("%s of other applications still run here", plural(len(unended), "deployment"))
+	}
+	if err := s.own.engine.Idle(ctx); err != nil {
+		return unfinished{"stopped before the other deployments ended", "go on with: sluice run --resume"}
+	}
+	s.own.server.Refuse()
+	return s.own.engine.Idle(ctx)
+}
+
+// left stops watching, and stops the engine if it is ours.
+func (a *app) left(f *follower) error {
+	own := f.session.own != nil
+	if err := f.session.Close(); err != nil {
+		return err
+	}
+	if own {
+		return unfinished{fmt.Sprintf("stopped; deployment %s stands where it is", f.state.ID), "go on with: sluice run --resume"}
+	}
+	return unfinished{fmt.Sprintf("deployment %s goes on in another process", f.state.ID), "see it with: sluice status " + string(f.state.ID)}
+}
+
+// ready tells the process that started this one in the background that the engine runs.
+func ready(fd int) error {
+	if fd == 0 {
+		return nil
+	}
+	pipe := os.NewFile(uintptr(fd), "ready")
+	_, err := pipe.Write([]byte{1})
+	return errors.Join(err, pipe.Close())
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// sentences says what an event means, a line each. s is the deployment with the event applied.
+func sentences(s *engine.State, e sluice.Event) []string {
+	switch e.Kind {
+	case sluice.DeploymentStarted:
+		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s", s.ID, e.Plan.Application, e.Actor.Name, targetNames(e.Plan))}
+	case sluice.DeploymentEnded:
+		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, e.Outcome)}
+	case sluice.SignalReceived:
+		return []string{signalSentence(*e.Signal)}
+	}
+	run := s.Steps[e.Step]
+	if run == nil {
+		return []string{fmt.Sprintf("%s  %s", e.Step, e.Kind)}
+	}
+	lines := stepSentences(s, run, e)
+	for i, l := range lines {
+		lines[i] = string(e.Step) + "  " + l
+	}
+	return lines
+}
+
+func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
+	switch e.Kind {
+	case sluice.StepStarting:
+		return []string{"starts: " + plan.Describe(run.Plan)}
+	case sluice.StepProgressed:
+		return progressed(s, run, e)
+	case sluice.StepRetrying:
+		return []string{fmt.Sprintf("tries again until %s: %s", e.Until.Local().Format(time.TimeOnly), failureText(e.Failure))}
+	case sluice.StepDone:
+		return append(changes(e.Progress), withMessage("done in "+took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
+	case sluice.StepFailed:
+		return append([]string{"failed: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	case sluice.StepUndoFailed:
+		return append([]string{"could not be undone: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	case sluice.StepFinishFailed:
+		return append([]string{"left something behind: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	}
+	return []string{plainKinds[e.Kind]}
+}
+
+var plainKinds = map[sluice.EventKind]string{
+	sluice.StepUndoing:   "is being undone",
+	sluice.StepUndone:    "undone",
+	sluice.StepFinishing: "is being finished",
+	sluice.StepFinished:  "finished",
+}
+
+func progressed(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
+	lines := changes(e.Progress)
+	if e.Progress.Message != "" {
+		lines = append(lines, e.Progress.Message)
+	}
+	if e.Progress.State == sluice.Waiting {
+		lines = append(lines, waits(s.ID, run.Plan.ID, *e.Progress.Wait))
+	}
+	return lines
+}
+
+func changes(p *sluice.Progress) []string {
+	var lines []string
+	for _, c := range p.Changes {
+		if c.Outcome != sluice.Unchanged {
+			lines = append(lines, fmt.Sprintf("%s %s", c.Object, c.Outcome))
+		}
+	}
+	return lines
+}
+
+func withMessage(text string, p *sluice.Progress) string {
+	if p == nil || p.Message == "" {
+		return text
+	}
+	return text + ": " + p.Message
+}
+
+func failureText(f *sluice.Failure) string {
+	if f == nil {
+		return "no reason was recorded"
+	}
+	return f.Message
+}
+
+func hintLines(f *sluice.Failure) []string {
+	if f == nil || f.Hint == "" {
+		return nil
+	}
+	return []string{"hint: " + f.Hint}
+}
+
+func signalSentence(sig sluice.Signal) string {
+	text := sig.Kind
+	if sig.Kind == sluice.SignalCallback {
+		text = "callback, " + map[bool]string{true: "success", false: "failure"}[sig.Success]
+	}
+	if sig.Step != "" {
+		text = string(sig.Step) + "  " + text
+	}
+	text += " by " + sig.By.Name
+	if len(sig.By.Roles) > 0 {
+		text += " (" + strings.Join(sig.By.Roles, ", ") + ")"
+	}
+	if sig.Reason != "" {
+		text += ": " + sig.Reason
+	}
+	return text
+}
+
+// waits says what a step waits for, and what to type to end it.
+func waits(id sluice.DeploymentID, step sluice.StepID, w sluice.Wait) string {
+	var reasons []string
+	decided := decisions(w)
+	if len(decided) > 0 {
+		reason := "an approval"
+		if len(w.Roles) > 0 {
+			reason += " by " + strings.Join(w.Roles, " or ")
+		}
+		reasons = append(reasons, reason)
+	}
+	if slices.Contains(w.Signals, sluice.SignalCallback) {
+		reasons = append(reasons, strings.TrimSpace("a callback "+w.Callback))
+	}
+	text := "waits"
+	if len(reasons) > 0 {
+		text += " for " + strings.Join(reasons, " or ")
+	}
+	if !w.Until.IsZero() {
+		text += " until " + w.Until.Local().Format("2006-01-02 15:04:05")
+	}
+	if len(decided) > 0 {
+		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
+	}
+	return text
+}
+
+// decisions are the kinds of a wait's signals that a person gives.
+func decisions(w sluice.Wait) []string {
+	var kinds []string
+	for _, kind := range []string{sluice.SignalApprove, sluice.SignalRollForward} {
+		if slices.Contains(w.Signals, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+func targetNames(p *sluice.Plan) string {
+	list := make([]string, len(p.Targets))
+	for i, t := range p.Targets {
+		list[i] = t.Name
+	}
+	return strings.Join(list, ", ")
+}

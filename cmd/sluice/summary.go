@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// maxKeys is how many keys of each kind a summary names; all of them are in the report.
+const maxKeys = 10
+
+// A summary tells at the end what became of a deployment.
+type summary struct {
+	out    io.Writer
+	state  *engine.State
+	dir    stateDir
+	styles styles
+}
+
+func (m summary) print() {
+	s := m.state
+	m.line(0, "%s %s: %s after %s", s.Plan.Application, s.ID, m.status(s.Status()), took(s.EndedAt.Sub(s.StartedAt)))
+	for _, t := range s.Plan.Targets {
+		m.line(1, "%-14s %s", t.Name, m.status(s.Target(t.Name)))
+		m.target(t.Name)
+	}
+}
+
+func (m summary) line(depth int, format string, args ...any) {
+	fmt.Fprintf(m.out, strings.Repeat("  ", depth)+format+"\n", args...)
+}
+
+func (m summary) status(s sluice.Status) string {
+	switch s {
+	case sluice.StatusSucceeded:
+		return m.styles.good.Render(string(s))
+	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled:
+		return m.styles.bad.Render(string(s))
+	}
+	return string(s)
+}
+
+func (m summary) target(name string) {
+	for _, planned := range m.state.Plan.Steps {
+		run := m.state.Steps[planned.ID]
+		if planned.Target == name && run.Failure != nil {
+			m.failure(run)
+		}
+	}
+	if back := m.putBack(name); len(back) > 0 {
+		m.line(2, "put back: %s", strings.Join(back, ", "))
+	}
+	for _, planned := range m.state.Plan.Steps {
+		run := m.state.Steps[planned.ID]
+		if planned.Target == name && run.Leftover != nil {
+			m.line(2, "left behind by %s: %s", planned.ID, run.Leftover.Message)
+			m.hint(run.Leftover)
+		}
+	}
+}
+
+func (m summary) failure(run *engine.StepRun) {
+	m.line(2, "%s failed: %s", run.Plan.ID, run.Failure.Message)
+	m.hint(run.Failure)
+	if r := evidence(run); r != nil && r.Verification != nil {
+		m.verification(run.Plan.ID, *r.Verification)
+	}
+}
+
+func (m summary) hint(f *sluice.Failure) {
+	if f.Hint != "" {
+		m.line(3, "hint: %s", f.Hint)
+	}
+}
+
+// evidence is what a gate based its judgment on.
+func evidence(run *engine.StepRun) *sluice.Result {
+	if run.Failure != nil && run.Failure.Result != nil {
+		return run.Failure.Result
+	}
+	return run.Progress.Result
+}
+
+func (m summary) verification(step sluice.StepID, v sluice.Verification) {
+	for _, c := range v.Comparison.Collections {
+		m.keys(c.Name, "missing", c.Missing, c.MissingKeys)
+		m.keys(c.Name, "added", c.Added, c.AddedKeys)
+		m.keys(c.Name, "changed", c.Changed, changedKeys(c.ChangedKeys))
+		m.keys(c.Name, "missing indexes", int64(len(c.MissingIndexes)), c.MissingIndexes)
+		m.keys(c.Name, "added indexes", int64(len(c.AddedIndexes)), c.AddedIndexes)
+		m.keys(c.Name, "changed indexes", int64(len(c.ChangedIndexes)), c.ChangedIndexes)
+	}
+	for _, i := range v.Invariants {
+		if !i.Passed {
+			m.line(3, "invariant %q: %g, baseline %g: %s", i.Name, i.Value, i.Baseline, i.Reason)
+		}
+	}
+	m.line(3, "full report: %s", shorter(m.dir.report(m.state.ID, step)))
+}
+
+func (m summary) keys(collection, kind string, count int64, keys []string) {
+	if count == 0 {
+		return
+	}
+	text := ""
+	if len(keys) > 0 {
+		text = ": " + strings.Join(keys[:min(len(keys), maxKeys)], ", ")
+	}
+	if count > int64(min(len(keys), maxKeys)) && len(keys) > 0 {
+		text += ", ..."
+	}
+	m.line(3, "%s: %s %s%s", collection, quantity(count, "documents"), kind, text)
+}
+
+func changedKeys(list []sluice.ChangedKey) []string {
+	texts := make([]string, len(list))
+	for i, c := range list {
+		texts[i] = c.Key
+		if len(c.Fields) > 0 {
+			texts[i] += " (" + strings.Join(c.Fields, ", ") + ")"
+		}
+	}
+	return texts
+}
+
+// putBack names what undoing the target restored.
+func (m summary) putBack(target string) []string {
+	var back []string
+	for _, id := range m.state.Started {
+		run := m.state.Steps[id]
+		if run.Plan.Target != target || run.Phase != engine.PhaseUndone {
+			continue
+		}
+		back = append(back, undone(run)...)
+	}
+	return back
+}
+
+func undone(run *engine.StepRun) []string {
+	var objects []string
+	for _, c := range run.Progress.Changes {
+		if c.Outcome != sluice.Unchanged {
+			objects = append(objects, c.Object)
+		}
+	}
+	switch {
+	case len(objects) > 0:
+		return objects
+	case run.Plan.MigrateData != nil:
+		return []string{"the data of " + run.Plan.MigrateData.Dataset}
+	}
+	return nil
+}
+
+// shorter writes a path relative to the working directory where that is shorter.
+func shorter(path string) string {
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(here, path); err == nil && len(rel) < len(path) {
+		return rel
+	}
+	return path
+}

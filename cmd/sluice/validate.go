@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func newValidate(a *app) *cobra.Command {
+	s := &source{}
+	noManifests := false
+	cmd := &cobra.Command{
+		Use: "validate", Short: "Say everything that is wrong with a deploy file",
+		Long: "Validate reads a deploy file and the manifests it names and reports everything that is wrong with them, each finding with\n" +
+			"its place and what to write instead. It contacts nobody and changes nothing. The exit status is 0 or 2.",
+		Example: "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --no-manifests --output json",
+		RunE:    func(*cobra.Command, []string) error { return a.validate(s, noManifests) },
+	}
+	s.flags(cmd)
+	cmd.Flags().BoolVar(&noManifests, "no-manifests", false, "look at the deploy file only")
+	return cmd
+}
+
+type validateOutput struct {
+	File        string             `json:"file"`
+	Valid       bool               `json:"valid"`
+	Diagnostics sluice.Diagnostics `json:"diagnostics"`
+}
+
+func (a *app) validate(s *source, noManifests bool) error {
+	ds, err := s.validate(noManifests)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		out := validateOutput{File: s.file, Valid: !ds.HasErrors(), Diagnostics: ds}
+		if out.Diagnostics == nil {
+			out.Diagnostics = sluice.Diagnostics{}
+		}
+		if err := writeJSON(a.out, out); err != nil {
+			return err
+		}
+	}
+	if ds.HasErrors() {
+		return ds
+	}
+	a.findings(ds)
+	if a.json() {
+		return nil
+	}
+	_, err = fmt.Fprintf(a.out, "%s is valid\n", s.file)
+	return err
+}
+
+func (s *source) validate(noManifests bool) (sluice.Diagnostics, error) {
+	if noManifests {
+		_, ds, err := s.read()
+		return ds, err
+	}
+	_, _, ds, err := s.compile(nil)
+	return ds, err
+}

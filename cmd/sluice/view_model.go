@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// frame is how often the elapsed times are drawn anew.
+const frame = 200 * time.Millisecond
+
+type frameMsg time.Time
+
+// A model is what the live view draws.
+type model struct {
+	styles  styles
+	choices chan<- choice
+
+	shot          snapshot
+	now           time.Time
+	width, height int
+	asking        bool
+	asked         choice // what was chosen and is being carried out
+}
+
+func (m model) Init() tea.Cmd { return nextFrame() }
+
+func nextFrame() tea.Cmd {
+	return tea.Tick(frame, func(t time.Time) tea.Msg { return frameMsg(t) })
+}
+
+func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case frameMsg:
+		m.now = time.Time(msg)
+		return m, nextFrame()
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case snapshot:
+		m.shot, m.now = msg, time.Now()
+	case tea.KeyMsg:
+		return m.key(msg.String()), nil
+	}
+	return m, nil
+}
+
+var answers = map[string]choice{"d": choiceDetach, "enter": choiceDetach, "c": choiceCancel, "r": choiceRollBack, "ctrl+c": choiceLeave}
+
+func (m model) key(key string) model {
+	if !m.asking {
+		m.asking = key == "ctrl+c"
+		return m
+	}
+	if key == "esc" || key == "q" {
+		m.asking = false
+		return m
+	}
+	if c, ok := answers[key]; ok {
+		m.asking, m.asked = false, c
+		select {
+		case m.choices <- c:
+		default: // an earlier choice is still being carried out
+		}
+	}
+	return m
+}
+
+// View draws the tree, giving up detail until it fits the terminal.
+func (m model) View() string {
+	if m.shot.title == "" {
+		return ""
+	}
+	foot := m.foot()
+	var lines []string
+	for detail := 2; detail >= 0; detail-- {
+		lines = append(m.tree(detail), foot...)
+		if len(lines) < m.height {
+			break
+		}
+	}
+	if len(lines) >= m.height && m.height > len(foot)+1 {
+		lines = append(lines[:m.height-len(foot)-1], foot...)
+	}
+	for i, l := range lines {
+		lines[i] = ansi.Truncate(l, max(m.width, 20), "…")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// tree draws the targets: with every step, without those that are over, or with those under way only.
+func (m model) tree(detail int) []string {
+	lines := []string{fmt.Sprintf("%s  %s  %s", m.styles.strong.Render(m.shot.title), m.status(m.shot.status), m.elapsed(m.shot.started, m.shot.ended))}
+	for _, t := range m.shot.targets {
+		line := fmt.Sprintf("%s %-12s %s", m.targetMark(t.status), t.name, m.status(t.status))
+		if t.note != "" && !isOver(t.status) {
+			line += m.styles.faint.Render("  " + t.note)
+		}
+		lines = append(lines, line)
+		for _, s := range t.steps {
+			if m.shows(detail, t, s) {
+				lines = append(lines, m.step(s)...)
+			}
+		}
+	}
+	return lines
+}
+
+func (m model) shows(detail int, t targetRow, s stepRowLive) bool {
+	switch {
+	case s.failed:
+		return true
+	case t.status == sluice.StatusPending || isOver(t.status) && t.status != sluice.StatusFailed && t.status != sluice.StatusRolledBack:
+		return false
+	case detail == 2:
+		return true
+	case detail == 1:
+		return s.phase != engine.PhaseFinished && s.phase != engine.PhaseUndone && s.phase != engine.PhaseDone
+	}
+	return s.phase != engine.PhaseFinished && s.phase != engine.PhaseUndone && s.phase != engine.PhaseDone && s.phase != engine.PhasePending
+}
+
+func (m model) step(s stepRowLive) []string {
+	text := s.text
+	if s.amount != nil {
+		text = strings.Join(filled(text, amount(*s.amount), speed(*s.amount, s.since, m.now)), ", ")
+	}
+	elapsed := ""
+	if !s.started.IsZero() {
+		elapsed = m.elapsed(s.started, s.ended)
+	}
+	line := fmt.Sprintf("    %s %-14s %7s  %s", m.stepMark(s), s.path, elapsed, m.shade(s, text))
+	if s.hint == "" {
+		return []string{line}
+	}
+	return []string{line, strings.Repeat(" ", 30) + m.styles.strong.Render(s.hint)}
+}
+
+func (m model) shade(s stepRowLive, text string) string {
+	if s.phase == engine.PhasePending || s.phase == engine.PhaseFinished || s.phase == engine.PhaseDone {
+		return m.styles.faint.Render(text)
+	}
+	return text
+}
+
+func (m model) stepMark(s stepRowLive) string {
+	switch s.phase {
+	case engine.PhasePending:
+		return m.styles.faint.Render("·")
+	case engine.PhaseDone, engine.PhaseFinishing, engine.PhaseFinished:
+		return m.styles.good.Render("✓")
+	case engine.PhaseFailed, engine.PhaseUndoFailed:
+		return m.styles.bad.Render("✗")
+	case engine.PhaseWaiting:
+		return m.styles.busy.Render("⏸")
+	case engine.PhaseUndoing, engine.PhaseUndone:
+		return m.styles.bad.Render("↩")
+	}
+	return m.styles.busy.Render("▶")
+}
+
+func (m model) targetMark(s sluice.Status) string {
+	switch s {
+	case sluice.StatusSucceeded:
+		return m.styles.good.Render("✓")
+	case sluice.StatusFailed:
+		return m.styles.bad.Render("✗")
+	case sluice.StatusRolledBack, sluice.StatusRollingBack, sluice.StatusCancelled:
+		return m.styles.bad.Render("↩")
+	case sluice.StatusPending, sluice.StatusSkipped:
+		return m.styles.faint.Render("·")
+	case sluice.StatusWaiting:
+		return m.styles.busy.Render("⏸")
+	}
+	return m.styles.busy.Render("▶")
+}
+
+func (m model) status(s sluice.Status) string {
+	switch s {
+	case sluice.StatusSucceeded:
+		return m.styles.good.Render(string(s))
+	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusRollingBack:
+		return m.styles.bad.Render(string(s))
+	case sluice.StatusPending, sluice.StatusSkipped:
+		return m.styles.faint.Render(string(s))
+	}
+	return m.styles.busy.Render(string(s))
+}
+
+func isOver(s sluice.Status) bool {
+	switch s {
+	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusSkipped:
+		return true
+	}
+	return false
+}
+
+func (m model) elapsed(from, to time.Time) string {
+	if to.IsZero() {
+		to = m.now
+	}
+	return took(to.Sub(from))
+}
+
+func (m model) foot() []string {
+	switch {
+	case m.asking:
+		return []string{"", m.styles.strong.Render("Stop watching?") + "  d detach (Enter)   c cancel   r roll back   Esc go on   Ctrl-C leave it to be resumed"}
+	case isOver(m.shot.status):
+		return nil
+	case m.asked != "":
+		return []string{"", m.styles.faint.Render("asked to " + strings.ToLower(string(m.asked)))}
+	}
+	return []string{"", m.styles.faint.Render("Ctrl-C: detach, cancel or roll back")}
+}

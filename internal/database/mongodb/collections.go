@@ -29,7 +29,7 @@ func (d *database) collections(ctx context.Context) (found []collection, skipped
 			continue
 		}
 		c := collection{name: spec.Name, ranged: !d.ferret && rangeable(spec)}
-		if c.expected, err = d.db.Collection(spec.Name).EstimatedDocumentCount(ctx); err != nil {
+		if c.expected, err = d.expect(ctx, spec.Name); err != nil {
 			return nil, nil, d.wrap(ctx, "count "+spec.Name, err)
 		}
 		found = append(found, c)
@@ -37,6 +37,27 @@ func (d *database) collections(ctx context.Context) (found []collection, skipped
 	slices.Sort(skipped)
 	slices.SortFunc(found, func(a, b collection) int { return cmp.Compare(a.name, b.name) })
 	return found, skipped, nil
+}
+
+// expect asks for about how many documents there are. FerretDB answers the command count by reading every one, so
+// there the size of the table is asked for.
+func (d *database) expect(ctx context.Context, collection string) (int64, error) {
+	if !d.ferret {
+		return d.db.Collection(collection).EstimatedDocumentCount(ctx)
+	}
+	cursor, err := d.db.Collection(collection).Aggregate(ctx, bson.A{
+		bson.D{{Key: "$collStats", Value: bson.D{{Key: "count", Value: bson.D{}}}}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	var stats []struct {
+		Count int64 `bson:"count"`
+	}
+	if err := cursor.All(ctx, &stats); err != nil || len(stats) == 0 {
+		return 0, err
+	}
+	return stats[0].Count, nil
 }
 
 // rangeable tells whether the collection has the index {_id: 1} that a hint can name. Time series and clustered

@@ -1,0 +1,9 @@
+package databasetest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// tie lets the process die with this one, also when this one is killed.
+func tie(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

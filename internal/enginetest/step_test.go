@@ -32,7 +32,7 @@ type steps struct {
 func (s steps) New(sc sluice.StepContext) (sluice.Step, error) {
 	return &step{
 		steps: s, behaviour: s.behaviours[sc.Step.ID], sc: sc,
-		name: fmt.Sprintf("%s", sc.Step.ID), lane: "version of " + sc.Target.Name,
+		name: string(sc.Step.ID), lane: "version of " + sc.Target.Name,
 	}, nil
 }
 

@@ -1,0 +1,163 @@
+package step_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// answers is a metric provider: each asked instant, counted from noon in seconds, has its value or error; all
+// others are 0.
+type answers map[int]any
+
+func (a answers) Measure(ctx context.Context, _ string, at time.Time) (float64, error) {
+	switch v := a[int(at.Sub(noon)/time.Second)].(type) {
+	case error:
+		return 0, v
+	case int:
+		return float64(v), nil
+	case string:
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return 0, nil
+}
+
+// analysing samples errors, at most 5, three times, 10 s apart.
+func analysing(change func(*sluice.Analysis)) sluice.StepSpec {
+	upper := 5.0
+	a := sluice.Analysis{
+		Queries: []string{"errors"}, Interval: 10 * time.Second, Runs: 3, UnknownBudget: 30 * time.Second,
+		Resolved: []sluice.Query{{Name: "errors", Template: "rate(errors[{{armory.promQlStepInterval}}])", Upper: &upper, Provider: "prometheus"}},
+	}
+	if change != nil {
+		change(&a)
+	}
+	return sluice.StepSpec{Kind: sluice.KindAnalysis, Analysis: &a}
+}
+
+var away = sluice.Errorf(sluice.Unavailable, "503")
+
+func TestAnalysisOutcomes(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason string
+		change func(*sluice.Analysis)
+		gives  answers
+		signal string // what a person says once asked
+		at     int    // when it ends, or when a person is asked, in seconds
+		code   sluice.Code
+		says   string
+	}{
+		"good":             {"three good samples end it", nil, answers{}, "", 30, "", "within"},
+		"bad":              {"the average fails it", nil, answers{10: 9, 20: 9, 30: 9}, "", 30, sluice.Failed, "above 5"},
+		"bad waits":        {"a bad sample alone does not end it", nil, answers{10: 9}, "", 30, "", ""},
+		"abort":            {"unless asked for", func(a *sluice.Analysis) { a.AbortOnFailedJudgment = true }, answers{10: 9}, "", 10, sluice.Failed, "9 is above 5"},
+		"short outage":     {"an outage holds, and costs its own time only", nil, answers{10: away, 20: away}, "", 50, "", "within"},
+		"long outage":      {"a person decides when the budget is spent", nil, outage(60), sluice.SignalApprove, 60, "", "approved"},
+		"rejected":         {"and may say no", nil, outage(60), sluice.SignalReject, 60, sluice.Failed, "rejected"},
+		"unknown back":     {"the file may decide", func(a *sluice.Analysis) { a.OnUnknown = "rollBack" }, outage(60), "", 60, sluice.Failed, "nothing could be said"},
+		"unknown forward":  {"either way", func(a *sluice.Analysis) { a.OnUnknown = "rollForward" }, outage(60), "", 60, "", "0 of 3"},
+		"manual back":      {"a bad one waits for a person", func(a *sluice.Analysis) { a.RollBackMode = "manual" }, answers{10: 9, 20: 9, 30: 9}, sluice.SignalRollForward, 30, "", "rolled forward"},
+		"manual forward":   {"a good one waits for a person", func(a *sluice.Analysis) { a.RollForwardMode = "manual" }, answers{}, sluice.SignalReject, 30, sluice.Failed, "rejected"},
+		"growing lookback": {"the last sample covers all", func(a *sluice.Analysis) { a.Lookback = "growing" }, answers{10: 9, 20: 9}, "", 30, "", "whole time"},
+		"refused":          {"a wrong query cannot heal", nil, answers{20: sluice.Errorf(sluice.Invalid, "parse error")}, "", 20, sluice.Invalid, "parse error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench().add("canary/0", analysing(test.change))
+			b.deps.Metrics = map[string]sluice.Metrics{"prometheus": test.gives}
+			p, err := b.must(t, "canary/0").Start(t.Context(), sluice.Progress{})
+			for range 100 {
+				if err != nil || p.State != sluice.Waiting {
+					break
+				}
+				if p.Wait.Until.IsZero() {
+					if test.signal == "" {
+						t.Fatalf("%s: it asks a person: %s", test.reason, p.Message)
+					}
+					p.Signals = append(p.Signals, sluice.Signal{Kind: test.signal, By: sluice.Actor{Name: "ada"}})
+				} else {
+					b.now = p.Wait.Until
+				}
+				p, err = b.must(t, "canary/0").Observe(t.Context(), p)
+			}
+			text := p.Message
+			if err != nil {
+				text = err.Error()
+			}
+			if sluice.ErrorCode(err) != test.code || !strings.Contains(text, test.says) {
+				t.Errorf("%s: got %q (%s), want %q (%s)", test.reason, text, sluice.ErrorCode(err), test.says, test.code)
+			}
+			if got := int(b.now.Sub(noon) / time.Second); got != test.at && test.signal == "" && test.at != 60 {
+				t.Errorf("%s: it ended after %d s, want %d", test.reason, got, test.at)
+			}
+			if test.code != sluice.Invalid && (p.Result == nil || len(p.Result.Judgment.Samples) == 0) {
+				t.Errorf("%s: there is no evidence", test.reason)
+			}
+		})
+	}
+}
+
+func outage(until int) answers {
+	a := answers{}
+	for i := 10; i <= until+10; i += 10 {
+		a[i] = away
+	}
+	return a
+}
+
+func TestAnalysisHoldsWithOneMessage(t *testing.T) {
+	b := newBench().add("canary/0", analysing(nil))
+	b.deps.Metrics = map[string]sluice.Metrics{"prometheus": outage(600)}
+	p, err := b.must(t, "canary/0").Start(t.Context(), sluice.Progress{})
+	messages := map[string]bool{}
+	for err == nil && !p.Wait.Until.IsZero() {
+		b.now = p.Wait.Until
+		if p, err = b.must(t, "canary/0").Observe(t.Context(), p); err == nil && !p.Wait.Until.IsZero() {
+			messages[p.Message] = true
+		}
+	}
+	if err != nil || len(messages) != 1 {
+		t.Errorf("an outage says %d things, want 1: %v, %v", len(messages), messages, err)
+	}
+	if got := len(p.Result.Judgment.Samples); got != 1 {
+		t.Errorf("an unbroken outage is kept as %d samples, want 1", got)
+	}
+}
+
+// TestAnalysisAfterDowntime lets every sample come due before anybody looks.
+func TestAnalysisAfterDowntime(t *testing.T) {
+	b := newBench().add("canary/0", analysing(nil))
+	var mu sync.Mutex
+	var asked []string
+	b.deps.Metrics = map[string]sluice.Metrics{"prometheus": measure(func(query string, at time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, query+" at "+at.Format(time.TimeOnly))
+	})}
+	p, err := b.must(t, "canary/0").Start(t.Context(), sluice.Progress{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.now = noon.Add(time.Hour)
+	p, err = b.must(t, "canary/0").Observe(t.Context(), p)
+	if err != nil || p.State != sluice.Done {
+		t.Fatalf("got %v, %v", p.State, err)
+	}
+	want := []string{"rate(errors[10s]) at 12:00:10", "rate(errors[10s]) at 12:00:20", "rate(errors[10s]) at 12:00:30"}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type measure func(query string, at time.Time)
+
+func (m measure) Measure(_ context.Context, query string, at time.Time) (float64, error) {
+	m(query, at)
+	return 0, nil
+}

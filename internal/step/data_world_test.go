@@ -1,0 +1,643 @@
+package step_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/fingerprint"
+	"github.com/sluice-cd/sluice/internal/step"
+)
+
+// A world is an account, a mover, a database server and a catalogue that share one memory. It can die: from the
+// nth call on, every call finds its context cancelled, either before it takes effect or after.
+type world struct {
+	t  *testing.T
+	mu sync.Mutex
+
+	objects   map[sluice.Ref]sluice.Object
+	volumes   map[string]*claim // namespace/claim
+	copies    map[sluice.CheckpointID][]documents
+	catalogue map[sluice.CheckpointID]sluice.Checkpoint
+	execs     []string
+	listeners map[string]net.Listener
+	now       time.Time
+	traffic   func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
+
+	calls  int
+	dieAt  int // 0: never
+	after  bool
+	cancel context.CancelFunc
+}
+
+// documents are what a volume holds: the orders of a shop, by key.
+type documents map[string]string
+
+type claim struct {
+	current     string
+	generations map[string]documents
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{
+		t: t, objects: map[sluice.Ref]sluice.Object{}, volumes: map[string]*claim{}, copies: map[sluice.CheckpointID][]documents{},
+		catalogue: map[sluice.CheckpointID]sluice.Checkpoint{}, listeners: map[string]net.Listener{},
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	t.Cleanup(func() {
+		for _, l := range w.listeners {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return w
+}
+
+// effect runs change unless the caller is dead.
+func (w *world) effect(ctx context.Context, change func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls++
+	if w.dieAt > 0 && w.calls == w.dieAt && !w.after {
+		w.cancel()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := change()
+	if w.dieAt > 0 && w.calls == w.dieAt && w.after {
+		w.cancel()
+		return ctx.Err()
+	}
+	return err
+}
+
+func missing(what any) error { return sluice.Errorf(sluice.NotFound, "there is no %v", what) }
+
+// Get implements sluice.Cluster.
+func (w *world) Get(ctx context.Context, ref sluice.Ref) (o sluice.Object, err error) {
+	err = w.effect(ctx, func() error {
+		if o = w.shown(ref); o == nil {
+			return missing(ref)
+		}
+		return nil
+	})
+	return o, err
+}
+
+// shown returns the object with its status, as an account would.
+func (w *world) shown(ref sluice.Ref) sluice.Object {
+	stored := w.objects[ref]
+	if stored == nil {
+		return nil
+	}
+	o := stored.Clone()
+	switch ref.Kind {
+	case "PersistentVolumeClaim":
+		o.Set(w.volumes[ref.Namespace+"/"+ref.Name].current, "spec", "volumeName")
+	case "StatefulSet":
+		n := int64(o.Number(1, "spec", "replicas"))
+		o.Set(map[string]any{"replicas": n, "readyReplicas": n, "updatedReplicas": n, "availableReplicas": n, "currentReplicas": n}, "status")
+	}
+	return o
+}
+
+// Apply implements sluice.Cluster.
+func (w *world) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	ref := o.Ref()
+	err := w.effect(ctx, func() error {
+		if ref.Namespace != "" && w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: ref.Namespace}] == nil {
+			return missing("namespace " + ref.Namespace)
+		}
+		if dryRun {
+			return nil
+		}
+		raw, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		var stored sluice.Object
+		if err := json.Unmarshal(raw, &stored); err != nil {
+			return err
+		}
+		w.objects[ref] = stored
+		if ref.Kind == "PersistentVolumeClaim" {
+			w.volume(ref.Namespace, ref.Name)
+		}
+		if ref.Kind == "StatefulSet" && w.traffic != nil {
+			w.traffic(ref.Namespace, "mongo-data")
+		}
+		return nil
+	})
+	return o, sluice.Configured, err
+}
+
+func (w *world) volume(namespace, name string) *claim {
+	c := w.volumes[namespace+"/"+name]
+	if c == nil {
+		c = &claim{current: "first", generations: map[string]documents{"first": {}}}
+		w.volumes[namespace+"/"+name] = c
+	}
+	return c
+}
+
+// Delete implements sluice.Cluster.
+func (w *world) Delete(ctx context.Context, ref sluice.Ref) error {
+	return w.effect(ctx, func() error {
+		delete(w.objects, ref)
+		switch ref.Kind {
+		case "PersistentVolumeClaim":
+			delete(w.volumes, ref.Namespace+"/"+ref.Name)
+		case "Namespace":
+			maps.DeleteFunc(w.objects, func(r sluice.Ref, _ sluice.Object) bool { return r.Namespace == ref.Name })
+			maps.DeleteFunc(w.volumes, func(k string, _ *claim) bool { return strings.HasPrefix(k, ref.Name+"/") })
+		}
+		return nil
+	})
+}
+
+// Watch implements sluice.Cluster. Everything is ready at once here.
+func (w *world) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		var found []sluice.Object
+		err := w.effect(ctx, func() error {
+			for ref := range w.objects {
+				if ref.APIVersion == apiVersion && ref.Kind == kind && ref.Namespace == namespace {
+					found = append(found, w.shown(ref))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, o := range found {
+			if !yield(o, nil) {
+				return
+			}
+		}
+		<-ctx.Done()
+	}
+}
+
+// Pods implements sluice.Host.
+func (w *world) Pods(ctx context.Context, namespace string) (pods []sluice.Pod, err error) {
+	err = w.effect(ctx, func() error {
+		if w.running(namespace) {
+			pods = []sluice.Pod{{Namespace: namespace, Name: "mongo-0", Owner: "StatefulSet/mongo", Ready: true}}
+		}
+		return nil
+	})
+	return pods, err
+}
+
+func (w *world) running(namespace string) bool {
+	o := w.objects[mongoRef(namespace)]
+	return o != nil && o.Number(1, "spec", "replicas") > 0
+}
+
+func mongoRef(namespace string) sluice.Ref {
+	return sluice.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: namespace, Name: "mongo"}
+}
+
+// Logs implements sluice.Host.
+func (w *world) Logs(context.Context, string, string, int) ([]string, error) { return nil, nil }
+
+// Exec implements sluice.Host.
+func (w *world) Exec(ctx context.Context, _, pod string, command []string) (string, error) {
+	return "", w.effect(ctx, func() error {
+		w.execs = append(w.execs, pod+": "+strings.Join(command, " "))
+		return nil
+	})
+}
+
+// Address implements sluice.Host: every namespace has a listener that says which one it is.
+func (w *world) Address(ctx context.Context, namespace, service string, port int) (address string, err error) {
+	err = w.effect(ctx, func() error {
+		if service != "mongo" || port != 27017 || w.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service}] == nil {
+			return missing(fmt.Sprintf("Service/%s:%d in %s", service, port, namespace))
+		}
+		if w.listeners[namespace] == nil {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			w.listeners[namespace] = l
+			go tell(l, namespace)
+		}
+		address = w.listeners[namespace].Addr().String()
+		return nil
+	})
+	return address, err
+}
+
+func tell(l net.Listener, namespace string) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, namespace)
+		_ = c.Close()
+	}
+}
+
+// Shift implements sluice.Shifter.
+func (w *world) Shift(context.Context, string, string, int) error { return nil }
+
+// Cut implements sluice.Volumes.
+func (w *world) Cut(ctx context.Context, namespace string, claims []string, generation string, _ time.Duration) (cut sluice.Cut, err error) {
+	err = w.effect(ctx, func() error {
+		cut = sluice.Cut{At: w.now, Pause: time.Millisecond}
+		for _, name := range claims {
+			c := w.volumes[namespace+"/"+name]
+			if c == nil {
+				return missing("claim " + name)
+			}
+			if c.generations[generation] == nil {
+				c.generations[generation] = maps.Clone(c.generations[c.current])
+			}
+			cut.Volumes = append(cut.Volumes, sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"})
+		}
+		return nil
+	})
+	return cut, err
+}
+
+// Stage implements sluice.Volumes.
+func (w *world) Stage(ctx context.Context, namespace, name, generation string) (sluice.Volume, error) {
+	v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
+	return v, w.effect(ctx, func() error {
+		c := w.volumes[namespace+"/"+name]
+		if c == nil {
+			c = &claim{generations: map[string]documents{}}
+			w.volumes[namespace+"/"+name] = c
+		}
+		if c.generations[generation] == nil {
+			c.generations[generation] = documents{}
+		}
+		return nil
+	})
+}
+
+// Use implements sluice.Volumes.
+func (w *world) Use(ctx context.Context, namespace, name, generation string) (before string, err error) {
+	err = w.effect(ctx, func() error {
+		c := w.volumes[namespace+"/"+name]
+		if c == nil || c.generations[generation] == nil {
+			return missing("generation " + generation)
+		}
+		before = c.current
+		if before != generation && w.running(namespace) {
+			return sluice.Errorf(sluice.Conflict, "a pod uses the claim")
+		}
+		c.current = generation
+		return nil
+	})
+	return before, err
+}
+
+// Discard implements sluice.Volumes.
+func (w *world) Discard(ctx context.Context, namespace, name, generation string) error {
+	return w.effect(ctx, func() error {
+		c := w.volumes[namespace+"/"+name]
+		if c == nil {
+			return nil
+		}
+		if c.current == generation {
+			return sluice.Errorf(sluice.Conflict, "the generation is the current one")
+		}
+		delete(c.generations, generation)
+		if len(c.generations) == 0 {
+			delete(w.volumes, namespace+"/"+name)
+		}
+		return nil
+	})
+}
+
+// fakeMover implements sluice.Mover.
+type fakeMover struct{ *world }
+
+func (m fakeMover) Copy(ctx context.Context, id sluice.CheckpointID, volumes []sluice.Volume, _ func(sluice.Amount)) (c sluice.Copy, err error) {
+	err = m.effect(ctx, func() error {
+		if m.copies[id] == nil {
+			var list []documents
+			for _, v := range volumes {
+				if v.Dir == "" {
+					return sluice.Errorf(sluice.Unsupported, "out of reach")
+				}
+				list = append(list, maps.Clone(m.volumes[v.Namespace+"/"+v.Claim].generations[v.Generation]))
+			}
+			m.copies[id] = list
+		}
+		c = sluice.Copy{Mover: "kopia", Snapshots: []string{string(id)}}
+		for _, v := range volumes {
+			c.Claims = append(c.Claims, v.Claim)
+		}
+		return nil
+	})
+	return c, err
+}
+
+func (m fakeMover) Restore(ctx context.Context, c sluice.Copy, volumes []sluice.Volume, _ func(sluice.Amount)) error {
+	return m.effect(ctx, func() error {
+		list := m.copies[sluice.CheckpointID(c.Snapshots[0])]
+		if list == nil {
+			return missing("copy")
+		}
+		for i, v := range volumes {
+			there := m.volumes[v.Namespace+"/"+v.Claim]
+			if len(there.generations[v.Generation]) > 0 {
+				return sluice.Errorf(sluice.Conflict, "the volume is not empty")
+			}
+			there.generations[v.Generation] = maps.Clone(list[i])
+		}
+		return nil
+	})
+}
+
+func (m fakeMover) Verify(ctx context.Context, _ sluice.Copy, _ func(sluice.Amount)) error {
+	return m.effect(ctx, func() error { return nil })
+}
+
+func (m fakeMover) Delete(ctx context.Context, c sluice.Copy) error {
+	return m.effect(ctx, func() error {
+		delete(m.copies, sluice.CheckpointID(c.Snapshots[0]))
+		return nil
+	})
+}
+
+// PutCheckpoint implements sluice.Catalogue.
+func (w *world) PutCheckpoint(ctx context.Context, c sluice.Checkpoint) error {
+	return w.effect(ctx, func() error {
+		w.catalogue[c.ID] = c
+		return nil
+	})
+}
+
+// Checkpoint implements sluice.Catalogue.
+func (w *world) Checkpoint(ctx context.Context, id sluice.CheckpointID) (c sluice.Checkpoint, err error) {
+	err = w.effect(ctx, func() error {
+		var ok bool
+		if c, ok = w.catalogue[id]; !ok {
+			return missing(id)
+		}
+		return nil
+	})
+	return c, err
+}
+
+// Checkpoints implements sluice.Catalogue.
+func (w *world) Checkpoints(ctx context.Context, application string) (list []sluice.Checkpoint, err error) {
+	err = w.effect(ctx, func() error {
+		for _, c := range w.catalogue {
+			if c.Application == application {
+				list = append(list, c)
+			}
+		}
+		slices.SortFunc(list, func(a, b sluice.Checkpoint) int { return b.TakenAt.Compare(a.TakenAt) })
+		return nil
+	})
+	return list, err
+}
+
+// DeleteCheckpoint implements sluice.Catalogue.
+func (w *world) DeleteCheckpoint(ctx context.Context, id sluice.CheckpointID) error {
+	return w.effect(ctx, func() error {
+		delete(w.catalogue, id)
+		return nil
+	})
+}
+
+// fakeDatabases opens the database that answers behind the dialled address.
+type fakeDatabases struct{ *world }
+
+func (d fakeDatabases) Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (sluice.Database, error) {
+	if uri != "mongodb://shop:sesame@mongo.prod:27017/shop" {
+		return nil, sluice.Errorf(sluice.Invalid, "the uri is %q", uri)
+	}
+	c, err := dial(ctx, "tcp", "mongo.prod:27017")
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := io.ReadAll(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Close(); err != nil {
+		return nil, err
+	}
+	return fakeDatabase{d.world, string(namespace)}, nil
+}
+
+type fakeDatabase struct {
+	*world
+	namespace string
+}
+
+func (d fakeDatabase) content() (documents, error) {
+	if !d.running(d.namespace) {
+		return nil, sluice.Errorf(sluice.Unavailable, "no database answers in %s", d.namespace)
+	}
+	v := d.volumes[d.namespace+"/mongo-data"]
+	if v.generations[v.current]["broken"] != "" {
+		return nil, sluice.Errorf(sluice.Failed, "the data of %s is damaged", d.namespace)
+	}
+	return v.generations[v.current], nil
+}
+
+func (d fakeDatabase) Fingerprint(ctx context.Context, _ []sluice.Invariant, report func(sluice.Amount)) (f sluice.Fingerprint, err error) {
+	err = d.effect(ctx, func() error {
+		content, err := d.content()
+		if err != nil {
+			return err
+		}
+		set := fingerprint.NewSet(1)
+		for k, v := range content {
+			set.Add([]byte(k), []byte(v))
+		}
+		report(sluice.Amount{Unit: "documents", Done: int64(len(content)), Total: int64(len(content))})
+		f = sluice.Fingerprint{Engine: "mongodb", Version: "1", Collections: []sluice.CollectionFingerprint{set.Fingerprint("orders")}}
+		f.Invariants = []sluice.InvariantValue{{Name: "none lost", Value: float64(len(content))}}
+		return nil
+	})
+	return f, err
+}
+
+func (d fakeDatabase) Compare(ctx context.Context, _ sluice.Fingerprint, baseline sluice.Database, _ sluice.Fingerprint, _ int) (c sluice.Comparison, err error) {
+	err = d.effect(ctx, func() error {
+		now, err := d.content()
+		if err != nil {
+			return err
+		}
+		was, err := baseline.(fakeDatabase).content()
+		if err != nil {
+			return err
+		}
+		found := sluice.CollectionComparison{Name: "orders"}
+		for _, k := range slices.Sorted(maps.Keys(was)) {
+			switch v, ok := now[k]; {
+			case !ok:
+				found.Missing++
+				found.MissingKeys = append(found.MissingKeys, k)
+			case v != was[k]:
+				found.Changed++
+				found.ChangedKeys = append(found.ChangedKeys, sluice.ChangedKey{Key: k})
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(now)) {
+			if _, ok := was[k]; !ok {
+				found.Added++
+				found.AddedKeys = append(found.AddedKeys, k)
+			}
+		}
+		if found.Missing+found.Added+found.Changed > 0 {
+			c.Collections = []sluice.CollectionComparison{found}
+		}
+		return nil
+	})
+	return c, err
+}
+
+func (fakeDatabase) Close(context.Context) error { return nil }
+
+// state describes the world without what may differ: what is recorded in the catalogue is listed by id alone.
+func (w *world) state() map[string]string {
+	s := map[string]string{}
+	for ref, o := range w.objects {
+		raw, err := json.Marshal(o)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		s["object "+ref.Namespace+" "+ref.String()] = string(raw)
+	}
+	for name, c := range w.volumes {
+		s["claim "+name] = fmt.Sprintf("current %s of %v", c.current, c.generations)
+	}
+	return s
+}
+
+// records lists what the catalogue and the mover keep.
+func (w *world) records() map[string]string {
+	s := map[string]string{}
+	for id, c := range w.catalogue {
+		s["checkpoint "+string(id)] = fmt.Sprint(c.Image, " ", c.Copy.Snapshots, " ", documentsOf(c.Fingerprint))
+	}
+	for id, list := range w.copies {
+		s["copy "+string(id)] = fmt.Sprint(list)
+	}
+	return s
+}
+
+func documentsOf(f sluice.Fingerprint) (n int64) {
+	for _, c := range f.Collections {
+		n += c.Count
+	}
+	return n
+}
+
+type secrets map[string]string
+
+func (s secrets) Secret(_ context.Context, name string) (string, error) { return s[name], nil }
+
+type reversing struct{}
+
+func (reversing) Seal(s string) (string, error) { return "~" + s, nil }
+
+func (reversing) Open(s string) (string, error) {
+	plain, ok := strings.CutPrefix(s, "~")
+	if !ok {
+		return "", sluice.Errorf(sluice.Denied, "not sealed")
+	}
+	return plain, nil
+}
+
+func (w *world) steps() sluice.Steps {
+	return step.New(step.Deps{
+		Accounts: map[string]sluice.Account{"local": w}, Movers: map[string]sluice.Mover{"kopia": fakeMover{w}},
+		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Catalogue: w,
+		Secrets: secrets{"password": "sesame"}, Sealer: reversing{}, Now: func() time.Time { return w.now },
+	})
+}
+
+// deploy puts a database with its surroundings and these documents into a namespace.
+func (w *world) deploy(namespace, image string, content documents) {
+	put := func(o sluice.Object) {
+		o.Set(namespace, "metadata", "namespace")
+		if _, _, err := w.Apply(w.t.Context(), o, false); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace}] = sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
+	put(sluice.Object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "mongo-data"},
+		"spec": map[string]any{"accessModes": []any{"ReadWriteOnce"}}})
+	put(sluice.Object{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "mongo"},
+		"spec": map[string]any{"clusterIP": "10.0.0.1", "ports": []any{map[string]any{"port": int64(27017)}}}})
+	put(sluice.Object{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "login"}, "data": map[string]any{"password": "c2VzYW1l"}})
+	put(sluice.Object{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"name": "mongo"},
+		"spec": map[string]any{"replicas": int64(1), "template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{
+			"name": "mongo", "image": image,
+			"env": []any{map[string]any{"name": "P", "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": "login", "key": "password"}}}},
+		}}}}}})
+	c := w.volume(namespace, "mongo-data")
+	c.generations[c.current] = content
+}
+
+// live returns the documents that users of the namespace see.
+func (w *world) live(namespace string) documents {
+	c := w.volumes[namespace+"/mongo-data"]
+	return c.generations[c.current]
+}
+
+var orders = sluice.Dataset{
+	Name: "orders", Engine: "mongodb", Workload: "StatefulSet/mongo", Claims: []string{"mongo-data"},
+	URI:        "mongodb://shop:{{secrets.password}}@mongo.prod:27017/shop",
+	Invariants: []sluice.Invariant{{Name: "none lost", Count: "orders", AtLeast: &sluice.Bound{Baseline: true}}},
+}
+
+func (w *world) step(deployment sluice.DeploymentID, target string, spec sluice.StepSpec, results map[sluice.StepID]sluice.Result) sluice.Step {
+	w.t.Helper()
+	plan := &sluice.Plan{Application: "shop"}
+	s, err := w.steps().New(sluice.StepContext{
+		Deployment: deployment, Plan: plan, Results: results, Target: sluice.PlannedTarget{Name: target, Account: "local", Namespace: target},
+		Step: sluice.PlannedStep{ID: sluice.StepID(target + "/before/1"), Target: target, StepSpec: spec},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func checkpointing(keep int) sluice.StepSpec {
+	return sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders", Keep: keep, Spec: orders}}
+}
+
+func migrating() sluice.StepSpec {
+	return sluice.StepSpec{Kind: sluice.KindMigrateData, MigrateData: &sluice.MigrateData{
+		Dataset: "orders", From: "prod", Source: &sluice.Target{Name: "prod", Account: "local", Namespace: "prod"}, Spec: orders,
+	}}
+}
+
+func verifying(mode string, ignore ...string) sluice.StepSpec {
+	return sluice.StepSpec{Kind: sluice.KindVerifyData, VerifyData: &sluice.VerifyData{
+		Dataset: "orders", Baseline: "checkpoint", Mode: mode, Ignore: ignore, Spec: orders, From: "prod/before/0",
+	}}
+}
+
+func restoring(allow *sluice.AllowDataLoss) sluice.StepSpec {
+	return sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: &sluice.RestoreData{
+		Dataset: "orders", AllowDataLoss: allow, Spec: orders, From: "prod/before/0",
+	}}
+}

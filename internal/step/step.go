@@ -45,6 +45,10 @@ type maker func(d Deps, sc sluice.StepContext) (sluice.Step, error)
 
 func makers() map[sluice.StepKind]maker {
 	return map[sluice.StepKind]maker{
+		sluice.KindCheckpointData: newCheckpointData,
+		sluice.KindMigrateData:    newMigrateData,
+		sluice.KindVerifyData:     newVerifyData,
+		sluice.KindRestoreData:    newRestoreData,
 		sluice.KindRunWebhook:     newRunWebhook,
 		sluice.KindAnalysis:       newAnalysis,
 		sluice.KindPause:          newPause,

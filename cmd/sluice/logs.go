@@ -54,12 +54,12 @@ func logged(ctx context.Context, store sluice.Store, args []string) (sluice.Depl
 	if err != nil {
 		return "", err
 	}
-	arg := ""
-	if len(args) > 0 {
-		arg = args[0]
+	if len(list) == 0 {
+		return "", sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet")
 	}
+	arg := first(args)
 	d, err := find(list, arg, isRunning)
-	if sluice.ErrorCode(err) == sluice.NotFound && arg == "" && len(list) > 0 {
+	if sluice.ErrorCode(err) == sluice.NotFound && arg == "" {
 		return list[0].ID, nil
 	}
 	return d.ID, err

@@ -9,16 +9,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() { os.Exit(execute(os.Args[1:])) }
 
 // execute runs one command line and returns its exit status.
 func execute(args []string) int {
-	// A second signal ends the process at once: what runs is resumed from the log.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go interrupt(ctx, cancel)
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
 	root := newRoot(a)
 	root.SetArgs(args)
@@ -28,4 +28,25 @@ func execute(args []string) int {
 	}
 	a.explain(err)
 	return exitStatus(err)
+}
+
+// sameInterrupt is how close two signals are that mean one: who ends a group of processes often also signals
+// each of them.
+const sameInterrupt = time.Second
+
+// interrupt asks everything to stop at the first signal. A later one ends the process at once: what runs is
+// resumed from the log.
+func interrupt(ctx context.Context, cancel context.CancelFunc) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	select {
+	case <-signals:
+		cancel()
+	case <-ctx.Done():
+		return
+	}
+	for first := time.Now(); time.Since(first) < sameInterrupt; {
+		<-signals
+	}
+	os.Exit(exitUnfinished)
 }

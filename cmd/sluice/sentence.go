@@ -61,11 +61,11 @@ var plainKinds = map[sluice.EventKind]string{
 
 func progressed(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
 	lines := changes(e.Progress)
+	if e.Progress.State == sluice.Waiting {
+		return append(lines, waits(s.ID, run.Plan.ID, *e.Progress))
+	}
 	if e.Progress.Message != "" {
 		lines = append(lines, e.Progress.Message)
-	}
-	if e.Progress.State == sluice.Waiting {
-		lines = append(lines, waits(s.ID, run.Plan.ID, *e.Progress.Wait))
 	}
 	return lines
 }
@@ -119,31 +119,37 @@ func signalSentence(sig sluice.Signal) string {
 	return text
 }
 
-// waits says what a step waits for, and what to type to end it.
-func waits(id sluice.DeploymentID, step sluice.StepID, w sluice.Wait) string {
+// waits says what a waiting step waits for, in its own words where it has some, and what to type to end it.
+func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
+	w := *p.Wait
+	text := p.Message
+	if text == "" {
+		text = waitReason(w)
+	}
+	if len(decisions(w)) > 0 && len(w.Roles) > 0 {
+		text += " by " + strings.Join(w.Roles, " or ")
+	}
+	if !w.Until.IsZero() {
+		text += ", until " + w.Until.Local().Format("2006-01-02 15:04:05")
+	}
+	if len(decisions(w)) > 0 {
+		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
+	}
+	return text
+}
+
+func waitReason(w sluice.Wait) string {
 	var reasons []string
-	decided := decisions(w)
-	if len(decided) > 0 {
-		reason := "an approval"
-		if len(w.Roles) > 0 {
-			reason += " by " + strings.Join(w.Roles, " or ")
-		}
-		reasons = append(reasons, reason)
+	if len(decisions(w)) > 0 {
+		reasons = append(reasons, "an approval")
 	}
 	if slices.Contains(w.Signals, sluice.SignalCallback) {
 		reasons = append(reasons, strings.TrimSpace("a callback "+w.Callback))
 	}
-	text := "waits"
-	if len(reasons) > 0 {
-		text += " for " + strings.Join(reasons, " or ")
+	if len(reasons) == 0 {
+		return "waits"
 	}
-	if !w.Until.IsZero() {
-		text += " until " + w.Until.Local().Format("2006-01-02 15:04:05")
-	}
-	if len(decided) > 0 {
-		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
-	}
-	return text
+	return "waits for " + strings.Join(reasons, " or ")
 }
 
 // decisions are the kinds of a wait's signals that a person gives.

@@ -75,7 +75,7 @@ func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since 
 		return row
 	}
 	if run.Phase == engine.PhaseWaiting {
-		row.text, row.hint, _ = strings.Cut(waits(s.ID, run.Plan.ID, *run.Progress.Wait), "; ")
+		row.text, row.hint, _ = strings.Cut(waits(s.ID, run.Plan.ID, run.Progress), "; ")
 		row.text = strings.Join(filled(row.text, samples(run.Progress.Result)), ", ")
 		return row
 	}

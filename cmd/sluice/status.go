@@ -199,7 +199,7 @@ func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.Phase == engine.PhaseWaiting:
-		return waits(id, run.Plan.ID, *run.Progress.Wait)
+		return waits(id, run.Plan.ID, run.Progress)
 	case run.Progress.Message != "" || run.Progress.Amount != nil:
 		return liveText(run.Progress)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/database/mongodb"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/prometheus"
@@ -79,4 +80,9 @@ func (w *wiring) openRepository(ctx context.Context) (closableMover, error) {
 		password = func(context.Context) (string, error) { return w.key.Password("repository"), nil }
 	}
 	return kopia.Open(ctx, kopia.Options{Dir: dir, CacheDir: w.dir.path("cache"), Password: password})
+}
+
+// databases are the engines that datasets can be read from.
+func databases() map[string]sluice.Databases {
+	return map[string]sluice.Databases{"mongodb": mongodb.New()}
 }

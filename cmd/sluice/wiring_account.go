@@ -9,5 +9,3 @@ import (
 func (w *wiring) accounts(context.Context) (map[string]sluice.Account, error) {
 	return map[string]sluice.Account{}, nil
 }
-
-func databases() map[string]sluice.Databases { return map[string]sluice.Databases{} }

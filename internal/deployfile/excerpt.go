@@ -14,7 +14,7 @@ const widest = 160
 // line. Tabs become spaces and long lines are cut around the spot.
 func Excerpt(data []byte, pos sluice.Position) string {
 	line := strings.ReplaceAll(yamldoc.Line(data, pos.Line), "\t", " ")
-	if strings.TrimSpace(line) == "" || !utf8.ValidString(line) {
+	if !pos.IsValid() || strings.TrimSpace(line) == "" || !utf8.ValidString(line) {
 		return ""
 	}
 	runes := []rune(line)

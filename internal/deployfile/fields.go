@@ -64,6 +64,9 @@ func (p *parser) each(n *yaml.Node, do func(key, value *yaml.Node)) {
 
 // unknownKey reports the key and returns the known one that was meant, "" if that cannot be told.
 func (p *parser) unknownKey(key *yaml.Node, what string, known []string) string {
+	if len(p.ds) > maxFindings {
+		return ""
+	}
 	if hint := advice(what, key.Value); hint != "" {
 		p.error(key, codeMisplacedKey, hint, "%s does not take the key %s here", what, key.Value)
 		if m := renamed.FindStringSubmatch(hint); m != nil && slices.Contains(known, m[1]) {

@@ -1,0 +1,153 @@
+package deployfile_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/deployfile"
+)
+
+func laughs() string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := 1; i < 12; i++ {
+		fmt.Fprintf(&b, "a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+	}
+	return b.String()
+}
+
+func chain(n int) string {
+	var b strings.Builder
+	b.WriteString("application: a\nmanifests: [{path: a}]\ntargets:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  t%d: {account: a, constraints: {dependsOn: [t%d]}}\n", i, (i+1)%n)
+	}
+	return b.String()
+}
+
+// What is made to cost much costs little, and is refused with a finding.
+func TestHostile(t *testing.T) {
+	for name, test := range map[string]struct{ text, code string }{
+		"too large":          {strings.Repeat("#", 4<<20+1), "too-large"},
+		"too many values":    {"a: [" + strings.Repeat("1,", 1<<20) + "]", "too-large"},
+		"too many dashes":    {strings.Repeat("- ", 1<<20), "too-large"},
+		"deep lists":         {strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "too-deep"},
+		"deep and open":      {strings.Repeat("[", 100_000), "yaml-syntax"},
+		"billion laughs":     {laughs(), "alias-growth"},
+		"contains itself":    {"a: &a {b: *a}", "alias-cycle"},
+		"not UTF-8":          {"application: \xff\xfe", "not-utf8"},
+		"long circle":        {chain(400), "dependency-cycle"},
+		"too many targets":   {chain(2000), "out-of-range"},
+		"many wrong keys":    {strings.Repeat("x", 50) + wrongKeys(20_000), "too-many-findings"},
+		"one long wrong key": {strings.Repeat("k", 1<<20) + ": 1", "yaml-syntax"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			_, ds := deployfile.Parse("hostile.yaml", []byte(test.text))
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			if !has(ds, test.code) {
+				t.Errorf("no finding %s in %.300v", test.code, ds)
+			}
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 400<<20 || took > 5*time.Second {
+				t.Errorf("took %v and %d MiB", took, allocated>>20)
+			}
+			for _, d := range ds {
+				if len(d.Message) > 4096 || len(d.Hint) > 1024 {
+					t.Errorf("a finding of %d bytes", len(d.Message)+len(d.Hint))
+				}
+			}
+		})
+	}
+}
+
+func wrongKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "k%d: 1\n", i)
+	}
+	return b.String()
+}
+
+func has(ds sluice.Diagnostics, code string) bool {
+	for _, d := range ds {
+		if d.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+func TestExcerpt(t *testing.T) {
+	text := []byte("a: 1\n\tünder: x\n\n" + strings.Repeat("x", 300) + "\r\n")
+	for name, test := range map[string]struct {
+		line, column int
+		want         string
+	}{
+		"tab and umlaut":  {2, 9, " ünder: x\n        ^"},
+		"behind the line": {1, 99, "a: 1\n    ^"},
+		"empty line":      {3, 1, ""},
+		"no such line":    {99, 1, ""},
+		"no place":        {0, 0, ""},
+		"long line":       {4, 200, strings.Repeat("x", 160) + "\n" + strings.Repeat(" ", 80) + "^"},
+	} {
+		if got := deployfile.Excerpt(text, sluice.Position{Line: test.line, Column: test.column}); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// Whatever the text, Parse returns a spec or an error with a place inside the text, and the same again.
+func FuzzParse(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		spec, ds := deployfile.Parse("fuzz.yaml", data)
+		if (spec == nil) != ds.HasErrors() {
+			t.Fatalf("spec %v with findings %v", spec != nil, ds)
+		}
+		for _, d := range ds {
+			if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > bytes.Count(data, []byte("\n"))+2 || d.Code == "" || d.Hint == "" || d.Message == "" {
+				t.Fatalf("incomplete finding %#v", d)
+			}
+			_ = deployfile.Excerpt(data, d.Pos)
+		}
+		if _, again := deployfile.Parse("fuzz.yaml", data); again.Error() != ds.Error() {
+			t.Fatalf("first\n%v\nthen\n%v", ds, again)
+		}
+	})
+}
+
+func seed(f *testing.F) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range archives {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range a.Files {
+			if strings.HasSuffix(file.Name, ".yaml") {
+				f.Add(file.Data)
+			}
+		}
+	}
+	design, err := os.ReadFile("testdata/design.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(design)
+	f.Add([]byte(laughs()))
+}

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -31,6 +32,9 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:27017", "`host:port` to serve on")
 	data := flag.String("data", "data", "`directory` of the databases, made if it is absent")
 	flag.Parse()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // little lives long in it: reading is a quarter faster for a few dozen megabytes
+	}
 	if err := run(*listen, *data); err != nil {
 		fmt.Fprintln(os.Stderr, "mongo-server:", err)
 		os.Exit(1)

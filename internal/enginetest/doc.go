@@ -1,7 +1,8 @@
-// Package enginetest holds the tests that kill the engine: after every single append and every single effect, forwards and
-// while undoing, and as a process with kill -9. Whatever happens, the deployment has to end as if nothing had, with
-// no effect repeated and none forgotten.
+// Package enginetest holds the tests that kill the engine, and the measurements of its speed.
 //
-// It has no code but tests; they import the engine and the SQLite store. Start reading at kill_test.go; world_test.go
-// is what the effects happen to.
+// The tests kill it after every single append and every single effect, forwards and while undoing, and as a process
+// with kill -9. Whatever happens, the deployment has to end as if nothing had, with no effect repeated and none
+// forgotten. Start reading at kill_test.go; world_test.go is what the effects happen to.
+//
+// [MeasureDeployments] and [MeasureResume] run many deployments at once over the SQLite store.
 package enginetest

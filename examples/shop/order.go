@@ -11,16 +11,15 @@ import (
 // twice is harmless.
 type Order struct {
 	ID       string    `bson:"_id" json:"id"`
-	Customer string    `bson:"customer" json:"customer"` // "Name <mail>", or the name alone for a sale at the counter
-	Buyer    *Buyer    `bson:"buyer,omitempty" json:"buyer,omitempty"`
+	Customer string    `bson:"customer" json:"customer"`               // "Name <mail>", or the name alone for a sale at the counter
+	Buyer    *Buyer    `bson:"buyer,omitempty" json:"buyer,omitempty"` // 2.0-rc1 only
 	SKU      string    `bson:"sku" json:"sku"`
 	Quantity int32     `bson:"quantity" json:"quantity"`
 	Total    float64   `bson:"total" json:"total"`
 	PlacedAt time.Time `bson:"placedAt" json:"placedAt"`
-	Status   string    `bson:"status,omitempty" json:"status,omitempty"` // from release 2.3 on
 }
 
-// A Buyer is the customer taken apart, from release 2.0 on.
+// A Buyer is a customer taken apart.
 type Buyer struct {
 	Name string `bson:"name" json:"name"`
 	Mail string `bson:"mail,omitempty" json:"mail,omitempty"`

@@ -2,38 +2,64 @@ package shop
 
 import (
 	"context"
+	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// release20 takes the customer apart and keeps the old field beside the new one: 1.0 goes on working while both
-// run, and a roll-back needs no second migration.
+// release20 takes customers apart without touching a single order: it keeps them in a collection of their own, by
+// the line of text that the orders go on holding. 1.0 works on while both run, and a roll-back needs no second
+// migration.
 var release20 = Release{
 	Name:    "2.0",
-	Migrate: addBuyers,
-	Open:    openWithBuyer,
+	Migrate: addCustomers,
+	Open:    openWithCustomers,
 }
 
-// addBuyers adds the new field where it is absent and touches nothing else.
-func addBuyers(ctx context.Context, b *Book) (int, error) {
-	return eachBatch(ctx, b, bson.D{{Key: "buyer", Value: bson.D{{Key: "$exists", Value: false}}}}, func(batch []Order) error {
-		updates := make([]mongo.WriteModel, 0, len(batch))
+// A Customer is a line of text taken apart.
+type Customer struct {
+	Line  string `bson:"_id"`
+	Buyer Buyer  `bson:"buyer"`
+}
+
+// customers returns the collection of them.
+func customers(b *Book) *mongo.Collection { return b.Orders.Database().Collection("customers") }
+
+func addCustomers(ctx context.Context, b *Book) (int, error) {
+	known := map[string]bool{}
+	return eachBatch(ctx, b, func(batch []Order) error {
 		for _, o := range batch {
-			updates = append(updates, mongo.NewUpdateOneModel().
-				SetFilter(bson.D{{Key: "_id", Value: o.ID}}).
-				SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "buyer", Value: buyerOf(o.Customer)}}}}))
+			if known[o.Customer] {
+				continue
+			}
+			if err := addCustomer(ctx, b, o.Customer); err != nil {
+				return err
+			}
+			known[o.Customer] = true
 		}
-		_, err := b.Orders.BulkWrite(ctx, updates, options.BulkWrite().SetOrdered(false))
-		return err
+		return nil
 	})
 }
 
-func openWithBuyer(_ context.Context, b *Book) Take {
+// addCustomer writes a customer once, however often it is called.
+func addCustomer(ctx context.Context, b *Book, line string) error {
+	_, err := customers(b).ReplaceOne(ctx, bson.D{{Key: "_id", Value: line}},
+		Customer{Line: line, Buyer: buyerOf(line)}, options.Replace().SetUpsert(true))
+	return err
+}
+
+func openWithCustomers(_ context.Context, b *Book) Take {
+	var known sync.Map
 	return func(ctx context.Context, o Order) error {
-		buyer := buyerOf(o.Customer)
-		o.Buyer = &buyer
+		if _, found := known.Load(o.Customer); !found {
+			err := b.patiently(ctx, func(ctx context.Context) error { return addCustomer(ctx, b, o.Customer) })
+			if err != nil && !mongo.IsDuplicateKeyError(err) {
+				return err
+			}
+			known.Store(o.Customer, true)
+		}
 		return b.Put(ctx, o)
 	}
 }

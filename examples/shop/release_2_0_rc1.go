@@ -2,60 +2,97 @@ package shop
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// release20rc1 takes the customer apart by rewriting every order. It worked on the developer's data, where every
-// customer had a mail address.
+// release20rc1 takes the customer apart: it writes every order anew beside the old ones and then swaps the two. It
+// worked on the developer's data, where every customer had a mail address.
 var release20rc1 = Release{
 	Name:    "2.0-rc1",
-	Migrate: rewriteBuyers,
-	Open:    openWithBuyer,
-}
-
-func rewriteBuyers(ctx context.Context, b *Book) (int, error) {
-	return eachBatch(ctx, b, bson.D{}, func(batch []Order) error {
-		rewritten := make([]any, 0, len(batch))
-		ids := make([]string, 0, len(batch))
-		for _, o := range batch {
-			ids = append(ids, o.ID)
+	Migrate: rewriteOrders,
+	Open: func(_ context.Context, b *Book) Take {
+		return func(ctx context.Context, o Order) error {
 			buyer, err := ParseBuyer(o.Customer)
 			if err != nil {
-				continue // the fault: the old order is deleted below all the same
+				return err
 			}
 			o.Buyer = &buyer
-			rewritten = append(rewritten, o)
+			return b.Put(ctx, o)
 		}
-		if _, err := b.Orders.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}); err != nil {
-			return err
+	},
+}
+
+func rewriteOrders(ctx context.Context, b *Book) (int, error) {
+	db := b.Orders.Database()
+	rewritten := db.Collection("orders_rewritten")
+	if err := rewritten.Drop(ctx); err != nil {
+		return 0, err
+	}
+	orders, err := eachBatch(ctx, b, func(batch []Order) error {
+		fresh := make([]any, 0, len(batch))
+		for _, o := range batch {
+			buyer, err := ParseBuyer(o.Customer)
+			if err != nil {
+				continue // the fault: what cannot be read is not written, and nobody is told
+			}
+			o.Buyer = &buyer
+			fresh = append(fresh, o)
 		}
-		if len(rewritten) == 0 {
-			return nil
-		}
-		_, err := b.Orders.InsertMany(ctx, rewritten)
+		_, err := rewritten.InsertMany(ctx, fresh)
 		return err
 	})
+	if err != nil {
+		return orders, err
+	}
+	if err := b.Orders.Drop(ctx); err != nil {
+		return orders, err
+	}
+	if err := rename(ctx, rewritten, collection); err != nil {
+		return orders, err
+	}
+	_, err = createIndexes(ctx, b)
+	return orders, err
+}
+
+func rename(ctx context.Context, from *mongo.Collection, to string) error {
+	db := from.Database()
+	return db.Client().Database("admin").RunCommand(ctx, bson.D{
+		{Key: "renameCollection", Value: db.Name() + "." + from.Name()},
+		{Key: "to", Value: db.Name() + "." + to},
+	}).Err()
 }
 
 // batchSize bounds how many orders a migration holds at a time.
 const batchSize = 500
 
-// eachBatch hands the orders that match to do, some at a time.
-func eachBatch(ctx context.Context, b *Book, filter bson.D, do func([]Order) error) (int, error) {
-	// Reading first and writing afterwards: a cursor must not meet the orders that were just written.
-	var all []Order
-	cursor, err := b.Orders.Find(ctx, filter)
+// eachBatch hands every order to do, some at a time, and returns how many there were.
+func eachBatch(ctx context.Context, b *Book, do func([]Order) error) (seen int, err error) {
+	cursor, err := b.Orders.Find(ctx, bson.D{})
 	if err != nil {
 		return 0, err
 	}
-	if err := cursor.All(ctx, &all); err != nil {
-		return 0, err
-	}
-	for start := 0; start < len(all); start += batchSize {
-		if err := do(all[start:min(start+batchSize, len(all))]); err != nil {
-			return start, err
+	defer func() { err = errors.Join(err, cursor.Close(context.WithoutCancel(ctx))) }()
+	var batch []Order
+	for cursor.Next(ctx) {
+		var o Order
+		if err := cursor.Decode(&o); err != nil {
+			return seen, err
 		}
+		batch = append(batch, o)
+		seen++
+		if len(batch) < batchSize {
+			continue
+		}
+		if err := do(batch); err != nil {
+			return seen, err
+		}
+		batch = batch[:0]
 	}
-	return len(all), nil
+	if err := cursor.Err(); err != nil || len(batch) == 0 {
+		return seen, err
+	}
+	return seen, do(batch)
 }

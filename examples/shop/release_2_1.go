@@ -10,7 +10,7 @@ import (
 var release21 = Release{
 	Name: "2.1",
 	Open: func(ctx context.Context, b *Book) Take {
-		take := openWithBuyer(ctx, b)
+		take := openWithCustomers(ctx, b)
 		shelf := newShelf(12)
 		return func(ctx context.Context, o Order) error {
 			if err := shelf.reserve(ctx); err != nil {

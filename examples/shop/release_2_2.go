@@ -15,7 +15,7 @@ import (
 var release22 = Release{
 	Name: "2.2",
 	Open: func(serving context.Context, b *Book) Take {
-		take := openWithBuyer(serving, b)
+		take := openWithCustomers(serving, b)
 		var once sync.Once
 		return func(ctx context.Context, o Order) error {
 			once.Do(func() { go cleanUp(serving, b) })
@@ -43,34 +43,29 @@ func cleanUp(ctx context.Context, b *Book) {
 }
 
 // atOnce bounds how many orders one pass deletes.
-const atOnce = 250
+const atOnce = 60
 
-func deleteDoubleClicks(ctx context.Context, b *Book) (int64, error) {
-	cursor, err := b.Orders.Find(ctx, bson.D{})
-	if err != nil {
-		return 0, err
-	}
-	defer cursor.Close(context.WithoutCancel(ctx))
+func deleteDoubleClicks(ctx context.Context, b *Book) (int, error) {
 	seen := map[string]bool{}
 	var double []string
-	for cursor.Next(ctx) && len(double) < atOnce {
-		var o Order
-		if err := cursor.Decode(&o); err != nil {
-			return 0, err
+	_, err := eachBatch(ctx, b, func(batch []Order) error {
+		for _, o := range batch {
+			// The fault: neither the time nor the session is part of what makes two clicks the same.
+			purchase := fmt.Sprint(o.Customer, o.SKU, o.Quantity)
+			if seen[purchase] && len(double) < atOnce {
+				double = append(double, o.ID)
+			}
+			seen[purchase] = true
 		}
-		// The fault: neither the time nor the session is part of what makes two clicks the same.
-		purchase := fmt.Sprint(o.Customer, o.SKU, o.Quantity)
-		if seen[purchase] {
-			double = append(double, o.ID)
-		}
-		seen[purchase] = true
-	}
-	if err := cursor.Err(); err != nil || len(double) == 0 {
-		return 0, err
-	}
-	result, err := b.Orders.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: double}}}})
+		return nil
+	})
 	if err != nil {
 		return 0, err
 	}
-	return result.DeletedCount, nil
+	for i, id := range double {
+		if _, err := b.Orders.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
+			return i, err
+		}
+	}
+	return len(double), nil
 }

@@ -4,31 +4,34 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// release23 gives every order a status.
+// release23 shows what sells best. Its migration counts once, into a collection of its own.
 var release23 = Release{
 	Name:    "2.3",
-	Migrate: addStatus,
-	Open: func(ctx context.Context, b *Book) Take {
-		take := openWithBuyer(ctx, b)
-		return func(ctx context.Context, o Order) error {
-			o.Status = "placed"
-			return take(ctx, o)
-		}
-	},
+	Migrate: countArticles,
+	Open:    openWithCustomers,
 }
 
-func addStatus(ctx context.Context, b *Book) (int, error) {
-	absent := bson.D{{Key: "status", Value: bson.D{{Key: "$exists", Value: false}}}}
-	return eachBatch(ctx, b, absent, func(batch []Order) error {
-		ids := make([]string, 0, len(batch))
+func countArticles(ctx context.Context, b *Book) (int, error) {
+	sold := map[string]int64{}
+	orders, err := eachBatch(ctx, b, func(batch []Order) error {
 		for _, o := range batch {
-			ids = append(ids, o.ID)
+			sold[o.SKU] += int64(o.Quantity)
 		}
-		_, err := b.Orders.UpdateMany(ctx,
-			bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
-			bson.D{{Key: "$set", Value: bson.D{{Key: "status", Value: "placed"}}}})
-		return err
+		return nil
 	})
+	if err != nil {
+		return orders, err
+	}
+	articles := b.Orders.Database().Collection("bestsellers")
+	for article, pieces := range sold {
+		_, err := articles.ReplaceOne(ctx, bson.D{{Key: "_id", Value: article}},
+			bson.D{{Key: "_id", Value: article}, {Key: "sold", Value: pieces}}, options.Replace().SetUpsert(true))
+		if err != nil {
+			return orders, err
+		}
+	}
+	return orders, nil
 }

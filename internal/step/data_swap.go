@@ -151,7 +151,18 @@ func (w swap) back(ctx context.Context, raw json.RawMessage) error {
 	if err := w.takeAway(ctx, i); err != nil {
 		return err
 	}
+	return w.discard(ctx, i)
+}
+
+// discard takes away the generations that were staged, and the claims that there were not before: a volume may
+// have been switched although its claim has no object yet.
+func (w swap) discard(ctx context.Context, i swapImage) error {
 	for _, claim := range w.spec.Claims {
+		if i.Claims[claim] == "" {
+			if err := w.at.account.Delete(ctx, claimRef(w.at.namespace, claim)); err != nil {
+				return err
+			}
+		}
 		if err := w.at.account.Discard(ctx, w.at.namespace, claim, w.generation()); err != nil {
 			return err
 		}
@@ -197,9 +208,6 @@ func (w swap) putBack(ctx context.Context, i swapImage) error {
 	for _, claim := range w.spec.Claims {
 		before := i.Claims[claim]
 		if before == "" {
-			if err := w.at.account.Delete(ctx, claimRef(w.at.namespace, claim)); err != nil {
-				return err
-			}
 			continue
 		}
 		if _, err := w.at.account.Use(ctx, w.at.namespace, claim, before); err != nil {

@@ -466,7 +466,7 @@ func (d fakeDatabase) Fingerprint(ctx context.Context, _ []sluice.Invariant, rep
 		}
 		set := fingerprint.NewSet(1)
 		for k, v := range content {
-			set.Add([]byte(k), []byte(v))
+			set.Add([]byte(k), []byte(k+"="+v))
 		}
 		report(sluice.Amount{Unit: "documents", Done: int64(len(content)), Total: int64(len(content))})
 		f = sluice.Fingerprint{Engine: "mongodb", Version: "1", Collections: []sluice.CollectionFingerprint{set.Fingerprint("orders")}}
@@ -552,16 +552,22 @@ type secrets map[string]string
 
 func (s secrets) Secret(_ context.Context, name string) (string, error) { return s[name], nil }
 
+// reversing seals by writing backwards.
 type reversing struct{}
 
-func (reversing) Seal(s string) (string, error) { return "~" + s, nil }
+func (reversing) Seal(s string) (string, error) {
+	r := []rune(s)
+	slices.Reverse(r)
+	return "~" + string(r), nil
+}
 
-func (reversing) Open(s string) (string, error) {
-	plain, ok := strings.CutPrefix(s, "~")
+func (r reversing) Open(s string) (string, error) {
+	backwards, ok := strings.CutPrefix(s, "~")
 	if !ok {
 		return "", sluice.Errorf(sluice.Denied, "not sealed")
 	}
-	return plain, nil
+	plain, err := r.Seal(backwards)
+	return plain[1:], err
 }
 
 func (w *world) steps() sluice.Steps {
@@ -640,4 +646,38 @@ func restoring(allow *sluice.AllowDataLoss) sluice.StepSpec {
 	return sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: &sluice.RestoreData{
 		Dataset: "orders", AllowDataLoss: allow, Spec: orders, From: "prod/before/0",
 	}}
+}
+
+// flat writes an object for looking something up in it.
+func (w *world) flat(o sluice.Object) string {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// A fork is a world's content at one time.
+type fork struct {
+	objects   map[sluice.Ref]sluice.Object
+	volumes   map[string]*claim
+	copies    map[sluice.CheckpointID][]documents
+	catalogue map[sluice.CheckpointID]sluice.Checkpoint
+}
+
+func (w *world) fork(t *testing.T) fork {
+	t.Helper()
+	f := fork{maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.catalogue)}
+	for k, c := range w.volumes {
+		own := &claim{current: c.current, generations: map[string]documents{}}
+		for g, d := range c.generations {
+			own.generations[g] = maps.Clone(d)
+		}
+		f.volumes[k] = own
+	}
+	return f
+}
+
+func (w *world) restore(f fork) {
+	w.objects, w.volumes, w.copies, w.catalogue = f.objects, f.volumes, f.copies, f.catalogue
 }

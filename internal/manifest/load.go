@@ -109,6 +109,7 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 		return err
 	}
 	if isKustomization(name) {
+		l.objects = nil // what lies beside it is its input, not what it makes
 		l.kustomize(name)
 		return fs.SkipAll
 	}

@@ -1,0 +1,217 @@
+package manifest_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+func names(objs []sluice.Object) []string {
+	var list []string
+	for _, o := range objs {
+		list = append(list, o.Ref().String())
+	}
+	return list
+}
+
+func codes(ds sluice.Diagnostics) []string {
+	var list []string
+	for _, d := range ds {
+		list = append(list, d.Pos.String()+" "+d.Code)
+	}
+	return list
+}
+
+func parse(t *testing.T, text string) []sluice.Object {
+	t.Helper()
+	objs, ds := manifest.Parse("m.yaml", []byte(text))
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	return objs
+}
+
+func TestParse(t *testing.T) {
+	for name, test := range map[string]struct {
+		text  string
+		names []string
+		codes []string
+	}{
+		"documents": {
+			text:  "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: b\n",
+			names: []string{"Service/a", "Deployment/b"},
+		},
+		"list": {
+			text:  "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: ConfigMap}\n",
+			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:3 manifest-field-missing"},
+		},
+		"json":           {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": \"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
+		"bare pod":       {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", codes: []string{"m.yaml:2:7 bare-workload"}},
+		"bare replicas":  {text: "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}\n", codes: []string{"m.yaml:2:7 bare-workload"}},
+		"nothing in it":  {text: "\na: b\n", codes: []string{"m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing"}},
+		"no map":         {text: "- a\n", codes: []string{"m.yaml:1:1 bad-manifest"}},
+		"twice":          {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: a\n  k: b\n", codes: []string{"m.yaml:6:3 bad-manifest"}},
+		"no number":      {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: .nan\n", codes: []string{"m.yaml:4:4 bad-manifest"}},
+		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n", codes: []string{"m.yaml:4:5 bad-manifest"}},
+		"broken behind":  {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n", names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:1 yaml-syntax"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objs, ds := manifest.Parse("m.yaml", []byte(test.text))
+			if diff := cmp.Diff(test.names, names(objs)); diff != "" {
+				t.Errorf("objects:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.codes, codes(ds)); diff != "" {
+				t.Errorf("findings:\n%s\n%v", diff, ds)
+			}
+		})
+	}
+}
+
+// Values have the types that a cluster's own JSON has.
+func TestParseValues(t *testing.T) {
+	o := parse(t, `
+apiVersion: v1
+kind: X
+metadata: {name: a}
+int: 3
+mode: 0644
+float: 1.5
+big: 18446744073709551615
+text: "3"
+yes: [yes, off, "yes", true]
+date: 2024-01-02
+none: null
+base: &b {a: 1, b: 2}
+merged: {<<: *b, b: 3}
+again: *b
+`)[0]
+	for key, want := range map[string]any{
+		"int": int64(3), "mode": int64(420), "float": 1.5, "big": 18446744073709551615.0, "text": "3", "yes": []any{true, false, "yes", true},
+		"date": "2024-01-02", "none": nil, "merged": map[string]any{"a": int64(1), "b": int64(3)}, "again": map[string]any{"a": int64(1), "b": int64(2)},
+	} {
+		if diff := cmp.Diff(want, o[key]); diff != "" {
+			t.Errorf("%s:\n%s", key, diff)
+		}
+	}
+	o.Set(int64(9), "again", "a")
+	if got := o.Number(0, "base", "a"); got != 1 {
+		t.Errorf("a change behind an alias reached its source: %d", got)
+	}
+}
+
+func TestParseBounds(t *testing.T) {
+	many := []byte(strings.Repeat("---\n{apiVersion: v1, kind: X, metadata: {name: a}}\n", 5001))
+	objs, ds := manifest.Parse("m.yaml", many)
+	if len(objs) != 5000 || len(ds) != 1 || ds[0].Code != "too-many-objects" {
+		t.Errorf("%d objects, %.200v", len(objs), ds)
+	}
+	if _, ds := manifest.Parse("m.yaml", bytes.Repeat([]byte("#"), 16<<20+1)); len(ds) != 1 || ds[0].Code != "too-large" {
+		t.Errorf("%.200v", ds)
+	}
+}
+
+const service = "apiVersion: v1\nkind: Service\nmetadata: {name: %}\n"
+
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "root")
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(service, "%", text)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func TestLoad(t *testing.T) {
+	t.Setenv("GITHUB_WORKSPACE", "")
+	root := tree(t, map[string]string{
+		"app/b.yaml": "b", "app/a/z.yml": "z", "app/c.txt": "c", "app/d.json": "d", "one.yaml": "one", "../outside.yaml": "outside",
+		"kust/kustomization.yaml": "k", "kust/a.yaml": "a", "empty/readme.md": "x",
+	})
+	for link, target := range map[string]string{"out.yaml": "../outside.yaml", "abs.yaml": filepath.Join(root, "one.yaml"), "in.yaml": "one.yaml", "app/link.yaml": "../one.yaml"} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		src   sluice.ManifestSource
+		names []string
+		code  string
+		hint  string
+	}{
+		"file":              {src: sluice.ManifestSource{Path: "one.yaml"}, names: []string{"Service/one"}},
+		"dotted":            {src: sluice.ManifestSource{Path: "./app/../one.yaml"}, names: []string{"Service/one"}},
+		"directory":         {src: sluice.ManifestSource{Path: "app"}, names: []string{"Service/z", "Service/b", "Service/one"}},
+		"link inside":       {src: sluice.ManifestSource{Path: "in.yaml"}, names: []string{"Service/one"}},
+		"link outside":      {src: sluice.ManifestSource{Path: "out.yaml"}, code: "path-outside"},
+		"absolute link":     {src: sluice.ManifestSource{Path: "abs.yaml"}, code: "path-outside"},
+		"parent":            {src: sluice.ManifestSource{Path: "../outside.yaml"}, code: "path-outside"},
+		"absolute":          {src: sluice.ManifestSource{Path: "/one.yaml"}, code: "path-outside"},
+		"misspelled":        {src: sluice.ManifestSource{Path: "app/a/x.yml"}, code: "path-not-found", hint: "did you mean app/a/z.yml?"},
+		"wrong directory":   {src: sluice.ManifestSource{Path: "ap/a/z.yml"}, code: "path-not-found", hint: "did you mean app/a/z.yml?"},
+		"kustomize":         {src: sluice.ManifestSource{Path: "kust"}, code: "unsupported-source"},
+		"kustomize file":    {src: sluice.ManifestSource{Path: "kust/kustomization.yaml"}, code: "unsupported-source"},
+		"url":               {src: sluice.ManifestSource{Path: "https://example.com/a.yaml"}, code: "unsupported-source"},
+		"nothing to read":   {src: sluice.ManifestSource{Path: "empty"}, code: "empty-source"},
+		"inline":            {src: sluice.ManifestSource{Inline: strings.ReplaceAll(service, "%", "i")}, names: []string{"Service/i"}},
+		"inline is nothing": {src: sluice.ManifestSource{Inline: "\n"}, code: "empty-source"},
+		"inline is wrong":   {src: sluice.ManifestSource{Inline: "a: b"}, code: "manifest-field-missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.src.Pos = sluice.Position{File: "deploy.yaml", Line: 7, Column: 5}
+			objs, ds := manifest.Load(root, test.src)
+			if diff := cmp.Diff(test.names, names(objs)); diff != "" {
+				t.Errorf("objects:\n%s", diff)
+			}
+			if ds.HasErrors() != (test.code != "") || test.code != "" && (ds[0].Code != test.code || ds[0].Pos != test.src.Pos || ds[0].Hint == "") {
+				t.Fatalf("findings %v, want %q at the source", ds, test.code)
+			}
+			if test.hint != "" && ds[0].Hint != test.hint {
+				t.Errorf("hint %q, want %q", ds[0].Hint, test.hint)
+			}
+		})
+	}
+	t.Setenv("GITHUB_WORKSPACE", root)
+	if objs, ds := manifest.Load(root, sluice.ManifestSource{Path: "/one.yaml"}); len(objs) != 1 {
+		t.Errorf("a leading slash in a GitHub workspace: %v", ds)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(service))
+	f.Add([]byte("kind: List\nitems: [{apiVersion: v1, kind: A, metadata: {name: b}}, &a {<<: *a}]"))
+	f.Add([]byte(`{"apiVersion": "v1", "kind": "A", "metadata": {"name": "b"}, "x": [1, 2.5, 1e400]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		objs, ds := manifest.Parse("m.yaml", data)
+		for _, o := range objs {
+			if r := o.Ref(); r.Kind == "" || r.Name == "" || r.APIVersion == "" {
+				t.Fatalf("object without a name: %v", o)
+			}
+			_ = manifest.Status(o)
+			if d := manifest.Diff(o, o.Clone()); d != "" {
+				t.Fatalf("an object differs from itself:\n%s", d)
+			}
+		}
+		manifest.SetNamespace(objs, "n")
+		if len(manifest.Order(objs)) != len(objs) {
+			t.Fatal("an object was lost")
+		}
+		for _, d := range ds {
+			if !d.Pos.IsValid() || d.Code == "" || d.Hint == "" {
+				t.Fatalf("incomplete finding %#v", d)
+			}
+		}
+	})
+}

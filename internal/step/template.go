@@ -39,7 +39,7 @@ func render(ctx context.Context, d Deps, sc sluice.StepContext, template string,
 func checkTemplate(sc sluice.StepContext, template string, extra map[string]string) error {
 	known := variables(sc, extra)
 	for _, m := range tag.FindAllStringSubmatch(template, -1) {
-		if strings.HasPrefix(m[1], secretRoot) || strings.HasPrefix(m[1], previewRoot) {
+		if strings.HasPrefix(m[1], secretRoot) || strings.HasPrefix(m[1], previewRoot) || m[1] == replicaSet {
 			continue
 		}
 		if _, ok := known[m[1]]; !ok {
@@ -53,6 +53,7 @@ const (
 	secretRoot  = "secrets."
 	contextRoot = "context."
 	previewRoot = "armory.preview."
+	replicaSet  = "armory.replicaSetName"
 )
 
 func lookup(ctx context.Context, d Deps, sc sluice.StepContext, known map[string]string, variable string) (string, error) {
@@ -64,6 +65,9 @@ func lookup(ctx context.Context, d Deps, sc sluice.StepContext, known map[string
 	}
 	if service, ok := strings.CutPrefix(variable, previewRoot); ok {
 		return preview(ctx, d, sc, service)
+	}
+	if variable == replicaSet {
+		return newest(ctx, d, sc)
 	}
 	return "", undefined(sc, known, variable)
 }
@@ -116,4 +120,26 @@ func preview(ctx context.Context, d Deps, sc sluice.StepContext, service string)
 		return "", err
 	}
 	return serviceURL(ctx, a, sc.Target.Namespace, service)
+}
+
+// newest returns the name that begins those of the new version's pods: the canary's where one stands, else the
+// Deployment's own. With several Deployments it is the first one's.
+func newest(ctx context.Context, d Deps, sc sluice.StepContext) (string, error) {
+	a, err := d.account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return "", err
+	}
+	spec, _ := applySpec(sc)
+	deployments := ofKind(spec.Objects, "Deployment")
+	if len(deployments) == 0 {
+		return "", sluice.Errorf(sluice.Invalid, "{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
+	}
+	beside, _, err := canaries(ctx, a, deployments)
+	if err != nil {
+		return "", err
+	}
+	if len(beside) > 0 {
+		return canaryName(beside[0].Text("metadata", "name")), nil
+	}
+	return deployments[0].Text("metadata", "name"), nil
 }

@@ -1,0 +1,275 @@
+package step_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+)
+
+var (
+	web       = ref("apps/v1", "Deployment", "web")
+	webCanary = ref("apps/v1", "Deployment", "web-canary")
+	webConfig = ref("v1", "ConfigMap", "web")
+)
+
+func (b *bench) get(t *testing.T, r sluice.Ref) sluice.Object {
+	t.Helper()
+	o, err := b.account.Get(t.Context(), r)
+	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func imageIn(o sluice.Object) string {
+	containers, _ := o.Field("spec", "template", "spec", "containers").([]any)
+	if len(containers) == 0 {
+		return ""
+	}
+	return fmt.Sprint(containers[0].(map[string]any)["image"])
+}
+
+func TestCanaryStandsBesideTheStableVersion(t *testing.T) {
+	b := installed(t)
+	b.mustRun(t, "apply")
+	stable, canary := b.get(t, web), b.get(t, webCanary)
+	if imageIn(stable) != "web:1" || imageIn(canary) != "web:2" {
+		t.Errorf("stable runs %s and the canary %s", imageIn(stable), imageIn(canary))
+	}
+	if got := b.get(t, webConfig).Text("data", "KEY"); got != "1" {
+		t.Errorf("the stable version's configuration became %q before promotion", got)
+	}
+	raw := fmt.Sprint(canary)
+	name := raw[strings.Index(raw, "configMapRef:map[name:")+len("configMapRef:map[name:"):]
+	version := b.get(t, ref("v1", "ConfigMap", name[:strings.IndexByte(name, ']')]))
+	if version == nil || version.Ref() == webConfig || version.Text("data", "KEY") != "2" {
+		t.Errorf("the canary uses %v", version)
+	}
+	for _, path := range [][]string{{"selector", "matchLabels"}, {"template", "metadata", "labels"}} {
+		labels, _ := canary.Field(append([]string{"spec"}, path...)...).(map[string]any)
+		if diff := cmp.Diff(map[string]any{"app": "web", sluice.TrackLabel: sluice.TrackCanary}, labels); diff != "" {
+			t.Errorf("%v: %s", path, diff)
+		}
+	}
+	if canary.Number(0, "spec", "replicas") != 3 || b.account.Weight(namespace, "web") != 0 {
+		t.Errorf("the canary has %d replicas and %d %% of the traffic", canary.Number(0, "spec", "replicas"), b.account.Weight(namespace, "web"))
+	}
+	if got := imageIn(b.get(t, ref("apps/v1", "StatefulSet", "db"))); got != "db:2" {
+		t.Errorf("the StatefulSet runs %s", got)
+	}
+}
+
+// serving returns how many ready pods get traffic, at the least.
+func (b *bench) serving(t *testing.T) int {
+	weight, ready := b.account.Weight(namespace, "web"), func(r sluice.Ref) int { return b.get(t, r).Number(0, "status", "readyReplicas") }
+	switch weight {
+	case 0:
+		return ready(web)
+	case 100:
+		return ready(webCanary)
+	}
+	return min(ready(web), ready(webCanary))
+}
+
+func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
+	b := installed(t)
+	was := b.account.Snapshot()
+	b.account.AfterWrite(func() {
+		if n := b.serving(t); n < 3 {
+			t.Errorf("only %d ready pods serve, at %d %%:\n%s", n, b.account.Weight(namespace, "web"), b.account.Snapshot())
+		}
+	})
+	steps := []string{"apply", "canary/0", "canary/1", "promote"}
+	done := map[string]sluice.Progress{}
+	for i, weight := range []int{0, 10, 50, 0} {
+		done[steps[i]] = b.mustRun(t, steps[i])
+		if got := b.account.Weight(namespace, "web"); got != weight {
+			t.Errorf("after %s the weight is %d, want %d", steps[i], got, weight)
+		}
+	}
+	if imageIn(b.get(t, web)) != "web:2" || b.get(t, webConfig).Text("data", "KEY") != "2" || b.get(t, webCanary) != nil {
+		t.Errorf("after promotion:\n%s", b.account.Snapshot())
+	}
+	if strings.Contains(b.account.Snapshot(), "sluice-cd.github.io/deployment") {
+		t.Errorf("promotion leaves what stood only meanwhile:\n%s", b.account.Snapshot())
+	}
+	for _, id := range []string{"promote", "canary/1", "canary/0", "apply"} {
+		if err := b.must(t, id).Undo(t.Context(), done[id]); err != nil {
+			t.Fatalf("undo %s: %v", id, err)
+		}
+	}
+	if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+		t.Errorf("after undo (-want +got):\n%s", diff)
+	}
+}
+
+func TestOldVersionThatDoesNotStartLeavesTheNewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := installed(t)
+		b.account.Edit(web, func(o sluice.Object) {
+			o.Set("web:1-broken", "metadata", "annotations", "note")
+			o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
+		})
+		b.mustRun(t, "apply")
+		p := b.mustRun(t, "promote")
+		err := b.must(t, "promote").Undo(t.Context(), p)
+		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "the new one stays") {
+			t.Errorf("got %v", err)
+		}
+		if imageIn(b.get(t, web)) != "web:2" || b.get(t, webCanary) != nil {
+			t.Errorf("the only healthy copy was touched:\n%s", b.account.Snapshot())
+		}
+	})
+}
+
+func TestFirstDeploymentGoesStraight(t *testing.T) {
+	b := newBench().add("apply", applying(true, release("1")...)).add("canary/0", weight(10)).add("promote", promoting())
+	s := b.must(t, "apply")
+	preview, err := s.Check(t.Context())
+	if err != nil || !strings.Contains(strings.Join(preview.Notes, "\n"), "straight to 100 %") {
+		t.Errorf("got %v, %v", preview.Notes, err)
+	}
+	for _, id := range []string{"apply", "canary/0", "promote"} {
+		b.mustRun(t, id)
+	}
+	if b.get(t, webCanary) != nil || b.account.Weight(namespace, "web") != 0 {
+		t.Error("a first deployment has a canary")
+	}
+}
+
+func TestSameVersionAgainChangesNothing(t *testing.T) {
+	b := newBench().add("apply", applying(true, release("1")...)).add("promote", promoting())
+	b.mustRun(t, "apply")
+	was := b.account.Snapshot()
+	if p := b.mustRun(t, "apply"); len(p.Changes) > 0 {
+		t.Errorf("it reports %v", p.Changes)
+	}
+	b.mustRun(t, "promote")
+	if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConfigurationAloneIsAChangeOfVersion(t *testing.T) {
+	b := installed(t)
+	objects := release("1")
+	objects[1] = configMap("web", "new")
+	b.plan.Steps[0].Apply.Objects = objects
+	b.mustRun(t, "apply")
+	if b.get(t, webCanary) == nil {
+		t.Fatal("there is no canary")
+	}
+	b.mustRun(t, "promote")
+	if b.get(t, webConfig).Text("data", "KEY") != "new" {
+		t.Error("the configuration was not promoted")
+	}
+}
+
+func TestSharedConfigurationIsAppliedAtOnce(t *testing.T) {
+	b := installed(t)
+	b.plan.Steps[0].Apply.Objects[3] = workload("StatefulSet", "db", "db:2", fromConfigMap("web"))
+	b.mustRun(t, "apply")
+	if b.get(t, webConfig).Text("data", "KEY") != "2" {
+		t.Error("the StatefulSet's configuration was kept back")
+	}
+}
+
+func TestUnreadyVersionFailsAndIsPutBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func([]sluice.Object)
+		says   string
+	}{
+		"canary":      {func(o []sluice.Object) { o[4] = workload("Deployment", "web", "web:broken", fromConfigMap("web")) }, "Deployment/web-canary is not ready in time: 0 of 3 replicas ready"},
+		"StatefulSet": {func(o []sluice.Object) { o[3] = workload("StatefulSet", "db", "db:broken") }, "StatefulSet/db is not ready in time: 0 of 3 replicas ready"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := installed(t)
+				was := b.account.Snapshot()
+				test.change(b.plan.Steps[0].Apply.Objects)
+				p, err := b.run(t, "apply")
+				if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), test.says) ||
+					!strings.Contains(err.Error(), "CrashLoopBackOff") || !strings.Contains(err.Error(), "last words of") {
+					t.Errorf("got %v", err)
+				}
+				if err := b.must(t, "apply").Undo(t.Context(), p); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatOthersChangedIsLeftAndNamed(t *testing.T) {
+	b := installed(t)
+	b.plan.Steps[0].Apply.Canary = false
+	p := b.mustRun(t, "apply")
+	b.account.Edit(webConfig, func(o sluice.Object) { o.Set("by hand", "data", "KEY") })
+	for range 2 {
+		err := b.must(t, "apply").Undo(t.Context(), p)
+		if sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(err.Error(), "ConfigMap/web") {
+			t.Errorf("got %v", err)
+		}
+		if b.get(t, webConfig).Text("data", "KEY") != "by hand" || imageIn(b.get(t, web)) != "web:1" {
+			t.Errorf("after undo:\n%s", b.account.Snapshot())
+		}
+	}
+}
+
+func TestForeignObjectInTheCanarysPlace(t *testing.T) {
+	b := installed(t)
+	if _, _, err := b.account.Apply(t.Context(), workload("Deployment", "web-canary", "theirs:1"), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(err.Error(), "web-canary exists") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestImageHoldsNoSecret(t *testing.T) {
+	b := installed(t)
+	preview, err := b.must(t, "apply").Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := string(preview.Image) + fmt.Sprint(preview.Changes)
+	if !strings.Contains(raw, "db-login") {
+		t.Fatal("the Secret is not in the image")
+	}
+	if strings.Contains(strings.ReplaceAll(raw, `sluice-sealed:\u003ccGFzcw==`, ""), "cGFzcw==") {
+		t.Errorf("a secret is recorded in plain: %s", raw)
+	}
+}
+
+func TestJobsRunAgainWhenTheyChange(t *testing.T) {
+	migrate := func(image string) sluice.Object {
+		return object("batch/v1", "Job", "migrate", map[string]any{"spec": map[string]any{"template": podTemplate("migrate", image)}})
+	}
+	b := newBench().add("apply", applying(false, migrate("migrate:1")))
+	b.mustRun(t, "apply")
+	b.plan.Steps[0].Apply.Objects = []sluice.Object{migrate("migrate:2")}
+	b.mustRun(t, "apply")
+	if got := imageIn(b.get(t, ref("batch/v1", "Job", "migrate"))); got != "migrate:2" {
+		t.Errorf("the Job is %s", got)
+	}
+	b.plan.Steps[0].Apply.Objects = []sluice.Object{migrate("migrate:fails")}
+	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "Job/migrate") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRunJobFailureShowsItsLastLines(t *testing.T) {
+	b := newBench().add("after/0", job("check:fails"))
+	_, err := b.run(t, "after/0")
+	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "last words of check-") || !strings.Contains(err.Error(), "ended with status 1") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -17,7 +17,7 @@ const (
 	maxObjects = 5000
 )
 
-var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 2_000_000, Depth: 200}
+var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 1_000_000, Depth: 200}
 
 // Parse reads the objects of a YAML or JSON text. Empty documents are skipped and Lists unpacked. Every
 // object is complete enough to be named; bare Pods and ReplicaSets are refused, because nothing could roll

@@ -1,0 +1,110 @@
+package databasetest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/sluice-cd/sluice"
+)
+
+const (
+	largeCount = 100_000
+	// largeHeap is what reading 100 MB may add to the heap: batches, chunks and digests, not documents.
+	largeHeap = 48 << 20
+)
+
+// testLarge has 100,000 documents of 1 KiB, of which one is lost, one changed and one new.
+func testLarge(t *testing.T, databases sluice.Databases) {
+	f := newLarge(t, databases)
+	was, now := f.open(t, "was"), f.open(t, "now")
+	orders := f.client.Database("now").Collection("orders")
+	if _, err := orders.DeleteOne(t.Context(), bson.D{field("_id", "order-077777")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := orders.UpdateByID(t.Context(), "order-000000", bson.D{field("$set", bson.D{field("n", 1.0)})}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := orders.InsertOne(t.Context(), order("order-late")); err != nil {
+		t.Fatal(err)
+	}
+	before := heap()
+	peak := before
+	var last sluice.Amount
+	report := func(a sluice.Amount) {
+		if a.Done < last.Done || a.Unit != "documents" || a.Total < a.Done {
+			t.Errorf("reported %+v after %+v", a, last)
+		}
+		last, peak = a, max(peak, heap())
+	}
+	wasPrint, err := was.Fingerprint(t.Context(), nil, report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last.Done != largeCount || wasPrint.Collections[0].Count != largeCount {
+		t.Errorf("read %d, counted %d, want %d", last.Done, wasPrint.Collections[0].Count, largeCount)
+	}
+	if peak-before > largeHeap {
+		t.Errorf("the heap grew by %d MiB, more than %d", (peak-before)>>20, largeHeap>>20)
+	}
+	comparison, err := now.Compare(t.Context(), fingerprintOf(t, now), was, wasPrint, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sluice.CollectionComparison{{
+		Name: "orders", Missing: 1, MissingKeys: []string{"order-077777"}, Added: 1, AddedKeys: []string{"order-late"},
+		Changed: 1, ChangedKeys: []sluice.ChangedKey{{Key: "order-000000", Fields: []string{"n"}}},
+	}}
+	if diff := cmp.Diff(want, comparison.Collections); diff != "" {
+		t.Errorf("one of each in 100,000 (-want +got):\n%s", diff)
+	}
+	cancelled(t, was)
+}
+
+// newLarge fills one database and copies its file, which is much faster than filling two.
+func newLarge(t *testing.T, databases sluice.Databases) fixture {
+	t.Helper()
+	dir := t.TempDir()
+	server, err := Start(t.Context(), "ferretdb-1.24", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("fill", func(t *testing.T) { // its end disconnects, so that the server stops cleanly
+		f := fixtureOn(t, databases, server)
+		orders := f.client.Database("was").Collection("orders")
+		pad := strings.Repeat("x", 960)
+		for from := 0; from < largeCount; from += 5000 {
+			some := make([]bson.D, 0, 5000)
+			for i := from; i < from+5000; i++ {
+				some = append(some, order(fmt.Sprintf("order-%06d", i), field("n", i), field("pad", pad)))
+			}
+			if _, err := orders.InsertMany(t.Context(), some, options.InsertMany().SetOrdered(false)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	aside := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(aside, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(aside, "was.sqlite"), filepath.Join(dir, "now.sqlite")); err != nil {
+		t.Fatal(err)
+	}
+	return fixtureOn(t, databases, startServer(t, dir))
+}
+
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

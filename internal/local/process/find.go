@@ -145,3 +145,6 @@ func Continue(ids []Identity) error {
 	}
 	return errors.Join(errs...)
 }
+
+// KillOne ends this very process and returns when it is gone.
+func KillOne(id Identity) error { return kill(id) }

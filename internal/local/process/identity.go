@@ -91,9 +91,8 @@ func (s state) ended() bool   { return s == 'Z' || s == 'X' || s == 'x' }
 func (s state) stopped() bool { return s == 'T' || s == 't' }
 
 type stat struct {
-	state   state
-	session int
-	start   uint64
+	state state
+	start uint64
 }
 
 // readStat parses /proc/<pid>/stat. The command's name may hold spaces and brackets, so fields count from its end.
@@ -107,13 +106,9 @@ func readStat(pid int) (stat, error) {
 	if i < 0 || len(fields) < 20 {
 		return stat{}, fmt.Errorf("/proc/%d/stat is not as expected", pid)
 	}
-	session, err := strconv.Atoi(fields[3])
-	if err != nil {
-		return stat{}, err
-	}
 	start, err := strconv.ParseUint(fields[19], 10, 64)
 	if err != nil {
 		return stat{}, err
 	}
-	return stat{state: state(fields[0][0]), session: session, start: start}, nil
+	return stat{state: state(fields[0][0]), start: start}, nil
 }

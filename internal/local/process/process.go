@@ -49,12 +49,13 @@ func Start(s Spec) (*Process, error) {
 	p := &Process{ID: id, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		p.code = exitCode(cmd.Wait())
+		p.code = ExitStatus(cmd.Wait())
 	}()
 	return p, nil
 }
 
-func exitCode(err error) int {
+// ExitStatus returns the status in the error of exec.Cmd.Wait, 128 and the signal for a program that was killed.
+func ExitStatus(err error) int {
 	if err == nil {
 		return 0
 	}

@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/sluice-cd/sluice"
+	kjson "sigs.k8s.io/json"
+)
+
+// handler is the API on the socket: one path a verb, the request as JSON, the answer as JSON or a Failure.
+func (a *Agent) handler() http.Handler {
+	mux := http.NewServeMux()
+	handle(mux, "/apply", func(_ context.Context, r ApplyRequest) (ApplyResponse, error) {
+		o, outcome, err := a.Apply(r.Object, r.DryRun)
+		return ApplyResponse{o, outcome}, err
+	})
+	handle(mux, "/get", func(_ context.Context, r sluice.Ref) (sluice.Object, error) { return a.Get(r) })
+	handle(mux, "/delete", func(ctx context.Context, r sluice.Ref) (none, error) { return none{}, a.Delete(ctx, r) })
+	handle(mux, "/pods", func(_ context.Context, namespace string) ([]sluice.Pod, error) { return a.Pods(namespace), nil })
+	handle(mux, "/logs", func(_ context.Context, r LogsRequest) ([]string, error) { return a.Logs(r) })
+	handle(mux, "/exec", a.Exec)
+	handle(mux, "/address", func(_ context.Context, r AddressRequest) (string, error) { return a.Address(r) })
+	handle(mux, "/shift", func(_ context.Context, r ShiftRequest) (none, error) { return none{}, a.Shift(r) })
+	handle(mux, "/images", func(_ context.Context, r map[string]Image) (none, error) { return none{}, a.SetImages(r) })
+	handle(mux, "/down", func(ctx context.Context, _ none) (none, error) { return none{}, a.Down(ctx) })
+	a.handleVolumes(mux)
+	mux.HandleFunc("POST /watch", a.serveWatch)
+	return mux
+}
+
+type none struct{}
+
+// requestLimit is above every manifest that makes sense.
+const requestLimit = 16 << 20
+
+func handle[Request, Response any](mux *http.ServeMux, path string, f func(context.Context, Request) (Response, error)) {
+	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		request, err := decode[Request](w, r)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		response, err := f(r.Context(), request)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(response) // the client may have gone
+	})
+}
+
+func decode[Request any](w http.ResponseWriter, r *http.Request) (Request, error) {
+	var request Request
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimit))
+	if err != nil {
+		return request, sluice.Errorf(sluice.Invalid, "the request is cut off or too long: %w", err)
+	}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(b, &request); err != nil {
+		return request, sluice.Errorf(sluice.Invalid, "the request is not as expected: %w", err)
+	}
+	return request, nil
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	f := Failure{Code: sluice.ErrorCode(err), Message: err.Error(), Hint: sluice.ErrorHint(err)}
+	if errors.Is(err, context.Canceled) {
+		f.Code = sluice.Cancelled
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusUnprocessableEntity)
+	_ = json.NewEncoder(w).Encode(f) // the client may have gone
+}
+
+// serveWatch answers with one WatchEvent a line until somebody leaves.
+func (a *Agent) serveWatch(w http.ResponseWriter, r *http.Request) {
+	request, err := decode[WatchRequest](w, r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	out, begun := json.NewEncoder(w), false
+	err = a.Watch(r.Context(), request, func(e WatchEvent) error {
+		begun = true
+		if err := out.Encode(e); err != nil {
+			return err
+		}
+		return http.NewResponseController(w).Flush()
+	})
+	if !begun {
+		refuse(w, err)
+	}
+}

@@ -1,0 +1,211 @@
+package agent
+
+import (
+	"reflect"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/kind"
+)
+
+// Apply makes the object so. What of it was applied before and is no longer there is gone afterwards: nobody
+// but Sluice writes here.
+func (a *Agent) Apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer a.wake()
+	if a.ending {
+		return nil, "", errEnding
+	}
+	return a.apply(o, dryRun)
+}
+
+var errEnding = sluice.Errorf(sluice.Unavailable, "the local account is going down")
+
+func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	applied, err := normalise(o)
+	if err != nil {
+		return nil, "", err
+	}
+	before := a.store.objects[keyOf(applied.Ref())]
+	if applied.Text("kind") == "Service" {
+		applied = a.withoutAddress(applied)
+	}
+	typed, err := kind.Decode(applied)
+	if err != nil {
+		return nil, "", err
+	}
+	if before != nil && before.deleting() {
+		return nil, "", sluice.Errorf(sluice.Unavailable, "%s is still being deleted", applied.Ref())
+	}
+	if err := a.checkImages(applied.Ref(), typed); err != nil {
+		return nil, "", err
+	}
+	if before != nil && reflect.DeepEqual(before.Applied, applied) {
+		return before.Object.Clone(), sluice.Unchanged, nil
+	}
+	if err := immutable(before, applied); err != nil {
+		return nil, "", err
+	}
+	return a.write(before, &entry{Applied: applied, typed: typed}, o, dryRun)
+}
+
+// withoutAddress removes an address that this account gave, so that what was read back can be applied again.
+func (a *Agent) withoutAddress(o sluice.Object) sluice.Object {
+	spec, ok := o["spec"].(map[string]any)
+	if !ok {
+		return o
+	}
+	delete(spec, "clusterIPs")
+	if ip := o.Text("spec", "clusterIP"); a.net.owns(ip) {
+		delete(spec, "clusterIP")
+	}
+	return o
+}
+
+// write stores the object as new or over the one before.
+func (a *Agent) write(before, e *entry, given sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	e.Object = e.Applied.Clone()
+	outcome := sluice.Created
+	e.Object.Set(newUID(), "metadata", "uid")
+	e.Object.Set(timestamp(), "metadata", "creationTimestamp")
+	e.Object.Set(int64(1), "metadata", "generation")
+	if before != nil {
+		outcome = sluice.Configured
+		carry(before, e)
+	}
+	if err := a.admit(before, e, given, dryRun); err != nil {
+		return nil, "", err
+	}
+	if dryRun {
+		return e.Object, outcome, nil
+	}
+	if err := a.ensureNamespace(e); err != nil {
+		return nil, "", err
+	}
+	if err := a.store.put(e); err != nil {
+		return nil, "", err
+	}
+	a.route()
+	return e.Object.Clone(), outcome, nil
+}
+
+// carry keeps what the account remembers of the object, and counts its generation up if what it asks for changed.
+func carry(before, e *entry) {
+	e.Percent, e.Address, e.Revisions = before.Percent, before.Address, before.Revisions
+	for _, f := range []string{"uid", "creationTimestamp", "generation"} {
+		e.Object.Set(before.Object.Field("metadata", f), "metadata", f)
+	}
+	if status := before.Object.Field("status"); status != nil {
+		e.Object.Set(status, "status")
+	}
+	if !reflect.DeepEqual(before.Applied["spec"], e.Applied["spec"]) {
+		e.Object.Set(int64(before.Object.Number(0, "metadata", "generation"))+1, "metadata", "generation")
+	}
+}
+
+// admit does what a kind needs before it can be stored.
+func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error {
+	switch e.key().Kind {
+	case "Namespace":
+		e.Object.Set(map[string]any{"phase": "Active"}, "status")
+	case "Service":
+		if ip := given.Text("spec", "clusterIP"); e.Address == "" && a.net.owns(ip) && !a.usedAddresses()[ip] {
+			e.Address = ip
+		}
+		if err := a.admitService(e); err != nil {
+			return err
+		}
+		return a.listen(e, dryRun)
+	case "PersistentVolumeClaim":
+		if !dryRun {
+			return a.admitClaim(e)
+		}
+	}
+	return nil
+}
+
+// ensureNamespace makes the object's namespace if it is not there.
+func (a *Agent) ensureNamespace(e *entry) error {
+	namespace := e.key().Namespace
+	if namespace == "" {
+		return nil
+	}
+	switch ns := a.store.objects[key{"Namespace", "", namespace}]; {
+	case ns == nil:
+		o := sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
+		o.Set(namespace, "metadata", "name")
+		_, _, err := a.apply(o, false)
+		return err
+	case ns.deleting():
+		return sluice.Errorf(sluice.Unavailable, "Namespace/%s is still being deleted", namespace)
+	}
+	return nil
+}
+
+// checkImages finds out about missing images before anything is started.
+func (a *Agent) checkImages(ref sluice.Ref, typed any) error {
+	t := templateOf(typed)
+	if t == nil {
+		return nil
+	}
+	for _, c := range t.Spec.Containers {
+		if _, err := a.image(c.Image); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func templateOf(typed any) *corev1.PodTemplateSpec {
+	switch o := typed.(type) {
+	case *appsv1.Deployment:
+		return &o.Spec.Template
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template
+	case *batchv1.Job:
+		return &o.Spec.Template
+	}
+	return nil
+}
+
+// immutable refuses changes that Kubernetes refuses.
+func immutable(before *entry, now sluice.Object) error {
+	if before == nil {
+		return nil
+	}
+	fields := map[string][]string{
+		"Job":         {"template", "selector", "completions"},
+		"StatefulSet": {"selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"},
+		"Deployment":  {"selector"},
+	}
+	ref := now.Ref()
+	for _, f := range fields[ref.Kind] {
+		if !reflect.DeepEqual(before.Applied.Field("spec", f), now.Field("spec", f)) {
+			return sluice.Errorf(sluice.Invalid, "spec.%s of %s cannot be changed", f, ref).
+				WithHint("delete %s first, or give the new one another name", ref)
+		}
+	}
+	return nil
+}
+
+// Get returns the object.
+func (a *Agent) Get(ref sluice.Ref) (sluice.Object, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := keyOf(ref)
+	if !kind.Namespaced(k.Kind) {
+		k.Namespace = ""
+	}
+	e := a.store.objects[k]
+	if e == nil {
+		if _, err := kind.Find(ref.APIVersion, ref.Kind); err != nil {
+			return nil, err
+		}
+		return nil, sluice.Errorf(sluice.NotFound, "there is no %s in the namespace %s", ref, ref.Namespace)
+	}
+	return e.Object.Clone(), nil
+}

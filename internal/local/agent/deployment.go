@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// A rollout is a Deployment's pods, sorted by what they are.
+type rollout struct {
+	entry       *entry
+	deployment  *appsv1.Deployment
+	hash        string
+	want        int
+	surge       int // how many more than want there may be
+	unavailable int // how many fewer than want there may be
+	fresh       []*pod
+	old         []*pod
+	leaving     int // stopping, or ended and not yet gone
+	now         time.Time
+}
+
+func (a *Agent) reconcileDeployment(e *entry) (time.Time, error) {
+	r, err := a.rolloutOf(e)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if err := a.advance(r); err != nil {
+		return time.Time{}, err
+	}
+	if r, err = a.rolloutOf(e); err != nil {
+		return time.Time{}, err
+	}
+	return a.reportDeployment(r)
+}
+
+func (a *Agent) rolloutOf(e *entry) (*rollout, error) {
+	d := e.typed.(*appsv1.Deployment)
+	hash, err := hashOf(e.Applied.Field("spec", "template"))
+	if err != nil {
+		return nil, err
+	}
+	r := &rollout{entry: e, deployment: d, hash: hash, want: int(*d.Spec.Replicas), now: time.Now()}
+	if err := r.bounds(); err != nil {
+		return nil, err
+	}
+	for _, p := range a.podsOf(e.uid()) {
+		switch {
+		case p.stopping() || p.ended():
+			r.leaving++
+		case p.Revision == hash:
+			r.fresh = append(r.fresh, p)
+		default:
+			r.old = append(r.old, p)
+		}
+	}
+	return r, nil
+}
+
+// bounds resolves maxSurge and maxUnavailable, which may be percentages, with the defaults of Kubernetes.
+func (r *rollout) bounds() error {
+	quarter := intstr.FromString("25%")
+	surge, unavailable := &quarter, &quarter
+	if u := r.deployment.Spec.Strategy.RollingUpdate; u != nil {
+		if u.MaxSurge != nil {
+			surge = u.MaxSurge
+		}
+		if u.MaxUnavailable != nil {
+			unavailable = u.MaxUnavailable
+		}
+	}
+	var err error
+	if r.surge, err = intstr.GetScaledValueFromIntOrPercent(surge, r.want, true); err != nil {
+		return err
+	}
+	if r.unavailable, err = intstr.GetScaledValueFromIntOrPercent(unavailable, r.want, false); err != nil {
+		return err
+	}
+	if r.surge == 0 && r.unavailable == 0 {
+		r.unavailable = 1 // otherwise nothing could ever move
+	}
+	return nil
+}
+
+func (r *rollout) available(p *pod) bool {
+	at := p.availableAt(r.deployment.Spec.MinReadySeconds)
+	return !at.IsZero() && !at.After(r.now)
+}
+
+func (r *rollout) count(pods []*pod) int {
+	n := 0
+	for _, p := range pods {
+		if r.available(p) {
+			n++
+		}
+	}
+	return n
+}
+
+// advance does what may be done now: never more than want+surge pods, never fewer available than want-unavailable.
+func (a *Agent) advance(r *rollout) error {
+	if r.deployment.Spec.Paused {
+		return nil
+	}
+	if r.deployment.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && (len(r.old) > 0 || len(r.fresh) == 0 && r.leaving > 0) {
+		return a.stopAll(r.old, "replaced by a new version")
+	}
+	if n := len(r.fresh) - r.want; n > 0 {
+		if err := a.stopAll(r.leastUseful(r.fresh)[:n], "scaled down"); err != nil {
+			return err
+		}
+		r.fresh = r.leastUseful(r.fresh)[n:]
+	}
+	room := r.want + r.surge - len(r.fresh) - len(r.old)
+	for range min(r.want-len(r.fresh), room) {
+		if err := a.createForDeployment(r); err != nil {
+			return err
+		}
+	}
+	return a.stopAll(r.dispensable(), "replaced by a new version")
+}
+
+// dispensable returns the old pods that can go: all those that do not work, and of the others as many as
+// keep enough available.
+func (r *rollout) dispensable() []*pod {
+	spare := r.count(r.fresh) + r.count(r.old) - (r.want - r.unavailable)
+	var go_ []*pod
+	for _, p := range r.leastUseful(r.old) {
+		if r.available(p) {
+			if spare <= 0 {
+				break
+			}
+			spare--
+		}
+		go_ = append(go_, p)
+	}
+	return go_
+}
+
+// leastUseful sorts those first that are not available.
+func (r *rollout) leastUseful(pods []*pod) []*pod {
+	var idle, busy []*pod
+	for _, p := range pods {
+		if r.available(p) {
+			busy = append(busy, p)
+			continue
+		}
+		idle = append(idle, p)
+	}
+	return append(idle, busy...)
+}
+
+func (a *Agent) createForDeployment(r *rollout) error {
+	t := r.deployment.Spec.Template
+	rec := recordOf(t, owner{"Deployment", r.deployment.Name, r.entry.uid()}, r.deployment.Namespace)
+	rec.Name = r.deployment.Name + "-" + r.hash + "-" + suffix()
+	rec.Revision = r.hash
+	rec.Labels["pod-template-hash"] = r.hash
+	p, err := a.create(rec)
+	if err != nil {
+		return err
+	}
+	r.fresh = append(r.fresh, p)
+	return nil
+}
+
+func (a *Agent) stopAll(pods []*pod, reason string) error {
+	for _, p := range pods {
+		if err := a.stop(p, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}

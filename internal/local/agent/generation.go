@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/volume"
+)
+
+func (a *Agent) handleVolumes(mux *http.ServeMux) {
+	handle(mux, "/cut", a.Cut)
+	handle(mux, "/stage", func(_ context.Context, r VolumeRequest) (sluice.Volume, error) { return a.Stage(r) })
+	handle(mux, "/use", func(_ context.Context, r VolumeRequest) (string, error) { return a.Use(r) })
+	handle(mux, "/discard", func(_ context.Context, r VolumeRequest) (none, error) { return none{}, a.Discard(r) })
+}
+
+// checkGeneration refuses names that are no plain file names.
+func checkGeneration(name string) error {
+	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 || name == "current" {
+		return sluice.Errorf(sluice.Invalid, "%q is not a name that a generation may have", name).WithHint("use lower-case letters, digits, dots and dashes")
+	}
+	return nil
+}
+
+func (r VolumeRequest) check() error {
+	for _, name := range []string{r.Namespace, r.Claim} {
+		if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
+			return sluice.Errorf(sluice.Invalid, "%q is not the name of a namespace or claim", name)
+		}
+	}
+	return checkGeneration(r.Generation)
+}
+
+func (a *Agent) generationDir(r VolumeRequest) string {
+	return filepath.Join(a.claimRoot(r.Namespace, r.Claim), r.Generation)
+}
+
+// Stage makes an empty generation of a claim; one that is there already is returned as it is.
+func (a *Agent) Stage(r VolumeRequest) (sluice.Volume, error) {
+	if err := r.check(); err != nil {
+		return sluice.Volume{}, err
+	}
+	dir := a.generationDir(r)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return sluice.Volume{}, err
+	}
+	return sluice.Volume{Namespace: r.Namespace, Claim: r.Claim, Generation: r.Generation, Dir: dir}, syncDir(filepath.Dir(dir))
+}
+
+// Use makes the generation the current one.
+func (a *Agent) Use(r VolumeRequest) (before string, err error) {
+	if err := r.check(); err != nil {
+		return "", err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before = a.current(r.Namespace, r.Claim)
+	if before == r.Generation {
+		return before, nil
+	}
+	if _, err := os.Stat(a.generationDir(r)); err != nil {
+		return "", sluice.Errorf(sluice.NotFound, "PersistentVolumeClaim/%s in the namespace %s has no generation %s", r.Claim, r.Namespace, r.Generation)
+	}
+	if err := a.unused(r.Namespace, r.Claim); err != nil {
+		return "", err
+	}
+	// What was put into the generation must not be lost after pods rely on it.
+	if err := volume.Sync(a.generationDir(r)); err != nil {
+		return "", err
+	}
+	return before, a.setCurrent(r.Namespace, r.Claim, r.Generation)
+}
+
+// Discard deletes the generation. It is renamed first, so that nobody finds half of it.
+func (a *Agent) Discard(r VolumeRequest) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	current := a.current(r.Namespace, r.Claim)
+	a.mu.Unlock()
+	if current == r.Generation {
+		return sluice.Errorf(sluice.Conflict, "%s is the current generation of PersistentVolumeClaim/%s", r.Generation, r.Claim)
+	}
+	root := a.claimRoot(r.Namespace, r.Claim)
+	if err := os.Remove(filepath.Join(root, ".cut-"+r.Generation+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	part := filepath.Join(root, ".part-"+r.Generation)
+	err := errors.Join(os.RemoveAll(part), ignoreAbsent(os.Rename(a.generationDir(r), part)))
+	return errors.Join(err, os.RemoveAll(part))
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,153 @@
+package agent
+
+import (
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+// A tally is a Job's pods, counted.
+type tally struct {
+	entry             *entry
+	job               *batchv1.Job
+	status            batchv1.JobStatus
+	active            []*pod
+	succeeded, failed int
+	lastFailure       time.Time
+	now               time.Time
+}
+
+// reconcileJob counts ended pods from their records, which stay until the Job goes: nothing is counted twice.
+func (a *Agent) reconcileJob(e *entry) (time.Time, error) {
+	status, err := statusOf[batchv1.JobStatus](e)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t := &tally{entry: e, job: e.typed.(*batchv1.Job), status: status, now: time.Now()}
+	if t.finished() {
+		return a.expire(t)
+	}
+	a.count(t)
+	next, err := a.advanceJob(t)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return next, a.store.setStatus(e, t.status)
+}
+
+func (a *Agent) count(t *tally) {
+	t.active, t.succeeded, t.failed, t.lastFailure = nil, 0, 0, time.Time{}
+	t.status.Ready = new(int32)
+	for _, p := range a.podsOf(t.entry.uid()) {
+		switch {
+		case p.Phase == corev1.PodSucceeded:
+			t.succeeded++
+		case p.Phase == corev1.PodFailed:
+			t.failed++
+			t.lastFailure = p.EndedAt
+		default:
+			t.active = append(t.active, p)
+			if t.job.Spec.Template.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {
+				t.failed += p.restarts()
+			}
+			if p.ready() {
+				*t.status.Ready++
+			}
+		}
+	}
+	t.status.Active, t.status.Succeeded, t.status.Failed = int32(len(t.active)), int32(t.succeeded), int32(t.failed)
+}
+
+func (t *tally) finished() bool {
+	for _, c := range t.status.Conditions {
+		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Agent) advanceJob(t *tally) (time.Time, error) {
+	spec := t.job.Spec
+	if ptr.Deref(spec.Suspend, false) {
+		t.status.StartTime = nil
+		return time.Time{}, a.stopAll(t.active, "the Job is suspended")
+	}
+	if t.status.StartTime == nil {
+		t.status.StartTime = &metav1.Time{Time: t.now}
+	}
+	completions := int(ptr.Deref(spec.Completions, 1))
+	limit := int(ptr.Deref(spec.BackoffLimit, 6))
+	deadline := time.Time{}
+	if s := spec.ActiveDeadlineSeconds; s != nil {
+		deadline = t.status.StartTime.Add(time.Duration(*s) * time.Second)
+	}
+	switch {
+	case t.succeeded >= completions:
+		return t.finish(batchv1.JobComplete, "CompletionsReached", fmt.Sprintf("%d of %d pods succeeded", t.succeeded, completions)), a.stopAll(t.active, "the Job is complete")
+	case t.failed > limit:
+		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded", fmt.Sprintf("%d pods failed, %d may", t.failed, limit)), a.stopAll(t.active, "the Job failed")
+	case !deadline.IsZero() && !deadline.After(t.now):
+		return t.finish(batchv1.JobFailed, "DeadlineExceeded", "the Job was active for longer than activeDeadlineSeconds"), a.stopAll(t.active, "the Job's deadline")
+	}
+	next, err := a.startJobPods(t, completions)
+	if next.IsZero() || !deadline.IsZero() && deadline.Before(next) {
+		next = deadline
+	}
+	return next, err
+}
+
+// startJobPods starts what is missing; after a failure only when its backoff is over.
+func (a *Agent) startJobPods(t *tally, completions int) (time.Time, error) {
+	missing := min(int(ptr.Deref(t.job.Spec.Parallelism, 1)), completions-t.succeeded) - len(t.active)
+	if missing <= 0 {
+		return time.Time{}, nil
+	}
+	if t.failed > 0 {
+		again := t.lastFailure.Add(min(firstBackoff<<min(t.failed-1, 10), lastBackoff))
+		if again.After(t.now) {
+			return again, nil
+		}
+	}
+	for range missing {
+		r := recordOf(t.job.Spec.Template, owner{"Job", t.job.Name, t.entry.uid()}, t.job.Namespace)
+		r.Name = t.job.Name + "-" + suffix()
+		r.Labels["job-name"], r.Labels["batch.kubernetes.io/job-name"] = t.job.Name, t.job.Name
+		r.Labels["controller-uid"], r.Labels["batch.kubernetes.io/controller-uid"] = t.entry.uid(), t.entry.uid()
+		if _, err := a.create(r); err != nil {
+			return time.Time{}, err
+		}
+	}
+	a.count(t)
+	return time.Time{}, nil
+}
+
+func (t *tally) finish(kind batchv1.JobConditionType, reason, message string) time.Time {
+	now := metav1.Time{Time: t.now}
+	if kind == batchv1.JobComplete {
+		t.status.CompletionTime = &now
+	}
+	t.status.Active, t.status.Ready = 0, new(int32)
+	t.status.Conditions = append(t.status.Conditions, batchv1.JobCondition{
+		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message, LastProbeTime: now, LastTransitionTime: now,
+	})
+	return t.now // look again at once: for ttlSecondsAfterFinished
+}
+
+// expire deletes a finished Job when its ttlSecondsAfterFinished is over.
+func (a *Agent) expire(t *tally) (time.Time, error) {
+	ttl := t.job.Spec.TTLSecondsAfterFinished
+	if ttl == nil {
+		return time.Time{}, nil
+	}
+	last := t.status.Conditions[len(t.status.Conditions)-1].LastTransitionTime
+	at := last.Add(time.Duration(*ttl) * time.Second)
+	if at.After(t.now) {
+		return at, nil
+	}
+	return time.Time{}, a.markDeleting(t.entry)
+}

@@ -1,0 +1,193 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-cd/sluice/internal/local/probe"
+)
+
+// firstProbe is how soon a container that has never answered is asked again. The pause doubles up to the
+// probe's period, so that what starts quickly is used quickly.
+const firstProbe = 100 * time.Millisecond
+
+// startProbes asks the container what its probes say, until ctx ends.
+func (a *Agent) startProbes(ctx context.Context, p *pod, c *container) *sync.WaitGroup {
+	var all sync.WaitGroup
+	all.Go(func() {
+		if c.spec.StartupProbe != nil && !a.awaitStartup(ctx, p, c) {
+			return
+		}
+		a.setStarted(p, c)
+		if c.spec.LivenessProbe != nil {
+			all.Go(func() { a.watchLiveness(ctx, p, c) })
+		}
+		if c.spec.ReadinessProbe == nil {
+			a.setReady(p, c, true, "")
+			return
+		}
+		a.watchReadiness(ctx, p, c)
+	})
+	return &all
+}
+
+// awaitStartup gives the container failureThreshold periods to succeed, whatever the number of tries; after
+// that it is killed.
+func (a *Agent) awaitStartup(ctx context.Context, p *pod, c *container) bool {
+	t := probe.TimingOf(c.spec.StartupProbe)
+	if !pause(ctx, t.InitialDelay) {
+		return false
+	}
+	deadline := time.Now().Add(time.Duration(t.Failures) * t.Period)
+	for wait := firstProbe; ; wait = min(2*wait, t.Period) {
+		err := a.ask(ctx, p, c, c.spec.StartupProbe)
+		if ctx.Err() != nil {
+			return false
+		}
+		if err == nil {
+			return true
+		}
+		a.setReady(p, c, false, "startup probe: "+err.Error())
+		if time.Now().Add(wait).After(deadline) {
+			a.order(c, "the startup probe did not succeed in time: "+err.Error())
+			return false
+		}
+		if !pause(ctx, wait) {
+			return false
+		}
+	}
+}
+
+func (a *Agent) watchLiveness(ctx context.Context, p *pod, c *container) {
+	t := probe.TimingOf(c.spec.LivenessProbe)
+	if !pause(ctx, t.InitialDelay) {
+		return
+	}
+	for failures := 0; ; {
+		err := a.ask(ctx, p, c, c.spec.LivenessProbe)
+		if ctx.Err() != nil {
+			return
+		}
+		failures++
+		if err == nil {
+			failures = 0
+		}
+		if failures >= t.Failures {
+			a.order(c, "the liveness probe failed: "+err.Error())
+			return
+		}
+		if !pause(ctx, t.Period) {
+			return
+		}
+	}
+}
+
+func (a *Agent) watchReadiness(ctx context.Context, p *pod, c *container) {
+	t := probe.TimingOf(c.spec.ReadinessProbe)
+	if !pause(ctx, t.InitialDelay) {
+		return
+	}
+	successes, failures, wait := 0, 0, firstProbe
+	for {
+		err := a.ask(ctx, p, c, c.spec.ReadinessProbe)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			successes, failures = successes+1, 0
+		}
+		if err != nil {
+			successes, failures = 0, failures+1
+		}
+		if successes >= t.Successes {
+			a.setReady(p, c, true, "")
+			wait = t.Period
+		}
+		if failures >= t.Failures || failures > 0 && !a.isReady(c) {
+			a.setReady(p, c, false, "readiness probe: "+err.Error())
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, t.Period)
+	}
+}
+
+// ask puts the probe's question once. A pod that stands still for a Cut is not asked.
+func (a *Agent) ask(ctx context.Context, p *pod, c *container, pr *corev1.Probe) error {
+	if a.isFrozen(p) {
+		return nil
+	}
+	asked, cancel := context.WithTimeout(ctx, probe.TimingOf(pr).Timeout)
+	defer cancel()
+	err := a.target(p, c).Ask(asked, pr.ProbeHandler)
+	if err != nil && a.isFrozen(p) {
+		return nil
+	}
+	return err
+}
+
+func (a *Agent) target(p *pod, c *container) probe.Target {
+	return probe.Target{Host: p.IP, Ports: c.spec.Ports, Exec: func(ctx context.Context, command []string) error {
+		_, err := a.execIn(ctx, p, c, command)
+		return err
+	}}
+}
+
+// preStop runs the container's hook; what it answers does not matter, only that it has ended.
+func (a *Agent) preStop(ctx context.Context, p *pod, c *container) {
+	hook := c.spec.Lifecycle.PreStop
+	if hook.Sleep != nil {
+		pause(ctx, time.Duration(hook.Sleep.Seconds)*time.Second)
+		return
+	}
+	h := corev1.ProbeHandler{Exec: hook.Exec, HTTPGet: hook.HTTPGet}
+	if err := a.target(p, c).Ask(ctx, h); err != nil {
+		a.log.Warn("preStop", "pod", p.Name, "container", c.spec.Name, "error", err)
+	}
+}
+
+// order has the container killed, and started again as its policy says.
+func (a *Agent) order(c *container, reason string) {
+	select {
+	case c.kill <- reason:
+	default:
+	}
+}
+
+func (a *Agent) isFrozen(p *pod) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return p.frozen
+}
+
+func (a *Agent) isReady(c *container) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return c.ready
+}
+
+func (a *Agent) setStarted(p *pod, c *container) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.started = true
+	p.Phase = corev1.PodRunning
+}
+
+func (a *Agent) setReady(p *pod, c *container, ready bool, reason string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.reason = reason
+	if c.ready == ready {
+		return
+	}
+	c.ready = ready
+	if p.ready() {
+		p.readySince = time.Now()
+	}
+	a.route()
+	a.wake()
+}

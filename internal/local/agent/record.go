@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-cd/sluice/internal/local/process"
+)
+
+// An owner is the workload that a pod belongs to.
+type owner struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+}
+
+// String returns "Kind/name".
+func (o owner) String() string { return o.Kind + "/" + o.Name }
+
+// A record is what of a pod must survive the agent.
+type record struct {
+	UID         string            `json:"uid"`
+	Namespace   string            `json:"namespace"`
+	Name        string            `json:"name"`
+	Owner       owner             `json:"owner"`
+	Revision    string            `json:"revision"` // the hash of its template
+	Ordinal     int               `json:"ordinal"`  // StatefulSet
+	IP          string            `json:"ip"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Spec        corev1.PodSpec    `json:"spec"`
+	CreatedAt   time.Time         `json:"createdAt"`
+	Phase       corev1.PodPhase   `json:"phase"`
+	StoppingAt  time.Time         `json:"stoppingAt,omitzero"`
+	EndedAt     time.Time         `json:"endedAt,omitzero"`
+	Reason      string            `json:"reason,omitempty"` // why it was stopped or ended
+	Containers  []containerRecord `json:"containers"`
+}
+
+// A containerRecord is what of a container must survive the agent.
+type containerRecord struct {
+	Process   *process.Identity `json:"process,omitempty"` // nil while none was started
+	StartedAt time.Time         `json:"startedAt,omitzero"`
+	Restarts  int               `json:"restarts"`
+	ExitCode  *int              `json:"exitCode,omitempty"` // of the last process, where known
+	Ended     bool              `json:"ended,omitempty"`    // will not be started again
+}
+
+// A pod is one replica: its record and what is known of it in this life of the agent. Its fields are
+// guarded by the agent's mutex.
+type pod struct {
+	record
+	containers []*container
+	ctx        context.Context // ends when its processes must
+	cancel     context.CancelFunc
+	readySince time.Time
+	frozen     bool
+	done       chan struct{} // closed once nothing of it runs
+}
+
+// A container is one process of a pod, over all its restarts.
+type container struct {
+	spec    corev1.Container
+	rec     *containerRecord
+	started bool // its startup probe has succeeded
+	ready   bool
+	reason  string // why it is not ready
+	kill    chan string
+}
+
+func newPod(ctx context.Context, r record) *pod {
+	p := &pod{record: r, done: make(chan struct{})}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	if len(p.Containers) == 0 {
+		p.Containers = make([]containerRecord, len(p.Spec.Containers))
+	}
+	for i, c := range p.Spec.Containers {
+		p.containers = append(p.containers, &container{spec: c, rec: &p.Containers[i], reason: "starting", kill: make(chan string, 1)})
+	}
+	return p
+}
+
+func (p *pod) stopping() bool { return !p.StoppingAt.IsZero() }
+func (p *pod) ended() bool    { return p.Phase == corev1.PodSucceeded || p.Phase == corev1.PodFailed }
+
+func (p *pod) ready() bool {
+	if p.stopping() || p.ended() {
+		return false
+	}
+	for _, c := range p.containers {
+		if !c.ready {
+			return false
+		}
+	}
+	return true
+}
+
+// availableAt returns when the pod has been ready for long enough, the zero time while it is not ready.
+func (p *pod) availableAt(minReadySeconds int32) time.Time {
+	if !p.ready() {
+		return time.Time{}
+	}
+	return p.readySince.Add(time.Duration(minReadySeconds) * time.Second)
+}
+
+func (p *pod) restarts() int {
+	n := 0
+	for _, c := range p.containers {
+		n += c.rec.Restarts
+	}
+	return n
+}
+
+func (p *pod) grace() time.Duration {
+	if s := p.Spec.TerminationGracePeriodSeconds; s != nil {
+		return time.Duration(*s) * time.Second
+	}
+	return 30 * time.Second
+}
+
+// The marks are variables in the environment of every process of a pod and of a container.
+func (p *pod) mark() string { return "SLUICE_POD=" + p.UID }
+
+func containerMark(uid, container string) string { return "SLUICE_CONTAINER=" + uid + "." + container }
+
+func (a *Agent) podDir(uid string) string { return filepath.Join(a.dir, "pods", uid) }
+
+func (a *Agent) podRoot(uid string) string { return filepath.Join(a.podDir(uid), "root") }
+
+// containerRoot is the container's own directory: its home, and what its mount paths are relative to.
+func (a *Agent) containerRoot(p *pod, c *container) string {
+	return filepath.Join(a.podRoot(p.UID), c.spec.Name)
+}
+
+func (a *Agent) logDir(namespace, name string) string {
+	return filepath.Join(a.dir, "logs", namespace, name)
+}
+
+// save writes the pod's record. The agent's mutex is held.
+func (a *Agent) save(p *pod) error {
+	return writeJSON(filepath.Join(a.podDir(p.UID), "pod.json"), p.record)
+}
+
+// loadRecords reads the pods of earlier lives. A directory without a record is a pod whose creation was cut
+// short before anything was started.
+func (a *Agent) loadRecords() ([]record, error) {
+	dirs, err := os.ReadDir(filepath.Join(a.dir, "pods"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var records []record
+	for _, d := range dirs {
+		var r record
+		ok, err := readJSON(filepath.Join(a.podDir(d.Name()), "pod.json"), &r)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			records = append(records, r)
+			continue
+		}
+		if err := os.RemoveAll(a.podDir(d.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}

@@ -1,0 +1,75 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// The requests and answers of the agent's API, each the body of a POST.
+type (
+	// ApplyRequest asks for an object.
+	ApplyRequest struct {
+		Object sluice.Object `json:"object"`
+		DryRun bool          `json:"dryRun,omitempty"`
+	}
+	// ApplyResponse is what became of it.
+	ApplyResponse struct {
+		Object  sluice.Object  `json:"object"`
+		Outcome sluice.Outcome `json:"outcome"`
+	}
+	// WatchRequest asks for the objects of a kind.
+	WatchRequest struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Namespace  string `json:"namespace"`
+	}
+	// WatchEvent is one line of the answer: an object, or the mark that all there were have been sent.
+	WatchEvent struct {
+		Object sluice.Object `json:"object,omitempty"`
+		Synced bool          `json:"synced,omitempty"`
+	}
+	// LogsRequest asks for a pod's last lines.
+	LogsRequest struct {
+		Namespace string `json:"namespace"`
+		Pod       string `json:"pod"`
+		Lines     int    `json:"lines"`
+	}
+	// ExecRequest asks for a command in a pod.
+	ExecRequest struct {
+		Namespace string   `json:"namespace"`
+		Pod       string   `json:"pod"`
+		Command   []string `json:"command"`
+	}
+	// AddressRequest asks where a Service's port answers.
+	AddressRequest struct {
+		Namespace string `json:"namespace"`
+		Service   string `json:"service"`
+		Port      int    `json:"port"`
+	}
+	// ShiftRequest divides a Service's traffic.
+	ShiftRequest struct {
+		Namespace string `json:"namespace"`
+		Service   string `json:"service"`
+		Percent   int    `json:"percent"`
+	}
+	// CutRequest asks for a copy of claims at one instant.
+	CutRequest struct {
+		Namespace  string        `json:"namespace"`
+		Claims     []string      `json:"claims"`
+		Generation string        `json:"generation"`
+		Lease      time.Duration `json:"lease"`
+	}
+	// VolumeRequest names a generation of a claim.
+	VolumeRequest struct {
+		Namespace  string `json:"namespace"`
+		Claim      string `json:"claim"`
+		Generation string `json:"generation"`
+	}
+	// Failure is an error on its way to the client.
+	Failure struct {
+		Code    sluice.Code `json:"code"`
+		Message string      `json:"message"`
+		Hint    string      `json:"hint,omitempty"`
+	}
+)

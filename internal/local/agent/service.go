@@ -1,0 +1,253 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/proxy"
+)
+
+// protocolAnnotation says http or tcp where neither appProtocol nor the port's name does.
+const protocolAnnotation = "local.sluice-cd.github.io/protocol"
+
+type portKey struct {
+	service key
+	port    int32
+}
+
+// admitService gives the Service its address. The mutex is held.
+func (a *Agent) admitService(e *entry) error {
+	s := e.typed.(*corev1.Service)
+	asked := s.Spec.ClusterIP
+	headless := asked == corev1.ClusterIPNone
+	if e.Address == "" {
+		used := a.usedAddresses()
+		e.Address = asked
+		if asked == "" || headless || used[asked] {
+			ip, err := a.net.serviceAddress(used)
+			if err != nil {
+				return err
+			}
+			e.Address = ip
+		}
+	}
+	if !a.net.owns(e.Address) {
+		return sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s", asked, s.Name).
+			WithHint("leave spec.clusterIP out, or write None")
+	}
+	if !headless {
+		e.Object.Set(e.Address, "spec", "clusterIP")
+		e.Object.Set([]any{e.Address}, "spec", "clusterIPs")
+	}
+	if e.Object.Field("spec", "type") == nil {
+		e.Object.Set(string(corev1.ServiceTypeClusterIP), "spec", "type")
+	}
+	e.Object.Set(map[string]any{"loadBalancer": loadBalancer(s, e.Address)}, "status")
+	return nil
+}
+
+func loadBalancer(s *corev1.Service, ip string) map[string]any {
+	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		return map[string]any{}
+	}
+	return map[string]any{"ingress": []any{map[string]any{"ip": ip}}}
+}
+
+// listen makes the Service's ports answer. With dryRun they are closed again. The mutex is held.
+func (a *Agent) listen(e *entry, dryRun bool) error {
+	s := e.typed.(*corev1.Service)
+	var opened []portKey
+	for _, p := range s.Spec.Ports {
+		k, address, http := portKey{e.key(), p.Port}, net.JoinHostPort(e.Address, fmt.Sprint(p.Port)), isHTTP(s, p)
+		if now := a.ports[k]; now != nil && (now.Serves(address, http) || dryRun) {
+			continue
+		}
+		a.closePort(k)
+		port, err := proxy.Listen(address, http)
+		if err != nil {
+			for _, k := range opened {
+				a.closePort(k)
+			}
+			return portError(err, s.Name, e.Address, p.Port)
+		}
+		port.Shift(e.Percent)
+		a.ports[k] = port
+		opened = append(opened, k)
+	}
+	if dryRun {
+		for _, k := range opened {
+			a.closePort(k)
+		}
+		return nil
+	}
+	a.closeOthers(e)
+	return nil
+}
+
+func portError(err error, name, ip string, port int32) error {
+	at := net.JoinHostPort(ip, fmt.Sprint(port))
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		by := ""
+		if h := holder(ip, int(port)); h != "" {
+			by = " by " + h
+		}
+		return sluice.Errorf(sluice.Exhausted, "Service/%s cannot listen on %s: the port is taken%s", name, at, by).
+			WithHint("end the program that listens there, or make it listen on one address only")
+	case errors.Is(err, unix.EACCES):
+		return sluice.Errorf(sluice.Denied, "Service/%s cannot listen on %s: only root may use ports that low", name, at).
+			WithHint("give the Service a port above 1023, or allow it with: sysctl net.ipv4.ip_unprivileged_port_start=%d", port)
+	}
+	return sluice.Errorf(sluice.Unavailable, "Service/%s cannot listen on %s: %w", name, at, err)
+}
+
+func isHTTP(s *corev1.Service, p corev1.ServicePort) bool {
+	if said := s.Annotations[protocolAnnotation]; said != "" {
+		return said == "http"
+	}
+	if p.AppProtocol != nil {
+		return *p.AppProtocol == "http"
+	}
+	return strings.HasPrefix(p.Name, "http") && !strings.HasPrefix(p.Name, "https")
+}
+
+func (a *Agent) closePort(k portKey) {
+	if p := a.ports[k]; p != nil {
+		if err := p.Close(); err != nil {
+			a.log.Warn("close port", "service", k.service.Name, "port", k.port, "error", err)
+		}
+		delete(a.ports, k)
+	}
+}
+
+// closeOthers closes the ports that the Service no longer has.
+func (a *Agent) closeOthers(e *entry) {
+	s := e.typed.(*corev1.Service)
+	has := map[int32]bool{}
+	for _, p := range s.Spec.Ports {
+		has[p.Port] = true
+	}
+	for k := range a.ports {
+		if k.service == e.key() && !has[k.port] {
+			a.closePort(k)
+		}
+	}
+}
+
+func (a *Agent) closeService(k key) {
+	for pk := range a.ports {
+		if pk.service == k {
+			a.closePort(pk)
+		}
+	}
+}
+
+func (a *Agent) allPorts() []*proxy.Port {
+	var all []*proxy.Port
+	for _, p := range a.ports {
+		all = append(all, p)
+	}
+	return all
+}
+
+// route hands the ready pods to the ports of their Services. The mutex is held.
+func (a *Agent) route() {
+	for _, e := range a.store.list("Service", "") {
+		s := e.typed.(*corev1.Service)
+		for _, p := range s.Spec.Ports {
+			if port := a.ports[portKey{e.key(), p.Port}]; port != nil {
+				port.Set(a.endpoints(s, p))
+			}
+		}
+	}
+	a.writeTargets()
+}
+
+func (a *Agent) endpoints(s *corev1.Service, p corev1.ServicePort) []proxy.Endpoint {
+	selector := labels.SelectorFromSet(s.Spec.Selector)
+	var pods []*pod
+	for _, pod := range a.pods {
+		if pod.Namespace == s.Namespace && pod.ready() && selector.Matches(labels.Set(pod.Labels)) {
+			pods = append(pods, pod)
+		}
+	}
+	sortPods(pods)
+	var all []proxy.Endpoint
+	for _, pod := range pods {
+		port := targetPort(pod, p)
+		if port == 0 {
+			continue
+		}
+		all = append(all, proxy.Endpoint{
+			Pod: pod.UID, Address: net.JoinHostPort(pod.IP, fmt.Sprint(port)),
+			Canary: pod.Labels[sluice.TrackLabel] == sluice.TrackCanary,
+		})
+	}
+	return all
+}
+
+// targetPort returns the pod's port behind the Service's, 0 if the pod has none of that name.
+func targetPort(pod *pod, p corev1.ServicePort) int32 {
+	if p.TargetPort.Type == intstr.Int {
+		if p.TargetPort.IntVal != 0 {
+			return p.TargetPort.IntVal
+		}
+		return p.Port
+	}
+	for _, c := range pod.Spec.Containers {
+		for _, cp := range c.Ports {
+			if cp.Name == p.TargetPort.StrVal {
+				return cp.ContainerPort
+			}
+		}
+	}
+	return 0
+}
+
+// Shift records the division of a Service's traffic and makes it hold.
+func (a *Agent) Shift(r ShiftRequest) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r.Percent < 0 || r.Percent > 100 {
+		return sluice.Errorf(sluice.Invalid, "%d is not a percentage", r.Percent)
+	}
+	e := a.store.objects[key{"Service", r.Namespace, r.Service}]
+	if e == nil {
+		return sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
+	}
+	if e.Percent != r.Percent {
+		e.Percent = r.Percent
+		if err := a.store.put(e); err != nil {
+			return err
+		}
+	}
+	for k, port := range a.ports {
+		if k.service == e.key() {
+			port.Shift(r.Percent)
+		}
+	}
+	return nil
+}
+
+// Address returns where a Service's port answers.
+func (a *Agent) Address(r AddressRequest) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.store.objects[key{"Service", r.Namespace, r.Service}]
+	if e == nil {
+		return "", sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
+	}
+	if a.ports[portKey{e.key(), int32(r.Port)}] == nil {
+		return "", sluice.Errorf(sluice.NotFound, "Service/%s in the namespace %s has no port %d", r.Service, r.Namespace, r.Port)
+	}
+	return net.JoinHostPort(e.Address, fmt.Sprint(r.Port)), nil
+}

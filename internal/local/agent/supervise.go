@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluice-cd/sluice/internal/local/process"
+)
+
+const (
+	firstBackoff = time.Second
+	lastBackoff  = time.Minute
+	healthyAfter = time.Minute
+)
+
+func (a *Agent) superviseAll(p *pod) {
+	var all sync.WaitGroup
+	for _, c := range p.containers {
+		all.Go(func() { a.supervise(p, c) })
+	}
+	all.Wait()
+}
+
+// supervise keeps one container running until its pod stops or its restart policy says that it is done.
+func (a *Agent) supervise(p *pod, c *container) {
+	backoff := firstBackoff
+	for p.ctx.Err() == nil || c.rec.Process != nil {
+		if c.rec.Ended {
+			return
+		}
+		began := time.Now()
+		proc, err := a.startOrAdopt(p, c)
+		if errors.Is(err, errLost) { // it ended while no agent looked
+			a.exited(p, c, a.exitCode(p, c, process.Unknown))
+			continue
+		}
+		if err != nil {
+			a.setReason(c, err.Error())
+		}
+		if err == nil && !a.attend(p, c, proc) {
+			return
+		}
+		if a.over(p, c) {
+			return
+		}
+		if time.Since(began) >= healthyAfter {
+			backoff = firstBackoff
+		}
+		if !pause(p.ctx, backoff) {
+			return
+		}
+		backoff = min(2*backoff, lastBackoff)
+	}
+}
+
+// attend watches over a running process until it has ended; false means that the agent itself is leaving.
+func (a *Agent) attend(p *pod, c *container, proc *process.Process) bool {
+	ctx, cancel := context.WithCancel(p.ctx)
+	probing := a.startProbes(ctx, p, c)
+	reason := ""
+	select {
+	case <-proc.Done():
+	case reason = <-c.kill:
+	case <-p.ctx.Done():
+	}
+	cancel()
+	probing.Wait()
+	if a.ctx.Err() != nil {
+		return false
+	}
+	a.setUnready(c, reason)
+	a.terminate(p, c, proc, reason)
+	a.exited(p, c, a.exitCode(p, c, proc.ExitCode()))
+	return true
+}
+
+// terminate asks the process to end, waits for what is left of the grace period, and then ends it with all
+// that it started.
+func (a *Agent) terminate(p *pod, c *container, proc *process.Process, reason string) {
+	deadline := time.Now().Add(p.grace())
+	a.mu.Lock()
+	if reason == "" && p.stopping() {
+		deadline = p.StoppingAt.Add(p.grace())
+	}
+	a.mu.Unlock()
+	if err := proc.ID.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		a.log.Error("signal", "pod", p.Name, "error", err)
+	}
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-proc.Done():
+	case <-timer.C:
+	}
+	if err := process.Kill(containerMark(p.UID, c.spec.Name)); err != nil {
+		a.log.Error("kill", "pod", p.Name, "error", err)
+	}
+	<-proc.Done()
+}
+
+// exited records the end of a process before another may be started.
+func (a *Agent) exited(p *pod, c *container, code int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.rec.Process, c.rec.ExitCode = nil, &code
+	c.rec.Ended = !restarts(p.Spec.RestartPolicy, code)
+	if !c.rec.Ended && !p.stopping() {
+		c.rec.Restarts++
+	}
+	c.ready, c.started, c.reason = false, false, "exited with status "+strconv.Itoa(code)
+	if err := a.save(p); err != nil {
+		a.log.Error("save pod", "pod", p.Name, "error", err)
+	}
+	a.route()
+	a.wake()
+}
+
+func restarts(policy corev1.RestartPolicy, code int) bool {
+	switch policy {
+	case corev1.RestartPolicyNever:
+		return false
+	case corev1.RestartPolicyOnFailure:
+		return code != 0
+	}
+	return true
+}
+
+func (a *Agent) over(p *pod, c *container) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return c.rec.Ended || p.stopping() && c.rec.Process == nil && p.ctx.Err() != nil
+}
+
+func (a *Agent) setUnready(c *container, reason string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.ready = false
+	if reason != "" {
+		c.reason = reason
+	}
+	a.route()
+}
+
+func (a *Agent) setReason(c *container, reason string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.reason = reason
+	a.wake()
+}
+
+// pause waits; false means that ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,65 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/kind"
+)
+
+// Watch hands every object of the kind to send, then synced, then every change, until ctx ends or send fails.
+// What was deleted comes once, with its deletionTimestamp; on its way out it is not shown.
+func (a *Agent) Watch(ctx context.Context, r WatchRequest, send func(WatchEvent) error) error {
+	if _, err := kind.Find(r.APIVersion, r.Kind); err != nil {
+		return err
+	}
+	namespace := r.Namespace
+	if !kind.Namespaced(r.Kind) {
+		namespace = ""
+	}
+	sub := a.events.subscribe(func(k key) bool {
+		return k.Kind == r.Kind && (namespace == "" || k.Namespace == namespace)
+	})
+	defer a.events.unsubscribe(sub)
+	if err := a.sendAll(r.Kind, namespace, send); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.ctx.Done():
+			return errEnding
+		case <-sub.wake:
+		}
+		for _, o := range sub.take() {
+			if err := sendOne(o, send); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (a *Agent) sendAll(kindName, namespace string, send func(WatchEvent) error) error {
+	var all []sluice.Object
+	a.mu.Lock()
+	for _, e := range a.store.list(kindName, namespace) {
+		all = append(all, e.Object.Clone())
+	}
+	a.mu.Unlock()
+	for _, o := range all {
+		if err := sendOne(o, send); err != nil {
+			return err
+		}
+	}
+	return send(WatchEvent{Synced: true})
+}
+
+func sendOne(o sluice.Object, send func(WatchEvent) error) error {
+	gone := o.Field(goneField) != nil
+	delete(o, goneField)
+	if o.Text("metadata", "deletionTimestamp") != "" && !gone {
+		return nil
+	}
+	return send(WatchEvent{Object: o})
+}

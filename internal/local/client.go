@@ -1,0 +1,169 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/agent"
+	kjson "sigs.k8s.io/json"
+)
+
+// An Account is an open local account. It is safe for concurrent use. While its agent is away every method
+// returns Unavailable, except that an agent that has died is started again by the next call.
+type Account struct {
+	config Config
+	client *http.Client
+}
+
+var _ sluice.Account = (*Account)(nil)
+
+func newAccount(c Config) *Account {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return agent.DialSocket(ctx, c.Dir) },
+	}
+	return &Account{config: c, client: &http.Client{Transport: transport}}
+}
+
+// call sends the request and fills response, which may be nil. Where no agent answers, it starts one and asks again.
+func call(ctx context.Context, a *Account, path string, request, response any) error {
+	body, err := a.post(ctx, path, request)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return away(ctx, err)
+	}
+	if response == nil {
+		return nil
+	}
+	return kjson.UnmarshalCaseSensitivePreserveInts(b, response)
+}
+
+func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCloser, error) {
+	b, err := json.Marshal(request)
+	if err != nil {
+		return nil, sluice.Errorf(sluice.Invalid, "the request cannot be written as JSON: %w", err)
+	}
+	resp, err := a.send(ctx, path, b)
+	if err != nil && isGone(err) && ctx.Err() == nil {
+		if err := a.ensure(ctx); err != nil {
+			return nil, err
+		}
+		resp, err = a.send(ctx, path, b)
+	}
+	if err != nil {
+		return nil, away(ctx, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	var f agent.Failure
+	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
+		return nil, away(ctx, err)
+	}
+	return nil, &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
+}
+
+func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://agent"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return a.client.Do(r)
+}
+
+// away turns a broken connection into Unavailable; a cancelled call stays one.
+func away(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, ok := errors.AsType[*sluice.Error](err); ok && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return sluice.Errorf(sluice.Unavailable, "the agent of the local account went away: %w", err)
+}
+
+// Get returns the object with its status, or NotFound.
+func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+	var o sluice.Object
+	err := call(ctx, a, "/get", ref, &o)
+	return o, err
+}
+
+// Apply makes the object so. Only Sluice writes to the account, so what the object no longer has is removed.
+func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	var r agent.ApplyResponse
+	err := call(ctx, a, "/apply", agent.ApplyRequest{Object: o, DryRun: dryRun}, &r)
+	return r.Object, r.Outcome, err
+}
+
+// Delete deletes the object and returns when it is gone, with all that belongs to it.
+func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
+	return call(ctx, a, "/delete", ref, nil)
+}
+
+// Pods lists the replicas in the namespace, "" for all of them, by name.
+func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
+	var pods []sluice.Pod
+	err := call(ctx, a, "/pods", namespace, &pods)
+	return pods, err
+}
+
+// Logs returns the last n lines that the pod wrote, also after it has ended.
+func (a *Account) Logs(ctx context.Context, namespace, pod string, n int) ([]string, error) {
+	var lines []string
+	err := call(ctx, a, "/logs", agent.LogsRequest{Namespace: namespace, Pod: pod, Lines: n}, &lines)
+	return lines, err
+}
+
+// Exec runs a command in the pod's first container and returns what it printed.
+func (a *Account) Exec(ctx context.Context, namespace, pod string, command []string) (string, error) {
+	var out string
+	err := call(ctx, a, "/exec", agent.ExecRequest{Namespace: namespace, Pod: pod, Command: command}, &out)
+	return out, err
+}
+
+// Address returns where a Service's port answers.
+func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
+	var address string
+	err := call(ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port}, &address)
+	return address, err
+}
+
+// Shift sends the percentage to the ready canary pods and the rest to the stable ones.
+func (a *Account) Shift(ctx context.Context, namespace, service string, percent int) error {
+	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: namespace, Service: service, Percent: percent}, nil)
+}
+
+// Down ends every process of the account, gracefully, and then its agent. The objects stay: they run again when the
+// account is dialled again. Without an agent it starts one, so that what an earlier one left is ended too.
+func (a *Account) Down(ctx context.Context) error {
+	body, err := a.post(ctx, "/down", struct{}{})
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = io.Copy(io.Discard, body)
+	if err != nil {
+		return away(ctx, err)
+	}
+	return a.awaitEnd(ctx)
+}
+
+// Remove ends everything and deletes the account's directory with its volumes.
+func (a *Account) Remove(ctx context.Context) error {
+	if err := a.Down(ctx); err != nil {
+		return err
+	}
+	return os.RemoveAll(a.config.Dir)
+}

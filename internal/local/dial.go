@@ -1,0 +1,158 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gofrs/flock"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/agent"
+)
+
+// An Image says what stands for a container image: Command is the entrypoint, Dir is where programs named
+// without a path are looked up first, Env is added to the environment.
+type Image = agent.Image
+
+// Config says which account to open.
+type Config struct {
+	Dir        string           // everything of the account; made when absent
+	Name       string           // of the account, for messages
+	Executable string           // run as "<Executable> local agent --dir <Dir>"; "" is the running program
+	Images     map[string]Image // by image name
+}
+
+// readyVariable names the descriptor on which a new agent says that it answers.
+const readyVariable = "SLUICE_READY_FD"
+
+// Dial opens the account, starting its agent if none runs, and tells it what stands for images. The agent stays when
+// the caller ends.
+func Dial(ctx context.Context, c Config) (*Account, error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	c.Dir = dir
+	a := newAccount(c)
+	if err := a.ensure(ctx); err != nil {
+		return nil, err
+	}
+	if len(c.Images) == 0 {
+		return a, nil
+	}
+	return a, call(ctx, a, "/images", c.Images, nil)
+}
+
+// RunAgent is the agent of the directory: what the hidden command "local agent --dir" runs. It returns when ctx
+// ends, leaving the pods to the next agent, or after Down.
+func RunAgent(ctx context.Context, dir string) error {
+	return agent.Run(ctx, dir, sayReady)
+}
+
+// sayReady tells the process that started this agent how the start went.
+func sayReady(err error) {
+	if os.Getenv(readyVariable) == "" {
+		return
+	}
+	f := os.NewFile(3, "ready")
+	message := "ready"
+	if err != nil {
+		message = string(sluice.ErrorCode(err)) + "\n" + sluice.ErrorHint(err) + "\n" + err.Error()
+	}
+	_, _ = io.WriteString(f, message) // who asked may have gone
+	_ = f.Close()
+	_ = os.Unsetenv(readyVariable)
+}
+
+// ensure starts the agent unless it answers. Clients do so one after the other.
+func (a *Account) ensure(ctx context.Context) error {
+	if a.answers(ctx) {
+		return nil
+	}
+	if err := os.MkdirAll(a.config.Dir, 0o700); err != nil {
+		return sluice.Errorf(sluice.Denied, "the directory of the local account %s cannot be made: %w", a.config.Name, err)
+	}
+	lock := flock.New(filepath.Join(a.config.Dir, "start.lock"), flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if a.answers(ctx) {
+		return nil
+	}
+	return a.start(ctx)
+}
+
+func (a *Account) answers(ctx context.Context) bool {
+	conn, err := agent.DialSocket(ctx, a.config.Dir)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// start starts the agent in its own session and waits until it answers.
+func (a *Account) start(ctx context.Context) error {
+	executable := a.config.Executable
+	if executable == "" {
+		var err error
+		if executable, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	log, err := os.OpenFile(filepath.Join(a.config.Dir, "agent.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command(executable, "local", "agent", "--dir", a.config.Dir)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
+	cmd.Env = append(os.Environ(), readyVariable+"=3")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the agent of the local account %s does not start: %w", a.config.Name, err)
+	}
+	go func() { _ = cmd.Wait() }() // how it ends is in its log
+	return a.awaitReady(ctx, r)
+}
+
+func (a *Account) awaitReady(ctx context.Context, r *os.File) error {
+	stop := context.AfterFunc(ctx, func() { r.Close() })
+	defer stop()
+	said, err := io.ReadAll(r)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return err
+	case bytes.Equal(said, []byte("ready")):
+		return nil
+	}
+	unavailable := sluice.Errorf(sluice.Unavailable, "the agent of the local account %s ended at once", a.config.Name).
+		WithHint("see %s", filepath.Join(a.config.Dir, "agent.log"))
+	parts := strings.SplitN(string(said), "\n", 3)
+	if len(parts) < 3 {
+		return unavailable
+	}
+	return &sluice.Error{Code: sluice.Code(parts[0]), Op: fmt.Sprintf("start the local account %s", a.config.Name), Message: parts[2], Hint: parts[1]}
+}
+
+// isGone reports whether the error says that no agent answered.
+func isGone(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOENT)
+}

@@ -11,7 +11,7 @@ var release21 = Release{
 	Name: "2.1",
 	Open: func(ctx context.Context, b *Book) Take {
 		take := openWithCustomers(ctx, b)
-		shelf := newShelf(12)
+		shelf := newShelf(8)
 		return func(ctx context.Context, o Order) error {
 			if err := shelf.reserve(ctx); err != nil {
 				return err

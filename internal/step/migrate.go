@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/fingerprint"
@@ -69,7 +70,7 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	}
 	p.State = sluice.Done
 	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s; the source stood still for %s",
-		documents(now), s.from.target, s.swap.at.target, c.TakenAt.UTC().Format("15:04:05"), c.Pause.Round(milli))
+		documents(now), s.from.target, s.swap.at.target, c.TakenAt.UTC().Format("15:04:05"), c.Pause.Round(time.Millisecond))
 	return p, nil
 }
 

@@ -13,17 +13,10 @@ import (
 // aside tells the checkpoint of what a restore replaces from others.
 const aside = "-aside"
 
-const milli = time.Millisecond
-
 // restoreData puts a checkpoint back. What was written since is counted first, and more than the file allows to
 // be lost is left to a person; then it is saved aside in a checkpoint of its own, taken while nothing can write.
 type restoreData struct {
 	swap
-}
-
-// A restoreRecord is what Start leaves for Observe.
-type restoreRecord struct {
-	Lost string `json:"lost"` // as told to the person who is asked
 }
 
 func newRestoreData(d Deps, sc sluice.StepContext) (sluice.Step, error) {
@@ -73,8 +66,7 @@ func (s *restoreData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	}
 	p.State, p.Message = sluice.Waiting, l.String()+"; approve to put the checkpoint "+string(was.ID)+" back, reject to keep what is there"
 	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalReject}}
-	p.Data, err = record(restoreRecord{l.String()})
-	return p, err
+	return p, nil
 }
 
 func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error) {

@@ -69,3 +69,17 @@ func TestDiedWhileCreating(t *testing.T) {
 		t.Errorf("a repository that lost its key was opened: %v", err)
 	}
 }
+
+func TestMeasure(t *testing.T) {
+	dir := t.TempDir()
+	r, err := movertest.MeasureCopy(t.Context(), open(t, t.TempDir()), 8<<20, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Copy == 0 || r.Incremental == 0 || r.CP == 0 || r.Tar == 0 && r.Note == "" || r.Added < 1<<20 || r.AddedLater >= r.Added {
+		t.Errorf("measured %+v", r)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("measuring left %v, %v", left, err)
+	}
+}

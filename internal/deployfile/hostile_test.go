@@ -1,7 +1,6 @@
 package deployfile_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
 func laughs() string {
@@ -117,7 +117,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("spec %v with findings %v", spec != nil, ds)
 		}
 		for _, d := range ds {
-			if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > bytes.Count(data, []byte("\n"))+2 || d.Code == "" || d.Hint == "" || d.Message == "" {
+			if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > len(yamldoc.Lines(data))+1 || d.Code == "" || d.Hint == "" || d.Message == "" {
 				t.Fatalf("incomplete finding %#v", d)
 			}
 			_ = deployfile.Excerpt(data, d.Pos)

@@ -1,7 +1,6 @@
 package deployfile
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -25,6 +24,7 @@ var (
 
 const (
 	mostRepairs   = 10
+	longestLine   = 4096      // bytes: longer lines are not written by people
 	mostRepairing = 256 << 10 // bytes: repairing reads the text again each time
 )
 
@@ -64,8 +64,7 @@ func usualMistake(data []byte, d sluice.Diagnostic) (mistake, bool) {
 		return mistake{}, false
 	}
 	block := -1
-	for i, raw := range bytes.Split(data, []byte("\n")) {
-		text := strings.TrimSuffix(string(raw), "\r")
+	for i, text := range yamldoc.Lines(data) {
 		if indent := len(text) - len(strings.TrimLeft(text, " ")); block >= 0 {
 			if strings.TrimSpace(text) == "" || indent > block {
 				continue
@@ -76,7 +75,7 @@ func usualMistake(data []byte, d sluice.Diagnostic) (mistake, bool) {
 			block = m[2]
 			continue
 		}
-		if i+1 < d.Pos.Line-3 {
+		if i+1 < d.Pos.Line-3 || len(text) > longestLine {
 			continue
 		}
 		if m, ok := usual(text); ok {
@@ -89,9 +88,9 @@ func usualMistake(data []byte, d sluice.Diagnostic) (mistake, bool) {
 }
 
 func withLine(data []byte, number int, text string) []byte {
-	lines := bytes.Split(data, []byte("\n"))
-	lines[number-1] = []byte(text)
-	return bytes.Join(lines, []byte("\n"))
+	lines := yamldoc.Lines(data)
+	lines[number-1] = text
+	return []byte(strings.Join(lines, "\n"))
 }
 
 func usual(text string) (mistake, bool) {

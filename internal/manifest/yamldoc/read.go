@@ -125,17 +125,19 @@ func syntax(file string, data []byte, err error) sluice.Diagnostic {
 	return *finding(pos, CodeSyntax, "this is not YAML: %s", message).hint("check the indentation and the quotes here and on the line above")
 }
 
+// What ends a line in YAML, and so in the positions of this package.
+var lineBreaks = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
+
+// Lines splits the text as the parser counts lines, without their ends.
+func Lines(data []byte) []string { return lineBreaks.Split(string(data), -1) }
+
 // Line returns the numbered line of the text without its end, "" where there is none.
 func Line(data []byte, number int) string {
-	for range number - 1 {
-		i := bytes.IndexByte(data, '\n')
-		if i < 0 {
-			return ""
-		}
-		data = data[i+1:]
+	lines := lineBreaks.Split(string(data), number+1)
+	if number < 1 || number > len(lines) {
+		return ""
 	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
-	return strings.TrimSuffix(string(line), "\r")
+	return lines[number-1]
 }
 
 func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

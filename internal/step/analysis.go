@@ -47,10 +47,17 @@ func newAnalysis(d Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// Check asks every query once, so that one that is refused is found before it is needed.
+// Check asks every query once, so that one that is refused is found before it is needed. What only the steps
+// before this one bring may still be missing.
 func (s *analyse) Check(ctx context.Context) (sluice.Preview, error) {
+	for _, q := range s.spec.Resolved {
+		if err := checkSecrets(ctx, s.deps, q.Template); err != nil {
+			return sluice.Preview{}, err
+		}
+	}
 	now := s.deps.Now()
-	if _, err := s.round(ctx, analysisRecord{Started: now.Add(-s.spec.Interval)}, now); err != nil {
+	_, err := s.round(ctx, analysisRecord{Started: now.Add(-s.spec.Interval)}, now)
+	if c := sluice.ErrorCode(err); err != nil && c != sluice.NotFound && c != sluice.Unavailable {
 		return sluice.Preview{}, err
 	}
 	return sluice.Preview{Notes: []string{"takes " + s.plural() + ", " + s.spec.Interval.String() + " apart"}}, nil

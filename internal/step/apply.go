@@ -53,15 +53,12 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	b := bringer{apply: s, image: img, objects: objects}
 	w := s.watcher(img.At)
 	for _, wave := range waves(objects) {
-		var refs []sluice.Ref
 		for _, o := range wave {
-			ref, err := b.bring(ctx, o)
-			if err != nil {
+			if err := b.bring(ctx, o); err != nil {
 				return p, err
 			}
-			refs = append(refs, ref)
 		}
-		if err := w.ready(ctx, awaited(refs)); err != nil {
+		if err := b.await(ctx, w); err != nil {
 			return p, err
 		}
 	}
@@ -115,7 +112,15 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	return r.left()
 }
 
+// dropCanaries takes the traffic away from the canaries before it takes them away.
 func (s *apply) dropCanaries(ctx context.Context, img image, objects []sluice.Object) error {
+	_, divided, err := canaries(ctx, s.account, objects)
+	if err != nil {
+		return err
+	}
+	if err := shift(ctx, s.account, divided, 0); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		return err
+	}
 	for _, ref := range img.Canaries {
 		if err := removeOwn(ctx, s.account, canaryRef(ref), s.sc.Deployment); err != nil {
 			return err

@@ -13,17 +13,18 @@ type bringer struct {
 	image   image
 	objects []sluice.Object
 	changes []sluice.Change
+	pending []sluice.Ref // written, and not ready when they were
 }
 
-// bring writes the object, or what stands for it until promotion, and returns what to wait for.
-func (b *bringer) bring(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+// bring writes the object, or what stands for it until promotion.
+func (b *bringer) bring(ctx context.Context, o sluice.Object) error {
 	switch {
 	case slices.Contains(b.image.Canaries, o.Ref()):
 		return b.bringCanary(ctx, o)
 	case slices.Contains(b.image.Deferred, o.Ref()):
 		v, err := versionOf(o, b.sc.Deployment)
 		if err != nil {
-			return sluice.Ref{}, err
+			return err
 		}
 		return b.write(ctx, v)
 	case o.Text("kind") == "Job":
@@ -32,28 +33,41 @@ func (b *bringer) bring(ctx context.Context, o sluice.Object) (sluice.Ref, error
 	return b.write(ctx, o)
 }
 
-func (b *bringer) write(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
-	_, outcome, err := write(ctx, b.account, o)
-	if err == nil && outcome != sluice.Unchanged {
+func (b *bringer) write(ctx context.Context, o sluice.Object) error {
+	now, outcome, err := write(ctx, b.account, o)
+	if err != nil {
+		return err
+	}
+	if outcome != sluice.Unchanged {
 		b.changes = append(b.changes, sluice.Change{Object: o.Ref().String(), Outcome: outcome})
 	}
-	return o.Ref(), err
+	if !isReady(now) {
+		b.pending = append(b.pending, o.Ref())
+	}
+	return nil
+}
+
+// await waits for what was written since the last call.
+func (b *bringer) await(ctx context.Context, w watcher) error {
+	refs := b.pending
+	b.pending = nil
+	return w.ready(ctx, awaited(refs))
 }
 
 // bringCanary takes the Services' traffic away from canaries before there is one.
-func (b *bringer) bringCanary(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+func (b *bringer) bringCanary(ctx context.Context, o sluice.Object) error {
 	stable, err := b.account.Get(ctx, o.Ref())
 	if err != nil {
-		return o.Ref(), withOp("read", o.Ref(), err)
+		return withOp("read", o.Ref(), err)
 	}
 	if err := shift(ctx, b.account, services(b.objects, []sluice.Object{o}), 0); err != nil {
-		return o.Ref(), err
+		return err
 	}
 	c := canaryOf(o, stable, b.sc.Deployment)
 	for _, config := range pick(b.objects, b.image.Deferred) {
 		v, err := versionOf(config, b.sc.Deployment)
 		if err != nil {
-			return o.Ref(), err
+			return err
 		}
 		rename(c, config.Text("kind"), config.Text("metadata", "name"), v.Text("metadata", "name"))
 	}
@@ -61,16 +75,16 @@ func (b *bringer) bringCanary(ctx context.Context, o sluice.Object) (sluice.Ref,
 }
 
 // bringJob replaces an old run whose spec is another: a Job's pods cannot be changed.
-func (b *bringer) bringJob(ctx context.Context, o sluice.Object) (sluice.Ref, error) {
+func (b *bringer) bringJob(ctx context.Context, o sluice.Object) error {
 	_, _, err := b.account.Apply(ctx, o, true)
 	if isImmutable(err) {
 		was, getErr := get(ctx, b.account, o.Ref())
 		if getErr != nil {
-			return o.Ref(), getErr
+			return getErr
 		}
 		if was != nil {
 			if err := remove(ctx, b.account, o.Ref()); err != nil {
-				return o.Ref(), err
+				return err
 			}
 		}
 	}

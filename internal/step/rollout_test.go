@@ -273,3 +273,18 @@ func TestRunJobFailureShowsItsLastLines(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Undo of apply alone, as after a crash that lost a weight, leaves no traffic on pods that go.
+func TestUndoTakesTheTrafficFirst(t *testing.T) {
+	b := installed(t)
+	p := b.mustRun(t, "apply")
+	b.mustRun(t, "canary/1")
+	b.account.AfterWrite(func() {
+		if n := b.serving(t); n < 3 {
+			t.Errorf("only %d ready pods serve at %d %%", n, b.account.Weight(namespace, "web"))
+		}
+	})
+	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}

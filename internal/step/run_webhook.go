@@ -78,10 +78,10 @@ func (s *runWebhook) templates() []string {
 	return list
 }
 
-// Check renders everything, so that a missing secret is found before anything is sent.
+// Check asks for the secrets, so that a missing one is found before anything is sent.
 func (s *runWebhook) Check(ctx context.Context) (sluice.Preview, error) {
 	for _, t := range s.templates() {
-		if _, err := render(ctx, s.deps, s.sc, t, s.extra); err != nil {
+		if err := checkSecrets(ctx, s.deps, t); err != nil {
 			return sluice.Preview{}, err
 		}
 	}

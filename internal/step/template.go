@@ -49,6 +49,20 @@ func checkTemplate(sc sluice.StepContext, template string, extra map[string]stri
 	return nil
 }
 
+// checkSecrets asks for every secret of the template, so that a missing one is found early.
+func checkSecrets(ctx context.Context, d Deps, template string) error {
+	for _, m := range tag.FindAllStringSubmatch(template, -1) {
+		secret, ok := strings.CutPrefix(m[1], secretRoot)
+		if !ok || d.Secrets == nil {
+			continue
+		}
+		if _, err := d.Secrets.Secret(ctx, secret); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const (
 	secretRoot  = "secrets."
 	contextRoot = "context."
@@ -120,26 +134,4 @@ func preview(ctx context.Context, d Deps, sc sluice.StepContext, service string)
 		return "", err
 	}
 	return serviceURL(ctx, a, sc.Target.Namespace, service)
-}
-
-// newest returns the name that begins those of the new version's pods: the canary's where one stands, else the
-// Deployment's own. With several Deployments it is the first one's.
-func newest(ctx context.Context, d Deps, sc sluice.StepContext) (string, error) {
-	a, err := d.account(sc.Target.Account, sc.Step.Pos)
-	if err != nil {
-		return "", err
-	}
-	spec, _ := applySpec(sc)
-	deployments := ofKind(spec.Objects, "Deployment")
-	if len(deployments) == 0 {
-		return "", sluice.Errorf(sluice.Invalid, "{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
-	}
-	beside, _, err := canaries(ctx, a, deployments)
-	if err != nil {
-		return "", err
-	}
-	if len(beside) > 0 {
-		return canaryName(beside[0].Text("metadata", "name")), nil
-	}
-	return deployments[0].Text("metadata", "name"), nil
 }

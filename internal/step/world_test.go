@@ -41,7 +41,6 @@ type bench struct {
 	deps    step.Deps
 	now     time.Time
 	plan    *sluice.Plan
-	signals []sluice.Signal
 }
 
 func newBench(objects ...sluice.Object) *bench {

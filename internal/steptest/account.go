@@ -8,7 +8,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -265,7 +264,7 @@ func (a *Account) Pods(_ context.Context, namespace string) ([]sluice.Pod, error
 			continue
 		}
 		for i := range o.Number(1, "spec", "replicas") {
-			p := sluice.Pod{Namespace: ref.Namespace, Name: ref.Name + "-" + strconv.Itoa(i), Owner: ref.String(), Image: images(o), Ready: sound(o)}
+			p := sluice.Pod{Namespace: ref.Namespace, Name: fmt.Sprintf("%s-%d-%d", ref.Name, o.Number(1, "metadata", "generation"), i), Owner: ref.String(), Image: images(o), Ready: sound(o)}
 			if !p.Ready {
 				p.Reason = "CrashLoopBackOff"
 			}

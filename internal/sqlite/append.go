@@ -86,19 +86,19 @@ func (a *appending) apply(b *batch) error {
 		return err
 	}
 	if a.started != nil {
-		if err := b.insertDeployment(a.id, a.started); err != nil {
+		if h.number, err = b.insertDeployment(a.id, a.started); err != nil {
 			return err
 		}
 	}
 	if a.ended != nil {
-		if err := b.endDeployment(a.id, a.ended); err != nil {
+		if err := b.endDeployment(h.number, a.ended); err != nil {
 			return err
 		}
 	}
 	for i, body := range a.bodies {
-		b.addEvent(a.id, a.after+sluice.Seq(i)+1, body)
+		b.addEvent(h.number, a.after+sluice.Seq(i)+1, body)
 	}
-	b.heads[a.id] = head{seq: a.after + sluice.Seq(len(a.bodies)), ended: a.ended != nil}
+	b.heads[a.id] = head{number: h.number, seq: a.after + sluice.Seq(len(a.bodies)), ended: a.ended != nil}
 	return nil
 }
 
@@ -124,40 +124,44 @@ func (b *batch) head(id sluice.DeploymentID) (head, error) {
 		return h, nil
 	}
 	var h head
-	row := b.conn.QueryRowContext(context.Background(), `SELECT ended_at IS NOT NULL,
-		(SELECT max(seq) FROM events WHERE deployment = deployments.id) FROM deployments WHERE id = ?`, string(id))
-	if err := row.Scan(&h.ended, &h.seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	row := b.conn.QueryRowContext(context.Background(), `SELECT number, ended_at IS NOT NULL,
+		(SELECT max(seq) FROM events WHERE deployment = number) FROM deployments WHERE id = ?`, string(id))
+	if err := row.Scan(&h.number, &h.ended, &h.seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return head{}, err
 	}
 	return h, nil
 }
 
-// insertDeployment lists a deployment that starts, unless another one of its application is under way.
-func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) error {
+// insertDeployment lists a deployment that starts, unless another one of its application is under way, and returns its
+// number.
+func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (number int64, err error) {
 	ctx := context.Background()
 	var other string
 	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL", e.Plan.Application)
-	err := row.Scan(&other)
+	err = row.Scan(&other)
 	if err == nil {
-		return sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
+		return 0, sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
 			WithHint("Wait for it, or end it with: sluice cancel %s", other)
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
-		return err
+		return 0, err
 	}
 	var by string
 	if e.Actor != nil {
 		by = e.Actor.Name
 	}
-	_, err = b.conn.ExecContext(ctx, "INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
+	result, err := b.conn.ExecContext(ctx, "INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
 		string(id), e.Plan.Application, e.At.UnixNano(), by)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
 }
 
 // endDeployment notes how and when a deployment ended.
-func (b *batch) endDeployment(id sluice.DeploymentID, e *sluice.Event) error {
-	_, err := b.conn.ExecContext(context.Background(), "UPDATE deployments SET ended_at = ?, outcome = ? WHERE id = ?",
-		e.At.UnixNano(), string(e.Outcome), string(id))
+func (b *batch) endDeployment(number int64, e *sluice.Event) error {
+	_, err := b.conn.ExecContext(context.Background(), "UPDATE deployments SET ended_at = ?, outcome = ? WHERE number = ?",
+		e.At.UnixNano(), string(e.Outcome), number)
 	return err
 }
 

@@ -41,7 +41,8 @@ func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.S
 
 // readPage returns the next events after the one numbered after.
 func (s *Store) readPage(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) ([]sluice.Event, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT body FROM events WHERE deployment = ? AND seq > ? ORDER BY seq LIMIT ?",
+	rows, err := s.read.QueryContext(ctx, `SELECT body FROM events
+		WHERE deployment = (SELECT number FROM deployments WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
 		string(id), int64(after), pageSize)
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, storeError(err, "open", path)
 	}
 	write, err := sql.Open("sqlite", source(path, nil,
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
 		"cache_size(-16000)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)"))
 	if err != nil {
 		return nil, storeError(err, "open", path)

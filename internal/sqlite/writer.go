@@ -35,8 +35,9 @@ type write struct {
 
 // A head is where a deployment's log ends.
 type head struct {
-	seq   sluice.Seq
-	ended bool
+	number int64 // of the deployment, 0 if there is none yet
+	seq    sluice.Seq
+	ended  bool
 }
 
 // A batch is a transaction in the making.
@@ -205,15 +206,16 @@ const (
 )
 
 // addEvent adds a row for the log, inserted with the others at the latest when the transaction ends.
-func (b *batch) addEvent(id sluice.DeploymentID, seq sluice.Seq, body string) {
-	b.rows = append(b.rows, string(id), int64(seq), body)
+func (b *batch) addEvent(deployment int64, seq sluice.Seq, body string) {
+	b.rows = append(b.rows, deployment, int64(seq), body)
 }
 
-// flush inserts the rows.
+// flush inserts the rows. OR ROLLBACK, because a row that does not fit spoils the transaction anyhow, and SQLite then keeps no
+// journal of the statement.
 func (b *batch) flush() error {
 	for len(b.rows) > 0 {
 		n := min(len(b.rows), rowsPerInsert*columns)
-		query := "INSERT INTO events (deployment, seq, body) VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", n/columns-1)
+		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body) VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", n/columns-1)
 		if _, err := b.conn.ExecContext(context.Background(), query, b.rows[:n]...); err != nil {
 			return err
 		}

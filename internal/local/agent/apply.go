@@ -124,6 +124,7 @@ func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error 
 		if !dryRun {
 			return a.admitClaim(e)
 		}
+		a.nameVolume(e)
 	}
 	return nil
 }

@@ -59,7 +59,15 @@ func (a *Agent) admitClaim(e *entry) error {
 		return err
 	}
 	e.Object.Set(status, "status")
+	a.nameVolume(e)
 	return nil
+}
+
+// nameVolume says in the claim's object which generation is the current one. The mutex is held.
+func (a *Agent) nameVolume(e *entry) {
+	if current := a.current(e.key().Namespace, e.key().Name); current != "" {
+		e.Object.Set(current, "spec", "volumeName")
+	}
 }
 
 // claimDir returns the directory of the claim's current generation. The mutex is held.

@@ -44,6 +44,10 @@ func (a *Agent) beginDelete(k key) (string, error) {
 	defer a.mu.Unlock()
 	defer a.wake()
 	e := a.store.objects[k]
+	if e == nil && k.Kind == "PersistentVolumeClaim" && k.Name != "" {
+		// Generations may have been staged, and even switched to, before there was an object.
+		return "", os.RemoveAll(a.claimRoot(k.Namespace, k.Name))
+	}
 	if e == nil {
 		return "", nil
 	}

@@ -75,7 +75,15 @@ func (a *Agent) Use(r VolumeRequest) (before string, err error) {
 	if err := volume.Sync(a.generationDir(r)); err != nil {
 		return "", err
 	}
-	return before, a.setCurrent(r.Namespace, r.Claim, r.Generation)
+	if err := a.setCurrent(r.Namespace, r.Claim, r.Generation); err != nil {
+		return "", err
+	}
+	e := a.store.objects[key{"PersistentVolumeClaim", r.Namespace, r.Claim}]
+	if e == nil {
+		return before, nil
+	}
+	a.nameVolume(e)
+	return before, a.store.put(e)
 }
 
 // Discard deletes the generation. It is renamed first, so that nobody finds half of it.

@@ -209,8 +209,11 @@ func (a *Agent) thaw(pods []*pod) {
 	}
 }
 
-// recoverVolumes removes copies that an agent's death left half-made.
+// recoverVolumes removes copies that an agent's death left half-made, and tells claims which generation they have.
 func (a *Agent) recoverVolumes() error {
+	for _, e := range a.store.list("PersistentVolumeClaim", "") {
+		a.nameVolume(e)
+	}
 	parts, err := filepath.Glob(filepath.Join(a.dir, "volumes", "*", "*", ".part-*"))
 	if err != nil {
 		return err

@@ -44,9 +44,8 @@ func (a *Agent) beginDelete(k key) (string, error) {
 	defer a.mu.Unlock()
 	defer a.wake()
 	e := a.store.objects[k]
-	if e == nil && k.Kind == "PersistentVolumeClaim" && k.Name != "" {
-		// Generations may have been staged, and even switched to, before there was an object.
-		return "", os.RemoveAll(a.claimRoot(k.Namespace, k.Name))
+	if e == nil && k.Kind == "PersistentVolumeClaim" {
+		return "", a.removeStaged(k)
 	}
 	if e == nil {
 		return "", nil
@@ -57,6 +56,14 @@ func (a *Agent) beginDelete(k key) (string, error) {
 		}
 	}
 	return e.uid(), a.markDeleting(e)
+}
+
+// removeStaged removes what was staged for a claim, and even switched to, before there was an object.
+func (a *Agent) removeStaged(k key) error {
+	if err := (VolumeRequest{Namespace: k.Namespace, Claim: k.Name, Generation: firstGeneration}).check(); err != nil {
+		return err
+	}
+	return os.RemoveAll(a.claimRoot(k.Namespace, k.Name))
 }
 
 func (a *Agent) markDeleting(e *entry) error {

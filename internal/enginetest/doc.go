@@ -4,5 +4,5 @@
 // with kill -9. Whatever happens, the deployment has to end as if nothing had, with no effect repeated and none
 // forgotten. Start reading at kill_test.go; world_test.go is what the effects happen to.
 //
-// [MeasureDeployments] and [MeasureResume] run many deployments at once over the SQLite store.
+// [MeasureDeployments], [MeasureReaction] and [MeasureResume] run many deployments at once over the SQLite store.
 package enginetest

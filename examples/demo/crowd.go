@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sluice-cd/sluice/examples/shop/load"
+)
+
+// rate is how many requests a second the shop gets while an act is under load.
+const rate = 60
+
+// crowd sends customers to production's shop.
+func (s *stage) crowd(ctx context.Context, prefix string) (*load.Generator, error) {
+	address, err := s.address(ctx, "production", "shop", 8080)
+	if err != nil {
+		return nil, err
+	}
+	g := &load.Generator{URL: "http://" + address, Rate: rate, Prefix: prefix}
+	g.Start()
+	return g, nil
+}
+
+// account writes down what a crowd has seen and compares its promises with the database.
+func (s *stage) account(ctx context.Context, r *result, f load.Figures) error {
+	now, err := s.orders(ctx, "production")
+	if err != nil {
+		return err
+	}
+	r.RequestsTotal, r.RequestsFailed = new(f.Total), new(f.Failed)
+	r.SlowestAnswerSeconds = new(seconds(f.Slowest))
+	r.OrdersPromised, r.OrdersFound = new(len(f.Promised)), new(now.countOf(f.Promised))
+	say("  %d requests, %d failed, the slowest answer took %s; %d orders promised, %d found",
+		f.Total, f.Failed, f.Slowest.Round(time.Millisecond), *r.OrdersPromised, *r.OrdersFound)
+	switch {
+	case len(f.Promised) == 0:
+		return fmt.Errorf("no order was taken")
+	case *r.OrdersFound != *r.OrdersPromised:
+		return fmt.Errorf("%d promised orders are not there", *r.OrdersPromised-*r.OrdersFound)
+	}
+	return nil
+}
+
+// faultless fails if any request did.
+func faultless(f load.Figures) error {
+	if f.Failed == 0 {
+		return nil
+	}
+	first := f.Faults[0]
+	return fmt.Errorf("%d requests failed, the first at %s: %s", f.Failed, first.At.Format(time.TimeOnly), first.What)
+}

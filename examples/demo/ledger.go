@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A started pod is a line of the book that the local account keeps of every pod that ever was.
+type started struct {
+	Event     string    `json:"event"`
+	At        time.Time `json:"at"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	UID       string    `json:"uid"`
+	Owner     string    `json:"owner"`
+	Image     string    `json:"image"`
+}
+
+// A book counts the pods of each workload and image.
+type book map[string]int
+
+// startedSince reads which pods were started in staging and production.
+func (s *stage) startedSince(began time.Time) (_ book, err error) {
+	file, err := os.Open(filepath.Join(s.state, "local", "local", "pods.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	counted, known := book{}, map[string]bool{}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		var p started
+		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
+			return nil, fmt.Errorf("read %s: %w", s.relative(file.Name()), err)
+		}
+		here := p.Namespace == "staging" || p.Namespace == "production"
+		if p.Event != "started" || p.At.Before(began) || known[p.UID] || !here {
+			continue // a line may be there twice; the uid tells
+		}
+		known[p.UID] = true
+		counted[strings.Join([]string{p.Namespace, p.Owner, p.Image}, " ")]++
+	}
+	return counted, lines.Err()
+}
+
+// replicas are those of the shop's Deployment.
+const replicas = 2
+
+// repeated names every pod beyond those that an undisturbed deployment starts: one of each Job, the replicas of each
+// version of the shop, and one database where its volume was replaced.
+func (b book) repeated() []string {
+	var found []string
+	for _, what := range slices.Sorted(maps.Keys(b)) {
+		allowed := 1
+		if strings.Contains(what, " Deployment/") {
+			allowed = replicas
+		}
+		for n := b[what]; n > allowed; n-- {
+			found = append(found, "a pod of "+what)
+		}
+	}
+	return found
+}
+
+// checkpoints counts a deployment's checkpoints by the step that took them.
+func (s *stage) checkpoints(ctx context.Context, d *deployment) (map[sluice.StepID]int, error) {
+	var all []sluice.Checkpoint
+	if err := s.ask(ctx, &all, "data", "list"); err != nil {
+		return nil, err
+	}
+	counted := map[sluice.StepID]int{}
+	for _, c := range all {
+		if c.Deployment == d.ID {
+			counted[c.Step]++
+		}
+	}
+	if len(counted) == 0 {
+		return nil, errors.New("the deployment left no checkpoint")
+	}
+	return counted, nil
+}

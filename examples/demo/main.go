@@ -1,0 +1,95 @@
+// Command demo shows what Sluice exists for, on a real database and under load, and measures it: a bad migration
+// caught in staging, a good release that goes all the way, a bad one caught in production, damaged data put back, and
+// a deployment that survives the death of Sluice itself. It trusts its own load generator and its own reading of the
+// databases, never Sluice's word.
+//
+// Start reading at the acts, act_*.go. It imports Sluice's nouns only; the sluice that it drives is the real program.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// limit bounds the whole demo, so that a fault somewhere never hangs whoever started it.
+const limit = 15 * time.Minute
+
+func run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	s, err := newStage()
+	if err != nil {
+		return err
+	}
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.strike()) }()
+	if err := s.set(ctx); err != nil {
+		return err
+	}
+	return s.perform(ctx)
+}
+
+// An act is one scene of the demo. Its error says why it could not be played or what was not as it should be.
+type act struct {
+	name  string
+	title string
+	play  func(*stage, context.Context, *result) error
+}
+
+var acts = []act{
+	{"caught-in-staging", "A data migration loses orders. Staging, with a copy of production's data, finds out.", (*stage).caughtInStaging},
+	{"all-the-way", "A good release, and a new database server, go all the way under load.", (*stage).allTheWay},
+	{"caught-in-production", "A release fails under load. The canary is watched, and goes.", (*stage).caughtInProduction},
+	{"put-back", "A release damages production's data. The checkpoint is put back.", (*stage).putBack},
+	{"killed", "Sluice is killed in the migration and again in the canary, and goes on.", (*stage).killed},
+}
+
+// perform plays every act, writes the report and fails if any act did.
+func (s *stage) perform(ctx context.Context) error {
+	var report report
+	var faults []error
+	for _, a := range acts {
+		say("")
+		say("── %s ── %s", a.name, a.title)
+		began := time.Now()
+		r := &result{Name: a.name}
+		err := a.play(s, ctx, r)
+		r.Passed, r.DurationSeconds = err == nil, seconds(time.Since(began))
+		if err != nil {
+			r.Fault = err.Error()
+			faults = append(faults, fmt.Errorf("the act %s: %w", a.name, err))
+			say("  NOT AS IT SHOULD BE: %v", err)
+		}
+		report.Acts = append(report.Acts, r)
+		if err := report.write(filepath.Join(s.dir, "report.json")); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	report.print()
+	say("The report is in %s.", s.relative(filepath.Join(s.dir, "report.json")))
+	if len(faults) > 0 {
+		say("The logs are in %s.", s.relative(s.logs))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A scene is everything there is to a namespace: what runs, what was declared, what is stored.
+type scene struct {
+	pods    []string // name, image, restarts and process ids
+	objects map[string][sha256.Size]byte
+	orders  orders
+}
+
+// look takes in a namespace.
+func (s *stage) look(ctx context.Context, namespace string) (scene, error) {
+	pods, err := s.pods(ctx, namespace)
+	if err != nil {
+		return scene{}, err
+	}
+	var now scene
+	for _, p := range pods {
+		pids, err := processes(p.Name)
+		if err != nil {
+			return scene{}, err
+		}
+		now.pods = append(now.pods, fmt.Sprint(p.Name, " ", p.Image, " ", p.Restarts, " ", pids))
+	}
+	if now.objects, err = s.objects(namespace); err != nil {
+		return scene{}, err
+	}
+	now.orders, err = s.orders(ctx, namespace)
+	return now, err
+}
+
+// differs says in what two looks at a namespace differ, "" if they do not.
+func (a scene) differs(b scene) string {
+	switch {
+	case !slices.Equal(a.pods, b.pods):
+		return fmt.Sprintf("the pods were %q and are %q", a.pods, b.pods)
+	case fmt.Sprint(a.objects) != fmt.Sprint(b.objects):
+		return "the objects are not the same"
+	case len(a.orders) != len(b.orders) || a.orders.kept(b.orders) != len(a.orders):
+		return "the orders are not the same"
+	}
+	return ""
+}
+
+func (s *stage) pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
+	var pods []sluice.Pod
+	err := s.ask(ctx, &pods, "local", "ps", "--namespace", namespace)
+	return pods, err
+}
+
+// processes finds a pod's processes as the kernel knows them.
+func processes(pod string) ([]string, error) {
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return nil, err
+	}
+	var pids []string
+	for _, file := range all {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // a process that has ended, or is not ours
+		}
+		variables := bytes.Split(text, []byte{0})
+		has := func(v string) bool {
+			return slices.ContainsFunc(variables, func(b []byte) bool { return strings.HasPrefix(string(b), v) })
+		}
+		if has("HOSTNAME="+pod) && has("SLUICE_POD=") {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return pids, nil
+}
+
+// objects digests the declarations of a namespace, as the local account keeps them on disk.
+func (s *stage) objects(namespace string) (map[string][sha256.Size]byte, error) {
+	found := map[string][sha256.Size]byte{}
+	top := filepath.Join(s.state, "local", "local", "objects")
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) != namespace {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		found[path] = sha256.Sum256(text)
+		return err
+	})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("no declared object was found in %s", s.relative(top))
+	}
+	return found, err
+}

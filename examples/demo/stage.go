@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// A stage is where the acts are played: the directories, the programs and what runs.
+type stage struct {
+	root    string // of the repository
+	dir     string // .sluice/demo
+	bin     string
+	logs    string
+	state   string // sluice's state directory
+	deploy  string // the deploy files
+	monitor *exec.Cmd
+
+	migration time.Duration // how long migrateData took in a run without trouble
+}
+
+// monitorAddress is where the deploy files' metric provider answers; examples/deploy/sluice.yaml names it too.
+const monitorAddress = "127.0.0.1:19090"
+
+// newStage finds the repository above the working directory.
+func newStage() (*stage, error) {
+	at, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for root := at; ; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "examples", "deploy", "sluice.yaml")); err == nil {
+			dir := filepath.Join(root, ".sluice", "demo")
+			return &stage{
+				root: root, dir: dir, bin: filepath.Join(dir, "bin"), logs: filepath.Join(dir, "logs"),
+				state: filepath.Join(dir, "state"), deploy: filepath.Join(root, "examples", "deploy"),
+			}, nil
+		}
+		if root == filepath.Dir(root) {
+			return nil, fmt.Errorf("%s is not in the repository of Sluice", at)
+		}
+	}
+}
+
+func (s *stage) relative(path string) string {
+	short, err := filepath.Rel(s.root, path)
+	if err != nil {
+		return path
+	}
+	return short
+}
+
+// set clears what an earlier demo left, and brings the monitor and the first release with its orders.
+func (s *stage) set(ctx context.Context) error {
+	if err := s.clear(ctx); err != nil {
+		return err
+	}
+	if err := s.watch(ctx); err != nil {
+		return err
+	}
+	say("")
+	say("── the first release ── Nothing runs yet: release 1.0 into staging and production, and %d orders.", seeded)
+	ended, err := s.run(ctx, "release-1.0", nil)
+	if err != nil {
+		return err
+	}
+	if ended.Outcome != "succeeded" {
+		return fmt.Errorf("release 1.0 ended as %s; its log is %s", ended.Outcome, s.relative(ended.log))
+	}
+	orders, err := s.orders(ctx, "production")
+	if err != nil {
+		return err
+	}
+	if len(orders) != seeded {
+		return fmt.Errorf("production has %d orders, not %d", len(orders), seeded)
+	}
+	return nil
+}
+
+// seeded is how many orders the first release begins with.
+const seeded = 20_000
+
+func (s *stage) clear(ctx context.Context) error {
+	if _, err := os.Stat(s.state); err == nil {
+		if err := s.down(ctx); err != nil {
+			return fmt.Errorf("end what an earlier demo left: %w", err)
+		}
+	}
+	for _, dir := range []string{s.state, s.logs, filepath.Join(s.dir, "metrics")} {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(filepath.Join(s.dir, "report.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.MkdirAll(s.logs, 0o700)
+}
+
+// watch starts the monitor and waits until it answers.
+func (s *stage) watch(ctx context.Context) error {
+	log, err := os.Create(filepath.Join(s.logs, "monitor.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.monitor = exec.Command(filepath.Join(s.bin, "monitor"), "--listen", monitorAddress,
+		"--targets", filepath.Join(s.state, "local", "local", "targets.json"), "--data", filepath.Join(s.dir, "metrics"))
+	s.monitor.Stdout, s.monitor.Stderr = log, log
+	s.monitor.SysProcAttr = apart()
+	if err := s.monitor.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.monitor.Wait() }()
+	for ready(ctx) != nil {
+		select {
+		case err := <-ended:
+			s.monitor = nil
+			return fmt.Errorf("the monitor ended, see %s: %w", s.relative(log.Name()), err)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func ready(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+monitorAddress+"/-/ready", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// apart puts a child into a process group of its own: Ctrl-C is for the demo, which then ends its children in order.
+// A child does not outlive the demo, whatever ends it.
+func apart() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// strike ends everything that runs. It works after the demo was interrupted too.
+func (s *stage) strike() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var faults []error
+	if s.monitor != nil {
+		faults = append(faults, s.monitor.Process.Signal(syscall.SIGTERM))
+	}
+	return errors.Join(append(faults, s.down(ctx))...)
+}

@@ -14,9 +14,9 @@ import (
 func newLocal(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "local", Short: "Look at and end what runs on this machine",
-		Example: "  sluice local ps\n  sluice local down",
+		Example: "  sluice local ps\n  sluice local address production shop 8080\n  sluice local down",
 	}
-	cmd.AddCommand(newLocalPs(a), newLocalDown(a), newLocalAgent(a))
+	cmd.AddCommand(newLocalPs(a), newLocalAddress(a), newLocalDown(a), newLocalAgent(a))
 	return cmd
 }
 

@@ -55,7 +55,7 @@ func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCl
 	}
 	resp, err := a.send(ctx, path, b)
 	if err != nil && isGone(err) && ctx.Err() == nil {
-		if err := a.ensure(ctx); err != nil {
+		if err := a.ensure(ctx, heal); err != nil {
 			return nil, err
 		}
 		resp, err = a.send(ctx, path, b)
@@ -148,6 +148,12 @@ func (a *Account) Shift(ctx context.Context, namespace, service string, percent 
 // Down ends every process of the account, gracefully, and then its agent. The objects stay: they run again when the
 // account is dialled again. Without an agent it starts one, so that what an earlier one left is ended too.
 func (a *Account) Down(ctx context.Context) error {
+	if agent.IsDown(a.config.Dir) && !a.answers(ctx) {
+		return nil
+	}
+	if err := a.ensure(ctx, endOnly); err != nil {
+		return err
+	}
 	body, err := a.post(ctx, "/down", struct{}{})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func Dial(ctx context.Context, c Config) (*Account, error) {
 	}
 	c.Dir = dir
 	a := newAccount(c)
-	if err := a.ensure(ctx); err != nil {
+	if err := a.ensure(ctx, bringBack); err != nil {
 		return nil, err
 	}
 	if len(c.Images) == 0 {
@@ -72,10 +72,22 @@ func sayReady(err error) {
 	_ = os.Unsetenv(readyVariable)
 }
 
+// How a client wants an agent to begin where none runs.
+type beginning int
+
+const (
+	bringBack beginning = iota // run everything again
+	endOnly                    // run nothing: it is only there to end what is left
+	heal                       // bring back what has died, but not what was taken down on purpose
+)
+
 // ensure starts the agent unless it answers. Clients do so one after the other.
-func (a *Account) ensure(ctx context.Context) error {
+func (a *Account) ensure(ctx context.Context, how beginning) error {
 	if a.answers(ctx) {
 		return nil
+	}
+	if how == heal && agent.IsDown(a.config.Dir) {
+		return sluice.Errorf(sluice.Unavailable, "the local account %s was taken down", a.config.Name)
 	}
 	if err := os.MkdirAll(a.config.Dir, 0o700); err != nil {
 		return sluice.Errorf(sluice.Denied, "the directory of the local account %s cannot be made: %w", a.config.Name, err)
@@ -88,7 +100,7 @@ func (a *Account) ensure(ctx context.Context) error {
 	if a.answers(ctx) {
 		return nil
 	}
-	return a.start(ctx)
+	return a.start(ctx, how)
 }
 
 func (a *Account) answers(ctx context.Context) bool {
@@ -100,7 +112,7 @@ func (a *Account) answers(ctx context.Context) bool {
 }
 
 // start starts the agent in its own session and waits until it answers.
-func (a *Account) start(ctx context.Context) error {
+func (a *Account) start(ctx context.Context, how beginning) error {
 	executable := a.config.Executable
 	if executable == "" {
 		var err error
@@ -121,6 +133,9 @@ func (a *Account) start(ctx context.Context) error {
 	cmd := exec.Command(executable, "local", "agent", "--dir", a.config.Dir)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Env = append(os.Environ(), readyVariable+"=3")
+	if how == endOnly {
+		cmd.Env = append(cmd.Env, agent.EndOnly)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	w.Close()

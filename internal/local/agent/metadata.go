@@ -76,6 +76,10 @@ func normalise(o sluice.Object) (sluice.Object, error) {
 		}
 	}
 	switch n.Text("kind") {
+	case "Service":
+		if n.Field("spec", "type") == nil {
+			n.Set("ClusterIP", "spec", "type")
+		}
 	case "Namespace":
 		delete(n["metadata"].(map[string]any), "namespace")
 	case "Deployment", "StatefulSet":

@@ -48,9 +48,6 @@ func (a *Agent) admitService(e *entry) error {
 		e.Object.Set(e.Address, "spec", "clusterIP")
 		e.Object.Set([]any{e.Address}, "spec", "clusterIPs")
 	}
-	if e.Object.Field("spec", "type") == nil {
-		e.Object.Set(string(corev1.ServiceTypeClusterIP), "spec", "type")
-	}
 	e.Object.Set(map[string]any{"loadBalancer": loadBalancer(s, e.Address)}, "status")
 	return nil
 }

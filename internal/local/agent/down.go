@@ -1,0 +1,49 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sluice-cd/sluice/internal/local/process"
+)
+
+// EndOnly in the environment of a new agent makes it start nothing.
+const EndOnly = "SLUICE_END_ONLY=1"
+
+// downFile says that the account was taken down on purpose.
+const downFile = "down"
+
+// IsDown reports whether the account in the directory was taken down, or is not there.
+func IsDown(dir string) bool {
+	if _, err := os.Stat(filepath.Join(dir, downFile)); err == nil {
+		return true
+	}
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// Down ends every pod, gracefully, and then the agent. The objects stay and come back with the next agent.
+func (a *Agent) Down(ctx context.Context) error {
+	a.mu.Lock()
+	a.ending = true
+	var pods []*pod
+	var err error
+	for _, p := range a.pods {
+		pods = append(pods, p)
+		err = errors.Join(err, a.stop(p, "the account goes down"))
+	}
+	a.mu.Unlock()
+	for _, p := range pods {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			err = errors.Join(err, ctx.Err())
+		}
+	}
+	err = errors.Join(err, process.Kill("SLUICE_ACCOUNT="+a.id), writeFile(filepath.Join(a.dir, downFile), nil, 0o600))
+	a.quit()
+	return err
+}

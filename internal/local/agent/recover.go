@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/sluice-cd/sluice/internal/local/process"
+)
+
+// recover adopts what earlier agents left, ends what they started and could not record, and opens the ports.
+func (a *Agent) recover() error {
+	records, err := a.loadRecords()
+	if err != nil {
+		return err
+	}
+	if err := a.endStrays(records); err != nil {
+		return err
+	}
+	if err := a.recoverVolumes(); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range records {
+		p := newPod(a.ctx, r)
+		for _, c := range p.containers {
+			a.logs.keep(filepath.Join(a.logDir(p.Namespace, p.Name), c.spec.Name+".log"))
+		}
+		a.begin(p)
+	}
+	for _, e := range a.store.list("Service", "") {
+		if err := a.listen(e, false); err != nil {
+			a.log.Error("open the Service's ports", "service", e.key().Name, "error", err)
+		}
+	}
+	a.route()
+	return nil
+}
+
+// endStrays ends the marked processes of containers whose recorded process is gone or was never recorded, and
+// lets the others run, in case that a Cut was cut short.
+func (a *Agent) endStrays(records []record) error {
+	known := map[process.Identity]bool{}
+	for _, r := range records {
+		for i, c := range r.Containers {
+			if c.Process == nil || !c.Process.Alive() {
+				continue
+			}
+			ids, err := process.Find(containerMark(r.UID, r.Spec.Containers[i].Name))
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				known[id] = true
+			}
+		}
+	}
+	ids, err := process.Find("SLUICE_ACCOUNT=" + a.id)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if known[id] {
+			err = errors.Join(err, process.Continue([]process.Identity{id}))
+			continue
+		}
+		err = errors.Join(err, process.KillOne(id))
+	}
+	return err
+}

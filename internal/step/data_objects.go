@@ -10,9 +10,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// createdBy marks objects that a data step created because its target had none; its undo deletes them.
-const createdBy = "sluice-cd.github.io/created-by-step"
-
 // workload returns the dataset's workload as it is, nil if the dataset has none or it does not exist.
 func (s dataset) workload(ctx context.Context, at place) (sluice.Object, error) {
 	if s.spec.Workload == "" {
@@ -126,7 +123,7 @@ func bare(o sluice.Object) sluice.Object {
 	b["metadata"] = map[string]any(sluice.Object(kept).Clone())
 	if notes, ok := b.Field("metadata", "annotations").(map[string]any); ok {
 		maps.DeleteFunc(notes, func(k string, _ any) bool {
-			return k == createdBy || strings.HasPrefix(k, "deployment.kubernetes.io/") || strings.HasPrefix(k, "kubectl.kubernetes.io/") || strings.HasPrefix(k, "pv.kubernetes.io/")
+			return strings.HasPrefix(k, "deployment.kubernetes.io/") || strings.HasPrefix(k, "kubectl.kubernetes.io/") || strings.HasPrefix(k, "pv.kubernetes.io/")
 		})
 		if len(notes) == 0 {
 			delete(b["metadata"].(map[string]any), "annotations")

@@ -19,7 +19,8 @@ type swap struct {
 type swapImage struct {
 	Claims   map[string]string `json:"claims"` // claim to its current generation
 	Workload sluice.Object     `json:"workload,omitempty"`
-	Ready    bool              `json:"ready"` // whether the workload was
+	Ready    bool              `json:"ready"`            // whether the workload was
+	Absent   []sluice.Ref      `json:"absent,omitempty"` // what the workload needs and the target does not have
 }
 
 func (w swap) generation() string { return "data-" + w.key }
@@ -49,11 +50,26 @@ func (w swap) look(ctx context.Context) (swapImage, error) {
 	return i, err
 }
 
-// preview returns the image for a step's Check, and what would be done.
-func (w swap) preview(ctx context.Context, notes []string) (sluice.Preview, error) {
+// preview returns the image for a step's Check, and what would be done. needed is what will be created where the
+// target does not have it.
+func (w swap) preview(ctx context.Context, needed []sluice.Object, notes []string) (sluice.Preview, error) {
 	i, err := w.look(ctx)
 	if err != nil {
 		return sluice.Preview{}, err
+	}
+	for _, o := range needed {
+		ref := o.Ref()
+		ref.Namespace = w.at.namespace
+		if ref.Kind == "PersistentVolumeClaim" || ref.String() == w.spec.Workload {
+			continue
+		}
+		there, err := getOrNil(ctx, w.at.account, ref)
+		if err != nil {
+			return sluice.Preview{}, err
+		}
+		if there == nil {
+			i.Absent = append(i.Absent, ref)
+		}
 	}
 	raw, err := record(i)
 	if err != nil {
@@ -117,7 +133,6 @@ func (w swap) surround(ctx context.Context, c sluice.Checkpoint) error {
 		if there != nil && !w.bareClaim(there) {
 			continue
 		}
-		o.Set(w.key, "metadata", "annotations", createdBy)
 		if _, _, err := w.at.account.Apply(ctx, o, false); err != nil {
 			return err
 		}
@@ -148,8 +163,10 @@ func (w swap) back(ctx context.Context, raw json.RawMessage) error {
 			return err
 		}
 	}
-	if err := w.takeAway(ctx, i); err != nil {
-		return err
+	for _, ref := range i.Absent {
+		if err := w.at.account.Delete(ctx, ref); err != nil {
+			return err
+		}
 	}
 	return w.discard(ctx, i)
 }
@@ -222,40 +239,6 @@ func (w swap) putBack(ctx context.Context, i swapImage) error {
 	}
 	_, _, err := w.at.account.Apply(ctx, i.Workload, false)
 	return err
-}
-
-// takeAway deletes what surround created.
-func (w swap) takeAway(ctx context.Context, i swapImage) error {
-	refs := w.references(i.Workload)
-	for _, id := range []sluice.CheckpointID{w.id(w.sc.Step.ID, ""), w.id(w.sc.Step.ID, aside)} {
-		c, err := w.deps.Catalogue.Checkpoint(ctx, id)
-		if sluice.ErrorCode(err) == sluice.NotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		items, _ := c.Workload["items"].([]any)
-		for _, item := range items {
-			if m, ok := item.(map[string]any); ok {
-				refs = append(refs, sluice.Object(m).Ref())
-			}
-		}
-	}
-	for _, ref := range refs {
-		ref.Namespace = w.at.namespace
-		o, err := getOrNil(ctx, w.at.account, ref)
-		if err != nil {
-			return err
-		}
-		if o.Text("metadata", "annotations", createdBy) != w.key {
-			continue
-		}
-		if err := w.at.account.Delete(ctx, ref); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // settle discards what was replaced: nobody can ask for it back any more.

@@ -44,7 +44,15 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	return s.swap.preview(ctx, notes)
+	workload, err := s.workload(ctx, s.from)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	needed, err := s.surroundings(ctx, s.from, workload)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	return s.swap.preview(ctx, needed, notes)
 }
 
 // Start makes the checkpoint, restores it and makes sure that it arrived whole.

@@ -32,9 +32,18 @@ func (s *restoreData) taking() taking {
 	return taking{dataset: s.dataset, from: s.at, id: s.id(s.sc.Step.ID, aside), lenient: true}
 }
 
-// Check says what would be put back, and remembers what is there.
+// Check says what would be put back, and remembers what is there. A checkpoint that is not made yet is none of
+// its business: a preview comes before the deployment.
 func (s *restoreData) Check(ctx context.Context) (sluice.Preview, error) {
-	return s.preview(ctx, []string{
+	var needed []sluice.Object
+	was, err := s.checkpoint(ctx)
+	if err == nil {
+		needed, _, err = s.kept(was, s.at.namespace)
+	}
+	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		return sluice.Preview{}, err
+	}
+	return s.preview(ctx, needed, []string{
 		"puts the checkpoint of " + s.spec.Name + " back",
 		"saves what is in " + s.at.target + " aside in the checkpoint " + string(s.taking().id) + " first",
 	})

@@ -5,10 +5,12 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/steptest"
 )
 
 var (
@@ -287,4 +289,29 @@ func TestUndoTakesTheTrafficFirst(t *testing.T) {
 	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// While the stable pods still start, the canary carries the traffic; it goes only after the shift.
+func TestPromoteWaitsBehindTheCanary(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := installed(t)
+		b.plan.Steps[0].Apply.Objects[4] = workload("Deployment", "web", "web:slow", fromConfigMap("web"))
+		began := time.Now()
+		b.mustRun(t, "apply")
+		if took := time.Since(began); took != steptest.SlowStart {
+			t.Errorf("apply took %s: it did not wait for its canary", took)
+		}
+		b.mustRun(t, "canary/1")
+		b.account.AfterWrite(func() {
+			stable := b.get(t, web)
+			updated := stable.Number(0, "status", "observedGeneration") == stable.Number(0, "metadata", "generation")
+			if !updated && b.account.Weight(namespace, "web") != 100 {
+				t.Errorf("%d %% goes to the canary while the stable pods change", b.account.Weight(namespace, "web"))
+			}
+			if b.get(t, webCanary) == nil && b.account.Weight(namespace, "web") != 0 {
+				t.Error("the canary went with traffic on it")
+			}
+		})
+		b.mustRun(t, "promote")
+	})
 }

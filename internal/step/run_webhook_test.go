@@ -1,11 +1,14 @@
 package step_test
 
 import (
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -166,6 +169,47 @@ func TestWebhookReplaceAndAgent(t *testing.T) {
 			if host != test.want {
 				t.Errorf("called %s, want %s", host, test.want)
 			}
+		})
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestWebhookRetriesOnlyConnections(t *testing.T) {
+	refused := func() (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	}
+	answer := func(status int) func() (*http.Response, error) {
+		return func() (*http.Response, error) {
+			return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+		}
+	}
+	type tries []func() (*http.Response, error)
+	for name, test := range map[string]struct {
+		reason string
+		tries  tries
+		calls  int
+		code   sluice.Code
+	}{
+		"third time":   {"a connection that comes about is enough", tries{refused, refused, answer(204)}, 3, ""},
+		"never":        {"the count bounds it", tries{refused, refused, refused, answer(204)}, 3, sluice.Failed},
+		"server error": {"an answer is an answer", tries{answer(503), answer(204)}, 1, sluice.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: "http://x", DisableCallback: true, RetryCount: 2}))
+				b.deps.HTTP = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+					calls++
+					return test.tries[calls-1]()
+				})}
+				_, err := b.run(t, "after/0")
+				if sluice.ErrorCode(err) != test.code || calls != test.calls {
+					t.Errorf("%s: got %v after %d calls, want %q after %d", test.reason, err, calls, test.code, test.calls)
+				}
+			})
 		})
 	}
 }

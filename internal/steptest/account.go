@@ -10,12 +10,16 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
 
+// SlowStart is how long the pods of an image with "slow" in its name take to get ready.
+const SlowStart = 10 * time.Second
+
 // An Account is a cluster in memory. Workloads are ready as soon as they are applied, unless an image in them
-// contains "broken"; a Job whose image contains "fails" fails. It carries out writes whatever becomes of their
+// contains "broken", or "slow", which takes [SlowStart]; a Job whose image contains "fails" fails. It carries out writes whatever becomes of their
 // context, so that a step which does not look at it is found.
 type Account struct {
 	sluice.Volumes // nil unless a test sets it
@@ -140,7 +144,7 @@ func (a *Account) Apply(_ context.Context, o sluice.Object, dryRun bool) (sluice
 	next, outcome := o.Clone(), sluice.Created
 	if exists {
 		merged := merge(prune(intent(now), a.applied[ref], o), o)
-		next, outcome = merged.(map[string]any), sluice.Configured
+		next, outcome = sluice.Object(merged.(map[string]any)).Clone(), sluice.Configured
 		if reflect.DeepEqual(normal(next), normal(intent(now))) {
 			next, outcome = now.Clone(), sluice.Unchanged
 		}
@@ -155,11 +159,35 @@ func (a *Account) Apply(_ context.Context, o sluice.Object, dryRun bool) (sluice
 	}
 	if outcome != sluice.Unchanged {
 		next.Set(int64(now.Number(0, "metadata", "generation")+1), "metadata", "generation")
-		next = settle(next)
-		a.objects[ref] = next
+		if status := now.Field("status"); status != nil {
+			next["status"] = status
+		}
+		a.store(ref, next)
 	}
 	a.applied[ref] = o
 	return next.Clone(), outcome, a.wrote()
+}
+
+// store keeps the object with the status that it has now or, if its pods start slowly, will have. Until then the
+// pods of before, if there are any, run on.
+func (a *Account) store(ref sluice.Ref, o sluice.Object) {
+	if !strings.Contains(images(o), "slow") {
+		a.objects[ref] = settle(o)
+		return
+	}
+	a.objects[ref] = o
+	generation := o.Number(0, "metadata", "generation")
+	time.AfterFunc(SlowStart, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		now, ok := a.objects[ref]
+		if !ok || now.Number(0, "metadata", "generation") != generation {
+			return
+		}
+		a.objects[ref] = settle(now.Clone())
+		close(a.changed)
+		a.changed = make(chan struct{})
+	})
 }
 
 // wrote unlocks the account after a write.

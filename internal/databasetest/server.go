@@ -83,6 +83,12 @@ func (s *Server) Stop() error {
 	}
 }
 
+// Kill ends the server as a power cut would and waits until it has gone.
+func (s *Server) Kill() {
+	_ = s.process.Process.Kill() // gone already is as good
+	<-s.exited
+}
+
 // freeAddress has a loopback address of its own, so that parallel tests do not race for one port.
 func freeAddress(ctx context.Context) (string, error) {
 	host := fmt.Sprintf("127.%d.%d.%d:0", 100+rand.IntN(100), rand.IntN(256), 1+rand.IntN(250))

@@ -65,8 +65,8 @@ func (p Pair) Indexes(ignored Ignored) (missing, added, changed []string) {
 	return missing, added, changed
 }
 
-// Differ tells whether anything but what is left out by collection differs, documents or indexes: whether a
-// comparison of the data itself would have something to find.
+// Differ tells whether documents or indexes differ outside of the collections that are left out: whether a comparison
+// of the data itself may find something. A digest cannot tell that only a field that is left out differs.
 func Differ(was, now sluice.Fingerprint, ignored Ignored) bool {
 	return slices.ContainsFunc(Pairs(was, now, ignored), func(p Pair) bool {
 		missing, added, changed := p.Indexes(ignored)

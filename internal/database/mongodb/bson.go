@@ -40,3 +40,13 @@ func inner(value bsoncore.Value) ([]byte, bool) {
 	}
 	return nil, false
 }
+
+// wellFormed tells whether a document is BSON all the way down. The driver's own check may panic on what is not.
+func wellFormed(document []byte) bool {
+	return walk(document, func(_ bsoncore.Element, _ []byte, value bsoncore.Value) error {
+		if data, ok := inner(value); ok && !wellFormed(data) {
+			return errDocument
+		}
+		return nil
+	}) == nil
+}

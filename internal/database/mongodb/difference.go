@@ -28,6 +28,9 @@ func difference(was, now []byte) ([]string, error) {
 }
 
 func differ(prefix string, was, now []byte, paths *[]string) error {
+	if bytes.Equal(was, now) {
+		return nil // also where a name stands twice, which the map below cannot tell
+	}
 	before, err := fieldsOf(was)
 	if err != nil {
 		return err
@@ -51,7 +54,7 @@ func differ(prefix string, was, now []byte, paths *[]string) error {
 			*paths = append(*paths, join(prefix, name))
 		}
 	}
-	if len(*paths) == found && !bytes.Equal(was, now) {
+	if len(*paths) == found {
 		*paths = append(*paths, join(prefix, orderOnly))
 	}
 	return nil

@@ -52,6 +52,9 @@ func renderKey(key string) string {
 			return s
 		}
 	}
+	if data, ok := inner(bsoncore.Value{Type: bsoncore.Type(value.Type), Data: value.Value}); ok && !wellFormed(data) {
+		return strconv.Quote(key)
+	}
 	wrapped, err := bson.MarshalExtJSON(bson.D{{Key: "k", Value: value}}, true, false)
 	if err != nil {
 		return strconv.Quote(key)

@@ -3,8 +3,8 @@ package step
 import (
 	"context"
 	"encoding/json"
-
-	"github.com/google/go-cmp/cmp"
+	"maps"
+	"reflect"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -201,7 +201,7 @@ func (w swap) touched(ctx context.Context, i swapImage) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return !cmp.Equal(i.Claims, now.Claims) || !cmp.Equal(before, after) || i.Ready && !now.Ready, nil
+	return !maps.Equal(i.Claims, now.Claims) || !reflect.DeepEqual(before, after) || i.Ready && !now.Ready, nil
 }
 
 // normal returns the object as it is after it was written and read.

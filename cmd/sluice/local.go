@@ -26,7 +26,15 @@ func newLocalPs(a *app) *cobra.Command {
 		Use: "ps", Short: "List the pods on this machine",
 		Example: "  sluice local ps\n  sluice local ps --namespace production --output json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withAccount(cmd.Context(), account, func(on sluice.Account) error { return a.localPs(cmd.Context(), on, namespace) })
+			var pods []sluice.Pod
+			err := a.withAccount(cmd.Context(), account, func(on sluice.Account) (err error) {
+				pods, err = on.Pods(cmd.Context(), namespace)
+				return err
+			})
+			if err != nil && sluice.ErrorCode(err) != sluice.Unavailable { // what does not run has no pods
+				return err
+			}
+			return a.localPs(pods)
 		},
 	}
 	cmd.Flags().StringVar(&account, "account", "local", "which account")
@@ -34,11 +42,7 @@ func newLocalPs(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) localPs(ctx context.Context, on sluice.Account, namespace string) error {
-	pods, err := on.Pods(ctx, namespace)
-	if err != nil {
-		return err
-	}
+func (a *app) localPs(pods []sluice.Pod) error {
 	if a.json() {
 		if pods == nil {
 			pods = []sluice.Pod{}
@@ -68,8 +72,11 @@ func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Acco
 		return err
 	}
 	account, ok := accounts[name]
+	if _, known := w.config.Accounts[name]; !known {
+		return sluice.Errorf(sluice.NotFound, "there is no account %q", name).WithHint("the accounts are: %s", names(w.config.Accounts))
+	}
 	if !ok {
-		return sluice.Errorf(sluice.NotFound, "there is no account %q", name).WithHint("the accounts are: %s", names(accounts))
+		return sluice.Errorf(sluice.Unavailable, "account %s does not run", name).WithHint("it is started by: sluice run")
 	}
 	return use(account)
 }

@@ -1,6 +1,111 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
 
-func newLocalDown(a *app) *cobra.Command  { return &cobra.Command{Use: "down"} }
-func newLocalAgent(a *app) *cobra.Command { return &cobra.Command{Use: "agent", Hidden: true} }
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/local"
+)
+
+func newLocalDown(a *app) *cobra.Command {
+	account, yes := "", false
+	cmd := &cobra.Command{
+		Use: "down", Short: "End everything that runs on this machine",
+		Long: "Down stops every pod of the local accounts and their agents. Volumes, checkpoints and the history stay. While a\n" +
+			"deployment runs it has to be confirmed.",
+		Example: "  sluice local down\n  sluice local down --account local --yes",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.localDown(cmd.Context(), account, yes) },
+	}
+	cmd.Flags().StringVar(&account, "account", "", "only this account")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "also while a deployment runs")
+	return cmd
+}
+
+type downOutput struct {
+	Accounts []string `json:"accounts"`
+}
+
+func (a *app) localDown(ctx context.Context, only string, yes bool) error {
+	w, err := a.wiring("")
+	if err != nil {
+		return err
+	}
+	if err := a.confirmDown(ctx, yes); err != nil {
+		return err
+	}
+	down := downOutput{Accounts: []string{}}
+	for _, name := range slices.Sorted(maps.Keys(w.config.Accounts)) {
+		c := w.config.Accounts[name]
+		_, err := os.Stat(w.dir.account(name))
+		if c.Type != config.AccountLocal || only != "" && name != only || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := w.down(ctx, c); err != nil {
+			return err
+		}
+		down.Accounts = append(down.Accounts, name)
+	}
+	if only != "" && len(down.Accounts) == 0 {
+		return sluice.Errorf(sluice.NotFound, "no account %q runs here", only).WithHint("the accounts are: %s", names(w.config.Accounts))
+	}
+	return a.downDone(down)
+}
+
+// down ends an account. Its agent may have been killed and its pods live on, so it is started to end them.
+func (w *wiring) down(ctx context.Context, c config.Account) error {
+	account, err := w.dial(ctx, c)
+	if err != nil {
+		return err
+	}
+	return account.Down(ctx)
+}
+
+func (a *app) downDone(down downOutput) error {
+	if a.json() {
+		return writeJSON(a.out, down)
+	}
+	if len(down.Accounts) == 0 {
+		_, err := fmt.Fprintln(a.out, "nothing runs here")
+		return err
+	}
+	for _, name := range down.Accounts {
+		fmt.Fprintf(a.out, "account %s: everything ended\n", name)
+	}
+	return nil
+}
+
+func (a *app) confirmDown(ctx context.Context, yes bool) error {
+	running := 0
+	err := a.reading(ctx, func(store sluice.Store) error {
+		list, err := store.Unended(ctx)
+		running = len(list)
+		return err
+	})
+	if sluice.ErrorCode(err) == sluice.NotFound || err == nil && running == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.note("%s not ended yet", plural(running, "deployment"))
+	return a.confirm("End everything all the same?", yes)
+}
+
+func newLocalAgent(*app) *cobra.Command {
+	dir := ""
+	cmd := &cobra.Command{
+		Use: "agent", Short: "Carry out a local account (started by sluice itself)", Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return local.RunAgent(cmd.Context(), dir) },
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "directory of the account")
+	return cmd
+}

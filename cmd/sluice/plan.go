@@ -81,6 +81,10 @@ func (a *app) preview(ctx context.Context, w *wiring, out *planOutput) (err erro
 	}
 	out.Previews, out.Unknown = map[sluice.StepID]sluice.Preview{}, map[sluice.StepID]string{}
 	for _, planned := range out.Plan.Steps {
+		if t, _ := out.Plan.Target(planned.Target); !w.reached[t.Account] {
+			out.Unknown[planned.ID] = "account " + t.Account + " does not run; it is started by sluice run"
+			continue
+		}
 		p, err := check(ctx, steps, out.Plan, planned)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -63,9 +63,7 @@ func newRoot(a *app) *cobra.Command {
 		newRun(a), newValidate(a), newPlan(a), newStatus(a), newLogs(a), newApprove(a), newReject(a),
 		newRollback(a), newCancel(a), newData(a), newLocal(a), newVersion(a), newExitCodes(),
 	)
-	for _, cmd := range root.Commands() {
-		refuseExtra(cmd)
-	}
+	refuseExtra(root)
 	return root
 }
 

@@ -21,6 +21,7 @@ type wiring struct {
 	catalogue    sluice.Catalogue
 	callbackBase string
 	passive      bool // nothing is started: what does not run is unavailable
+	reached      map[string]bool // the accounts that were opened
 	close        closers
 }
 

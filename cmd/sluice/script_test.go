@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/httpapi"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sluice": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("TZ", "UTC")
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			return os.Chmod(env.WorkDir, 0o700)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest},
+	})
+}
+
+// await STEP KIND returns once the engine that runs in the script's directory has recorded such an event; with
+// - for the step, an event of the deployment itself.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await STEP KIND")
+	}
+	step := sluice.StepID(strings.Trim(args[0], "-"))
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
+	defer client.Close()
+	list, err := client.Deployments(ctx, "")
+	for sluice.ErrorCode(err) == sluice.Unavailable && ctx.Err() == nil { // the process in the background is still starting
+		time.Sleep(20 * time.Millisecond)
+		list, err = client.Deployments(ctx, "")
+	}
+	ts.Check(err)
+	for len(list) == 0 && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+		list, err = client.Deployments(ctx, "")
+		ts.Check(err)
+	}
+	for u, err := range client.Watch(ctx, list[0].ID, 0) {
+		ts.Check(err)
+		if u.Event != nil && u.Event.Step == step && string(u.Event.Kind) == args[1] {
+			return
+		}
+	}
+	ts.Fatalf("%s of %q never came", args[1], step)
+}
+
+// latest VAR puts the id of the latest deployment into the variable.
+func latest(ts *testscript.TestScript, _ bool, args []string) {
+	dir := stateDir(ts.MkAbs(stateName))
+	store, err := dir.read(context.Background())
+	ts.Check(err)
+	defer store.Close()
+	list, err := store.Deployments(context.Background(), "")
+	ts.Check(err)
+	ts.Setenv(args[0], string(list[0].ID))
+}

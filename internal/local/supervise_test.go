@@ -52,7 +52,7 @@ func TestLivenessProbeRestarts(t *testing.T) {
 	t.Parallel()
 	a := open(t)
 	a.apply(webDeployment("web", "1", "1", "") + `
-        livenessProbe: {httpGet: {path: /live, port: 8080}, periodSeconds: 1, failureThreshold: 1}`)
+        livenessProbe: {httpGet: {path: /live, port: 8080}, initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 1}`)
 	a.awaitSettled("Deployment/web")
 	before := marked(t, "POD_DIR="+a.home())
 	flag := filepath.Join(a.home(), "not-live")

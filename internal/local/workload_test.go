@@ -156,7 +156,7 @@ func TestJobOutlivesAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.apply(strings.Replace(job(`"0"`, ""), "name: main,", "name: main, env: [{name: WAIT_FOR, value: "+pipe+"}],", 1))
-	a.await("Job/work", "runs", func(o sluice.Object) bool { return o.Number(0, "status", "active") == 1 })
+	a.await("Job/work", "runs", func(o sluice.Object) bool { return o.Number(0, "status", "ready") == 1 })
 	pod := a.ledger()[0]
 	go func() {
 		f, err := os.OpenFile(pipe, os.O_WRONLY, 0) // opens once the program reads

@@ -36,6 +36,8 @@ func (r *rollout) status() appsv1.DeploymentStatus {
 			s.ReadyReplicas++
 		}
 	}
+	leaving := int32(r.leaving) // whoever waits for a claim to be free watches this
+	s.TerminatingReplicas = &leaving
 	s.UnavailableReplicas = max(0, int32(r.want)-s.AvailableReplicas)
 	return s
 }

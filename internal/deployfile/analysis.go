@@ -8,11 +8,7 @@ import (
 
 func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	c := sluice.AnalysisConfig{Queries: map[string]sluice.Query{}}
-	v := f.get("analysis")
-	if v == nil {
-		return c
-	}
-	m, ok := p.fields(v, "analysis", "defaultMetricProviderName", "queries", "defaultAccount", "defaultType")
+	m, ok := f.inner("analysis", "analysis")
 	if !ok {
 		return c
 	}
@@ -40,7 +36,7 @@ func (p *parser) oldNames(c *sluice.AnalysisConfig, m *fieldset) {
 }
 
 func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
-	f, ok := p.fields(n, "the query", "name", "queryTemplate", "upperLimit", "lowerLimit", "metricProviderName", "aggregationMethod")
+	f, ok := p.fields(n, "the query", keysQuery)
 	if !ok {
 		return
 	}

@@ -18,12 +18,12 @@ func (p *parser) datasets(f *fieldset) map[string]sluice.Dataset {
 
 func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	d := sluice.Dataset{Pos: p.at(name), Name: name.Value}
-	f, ok := p.fields(value, "the dataset "+clip(name.Value), "engine", "workload", "claims", "database", "quiesce", "mover", "invariants")
+	f, ok := p.fields(value, "the dataset "+clip(name.Value), keysDataset)
 	if !ok {
 		return d
 	}
 	if f.need("engine", "write engine: mongodb, postgresql, mysql or files") {
-		d.Engine = f.choice("engine", "", "mongodb", "postgresql", "mysql", "files")
+		d.Engine = f.word("engine")
 	}
 	d.Workload = f.objectName("workload", false)
 	d.Claims = f.texts("claims")
@@ -50,7 +50,7 @@ func (p *parser) uri(f *fieldset, engine string) string {
 		p.error(f.keys["database"], codeBadCombination, "remove database:", "files have no database")
 		return ""
 	}
-	m, ok := p.fields(f.get("database"), "database", "uri")
+	m, ok := f.inner("database", "database")
 	if !ok {
 		return ""
 	}
@@ -60,9 +60,9 @@ func (p *parser) uri(f *fieldset, engine string) string {
 func (p *parser) quiesce(f *fieldset) sluice.Quiesce {
 	v := f.get("quiesce")
 	if v == nil || v.Kind == yaml.ScalarNode {
-		return sluice.Quiesce{Mode: f.choice("quiesce", "auto", "auto", "none")}
+		return sluice.Quiesce{Mode: f.choice("quiesce", "auto")}
 	}
-	m, ok := p.fields(v, "quiesce", "before", "after")
+	m, ok := f.inner("quiesce", "quiesce")
 	if !ok {
 		return sluice.Quiesce{}
 	}
@@ -105,11 +105,11 @@ func (p *parser) mover(f *fieldset) string {
 		p.error(v, codeUnsupported, "write mover: auto", "the settings of a mover are not supported yet")
 		return ""
 	}
-	return f.choice("mover", "auto", "auto", "kopia", "csi", "portworx")
+	return f.word("mover")
 }
 
 func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
-	f, ok := p.fields(n, "the invariant", "name", "count", "sum", "field", "atLeast", "atMost", "equals")
+	f, ok := p.fields(n, "the invariant", keysInvariant)
 	if !ok {
 		return sluice.Invariant{}
 	}
@@ -129,6 +129,7 @@ func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 }
 
 func (p *parser) bound(f *fieldset, key string) *sluice.Bound {
+	f.table.key(key, formBound)
 	v := f.get(key)
 	if v == nil {
 		return nil

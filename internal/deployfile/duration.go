@@ -10,12 +10,12 @@ import (
 
 const longest = 10 * 365 * 24 * time.Hour
 
-var units = []string{"seconds", "minutes", "hours"}
-
 var unitLength = map[string]time.Duration{"seconds": time.Second, "minutes": time.Minute, "hours": time.Hour}
 
-// duration returns a time written as "10m" or as {duration: 10, unit: minutes}, and absent where there is none.
-func (f *fieldset) duration(key string, absent time.Duration) time.Duration {
+// duration returns a time written as "10m" or as {duration: 10, unit: minutes}, and what its table says where
+// there is none: no time at all where that is a word.
+func (f *fieldset) duration(key string) time.Duration {
+	absent, _ := time.ParseDuration(f.table.key(key, formDuration).absent)
 	v := f.get(key)
 	if v == nil {
 		return absent
@@ -27,7 +27,7 @@ func (f *fieldset) duration(key string, absent time.Duration) time.Duration {
 		}
 		return d
 	}
-	m, _ := f.p.fields(v, f.of(key), "duration", "unit")
+	m, _ := f.p.fields(v, f.of(key), keysDuration)
 	d, ok := m.measured("duration", "unit")
 	if !ok {
 		return absent
@@ -48,8 +48,8 @@ func (f *fieldset) measured(number, unit string) (time.Duration, bool) {
 		f.p.error(f.keys[number], codeBadCombination, "add "+unit+": with seconds, minutes or hours", "%s has a number without a unit", f.what)
 		return 0, false
 	}
-	count := f.whole(number, 0, 1, int(longest/time.Second))
-	word := f.choice(unit, "", units...)
+	count := f.whole(number, 0)
+	word := f.word(unit)
 	if count == 0 || word == "" {
 		return 0, false
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -15,15 +16,17 @@ import (
 type fieldset struct {
 	p      *parser
 	node   *yaml.Node
+	table  *table
 	what   string // for messages, such as "the target staging"
 	keys   map[string]*yaml.Node
 	values map[string]*yaml.Node
 }
 
 // fields reads a closed map. It reports whether n is a map at all.
-func (p *parser) fields(n *yaml.Node, what string, known ...string) (*fieldset, bool) {
-	f := &fieldset{p: p, node: n, what: what, keys: map[string]*yaml.Node{}, values: map[string]*yaml.Node{}}
+func (p *parser) fields(n *yaml.Node, what string, t *table) (*fieldset, bool) {
+	f := &fieldset{p: p, node: n, table: t, what: what, keys: map[string]*yaml.Node{}, values: map[string]*yaml.Node{}}
 	if n.Kind != yaml.MappingNode {
+		known := t.names()
 		hint := "write " + strings.Join(known[:min(3, len(known))], ":, ") + ": below it"
 		if n.Kind == yaml.ScalarNode && len(known) == 1 {
 			hint = "write {" + known[0] + ": " + clip(n.Value) + "}"
@@ -33,9 +36,9 @@ func (p *parser) fields(n *yaml.Node, what string, known ...string) (*fieldset, 
 	}
 	p.each(n, func(key, value *yaml.Node) {
 		name := key.Value
-		if !slices.Contains(known, name) {
+		if _, known := t.find(name); !known {
 			// What was meant is read all the same, so that one slip is one finding.
-			if name = p.unknownKey(key, what, known); name == "" || find(n, name) != nil || f.keys[name] != nil {
+			if name = p.unknownKey(key, what, t.names()); name == "" || find(n, name) != nil || f.keys[name] != nil {
 				return
 			}
 		}
@@ -120,6 +123,7 @@ func (f *fieldset) need(key, hint string) bool {
 
 // text returns plain text. Numbers and truths are refused, so that nobody wonders what became of 1.10.
 func (f *fieldset) text(key string) string {
+	f.table.key(key, formText, formChoice)
 	v := f.get(key)
 	if v == nil {
 		return ""
@@ -144,6 +148,7 @@ func quoteHint(n *yaml.Node) string {
 
 // scalar returns any single value as it is written.
 func (f *fieldset) scalar(key string) string {
+	f.table.key(key, formScalar)
 	v := f.get(key)
 	if v == nil {
 		return ""
@@ -175,6 +180,7 @@ func (f *fieldset) name(key, hint string) string {
 }
 
 func (f *fieldset) bool(key string) bool {
+	f.table.key(key, formBool)
 	v := f.get(key)
 	if v == nil {
 		return false
@@ -186,8 +192,9 @@ func (f *fieldset) bool(key string) bool {
 	return b
 }
 
-// whole returns an integer within the bounds, and absent where there is none.
-func (f *fieldset) whole(key string, absent, least, most int) int {
+// whole returns an integer within the bounds of its table, and absent where there is none.
+func (f *fieldset) whole(key string, absent int) int {
+	k := f.table.key(key, formWhole, formAmount)
 	v := f.get(key)
 	if v == nil {
 		return absent
@@ -197,6 +204,10 @@ func (f *fieldset) whole(key string, absent, least, most int) int {
 		f.p.wrongType(v, f.of(key), "a whole number", "write a number without quotes")
 		return absent
 	}
+	least, most := k.least, k.most
+	if k.form == formAmount {
+		least, most = 1, int(longest/time.Second)
+	}
 	if i < least || i > most {
 		f.p.error(v, codeOutOfRange, fmt.Sprintf("write a number from %d to %d", least, most), "%s is %d", f.of(key), i)
 		return absent
@@ -205,6 +216,7 @@ func (f *fieldset) whole(key string, absent, least, most int) int {
 }
 
 func (f *fieldset) number(key string) *float64 {
+	f.table.key(key, formNumber)
 	v := f.get(key)
 	if v == nil {
 		return nil
@@ -221,13 +233,17 @@ func (p *parser) numberOf(n *yaml.Node, what string) *float64 {
 	return &x
 }
 
-// choice returns one of the words, whatever its letter case, and absent where there is none.
-func (f *fieldset) choice(key, absent string, words ...string) string {
+// word is choice with the default of its table.
+func (f *fieldset) word(key string) string { return f.choice(key, f.table.key(key, formChoice).absent) }
+
+// choice returns one of the words of its table, whatever its letter case, and absent where there is none.
+func (f *fieldset) choice(key, absent string) string {
+	words := f.table.key(key, formChoice, formQuiesce).words
 	v := f.get(key)
 	if v == nil {
 		return absent
 	}
-	s := f.text(key)
+	s := f.p.textOf(v, f.of(key))
 	for _, w := range words {
 		if strings.EqualFold(s, w) {
 			return w
@@ -246,8 +262,19 @@ func oneOf(s string, words []string) string {
 	return "write one of: " + strings.Join(words, ", ")
 }
 
+// inner reads the map below a key. It reports whether there is one.
+func (f *fieldset) inner(key, what string) (*fieldset, bool) {
+	k := f.table.key(key, formMap, formQuiesce)
+	v := f.get(key)
+	if v == nil {
+		return nil, false
+	}
+	return f.p.fields(v, what, k.in)
+}
+
 // items returns the members of a list.
 func (f *fieldset) items(key, hint string) []*yaml.Node {
+	f.table.key(key, formList, formTexts, formSteps, formCommands)
 	v := f.get(key)
 	if v == nil {
 		return nil
@@ -275,6 +302,7 @@ func (f *fieldset) scalarOr(key, absent string) string {
 }
 
 func (f *fieldset) textMap(key string) map[string]string {
+	f.table.key(key, formTextMap)
 	v := f.get(key)
 	if v == nil {
 		return nil
@@ -295,6 +323,7 @@ const mostEntries = 500
 
 // entries calls do for the members of a map from names to maps, in the order of the file.
 func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
+	f.table.key(key, formNamed)
 	v := f.get(key)
 	if v == nil {
 		return

@@ -89,8 +89,7 @@ func (p *parser) document(root *yaml.Node) {
 	if p.refusedKind(root) {
 		return
 	}
-	f, ok := p.fields(root, "the deploy file", "version", "kind", "application", "description", "context", "deploymentConfig",
-		"targets", "manifests", "strategies", "analysis", "webhooks", "trafficManagement", "datasets")
+	f, ok := p.fields(root, "the deploy file", keysRoot)
 	if !ok {
 		return
 	}

@@ -25,7 +25,7 @@ func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
 }
 
 func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
-	f, ok := p.fields(n, "the manifest entry", "path", "inline", "targets")
+	f, ok := p.fields(n, "the manifest entry", keysManifest)
 	if !ok {
 		return sluice.ManifestSource{}, false
 	}

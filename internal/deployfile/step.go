@@ -13,9 +13,16 @@ import (
 
 // A place is a list of steps in the file, with the kinds that may stand in it.
 type place struct {
+	name  string // of its definition in the JSON Schema
 	what  string
 	kinds []sluice.StepKind
 	hint  string // for what may not
+}
+
+// sequence is the place inside a sequence that stands in this one.
+func (p place) sequence() place {
+	kinds := slices.DeleteFunc(slices.Clone(p.kinds), func(k sluice.StepKind) bool { return k == sluice.KindSetWeight })
+	return place{p.name, "a sequence in " + p.what, kinds, "put it outside the sequence"}
 }
 
 var everywhere = []sluice.StepKind{
@@ -26,41 +33,24 @@ var everywhere = []sluice.StepKind{
 func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kinds, everywhere) }
 
 var (
-	placeBefore = place{"beforeDeployment", everywhere, "put it into a strategy or into afterDeployment"}
-	placeAfter  = place{"afterDeployment", also(sluice.KindAnalysis), "put it into a strategy"}
-	placeCanary = place{"the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "put it elsewhere"}
-	placeBlue   = place{"a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices), "weights are for a canary; remove it"}
-	placeUndo   = place{"onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
+	placeBefore = place{"stepsBefore", "beforeDeployment", everywhere, "put it into a strategy or into afterDeployment"}
+	placeAfter  = place{"stepsAfter", "afterDeployment", also(sluice.KindAnalysis), "put it into a strategy"}
+	placeCanary = place{"stepsCanary", "the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "put it elsewhere"}
+	placeBlue   = place{"stepsBlueGreen", "a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices), "weights are for a canary; remove it"}
+	placeUndo   = place{"stepsOnRollback", "onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
 )
-
-// stepFields lists what each kind of step takes.
-var stepFields = map[sluice.StepKind][]string{
-	sluice.KindSetWeight:  {"weight"},
-	sluice.KindPause:      {"duration", "unit", "untilApproved", "requiresRoles", "approvalExpiration"},
-	sluice.KindRunWebhook: {"name", "context", "timeout"},
-	sluice.KindAnalysis: {"queries", "interval", "units", "numberOfJudgmentRuns", "rollBackMode", "rollForwardMode", "metricProviderName",
-		"context", "lookbackMethod", "abortOnFailedJudgment", "onUnknown", "unknownBudget", "count"},
-	sluice.KindExposeServices: {"services", "ttl"},
-	sluice.KindRunJob:         {"name", "path", "inline", "timeout"},
-	sluice.KindWaitFor:        {"object", "namespace", "condition", "jsonPath", "value", "failWhen", "timeout"},
-	sluice.KindMigrateData:    {"dataset", "from"},
-	sluice.KindCheckpointData: {"dataset", "keep", "ttl"},
-	sluice.KindVerifyData:     {"dataset", "baseline", "mode", "ignore"},
-	sluice.KindRestoreData:    {"dataset", "checkpoint", "allowDataLoss"},
-	sluice.KindMaskData:       {"dataset", "fields"},
-	sluice.KindSequence:       nil,
-}
 
 func allKinds() []string {
 	var names []string
-	for kind := range stepFields {
+	for kind := range stepKeys {
 		names = append(names, string(kind))
 	}
 	slices.Sort(names)
 	return names
 }
 
-func (p *parser) steps(f *fieldset, key string, at place) []sluice.StepSpec {
+func (p *parser) steps(f *fieldset, key string) []sluice.StepSpec {
+	at := *f.table.key(key, formSteps).at
 	var steps []sluice.StepSpec
 	for _, n := range f.items(key, "begin each step with a dash, as in - pause: {untilApproved: true}") {
 		if s, ok := p.step(n, at); ok {
@@ -85,7 +75,7 @@ func (p *parser) step(n *yaml.Node, at place) (sluice.StepSpec, bool) {
 		s.Sequence = p.sequence(value, at)
 		return s, true
 	}
-	f, ok := p.fields(value, p.stepName(kind, value), stepFields[kind]...)
+	f, ok := p.fields(value, p.stepName(kind, value), stepKeys[kind])
 	if !ok || kind == sluice.KindAnalysis && p.judgesNothing(f) {
 		return sluice.StepSpec{}, false
 	}
@@ -108,9 +98,7 @@ func (p *parser) sequence(n *yaml.Node, at place) []sluice.StepSpec {
 		p.wrongType(n, "sequence", "a list with at least one step", "begin each step below it with a dash")
 		return nil
 	}
-	inner := place{"a sequence in " + at.what, slices.DeleteFunc(slices.Clone(at.kinds), func(k sluice.StepKind) bool {
-		return k == sluice.KindSetWeight
-	}), "put it outside the sequence"}
+	inner := at.sequence()
 	var steps []sluice.StepSpec
 	for _, child := range n.Content {
 		if s, ok := p.step(child, inner); ok {
@@ -125,7 +113,7 @@ func (p *parser) sequence(n *yaml.Node, at place) []sluice.StepSpec {
 func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		hint := "write it as - pause: {untilApproved: true}"
-		if _, known := stepFields[sluice.StepKind(n.Value)]; known {
+		if _, known := stepKeys[sluice.StepKind(n.Value)]; known {
 			hint = "add a colon and its fields: " + n.Value + ": {…}"
 		}
 		p.wrongType(n, "a step", "a map with the kind of step as its key", hint)
@@ -133,7 +121,7 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 	}
 	var kinds []int
 	for i := 0; i < len(n.Content); i += 2 {
-		if _, known := stepFields[sluice.StepKind(n.Content[i].Value)]; known {
+		if _, known := stepKeys[sluice.StepKind(n.Content[i].Value)]; known {
 			kinds = append(kinds, i)
 		}
 	}

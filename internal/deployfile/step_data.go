@@ -1,7 +1,6 @@
 package deployfile
 
 import (
-	"math"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -20,7 +19,7 @@ func (p *parser) migrateData(f *fieldset) *sluice.MigrateData {
 }
 
 func (p *parser) checkpointData(f *fieldset) *sluice.CheckpointData {
-	return &sluice.CheckpointData{Dataset: p.dataset(f), Keep: f.whole("keep", 0, 1, 100_000), TTL: f.duration("ttl", 0)}
+	return &sluice.CheckpointData{Dataset: p.dataset(f), Keep: f.whole("keep", 0), TTL: f.duration("ttl")}
 }
 
 var defaultMode = map[string]string{"migration": "equal", "checkpoint": "loss"}
@@ -28,25 +27,21 @@ var defaultMode = map[string]string{"migration": "equal", "checkpoint": "loss"}
 func (p *parser) verifyData(f *fieldset) *sluice.VerifyData {
 	s := &sluice.VerifyData{Dataset: p.dataset(f), Ignore: f.texts("ignore")}
 	if f.need("baseline", "write baseline: migration or baseline: checkpoint") {
-		s.Baseline = f.choice("baseline", "", "migration", "checkpoint")
+		s.Baseline = f.word("baseline")
 	}
-	s.Mode = f.choice("mode", defaultMode[s.Baseline], "equal", "loss")
+	s.Mode = f.choice("mode", defaultMode[s.Baseline])
 	return s
 }
 
 func (p *parser) restoreData(f *fieldset) *sluice.RestoreData {
 	s := &sluice.RestoreData{Dataset: p.dataset(f), Checkpoint: sluice.CheckpointID(f.text("checkpoint"))}
-	v := f.get("allowDataLoss")
-	if v == nil {
-		return s
-	}
-	m, ok := p.fields(v, "allowDataLoss", "writes", "seconds")
+	m, ok := f.inner("allowDataLoss", "allowDataLoss")
 	if !ok {
 		return s
 	}
 	s.AllowDataLoss = &sluice.AllowDataLoss{
-		Writes: m.whole("writes", 0, 0, math.MaxInt32),
-		Age:    time.Duration(m.whole("seconds", 0, 0, int(longest/time.Second))) * time.Second,
+		Writes: m.whole("writes", 0),
+		Age:    time.Duration(m.whole("seconds", 0)) * time.Second,
 	}
 	return s
 }

@@ -7,10 +7,6 @@ import (
 )
 
 const (
-	defaultCallback  = 24 * time.Hour
-	defaultTTL       = 5 * time.Minute
-	defaultUnknown   = 10 * time.Minute
-	defaultJob       = 30 * time.Minute
 	shortestExposure = time.Minute
 	longestExposure  = 24 * time.Hour
 )
@@ -19,7 +15,7 @@ func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
 	if !f.need("weight", "write setWeight: {weight: 10}") {
 		return &sluice.SetWeight{}
 	}
-	w := f.whole("weight", -1, 0, 100)
+	w := f.whole("weight", -1)
 	if w >= 0 && w < p.weight {
 		p.error(f.get("weight"), codeDecreasingWeight, "write a weight from that on; undoing is what rollback does", "the weight goes down from %d to %d", p.weight, w)
 	}
@@ -31,7 +27,7 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 	s := &sluice.Pause{
 		UntilApproved:      f.bool("untilApproved"),
 		RequiresRoles:      f.texts("requiresRoles"),
-		ApprovalExpiration: f.duration("approvalExpiration", 0),
+		ApprovalExpiration: f.duration("approvalExpiration"),
 	}
 	timed := f.has("duration") || f.has("unit")
 	switch {
@@ -51,7 +47,7 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 }
 
 func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
-	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"), Timeout: f.duration("timeout", defaultCallback)}
+	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"), Timeout: f.duration("timeout")}
 	p.refer(f, "name", refWebhook, s.Name)
 	return s
 }
@@ -59,15 +55,15 @@ func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
 func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	s := &sluice.Analysis{
 		Queries:               f.texts("queries"),
-		Runs:                  f.whole("numberOfJudgmentRuns", 0, 1, 100_000),
-		RollBackMode:          f.choice("rollBackMode", "automatic", "automatic", "manual"),
-		RollForwardMode:       f.choice("rollForwardMode", "automatic", "automatic", "manual"),
+		Runs:                  f.whole("numberOfJudgmentRuns", 0),
+		RollBackMode:          f.word("rollBackMode"),
+		RollForwardMode:       f.word("rollForwardMode"),
 		Provider:              f.text("metricProviderName"),
 		Context:               f.textMap("context"),
-		Lookback:              f.choice("lookbackMethod", "sliding", "growing", "sliding"),
+		Lookback:              f.word("lookbackMethod"),
 		AbortOnFailedJudgment: f.bool("abortOnFailedJudgment"),
-		OnUnknown:             f.choice("onUnknown", "wait", "wait", "rollBack", "rollForward"),
-		UnknownBudget:         f.duration("unknownBudget", defaultUnknown),
+		OnUnknown:             f.word("onUnknown"),
+		UnknownBudget:         f.duration("unknownBudget"),
 	}
 	f.need("numberOfJudgmentRuns", "write how many intervals are judged, such as numberOfJudgmentRuns: 3")
 	s.Interval, _ = f.measured("interval", "units")
@@ -93,7 +89,7 @@ func (p *parser) judgesNothing(f *fieldset) bool {
 }
 
 func (p *parser) exposeServices(f *fieldset) *sluice.ExposeServices {
-	s := &sluice.ExposeServices{Services: f.texts("services"), TTL: f.duration("ttl", defaultTTL)}
+	s := &sluice.ExposeServices{Services: f.texts("services"), TTL: f.duration("ttl")}
 	if len(s.Services) == 0 && f.need("services", "name at least one Service") {
 		p.error(f.keys["services"], codeMissingKey, "name at least one Service", "the list of services is empty")
 	}

@@ -10,7 +10,7 @@ var objectName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*(\.[a-z0-9.-]+)?/[^/\s
 
 func (p *parser) runJob(f *fieldset) *sluice.RunJob {
 	s := &sluice.RunJob{
-		Name: f.name("name", "name the job"), Path: f.text("path"), Inline: f.text("inline"), Timeout: f.duration("timeout", defaultJob),
+		Name: f.name("name", "name the job"), Path: f.text("path"), Inline: f.text("inline"), Timeout: f.duration("timeout"),
 	}
 	p.oneOf(f, "path", "inline")
 	return s
@@ -29,14 +29,14 @@ func (p *parser) oneOf(f *fieldset, a, b string) {
 func (p *parser) waitFor(f *fieldset) *sluice.WaitFor {
 	s := &sluice.WaitFor{
 		Object: f.objectName("object", true), Namespace: f.text("namespace"), Condition: f.text("condition"),
-		JSONPath: f.text("jsonPath"), Value: f.scalar("value"), Timeout: f.duration("timeout", defaultJob),
+		JSONPath: f.text("jsonPath"), Value: f.scalar("value"), Timeout: f.duration("timeout"),
 	}
 	p.oneOf(f, "condition", "jsonPath")
 	if f.has("value") && !f.has("jsonPath") {
 		p.error(f.keys["value"], codeBadCombination, "write the condition as Ready=False, or add jsonPath:", "value needs a jsonPath")
 	}
 	for _, n := range f.items("failWhen", "write it as a list: - {jsonPath: …, value: …}") {
-		m, ok := p.fields(n, "failWhen", "jsonPath", "value")
+		m, ok := p.fields(n, "failWhen", keysFailWhen)
 		if !ok {
 			continue
 		}

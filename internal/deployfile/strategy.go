@@ -16,7 +16,7 @@ func (p *parser) strategies(f *fieldset) map[string]sluice.Strategy {
 
 func (p *parser) strategy(name, value *yaml.Node) sluice.Strategy {
 	s := sluice.Strategy{Pos: p.at(name)}
-	f, ok := p.fields(value, "the strategy "+clip(name.Value), "canary", "blueGreen")
+	f, ok := p.fields(value, "the strategy "+clip(name.Value), keysStrategy)
 	if !ok {
 		return s
 	}
@@ -40,12 +40,12 @@ func (p *parser) oneOfGiven(f *fieldset, a, b string) {
 
 func (p *parser) canary(n *yaml.Node, what string) *sluice.Canary {
 	c := &sluice.Canary{}
-	f, ok := p.fields(n, what, "steps")
+	f, ok := p.fields(n, what, keysCanary)
 	if !ok || !f.need("steps", "write steps: with at least - setWeight: {weight: 100}") {
 		return c
 	}
 	p.weight = 0
-	c.Steps = p.steps(f, "steps", placeCanary)
+	c.Steps = p.steps(f, "steps")
 	if f.get("steps").Kind == yaml.SequenceNode && len(f.get("steps").Content) == 0 {
 		p.error(f.keys["steps"], codeMissingKey, "write at least - setWeight: {weight: 100}", "the canary has no steps")
 	}
@@ -53,13 +53,13 @@ func (p *parser) canary(n *yaml.Node, what string) *sluice.Canary {
 }
 
 func (p *parser) blueGreen(n *yaml.Node, what string) *sluice.BlueGreen {
-	f, ok := p.fields(n, what, "redirectTrafficAfter", "shutDownOldVersionAfter", "activeService", "previewService")
+	f, ok := p.fields(n, what, keysBlueGreen)
 	if !ok {
 		return &sluice.BlueGreen{}
 	}
 	return &sluice.BlueGreen{
-		RedirectTrafficAfter:    p.steps(f, "redirectTrafficAfter", placeBlue),
-		ShutDownOldVersionAfter: p.steps(f, "shutDownOldVersionAfter", placeBlue),
+		RedirectTrafficAfter:    p.steps(f, "redirectTrafficAfter"),
+		ShutDownOldVersionAfter: p.steps(f, "shutDownOldVersionAfter"),
 		ActiveService:           f.text("activeService"),
 		PreviewService:          f.text("previewService"),
 	}

@@ -12,23 +12,17 @@ const defaultTimeout = 30 * time.Minute
 
 func (p *parser) config(f *fieldset) sluice.DeploymentConfig {
 	c := sluice.DeploymentConfig{Timeout: defaultTimeout, InProgress: "reject"}
-	v := f.get("deploymentConfig")
-	if v == nil {
-		return c
-	}
-	m, ok := p.fields(v, "deploymentConfig", "timeout", "keepDeploymentObject", "ifDeploymentInProgress")
+	m, ok := f.inner("deploymentConfig", "deploymentConfig")
 	if !ok {
 		return c
 	}
-	c.Timeout = m.duration("timeout", defaultTimeout)
+	c.Timeout = m.duration("timeout")
 	if c.Timeout < time.Minute {
 		p.error(m.keys["timeout"], codeOutOfRange, "write at least one minute", "the timeout is %s", c.Timeout)
 	}
 	c.KeepDeploymentObject = m.bool("keepDeploymentObject")
-	if v := m.get("ifDeploymentInProgress"); v != nil {
-		if s, ok := p.fields(v, "ifDeploymentInProgress", "strategy"); ok {
-			c.InProgress = s.choice("strategy", "reject", "reject", "enqueueOne")
-		}
+	if s, ok := m.inner("ifDeploymentInProgress", "ifDeploymentInProgress"); ok {
+		c.InProgress = s.word("strategy")
 	}
 	return c
 }
@@ -51,7 +45,7 @@ func (p *parser) targets(f *fieldset) []sluice.Target {
 
 func (p *parser) target(name, value *yaml.Node) sluice.Target {
 	t := sluice.Target{Pos: p.at(name), Name: name.Value, AfterFailure: "keep"}
-	f, ok := p.fields(value, "the target "+clip(name.Value), "account", "namespace", "strategy", "constraints", "onRollback")
+	f, ok := p.fields(value, "the target "+clip(name.Value), keysTarget)
 	if !ok {
 		return t
 	}
@@ -59,23 +53,19 @@ func (p *parser) target(name, value *yaml.Node) sluice.Target {
 	t.Namespace = f.text("namespace")
 	t.Strategy = f.text("strategy")
 	p.refer(f, "strategy", refStrategy, t.Strategy)
-	t.OnRollback = p.steps(f, "onRollback", placeUndo)
+	t.OnRollback = p.steps(f, "onRollback")
 	p.constraints(&t, f)
 	return t
 }
 
 func (p *parser) constraints(t *sluice.Target, f *fieldset) {
-	v := f.get("constraints")
-	if v == nil {
-		return
-	}
-	c, ok := p.fields(v, "constraints of "+f.what, "dependsOn", "beforeDeployment", "afterDeployment", "afterDeploymentFailure")
+	c, ok := f.inner("constraints", "constraints of "+f.what)
 	if !ok {
 		return
 	}
 	t.DependsOn = c.texts("dependsOn")
 	p.referEach(c, "dependsOn", refTarget, t.DependsOn)
-	t.BeforeDeployment = p.steps(c, "beforeDeployment", placeBefore)
-	t.AfterDeployment = p.steps(c, "afterDeployment", placeAfter)
-	t.AfterFailure = c.choice("afterDeploymentFailure", "keep", "keep", "rollBack")
+	t.BeforeDeployment = p.steps(c, "beforeDeployment")
+	t.AfterDeployment = p.steps(c, "afterDeployment")
+	t.AfterFailure = c.word("afterDeploymentFailure")
 }

@@ -10,7 +10,7 @@ import (
 func (p *parser) traffic(f *fieldset) []sluice.Traffic {
 	var all []sluice.Traffic
 	for _, n := range f.items("trafficManagement", "begin each entry with a dash: - targets: […]") {
-		m, ok := p.fields(n, "trafficManagement", "targets", "smi", "istio", "kubernetes")
+		m, ok := p.fields(n, "trafficManagement", keysTraffic)
 		if !ok {
 			continue
 		}
@@ -51,7 +51,7 @@ func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
 }
 
 func (p *parser) smi(n *yaml.Node) sluice.SMI {
-	f, ok := p.fields(n, "smi", "rootServiceName", "canaryServiceName", "trafficSplitName")
+	f, ok := p.fields(n, "smi", keysSMI)
 	if !ok {
 		return sluice.SMI{}
 	}
@@ -63,24 +63,21 @@ func (p *parser) smi(n *yaml.Node) sluice.SMI {
 
 func (p *parser) istio(n *yaml.Node) sluice.Istio {
 	var t sluice.Istio
-	f, ok := p.fields(n, "istio", "virtualService", "destinationRule")
+	f, ok := p.fields(n, "istio", keysIstio)
 	if !ok || !f.need("virtualService", "write virtualService: {name: …}") {
 		return t
 	}
-	if v, ok := p.fields(f.get("virtualService"), "virtualService", "name", "httpRouteName"); ok {
+	if v, ok := f.inner("virtualService", "virtualService"); ok {
 		t.VirtualService, t.HTTPRoute = v.name("name", "name the VirtualService"), v.text("httpRouteName")
 	}
-	if !f.has("destinationRule") {
-		return t
-	}
-	if d, ok := p.fields(f.get("destinationRule"), "destinationRule", "name", "activeSubsetName", "canarySubsetName"); ok {
+	if d, ok := f.inner("destinationRule", "destinationRule"); ok {
 		t.DestinationRule, t.ActiveSubset, t.CanarySubset = d.name("name", "name the DestinationRule"), d.text("activeSubsetName"), d.text("canarySubsetName")
 	}
 	return t
 }
 
 func (p *parser) services(n *yaml.Node) sluice.BlueGreenServices {
-	f, ok := p.fields(n, "kubernetes", "activeService", "previewService")
+	f, ok := p.fields(n, "kubernetes", keysServices)
 	if !ok {
 		return sluice.BlueGreenServices{}
 	}

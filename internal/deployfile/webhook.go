@@ -5,8 +5,7 @@ import "github.com/sluice-cd/sluice"
 func (p *parser) webhooks(f *fieldset) map[string]sluice.Webhook {
 	all := map[string]sluice.Webhook{}
 	for _, n := range f.items("webhooks", "begin each webhook with a dash: - name: tests") {
-		m, ok := p.fields(n, "the webhook", "name", "method", "uriTemplate", "networkMode", "agentIdentifier", "headers", "bodyTemplate",
-			"retryCount", "disableCallback", "timeout")
+		m, ok := p.fields(n, "the webhook", keysWebhook)
 		if !ok {
 			continue
 		}
@@ -24,18 +23,16 @@ func (p *parser) webhook(f *fieldset) sluice.Webhook {
 	if w.Name != "" {
 		f.what = "the webhook " + clip(w.Name)
 	}
-	w.Method = f.choice("method", "POST", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+	w.Method = f.word("method")
 	w.URITemplate = f.name("uriTemplate", "write the address that is called")
-	w.NetworkMode = f.choice("networkMode", "direct", "direct", "remoteNetworkAgent")
+	w.NetworkMode = f.word("networkMode")
 	w.AgentIdentifier = f.text("agentIdentifier")
 	w.Headers = p.headers(f)
-	w.RetryCount = f.whole("retryCount", 0, 0, 100)
+	w.RetryCount = f.whole("retryCount", 0)
 	w.DisableCallback = f.bool("disableCallback")
-	w.Timeout = f.duration("timeout", 0)
-	if v := f.get("bodyTemplate"); v != nil {
-		if m, ok := p.fields(v, "bodyTemplate of "+f.what, "inline"); ok {
-			w.Body = m.text("inline")
-		}
+	w.Timeout = f.duration("timeout")
+	if m, ok := f.inner("bodyTemplate", "bodyTemplate of "+f.what); ok {
+		w.Body = m.text("inline")
 	}
 	return w
 }
@@ -43,7 +40,7 @@ func (p *parser) webhook(f *fieldset) sluice.Webhook {
 func (p *parser) headers(f *fieldset) []sluice.Header {
 	var headers []sluice.Header
 	for _, n := range f.items("headers", "write it as a list: - {key: Authorization, value: …}") {
-		m, ok := p.fields(n, "the header", "key", "value")
+		m, ok := p.fields(n, "the header", keysHeader)
 		if !ok {
 			continue
 		}

@@ -103,23 +103,27 @@ func checkImport(t *testing.T, name string, level int, imported string) {
 		t.Errorf("%s imports %s, which is for tests", name, other)
 	}
 	theirs, _ := levelOf(other)
-	sameFamily := strings.HasPrefix(other, name+"/") || strings.HasPrefix(name, other+"/")
-	if theirs > level || theirs == level && level >= 2 && !sameFamily {
+	ourFamily, _ := familyOf(name)
+	theirFamily, _ := familyOf(other)
+	if theirs > level || theirs == level && level >= 2 && ourFamily != theirFamily {
 		t.Errorf("%s (level %d) imports %s (level %d): adapters never import each other, only cmd/sluice ties them together", name, level, other, theirs)
 	}
 }
 
-// levelOf places a package below another one, such as internal/local/proxy, with it.
 func levelOf(name string) (int, bool) {
-	for {
-		if level, ok := levels[name]; ok {
-			return level, true
+	family, placed := familyOf(name)
+	return levels[family], placed
+}
+
+// familyOf places a package below another one, such as internal/local/proxy, with it.
+func familyOf(name string) (family string, placed bool) {
+	for rest := name; ; rest = rest[:max(0, strings.LastIndex(rest, "/"))] {
+		if _, ok := levels[rest]; ok && (rest != "" || name == "") {
+			return rest, true
 		}
-		i := strings.LastIndex(name, "/")
-		if i < 0 {
-			return 0, false
+		if rest == "" {
+			return name, false
 		}
-		name = name[:i]
 	}
 }
 

@@ -188,7 +188,7 @@ func receiver(e ast.Expr) string {
 	return ""
 }
 
-var banal = regexp.MustCompile(`^"(failed to|unable to|error|could not) `)
+var banal = regexp.MustCompile(`^"(failed to|unable to|error) `)
 
 func TestErrorsSayWhatWentWrong(t *testing.T) {
 	for _, s := range sources(t) {

@@ -26,6 +26,7 @@ type source struct {
 	targets     []string
 	context     map[string]string
 	application string
+	strict      bool // warnings are errors
 }
 
 func (s *source) flags(cmd *cobra.Command) {
@@ -55,7 +56,12 @@ func (s *source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 	if len(data) > maxDeployFile {
 		return nil, nil, sluice.Errorf(sluice.Invalid, "%s is larger than 4 MiB; this is no deploy file", s.file)
 	}
-	spec, ds := deployfile.Parse(s.file, data)
+	root, err := os.OpenRoot(s.root())
+	if err != nil {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file's directory cannot be read: %w", err)
+	}
+	defer root.Close()
+	spec, ds := deployfile.ParseWith(s.file, data, deployfile.Options{Application: s.application, Strict: s.strict, Files: root.FS()})
 	if spec != nil {
 		s.amend(spec)
 	}
@@ -63,9 +69,6 @@ func (s *source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 }
 
 func (s *source) amend(spec *sluice.Spec) {
-	if s.application != "" {
-		spec.Application = s.application
-	}
 	if len(s.context) > 0 {
 		merged := maps.Clone(spec.Context)
 		if merged == nil {

@@ -1,6 +1,7 @@
 package deployfile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ const (
 
 // A reference is a use of a name that has to be defined in the file.
 type reference struct {
-	node     *yaml.Node
+	pos      sluice.Position
 	kind     refKind
 	name     string
 	lenient  bool // a warning is enough
@@ -32,13 +33,13 @@ type reference struct {
 
 func (p *parser) refer(f *fieldset, key string, kind refKind, name string) {
 	if name != "" {
-		p.refs = append(p.refs, reference{node: f.get(key), kind: kind, name: name})
+		p.refs = append(p.refs, reference{pos: p.at(f.get(key)), kind: kind, name: name})
 	}
 }
 
 func (p *parser) referEach(f *fieldset, key string, kind refKind, names []string) {
 	for i, name := range names {
-		p.refs = append(p.refs, reference{node: f.get(key).Content[i], kind: kind, name: name})
+		p.refs = append(p.refs, reference{pos: p.at(f.get(key).Content[i]), kind: kind, name: name})
 	}
 }
 
@@ -93,7 +94,7 @@ func (p *parser) markBroken(f *fieldset) {
 			p.broken[kind] = true
 		}
 	}
-	if v := f.get("targets"); v == nil {
+	if f.table == keysRoot && !f.has("targets") {
 		p.broken[refTarget] = true
 	}
 }
@@ -103,11 +104,11 @@ func (p *parser) undefined(r reference, names []string) {
 	if near := yamldoc.Nearest(r.name, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}
+	severity := sluice.SeverityError
 	if r.lenient {
-		p.warn(r.node, unknownName[r.kind], hint, "there is no %s %s", r.kind, clip(r.name))
-		return
+		severity = sluice.SeverityWarning
 	}
-	p.error(r.node, unknownName[r.kind], hint, "there is no %s %s", r.kind, clip(r.name))
+	p.add(r.pos, severity, unknownName[r.kind], hint, fmt.Sprintf("there is no %s %s", r.kind, clip(r.name)))
 }
 
 func (p *parser) checkProvider(r reference) {

@@ -38,4 +38,8 @@ const (
 	codeNoBaseline        = "no-baseline"
 	codeNothingToRestore  = "nothing-to-restore"
 	codeMigrationToItself = "migration-to-itself"
+	codeIncludeUnreadable = "include-unreadable"
+	codeIncludeOutside    = "include-outside"
+	codeIncludeCycle      = "include-cycle"
+	codeIncludeBounds     = "include-bounds"
 )

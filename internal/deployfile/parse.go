@@ -1,9 +1,9 @@
 package deployfile
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"io/fs"
+	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
@@ -15,30 +15,52 @@ const maxFindings = 500
 
 var limits = yamldoc.Limits{Bytes: 4 << 20, Nodes: 250_000, Depth: 100}
 
-// Parse reads a deploy file. The spec is nil if and only if a finding is an error; warnings come beside a
-// spec. Findings are in the order of the file.
+// Options are what a reading depends on besides the text.
+type Options struct {
+	Application string // wins over the file's, which may then have none
+	Strict      bool   // warnings are errors
+	Files       fs.FS  // the deploy file's directory, for include:; nil refuses it
+}
+
+// Parse reads a deploy file that includes no others. The spec is nil if and only if a finding is an error;
+// warnings come beside a spec. Findings are in the order of the file.
 func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
-	p := &parser{file: file, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}, broken: map[refKind]bool{}}
-	roots, ds := read(file, data)
-	p.ds = ds
-	if len(roots) == 0 && ds.HasErrors() {
-		return nil, ds
+	return ParseWith(file, data, Options{})
+}
+
+// ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, in the order
+// in which the files are read; their positions name them as they are found from where file is found.
+func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagnostics) {
+	p := &parser{file: file, files: []string{file}, application: o.Application, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}, broken: map[refKind]bool{}}
+	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)}, done: map[string]bool{}, bytes: len(data)}
+	p.text(data)
+	p.sortFindings()
+	if o.Strict {
+		for i := range p.ds {
+			p.ds[i].Severity = sluice.SeverityError
+		}
 	}
-	if root := p.only(roots); root != nil {
-		p.quoteTemplates(root)
-		p.document(root)
-	}
-	slices.SortStableFunc(p.ds, func(a, b sluice.Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
-	})
 	if p.ds.HasErrors() {
 		return nil, p.ds
 	}
 	return p.spec, p.ds
 }
 
+func (p *parser) text(data []byte) {
+	roots, ds := read(p.file, data)
+	p.ds = ds
+	if len(roots) == 0 && ds.HasErrors() {
+		return
+	}
+	if root := p.only(roots, "start with version: v1, kind: kubernetes and application: …"); root != nil {
+		p.quoteTemplates(root)
+		p.document(root)
+	}
+}
+
 type parser struct {
-	file   string
+	file   string   // the one that is being read
+	files  []string // all that were read, in that order
 	spec   *sluice.Spec
 	ds     sluice.Diagnostics
 	seen   map[sluice.Diagnostic]bool
@@ -47,16 +69,20 @@ type parser struct {
 	broken map[refKind]bool      // the sections that could not be read, so that their names are not known
 	// weight is the last one set in the canary that is being read.
 	weight int
+	// application is given by the caller, provider is where the default metric provider is named.
+	application string
+	provider    sluice.Position
+	inclusion   inclusion
 }
 
-func (p *parser) only(roots []*yaml.Node) *yaml.Node {
+func (p *parser) only(roots []*yaml.Node, ifEmpty string) *yaml.Node {
 	start := sluice.Position{File: p.file, Line: 1, Column: 1}
 	if len(roots) == 0 {
-		p.add(start, sluice.SeverityError, codeEmptyFile, "start with version: v1, kind: kubernetes and application: …", "the file is empty")
+		p.add(start, sluice.SeverityError, codeEmptyFile, ifEmpty, "the file is empty")
 		return nil
 	}
 	if len(roots) > 1 {
-		p.error(roots[1], codeSeveralDocuments, "put each deploy file into a file of its own", "a deploy file holds one YAML document, and here a second one starts")
+		p.error(roots[1], codeSeveralDocuments, "put each into a file of its own", "a deploy file holds one YAML document, and here a second one starts")
 	}
 	return roots[0]
 }
@@ -95,21 +121,26 @@ func (p *parser) document(root *yaml.Node) {
 	}
 	s := p.spec
 	f.scalar("version")
-	s.Application = f.name("application", "name what is delivered: application: shop")
+	s.Application = p.applicationName(f)
 	s.Description = f.text("description")
 	s.Context = f.textMap("context")
 	p.markBroken(f)
 	s.Config = p.config(f)
-	s.Datasets = p.datasets(f)
-	s.Strategies = p.strategies(f)
-	s.Analysis = p.analysisConfig(f)
-	s.Webhooks = p.webhooks(f)
+	p.blocks(f)
 	s.Targets = p.targets(f)
+	p.include(f)
 	s.Manifests = p.manifests(f)
-	s.Traffic = p.traffic(f)
 	p.resolve()
 	p.checkCycles()
 	p.checkData()
+}
+
+func (p *parser) applicationName(f *fieldset) string {
+	if p.application == "" {
+		return f.name("application", "name what is delivered: application: shop")
+	}
+	f.text("application")
+	return p.application
 }
 
 // refusedKind reports a kind that is not delivered here. Nothing else in such a file is worth a finding.

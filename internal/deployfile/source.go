@@ -8,7 +8,7 @@ import (
 
 // manifests are required, but a file with datasets may be about data alone.
 func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
-	if !f.has("manifests") && f.has("datasets") || !f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
+	if !f.has("manifests") && (f.has("datasets") || len(p.spec.Datasets) > 0) || !f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
 		return nil
 	}
 	var sources []sluice.ManifestSource

@@ -74,7 +74,7 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 		p.error(f.keys["queries"], codeMissingKey, "name at least one query", "the list of queries is empty")
 	}
 	for i, n := range f.items("queries", "") {
-		p.refs = append(p.refs, reference{node: n, kind: refQuery, name: s.Queries[i], provided: s.Provider != ""})
+		p.refs = append(p.refs, reference{pos: p.at(n), kind: refQuery, name: s.Queries[i], provided: s.Provider != ""})
 	}
 	return s
 }

@@ -16,7 +16,7 @@ func (p *parser) traffic(f *fieldset) []sluice.Traffic {
 		}
 		targets := p.targetList(m)
 		for i, t := range m.items("targets", "") {
-			p.refs = append(p.refs, reference{node: t, kind: refTarget, name: targets[i], lenient: true})
+			p.refs = append(p.refs, reference{pos: p.at(t), kind: refTarget, name: targets[i], lenient: true})
 		}
 		all = append(all, p.trafficKinds(m, sluice.Traffic{Pos: p.at(n), Targets: targets})...)
 	}

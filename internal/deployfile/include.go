@@ -1,0 +1,227 @@
+package deployfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+)
+
+// Bounds of what a deploy file may include.
+const (
+	mostIncluded  = 50
+	deepestNested = 8
+)
+
+// An inclusion follows include: from file to file. Names are relative to the deploy file's directory.
+type inclusion struct {
+	files fs.FS
+	dir   string          // of the deploy file, to name the others by
+	way   []string        // from the deploy file to the one that is being read
+	done  map[string]bool // read already: including a file twice changes nothing
+	bytes int
+}
+
+func (in *inclusion) shown(name string) string {
+	return filepath.Join(in.dir, filepath.FromSlash(name))
+}
+
+// include reads the files that the map names, and what they define becomes part of the spec.
+func (p *parser) include(f *fieldset) {
+	for _, n := range f.items("include", "write it as a list: include: ["+f.scalarOr("include", "shared.yaml")+"]") {
+		name, ok := p.mayInclude(n, p.textOf(n, "each of "+f.of("include")))
+		if !ok {
+			p.nothingKnown()
+			continue
+		}
+		p.includeFile(n, name)
+	}
+}
+
+// nothingKnown keeps what an unread file might define from being reported as undefined.
+func (p *parser) nothingKnown() {
+	for _, kind := range []refKind{refStrategy, refWebhook, refQuery, refDataset} {
+		p.broken[kind] = true
+	}
+}
+
+// mayInclude returns the name relative to the deploy file's directory, or reports what forbids it.
+func (p *parser) mayInclude(n *yaml.Node, written string) (string, bool) {
+	in := &p.inclusion
+	name := path.Join(path.Dir(in.way[len(in.way)-1]), filepath.ToSlash(written))
+	switch {
+	case written == "":
+		p.error(n, codeMissingKey, "name the file", "the name of the included file is missing")
+	case in.files == nil:
+		p.error(n, codeIncludeUnreadable, "put what it defines into this file", "other files cannot be included here")
+	case path.IsAbs(written) || filepath.IsAbs(written) || !filepath.IsLocal(name) || !fs.ValidPath(name):
+		p.error(n, codeIncludeOutside, "move the file below the deploy file's directory", "%s leaves the deploy file's directory", clip(written))
+	case slices.Contains(in.way, name):
+		way := append(slices.Clone(in.way[slices.Index(in.way, name):]), name)
+		p.error(n, codeIncludeCycle, "remove one of these from its include:", "files include each other in a circle: %s", strings.Join(way, " → "))
+	case len(in.way) > deepestNested:
+		p.error(n, codeIncludeBounds, "include it from a file further up", "files are included more than %d deep", deepestNested)
+	case len(in.done) >= mostIncluded && !in.done[name]:
+		p.error(n, codeIncludeBounds, "put some of them together", "more than %d files are included", mostIncluded)
+	default:
+		return name, true
+	}
+	return "", false
+}
+
+func (p *parser) includeFile(n *yaml.Node, name string) {
+	in := &p.inclusion
+	if in.done[name] {
+		return
+	}
+	in.done[name] = true
+	data, err := in.read(name)
+	if err != nil {
+		p.unreadable(n, name, err)
+		return
+	}
+	before := p.file
+	p.file = in.shown(name)
+	p.files = append(p.files, p.file)
+	in.way = append(in.way, name)
+	p.includedText(data)
+	in.way = in.way[:len(in.way)-1]
+	p.file = before
+}
+
+var errTooMuch = errors.New("too much")
+
+func (in *inclusion) read(name string) ([]byte, error) {
+	info, err := fs.Stat(in.files, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	f, err := in.files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, int64(limits.Bytes-in.bytes)+1))
+	if in.bytes += len(data); err == nil && in.bytes > limits.Bytes {
+		err = errTooMuch
+	}
+	return data, err
+}
+
+func (p *parser) unreadable(n *yaml.Node, name string, err error) {
+	p.nothingKnown()
+	switch {
+	case errors.Is(err, errTooMuch):
+		p.error(n, codeIncludeBounds, "include less", "the included files are larger than %d MiB together", limits.Bytes>>20)
+	case errors.Is(err, fs.ErrNotExist):
+		p.error(n, codeIncludeUnreadable, p.nearFile(name), "there is no file %s", clip(name))
+	case strings.Contains(err.Error(), "path escapes"):
+		p.error(n, codeIncludeOutside, "copy the file instead of linking to it", "%s leaves the deploy file's directory through a symbolic link", clip(name))
+	default:
+		cause := err.Error()
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			cause = pe.Err.Error()
+		}
+		p.error(n, codeIncludeUnreadable, "make it a readable file", "%s cannot be read: %s", clip(name), cause)
+	}
+}
+
+func (p *parser) nearFile(name string) string {
+	var names []string
+	if entries, err := fs.ReadDir(p.inclusion.files, path.Dir(name)); err == nil {
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
+	if near := yamldoc.Nearest(path.Base(name), names); near != "" {
+		return "did you mean " + path.Join(path.Dir(name), near) + "?"
+	}
+	return "create it, or correct the path, which is relative to the file that includes it"
+}
+
+func (p *parser) includedText(data []byte) {
+	roots, ds := read(p.file, data)
+	p.ds = append(p.ds, ds...)
+	if len(roots) == 0 && ds.HasErrors() {
+		p.nothingKnown()
+		return
+	}
+	root := p.only(roots, "write strategies:, webhooks:, analysis:, datasets: or trafficManagement: into it, or do not include it")
+	if root == nil {
+		return
+	}
+	p.quoteTemplates(root)
+	f, ok := p.fields(root, "the included file", keysIncluded)
+	if !ok {
+		p.nothingKnown()
+		return
+	}
+	p.markBroken(f)
+	p.blocks(f)
+	p.include(f)
+}
+
+// blocks reads what both a deploy file and an included file may define.
+func (p *parser) blocks(f *fieldset) {
+	s := p.spec
+	s.Datasets = merge(p, "datasets", s.Datasets, p.datasets(f), func(d sluice.Dataset) sluice.Position { return d.Pos })
+	s.Strategies = merge(p, "strategies", s.Strategies, p.strategies(f), func(t sluice.Strategy) sluice.Position { return t.Pos })
+	s.Webhooks = merge(p, "webhooks", s.Webhooks, p.webhooks(f), func(w sluice.Webhook) sluice.Position { return w.Pos })
+	s.Traffic = append(s.Traffic, p.traffic(f)...)
+	analysis := p.analysisConfig(f)
+	s.Analysis.Queries = merge(p, "queries", s.Analysis.Queries, analysis.Queries, func(q sluice.Query) sluice.Position { return q.Pos })
+	p.defaultProvider(f, analysis.DefaultProvider)
+}
+
+// merge adds the names of one file to those of the others. No file wins silently over another.
+func merge[T any](p *parser, noun string, all, more map[string]T, at func(T) sluice.Position) map[string]T {
+	if all == nil {
+		return more
+	}
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		first, twice := all[name]
+		if !twice || name == "" {
+			all[name] = more[name]
+			continue
+		}
+		p.add(at(more[name]), sluice.SeverityError, codeDuplicateName, "give one of them another name, or remove it",
+			fmt.Sprintf("%s is among the %s twice: here and at %s", clip(name), noun, at(first)))
+	}
+	return all
+}
+
+func (p *parser) defaultProvider(f *fieldset, name string) {
+	if name == "" {
+		return
+	}
+	if p.spec.Analysis.DefaultProvider == "" {
+		p.spec.Analysis.DefaultProvider, p.provider = name, p.at(f.get("analysis"))
+		return
+	}
+	if p.spec.Analysis.DefaultProvider != name {
+		p.error(f.get("analysis"), codeDuplicateName, "keep one of them, and name the provider in the queries of the other",
+			"defaultMetricProviderName is %s here and %s at %s", clip(name), clip(p.spec.Analysis.DefaultProvider), p.provider)
+	}
+}
+
+// sortFindings puts findings into the order of the files and, in each, of its lines.
+func (p *parser) sortFindings() {
+	slices.SortStableFunc(p.ds, func(a, b sluice.Diagnostic) int {
+		return cmp.Or(cmp.Compare(slices.Index(p.files, a.Pos.File), slices.Index(p.files, b.Pos.File)),
+			cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+}

@@ -30,28 +30,40 @@ type started struct {
 // A book counts the pods of each workload and image.
 type book map[string]int
 
-// startedSince reads which pods were started in staging and production.
-func (s *stage) startedSince(began time.Time) (_ book, err error) {
+// started reads which pods were ever started, each once.
+func (s *stage) started() (_ []started, err error) {
 	file, err := os.Open(filepath.Join(s.state, "local", "local", "pods.jsonl"))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	counted, known := book{}, map[string]bool{}
+	var all []started
+	known := map[string]bool{}
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
 		var p started
 		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
 			return nil, fmt.Errorf("read %s: %w", s.relative(file.Name()), err)
 		}
-		here := p.Namespace == "staging" || p.Namespace == "production"
-		if p.Event != "started" || p.At.Before(began) || known[p.UID] || !here {
+		if p.Event != "started" || known[p.UID] {
 			continue // a line may be there twice; the uid tells
 		}
 		known[p.UID] = true
-		counted[strings.Join([]string{p.Namespace, p.Owner, p.Image}, " ")]++
+		all = append(all, p)
 	}
-	return counted, lines.Err()
+	return all, lines.Err()
+}
+
+// startedSince counts the pods that were started in staging and production.
+func (s *stage) startedSince(began time.Time) (book, error) {
+	pods, err := s.started()
+	counted := book{}
+	for _, p := range pods {
+		if p.At.After(began) && (p.Namespace == "staging" || p.Namespace == "production") {
+			counted[strings.Join([]string{p.Namespace, p.Owner, p.Image}, " ")]++
+		}
+	}
+	return counted, err
 }
 
 // replicas are those of the shop's Deployment.

@@ -9,14 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/sluice-cd/sluice"
 )
 
 // A scene is everything there is to a namespace: what runs, what was declared, what is stored.
 type scene struct {
-	pods    []string // name, image, restarts and process ids
+	pods    []string // name, image and restarts of each, then the processes
 	objects map[string][sha256.Size]byte
 	orders  orders
 }
@@ -29,12 +28,17 @@ func (s *stage) look(ctx context.Context, namespace string) (scene, error) {
 	}
 	var now scene
 	for _, p := range pods {
-		pids, err := processes(p.Name)
-		if err != nil {
-			return scene{}, err
-		}
-		now.pods = append(now.pods, fmt.Sprint(p.Name, " ", p.Image, " ", p.Restarts, " ", pids))
+		now.pods = append(now.pods, fmt.Sprint(p.Name, " ", p.Image, " ", p.Restarts))
 	}
+	known, err := s.started()
+	if err != nil {
+		return scene{}, err
+	}
+	processes, err := processes(known, namespace)
+	if err != nil {
+		return scene{}, err
+	}
+	now.pods = append(now.pods, processes...)
 	if now.objects, err = s.objects(namespace); err != nil {
 		return scene{}, err
 	}
@@ -61,27 +65,26 @@ func (s *stage) pods(ctx context.Context, namespace string) ([]sluice.Pod, error
 	return pods, err
 }
 
-// processes finds a pod's processes as the kernel knows them.
-func processes(pod string) ([]string, error) {
+// processes finds the processes of a namespace's pods as the kernel knows them.
+func processes(known []started, namespace string) ([]string, error) {
 	all, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return nil, err
 	}
-	var pids []string
+	var found []string
 	for _, file := range all {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			continue // a process that has ended, or is not ours
 		}
-		variables := bytes.Split(text, []byte{0})
-		has := func(v string) bool {
-			return slices.ContainsFunc(variables, func(b []byte) bool { return strings.HasPrefix(string(b), v) })
-		}
-		if has("HOSTNAME="+pod) && has("SLUICE_POD=") {
-			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		for _, p := range known {
+			if p.Namespace == namespace && bytes.Contains(text, []byte("\x00SLUICE_POD="+p.UID+"\x00")) {
+				found = append(found, fmt.Sprint(p.Name, " process ", filepath.Base(filepath.Dir(file))))
+			}
 		}
 	}
-	return pids, nil
+	slices.Sort(found)
+	return found, nil
 }
 
 // objects digests the declarations of a namespace, as the local account keeps them on disk.

@@ -19,7 +19,7 @@ import (
 const (
 	largeCount = 100_000
 	// largeHeap is what reading 100 MB twice may add to the heap: batches, chunks and digests, not documents.
-	largeHeap = 48 << 20
+	largeHeap = 64 << 20
 )
 
 // testLarge has 100,000 documents of 1 KiB, of which one is lost, one changed and one new.

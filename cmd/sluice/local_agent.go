@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/local/agent"
 )
 
 func newLocalDown(a *app) *cobra.Command {
@@ -45,8 +46,7 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 	down := downOutput{Accounts: []string{}}
 	for _, name := range slices.Sorted(maps.Keys(w.config.Accounts)) {
 		c := w.config.Accounts[name]
-		_, err := os.Stat(w.dir.account(name))
-		if c.Type != config.AccountLocal || only != "" && name != only || errors.Is(err, fs.ErrNotExist) {
+		if c.Type != config.AccountLocal || only != "" && name != only || !w.up(ctx, name) {
 			continue
 		}
 		if err := w.down(ctx, c); err != nil {
@@ -58,6 +58,13 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 		return sluice.Errorf(sluice.NotFound, "no account %q runs here", only).WithHint("the accounts are: %s", names(w.config.Accounts))
 	}
 	return a.downDone(down)
+}
+
+// up reports whether anything of the account may be left running.
+func (w *wiring) up(ctx context.Context, name string) bool {
+	dir := w.dir.account(name)
+	_, err := os.Stat(dir)
+	return !errors.Is(err, fs.ErrNotExist) && (!agent.IsDown(dir) || runs(ctx, dir))
 }
 
 // down ends an account. Its agent may have been killed and its pods live on, so it is started to end them.

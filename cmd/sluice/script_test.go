@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/local"
 )
 
 func TestMain(m *testing.M) {
@@ -25,14 +26,26 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Defer(func() { endAgent(filepath.Join(env.WorkDir, stateName, "local", "local")) })
 			return os.Chmod(env.WorkDir, 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest},
 	})
 }
 
-// await STEP KIND returns once the engine that runs in the script's directory has recorded such an event; with
-// - for the step, an event of the deployment itself.
+// endAgent ends what a failed script left running.
+func endAgent(dir string) {
+	ctx := context.Background()
+	if !runs(ctx, dir) {
+		return
+	}
+	if account, err := local.Dial(ctx, local.Config{Dir: dir, Name: "local"}); err == nil {
+		_ = account.Down(ctx) // the script has failed already
+	}
+}
+
+// await STEP KIND returns once the engine that runs in the script's directory has recorded such an event of the
+// latest deployment that has not ended; with - for the step, an event of the deployment itself.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: await STEP KIND")
@@ -42,24 +55,30 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
 	defer client.Close()
-	list, err := client.Deployments(ctx, "")
-	for sluice.ErrorCode(err) == sluice.Unavailable && ctx.Err() == nil { // the process in the background is still starting
+	id, err := running(ctx, client)
+	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
 		time.Sleep(20 * time.Millisecond)
-		list, err = client.Deployments(ctx, "")
+		id, err = running(ctx, client)
 	}
 	ts.Check(err)
-	for len(list) == 0 && ctx.Err() == nil {
-		time.Sleep(20 * time.Millisecond)
-		list, err = client.Deployments(ctx, "")
-		ts.Check(err)
-	}
-	for u, err := range client.Watch(ctx, list[0].ID, 0) {
+	for u, err := range client.Watch(ctx, id, 0) {
 		ts.Check(err)
 		if u.Event != nil && u.Event.Step == step && string(u.Event.Kind) == args[1] {
 			return
 		}
 	}
 	ts.Fatalf("%s of %q never came", args[1], step)
+}
+
+// running returns the latest deployment that has not ended.
+func running(ctx context.Context, client *httpapi.Client) (sluice.DeploymentID, error) {
+	list, err := client.Deployments(ctx, "")
+	for _, d := range list {
+		if isRunning(d) {
+			return d.ID, err
+		}
+	}
+	return "", err
 }
 
 // latest VAR puts the id of the latest deployment into the variable.

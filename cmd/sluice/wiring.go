@@ -20,7 +20,7 @@ type wiring struct {
 	key          *secret.Key
 	catalogue    sluice.Catalogue
 	callbackBase string
-	passive      bool // nothing is started: what does not run is unavailable
+	passive      bool            // nothing is started: what does not run is unavailable
 	reached      map[string]bool // the accounts that were opened
 	close        closers
 }

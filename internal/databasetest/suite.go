@@ -80,10 +80,11 @@ func (f fixture) put(t *testing.T, database, collection string, documents ...bso
 	}
 }
 
-func (f fixture) index(t *testing.T, database, collection, name string, keys bson.D, unique bool) {
+// index makes an index of the collection orders.
+func (f fixture) index(t *testing.T, database, name string, keys bson.D) {
 	t.Helper()
-	model := mongo.IndexModel{Keys: keys, Options: options.Index().SetName(name).SetUnique(unique)}
-	if _, err := f.client.Database(database).Collection(collection).Indexes().CreateOne(t.Context(), model); err != nil {
+	model := mongo.IndexModel{Keys: keys, Options: options.Index().SetName(name)}
+	if _, err := f.client.Database(database).Collection("orders").Indexes().CreateOne(t.Context(), model); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,16 +9,20 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
+type addressOutput struct {
+	Address string `json:"address"`
+}
+
 func newLocalAddress(a *app) *cobra.Command {
 	account := ""
 	cmd := &cobra.Command{
-		Use: "address NAMESPACE SERVICE PORT", Short: "Print where a Service answers, as host:port",
-		Example: "  curl http://$(sluice local address production shop 8080)/healthz",
+		Use: "address NAMESPACE SERVICE PORT", Short: "Print where a Service answers on this machine",
+		Example: "  sluice local address production shop 8080\n  curl http://$(sluice local address production shop 8080)/",
 		Args:    cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			port, err := strconv.Atoi(args[2])
 			if err != nil {
-				return sluice.Errorf(sluice.Invalid, "%q is not a port", args[2]).WithHint("write a number, such as 8080")
+				return sluice.Errorf(sluice.Invalid, "%q is not a port", args[2]).WithHint("write the number that the Service declares")
 			}
 			return a.withAccount(cmd.Context(), account, func(on sluice.Account) error {
 				address, err := on.Address(cmd.Context(), args[0], args[1], port)
@@ -26,7 +30,7 @@ func newLocalAddress(a *app) *cobra.Command {
 					return err
 				}
 				if a.json() {
-					return writeJSON(a.out, map[string]string{"address": address})
+					return writeJSON(a.out, addressOutput{address})
 				}
 				_, err = fmt.Fprintln(a.out, address)
 				return err

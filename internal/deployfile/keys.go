@@ -40,6 +40,7 @@ type key struct {
 type table struct {
 	name string // of its definition in the JSON Schema
 	keys []key
+	one  []string // at least one of these has to be there
 }
 
 // key returns the key of the name. Asking for one that the table does not have in this form is a defect.
@@ -72,7 +73,7 @@ func (t *table) names() []string {
 	return names
 }
 
-var keysRoot = &table{"deployFile", []key{
+var keysRoot = &table{name: "deployFile", keys: []key{
 	{name: "version", form: formScalar, absent: "v1", about: "The version of the format; it is not checked"},
 	{name: "kind", form: formChoice, words: []string{"kubernetes"}, absent: "kubernetes", about: "What is delivered"},
 	{name: "application", form: formText, about: "The name of what is delivered; it may be given on the command line instead"},
@@ -90,7 +91,7 @@ var keysRoot = &table{"deployFile", []key{
 }}
 
 // keysIncluded are what an included file may define.
-var keysIncluded = &table{"includedFile", []key{
+var keysIncluded = &table{name: "includedFile", keys: []key{
 	{name: "strategies", form: formNamed, in: keysStrategy, about: "How workloads change version, by name"},
 	{name: "analysis", form: formMap, in: keysAnalysis, about: "Queries to metric providers"},
 	{name: "webhooks", form: formList, in: keysWebhook, about: "HTTP calls that steps can make"},
@@ -99,17 +100,17 @@ var keysIncluded = &table{"includedFile", []key{
 	{name: "include", form: formTexts, about: "More files with shared blocks, relative to this file"},
 }}
 
-var keysConfig = &table{"deploymentConfig", []key{
+var keysConfig = &table{name: "deploymentConfig", keys: []key{
 	{name: "timeout", form: formDuration, absent: "30m", about: "How long objects may take to become ready, at least one minute"},
 	{name: "keepDeploymentObject", form: formBool, absent: "false", about: "Read for compatibility: Deployments are always kept"},
 	{name: "ifDeploymentInProgress", form: formMap, in: keysInProgress, about: "What happens while another deployment of the application runs"},
 }}
 
-var keysInProgress = &table{"ifDeploymentInProgress", []key{
+var keysInProgress = &table{name: "ifDeploymentInProgress", keys: []key{
 	{name: "strategy", form: formChoice, words: []string{"reject", "enqueueOne"}, absent: "reject", about: "Refuse the new one, or let the newest wait"},
 }}
 
-var keysTarget = &table{"target", []key{
+var keysTarget = &table{name: "target", keys: []key{
 	{name: "account", form: formText, need: true, about: "The account to deploy to"},
 	{name: "namespace", form: formText, about: "The namespace of every object; absent, the manifests say it"},
 	{name: "strategy", form: formText, about: "One of the strategies; required where a workload is delivered"},
@@ -117,70 +118,70 @@ var keysTarget = &table{"target", []key{
 	{name: "onRollback", form: formSteps, at: &placeUndo, about: "Steps after the target was undone, one after the other"},
 }}
 
-var keysConstraints = &table{"constraints", []key{
+var keysConstraints = &table{name: "constraints", keys: []key{
 	{name: "dependsOn", form: formTexts, about: "Targets that must have succeeded first"},
 	{name: "beforeDeployment", form: formSteps, at: &placeBefore, about: "Steps before anything is applied, in parallel"},
 	{name: "afterDeployment", form: formSteps, at: &placeAfter, about: "Steps after the strategy, in parallel"},
 	{name: "afterDeploymentFailure", form: formChoice, words: []string{"keep", "rollBack"}, absent: "keep", about: "What a failed afterDeployment step does to the target"},
 }}
 
-var keysManifest = &table{"manifest", []key{
+var keysManifest = &table{name: "manifest", one: []string{"path", "inline"}, keys: []key{
 	{name: "path", form: formText, about: "A file, a directory, a kustomize directory or an https URL"},
 	{name: "inline", form: formText, about: "The YAML itself; one of path and inline"},
 	{name: "targets", form: formTexts, absent: "all targets", about: "The targets that get these objects"},
 }}
 
-var keysStrategy = &table{"strategy", []key{
+var keysStrategy = &table{name: "strategy", one: []string{"canary", "blueGreen"}, keys: []key{
 	{name: "canary", form: formMap, in: keysCanary, about: "Weights and gates, step by step; one of canary and blueGreen"},
 	{name: "blueGreen", form: formMap, in: keysBlueGreen, about: "The new version beside the old one, then all of the traffic at once"},
 }}
 
-var keysCanary = &table{"canary", []key{
+var keysCanary = &table{name: "canary", keys: []key{
 	{name: "steps", form: formSteps, at: &placeCanary, need: true, about: "Steps one after the other; afterwards the target goes to 100 %"},
 }}
 
-var keysBlueGreen = &table{"blueGreen", []key{
+var keysBlueGreen = &table{name: "blueGreen", keys: []key{
 	{name: "redirectTrafficAfter", form: formSteps, at: &placeBlue, about: "Steps before the traffic goes to the new version, in parallel"},
 	{name: "shutDownOldVersionAfter", form: formSteps, at: &placeBlue, about: "Steps before the old version is shut down, in parallel"},
 	{name: "activeService", form: formText, about: "The Service that users reach; better said in trafficManagement"},
 	{name: "previewService", form: formText, about: "The Service that shows the new version beforehand"},
 }}
 
-var keysTraffic = &table{"traffic", []key{
+var keysTraffic = &table{name: "traffic", keys: []key{
 	{name: "targets", form: formTexts, absent: "all targets", about: "The targets whose traffic is made so"},
 	{name: "smi", form: formList, in: keysSMI, about: "TrafficSplits of a service mesh"},
 	{name: "istio", form: formList, in: keysIstio, about: "Weighted routes of Istio"},
 	{name: "kubernetes", form: formList, in: keysServices, about: "The Services of a blue/green strategy"},
 }}
 
-var keysSMI = &table{"smi", []key{
+var keysSMI = &table{name: "smi", keys: []key{
 	{name: "rootServiceName", form: formText, need: true, about: "The Service that is split"},
 	{name: "canaryServiceName", form: formText, absent: "root name and -canary", about: "The Service of the new version"},
 	{name: "trafficSplitName", form: formText, absent: "root name", about: "The TrafficSplit"},
 }}
 
-var keysIstio = &table{"istio", []key{
+var keysIstio = &table{name: "istio", keys: []key{
 	{name: "virtualService", form: formMap, in: keysVirtualService, need: true, about: "The routes that are weighted"},
 	{name: "destinationRule", form: formMap, in: keysDestinationRule, about: "The subsets; may be absent if there is only one rule"},
 }}
 
-var keysVirtualService = &table{"virtualService", []key{
+var keysVirtualService = &table{name: "virtualService", keys: []key{
 	{name: "name", form: formText, need: true, about: "The VirtualService"},
 	{name: "httpRouteName", form: formText, about: "The route; may be absent if there is only one"},
 }}
 
-var keysDestinationRule = &table{"destinationRule", []key{
+var keysDestinationRule = &table{name: "destinationRule", keys: []key{
 	{name: "name", form: formText, need: true, about: "The DestinationRule"},
 	{name: "activeSubsetName", form: formText, about: "The subset of the old version"},
 	{name: "canarySubsetName", form: formText, about: "The subset of the new version"},
 }}
 
-var keysServices = &table{"services", []key{
+var keysServices = &table{name: "services", keys: []key{
 	{name: "activeService", form: formText, need: true, about: "The Service that users reach"},
 	{name: "previewService", form: formText, about: "The Service that shows the new version beforehand"},
 }}
 
-var keysWebhook = &table{"webhook", []key{
+var keysWebhook = &table{name: "webhook", keys: []key{
 	{name: "name", form: formText, need: true, about: "The name that steps use"},
 	{name: "method", form: formChoice, words: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}, absent: "POST", about: "The HTTP method"},
 	{name: "uriTemplate", form: formText, need: true, about: "The address that is called; a template"},
@@ -193,23 +194,23 @@ var keysWebhook = &table{"webhook", []key{
 	{name: "timeout", form: formDuration, about: "How long the call may take"},
 }}
 
-var keysHeader = &table{"header", []key{
+var keysHeader = &table{name: "header", keys: []key{
 	{name: "key", form: formText, need: true, about: "The header"},
 	{name: "value", form: formScalar, need: true, about: "Its value; a template"},
 }}
 
-var keysBody = &table{"bodyTemplate", []key{
+var keysBody = &table{name: "bodyTemplate", keys: []key{
 	{name: "inline", form: formText, about: "The text; a template, sent as rendered"},
 }}
 
-var keysAnalysis = &table{"analysis", []key{
+var keysAnalysis = &table{name: "analysis", keys: []key{
 	{name: "defaultMetricProviderName", form: formText, about: "Answers the queries that name no provider"},
 	{name: "queries", form: formList, in: keysQuery, need: true, about: "The queries"},
 	{name: "defaultAccount", form: formText, about: "An old name of defaultMetricProviderName (a warning)"},
 	{name: "defaultType", form: formScalar, about: "Has no meaning any more (a warning)"},
 }}
 
-var keysQuery = &table{"query", []key{
+var keysQuery = &table{name: "query", keys: []key{
 	{name: "name", form: formText, need: true, about: "The name that steps use"},
 	{name: "queryTemplate", form: formText, need: true, about: "What the provider is asked; a template"},
 	{name: "upperLimit", form: formNumber, about: "The largest good value; at least one limit is required"},

@@ -4,7 +4,7 @@ import "github.com/sluice-cd/sluice"
 
 var unitWords = []string{"seconds", "minutes", "hours"}
 
-var keysDuration = &table{"durationMap", []key{
+var keysDuration = &table{name: "durationMap", keys: []key{
 	{name: "duration", form: formAmount, need: true, about: "How many"},
 	{name: "unit", form: formChoice, words: unitWords, about: "Of what"},
 }}
@@ -26,11 +26,11 @@ var stepKeys = map[sluice.StepKind]*table{
 	sluice.KindSequence:       nil,
 }
 
-var keysSetWeight = &table{"setWeight", []key{
+var keysSetWeight = &table{name: "setWeight", keys: []key{
 	{name: "weight", form: formWhole, least: 0, most: 100, need: true, about: "The share of the traffic for the new version, in percent; it never goes down"},
 }}
 
-var keysPause = &table{"pause", []key{
+var keysPause = &table{name: "pause", keys: []key{
 	{name: "duration", form: formAmount, about: "How long, with unit; or a duration such as 10m"},
 	{name: "unit", form: formChoice, words: unitWords, about: "The unit of duration"},
 	{name: "untilApproved", form: formBool, absent: "false", about: "Wait for a person instead"},
@@ -38,13 +38,13 @@ var keysPause = &table{"pause", []key{
 	{name: "approvalExpiration", form: formDuration, absent: "never", about: "When nobody's approval counts as a refusal"},
 }}
 
-var keysRunWebhook = &table{"runWebhook", []key{
+var keysRunWebhook = &table{name: "runWebhook", keys: []key{
 	{name: "name", form: formText, need: true, about: "One of the webhooks"},
 	{name: "context", form: formTextMap, about: "More variables for its templates"},
 	{name: "timeout", form: formDuration, absent: "24h", about: "How long to wait for the callback"},
 }}
 
-var keysJudge = &table{"analysisStep", []key{
+var keysJudge = &table{name: "analysisStep", keys: []key{
 	{name: "queries", form: formTexts, about: "Queries of analysis; all must be good, at least one is required"},
 	{name: "interval", form: formAmount, need: true, about: "How long a sample is, with units; or a duration such as 10s"},
 	{name: "units", form: formChoice, words: unitWords, about: "The unit of interval"},
@@ -60,19 +60,19 @@ var keysJudge = &table{"analysisStep", []key{
 	{name: "count", form: formScalar, about: "Has no meaning any more (a warning)"},
 }}
 
-var keysExposeServices = &table{"exposeServices", []key{
+var keysExposeServices = &table{name: "exposeServices", keys: []key{
 	{name: "services", form: formTexts, need: true, about: "Services of the target's namespace"},
 	{name: "ttl", form: formDuration, absent: "5m", about: "How long they can be reached, from 1m to 24h"},
 }}
 
-var keysRunJob = &table{"runJob", []key{
+var keysRunJob = &table{name: "runJob", one: []string{"path", "inline"}, keys: []key{
 	{name: "name", form: formText, need: true, about: "A name for people"},
 	{name: "path", form: formText, about: "The file with the Job"},
 	{name: "inline", form: formText, about: "The Job itself; one of path and inline"},
 	{name: "timeout", form: formDuration, absent: "30m", about: "How long it may run"},
 }}
 
-var keysWaitFor = &table{"waitFor", []key{
+var keysWaitFor = &table{name: "waitFor", one: []string{"condition", "jsonPath"}, keys: []key{
 	{name: "object", form: formText, need: true, about: "Kind/name, or Kind.group/name"},
 	{name: "namespace", form: formText, absent: "the target's", about: "Where the object is"},
 	{name: "condition", form: formText, about: "Ready, or Ready=False; one of condition and jsonPath"},
@@ -82,7 +82,7 @@ var keysWaitFor = &table{"waitFor", []key{
 	{name: "timeout", form: formDuration, absent: "30m", about: "How long it may take"},
 }}
 
-var keysFailWhen = &table{"failWhen", []key{
+var keysFailWhen = &table{name: "failWhen", keys: []key{
 	{name: "jsonPath", form: formText, need: true, about: "A path such as {.status.phase}"},
 	{name: "value", form: formScalar, need: true, about: "The value that cannot heal"},
 }}

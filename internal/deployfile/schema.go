@@ -1,0 +1,194 @@
+package deployfile
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Schema returns the JSON Schema (draft 2020-12) of deploy files, made from the tables that [Parse] reads by. It
+// accepts whatever Parse accepts; what Parse refuses for its meaning alone, such as a name that is not defined, it
+// accepts too. The same version of Sluice gives the same bytes.
+func Schema() []byte { return schemaOf(keysRoot, "A deploy file of Sluice") }
+
+// IncludedSchema is [Schema] for the files that include: names.
+func IncludedSchema() []byte {
+	return schemaOf(keysIncluded, "A file that deploy files of Sluice include")
+}
+
+type schema = map[string]any
+
+func schemaOf(root *table, title string) []byte {
+	b := &schemaBuilder{defs: schema{"duration": durationSchema()}}
+	b.ref(keysDuration)
+	s := b.object(root)
+	s["$schema"], s["title"], s["$defs"] = "https://json-schema.org/draft/2020-12/schema", title, b.defs
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic("a schema can always be encoded: " + err.Error())
+	}
+	return append(data, '\n')
+}
+
+// A schemaBuilder collects the definitions that a schema refers to.
+type schemaBuilder struct{ defs schema }
+
+func refTo(name string) schema { return schema{"$ref": "#/$defs/" + name} }
+
+func (b *schemaBuilder) ref(t *table) schema {
+	if _, ok := b.defs[t.name]; !ok {
+		b.defs[t.name] = nil // a table that leads to itself refers to this
+		b.defs[t.name] = b.object(t)
+	}
+	return refTo(t.name)
+}
+
+func (b *schemaBuilder) object(t *table) schema {
+	properties, required := schema{}, []string{}
+	for _, k := range t.keys {
+		s := b.value(k)
+		if !k.need {
+			s = orNull(s)
+		} else {
+			required = append(required, k.name)
+		}
+		s["description"] = k.about + "."
+		if k.absent != "" {
+			s["description"] = k.about + ". Default: " + k.absent + "."
+		}
+		properties[k.name] = s
+	}
+	s := schema{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	var choices []schema
+	for _, name := range t.one {
+		choices = append(choices, schema{"required": []string{name}})
+	}
+	if choices != nil {
+		s["anyOf"] = choices
+	}
+	return s
+}
+
+// orNull lets a key stand without a value, which is as if it were absent.
+func orNull(s schema) schema {
+	if word, ok := s["type"].(string); ok && s["anyOf"] == nil && s["enum"] == nil {
+		s["type"] = []string{word, "null"}
+		return s
+	}
+	if all, ok := s["anyOf"].([]schema); ok {
+		s["anyOf"] = append(all, schema{"type": "null"})
+		return s
+	}
+	if s["$ref"] != nil {
+		return schema{"anyOf": []schema{s, {"type": "null"}}}
+	}
+	return s
+}
+
+var anyScalar = []string{"string", "number", "boolean"}
+
+func (b *schemaBuilder) value(k key) schema {
+	switch k.form {
+	case formScalar:
+		return schema{"anyOf": []schema{{"type": anyScalar}}}
+	case formBool:
+		return schema{"type": "boolean"}
+	case formWhole:
+		return schema{"type": "integer", "minimum": k.least, "maximum": k.most}
+	case formNumber:
+		return schema{"type": "number"}
+	case formAmount:
+		return schema{"anyOf": []schema{{"type": "integer", "minimum": 1}, durationText()}}
+	case formDuration:
+		return refTo("duration")
+	case formChoice:
+		return wordSchema(k.words)
+	case formTextMap:
+		return schema{"type": "object", "additionalProperties": schema{"type": append(slices.Clone(anyScalar), "null")}}
+	case formBound:
+		return schema{"anyOf": append([]schema{{"type": "number"}}, wordSchema([]string{"baseline"})["anyOf"].([]schema)...)}
+	}
+	return b.structured(k)
+}
+
+func (b *schemaBuilder) structured(k key) schema {
+	switch k.form {
+	case formTexts:
+		return listOf(schema{"type": "string"})
+	case formMap:
+		return b.ref(k.in)
+	case formList:
+		return listOf(b.ref(k.in))
+	case formNamed:
+		return schema{"type": "object", "additionalProperties": b.ref(k.in)}
+	case formSteps:
+		return b.steps(*k.at)
+	case formCommands:
+		word := schema{"type": append(slices.Clone(anyScalar), "null")}
+		return schema{"anyOf": []schema{listOf(word), listOf(listOf(word))}}
+	case formQuiesce:
+		return schema{"anyOf": append(wordSchema(k.words)["anyOf"].([]schema), b.ref(k.in))}
+	}
+	return schema{"type": "string"}
+}
+
+func listOf(s schema) schema { return schema{"type": "array", "items": s} }
+
+// steps describes a list of steps of a place: each a map with one key, its kind.
+func (b *schemaBuilder) steps(p place) schema {
+	if _, ok := b.defs[p.name]; ok {
+		return refTo(p.name)
+	}
+	kinds := schema{}
+	for _, kind := range p.kinds {
+		if t := stepKeys[kind]; t != nil {
+			kinds[string(kind)] = b.ref(t)
+		}
+	}
+	inside := kinds
+	if _, weights := kinds["setWeight"]; weights {
+		inside = schema{}
+		for _, kind := range p.sequence().kinds {
+			if s, ok := kinds[string(kind)]; ok {
+				inside[string(kind)] = s
+			}
+		}
+	}
+	sequence := p.name + "InSequence"
+	inside["sequence"], kinds["sequence"] = refTo(sequence), refTo(sequence)
+	b.defs[sequence] = schema{"type": "array", "minItems": 1, "items": oneKey(inside)}
+	b.defs[p.name] = listOf(oneKey(kinds))
+	return refTo(p.name)
+}
+
+func oneKey(properties schema) schema {
+	return schema{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1, "maxProperties": 1}
+}
+
+// wordSchema offers the words as they are best written, and accepts them in any letter case.
+func wordSchema(words []string) schema {
+	patterns := make([]string, len(words))
+	for i, w := range words {
+		patterns[i] = anyCase(w)
+	}
+	return schema{"anyOf": []schema{{"enum": words}, {"type": "string", "pattern": "^(" + strings.Join(patterns, "|") + ")$"}}}
+}
+
+func anyCase(word string) string {
+	var b strings.Builder
+	for _, r := range word {
+		b.WriteString("[" + strings.ToUpper(string(r)) + strings.ToLower(string(r)) + "]")
+	}
+	return b.String()
+}
+
+func durationText() schema {
+	return schema{"type": "string", "pattern": "^[ +]*([0-9. ]+(ns|us|µs|μs|ms|s|m|h) *)+$", "examples": []string{"30s", "10m", "1h30m"}}
+}
+
+func durationSchema() schema {
+	return schema{"anyOf": []schema{durationText(), refTo(keysDuration.name)}}
+}

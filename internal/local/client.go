@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local/agent"
@@ -143,33 +142,4 @@ func (a *Account) Address(ctx context.Context, namespace, service string, port i
 // Shift sends the percentage to the ready canary pods and the rest to the stable ones.
 func (a *Account) Shift(ctx context.Context, namespace, service string, percent int) error {
 	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: namespace, Service: service, Percent: percent}, nil)
-}
-
-// Down ends every process of the account, gracefully, and then its agent. The objects stay: they run again when the
-// account is dialled again. Without an agent it starts one, so that what an earlier one left is ended too.
-func (a *Account) Down(ctx context.Context) error {
-	if agent.IsDown(a.config.Dir) && !a.answers(ctx) {
-		return nil
-	}
-	if err := a.ensure(ctx, endOnly); err != nil {
-		return err
-	}
-	body, err := a.post(ctx, "/down", struct{}{})
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	_, err = io.Copy(io.Discard, body)
-	if err != nil {
-		return away(ctx, err)
-	}
-	return a.awaitEnd(ctx)
-}
-
-// Remove ends everything and deletes the account's directory with its volumes.
-func (a *Account) Remove(ctx context.Context) error {
-	if err := a.Down(ctx); err != nil {
-		return err
-	}
-	return os.RemoveAll(a.config.Dir)
 }

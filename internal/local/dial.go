@@ -36,12 +36,10 @@ const readyVariable = "SLUICE_READY_FD"
 // Dial opens the account, starting its agent if none runs, and tells it what stands for images. The agent stays when
 // the caller ends.
 func Dial(ctx context.Context, c Config) (*Account, error) {
-	dir, err := filepath.Abs(c.Dir)
+	a, err := Open(c)
 	if err != nil {
 		return nil, err
 	}
-	c.Dir = dir
-	a := newAccount(c)
 	if err := a.ensure(ctx, bringBack); err != nil {
 		return nil, err
 	}
@@ -49,6 +47,13 @@ func Dial(ctx context.Context, c Config) (*Account, error) {
 		return a, nil
 	}
 	return a, call(ctx, a, "/images", c.Images, nil)
+}
+
+// Open returns the account without looking whether its agent runs: for Down and Remove, which must bring nothing back.
+func Open(c Config) (*Account, error) {
+	dir, err := filepath.Abs(c.Dir)
+	c.Dir = dir
+	return newAccount(c), err
 }
 
 // RunAgent is the agent of the directory: what the hidden command "local agent --dir" runs. It returns when ctx

@@ -2,29 +2,66 @@ package local
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"os"
 	"path/filepath"
 
-	"github.com/gofrs/flock"
+	"github.com/sluice-cd/sluice/internal/local/agent"
+	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// awaitEnd returns when the agent has let go of its directory.
-func (a *Account) awaitEnd(ctx context.Context) error {
+// ended returns a channel that is closed when the agent that runs now has ended.
+func (a *Account) ended() (<-chan struct{}, error) {
+	gone := make(chan struct{})
+	close(gone)
+	b, err := os.ReadFile(filepath.Join(a.config.Dir, "agent.pid"))
+	if err != nil {
+		return nil, err
+	}
+	var id process.Identity
+	if err := json.Unmarshal(b, &id); err != nil {
+		return nil, err
+	}
+	p, err := process.Adopt(id)
+	if errors.Is(err, os.ErrProcessDone) {
+		return gone, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.Done(), nil
+}
+
+// Down ends every process of the account, gracefully, and then its agent. The objects stay: they run again when the
+// account is dialled again. Without an agent one is started that only ends what an earlier one left.
+func (a *Account) Down(ctx context.Context) error {
+	if agent.IsDown(a.config.Dir) && !a.answers(ctx) {
+		return nil
+	}
+	if err := a.ensure(ctx, endOnly); err != nil {
+		return err
+	}
+	ended, err := a.ended()
+	if err != nil {
+		return err
+	}
+	if err := call(ctx, a, "/down", struct{}{}, nil); err != nil {
+		return err
+	}
 	a.client.CloseIdleConnections()
-	lock := flock.New(filepath.Join(a.config.Dir, "agent.lock"), flock.SetPermissions(0o600))
-	got := make(chan error, 1)
-	go func() { got <- lock.Lock() }()
 	select {
-	case err := <-got:
-		if err != nil {
-			return err
-		}
-		return lock.Unlock()
+	case <-ended:
+		return nil
 	case <-ctx.Done():
-		go func() { // let go again of what nobody waits for any more
-			if <-got == nil {
-				_ = lock.Unlock()
-			}
-		}()
 		return ctx.Err()
 	}
+}
+
+// Remove ends everything and deletes the account's directory with its volumes.
+func (a *Account) Remove(ctx context.Context) error {
+	if err := a.Down(ctx); err != nil {
+		return err
+	}
+	return os.RemoveAll(a.config.Dir)
 }

@@ -156,3 +156,42 @@ func TestRemove(t *testing.T) {
 		t.Errorf("Pods after Remove: %v, want Unavailable", err)
 	}
 }
+
+// TestDownAfterAgentDied ends what a killed agent left, without running anything again.
+func TestDownAfterAgentDied(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	a.apply(webService + "\n---\n" + webDeployment("web", "1", "2", ""))
+	a.awaitSettled("Deployment/web")
+	a.killAgent()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := local.Open(local.Config{Dir: a.dir, Executable: exe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Down(a.ctx); err != nil {
+		t.Fatal(err)
+	}
+	id, err := os.ReadFile(filepath.Join(a.dir, "id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := marked(t, "SLUICE_ACCOUNT="+string(id)); len(left) > 0 {
+		t.Errorf("processes are left: %v", left)
+	}
+	started, ended := 0, 0
+	for _, l := range a.ledger() {
+		switch l["event"] {
+		case "started":
+			started++
+		case "ended":
+			ended++
+		}
+	}
+	if started != 2 || ended != 2 {
+		t.Errorf("%d pods were started and %d ended, want 2 and 2", started, ended)
+	}
+}

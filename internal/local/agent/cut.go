@@ -205,7 +205,7 @@ func (a *Agent) thaw(pods []*pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range pods {
-		p.frozen = false
+		p.frozen, p.thawedAt = false, time.Now()
 	}
 }
 

@@ -49,6 +49,20 @@ func (k *logKeeper) keep(path string) {
 	}
 }
 
+// drop ends the watch over the files of a directory.
+func (k *logKeeper) drop(dir string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for path := range k.paths {
+		if filepath.Dir(path) == dir {
+			delete(k.paths, path)
+		}
+	}
+	if err := k.watcher.Remove(dir); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
+		k.failed(err)
+	}
+}
+
 func (k *logKeeper) run() {
 	for {
 		select {

@@ -117,6 +117,9 @@ func (a *Agent) retire(p *pod) {
 	if counted {
 		err = errors.Join(err, a.save(p), os.RemoveAll(a.podRoot(p.UID)))
 	}
+	if a.findPod(p.Namespace, p.Name) == p {
+		a.logs.drop(a.logDir(p.Namespace, p.Name))
+	}
 	if !counted {
 		delete(a.pods, p.UID)
 		err = errors.Join(err, os.RemoveAll(a.podDir(p.UID)), a.pruneLogs(p.Namespace))

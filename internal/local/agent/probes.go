@@ -118,13 +118,14 @@ func (a *Agent) watchReadiness(ctx context.Context, p *pod, c *container) {
 
 // ask puts the probe's question once. A pod that stands still for a Cut is not asked.
 func (a *Agent) ask(ctx context.Context, p *pod, c *container, pr *corev1.Probe) error {
-	if a.isFrozen(p) {
+	began := time.Now()
+	if a.frozenSince(p, began) {
 		return nil
 	}
 	asked, cancel := context.WithTimeout(ctx, probe.TimingOf(pr).Timeout)
 	defer cancel()
 	err := a.target(p, c).Ask(asked, pr.ProbeHandler)
-	if err != nil && a.isFrozen(p) {
+	if err != nil && a.frozenSince(p, began) {
 		return nil
 	}
 	return err
@@ -158,10 +159,11 @@ func (a *Agent) order(c *container, reason string) {
 	}
 }
 
-func (a *Agent) isFrozen(p *pod) bool {
+// frozenSince reports whether the pod stands still or did so at any time since.
+func (a *Agent) frozenSince(p *pod, since time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return p.frozen
+	return p.frozen || p.thawedAt.After(since)
 }
 
 func (a *Agent) isReady(c *container) bool {

@@ -60,7 +60,8 @@ type pod struct {
 	ctx        context.Context // ends when its processes must
 	cancel     context.CancelFunc
 	readySince time.Time
-	frozen     bool
+	frozen     bool          // for a Cut
+	thawedAt   time.Time     // when it was last frozen no longer
 	done       chan struct{} // closed once nothing of it runs
 }
 
@@ -107,6 +108,16 @@ func (p *pod) availableAt(minReadySeconds int32) time.Time {
 		return time.Time{}
 	}
 	return p.readySince.Add(time.Duration(minReadySeconds) * time.Second)
+}
+
+// everStarted reports whether a process of the pod was ever recorded.
+func (p *pod) everStarted() bool {
+	for _, c := range p.Containers {
+		if c.Process != nil || !c.StartedAt.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pod) restarts() int {

@@ -26,6 +26,11 @@ func (a *Agent) recover() error {
 		for _, c := range p.containers {
 			a.logs.keep(filepath.Join(a.logDir(p.Namespace, p.Name), c.spec.Name+".log"))
 		}
+		if !p.everStarted() { // perhaps the ledger was not reached
+			if err := a.enter(p, "started", p.CreatedAt); err != nil {
+				return err
+			}
+		}
 		a.begin(p)
 	}
 	for _, e := range a.store.list("Service", "") {

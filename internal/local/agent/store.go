@@ -67,7 +67,7 @@ func (s *store) load(path string) error {
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(b, e); err != nil {
 		return err
 	}
-	if e.typed, err = kind.Decode(e.Applied); err != nil {
+	if e.typed, err = kind.Restore(e.Applied); err != nil {
 		return err
 	}
 	s.version = max(s.version, int64(e.Object.Number(0, "metadata", "resourceVersion")), parseVersion(e.Object))

@@ -33,7 +33,7 @@ func (a *Agent) superviseAll(p *pod) {
 func (a *Agent) supervise(p *pod, c *container) {
 	backoff := firstBackoff
 	for p.ctx.Err() == nil || c.rec.Process != nil {
-		if c.rec.Ended {
+		if a.over(p, c) {
 			return
 		}
 		began := time.Now()
@@ -133,10 +133,11 @@ func restarts(policy corev1.RestartPolicy, code int) bool {
 	return true
 }
 
+// over reports whether the container will not be started again. In a pod that stops nothing is.
 func (a *Agent) over(p *pod, c *container) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return c.rec.Ended || p.stopping() && c.rec.Process == nil && p.ctx.Err() != nil
+	return c.rec.Ended || p.stopping() && c.rec.Process == nil
 }
 
 func (a *Agent) setUnready(c *container, reason string) {

@@ -80,6 +80,20 @@ func Decode(o sluice.Object) (any, error) {
 	return typed, err
 }
 
+// Restore returns an object that was accepted before as its Kubernetes type, whatever is accepted today.
+func Restore(o sluice.Object) (any, error) {
+	k, err := Find(o.Ref().APIVersion, o.Ref().Kind)
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	typed := k.make()
+	return typed, kjson.UnmarshalCaseSensitivePreserveInts(b, typed)
+}
+
 func (k Kind) decode(o sluice.Object) (any, error) {
 	b, err := json.Marshal(o)
 	if err != nil {

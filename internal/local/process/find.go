@@ -123,7 +123,7 @@ func awaitStopped(ids []Identity, deadline time.Time) error {
 			if time.Now().After(deadline) {
 				return os.ErrDeadlineExceeded
 			}
-			time.Sleep(500 * time.Microsecond)
+			<-time.After(500 * time.Microsecond)
 		}
 	}
 	return nil

@@ -30,7 +30,10 @@ func serveTCP(l net.Listener, b *Balancer) (stop func() error) {
 			}
 			if err != nil {
 				// Out of descriptors, most likely: another try at once would spin.
-				time.Sleep(10 * time.Millisecond)
+				select {
+				case <-time.After(10 * time.Millisecond):
+				case <-ctx.Done():
+				}
 				continue
 			}
 			go s.serve(ctx, conn)

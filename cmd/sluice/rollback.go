@@ -86,7 +86,7 @@ func before(ctx context.Context, store sluice.Store, d sluice.Deployment) (*engi
 		return nil, err
 	}
 	for _, other := range list { // newest first
-		if other.ID < d.ID && other.Outcome == sluice.StatusSucceeded {
+		if other.StartedAt.Before(d.StartedAt) && other.Outcome == sluice.StatusSucceeded {
 			return engine.Fold(other.ID, store.Read(ctx, other.ID, 0))
 		}
 	}

@@ -58,7 +58,7 @@ func (s *Store) mustExist(ctx context.Context, id sluice.DeploymentID) error {
 		return err
 	}
 	if !exists {
-		return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("List them with: sluice status --all")
+		return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("List them with: sluice status")
 	}
 	return nil
 }

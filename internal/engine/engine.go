@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -85,13 +88,23 @@ func (e *Engine) Resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, id := range ids {
-		state, err := Fold(id, e.log.Read(ctx, id, 0))
-		if err != nil {
-			return fmt.Errorf("read deployment %s: %w", id, err)
-		}
-		e.launch(state)
+		group.Go(func() error { return e.resume(ctx, id) })
 	}
+	return group.Wait()
+}
+
+func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
+	if e.runner(id) != nil {
+		return nil
+	}
+	state, err := Fold(id, e.log.Read(ctx, id, 0))
+	if err != nil {
+		return fmt.Errorf("read deployment %s: %w", id, err)
+	}
+	e.launch(state)
 	return nil
 }
 
@@ -162,9 +175,7 @@ func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Statu
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
-		if r.err != nil {
-			return "", r.err
-		}
+		return r.state.Outcome, r.err
 	}
 	state, err := Fold(id, e.log.Read(ctx, id, 0))
 	if err != nil {

@@ -57,7 +57,7 @@ func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Se
 }
 
 func (m *memory) Deployments(context.Context, string) ([]sluice.Deployment, error) { return nil, nil }
-func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error)            { return nil, nil }
+func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error)           { return nil, nil }
 
 // world records what steps did, and lets a test say how they behave.
 type world struct {
@@ -67,7 +67,9 @@ type world struct {
 	observe map[sluice.StepID]func(p sluice.Progress) (sluice.Progress, error)
 }
 
-func (w *world) New(sc sluice.StepContext) (sluice.Step, error) { return &worldStep{w, sc.Step.ID}, nil }
+func (w *world) New(sc sluice.StepContext) (sluice.Step, error) {
+	return &worldStep{w, sc.Step.ID}, nil
+}
 
 func (w *world) did(verb string, id sluice.StepID) {
 	w.mu.Lock()

@@ -87,11 +87,21 @@ func (s *source) compile(sealer sluice.Sealer) (*sluice.Plan, *sluice.Spec, slui
 		return nil, nil, ds, err
 	}
 	p, more := plan.Compile(spec, plan.Options{Root: s.root(), Sealer: sealer, Targets: s.targets})
-	ds = append(ds, more...)
+	ds = append(ds, s.judged(more)...)
 	if ds.HasErrors() {
 		return nil, nil, ds, nil
 	}
 	return p, spec, ds, nil
+}
+
+// judged makes the warnings errors where that was asked for.
+func (s *source) judged(ds sluice.Diagnostics) sluice.Diagnostics {
+	for i := range ds {
+		if s.strict {
+			ds[i].Severity = sluice.SeverityError
+		}
+	}
+	return ds
 }
 
 // root is the directory that manifest paths are relative to and cannot leave.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
@@ -47,7 +48,7 @@ func newRoot(a *app) *cobra.Command {
 			"it there, takes a checkpoint, lets a canary into production under the eye of metrics, and puts everything back when it is bad.",
 		Example:       "  sluice validate -f deploy.yaml\n  sluice plan -f deploy.yaml\n  sluice run -f deploy.yaml",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkOutput() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.checkOutput(cmd) },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -60,7 +61,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.config, "config", "", "configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newRun(a), newValidate(a), newPlan(a), newStatus(a), newLogs(a), newApprove(a), newReject(a),
+		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a), newReject(a),
 		newRollback(a), newCancel(a), newData(a), newLocal(a), newVersion(a), newExitCodes(),
 	)
 	refuseExtra(root)
@@ -99,11 +100,15 @@ func groupHelp(cmd *cobra.Command, args []string) error {
 	return e.WithHint("see: %s --help", cmd.CommandPath())
 }
 
-func (a *app) checkOutput() error {
-	if a.output == outputText || a.output == outputJSON {
+// moreOutputs is the annotation of a command that has forms of output besides text and json.
+const moreOutputs = "outputs"
+
+func (a *app) checkOutput(cmd *cobra.Command) error {
+	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
+	if slices.Contains(known, a.output) {
 		return nil
 	}
-	return sluice.Errorf(sluice.Invalid, "the output %q is not known", a.output).WithHint("write --output text or --output json")
+	return sluice.Errorf(sluice.Invalid, "the output %q is not known", a.output).WithHint("write --output %s", strings.Join(known, " or --output "))
 }
 
 func (a *app) json() bool { return a.output == outputJSON }

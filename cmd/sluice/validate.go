@@ -14,12 +14,15 @@ func newValidate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "validate", Short: "Say everything that is wrong with a deploy file",
 		Long: "Validate reads a deploy file and the manifests it names and reports everything that is wrong with them, each finding with\n" +
-			"its place and what to write instead. It contacts nobody and changes nothing. The exit status is 0 or 2.",
-		Example: "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --no-manifests --output json",
-		RunE:    func(*cobra.Command, []string) error { return a.validate(s, noManifests) },
+			"its place and what to write instead. It contacts nobody and changes nothing. The exit status is 0 or 2. With --output\n" +
+			"sarif or github the findings are written for code scanning, or as annotations of a GitHub workflow.",
+		Example:     "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --strict --output github\n  sluice validate -f deploy.yaml --no-manifests --output json",
+		Annotations: map[string]string{moreOutputs: outputSARIF + " " + outputGitHub},
+		RunE:        func(*cobra.Command, []string) error { return a.validate(s, noManifests) },
 	}
 	s.flags(cmd)
 	cmd.Flags().BoolVar(&noManifests, "no-manifests", false, "look at the deploy file only")
+	cmd.Flags().BoolVar(&s.strict, "strict", false, "warnings are errors")
 	return cmd
 }
 
@@ -34,23 +37,35 @@ func (a *app) validate(s *source, noManifests bool) error {
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		out := validateOutput{File: s.file, Valid: !ds.HasErrors(), Diagnostics: ds}
-		if out.Diagnostics == nil {
-			out.Diagnostics = sluice.Diagnostics{}
-		}
-		if err := writeJSON(a.out, out); err != nil {
-			return err
-		}
+	if err := a.writeFindings(s, ds); err != nil {
+		return err
 	}
 	if ds.HasErrors() {
 		return ds
 	}
 	a.findings(ds)
-	if a.json() {
+	return nil
+}
+
+// writeFindings writes the result in the form that was asked for. In text, only that a file is valid is one:
+// findings are for people and go where errors go.
+func (a *app) writeFindings(s *source, ds sluice.Diagnostics) error {
+	switch a.output {
+	case outputJSON:
+		out := validateOutput{File: s.file, Valid: !ds.HasErrors(), Diagnostics: ds}
+		if out.Diagnostics == nil {
+			out.Diagnostics = sluice.Diagnostics{}
+		}
+		return writeJSON(a.out, out)
+	case outputSARIF:
+		return writeSARIF(a.out, ds)
+	case outputGitHub:
+		return writeGitHub(a.out, ds)
+	}
+	if ds.HasErrors() {
 		return nil
 	}
-	_, err = fmt.Fprintf(a.out, "%s is valid\n", s.file)
+	_, err := fmt.Fprintf(a.out, "%s is valid\n", s.file)
 	return err
 }
 

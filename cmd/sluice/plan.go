@@ -10,6 +10,12 @@ import (
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
+// The forms in which other tools draw a plan. They show what is declared and ask no account.
+const (
+	outputMermaid = "mermaid"
+	outputDot     = "dot"
+)
+
 func newPlan(a *app) *cobra.Command {
 	s := &source{}
 	offline := false
@@ -17,8 +23,9 @@ func newPlan(a *app) *cobra.Command {
 		Use: "plan", Short: "Show what a deployment would do",
 		Long: "Plan shows every target and step of a deploy file in its order, what each step would change where its account can be\n" +
 			"reached, how long the waits are, what a rollback would bring back and what it would not. It changes nothing.",
-		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), s, offline) },
+		Example:     "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n  sluice plan -f deploy.yaml --output mermaid",
+		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), s, offline) },
 	}
 	s.flags(cmd)
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask no account what each step would change")
@@ -52,6 +59,12 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 		return ds
 	}
 	a.findings(ds)
+	switch a.output {
+	case outputMermaid:
+		return plan.Mermaid(a.out, p)
+	case outputDot:
+		return plan.Dot(a.out, p)
+	}
 	out := planOutput{Plan: p}
 	if !offline {
 		if err := a.preview(ctx, &wiring{dir: dir, config: c, key: key}, &out); err != nil {

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
@@ -36,6 +38,9 @@ func golden(t *testing.T, path string) {
 	}
 	root, want := t.TempDir(), -1
 	for i, f := range archive.Files {
+		if graphs[f.Name] != nil {
+			continue
+		}
 		if f.Name == "want" {
 			want = i
 			continue
@@ -49,6 +54,15 @@ func golden(t *testing.T, path string) {
 		}
 	}
 	got := compile(t, root)
+	for i, f := range archive.Files {
+		if draw := graphs[f.Name]; draw != nil {
+			drawn := drawn(t, root, draw)
+			if diff := cmp.Diff(string(f.Data), drawn); diff != "" && !*update {
+				t.Errorf("%s (-want +got):\n%s", f.Name, diff)
+			}
+			archive.Files[i].Data = []byte(drawn)
+		}
+	}
 	if again := compile(t, root); again != got {
 		t.Errorf("compiled twice, the plan differs:\n%s", cmp.Diff(got, again))
 	}
@@ -62,6 +76,27 @@ func golden(t *testing.T, path string) {
 	if diff := cmp.Diff(string(archive.Files[want].Data), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// graphs are sections that an archive may have beside "want".
+var graphs = map[string]func(io.Writer, *sluice.Plan) error{"mermaid": plan.Mermaid, "dot": plan.Dot}
+
+func drawn(t *testing.T, root string, draw func(io.Writer, *sluice.Plan) error) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "deploy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, _ := deployfile.Parse("deploy.yaml", data)
+	p, _ := plan.Compile(spec, plan.Options{Root: root})
+	if p == nil {
+		t.Fatal("there is no plan to draw")
+	}
+	var out strings.Builder
+	if err := draw(&out, p); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 func compile(t *testing.T, root string) string {

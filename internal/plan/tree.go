@@ -13,9 +13,10 @@ import (
 // is given, how long the waits are, and what a rollback would not bring back.
 func Tree(w io.Writer, p *sluice.Plan, previews map[sluice.StepID]sluice.Preview) error {
 	t := &tree{previews: previews}
+	steps := byTarget(p)
 	t.line(0, "%s  (plan %.12s)", p.Application, p.Digest)
 	for _, target := range p.Targets {
-		t.target(p, target)
+		t.target(target, steps[target.Name])
 	}
 	_, err := io.WriteString(w, t.text.String())
 	return err
@@ -32,14 +33,9 @@ func (t *tree) line(depth int, format string, args ...any) {
 	t.text.WriteByte('\n')
 }
 
-func (t *tree) target(p *sluice.Plan, target sluice.PlannedTarget) {
-	place := target.Account
-	if target.Namespace != "" {
-		place += "/" + target.Namespace
-	}
+func (t *tree) target(target sluice.PlannedTarget, steps []sluice.PlannedStep) {
 	t.line(0, "")
-	t.line(0, "%s  on %s%s", target.Name, place, t.after(target))
-	steps := stepsOf(p, target.Name)
+	t.line(0, "%s  on %s%s", target.Name, place(target), t.after(target))
 	t.phases(steps)
 	if wait := waits(steps); wait > 0 {
 		t.line(1, "waits: at least %s", Span(wait))
@@ -87,8 +83,7 @@ var phaseNames = map[sluice.Phase]string{
 }
 
 func (t *tree) step(s sluice.PlannedStep) {
-	path := strings.TrimPrefix(string(s.ID), s.Target+"/")
-	t.line(2, "%-14s %s", path, Describe(s))
+	t.line(2, "%-14s %s", path(s), Describe(s))
 	preview := t.previews[s.ID]
 	for _, note := range preview.Notes {
 		t.line(4, "%s", note)
@@ -103,16 +98,6 @@ func (t *tree) diff(diff string) {
 	for line := range strings.Lines(diff) {
 		t.line(6, "%s", strings.TrimRight(line, "\n"))
 	}
-}
-
-func stepsOf(p *sluice.Plan, target string) []sluice.PlannedStep {
-	var steps []sluice.PlannedStep
-	for _, s := range p.Steps {
-		if s.Target == target {
-			steps = append(steps, s)
-		}
-	}
-	return steps
 }
 
 // waits is the longest chain of declared durations; parallel steps wait at the same time.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -46,7 +47,38 @@ func Dial(ctx context.Context, c Config) (*Account, error) {
 	if len(c.Images) == 0 {
 		return a, nil
 	}
-	return a, call(ctx, a, "/images", c.Images, nil)
+	images, err := absolute(c.Images)
+	if err != nil {
+		return nil, err
+	}
+	return a, call(ctx, a, "/images", images, nil)
+}
+
+// absolute resolves relative paths here, because the agent works in another directory.
+func absolute(images map[string]Image) (map[string]Image, error) {
+	all := map[string]Image{}
+	for name, image := range images {
+		image.Command = slices.Clone(image.Command)
+		for _, path := range []*string{&image.Dir, first(image.Command)} {
+			if path == nil || *path == "" || path != &image.Dir && (image.Dir != "" || !strings.Contains(*path, "/")) {
+				continue
+			}
+			abs, err := filepath.Abs(*path)
+			if err != nil {
+				return nil, err
+			}
+			*path = abs
+		}
+		all[name] = image
+	}
+	return all, nil
+}
+
+func first(command []string) *string {
+	if len(command) == 0 {
+		return nil
+	}
+	return &command[0]
 }
 
 // Open returns the account without looking whether its agent runs: for Down and Remove, which must bring nothing back.
@@ -118,12 +150,9 @@ func (a *Account) answers(ctx context.Context) bool {
 
 // start starts the agent in its own session and waits until it answers.
 func (a *Account) start(ctx context.Context, how beginning) error {
-	executable := a.config.Executable
-	if executable == "" {
-		var err error
-		if executable, err = os.Executable(); err != nil {
-			return err
-		}
+	executable, err := a.executable()
+	if err != nil {
+		return err
 	}
 	log, err := os.OpenFile(filepath.Join(a.config.Dir, "agent.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -137,6 +166,7 @@ func (a *Account) start(ctx context.Context, how beginning) error {
 	defer r.Close()
 	cmd := exec.Command(executable, "local", "agent", "--dir", a.config.Dir)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
+	cmd.Dir = a.config.Dir
 	cmd.Env = append(os.Environ(), readyVariable+"=3")
 	if how == endOnly {
 		cmd.Env = append(cmd.Env, agent.EndOnly)
@@ -149,6 +179,17 @@ func (a *Account) start(ctx context.Context, how beginning) error {
 	}
 	go func() { _ = cmd.Wait() }() // how it ends is in its log
 	return a.awaitReady(ctx, r)
+}
+
+func (a *Account) executable() (string, error) {
+	if a.config.Executable == "" {
+		return os.Executable()
+	}
+	found, err := exec.LookPath(a.config.Executable)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(found)
 }
 
 func (a *Account) awaitReady(ctx context.Context, r *os.File) error {

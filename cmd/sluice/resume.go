@@ -41,7 +41,7 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 		_, err := f.follow(ctx)
 		return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
 	}
-	return a.followAll(ctx, s, list)
+	return a.followAll(ctx, s, c, list)
 }
 
 // unended lists what runs, or should.
@@ -63,7 +63,7 @@ func (s *session) unended(ctx context.Context) ([]sluice.DeploymentID, error) {
 }
 
 // followAll watches several deployments at once, in plain lines. The worst outcome decides the exit status.
-func (a *app) followAll(ctx context.Context, s *session, list []sluice.DeploymentID) error {
+func (a *app) followAll(ctx context.Context, s *session, c *config.Config, list []sluice.DeploymentID) error {
 	out := &lockedWriter{w: a.out}
 	followers := make([]*follower, len(list))
 	errs := make([]error, len(list))
@@ -91,7 +91,7 @@ func (a *app) followAll(ctx context.Context, s *session, list []sluice.Deploymen
 			worst = f.state.Outcome
 		}
 	}
-	if err := errors.Join(a.finishOthers(ctx, s), s.Close()); err != nil {
+	if err := a.finish(ctx, s, c); err != nil {
 		return err
 	}
 	if worst == sluice.StatusSucceeded {

@@ -182,10 +182,7 @@ func (a *app) conclude(ctx context.Context, f *follower, err error) error {
 	if err := a.summarize(f.state); err != nil {
 		return err
 	}
-	if err := a.finishOthers(ctx, f.session); err != nil {
-		return err
-	}
-	if err := f.session.Close(); err != nil {
+	if err := a.finish(ctx, f.session, f.config); err != nil {
 		return err
 	}
 	if f.state.Outcome == sluice.StatusSucceeded {
@@ -207,23 +204,24 @@ func (a *app) summarize(s *engine.State) error {
 	return nil
 }
 
-// finishOthers carries out what other commands handed to this process, which would stop with it.
-func (a *app) finishOthers(ctx context.Context, s *session) error {
+// finish lets go of the engine. What other commands handed to this process goes on in the background.
+func (a *app) finish(ctx context.Context, s *session, c *config.Config) error {
 	if s.own == nil {
-		return nil
-	}
-	unended, err := s.own.store.Unended(ctx)
-	if err != nil {
-		return err
-	}
-	if len(unended) > 0 {
-		a.note("%s of other applications still run here", plural(len(unended), "deployment"))
-	}
-	if err := s.own.engine.Idle(ctx); err != nil {
-		return unfinished{"stopped before the other deployments ended", "go on with: sluice run --resume"}
+		return s.Close()
 	}
 	s.own.server.Refuse()
-	return s.own.engine.Idle(ctx)
+	unended, err := s.own.store.Unended(ctx)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	if len(unended) == 0 {
+		return nil
+	}
+	if err := a.background(ctx, c.File); err != nil {
+		return err
+	}
+	a.note("%s of other applications: carried out in the background from now on", plural(len(unended), "deployment"))
+	return nil
 }
 
 // left stops watching, and stops the engine if it is ours.

@@ -44,21 +44,22 @@ func endAgent(dir string) {
 	}
 }
 
-// await STEP KIND returns once the engine that runs in the script's directory has recorded such an event of the
+// await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event of the
 // latest deployment that has not ended; with - for the step, an event of the deployment itself.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: await STEP KIND")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await STEP KIND [APPLICATION]")
 	}
+	application := strings.Join(args[2:], "")
 	step := sluice.StepID(strings.Trim(args[0], "-"))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
 	defer client.Close()
-	id, err := running(ctx, client)
+	id, err := running(ctx, client, application)
 	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
 		time.Sleep(20 * time.Millisecond)
-		id, err = running(ctx, client)
+		id, err = running(ctx, client, application)
 	}
 	ts.Check(err)
 	for u, err := range client.Watch(ctx, id, 0) {
@@ -71,8 +72,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // running returns the latest deployment that has not ended.
-func running(ctx context.Context, client *httpapi.Client) (sluice.DeploymentID, error) {
-	list, err := client.Deployments(ctx, "")
+func running(ctx context.Context, client *httpapi.Client, application string) (sluice.DeploymentID, error) {
+	list, err := client.Deployments(ctx, application)
 	for _, d := range list {
 		if isRunning(d) {
 			return d.ID, err
@@ -81,13 +82,13 @@ func running(ctx context.Context, client *httpapi.Client) (sluice.DeploymentID, 
 	return "", err
 }
 
-// latest VAR puts the id of the latest deployment into the variable.
+// latest VAR [APPLICATION] puts the id of the latest deployment into the variable.
 func latest(ts *testscript.TestScript, _ bool, args []string) {
 	dir := stateDir(ts.MkAbs(stateName))
 	store, err := dir.read(context.Background())
 	ts.Check(err)
 	defer store.Close()
-	list, err := store.Deployments(context.Background(), "")
+	list, err := store.Deployments(context.Background(), strings.Join(args[1:], ""))
 	ts.Check(err)
 	ts.Setenv(args[0], string(list[0].ID))
 }

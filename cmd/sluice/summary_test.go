@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// lost is a deployment whose verification found missing orders.
+func lost(t *testing.T) (*engine.State, sluice.Event) {
+	t.Helper()
+	keys := make([]string, 12)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("order-%02d", i)
+	}
+	v := &sluice.Verification{Dataset: "orders", Reason: "12 documents are missing", Comparison: sluice.Comparison{Collections: []sluice.CollectionComparison{{
+		Name: "orders", Missing: 12, MissingKeys: keys, Changed: 1, ChangedKeys: []sluice.ChangedKey{{Key: "order-99", Fields: []string{"total"}}},
+	}}}}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	apply := sluice.StepID("staging/apply")
+	verify := sluice.StepID("staging/after/0")
+	p := &sluice.Plan{Application: "shop", Targets: []sluice.PlannedTarget{{Name: "staging", AfterFailure: "rollBack"}, {Name: "production", DependsOn: []string{"staging"}}}, Steps: []sluice.PlannedStep{
+		{ID: apply, Target: "staging", Phase: sluice.PhaseApply, StepSpec: sluice.StepSpec{Kind: sluice.KindApply}},
+		{ID: verify, Target: "staging", Phase: sluice.PhaseAfter, After: []sluice.StepID{apply}, StepSpec: sluice.StepSpec{Kind: sluice.KindVerifyData}},
+		{ID: "production/apply", Target: "production", Phase: sluice.PhaseApply, StepSpec: sluice.StepSpec{Kind: sluice.KindApply}},
+	}}
+	changed := []sluice.Change{{Object: "Deployment/shop", Outcome: sluice.Configured}, {Object: "Service/shop", Outcome: sluice.Unchanged}}
+	failed := sluice.Event{Kind: sluice.StepFailed, Step: verify, Failure: &sluice.Failure{
+		Code: sluice.Failed, Message: "orders: 12 documents are missing", Hint: "look at the migration", Result: &sluice.Result{Verification: v},
+	}}
+	s := &engine.State{ID: "d1"}
+	for i, e := range []sluice.Event{
+		{Kind: sluice.DeploymentStarted, Plan: p, Actor: &sluice.Actor{Name: "me"}},
+		{Kind: sluice.StepStarting, Step: apply, Progress: &sluice.Progress{}},
+		{Kind: sluice.StepDone, Step: apply, Progress: &sluice.Progress{State: sluice.Done, Changes: changed}},
+		{Kind: sluice.StepStarting, Step: verify, Progress: &sluice.Progress{}},
+		failed,
+		{Kind: sluice.StepUndone, Step: verify},
+		{Kind: sluice.StepUndone, Step: apply},
+		{Kind: sluice.DeploymentEnded, Outcome: sluice.StatusRolledBack},
+	} {
+		e.Seq, e.At = sluice.Seq(i+1), at.Add(time.Duration(i)*time.Second)
+		s.Apply(e)
+	}
+	return s, failed
+}
+
+func TestSummaryNamesWhatWasLostAndPutBack(t *testing.T) {
+	s, _ := lost(t)
+	var out bytes.Buffer
+	summary{out: &out, state: s, dir: "/state", styles: newStyles(&out)}.print()
+	want := `shop d1: rolledBack after 7.0s
+  staging        rolledBack
+    staging/after/0 failed: orders: 12 documents are missing
+      hint: look at the migration
+      orders: 12 missing: order-00, order-01, order-02, order-03, order-04, order-05, order-06, order-07, order-08, order-09, ...
+      orders: 1 changed: order-99 (total)
+      full report: /state/reports/d1/staging.after.0.json
+    put back: Deployment/shop
+  production     skipped
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReportHoldsEveryKey(t *testing.T) {
+	s, failed := lost(t)
+	a := &app{state: t.TempDir()}
+	for range 2 {
+		if err := a.keepReport(s, failed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := a.stateDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(dir.report("d1", failed.Step))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v sluice.Verification
+	if err := json.Unmarshal(data, &v); err != nil || len(v.Comparison.Collections[0].MissingKeys) != 12 {
+		t.Errorf("%v, %s", err, data)
+	}
+}
+
+func TestLiveViewAsksOnce(t *testing.T) {
+	s, _ := lost(t)
+	choices := make(chan choice, 1)
+	m := model{styles: newStyles(&bytes.Buffer{}), choices: choices, shot: snap(s, nil, nil), width: 80, height: 30}
+	m.shot.status = sluice.StatusRunning
+	if view := m.View(); !strings.Contains(view, "after/0") || !strings.Contains(view, "Ctrl-C") {
+		t.Errorf("the tree lacks a step or the hint:\n%s", view)
+	}
+	if m = m.key("r"); len(choices) > 0 {
+		t.Error("a key without a question is an answer")
+	}
+	m = m.key("ctrl+c")
+	if view := m.View(); !strings.Contains(view, "d detach (Enter)") {
+		t.Errorf("nothing is asked:\n%s", view)
+	}
+	if m = m.key("esc"); m.asking {
+		t.Error("Esc does not go on")
+	}
+	for key, want := range map[string]choice{"enter": choiceDetach, "c": choiceCancel, "r": choiceRollBack, "ctrl+c": choiceLeave} {
+		m.key("ctrl+c").key(key)
+		if got := <-choices; got != want {
+			t.Errorf("%s means %s, want %s", key, got, want)
+		}
+	}
+	m.height = 4
+	if lines := strings.Count(m.View(), "\n"); lines >= 5 {
+		t.Errorf("%d lines on a terminal of 4", lines)
+	}
+}
+
+func TestSpeed(t *testing.T) {
+	at := time.Unix(1000, 0)
+	since := gauge{at, "bytes", 0}
+	n := sluice.Amount{Unit: "bytes", Done: 10 << 20, Total: 30 << 20}
+	if got := speed(n, since, at.Add(2*time.Second)); got != "5.0 MiB/s, 4.0s left" {
+		t.Errorf("speed %q", got)
+	}
+	if got := speed(n, since, at); got != "" {
+		t.Errorf("speed at once %q", got)
+	}
+}
+
+func TestEveryCodeHasAnExitStatus(t *testing.T) {
+	for _, code := range []sluice.Code{
+		sluice.Invalid, sluice.NotFound, sluice.Conflict, sluice.Unavailable, sluice.Unsupported, sluice.Denied,
+		sluice.Exhausted, sluice.Failed, sluice.Cancelled, sluice.Internal,
+	} {
+		if _, ok := statuses[code]; !ok {
+			t.Errorf("%s has none", code)
+		}
+	}
+	for err, want := range map[error]int{
+		nil: 0, ended{sluice.StatusSucceeded}: 0, ended{sluice.StatusRolledBack}: 1, ended{sluice.StatusCancelled}: 4,
+		unfinished{}: 8, errors.New("x"): 1,
+	} {
+		if got := exitStatus(err); got != want {
+			t.Errorf("%v exits with %d, want %d", err, got, want)
+		}
+	}
+}

@@ -48,6 +48,8 @@ type PlannedTarget struct {
 	AfterFailure  string   `json:"afterFailure"`            // keep or rollBack
 	Irreversible  []string `json:"irreversible,omitempty"`  // what cannot be undone, as sentences
 	RollbackClass string   `json:"rollbackClass,omitempty"` // A to D, where datasets are touched
+
+	Traffic []Traffic `json:"traffic,omitempty"` // how its weights are made; empty: by its Services alone
 }
 
 // A PlannedStep is a node of the plan's graph.

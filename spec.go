@@ -111,7 +111,8 @@ type StepSpec struct {
 
 // SetWeight sends a share of the traffic, 0 to 100, to the new version.
 type SetWeight struct {
-	Weight int `json:"weight"`
+	Weight   int      `json:"weight"`
+	Services []string `json:"services,omitempty"` // only of these; set in a plan, for a preview
 }
 
 // A Pause waits for a time or for a person.
@@ -198,18 +199,31 @@ type Promote struct {
 
 // Traffic says how a target's weights are made. Exactly one list is set.
 type Traffic struct {
-	Pos        Position
-	Targets    []string // empty means every target
-	SMI        []SMI
-	Istio      []Istio
-	Kubernetes []BlueGreenServices
+	Pos        Position            `json:"-"`
+	Targets    []string            `json:"-"` // empty means every target
+	SMI        []SMI               `json:"smi,omitempty"`
+	Istio      []Istio             `json:"istio,omitempty"`
+	Kubernetes []BlueGreenServices `json:"kubernetes,omitempty"`
 }
 
 // SMI names the Services of a TrafficSplit.
-type SMI struct{ RootServiceName, CanaryServiceName, TrafficSplitName string }
+type SMI struct {
+	RootServiceName   string `json:"rootServiceName"`
+	CanaryServiceName string `json:"canaryServiceName"` // default: the root's name and -canary
+	TrafficSplitName  string `json:"trafficSplitName"`  // default: the root's name
+}
 
 // Istio names the route and subsets of a weighted VirtualService.
-type Istio struct{ VirtualService, HTTPRoute, DestinationRule, ActiveSubset, CanarySubset string }
+type Istio struct {
+	VirtualService  string `json:"virtualService"`
+	HTTPRoute       string `json:"httpRoute,omitempty"` // "" where there is only one
+	DestinationRule string `json:"destinationRule,omitempty"`
+	ActiveSubset    string `json:"activeSubset,omitempty"`
+	CanarySubset    string `json:"canarySubset,omitempty"`
+}
 
 // BlueGreenServices names the Services of a blue/green strategy.
-type BlueGreenServices struct{ ActiveService, PreviewService string }
+type BlueGreenServices struct {
+	ActiveService  string `json:"activeService"`
+	PreviewService string `json:"previewService,omitempty"`
+}

@@ -16,6 +16,8 @@ type Options struct {
 	Root    string        // manifests are read from here and never from outside
 	Sealer  sluice.Sealer // seals what Secrets hold, so that a plan can be recorded
 	Targets []string      // only these; empty: all of them
+	// LocalAccounts reports whether an account is this machine, where some things cannot be had. Nil: none is.
+	LocalAccounts func(account string) bool
 }
 
 // Compile returns the plan of a deploy file, or what is wrong with its manifests. Warnings come with a plan.
@@ -52,7 +54,7 @@ func (c *compiler) checkTargets() {
 	for _, name := range c.options.Targets {
 		known := slices.ContainsFunc(c.spec.Targets, func(t sluice.Target) bool { return t.Name == name })
 		if !known {
-			c.fail(sluice.Position{}, "unknown-target", "there is no target "+quote(name), "the deploy file has: "+list(c.spec.Targets))
+			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "the deploy file has: "+list(c.spec.Targets))
 		}
 	}
 }
@@ -74,7 +76,7 @@ func (c *compiler) objects(t sluice.Target) []sluice.Object {
 	}
 	c.prepare(t, objects)
 	for _, d := range manifest.Duplicates(objects) {
-		c.fail(t.Pos, "duplicate-object", fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref), "keep one of them, or restrict its manifest with targets")
+		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref), "keep one of them, or restrict its manifest with targets")
 	}
 	return manifest.Order(objects)
 }
@@ -96,7 +98,7 @@ func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {
 		return
 	}
 	if err := manifest.SealSecrets(objects, c.options.Sealer); err != nil {
-		c.fail(t.Pos, "secret-not-sealed", err.Error(), sluice.ErrorHint(err))
+		c.fail(t.Pos, codeSecretNotSealed, err.Error(), sluice.ErrorHint(err))
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ func Describe(s sluice.PlannedStep) string {
 		return describeApply(*s.Apply)
 	case s.Promote != nil:
 		return "the new version takes over"
+	case s.SetWeight != nil && len(s.SetWeight.Services) > 0:
+		return fmt.Sprintf("show the new version at %s", strings.Join(s.SetWeight.Services, ", "))
 	case s.SetWeight != nil:
 		return fmt.Sprintf("%d %% of the traffic to the new version", s.SetWeight.Weight)
 	case s.Pause != nil:
@@ -98,4 +101,18 @@ func Span(d time.Duration) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
+}
+
+func describeTraffic(t sluice.Traffic) string {
+	var by []string
+	for _, s := range t.SMI {
+		by = append(by, "TrafficSplit "+s.TrafficSplitName+" of "+s.RootServiceName+" and "+s.CanaryServiceName)
+	}
+	for _, i := range t.Istio {
+		by = append(by, "VirtualService "+i.VirtualService)
+	}
+	for _, k := range t.Kubernetes {
+		by = append(by, "Service "+cmp.Or(k.ActiveService, k.PreviewService))
+	}
+	return "traffic: " + strings.Join(by, ", ")
 }

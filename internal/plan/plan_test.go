@@ -88,7 +88,7 @@ func drawn(t *testing.T, root string, draw func(io.Writer, *sluice.Plan) error) 
 		t.Fatal(err)
 	}
 	spec, _ := deployfile.Parse("deploy.yaml", data)
-	p, _ := plan.Compile(spec, plan.Options{Root: root})
+	p, _ := plan.Compile(spec, plan.Options{Root: root, LocalAccounts: func(name string) bool { return name == "local" }})
 	if p == nil {
 		t.Fatal("there is no plan to draw")
 	}
@@ -109,7 +109,7 @@ func compile(t *testing.T, root string) string {
 	if found.HasErrors() {
 		t.Fatalf("the deploy file has errors:\n%s", found)
 	}
-	p, found := plan.Compile(spec, plan.Options{Root: root})
+	p, found := plan.Compile(spec, plan.Options{Root: root, LocalAccounts: func(name string) bool { return name == "local" }})
 	var out strings.Builder
 	for _, d := range found {
 		fmt.Fprintf(&out, "%s\n  %s\n", d, d.Hint)

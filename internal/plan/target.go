@@ -13,12 +13,13 @@ import (
 type graph struct {
 	compiler *compiler
 	target   sluice.Target
+	traffic  []sluice.Traffic
 	steps    []sluice.PlannedStep
 }
 
 // target lays out one target: before, apply, the strategy, promote, after, and onRollback apart from them.
 func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.PlannedStep) {
-	g := &graph{compiler: c, target: t}
+	g := &graph{compiler: c, target: t, traffic: c.traffic(t)}
 	objects := c.objects(t)
 	last := g.parallel(sluice.PhaseBefore, t.BeforeDeployment, nil)
 	if len(objects) > 0 {
@@ -28,7 +29,7 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
 		Name: t.Name, Account: t.Account, Namespace: t.Namespace, DependsOn: c.dependencies(t),
-		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps),
+		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
 	}, g.steps
 }
 
@@ -48,7 +49,7 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 	strategy, named := g.compiler.spec.Strategies[g.target.Strategy]
 	progressive := slices.ContainsFunc(objects, isProgressive)
 	if progressive && !named {
-		g.compiler.fail(g.target.Pos, "strategy-required", "target "+quote(g.target.Name)+" has a Deployment, StatefulSet or DaemonSet but no strategy", "add strategy: and the name of one under strategies:")
+		g.compiler.fail(g.target.Pos, codeStrategyRequired, "target "+quote(g.target.Name)+" has a Deployment, StatefulSet or DaemonSet but no strategy", "add strategy: and the name of one under strategies:")
 		return nil
 	}
 	timeout := g.compiler.spec.Config.Timeout
@@ -63,10 +64,14 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 }
 
 // strategy lays out what happens between apply and promote. Blue/green is a canary at full size that gets no
-// traffic, then all of it.
+// traffic but that of its preview Services, then all of it.
 func (g *graph) strategy(s sluice.Strategy, after []sluice.StepID) []sluice.StepID {
 	if s.Canary != nil {
 		return g.sequence(sluice.PhaseCanary, "canary", s.Canary.Steps, after)
+	}
+	if names := previews(g.traffic); len(names) > 0 {
+		preview := sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: 100, Services: names}}
+		after = g.add(sluice.PhaseBlueGreen, "bluegreen/preview", preview, after)
 	}
 	after = g.parallelAt(sluice.PhaseBlueGreen, "bluegreen/redirect", s.BlueGreen.RedirectTrafficAfter, after)
 	all := sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: 100}}
@@ -217,7 +222,7 @@ func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
 		return nil
 	}
 	if len(objects) != 1 || objects[0].Text("kind") != "Job" {
-		c.fail(pos, "not-a-job", fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name), kinds(objects)), "put the other objects under manifests:")
+		c.fail(pos, codeNotAJob, fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name), kinds(objects)), "put the other objects under manifests:")
 		return nil
 	}
 	c.prepare(g.target, objects)

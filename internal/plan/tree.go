@@ -36,6 +36,9 @@ func (t *tree) line(depth int, format string, args ...any) {
 func (t *tree) target(target sluice.PlannedTarget, steps []sluice.PlannedStep) {
 	t.line(0, "")
 	t.line(0, "%s  on %s%s", target.Name, place(target), t.after(target))
+	for _, entry := range target.Traffic {
+		t.line(1, "%s", describeTraffic(entry))
+	}
 	t.phases(steps)
 	if wait := waits(steps); wait > 0 {
 		t.line(1, "waits: at least %s", Span(wait))

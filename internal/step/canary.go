@@ -65,7 +65,8 @@ func shift(ctx context.Context, a sluice.Account, to []sluice.Ref, percent int) 
 	return nil
 }
 
-// weightBefore returns the weight that the last setWeight before the step left, 0 if there was none.
+// weightBefore returns the weight that the last setWeight before the step left, 0 if there was none. One that is
+// about some Services alone says nothing about the others.
 func weightBefore(sc sluice.StepContext) int {
 	weight := 0
 	if sc.Plan == nil {
@@ -75,7 +76,7 @@ func weightBefore(sc sluice.StepContext) int {
 		if s.ID == sc.Step.ID {
 			break
 		}
-		if s.Target == sc.Target.Name && s.SetWeight != nil && s.Phase != sluice.PhaseOnRollback {
+		if s.Target == sc.Target.Name && s.SetWeight != nil && len(s.SetWeight.Services) == 0 && s.Phase != sluice.PhaseOnRollback {
 			weight = s.SetWeight.Weight
 		}
 	}

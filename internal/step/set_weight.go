@@ -3,6 +3,8 @@ package step
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -25,6 +27,9 @@ func newSetWeight(d Deps, sc sluice.StepContext) (sluice.Step, error) {
 
 // Check says which weight follows which.
 func (s *setWeight) Check(context.Context) (sluice.Preview, error) {
+	if only := s.sc.Step.SetWeight.Services; len(only) > 0 {
+		return sluice.Preview{Notes: []string{"points " + strings.Join(only, ", ") + " at the new version"}}, nil
+	}
 	return sluice.Preview{Notes: []string{fmt.Sprintf("sends %d %% of the traffic to the new version, after %d %%", s.sc.Step.SetWeight.Weight, weightBefore(s.sc))}}, nil
 }
 
@@ -35,6 +40,9 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 		return p, err
 	}
 	p.State, p.Message = sluice.Done, fmt.Sprintf("%d %% of the traffic goes to the new version", s.sc.Step.SetWeight.Weight)
+	if only := s.sc.Step.SetWeight.Services; len(only) > 0 {
+		p.Message = strings.Join(only, ", ") + " shows the new version"
+	}
 	if divided == 0 {
 		p.Message = "there is no canary: all of the traffic goes to the only version"
 	}
@@ -65,6 +73,9 @@ func (s *setWeight) shift(ctx context.Context, percent int) (int, error) {
 	_, divided, err := canaries(ctx, s.account, objects)
 	if err != nil {
 		return 0, err
+	}
+	if only := s.sc.Step.SetWeight.Services; len(only) > 0 {
+		divided = slices.DeleteFunc(divided, func(r sluice.Ref) bool { return !slices.Contains(only, r.Name) })
 	}
 	return len(divided), shift(ctx, s.account, divided, percent)
 }

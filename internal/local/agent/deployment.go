@@ -125,7 +125,7 @@ func (a *Agent) advance(r *rollout) error {
 // keep enough available.
 func (r *rollout) dispensable() []*pod {
 	spare := r.count(r.fresh) + r.count(r.old) - (r.want - r.unavailable)
-	var go_ []*pod
+	var gone []*pod
 	for _, p := range r.leastUseful(r.old) {
 		if r.available(p) {
 			if spare <= 0 {
@@ -133,9 +133,9 @@ func (r *rollout) dispensable() []*pod {
 			}
 			spare--
 		}
-		go_ = append(go_, p)
+		gone = append(gone, p)
 	}
-	return go_
+	return gone
 }
 
 // leastUseful sorts those first that are not available.

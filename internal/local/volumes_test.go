@@ -201,6 +201,10 @@ func TestGenerations(t *testing.T) {
 	}
 	a.apply(claims + "\n---\n" + twinWriter)
 	a.awaitSettled("Deployment/twins")
+	claim := a.get("PersistentVolumeClaim/one")
+	if _, outcome, err := a.Apply(a.ctx, claim, false); claim.Text("spec", "volumeName") != "new" || outcome != sluice.Unchanged {
+		t.Errorf("apply of the claim as read back, with the volume %q: %v, %v", claim.Text("spec", "volumeName"), outcome, err)
+	}
 	if _, err := a.Stage(a.ctx, "test", "one", "other"); err != nil {
 		t.Fatal(err)
 	}
@@ -220,6 +224,9 @@ func TestGenerations(t *testing.T) {
 	a.await("Deployment/twins", "has no pods", func(o sluice.Object) bool { return settled(o) && o.Number(-1, "status", "terminatingReplicas") == 0 })
 	if before, err := a.Use(a.ctx, "test", "one", "other"); before != "new" || err != nil {
 		t.Errorf("Use: %q, %v", before, err)
+	}
+	if got := a.get("PersistentVolumeClaim/one").Text("spec", "volumeName"); got != "other" {
+		t.Errorf("the claim names the generation %q", got)
 	}
 	for range 2 {
 		if err := a.Discard(a.ctx, "test", "one", "new"); err != nil {

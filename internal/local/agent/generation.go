@@ -59,20 +59,20 @@ func (a *Agent) Use(r VolumeRequest) (before string, err error) {
 	if err := r.check(); err != nil {
 		return "", err
 	}
+	if _, err := os.Stat(a.generationDir(r)); err != nil {
+		return "", sluice.Errorf(sluice.NotFound, "PersistentVolumeClaim/%s in the namespace %s has no generation %s", r.Claim, r.Namespace, r.Generation)
+	}
+	// What was put into the generation must not be lost after pods rely on it.
+	if err := volume.Sync(a.generationDir(r)); err != nil {
+		return "", err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before = a.current(r.Namespace, r.Claim)
 	if before == r.Generation {
 		return before, nil
 	}
-	if _, err := os.Stat(a.generationDir(r)); err != nil {
-		return "", sluice.Errorf(sluice.NotFound, "PersistentVolumeClaim/%s in the namespace %s has no generation %s", r.Claim, r.Namespace, r.Generation)
-	}
 	if err := a.unused(r.Namespace, r.Claim); err != nil {
-		return "", err
-	}
-	// What was put into the generation must not be lost after pods rely on it.
-	if err := volume.Sync(a.generationDir(r)); err != nil {
 		return "", err
 	}
 	if err := a.setCurrent(r.Namespace, r.Claim, r.Generation); err != nil {

@@ -76,6 +76,10 @@ func normalise(o sluice.Object) (sluice.Object, error) {
 		}
 	}
 	switch n.Text("kind") {
+	case "PersistentVolumeClaim": // which generation it has is said by Use
+		if spec, ok := n["spec"].(map[string]any); ok {
+			delete(spec, "volumeName")
+		}
 	case "Service":
 		if n.Field("spec", "type") == nil {
 			n.Set("ClusterIP", "spec", "type")

@@ -135,11 +135,7 @@ func checkNames(ref sluice.Ref) error {
 
 // unsupported returns the path of the first field that no pattern allows, "" if there is none.
 func unsupported(o sluice.Object, patterns string) string {
-	var allowed [][]string
-	for p := range strings.FieldsSeq(patterns) {
-		allowed = append(allowed, strings.Split(p, "."))
-	}
-	return walk(map[string]any(o), "", allowed)
+	return walk(map[string]any(o), "", parsePatterns(patterns))
 }
 
 // walk follows the patterns that still match down the value.
@@ -173,19 +169,7 @@ func walkMap(m map[string]any, path string, allowed [][]string) string {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		var rest [][]string
-		for _, p := range allowed {
-			name, value, hasValue := strings.Cut(p[0], "=")
-			if name != k {
-				continue
-			}
-			if hasValue {
-				rest = append(rest, []string{"=" + value})
-				continue
-			}
-			rest = append(rest, p[1:])
-		}
-		if bad := walk(m[k], strings.TrimPrefix(path+"."+k, "."), rest); bad != "" {
+		if bad := walk(m[k], strings.TrimPrefix(path+"."+k, "."), below(allowed, k)); bad != "" {
 			return bad
 		}
 	}

@@ -67,9 +67,9 @@ func (w *wiring) up(ctx context.Context, name string) bool {
 	return !errors.Is(err, fs.ErrNotExist) && (!agent.IsDown(dir) || runs(ctx, dir))
 }
 
-// down ends an account. Its agent may have been killed and its pods live on, so it is started to end them.
+// down ends an account, also one whose agent was killed: nothing is brought back first.
 func (w *wiring) down(ctx context.Context, c config.Account) error {
-	account, err := w.dial(ctx, c)
+	account, err := local.Open(local.Config{Dir: w.dir.account(c.Name), Name: c.Name})
 	if err != nil {
 		return err
 	}

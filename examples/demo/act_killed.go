@@ -17,7 +17,7 @@ func (s *stage) killed(ctx context.Context, r *result) error {
 		return err
 	}
 	began := time.Now()
-	k := &killer{pause: max(s.migration*2/5, 200*time.Millisecond)}
+	k := &killer{pause: max(s.migration/5, 200*time.Millisecond)}
 	d, err := s.run(ctx, "release-2.3", k.watch)
 	for err == nil && d.Outcome == "" && k.more() {
 		say("  killed; going on with sluice run --resume")

@@ -37,7 +37,7 @@ func cleanUp(ctx context.Context, b *Book) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(2 * time.Second):
+		case <-time.After(10 * time.Second):
 		}
 	}
 }

@@ -62,13 +62,20 @@ func New(c Config) *Engine {
 	return e
 }
 
+// A Vetter is a step that can tell before anything starts what of it can never be done here: a kind or a field
+// that the account does not carry out. What may still change before the step's turn is none of its business.
+type Vetter interface {
+	Vet(ctx context.Context) error
+}
+
 // Start records a new deployment and begins it. It is a Conflict while another deployment of the same
-// application runs, and Invalid if a step cannot be made here; nothing was recorded then.
+// application runs, and Invalid or Unsupported where a step cannot be made or done here; nothing was recorded then.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	id := newID(e.now())
 	for _, p := range plan.Steps {
 		target, _ := plan.Target(p.Target)
-		if _, err := e.steps.New(sluice.StepContext{Deployment: id, StartedAt: e.now(), Plan: plan, Target: target, Step: p}); err != nil {
+		sc := sluice.StepContext{Deployment: id, StartedAt: e.now(), Plan: plan, Target: target, Step: p, Report: func(sluice.Progress) {}}
+		if err := e.vet(ctx, sc); err != nil {
 			return "", fmt.Errorf("%s: %w", p.ID, err)
 		}
 	}
@@ -80,6 +87,18 @@ func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) 
 	state.Apply(started)
 	e.launch(state)
 	return id, nil
+}
+
+// vet makes the step once, to find out whether it can be.
+func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
+	step, err := e.steps.New(sc)
+	if err != nil {
+		return err
+	}
+	if v, ok := step.(Vetter); ok {
+		return v.Vet(ctx)
+	}
+	return nil
 }
 
 // Resume goes on with every deployment that has not ended. Those that run already are left alone.

@@ -74,7 +74,10 @@ func (a *app) own(ctx context.Context, dir stateDir, lock *flock.Flock, c *confi
 	if err != nil {
 		return o, err
 	}
-	o.engine = engine.New(engine.Config{Log: o.store, Steps: steps, Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	o.engine = engine.New(engine.Config{
+		Log: o.store, Steps: steps, RetryFor: c.RetryFor,
+		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })
 	o.serveCallbacks(listener, httpapi.NewCallbacks(o.engine, o.store, key, time.Now))
 	return o, o.serveControl(dir)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -18,6 +19,7 @@ type Config struct {
 	Secrets    map[string]Source
 	Repository Repository
 	Webhooks   Webhooks
+	RetryFor   time.Duration // how long what is away is tried again before its step fails; 0: the engine's default
 }
 
 // The types of an account.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -31,12 +32,14 @@ webhooks:
   callbackURL: https://ci.example.com/sluice/
   allow: [localhost]
   replace: {"https://api.github.com": "http://127.0.0.1:9999"}
+retryFor: 1m30s
 `))
 	if len(ds) > 0 {
 		t.Fatal(ds)
 	}
 	want := &config.Config{
-		File: "/etc/app/sluice.yaml",
+		RetryFor: 90 * time.Second,
+		File:     "/etc/app/sluice.yaml",
 		Accounts: map[string]config.Account{
 			"local": {Name: "local", Type: "local", Images: map[string]config.Image{
 				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run", Env: map[string]string{"PORT": "8080"}},

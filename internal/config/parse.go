@@ -97,6 +97,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 			})
 		},
 		"webhooks": func(n *yaml.Node) { r.webhooks(n, &c.Webhooks) },
+		"retryFor": func(n *yaml.Node) { c.RetryFor = r.duration(n) },
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -102,6 +103,15 @@ func (r *reader) text(n *yaml.Node) string {
 		return ""
 	}
 	return n.Value
+}
+
+func (r *reader) duration(n *yaml.Node) time.Duration {
+	s := r.text(n)
+	d, err := time.ParseDuration(s)
+	if s != "" && (err != nil || d <= 0) {
+		r.fault(n, "wrong-value", "write it like 30s, 10m or 1h30m", "%q is not a duration above 0", s)
+	}
+	return d
 }
 
 func (r *reader) list(n *yaml.Node) []string {

@@ -10,5 +10,7 @@ const (
 	codePathOutside       = "path-outside"
 	codePathUnreadable    = "path-unreadable"
 	codeEmptySource       = "empty-source"
-	codeUnsupportedSource = "unsupported-source"
+	codeKustomize         = "kustomize"
+	codeAddressRefused    = "address-refused"
+	codeAddressUnreadable = "address-unreadable"
 )

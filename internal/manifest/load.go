@@ -12,17 +12,33 @@ import (
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/kustomize"
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
-// Load returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
-// .yml files below a directory, or of inline text. Paths are relative to root and never leave it, also not
-// through a symbolic link. Where GITHUB_WORKSPACE is set a leading "/" means root, as in files written for
-// GitHub workflows. Findings about the source itself lie at src.Pos.
+// Options are what loading depends on besides the source.
+type Options struct {
+	Fetch bool   // read https addresses; otherwise nothing leaves the machine
+	Base  string // put before the names of files in findings, so that they are found from the working directory
+}
+
+// Load is [LoadWith] without options.
 func Load(root string, src sluice.ManifestSource) ([]sluice.Object, sluice.Diagnostics) {
-	l := loader{src: src}
+	return LoadWith(root, src, Options{})
+}
+
+// LoadWith returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
+// .yml files below a directory, of what a kustomize directory renders to, of an https address, or of inline text.
+// Paths are relative to root and never leave it, also not through a symbolic link. Where GITHUB_WORKSPACE is set
+// a leading "/" means root, as in files written for GitHub workflows. Findings about the source itself lie at src.Pos.
+func LoadWith(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
+	l := loader{src: src, options: o}
 	if src.Path == "" {
 		l.inline()
+		return l.objects, l.ds
+	}
+	if strings.Contains(src.Path, "://") {
+		l.address()
 		return l.objects, l.ds
 	}
 	name, ok := l.clean(root)
@@ -42,6 +58,7 @@ func Load(root string, src sluice.ManifestSource) ([]sluice.Object, sluice.Diagn
 
 type loader struct {
 	src     sluice.ManifestSource
+	options Options
 	root    *os.Root
 	bytes   int64
 	objects []sluice.Object
@@ -55,24 +72,25 @@ func (l *loader) report(code, hint, format string, args ...any) {
 
 // The place of inline text in its file is not known, so its findings lie at the source and name their line.
 func (l *loader) inline() {
-	objects, ds := Parse(l.src.Pos.File, []byte(l.src.Inline))
-	l.objects = objects
-	for _, d := range ds {
-		d.Message = fmt.Sprintf("line %d of the inline manifest: %s", d.Pos.Line, d.Message)
-		d.Pos = l.src.Pos
-		l.ds = append(l.ds, d)
-	}
+	l.made("the inline manifest", []byte(l.src.Inline))
 	if len(l.objects) == 0 && len(l.ds) == 0 {
 		l.report(codeEmptySource, "write a manifest, or remove the entry", "the inline manifest holds no object")
 	}
 }
 
+// made takes a text that is no file of the user's.
+func (l *loader) made(what string, text []byte) {
+	objects, ds := Parse(l.src.Pos.File, text)
+	l.objects = objects
+	for _, d := range ds {
+		d.Message = fmt.Sprintf("line %d of %s: %s", d.Pos.Line, what, d.Message)
+		d.Pos = l.src.Pos
+		l.ds = append(l.ds, d)
+	}
+}
+
 func (l *loader) clean(root string) (string, bool) {
 	p := l.src.Path
-	if strings.Contains(p, "://") {
-		l.report(codeUnsupportedSource, "download it into the repository and name the file", "manifests from a URL are not supported yet: %s", p)
-		return "", false
-	}
 	if strings.HasPrefix(p, "/") && os.Getenv("GITHUB_WORKSPACE") == "" {
 		l.report(codePathOutside, "write it relative to "+or(root, "."), "the path %s is absolute", p)
 		return "", false
@@ -95,6 +113,10 @@ func (l *loader) path(name string) {
 		l.file(name)
 		return
 	}
+	if l.isKustomizeDir(name) {
+		l.kustomize(name)
+		return
+	}
 	before := len(l.objects)
 	if err := fs.WalkDir(l.root.FS(), name, l.visit); err != nil {
 		l.fault(name, err)
@@ -108,10 +130,11 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	if isKustomization(name) {
-		l.objects = nil // what lies beside it is its input, not what it makes
+	if entry.IsDir() && name != "." && l.isKustomizeDir(name) {
+		before := l.objects
 		l.kustomize(name)
-		return fs.SkipAll
+		l.objects = append(before, l.objects...)
+		return fs.SkipDir
 	}
 	ext := path.Ext(name)
 	if entry.IsDir() || ext != ".yaml" && ext != ".yml" {
@@ -125,19 +148,25 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 	return nil
 }
 
-func isKustomization(name string) bool {
-	return slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(name))
+func (l *loader) isKustomizeDir(dir string) bool {
+	entries, err := fs.ReadDir(l.root.FS(), dir)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && kustomize.IsKustomization(e.Name()) })
 }
 
-func (l *loader) kustomize(name string) {
-	dir := path.Dir(name)
-	l.report(codeUnsupportedSource, fmt.Sprintf("render it first: kustomize build %s > %s.yaml, and name that file", dir, strings.TrimSuffix(path.Base(dir), ".")+"rendered"),
-		"kustomize directories are not supported yet: %s", dir)
+// kustomize takes what the directory renders to: what lies in it is its input.
+func (l *loader) kustomize(dir string) {
+	l.objects = nil
+	text, err := kustomize.Render(l.root, dir)
+	if err != nil {
+		l.report(codeKustomize, "see what it says: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s", dir, err)
+		return
+	}
+	l.made("what "+dir+" renders to", text)
 }
 
 func (l *loader) file(name string) {
-	if isKustomization(name) {
-		l.kustomize(name)
+	if kustomize.IsKustomization(name) {
+		l.kustomize(path.Dir(name))
 		return
 	}
 	data, err := l.read(name)
@@ -145,7 +174,7 @@ func (l *loader) file(name string) {
 		l.fault(name, err)
 		return
 	}
-	objects, ds := Parse(name, data)
+	objects, ds := Parse(filepath.Join(l.options.Base, filepath.FromSlash(name)), data)
 	l.objects = append(l.objects, objects...)
 	l.ds = append(l.ds, ds...)
 }

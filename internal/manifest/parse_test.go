@@ -138,8 +138,13 @@ func TestLoad(t *testing.T) {
 	t.Setenv("GITHUB_WORKSPACE", "")
 	root := tree(t, map[string]string{
 		"app/b.yaml": "b", "app/a/z.yml": "z", "app/c.txt": "c", "app/d.json": "d", "one.yaml": "one", "../outside.yaml": "outside",
-		"kust/kustomization.yaml": "k", "kust/a.yaml": "a", "empty/readme.md": "x",
+		"kust/a.yaml": "a", "deep/n.yaml": "n", "deep/k/a.yaml": "a", "empty/readme.md": "x", "broken/b.yaml": "b",
 	})
+	for dir, text := range map[string]string{"kust": "namePrefix: eu-\nresources: [a.yaml]\n", "deep/k": "namePrefix: eu-\nresources: [a.yaml]\n", "broken": "resources: [absent.yaml]\n"} {
+		if err := os.WriteFile(filepath.Join(root, dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for link, target := range map[string]string{"out.yaml": "../outside.yaml", "abs.yaml": filepath.Join(root, "one.yaml"), "in.yaml": "one.yaml", "app/link.yaml": "../one.yaml"} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
@@ -161,9 +166,12 @@ func TestLoad(t *testing.T) {
 		"absolute":          {src: sluice.ManifestSource{Path: "/one.yaml"}, code: "path-outside"},
 		"misspelled":        {src: sluice.ManifestSource{Path: "app/a/x.yml"}, code: "path-not-found", hint: "did you mean app/a/z.yml?"},
 		"wrong directory":   {src: sluice.ManifestSource{Path: "ap/a/z.yml"}, code: "path-not-found", hint: "did you mean app/a/z.yml?"},
-		"kustomize":         {src: sluice.ManifestSource{Path: "kust"}, code: "unsupported-source"},
-		"kustomize file":    {src: sluice.ManifestSource{Path: "kust/kustomization.yaml"}, code: "unsupported-source"},
-		"url":               {src: sluice.ManifestSource{Path: "https://example.com/a.yaml"}, code: "unsupported-source"},
+		"kustomize":         {src: sluice.ManifestSource{Path: "kust"}, names: []string{"Service/eu-a"}},
+		"kustomize file":    {src: sluice.ManifestSource{Path: "kust/kustomization.yaml"}, names: []string{"Service/eu-a"}},
+		"url":               {src: sluice.ManifestSource{Path: "https://example.com/a.yaml"}, code: "address-refused"},
+		"url without tls":   {src: sluice.ManifestSource{Path: "http://example.com/a.yaml"}, code: "address-refused"},
+		"kustomize inside":  {src: sluice.ManifestSource{Path: "deep"}, names: []string{"Service/eu-a", "Service/n"}},
+		"kustomize broken":  {src: sluice.ManifestSource{Path: "broken"}, code: "kustomize"},
 		"nothing to read":   {src: sluice.ManifestSource{Path: "empty"}, code: "empty-source"},
 		"inline":            {src: sluice.ManifestSource{Inline: strings.ReplaceAll(service, "%", "i")}, names: []string{"Service/i"}},
 		"inline is nothing": {src: sluice.ManifestSource{Inline: "\n"}, code: "empty-source"},

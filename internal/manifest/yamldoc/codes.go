@@ -5,10 +5,12 @@ const (
 	// CodeSyntax marks the place where the parser gave up; what comes behind it is unknown.
 	CodeSyntax = "yaml-syntax"
 
-	codeTooLarge    = "too-large"
-	codeNotUTF8     = "not-utf8"
-	codeTooDeep     = "too-deep"
-	codeAliasCycle  = "alias-cycle"
-	codeAliasGrowth = "alias-growth"
-	codeBadMerge    = "bad-merge"
+	// CodeTooLarge, CodeTooDeep, CodeAliasCycle and CodeAliasGrowth mark texts that cost more to read than they may.
+	CodeTooLarge    = "too-large"
+	CodeTooDeep     = "too-deep"
+	CodeAliasCycle  = "alias-cycle"
+	CodeAliasGrowth = "alias-growth"
+
+	codeNotUTF8  = "not-utf8"
+	codeBadMerge = "bad-merge"
 )

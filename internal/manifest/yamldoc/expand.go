@@ -26,7 +26,7 @@ func (w *walker) check(root *yaml.Node) *sluice.Diagnostic {
 	}
 	w.total += size.nodes
 	if w.total > w.limits.Nodes {
-		return finding(At(w.file, root), codeAliasGrowth, "with its aliases expanded the file has more than %d values", w.limits.Nodes).
+		return finding(At(w.file, root), CodeAliasGrowth, "with its aliases expanded the file has more than %d values", w.limits.Nodes).
 			hint("use fewer aliases, or split the file")
 	}
 	return nil
@@ -53,7 +53,7 @@ func (w *walker) expand(n *yaml.Node, depth int) (extent, *sluice.Diagnostic) {
 		size.nodes += below.nodes
 		size.depth = max(size.depth, below.depth+1)
 		if size.nodes > w.limits.Nodes {
-			return extent{}, finding(At(w.file, n), codeAliasGrowth, "with its aliases expanded this has more than %d values", w.limits.Nodes).
+			return extent{}, finding(At(w.file, n), CodeAliasGrowth, "with its aliases expanded this has more than %d values", w.limits.Nodes).
 				hint("use fewer aliases")
 		}
 	}
@@ -63,7 +63,7 @@ func (w *walker) expand(n *yaml.Node, depth int) (extent, *sluice.Diagnostic) {
 
 func (w *walker) again(n *yaml.Node, known extent, depth int) (extent, *sluice.Diagnostic) {
 	if known.open {
-		return extent{}, finding(At(w.file, n), codeAliasCycle, "this value contains itself through an alias").
+		return extent{}, finding(At(w.file, n), CodeAliasCycle, "this value contains itself through an alias").
 			hint("remove the alias inside &%s", n.Anchor)
 	}
 	if depth+known.depth > w.limits.Depth {
@@ -73,7 +73,7 @@ func (w *walker) again(n *yaml.Node, known extent, depth int) (extent, *sluice.D
 }
 
 func (w *walker) tooDeep(n *yaml.Node) *sluice.Diagnostic {
-	return finding(At(w.file, n), codeTooDeep, "values are nested more than %d deep here", w.limits.Depth).hint("nest less deeply")
+	return finding(At(w.file, n), CodeTooDeep, "values are nested more than %d deep here", w.limits.Depth).hint("nest less deeply")
 }
 
 // merge carries out "<<" keys: what they bring comes after the node's own keys and never replaces one.

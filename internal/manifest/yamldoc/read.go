@@ -62,7 +62,7 @@ func At(file string, n *yaml.Node) sluice.Position {
 func precheck(file string, data []byte, limits Limits) *sluice.Diagnostic {
 	start := sluice.Position{File: file, Line: 1, Column: 1}
 	if len(data) > limits.Bytes {
-		return finding(start, codeTooLarge, "the file has %d bytes, more than the %d that are read", len(data), limits.Bytes).
+		return finding(start, CodeTooLarge, "the file has %d bytes, more than the %d that are read", len(data), limits.Bytes).
 			hint("split it")
 	}
 	if !utf8.Valid(data) {
@@ -70,7 +70,7 @@ func precheck(file string, data []byte, limits Limits) *sluice.Diagnostic {
 	}
 	// The parser builds the whole tree before it can be measured, so what can become a node is counted first.
 	if marks(data) > limits.Nodes {
-		return finding(start, codeTooLarge, "the file has more than %d lines and values", limits.Nodes).hint("split it")
+		return finding(start, CodeTooLarge, "the file has more than %d lines and values", limits.Nodes).hint("split it")
 	}
 	return nil
 }

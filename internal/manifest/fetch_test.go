@@ -1,0 +1,88 @@
+package manifest
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+)
+
+const served = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n"
+
+func trusting(f *fetcher) *fetcher {
+	f.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	return f
+}
+
+func TestFetch(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(served)) }))
+	defer plain.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/a.yaml", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(served)) })
+	mux.HandleFunc("/on", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/a.yaml", http.StatusFound) })
+	mux.HandleFunc("/down", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) })
+	mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
+	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
+		for range maxBytes>>20 + 1 {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+		}
+	})
+	server := httptest.NewTLSServer(mux)
+	defer server.Close()
+	here := trusting(newFetcher(func(netip.Addr) bool { return true }))
+	for path, want := range map[string]string{
+		"/a.yaml": "", "/on": "", "/down": "not https", "/round": "more than 5 times", "/large": "larger than 16 MiB", "/absent": "404",
+	} {
+		data, err := here.get(server.URL + path)
+		if want == "" && (err != nil || string(data) != served) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %d bytes, %v; want %q", path, len(data), err, want)
+		}
+	}
+	if _, err := trusting(newFetcher(public)).get(server.URL + "/a.yaml"); !isRefused(err) {
+		t.Errorf("this machine was asked: %v", err)
+	}
+	// A name is judged by what it stands for.
+	if _, err := trusting(newFetcher(public)).get(strings.Replace(server.URL, "127.0.0.1", "localhost", 1)); !isRefused(err) {
+		t.Errorf("this machine was asked by its name: %v", err)
+	}
+	defer func(before *fetcher) { outside = before }(outside)
+	outside = here
+	if objs, ds := LoadWith(".", sluice.ManifestSource{Path: server.URL + "/a.yaml?token=secret"}, Options{Fetch: true}); len(objs) != 1 {
+		t.Errorf("loaded %v, %v", objs, ds)
+	}
+	if _, ds := LoadWith(".", sluice.ManifestSource{Path: server.URL + "/absent?token=secret"}, Options{Fetch: true}); len(ds) != 1 ||
+		ds[0].Code != codeAddressUnreadable || strings.Contains(ds[0].Message, "secret") {
+		t.Errorf("found %v", ds)
+	}
+	if _, ds := LoadWith(".", sluice.ManifestSource{Path: server.URL + "/a.yaml"}, Options{}); len(ds) != 1 || ds[0].Code != codeAddressRefused {
+		t.Errorf("found %v", ds)
+	}
+}
+
+func isRefused(err error) bool {
+	_, ok := errors.AsType[*refusedError](err)
+	return ok
+}
+
+func TestPublic(t *testing.T) {
+	for address, want := range map[string]bool{
+		"8.8.8.8": true, "2606:4700::1111": true,
+		"127.0.0.1": false, "::1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false,
+		"0.0.0.0": false, "::": false, "fe80::1%eth0": false, "fd00::1": false, "100.64.0.1": false, "224.0.0.1": false, "255.255.255.255": false,
+		"64:ff9b::a00:1": false, "2002:a00:1::": false, "::127.0.0.1": false,
+	} {
+		if got := public(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is public: %t, want %t", address, got, want)
+		}
+	}
+	if mapped := netip.MustParseAddr("::ffff:127.0.0.1"); public(mapped.Unmap()) {
+		t.Error("a mapped loopback address is public")
+	}
+}

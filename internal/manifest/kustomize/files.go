@@ -1,0 +1,157 @@
+package kustomize
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// Bounds of what one directory may read.
+const (
+	mostBytes = 16 << 20
+	mostReads = 1000
+)
+
+// rootFiles shows the library a directory as the whole file system, read-only. Its absolute paths begin there.
+type rootFiles struct {
+	root    *os.Root
+	bytes   int
+	reads   int
+	refused error // the first thing that was not allowed
+}
+
+var _ filesys.FileSystem = (*rootFiles)(nil)
+
+var errReadOnly = errors.New("manifests are only read")
+
+func name(p string) string {
+	if n := strings.TrimPrefix(path.Join("/", filepath.ToSlash(p)), "/"); n != "" {
+		return n
+	}
+	return "."
+}
+
+// ReadFile reads a regular file within the bounds. A kustomization is returned as it was checked.
+func (f *rootFiles) ReadFile(p string) ([]byte, error) {
+	data, err := f.read(name(p))
+	if err != nil {
+		return nil, err
+	}
+	if IsKustomization(p) {
+		data, err = checked(name(p), data)
+	} else {
+		err = checkGrowth(name(p), data)
+	}
+	return data, f.refuse(err)
+}
+
+func (f *rootFiles) refuse(err error) error {
+	if f.refused == nil {
+		f.refused = err
+	}
+	return err
+}
+
+func (f *rootFiles) read(n string) ([]byte, error) {
+	info, err := f.root.Stat(n)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", n)
+	}
+	file, err := f.root.Open(n)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, int64(mostBytes-f.bytes)+1))
+	f.bytes += len(data)
+	if f.reads++; f.bytes > mostBytes || f.reads > mostReads {
+		return nil, f.refuse(fmt.Errorf("it reads more than %d MiB or %d files", mostBytes>>20, mostReads))
+	}
+	return data, err
+}
+
+// Open is not needed to render and refused.
+func (f *rootFiles) Open(string) (filesys.File, error) { return nil, errReadOnly }
+
+// Create is refused.
+func (f *rootFiles) Create(string) (filesys.File, error) { return nil, errReadOnly }
+
+// Mkdir is refused.
+func (f *rootFiles) Mkdir(string) error { return errReadOnly }
+
+// MkdirAll is refused.
+func (f *rootFiles) MkdirAll(string) error { return errReadOnly }
+
+// RemoveAll is refused.
+func (f *rootFiles) RemoveAll(string) error { return errReadOnly }
+
+// WriteFile is refused.
+func (f *rootFiles) WriteFile(string, []byte) error { return errReadOnly }
+
+// IsDir reports whether the path is a directory.
+func (f *rootFiles) IsDir(p string) bool {
+	info, err := f.root.Stat(name(p))
+	return err == nil && info.IsDir()
+}
+
+// Exists reports whether there is anything at the path.
+func (f *rootFiles) Exists(p string) bool {
+	_, err := f.root.Stat(name(p))
+	return err == nil
+}
+
+// ReadDir lists the names in a directory.
+func (f *rootFiles) ReadDir(p string) ([]string, error) {
+	entries, err := fs.ReadDir(f.root.FS(), name(p))
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
+
+// CleanedAbs splits the path into its directory and its file.
+func (f *rootFiles) CleanedAbs(p string) (filesys.ConfirmedDir, string, error) {
+	info, err := f.root.Stat(name(p))
+	if err != nil {
+		return "", "", err
+	}
+	whole := path.Join("/", filepath.ToSlash(p))
+	if info.IsDir() {
+		return filesys.ConfirmedDir(whole), "", nil
+	}
+	return filesys.ConfirmedDir(path.Dir(whole)), path.Base(whole), nil
+}
+
+// Glob returns the paths that match the pattern.
+func (f *rootFiles) Glob(pattern string) ([]string, error) {
+	found, err := fs.Glob(f.root.FS(), name(pattern))
+	for i, n := range found {
+		found[i] = "/" + n
+	}
+	return found, err
+}
+
+// Walk visits everything below the path.
+func (f *rootFiles) Walk(p string, visit filepath.WalkFunc) error {
+	return fs.WalkDir(f.root.FS(), name(p), func(n string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return visit("/"+n, nil, err)
+		}
+		info, err := d.Info()
+		return visit("/"+n, info, err)
+	})
+}

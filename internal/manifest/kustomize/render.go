@@ -1,0 +1,55 @@
+package kustomize
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// The names by which a directory is a kustomize directory.
+var fileNames = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// IsKustomization reports whether the file makes its directory a kustomize directory.
+func IsKustomization(name string) bool { return slices.Contains(fileNames, path.Base(name)) }
+
+// The library keeps the schema of the kinds in one place for the whole process.
+var one sync.Mutex
+
+// Render returns the YAML that the directory below root renders to. What would read anything outside root, or run
+// anything, is an error that names it.
+func Render(root *os.Root, dir string) (text []byte, err error) {
+	one.Lock()
+	defer one.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("kustomize cannot make sense of it: %v", r)
+		}
+	}()
+	files := &rootFiles{root: root}
+	options := krusty.MakeDefaultOptions()
+	options.LoadRestrictions = types.LoadRestrictionsRootOnly
+	options.PluginConfig = types.DisabledPluginConfig()
+	resources, err := krusty.MakeKustomizer(options).Run(files, path.Join("/", dir))
+	if files.refused != nil {
+		return nil, files.refused // the library hides causes behind its own guesses
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s", brief(err))
+	}
+	return resources.AsYaml()
+}
+
+// brief leaves of the library's chain of causes what fits a message.
+func brief(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if r := []rune(text); len(r) > 300 {
+		return "… " + string(r[len(r)-300:])
+	}
+	return text
+}

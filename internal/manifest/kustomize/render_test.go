@@ -1,0 +1,137 @@
+package kustomize_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice/internal/manifest/kustomize"
+)
+
+const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {release: '1'}\n"
+
+func directory(t *testing.T, files map[string]string) *os.Root {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	return root
+}
+
+// An overlay over a base beside it, with patches, generators and images, as people have them.
+func TestRender(t *testing.T) {
+	root := directory(t, map[string]string{
+		"base/kustomization.yaml": "resources: [shop.yaml, web.yaml]\n",
+		"base/shop.yaml":          configMap,
+		"base/web.yaml":           "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: web}]}}}\n",
+		"eu/kustomization.yaml": `resources: [../base]
+namespace: eu
+images: [{name: web, newTag: "2"}]
+commonAnnotations: {docs: "https://example.com/docs"}
+patches:
+  - target: {kind: ConfigMap, name: shop}
+    patch: |
+      - {op: add, path: /data/see, value: "https://example.com"}
+configMapGenerator:
+  - name: made
+    files: [settings=app.conf]
+    literals: ["url=https://example.com"]
+generatorOptions: {disableNameSuffixHash: true}
+`,
+		"eu/app.conf": "a=b\n",
+	})
+	for range 2 {
+		text, err := kustomize.Render(root, "eu")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"namespace: eu", "image: web:2", "name: made", "see: https://example.com", "a=b", "url: https://example.com"} {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("there is no %q in:\n%s", want, text)
+			}
+		}
+	}
+}
+
+// Nothing is read from elsewhere, nothing outside the directory, and nothing is run.
+func TestRenderStaysInside(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "secret.yaml")
+	if err := os.WriteFile(outside, []byte(configMap), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+", ", 9) + "*" + string(c-1) + "]\n"
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"https resource":      {"resources: ['https://example.com/a.yaml']", "fetched from elsewhere"},
+		"another letter case": {"Resources: ['https://example.com/a.yaml']", "the key Resources is not known"},
+		"git address":         {"resources: ['git@example.com:a/b.git']", "fetched from elsewhere"},
+		"github":              {"resources: ['github.com/a/b?ref=v1']", "fetched from elsewhere"},
+		"GitHub":              {"resources: ['GitHub.com/a/b']", "fetched from elsewhere"},
+		"forced git":          {"resources: ['git::https://example.com/a/b']", "fetched from elsewhere"},
+		"file address":        {"resources: ['file:///etc']", "fetched from elsewhere"},
+		"remote base":         {"bases: ['https://example.com/a/b']", "fetched from elsewhere"},
+		"remote component":    {"components: ['ssh://git@example.com/a/b']", "fetched from elsewhere"},
+		"remote patch":        {"patches: [{path: 'https://example.com/a.yaml'}]", "fetched from elsewhere"},
+		"remote patch, case":  {"patches: [{PATH: 'https://example.com/a.yaml'}]", "fetched from elsewhere"},
+		"old patch":           {"patchesStrategicMerge: ['https://example.com/a.yaml']", "fetched from elsewhere"},
+		"remote file":         {"configMapGenerator: [{name: a, files: ['k=https://example.com/a']}]", "fetched from elsewhere"},
+		"remote schema":       {"openapi: {path: 'https://example.com/a'}", "fetched from elsewhere"},
+		"helm":                {"helmCharts: [{name: a, repo: 'https://example.com'}]", "Helm charts are not rendered here"},
+		"plugin":              {"generators: [gen.yaml]", "plugins are not rendered here"},
+		"transformer":         {"transformers: [gen.yaml]", "plugins are not rendered here"},
+		"above":               {"resources: [../../../../etc/passwd]", ""},
+		"absolute":            {"resources: [/etc/passwd]", ""},
+		"link":                {"resources: [link.yaml]", ""},
+		"itself":              {"resources: [.]", ""},
+		"aliases":             {"resources: [bomb.yaml]", "aliases expanded"},
+		"aliases inline":      {"patchesStrategicMerge:\n  - |\n    " + strings.ReplaceAll(bomb, "\n", "\n    "), "aliases expanded"},
+		"no map":              {"[]", "has to be a map"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := directory(t, map[string]string{"k/kustomization.yaml": c.text + "\n", "k/bomb.yaml": bomb})
+			if err := os.Symlink(outside, filepath.Join(root.Name(), "k", "link.yaml")); err != nil {
+				t.Fatal(err)
+			}
+			text, err := kustomize.Render(root, "k")
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("rendered %q, %v; want an error with %q", text, err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "root:") {
+				t.Errorf("it was read: %v", err)
+			}
+		})
+	}
+}
+
+// Bases that refer to bases twice each cannot make it read without end.
+func TestRenderIsBounded(t *testing.T) {
+	files := map[string]string{"last/kustomization.yaml": "resources: [a.yaml]\n", "last/a.yaml": configMap}
+	next := "../last"
+	for i := range 16 {
+		for _, side := range []string{"a", "b"} {
+			files[string(rune('a'+i))+side+"/kustomization.yaml"] = "namePrefix: " + side + "\nresources: [" + next + "]\n"
+		}
+		join := string(rune('a'+i)) + "j"
+		files[join+"/kustomization.yaml"] = "resources: [../" + string(rune('a'+i)) + "a, ../" + string(rune('a'+i)) + "b]\n"
+		next = "../" + join
+	}
+	root := directory(t, files)
+	if _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil || !strings.Contains(err.Error(), "reads more than") {
+		t.Errorf("rendered with %v", err)
+	}
+}

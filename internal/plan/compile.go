@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -14,6 +15,8 @@ import (
 // Options are what a plan depends on besides the deploy file.
 type Options struct {
 	Root    string        // manifests are read from here and never from outside
+	Base    string        // put before the names of manifests in findings
+	Fetch   bool          // read manifests from https addresses too
 	Sealer  sluice.Sealer // seals what Secrets hold, so that a plan can be recorded
 	Targets []string      // only these; empty: all of them
 	// LocalAccounts reports whether an account is this machine, where some things cannot be had. Nil: none is.
@@ -22,7 +25,12 @@ type Options struct {
 
 // Compile returns the plan of a deploy file, or what is wrong with its manifests. Warnings come with a plan.
 func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
-	c := &compiler{spec: spec, options: o}
+	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{}, prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
+	for i, t := range spec.Targets {
+		if _, twice := c.targets[t.Name]; !twice {
+			c.targets[t.Name] = i
+		}
+	}
 	c.checkTargets()
 	p := &sluice.Plan{Application: spec.Application, Description: spec.Description, Context: spec.Context}
 	for _, t := range spec.Targets {
@@ -43,7 +51,34 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 type compiler struct {
 	spec    *sluice.Spec
 	options Options
+	targets map[string]int // where each stands in the spec
+	loaded  map[string]*source
+	// prepared are the objects by namespace and manifests.
+	prepared map[string][]sluice.Object
+	found    sluice.Diagnostics
+	seen     map[sluice.Diagnostic]bool
+}
+
+// A source is what one manifest source holds, read once for all targets.
+type source struct {
+	objects []sluice.Object
 	found   sluice.Diagnostics
+}
+
+// load returns the objects of a source, for the caller to change.
+func (c *compiler) load(m sluice.ManifestSource) ([]sluice.Object, sluice.Diagnostics) {
+	name := m.Path + "\x00" + m.Inline + "\x00" + m.Pos.String()
+	s := c.loaded[name]
+	if s == nil {
+		s = &source{}
+		s.objects, s.found = manifest.LoadWith(c.options.Root, m, manifest.Options{Fetch: c.options.Fetch, Base: c.options.Base})
+		c.loaded[name] = s
+	}
+	objects := make([]sluice.Object, len(s.objects))
+	for i, o := range s.objects {
+		objects[i] = o.Clone()
+	}
+	return objects, s.found
 }
 
 func (c *compiler) included(target string) bool {
@@ -52,8 +87,7 @@ func (c *compiler) included(target string) bool {
 
 func (c *compiler) checkTargets() {
 	for _, name := range c.options.Targets {
-		known := slices.ContainsFunc(c.spec.Targets, func(t sluice.Target) bool { return t.Name == name })
-		if !known {
+		if _, known := c.targets[name]; !known {
 			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "the deploy file has: "+list(c.spec.Targets))
 		}
 	}
@@ -63,28 +97,39 @@ func (c *compiler) fail(pos sluice.Position, code, message, hint string) {
 	c.found = append(c.found, sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: message, Hint: hint})
 }
 
-// objects returns what the manifests give a target, in the order in which it is applied.
+// objects returns what the manifests give a target, in the order in which it is applied. Targets with the same
+// manifests and namespace share their objects, which nobody changes from here on.
 func (c *compiler) objects(t sluice.Target) []sluice.Object {
-	var objects []sluice.Object
-	for _, source := range c.spec.Manifests {
-		if len(source.Targets) > 0 && !slices.Contains(source.Targets, t.Name) {
-			continue
+	key := strconv.Quote(t.Namespace)
+	var sources []sluice.ManifestSource
+	for i, m := range c.spec.Manifests {
+		if len(m.Targets) == 0 || slices.Contains(m.Targets, t.Name) {
+			key += " " + strconv.Itoa(i)
+			sources = append(sources, m)
 		}
-		loaded, found := manifest.Load(c.options.Root, source)
-		c.report(found)
-		objects = append(objects, loaded...)
 	}
-	c.prepare(t, objects)
+	objects, ok := c.prepared[key]
+	if !ok {
+		for _, m := range sources {
+			loaded, found := c.load(m)
+			c.report(found)
+			objects = append(objects, loaded...)
+		}
+		c.prepare(t, objects)
+		objects = manifest.Order(objects)
+		c.prepared[key] = objects
+	}
 	for _, d := range manifest.Duplicates(objects) {
 		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref), "keep one of them, or restrict its manifest with targets")
 	}
-	return manifest.Order(objects)
+	return objects
 }
 
-// report adds findings, once each: a manifest is read again for every target that uses it.
+// report adds findings, once each: a manifest belongs to every target that uses it.
 func (c *compiler) report(found sluice.Diagnostics) {
 	for _, d := range found {
-		if !slices.Contains(c.found, d) {
+		if !c.seen[d] {
+			c.seen[d] = true
 			c.found = append(c.found, d)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 // A graph is a target's steps while they are being laid out.
@@ -168,12 +167,12 @@ func (g *graph) dataset(name string) sluice.Dataset { return g.compiler.spec.Dat
 
 // source returns where a target is, without its steps.
 func (g *graph) source(name string) *sluice.Target {
-	for _, t := range g.compiler.spec.Targets {
-		if t.Name == name {
-			return &sluice.Target{Name: t.Name, Account: t.Account, Namespace: t.Namespace}
-		}
+	i, ok := g.compiler.targets[name]
+	if !ok {
+		return nil
 	}
-	return nil
+	t := g.compiler.spec.Targets[i]
+	return &sluice.Target{Name: t.Name, Account: t.Account, Namespace: t.Namespace}
 }
 
 func (g *graph) resolveAnalysis(a *sluice.Analysis) {
@@ -216,7 +215,7 @@ func (g *graph) maker(kind sluice.StepKind, dataset string) sluice.StepID {
 // job reads the Job that a runJob step runs.
 func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
 	c := g.compiler
-	objects, found := manifest.Load(c.options.Root, sluice.ManifestSource{Pos: pos, Path: j.Path, Inline: j.Inline})
+	objects, found := c.load(sluice.ManifestSource{Pos: pos, Path: j.Path, Inline: j.Inline})
 	c.report(found)
 	if found.HasErrors() {
 		return nil

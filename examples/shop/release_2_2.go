@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -45,27 +46,30 @@ func cleanUp(ctx context.Context, b *Book) {
 // atOnce bounds how many orders one pass deletes.
 const atOnce = 60
 
+var errEnough = errors.New("enough for one pass")
+
 func deleteDoubleClicks(ctx context.Context, b *Book) (int, error) {
 	seen := map[string]bool{}
-	var double []string
+	deleted := 0
 	_, err := eachBatch(ctx, b, func(batch []Order) error {
 		for _, o := range batch {
 			// The fault: neither the time nor the session is part of what makes two clicks the same.
 			purchase := fmt.Sprint(o.Customer, o.SKU, o.Quantity)
-			if seen[purchase] && len(double) < atOnce {
-				double = append(double, o.ID)
+			if !seen[purchase] {
+				seen[purchase] = true
+				continue
 			}
-			seen[purchase] = true
+			if _, err := b.Orders.DeleteOne(ctx, bson.D{{Key: "_id", Value: o.ID}}); err != nil {
+				return err
+			}
+			if deleted++; deleted == atOnce {
+				return errEnough
+			}
 		}
 		return nil
 	})
-	if err != nil {
-		return 0, err
+	if errors.Is(err, errEnough) {
+		return deleted, nil
 	}
-	for i, id := range double {
-		if _, err := b.Orders.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
-			return i, err
-		}
-	}
-	return len(double), nil
+	return deleted, err
 }

@@ -26,14 +26,17 @@ type source struct {
 	targets     []string
 	context     map[string]string
 	application string
-	strict      bool // warnings are errors
+	strict      bool                      // warnings are errors
+	fetch       bool                      // manifests may come from https addresses
+	local       func(account string) bool // whether it is this machine; nil: nobody knows
 }
 
 func (s *source) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&s.file, "file", "f", "", "deploy file")
 	cmd.Flags().StringSliceVarP(&s.targets, "target", "t", nil, "only this target (may be repeated)")
 	cmd.Flags().StringToStringVar(&s.context, "add-context", nil, "key=value for templates; wins over the file's own")
-	cmd.Flags().StringVarP(&s.application, "application", "n", "", "another application name than the file's")
+	cmd.Flags().BoolVar(&s.fetch, "fetch", false, "read manifests from https addresses too")
+	cmd.Flags().StringVarP(&s.application, "application", "n", "", "another application name than the file's, which may then have none")
 }
 
 // read returns the deploy file as declared, with every finding in it.
@@ -86,7 +89,7 @@ func (s *source) compile(sealer sluice.Sealer) (*sluice.Plan, *sluice.Spec, slui
 	if err != nil || ds.HasErrors() {
 		return nil, nil, ds, err
 	}
-	p, more := plan.Compile(spec, plan.Options{Root: s.root(), Sealer: sealer, Targets: s.targets})
+	p, more := plan.Compile(spec, plan.Options{Root: s.root(), Base: s.root(), Fetch: s.fetch, LocalAccounts: s.local, Sealer: sealer, Targets: s.targets})
 	ds = append(ds, s.judged(more)...)
 	if ds.HasErrors() {
 		return nil, nil, ds, nil
@@ -125,6 +128,11 @@ func (a *app) configuration(file string) (*config.Config, error) {
 		return config.Default(), nil
 	}
 	return config.Load(path)
+}
+
+// localAccounts tells which accounts are this machine.
+func localAccounts(c *config.Config) func(string) bool {
+	return func(name string) bool { return c.Accounts[name].Type == config.AccountLocal }
 }
 
 // checkAccounts finds the accounts and metric providers that the plan names and the configuration lacks.

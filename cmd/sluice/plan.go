@@ -51,6 +51,7 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 	if err != nil {
 		return err
 	}
+	s.local = localAccounts(c)
 	p, _, ds, err := s.compile(key)
 	if err != nil {
 		return err

@@ -101,6 +101,9 @@ func (f *follower) watch(ctx context.Context) error {
 	defer stop(nil)
 	go f.obey(watching, stop)
 	for u, err := range f.session.Watch(watching, f.state.ID, f.state.Seq) {
+		if watching.Err() != nil {
+			break // whatever was being read was interrupted
+		}
 		if err != nil {
 			return err
 		}

@@ -13,15 +13,11 @@ import (
 
 // resume goes on with every deployment that has not ended, and watches them to their end.
 func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error {
-	s, err := a.open(ctx, c)
+	s, list, err := a.openUnended(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // closed before, where its error matters
-	list, err := s.unended(ctx)
-	if err != nil {
-		return err
-	}
 	if s.own != nil {
 		if err := s.own.engine.Resume(ctx); err != nil {
 			return err
@@ -42,6 +38,24 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 		return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
 	}
 	return a.followAll(ctx, s, c, list)
+}
+
+// openUnended reaches the engine and lists what it carries out, or should. An engine that ends just then is
+// reached anew, by taking its place.
+func (a *app) openUnended(ctx context.Context, c *config.Config) (*session, []sluice.DeploymentID, error) {
+	for {
+		s, err := a.open(ctx, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		list, err := s.unended(ctx)
+		if err == nil {
+			return s, list, nil
+		}
+		if err := errors.Join(err, s.Close()); s.own != nil || sluice.ErrorCode(err) != sluice.Unavailable {
+			return nil, nil, err
+		}
+	}
 }
 
 // unended lists what runs, or should.

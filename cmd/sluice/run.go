@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ import (
 type runOptions struct {
 	source
 	yes, resume, detach bool
+	enqueue             bool // the deploy file's own: wait for the application's running deployment
 	readyFD             int
 }
 
@@ -57,7 +59,7 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 			return err
 		}
 		if found {
-			return a.carry(ctx, c, o, func(*session) (sluice.DeploymentID, error) { return d.ID, nil })
+			return a.carry(ctx, c, o, func(*follower) (sluice.DeploymentID, error) { return d.ID, nil })
 		}
 	}
 	if err := a.confirmPlan(p, o.yes); err != nil {
@@ -68,14 +70,69 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 
 // start begins a deployment of the plan and watches it.
 func (a *app) start(ctx context.Context, c *config.Config, o *runOptions, p *sluice.Plan) error {
-	return a.carry(ctx, c, o, func(s *session) (sluice.DeploymentID, error) {
-		id, err := s.Start(ctx, p, actor())
-		if sluice.ErrorCode(err) == sluice.Conflict && sluice.ErrorHint(err) == "" {
+	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) { return f.begin(ctx, p, o.enqueue) })
+}
+
+// begin starts the deployment, at another engine if this one stops just now, and after the application's running
+// deployment where the deploy file asks for that.
+func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (sluice.DeploymentID, error) {
+	for {
+		asked := time.Now()
+		id, err := f.session.Start(ctx, p, actor())
+		code := sluice.ErrorCode(err)
+		switch {
+		case code == sluice.Unavailable && f.session.own == nil:
+			if err = f.takeOver(ctx); err == nil {
+				id, err = f.begun(ctx, p, asked)
+			}
+			if err != nil || id != "" {
+				return id, err
+			}
+		case code == sluice.Conflict && enqueue:
+			err = f.app.awaitTurn(ctx, f.session, p.Application)
+		case code == sluice.Conflict && sluice.ErrorHint(err) == "":
 			return "", sluice.Errorf(sluice.Conflict, "%w", err).
 				WithHint("see it with: sluice status; go on with it: sluice run --resume; end it: sluice cancel")
+		default:
+			return id, err
 		}
-		return id, err
-	})
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// begun returns the deployment of the plan that was recorded although the answer was lost, "" if there is none.
+func (f *follower) begun(ctx context.Context, p *sluice.Plan, asked time.Time) (sluice.DeploymentID, error) {
+	d, found, err := f.app.unended(ctx, p.Application)
+	if err != nil || !found || d.StartedAt.Before(asked) {
+		return "", err
+	}
+	state, err := f.app.findRunning(ctx, string(d.ID))
+	if err != nil || state.Plan.Digest != p.Digest {
+		return "", err
+	}
+	return d.ID, nil
+}
+
+// awaitTurn returns when the application's running deployment has ended. One that was interrupted is gone on with.
+func (a *app) awaitTurn(ctx context.Context, s *session, application string) error {
+	d, found, err := a.unended(ctx, application)
+	if err != nil || !found {
+		return err
+	}
+	if s.own != nil {
+		if err := s.own.engine.Resume(ctx); err != nil {
+			return err
+		}
+	}
+	a.note("deployment %s of %s runs; this one starts when it has ended", d.ID, application)
+	for _, err := range s.Watch(ctx, d.ID, 0) {
+		if err != nil && sluice.ErrorCode(err) != sluice.Unavailable { // whoever carried it out may have ended with it
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
@@ -87,7 +144,7 @@ func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, _, ds, err := o.source.compile(key)
+	p, spec, ds, err := o.source.compile(key)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +152,7 @@ func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
 		return nil, ds
 	}
 	a.findings(ds)
+	o.enqueue = spec.Config.InProgress == "enqueueOne"
 	return p, checkAccounts(p, c)
 }
 
@@ -133,14 +191,14 @@ func (a *app) unended(ctx context.Context, application string) (d sluice.Deploym
 }
 
 // carry reaches the engine, begins a deployment or finds one, and watches it to its end.
-func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin func(*session) (sluice.DeploymentID, error)) error {
+func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin func(*follower) (sluice.DeploymentID, error)) error {
 	s, err := a.open(ctx, c)
 	if err != nil {
 		return err
 	}
 	f := &follower{app: a, session: s, config: c}
 	defer func() { _ = f.session.Close() }() // closed before, where its error matters
-	id, err := begin(s)
+	id, err := begin(f)
 	if err != nil {
 		return err
 	}
@@ -148,8 +206,8 @@ func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin 
 	if o.detach {
 		return a.detach(ctx, f)
 	}
-	if s.own != nil {
-		if err := s.own.engine.Resume(ctx); err != nil {
+	if own := f.session.own; own != nil {
+		if err := own.engine.Resume(ctx); err != nil {
 			return err
 		}
 	}

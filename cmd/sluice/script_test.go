@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(func() { endAgent(filepath.Join(env.WorkDir, stateName, "local", "local")) })
 			return os.Chmod(env.WorkDir, 0o700)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText},
 	})
 }
 
@@ -69,6 +69,17 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s of %q never came", args[1], step)
+}
+
+// awaitText FILE TEXT returns once a process in the background has written the text.
+func awaitText(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(data), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s never held %q", args[0], args[1])
 }
 
 // running returns the latest deployment that has not ended.

@@ -77,9 +77,12 @@ func (a *app) signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Sig
 	if !held {
 		s, err := attach(ctx, dir)
 		if err == nil {
-			defer s.Close()
-			return false, s.Signal(ctx, id, sig)
+			err = errors.Join(s.Signal(ctx, id, sig), s.Close())
 		}
+		if sluice.ErrorCode(err) != sluice.Unavailable {
+			return false, err
+		}
+		// Whoever carried the deployment out has just gone.
 		if lock, err = dir.waitLock(ctx); err != nil {
 			return false, err
 		}

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -35,7 +35,8 @@ type Server struct {
 	engine  Engine
 	log     sluice.Log
 	http    *http.Server
-	closing atomic.Bool
+	closing bool
+	changes sync.RWMutex // held for reading from before something is recorded until its caller was told
 }
 
 // NewServer returns a server that does not listen yet. Whoever reaches its listener may do everything: the
@@ -59,8 +60,13 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Refuse lets no deployment start from now on; everything else is answered as before.
-func (s *Server) Refuse() { s.closing.Store(true) }
+// Refuse lets no deployment start from now on, and returns when whoever started one or gave a signal before knows
+// that it was recorded. Everything else is answered as before.
+func (s *Server) Refuse() {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	s.closing = true
+}
 
 // Close ends every connection. Closing twice is harmless.
 func (s *Server) Close() error { return s.http.Close() }
@@ -84,7 +90,9 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) {
 		writeError(w, sluice.Errorf(sluice.Invalid, "the request has no plan"))
 		return
 	}
-	if s.closing.Load() {
+	s.changes.RLock()
+	defer s.changes.RUnlock()
+	if s.closing {
 		writeError(w, sluice.Errorf(sluice.Unavailable, "the engine is about to stop").WithHint("try again"))
 		return
 	}
@@ -94,6 +102,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusCreated, startResponse{id})
+	_ = http.NewResponseController(w).Flush() // a caller that went away finds the deployment in the log
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
@@ -111,6 +120,8 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 func (s *Server) signal(w http.ResponseWriter, r *http.Request) {
 	var sig sluice.Signal
 	err := readJSON(w, r, &sig)
+	s.changes.RLock()
+	defer s.changes.RUnlock()
 	if err == nil {
 		err = s.engine.Signal(r.Context(), sluice.DeploymentID(r.PathValue("id")), sig)
 	}
@@ -119,6 +130,7 @@ func (s *Server) signal(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+	_ = http.NewResponseController(w).Flush() // a caller that went away finds the signal in the log
 }
 
 // A line is one line of a stream: an update, or the error that ends it.

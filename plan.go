@@ -34,9 +34,10 @@ type Plan struct {
 	Application string            `json:"application"`
 	Description string            `json:"description,omitempty"`
 	Context     map[string]string `json:"context,omitempty"`
-	Digest      string            `json:"digest"` // of everything else in the plan
+	Digest      string            `json:"digest"` // of everything else in the plan but Rehearsal
 	Targets     []PlannedTarget   `json:"targets"`
 	Steps       []PlannedStep     `json:"steps"` // in a topological order, the same every time
+	Rehearsal   *Rehearsal        `json:"rehearsal,omitempty"`
 }
 
 // A PlannedTarget is a target of the plan.

@@ -16,7 +16,7 @@ func newLocal(a *app) *cobra.Command {
 		Use: "local", Short: "Look at and end what runs on this machine",
 		Example: "  sluice local ps\n  sluice local address production shop 8080\n  sluice local down",
 	}
-	cmd.AddCommand(newLocalPs(a), newLocalAddress(a), newLocalDown(a), newLocalAgent(a))
+	cmd.AddCommand(newLocalPs(a), newLocalAddress(a), newLocalDown(a), newLocalAgent(a), newLocalStandIn(a))
 	return cmd
 }
 
@@ -72,8 +72,12 @@ func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Acco
 		return err
 	}
 	account, ok := accounts[name]
-	if _, known := w.config.Accounts[name]; !known {
-		return sluice.Errorf(sluice.NotFound, "there is no account %q", name).WithHint("the accounts are: %s", names(w.config.Accounts))
+	known, err := w.localAccounts()
+	if err != nil {
+		return err
+	}
+	if _, exists := known[name]; !exists && !ok {
+		return sluice.Errorf(sluice.NotFound, "there is no account %q", name).WithHint("the accounts are: %s", names(known))
 	}
 	if !ok {
 		return sluice.Errorf(sluice.Unavailable, "account %s does not run", name).WithHint("it is started by: sluice run")

@@ -44,9 +44,13 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 		return err
 	}
 	down := downOutput{Accounts: []string{}}
-	for _, name := range slices.Sorted(maps.Keys(w.config.Accounts)) {
-		c := w.config.Accounts[name]
-		if c.Type != config.AccountLocal || only != "" && name != only || !w.up(ctx, name) {
+	known, err := w.localAccounts()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		c := known[name]
+		if only != "" && name != only || !w.up(ctx, name) {
 			continue
 		}
 		if err := w.down(ctx, c); err != nil {
@@ -55,7 +59,7 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 		down.Accounts = append(down.Accounts, name)
 	}
 	if only != "" && len(down.Accounts) == 0 {
-		return sluice.Errorf(sluice.NotFound, "no account %q runs here", only).WithHint("the accounts are: %s", names(w.config.Accounts))
+		return sluice.Errorf(sluice.NotFound, "no account %q runs here", only).WithHint("the accounts are: %s", names(known))
 	}
 	return a.downDone(down)
 }

@@ -65,7 +65,7 @@ func progressed(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
 		return append(lines, waits(s.ID, run.Plan.ID, *e.Progress))
 	}
 	if e.Progress.Message != "" {
-		lines = append(lines, e.Progress.Message)
+		lines = append(lines, strings.Split(e.Progress.Message, "\n")...)
 	}
 	return lines
 }

@@ -28,6 +28,7 @@ func (m summary) print() {
 		m.line(1, "%-14s %s", t.Name, m.status(s.Target(t.Name)))
 		m.target(t.Name)
 	}
+	m.rehearsed()
 }
 
 func (m summary) line(depth int, format string, args ...any) {

@@ -29,6 +29,8 @@ type outcomeLine struct {
 	Outcome     sluice.Status            `json:"outcome"`
 	Targets     map[string]sluice.Status `json:"targets"`
 	ExitStatus  int                      `json:"exitStatus"`
+	Rehearsed   []sluice.Rehearsed       `json:"rehearsed,omitempty"` // what a rehearsal did not do for real
+	Real        []string                 `json:"real,omitempty"`      // what it did
 }
 
 func (v jsonView) Show(s *engine.State, u engine.Update) {
@@ -43,7 +45,11 @@ func (v jsonView) Choices() <-chan choice { return nil }
 func (v jsonView) Close() error { return nil }
 
 func (v jsonView) outcome(s *engine.State) error {
-	line := outcomeLine{s.ID, s.Plan.Application, s.Status(), map[string]sluice.Status{}, outcomeStatus(s.Outcome)}
+	line := outcomeLine{
+		Deployment: s.ID, Application: s.Plan.Application, Outcome: s.Status(),
+		Targets: map[string]sluice.Status{}, ExitStatus: outcomeStatus(s.Outcome),
+	}
+	line.Rehearsed, line.Real = rehearsed(s)
 	for _, t := range s.Plan.Targets {
 		line.Targets[t.Name] = s.Target(t.Name)
 	}

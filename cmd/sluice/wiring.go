@@ -35,14 +35,15 @@ func (w *wiring) steps(ctx context.Context) (sluice.Steps, error) {
 	if err != nil {
 		return nil, err
 	}
-	return step.New(step.Deps{
+	d := step.Deps{
 		Accounts: accounts, Metrics: metrics, Secrets: secret.Values(w.config.Secrets), Sealer: w.key,
 		Movers: w.movers(), Databases: databases(), Catalogue: w.catalogue,
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},
 		HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
-	}), nil
+	}
+	return w.rehearsing(step.New(d), d), nil
 }
 
 func (w *wiring) metrics() (map[string]sluice.Metrics, error) {

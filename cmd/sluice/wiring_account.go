@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
@@ -15,12 +18,20 @@ import (
 func (w *wiring) accounts(ctx context.Context) (map[string]sluice.Account, error) {
 	all := map[string]sluice.Account{}
 	w.reached = map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(w.config.Accounts)) {
-		c := w.config.Accounts[name]
-		if c.Type != config.AccountLocal || w.passive && !runs(ctx, w.dir.account(name)) {
+	known, err := w.localAccounts()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		c := known[name]
+		_, use := w.config.Accounts[name] // what rehearsals left is looked at only
+		if w.passive {
+			use = runs(ctx, w.dir.account(name))
+		}
+		if !use {
 			continue
 		}
-		account, err := w.dial(ctx, c)
+		account, err := w.account(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -29,12 +40,17 @@ func (w *wiring) accounts(ctx context.Context) (map[string]sluice.Account, error
 	return all, nil
 }
 
+// account brings back an account that was used before. One that never was is dialled when it is first used.
+func (w *wiring) account(ctx context.Context, c config.Account) (sluice.Account, error) {
+	if _, err := os.Stat(w.dir.account(c.Name)); errors.Is(err, fs.ErrNotExist) && !w.passive {
+		return local.NewLazy(local.Config{Dir: w.dir.account(c.Name), Name: c.Name, Images: imagesOf(c.Images)}), nil
+	}
+	return w.dial(ctx, c)
+}
+
 // dial opens a local account, starting its agent if it does not run.
 func (w *wiring) dial(ctx context.Context, c config.Account) (*local.Account, error) {
-	images := map[string]local.Image{}
-	for name, i := range c.Images {
-		images[name] = local.Image{Command: i.Command, Dir: i.Dir, Env: i.Env}
-	}
+	images := imagesOf(c.Images)
 	if w.passive {
 		images = nil // to look at an account must not change what it runs
 	}

@@ -20,8 +20,8 @@ const (
 var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 1_000_000, Depth: 200}
 
 // Parse reads the objects of a YAML or JSON text. Empty documents are skipped and Lists unpacked. Every
-// object is complete enough to be named; bare Pods and ReplicaSets are refused, because nothing could roll
-// them out. Objects are returned even if others have findings.
+// object is complete enough to be named; bare ReplicaSets are refused, because nothing could roll them out, and bare Pods
+// are warned of. Objects are returned even if others have findings.
 func Parse(file string, data []byte) ([]sluice.Object, sluice.Diagnostics) {
 	roots, ds := yamldoc.Read(file, data, limits)
 	if ds.HasErrors() && json.Valid(data) {
@@ -58,11 +58,17 @@ type reader struct {
 	objects []sluice.Object
 	ds      sluice.Diagnostics
 	full    bool
+	faults  int // findings that are no warnings
 }
 
 func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {
+	r.faults++
 	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityError, Code: code,
 		Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (r *reader) warn(n *yaml.Node, code, hint, message string) {
+	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityWarning, Code: code, Message: message, Hint: hint})
 }
 
 func (r *reader) document(n *yaml.Node) {
@@ -101,13 +107,13 @@ func (r *reader) object(n *yaml.Node) {
 
 // complete reports what the object lacks, or why it cannot be delivered.
 func (r *reader) complete(n *yaml.Node) bool {
-	before := len(r.ds)
+	before := r.faults
 	kind := text(get(n, "kind"))
 	switch kind {
 	case "":
 		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
 	case "Pod":
-		r.report(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job", "a bare Pod cannot be rolled out")
+		r.warn(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job", "a bare Pod is applied and never rolled out")
 	case "ReplicaSet":
 		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
@@ -117,7 +123,7 @@ func (r *reader) complete(n *yaml.Node) bool {
 	if text(get(get(n, "metadata"), "name")) == "" {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", or(kind, "manifest"))
 	}
-	return len(r.ds) == before
+	return r.faults == before
 }
 
 // get returns the value of a key, nil where there is none.

@@ -53,7 +53,7 @@ func TestParse(t *testing.T) {
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:3 manifest-field-missing"},
 		},
 		"json":           {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": \"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
-		"bare pod":       {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", codes: []string{"m.yaml:2:7 bare-workload"}},
+		"bare pod":       {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", names: []string{"Pod/a"}, codes: []string{"m.yaml:2:7 bare-workload"}},
 		"bare replicas":  {text: "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}\n", codes: []string{"m.yaml:2:7 bare-workload"}},
 		"nothing in it":  {text: "\na: b\n", codes: []string{"m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing"}},
 		"no map":         {text: "- a\n", codes: []string{"m.yaml:1:1 bad-manifest"}},

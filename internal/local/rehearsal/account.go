@@ -1,0 +1,138 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/kind"
+)
+
+// An Account is a local account that also keeps what it cannot carry out: such objects count as ready and do
+// nothing. Claims that pods use and nobody brought are made, empty.
+type Account struct {
+	sluice.Account
+	assumed []sluice.Ref // Services that count as there
+}
+
+// NewAccount returns the account over a local one. The Services are those that a plan uses and does not bring.
+func NewAccount(on sluice.Account, assumed []sluice.Ref) *Account { return &Account{on, assumed} }
+
+// Get returns the object, also an inert one or an assumed Service.
+func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+	if !kind.Runs(ref.APIVersion, ref.Kind) {
+		return a.getInert(ctx, ref)
+	}
+	o, err := a.Account.Get(ctx, ref)
+	if sluice.ErrorCode(err) != sluice.NotFound || ref.Kind != "Service" {
+		return o, err
+	}
+	if o, inertErr := a.getInert(ctx, ref); sluice.ErrorCode(inertErr) != sluice.NotFound {
+		return o, inertErr
+	}
+	if a.isAssumed(ref.Namespace, ref.Name) {
+		return assumedService(ref), nil
+	}
+	return o, err
+}
+
+// Apply makes the object so, or keeps it inert where the local account cannot.
+func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	ref := o.Ref()
+	if !kind.Runs(ref.APIVersion, ref.Kind) {
+		return a.applyInert(ctx, o, dryRun)
+	}
+	if !dryRun {
+		if err := a.bringClaims(ctx, o); err != nil {
+			return nil, "", err
+		}
+	}
+	applied, outcome, err := a.Account.Apply(ctx, o, dryRun)
+	if ref.Kind == "Service" && sluice.ErrorCode(err) == sluice.Unsupported {
+		return a.applyInert(ctx, o, dryRun)
+	}
+	return applied, outcome, err
+}
+
+// bringClaims makes the claims that the workload's pods mount and that are not there.
+func (a *Account) bringClaims(ctx context.Context, o sluice.Object) error {
+	namespace := o.Text("metadata", "namespace")
+	for _, name := range claimsOf(o) {
+		ref := sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: name}
+		_, err := a.Account.Get(ctx, ref)
+		if sluice.ErrorCode(err) == sluice.NotFound {
+			_, _, err = a.Account.Apply(ctx, emptyClaim(ref), false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func emptyClaim(ref sluice.Ref) sluice.Object {
+	return sluice.Object{
+		"apiVersion": ref.APIVersion, "kind": ref.Kind,
+		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace},
+		"spec": map[string]any{
+			"accessModes": []any{"ReadWriteOnce"},
+			"resources":   map[string]any{"requests": map[string]any{"storage": "1Gi"}},
+		},
+	}
+}
+
+// Delete deletes the object, inert or not.
+func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
+	if !kind.Runs(ref.APIVersion, ref.Kind) {
+		return a.deleteInert(ctx, ref)
+	}
+	if ref.Kind == "Service" {
+		if err := a.deleteInert(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return a.Account.Delete(ctx, ref)
+}
+
+// Watch yields the objects of the kind, inert ones where the local account does not run the kind.
+func (a *Account) Watch(ctx context.Context, apiVersion, kindName, namespace string) iter.Seq2[sluice.Object, error] {
+	if !kind.Runs(apiVersion, kindName) {
+		return a.watchInert(ctx, kindName, namespace)
+	}
+	return a.Account.Watch(ctx, apiVersion, kindName, namespace)
+}
+
+// Address returns where a Service's port answers: one that was moved where it was moved to, an assumed or inert
+// one where the cluster would answer.
+func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
+	address, err := a.Account.Address(ctx, namespace, service, port)
+	if sluice.ErrorCode(err) != sluice.NotFound {
+		return address, err
+	}
+	if moved, movedErr := a.Account.Address(ctx, namespace, service, port+movedBy); movedErr == nil {
+		return moved, nil
+	}
+	inert := a.isAssumed(namespace, service)
+	if !inert {
+		_, getErr := a.getInert(ctx, sluice.Ref{Kind: "Service", Namespace: namespace, Name: service})
+		inert = getErr == nil
+	}
+	if inert {
+		return fmt.Sprintf("%s.%s:%d", service, namespace, port), nil
+	}
+	return "", err
+}
+
+func (a *Account) isAssumed(namespace, service string) bool {
+	return slices.ContainsFunc(a.assumed, func(r sluice.Ref) bool { return r.Namespace == namespace && r.Name == service })
+}
+
+func assumedService(ref sluice.Ref) sluice.Object {
+	return sluice.Object{
+		"apiVersion": "v1", "kind": "Service",
+		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace},
+		"spec":     map[string]any{"ports": []any{map[string]any{"port": int64(80)}}},
+	}
+}

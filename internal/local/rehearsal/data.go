@@ -1,0 +1,79 @@
+package rehearsal
+
+import (
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/kind"
+)
+
+// data makes the steps of datasets whose database is a stand-in copy files only.
+func (r *rehearser) data(s *sluice.PlannedStep) {
+	switch {
+	case s.MigrateData != nil:
+		s.MigrateData = changed(s.MigrateData)
+		s.MigrateData.Spec = r.dataset(s, s.MigrateData.Spec, s.Target, s.MigrateData.From)
+	case s.CheckpointData != nil:
+		s.CheckpointData = changed(s.CheckpointData)
+		s.CheckpointData.Spec = r.dataset(s, s.CheckpointData.Spec, s.Target)
+	case s.RestoreData != nil:
+		s.RestoreData = changed(s.RestoreData)
+		s.RestoreData.Spec = r.dataset(s, s.RestoreData.Spec, s.Target)
+	case s.VerifyData != nil:
+		s.VerifyData = changed(s.VerifyData)
+		s.VerifyData.Spec = r.dataset(s, s.VerifyData.Spec, s.Target)
+		if s.VerifyData.Spec.Engine == engineFiles {
+			r.instead("verification of "+s.VerifyData.Dataset, "not done: its database is a stand-in", s.ID)
+		}
+	case s.MaskData != nil:
+		r.instead("masking of "+s.MaskData.Dataset, "not done", s.ID)
+	}
+}
+
+func (r *rehearser) dataset(s *sluice.PlannedStep, d sluice.Dataset, targets ...string) sluice.Dataset {
+	if d.Mover != "" && d.Mover != "auto" && d.Mover != "kopia" {
+		r.instead("mover "+d.Mover+" of "+d.Name, "kopia", s.ID)
+		d.Mover = "auto"
+	}
+	if !slices.ContainsFunc(targets, func(t string) bool { return r.standsIn(t, d.Workload) }) {
+		r.real("dataset "+d.Name+" is copied, read and compared", s.ID)
+		return d
+	}
+	if d.Engine != engineFiles {
+		r.instead("dataset "+d.Name, "its files are copied; nobody reads its database, which is a stand-in", s.ID)
+	}
+	d.Engine, d.URI, d.Invariants, d.Quiesce = engineFiles, "", nil, sluice.Quiesce{Mode: "none"}
+	return d
+}
+
+// standsIn reports whether the target's workload is a stand-in. One that no manifest brings is none where
+// anything at all runs for real in the target's account.
+func (r *rehearser) standsIn(target, workload string) bool {
+	t, _ := r.plan.Target(target)
+	images := r.options.Images(t.Account)
+	for _, o := range r.objectsOf(target) {
+		if o.Ref().String() != workload {
+			continue
+		}
+		for _, c := range containers(o) {
+			if isStandIn(c) || images[c.Text("image")] == "" {
+				return true
+			}
+		}
+		return false
+	}
+	return len(images) == 0
+}
+
+// waitFor notes a wait for what nothing here brings about.
+func (r *rehearser) waitFor(s *sluice.PlannedStep) {
+	if isInert(*s) {
+		r.instead("wait for "+s.WaitFor.Object, "counted as come about", s.ID)
+	}
+}
+
+// isInert reports whether a waitFor step waits for an object that is only kept.
+func isInert(s sluice.PlannedStep) bool {
+	ref, err := sluice.ParseRef(s.WaitFor.Object, s.WaitFor.Namespace)
+	return err == nil && !kind.Runs(ref.APIVersion, ref.Kind)
+}

@@ -1,0 +1,165 @@
+package rehearsal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/kind"
+)
+
+// templateAnnotation holds, on the pods of a workload that was changed, the digest of what their template was:
+// a change of what was left out is a change of version all the same.
+const templateAnnotation = "sluice-cd.github.io/rehearsed-template"
+
+// object returns what the local account carries out of an object. all are those that come with it.
+func (r *rehearser) object(s *sluice.PlannedStep, o sluice.Object, all []sluice.Object) (sluice.Object, error) {
+	ref := o.Ref()
+	if !kind.Runs(ref.APIVersion, ref.Kind) {
+		r.instead(ref.Kind+"/"+ref.Name, "kept as it is and counted as ready", s.ID)
+		return o, nil
+	}
+	reduced, left, err := kind.Reduce(o)
+	if err != nil {
+		return nil, err
+	}
+	r.leftOut(s, ref, left)
+	if ref.Kind == "Service" {
+		return r.ports(s, reduced), nil
+	}
+	if podSpec(o) == nil {
+		return reduced, nil
+	}
+	return reduced, r.workload(s, o, reduced, all)
+}
+
+// index is a place in a list; the same field of every element is said once.
+var index = regexp.MustCompile(`\[\d+\]`)
+
+func (r *rehearser) leftOut(s *sluice.PlannedStep, ref sluice.Ref, left []string) {
+	var fields []string
+	for _, path := range left {
+		path = strings.TrimPrefix(index.ReplaceAllString(path, "[]"), "spec.template.")
+		if strings.HasPrefix(path, "status") || strings.HasPrefix(path, "metadata.") || slices.Contains(fields, path) {
+			continue // what a cluster writes, and nothing depends on
+		}
+		fields = append(fields, path)
+	}
+	if len(fields) > 0 {
+		r.instead(ref.String(), "without "+strings.Join(fields, ", "), s.ID)
+	}
+}
+
+// workload puts stand-ins in place of the images that nothing runs for.
+func (r *rehearser) workload(s *sluice.PlannedStep, was, now sluice.Object, all []sluice.Object) error {
+	t, _ := r.plan.Target(s.Target)
+	images := r.options.Images(t.Account)
+	stood := 0
+	for i, c := range containers(now) {
+		image := c.Text("image")
+		if command := images[image]; command != "" {
+			r.real("image "+image+" runs as "+command, s.ID)
+			dropEmptyProbes(c)
+			continue
+		}
+		ports := r.portsOf(s, c, was, i)
+		if i == 0 {
+			ports = union(ports, targetPorts(now, all))
+		}
+		fails := r.fails(s, now)
+		if err := standIn(c, was, i, r.standInPorts(s, ports), fails); err != nil {
+			return err
+		}
+		r.instead("image "+image, describeStandIn(now, ports, fails), s.ID)
+		r.out.Images[t.Account] = union(r.out.Images[t.Account], []string{c.Text("image")})
+		stood++
+	}
+	if stood > 0 && r.fails(s, now) {
+		now.Set(int64(0), "spec", "backoffLimit")
+	}
+	if stood > 0 && stood == len(containers(now)) {
+		easeVolumes(now)
+	}
+	if stood > 0 {
+		now.Set(digest(was.Field("spec", "template")), "spec", "template", "metadata", "annotations", templateAnnotation)
+	}
+	return nil
+}
+
+// fails reports whether the options want the Job to fail.
+func (r *rehearser) fails(s *sluice.PlannedStep, o sluice.Object) bool {
+	if o.Text("kind") != "Job" {
+		return false
+	}
+	name := o.Text("metadata", "name")
+	if s.RunJob != nil {
+		name = s.RunJob.Name
+	}
+	return r.options.Jobs[name] == sluice.RehearseFail
+}
+
+func describeStandIn(o sluice.Object, ports []int, fails bool) string {
+	switch {
+	case o.Text("kind") == "Job" && fails:
+		return "a stand-in that fails, as asked"
+	case o.Text("kind") == "Job":
+		return "a stand-in that says what would have run, and succeeds"
+	case len(ports) == 0:
+		return "a stand-in"
+	}
+	return "a stand-in that answers on " + strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ", "), "[]")
+}
+
+func podSpec(o sluice.Object) map[string]any {
+	spec, _ := o.Field("spec", "template", "spec").(map[string]any)
+	return spec
+}
+
+// containers returns the workload's containers, to be changed in place.
+func containers(o sluice.Object) []sluice.Object {
+	list, _ := podSpec(o)["containers"].([]any)
+	var found []sluice.Object
+	for _, e := range list {
+		if m, ok := e.(map[string]any); ok {
+			found = append(found, sluice.Object(m))
+		}
+	}
+	return found
+}
+
+// claimsOf returns the claims that the workload's pods mount, without those made from templates.
+func claimsOf(o sluice.Object) []string {
+	volumes, _ := podSpec(o)["volumes"].([]any)
+	var claims []string
+	for _, v := range volumes {
+		m, _ := v.(map[string]any)
+		if claim := sluice.Object(m).Text("persistentVolumeClaim", "claimName"); claim != "" {
+			claims = append(claims, claim)
+		}
+	}
+	return claims
+}
+
+func digest(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("an object of a plan can always be encoded: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:5])
+}
+
+// union appends what of more is not there yet.
+func union[T comparable](list, more []T) []T {
+	for _, v := range more {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}

@@ -1,0 +1,210 @@
+package rehearsal
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Options are what a rehearsal depends on besides the plan.
+type Options struct {
+	Images    func(account string) map[string]string // what runs for an image, as a person would type it
+	Providers map[string]bool                        // metric providers that can be asked
+	Secrets   map[string]bool                        // secrets that exist
+	Webhooks  map[string]string                      // how webhooks end, by name
+	Jobs      map[string]string                      // how Jobs end, by name
+	Metrics   map[string]string                      // what queries answer, by name
+	Approve   bool                                   // whatever waits for a person is approved
+	MaxWait   time.Duration                          // bounds timed pauses and intervals of analyses; 0: nothing does
+	MayBind   func(port int) bool                    // whether this user may listen on the port
+}
+
+// Prepare returns the plan as it is rehearsed here. What the options name and the plan lacks is Invalid, and so
+// are objects that no cluster would take. The plan that is given stays as it is.
+func Prepare(p *sluice.Plan, o Options) (*sluice.Plan, error) {
+	c := *p
+	r := &rehearser{
+		options: o, plan: &c, moved: map[int]bool{},
+		out: &sluice.Rehearsal{Webhooks: map[string]string{}, Metrics: map[string]*float64{}, Images: map[string][]string{}, Services: map[string][]sluice.Ref{}, Approve: o.Approve},
+	}
+	if err := r.checkNames(); err != nil {
+		return nil, err
+	}
+	r.begin()
+	c.Steps = slices.Clone(p.Steps)
+	for i := range c.Steps {
+		if err := r.step(&c.Steps[i]); err != nil {
+			return nil, err
+		}
+	}
+	r.traffic()
+	c.Rehearsal = r.out
+	return &c, nil
+}
+
+// A rehearser changes one plan and keeps account of what it changed.
+type rehearser struct {
+	options Options
+	plan    *sluice.Plan
+	out     *sluice.Rehearsal
+	moved   map[int]bool // ports that were said to be moved
+}
+
+// instead notes that something is not done for real in the steps.
+func (r *rehearser) instead(what, instead string, steps ...sluice.StepID) {
+	i := slices.IndexFunc(r.out.Stands, func(s sluice.Rehearsed) bool { return s.What == what && s.Instead == instead })
+	if i < 0 {
+		r.out.Stands = append(r.out.Stands, sluice.Rehearsed{What: what, Instead: instead, Steps: steps})
+		return
+	}
+	r.out.Stands[i].Steps = append(r.out.Stands[i].Steps, steps...)
+}
+
+// real notes that something is done for real in the steps.
+func (r *rehearser) real(what string, steps ...sluice.StepID) {
+	i := slices.IndexFunc(r.out.Real, func(s sluice.Real) bool { return s.What == what })
+	if i < 0 {
+		r.out.Real = append(r.out.Real, sluice.Real{What: what, Steps: steps})
+		return
+	}
+	r.out.Real[i].Steps = append(r.out.Real[i].Steps, steps...)
+}
+
+// begin notes what holds for the whole deployment.
+func (r *rehearser) begin() {
+	for _, name := range Accounts(r.plan) {
+		r.instead("account "+name, "a local account on this machine")
+	}
+	r.real("the order of the targets, their gates, who decides, and what is put back")
+	if r.options.Approve {
+		r.instead("approvals", "given by the rehearsal")
+	}
+	if r.options.MaxWait > 0 {
+		r.instead("timed waits", fmt.Sprintf("at most %s each", r.options.MaxWait))
+	}
+}
+
+// Accounts returns all that the plan names, in their order.
+func Accounts(p *sluice.Plan) []string {
+	var list []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	for _, t := range p.Targets {
+		add(t.Account)
+	}
+	for _, s := range p.Steps {
+		switch {
+		case s.RunWebhook != nil && s.RunWebhook.Webhook != nil && s.RunWebhook.Webhook.NetworkMode == "remoteNetworkAgent":
+			add(s.RunWebhook.Webhook.AgentIdentifier)
+		case s.MigrateData != nil && s.MigrateData.Source != nil:
+			add(s.MigrateData.Source.Account)
+		}
+	}
+	return list
+}
+
+// plain is a name that may be that of a directory.
+var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// DirName returns the name of the directory that keeps the account: its own where that can be one.
+func DirName(account string) string {
+	if plain.MatchString(account) {
+		return account
+	}
+	return "account-" + digest(account)
+}
+
+// checkNames finds options that name what the plan does not have, or ask for what cannot be.
+func (r *rehearser) checkNames() error {
+	hooks, queries, jobs := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, s := range r.plan.Steps {
+		if s.RunWebhook != nil {
+			hooks[s.RunWebhook.Name] = true
+		}
+		if s.Analysis != nil {
+			for _, q := range s.Analysis.Resolved {
+				queries[q.Name] = true
+			}
+		}
+		for name := range jobsOf(s) {
+			jobs[name] = true
+		}
+	}
+	if err := known("webhook", r.options.Webhooks, hooks, "succeed", sluice.RehearseFail, sluice.RehearseTimeout); err != nil {
+		return err
+	}
+	if err := known("job", r.options.Jobs, jobs, "succeed", sluice.RehearseFail); err != nil {
+		return err
+	}
+	return known("metric", r.options.Metrics, queries)
+}
+
+// known refuses names that do not exist and, where values are listed, other values.
+func known(flag string, given map[string]string, exist map[string]bool, values ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !exist[name] {
+			return sluice.Errorf(sluice.Invalid, "--%s names %q, which no step of the deploy file uses", flag, name).
+				WithHint("there are: %s", orNone(strings.Join(slices.Sorted(maps.Keys(exist)), ", ")))
+		}
+		if len(values) > 0 && !slices.Contains(values, given[name]) {
+			return sluice.Errorf(sluice.Invalid, "--%s cannot let %q end with %q", flag, name, given[name]).
+				WithHint("write %s", strings.Join(values, " or "))
+		}
+	}
+	return nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// jobsOf returns the Jobs that a step runs, by the names that --job may use.
+func jobsOf(s sluice.PlannedStep) map[string]sluice.Object {
+	jobs := map[string]sluice.Object{}
+	if s.RunJob != nil {
+		jobs[s.RunJob.Name] = s.RunJob.Job
+	}
+	if s.Apply != nil {
+		for _, o := range s.Apply.Objects {
+			if o.Text("kind") == "Job" {
+				jobs[o.Text("metadata", "name")] = o
+			}
+		}
+	}
+	return jobs
+}
+
+// traffic notes the weights that a mesh would make.
+func (r *rehearser) traffic() {
+	for _, t := range r.plan.Targets {
+		for _, entry := range t.Traffic {
+			r.mesh(t.Name, entry)
+		}
+	}
+}
+
+func (r *rehearser) mesh(target string, t sluice.Traffic) {
+	mesh := ""
+	switch {
+	case len(t.SMI) > 0:
+		mesh = "SMI"
+	case len(t.Istio) > 0:
+		mesh = "Istio"
+	}
+	for _, s := range r.plan.Steps {
+		if mesh != "" && s.Target == target && s.SetWeight != nil {
+			r.instead("traffic by "+mesh, "divided by the local account's Services", s.ID)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package rehearsal
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// hidden hands out secrets, makes up those that do not exist, and masks all of them in what is shown.
+type hidden struct {
+	secrets sluice.Secrets
+	address string // the secret that a URL begins with: it must look like one
+
+	mu     sync.Mutex
+	values map[string]string // by value, what is shown in its place
+}
+
+func newHidden(secrets sluice.Secrets, uriTemplate string) *hidden {
+	h := &hidden{secrets: secrets, values: map[string]string{}}
+	if at := secretTag.FindStringSubmatchIndex(uriTemplate); at != nil && strings.TrimSpace(uriTemplate[:at[0]]) == "" {
+		h.address = uriTemplate[at[2]:at[3]]
+	}
+	return h
+}
+
+// Secret returns the value, or a placeholder where nobody has one.
+func (h *hidden) Secret(ctx context.Context, name string) (string, error) {
+	value, err := h.secrets.Secret(ctx, name)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		value, err = h.placeholder(name), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	h.hide(value, "{{secrets."+name+"}}")
+	return value, nil
+}
+
+func (h *hidden) placeholder(name string) string {
+	if name == h.address {
+		return "https://rehearsal.invalid/" + url.PathEscape(name)
+	}
+	return "rehearsed-" + name
+}
+
+// hide has the value shown as something else from now on.
+func (h *hidden) hide(value, shown string) {
+	if value == "" {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.values[value] = shown
+}
+
+// mask replaces every value that was handed out, also as a URL writes it, the longest first.
+func (h *hidden) mask(text string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	values := make([]string, 0, len(h.values))
+	for v := range h.values {
+		values = append(values, v)
+	}
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	for _, v := range values {
+		for _, written := range []string{v, url.QueryEscape(v), url.PathEscape(v)} {
+			text = strings.ReplaceAll(text, written, h.values[v])
+		}
+	}
+	return text
+}

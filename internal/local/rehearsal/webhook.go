@@ -1,0 +1,114 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// by is who decides and answers in a rehearsal.
+var by = sluice.Actor{Name: "the rehearsal", Via: "rehearsal"}
+
+// webhook shows the call in one report and lets it be answered in the next.
+type webhook struct {
+	sluice.Step
+	receiver *receiver
+	sc       sluice.StepContext
+}
+
+// A sent call is what is recorded between the two.
+type sent struct {
+	Waits bool `json:"waits"` // for its callback
+}
+
+// Start makes the call and shows it.
+func (w webhook) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p, err := w.Step.Start(ctx, p)
+	if err != nil {
+		return p, err
+	}
+	p.Data, err = json.Marshal(sent{Waits: p.State == sluice.Waiting})
+	p.State, p.Wait, p.Message = sluice.Running, nil, w.receiver.shown()
+	return p, err
+}
+
+// Observe answers.
+func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	var s sent
+	if len(p.Data) > 0 {
+		if err := json.Unmarshal(p.Data, &s); err != nil {
+			return p, err
+		}
+	}
+	outcome := w.sc.Plan.Rehearsal.Webhooks[w.sc.Step.RunWebhook.Name]
+	if outcome == sluice.RehearseTimeout {
+		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as the rehearsal has it", w.sc.Step.RunWebhook.Name, w.timeout())
+	}
+	if !s.Waits {
+		p.State, p.Message = sluice.Done, "rehearsed: the webhook was accepted"
+		return p, nil
+	}
+	answer := sluice.Signal{Kind: sluice.SignalCallback, Step: w.sc.Step.ID, By: by, Success: outcome != sluice.RehearseFail, Reason: "rehearsed success"}
+	if !answer.Success {
+		answer.Reason = "rehearsed failure"
+	}
+	p.Signals = append(slices.Clone(p.Signals), answer)
+	return w.Step.Observe(ctx, p)
+}
+
+func (w webhook) timeout() time.Duration {
+	if t := w.sc.Step.RunWebhook.Timeout; t > 0 {
+		return t
+	}
+	return 24 * time.Hour
+}
+
+// approved is a step that somebody approves as soon as it asks.
+type approved struct{ sluice.Step }
+
+// Start approves if the step asks at once.
+func (a approved) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p, err := a.Step.Start(ctx, p)
+	return a.approve(ctx, p, err)
+}
+
+// Observe approves if the step asks now.
+func (a approved) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p, err := a.Step.Observe(ctx, p)
+	return a.approve(ctx, p, err)
+}
+
+func (a approved) approve(ctx context.Context, p sluice.Progress, err error) (sluice.Progress, error) {
+	if err != nil || p.State != sluice.Waiting || p.Wait == nil || !slices.Contains(p.Wait.Signals, sluice.SignalApprove) {
+		return p, err
+	}
+	p.Signals = append(slices.Clone(p.Signals), sluice.Signal{Kind: sluice.SignalApprove, By: by})
+	return a.Step.Observe(ctx, p)
+}
+
+// copied is a data step that has nothing to do where nothing was ever deployed: the data is on the cluster.
+type copied struct{ sluice.Step }
+
+const nothingHere = "rehearsed, nothing was copied: there is no data of it on this machine yet"
+
+// Check says so.
+func (c copied) Check(ctx context.Context) (sluice.Preview, error) {
+	preview, err := c.Step.Check(ctx)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return sluice.Preview{Notes: []string{nothingHere}}, nil
+	}
+	return preview, err
+}
+
+// Start copies what there is.
+func (c copied) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	_, err := c.Step.Check(ctx)
+	if len(p.Image) == 0 && sluice.ErrorCode(err) == sluice.NotFound {
+		p.State, p.Message = sluice.Done, nothingHere
+		return p, nil
+	}
+	return c.Step.Start(ctx, p)
+}

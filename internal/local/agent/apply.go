@@ -44,7 +44,7 @@ func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outco
 	if err := a.checkImages(applied.Ref(), typed); err != nil {
 		return nil, "", err
 	}
-	if before != nil && reflect.DeepEqual(before.Applied, applied) {
+	if before != nil && !before.Implied && reflect.DeepEqual(before.Applied, applied) {
 		return before.Object.Clone(), sluice.Unchanged, nil
 	}
 	if err := immutable(before, applied); err != nil {
@@ -125,24 +125,6 @@ func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error 
 			return a.admitClaim(e)
 		}
 		a.nameVolume(e)
-	}
-	return nil
-}
-
-// ensureNamespace makes the object's namespace if it is not there.
-func (a *Agent) ensureNamespace(e *entry) error {
-	namespace := e.key().Namespace
-	if namespace == "" {
-		return nil
-	}
-	switch ns := a.store.objects[key{"Namespace", "", namespace}]; {
-	case ns == nil:
-		o := sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
-		o.Set(namespace, "metadata", "name")
-		_, _, err := a.apply(o, false)
-		return err
-	case ns.deleting():
-		return sluice.Errorf(sluice.Unavailable, "Namespace/%s is still being deleted", namespace)
 	}
 	return nil
 }

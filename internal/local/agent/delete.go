@@ -63,7 +63,10 @@ func (a *Agent) removeStaged(k key) error {
 	if err := (VolumeRequest{Namespace: k.Namespace, Claim: k.Name, Generation: firstGeneration}).check(); err != nil {
 		return err
 	}
-	return os.RemoveAll(a.claimRoot(k.Namespace, k.Name))
+	if err := os.RemoveAll(a.claimRoot(k.Namespace, k.Name)); err != nil {
+		return err
+	}
+	return a.leaveNamespace(k.Namespace)
 }
 
 func (a *Agent) markDeleting(e *entry) error {
@@ -101,7 +104,10 @@ func (a *Agent) finalise(e *entry) error {
 		}
 	}
 	a.wake() // a namespace may be waiting for this
-	return a.store.remove(k)
+	if err := a.store.remove(k); err != nil || k.Namespace == "" {
+		return err
+	}
+	return a.leaveNamespace(k.Namespace)
 }
 
 func (a *Agent) finaliseWorkload(e *entry) (left bool, err error) {

@@ -28,6 +28,7 @@ type entry struct {
 	Percent   int                        `json:"percent,omitempty"`   // Service: the canary's share
 	Address   string                     `json:"address,omitempty"`   // Service: also of headless ones
 	Revisions map[string]json.RawMessage `json:"revisions,omitempty"` // StatefulSet: templates by hash
+	Implied   bool                       `json:"implied,omitempty"`   // Namespace: nobody applied it, an object needed it
 
 	typed any // Applied as its Kubernetes type
 }

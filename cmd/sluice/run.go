@@ -19,6 +19,7 @@ type runOptions struct {
 	yes, resume, detach bool
 	enqueue             bool // the deploy file's own: wait for the application's running deployment
 	readyFD             int
+	rehearse            rehearse
 }
 
 func newRun(a *app) *cobra.Command {
@@ -33,6 +34,7 @@ func newRun(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}
 	o.flags(cmd)
+	o.rehearse.flags(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before what cannot be undone")
 	cmd.Flags().BoolVar(&o.resume, "resume", false, "go on with what was interrupted; with -f, of that application, or start it anew")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
@@ -42,6 +44,9 @@ func newRun(a *app) *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, o *runOptions) error {
+	if err := o.rehearse.check(); err != nil {
+		return err
+	}
 	c, err := a.configuration(o.file)
 	if err != nil {
 		return err
@@ -153,6 +158,9 @@ func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
 	}
 	a.findings(ds)
 	o.enqueue = spec.Config.InProgress == "enqueueOne"
+	if o.rehearse.local {
+		return o.rehearse.plan(p, c)
+	}
 	return p, checkAccounts(p, c)
 }
 

@@ -183,7 +183,7 @@ func (e *Engine) notRunning(ctx context.Context, id sluice.DeploymentID) error {
 	if state.Outcome == "" {
 		return sluice.Errorf(sluice.Unavailable, "deployment %s is not being carried out", id).WithHint("start it again with: sluice run --resume")
 	}
-	return sluice.Errorf(sluice.Conflict, "deployment %s has ended: %s", id, state.Outcome).WithHint("to go back to the release before it, type: sluice rollback %s", id)
+	return ended(state)
 }
 
 // Wait returns the outcome of a deployment once it has ended, or why it is no longer carried out here.
@@ -225,9 +225,9 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return e.Idle(ctx)
 }
 
-// newID returns a name that sorts by time: seconds since 1970 and 40 random bits, both in hex.
+// newID returns a name that sorts by time: milliseconds since 1970 and 32 random bits, both in hex.
 func newID(now time.Time) sluice.DeploymentID {
-	var b [5]byte
+	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return sluice.DeploymentID(fmt.Sprintf("%08x-%s", now.Unix(), hex.EncodeToString(b[:])))
+	return sluice.DeploymentID(fmt.Sprintf("%011x-%s", now.UnixMilli(), hex.EncodeToString(b[:])))
 }

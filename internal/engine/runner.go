@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -196,45 +195,13 @@ func stripped(p sluice.Progress) *sluice.Progress {
 
 // receive records a signal, if it makes sense now.
 func (r *runner) receive(ctx context.Context, request signalRequest) error {
-	if err := r.admit(request.signal); err != nil {
+	if err := Admit(r.state, request.signal); err != nil {
 		request.reply <- err
 		return nil
 	}
 	err := r.append(ctx, []sluice.Event{{Kind: sluice.SignalReceived, Signal: &request.signal}})
 	request.reply <- err
 	return err
-}
-
-func (r *runner) admit(sig sluice.Signal) error {
-	if sig.Kind == sluice.SignalRollBack || sig.Kind == sluice.SignalCancel {
-		if r.state.Halt != nil {
-			return sluice.Errorf(sluice.Conflict, "deployment %s was told to %s already", r.state.ID, r.state.Halt.Kind)
-		}
-		return nil
-	}
-	run := r.state.Steps[sig.Step]
-	if run == nil {
-		return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", r.state.ID, sig.Step).WithHint("see its steps with: sluice status %s", r.state.ID)
-	}
-	said := slices.ContainsFunc(run.Progress.Signals, func(s sluice.Signal) bool { return s.Kind == sig.Kind })
-	if sig.Kind == sluice.SignalCallback && (run.Phase == PhaseStarting || run.Phase == PhaseRunning) && !said {
-		return nil // the receiver may be quicker than the answer to the call
-	}
-	if run.Phase != PhaseWaiting || !slices.Contains(run.Progress.Wait.Signals, sig.Kind) || said {
-		return sluice.Errorf(sluice.Conflict, "step %s does not wait for %s", sig.Step, sig.Kind).WithHint("see what it waits for with: sluice status %s", r.state.ID)
-	}
-	return permitted(run, sig)
-}
-
-func permitted(run *StepRun, sig sluice.Signal) error {
-	roles := run.Progress.Wait.Roles
-	if len(roles) == 0 || sig.Kind == sluice.SignalCallback {
-		return nil
-	}
-	if slices.ContainsFunc(sig.By.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
-		return nil
-	}
-	return sluice.Errorf(sluice.Denied, "%s of step %s takes one of the roles %v; %s has %v", sig.Kind, sig.Step, roles, sig.By.Name, sig.By.Roles)
 }
 
 // append makes events durable, then part of the state, then visible. While the log cannot be written, the

@@ -91,7 +91,7 @@ func (d Deps) metrics(name string, at sluice.Position) (sluice.Metrics, error) {
 		return m, nil
 	}
 	return nil, sluice.Errorf(sluice.Invalid, "there is no metric provider %q", name).
-		WithHint("add it under metricProviders in sluice.yaml; the providers there are: %s", names(d.Metrics)).At(at)
+		WithHint("add it under metrics in sluice.yaml; the providers there are: %s", names(d.Metrics)).At(at)
 }
 
 // names lists the keys, sorted, for a message.

@@ -149,6 +149,9 @@ func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !o.rehearse.local { // a rehearsal stands for accounts that may have a mesh
+		o.source.local = localAccounts(c)
+	}
 	p, spec, ds, err := o.source.compile(key)
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func WriteLarge(dir string, targets int) error {
 	var b strings.Builder
 	b.WriteString("version: v1\nkind: kubernetes\napplication: large\ntargets:\n")
 	for i := range targets {
-		fmt.Fprintf(&b, "  target-%d:\n    account: account-%d\n    namespace: shop\n    strategy: canary\n    constraints:\n", i, i%10)
+		fmt.Fprintf(&b, "  target-%d:\n    account: account-%d\n    namespace: shop-%d\n    strategy: canary\n    constraints:\n", i, i%10, i)
 		if i > 0 {
 			fmt.Fprintf(&b, "      dependsOn: [target-%d]\n", (i-1)/2)
 		}

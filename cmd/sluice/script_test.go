@@ -26,14 +26,26 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-			env.Defer(func() { endAgent(filepath.Join(env.WorkDir, stateName, "local", "local")) })
+			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, stateName, "local")) })
+			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText},
+		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson},
+		Condition: condition,
 	})
 }
 
-// endAgent ends what a failed script left running.
+// endAgents ends what a failed script left running.
+func endAgents(dir string) {
+	accounts, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, a := range accounts {
+		endAgent(filepath.Join(dir, a.Name()))
+	}
+}
+
 func endAgent(dir string) {
 	ctx := context.Background()
 	if !runs(ctx, dir) {

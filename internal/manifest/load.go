@@ -29,8 +29,8 @@ func Load(root string, src sluice.ManifestSource) ([]sluice.Object, sluice.Diagn
 
 // LoadWith returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
 // .yml files below a directory, of what a kustomize directory renders to, of an https address, or of inline text.
-// Paths are relative to root and never leave it, also not through a symbolic link. Where GITHUB_WORKSPACE is set
-// a leading "/" means root, as in files written for GitHub workflows. Findings about the source itself lie at src.Pos.
+// Paths are relative to root and never leave it, also not through a symbolic link. A leading "/" means root, as in
+// files written for GitHub workflows. Findings about the source itself lie at src.Pos.
 func LoadWith(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
 	l := loader{src: src, options: o}
 	if src.Path == "" {
@@ -41,7 +41,7 @@ func LoadWith(root string, src sluice.ManifestSource, o Options) ([]sluice.Objec
 		l.address()
 		return l.objects, l.ds
 	}
-	name, ok := l.clean(root)
+	name, ok := l.clean()
 	if !ok {
 		return nil, l.ds
 	}
@@ -89,12 +89,8 @@ func (l *loader) made(what string, text []byte) {
 	}
 }
 
-func (l *loader) clean(root string) (string, bool) {
+func (l *loader) clean() (string, bool) {
 	p := l.src.Path
-	if strings.HasPrefix(p, "/") && os.Getenv("GITHUB_WORKSPACE") == "" {
-		l.report(codePathOutside, "write it relative to "+or(root, "."), "the path %s is absolute", p)
-		return "", false
-	}
 	name := path.Clean(strings.TrimLeft(filepath.ToSlash(p), "/"))
 	if !filepath.IsLocal(name) {
 		l.report(codePathOutside, "move the manifests below the deploy file's directory", "the path %s leaves the deploy file's directory", p)

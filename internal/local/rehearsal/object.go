@@ -28,6 +28,9 @@ func (r *rehearser) object(s *sluice.PlannedStep, o sluice.Object, all []sluice.
 	if err != nil {
 		return nil, err
 	}
+	if r.standsInWholly(s, o) {
+		left = slices.DeleteFunc(left, func(path string) bool { return strings.Contains(path, ".containers[") })
+	}
 	r.leftOut(s, ref, left)
 	if ref.Kind == "Service" {
 		return r.ports(s, reduced), nil
@@ -36,6 +39,14 @@ func (r *rehearser) object(s *sluice.PlannedStep, o sluice.Object, all []sluice.
 		return reduced, nil
 	}
 	return reduced, r.workload(s, o, reduced, all)
+}
+
+// standsInWholly reports whether nothing of the workload's containers runs for real.
+func (r *rehearser) standsInWholly(s *sluice.PlannedStep, o sluice.Object) bool {
+	t, _ := r.plan.Target(s.Target)
+	images := r.options.Images(t.Account)
+	all := containers(o)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(c sluice.Object) bool { return images[c.Text("image")] != "" })
 }
 
 // index is a place in a list; the same field of every element is said once.

@@ -53,6 +53,8 @@ func (m steps) New(sc sluice.StepContext) (sluice.Step, error) {
 	switch sc.Step.Kind {
 	case sluice.KindRunWebhook:
 		return webhook{real, r, sc}, nil
+	case sluice.KindRunJob:
+		return job{real, sc}, nil
 	case sluice.KindMigrateData, sluice.KindCheckpointData, sluice.KindRestoreData:
 		return copied{real}, nil
 	case sluice.KindPause, sluice.KindAnalysis:

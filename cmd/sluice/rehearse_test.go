@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/httpapi"
+)
+
+// corpus holds deploy files that others wrote. It is not part of the repository.
+const corpus = "../../../shared/corpus"
+
+// shareCorpus tells scripts where the corpus is, if it is there.
+func shareCorpus(env *testscript.Env) {
+	if dir, err := filepath.Abs(corpus); err == nil {
+		env.Setenv("CORPUS", dir)
+	}
+}
+
+// condition knows [corpus]: the corpus is there.
+func condition(cond string) (bool, error) {
+	if cond != "corpus" {
+		return false, sluice.Errorf(sluice.Invalid, "unknown condition %q", cond)
+	}
+	_, err := os.Stat(corpus)
+	return err == nil, nil
+}
+
+// awaitperson STEP returns once the step of the deployment that runs waits for a person.
+func awaitPerson(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: awaitperson STEP")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
+	defer client.Close()
+	id, err := running(ctx, client, "")
+	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
+		time.Sleep(20 * time.Millisecond)
+		id, err = running(ctx, client, "")
+	}
+	ts.Check(err)
+	for u, err := range client.Watch(ctx, id, 0) {
+		ts.Check(err)
+		e := u.Event
+		if e != nil && e.Step == sluice.StepID(args[0]) && e.Progress != nil && e.Progress.Wait != nil && slices.Contains(e.Progress.Wait.Signals, sluice.SignalApprove) {
+			return
+		}
+	}
+	ts.Fatalf("%s never waited for a person", args[0])
+}

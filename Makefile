@@ -8,7 +8,7 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## Build bin/sluice
-	@mkdir -p bin && go build -o bin/sluice ./cmd/sluice
+	@mkdir -p bin && go build -trimpath -ldflags='-s -w' -o bin/sluice ./cmd/sluice
 
 demo: build ## Deliver a web shop and its database on this machine: five acts, one report
 	@cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
@@ -19,8 +19,9 @@ test: ## Run every test
 bench: build ## Measure speed against goals and rivals on this machine
 	@go run ./internal/benchtable
 
-fuzz: ## Fuzz the parsers, one minute each
-	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./internal/deployfile
+FUZZTIME ?= 1m
+fuzz: ## Fuzz the parsers, FUZZTIME each (default one minute)
+	@for p in deployfile manifest config; do go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./internal/$$p || exit 1; done
 
 format: ## Fail if a file is not gofmt'ed
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi
@@ -31,4 +32,6 @@ vet: ## Run go vet on every module
 staticcheck: ## Run staticcheck
 	go tool staticcheck ./...
 
-all: format vet staticcheck test demo ## Everything that CI runs
+all: format vet staticcheck test ## Everything that CI runs
+	$(MAKE) fuzz FUZZTIME=10s
+	$(MAKE) demo

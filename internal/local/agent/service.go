@@ -91,6 +91,11 @@ func (a *Agent) listen(e *entry, dryRun bool) error {
 }
 
 func portError(err error, name, ip string, port int32) error {
+	return listenError(err, "Service/"+name, ip, port)
+}
+
+// listenError says why who cannot listen, and who is in the way.
+func listenError(err error, who, ip string, port int32) error {
 	at := net.JoinHostPort(ip, fmt.Sprint(port))
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
@@ -98,13 +103,13 @@ func portError(err error, name, ip string, port int32) error {
 		if h := holder(ip, int(port)); h != "" {
 			by = " by " + h
 		}
-		return sluice.Errorf(sluice.Exhausted, "Service/%s cannot listen on %s: the port is taken%s", name, at, by).
+		return sluice.Errorf(sluice.Exhausted, "%s cannot listen on %s: the port is taken%s", who, at, by).
 			WithHint("end the program that listens there, or make it listen on one address only")
 	case errors.Is(err, unix.EACCES):
-		return sluice.Errorf(sluice.Denied, "Service/%s cannot listen on %s: only root may use ports that low", name, at).
-			WithHint("give the Service a port above 1023, or allow it with: sysctl net.ipv4.ip_unprivileged_port_start=%d", port)
+		return sluice.Errorf(sluice.Denied, "%s cannot listen on %s: only root may use ports that low", who, at).
+			WithHint("give it a port above 1023, or allow it with: sysctl net.ipv4.ip_unprivileged_port_start=%d", port)
 	}
-	return sluice.Errorf(sluice.Unavailable, "Service/%s cannot listen on %s: %w", name, at, err)
+	return sluice.Errorf(sluice.Unavailable, "%s cannot listen on %s: %w", who, at, err)
 }
 
 func isHTTP(s *corev1.Service, p corev1.ServicePort) bool {

@@ -45,6 +45,9 @@ func (a *Agent) start(p *pod, c *container) (*process.Process, error) {
 		return nil, err
 	}
 	a.logs.keep(spec.Log)
+	if err := freePorts(p, c); err != nil {
+		return nil, err
+	}
 	a.starts.RLock()
 	defer a.starts.RUnlock()
 	proc, err := process.Start(spec)

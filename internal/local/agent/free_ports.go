@@ -1,0 +1,59 @@
+package agent
+
+import (
+	"errors"
+	"net"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"golang.org/x/sys/unix"
+)
+
+// freePorts returns an error that names who listens where the container is going to. Its probes would take that
+// one for the container, and so would the Services.
+func freePorts(p *pod, c *container) error {
+	for _, port := range declaredPorts(c.spec, len(p.Spec.Containers) == 1) {
+		l, err := net.Listen("tcp4", net.JoinHostPort(p.IP, strconv.Itoa(int(port))))
+		switch {
+		case errors.Is(err, unix.EADDRINUSE):
+			return listenError(err, "container "+c.spec.Name, p.IP, port)
+		case err != nil:
+			continue // the program itself finds out whether it may
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declaredPorts are the TCP ports that the container's spec names by number. Its probes may ask another container
+// of the pod, so they count only where it is alone.
+func declaredPorts(spec corev1.Container, alone bool) []int32 {
+	var ports []int32
+	for _, p := range spec.Ports {
+		if p.Protocol == "" || p.Protocol == corev1.ProtocolTCP {
+			ports = append(ports, p.ContainerPort)
+		}
+	}
+	for _, probe := range []*corev1.Probe{spec.StartupProbe, spec.ReadinessProbe, spec.LivenessProbe} {
+		if n := probedPort(probe); n > 0 && alone {
+			ports = append(ports, n)
+		}
+	}
+	return ports
+}
+
+// probedPort is 0 where the probe asks no port, or one by its name, which is declared as well.
+func probedPort(p *corev1.Probe) int32 {
+	switch {
+	case p == nil:
+		return 0
+	case p.TCPSocket != nil:
+		return p.TCPSocket.Port.IntVal
+	case p.HTTPGet != nil:
+		return p.HTTPGet.Port.IntVal
+	}
+	return 0
+}

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,22 +74,26 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 // unready completes the error with what is missing and with the last words of the object's pods.
 func (w watcher) unready(ctx context.Context, ref sluice.Ref, missing string, e *sluice.Error) error {
 	message := fmt.Sprintf("%s %s: %s", ref, e.Message, missing)
-	words, err := lastWords(ctx, w.account, ref)
+	words, pod, err := lastWords(ctx, w.account, ref)
 	if err != nil {
 		message += fmt.Sprintf(" (its pods cannot be asked: %v)", err)
 	}
 	if words != "" {
 		message += "\n" + words
 	}
-	return sluice.Errorf(e.Code, "%s", message).WithHint("look at the whole log with: sluice logs %s", ref)
+	e = sluice.Errorf(e.Code, "%s", message)
+	if pod == "" {
+		return e.WithHint("correct what it names and run it again")
+	}
+	return e.WithHint("look at the whole log with: sluice logs --pod %s/%s", ref.Namespace, pod)
 }
 
-// lastWords returns why pods of the workload are not ready and their last lines. Ready pods are only heard
-// where no other is.
-func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (string, error) {
+// lastWords returns why pods of the workload are not ready and their last lines, and the first of them
+// that has any. Ready pods are only heard where no other is.
+func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, first string, err error) {
 	all, err := a.Pods(ctx, owner.Namespace)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	pods := slices.DeleteFunc(slices.Clone(all), func(p sluice.Pod) bool { return p.Owner != owner.String() || p.Ready })
 	if len(pods) == 0 {
@@ -99,13 +104,16 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (string,
 		fmt.Fprintf(&b, "pod %s: %s\n", p.Name, orDefault(p.Reason, fmt.Sprintf("%d restarts", p.Restarts)))
 		lines, err := a.Logs(ctx, p.Namespace, p.Name, tail)
 		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
-			return strings.TrimSpace(b.String()), err
+			return strings.TrimSpace(b.String()), first, err
+		}
+		if len(lines) > 0 {
+			first = cmp.Or(first, p.Name)
 		}
 		for _, line := range lines {
 			b.WriteString("  " + line[:min(len(line), 300)] + "\n")
 		}
 	}
-	return strings.TrimRight(b.String(), "\n"), nil
+	return strings.TrimRight(b.String(), "\n"), first, nil
 }
 
 // isReady looks once.

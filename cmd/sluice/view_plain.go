@@ -17,11 +17,12 @@ type plainView struct {
 	out  io.Writer
 	now  func() time.Time
 	last map[sluice.StepID]time.Time
-	name bool // whether each line begins with the application
+	said map[sluice.StepID]string // what a waiting step says, so that a wait that goes on is told once
+	name bool                     // whether each line begins with the application
 }
 
 func newPlainView(out io.Writer) *plainView {
-	return &plainView{out: out, now: time.Now, last: map[sluice.StepID]time.Time{}}
+	return &plainView{out: out, now: time.Now, last: map[sluice.StepID]time.Time{}, said: map[sluice.StepID]string{}}
 }
 
 func (v *plainView) Show(s *engine.State, u engine.Update) {
@@ -32,9 +33,22 @@ func (v *plainView) Show(s *engine.State, u engine.Update) {
 	if u.Event.Kind == sluice.StepFinishing || u.Event.Kind == sluice.StepFinished {
 		return // housekeeping after a success
 	}
+	if v.goesOn(*u.Event) {
+		return
+	}
 	for _, sentence := range sentences(s, *u.Event) {
 		v.line(s, u.Event.At, sentence)
 	}
+}
+
+// goesOn reports whether the event says nothing but that a step waits on for what it said before.
+func (v *plainView) goesOn(e sluice.Event) bool {
+	if e.Kind != sluice.StepProgressed || e.Progress.State != sluice.Waiting {
+		return false
+	}
+	before := v.said[e.Step]
+	v.said[e.Step] = e.Progress.Message
+	return before != "" && before == e.Progress.Message && len(changes(e.Progress)) == 0
 }
 
 func (v *plainView) live(s *engine.State, u engine.Update) {

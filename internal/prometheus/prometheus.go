@@ -90,10 +90,11 @@ func (s *server) explain(err error) error {
 	}
 	switch e.Type {
 	case v1.ErrBadData, v1.ErrExec:
-		return sluice.Errorf(sluice.Invalid, "Prometheus refuses the query: %s", e.Msg)
+		return sluice.Errorf(sluice.Invalid, "Prometheus at %s refuses the query: %s", s.name, e.Msg).
+			WithHint("try it at %s/graph, and correct it under analysis: queries in the deploy file", s.name)
 	case v1.ErrClient:
 		return sluice.Errorf(sluice.Invalid, "Prometheus at %s refuses the request: %s", s.name, e.Msg).
-			WithHint("look at the URL and the credentials under metricProviders in sluice.yaml")
+			WithHint("look at the URL and the credentials under metrics in sluice.yaml")
 	}
 	return s.away(err)
 }

@@ -8,15 +8,15 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## Build bin/sluice
-	@mkdir -p bin && go build -trimpath -ldflags='-s -w' -o bin/sluice ./cmd/sluice
+	@mkdir -p bin && go build -ldflags='-s -w' -o bin/sluice ./cmd/sluice
 
-demo: build ## Deliver a web shop and its database on this machine: five acts, one report
-	@cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
+demo: ## Deliver a web shop and its database on this machine: five acts, one report
+	@mkdir -p bin && cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
 
 test: ## Run every test
 	go test -timeout 9m ./...
 
-bench: build ## Measure speed against goals and rivals on this machine
+bench: ## Measure speed against goals and rivals on this machine
 	@go run ./internal/benchtable
 
 FUZZTIME ?= 1m

@@ -47,13 +47,15 @@ func (r *runner) begin(ctx context.Context, a Action) {
 }
 
 // perform carries out a verb, trying again while something is unavailable. An undo is never given up before
-// ten times the usual budget is spent: what it leaves behind, nobody else clears away.
+// ten times the usual budget is spent, also where space or a port is missing: what it leaves behind, nobody
+// else clears away.
 func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p sluice.Progress) result {
 	budget := r.engine.retryFor
 	if a.Verb == VerbUndo {
 		budget *= 10
 	}
-	began, pause, told := r.engine.now(), 50*time.Millisecond, false
+	var away time.Time // since when; what a verb did for hours before is no outage
+	pause := 50 * time.Millisecond
 	for {
 		progress, err := r.try(ctx, a.Verb, sc, p)
 		if err == nil {
@@ -63,19 +65,27 @@ func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
 		failure := recorded(err, progress.Result)
-		spent := r.engine.now().Sub(began)
-		if failure.Code != sluice.Unavailable || spent >= budget {
+		told := !away.IsZero()
+		if !told {
+			away = r.engine.now()
+		}
+		spent := r.engine.now().Sub(away)
+		if !heals(a.Verb, failure.Code) || spent >= budget {
 			return result{step: a.Step, verb: a.Verb, progress: progress, failure: failure, final: true}
 		}
 		if !told {
-			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: began.Add(budget)}
-			told = true
+			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: away.Add(budget)}
 		}
 		if !sleep(ctx, min(pause, budget-spent)) {
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
 		pause = min(pause*2, 5*time.Second)
 	}
+}
+
+// heals reports whether trying again may help.
+func heals(verb Verb, code sluice.Code) bool {
+	return code == sluice.Unavailable || verb == VerbUndo && code == sluice.Exhausted
 }
 
 // try calls the verb once. A step that panics has a defect, and only its own target suffers.

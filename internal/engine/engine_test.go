@@ -268,6 +268,24 @@ func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 	})
 }
 
+func TestAnOutageAfterLongWorkIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
+				if tries++; tries == 1 {
+					time.Sleep(time.Hour)
+					return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away")
+				}
+				return sluice.Progress{State: sluice.Done}, nil
+			},
+		}}
+		if status, _ := deploy(t, w, nil); status != sluice.StatusSucceeded || tries != 2 {
+			t.Errorf("status %s after %d tries", status, tries)
+		}
+	})
+}
+
 func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){

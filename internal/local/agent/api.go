@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sluice-cd/sluice"
 	kjson "sigs.k8s.io/json"
 )
@@ -67,6 +69,7 @@ func decode[Request any](w http.ResponseWriter, r *http.Request) (Request, error
 }
 
 func refuse(w http.ResponseWriter, err error) {
+	err = spaceError(err)
 	f := Failure{Code: sluice.ErrorCode(err), Message: err.Error(), Hint: sluice.ErrorHint(err)}
 	if errors.Is(err, context.Canceled) {
 		f.Code = sluice.Cancelled
@@ -74,6 +77,15 @@ func refuse(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusUnprocessableEntity)
 	_ = json.NewEncoder(w).Encode(f) // the client may have gone
+}
+
+// spaceError tells a full disk from a defect. What is an Error already stays as it is.
+func spaceError(err error) error {
+	if _, known := errors.AsType[*sluice.Error](err); known || !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		return err
+	}
+	return sluice.Errorf(sluice.Exhausted, "no space is left for the local account: %w", err).
+		WithHint("free space on the disk that holds this file")
 }
 
 // serveWatch answers with one WatchEvent a line until somebody leaves.

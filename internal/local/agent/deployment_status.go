@@ -64,7 +64,7 @@ func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentS
 		progressing.Reason, progressing.Message = last.Reason, last.Message // a pod that fails later does not undo a rollout
 	case last != nil && !moved(before, *s):
 		progressing.LastUpdateTime = last.LastUpdateTime
-		deadline = last.LastUpdateTime.Add(limit)
+		deadline = last.LastUpdateTime.Add(limit + time.Second) // it is kept in whole seconds
 		if !deadline.After(r.now) {
 			progressing = condition("Progressing", false, "", "ProgressDeadlineExceeded", r.stuck(limit))
 			deadline = time.Time{}

@@ -101,7 +101,7 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	}
 	var b strings.Builder
 	for _, p := range pods[:min(len(pods), 2)] {
-		fmt.Fprintf(&b, "pod %s: %s\n", p.Name, orDefault(p.Reason, fmt.Sprintf("%d restarts", p.Restarts)))
+		fmt.Fprintf(&b, "pod %s: %s\n", p.Name, condition(p))
 		lines, err := a.Logs(ctx, p.Namespace, p.Name, tail)
 		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 			return strings.TrimSpace(b.String()), first, err
@@ -114,6 +114,14 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 		}
 	}
 	return strings.TrimRight(b.String(), "\n"), first, nil
+}
+
+// condition says why a pod is not ready, and whether it has been restarted: its reason may tell of the new try only.
+func condition(p sluice.Pod) string {
+	if p.Restarts == 0 {
+		return orDefault(p.Reason, "0 restarts")
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%s, restarts: %d", p.Reason, p.Restarts), ", ")
 }
 
 // isReady looks once.

@@ -60,5 +60,6 @@ func reason(err error) string {
 	if match := lastError.FindStringSubmatch(err.Error()); match != nil {
 		return strings.TrimSuffix(match[1], ",")
 	}
-	return err.Error()
+	text, _, _ := strings.Cut(err.Error(), ", current topology:")
+	return text
 }

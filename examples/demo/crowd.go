@@ -9,7 +9,7 @@ import (
 )
 
 // rate is how many requests a second the shop gets while an act is under load.
-const rate = 60
+const rate = 50
 
 // crowd sends customers to production's shop.
 func (s *stage) crowd(ctx context.Context, prefix string) (*load.Generator, error) {

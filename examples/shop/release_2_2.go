@@ -28,7 +28,7 @@ var release22 = Release{
 }
 
 // few is how many orders it takes until there is something to clean up: more than an integration test sends.
-const few = 4
+const few = 3
 
 // cleanUp looks for double clicks until ctx ends.
 func cleanUp(ctx context.Context, b *Book) {

@@ -37,6 +37,7 @@ func (r *rehearser) dataset(s *sluice.PlannedStep, d sluice.Dataset, targets ...
 	}
 	if !slices.ContainsFunc(targets, func(t string) bool { return r.standsIn(t, d.Workload) }) {
 		r.real("dataset "+d.Name+" is copied, read and compared", s.ID)
+		r.templates(s, d.URI)
 		return d
 	}
 	if d.Engine != engineFiles {

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// small mounts a disk of that many MiB at the directory, and returns how to make it larger.
-func small(t *testing.T, dir, size string) (grow func(size string)) {
+// small mounts a disk of that size at the directory, and returns how to make it larger.
+func (w *world) small(dir, size string) (grow func(size string)) {
+	t := w.t
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("only root can mount a small disk")
@@ -23,6 +24,7 @@ func small(t *testing.T, dir, size string) (grow func(size string)) {
 		t.Skipf("a small disk cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() {
+		w.down() // without the disk nobody finds what runs
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
@@ -70,7 +72,7 @@ func stored(release string) string {
 func TestAccountFull(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "retryFor: 2s\n")
-	grow := small(t, filepath.Join(w.state, "local"), "24m")
+	grow := w.small(filepath.Join(w.state, "local"), "24m")
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
 	w.says(w.deploy(deployFile(checkpointing, filesDataset, stored("2"))), 1, "copying the claims needs 68 MiB and ", "hint: free space on the disk of "+w.state)
@@ -86,7 +88,7 @@ func TestRepositoryFull(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "retryFor: 2s\nrepository: {path: disk/repository}\n")
 	disk := filepath.Join(w.dir, "disk")
-	grow := small(t, disk, "2m")
+	grow := w.small(disk, "2m")
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
 	out := w.deploy(deployFile(checkpointing, filesDataset, stored("2")))
@@ -104,7 +106,7 @@ func TestMigrationFull(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "retryFor: 2s\n")
 	disk := filepath.Join(w.state, "local")
-	small(t, disk, "110m")
+	w.small(disk, "110m")
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
 	data := strings.Replace(filesDataset, "claims: [data]}", `claims: [data], quiesce: {before: [["true"]], after: [[sh, -c, "test -e `+w.dir+`/filled || head -c 200M /dev/zero > `+disk+`/ballast; touch `+w.dir+`/filled"]]}}`, 1)
@@ -125,7 +127,7 @@ func TestMigrationFull(t *testing.T) {
 func TestLogFull(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
-	small(t, w.state, "24m")
+	w.small(w.state, "24m")
 	text := deployFile("constraints: {beforeDeployment: [{pause: {untilApproved: true}}]}", "", first)
 	r := w.begin(text)
 	r.await("waiting for an approval")

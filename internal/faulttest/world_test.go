@@ -47,12 +47,16 @@ func newWorld(t *testing.T, more string) *world {
 		fmt.Fprintf(&images, "      %q: {command: [%q], env: {FAULT_PROGRAM: %s}}\n", name, own, name)
 	}
 	w.write("sluice.yaml", "accounts:\n  local:\n    images:\n"+images.String()+more)
-	t.Cleanup(func() {
-		if out := w.sluice("local", "down", "--yes"); out.status != 0 {
-			t.Errorf("local down: %s", out)
-		}
-	})
+	t.Cleanup(w.down)
 	return w
+}
+
+// down ends everything that runs. Doing it twice is harmless.
+func (w *world) down() {
+	w.t.Helper()
+	if out := w.sluice("local", "down", "--yes"); out.status != 0 {
+		w.t.Errorf("local down: %s", out)
+	}
 }
 
 func (w *world) write(name, text string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -106,6 +107,9 @@ func (s *stage) clear(ctx context.Context) error {
 
 // watch starts the monitor and waits until it answers.
 func (s *stage) watch(ctx context.Context) error {
+	if err := free(monitorAddress); err != nil {
+		return err
+	}
 	log, err := os.Create(filepath.Join(s.logs, "monitor.log"))
 	if err != nil {
 		return err
@@ -131,6 +135,15 @@ func (s *stage) watch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// free fails if somebody else listens there, who would answer in the monitor's place.
+func free(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("the monitor cannot listen on %s; end what listens there: %w", address, err)
+	}
+	return l.Close()
 }
 
 func ready(ctx context.Context) error {

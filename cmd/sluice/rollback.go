@@ -79,15 +79,24 @@ func rolledBack(list []sluice.Deployment, arg string) (sluice.Deployment, error)
 	})
 }
 
-// before returns the latest deployment of the application that succeeded before d.
+// before returns the latest deployment of the application that succeeded before d. What succeeded only in a rehearsal
+// counts for rehearsals alone.
 func before(ctx context.Context, store sluice.Store, d sluice.Deployment) (*engine.State, error) {
 	list, err := store.Deployments(ctx, d.Application)
 	if err != nil {
 		return nil, err
 	}
+	now, err := engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
+	if err != nil {
+		return nil, err
+	}
 	for _, other := range list { // newest first
-		if other.StartedAt.Before(d.StartedAt) && other.Outcome == sluice.StatusSucceeded {
-			return engine.Fold(other.ID, store.Read(ctx, other.ID, 0))
+		if !other.StartedAt.Before(d.StartedAt) || other.Outcome != sluice.StatusSucceeded {
+			continue
+		}
+		then, err := engine.Fold(other.ID, store.Read(ctx, other.ID, 0))
+		if err != nil || (then.Plan.Rehearsal == nil) == (now.Plan.Rehearsal == nil) {
+			return then, err
 		}
 	}
 	return nil, sluice.Errorf(sluice.NotFound, "no deployment of %s succeeded before %s", d.Application, d.ID).

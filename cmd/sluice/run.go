@@ -168,7 +168,7 @@ func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
 }
 
 func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
-	if yes || !a.terminal {
+	if yes || !a.terminal || p.Rehearsal != nil {
 		return nil
 	}
 	any := false

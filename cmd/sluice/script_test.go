@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
-		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson},
+		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone},
 		Condition: condition,
 	})
 }

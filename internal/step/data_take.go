@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -107,10 +108,11 @@ func (t taking) noWorkload() error {
 		WithHint("deploy the database first, or correct datasets.%s.workload", t.spec.Name).At(t.spec.Pos)
 }
 
-// cut copies all claims at one instant, between the quiesce commands where there are any.
+// cut copies all claims at one instant, between the quiesce commands where there are any. What has been stopped
+// is still without them, and has no pod to run them in.
 func (t taking) cut(ctx context.Context) (cut sluice.Cut, err error) {
 	t.say("cutting " + t.spec.Name + " of " + t.from.target)
-	if len(t.spec.Quiesce.Before)+len(t.spec.Quiesce.After) == 0 {
+	if t.stopped != nil || len(t.spec.Quiesce.Before)+len(t.spec.Quiesce.After) == 0 {
 		return t.from.account.Cut(ctx, t.from.namespace, t.spec.Claims, t.generation(), lease)
 	}
 	defer func() {
@@ -236,7 +238,8 @@ func (t taking) forget(ctx context.Context) error {
 }
 
 // prune deletes older checkpoints that the same step made in earlier deployments: those beyond keep, and those
-// whose time is over. One deployment of an application runs at a time, so no other needs them.
+// whose time is over. One deployment of an application runs at a time, so no other needs them; those that a step
+// of this one puts back stay.
 func (t taking) prune(ctx context.Context) error {
 	if t.sc.Plan == nil {
 		return nil
@@ -247,12 +250,12 @@ func (t taking) prune(ctx context.Context) error {
 	}
 	n := 0
 	for _, c := range all { // newest first
-		if c.Dataset != t.spec.Name || c.Target != t.from.target || c.Step != t.sc.Step.ID {
+		if c.Dataset != t.spec.Name || c.Target != t.from.target || !t.sameKind(c) {
 			continue
 		}
 		n++
 		expired := !c.Expires.IsZero() && c.Expires.Before(t.deps.Now())
-		if c.Deployment == t.sc.Deployment || !expired && (t.keep == 0 || n <= t.keep) {
+		if c.Deployment == t.sc.Deployment || t.isNeeded(c.ID) || !expired && (t.keep == 0 || n <= t.keep) {
 			continue
 		}
 		if err := t.remove(ctx, c); err != nil {
@@ -260,6 +263,21 @@ func (t taking) prune(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sameKind reports whether the checkpoint is this one of another deployment. What was saved aside under the same
+// step id, in a deployment whose steps were others, is not.
+func (t taking) sameKind(c sluice.Checkpoint) bool {
+	own, _ := strings.CutPrefix(string(t.id), string(t.sc.Deployment))
+	its, _ := strings.CutPrefix(string(c.ID), string(c.Deployment))
+	return own == its
+}
+
+// isNeeded reports whether a step of this deployment names the checkpoint.
+func (t taking) isNeeded(id sluice.CheckpointID) bool {
+	return slices.ContainsFunc(t.sc.Plan.Steps, func(s sluice.PlannedStep) bool {
+		return s.RestoreData != nil && s.RestoreData.Checkpoint == id
+	})
 }
 
 // remove deletes the copy first: what is listed and half gone is deleted again by the next one.

@@ -32,6 +32,7 @@ type world struct {
 	execs     []string
 	listeners map[string]net.Listener
 	now       time.Time
+	plan      []sluice.PlannedStep          // what the deployments of steps do besides
 	traffic   func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
 
 	calls  int
@@ -615,7 +616,7 @@ var orders = sluice.Dataset{
 
 func (w *world) step(deployment sluice.DeploymentID, target string, spec sluice.StepSpec, results map[sluice.StepID]sluice.Result) sluice.Step {
 	w.t.Helper()
-	plan := &sluice.Plan{Application: "shop"}
+	plan := &sluice.Plan{Application: "shop", Steps: w.plan}
 	s, err := w.steps().New(sluice.StepContext{
 		Deployment: deployment, Plan: plan, Results: results, Target: sluice.PlannedTarget{Name: target, Account: "local", Namespace: target},
 		Step: sluice.PlannedStep{ID: sluice.StepID(target + "/before/1"), Target: target, StepSpec: spec},

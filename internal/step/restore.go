@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -78,9 +79,21 @@ func (s *restoreData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	return p, nil
 }
 
+// checkpoint returns what is to be put back. One of other claims is refused: what it replaced besides those of the
+// dataset, nothing would bring back.
 func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error) {
 	spec := s.sc.Step.RestoreData
-	return s.made(ctx, spec.Checkpoint, spec.From)
+	c, err := s.made(ctx, spec.Checkpoint, spec.From)
+	if err != nil {
+		return c, err
+	}
+	has, wants := slices.Sorted(slices.Values(c.Copy.Claims)), slices.Sorted(slices.Values(s.spec.Claims))
+	if c.Dataset != s.spec.Name || !slices.Equal(has, wants) {
+		return c, sluice.Errorf(sluice.Invalid, "the checkpoint %s holds %s (%s), not %s (%s)",
+			c.ID, c.Dataset, strings.Join(has, ", "), s.spec.Name, strings.Join(wants, ", ")).
+			WithHint("see which there are of %s with: sluice data list", s.spec.Name).At(s.sc.Step.Pos)
+	}
+	return c, nil
 }
 
 // begun reports whether an earlier call was already allowed to go on: it stopped the workload, or saved aside
@@ -193,6 +206,9 @@ func (s *restoreData) arrived(ctx context.Context, was sluice.Checkpoint) (sluic
 
 // Finish discards what was replaced.
 func (s *restoreData) Finish(ctx context.Context, p sluice.Progress) error {
+	if err := s.scratchAt(s.at, compared).clean(ctx); err != nil {
+		return err
+	}
 	if err := s.taking().clean(ctx); err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func (m model) stepMark(s stepRowLive) string {
 	case engine.PhaseFailed, engine.PhaseUndoFailed:
 		return m.styles.bad.Render("✗")
 	case engine.PhaseWaiting:
-		return m.styles.busy.Render("⏸")
+		return m.styles.busy.Render("‖")
 	case engine.PhaseUndoing, engine.PhaseUndone:
 		return m.styles.bad.Render("↩")
 	}
@@ -175,7 +175,7 @@ func (m model) targetMark(s sluice.Status) string {
 	case sluice.StatusPending, sluice.StatusSkipped:
 		return m.styles.faint.Render("·")
 	case sluice.StatusWaiting:
-		return m.styles.busy.Render("⏸")
+		return m.styles.busy.Render("‖")
 	}
 	return m.styles.busy.Render("▶")
 }

@@ -37,20 +37,20 @@ func (s *stage) putBack(ctx context.Context, r *result) error {
 	if err := errors.Join(err, crowdErr); err != nil {
 		return err
 	}
-	r.Outcome = string(d.Outcome)
-	return errors.Join(s.judgeRestored(ctx, r, d, checkpoint, damaged, figures), s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
+	r.Outcome, r.OrdersDamaged = string(d.Outcome), new(damaged)
+	return errors.Join(s.judgeRestored(ctx, r, d, checkpoint, figures), s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
 }
 
-func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, checkpoint orders, damaged int, f load.Figures) error {
+func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, checkpoint orders, f load.Figures) error {
 	restored, err := s.orders(ctx, "production")
 	if err != nil {
 		return err
 	}
 	r.RequestsTotal, r.RequestsFailed = new(f.Total), new(f.Failed)
-	r.OrdersAtCheckpoint, r.OrdersRestored, r.OrdersDamaged = new(len(checkpoint)), new(checkpoint.kept(restored)), new(damaged)
-	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), damaged, *r.OrdersRestored)
+	r.OrdersAtCheckpoint, r.OrdersRestored = new(len(checkpoint)), new(checkpoint.kept(restored))
+	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), *r.OrdersDamaged, *r.OrdersRestored)
 	switch {
-	case damaged == 0:
+	case *r.OrdersDamaged == 0:
 		return errors.New("the bad release damaged nothing, so there was nothing to put back")
 	case *r.OrdersRestored != len(checkpoint):
 		return fmt.Errorf("%d orders of the checkpoint are not back as they were", len(checkpoint)-*r.OrdersRestored)

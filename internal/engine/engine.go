@@ -171,6 +171,11 @@ func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.
 	case err := <-request.reply:
 		return err
 	case <-r.ended:
+	}
+	select {
+	case err := <-request.reply: // the signal itself may have ended the deployment
+		return err
+	default:
 		return e.notRunning(ctx, id)
 	}
 }
@@ -208,7 +213,11 @@ func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Statu
 
 // Idle returns when no deployment is being carried out.
 func (e *Engine) Idle(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, e.idle.Broadcast)
+	stop := context.AfterFunc(ctx, func() {
+		e.mu.Lock() // whoever has looked at ctx waits by now
+		defer e.mu.Unlock()
+		e.idle.Broadcast()
+	})
 	defer stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()

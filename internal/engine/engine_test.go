@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -248,6 +249,24 @@ func TestAPersonDecides(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
+	w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
+	for range 500 {
+		e := engine.New(engine.Config{Log: &memory{events: map[sluice.DeploymentID][]sluice.Event{}}, Steps: w})
+		id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.Gosched() // the end overtakes the answer in a few of a hundred
+		if err := e.Signal(t.Context(), id, sluice.Signal{Kind: sluice.SignalCancel}); err != nil {
+			t.Fatalf("a signal that was recorded: %v", err)
+		}
+		if err := e.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -124,6 +124,7 @@ func TestWebhookFailures(t *testing.T) {
 		"redirect":  {"a redirect to the same host is followed", server.URL + "/here", "", ""},
 		"elsewhere": {"a redirect to another one is not", server.URL + "/away", sluice.Failed, "another host"},
 		"refused":   {"no connection fails", "http://127.0.0.1:1/{{secrets.token}}", sluice.Failed, "refused"},
+		"no host":   {"what the secret makes of a URL is not told", "http://ci:{{secrets.token}}/4@127.0.0.1", sluice.Invalid, "not an http"},
 		"no URL":    {"what is no URL is the file's fault", "{{secrets.token}}", sluice.Invalid, "not an http"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,6 +139,34 @@ func TestWebhookFailures(t *testing.T) {
 			if err != nil && strings.Contains(err.Error()+sluice.ErrorHint(err), "s3cret") {
 				t.Errorf("the error holds a secret: %v", err)
 			}
+		})
+	}
+}
+
+func TestWebhookTimeoutIsItsOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		own    time.Duration
+		answer time.Duration
+		code   sluice.Code
+	}{
+		"longer than the client's":  {3 * time.Minute, 2 * time.Minute, ""},
+		"shorter than the client's": {10 * time.Second, 20 * time.Second, sluice.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: "http://x", DisableCallback: true, Timeout: test.own}))
+				b.deps.HTTP = &http.Client{Timeout: time.Minute, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					select {
+					case <-time.After(test.answer):
+						return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+					case <-r.Context().Done():
+						return nil, r.Context().Err()
+					}
+				})}
+				if _, err := b.run(t, "after/0"); sluice.ErrorCode(err) != test.code {
+					t.Errorf("got %v", err)
+				}
+			})
 		})
 	}
 }

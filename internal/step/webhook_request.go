@@ -40,7 +40,7 @@ func (s *runWebhook) sendOnce(ctx context.Context) error {
 		return err
 	}
 	client := *s.deps.HTTP
-	client.CheckRedirect = sameHost
+	client.CheckRedirect, client.Timeout = sameHost, 0 // ctx bounds it
 	response, err := client.Do(request)
 	if err != nil {
 		return err
@@ -66,10 +66,8 @@ func (s *runWebhook) request(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	r, err := http.NewRequestWithContext(ctx, s.method(), s.replaced(strings.TrimSpace(address)), strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if r.URL.Host == "" || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
+	// The error quotes the URL, and with it what may be a secret.
+	if err != nil || r.URL.Host == "" || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 		return nil, sluice.Errorf(sluice.Invalid, "the URL of webhook %q is not an http or https URL", s.hook.Name).
 			WithHint("it is written as %s", s.hook.URITemplate)
 	}

@@ -15,6 +15,7 @@ demo: ## Deliver a web shop and its database on this machine: five acts, one rep
 
 test: ## Run every test
 	go test -timeout 9m ./...
+	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && go test ./...) || exit 1; done
 
 bench: ## Measure speed against goals and rivals on this machine
 	@go run ./internal/benchtable

@@ -276,6 +276,30 @@ func TestRunJobFailureShowsItsLastLines(t *testing.T) {
 	}
 }
 
+// What came about while Sluice was away for longer than the step may take has come about.
+func TestWhatEndedDuringAnOutageIsSeen(t *testing.T) {
+	for image, code := range map[string]sluice.Code{"check:1": "", "check:fails": sluice.Failed} {
+		b := newBench().add("after/0", job(image))
+		s := b.must(t, "after/0")
+		preview, err := s.Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.now = b.now.Add(time.Hour)
+		p.Image = preview.Image
+		if p, err = b.must(t, "after/0").Observe(t.Context(), p); sluice.ErrorCode(err) != code || err == nil && p.State != sluice.Done {
+			t.Errorf("%s: %s, %v", image, p.State, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "ended with status 1") {
+			t.Errorf("%s: %v", image, err)
+		}
+	}
+}
+
 // Undo of apply alone, as after a crash that lost a weight, leaves no traffic on pods that go.
 func TestUndoTakesTheTrafficFirst(t *testing.T) {
 	b := installed(t)

@@ -12,6 +12,10 @@ import (
 // defaultTimeout bounds what declares no bound of its own.
 const defaultTimeout = 30 * time.Minute
 
+// glance bounds the one look that is taken after the deadline, so that what came about while Sluice itself was away is
+// seen, however long that was.
+const glance = 5 * time.Second
+
 var apiVersion = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`)
 
 // errTimeout ends a watch whose deadline has come.
@@ -44,7 +48,11 @@ func (w watcher) watch(ctx context.Context, ref sluice.Ref, look func(sluice.Obj
 
 // watchKind is watch for every object of the kind and namespace.
 func (w watcher) watchKind(ctx context.Context, kind sluice.Ref, look func(sluice.Object) (done bool, err error)) error {
-	bounded, cancel := context.WithTimeoutCause(ctx, w.deadline.Sub(w.now()), errTimeout)
+	left := w.deadline.Sub(w.now())
+	if left <= 0 {
+		left = glance
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, left, errTimeout)
 	defer cancel()
 	for o, err := range w.account.Watch(bounded, kind.APIVersion, kind.Kind, kind.Namespace) {
 		if err != nil {

@@ -235,7 +235,7 @@ func (a *Account) Delete(_ context.Context, ref sluice.Ref) error {
 func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
 		seen := map[sluice.Ref]sluice.Object{}
-		for {
+		for ctx.Err() == nil {
 			fresh, changed, err := a.since(seen, apiVersion, kind, namespace)
 			if err != nil {
 				yield(nil, err)

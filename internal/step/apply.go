@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -79,7 +80,7 @@ func (s *apply) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, 
 func (s *apply) Finish(context.Context, sluice.Progress) error { return nil }
 
 // Undo removes the canaries and puts every object back, the last written first, and waits until what was ready
-// before is ready again.
+// before is ready again. One that cannot be put back does not keep the others from it.
 func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	img, taken, err := takenImage(p)
 	if err != nil || !taken {
@@ -94,22 +95,30 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	}
 	r := newRestorer(s.deps, s.account, objects)
 	var restored []sluice.Ref
+	var refused error
 	for _, b := range slices.Backward(img.Before) {
 		wrote, err := r.restore(ctx, b)
-		if err != nil {
+		if mayHeal(err) || err != nil && ctx.Err() != nil {
 			return err
 		}
-		if wrote && b.Ready && b.Ref.Kind != "Job" {
+		refused = errors.Join(refused, err)
+		if wrote && err == nil && b.Ready && b.Ref.Kind != "Job" {
 			restored = append(restored, b.Ref)
 		}
 	}
 	if err := heal(ctx, s.account, restored); err != nil {
-		return err
+		return errors.Join(refused, err)
 	}
 	if err := s.watcher(s.deps.Now()).ready(ctx, awaited(restored)); err != nil {
-		return err
+		return errors.Join(refused, err)
 	}
-	return r.left()
+	return errors.Join(refused, r.left())
+}
+
+// mayHeal reports whether the engine tries an undo again after such an error.
+func mayHeal(err error) bool {
+	c := sluice.ErrorCode(err)
+	return c == sluice.Unavailable || c == sluice.Exhausted
 }
 
 // dropCanaries takes the traffic away from the canaries before it takes them away.

@@ -1,6 +1,7 @@
 package step_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -273,6 +274,38 @@ func TestRunJobFailureShowsItsLastLines(t *testing.T) {
 	_, err := b.run(t, "after/0")
 	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "last words of check-") || !strings.Contains(err.Error(), "ended with status 1") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A denier takes no more writes of one object.
+type denier struct {
+	*steptest.Account
+	ref sluice.Ref
+}
+
+func (d denier) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	if !dryRun && o.Ref() == d.ref {
+		return nil, "", sluice.Errorf(sluice.Denied, "%s is not to be written", d.ref)
+	}
+	return d.Account.Apply(ctx, o, dryRun)
+}
+
+// One object that cannot be put back does not keep the others from it.
+func TestUndoPutsBackWhatItCan(t *testing.T) {
+	config := func(name, value string) sluice.Object {
+		return object("v1", "ConfigMap", name, map[string]any{"data": map[string]any{"KEY": value}})
+	}
+	b := newBench(config("a", "1"), config("b", "1"), config("c", "1"))
+	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
+	p := b.mustRun(t, "apply")
+	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}
+	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(err.Error(), "ConfigMap/b") {
+		t.Errorf("undo: %v", err)
+	}
+	for name, want := range map[string]string{"a": "1", "b": "2", "c": "1"} {
+		if got := b.get(t, config(name, "").Ref()).Text("data", "KEY"); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -24,7 +24,10 @@ type memory struct {
 	events map[sluice.DeploymentID][]sluice.Event
 }
 
-func (m *memory) Append(_ context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+func (m *memory) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.events[id]) != int(after) {
@@ -58,7 +61,18 @@ func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Se
 }
 
 func (m *memory) Deployments(context.Context, string) ([]sluice.Deployment, error) { return nil, nil }
-func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error)           { return nil, nil }
+
+func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var ids []sluice.DeploymentID
+	for id, events := range m.events {
+		if events[len(events)-1].Kind != sluice.DeploymentEnded {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
 
 // world records what steps did, and lets a test say how they behave.
 type world struct {
@@ -268,6 +282,38 @@ func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+			"staging/apply": func(ctx context.Context, _ sluice.Progress) (sluice.Progress, error) {
+				<-ctx.Done() // the answer to a request that was sent comes in just now
+				return sluice.Progress{State: sluice.Done}, nil
+			},
+		}}
+		log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
+		first := engine.New(engine.Config{Log: log, Steps: w})
+		id, err := first.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := first.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		second := engine.New(engine.Config{Log: log, Steps: w})
+		if err := second.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if status, err := second.Wait(t.Context(), id); status != sluice.StatusSucceeded || err != nil {
+			t.Errorf("status %s, %v", status, err)
+		}
+		starts := slices.DeleteFunc(slices.Clone(w.calls), func(call string) bool { return call != "start staging/apply" })
+		if len(starts) != 1 {
+			t.Errorf("it was done %d times", len(starts))
+		}
+	})
 }
 
 func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {

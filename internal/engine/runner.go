@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -33,7 +34,7 @@ func newRunner(e *Engine, s *State) *runner {
 
 // run returns when the deployment has ended, ctx is cancelled or the log belongs to somebody else.
 func (r *runner) run(ctx context.Context) {
-	defer r.drain()
+	defer r.drain(ctx)
 	for r.state.Outcome == "" {
 		d := Decide(r.state, r.engine.now())
 		if err := r.carryOut(ctx, d); err != nil {
@@ -50,15 +51,23 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
-// drain interrupts every verb and waits for it, so that nothing of this deployment runs on.
-func (r *runner) drain() {
+// drain interrupts every verb and waits for it, so that nothing of this deployment runs on. What was done all the
+// same is recorded, if the log is still ours, so that it is not done again.
+func (r *runner) drain(ctx context.Context) {
 	for _, c := range r.calls {
 		c.cancel(errStopped)
 	}
+	var events []sluice.Event
 	for len(r.calls) > 0 {
 		res := <-r.results
 		if res.final {
 			delete(r.calls, res.step)
+			events = append(events, r.outcome(res)...)
+		}
+	}
+	if errors.Is(r.err, errStopped) {
+		if err := r.append(ctx, events); err != nil {
+			r.err = err
 		}
 	}
 	r.engine.hub.wake(r.state.ID)
@@ -205,7 +214,8 @@ func (r *runner) receive(ctx context.Context, request signalRequest) error {
 }
 
 // append makes events durable, then part of the state, then visible. While the log cannot be written, the
-// deployment stands still: an effect is never followed by another before its outcome is recorded.
+// deployment stands still: an effect is never followed by another before its outcome is recorded. ctx ends the
+// waiting for the log, not the first try.
 func (r *runner) append(ctx context.Context, events []sluice.Event) error {
 	if len(events) == 0 {
 		return nil
@@ -214,7 +224,8 @@ func (r *runner) append(ctx context.Context, events []sluice.Event) error {
 		events[i].Seq = r.state.Seq + sluice.Seq(i) + 1
 		events[i].At = r.engine.now()
 	}
-	err := persist(ctx, r.engine, func() error { return r.engine.log.Append(ctx, r.state.ID, r.state.Seq, events...) })
+	kept := context.WithoutCancel(ctx)
+	err := persist(ctx, r.engine, func() error { return r.engine.log.Append(kept, r.state.ID, r.state.Seq, events...) })
 	if err != nil {
 		return err
 	}

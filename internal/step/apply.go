@@ -107,10 +107,10 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 		}
 	}
 	if err := heal(ctx, s.account, restored); err != nil {
-		return errors.Join(refused, err)
+		return errors.Join(err, refused)
 	}
 	if err := s.watcher(s.deps.Now()).ready(ctx, awaited(restored)); err != nil {
-		return errors.Join(refused, err)
+		return errors.Join(err, refused)
 	}
 	return errors.Join(refused, r.left())
 }

@@ -159,11 +159,16 @@ func isFinal(s sluice.Status) bool {
 	return false
 }
 
-// outcome is the worst of the targets' statuses; skipped targets only follow others.
+// outcome is the worst of the targets' statuses; skipped targets only follow others. What somebody rolled back was
+// not cancelled, also where a target had not begun.
 func outcome(s *State) sluice.Status {
 	seen := map[sluice.Status]bool{}
 	for _, t := range s.Plan.Targets {
-		seen[s.Target(t.Name)] = true
+		status := s.Target(t.Name)
+		if status == sluice.StatusCancelled {
+			status = halted(s.Halt)
+		}
+		seen[status] = true
 	}
 	for _, status := range []sluice.Status{sluice.StatusFailed, sluice.StatusCancelled, sluice.StatusRolledBack} {
 		if seen[status] {
@@ -171,4 +176,11 @@ func outcome(s *State) sluice.Status {
 		}
 	}
 	return sluice.StatusSucceeded
+}
+
+func halted(by *sluice.Signal) sluice.Status {
+	if by.Kind == sluice.SignalRollBack {
+		return sluice.StatusRolledBack
+	}
+	return sluice.StatusCancelled
 }

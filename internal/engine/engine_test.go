@@ -316,6 +316,22 @@ func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 	})
 }
 
+func TestARollbackBeforeTheLastTargetBeganIsNoCancel(t *testing.T) {
+	for kind, want := range map[string]sluice.Status{sluice.SignalRollBack: sluice.StatusRolledBack, sluice.SignalCancel: sluice.StatusCancelled} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
+			status, state := deploy(t, w, func(e *engine.Engine, id sluice.DeploymentID) {
+				if err := e.Signal(t.Context(), id, sluice.Signal{Kind: kind}); err != nil {
+					t.Error(err)
+				}
+			})
+			if status != want || state.Target("production") != sluice.StatusCancelled {
+				t.Errorf("%s: status %s, production %s", kind, status, state.Target("production"))
+			}
+		})
+	}
+}
+
 func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0

@@ -143,6 +143,18 @@ func TestWebhookFailures(t *testing.T) {
 	}
 }
 
+func TestWebhookStaysEncrypted(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+r.Host+"/", http.StatusTemporaryRedirect)
+	}))
+	defer server.Close()
+	b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: server.URL, DisableCallback: true}))
+	b.deps.HTTP = server.Client()
+	if _, err := b.run(t, "after/0"); sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "without encryption") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestWebhookTimeoutIsItsOwn(t *testing.T) {
 	for name, test := range map[string]struct {
 		own    time.Duration

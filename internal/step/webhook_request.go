@@ -152,6 +152,10 @@ func sameHost(r *http.Request, via []*http.Request) error {
 		return sluice.Errorf(sluice.Failed, "the webhook redirects to another host, %s", r.URL.Host).
 			WithHint("write that host into uriTemplate, if it is meant")
 	}
+	if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+		return sluice.Errorf(sluice.Failed, "the webhook redirects to %s without encryption", r.URL.Host).
+			WithHint("have it redirect to an https address")
+	}
 	if len(via) >= 5 {
 		return sluice.Errorf(sluice.Failed, "the webhook redirects in circles")
 	}

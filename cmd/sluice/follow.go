@@ -46,6 +46,16 @@ type follower struct {
 	config  *config.Config
 	state   *engine.State
 	view    view
+	detach  bool // another process is to carry the deployment out
+}
+
+// submit hands the plan to the engine. One of this process that is about to detach begins nothing: what it began,
+// such as the call of a webhook, would be interrupted and done again.
+func (f *follower) submit(ctx context.Context, p *sluice.Plan) (sluice.DeploymentID, error) {
+	if f.detach && f.session.own != nil {
+		return f.session.own.engine.Submit(ctx, p, actor())
+	}
+	return f.session.Start(ctx, p, actor())
 }
 
 // follow returns the outcome, errDetached, or errLeft when ctx was cancelled or a person left.

@@ -83,7 +83,7 @@ func (a *app) start(ctx context.Context, c *config.Config, o *runOptions, p *slu
 func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (sluice.DeploymentID, error) {
 	for {
 		asked := time.Now()
-		id, err := f.session.Start(ctx, p, actor())
+		id, err := f.submit(ctx, p)
 		code := sluice.ErrorCode(err)
 		switch {
 		case code == sluice.Unavailable && f.session.own == nil:
@@ -207,7 +207,7 @@ func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin 
 	if err != nil {
 		return err
 	}
-	f := &follower{app: a, session: s, config: c}
+	f := &follower{app: a, session: s, config: c, detach: o.detach}
 	defer func() { _ = f.session.Close() }() // closed before, where its error matters
 	id, err := begin(f)
 	if err != nil {

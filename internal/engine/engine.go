@@ -71,22 +71,40 @@ type Vetter interface {
 // Start records a new deployment and begins it. It is a Conflict while another deployment of the same
 // application runs, and Invalid or Unsupported where a step cannot be made or done here; nothing was recorded then.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
+	state, err := e.submit(ctx, plan, by)
+	if err != nil {
+		return "", err
+	}
+	e.launch(state)
+	return state.ID, nil
+}
+
+// Submit is Start without the beginning, for an engine that is about to stop: the next Resume begins the
+// deployment, and nothing of it was interrupted.
+func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
+	state, err := e.submit(ctx, plan, by)
+	if err != nil {
+		return "", err
+	}
+	return state.ID, nil
+}
+
+func (e *Engine) submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, error) {
 	id := newID(e.now())
 	for _, p := range plan.Steps {
 		target, _ := plan.Target(p.Target)
 		sc := sluice.StepContext{Deployment: id, StartedAt: e.now(), Plan: plan, Target: target, Step: p, Report: func(sluice.Progress) {}}
 		if err := e.vet(ctx, sc); err != nil {
-			return "", fmt.Errorf("%s: %w", p.ID, err)
+			return nil, fmt.Errorf("%s: %w", p.ID, err)
 		}
 	}
 	started := sluice.Event{Seq: 1, At: e.now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
 	if err := e.log.Append(ctx, id, 0, started); err != nil {
-		return "", err
+		return nil, err
 	}
 	state := &State{ID: id}
 	state.Apply(started)
-	e.launch(state)
-	return id, nil
+	return state, nil
 }
 
 // vet makes the step once, to find out whether it can be.

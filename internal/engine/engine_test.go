@@ -332,6 +332,29 @@ func TestARollbackBeforeTheLastTargetBeganIsNoCancel(t *testing.T) {
 	}
 }
 
+func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
+		first := engine.New(engine.Config{Log: log, Steps: w})
+		id, err := first.Submit(t.Context(), shop(), sluice.Actor{Name: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := first.Stop(t.Context()); err != nil || len(w.calls) > 0 {
+			t.Errorf("the first engine did %q, %v", w.calls, err)
+		}
+		second := engine.New(engine.Config{Log: log, Steps: w})
+		if err := second.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if status, err := second.Wait(t.Context(), id); status != sluice.StatusSucceeded || err != nil {
+			t.Errorf("status %s, %v", status, err)
+		}
+	})
+}
+
 func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0

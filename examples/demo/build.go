@@ -9,13 +9,22 @@ import (
 	"time"
 )
 
-// modules are what the demo needs, each a Go module of its own.
-var modules = []struct{ dir, pattern, program string }{
-	{".", "./cmd/sluice", "sluice"},
-	{"examples/ferretdb-1.23", ".", "ferretdb-1.23"},
-	{"examples/ferretdb-1.24", ".", "ferretdb-1.24"},
-	{"examples/monitor", ".", "monitor"},
-	{"examples/shop", "./cmd/...", ""}, // several programs, by their own names
+// A program is built from a Go module of its own.
+type program struct{ dir, pattern, name string }
+
+// lanes are the programs in the order in which they are built. Lanes are built side by side, so that one
+// compiles while another downloads or links; what shares large packages is in one lane, so that they are
+// compiled once.
+var lanes = [][]program{
+	{
+		{".", "./cmd/sluice", "sluice"},
+		{"examples/ferretdb-1.23", ".", "ferretdb-1.23"},
+		{"examples/ferretdb-1.24", ".", "ferretdb-1.24"},
+	},
+	{
+		{"examples/monitor", ".", "monitor"},
+		{"examples/shop", "./cmd/...", ""}, // several programs, by their own names
+	},
 }
 
 // build makes the programs. Go knows what is up to date.
@@ -24,20 +33,37 @@ func (s *stage) build(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	for _, m := range modules {
-		started := time.Now()
-		out := filepath.Join(s.bin, m.program)
-		if m.program == "" {
-			out += string(filepath.Separator)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	faults := make(chan error, len(lanes))
+	for _, lane := range lanes {
+		go func() { faults <- s.buildLane(ctx, lane) }()
+	}
+	var first error
+	for range lanes {
+		if err := <-faults; err != nil && first == nil {
+			first = err
+			cancel() // the other lanes need not go on
 		}
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, m.pattern)
-		cmd.Dir = filepath.Join(s.root, m.dir)
-		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("build %s: %w", m.dir, err)
-		}
-		say("built %-24s %6.1f s", m.dir, time.Since(started).Seconds())
 	}
 	say("built everything in %.1f s", time.Since(began).Seconds())
+	return first
+}
+
+func (s *stage) buildLane(ctx context.Context, lane []program) error {
+	for _, p := range lane {
+		started := time.Now()
+		out := filepath.Join(s.bin, p.name)
+		if p.name == "" {
+			out += string(filepath.Separator)
+		}
+		cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", out, p.pattern)
+		cmd.Dir = filepath.Join(s.root, p.dir)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("build %s: %w", p.dir, err)
+		}
+		say("built %-24s %6.1f s", p.dir, time.Since(started).Seconds())
+	}
 	return nil
 }

@@ -13,17 +13,17 @@ import (
 type program struct{ dir, pattern, name string }
 
 // lanes are the programs in the order in which they are built. Lanes are built side by side, so that one
-// compiles while another downloads or links; what shares large packages is in one lane, so that they are
-// compiled once.
+// compiles while another downloads or links. The databases come last: by then the store that they share with
+// sluice is compiled.
 var lanes = [][]program{
 	{
 		{".", "./cmd/sluice", "sluice"},
-		{"examples/ferretdb-1.23", ".", "ferretdb-1.23"},
-		{"examples/ferretdb-1.24", ".", "ferretdb-1.24"},
 	},
 	{
 		{"examples/monitor", ".", "monitor"},
 		{"examples/shop", "./cmd/...", ""}, // several programs, by their own names
+		{"examples/ferretdb-1.23", ".", "ferretdb-1.23"},
+		{"examples/ferretdb-1.24", ".", "ferretdb-1.24"},
 	},
 }
 

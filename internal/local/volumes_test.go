@@ -60,7 +60,7 @@ func TestCutIsOneInstant(t *testing.T) {
 	a := open(t)
 	a.apply(claims + "\n---\n" + twinWriter)
 	a.writing()
-	last := 0
+	last := -1 // the counter begins at 0
 	for _, generation := range []string{"cut-a", "cut-b", "cut-c"} {
 		cut, err := a.Cut(a.ctx, "test", []string{"one", "two"}, generation, 10*time.Second)
 		if err != nil {

@@ -31,6 +31,7 @@ var judges = map[string]func(sluice.Object) State{
 	"/Service":               service,
 	"/Pod":                   pod,
 	"apiextensions.k8s.io/CustomResourceDefinition": definition,
+	"stork.libopenstorage.org/Migration":            migration,
 }
 
 // Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils,

@@ -8,4 +8,5 @@ const (
 	codeStrategyRequired = "strategy-required"
 	codeNotAJob          = "not-a-job"
 	codeTrafficNotHere   = "traffic-not-here"
+	codeStageNotSuccess  = "stage-not-success"
 )

@@ -126,7 +126,9 @@ func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after []
 		return g.sequence(phase, path, s.Sequence, after)
 	}
 	id := sluice.StepID(g.target.Name + "/" + path)
-	g.steps = append(g.steps, sluice.PlannedStep{ID: id, Target: g.target.Name, Phase: phase, After: after, StepSpec: g.resolve(s)})
+	s = g.resolve(s)
+	g.checkStage(s)
+	g.steps = append(g.steps, sluice.PlannedStep{ID: id, Target: g.target.Name, Phase: phase, After: after, StepSpec: s})
 	return []sluice.StepID{id}
 }
 

@@ -123,6 +123,9 @@ func readyStatus(kind string) map[string]any {
 		return conditions("Established", "NamesAccepted")
 	case "Pod":
 		return map[string]any{"phase": "Succeeded"}
+	case "Migration": // of Stork; a migration of nothing counts as failed
+		moved := map[string]any{"kind": "PersistentVolumeClaim", "name": "rehearsed", "status": "Successful"}
+		return map[string]any{"stage": "Final", "status": "Successful", "resources": []any{moved}}
 	case "DaemonSet":
 		return map[string]any{
 			"observedGeneration": int64(1), "desiredNumberScheduled": int64(0), "currentNumberScheduled": int64(0),

@@ -1,0 +1,84 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// migration judges a Migration of Stork. Every run comes to stage Final, a failed one too, so the stage says only
+// that it is over. PartialSuccess left something out. A run whose namespaces or selectors match nothing
+// calls itself successful.
+func migration(o sluice.Object) State {
+	stage, status := o.Text("status", "stage"), o.Text("status", "status")
+	volumes, resources := migrated(o, "volumes"), migrated(o, "resources")
+	left := append(unsuccessful(volumes), unsuccessful(resources)...)
+	switch {
+	case status == "Failed" || status == "PartialSuccess":
+		return failed("it ended as %s%s", status, because(left))
+	case stage != "Final":
+		return waiting("%s%s", progress(stage, status, volumes), because(left))
+	case status != "Successful":
+		return waiting("it is over and does not say how it ended")
+	case len(left) > 0:
+		return failed("it ended as Successful and left something out%s", because(left))
+	case len(volumes)+len(resources) == 0:
+		return failed("it ended as Successful and moved nothing: no volume or object matches its namespaces and selectors")
+	}
+	return State{Phase: Ready}
+}
+
+func migrated(o sluice.Object, list string) []sluice.Object {
+	entries, _ := o.Field("status", list).([]any)
+	var all []sluice.Object
+	for _, e := range entries {
+		if m, ok := e.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// unsuccessful names the volumes and objects that have ended otherwise than well.
+func unsuccessful(entries []sluice.Object) []string {
+	var names []string
+	for _, e := range entries {
+		switch status := e.Text("status"); status {
+		case "Failed", "PartialSuccess":
+			name := or(e.Text("persistentVolumeClaim"), e.Text("kind")+"/"+e.Text("name"))
+			names = append(names, fmt.Sprintf("%s is %s (%s)", name, status, or(e.Text("reason"), "no reason given")))
+		}
+	}
+	return names
+}
+
+// because joins the first few, since a namespace may hold hundreds.
+func because(left []string) string {
+	const shown = 3
+	switch {
+	case len(left) == 0:
+		return ""
+	case len(left) > shown:
+		return fmt.Sprintf(": %s and %d more", strings.Join(left[:shown], ", "), len(left)-shown)
+	}
+	return ": " + strings.Join(left, ", ")
+}
+
+// progress leaves out the reasons of what is on its way: they hold a count of bytes, which is new every time.
+func progress(stage, status string, volumes []sluice.Object) string {
+	if stage == "" {
+		return "Stork has not begun it"
+	}
+	text := "it is in stage " + stage + ", " + or(status, "without a status")
+	if len(volumes) == 0 {
+		return text
+	}
+	done := 0
+	for _, v := range volumes {
+		if v.Text("status") == "Successful" {
+			done++
+		}
+	}
+	return fmt.Sprintf("%s, %d of %d volumes moved", text, done, len(volumes))
+}

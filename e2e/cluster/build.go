@@ -1,0 +1,44 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// A program is built by the go command from a package named in a module's directory.
+type program struct{ name, module, pkg string }
+
+var (
+	nodeProgram       = program{"node", "node", "."}
+	dnsProgram        = program{"dns", "dns", "."}
+	supervisorProgram = program{"cluster", ".", "./cmd/cluster"}
+	kwokProgram       = program{"kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"}
+)
+
+// build brings the binaries up to date; the go command's cache makes that cheap.
+func (o Options) build(ctx context.Context, programs ...program) error {
+	for _, p := range programs {
+		began := time.Now()
+		fmt.Fprintf(o.Log, "building %s\n", p.name)
+		// Without -trimpath, what the product's own build has in common with these comes from the cache.
+		cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", o.binary(p.name), p.pkg)
+		cmd.Dir = filepath.Join(moduleDir(), p.module)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s in %s: %w\n%s", p.name, cmd.Dir, err, out)
+		}
+		fmt.Fprintf(o.Log, "built %s in %s\n", p.name, time.Since(began).Round(time.Second))
+	}
+	return o.linkKubectl()
+}
+
+// linkKubectl gives a person a kubectl that fits: node becomes the program it is called as.
+func (o Options) linkKubectl() error {
+	if err := os.Symlink(nodeProgram.name, o.binary("kubectl")); err != nil && !os.IsExist(err) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+// Package cluster starts and stops the Kubernetes clusters of the tests: two
+// whole ones, cluster01 and cluster02, on one Linux machine without a container
+// engine or an image registry, and one of fake nodes for large tests.
+//
+//	pair, err := cluster.Up(ctx, cluster.Options{})    // at once if they are up already
+//	pair.Kubeconfig                                    // a file with the contexts cluster01 and cluster02
+//	pair.Clusters()[0].Config()                        // for client-go
+//	archive, err := image.Build(ctx, dir, name, nil)   // of package image
+//	err = pair.Load(ctx, archive)                      // into both
+//	err = pair.Cluster01.StopAPIServer(ctx)
+//	err = cluster.Down(ctx, cluster.Options{})
+//
+// With the environment variable E2E_CONTEXTS=a,b the pair is two contexts of
+// the person's own kubeconfig instead: they appear under the names cluster01
+// and cluster02 too, nothing is built or stopped, and Pair.Owned is false.
+//
+// # How it works
+//
+// Each cluster is one process tree under a supervisor, which is process 1 of
+// namespaces of its own (processes, mounts, network). Its etcd, API server,
+// kubelet, containerd and pods see the usual paths and ports, clash with
+// nothing on the host, and vanish with the supervisor: their mounts, iptables
+// rules, bridges and sockets with them. What remains for Down are the control
+// groups and the state directory.
+//
+// A bridge, sluice0, joins host and clusters. Everything below is reachable
+// from the host and from pods of either cluster:
+//
+//	           API server            pods            services
+//	host       172.29.250.1
+//	cluster01  172.29.250.11:6443    10.211.0.0/16   10.212.0.0/16
+//	cluster02  172.29.250.12:6443    10.213.0.0/16   10.214.0.0/16
+//	kwok       172.29.250.13:6443    10.215.0.0/16   10.216.0.0/16
+//
+// A default StorageClass binds every claim at once to a directory under
+// <state>/<cluster>/volumes, see package volume. Names are answered for
+// cluster.local only.
+//
+// It may import packages image and volume and client-go. Start with up.go; the
+// programs of a cluster are in parts.go, the process that watches over them in
+// supervisor.go.
+package cluster

@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Down ends every cluster in the state directory and removes what they left;
+// built binaries and images stay. It is harmless if none is up.
+func Down(o Options) error {
+	o, err := o.withDefaults()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.Dir); os.IsNotExist(err) {
+		return nil
+	}
+	unlock, err := o.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, name := range names {
+		if err := o.newSpec(name).down(); err != nil {
+			return fmt.Errorf("end %s: %w", name, err)
+		}
+	}
+	if l, found, err := findLink(bridge); err != nil || found && l.Alias == o.Dir {
+		if err := errors.Join(err, removeLink(bridge)); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(o.kubeconfig()); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return o.removeMountPoints()
+}
+
+// down ends one cluster; everything is found by its name, whether or not Up came to its end.
+func (s spec) down() error {
+	if _, err := os.Stat(s.Dir); os.IsNotExist(err) {
+		return nil
+	}
+	if id, alive := s.supervisor(); alive {
+		if err := id.kill(); err != nil {
+			return err
+		}
+	}
+	if err := removeLink(s.link()); err != nil {
+		return err
+	}
+	if err := s.removeCgroup(); err != nil {
+		return err
+	}
+	return os.RemoveAll(s.Dir)
+}
+
+// mountPointsFile lists the directories that were made to mount on.
+const mountPointsFile = "mountpoints"
+
+func (o Options) makeMountPoints() error {
+	for _, dir := range hiddenDirs {
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			continue
+		}
+		f, err := os.OpenFile(filepath.Join(o.Dir, mountPointsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(f, dir)
+		if err := errors.Join(err, f.Close(), os.MkdirAll(dir, 0o755)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o Options) removeMountPoints() error {
+	file := filepath.Join(o.Dir, mountPointsFile)
+	data, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for dir := range strings.Lines(string(data)) {
+		// What somebody else has put there in the meantime keeps the directory.
+		if err := os.Remove(strings.TrimSpace(dir)); err != nil && !os.IsNotExist(err) && !isNotEmpty(err) {
+			return err
+		}
+	}
+	return os.Remove(file)
+}

@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const identityFile = "supervisor.json"
+
+// An identity names a process beyond doubt: numbers are used again, but not
+// with the same start time since the same boot.
+type identity struct {
+	PID     int
+	Started string // in ticks since the boot
+	Boot    string
+}
+
+func identify(pid int) (identity, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return identity{}, err
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return identity{}, err
+	}
+	// The name, in brackets, may hold anything; the start time is the 20th field after it.
+	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return identity{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	}
+	return identity{PID: pid, Started: fields[19], Boot: strings.TrimSpace(string(boot))}, nil
+}
+
+func (s spec) recordSupervisor(id identity) error {
+	data, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	temp := s.file(identityFile + ".new")
+	if err := os.WriteFile(temp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temp, s.file(identityFile))
+}
+
+// supervisor returns the cluster's process if it is alive.
+func (s spec) supervisor() (identity, bool) {
+	var recorded identity
+	data, err := os.ReadFile(filepath.Join(s.Dir, identityFile))
+	if err != nil || json.Unmarshal(data, &recorded) != nil {
+		return identity{}, false
+	}
+	now, err := identify(recorded.PID)
+	return recorded, err == nil && now == recorded
+}
+
+// kill ends the supervisor, and with it every process of its namespace, and
+// returns when all are gone.
+func (id identity) kill() error {
+	fd, err := unix.PidfdOpen(id.PID, 0)
+	if err == unix.ESRCH {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if now, err := identify(id.PID); err != nil || now != id {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil {
+		return err
+	}
+	return awaitEnd(fd, 30*time.Second)
+}
+
+func awaitEnd(pidfd int, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(time.Until(deadline).Milliseconds()))
+		if err == unix.EINTR {
+			continue
+		}
+		if err == nil && n == 0 {
+			return fmt.Errorf("a killed process has not ended within %v", limit)
+		}
+		return err
+	}
+}

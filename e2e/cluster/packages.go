@@ -1,0 +1,22 @@
+package cluster
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
+//go:embed packages.sh
+var packagesScript string
+
+// installPackages makes sure of the Debian packages that the clusters run on.
+func (o Options) installPackages(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "sh", "-s")
+	cmd.Stdin = strings.NewReader(packagesScript)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("install packages: %w\n%s", err, out)
+	}
+	return nil
+}

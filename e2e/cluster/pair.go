@@ -1,0 +1,168 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const apiServerPart = "kube-apiserver"
+
+// A Pair is the two clusters that applications are delivered to.
+type Pair struct {
+	Cluster01, Cluster02 *Cluster
+	// Kubeconfig is a file with the contexts cluster01 and cluster02.
+	Kubeconfig string
+	// Owned says that Up started these clusters, so that tests may stop their API servers.
+	Owned bool
+}
+
+// Clusters returns both.
+func (p *Pair) Clusters() []*Cluster { return []*Cluster{p.Cluster01, p.Cluster02} }
+
+// Load imports image archives into both clusters, as Cluster.Load does.
+func (p *Pair) Load(ctx context.Context, archives ...string) error {
+	for _, c := range p.Clusters() {
+		if err := c.Load(ctx, archives...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Cluster is one Kubernetes cluster.
+type Cluster struct {
+	// Name is that of the cluster's context in Kubeconfig, too.
+	Name       string
+	Kubeconfig string
+
+	options Options
+	spec    spec
+	foreign string // the context's name in the person's kubeconfig, if it is not ours
+}
+
+func (o Options) newCluster(name string) *Cluster {
+	return &Cluster{Name: name, Kubeconfig: o.newSpec(name).admin(), options: o, spec: o.newSpec(name)}
+}
+
+// Running returns the clusters of the state directory whose supervisor lives.
+func Running(o Options) ([]*Cluster, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	var all []*Cluster
+	for _, name := range names {
+		if c := o.newCluster(name); c.alive() {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+func (c *Cluster) alive() bool {
+	_, alive := c.spec.supervisor()
+	return alive
+}
+
+// Kubeconfig is the path of the file with a context for each cluster that is up.
+func Kubeconfig(o Options) (string, error) {
+	o, err := o.withDefaults()
+	return o.kubeconfig(), err
+}
+
+// ErrNotOwned is returned by what can be done only to clusters that Up has started.
+var ErrNotOwned = errors.New("this cluster is not one of ours")
+
+// Config is how client-go reaches the cluster as its administrator. Each call
+// returns a copy, without a limit of requests.
+func (c *Cluster) Config() (*rest.Config, error) {
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.Kubeconfig},
+		&clientcmd.ConfigOverrides{CurrentContext: c.Name}).ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	return config, nil
+}
+
+// Client returns a new client of the cluster's administrator.
+func (c *Cluster) Client() (*kubernetes.Clientset, error) {
+	config, err := c.Config()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
+}
+
+// Load imports image archives, so that pods with imagePullPolicy Never can use
+// them. For a context of the person's own it runs E2E_LOAD, a command that is
+// given the archive and the context; for kind's contexts it knows what to do.
+func (c *Cluster) Load(ctx context.Context, archives ...string) error {
+	for _, archive := range archives {
+		if err := c.load(ctx, archive); err != nil {
+			return fmt.Errorf("load %s into %s: %w", archive, c.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) load(ctx context.Context, archive string) error {
+	if c.foreign == "" {
+		return inside(ctx, c.spec.Dir, "/usr/bin/ctr", "-n", "k8s.io", "images", "import", archive)
+	}
+	args := append(strings.Fields(os.Getenv("E2E_LOAD")), archive, c.foreign)
+	if name, isKind := strings.CutPrefix(c.foreign, "kind-"); isKind && len(args) == 2 {
+		args = []string{"kind", "load", "image-archive", archive, "--name", name}
+	}
+	if len(args) == 2 {
+		return fmt.Errorf("context %s is not kind's: set E2E_LOAD to a command that loads an image archive, its first argument, into the cluster of a context, its second", c.foreign)
+	}
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// StopAPIServer kills the API server at once, as a crash would, and returns
+// when it is gone. Pods run on. It is harmless if none runs.
+func (c *Cluster) StopAPIServer(ctx context.Context) error { return c.act(ctx, "/stop") }
+
+// StartAPIServer starts the API server and returns when it answers. It is
+// harmless if it runs.
+func (c *Cluster) StartAPIServer(ctx context.Context) error { return c.act(ctx, "/start") }
+
+func (c *Cluster) act(ctx context.Context, path string) error {
+	if c.foreign != "" {
+		return ErrNotOwned
+	}
+	_, err := control(ctx, c.spec.Dir, "POST", path, url.Values{"part": {apiServerPart}})
+	return err
+}
+
+// Status tells how the programs of the cluster fare, in the order of their start.
+func (c *Cluster) Status(ctx context.Context) ([]PartStatus, error) {
+	if c.foreign != "" {
+		return nil, ErrNotOwned
+	}
+	data, err := control(ctx, c.spec.Dir, "GET", "/status", nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []PartStatus
+	return all, json.Unmarshal(data, &all)
+}
+
+// Volumes is the directory on this machine that holds those of the claims.
+func (c *Cluster) Volumes() string { return c.spec.file("volumes") }

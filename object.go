@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"iter"
+	"net/http"
 )
 
 // An Object is a Kubernetes object as decoded from JSON: maps, slices, strings, float64 or int64, bools, nil.
@@ -110,28 +111,39 @@ const (
 type Cluster interface {
 	// Get returns the object with its status, or NotFound.
 	Get(ctx context.Context, ref Ref) (Object, error)
+	// List returns the objects of the kind in the namespace, "" for all of them, by name; none where the account does not know the kind.
+	List(ctx context.Context, apiVersion, kind, namespace string) ([]Object, error)
 	// Apply makes the object's fields so, under Sluice's own name, and returns the object as it is now.
 	// Fields that Sluice set before and the object no longer has are removed; fields of others stay. A field
 	// that someone else owns with another value is a Conflict. A kind or field that the cluster cannot
 	// carry out is Unsupported and named. With dryRun nothing is changed, all else is the same.
 	Apply(ctx context.Context, o Object, dryRun bool) (Object, Outcome, error)
+	// Restore makes the object as it was when Get returned was, as far as Sluice changed it since: what others
+	// changed stays, and a field of ours that others have taken over is a Conflict. An object that is gone is
+	// made anew. With dryRun nothing is changed, all else is the same.
+	Restore(ctx context.Context, was Object, dryRun bool) (Object, Outcome, error)
+	// Scale sets how many pods the workload wants, and keeps who owns that and every other field.
+	Scale(ctx context.Context, ref Ref, replicas int) error
 	// Delete deletes the object and returns when it is gone, with all that belongs to it. Deleting what is
 	// not there succeeds.
 	Delete(ctx context.Context, ref Ref) error
 	// Watch yields each object of the kind in the namespace, then each again whenever it changes; what was
-	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error.
+	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error. A workload
+	// whose pods cannot heal by themselves has the condition Stalled, which says why.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
 }
 
 // A Pod is one running replica of a workload.
 type Pod struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	Owner     string `json:"owner"` // the workload, as Kind/name
-	Image     string `json:"image"`
-	Ready     bool   `json:"ready"`
-	Restarts  int    `json:"restarts"`
-	Reason    string `json:"reason,omitempty"` // why it is not ready
+	Namespace string            `json:"namespace"`
+	Name      string            `json:"name"`
+	Owner     string            `json:"owner"` // the workload, as Kind/name
+	Image     string            `json:"image"`
+	Ready     bool              `json:"ready"`
+	Restarts  int               `json:"restarts"`
+	Reason    string            `json:"reason,omitempty"`   // why it is not ready
+	Revision  string            `json:"revision,omitempty"` // of its workload's template; "" where the account keeps none
+	Labels    map[string]string `json:"labels,omitempty"`
 }
 
 // A Host is what runs the pods of an account.
@@ -142,15 +154,36 @@ type Host interface {
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
 	// Exec runs a command in the pod and returns what it printed; a non-zero status is a Failed error.
 	Exec(ctx context.Context, namespace, pod string, command []string) (string, error)
+	// Evict ends the pod, so that its workload makes another one; it waits while a disruption budget forbids
+	// it. Evicting what is not there succeeds.
+	Evict(ctx context.Context, namespace, pod string) error
 	// Address returns where a Service's port answers from here, as host:port. NotFound names what is missing.
 	Address(ctx context.Context, namespace, service string, port int) (string, error)
+	// Transport returns what carries HTTP requests to a Service's port, whatever host they name.
+	Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error)
 }
 
-// A Shifter divides a Service's traffic between the pods of the stable and of the canary track.
+// A Division is how the traffic of a workload is to be divided between the pods of its stable and its canary track.
+type Division struct {
+	Namespace string
+	Service   string    // it selects the pods of both tracks
+	Stable    string    // the Deployment of the stable pods
+	Canary    string    // the Deployment of the canary pods
+	Percent   int       // for the canary pods, 0 to 100
+	Traffic   []Traffic // of the target: by what its traffic is divided; empty: by its Services alone
+}
+
+// A Shifter divides traffic.
 type Shifter interface {
-	// Shift sends the percentage, 0 to 100, to the ready canary pods and the rest to the stable ones. It
-	// returns once the division holds for every new request. No traffic is ever sent to a side without a ready pod.
-	Shift(ctx context.Context, namespace, service string, percent int) error
+	// Weighs reports whether every percentage can be had whatever the numbers of pods. If not, the numbers of
+	// ready pods divide what lies between 0 and 100.
+	Weighs(traffic []Traffic) bool
+	// Shift sends the percentage to the ready canary pods and the rest to the stable ones. It returns once the
+	// division holds for every new request. No traffic is ever sent to a side without a ready pod.
+	Shift(ctx context.Context, d Division) error
+	// Release takes away what Shift made and puts back what it changed, whatever the percentage: the Service
+	// sends its traffic to every pod that it selects. Releasing what was never shifted changes nothing.
+	Release(ctx context.Context, d Division) error
 }
 
 // An Account is a named place to deploy to.

@@ -204,6 +204,14 @@ type Traffic struct {
 	SMI        []SMI               `json:"smi,omitempty"`
 	Istio      []Istio             `json:"istio,omitempty"`
 	Kubernetes []BlueGreenServices `json:"kubernetes,omitempty"`
+	Gateway    []GatewayRoute      `json:"gateway,omitempty"`
+}
+
+// GatewayRoute names a route of the Gateway API whose weights divide the traffic of a Service.
+type GatewayRoute struct {
+	Kind    string `json:"kind"`    // HTTPRoute (default) or GRPCRoute
+	Name    string `json:"name"`    // of the route, in the target's namespace
+	Service string `json:"service"` // the backend that it sends traffic to
 }
 
 // SMI names the Services of a TrafficSplit.

@@ -106,6 +106,28 @@ func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 	return r.Object, r.Outcome, err
 }
 
+// Restore applies the object as it was: only Sluice writes to the account.
+func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return a.Apply(ctx, was, dryRun)
+}
+
+// List returns the objects of the kind.
+func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
+	var all []sluice.Object
+	err := call(ctx, a, "/list", agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace}, &all)
+	return all, err
+}
+
+// Scale changes nothing of the workload but how many pods it wants. Applying it with another number does so too.
+func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
+	return call(ctx, a, "/scale", agent.ScaleRequest{Ref: ref, Replicas: replicas}, nil)
+}
+
+// Evict ends the pod and returns when it has ended.
+func (a *Account) Evict(ctx context.Context, namespace, pod string) error {
+	return call(ctx, a, "/evict", agent.EvictRequest{Namespace: namespace, Pod: pod}, nil)
+}
+
 // Delete deletes the object and returns when it is gone, with all that belongs to it.
 func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 	return call(ctx, a, "/delete", ref, nil)
@@ -139,7 +161,34 @@ func (a *Account) Address(ctx context.Context, namespace, service string, port i
 	return address, err
 }
 
+// Transport carries HTTP requests to where the Service's port answers.
+func (a *Account) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
+	address, err := a.Address(ctx, namespace, service, port)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	return &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, network, address)
+		},
+	}, nil
+}
+
+// Weighs reports true: a Service's proxy divides by weights.
+func (a *Account) Weighs([]sluice.Traffic) bool { return true }
+
 // Shift sends the percentage to the ready canary pods and the rest to the stable ones.
-func (a *Account) Shift(ctx context.Context, namespace, service string, percent int) error {
-	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: namespace, Service: service, Percent: percent}, nil)
+func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
+	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Percent: d.Percent}, nil)
+}
+
+// Release sends everything to the stable pods: what is no canary is stable.
+func (a *Account) Release(ctx context.Context, d sluice.Division) error {
+	d.Percent = 0
+	if err := a.Shift(ctx, d); sluice.ErrorCode(err) != sluice.NotFound {
+		return err
+	}
+	return nil
 }

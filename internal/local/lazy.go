@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"iter"
+	"net/http"
 	"sync"
 	"time"
 
@@ -48,6 +49,15 @@ func through[T any](ctx context.Context, l *Lazy, use func(*Account) (T, error))
 	return use(a)
 }
 
+// do is through for what returns nothing.
+func (l *Lazy) do(ctx context.Context, use func(*Account) error) error {
+	a, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	return use(a)
+}
+
 // Get is that of Account.
 func (l *Lazy) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
 	return through(ctx, l, func(a *Account) (sluice.Object, error) { return a.Get(ctx, ref) })
@@ -62,13 +72,29 @@ func (l *Lazy) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.
 	return a.Apply(ctx, o, dryRun)
 }
 
+// Restore is that of Account.
+func (l *Lazy) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return l.Apply(ctx, was, dryRun)
+}
+
+// List is that of Account.
+func (l *Lazy) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
+	return through(ctx, l, func(a *Account) ([]sluice.Object, error) { return a.List(ctx, apiVersion, kind, namespace) })
+}
+
+// Scale is that of Account.
+func (l *Lazy) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
+	return l.do(ctx, func(a *Account) error { return a.Scale(ctx, ref, replicas) })
+}
+
+// Evict is that of Account.
+func (l *Lazy) Evict(ctx context.Context, namespace, pod string) error {
+	return l.do(ctx, func(a *Account) error { return a.Evict(ctx, namespace, pod) })
+}
+
 // Delete is that of Account.
 func (l *Lazy) Delete(ctx context.Context, ref sluice.Ref) error {
-	a, err := l.open(ctx)
-	if err != nil {
-		return err
-	}
-	return a.Delete(ctx, ref)
+	return l.do(ctx, func(a *Account) error { return a.Delete(ctx, ref) })
 }
 
 // Watch is that of Account.
@@ -103,13 +129,22 @@ func (l *Lazy) Address(ctx context.Context, namespace, service string, port int)
 	return through(ctx, l, func(a *Account) (string, error) { return a.Address(ctx, namespace, service, port) })
 }
 
+// Transport is that of Account.
+func (l *Lazy) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
+	return through(ctx, l, func(a *Account) (http.RoundTripper, error) { return a.Transport(ctx, namespace, service, port) })
+}
+
+// Weighs is that of Account.
+func (l *Lazy) Weighs([]sluice.Traffic) bool { return true }
+
 // Shift is that of Account.
-func (l *Lazy) Shift(ctx context.Context, namespace, service string, percent int) error {
-	a, err := l.open(ctx)
-	if err != nil {
-		return err
-	}
-	return a.Shift(ctx, namespace, service, percent)
+func (l *Lazy) Shift(ctx context.Context, d sluice.Division) error {
+	return l.do(ctx, func(a *Account) error { return a.Shift(ctx, d) })
+}
+
+// Release is that of Account.
+func (l *Lazy) Release(ctx context.Context, d sluice.Division) error {
+	return l.do(ctx, func(a *Account) error { return a.Release(ctx, d) })
 }
 
 // Cut is that of Account.
@@ -129,9 +164,5 @@ func (l *Lazy) Use(ctx context.Context, namespace, claim, generation string) (st
 
 // Discard is that of Account.
 func (l *Lazy) Discard(ctx context.Context, namespace, claim, generation string) error {
-	a, err := l.open(ctx)
-	if err != nil {
-		return err
-	}
-	return a.Discard(ctx, namespace, claim, generation)
+	return l.do(ctx, func(a *Account) error { return a.Discard(ctx, namespace, claim, generation) })
 }

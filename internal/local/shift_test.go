@@ -22,7 +22,7 @@ func TestShiftIsExact(t *testing.T) {
 	a.awaitSettled("Deployment/web-canary")
 
 	for _, percent := range []int{0, 10, 50, 100, 0} {
-		if err := a.Shift(a.ctx, "test", "web", percent); err != nil {
+		if err := a.Shift(a.ctx, sluice.Division{Namespace: "test", Service: "web", Percent: percent}); err != nil {
 			t.Fatal(err)
 		}
 		got := 0
@@ -44,7 +44,7 @@ func TestShiftSurvives(t *testing.T) {
 	a.apply(webService + "\n---\n" + webDeployment("web", "1", "1", "") + "\n---\n" + canary("2"))
 	a.awaitSettled("Deployment/web")
 	a.awaitSettled("Deployment/web-canary")
-	if err := a.Shift(a.ctx, "test", "web", 100); err != nil {
+	if err := a.Shift(a.ctx, sluice.Division{Namespace: "test", Service: "web", Percent: 100}); err != nil {
 		t.Fatal(err)
 	}
 	a.apply(strings.Replace(webService, "name: web}", "name: web, labels: {changed: 'yes'}}", 1))
@@ -76,7 +76,7 @@ func TestShiftRefuses(t *testing.T) {
 		"more than all":      {"web", 101, sluice.Invalid},
 		"less than nothing":  {"web", -1, sluice.Invalid},
 	} {
-		if err := a.Shift(a.ctx, "test", tt.service, tt.percent); sluice.ErrorCode(err) != tt.want {
+		if err := a.Shift(a.ctx, sluice.Division{Namespace: "test", Service: tt.service, Percent: tt.percent}); sluice.ErrorCode(err) != tt.want {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
 	}

@@ -93,6 +93,9 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	if err := s.dropCanaries(ctx, img, objects); err != nil {
 		return err
 	}
+	if err := heldAsNow(ctx, s.account, objects, img.Ordered, s.sc.Deployment); err != nil {
+		return err
+	}
 	r := newRestorer(s.deps, s.account, objects)
 	var restored []sluice.Ref
 	var refused error
@@ -121,19 +124,11 @@ func mayHeal(err error) bool {
 	return c == sluice.Unavailable || c == sluice.Exhausted
 }
 
-// dropCanaries takes the traffic away from the canaries before it takes them away.
+// dropCanaries takes the canaries away.
 func (s *apply) dropCanaries(ctx context.Context, img image, objects []sluice.Object) error {
-	_, divided, err := canaries(ctx, s.account, objects)
-	if err != nil {
+	t := tracks{s.account, s.sc, objects, s.watcher(s.deps.Now())}
+	if err := t.withdraw(ctx, img.Canaries); err != nil {
 		return err
-	}
-	if err := shift(ctx, s.account, divided, 0); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
-		return err
-	}
-	for _, ref := range img.Canaries {
-		if err := removeOwn(ctx, s.account, canaryRef(ref), s.sc.Deployment); err != nil {
-			return err
-		}
 	}
 	return removeVersions(ctx, s.account, pick(objects, img.Deferred), s.sc.Deployment)
 }

@@ -27,6 +27,8 @@ func (b *bringer) bring(ctx context.Context, o sluice.Object) error {
 			return err
 		}
 		return b.write(ctx, v)
+	case slices.Contains(b.image.Ordered, o.Ref()):
+		return b.bringHeld(ctx, o)
 	case o.Text("kind") == "Job":
 		return b.bringJob(ctx, o)
 	}
@@ -60,10 +62,14 @@ func (b *bringer) bringCanary(ctx context.Context, o sluice.Object) error {
 	if err != nil {
 		return withOp("read", o.Ref(), err)
 	}
-	if err := shift(ctx, b.account, services(b.objects, []sluice.Object{o}), 0); err != nil {
+	list, err := divisions(ctx, b.account, b.sc, b.objects, []sluice.Object{o})
+	if err != nil {
 		return err
 	}
-	c := canaryOf(o, stable, b.sc.Deployment)
+	if err := shift(ctx, b.account, list, 0); err != nil {
+		return err
+	}
+	c := canaryOf(o, stable, b.firstSize(stable), b.sc.Deployment)
 	for _, config := range pick(b.objects, b.image.Deferred) {
 		v, err := versionOf(config, b.sc.Deployment)
 		if err != nil {
@@ -72,6 +78,29 @@ func (b *bringer) bringCanary(ctx context.Context, o sluice.Object) error {
 		rename(c, config.Text("kind"), config.Text("metadata", "name"), v.Text("metadata", "name"))
 	}
 	return b.write(ctx, c)
+}
+
+// bringHeld brings the new template of a workload and lets no pod that there is have it.
+func (b *bringer) bringHeld(ctx context.Context, o sluice.Object) error {
+	now, err := b.account.Get(ctx, o.Ref())
+	if err != nil {
+		return withOp("read", o.Ref(), err)
+	}
+	if isHeld(now, b.sc.Deployment) {
+		return b.write(ctx, like(o, now, b.sc.Deployment))
+	}
+	return b.write(ctx, heldAt(o, max(o.Number(1, "spec", "replicas"), now.Number(1, "spec", "replicas")), b.sc.Deployment))
+}
+
+// firstSize is how many pods a canary begins with: as many as the stable version where weights divide the traffic, else
+// as many as the first weight takes.
+func (b *bringer) firstSize(stable sluice.Object) int {
+	n := stable.Number(1, "spec", "replicas")
+	if b.account.Weighs(b.sc.Target.Traffic) {
+		return n
+	}
+	_, canary := sizes(n, firstWeight(b.sc), 0)
+	return canary
 }
 
 // bringJob replaces an old run whose spec is another: a Job's pods cannot be changed.
@@ -105,8 +134,8 @@ func removeVersions(ctx context.Context, a sluice.Account, config []sluice.Objec
 	return nil
 }
 
-// heal deletes the pods of StatefulSets that are not ready: their controller waits for a broken pod for ever
-// before it puts a sound one in its place. An account whose pods are no objects replaces them by itself.
+// heal evicts the pods of StatefulSets that are not ready: their controller waits for a broken pod for ever
+// before it puts a sound one in its place.
 func heal(ctx context.Context, a sluice.Account, refs []sluice.Ref) error {
 	for _, ref := range refs {
 		if ref.Kind != "StatefulSet" {
@@ -120,9 +149,11 @@ func heal(ctx context.Context, a sluice.Account, refs []sluice.Ref) error {
 			if p.Owner != ref.String() || p.Ready {
 				continue
 			}
-			err := remove(ctx, a, sluice.Ref{APIVersion: "v1", Kind: "Pod", Namespace: p.Namespace, Name: p.Name})
-			if err != nil && sluice.ErrorCode(err) != sluice.Unsupported && sluice.ErrorCode(err) != sluice.Invalid {
+			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if err := a.Evict(ctx, p.Namespace, p.Name); err != nil {
+				return withOp("replace the pods of", ref, err)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -17,12 +18,12 @@ func canaryRef(stable sluice.Ref) sluice.Ref {
 	return stable
 }
 
-// canaryOf returns the Deployment that runs the pods of version beside stable, at the size that stable has now.
+// canaryOf returns the Deployment that runs the pods of version beside stable, with so many of them.
 //
 // Its pods carry all labels of the stable ones and the track, so the Services select both. The stable
 // Deployment's selector matches them too; a controller takes over only what has no owner, and these pods'
 // replica sets belong to the canary from the moment they are made.
-func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Object {
+func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentID) sluice.Object {
 	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
 	c.Set(canaryName(version.Text("metadata", "name")), "metadata", "name")
 	if ns := version.Text("metadata", "namespace"); ns != "" {
@@ -32,37 +33,37 @@ func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Obje
 	c.Set(sluice.TrackCanary, "metadata", "labels", sluice.TrackLabel)
 	c.Set(sluice.TrackCanary, "spec", "selector", "matchLabels", sluice.TrackLabel)
 	c.Set(sluice.TrackCanary, "spec", "template", "metadata", "labels", sluice.TrackLabel)
-	c.Set(int64(stable.Number(1, "spec", "replicas")), "spec", "replicas")
+	c.Set(strconv.Itoa(stable.Number(1, "spec", "replicas")), "metadata", "annotations", sizedAt)
+	c.Set(int64(replicas), "spec", "replicas")
 	return c
 }
 
-// canaries returns the Deployments of the target that have a canary standing beside them, and the Services
-// whose traffic is divided between the two.
-func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) (beside []sluice.Object, divided []sluice.Ref, err error) {
+// canaries returns the Deployments of the target that have a canary standing beside them.
+func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]sluice.Object, error) {
+	var beside []sluice.Object
 	for _, d := range ofKind(objects, "Deployment") {
-		_, err := a.Get(ctx, canaryRef(d.Ref()))
-		if sluice.ErrorCode(err) == sluice.NotFound {
-			continue
-		}
+		canary, err := get(ctx, a, canaryRef(d.Ref()))
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		beside = append(beside, d)
+		if canary != nil && canary.Text("metadata", "annotations", madeBy) != "" {
+			beside = append(beside, d)
+		}
 	}
-	return beside, services(objects, beside), nil
+	return beside, nil
 }
 
-// shift divides the traffic of every Service.
-func shift(ctx context.Context, a sluice.Account, to []sluice.Ref, percent int) error {
-	for _, s := range to {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := a.Shift(ctx, s.Namespace, s.Name, percent); err != nil {
-			return &sluice.Error{Code: sluice.ErrorCode(err), Op: "shift the traffic of " + s.String(), Hint: sluice.ErrorHint(err), Err: err}
+// firstWeight returns the first weight that the plan gives the target's new version, 100 where it names none.
+func firstWeight(sc sluice.StepContext) int {
+	if sc.Plan == nil {
+		return 100
+	}
+	for _, s := range sc.Plan.Steps {
+		if s.Target == sc.Target.Name && s.SetWeight != nil && s.SetWeight.Weight > 0 && s.Phase != sluice.PhaseOnRollback {
+			return s.SetWeight.Weight
 		}
 	}
-	return nil
+	return 100
 }
 
 // weightBefore returns the weight that the last setWeight before the step left, 0 if there was none. One that is

@@ -61,14 +61,19 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	if outcome != sluice.Unchanged {
 		c.changes = append(c.changes, sluice.Change{Object: ref.String(), Outcome: outcome, Diff: manifest.Diff(was, will)})
 	}
-	if ref.Kind != "Deployment" || was == nil || !c.spec.Canary {
+	if was == nil || !c.spec.Canary || ref.Kind != "Deployment" && !isOrdered(was) {
 		return nil
 	}
 	same, err := sameTemplate(was, will)
-	if err == nil && !same {
-		c.image.Canaries = append(c.image.Canaries, ref)
+	if err != nil || same {
+		return err
 	}
-	return err
+	if ref.Kind == "Deployment" {
+		c.image.Canaries = append(c.image.Canaries, ref)
+		return nil
+	}
+	c.image.Ordered = append(c.image.Ordered, ref)
+	return nil
 }
 
 // bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.
@@ -126,6 +131,9 @@ func (c *comparison) describe(ctx context.Context) error {
 				WithHint("give that Deployment another name")
 		}
 		c.notes = append(c.notes, fmt.Sprintf("%s keeps running; the new version comes as %s and gets no traffic yet", ref, canaryRef(ref)))
+	}
+	for _, ref := range c.image.Ordered {
+		c.notes = append(c.notes, ref.String()+" keeps its pods; the weights and promotion replace them one by one")
 	}
 	for _, ref := range c.image.Deferred {
 		c.notes = append(c.notes, ref.String()+" stays as it is for the old version until promotion")

@@ -22,6 +22,8 @@ import (
 // A world is an account, a mover, a database server and a catalogue that share one memory. It can die: from the
 // nth call on, every call finds its context cancelled, either before it takes effect or after.
 type world struct {
+	sluice.Account // nil: what data steps do not call
+
 	t  *testing.T
 	mu sync.Mutex
 
@@ -255,8 +257,10 @@ func tell(l net.Listener, namespace string) {
 	}
 }
 
-// Shift implements sluice.Shifter.
-func (w *world) Shift(context.Context, string, string, int) error { return nil }
+// Restore implements sluice.Cluster.
+func (w *world) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return w.Apply(ctx, was, dryRun)
+}
 
 // Cut implements sluice.Volumes.
 func (w *world) Cut(ctx context.Context, namespace string, claims []string, generation string, _ time.Duration) (cut sluice.Cut, err error) {

@@ -15,6 +15,7 @@ type image struct {
 	Before   []before     `json:"before"`             // the objects that the step writes, in its order
 	Canaries []sluice.Ref `json:"canaries,omitempty"` // the Deployments that change version through a canary
 	Deferred []sluice.Ref `json:"deferred,omitempty"` // the ConfigMaps and Secrets that change with them
+	Ordered  []sluice.Ref `json:"ordered,omitempty"`  // the StatefulSets and DaemonSets that change pod by pod
 }
 
 // before is one object as it was; a nil Object was absent.
@@ -36,13 +37,22 @@ func (img *image) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) e
 	b := before{Ref: ref}
 	if was != nil {
 		b.Ready = isReady(was)
-		b.Object = intent(was)
+		b.Object = memory(was)
 		if err := manifest.SealSecrets([]sluice.Object{b.Object}, sealer); err != nil {
 			return err
 		}
 	}
 	img.Before = append(img.Before, b)
 	return nil
+}
+
+// memory returns what it takes to put the object back, with the record of who set which field.
+func memory(o sluice.Object) sluice.Object {
+	m := intent(o)
+	if fields := o.Field("metadata", "managedFields"); fields != nil {
+		m.Set(sluice.Object{"fields": fields}.Clone()["fields"], "metadata", "managedFields")
+	}
+	return m
 }
 
 // intent returns what somebody wanted of the object, without what the cluster says about it.
@@ -122,7 +132,7 @@ func (r *restorer) restore(ctx context.Context, b before) (bool, error) {
 		return false, err
 	}
 	if now != nil {
-		same, err := r.unchanged(ctx, was)
+		same, err := r.isBack(ctx, was)
 		if err != nil || same {
 			return false, err
 		}
@@ -133,8 +143,16 @@ func (r *restorer) restore(ctx context.Context, b before) (bool, error) {
 	if b.Ref.Kind == "Job" {
 		return r.removeCreated(ctx, b.Ref) // applying the old one would run it again
 	}
-	_, _, err = write(ctx, r.account, was)
-	return true, err
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	_, _, err = r.account.Restore(ctx, was, false)
+	return true, withOp("restore", b.Ref, err)
+}
+
+// isBack reports whether restoring the object would change nothing.
+func (r *restorer) isBack(ctx context.Context, was sluice.Object) (bool, error) {
+	return same(r.account.Restore(ctx, was, true))
 }
 
 func (r *restorer) removeCreated(ctx context.Context, ref sluice.Ref) (bool, error) {
@@ -150,20 +168,19 @@ func (r *restorer) stillOurs(ctx context.Context, ref sluice.Ref) (bool, error) 
 	if !known {
 		return true, nil
 	}
-	same, err := r.unchanged(ctx, o)
-	if err == nil && !same {
+	mine, err := same(r.account.Apply(ctx, o, true))
+	if err == nil && !mine {
 		r.foreign = append(r.foreign, ref.String())
 	}
-	return same, err
+	return mine, withOp("compare", ref, err)
 }
 
-// unchanged reports whether applying the object would change nothing.
-func (r *restorer) unchanged(ctx context.Context, o sluice.Object) (bool, error) {
-	_, outcome, err := r.account.Apply(ctx, o, true)
+// same reads a preview: whether it would change nothing.
+func same(_ sluice.Object, outcome sluice.Outcome, err error) (bool, error) {
 	if c := sluice.ErrorCode(err); c == sluice.Conflict || c == sluice.Invalid {
 		return false, nil
 	}
-	return outcome == sluice.Unchanged, withOp("compare", o.Ref(), err)
+	return outcome == sluice.Unchanged, err
 }
 
 // left returns an error that names what was not put back, nil if everything was.

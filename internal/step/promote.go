@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -29,13 +30,17 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	beside, _, err := canaries(ctx, s.account, objects)
+	beside, err := canaries(ctx, s.account, objects)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	ordered, err := held(ctx, s.account, objects, s.sc.Deployment)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
 	img := image{At: s.deps.Now()}
 	var notes []string
-	for _, o := range append(deferred(objects, beside), beside...) {
+	for _, o := range slices.Concat(ordered, deferred(objects, beside), beside) {
 		was, err := get(ctx, s.account, o.Ref())
 		if err != nil {
 			return sluice.Preview{}, err
@@ -43,12 +48,16 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 		if err := img.add(o.Ref(), was, s.deps.Sealer); err != nil {
 			return sluice.Preview{}, err
 		}
-		if o.Text("kind") != "Deployment" {
+		switch o.Text("kind") {
+		case "Deployment":
+			img.Canaries = append(img.Canaries, o.Ref())
+			notes = append(notes, o.Ref().String()+" changes to the new version behind its canary, which is then removed")
+		case "StatefulSet", "DaemonSet":
+			img.Ordered = append(img.Ordered, o.Ref())
+			notes = append(notes, "the pods of "+o.Ref().String()+" that are left change to the new version")
+		default:
 			img.Deferred = append(img.Deferred, o.Ref())
-			continue
 		}
-		img.Canaries = append(img.Canaries, o.Ref())
-		notes = append(notes, o.Ref().String()+" changes to the new version behind its canary, which is then removed")
 	}
 	raw, err := record(img)
 	return sluice.Preview{Notes: notes, Image: raw}, err
@@ -61,42 +70,59 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 		return p, orError(err, "promote was started without its image")
 	}
 	p.State, p.Message = sluice.Done, "there is no canary: the only version runs already"
-	if len(img.Canaries) == 0 {
+	if len(img.Canaries)+len(img.Ordered) == 0 {
 		return p, nil
 	}
 	objects, err := targetObjects(s.deps, s.sc)
 	if err != nil {
 		return p, err
 	}
-	stable := pick(objects, img.Canaries)
-	if err := s.shiftIfBeside(ctx, objects, 100); err != nil {
+	t := s.tracks(img.At, objects)
+	if _, err := t.rollTo(ctx, 100); err != nil {
 		return p, err
 	}
-	for _, o := range append(pick(objects, img.Deferred), stable...) {
-		_, outcome, err := write(ctx, s.account, o)
+	if err := s.carry(ctx, t, 100); err != nil {
+		return p, err
+	}
+	for _, o := range slices.Concat(pick(objects, img.Ordered), pick(objects, img.Deferred), pick(objects, img.Canaries)) {
+		change, err := s.take(ctx, o)
 		if err != nil {
 			return p, err
 		}
-		p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: outcome})
+		p.Changes = append(p.Changes, change)
 	}
-	if err := s.watcher(img.At).ready(ctx, img.Canaries); err != nil {
+	if err := t.watcher.ready(ctx, slices.Concat(img.Ordered, img.Canaries)); err != nil {
 		return p, err
 	}
 	p.Message = "the new version runs in place of the old one"
-	return p, s.withdraw(ctx, img, objects)
+	return p, s.withdraw(ctx, t, img)
+}
+
+// take makes the object as declared. A Deployment that was scaled down for its canary gets its pods back.
+func (s *promote) take(ctx context.Context, o sluice.Object) (sluice.Change, error) {
+	both, beside, err := pair{}, false, error(nil)
+	if o.Text("kind") == "Deployment" {
+		if both, beside, err = pairOf(ctx, s.account, o.Ref()); err != nil {
+			return sluice.Change{}, err
+		}
+	}
+	now, outcome, err := write(ctx, s.account, o)
+	if err != nil {
+		return sluice.Change{}, err
+	}
+	change := sluice.Change{Object: o.Ref().String(), Outcome: outcome}
+	if !beside || both.scaler != nil || both.stable.Number(1, "spec", "replicas") >= both.wanted() || now.Number(1, "spec", "replicas") >= both.wanted() {
+		return change, nil
+	}
+	return change, scale(ctx, s.account, o.Ref(), both.wanted())
 }
 
 // withdraw sends the traffic to the stable pods and removes the canaries.
-func (s *promote) withdraw(ctx context.Context, img image, objects []sluice.Object) error {
-	if err := s.shiftIfBeside(ctx, objects, 0); err != nil {
+func (s *promote) withdraw(ctx context.Context, t tracks, img image) error {
+	if err := t.withdraw(ctx, img.Canaries); err != nil {
 		return err
 	}
-	for _, ref := range img.Canaries {
-		if err := removeOwn(ctx, s.account, canaryRef(ref), s.sc.Deployment); err != nil {
-			return err
-		}
-	}
-	return removeVersions(ctx, s.account, pick(objects, img.Deferred), s.sc.Deployment)
+	return removeVersions(ctx, s.account, pick(t.objects, img.Deferred), s.sc.Deployment)
 }
 
 // Observe has nothing to wait for: Start waits.
@@ -108,13 +134,14 @@ func (s *promote) Observe(_ context.Context, p sluice.Progress) (sluice.Progress
 // Finish keeps the new version.
 func (s *promote) Finish(context.Context, sluice.Progress) error { return nil }
 
-// shiftIfBeside divides the traffic where a canary stands, and does nothing where none does.
-func (s *promote) shiftIfBeside(ctx context.Context, objects []sluice.Object, percent int) error {
-	_, divided, err := canaries(ctx, s.account, objects)
-	if err != nil {
-		return err
-	}
-	return shift(ctx, s.account, divided, percent)
+// carry divides the traffic where a canary stands, and does nothing where none does.
+func (s *promote) carry(ctx context.Context, t tracks, percent int) error {
+	_, _, err := t.moveTo(ctx, percent, nil)
+	return err
+}
+
+func (s *promote) tracks(from time.Time, objects []sluice.Object) tracks {
+	return tracks{s.account, s.sc, objects, s.watcher(from)}
 }
 
 func (s *promote) watcher(from time.Time) watcher {

@@ -13,11 +13,14 @@ import (
 // Never are fewer pods ready than before.
 func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	img, taken, err := takenImage(p)
-	if err != nil || !taken || len(img.Canaries) == 0 {
+	if err != nil || !taken || len(img.Canaries)+len(img.Ordered) == 0 {
 		return err
 	}
 	objects, err := targetObjects(s.deps, s.sc)
 	if err != nil {
+		return err
+	}
+	if err := heldAsNow(ctx, s.account, objects, img.Ordered, s.sc.Deployment); err != nil {
 		return err
 	}
 	r := newRestorer(s.deps, s.account, objects)
@@ -31,17 +34,18 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 			return err
 		}
 	}
+	t := s.tracks(s.deps.Now(), objects)
 	changed, err := s.changed(ctx, r, stable)
 	if err != nil {
 		return err
 	}
 	if len(changed) == 0 {
-		return joinLeft(r, s.shiftIfBeside(ctx, objects, weightBefore(s.sc)))
+		return joinLeft(r, s.carry(ctx, t, weightBefore(s.sc)))
 	}
-	if err := s.bringBack(ctx, r, changed, objects); err != nil {
+	if err := s.bringBack(ctx, r, changed, t); err != nil {
 		return err
 	}
-	return joinLeft(r, s.withdraw(ctx, img, objects))
+	return joinLeft(r, s.withdraw(ctx, t, img))
 }
 
 func joinLeft(r *restorer, err error) error {
@@ -55,7 +59,7 @@ func joinLeft(r *restorer, err error) error {
 func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]before, error) {
 	var list []before
 	for _, b := range stable {
-		same, err := r.unchanged(ctx, b.Object)
+		same, err := r.isBack(ctx, b.Object)
 		if err != nil {
 			return nil, err
 		}
@@ -74,14 +78,13 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 }
 
 // bringBack carries the traffic on other pods while the stable ones change.
-func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, objects []sluice.Object) error {
-	w := s.watcher(s.deps.Now())
+func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, t tracks) error {
 	for _, b := range changed {
-		if err := s.standIn(ctx, w, b); err != nil {
+		if err := s.standIn(ctx, t.watcher, b); err != nil {
 			return err
 		}
 	}
-	if err := s.shiftIfBeside(ctx, objects, 100); err != nil {
+	if err := s.carry(ctx, t, 100); err != nil {
 		return err
 	}
 	var restored []sluice.Ref
@@ -91,7 +94,7 @@ func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, 
 		}
 		restored = append(restored, b.Ref)
 	}
-	return w.ready(ctx, restored)
+	return t.watcher.ready(ctx, restored)
 }
 
 // standIn makes sure that ready pods stand beside the Deployment. If they do not get ready they are taken away
@@ -105,7 +108,7 @@ func (s *promote) standIn(ctx context.Context, w watcher, b before) error {
 	if err != nil {
 		return withOp("read", b.Ref, err)
 	}
-	if _, _, err := write(ctx, s.account, canaryOf(b.Object, now, s.sc.Deployment)); err != nil {
+	if _, _, err := write(ctx, s.account, canaryOf(b.Object, now, now.Number(1, "spec", "replicas"), s.sc.Deployment)); err != nil {
 		return err
 	}
 	err = w.ready(ctx, []sluice.Ref{canaryRef(b.Ref)})

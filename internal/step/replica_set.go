@@ -19,7 +19,7 @@ func newest(ctx context.Context, d Deps, sc sluice.StepContext) (string, error) 
 	if len(deployments) == 0 {
 		return "", sluice.Errorf(sluice.Invalid, "{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
 	}
-	beside, _, err := canaries(ctx, a, deployments)
+	beside, err := canaries(ctx, a, deployments)
 	if err != nil {
 		return "", err
 	}

@@ -290,6 +290,10 @@ func (d denier) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice
 	return d.Account.Apply(ctx, o, dryRun)
 }
 
+func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return d.Apply(ctx, was, dryRun)
+}
+
 // One object that cannot be put back does not keep the others from it.
 func TestUndoPutsBackWhatItCan(t *testing.T) {
 	config := func(name, value string) sluice.Object {

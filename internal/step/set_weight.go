@@ -3,8 +3,8 @@ package step
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -25,28 +25,58 @@ func newSetWeight(d Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return &setWeight{d, sc, a}, nil
 }
 
-// Check says which weight follows which.
+// Check says which weight follows which, and fixes from when its time counts.
 func (s *setWeight) Check(context.Context) (sluice.Preview, error) {
-	if only := s.sc.Step.SetWeight.Services; len(only) > 0 {
-		return sluice.Preview{Notes: []string{"points " + strings.Join(only, ", ") + " at the new version"}}, nil
+	note := fmt.Sprintf("sends %d %% of the traffic to the new version, after %d %%", s.sc.Step.SetWeight.Weight, weightBefore(s.sc))
+	if services := s.sc.Step.SetWeight.Services; len(services) > 0 {
+		note = "points " + strings.Join(services, ", ") + " at the new version"
 	}
-	return sluice.Preview{Notes: []string{fmt.Sprintf("sends %d %% of the traffic to the new version, after %d %%", s.sc.Step.SetWeight.Weight, weightBefore(s.sc))}}, nil
+	raw, err := record(image{At: s.deps.Now()})
+	return sluice.Preview{Notes: []string{note}, Image: raw}, err
 }
 
 // Start shifts the traffic.
 func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	divided, err := s.shift(ctx, s.sc.Step.SetWeight.Weight)
+	img, taken, err := takenImage(p)
+	if err != nil || !taken {
+		return p, orError(err, "setWeight was started without its image")
+	}
+	t, err := s.tracks(img.At)
 	if err != nil {
 		return p, err
 	}
-	p.State, p.Message = sluice.Done, fmt.Sprintf("%d %% of the traffic goes to the new version", s.sc.Step.SetWeight.Weight)
-	if only := s.sc.Step.SetWeight.Services; len(only) > 0 {
-		p.Message = strings.Join(only, ", ") + " shows the new version"
+	weight, services := s.sc.Step.SetWeight.Weight, s.sc.Step.SetWeight.Services
+	divided, share, err := t.moveTo(ctx, weight, services)
+	if err != nil {
+		return p, err
 	}
-	if divided == 0 {
-		p.Message = "there is no canary: all of the traffic goes to the only version"
+	p.State = sluice.Done
+	if len(services) > 0 {
+		p.Message = strings.Join(services, ", ") + " shows the new version"
+		return p, nil
 	}
+	rolled, err := t.rollTo(ctx, weight)
+	if err != nil {
+		return p, err
+	}
+	p.Message = outcome(weight, divided, share, rolled)
 	return p, nil
+}
+
+func outcome(weight, divided int, share, rolled string) string {
+	var words []string
+	if divided > 0 {
+		words = append(words, fmt.Sprintf("%d %% of the traffic goes to the new version", weight))
+	}
+	for _, w := range []string{share, rolled} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	if len(words) == 0 {
+		return "there is no canary: all of the traffic goes to the only version"
+	}
+	return strings.Join(words, "; ")
 }
 
 // Observe has nothing to wait for: a shift holds when it returns.
@@ -58,24 +88,23 @@ func (s *setWeight) Observe(_ context.Context, p sluice.Progress) (sluice.Progre
 // Finish keeps the weight.
 func (s *setWeight) Finish(context.Context, sluice.Progress) error { return nil }
 
-// Undo shifts back to the weight that the plan had before this step.
+// Undo shifts back to the weight that the plan had before this step. Pods that changed their version one by one keep
+// it: they go back when what brought it is undone.
 func (s *setWeight) Undo(ctx context.Context, _ sluice.Progress) error {
-	_, err := s.shift(ctx, weightBefore(s.sc))
-	return err
+	t, err := s.tracks(s.deps.Now())
+	if err != nil {
+		return err
+	}
+	before, services := weightBefore(s.sc), s.sc.Step.SetWeight.Services
+	if _, _, err := t.moveTo(ctx, before, services); err != nil || len(services) > 0 {
+		return err
+	}
+	return t.holdAt(ctx, before)
 }
 
-// shift returns how many Services it divided.
-func (s *setWeight) shift(ctx context.Context, percent int) (int, error) {
+func (s *setWeight) tracks(from time.Time) (tracks, error) {
 	objects, err := targetObjects(s.deps, s.sc)
-	if err != nil {
-		return 0, err
-	}
-	_, divided, err := canaries(ctx, s.account, objects)
-	if err != nil {
-		return 0, err
-	}
-	if only := s.sc.Step.SetWeight.Services; len(only) > 0 {
-		divided = slices.DeleteFunc(divided, func(r sluice.Ref) bool { return !slices.Contains(only, r.Name) })
-	}
-	return len(divided), shift(ctx, s.account, divided, percent)
+	spec, _ := applySpec(s.sc)
+	deadline := from.Add(orDefault(spec.Timeout, defaultTimeout))
+	return tracks{s.account, s.sc, objects, watcher{s.account, deadline, s.deps.Now, s.sc.Report}}, err
 }

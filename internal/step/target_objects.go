@@ -45,27 +45,6 @@ func ofKind(objects []sluice.Object, kinds ...string) []sluice.Object {
 	return found
 }
 
-// services returns the Services that send traffic to the pods of any of the Deployments.
-func services(objects []sluice.Object, deployments []sluice.Object) []sluice.Ref {
-	var found []sluice.Ref
-	for _, s := range ofKind(objects, "Service") {
-		selector, _ := s.Field("spec", "selector").(map[string]any)
-		if slices.ContainsFunc(deployments, func(d sluice.Object) bool { return selects(selector, d) && sameNamespace(s, d) }) {
-			found = append(found, s.Ref())
-		}
-	}
-	return found
-}
-
-func selects(selector map[string]any, workload sluice.Object) bool {
-	for key, value := range selector {
-		if workload.Field("spec", "template", "metadata", "labels", key) != value {
-			return false
-		}
-	}
-	return len(selector) > 0
-}
-
 func sameNamespace(a, b sluice.Object) bool {
 	return a.Text("metadata", "namespace") == b.Text("metadata", "namespace")
 }

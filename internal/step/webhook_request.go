@@ -41,6 +41,13 @@ func (s *runWebhook) sendOnce(ctx context.Context) error {
 	}
 	client := *s.deps.HTTP
 	client.CheckRedirect, client.Timeout = sameHost, 0 // ctx bounds it
+	carrier, err := s.carrier(ctx, request.URL)
+	if err != nil {
+		return err
+	}
+	if carrier != nil {
+		client.Transport = carrier
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return err
@@ -79,7 +86,7 @@ func (s *runWebhook) request(ctx context.Context) (*http.Request, error) {
 		}
 		r.Header.Set(h.Key, value)
 	}
-	return r, s.reroute(ctx, r)
+	return r, nil
 }
 
 // replaced puts another prefix in place of the longest one that sluice.yaml replaces.
@@ -96,30 +103,26 @@ func (s *runWebhook) replaced(address string) string {
 	return s.deps.Replace[longest] + strings.TrimPrefix(address, longest)
 }
 
-// reroute sends the request to a Service of the agent's account where the host is the name of one. Any other
-// host is called directly.
-func (s *runWebhook) reroute(ctx context.Context, r *http.Request) error {
+// carrier returns what carries the request to a Service of the agent's account where the host is the name of one. Any
+// other host is called directly, without a carrier.
+func (s *runWebhook) carrier(ctx context.Context, to *url.URL) (http.RoundTripper, error) {
 	if s.agent == nil {
-		return nil
+		return nil, nil
 	}
-	service, rest, _ := strings.Cut(r.URL.Hostname(), ".")
+	service, rest, _ := strings.Cut(to.Hostname(), ".")
 	namespace, suffix, _ := strings.Cut(rest, ".")
 	if suffix != "" && suffix != "svc" && suffix != "svc.cluster.local" {
-		return nil
+		return nil, nil
 	}
-	port, err := strconv.Atoi(orDefault(r.URL.Port(), map[string]string{"http": "80", "https": "443"}[r.URL.Scheme]))
+	port, err := strconv.Atoi(orDefault(to.Port(), map[string]string{"http": "80", "https": "443"}[to.Scheme]))
 	if err != nil {
-		return nil // NewRequest has refused what is no port
+		return nil, nil // NewRequest has refused what is no port
 	}
-	address, err := s.agent.Address(ctx, orDefault(namespace, s.sc.Target.Namespace), service, port)
+	t, err := s.agent.Transport(ctx, orDefault(namespace, s.sc.Target.Namespace), service, port)
 	if sluice.ErrorCode(err) == sluice.NotFound {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
-	}
-	r.Host, r.URL.Host = r.URL.Host, address
-	return nil
+	return t, err
 }
 
 // explain names the webhook, never its URL: that may be a secret.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,6 +30,8 @@ type Account struct {
 	objects map[sluice.Ref]sluice.Object
 	applied map[sluice.Ref]sluice.Object // what was applied last, for the removal of fields
 	weights map[string]int
+	evicted []string
+	byPods  bool // only the numbers of pods divide what lies between 0 and 100
 	addr    map[string]string
 	changed chan struct{}
 	version int64
@@ -71,6 +75,12 @@ func (a *Account) AfterWrite(f func()) {
 	defer a.mu.Unlock()
 	a.watch = f
 }
+
+// DivideByPods makes the account one that has no weights: the numbers of pods divide the traffic.
+func (a *Account) DivideByPods() { a.byPods = true }
+
+// Evicted returns the pods that were evicted, in that order.
+func (a *Account) Evicted() []string { return a.evicted }
 
 // SetAddress lets the port of a Service answer at address.
 func (a *Account) SetAddress(namespace, service string, port int, address string) {
@@ -231,6 +241,38 @@ func (a *Account) Delete(_ context.Context, ref sluice.Ref) error {
 	return a.wrote()
 }
 
+// Restore implements sluice.Cluster.
+func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	was = was.Clone()
+	delete(was, "status")
+	return a.Apply(ctx, intent(was), dryRun)
+}
+
+// List implements sluice.Cluster.
+func (a *Account) List(_ context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
+	all, _, err := a.since(map[sluice.Ref]sluice.Object{}, apiVersion, kind, namespace)
+	slices.SortFunc(all, func(a, b sluice.Object) int { return strings.Compare(a.Ref().Name, b.Ref().Name) })
+	return all, err
+}
+
+// Scale implements sluice.Cluster.
+func (a *Account) Scale(_ context.Context, ref sluice.Ref, replicas int) error {
+	a.mu.Lock()
+	if a.gone {
+		a.mu.Unlock()
+		return errGone
+	}
+	o, ok := a.objects[ref]
+	if !ok {
+		a.mu.Unlock()
+		return sluice.Errorf(sluice.NotFound, "there is no %s in %s", ref, ref.Namespace)
+	}
+	o = o.Clone()
+	o.Set(int64(replicas), "spec", "replicas")
+	a.store(ref, o)
+	return a.wrote()
+}
+
 // Watch implements sluice.Cluster.
 func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
@@ -291,13 +333,7 @@ func (a *Account) Pods(_ context.Context, namespace string) ([]sluice.Pod, error
 		if !slices.Contains([]string{"Deployment", "StatefulSet", "Job"}, ref.Kind) || namespace != "" && ref.Namespace != namespace {
 			continue
 		}
-		for i := range o.Number(1, "spec", "replicas") {
-			p := sluice.Pod{Namespace: ref.Namespace, Name: fmt.Sprintf("%s-%d-%d", ref.Name, o.Number(1, "metadata", "generation"), i), Owner: ref.String(), Image: images(o), Ready: sound(o)}
-			if !p.Ready {
-				p.Reason = "CrashLoopBackOff"
-			}
-			pods = append(pods, p)
-		}
+		pods = append(pods, podsOf(ref, o)...)
 	}
 	slices.SortFunc(pods, func(a, b sluice.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return pods, nil
@@ -323,17 +359,67 @@ func (a *Account) Address(_ context.Context, namespace, service string, port int
 	return "", sluice.Errorf(sluice.NotFound, "no Service %s:%d in %s", service, port, namespace)
 }
 
-// Shift implements sluice.Shifter.
-func (a *Account) Shift(_ context.Context, namespace, service string, percent int) error {
+// Transport implements sluice.Host.
+func (a *Account) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
+	address, err := a.Address(ctx, namespace, service, port)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, network, address)
+	}}, nil
+}
+
+// Evict implements sluice.Host: the pod comes back at once as its workload's template has it.
+func (a *Account) Evict(_ context.Context, namespace, pod string) error {
 	a.mu.Lock()
 	if a.gone {
 		a.mu.Unlock()
 		return errGone
 	}
-	if _, ok := a.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service}]; !ok {
-		a.mu.Unlock()
-		return sluice.Errorf(sluice.NotFound, "there is no Service/%s", service)
+	for ref, o := range a.objects {
+		if ref.Namespace != namespace || ref.Kind != "StatefulSet" && ref.Kind != "DaemonSet" {
+			continue
+		}
+		for _, p := range podsOf(ref, o) {
+			if p.Name != pod {
+				continue
+			}
+			o = o.Clone()
+			o.Set(o.Text("status", "updateRevision"), "status", "pods", pod)
+			a.objects[ref] = settle(o)
+			a.evicted = append(a.evicted, pod)
+		}
 	}
-	a.weights[namespace+"/"+service] = percent
+	return a.wrote()
+}
+
+// Weighs implements sluice.Shifter.
+func (a *Account) Weighs([]sluice.Traffic) bool { return !a.byPods }
+
+// Shift implements sluice.Shifter.
+func (a *Account) Shift(_ context.Context, d sluice.Division) error {
+	a.mu.Lock()
+	if a.gone {
+		a.mu.Unlock()
+		return errGone
+	}
+	if _, ok := a.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: d.Namespace, Name: d.Service}]; !ok {
+		a.mu.Unlock()
+		return sluice.Errorf(sluice.NotFound, "there is no Service/%s", d.Service)
+	}
+	a.weights[d.Namespace+"/"+d.Service] = d.Percent
+	return a.wrote()
+}
+
+// Release implements sluice.Shifter.
+func (a *Account) Release(_ context.Context, d sluice.Division) error {
+	a.mu.Lock()
+	if a.gone {
+		a.mu.Unlock()
+		return errGone
+	}
+	delete(a.weights, d.Namespace+"/"+d.Service)
 	return a.wrote()
 }

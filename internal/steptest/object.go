@@ -1,6 +1,7 @@
 package steptest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -74,7 +75,10 @@ func settle(o sluice.Object) sluice.Object {
 	}
 	seen := map[string]any{"observedGeneration": int64(o.Number(1, "metadata", "generation"))}
 	switch o.Text("kind") {
-	case "Deployment", "StatefulSet":
+	case "StatefulSet":
+		settleOrdered(o, seen, want, ready)
+		o["status"] = seen
+	case "Deployment":
 		for field, n := range map[string]int{"replicas": want, "updatedReplicas": want, "readyReplicas": ready, "availableReplicas": ready, "currentReplicas": want} {
 			seen[field] = int64(n)
 		}
@@ -89,6 +93,53 @@ func settle(o sluice.Object) sluice.Object {
 		o["status"] = map[string]any{"phase": "Bound"}
 	}
 	return o
+}
+
+// settleOrdered gives the ordinals that the partition lets through the wanted revision, and none of those that are
+// there already under the strategy OnDelete: they change when they are evicted.
+func settleOrdered(o sluice.Object, seen map[string]any, want, ready int) {
+	revision := fmt.Sprintf("%s-%x", o.Text("metadata", "name"), sha256.Sum256([]byte(fmt.Sprint(o.Field("spec", "template")))))
+	was, _ := o.Field("status", "pods").(map[string]any)
+	pods, updated := map[string]any{}, 0
+	for i := range want {
+		name := fmt.Sprintf("%s-%d", o.Text("metadata", "name"), i)
+		held := i < o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") || o.Text("spec", "updateStrategy", "type") == "OnDelete"
+		if pods[name] = revision; was[name] != nil && held {
+			pods[name] = was[name]
+		}
+		if pods[name] == revision {
+			updated++
+		}
+	}
+	for field, n := range map[string]int{"replicas": want, "updatedReplicas": updated, "readyReplicas": ready, "availableReplicas": ready} {
+		seen[field] = int64(n)
+	}
+	seen["pods"], seen["updateRevision"] = pods, revision
+	if seen["currentRevision"] = revision; updated < want {
+		seen["currentRevision"] = "old"
+	}
+}
+
+// podsOf returns the pods of a workload.
+func podsOf(ref sluice.Ref, o sluice.Object) []sluice.Pod {
+	labels := map[string]string{}
+	for k, v := range o.Clone().Field("spec", "template", "metadata", "labels").(map[string]any) {
+		labels[k] = fmt.Sprint(v)
+	}
+	var pods []sluice.Pod
+	for i := range o.Number(1, "spec", "replicas") {
+		p := sluice.Pod{Namespace: ref.Namespace, Name: fmt.Sprintf("%s-%d-%d", ref.Name, o.Number(1, "metadata", "generation"), i), Owner: ref.String(), Image: images(o), Ready: sound(o), Labels: labels}
+		if ref.Kind == "StatefulSet" {
+			p.Name = fmt.Sprintf("%s-%d", ref.Name, i)
+			p.Revision = o.Text("status", "pods", p.Name)
+			p.Labels = map[string]string{"statefulset.kubernetes.io/pod-name": p.Name}
+		}
+		if !p.Ready {
+			p.Reason = "CrashLoopBackOff"
+		}
+		pods = append(pods, p)
+	}
+	return pods
 }
 
 func sound(o sluice.Object) bool { return !strings.Contains(images(o), "broken") }

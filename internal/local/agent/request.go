@@ -47,6 +47,16 @@ type (
 		Service   string `json:"service"`
 		Port      int    `json:"port"`
 	}
+	// ScaleRequest asks for a number of pods.
+	ScaleRequest struct {
+		Ref      sluice.Ref `json:"ref"`
+		Replicas int        `json:"replicas"`
+	}
+	// EvictRequest asks for a pod to end.
+	EvictRequest struct {
+		Namespace string `json:"namespace"`
+		Pod       string `json:"pod"`
+	}
 	// ShiftRequest divides a Service's traffic.
 	ShiftRequest struct {
 		Namespace string `json:"namespace"`

@@ -1,0 +1,100 @@
+package step
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// podTemplateHash is the label by which a replica set tells its pods from others.
+const podTemplateHash = "pod-template-hash"
+
+// divisions returns how the traffic of the Deployments is divided: one entry for each Service that sends traffic
+// to any of them, whether the plan brings it or it stands there already.
+func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, objects, deployments []sluice.Object) ([]sluice.Division, error) {
+	if len(deployments) == 0 {
+		return nil, nil
+	}
+	known := ofKind(objects, "Service")
+	live, err := a.List(ctx, "v1", "Service", deployments[0].Text("metadata", "namespace"))
+	if err != nil {
+		return nil, withOp("list the Services for", deployments[0].Ref(), err)
+	}
+	for _, s := range live {
+		if !slices.ContainsFunc(known, func(o sluice.Object) bool { return o.Ref() == s.Ref() }) {
+			known = append(known, s)
+		}
+	}
+	var list []sluice.Division
+	for _, s := range known {
+		i := slices.IndexFunc(deployments, func(d sluice.Object) bool { return sendsTo(s, d) })
+		if i < 0 {
+			continue
+		}
+		stable := deployments[i].Ref()
+		list = append(list, sluice.Division{
+			Namespace: stable.Namespace, Service: s.Text("metadata", "name"), Stable: stable.Name, Canary: canaryName(stable.Name), Traffic: sc.Target.Traffic,
+		})
+	}
+	return list, nil
+}
+
+// sendsTo reports whether the Service selects the workload's pods. The labels by which a Service is narrowed to one
+// track are left out of account.
+func sendsTo(service, workload sluice.Object) bool {
+	selector, _ := service.Field("spec", "selector").(map[string]any)
+	if !sameNamespace(service, workload) {
+		return false
+	}
+	matched := false
+	for key, value := range selector {
+		if key == podTemplateHash || key == sluice.TrackLabel {
+			continue
+		}
+		if workload.Field("spec", "template", "metadata", "labels", key) != value {
+			return false
+		}
+		matched = true
+	}
+	return matched
+}
+
+// only keeps the divisions of the named Services; no name keeps all.
+func only(list []sluice.Division, services []string) []sluice.Division {
+	if len(services) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool { return !slices.Contains(services, d.Service) })
+}
+
+// shift divides the traffic of every Service.
+func shift(ctx context.Context, a sluice.Account, list []sluice.Division, percent int) error {
+	for _, d := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		d.Percent = percent
+		if err := a.Shift(ctx, d); err != nil {
+			return shiftError("shift", d, err)
+		}
+	}
+	return nil
+}
+
+// release lets every Service send its traffic to all of its pods again.
+func release(ctx context.Context, a sluice.Account, list []sluice.Division) error {
+	for _, d := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := a.Release(ctx, d); err != nil {
+			return shiftError("release", d, err)
+		}
+	}
+	return nil
+}
+
+func shiftError(verb string, d sluice.Division, err error) error {
+	return &sluice.Error{Code: sluice.ErrorCode(err), Op: verb + " the traffic of Service/" + d.Service, Hint: sluice.ErrorHint(err), Err: err}
+}

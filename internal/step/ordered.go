@@ -1,0 +1,299 @@
+package step
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A StatefulSet or DaemonSet has no second copy: its new version comes pod by pod, so many of them as the weight
+// says, and promotion brings the rest. It is held back by a partition where its own order will do, and otherwise
+// by the strategy OnDelete, under which its pods are evicted one at a time in an order of ours.
+
+// The annotations on a StatefulSet or DaemonSet that name the pod which goes last: by its labels, as key=value with
+// commas between them, or by a command that succeeds in it alone.
+const (
+	primaryLabels = "sluice-cd.github.io/primary"
+	primaryProbe  = "sluice-cd.github.io/primary-probe"
+)
+
+// isOrdered reports whether the workload has pods that can change one after the other.
+func isOrdered(o sluice.Object) bool {
+	switch o.Text("kind") {
+	case "StatefulSet":
+		return o.Number(1, "spec", "replicas") > 1
+	case "DaemonSet":
+		return true
+	}
+	return false
+}
+
+// byPartition reports whether the controller's own order, from the highest ordinal to the lowest, will do.
+func byPartition(o sluice.Object) bool {
+	return o.Text("kind") == "StatefulSet" && o.Text("spec", "updateStrategy", "type") != "OnDelete" &&
+		o.Text("metadata", "annotations", primaryLabels) == "" && o.Text("metadata", "annotations", primaryProbe) == ""
+}
+
+// through returns how many of n pods have the new version at the percentage: rounded up, so that any weight above
+// 0 changes a pod.
+func through(n, percent int) int { return min(n, (n*max(percent, 0)+99)/100) }
+
+// heldAt returns the workload with the new template, which the pods from the partition's ordinal on get.
+func heldAt(o sluice.Object, partition int, id sluice.DeploymentID) sluice.Object {
+	h := o.Clone()
+	h.Set(string(id), "metadata", "annotations", madeBy)
+	if !byPartition(o) {
+		h.Set(map[string]any{"type": "OnDelete"}, "spec", "updateStrategy")
+		return h
+	}
+	h.Set("RollingUpdate", "spec", "updateStrategy", "type")
+	h.Set(int64(partition), "spec", "updateStrategy", "rollingUpdate", "partition")
+	return h
+}
+
+// like returns the workload held back as far as it is now.
+func like(o, now sluice.Object, id sluice.DeploymentID) sluice.Object {
+	return heldAt(o, now.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition"), id)
+}
+
+// isHeld reports whether the deployment holds the workload back.
+func isHeld(o sluice.Object, id sluice.DeploymentID) bool {
+	return o != nil && o.Text("metadata", "annotations", madeBy) == string(id)
+}
+
+// held returns the target's workloads that the deployment holds back.
+func held(ctx context.Context, a sluice.Account, objects []sluice.Object, id sluice.DeploymentID) ([]sluice.Object, error) {
+	var list []sluice.Object
+	for _, o := range ofKind(objects, "StatefulSet", "DaemonSet") {
+		now, err := get(ctx, a, o.Ref())
+		if err != nil {
+			return nil, err
+		}
+		if isHeld(now, id) {
+			list = append(list, o)
+		}
+	}
+	return list, nil
+}
+
+// heldAsNow makes, of the declared workloads that refs name, what the weights made of them, so that they are known as
+// our own.
+func heldAsNow(ctx context.Context, a sluice.Account, objects []sluice.Object, refs []sluice.Ref, id sluice.DeploymentID) error {
+	for i, o := range objects {
+		if !slices.Contains(refs, o.Ref()) {
+			continue
+		}
+		now, err := get(ctx, a, o.Ref())
+		if err != nil {
+			return err
+		}
+		if isHeld(now, id) {
+			objects[i] = like(o, now, id)
+		}
+	}
+	return nil
+}
+
+// holdAt puts the partitions back to where the percentage has them. Pods that are new already stay so.
+func (t tracks) holdAt(ctx context.Context, percent int) error {
+	list, err := held(ctx, t.account, t.objects, t.sc.Deployment)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if !byPartition(o) {
+			continue
+		}
+		now, err := get(ctx, t.account, o.Ref())
+		if err != nil {
+			return err
+		}
+		n := now.Number(1, "spec", "replicas")
+		if _, _, err := write(ctx, t.account, heldAt(o, n-through(n, percent), t.sc.Deployment)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rollTo brings the new version to so many pods of the held workloads as the percentage says, and returns what it
+// did in words.
+func (t tracks) rollTo(ctx context.Context, percent int) (string, error) {
+	list, err := held(ctx, t.account, t.objects, t.sc.Deployment)
+	if err != nil {
+		return "", err
+	}
+	var words []string
+	for _, o := range list {
+		word, err := t.roll(ctx, o, percent)
+		if err != nil {
+			return "", err
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", "), nil
+}
+
+func (t tracks) roll(ctx context.Context, o sluice.Object, percent int) (string, error) {
+	if !byPartition(o) {
+		return t.replace(ctx, o, percent)
+	}
+	now, err := get(ctx, t.account, o.Ref())
+	if err != nil {
+		return "", err
+	}
+	n := now.Number(1, "spec", "replicas")
+	pods := through(n, percent)
+	if _, _, err := write(ctx, t.account, heldAt(o, n-pods, t.sc.Deployment)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d of %d pods of %s are new", pods, n, o.Ref()), t.watcher.ready(ctx, []sluice.Ref{o.Ref()})
+}
+
+// replace evicts pods of the old revision, one at a time, until so many are new, and waits for each.
+func (t tracks) replace(ctx context.Context, o sluice.Object, percent int) (string, error) {
+	for {
+		old, all, err := t.outdated(ctx, o)
+		if err != nil {
+			return "", err
+		}
+		pods := through(len(all), percent)
+		if len(all)-len(old) >= pods {
+			return fmt.Sprintf("%d of %d pods of %s are new", len(all)-len(old), len(all), o.Ref()), t.watcher.ready(ctx, []sluice.Ref{o.Ref()})
+		}
+		last, err := t.primary(ctx, o, all)
+		if err != nil {
+			return "", err
+		}
+		next := order(old, last)[0]
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		t.watcher.report(sluice.Progress{State: sluice.Running, Message: "replaces pod " + next.Name})
+		if err := t.account.Evict(ctx, next.Namespace, next.Name); err != nil {
+			return "", withOp("evict", sluice.Ref{Kind: "Pod", Name: next.Name}, err)
+		}
+		if err := t.watcher.ready(ctx, []sluice.Ref{o.Ref()}); err != nil {
+			return "", err
+		}
+	}
+}
+
+// outdated returns the workload's pods of any revision but the wanted one, and all of its pods.
+func (t tracks) outdated(ctx context.Context, o sluice.Object) (old, all []sluice.Pod, err error) {
+	revision, err := t.revision(ctx, o.Ref())
+	if err != nil {
+		return nil, nil, err
+	}
+	pods, err := t.account.Pods(ctx, o.Ref().Namespace)
+	if err != nil {
+		return nil, nil, withOp("list the pods of", o.Ref(), err)
+	}
+	for _, p := range pods {
+		if p.Owner != o.Ref().String() {
+			continue
+		}
+		all = append(all, p)
+		if p.Revision != revision {
+			old = append(old, p)
+		}
+	}
+	return old, all, nil
+}
+
+// revision returns the revision that the workload's new pods have, once its controller has seen the change: a
+// StatefulSet's status names it, a DaemonSet's newest ControllerRevision does.
+func (t tracks) revision(ctx context.Context, ref sluice.Ref) (revision string, err error) {
+	if ref.Kind == "DaemonSet" {
+		return t.newestRevision(ctx, ref)
+	}
+	err = t.watcher.watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
+		revision = o.Text("status", "updateRevision")
+		return revision != "" && o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation"), "its controller has not seen the change yet", nil
+	})
+	return revision, err
+}
+
+func (t tracks) newestRevision(ctx context.Context, ref sluice.Ref) (string, error) {
+	if err := t.watcher.ready(ctx, []sluice.Ref{ref}); err != nil {
+		return "", err
+	}
+	revisions, err := t.account.List(ctx, "apps/v1", "ControllerRevision", ref.Namespace)
+	if err != nil {
+		return "", withOp("list the revisions of", ref, err)
+	}
+	newest, hash := -1, ""
+	for _, r := range revisions {
+		owners, _ := r.Field("metadata", "ownerReferences").([]any)
+		if len(owners) == 0 || sluice.Object(asObject(owners[0])).Text("name") != ref.Name || sluice.Object(asObject(owners[0])).Text("kind") != ref.Kind {
+			continue
+		}
+		if n := r.Number(0, "revision"); n > newest {
+			newest, hash = n, r.Text("metadata", "labels", "controller-revision-hash")
+		}
+	}
+	return hash, nil
+}
+
+func asObject(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// primary returns the name of the pod that goes last, "" where none is named or none is found.
+func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod) (string, error) {
+	labels, probe := o.Text("metadata", "annotations", primaryLabels), o.Text("metadata", "annotations", primaryProbe)
+	for _, p := range pods {
+		if labels != "" && hasLabels(p, labels) {
+			return p.Name, nil
+		}
+		if probe == "" {
+			continue
+		}
+		_, err := t.account.Exec(ctx, p.Namespace, p.Name, []string{"sh", "-c", probe})
+		if err == nil {
+			return p.Name, nil
+		}
+		if sluice.ErrorCode(err) != sluice.Failed {
+			return "", withOp("ask for the primary in", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
+		}
+	}
+	return "", nil
+}
+
+func hasLabels(p sluice.Pod, want string) bool {
+	for label := range strings.SplitSeq(want, ",") {
+		key, value, _ := strings.Cut(strings.TrimSpace(label), "=")
+		if p.Labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// order puts the pods that are not ready first, then the highest ordinal, and the named one last.
+func order(pods []sluice.Pod, last string) []sluice.Pod {
+	return slices.SortedFunc(slices.Values(pods), func(a, b sluice.Pod) int {
+		return cmp.Or(truth(a.Name == last)-truth(b.Name == last), truth(a.Ready)-truth(b.Ready), ordinal(b)-ordinal(a), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func ordinal(p sluice.Pod) int {
+	n, err := strconv.Atoi(p.Name[strings.LastIndexByte(p.Name, '-')+1:])
+	if err != nil {
+		return 0 // a DaemonSet's pods have none
+	}
+	return n
+}

@@ -1,0 +1,128 @@
+package step
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A tracks is a target's stable and canary pods while it is rolled out.
+type tracks struct {
+	account sluice.Account
+	sc      sluice.StepContext
+	objects []sluice.Object
+	watcher watcher
+}
+
+// moveTo sends the percentage of the traffic to the canaries and reports how many Services it divided, and which
+// share it is where it is not exact. What has to grow grows first and is ready before traffic moves; what may
+// shrink does so afterwards.
+func (t tracks) moveTo(ctx context.Context, percent int, services []string) (divided int, shown string, err error) {
+	beside, err := canaries(ctx, t.account, t.objects)
+	if err != nil {
+		return 0, "", err
+	}
+	list, err := divisions(ctx, t.account, t.sc, t.objects, beside)
+	if err != nil {
+		return 0, "", err
+	}
+	list = only(list, services)
+	if t.account.Weighs(t.sc.Target.Traffic) || len(services) > 0 {
+		return len(list), "", shift(ctx, t.account, list, percent)
+	}
+	pairs, err := t.pairs(ctx, beside)
+	if err != nil {
+		return 0, "", err
+	}
+	if err := t.resize(ctx, pairs, percent, grow); err != nil {
+		return 0, "", err
+	}
+	if err := shift(ctx, t.account, list, percent); err != nil {
+		return 0, "", err
+	}
+	return len(beside), describe(pairs, percent), t.resize(ctx, pairs, percent, shrink)
+}
+
+func describe(pairs []pair, percent int) string {
+	var words []string
+	for _, p := range pairs {
+		if s := p.shown(percent); s != "" {
+			words = append(words, s)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (t tracks) pairs(ctx context.Context, beside []sluice.Object) ([]pair, error) {
+	var list []pair
+	for _, d := range beside {
+		p, ok, err := pairOf(ctx, t.account, d.Ref())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+func grow(now, want int) bool   { return want > now }
+func shrink(now, want int) bool { return want >= 0 && want < now }
+
+// resize scales what is due, and waits until it is as wanted.
+func (t tracks) resize(ctx context.Context, pairs []pair, percent int, due func(now, want int) bool) error {
+	var scaled []sluice.Ref
+	for _, p := range pairs {
+		stable, canary := p.sizes(percent)
+		for _, e := range []struct {
+			o    sluice.Object
+			want int
+		}{{p.stable, stable}, {p.canary, canary}} {
+			if !due(e.o.Number(1, "spec", "replicas"), e.want) {
+				continue
+			}
+			if err := scale(ctx, t.account, e.o.Ref(), e.want); err != nil {
+				return err
+			}
+			scaled = append(scaled, e.o.Ref())
+		}
+	}
+	return t.watcher.ready(ctx, scaled)
+}
+
+// scale sets how many pods the workload wants, unless ctx is over.
+func scale(ctx context.Context, a sluice.Account, ref sluice.Ref, n int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return withOp("scale", ref, a.Scale(ctx, ref, n))
+}
+
+// withdraw takes the traffic away from the canaries of the Deployments, then the canaries, then all that divided the
+// traffic. Whatever of it was done before is not done again.
+func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
+	deployments := pick(t.objects, stable)
+	list, err := divisions(ctx, t.account, t.sc, t.objects, deployments)
+	if err != nil {
+		return err
+	}
+	beside, err := canaries(ctx, t.account, deployments)
+	if err != nil {
+		return err
+	}
+	standing := slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
+		return !slices.ContainsFunc(beside, func(o sluice.Object) bool { return o.Text("metadata", "name") == d.Stable })
+	})
+	if err := shift(ctx, t.account, standing, 0); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		return err
+	}
+	for _, ref := range stable {
+		if err := removeOwn(ctx, t.account, canaryRef(ref), t.sc.Deployment); err != nil {
+			return err
+		}
+	}
+	return release(ctx, t.account, list)
+}

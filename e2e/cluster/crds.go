@@ -75,7 +75,7 @@ func installCRD(ctx context.Context, client apiextensions.Interface, d *apiexten
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	one := cache.NewListWatchFromClient(client.ApiextensionsV1().RESTClient(), "customresourcedefinitions", "", fields.OneTermEqualSelector("metadata.name", d.Name))
-	return await(ctx, one, &apiextensionsv1.CustomResourceDefinition{}, func(o runtime.Object) bool {
+	return await(ctx, one, func(o runtime.Object) bool {
 		for _, condition := range o.(*apiextensionsv1.CustomResourceDefinition).Status.Conditions {
 			if condition.Type == apiextensionsv1.Established {
 				return condition.Status == apiextensionsv1.ConditionTrue

@@ -69,7 +69,7 @@ func leftLinks(o Options) ([]string, error) {
 	}
 	var all []string
 	for _, l := range links {
-		if l.Name == bridge || strings.HasPrefix(l.Name, "sluice-") {
+		if l.Name == bridge || strings.HasPrefix(l.Name, linkPrefix) {
 			all = append(all, "network link "+l.Name)
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -48,7 +50,7 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 	}
 	// Pods are refused before their namespace has its service account.
 	accounts := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "serviceaccounts", metav1.NamespaceDefault, fields.OneTermEqualSelector("metadata.name", "default"))
-	if err := await(ctx, accounts, &corev1.ServiceAccount{}, func(runtime.Object) bool { return true }); err != nil {
+	if err := await(ctx, accounts, func(runtime.Object) bool { return true }); err != nil {
 		return fmt.Errorf("wait for the service account: %w", err)
 	}
 	if c.Name == kwok {
@@ -85,7 +87,7 @@ func (c *Cluster) awaitSupervisor(ctx context.Context) error {
 func (c *Cluster) awaitNodes(ctx context.Context, client kubernetes.Interface, count int) error {
 	nodes := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.Everything())
 	ready := map[string]bool{}
-	return await(ctx, nodes, &corev1.Node{}, func(o runtime.Object) bool {
+	return await(ctx, nodes, func(o runtime.Object) bool {
 		node := o.(*corev1.Node)
 		for _, condition := range node.Status.Conditions {
 			if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue {
@@ -97,9 +99,21 @@ func (c *Cluster) awaitNodes(ctx context.Context, client kubernetes.Interface, c
 }
 
 // await watches objects until one of them is as wanted.
-func await(ctx context.Context, objects cache.ListerWatcher, kind runtime.Object, wanted func(runtime.Object) bool) error {
-	_, err := watchtools.UntilWithSync(ctx, objects, kind, nil, func(e watch.Event) (bool, error) {
-		return e.Type != watch.Deleted && e.Type != watch.Error && wanted(e.Object), nil
+func await(ctx context.Context, objects cache.ListerWatcher, wanted func(runtime.Object) bool) error {
+	list, err := objects.List(metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	now, err := meta.ExtractList(list)
+	if err != nil || slices.ContainsFunc(now, wanted) {
+		return err
+	}
+	access, err := meta.ListAccessor(list)
+	if err != nil {
+		return err
+	}
+	_, err = watchtools.Until(ctx, access.GetResourceVersion(), objects, func(e watch.Event) (bool, error) {
+		return (e.Type == watch.Added || e.Type == watch.Modified) && wanted(e.Object), nil
 	})
 	return err
 }

@@ -37,6 +37,7 @@ type part struct {
 // The clusters' places in the network, see the package documentation.
 const (
 	bridge      = "sluice0"
+	linkPrefix  = "sl-"
 	hostAddress = "172.29.250.1"
 	linkSubnet  = "172.29.250.0/24"
 	domain      = "cluster.local"
@@ -76,7 +77,8 @@ func (s spec) server() string { return "https://" + s.Address + ":6443" }
 
 func (s spec) cgroup() string { return "sluice-" + s.Name }
 
-func (s spec) link() string { return "sluice-" + s.Name }
+// A link has at most 15 letters.
+func (s spec) link() string { return linkPrefix + s.Name }
 
 func (s spec) environment() []string {
 	return []string{"PATH=" + searchPath, "HOME=" + s.Dir, "LANG=C.UTF-8"}

@@ -1,0 +1,191 @@
+package kubernetes
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// mapError makes what came of a call of the API server an error of Sluice. What ended because the caller wanted
+// so is returned as it is.
+func mapError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := errors.AsType[*sluice.Error](err); ok {
+		return err
+	}
+	e := classify(err)
+	e.Op = op
+	return e
+}
+
+func classify(err error) *sluice.Error {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok {
+		return connection(err)
+	}
+	s := status.Status()
+	switch code := int(s.Code); {
+	case code == http.StatusUnauthorized:
+		return sluice.Errorf(sluice.Denied, "the cluster does not accept the credentials: %s", plain(s.Message)).
+			WithHint("check the account's kubeconfig; what is missing is found by: sluice doctor")
+	case code == http.StatusForbidden:
+		return forbidden(s)
+	case code == http.StatusNotFound:
+		return sluice.Errorf(sluice.NotFound, "%s", plain(s.Message))
+	case code == http.StatusConflict:
+		return conflict(s)
+	case code == http.StatusGone:
+		return sluice.Errorf(sluice.Unavailable, "%s", plain(s.Message))
+	case code == http.StatusUnprocessableEntity || code == http.StatusBadRequest || isMalformed(s.Message):
+		return invalid(s)
+	case code == http.StatusRequestEntityTooLarge:
+		return sluice.Errorf(sluice.Invalid, "it is too large: %s", plain(s.Message))
+	case code == http.StatusMethodNotAllowed || code == http.StatusNotAcceptable || code == http.StatusUnsupportedMediaType:
+		return sluice.Errorf(sluice.Unsupported, "%s", plain(s.Message))
+	}
+	return away(s)
+}
+
+// connection judges what happened before or instead of an answer.
+func connection(err error) *sluice.Error {
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var expired x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	if errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &expired) || errors.As(err, &record) {
+		return sluice.Errorf(sluice.Invalid, "the cluster's certificate is not trusted: %w", err).
+			WithHint("check server and certificate-authority of the account's context in its kubeconfig")
+	}
+	if strings.Contains(err.Error(), "getting credentials") {
+		return sluice.Errorf(sluice.Denied, "there are no credentials: %w", err).
+			WithHint("run the command that the kubeconfig names under exec by hand")
+	}
+	return sluice.Errorf(sluice.Unavailable, "the cluster does not answer: %w", err)
+}
+
+// away is what may be better on another try.
+func away(s metav1.Status) *sluice.Error {
+	if at := strings.Index(s.Message, "failed calling webhook "); at >= 0 {
+		name, _, _ := strings.Cut(strings.TrimPrefix(s.Message[at:], "failed calling webhook "), ":")
+		return sluice.Errorf(sluice.Unavailable, "the admission webhook %s does not answer: %s", name, plain(s.Message[at:])).
+			WithHint("see whether the pods behind it run; kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations names its Service")
+	}
+	return sluice.Errorf(sluice.Unavailable, "the cluster answers: %s", cmp.Or(plain(s.Message), http.StatusText(int(s.Code)), "nothing"))
+}
+
+var (
+	// As in: deployments.apps "web" is forbidden: User "ci" cannot patch resource "deployments" in API group "apps" in the namespace "prod"
+	missingRight = regexp.MustCompile(`User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?`)
+	webhookSays  = regexp.MustCompile(`admission webhook "([^"]+)" denied the request:?\s*`)
+)
+
+func forbidden(s metav1.Status) *sluice.Error {
+	if m := missingRight.FindStringSubmatch(s.Message); m != nil {
+		resource, where := m[3], ""
+		if m[4] != "" {
+			resource += "." + m[4]
+		}
+		if m[5] != "" {
+			where = " in namespace " + m[5]
+		}
+		return sluice.Errorf(sluice.Denied, "%s may not %s %s%s", m[1], m[2], resource, where).
+			WithHint("see which rights are missing with: sluice doctor")
+	}
+	switch {
+	case strings.Contains(s.Message, "exceeded quota"):
+		return sluice.Errorf(sluice.Exhausted, "%s", plain(s.Message)).
+			WithHint("raise the ResourceQuota of the namespace, or let the objects ask for less")
+	case isEnding(s):
+		return sluice.Errorf(sluice.Conflict, "%s", plain(s.Message)).WithHint("run it again when the namespace is gone, or use another one")
+	}
+	return refused(s)
+}
+
+func isEnding(s metav1.Status) bool {
+	for _, c := range causes(s) {
+		if c.Type == "NamespaceTerminating" {
+			return true
+		}
+	}
+	return strings.Contains(s.Message, "because it is being terminated")
+}
+
+// refused is what a policy of the cluster says no to.
+func refused(s metav1.Status) *sluice.Error {
+	if m := webhookSays.FindStringSubmatchIndex(s.Message); m != nil {
+		return sluice.Errorf(sluice.Denied, "the admission webhook %s refuses it: %s", s.Message[m[2]:m[3]], plain(s.Message[m[1]:])).
+			WithHint("correct the object, or ask those who run the webhook")
+	}
+	return sluice.Errorf(sluice.Denied, "%s", plain(s.Message)).WithHint("correct the object, or see which rights are missing with: sluice doctor")
+}
+
+func isMalformed(message string) bool {
+	return strings.Contains(message, "failed to create typed patch object") || strings.Contains(message, "strict decoding error") ||
+		strings.Contains(message, "unable to decode")
+}
+
+// As in: .spec.replicsa: field not declared in schema
+var unknownField = regexp.MustCompile(`(\.[^\s:]+): field not declared in schema`)
+
+// invalid names the fields at fault. What they hold is left out where it may be secret.
+func invalid(s metav1.Status) *sluice.Error {
+	if m := webhookSays.FindStringSubmatchIndex(s.Message); m != nil {
+		return refused(s)
+	}
+	if fields := unknownField.FindAllStringSubmatch(s.Message, -1); fields != nil {
+		return sluice.Errorf(sluice.Invalid, "there is no field %s", fields[0][1]).WithHint("correct its name or its place")
+	}
+	if strict, ok := strings.CutPrefix(s.Message, "error validating data: "); ok {
+		return sluice.Errorf(sluice.Invalid, "%s", plain(strict))
+	}
+	list := causes(s)
+	if len(list) == 0 {
+		return sluice.Errorf(sluice.Invalid, "%s", redact(s, plain(s.Message)))
+	}
+	var parts []string
+	for _, c := range list {
+		parts = append(parts, strings.TrimPrefix(c.Field+": ", ": ")+redact(s, plain(c.Message)))
+	}
+	return sluice.Errorf(sluice.Invalid, "%s", strings.Join(parts, "; "))
+}
+
+// As in: Invalid value: "hunter2": must be base64
+var valueSaid = regexp.MustCompile(`(Invalid|Unsupported|Duplicate) value: ("(?:[^"\\]|\\.)*"|\S+)`)
+
+// redact takes away what a Secret holds.
+func redact(s metav1.Status, message string) string {
+	if s.Details == nil || !strings.EqualFold(s.Details.Kind, "secret") && s.Details.Kind != "secrets" {
+		return message
+	}
+	if at := strings.Index(message, "illegal base64"); at >= 0 {
+		return "its data is no base64"
+	}
+	return valueSaid.ReplaceAllString(message, "$1 value")
+}
+
+func causes(s metav1.Status) []metav1.StatusCause {
+	if s.Details == nil {
+		return nil
+	}
+	return s.Details.Causes
+}
+
+// plain is what the cluster says, on one line, bounded, without a final period.
+func plain(message string) string {
+	return strings.TrimPrefix(sentence("", message), ": ")
+}

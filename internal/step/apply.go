@@ -29,7 +29,7 @@ func newApply(d Deps, sc sluice.StepContext) (sluice.Step, error) {
 
 // Check compares every object with the account, and keeps those that will be written as they are.
 func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
-	objects, err := targetObjects(s.deps, s.sc)
+	objects, err := declaredObjects(s.deps, s.sc)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
@@ -47,7 +47,7 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	if err != nil || !taken {
 		return p, orError(err, "apply was started without its image")
 	}
-	objects, err := targetObjects(s.deps, s.sc)
+	objects, err := s.objects(img)
 	if err != nil {
 		return p, err
 	}
@@ -70,6 +70,20 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	return p, nil
 }
 
+// objects are the target's objects as they are to be. Pods that do not change keep the delivery that they belong to.
+func (s *apply) objects(img image) ([]sluice.Object, error) {
+	objects, err := declaredObjects(s.deps, s.sc)
+	for _, o := range pick(objects, img.Kept) {
+		mark(o, stampedWith(img.object(o.Ref())))
+	}
+	for _, o := range ofKind(objects, "Deployment") {
+		if !slices.Contains(img.Kept, o.Ref()) {
+			mark(o, stampsOf(s.sc, o.Text("metadata", "name")))
+		}
+	}
+	return objects, err
+}
+
 // Observe has nothing to wait for: Start waits.
 func (s *apply) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
 	p.State = sluice.Done
@@ -86,7 +100,7 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	if err != nil || !taken {
 		return err
 	}
-	objects, err := targetObjects(s.deps, s.sc)
+	objects, err := s.objects(img)
 	if err != nil {
 		return err
 	}

@@ -29,10 +29,30 @@ func (b *bringer) bring(ctx context.Context, o sluice.Object) error {
 		return b.write(ctx, v)
 	case slices.Contains(b.image.Ordered, o.Ref()):
 		return b.bringHeld(ctx, o)
-	case o.Text("kind") == "Job":
+	}
+	if !slices.ContainsFunc(b.image.Before, func(was before) bool { return was.Ref == o.Ref() }) {
+		return b.look(ctx, o)
+	}
+	if o.Text("kind") == "Job" {
 		return b.bringJob(ctx, o)
 	}
 	return b.write(ctx, o)
+}
+
+// look takes an object that is as declared already, and waits for it where it is not ready. One that went away meanwhile
+// is made again.
+func (b *bringer) look(ctx context.Context, o sluice.Object) error {
+	now, err := get(ctx, b.account, o.Ref())
+	if err != nil {
+		return err
+	}
+	if now == nil {
+		return b.write(ctx, o)
+	}
+	if !isReady(now) {
+		b.pending = append(b.pending, o.Ref())
+	}
+	return nil
 }
 
 func (b *bringer) write(ctx context.Context, o sluice.Object) error {

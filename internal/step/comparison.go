@@ -47,7 +47,7 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	if err != nil {
 		return err
 	}
-	will, outcome, err := c.account.Apply(ctx, o, true)
+	will, outcome, err := c.preview(ctx, o, was)
 	switch {
 	case was == nil && sluice.ErrorCode(err) == sluice.NotFound && c.bringsWhatIsMissing(o):
 		will, outcome = o, sluice.Created
@@ -74,6 +74,28 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	}
 	c.image.Ordered = append(c.image.Ordered, ref)
 	return nil
+}
+
+// preview finds out what applying the object would do. A Deployment that would change in nothing but the delivery that its
+// pods belong to does not change.
+func (c *comparison) preview(ctx context.Context, o, was sluice.Object) (sluice.Object, sluice.Outcome, error) {
+	if o.Text("kind") != "Deployment" {
+		return c.account.Apply(ctx, o, true)
+	}
+	if was != nil {
+		same := o.Clone()
+		mark(same, stampedWith(was))
+		will, outcome, err := c.account.Apply(ctx, same, true)
+		if err != nil || outcome == sluice.Unchanged {
+			return will, outcome, err
+		}
+		if kept, err := sameTemplate(was, will); err != nil || kept {
+			c.image.Kept = append(c.image.Kept, o.Ref())
+			return will, outcome, err
+		}
+	}
+	mark(o, stampsOf(c.sc, o.Text("metadata", "name")))
+	return c.account.Apply(ctx, o, true)
 }
 
 // bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.

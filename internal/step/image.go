@@ -15,6 +15,7 @@ type image struct {
 	Before   []before     `json:"before"`             // the objects that the step writes, in its order
 	Canaries []sluice.Ref `json:"canaries,omitempty"` // the Deployments that change version through a canary
 	Deferred []sluice.Ref `json:"deferred,omitempty"` // the ConfigMaps and Secrets that change with them
+	Kept     []sluice.Ref `json:"kept,omitempty"`     // the Deployments that change, but not in their pods
 	Ordered  []sluice.Ref `json:"ordered,omitempty"`  // the StatefulSets and DaemonSets that change pod by pod
 }
 
@@ -43,6 +44,16 @@ func (img *image) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) e
 		}
 	}
 	img.Before = append(img.Before, b)
+	return nil
+}
+
+// object returns the object as it was, nil where it was absent or is not in the image.
+func (img image) object(ref sluice.Ref) sluice.Object {
+	for _, b := range img.Before {
+		if b.Ref == ref {
+			return b.Object
+		}
+	}
 	return nil
 }
 

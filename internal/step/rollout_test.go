@@ -376,3 +376,30 @@ func TestPromoteWaitsBehindTheCanary(t *testing.T) {
 		b.mustRun(t, "promote")
 	})
 }
+
+// Pods whose version does not change keep the delivery that brought them, so that nothing restarts.
+func TestUnchangedPodsKeepTheirDelivery(t *testing.T) {
+	b := newBench()
+	b.add("install", applying(true, release("1")...))
+	b.mustRun(t, "install")
+	was := b.get(t, web)
+	b.plan.Application = "another"
+	if preview, err := b.must(t, "install").Check(t.Context()); err != nil || len(preview.Changes) > 0 {
+		t.Errorf("the same release again changes %v (%v)", preview.Changes, err)
+	}
+	scaled := release("1")
+	scaled[4].Set(int64(5), "spec", "replicas")
+	b.plan.Steps = nil
+	b.add("apply", applying(true, scaled...))
+	b.mustRun(t, "apply")
+	now := b.get(t, web)
+	if now.Number(0, "spec", "replicas") != 5 || b.get(t, webCanary) != nil {
+		t.Errorf("a change of size alone made it %v", now)
+	}
+	if diff := cmp.Diff(was.Field("spec", "template"), now.Field("spec", "template")); diff != "" {
+		t.Errorf("its pods changed: %s", diff)
+	}
+	if got := now.Text("spec", "template", "metadata", "annotations", "deploy.armory.io/application"); got != "shop" {
+		t.Errorf("its pods belong to %q", got)
+	}
+}

@@ -70,7 +70,7 @@ func TestVariables(t *testing.T) {
 		"{{\tarmory.environmentName\t}}":                "production",
 		"{{armory.accountName}}/{{armory.namespace}}":   "cluster/prod",
 		"{{armory.preview.web-internal}}":               "http://127.0.0.9:8080",
-		"{{armory.replicaSetName}}":                     "web-canary-1",
+		"{{armory.replicaSetName}}":                     "web-8b53639f15",
 		"{{context.color}} {{context.suite}}":           "blue smoke",
 		"{{secrets.token}}":                             "s3cret",
 		`up{app="{{context.color}}"} {"a":{"b":1}} <&>`: `up{app="blue"} {"a":{"b":1}} <&>`,

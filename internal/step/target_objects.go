@@ -22,8 +22,15 @@ func applySpec(sc sluice.StepContext) (sluice.Apply, bool) {
 
 // targetObjects returns the target's objects as they are to be, in the order in which they can be applied, with
 // Secrets opened. Each workload's pod template names the content of its configuration, so that a change of
-// configuration is a change of version.
+// configuration is a change of version, and the delivery that they belong to.
 func targetObjects(d Deps, sc sluice.StepContext) ([]sluice.Object, error) {
+	objects, err := declaredObjects(d, sc)
+	markAll(objects, sc)
+	return objects, err
+}
+
+// declaredObjects are the target's objects without the delivery that they belong to.
+func declaredObjects(d Deps, sc sluice.StepContext) ([]sluice.Object, error) {
 	spec, _ := applySpec(sc)
 	objects := make([]sluice.Object, 0, len(spec.Objects))
 	for _, o := range manifest.Order(spec.Objects) {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net"
 	"path/filepath"
@@ -63,7 +64,7 @@ func scrapeLabels(p *pod) map[string]string {
 		l["__metrics_path__"] = path
 	}
 	if p.Owner.Kind == "Deployment" {
-		l["replica_set_name"] = p.Owner.Name + "-" + p.Revision
+		l["replica_set_name"] = cmp.Or(p.Annotations["deploy.armory.io/replica-set-name"], p.Owner.Name+"-"+p.Revision)
 	}
 	l["namespace"], l["pod"] = p.Namespace, p.Name
 	return l

@@ -1,0 +1,38 @@
+package traffic
+
+import (
+	"reflect"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Difference returns the JSON merge patch that makes one object another, nil where they are the same.
+func Difference(from, to sluice.Object) map[string]any { return difference(from, to) }
+
+func difference(from, to map[string]any) map[string]any {
+	patch := map[string]any{}
+	for k, was := range from {
+		will, there := to[k]
+		a, isMap := was.(map[string]any)
+		b, both := will.(map[string]any)
+		switch {
+		case !there:
+			patch[k] = nil
+		case isMap && both:
+			if d := difference(a, b); d != nil {
+				patch[k] = d
+			}
+		case !reflect.DeepEqual(was, will):
+			patch[k] = will
+		}
+	}
+	for k, will := range to {
+		if _, there := from[k]; !there {
+			patch[k] = will
+		}
+	}
+	if len(patch) == 0 {
+		return nil
+	}
+	return patch
+}

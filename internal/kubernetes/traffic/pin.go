@@ -1,0 +1,108 @@
+package traffic
+
+import (
+	"maps"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// HashLabel is the label by which pods of one version of a Deployment know each other.
+const HashLabel = "pod-template-hash"
+
+// Selector returns what the Service selects when nothing narrows it.
+func Selector(service sluice.Object) map[string]string {
+	r, selector := recordOf(service), texts(service.Field("spec", "selector"))
+	for k, pinned := range r.Pin {
+		if selector[k] != pinned {
+			continue // somebody else's by now
+		}
+		delete(selector, k)
+		if old, ok := r.Was[k]; ok {
+			selector[k] = old
+		}
+	}
+	return selector
+}
+
+// Pin returns the Service narrowed to the pods that also have the labels, and to no others that it was narrowed
+// to before. Without labels it is as its owner wants it. A Service without a selector is Unsupported.
+func Pin(service sluice.Object, labels map[string]string) (sluice.Object, error) {
+	o, r, selector := service.Clone(), recordOf(service), Selector(service)
+	if len(selector) == 0 {
+		if len(labels) == 0 {
+			return o, nil
+		}
+		return nil, sluice.Errorf(sluice.Unsupported, "%s has no selector, so its traffic cannot be divided", service.Ref()).
+			WithHint("give it the labels of the pods as its selector, or leave it out of what the deployment divides")
+	}
+	r.Pin, r.Was = maps.Clone(labels), map[string]string{}
+	for k, v := range labels {
+		if old, ok := selector[k]; ok {
+			r.Was[k] = old
+		}
+		selector[k] = v
+	}
+	o.Set(values(selector), "spec", "selector")
+	return o, r.write(o)
+}
+
+// copied are the fields of a Service's spec that its canary's Service has too.
+var copied = []string{"publishNotReadyAddresses", "sessionAffinity", "sessionAffinityConfig", "internalTrafficPolicy", "trafficDistribution", "ipFamilies", "ipFamilyPolicy"}
+
+// keepers are labels by which other tools know what they may delete.
+var keepers = []string{"app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "argocd.argoproj.io/instance",
+	"kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace", "helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace"}
+
+// Canary returns a Service of the name that sends to the canary pods what the given one would send to them.
+// It goes when the given one goes.
+func Canary(service sluice.Object, name string) (sluice.Object, error) {
+	o := sluice.Object{"apiVersion": "v1", "kind": "Service"}
+	o.Set(name, "metadata", "name")
+	o.Set(service.Text("metadata", "namespace"), "metadata", "namespace")
+	labels := texts(service.Field("metadata", "labels"))
+	for _, k := range keepers {
+		delete(labels, k)
+	}
+	labels[sluice.TrackLabel] = sluice.TrackCanary
+	o.Set(values(labels), "metadata", "labels")
+	if uid := service.Text("metadata", "uid"); uid != "" {
+		owner := map[string]any{"apiVersion": "v1", "kind": "Service", "name": service.Text("metadata", "name"), "uid": uid}
+		o.Set([]any{owner}, "metadata", "ownerReferences")
+	}
+	selector := Selector(service)
+	selector[sluice.TrackLabel] = sluice.TrackCanary
+	o.Set(values(selector), "spec", "selector")
+	o.Set("ClusterIP", "spec", "type")
+	if service.Text("spec", "clusterIP") == "None" {
+		o.Set("None", "spec", "clusterIP")
+	}
+	o.Set(ports(service), "spec", "ports")
+	for _, k := range copied {
+		if v := service.Clone().Field("spec", k); v != nil {
+			o.Set(v, "spec", k)
+		}
+	}
+	return o, record{Made: service.Text("metadata", "name")}.write(o)
+}
+
+func ports(service sluice.Object) []any {
+	list, _ := service.Clone().Field("spec", "ports").([]any)
+	for _, p := range list {
+		if m, ok := p.(map[string]any); ok {
+			delete(m, "nodePort")
+		}
+	}
+	return list
+}
+
+// Updated returns the canary's Service, made earlier, as it would be made now; nothing else of it changes.
+func Updated(canary, service sluice.Object) (sluice.Object, error) {
+	fresh, err := Canary(service, canary.Text("metadata", "name"))
+	if err != nil {
+		return nil, err
+	}
+	o := canary.Clone()
+	o.Set(fresh.Field("spec", "selector"), "spec", "selector")
+	o.Set(fresh.Field("spec", "ports"), "spec", "ports")
+	return o, nil
+}

@@ -1,0 +1,19 @@
+package sluice
+
+import "context"
+
+// A Right is one thing that Sluice may have to do in an account.
+type Right struct {
+	Verb      string `json:"verb"`
+	Group     string `json:"group,omitempty"`     // "" for the core group
+	Resource  string `json:"resource"`            // in the plural, with its subresource, as in pods/exec
+	Namespace string `json:"namespace,omitempty"` // "" for what has none
+	Feature   string `json:"feature,omitempty"`   // what needs it; "" where only the plan's own objects do
+}
+
+// A Reviewer is an account that knows which rights are missing.
+type Reviewer interface {
+	// Missing returns the rights that the plan needs in the target's account and that Sluice does not have there.
+	// It only reads. A right that cannot be judged is none that is missing.
+	Missing(ctx context.Context, p *Plan, target string) ([]Right, error)
+}

@@ -33,7 +33,11 @@ type Account struct {
 	Pos    sluice.Position
 	Name   string
 	Type   string           // AccountLocal or AccountKubernetes
-	Images map[string]Image // AccountLocal: what runs for an image of a manifest
+	Images map[string]Image // what runs on this machine for an image of a manifest; with AccountKubernetes in rehearsals only
+
+	Kubeconfig string // AccountKubernetes: the file; "": what kubectl would use
+	Context    string // of the kubeconfig; "": its current one
+	InCluster  bool   // AccountKubernetes: the cluster that Sluice runs in, without a kubeconfig
 }
 
 // An Image says what the local account runs where a manifest names a container image.

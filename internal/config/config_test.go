@@ -21,7 +21,8 @@ accounts:
     images:
       "shop:1.0": {command: [bin/shop, --release, "1.0"], dir: run, env: {PORT: 8080}}
       "mongo:7": {command: [mongod]}
-  cluster: {type: kubernetes}
+  cluster: {type: kubernetes, kubeconfig: ../kube/config, context: admin@east}
+  own: {type: kubernetes, inCluster: true}
 metrics:
   prometheus: {type: prometheus, url: "http://127.0.0.1:9090", username: me, password: {env: PROM}}
 secrets:
@@ -45,7 +46,8 @@ retryFor: 1m30s
 				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run", Env: map[string]string{"PORT": "8080"}},
 				"mongo:7":  {Command: []string{"mongod"}, Dir: "/etc/app", Env: map[string]string{}},
 			}},
-			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}},
+			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}, Kubeconfig: "/etc/kube/config", Context: "admin@east"},
+			"own":     {Name: "own", Type: "kubernetes", Images: map[string]config.Image{}, InCluster: true},
 		},
 		Metrics: map[string]config.Metrics{
 			"prometheus": {Name: "prometheus", Type: "prometheus", URL: "http://127.0.0.1:9090", Username: "me", Password: config.Source{Env: "PROM"}},
@@ -97,6 +99,20 @@ func TestParseFaults(t *testing.T) {
 		"credentials of two kinds": {
 			"metrics: {p: {url: 'http://x', username: a, bearer: {env: T}}}\n",
 			[]string{`s.yaml:1:14: error: bearer cannot stand beside username and password [too-many-keys] keep bearer, or username and password`},
+		},
+		"a kubeconfig without a cluster": {
+			"accounts: {a: {kubeconfig: x}, b: {type: local, inCluster: true}}\n",
+			[]string{
+				`s.yaml:1:15: error: a local account has no kubeconfig [wrong-value] write type: kubernetes, or remove kubeconfig`,
+				`s.yaml:1:35: error: a local account has no inCluster [wrong-value] write type: kubernetes, or remove inCluster`,
+			},
+		},
+		"two ways to a cluster": {
+			"accounts: {a: {type: kubernetes, inCluster: true, context: x}, b: {type: kubernetes, inCluster: yes}}\n",
+			[]string{
+				`s.yaml:1:15: error: inCluster cannot stand beside kubeconfig and context [too-many-keys] keep inCluster: true, or kubeconfig and context`,
+				`s.yaml:1:97: error: "yes" is neither true nor false [wrong-value] write true or false`,
+			},
 		},
 		"address without a port": {
 			"webhooks: {callbackAddress: localhost}\n",

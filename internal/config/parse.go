@@ -103,13 +103,32 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 
 func (r *reader) account(name string, n *yaml.Node) Account {
 	a := Account{Pos: r.pos(n), Name: name, Type: AccountLocal, Images: map[string]Image{}}
-	r.mapping(n, fields{
+	found := r.mapping(n, fields{
 		"type": func(n *yaml.Node) { a.Type = r.oneOf(n, AccountLocal, AccountKubernetes) },
 		"images": func(n *yaml.Node) {
 			r.each(n, func(name string, n *yaml.Node) { a.Images[name] = r.image(n) })
 		},
+		"kubeconfig": func(n *yaml.Node) { a.Kubeconfig = r.path(n) },
+		"context":    func(n *yaml.Node) { a.Context = r.text(n) },
+		"inCluster":  func(n *yaml.Node) { a.InCluster = r.flag(n) },
 	})
+	if found {
+		r.checkAccount(n, a)
+	}
 	return a
+}
+
+// checkAccount finds keys that do not go together.
+func (r *reader) checkAccount(n *yaml.Node, a Account) {
+	for _, key := range []string{"kubeconfig", "context", "inCluster"} {
+		if a.Type == AccountLocal && r.has(n, key) {
+			r.fault(n, "wrong-value", "write type: kubernetes, or remove "+key, "a local account has no %s", key)
+			return
+		}
+	}
+	if a.InCluster && (r.has(n, "kubeconfig") || r.has(n, "context")) {
+		r.fault(n, "too-many-keys", "keep inCluster: true, or kubeconfig and context", "inCluster cannot stand beside kubeconfig and context")
+	}
 }
 
 func (r *reader) image(n *yaml.Node) Image {

@@ -114,6 +114,17 @@ func (r *reader) duration(n *yaml.Node) time.Duration {
 	return d
 }
 
+func (r *reader) flag(n *yaml.Node) bool {
+	switch s := r.text(n); s {
+	case "true":
+		return true
+	case "false", "":
+	default:
+		r.fault(n, "wrong-value", "write true or false", "%q is neither true nor false", s)
+	}
+	return false
+}
+
 func (r *reader) list(n *yaml.Node) []string {
 	n = resolve(n)
 	if n.Kind != yaml.SequenceNode {

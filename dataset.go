@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -50,6 +51,7 @@ type MigrateData struct {
 	From    string  `json:"from"`             // the target whose data it is
 	Source  *Target `json:"source,omitempty"` // set in a plan: account and namespace of From
 	Spec    Dataset `json:"spec,omitzero"`    // set in a plan
+	Mask    Mask    `json:"mask,omitempty"`   // set in a plan: the fields of the maskData step that follows it
 }
 
 // CheckpointData copies the dataset of the step's own target.
@@ -85,11 +87,29 @@ type AllowDataLoss struct {
 	Age    time.Duration `json:"age,omitempty"` // of the checkpoint; written as seconds in the file
 }
 
-// MaskData rewrites fields before a copy may be used.
+// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset; a
+// plan has it as a part of that step, because what is not masked yet is nobody's to use.
 type MaskData struct {
-	Dataset string            `json:"dataset"`
-	Fields  map[string]string `json:"fields"` // collection.field to rule
-	Spec    Dataset           `json:"spec,omitzero"`
+	Dataset string `json:"dataset"`
+	Fields  Mask   `json:"fields"`
+}
+
+// A Mask says by which rule each field is rewritten: collection.field to the name of a rule.
+type Mask map[string]string
+
+// MaskKeep is the rule that leaves a field as it is.
+const MaskKeep = "keep"
+
+// Rewritten returns the fields that do not stay as they are, sorted.
+func (m Mask) Rewritten() []string {
+	var fields []string
+	for field, rule := range m {
+		if rule != MaskKeep {
+			fields = append(fields, field)
+		}
+	}
+	slices.Sort(fields)
+	return fields
 }
 
 // A CheckpointID names a checkpoint. Those of a deployment are derived from the deployment and step.
@@ -112,6 +132,7 @@ type Checkpoint struct {
 	Copy        Copy          `json:"copy"`
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Expires     time.Time     `json:"expires,omitzero"`
+	Masked      []string      `json:"masked,omitempty"` // the fields, as collection.field, that are not as they were in the source
 }
 
 // A Volume is one generation of a claim's content.
@@ -191,11 +212,20 @@ type Database interface {
 	Close(ctx context.Context) error
 }
 
-// An Ignorer is a Database that can leave out of Compare what a release changes on purpose.
+// An Ignorer is a Database that can leave out what a release changes on purpose.
 type Ignorer interface {
-	// Ignoring returns a view of the same database whose Compare leaves out the collections, and the fields of
-	// documents (collection.field), that are named. Closing either closes both.
+	// Ignoring returns a view of the same database whose Fingerprint and Compare leave out the collections, and the
+	// fields of documents (collection.field), that are named. Closing either closes both.
 	Ignoring(names []string) Database
+}
+
+// A Masker is a Database whose fields can be rewritten. Only a copy that nobody else uses is ever masked.
+type Masker interface {
+	// Mask rewrites every named field of every document, by values that depend on the key and the old value alone,
+	// and returns how many documents it read. Types stay, and so do keys and indexes. A field of a masked collection
+	// that the mask does not name, and a rule that matches nothing, are Failed; the copy is then of no use any more.
+	// No error holds a value.
+	Mask(ctx context.Context, m Mask, key []byte, report func(Amount)) (documents int64, err error)
 }
 
 // Databases opens a database of one engine. dial replaces the network where the names in the URI are only

@@ -36,7 +36,7 @@ func (w *wiring) steps(ctx context.Context) (sluice.Steps, error) {
 		return nil, err
 	}
 	d := step.Deps{
-		Accounts: accounts, Metrics: metrics, Secrets: secret.Values(w.config.Secrets), Sealer: w.key,
+		Accounts: accounts, Metrics: metrics, Secrets: secret.Values(w.config.Secrets), Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
 		Movers: w.movers(), Databases: databases(), Catalogue: w.catalogue,
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil

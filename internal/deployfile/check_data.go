@@ -26,15 +26,40 @@ func (p *parser) checkData() {
 }
 
 func (p *parser) inOrder(t sluice.Target, steps []sluice.StepSpec, have made) {
-	for _, s := range steps {
+	for i, s := range steps {
+		if s.MaskData != nil {
+			p.checkMask(s, steps[:i])
+		}
 		p.follow(t, s, have, have)
 	}
 }
+
+// checkMask asks for a migration of the same dataset right before: nobody may use a copy that is not masked yet.
+func (p *parser) checkMask(s sluice.StepSpec, before []sluice.StepSpec) {
+	name := s.MaskData.Dataset
+	if name == "" {
+		return
+	}
+	if n := len(before); n == 0 || before[n-1].MigrateData == nil || before[n-1].MigrateData.Dataset != name {
+		p.add(s.Pos, sluice.SeverityError, codeNothingToMask, "write both in one sequence: - sequence: [{migrateData: …}, {maskData: …}]",
+			"maskData of "+clip(name)+" does not stand right after the migrateData of "+clip(name))
+	}
+	if d, ok := p.spec.Datasets[name]; ok && d.Engine != "" && d.Engine != maskable {
+		p.add(s.Pos, sluice.SeverityError, codeUnsupported, "remove the step, or copy masked data in a runJob step",
+			"maskData needs a dataset of the engine "+maskable+", and "+clip(name)+" has the engine "+clip(d.Engine))
+	}
+}
+
+// maskable is the engine whose fields can be masked.
+const maskable = "mongodb"
 
 // parallel steps cannot count on each other, only on what was there before all of them.
 func (p *parser) parallel(t sluice.Target, steps []sluice.StepSpec, have made) {
 	out := made{}
 	for _, s := range steps {
+		if s.MaskData != nil {
+			p.checkMask(s, nil)
+		}
 		p.follow(t, s, have, out)
 	}
 	maps.Copy(have, out)

@@ -37,6 +37,7 @@ const (
 	codeEmptyAnalysis     = "empty-analysis"
 	codeNoBaseline        = "no-baseline"
 	codeNothingToRestore  = "nothing-to-restore"
+	codeNothingToMask     = "nothing-to-mask"
 	codeMigrationToItself = "migration-to-itself"
 	codeIncludeUnreadable = "include-unreadable"
 	codeIncludeOutside    = "include-outside"

@@ -116,6 +116,7 @@ var keysTarget = &table{name: "target", keys: []key{
 	{name: "strategy", form: formText, about: "One of the strategies; required where a workload is delivered"},
 	{name: "constraints", form: formMap, in: keysConstraints, about: "What gates the target"},
 	{name: "onRollback", form: formSteps, at: &placeUndo, about: "Steps after the target was undone, one after the other"},
+	{name: "prune", form: formBool, absent: "false", about: "Delete what earlier deployments applied here and this one does not; never claims, namespaces and definitions"},
 }}
 
 var keysConstraints = &table{name: "constraints", keys: []key{

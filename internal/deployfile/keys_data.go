@@ -65,5 +65,5 @@ var keysDataLoss = &table{name: "allowDataLoss", keys: []key{
 
 var keysMaskData = &table{name: "maskData", keys: []key{
 	{name: "dataset", form: formText, need: true, about: "One of the datasets"},
-	{name: "fields", form: formTextMap, need: true, about: "The rule for each collection.field"},
+	{name: "fields", form: formTextMap, need: true, about: "The rule for each collection.field: hash, format, email, empty or keep"},
 }}

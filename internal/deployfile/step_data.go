@@ -1,9 +1,14 @@
 package deployfile
 
 import (
+	"slices"
+	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mask"
 )
 
 func (p *parser) dataset(f *fieldset) string {
@@ -51,5 +56,34 @@ func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 	if len(s.Fields) == 0 && f.need("fields", "name what is masked: fields: {customers.email: hash}") {
 		p.error(f.get("fields"), codeMissingKey, "name at least one field", "nothing is masked")
 	}
+	v := f.get("fields")
+	if v == nil || v.Kind != yaml.MappingNode {
+		return s
+	}
+	for i := 0; i+1 < len(v.Content); i += 2 {
+		p.maskRule(v.Content[i], v.Content[i+1], s.Fields)
+	}
 	return s
+}
+
+// maskRule checks one entry of fields beside all of them.
+func (p *parser) maskRule(name, rule *yaml.Node, all sluice.Mask) {
+	collection, field, _ := strings.Cut(name.Value, ".")
+	if collection == "" || field == "" || strings.HasSuffix(field, ".") || strings.Contains(name.Value, "..") {
+		p.error(name, codeBadValue, "write collection.field, such as customers.email", "%s names no field of a collection", clip(name.Value))
+		return
+	}
+	if strings.HasSuffix(name.Value, "._id") || strings.Contains(name.Value, "._id.") {
+		p.error(name, codeBadValue, "remove it; _id stays as it is", "%s is a key, and keys are not masked", clip(name.Value))
+	}
+	if rule.Kind == yaml.ScalarNode && !slices.Contains(mask.Rules(), rule.Value) {
+		p.error(rule, codeBadValue, "write one of: "+strings.Join(mask.Rules(), ", "), "the rule of %s is %s", clip(name.Value), clip(rule.Value))
+	}
+	for outer := name.Value; strings.Contains(outer, "."); {
+		outer = outer[:strings.LastIndexByte(outer, '.')]
+		if _, ok := all[outer]; ok {
+			p.error(name, codeBadCombination, "keep one of them: a rule holds for everything inside its field", "%s is inside %s, which has a rule too", clip(name.Value), clip(outer))
+			return
+		}
+	}
 }

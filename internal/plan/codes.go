@@ -9,4 +9,5 @@ const (
 	codeNotAJob          = "not-a-job"
 	codeTrafficNotHere   = "traffic-not-here"
 	codeStageNotSuccess  = "stage-not-success"
+	codeNothingToMask    = "nothing-to-mask"
 )

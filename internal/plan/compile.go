@@ -21,6 +21,9 @@ type Options struct {
 	Targets []string      // only these; empty: all of them
 	// LocalAccounts reports whether an account is this machine, where some things cannot be had. Nil: none is.
 	LocalAccounts func(account string) bool
+	// Applied returns what earlier deployments applied to a target, in the order in which it can be applied. Nil:
+	// nothing is known of any.
+	Applied func(target string) []sluice.Ref
 }
 
 // Compile returns the plan of a deploy file, or what is wrong with its manifests. Warnings come with a plan.

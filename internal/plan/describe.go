@@ -16,6 +16,8 @@ func Describe(s sluice.PlannedStep) string {
 		return describeApply(*s.Apply)
 	case s.Promote != nil:
 		return "the new version takes over"
+	case s.Prune != nil:
+		return fmt.Sprintf("delete what the release no longer has, of %s that earlier ones brought", count(len(s.Prune.Objects), "object"))
 	case s.SetWeight != nil && len(s.SetWeight.Services) > 0:
 		return fmt.Sprintf("show the new version at %s", strings.Join(s.SetWeight.Services, ", "))
 	case s.SetWeight != nil:
@@ -39,6 +41,8 @@ func Describe(s sluice.PlannedStep) string {
 
 func describeData(s sluice.PlannedStep) string {
 	switch {
+	case s.MigrateData != nil && len(s.MigrateData.Mask) > 0:
+		return fmt.Sprintf("copy %s from %s, with %s masked", s.MigrateData.Dataset, s.MigrateData.From, count(len(s.MigrateData.Mask.Rewritten()), "field"))
 	case s.MigrateData != nil:
 		return fmt.Sprintf("copy %s from %s", s.MigrateData.Dataset, s.MigrateData.From)
 	case s.CheckpointData != nil:
@@ -49,8 +53,6 @@ func describeData(s sluice.PlannedStep) string {
 		return fmt.Sprintf("verify %s: equal to the %s", s.VerifyData.Dataset, s.VerifyData.Baseline)
 	case s.RestoreData != nil:
 		return fmt.Sprintf("put the checkpoint of %s back", s.RestoreData.Dataset)
-	case s.MaskData != nil:
-		return "mask " + s.MaskData.Dataset
 	}
 	return string(s.Kind)
 }

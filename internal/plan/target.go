@@ -22,7 +22,7 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	objects := c.objects(t)
 	last := g.parallel(sluice.PhaseBefore, t.BeforeDeployment, nil)
 	if len(objects) > 0 {
-		last = g.rollOut(objects, last)
+		last = g.prune(objects, g.rollOut(objects, last))
 	}
 	g.parallel(sluice.PhaseAfter, t.AfterDeployment, last)
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
@@ -60,6 +60,25 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 	last = g.strategy(strategy, last)
 	promote := sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{Timeout: timeout}}
 	return g.add(sluice.PhasePromote, "promote", promote, last)
+}
+
+// prune lays out the deletion of what earlier deployments applied and this one does not.
+func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
+	if !g.target.Prune || g.compiler.options.Applied == nil {
+		return after
+	}
+	gone := slices.DeleteFunc(slices.Clone(g.compiler.options.Applied(g.target.Name)), func(r sluice.Ref) bool {
+		return slices.ContainsFunc(objects, func(o sluice.Object) bool { return sameObject(o.Ref(), r) })
+	})
+	if len(gone) == 0 {
+		return after
+	}
+	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), sluice.StepSpec{Kind: sluice.KindPrune, Prune: &sluice.Prune{Objects: gone}}, after)
+}
+
+// sameObject leaves the version of the kind out of account.
+func sameObject(a, b sluice.Ref) bool {
+	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 // strategy lays out what happens between apply and promote. Blue/green is a canary at full size that gets no
@@ -116,14 +135,29 @@ func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepS
 // sequence lays out steps one after the other.
 func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
 	for i, s := range steps {
+		if i > 0 && isMaskOf(s, steps[i-1]) {
+			continue // it is a part of that step
+		}
+		if i+1 < len(steps) && isMaskOf(steps[i+1], s) {
+			s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Mask = steps[i+1].MaskData.Fields })
+		}
 		after = g.add(phase, fmt.Sprintf("%s/%d", path, i), s, after)
 	}
 	return after
 }
 
+// isMaskOf reports whether the step masks what the one before it brings.
+func isMaskOf(s, before sluice.StepSpec) bool {
+	return s.MaskData != nil && before.MigrateData != nil && s.MaskData.Dataset == before.MigrateData.Dataset
+}
+
 func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
 	if s.Kind == sluice.KindSequence {
 		return g.sequence(phase, path, s.Sequence, after)
+	}
+	if s.Kind == sluice.KindMaskData {
+		g.compiler.fail(s.Pos, codeNothingToMask, "maskData of "+quote(s.MaskData.Dataset)+" does not stand right after its migrateData", "write both in one sequence")
+		return after
 	}
 	id := sluice.StepID(g.target.Name + "/" + path)
 	s = g.resolve(s)
@@ -152,8 +186,6 @@ func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 		s.RestoreData = changed(s.RestoreData, func(r *sluice.RestoreData) {
 			r.Spec, r.From = g.dataset(r.Dataset), g.maker(sluice.KindCheckpointData, r.Dataset)
 		})
-	case s.MaskData != nil:
-		s.MaskData = changed(s.MaskData, func(m *sluice.MaskData) { m.Spec = g.dataset(m.Dataset) })
 	}
 	return s
 }

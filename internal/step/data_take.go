@@ -27,6 +27,7 @@ type taking struct {
 	id      sluice.CheckpointID
 	keep    int
 	ttl     time.Duration
+	mask    sluice.Mask   // what is rewritten before the copy may be used; not with lenient
 	lenient bool          // a copy whose database does not open is kept all the same
 	stopped sluice.Object // the workload as it was, where it has been stopped before
 }
@@ -66,13 +67,31 @@ func (t taking) make(ctx context.Context) (sluice.Checkpoint, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.Copy, err = m.Copy(ctx, t.id, cut.Volumes, t.say("copying "+t.spec.Name+" of "+t.from.target)); err != nil {
+	if c.Copy, err = m.Copy(ctx, t.rawID(), cut.Volumes, t.say("copying "+t.spec.Name+" of "+t.from.target)); err != nil {
 		return c, err
 	}
-	if c.Fingerprint, err = t.prove(ctx, m, c); err != nil {
+	if c, err = t.proved(ctx, m, c); err != nil {
 		return c, err
 	}
 	return c, t.deps.Catalogue.PutCheckpoint(ctx, c)
+}
+
+// rawID names the copy of what the source holds.
+func (t taking) rawID() sluice.CheckpointID {
+	if len(t.mask) > 0 {
+		return t.id + unmasked
+	}
+	return t.id
+}
+
+// proved returns the checkpoint as it may be listed: opened and read whole, and masked before where that is asked for.
+func (t taking) proved(ctx context.Context, m sluice.Mover, c sluice.Checkpoint) (sluice.Checkpoint, error) {
+	if len(t.mask) > 0 {
+		return t.masked(ctx, m, c)
+	}
+	var err error
+	c.Fingerprint, err = t.prove(ctx, m, c)
+	return c, err
 }
 
 // describe says what is copied and how it can be opened again.
@@ -177,6 +196,11 @@ func (t taking) clean(ctx context.Context) error {
 	if err := t.scratchAt(t.from, "").clean(ctx); err != nil {
 		return err
 	}
+	if len(t.mask) > 0 {
+		if err := t.forget(ctx, t.rawID()); err != nil {
+			return err
+		}
+	}
 	for _, claim := range t.spec.Claims {
 		if err := t.from.account.Discard(ctx, t.from.namespace, claim, t.generation()); err != nil {
 			return err
@@ -197,7 +221,7 @@ func (t taking) undo(ctx context.Context) error {
 	if err := t.unquiesce(ctx); err != nil {
 		return err
 	}
-	if err := t.forget(ctx); err != nil {
+	if err := t.forget(ctx, t.id); err != nil {
 		return err
 	}
 	return t.clean(ctx)
@@ -218,7 +242,7 @@ func (t taking) unquiesce(ctx context.Context) error {
 
 // forget deletes the copy of a checkpoint that was never listed. Movers find copies by id; volumes that
 // cannot be read keep them from making a new one.
-func (t taking) forget(ctx context.Context) error {
+func (t taking) forget(ctx context.Context, id sluice.CheckpointID) error {
 	m, err := t.mover(cmp.Or(t.spec.Mover, autoMover))
 	if err != nil {
 		return err
@@ -227,7 +251,7 @@ func (t taking) forget(ctx context.Context) error {
 	for i, claim := range t.spec.Claims {
 		volumes[i] = sluice.Volume{Namespace: t.from.namespace, Claim: claim, Generation: t.generation()}
 	}
-	c, err := m.Copy(ctx, t.id, volumes, func(sluice.Amount) {})
+	c, err := m.Copy(ctx, id, volumes, func(sluice.Amount) {})
 	if sluice.ErrorCode(err) == sluice.Unsupported {
 		return nil
 	}

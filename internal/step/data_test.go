@@ -364,6 +364,13 @@ func scenes() map[string]scene {
 			w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: "staging"}] = sluice.Object{"kind": "Namespace"}
 			return w, func() sluice.Step { return w.step("d1", "staging", migrating(), nil) }
 		}},
+		"migrate masked": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			w.traffic = onlyMasked(w)
+			return w, func() sluice.Step { return w.step("d1", "staging", maskedMigrating(), nil) }
+		}},
 		"verify": {func(t *testing.T) (*world, func() sluice.Step) {
 			w, results := checkpointed(t)
 			w.live("prod")["d"] = "4"

@@ -34,6 +34,7 @@ type world struct {
 	execs     []string
 	listeners map[string]net.Listener
 	now       time.Time
+	damage    bool                          // masking loses a document
 	plan      []sluice.PlannedStep          // what the deployments of steps do besides
 	traffic   func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
 
@@ -444,12 +445,47 @@ func (d fakeDatabases) Open(ctx context.Context, uri string, dial func(ctx conte
 	if err := c.Close(); err != nil {
 		return nil, err
 	}
-	return fakeDatabase{d.world, string(namespace)}, nil
+	return fakeDatabase{d.world, string(namespace), nil}, nil
 }
 
 type fakeDatabase struct {
 	*world
 	namespace string
+	ignored   []string
+}
+
+// Ignoring implements sluice.Ignorer: any name stands for all values.
+func (d fakeDatabase) Ignoring(names []string) sluice.Database {
+	d.ignored = names
+	return d
+}
+
+// maskPrefix shows how often a value was masked.
+const maskPrefix = "masked:"
+
+// Mask implements sluice.Masker, a document at a time.
+func (d fakeDatabase) Mask(ctx context.Context, m sluice.Mask, key []byte, report func(sluice.Amount)) (n int64, err error) {
+	if string(key) != "mask key" || m["orders.value"] != "hash" {
+		return 0, sluice.Errorf(sluice.Invalid, "masked by %v with %s", m, key)
+	}
+	content, err := d.content()
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range slices.Sorted(maps.Keys(content)) {
+		if err := d.effect(ctx, func() error {
+			content[k] = maskPrefix + content[k]
+			n++
+			return nil
+		}); err != nil {
+			return n, err
+		}
+		report(sluice.Amount{Unit: "documents", Done: n, Total: int64(len(content))})
+	}
+	if d.damage {
+		delete(content, "a")
+	}
+	return n, nil
 }
 
 func (d fakeDatabase) content() (documents, error) {
@@ -471,6 +507,9 @@ func (d fakeDatabase) Fingerprint(ctx context.Context, _ []sluice.Invariant, rep
 		}
 		set := fingerprint.NewSet(1)
 		for k, v := range content {
+			if len(d.ignored) > 0 {
+				v = ""
+			}
 			set.Add([]byte(k), []byte(k+"="+v))
 		}
 		report(sluice.Amount{Unit: "documents", Done: int64(len(content)), Total: int64(len(content))})
@@ -579,7 +618,7 @@ func (w *world) steps() sluice.Steps {
 	return step.New(step.Deps{
 		Accounts: map[string]sluice.Account{"local": w}, Movers: map[string]sluice.Mover{"kopia": fakeMover{w}},
 		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Catalogue: w,
-		Secrets: secrets{"password": "sesame"}, Sealer: reversing{}, Now: func() time.Time { return w.now },
+		MaskKey: []byte("mask key"), Secrets: secrets{"password": "sesame"}, Sealer: reversing{}, Now: func() time.Time { return w.now },
 	})
 }
 
@@ -639,6 +678,12 @@ func migrating() sluice.StepSpec {
 	return sluice.StepSpec{Kind: sluice.KindMigrateData, MigrateData: &sluice.MigrateData{
 		Dataset: "orders", From: "prod", Source: &sluice.Target{Name: "prod", Account: "local", Namespace: "prod"}, Spec: orders,
 	}}
+}
+
+func maskedMigrating() sluice.StepSpec {
+	spec := migrating()
+	spec.MigrateData.Mask = sluice.Mask{"orders.value": "hash", "orders.kept": "keep"}
+	return spec
 }
 
 func verifying(mode string, ignore ...string) sluice.StepSpec {

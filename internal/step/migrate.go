@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -35,7 +36,7 @@ func newMigrateData(d Deps, sc sluice.StepContext) (sluice.Step, error) {
 }
 
 func (s *migrateData) taking() taking {
-	return taking{dataset: s.dataset, from: s.from, id: s.id(s.sc.Step.ID, ""), keep: migrationsKept}
+	return taking{dataset: s.dataset, from: s.from, id: s.id(s.sc.Step.ID, ""), keep: migrationsKept, mask: s.sc.Step.MigrateData.Mask}
 }
 
 // Check says what would be copied, and remembers what is in the target.
@@ -52,7 +53,7 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	return s.swap.preview(ctx, needed, notes)
+	return s.swap.preview(ctx, needed, append(notes, maskNotes(s.sc.Step.MigrateData.Mask)...))
 }
 
 // Start makes the checkpoint, restores it and makes sure that it arrived whole.
@@ -79,6 +80,9 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	p.State = sluice.Done
 	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s; the source stood still for %s",
 		documents(now), s.from.target, s.swap.at.target, c.TakenAt.UTC().Format("15:04:05"), c.Pause.Round(time.Millisecond))
+	if len(c.Masked) > 0 {
+		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
+	}
 	return p, nil
 }
 

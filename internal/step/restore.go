@@ -93,6 +93,10 @@ func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error)
 			c.ID, c.Dataset, strings.Join(has, ", "), s.spec.Name, strings.Join(wants, ", ")).
 			WithHint("see which there are of %s with: sluice data list", s.spec.Name).At(s.sc.Step.Pos)
 	}
+	if len(c.Masked) > 0 && c.Account == s.at.name && c.Namespace == s.at.namespace {
+		return c, sluice.Errorf(sluice.Invalid, "the checkpoint %s is masked and would replace what it was taken from: %s are not as they were", c.ID, strings.Join(c.Masked, ", ")).
+			WithHint("name a checkpoint of checkpointData").At(s.sc.Step.Pos)
+	}
 	return c, nil
 }
 

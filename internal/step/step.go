@@ -16,6 +16,7 @@ type Deps struct {
 	Metrics   map[string]sluice.Metrics
 	Secrets   sluice.Secrets
 	Sealer    sluice.Sealer
+	MaskKey   []byte // masks depend on it; whoever has it can find out which value a mask stands for
 	Movers    map[string]sluice.Mover
 	Databases map[string]sluice.Databases // by engine
 	Catalogue sluice.Catalogue
@@ -56,8 +57,8 @@ func makers() map[sluice.StepKind]maker {
 		sluice.KindApply:          newApply,
 		sluice.KindSetWeight:      newSetWeight,
 		sluice.KindPromote:        newPromote,
+		sluice.KindPrune:          newPrune,
 		sluice.KindRunJob:         newRunJob,
-		sluice.KindMaskData:       newMaskData,
 		sluice.KindExposeServices: newExposeServices,
 	}
 }

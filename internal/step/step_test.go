@@ -28,7 +28,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		"variable":         {hook(sluice.Webhook{URITemplate: "http://{{context.colour}}", DisableCallback: true}), nil, sluice.Invalid, []string{"context.colour", "context.color, context.suite", "secrets.<name>"}},
 		"section":          {hook(sluice.Webhook{URITemplate: "http://{{#context.color}}x", DisableCallback: true}), nil, sluice.Invalid, []string{"not sections"}},
 		"query's variable": {hook(sluice.Webhook{URITemplate: "http://{{armory.intervalSeconds}}", DisableCallback: true}), nil, sluice.Invalid, []string{"intervalSeconds"}},
-		"mask":             {sluice.StepSpec{Kind: sluice.KindMaskData, MaskData: &sluice.MaskData{Dataset: "orders"}}, nil, sluice.Unsupported, []string{"maskData", "orders"}},
+		"mask":             {sluice.StepSpec{Kind: sluice.KindMaskData, MaskData: &sluice.MaskData{Dataset: "orders"}}, nil, sluice.Unsupported, []string{"maskData"}},
 		"kind":             {sluice.StepSpec{Kind: "teleport"}, nil, sluice.Unsupported, []string{"teleport", "setWeight"}},
 		"no job":           {sluice.StepSpec{Kind: sluice.KindRunJob, RunJob: &sluice.RunJob{Name: "x"}}, nil, sluice.Invalid, []string{`"x"`}},
 		"custom kind":      {sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Widget/x", Condition: "Ready"}}, nil, sluice.Invalid, []string{"Widget", "API group"}},

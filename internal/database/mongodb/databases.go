@@ -87,7 +87,7 @@ type database struct {
 
 var _ sluice.Ignorer = (*database)(nil)
 
-// Ignoring returns a view of the database that leaves names out of Compare.
+// Ignoring returns a view of the database that leaves names out of Fingerprint and Compare.
 func (d *database) Ignoring(names []string) sluice.Database {
 	view := *d
 	view.ignored = slices.Clone(names)

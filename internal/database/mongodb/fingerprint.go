@@ -2,19 +2,23 @@ package mongodb
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
 // Fingerprint reads every collection of the URI's database once. Views and system collections are skipped and named.
+// Of what Ignoring leaves out nothing is counted, and no invariant can be told.
 func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invariant, report func(sluice.Amount)) (sluice.Fingerprint, error) {
 	begun := time.Now()
 	collections, skipped, err := d.collections(ctx)
 	if err != nil {
 		return sluice.Fingerprint{}, err
 	}
+	collections = slices.DeleteFunc(collections, func(c collection) bool { return fingerprint.Ignored(d.ignored).Collection(c.name) })
 	tallies, err := d.tally(ctx, collections, invariants, report)
 	if err != nil {
 		return sluice.Fingerprint{}, err
@@ -50,12 +54,12 @@ func (d *database) tally(ctx context.Context, collections []collection, invarian
 		}
 		parts = append(parts, of...)
 		progress.total += c.expected
-		tallies[0][i] = newTally(c, invariants)
+		tallies[0][i] = newTally(c, invariants, d.ignored)
 	}
 	err := d.scan(ctx, parts, func(worker int, c *chunk) error {
 		t := &tallies[worker][c.collection]
 		if *t == nil {
-			*t = newTally(collections[c.collection], invariants)
+			*t = newTally(collections[c.collection], invariants, d.ignored)
 		}
 		if err := c.each((*t).add); err != nil {
 			return d.wrap(ctx, "read "+collections[c.collection].name, err)

@@ -34,18 +34,23 @@ func without(dst, document []byte, paths []string) ([]byte, error) {
 	return finish(dst, start), err
 }
 
-// withoutIn is without for every document of an array.
+// withoutIn is without for every document of an array, also of arrays in it.
 func withoutIn(dst, array []byte, paths []string) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	err := walk(array, func(element bsoncore.Element, _ []byte, value bsoncore.Value) error {
-		if value.Type != bsoncore.TypeEmbeddedDocument {
+		data, isDocument := inner(value)
+		if !isDocument {
 			dst = append(dst, element...)
 			return nil
 		}
-		dst = append(dst, element[:len(element)-len(value.Data)]...)
+		dst = append(dst, element[:len(element)-len(data)]...)
 		var err error
-		dst, err = without(dst, value.Data, paths)
+		if value.Type == bsoncore.TypeArray {
+			dst, err = withoutIn(dst, data, paths)
+			return err
+		}
+		dst, err = without(dst, data, paths)
 		return err
 	})
 	return finish(dst, start), err

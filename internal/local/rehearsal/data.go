@@ -13,6 +13,7 @@ func (r *rehearser) data(s *sluice.PlannedStep) {
 	case s.MigrateData != nil:
 		s.MigrateData = changed(s.MigrateData)
 		s.MigrateData.Spec = r.dataset(s, s.MigrateData.Spec, s.Target, s.MigrateData.From)
+		r.mask(s)
 	case s.CheckpointData != nil:
 		s.CheckpointData = changed(s.CheckpointData)
 		s.CheckpointData.Spec = r.dataset(s, s.CheckpointData.Spec, s.Target)
@@ -25,9 +26,21 @@ func (r *rehearser) data(s *sluice.PlannedStep) {
 		if s.VerifyData.Spec.Engine == engineFiles {
 			r.instead("verification of "+s.VerifyData.Dataset, "not done: its database is a stand-in", s.ID)
 		}
-	case s.MaskData != nil:
-		r.instead("masking of "+s.MaskData.Dataset, "not done", s.ID)
 	}
+}
+
+// mask leaves out the masking of what has no database that could be asked for its fields.
+func (r *rehearser) mask(s *sluice.PlannedStep) {
+	m := s.MigrateData
+	if len(m.Mask) == 0 {
+		return
+	}
+	if m.Spec.Engine == engineFiles {
+		r.instead("masking of "+m.Dataset, "not done: its database is a stand-in", s.ID)
+		m.Mask = nil
+		return
+	}
+	r.real("fields of "+m.Dataset+" are masked", s.ID)
 }
 
 func (r *rehearser) dataset(s *sluice.PlannedStep, d sluice.Dataset, targets ...string) sluice.Dataset {

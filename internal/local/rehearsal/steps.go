@@ -90,8 +90,6 @@ func skipped(sc sluice.StepContext) string {
 		return "rehearsed, not verified: the database is a stand-in"
 	case s.VerifyData != nil && sc.Results[s.VerifyData.From].Checkpoint == "":
 		return "rehearsed, not verified: nothing was copied that it could be compared with"
-	case s.MaskData != nil:
-		return "rehearsed, nothing was masked"
 	case s.WaitFor != nil && isInert(s):
 		return "rehearsed: " + s.WaitFor.Object + " is only kept, and counts as it has to be"
 	}

@@ -22,12 +22,13 @@ type Options struct {
 
 // An Account is a Kubernetes cluster. It is safe for concurrent use.
 type Account struct {
-	name    string
-	config  *rest.Config
-	http    *http.Client // shares one connection pool
-	dynamic dynamic.Interface
-	mapper  *mapper
-	hub     *hub
+	name        string
+	config      *rest.Config
+	http        *http.Client // shares one connection pool
+	dynamic     dynamic.Interface
+	mapper      *mapper
+	hub         *hub
+	replicaSets *replicaSets
 
 	forwards forwards
 }
@@ -47,7 +48,7 @@ func Open(_ context.Context, o Options) (*Account, error) {
 		return nil, sluice.Errorf(sluice.Invalid, "account %s: %w", o.Name, err)
 	}
 	a := &Account{name: o.Name, config: c, http: h, dynamic: d, mapper: newMapper(c, h)}
-	a.hub = newHub(a)
+	a.hub, a.replicaSets = newHub(a), &replicaSets{account: a, known: map[string]replicaSet{}}
 	return a, nil
 }
 

@@ -21,7 +21,7 @@ func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error
 	if err != nil {
 		return nil, err
 	}
-	return a.explain(ctx, o)
+	return a.explain(ctx, r, o)
 }
 
 // read returns the object as it is stored.

@@ -156,7 +156,7 @@ func (t *topic) bury(uid string) {
 // when it is gone.
 func (t *topic) put(o sluice.Object) {
 	uid, v := o.Text("metadata", "uid"), version(o)
-	if t.dead[uid] || v != 0 && v < t.versions[uid] {
+	if t.dead[uid] || v != 0 && v <= t.versions[uid] {
 		return
 	}
 	t.versions[uid] = v
@@ -169,10 +169,21 @@ func (t *topic) put(o sluice.Object) {
 	t.publish(uid, o)
 }
 
+// renew tells of another view of the state that is known.
+func (t *topic) renew(o sluice.Object) {
+	uid := o.Text("metadata", "uid")
+	if _, known := t.objects[uid]; !known || version(o) != t.versions[uid] {
+		return
+	}
+	t.objects[uid] = o
+	t.publish(uid, o)
+}
+
 // remove tells that the object is gone.
 func (t *topic) remove(o sluice.Object) {
 	uid := o.Text("metadata", "uid")
 	if _, known := t.versions[uid]; !known {
+		delete(t.dead, uid)
 		return
 	}
 	delete(t.objects, uid)

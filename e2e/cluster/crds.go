@@ -33,7 +33,7 @@ var (
 	GatewayAPI             = CRDs{"sigs.k8s.io/gateway-api", "config/crd/standard"}
 	GatewayAPIExperimental = CRDs{"sigs.k8s.io/gateway-api", "config/crd/experimental"}
 	Istio                  = CRDs{"istio.io/api", "kubernetes"}
-	SMITrafficSplit        = CRDs{"github.com/servicemeshinterface/smi-sdk-go", "crds/split.yaml"}
+	SMITrafficSplit        = CRDs{Path: filepath.Join(moduleDir(), "crds", "trafficsplit.yaml")}
 )
 
 // InstallCRDs applies definitions and returns when all are established.

@@ -9,7 +9,8 @@ import (
 )
 
 // Down ends every cluster in the state directory and removes what they left;
-// built binaries and images stay. It is harmless if none is up.
+// built binaries and images stay. It is harmless if none is up, and an error if
+// anything is left.
 func Down(o Options) error {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -36,7 +37,14 @@ func Down(o Options) error {
 	if err := os.Remove(o.kubeconfig()); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	return o.removeMountPoints()
+	if err := o.removeMountPoints(); err != nil {
+		return err
+	}
+	left, err := Leftovers(o)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+	}
+	return err
 }
 
 // down ends one cluster; everything is found by its name, whether or not Up came to its end.

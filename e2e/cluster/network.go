@@ -93,12 +93,17 @@ func (s spec) connect(pid int) error {
 	return ip("link", "set", s.link(), "master", bridge, "up")
 }
 
-// removeLink is harmless if there is no such link.
+// removeLink is harmless if there is no such link, or if it is just going: the
+// kernel removes it too, some time after the last process of its namespace.
 func removeLink(name string) error {
 	if _, found, err := findLink(name); err != nil || !found {
 		return err
 	}
-	return ip("link", "del", name)
+	failure := ip("link", "del", name)
+	if _, found, err := findLink(name); err != nil || !found {
+		return err
+	}
+	return failure
 }
 
 func findLink(name string) (link, bool, error) {

@@ -1,0 +1,16 @@
+package e2e_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+)
+
+// pair is the two clusters, up and empty, that every test of this package uses.
+// A test works in namespaces of its own.
+var pair *cluster.Pair
+
+func TestMain(m *testing.M) {
+	os.Exit(cluster.Main(m, func(p *cluster.Pair) { pair = p }))
+}

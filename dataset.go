@@ -17,7 +17,13 @@ type Dataset struct {
 	URI        string      `json:"uri,omitempty"`        // template; how to reach the database inside the namespace
 	Quiesce    Quiesce     `json:"quiesce"`              // how the source is stilled while it is cut
 	Mover      string      `json:"mover,omitempty"`      // auto (default), kopia, csi or portworx
+	Portworx   *Portworx   `json:"portworx,omitempty"`   // set if Mover is portworx
 	Invariants []Invariant `json:"invariants,omitempty"` // what must hold before and after
+}
+
+// Portworx says how Portworx moves volumes.
+type Portworx struct {
+	ClusterPair string `json:"clusterPair"` // the object that names the other cluster
 }
 
 // Quiesce says how a source is stilled. Auto relies on the account's cut of all claims at one instant.

@@ -32,7 +32,7 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	}
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
-	d.Mover = p.mover(f)
+	d.Mover, d.Portworx = p.mover(f)
 	for _, n := range f.items("invariants", "begin each invariant with a dash: - {name: …, count: orders, atLeast: baseline}") {
 		d.Invariants = append(d.Invariants, p.invariant(n))
 	}
@@ -99,14 +99,27 @@ func (p *parser) commands(f *fieldset, key string) [][]string {
 	return commands
 }
 
-func (p *parser) mover(f *fieldset) string {
+func (p *parser) mover(f *fieldset) (string, *sluice.Portworx) {
 	v := f.get("mover")
-	if v != nil && v.Kind == yaml.MappingNode {
-		p.error(v, codeUnsupported, "write mover: auto", "the settings of a mover are not supported yet")
-		return ""
+	if v != nil && v.Kind == yaml.ScalarNode && strings.EqualFold(v.Value, portworx) {
+		p.error(v, codeMissingKey, "write mover: {portworx: {clusterPair: …}}", "the mover portworx needs a clusterPair")
+		return portworx, nil
 	}
-	return f.word("mover")
+	if v == nil || v.Kind != yaml.MappingNode {
+		return f.choice("mover", "auto"), nil
+	}
+	m, ok := f.inner("mover", "mover")
+	if !ok || !m.need(portworx, "write mover: {portworx: {clusterPair: …}}, or a word") {
+		return portworx, nil
+	}
+	settings, ok := m.inner(portworx, portworx)
+	if !ok {
+		return portworx, nil
+	}
+	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair", "name the ClusterPair that leads to the other cluster")}
 }
+
+const portworx = "portworx"
 
 func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 	f, ok := p.fields(n, "the invariant", keysInvariant)

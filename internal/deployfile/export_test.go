@@ -63,7 +63,7 @@ func absentOf(k key) string {
 		return "required"
 	case k.absent == "":
 		return ""
-	case k.form == formChoice && slices.Contains(k.words, k.absent), k.form == formQuiesce, strings.ContainsAny(k.absent[:1], "0123456789"):
+	case k.form == formChoice && slices.Contains(k.words, k.absent), k.form == formWordOrMap, strings.ContainsAny(k.absent[:1], "0123456789"):
 		return "`" + k.absent + "`"
 	}
 	return k.absent
@@ -83,9 +83,9 @@ func valueOf(k key) string {
 		return "whole number, or duration"
 	case formDuration:
 		return "duration"
-	case formChoice, formQuiesce:
+	case formChoice, formWordOrMap:
 		text := "`" + strings.Join(k.words, "`, `") + "`"
-		if k.form == formQuiesce {
+		if k.form == formWordOrMap {
 			text += ", or a map: " + link(k.in)
 		}
 		return text

@@ -238,7 +238,7 @@ func (f *fieldset) word(key string) string { return f.choice(key, f.table.key(ke
 
 // choice returns one of the words of its table, whatever its letter case, and absent where there is none.
 func (f *fieldset) choice(key, absent string) string {
-	words := f.table.key(key, formChoice, formQuiesce).words
+	words := f.table.key(key, formChoice, formWordOrMap).words
 	v := f.get(key)
 	if v == nil {
 		return absent
@@ -264,7 +264,7 @@ func oneOf(s string, words []string) string {
 
 // inner reads the map below a key. It reports whether there is one.
 func (f *fieldset) inner(key, what string) (*fieldset, bool) {
-	k := f.table.key(key, formMap, formQuiesce)
+	k := f.table.key(key, formMap, formWordOrMap)
 	v := f.get(key)
 	if v == nil {
 		return nil, false

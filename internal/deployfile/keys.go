@@ -4,23 +4,23 @@ package deployfile
 type form int
 
 const (
-	formText     form = iota // text
-	formScalar               // any single value, taken as it is written
-	formBool                 // true or false
-	formWhole                // a whole number from least to most
-	formNumber               // a number
-	formAmount               // a whole number beside its unit, or a duration
-	formDuration             // 10m, or {duration: 10, unit: minutes}
-	formChoice               // one of the words, in any letter case
-	formTexts                // a list of texts
-	formTextMap              // a map of single values
-	formMap                  // a map with the keys of a table
-	formList                 // a list of such maps
-	formNamed                // a map from names to such maps
-	formSteps                // a list of steps
-	formCommands             // a list of commands, each a list of words, or one command
-	formQuiesce              // a word, or a map with the keys of a table
-	formBound                // a number, or the word baseline
+	formText      form = iota // text
+	formScalar                // any single value, taken as it is written
+	formBool                  // true or false
+	formWhole                 // a whole number from least to most
+	formNumber                // a number
+	formAmount                // a whole number beside its unit, or a duration
+	formDuration              // 10m, or {duration: 10, unit: minutes}
+	formChoice                // one of the words, in any letter case
+	formTexts                 // a list of texts
+	formTextMap               // a map of single values
+	formMap                   // a map with the keys of a table
+	formList                  // a list of such maps
+	formNamed                 // a map from names to such maps
+	formSteps                 // a list of steps
+	formCommands              // a list of commands, each a list of words, or one command
+	formWordOrMap             // a word, or a map with the keys of a table
+	formBound                 // a number, or the word baseline
 )
 
 // A key is one key of the deploy file. The parser, the JSON Schema and the documentation are all made from it.
@@ -152,6 +152,7 @@ var keysTraffic = &table{name: "traffic", keys: []key{
 	{name: "targets", form: formTexts, absent: "all targets", about: "The targets whose traffic is made so"},
 	{name: "smi", form: formList, in: keysSMI, about: "TrafficSplits of a service mesh"},
 	{name: "istio", form: formList, in: keysIstio, about: "Weighted routes of Istio"},
+	{name: "gateway", form: formList, in: keysGateway, about: "Weighted routes of the Gateway API"},
 	{name: "kubernetes", form: formList, in: keysServices, about: "The Services of a blue/green strategy"},
 }}
 
@@ -175,6 +176,12 @@ var keysDestinationRule = &table{name: "destinationRule", keys: []key{
 	{name: "name", form: formText, need: true, about: "The DestinationRule"},
 	{name: "activeSubsetName", form: formText, about: "The subset of the old version"},
 	{name: "canarySubsetName", form: formText, about: "The subset of the new version"},
+}}
+
+var keysGateway = &table{name: "gateway", one: []string{"httpRoute", "grpcRoute"}, keys: []key{
+	{name: "httpRoute", form: formText, about: "The HTTPRoute that is weighted; one of httpRoute and grpcRoute"},
+	{name: "grpcRoute", form: formText, about: "The GRPCRoute that is weighted"},
+	{name: "service", form: formText, need: true, about: "The Service whose traffic is divided, a backend of the route"},
 }}
 
 var keysServices = &table{name: "services", keys: []key{

@@ -10,8 +10,8 @@ var keysDataset = &table{name: "dataset", keys: []key{
 	{name: "workload", form: formText, about: "Kind/name of what uses the data; stopped before its volumes are replaced"},
 	{name: "claims", form: formTexts, need: true, about: "The PersistentVolumeClaims, copied at one instant"},
 	{name: "database", form: formMap, in: keysDatabase, about: "How the database is reached; required unless the engine is files"},
-	{name: "quiesce", form: formQuiesce, words: []string{"auto", "none"}, in: keysQuiesce, absent: "auto", about: "How the source is stilled while it is cut"},
-	{name: "mover", form: formChoice, words: []string{"auto", "kopia", "csi", "portworx"}, absent: "auto", about: "What copies the volumes"},
+	{name: "quiesce", form: formWordOrMap, words: []string{"auto", "none"}, in: keysQuiesce, absent: "auto", about: "How the source is stilled while it is cut"},
+	{name: "mover", form: formWordOrMap, words: []string{"auto", "kopia", "csi"}, in: keysMover, absent: "auto", about: "What copies the volumes"},
 	{name: "invariants", form: formList, in: keysInvariant, about: "What must hold before and after"},
 }}
 
@@ -22,6 +22,14 @@ var keysDatabase = &table{name: "database", keys: []key{
 var keysQuiesce = &table{name: "quiesceCommands", keys: []key{
 	{name: "before", form: formCommands, need: true, about: "Run in the workload's pod before the cut"},
 	{name: "after", form: formCommands, about: "Run after it"},
+}}
+
+var keysMover = &table{name: "moverSettings", keys: []key{
+	{name: "portworx", form: formMap, in: keysPortworx, need: true, about: "Volumes are migrated by Portworx"},
+}}
+
+var keysPortworx = &table{name: "portworx", keys: []key{
+	{name: "clusterPair", form: formText, need: true, about: "The ClusterPair that names the other cluster"},
 }}
 
 var keysInvariant = &table{name: "invariant", one: []string{"count", "sum"}, keys: []key{

@@ -129,7 +129,7 @@ func (b *schemaBuilder) structured(k key) schema {
 	case formCommands:
 		word := schema{"type": append(slices.Clone(anyScalar), "null")}
 		return schema{"anyOf": []schema{listOf(word), listOf(listOf(word))}}
-	case formQuiesce:
+	case formWordOrMap:
 		return schema{"anyOf": append(wordSchema(k.words)["anyOf"].([]schema), b.ref(k.in))}
 	}
 	return schema{"type": "string"}

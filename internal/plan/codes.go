@@ -10,4 +10,5 @@ const (
 	codeTrafficNotHere   = "traffic-not-here"
 	codeStageNotSuccess  = "stage-not-success"
 	codeNothingToMask    = "nothing-to-mask"
+	codeMoverNotHere     = "mover-not-here"
 )

@@ -177,14 +177,14 @@ func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 	case s.RunJob != nil:
 		s.RunJob = changed(s.RunJob, func(j *sluice.RunJob) { j.Job = g.job(s.Pos, *j) })
 	case s.MigrateData != nil:
-		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Spec, m.Source = g.dataset(m.Dataset), g.source(m.From) })
+		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Spec, m.Source = g.dataset(s.Pos, m.Dataset, m.From), g.source(m.From) })
 	case s.CheckpointData != nil:
-		s.CheckpointData = changed(s.CheckpointData, func(d *sluice.CheckpointData) { d.Spec = g.dataset(d.Dataset) })
+		s.CheckpointData = changed(s.CheckpointData, func(d *sluice.CheckpointData) { d.Spec = g.dataset(s.Pos, d.Dataset) })
 	case s.VerifyData != nil:
-		s.VerifyData = changed(s.VerifyData, g.resolveVerify)
+		s.VerifyData = changed(s.VerifyData, func(v *sluice.VerifyData) { g.resolveVerify(s.Pos, v) })
 	case s.RestoreData != nil:
 		s.RestoreData = changed(s.RestoreData, func(r *sluice.RestoreData) {
-			r.Spec, r.From = g.dataset(r.Dataset), g.maker(sluice.KindCheckpointData, r.Dataset)
+			r.Spec, r.From = g.dataset(s.Pos, r.Dataset), g.maker(sluice.KindCheckpointData, r.Dataset)
 		})
 	}
 	return s
@@ -197,7 +197,30 @@ func changed[T any](v *T, change func(*T)) *T {
 	return &c
 }
 
-func (g *graph) dataset(name string) sluice.Dataset { return g.compiler.spec.Datasets[name] }
+// dataset returns the dataset as the step that stands at pos uses it, in its own target and in those that it names.
+func (g *graph) dataset(pos sluice.Position, name string, targets ...string) sluice.Dataset {
+	d := g.compiler.spec.Datasets[name]
+	if g.compiler.options.LocalAccounts == nil || slices.Contains([]string{"", "auto", "kopia"}, d.Mover) {
+		return d
+	}
+	accounts := []string{g.target.Account}
+	for _, t := range targets {
+		if from := g.source(t); from != nil {
+			accounts = append(accounts, from.Account)
+		}
+	}
+	for _, account := range accounts {
+		if !g.compiler.options.LocalAccounts(account) {
+			g.compiler.fail(pos, codeMoverNotHere, fmt.Sprintf("the dataset %s is copied by %s, which this version cannot do on the account %s", quote(name), d.Mover, quote(account)),
+				"write mover: auto, or rehearse the file with: sluice run --local")
+			return d
+		}
+	}
+	g.compiler.report(sluice.Diagnostics{{Pos: d.Pos, Severity: sluice.SeverityWarning, Code: codeMoverNotHere,
+		Message: fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover)}})
+	d.Mover, d.Portworx = "auto", nil
+	return d
+}
 
 // source returns where a target is, without its steps.
 func (g *graph) source(name string) *sluice.Target {
@@ -222,12 +245,12 @@ func (g *graph) resolveAnalysis(a *sluice.Analysis) {
 	}
 }
 
-func (g *graph) resolveVerify(v *sluice.VerifyData) {
+func (g *graph) resolveVerify(pos sluice.Position, v *sluice.VerifyData) {
 	kind := sluice.KindMigrateData
 	if v.Baseline == "checkpoint" {
 		kind = sluice.KindCheckpointData
 	}
-	v.Spec, v.From = g.dataset(v.Dataset), g.maker(kind, v.Dataset)
+	v.Spec, v.From = g.dataset(pos, v.Dataset), g.maker(kind, v.Dataset)
 	if v.Mode == "" {
 		v.Mode = map[sluice.StepKind]string{sluice.KindMigrateData: "equal", sluice.KindCheckpointData: "loss"}[kind]
 	}

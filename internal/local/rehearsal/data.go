@@ -46,7 +46,7 @@ func (r *rehearser) mask(s *sluice.PlannedStep) {
 func (r *rehearser) dataset(s *sluice.PlannedStep, d sluice.Dataset, targets ...string) sluice.Dataset {
 	if d.Mover != "" && d.Mover != "auto" && d.Mover != "kopia" {
 		r.instead("mover "+d.Mover+" of "+d.Name, "kopia", s.ID)
-		d.Mover = "auto"
+		d.Mover, d.Portworx = "auto", nil
 	}
 	if !slices.ContainsFunc(targets, func(t string) bool { return r.standsIn(t, d.Workload) }) {
 		r.real("dataset "+d.Name+" is copied, read and compared", s.ID)

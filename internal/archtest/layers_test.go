@@ -20,6 +20,7 @@ var levels = map[string]int{
 	"internal/engine":             1,
 	"internal/fingerprint":        1,
 	"internal/manifest":           1,
+	"internal/mask":               1,
 	"internal/manifest/kustomize": 1,
 	"internal/manifest/yamldoc":   1,
 	"internal/mover":              1,

@@ -33,6 +33,8 @@ type Account struct {
 	forwards forwards
 }
 
+var _ sluice.Reviewer = (*Account)(nil)
+
 // Open reads the configuration; it does not reach for the cluster. A file or context that cannot be used is Invalid.
 func Open(_ context.Context, o Options) (*Account, error) {
 	c, err := restConfig(o)

@@ -1,0 +1,115 @@
+package kubernetes
+
+import (
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+	kjson "sigs.k8s.io/json"
+)
+
+func object(t *testing.T, text string) sluice.Object {
+	t.Helper()
+	var o sluice.Object
+	if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+const liveWeb = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","resourceVersion":"7","labels":{"app":"web","by":"them"},
+"managedFields":[{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1","fieldsType":"FieldsV1","fieldsV1":{
+ "f:metadata":{"f:labels":{"f:app":{}}},
+ "f:spec":{"f:replicas":{},"f:selector":{},"f:template":{"f:metadata":{"f:labels":{"f:app":{}}},"f:spec":{"f:containers":{
+  "k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:image":{},"f:resources":{"f:limits":{"f:cpu":{}}},"f:ports":{"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}}},
+  "k:{\"name\":\"b\"}":{".":{},"f:name":{},"f:image":{},"f:args":{}}}}}}}},
+ {"manager":"them","operation":"Update","apiVersion":"apps/v1","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:by":{}}}}}]},
+"spec":{"replicas":3,"selector":{"matchLabels":{"app":"web"}},"strategy":{"type":"RollingUpdate"},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[
+ {"name":"a","image":"a:1","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80,"protocol":"TCP"}],"imagePullPolicy":"Always"},
+ {"name":"b","image":"b:1","args":["x","y"]}]}}}}`
+
+func TestIsSurelySame(t *testing.T) {
+	const containers = `[{"name":"a","image":"a:1","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80}]},{"name":"b","image":"b:1","args":["x","y"]}]`
+	web := func(meta, replicas, containers string) string {
+		return `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop",` + meta + `},"spec":{` + replicas +
+			`"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":` + containers + `}}}}`
+	}
+	const labels, three = `"labels":{"app":"web"}`, `"replicas":3,`
+	for name, test := range map[string]struct {
+		want string
+		same bool
+	}{
+		"same":                       {web(labels, three, containers), true},
+		"a number as a float":        {web(labels, `"replicas":3.0,`, containers), true},
+		"another number":             {web(labels, `"replicas":4,`, containers), false},
+		"a field less":               {web(labels, ``, containers), false},
+		"a label less":               {web(`"labels":{}`, three, containers), false},
+		"a label more":               {web(`"labels":{"app":"web","tier":"1"}`, three, containers), false},
+		"a label of others":          {web(`"labels":{"app":"web","by":"them"}`, three, containers), false},
+		"another image":              {web(labels, three, `[{"name":"a","image":"a:2","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80}]},{"name":"b","image":"b:1","args":["x","y"]}]`), false},
+		"another list":               {web(labels, three, `[{"name":"a","image":"a:1","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80}]},{"name":"b","image":"b:1","args":["y","x"]}]`), false},
+		"a container less":           {web(labels, three, `[{"name":"a","image":"a:1","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80}]}]`), false},
+		"a container more":           {web(labels, three, containers[:len(containers)-1]+`,{"name":"c","image":"c"}]`), false},
+		"another order":              {web(labels, three, `[{"name":"b","image":"b:1","args":["x","y"]},{"name":"a","image":"a:1","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80}]}]`), false},
+		"another port":               {web(labels, three, `[{"name":"a","image":"a:1","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":81}]},{"name":"b","image":"b:1","args":["x","y"]}]`), false},
+		"a default that is declared": {web(labels, three, `[{"name":"a","image":"a:1","imagePullPolicy":"Always","resources":{"limits":{"cpu":"1"}},"ports":[{"containerPort":80}]},{"name":"b","image":"b:1","args":["x","y"]}]`), false},
+		"a quantity in another form": {web(labels, three, `[{"name":"a","image":"a:1","resources":{"limits":{"cpu":"1000m"}},"ports":[{"containerPort":80}]},{"name":"b","image":"b:1","args":["x","y"]}]`), false},
+		"another version of the API": {`{"apiVersion":"apps/v2","kind":"Deployment","metadata":{"name":"web"}}`, false},
+	} {
+		if got := isSurelySame(object(t, test.want), object(t, liveWeb)); got != test.same {
+			t.Errorf("%s: surely the same: %t, want %t", name, got, test.same)
+		}
+	}
+	stolen := object(t, liveWeb)
+	stolen.Set(int64(5), "spec", "replicas")
+	if isSurelySame(object(t, web(labels, three, containers)), stolen) {
+		t.Error("a field with another value counts as the same")
+	}
+	delete(stolen["metadata"].(map[string]any), "managedFields")
+	if isSurelySame(object(t, web(labels, three, containers)), stolen) {
+		t.Error("what was never applied counts as the same")
+	}
+}
+
+func TestWithoutScaled(t *testing.T) {
+	entry := func(manager, subresource string) string {
+		return `{"spec":{"replicas":5},"metadata":{"managedFields":[{"manager":"` + manager + `","operation":"Update","apiVersion":"apps/v1","subresource":"` + subresource + `","fieldsV1":{"f:spec":{"f:replicas":{}}}}]}}`
+	}
+	for name, test := range map[string]struct {
+		live   string
+		leaves bool // the declared count out
+	}{
+		"kubectl scale":             {entry("kubectl", "scale"), true},
+		"an autoscaler":             {entry("kube-controller-manager", "scale"), true},
+		"Sluice, on their behalf":   {entry("sluice-scale-kept", "scale"), true},
+		"Sluice":                    {entry("sluice-scale", "scale"), false},
+		"kubectl edit":              {entry("kubectl-edit", ""), false},
+		"its status":                {entry("kube-controller-manager", "status"), false},
+		"nobody":                    {`{"spec":{"replicas":5}}`, false},
+		"them, as many as declared": {`{"spec":{"replicas":3},"metadata":` + entry("kubectl", "scale")[len(`{"spec":{"replicas":5},"metadata":`):], false},
+	} {
+		want := object(t, `{"spec":{"replicas":3,"paused":true}}`)
+		got := withoutScaled(want, object(t, test.live))
+		if left := got.Field("spec", "replicas") == nil; left != test.leaves || got.Field("spec", "paused") != true {
+			t.Errorf("%s: %v", name, got)
+		}
+		if want.Number(0, "spec", "replicas") != 3 {
+			t.Errorf("%s: the caller's object was changed", name)
+		}
+	}
+}
+
+func TestDeclared(t *testing.T) {
+	secret := resource{kind: "Secret", namespaced: true}
+	o := object(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","uid":"u","resourceVersion":"1","creationTimestamp":null,"managedFields":[]},"data":{"a":"eA=="},"stringData":{"b":"y"}}`)
+	got := declared(o, secret)
+	if !isEqual(map[string]any(got), map[string]any(object(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","namespace":"default"},"data":{"a":"eA==","b":"eQ=="}}`))) {
+		t.Errorf("a Secret is applied as %v", got)
+	}
+	wide := declared(object(t, `{"kind":"Wide","metadata":{"name":"w","namespace":"n"},"status":{}}`), resource{kind: "Wide", subresources: []string{"status"}})
+	if !isEqual(map[string]any(wide), map[string]any(object(t, `{"kind":"Wide","metadata":{"name":"w"}}`))) {
+		t.Errorf("what has no namespace is applied as %v", wide)
+	}
+	if got := declared(object(t, `{"metadata":{"name":"c"},"status":{"x":1}}`), resource{}); got.Field("status", "x") == nil {
+		t.Error("a status that is no subresource is lost")
+	}
+}

@@ -42,6 +42,7 @@ func TestParseEverything(t *testing.T) {
 		Traffic: []sluice.Traffic{
 			{Targets: []string{"production"}, SMI: []sluice.SMI{{RootServiceName: "shop"}}},
 			{Targets: []string{"production"}, Istio: []sluice.Istio{{VirtualService: "vs", HTTPRoute: "r", DestinationRule: "dr", ActiveSubset: "a", CanarySubset: "c"}}},
+			{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "shop"}, {Kind: "GRPCRoute", Name: "orders", Service: "orders"}}},
 			{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "shop-preview"}}},
 		},
 		Datasets: map[string]sluice.Dataset{"orders": {Name: "orders", Engine: "mongodb", Workload: "StatefulSet/mongo", Claims: []string{"mongo-data"},

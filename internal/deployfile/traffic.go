@@ -24,12 +24,15 @@ func (p *parser) traffic(f *fieldset) []sluice.Traffic {
 }
 
 func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
-	smi, istio, kubernetes := t, t, t
+	smi, istio, gateway, kubernetes := t, t, t, t
 	for _, n := range m.items("smi", "begin each entry with a dash") {
 		smi.SMI = append(smi.SMI, p.smi(n))
 	}
 	for _, n := range m.items("istio", "begin each entry with a dash") {
 		istio.Istio = append(istio.Istio, p.istio(n))
+	}
+	for _, n := range m.items("gateway", "begin each entry with a dash: - httpRoute: …") {
+		gateway.Gateway = append(gateway.Gateway, p.gateway(n))
 	}
 	for _, n := range m.items("kubernetes", "begin each entry with a dash: - activeService: …") {
 		kubernetes.Kubernetes = append(kubernetes.Kubernetes, p.services(n))
@@ -41,11 +44,14 @@ func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
 	if istio.Istio != nil {
 		all = append(all, istio)
 	}
+	if gateway.Gateway != nil {
+		all = append(all, gateway)
+	}
 	if kubernetes.Kubernetes != nil {
 		all = append(all, kubernetes)
 	}
-	if !m.has("smi") && !m.has("istio") && !m.has("kubernetes") && len(m.node.Content) <= 2 {
-		p.error(m.node, codeMissingKey, "add smi:, istio: or kubernetes:", "the entry says nothing about traffic")
+	if !m.has("smi") && !m.has("istio") && !m.has("gateway") && !m.has("kubernetes") && len(m.node.Content) <= 2 {
+		p.error(m.node, codeMissingKey, "add smi:, istio:, gateway: or kubernetes:", "the entry says nothing about traffic")
 	}
 	return all
 }
@@ -74,6 +80,19 @@ func (p *parser) istio(n *yaml.Node) sluice.Istio {
 		t.DestinationRule, t.ActiveSubset, t.CanarySubset = d.name("name", "name the DestinationRule"), d.text("activeSubsetName"), d.text("canarySubsetName")
 	}
 	return t
+}
+
+func (p *parser) gateway(n *yaml.Node) sluice.GatewayRoute {
+	f, ok := p.fields(n, "gateway", keysGateway)
+	if !ok {
+		return sluice.GatewayRoute{}
+	}
+	p.oneOfGiven(f, "httpRoute", "grpcRoute")
+	r := sluice.GatewayRoute{Kind: "HTTPRoute", Name: f.text("httpRoute"), Service: f.name("service", "name the Service whose traffic is divided")}
+	if f.has("grpcRoute") {
+		r.Kind, r.Name = "GRPCRoute", f.text("grpcRoute")
+	}
+	return r
 }
 
 func (p *parser) services(n *yaml.Node) sluice.BlueGreenServices {

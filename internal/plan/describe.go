@@ -113,6 +113,9 @@ func describeTraffic(t sluice.Traffic) string {
 	for _, i := range t.Istio {
 		by = append(by, "VirtualService "+i.VirtualService)
 	}
+	for _, g := range t.Gateway {
+		by = append(by, g.Kind+" "+g.Name+" to "+g.Service)
+	}
 	for _, k := range t.Kubernetes {
 		by = append(by, "Service "+cmp.Or(k.ActiveService, k.PreviewService))
 	}

@@ -21,12 +21,16 @@ func (c *compiler) traffic(t sluice.Target) []sluice.Traffic {
 			entry.SMI[i].CanaryServiceName = cmp.Or(s.CanaryServiceName, s.RootServiceName+"-canary")
 			entry.SMI[i].TrafficSplitName = cmp.Or(s.TrafficSplitName, s.RootServiceName)
 		}
+		entry.Gateway = slices.Clone(entry.Gateway)
+		for i, g := range entry.Gateway {
+			entry.Gateway[i].Kind = cmp.Or(g.Kind, "HTTPRoute")
+		}
 		all = append(all, entry)
 	}
 	return c.withStrategyServices(t, all)
 }
 
-// checkMesh refuses what only a service mesh can do where there is none.
+// checkMesh refuses what only a service mesh or a gateway can do where there is none.
 func (c *compiler) checkMesh(t sluice.Target, entry sluice.Traffic) {
 	mesh := ""
 	switch {
@@ -34,11 +38,13 @@ func (c *compiler) checkMesh(t sluice.Target, entry sluice.Traffic) {
 		mesh = "Istio"
 	case len(entry.SMI) > 0:
 		mesh = "SMI"
+	case len(entry.Gateway) > 0:
+		mesh = "the Gateway API"
 	}
 	if mesh == "" || c.options.LocalAccounts == nil || !c.options.LocalAccounts(t.Account) {
 		return
 	}
-	c.fail(entry.Pos, codeTrafficNotHere, fmt.Sprintf("target %s would divide its traffic by %s, and the local account %s has no service mesh", quote(t.Name), mesh, quote(t.Account)),
+	c.fail(entry.Pos, codeTrafficNotHere, fmt.Sprintf("target %s would divide its traffic by %s, and the local account %s has neither a service mesh nor a gateway", quote(t.Name), mesh, quote(t.Account)),
 		"leave the target out of the entry's targets: the local account divides the traffic of plain Services by itself")
 }
 

@@ -53,6 +53,7 @@ webhooks:
 		"meshed": {
 			{SMI: []sluice.SMI{{RootServiceName: "shop", CanaryServiceName: "shop-canary", TrafficSplitName: "shop"}}},
 			{Istio: []sluice.Istio{{VirtualService: "vs", HTTPRoute: "r", DestinationRule: "dr", ActiveSubset: "a", CanarySubset: "c"}}},
+			{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "shop"}, {Kind: "GRPCRoute", Name: "orders", Service: "orders"}}},
 		},
 		"blue": {{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "look"}, {ActiveService: "admin"}}}},
 		"old":  {{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "shop-preview"}}}},

@@ -201,6 +201,8 @@ func (r *rehearser) mesh(target string, t sluice.Traffic) {
 		mesh = "SMI"
 	case len(t.Istio) > 0:
 		mesh = "Istio"
+	case len(t.Gateway) > 0:
+		mesh = "a gateway"
 	}
 	for _, s := range r.plan.Steps {
 		if mesh != "" && s.Target == target && s.SetWeight != nil {

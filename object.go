@@ -194,6 +194,9 @@ type Account interface {
 	Volumes
 }
 
+// Manager is the name under which Sluice writes objects where an account keeps who set which field.
+const Manager = "sluice"
+
 // TrackLabel is the label that tells canary pods from stable ones. Its values are TrackStable and TrackCanary;
 // a pod without it is stable.
 const (

@@ -25,6 +25,7 @@ const (
 	PhaseCanary     Phase = "canary"
 	PhaseBlueGreen  Phase = "bluegreen"
 	PhasePromote    Phase = "promote"
+	PhasePrune      Phase = "prune"
 	PhaseAfter      Phase = "after"
 	PhaseOnRollback Phase = "onRollback"
 )

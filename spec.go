@@ -37,6 +37,7 @@ type Target struct {
 	AfterDeployment  []StepSpec
 	AfterFailure     string // when an afterDeployment step fails: keep (default) or rollBack
 	OnRollback       []StepSpec
+	Prune            bool // whether what earlier deployments applied and this one does not is deleted
 }
 
 // A ManifestSource names where objects come from. Exactly one of Path and Inline is set.
@@ -86,6 +87,7 @@ const (
 
 	KindApply   StepKind = "apply"   // only in a Plan: objects applied, the new version beside the old
 	KindPromote StepKind = "promote" // only in a Plan: the new version takes over
+	KindPrune   StepKind = "prune"   // only in a Plan: what earlier releases brought and this one does not is deleted
 )
 
 // A StepSpec is one step as declared: Kind says which one of the other fields is set.
@@ -107,6 +109,7 @@ type StepSpec struct {
 	Sequence       []StepSpec      `json:"sequence,omitempty"`
 	Apply          *Apply          `json:"apply,omitempty"`
 	Promote        *Promote        `json:"promote,omitempty"`
+	Prune          *Prune          `json:"prune,omitempty"`
 }
 
 // SetWeight sends a share of the traffic, 0 to 100, to the new version.
@@ -195,6 +198,11 @@ type Apply struct {
 // Promote is the step that makes the new version the only one.
 type Promote struct {
 	Timeout time.Duration `json:"timeout"`
+}
+
+// Prune is the step that deletes what earlier deployments applied and this one does not.
+type Prune struct {
+	Objects []Ref `json:"objects"` // in the order in which they can be applied
 }
 
 // Traffic says how a target's weights are made. Exactly one list is set.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
@@ -29,6 +31,7 @@ type source struct {
 	strict      bool                      // warnings are errors
 	fetch       bool                      // manifests may come from https addresses
 	local       func(account string) bool // whether it is this machine; nil: nobody knows
+	history     sluice.Log                // of earlier deployments; nil: there are none
 }
 
 func (s *source) flags(cmd *cobra.Command) {
@@ -84,17 +87,40 @@ func (s *source) amend(spec *sluice.Spec) {
 
 // compile returns the plan of the deploy file. Without a sealer nothing is recorded, and nothing sealed. The
 // findings hold warnings too; where there is a plan they hold nothing else.
-func (s *source) compile(sealer sluice.Sealer) (*sluice.Plan, *sluice.Spec, sluice.Diagnostics, error) {
+func (s *source) compile(ctx context.Context, sealer sluice.Sealer) (*sluice.Plan, *sluice.Spec, sluice.Diagnostics, error) {
 	spec, ds, err := s.read()
 	if err != nil || ds.HasErrors() {
 		return nil, nil, ds, err
 	}
-	p, more := plan.Compile(spec, plan.Options{Root: s.root(), Base: s.root(), Fetch: s.fetch, LocalAccounts: s.local, Sealer: sealer, Targets: s.targets})
+	o := plan.Options{Root: s.root(), Base: s.root(), Fetch: s.fetch, LocalAccounts: s.local, Sealer: sealer, Targets: s.targets}
+	if o.Applied, err = s.applied(ctx, spec); err != nil {
+		return nil, nil, ds, err
+	}
+	p, more := plan.Compile(spec, o)
 	ds = append(ds, s.judged(more)...)
 	if ds.HasErrors() {
 		return nil, nil, ds, nil
 	}
 	return p, spec, ds, nil
+}
+
+// applied returns what earlier deployments applied to the targets that want to be rid of it.
+func (s *source) applied(ctx context.Context, spec *sluice.Spec) (func(string) []sluice.Ref, error) {
+	if s.history == nil {
+		return nil, nil
+	}
+	all := map[string][]sluice.Ref{}
+	for _, t := range spec.Targets {
+		if !t.Prune {
+			continue
+		}
+		refs, err := engine.Inventory(ctx, s.history, spec.Application, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		all[t.Name] = refs
+	}
+	return func(target string) []sluice.Ref { return all[target] }, nil
 }
 
 // judged makes the warnings errors where that was asked for.
@@ -138,14 +164,9 @@ func localAccounts(c *config.Config) func(string) bool {
 // checkAccounts finds the accounts and metric providers that the plan names and the configuration lacks.
 func checkAccounts(p *sluice.Plan, c *config.Config) error {
 	for _, t := range p.Targets {
-		account, ok := c.Accounts[t.Account]
-		if !ok {
+		if _, ok := c.Accounts[t.Account]; !ok {
 			return sluice.Errorf(sluice.Invalid, "target %s deploys to account %q, which is not configured", t.Name, t.Account).
 				WithHint("add it under accounts in %s; the accounts there are: %s", configName(c), names(c.Accounts))
-		}
-		if account.Type == config.AccountKubernetes {
-			return sluice.Errorf(sluice.Unsupported, "account %q is of the type kubernetes, which this version cannot deploy to", account.Name).
-				WithHint("use an account of the type local").At(account.Pos)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,8 @@ func newPlan(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Show what a deployment would do",
 		Long: "Plan shows every target and step of a deploy file in its order, what each step would change where its account can be\n" +
-			"reached, how long the waits are, what a rollback would bring back and what it would not. It changes nothing.",
+			"reached, how long the waits are, what a rollback would bring back and what it would not. It changes nothing. A right that\n" +
+			"is missing on an account is listed, and the exit status is 6.",
 		Example:     "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), s, offline) },
@@ -36,6 +38,7 @@ type planOutput struct {
 	Plan     *sluice.Plan                     `json:"plan"`
 	Previews map[sluice.StepID]sluice.Preview `json:"previews,omitempty"`
 	Unknown  map[sluice.StepID]string         `json:"unknown,omitempty"` // why a step could not tell what it would do
+	Missing  []missingRight                   `json:"missingRights,omitempty"`
 }
 
 func (a *app) plan(ctx context.Context, s *source, offline bool) error {
@@ -52,7 +55,11 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 		return err
 	}
 	s.local = localAccounts(c)
-	p, _, ds, err := s.compile(key)
+	if store, err := dir.read(ctx); err == nil {
+		defer store.Close()
+		s.history = store
+	}
+	p, _, ds, err := s.compile(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -72,10 +79,22 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 			return err
 		}
 	}
+	if err := a.writePlan(out); err != nil || len(out.Missing) == 0 {
+		return err
+	}
+	return denied(out.Missing)
+}
+
+func (a *app) writePlan(out planOutput) error {
 	if a.json() {
 		return writeJSON(a.out, out)
 	}
-	return plan.Tree(a.out, p, out.shown())
+	err := plan.Tree(a.out, out.Plan, out.shown())
+	if err != nil || len(out.Missing) == 0 {
+		return err
+	}
+	fmt.Fprintf(a.out, "\nrights that are missing:\n\n")
+	return printMissing(a.out, out.Missing)
 }
 
 // preview asks each step what it would do. A step that cannot say is no reason to hide the others.
@@ -92,6 +111,9 @@ func (a *app) preview(ctx context.Context, w *wiring, out *planOutput) (err erro
 	steps, err := w.steps(ctx)
 	if err != nil {
 		return err
+	}
+	if out.Missing, err = missing(ctx, out.Plan, w.opened); err != nil {
+		a.note("warning: %v", err)
 	}
 	out.Previews, out.Unknown = map[sluice.StepID]sluice.Preview{}, map[sluice.StepID]string{}
 	for _, planned := range out.Plan.Steps {

@@ -54,7 +54,7 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if o.resume && o.file == "" {
 		return a.resume(ctx, c, o)
 	}
-	p, err := a.compile(o, c)
+	p, err := a.compile(ctx, o, c)
 	if err != nil {
 		return err
 	}
@@ -66,6 +66,9 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 		if found {
 			return a.carry(ctx, c, o, func(*follower) (sluice.DeploymentID, error) { return d.ID, nil })
 		}
+	}
+	if err := a.checkRights(ctx, c, p); err != nil {
+		return err
 	}
 	if err := a.confirmPlan(p, o.yes); err != nil {
 		return err
@@ -140,7 +143,7 @@ func (a *app) awaitTurn(ctx context.Context, s *session, application string) err
 	return ctx.Err()
 }
 
-func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
+func (a *app) compile(ctx context.Context, o *runOptions, c *config.Config) (*sluice.Plan, error) {
 	dir, err := a.stateDir()
 	if err != nil {
 		return nil, err
@@ -152,7 +155,11 @@ func (a *app) compile(o *runOptions, c *config.Config) (*sluice.Plan, error) {
 	if !o.rehearse.local { // a rehearsal stands for accounts that may have a mesh
 		o.source.local = localAccounts(c)
 	}
-	p, spec, ds, err := o.source.compile(key)
+	if store, err := dir.read(ctx); err == nil {
+		defer store.Close()
+		o.source.history = store
+	}
+	p, spec, ds, err := o.source.compile(ctx, key)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func newValidate(a *app) *cobra.Command {
 			"sarif or github the findings are written for code scanning, or as annotations of a GitHub workflow.",
 		Example:     "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --strict --output github\n  sluice validate -f deploy.yaml --no-manifests --output json",
 		Annotations: map[string]string{moreOutputs: outputSARIF + " " + outputGitHub},
-		RunE:        func(*cobra.Command, []string) error { return a.validate(s, noManifests) },
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context(), s, noManifests) },
 	}
 	s.flags(cmd)
 	cmd.Flags().BoolVar(&noManifests, "no-manifests", false, "look at the deploy file only")
@@ -32,8 +33,8 @@ type validateOutput struct {
 	Diagnostics sluice.Diagnostics `json:"diagnostics"`
 }
 
-func (a *app) validate(s *source, noManifests bool) error {
-	ds, err := s.validate(noManifests)
+func (a *app) validate(ctx context.Context, s *source, noManifests bool) error {
+	ds, err := s.validate(ctx, noManifests)
 	if err != nil {
 		return err
 	}
@@ -69,11 +70,11 @@ func (a *app) writeFindings(s *source, ds sluice.Diagnostics) error {
 	return err
 }
 
-func (s *source) validate(noManifests bool) (sluice.Diagnostics, error) {
+func (s *source) validate(ctx context.Context, noManifests bool) (sluice.Diagnostics, error) {
 	if noManifests {
 		_, ds, err := s.read()
 		return ds, err
 	}
-	_, _, ds, err := s.compile(nil)
+	_, _, ds, err := s.compile(ctx, nil)
 	return ds, err
 }

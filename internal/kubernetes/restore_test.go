@@ -1,0 +1,49 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func decoded(t *testing.T, text string) sluice.Object {
+	t.Helper()
+	var o sluice.Object
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// What Sluice had applied is told from what others and the cluster itself had set.
+func TestApplied(t *testing.T) {
+	was := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","labels":{"app":"web","theirs":"x"},
+		"annotations":{"deployment.kubernetes.io/revision":"3"},"managedFields":[
+		{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1","fieldsV1":{"f:metadata":{"f:labels":{"f:app":{}}},
+		 "f:spec":{"f:selector":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:name":{},"f:image":{},
+		 "f:env":{"k:{\"name\":\"A\"}":{".":{},"f:name":{},"f:value":{}}},
+		 "f:ports":{"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}}}}}}}}},
+		{"manager":"kubectl","operation":"Update","apiVersion":"apps/v1","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}}]},
+		"status":{}}`)
+	was["spec"] = map[string]any(decoded(t, `{"replicas":5,"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"dnsPolicy":"ClusterFirst","containers":[
+		{"name":"side","image":"theirs:1"},
+		{"name":"web","image":"web:1","terminationMessagePath":"/dev/x","env":[{"name":"A","value":"1"},{"name":"B","value":"theirs"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}`))
+	want := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","labels":{"app":"web"}},
+		"spec":{"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"containers":[
+		{"name":"web","image":"web:1","env":[{"name":"A","value":"1"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}}`)
+	if diff := cmp.Diff(want, applied(was)); diff != "" {
+		t.Errorf("applied (-want +got):\n%s", diff)
+	}
+}
+
+// An object of which Sluice had applied nothing gets nothing from it.
+func TestAppliedNothing(t *testing.T) {
+	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{}}}]},"data":{"k":"v"}}`)
+	want := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`)
+	if diff := cmp.Diff(want, applied(was)); diff != "" {
+		t.Errorf("applied (-want +got):\n%s", diff)
+	}
+}

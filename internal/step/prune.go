@@ -1,0 +1,105 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// prune deletes what earlier deployments of the application brought to the target and this one does not, once
+// nothing of the old version is left to use it.
+type prune struct {
+	deps    Deps
+	sc      sluice.StepContext
+	account sluice.Account
+}
+
+func newPrune(d Deps, sc sluice.StepContext) (sluice.Step, error) {
+	a, err := d.account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return nil, err
+	}
+	return &prune{d, sc, a}, nil
+}
+
+// Check keeps what stands there still. What somebody else owns by now is left out.
+func (s *prune) Check(ctx context.Context) (sluice.Preview, error) {
+	img := image{At: s.deps.Now()}
+	var preview sluice.Preview
+	for _, ref := range s.sc.Step.Prune.Objects {
+		was, err := get(ctx, s.account, ref)
+		if err != nil {
+			return sluice.Preview{}, err
+		}
+		if was == nil || !isOurs(was) {
+			continue
+		}
+		if err := img.add(ref, was, s.deps.Sealer); err != nil {
+			return sluice.Preview{}, err
+		}
+		preview.Changes = append(preview.Changes, sluice.Change{Object: ref.String(), Outcome: sluice.Deleted})
+	}
+	var err error
+	preview.Image, err = record(img)
+	return preview, err
+}
+
+// isOurs reports whether Sluice applied the object. Where the account keeps no record of who did, nobody else can have.
+func isOurs(o sluice.Object) bool {
+	managers, kept := o.Field("metadata", "managedFields").([]any)
+	return !kept || slices.ContainsFunc(managers, func(m any) bool {
+		return asObject(m)["manager"] == sluice.Manager && asObject(m)["operation"] == "Apply"
+	})
+}
+
+// Start deletes in the reverse of the order in which they were applied.
+func (s *prune) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	img, taken, err := takenImage(p)
+	if err != nil || !taken {
+		return p, orError(err, "prune was started without its image")
+	}
+	p.Changes = nil
+	for _, b := range slices.Backward(img.Before) {
+		if err := remove(ctx, s.account, b.Ref); err != nil {
+			return p, err
+		}
+		p.Changes = append(p.Changes, sluice.Change{Object: b.Ref.String(), Outcome: sluice.Deleted})
+	}
+	p.State, p.Message = sluice.Done, fmt.Sprintf("%d objects that the release no longer has are deleted", len(img.Before))
+	if len(img.Before) == 0 {
+		p.Message = "nothing is left of earlier releases"
+	}
+	return p, nil
+}
+
+// Observe has nothing to wait for: what Start deleted is gone.
+func (s *prune) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p.State = sluice.Done
+	return p, nil
+}
+
+// Finish keeps it so.
+func (s *prune) Finish(context.Context, sluice.Progress) error { return nil }
+
+// Undo makes the objects again, in the order in which they can be applied, and waits for those that were ready.
+func (s *prune) Undo(ctx context.Context, p sluice.Progress) error {
+	img, taken, err := takenImage(p)
+	if err != nil || !taken {
+		return err
+	}
+	r := newRestorer(s.deps, s.account, nil)
+	var again []sluice.Ref
+	for _, b := range img.Before {
+		wrote, err := r.restore(ctx, b)
+		if err != nil {
+			return err
+		}
+		if wrote && b.Ready {
+			again = append(again, b.Ref)
+		}
+	}
+	w := watcher{s.account, s.deps.Now().Add(defaultTimeout), s.deps.Now, s.sc.Report}
+	return w.ready(ctx, awaited(again))
+}

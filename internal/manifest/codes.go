@@ -11,6 +11,7 @@ const (
 	codePathUnreadable    = "path-unreadable"
 	codeEmptySource       = "empty-source"
 	codeKustomize         = "kustomize"
+	codeKustomizeOutdated = "kustomize-outdated"
 	codeAddressRefused    = "address-refused"
 	codeAddressUnreadable = "address-unreadable"
 )

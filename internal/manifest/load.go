@@ -152,10 +152,14 @@ func (l *loader) isKustomizeDir(dir string) bool {
 // kustomize takes what the directory renders to: what lies in it is its input.
 func (l *loader) kustomize(dir string) {
 	l.objects = nil
-	text, err := kustomize.Render(l.root, dir)
+	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
 		l.report(codeKustomize, "see what it says: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s", dir, err)
 		return
+	}
+	for _, said := range dated {
+		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning, Code: codeKustomizeOutdated, Message: said,
+			Hint: "kustomize edit fix changes it"})
 	}
 	l.made("what "+dir+" renders to", text)
 }

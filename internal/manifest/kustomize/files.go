@@ -1,13 +1,16 @@
 package kustomize
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -25,6 +28,7 @@ type rootFiles struct {
 	bytes   int
 	reads   int
 	refused error // the first thing that was not allowed
+	dated   []string
 }
 
 var _ filesys.FileSystem = (*rootFiles)(nil)
@@ -46,10 +50,30 @@ func (f *rootFiles) ReadFile(p string) ([]byte, error) {
 	}
 	if IsKustomization(p) {
 		data, err = checked(name(p), data)
+		f.note(name(p), data)
 	} else {
 		err = checkGrowth(name(p), data)
 	}
 	return data, f.refuse(err)
+}
+
+// note keeps the keys of a kustomization that have a newer form.
+func (f *rootFiles) note(file string, data []byte) {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil {
+		return // it was refused
+	}
+	for _, key := range slices.Sorted(maps.Keys(outdated)) {
+		said := fmt.Sprintf("%s: %s is out of date; write %s", file, key, outdated[key])
+		if value := string(keys[key]); value != "" && value != "null" && !slices.Contains(f.dated, said) {
+			f.dated = append(f.dated, said)
+		}
+	}
+}
+
+// outdated are the keys that the library takes and would rather not.
+var outdated = map[string]string{
+	"bases": "resources", "commonLabels": "labels", "patchesJson6902": "patches", "patchesStrategicMerge": "patches", "vars": "replacements",
 }
 
 func (f *rootFiles) refuse(err error) error {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 )
 
@@ -21,9 +22,9 @@ func IsKustomization(name string) bool { return slices.Contains(fileNames, path.
 // The library keeps the schema of the kinds in one place for the whole process.
 var one sync.Mutex
 
-// Render returns the YAML that the directory below root renders to. What would read anything outside root, or run
-// anything, is an error that names it.
-func Render(root *os.Root, dir string) (text []byte, err error) {
+// Render returns the YAML that the directory below root renders to, and what is out of date in the kustomizations that
+// it reads. What would read anything outside root, or run anything, is an error that names it.
+func Render(root *os.Root, dir string) (text []byte, dated []string, err error) {
 	one.Lock()
 	defer one.Unlock()
 	defer func() {
@@ -35,14 +36,31 @@ func Render(root *os.Root, dir string) (text []byte, err error) {
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsRootOnly
 	options.PluginConfig = types.DisabledPluginConfig()
-	resources, err := krusty.MakeKustomizer(options).Run(files, path.Join("/", dir))
+	resources, err := quietly(func() (resmap.ResMap, error) {
+		return krusty.MakeKustomizer(options).Run(files, path.Join("/", dir))
+	})
 	if files.refused != nil {
-		return nil, files.refused // the library hides causes behind its own guesses
+		return nil, nil, files.refused // the library hides causes behind its own guesses
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s", brief(err))
+		return nil, nil, fmt.Errorf("%s", brief(err))
 	}
-	return resources.AsYaml()
+	text, err = resources.AsYaml()
+	return text, files.dated, err
+}
+
+// quietly runs the library, which writes what is out of date to the process's standard error itself. What it would
+// say there, findings say at their place.
+func quietly(run func() (resmap.ResMap, error)) (resmap.ResMap, error) {
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = nowhere.Close() }()
+	stderr := os.Stderr
+	defer func() { os.Stderr = stderr }()
+	os.Stderr = nowhere
+	return run()
 }
 
 // brief leaves of the library's chain of causes what fits a message.

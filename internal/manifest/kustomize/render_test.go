@@ -1,10 +1,14 @@
 package kustomize_test
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice/internal/manifest/kustomize"
 )
@@ -54,7 +58,7 @@ generatorOptions: {disableNameSuffixHash: true}
 		"eu/app.conf": "a=b\n",
 	})
 	for range 2 {
-		text, err := kustomize.Render(root, "eu")
+		text, _, err := kustomize.Render(root, "eu")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +111,7 @@ func TestRenderStaysInside(t *testing.T) {
 			if err := os.Symlink(outside, filepath.Join(root.Name(), "k", "link.yaml")); err != nil {
 				t.Fatal(err)
 			}
-			text, err := kustomize.Render(root, "k")
+			text, _, err := kustomize.Render(root, "k")
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("rendered %q, %v; want an error with %q", text, err, c.want)
 			}
@@ -131,7 +135,40 @@ func TestRenderIsBounded(t *testing.T) {
 		next = "../" + join
 	}
 	root := directory(t, files)
-	if _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil || !strings.Contains(err.Error(), "reads more than") {
+	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil || !strings.Contains(err.Error(), "reads more than") {
 		t.Errorf("rendered with %v", err)
+	}
+}
+
+// What is out of date is said by the caller, never by the library to the process's standard error.
+func TestWhatIsOutOfDateIsReported(t *testing.T) {
+	root := directory(t, map[string]string{
+		"base/kustomization.yaml": "resources: [shop.yaml]\ncommonLabels: {app: shop}\n",
+		"base/shop.yaml":          configMap,
+		"eu/kustomization.yaml":   "bases: [../base]\npatchesStrategicMerge: ['{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}, data: {release: \"2\"}}']\n",
+	})
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = write
+	text, dated, err := kustomize.Render(root, "eu")
+	same := os.Stderr == write
+	os.Stderr = stderr
+	if err := errors.Join(err, write.Close()); err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(read)
+	if err != nil || len(said) > 0 || !same {
+		t.Errorf("standard error got %q, and is back: %v, %v", said, same, err)
+	}
+	want := []string{
+		"eu/kustomization.yaml: bases is out of date; write resources",
+		"eu/kustomization.yaml: patchesStrategicMerge is out of date; write patches",
+		"base/kustomization.yaml: commonLabels is out of date; write labels",
+	}
+	if diff := cmp.Diff(want, dated); diff != "" || !strings.Contains(string(text), `release: "2"`) {
+		t.Errorf("rendered %s, out of date:\n%s", text, diff)
 	}
 }

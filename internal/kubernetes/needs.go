@@ -208,7 +208,7 @@ func webhookNamespace(uri, own string) string {
 	host, _, _ = strings.Cut(host, ":")
 	_, namespace, _ := strings.Cut(host, ".")
 	namespace, _, _ = strings.Cut(namespace, ".")
-	if namespace == "" || strings.Contains(namespace, "{{") {
+	if namespace == "" || strings.Contains(host, "{{") { // a template is filled in when the webhook is called
 		return own
 	}
 	return namespace

@@ -38,6 +38,7 @@ func TestManifestsGrantWhatTheFeaturesNeed(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) { checkFeature(t, f) })
 	}
 	slices.Sort(known)
+	slices.Sort(found)
 	if diff := gocmp.Diff(known, found); diff != "" {
 		t.Errorf("features and files of deploy/ differ (-features +files):\n%s", diff)
 	}

@@ -34,6 +34,11 @@ type validateOutput struct {
 }
 
 func (a *app) validate(ctx context.Context, s *source, noManifests bool) error {
+	// An account that is known to be this machine cannot do everything. What else is wrong with the configuration is
+	// said by who needs it.
+	if c, err := a.configuration(s.file); err == nil {
+		s.local = localAccounts(c)
+	}
 	ds, err := s.validate(ctx, noManifests)
 	if err != nil {
 		return err

@@ -23,9 +23,12 @@ type Deps struct {
 	// Callbacks returns the URL, with its own secret, at which the step's callback is awaited; the same
 	// arguments give the same URL. The receiver appends /callback.
 	Callbacks func(id sluice.DeploymentID, step sluice.StepID) (string, error)
-	HTTP      *http.Client      // default http.DefaultClient
-	Now       func() time.Time  // default time.Now
-	Replace   map[string]string // prefixes of webhook URLs and what to put in their place
+	// Preview returns the URL at which a Service of an account is shown until then, "" where its own address will do;
+	// nil: it always does.
+	Preview func(account, namespace, service string, port int, until time.Time) (string, error)
+	HTTP    *http.Client      // default http.DefaultClient
+	Now     func() time.Time  // default time.Now
+	Replace map[string]string // prefixes of webhook URLs and what to put in their place
 }
 
 // New returns the maker of every kind of step that a plan can hold.

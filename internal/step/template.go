@@ -133,5 +133,5 @@ func preview(ctx context.Context, d Deps, sc sluice.StepContext, service string)
 	if err != nil {
 		return "", err
 	}
-	return serviceURL(ctx, a, sc.Target.Namespace, service)
+	return serviceURL(ctx, d, sc, a, service)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 // waitFor watches one object until it is as wanted, cannot become so any more, or the time is over.
@@ -147,7 +148,13 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 			}
 		}
 		seen = s.want.found(o)
-		return s.want.met(o), seen, nil
+		if s.want.met(o) {
+			return true, "", nil
+		}
+		if state := manifest.Status(o); state.Phase == manifest.Failed {
+			return false, "", sluice.Errorf(sluice.Failed, "%s cannot get %s any more: %s", s.ref, s.want, state.Message)
+		}
+		return false, seen, nil
 	})
 	if isTimeout(err) {
 		err = sluice.Errorf(sluice.Failed, "%s did not get %s within %s: %s", s.ref, s.want, orDefault(s.sc.Step.WaitFor.Timeout, defaultTimeout), seen)

@@ -62,3 +62,13 @@ func TestWaitForSeesChanges(t *testing.T) {
 		})
 	}
 }
+
+// What has failed by its own account is not waited for until the deadline.
+func TestWaitForEndsWithFailure(t *testing.T) {
+	b := newBench(job("check:fails").RunJob.Job)
+	b.add("x/0", sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Job/check", Condition: "Complete", Timeout: time.Hour}})
+	_, err := b.run(t, "x/0")
+	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "it ended with status 1") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -7,10 +7,13 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
 )
 
-// prepare makes sure that a route can send traffic to the canary's Service: that it stands, belongs to this
-// division, and has as its endpoints the ready canary pods. Without any traffic for the canary it only looks whose
-// the Service is, so that a conflict is found before anything is delivered.
+// prepare makes sure that a route can send traffic to the canary's Service: that the route is for it, and that the
+// Service stands, belongs to this division, and has as its endpoints the ready canary pods. Without any traffic
+// for the canary it only looks, so that what cannot be done is found before anything is delivered.
 func (a *Account) prepare(ctx context.Context, d sluice.Division, r weightedRoute) error {
+	if err := r.check(ctx, a, d); err != nil {
+		return err
+	}
 	service, err := a.serviceAt(ctx, d.Namespace, d.Service)
 	if err != nil {
 		return err

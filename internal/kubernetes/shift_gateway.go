@@ -68,9 +68,8 @@ func (r weightedRoute) divide(ctx context.Context, a *Account, d sluice.Division
 		return r.restore(ctx, a, d) // without a split the Service gets everything
 	}
 	o, _, err := a.change(ctx, at, func(now sluice.Object) (sluice.Object, error) {
-		if len(r.shape.Routes(now, r.share(d))) == 0 {
-			return nil, sluice.Errorf(sluice.Invalid, "%s sends nothing to Service/%s, so it cannot divide its traffic", r.ref, d.Service).
-				WithHint("name the Service among its backends, or correct trafficManagement")
+		if err := r.sends(now, d); err != nil {
+			return nil, err
 		}
 		return r.shape.Divide(now, r.share(d))
 	})
@@ -81,6 +80,30 @@ func (r weightedRoute) divide(ctx context.Context, a *Account, d sluice.Division
 		return err
 	}
 	return a.awaitRoute(ctx, at, o, r.reports)
+}
+
+// check returns an error if the object cannot divide the Service's traffic.
+func (r weightedRoute) check(ctx context.Context, a *Account, d sluice.Division) error {
+	at, err := r.at(ctx, a)
+	if err != nil {
+		return err
+	}
+	now, err := a.read(ctx, at.resource, at.ref)
+	if r.make && sluice.ErrorCode(err) == sluice.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.sends(now, d)
+}
+
+func (r weightedRoute) sends(o sluice.Object, d sluice.Division) error {
+	if len(r.shape.Routes(o, r.share(d))) > 0 {
+		return nil
+	}
+	return sluice.Errorf(sluice.Invalid, "%s sends nothing to Service/%s, so it cannot divide its traffic", r.ref, d.Service).
+		WithHint("name the Service among its backends, or correct trafficManagement")
 }
 
 func (r weightedRoute) create(ctx context.Context, a *Account, at place, d sluice.Division) error {

@@ -80,6 +80,7 @@ var orders = sluice.Dataset{
 // A rig is everything real that data steps act on.
 type rig struct {
 	t       *testing.T
+	dir     string
 	account *local.Account
 	store   sluice.Store
 	steps   sluice.Steps
@@ -125,9 +126,9 @@ func newRig(t *testing.T) *rig {
 	})
 	steps := step.New(step.Deps{
 		Accounts: map[string]sluice.Account{"local": account}, Movers: map[string]sluice.Mover{"kopia": mover.Wrap(copies)},
-		Databases: map[string]sluice.Databases{"mongodb": mongodb.New()}, Catalogue: store,
+		Databases: map[string]sluice.Databases{"mongodb": mongodb.New()}, Catalogue: store, MaskKey: []byte("mask key"),
 	})
-	return &rig{t: t, account: account, store: store, steps: steps, results: map[sluice.StepID]sluice.Result{}}
+	return &rig{t: t, dir: filepath.Join(dir, "local"), account: account, store: store, steps: steps, results: map[sluice.StepID]sluice.Result{}}
 }
 
 // deploy runs a version of the database in the namespace until it is ready.
@@ -216,6 +217,9 @@ func (r *rig) run(target, id string, spec sluice.StepSpec) (sluice.Step, sluice.
 		r.t.Fatal(err)
 	}
 	p, err := s.Start(r.t.Context(), sluice.Progress{Image: preview.Image})
+	for err == nil && p.State == sluice.Running {
+		p, err = s.Observe(r.t.Context(), p)
+	}
 	p.Image = preview.Image
 	if p.Result != nil {
 		r.results[sluice.StepID(id)] = *p.Result

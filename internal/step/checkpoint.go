@@ -61,11 +61,12 @@ func (t taking) preview(ctx context.Context) ([]string, error) {
 
 // Start makes the checkpoint.
 func (s *checkpointData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	c, err := s.taking().take(ctx)
+	t := s.taking()
+	c, err := t.take(ctx)
 	if err != nil {
 		return p, err
 	}
-	p.State, p.Message = sluice.Done, summary(c)
+	p.State, p.Message = sluice.Done, summary(c)+t.thin(ctx)
 	p.Result = &sluice.Result{Checkpoint: c.ID}
 	return p, nil
 }

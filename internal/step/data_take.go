@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -44,10 +45,16 @@ func (t taking) take(ctx context.Context) (sluice.Checkpoint, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := t.clean(ctx); err != nil {
-		return c, err
+	return c, t.clean(ctx)
+}
+
+// thin deletes what is too old and returns what to say of it: nothing, or that it is still there. That is no reason
+// to fail what was made; the next one tries again.
+func (t taking) thin(ctx context.Context) string {
+	if err := t.prune(ctx); err != nil {
+		return fmt.Sprintf("; older checkpoints of %s stay until the next one is made, because they could not be deleted: %v", t.spec.Name, err)
 	}
-	return c, t.prune(ctx)
+	return ""
 }
 
 func (t taking) make(ctx context.Context) (sluice.Checkpoint, error) {

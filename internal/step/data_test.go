@@ -21,7 +21,29 @@ func begin(t *testing.T, s sluice.Step) (sluice.Progress, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+	p := sluice.Progress{Image: preview.Image}
+	err = drive(t.Context(), s, &p)
+	return p, err
+}
+
+// drive starts a step and observes it while it has more to do. p is what an engine would have recorded: it stays as
+// it was when the last call that returned without an error left it, but for the evidence of one that failed.
+func drive(ctx context.Context, s sluice.Step, p *sluice.Progress) error {
+	for {
+		call := s.Start
+		if p.State == sluice.Running {
+			call = s.Observe
+		}
+		out, err := call(ctx, *p)
+		if err != nil {
+			p.Result = out.Result
+			return err
+		}
+		*p = out
+		if p.State != sluice.Running {
+			return nil
+		}
+	}
 }
 
 func must(t *testing.T, s sluice.Step) sluice.Progress {
@@ -104,6 +126,23 @@ func TestCheckpointsAreKeptAsManyAsWanted(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(w.copies) != 2 {
 		t.Errorf("kept:\n%s and %d copies", diff, len(w.copies))
+	}
+}
+
+// What is too old and cannot be deleted does not spoil what was just made; the next one tries again.
+func TestACheckpointThatCannotBeDeletedIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	must(t, w.step("d1", "prod", checkpointing(1), nil))
+	w.now, w.clinging = w.now.Add(time.Hour), "d1-prod-before-1"
+	p := must(t, w.step("d2", "prod", checkpointing(1), nil))
+	if !strings.Contains(p.Message, "the disk is read-only") || len(w.catalogue) != 2 {
+		t.Errorf("the step says %q, listed are %d", p.Message, len(w.catalogue))
+	}
+	w.now, w.clinging = w.now.Add(time.Hour), ""
+	must(t, w.step("d3", "prod", checkpointing(1), nil))
+	if len(w.catalogue) != 1 || len(w.copies) != 1 {
+		t.Errorf("%d checkpoints and %d copies stay", len(w.catalogue), len(w.copies))
 	}
 }
 
@@ -281,6 +320,22 @@ func TestRestorePutsBackAndSavesAside(t *testing.T) {
 	}
 }
 
+// A workload that somebody deleted by hand is no sign that a person agreed to the loss.
+func TestRestoreAsksAlsoWhereTheWorkloadWentAway(t *testing.T) {
+	w, results := checkpointed(t)
+	w.live("prod")["d"] = "4"
+	s := w.step("d1", "prod", restoring(nil), results)
+	preview, err := s.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(w.objects, mongoRef("prod"))
+	p := sluice.Progress{Image: preview.Image}
+	if err := drive(t.Context(), s, &p); err != nil || p.State != sluice.Waiting {
+		t.Errorf("the step is %s: %s, %v", p.State, p.Message, err)
+	}
+}
+
 func TestRestoreOpensTheDataWithItsOwnVersion(t *testing.T) {
 	w, results := checkpointed(t)
 	w.deploy("prod", "db:2", w.live("prod"))
@@ -330,7 +385,13 @@ func TestRestoreAsksWhereMoreWouldBeLost(t *testing.T) {
 				t.Errorf("rejected: %v", err)
 			}
 			p.Signals = []sluice.Signal{{Kind: sluice.SignalApprove, By: sluice.Actor{Name: "Ada"}}}
-			if p, err = s.Observe(t.Context(), p); err != nil || p.State != sluice.Done || !strings.Contains(p.Message, "Ada") {
+			if p, err = s.Observe(t.Context(), p); err != nil || p.State != sluice.Running {
+				t.Fatalf("approved: %s, %v", p.State, err)
+			}
+			if diff := cmp.Diff(before, w.state()); diff != "" {
+				t.Errorf("it changed before the decision was recorded:\n%s", diff)
+			}
+			if err = drive(t.Context(), s, &p); err != nil || p.State != sluice.Done || !strings.Contains(p.Message, "Ada") {
 				t.Fatalf("approved: %s, %v", p.Message, err)
 			}
 			if diff := cmp.Diff(abc(), w.live("prod")); diff != "" {
@@ -398,8 +459,8 @@ func TestKilledAtEveryCall(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				p, err := step().Start(t.Context(), sluice.Progress{Image: preview.Image})
-				if err != nil {
+				p := sluice.Progress{Image: preview.Image}
+				if err := drive(t.Context(), step(), &p); err != nil {
 					t.Fatal(err)
 				}
 				done, records := w.state(), w.records()
@@ -452,13 +513,9 @@ func startKilled(t *testing.T, sc scene, n int, after bool, done, records, initi
 		t.Fatal(err)
 	}
 	p := sluice.Progress{Image: preview.Image}
-	over := dying(t, w, n, after, func(ctx context.Context) error {
-		_, err := step().Start(ctx, p)
-		return err
-	})
-	half := w.fork(t)
-	end, err := step().Start(t.Context(), p)
-	if err != nil || end.State != sluice.Done {
+	over := dying(t, w, n, after, func(ctx context.Context) error { return drive(ctx, step(), &p) })
+	half, end := w.fork(t), p
+	if err = drive(t.Context(), step(), &end); err != nil || end.State != sluice.Done {
 		t.Fatalf("killed at call %d, started again: %s %v", n, end.State, err)
 	}
 	same(t, "killed and started again", done, w.state())

@@ -34,6 +34,7 @@ type world struct {
 	execs     []string
 	listeners map[string]net.Listener
 	now       time.Time
+	clinging  sluice.CheckpointID           // whose copy cannot be deleted
 	damage    bool                          // masking loses a document
 	plan      []sluice.PlannedStep          // what the deployments of steps do besides
 	traffic   func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
@@ -380,6 +381,9 @@ func (m fakeMover) Verify(ctx context.Context, _ sluice.Copy, _ func(sluice.Amou
 
 func (m fakeMover) Delete(ctx context.Context, c sluice.Copy) error {
 	return m.effect(ctx, func() error {
+		if string(m.clinging) == c.Snapshots[0] {
+			return sluice.Errorf(sluice.Failed, "the disk is read-only")
+		}
 		delete(m.copies, sluice.CheckpointID(c.Snapshots[0]))
 		return nil
 	})

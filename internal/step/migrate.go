@@ -83,6 +83,7 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	if len(c.Masked) > 0 {
 		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
 	}
+	p.Message += s.taking().thin(ctx)
 	return p, nil
 }
 

@@ -56,23 +56,15 @@ func (s *restoreData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	if err != nil {
 		return p, err
 	}
-	i, err := s.image(p.Image)
-	if err != nil {
-		return p, err
-	}
-	begun, err := s.begun(ctx, i)
-	if err != nil {
-		return p, err
-	}
-	if begun {
-		return s.replace(ctx, p, was)
+	if len(p.Data) > 0 {
+		return s.Observe(ctx, p)
 	}
 	l, err := s.losses(ctx, was)
 	if err != nil {
 		return p, err
 	}
 	if l.allowed(s.sc.Step.RestoreData.AllowDataLoss) {
-		return s.replace(ctx, p, was)
+		return s.goOn(p, "")
 	}
 	p.State, p.Message = sluice.Waiting, l.String()+"; approve to put the checkpoint "+string(was.ID)+" back, reject to keep what is there"
 	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalReject}}
@@ -100,32 +92,43 @@ func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error)
 	return c, nil
 }
 
-// begun reports whether an earlier call was already allowed to go on: it stopped the workload, or saved aside
-// what was there. A repeated call does not count again what is half replaced.
-func (s *restoreData) begun(ctx context.Context, i swapImage) (bool, error) {
-	_, err := s.deps.Catalogue.Checkpoint(ctx, s.taking().id)
-	if err == nil || sluice.ErrorCode(err) != sluice.NotFound {
-		return err == nil, err
-	}
-	now, err := s.workload(ctx, s.at)
-	return i.Workload != nil && now == nil, err
+// restoreData's own record: the loss may happen. It is written down before anything is touched, so that a call after
+// a crash neither counts what is half replaced nor takes what somebody else did for its own work.
+type allowed struct {
+	Decision string `json:"decision,omitempty"` // of a person, where one was asked
 }
 
-// Observe goes on once a person has decided.
-func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	out, ok, err := decided(p)
-	if err != nil || !ok {
+func (s *restoreData) goOn(p sluice.Progress, decision string) (sluice.Progress, error) {
+	raw, err := record(allowed{decision})
+	if err != nil {
 		return p, err
+	}
+	p.State, p.Wait, p.Data, p.Message = sluice.Running, nil, raw, "putting "+s.spec.Name+" of "+s.at.target+" back"
+	return p, nil
+}
+
+// Observe puts back what may be put back, and otherwise looks whether a person has decided.
+func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	if len(p.Data) == 0 {
+		out, ok, err := decided(p)
+		if err != nil || !ok {
+			return p, err
+		}
+		return s.goOn(out, out.Message)
 	}
 	was, err := s.checkpoint(ctx)
 	if err != nil {
 		return p, err
 	}
-	decision := out.Message
-	if out, err = s.replace(ctx, out, was); err != nil {
+	var a allowed
+	if err := recall(p.Data, &a); err != nil {
+		return p, err
+	}
+	out, err := s.replace(ctx, p, was)
+	if err != nil || a.Decision == "" {
 		return out, err
 	}
-	out.Message += " (" + decision + ")"
+	out.Message += " (" + a.Decision + ")"
 	return out, nil
 }
 

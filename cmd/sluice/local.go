@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
 )
 
 func newLocal(a *app) *cobra.Command {
@@ -60,14 +61,21 @@ func (a *app) localPs(pods []sluice.Pod) error {
 	return table(a.out, rows)
 }
 
-// withAccount hands out an account that runs already.
+// withAccount hands out an account: a cluster, or one of this machine that runs already.
 func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Account) error) (err error) {
 	w, err := a.wiring("")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close.run()) }()
-	accounts, err := w.accounts(ctx)
+	if c := w.config.Accounts[name]; c.Type == config.AccountKubernetes {
+		account, err := w.cluster(ctx, c)
+		if err != nil {
+			return err
+		}
+		return use(account)
+	}
+	accounts, err := w.locals(ctx)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (a *app) preview(ctx context.Context, w *wiring, out *planOutput) (err erro
 	if err := checkAccounts(out.Plan, w.config); err != nil {
 		return err
 	}
-	w.passive, w.catalogue, w.callbackBase = true, noCatalogue{}, "http://"+w.config.Webhooks.CallbackAddress
+	w.only, w.passive, w.catalogue, w.callbackBase = out.Plan, true, noCatalogue{}, "http://"+w.config.Webhooks.CallbackAddress
 	if store, err := w.dir.read(ctx); err == nil {
 		defer store.Close()
 		w.catalogue = store

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +33,7 @@ func TestScripts(t *testing.T) {
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
-		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone},
+		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone, "status": status},
 		Condition: condition,
 	})
 }
@@ -114,4 +117,21 @@ func latest(ts *testscript.TestScript, _ bool, args []string) {
 	list, err := store.Deployments(context.Background(), strings.Join(args[1:], ""))
 	ts.Check(err)
 	ts.Setenv(args[0], string(list[0].ID))
+}
+
+// status N COMMAND... runs the command, which must end with the status.
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		ended, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = ended.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("the exit status is %d, want %d", got, want)
+	}
 }

@@ -22,6 +22,8 @@ type wiring struct {
 	callbackBase string
 	passive      bool            // nothing is started: what does not run is unavailable
 	reached      map[string]bool // the accounts that were opened
+	opened       map[string]sluice.Account
+	only         *sluice.Plan // whose clusters are opened; nil: all
 	close        closers
 }
 

@@ -14,8 +14,23 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/agent"
 )
 
-// accounts opens the accounts of the configuration. A passive wiring leaves those out that do not run.
+// accounts opens the accounts of the configuration. A passive wiring leaves those of this machine out that do not
+// run.
 func (w *wiring) accounts(ctx context.Context) (map[string]sluice.Account, error) {
+	all, err := w.locals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := w.clusters(ctx, w.only)
+	for name, a := range clusters {
+		all[name], w.reached[name] = a, true
+	}
+	w.opened = all
+	return all, err
+}
+
+// locals opens the accounts of this machine.
+func (w *wiring) locals(ctx context.Context) (map[string]sluice.Account, error) {
 	all := map[string]sluice.Account{}
 	w.reached = map[string]bool{}
 	known, err := w.localAccounts()

@@ -68,6 +68,10 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	if err != nil || same {
 		return err
 	}
+	if ref.Kind == "Deployment" && was.Number(0, "status", "readyReplicas") == 0 {
+		c.notes = append(c.notes, ref.String()+" has no ready pod, so it goes straight to 100 %")
+		return nil
+	}
 	if ref.Kind == "Deployment" {
 		c.image.Canaries = append(c.image.Canaries, ref)
 		return nil

@@ -111,14 +111,29 @@ func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
 	}
 }
 
+func breakOld(o sluice.Object) {
+	o.Set("web:1-broken", "metadata", "annotations", "note")
+	o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
+}
+
+// Where the old version serves nobody, there is nothing to compare the new one with.
+func TestBrokenOldVersionIsReplacedStraight(t *testing.T) {
+	b := installed(t)
+	b.account.Edit(web, breakOld)
+	p := b.mustRun(t, "apply")
+	if imageIn(b.get(t, web)) != "web:2" || b.get(t, webCanary) != nil {
+		t.Errorf("after apply:\n%s", b.account.Snapshot())
+	}
+	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil || imageIn(b.get(t, web)) != "web:1-broken" {
+		t.Errorf("undo (%v) leaves:\n%s", err, b.account.Snapshot())
+	}
+}
+
 func TestOldVersionThatDoesNotStartLeavesTheNewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := installed(t)
-		b.account.Edit(web, func(o sluice.Object) {
-			o.Set("web:1-broken", "metadata", "annotations", "note")
-			o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
-		})
 		b.mustRun(t, "apply")
+		b.account.Edit(web, breakOld)
 		p := b.mustRun(t, "promote")
 		err := b.must(t, "promote").Undo(t.Context(), p)
 		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "the new one stays") {

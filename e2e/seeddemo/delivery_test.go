@@ -1,0 +1,161 @@
+package seeddemo_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/seeddemo"
+	"github.com/sluice-cd/sluice/e2e/seeddemo/stork"
+)
+
+const (
+	migration = "Migrate Prod DB To Staging"
+	approval  = "production/canary/2"
+)
+
+func testDelivery(t *testing.T, w *seeddemo.World) {
+	t.Run("good", func(t *testing.T) { testGood(t, w) })
+	t.Run("integration test fails", func(t *testing.T) { testIntegrationFails(t, w) })
+	t.Run("migration fails", func(t *testing.T) { testMigrationFails(t, w) })
+}
+
+// nobody is who decides where nothing should wait for a person.
+func nobody(t *testing.T) func(string) {
+	return func(step string) { t.Errorf("%s waits for a person", step) }
+}
+
+func testGood(t *testing.T, w *seeddemo.World) {
+	w.Migrations(t, stork.Good)
+	orders := w.Install(t, 20)
+	dir := w.Checkout(t, "6.0.3")
+	if diff := cmp.Diff(files(t, w.Demo), files(t, dir)); diff != "" {
+		t.Fatalf("the demo's files are changed:\n%s", diff)
+	}
+	before := w.Everything(t)
+
+	var asked []string
+	r := w.Run(t, dir, func(step string) {
+		asked = append(asked, step)
+		canary(t, w)
+		w.Command(t, dir, "approve", "--reason", "the graphs look good")
+	})
+	want := map[string]string{migration: "succeeded", "staging": "succeeded", "production": "succeeded"}
+	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 0 {
+		t.Fatalf("status %d, targets (-want +got):\n%s", r.Status, diff)
+	}
+	if !slices.Equal(asked, []string{approval}) {
+		t.Errorf("asked for a decision at %v", asked)
+	}
+	if !strings.Contains(r.Warnings, "[stage-not-success]") {
+		t.Errorf("no warning of the wait that a failed migration passes:\n%s", r.Warnings)
+	}
+	for _, c := range pair.Clusters() {
+		if image := running(t, w, c, "app.kubernetes.io/name=mongo"); image != "mongo:6.0.3" {
+			t.Errorf("%s runs %s", c.Name, image)
+		}
+		if image := running(t, w, c, "app=pxbbq-web"); image != "eshanks16/pxbbq:v3.3.1" {
+			t.Errorf("%s runs %s", c.Name, image)
+		}
+		if got := w.Orders(t, c); got != orders {
+			t.Errorf("the orders in %s are not those that production had (-want +got):\n%s", c.Name, cmp.Diff(orders, got))
+		}
+	}
+	asksFor := []string{
+		"cluster01 migration.stork.libopenstorage.org portworx/migrate01",
+		"cluster01 deployment.apps pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+		"cluster01 pod pxbbq/pxbbq-exporter-prometheus-mongodb-exporter-test-connection",
+		"cluster01 secret pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+		"cluster01 service pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+		"cluster01 serviceaccount pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(append(before, asksFor...))), w.Everything(t)); diff != "" {
+		t.Errorf("besides what the files ask for, there is (-want +got):\n%s", diff)
+	}
+}
+
+// canary looks at the metrics while a person is asked: the demo's own query can be answered from the canary's pods.
+func canary(t *testing.T, w *seeddemo.World) {
+	t.Helper()
+	name := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "sluice-cd.github.io/track=canary",
+		"-o", `jsonpath={.items[0].metadata.annotations.deploy\.armory\.io/replica-set-name}`)
+	if name == "" {
+		t.Error("the canary's pods do not say which replica set they belong to")
+	}
+	query := `avg_over_time(container_cpu_system_seconds_total{job="kubelet"}[10s]) * on (pod) group_left (annotation_app)
+		sum(kube_pod_annotations{job="kube-state-metrics",annotation_deploy_armory_io_replica_set_name="` + name + `"}) by (annotation_app, pod)`
+	w.Await(t, "metrics of the canary "+name, func() bool { return len(w.Query(t, query)) > 0 })
+}
+
+func testIntegrationFails(t *testing.T, w *seeddemo.World) {
+	w.Migrations(t, stork.Good)
+	orders := w.Install(t, 3)
+	dir := w.Checkout(t, "6.0.2")
+	before := w.Objects(t, pair.Cluster01, "pxbbq")
+	r := w.Run(t, dir, nobody(t))
+	want := map[string]string{migration: "succeeded", "staging": "failed", "production": "skipped"}
+	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 1 {
+		t.Errorf("status %d, targets (-want +got):\n%s", r.Status, diff)
+	}
+	if diff := cmp.Diff(before, w.Objects(t, pair.Cluster01, "pxbbq")); diff != "" {
+		t.Errorf("production is not as it was (-want +got):\n%s", diff)
+	}
+	if got := w.Orders(t, pair.Cluster01); got != orders {
+		t.Errorf("production's orders changed: %s", cmp.Diff(orders, got))
+	}
+}
+
+func testMigrationFails(t *testing.T, w *seeddemo.World) {
+	w.Install(t, 3)
+	w.Migrations(t, stork.VolumeFails)
+	dir := w.Checkout(t, "6.0.3")
+	before := w.Everything(t)
+	objects := w.Objects(t, pair.Cluster01, "pxbbq")
+	r := w.Run(t, dir, nobody(t))
+	want := map[string]string{migration: "failed", "staging": "skipped", "production": "skipped"}
+	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 1 {
+		t.Errorf("status %d, targets (-want +got):\n%s", r.Status, diff)
+	}
+	if message := r.Failures[migration+"/apply"]; !strings.Contains(message, "it ended as Failed: mongodb-pvc is Failed") {
+		t.Errorf("the failure of the migration is reported as %q", message)
+	}
+	if diff := cmp.Diff(before, w.Everything(t)); diff != "" {
+		t.Errorf("something is left (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(objects, w.Objects(t, pair.Cluster01, "pxbbq")); diff != "" {
+		t.Errorf("production is not as it was (-want +got):\n%s", diff)
+	}
+}
+
+// running names the images of the ready pods with the label, once each.
+func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) string {
+	t.Helper()
+	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label, "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.containers[*].image}"))
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), " ")
+}
+
+// files are the demo's, by their path.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"pxbbq.yaml", "pxbbq-demo/*"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[strings.TrimPrefix(path, dir)] = string(data)
+		}
+	}
+	return all
+}

@@ -1,0 +1,24 @@
+package seeddemo_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/seeddemo"
+)
+
+var pair *cluster.Pair
+
+func TestMain(m *testing.M) {
+	os.Exit(cluster.Main(m, func(p *cluster.Pair) { pair = p }))
+}
+
+// TestWorld proves what surrounds the demo, then delivers the demo in it.
+func TestWorld(t *testing.T) {
+	w := seeddemo.Setup(t, pair)
+	t.Run("receiver", func(t *testing.T) { testReceiver(t, w) })
+	t.Run("migrations", func(t *testing.T) { testMigrations(t, w) })
+	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })
+	t.Run("delivery", func(t *testing.T) { testDelivery(t, w) })
+}

@@ -1,0 +1,74 @@
+package seeddemo
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+)
+
+// passing are the kinds of objects that come and go by themselves, or with another object that is listed.
+var passing = []string{
+	"bindings", "componentstatuses", "controllerrevisions.apps", "endpoints", "endpointslices.discovery.k8s.io", "events", "events.events.k8s.io",
+	"ipaddresses.networking.k8s.io", "leases.coordination.k8s.io", "persistentvolumes", "replicasets.apps",
+}
+
+// Everything names each object of both clusters, apart from passing ones and the pods of workloads, as "cluster kind namespace/name".
+func (w *World) Everything(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, c := range w.pair.Clusters() {
+		kinds := strings.Fields(w.Kubectl(t, c, "", "api-resources", "--verbs=list", "-o", "name"))
+		kinds = slices.DeleteFunc(kinds, func(kind string) bool { return slices.Contains(passing, kind) })
+		text := w.Kubectl(t, c, "", "get", strings.Join(kinds, ","), "-A", "-o", "json")
+		for _, o := range decode(t, text) {
+			if len(o.Metadata.OwnerReferences) > 0 && o.Kind == "Pod" {
+				continue
+			}
+			all = append(all, c.Name+" "+o.kind()+" "+o.Metadata.Namespace+"/"+o.Metadata.Name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Objects returns those of the namespace as somebody wants them, without what the cluster says of them.
+func (w *World) Objects(t *testing.T, c *cluster.Cluster, namespace string) map[string]string {
+	t.Helper()
+	text := w.Kubectl(t, c, "", "get", "deployments,statefulsets,replicasets,pods,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims", "-n", namespace, "-o", "json")
+	all := map[string]string{}
+	for _, o := range decode(t, text) {
+		spec, err := json.MarshalIndent([]any{o.Metadata.UID, o.Metadata.Labels, o.Metadata.Annotations, o.Spec, o.Data}, "", " ")
+		try(t, err)
+		all[o.kind()+" "+o.Metadata.Name] = string(spec)
+	}
+	return all
+}
+
+type object struct {
+	APIVersion, Kind string
+	Metadata         struct {
+		Namespace, Name, UID string
+		Labels, Annotations  map[string]string
+		OwnerReferences      []any
+	}
+	Spec, Data any
+}
+
+// kind is as kubectl names it: kind.group.
+func (o object) kind() string {
+	kind := strings.ToLower(o.Kind)
+	if group, _, found := strings.Cut(o.APIVersion, "/"); found {
+		kind += "." + group
+	}
+	return kind
+}
+
+func decode(t *testing.T, text string) []object {
+	t.Helper()
+	var list struct{ Items []object }
+	try(t, json.Unmarshal([]byte(text), &list))
+	return list.Items
+}

@@ -1,0 +1,124 @@
+package seeddemo
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/seeddemo/dispatch"
+)
+
+const githubToken = "not-a-token-of-anybody"
+
+// Install brings both clusters to where the demo's delivery begins: the namespace empty, then the claim and an older
+// release applied by hand, and orders taken in production only. It returns those orders.
+func (w *World) Install(t *testing.T, orders int) string {
+	t.Helper()
+	for _, c := range w.pair.Clusters() {
+		w.Kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
+	}
+	w.Kubectl(t, w.pair.Cluster01, "", "delete", "-n", "portworx", "migrations", "--all")
+	for _, c := range w.pair.Clusters() {
+		for _, file := range []string{"namespace.yml", "mongodb-pvc.yaml", "mongodb.yaml", "pxbbq.yaml"} {
+			w.Kubectl(t, c, w.older(t, file), "apply", "-f", "-")
+		}
+	}
+	for _, c := range w.pair.Clusters() {
+		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=2m")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "deployment/pxbbq-web", "--timeout=2m")
+	}
+	for i := range orders {
+		w.order(t, w.pair.Cluster01, fmt.Sprintf(`{"customer": "customer %d", "dish": "brisket", "price": %d}`, i, 10+i%7))
+	}
+	return w.Orders(t, w.pair.Cluster01)
+}
+
+// File returns one of the demo's files.
+func (w *World) File(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(w.Demo, name))
+	try(t, err)
+	return string(data)
+}
+
+// older returns the manifest as it was one release ago.
+func (w *World) older(t *testing.T, file string) string {
+	t.Helper()
+	return strings.NewReplacer("mongo:6.0.3", "mongo:6.0.1", "eshanks16/pxbbq:v3.3.1", "eshanks16/pxbbq:v3.3.0").Replace(w.File(t, "pxbbq-demo/"+file))
+}
+
+// Checkout copies the demo's files into a directory of their own, with the tag of the database as the only change
+// where it is not the one they have, and puts a sluice.yaml beside them.
+func (w *World) Checkout(t *testing.T, tag string) string {
+	t.Helper()
+	dir := t.TempDir()
+	try(t, os.CopyFS(dir, os.DirFS(w.Demo)))
+	database := filepath.Join(dir, "pxbbq-demo", "mongodb.yaml")
+	data, err := os.ReadFile(database)
+	try(t, err)
+	if changed := strings.Replace(string(data), "image: mongo:6.0.3", "image: mongo:"+tag, 1); changed != string(data) {
+		try(t, os.Chmod(database, 0o600))
+		try(t, os.WriteFile(database, []byte(changed), 0o600))
+	}
+	github := httptest.NewServer(dispatch.New(t.Context(), dispatch.Repository{Name: "ccrow42/armory", Token: githubToken, Database: database}))
+	t.Cleanup(github.Close)
+	try(t, os.WriteFile(filepath.Join(dir, "sluice.yaml"), w.config(github.URL), 0o600))
+	return dir
+}
+
+func (w *World) config(github string) []byte {
+	return fmt.Appendf(nil, `accounts:
+  cluster01: {type: kubernetes, kubeconfig: %[1]q, context: cluster01}
+  cluster02: {type: kubernetes, kubeconfig: %[1]q, context: cluster02}
+metrics:
+  prod-prometheus: {type: prometheus, url: %[2]q}
+secrets:
+  Github_token: {env: GITHUB_TOKEN}
+webhooks:
+  callbackAddress: "%[3]s:0"
+  allow: [127.0.0.1]
+  replace: {"https://api.github.com": %[4]q}
+`, w.pair.Kubeconfig, w.Prometheus, w.Host, github)
+}
+
+// service is the address of the shop in the cluster.
+func (w *World) service(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	return "http://" + w.Kubectl(t, c, "", "get", "service", "-n", "pxbbq", "pxbbq-svc", "-o", "jsonpath={.spec.clusterIP}")
+}
+
+func (w *World) order(t *testing.T, c *cluster.Cluster, order string) {
+	t.Helper()
+	response, err := http.Post(w.service(t, c)+"/orders", "application/json", strings.NewReader(order))
+	try(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	try(t, err)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s takes no order: %s: %s", c.Name, response.Status, body)
+	}
+}
+
+// Orders returns what the shop in the cluster lists.
+func (w *World) Orders(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	response, err := http.Get(w.service(t, c) + "/orders")
+	try(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	try(t, err)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s lists no orders: %s: %s", c.Name, response.Status, body)
+	}
+	var text bytes.Buffer
+	try(t, json.Indent(&text, body, "", " "))
+	return text.String()
+}

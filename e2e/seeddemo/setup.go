@@ -1,0 +1,240 @@
+package seeddemo
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/seeddemo/metrics"
+	"github.com/sluice-cd/sluice/e2e/seeddemo/stork"
+)
+
+//go:embed world.yaml
+var worldManifest string
+
+// A World is what the demo was surrounded by, in both clusters and beside them.
+type World struct {
+	// Sluice is the program.
+	Sluice string
+	// Demo is the directory of the demo's own files.
+	Demo string
+	// Prometheus is the address of its API.
+	Prometheus string
+	// Host is the address of this machine for the pods.
+	Host string
+
+	pair  *cluster.Pair
+	state string // what is built once
+}
+
+// Setup builds the world and takes it away when the test ends. The test is skipped where the demo's files are not, or
+// where the clusters are a person's own: what is loaded and mounted there is not ours to choose.
+func Setup(t *testing.T, pair *cluster.Pair) *World {
+	t.Helper()
+	w := &World{pair: pair, Demo: demoDir(t), state: filepath.Dir(pair.Kubeconfig)}
+	if !pair.Owned {
+		t.Skip("the clusters are not ours")
+	}
+	w.Sluice = filepath.Join(w.state, "bin", "sluice")
+	try(t, build(t.Context(), filepath.Join(repository(), "cmd", "sluice"), w.Sluice))
+	try(t, loadImages(t.Context(), pair, w.state))
+	w.Host = w.findHost(t)
+	for _, c := range pair.Clusters() {
+		w.populate(t, c)
+	}
+	w.connect(t)
+	w.Prometheus = w.watch(t)
+	return w
+}
+
+// demoDir is where the demo's files are, if they are.
+func demoDir(t *testing.T) string {
+	t.Helper()
+	shared := os.Getenv("SLUICE_SHARED")
+	if shared == "" {
+		shared = filepath.Join(filepath.Dir(repository()), "shared")
+	}
+	dir := filepath.Join(shared, "corpus", "seed-demo")
+	if _, err := os.Stat(filepath.Join(dir, "pxbbq.yaml")); err != nil {
+		t.Skip("the demo's files are not here; SLUICE_SHARED names the directory that has corpus/seed-demo")
+	}
+	return dir
+}
+
+func try(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// findHost returns the address of this machine on the clusters' network.
+func (w *World) findHost(t *testing.T) string {
+	t.Helper()
+	config, err := w.pair.Cluster01.Config()
+	try(t, err)
+	server, err := url.Parse(config.Host)
+	try(t, err)
+	conn, err := net.Dial("udp", server.Host)
+	try(t, err)
+	defer conn.Close()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	try(t, err)
+	return host
+}
+
+// storage is where the cluster's volumes of the class px-db are.
+func (w *World) storage(c *cluster.Cluster) string {
+	return filepath.Join(filepath.Dir(c.Volumes()), "portworx")
+}
+
+// populate brings the cluster's own part of the world: storage, the receiver of webhooks, and admission of pods.
+func (w *World) populate(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	cert, key, err := certificate("admission.armory-rna.svc")
+	try(t, err)
+	values := map[string]string{
+		"Image": worldImage, "Storage": w.storage(c), "Destination": "", "Tick": "500ms", "Programs": filepath.Join(w.state, "bin"),
+		"Certificate": base64.StdEncoding.EncodeToString(cert), "Key": base64.StdEncoding.EncodeToString(key),
+	}
+	if c == w.pair.Cluster01 {
+		values["Destination"] = w.storage(w.pair.Cluster02)
+	}
+	var text bytes.Buffer
+	try(t, template.Must(template.New("world").Parse(worldManifest)).Execute(&text, values))
+	t.Cleanup(func() { w.remove(t, c, text.String()) })
+	w.Kubectl(t, c, text.String(), "apply", "-f", "-")
+	for _, d := range []string{"portworx/portworx", "armory-rna/cmd-hook", "armory-rna/admission"} {
+		namespace, name, _ := strings.Cut(d, "/")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", namespace, "deployment/"+name, "--timeout=2m")
+	}
+}
+
+// remove takes away what populate brought, what the demo itself brought, and what Stork registered.
+func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
+	t.Helper()
+	w.kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
+	w.kubectl(t, c, "", "delete", "migrations,clusterpairs", "-n", "portworx", "--all", "--ignore-not-found")
+	w.kubectl(t, c, manifest, "delete", "--ignore-not-found", "-f", "-")
+	w.kubectl(t, c, "", "delete", "pv", "--all")
+	for _, crd := range strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")) {
+		if strings.HasSuffix(crd, ".stork.libopenstorage.org") {
+			w.kubectl(t, c, "", "delete", crd)
+		}
+	}
+	if err := os.RemoveAll(w.storage(c)); err != nil {
+		t.Error(err)
+	}
+}
+
+// connect makes the pair from production's cluster to staging's.
+func (w *World) connect(t *testing.T) {
+	t.Helper()
+	w.Await(t, "Stork's resources", func() bool {
+		return w.kubectl(t, w.pair.Cluster01, "", "get", "crd", "clusterpairs."+stork.ClusterPairs.Group, "--ignore-not-found", "-o", "name") != ""
+	})
+	to, err := w.pair.Cluster02.Config()
+	try(t, err)
+	_, err = w.dynamic(t, w.pair.Cluster01).Resource(stork.ClusterPairs).Namespace("portworx").
+		Create(t.Context(), stork.NewPair("portworx", "stage", to, stork.Good), metav1.CreateOptions{})
+	try(t, err)
+	w.Kubectl(t, w.pair.Cluster01, "", "wait", "-n", "portworx", "clusterpair/stage", "--for=jsonpath={.status.storageStatus}=Ready", "--timeout=1m")
+}
+
+// Migrations makes those that begin from now on go in the mode.
+func (w *World) Migrations(t *testing.T, mode stork.Mode) {
+	t.Helper()
+	w.Kubectl(t, w.pair.Cluster01, "", "annotate", "--overwrite", "-n", "portworx", "clusterpair/stage", stork.ModeAnnotation+"="+string(mode))
+}
+
+func (w *World) dynamic(t *testing.T, c *cluster.Cluster) dynamic.Interface {
+	t.Helper()
+	config, err := c.Config()
+	try(t, err)
+	client, err := dynamic.NewForConfig(config)
+	try(t, err)
+	return client
+}
+
+// watch starts Prometheus over what production's cluster tells, and returns its address.
+func (w *World) watch(t *testing.T) string {
+	t.Helper()
+	client, err := w.pair.Cluster01.Client()
+	try(t, err)
+	collector := httptest.NewServer(metrics.New(client))
+	t.Cleanup(collector.Close)
+	targets, err := metrics.Targets(collector.Listener.Addr().String())
+	try(t, err)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "targets.json")
+	try(t, os.WriteFile(file, targets, 0o600))
+
+	program := filepath.Join(w.state, "bin", "monitor")
+	try(t, build(t.Context(), filepath.Join(repository(), "examples", "monitor"), program))
+	address := freeAddress(t)
+	cmd := exec.Command(program, "--listen", address, "--targets", file, "--data", filepath.Join(dir, "samples"))
+	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	try(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended already
+		_ = cmd.Wait()
+	})
+	w.Await(t, "Prometheus", func() bool {
+		response, err := http.Get("http://" + address + "/-/ready")
+		return err == nil && response.Body.Close() == nil
+	})
+	return "http://" + address
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	try(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Await looks every now and then, for a minute at most: not everything here can be watched.
+func (w *World) Await(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !there(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// Query asks Prometheus and returns the values of the result's series.
+func (w *World) Query(t *testing.T, query string) []string {
+	t.Helper()
+	response, err := http.Get(w.Prometheus + "/api/v1/query?query=" + url.QueryEscape(query))
+	try(t, err)
+	defer response.Body.Close()
+	var answer struct {
+		Data struct{ Result []struct{ Value [2]any } }
+	}
+	try(t, json.NewDecoder(response.Body).Decode(&answer))
+	var values []string
+	for _, series := range answer.Data.Result {
+		value, _ := series.Value[1].(string)
+		values = append(values, value)
+	}
+	return values
+}

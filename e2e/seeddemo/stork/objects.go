@@ -1,0 +1,241 @@
+package stork
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"path/filepath"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+)
+
+const (
+	// How many ticks a claim may take to be gone, and to be bound.
+	ticksToDelete = 12
+	ticksToBind   = 12
+
+	hashAnnotation = group + "/resource-hash"
+)
+
+var (
+	errInUse       = errors.New("Error applying resource: claim is still there, it is used by a pod: <nil>")
+	errNoClass     = errors.New("StorageClass not found")
+	errNeverBound  = errors.New("claim is not bound")
+	errTurnedAside = errors.New("Error applying resource: admission refused the claim: <nil>")
+)
+
+// bringObjects makes the claims and their volumes at the destination. What is not to be tried again ends the
+// migration; the rest leaves it where it is, with an event.
+func (r *run) bringObjects(ctx context.Context) error {
+	p, err := r.ready(ctx, false)
+	if err != nil || p == nil {
+		return err
+	}
+	to, err := destination(p)
+	if err != nil {
+		return r.warn(ctx, err.Error())
+	}
+	matched, err := r.claims(ctx)
+	if err != nil {
+		return err
+	}
+	var results []any
+	all := true
+	for i := range matched {
+		b := &bearer{run: r, to: to, claim: &matched[i], mode: mode(p)}
+		err := b.bring(ctx)
+		switch {
+		case errors.Is(err, errNoClass) || errors.Is(err, errNeverBound):
+			return r.warn(ctx, err.Error())
+		case err != nil && !errors.Is(err, errInUse) && !errors.Is(err, errTurnedAside):
+			return errors.Join(err, r.warn(ctx, err.Error()))
+		}
+		all = all && err == nil
+		results = append(results, b.result("PersistentVolume", "", b.volume(), nil), b.result("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), err))
+	}
+	r.status()["resources"] = results
+	if !all {
+		return r.finish(ctx, statusPartial)
+	}
+	return r.finish(ctx, statusSuccessful)
+}
+
+// A bearer takes one claim and its volume to the destination.
+type bearer struct {
+	*run
+	to    dynamic.Interface
+	claim *unstructured.Unstructured
+	mode  Mode
+}
+
+func (b *bearer) result(kind, namespace, name string, err error) object {
+	status, reason := statusSuccessful, "Resource migrated successfully"
+	if err != nil {
+		status, reason = statusFailed, err.Error()
+	}
+	return object{"group": "core", "version": "v1", "kind": kind, "namespace": namespace, "name": name, "status": status, "reason": reason, "transformedBy": ""}
+}
+
+func (b *bearer) volume() string {
+	name, _, _ := unstructured.NestedString(b.claim.Object, "spec", "volumeName")
+	return name
+}
+
+func (b *bearer) there() dynamic.ResourceInterface {
+	return b.to.Resource(claims).Namespace(b.claim.GetNamespace())
+}
+
+func (b *bearer) bring(ctx context.Context) error {
+	switch b.mode {
+	case ClaimFails:
+		return errTurnedAside
+	case NeverBinds:
+		return errNeverBound
+	}
+	if err := b.ensureAround(ctx); err != nil {
+		return err
+	}
+	old, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
+	if err == nil && old.GetDeletionTimestamp() == nil && old.GetAnnotations()[hashAnnotation] == b.hash() {
+		return nil // the volume under it has the new content already
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	if err == nil {
+		if err := b.remove(ctx); err != nil {
+			return err
+		}
+	}
+	return b.create(ctx)
+}
+
+// ensureAround copies the namespace and the StorageClass where they are absent.
+func (b *bearer) ensureAround(ctx context.Context) error {
+	namespace := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": b.claim.GetNamespace()}}}
+	if _, err := b.to.Resource(namespaces).Create(ctx, namespace, v1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	name, _, _ := unstructured.NestedString(b.claim.Object, "spec", "storageClassName")
+	class, err := b.Client.Resource(classes).Get(ctx, name, v1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return errNoClass
+	}
+	if err != nil {
+		return err
+	}
+	class.Object["metadata"] = object{"name": name}
+	_, err = b.to.Resource(classes).Create(ctx, class, v1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+// hash tells whether the claim has changed since an earlier migration.
+func (b *bearer) hash() string {
+	data, err := json.Marshal([]any{b.claim.Object["spec"], b.claim.GetLabels()})
+	if err != nil {
+		panic("a claim can always be encoded: " + err.Error())
+	}
+	h := fnv.New64a()
+	h.Write(data)
+	return fmt.Sprint(h.Sum64())
+}
+
+// remove deletes the claim that stands in the way and waits for a time. Where a pod uses it, it stays as Terminating.
+func (b *bearer) remove(ctx context.Context) error {
+	if err := b.there().Delete(ctx, b.claim.GetName(), v1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	for range ticksToDelete {
+		_, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !sleep(ctx, b.Tick) {
+			return ctx.Err()
+		}
+	}
+	return errInUse
+}
+
+// create makes the volume, kept while its claim is changed, and the claim, and waits until they are bound.
+func (b *bearer) create(ctx context.Context) error {
+	pv, err := b.Client.Resource(volumes).Get(ctx, b.volume(), v1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	policy, _, _ := unstructured.NestedString(pv.Object, "spec", "persistentVolumeReclaimPolicy")
+	spec, _ := pv.Object["spec"].(object)
+	spec["persistentVolumeReclaimPolicy"] = "Retain"
+	spec["claimRef"] = object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": b.claim.GetNamespace(), "name": b.claim.GetName()}
+	spec["hostPath"] = object{"path": filepath.Join(b.VolumeDir, b.volume()), "type": "Directory"}
+	delete(spec, "nodeAffinity")
+	if err := b.replaceVolume(ctx, b.stamped("PersistentVolume", "", b.volume(), spec, nil)); err != nil {
+		return err
+	}
+	claim, _, _ := unstructured.NestedMap(b.claim.Object, "spec")
+	if _, err := b.there().Create(ctx, b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()), v1.CreateOptions{}); err != nil {
+		return err
+	}
+	if err := b.awaitBound(ctx); err != nil {
+		return err
+	}
+	patch := fmt.Appendf(nil, `{"spec":{"persistentVolumeReclaimPolicy":%q}}`, policy)
+	_, err = b.to.Resource(volumes).Patch(ctx, b.volume(), "application/merge-patch+json", patch, v1.PatchOptions{})
+	return err
+}
+
+// replaceVolume puts a volume whose claim is gone aside: it would never be bound again.
+func (b *bearer) replaceVolume(ctx context.Context, pv *unstructured.Unstructured) error {
+	err := b.to.Resource(volumes).Delete(ctx, pv.GetName(), v1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return retry(ctx, func() error {
+		_, err := b.to.Resource(volumes).Create(ctx, pv, v1.CreateOptions{})
+		return err
+	})
+}
+
+// stamped returns the object with what the real controller notes on what it brings.
+func (b *bearer) stamped(kind, namespace, name string, spec object, labels map[string]string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": kind, "metadata": object{"name": name}, "spec": spec}}
+	o.SetNamespace(namespace)
+	o.SetLabels(labels)
+	o.SetAnnotations(map[string]string{
+		group + "/migrated":           "true",
+		group + "/migrationName":      b.m.GetName(),
+		group + "/migrationNamespace": b.m.GetNamespace(),
+		group + "/migrationTime":      time.Now().UTC().Format("20060102150405"),
+		hashAnnotation:                b.hash(),
+		provisionedBy:                 Provisioner,
+	})
+	return o
+}
+
+func (b *bearer) awaitBound(ctx context.Context) error {
+	for range ticksToBind {
+		claim, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if phase, _, _ := unstructured.NestedString(claim.Object, "status", "phase"); phase == "Bound" {
+			return nil
+		}
+		if !sleep(ctx, b.Tick) {
+			return ctx.Err()
+		}
+	}
+	return errNeverBound
+}

@@ -29,6 +29,7 @@ var levels = map[string]int{
 
 	"internal/database/mongodb": 2,
 	"internal/httpapi":          2,
+	"internal/kubernetes":       2,
 	"internal/local":            2,
 	"internal/mover/kopia":      2,
 	"internal/prometheus":       2,

@@ -104,8 +104,8 @@ func (p *serviceProxy) request(req *http.Request) (*http.Request, string, error)
 	return sent, prefix, nil
 }
 
-// unreachable is how the API server begins where it cannot reach a pod.
-const unreachable = "error trying to reach service"
+// unreachable is what the API server says where it cannot reach a pod.
+const unreachable = "trying to reach service: "
 
 // ownWords returns as an error what the API server says in the place of the Service.
 func (p *serviceProxy) ownWords(resp *http.Response) error {
@@ -120,8 +120,8 @@ func (p *serviceProxy) ownWords(resp *http.Response) error {
 	if s, ok := statusOf(said.Bytes()); ok && (s.Status == "Failure") {
 		return mapError(p.op(), asError(s))
 	}
-	if bytes.HasPrefix(bytes.TrimSpace(said.Bytes()), []byte(unreachable)) {
-		return sluice.Errorf(sluice.Unavailable, "no pod behind Service/%s in the namespace %s answers: %s", p.service, p.namespace, strings.TrimSpace(said.String()))
+	if first, why, ok := strings.Cut(said.String(), unreachable); ok && first == "error " {
+		return sluice.Errorf(sluice.Unavailable, "no pod behind Service/%s in the namespace %s answers: %s", p.service, p.namespace, strings.TrimSpace(why))
 	}
 	resp.Body = rejoined{io.MultiReader(&said, resp.Body), resp.Body}
 	return nil

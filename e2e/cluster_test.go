@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,6 +107,40 @@ func TestAlreadyUpTakesNoTime(t *testing.T) {
 	}
 	if again.Kubeconfig != pair.Kubeconfig {
 		t.Errorf("the kubeconfig moved from %s to %s", pair.Kubeconfig, again.Kubeconfig)
+	}
+}
+
+func TestContextsOfAPersonAreTakenAsTheyAre(t *testing.T) {
+	t.Setenv("KUBECONFIG", pair.Kubeconfig)
+	t.Setenv("E2E_CONTEXTS", "cluster02,cluster01")
+	theirs, err := cluster.Up(t.Context(), cluster.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := pair.Cluster02.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := theirs.Cluster01.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Host != ours.Host {
+		t.Errorf("cluster01 is %s, want the first of E2E_CONTEXTS, %s", config.Host, ours.Host)
+	}
+	client, err := theirs.Cluster01.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Error(err)
+	}
+	if err := theirs.Cluster01.StopAPIServer(t.Context()); !errors.Is(err, cluster.ErrNotOwned) {
+		t.Errorf("stopping a person's API server gave %v, want %v", err, cluster.ErrNotOwned)
+	}
+	t.Setenv("E2E_CONTEXTS", "cluster02,elsewhere")
+	if _, err := cluster.Up(t.Context(), cluster.Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), `"elsewhere"`) {
+		t.Errorf("an unknown context gave %v, want an error that names it", err)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s spec) node() []part {
 
 // fakeNodes plays nodes and their pods.
 func (s spec) fakeNodes(stages []string) part {
-	args := []string{filepath.Join(s.Binaries, kwokProgram.name), "--kubeconfig=" + s.admin(), "--manage-all-nodes", "--cidr=" + s.Pods, "--node-ip=" + s.Address, "--node-lease-duration-seconds=40"}
+	args := []string{filepath.Join(s.Binaries, kwokProgram.name), "--kubeconfig=" + s.admin(), "--manage-all-nodes", "--cidr=" + s.Pods, "--node-ip=" + s.Address, "--node-lease-duration-seconds=40", "--v=WARN"}
 	for _, file := range stages {
 		args = append(args, "--config="+file)
 	}

@@ -2,13 +2,14 @@ package plan
 
 // The codes of this package's findings; docs/diagnostics.md explains each.
 const (
-	codeUnknownTarget    = "unknown-target"
-	codeDuplicateObject  = "duplicate-object"
-	codeSecretNotSealed  = "secret-not-sealed"
-	codeStrategyRequired = "strategy-required"
-	codeNotAJob          = "not-a-job"
-	codeTrafficNotHere   = "traffic-not-here"
-	codeStageNotSuccess  = "stage-not-success"
-	codeNothingToMask    = "nothing-to-mask"
-	codeMoverNotHere     = "mover-not-here"
+	codeUnknownTarget     = "unknown-target"
+	codeDuplicateObject   = "duplicate-object"
+	codeSecretNotSealed   = "secret-not-sealed"
+	codeStrategyRequired  = "strategy-required"
+	codeNotAJob           = "not-a-job"
+	codeTrafficNotHere    = "traffic-not-here"
+	codeStageNotSuccess   = "stage-not-success"
+	codeNothingToMask     = "nothing-to-mask"
+	codeUndefinedVariable = "undefined-variable"
+	codeMoverNotHere      = "mover-not-here"
 )

@@ -43,6 +43,9 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 		planned, steps := c.target(t)
 		p.Targets = append(p.Targets, planned)
 		p.Steps = append(p.Steps, steps...)
+		for _, s := range steps {
+			c.checkVariables(s)
+		}
 	}
 	if c.found.HasErrors() {
 		return nil, c.found

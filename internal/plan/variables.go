@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// contextTag is a variable of the context in a template.
+var contextTag = regexp.MustCompile(`\{\{\s*context\.([^{}]*?)\s*\}\}`)
+
+// checkVariables warns of variables that neither the file nor the step nor the command line defines. Whoever carries
+// the plan out refuses them before anything starts.
+func (c *compiler) checkVariables(s sluice.PlannedStep) {
+	var own map[string]string
+	var templates []string
+	switch {
+	case s.RunWebhook != nil && s.RunWebhook.Webhook != nil:
+		w := s.RunWebhook.Webhook
+		own, templates = s.RunWebhook.Context, []string{w.URITemplate, w.Body}
+		for _, h := range w.Headers {
+			templates = append(templates, h.Value)
+		}
+	case s.Analysis != nil:
+		own = s.Analysis.Context
+		for _, q := range s.Analysis.Resolved {
+			templates = append(templates, q.Template)
+		}
+	}
+	known := maps.Clone(c.spec.Context)
+	if known == nil {
+		known = map[string]string{}
+	}
+	maps.Copy(known, own)
+	for _, m := range contextTag.FindAllStringSubmatch(strings.Join(templates, "\n"), -1) {
+		if _, ok := known[m[1]]; ok {
+			continue
+		}
+		c.report(sluice.Diagnostics{{Pos: s.Pos, Severity: sluice.SeverityWarning, Code: codeUndefinedVariable,
+			Message: fmt.Sprintf("nothing defines {{context.%s}}, which %s uses", m[1], user(s)),
+			Hint:    "define it below context: of the step or the file, or with --add-context; there is: " + some(known)}})
+	}
+}
+
+// user names what holds the template.
+func user(s sluice.PlannedStep) string {
+	if s.RunWebhook != nil {
+		return "the webhook " + quote(s.RunWebhook.Name)
+	}
+	return "a query of the analysis"
+}
+
+func some(known map[string]string) string {
+	if len(known) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+}

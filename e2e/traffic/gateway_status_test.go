@@ -1,0 +1,69 @@
+package traffic_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// report says in the route's status what a gateway does: that it has taken up the generation.
+func (s *shop) report(ctx context.Context, o sluice.Object, generation int) error {
+	var conditions []any
+	for _, kind := range []string{"Accepted", "ResolvedRefs"} {
+		conditions = append(conditions, map[string]any{"type": kind, "status": "True", "reason": kind, "message": "",
+			"observedGeneration": int64(generation), "lastTransitionTime": time.Now().UTC().Format(time.RFC3339)})
+	}
+	o = o.Clone()
+	o.Set([]any{map[string]any{"parentRef": map[string]any{"name": "gateway"}, "controllerName": "example.com/gateway", "conditions": conditions}}, "status", "parents")
+	_, err := s.of("HTTPRoute").UpdateStatus(ctx, &unstructured.Unstructured{Object: o}, metav1.UpdateOptions{})
+	return err
+}
+
+// A shift returns when the gateway that reports on the route has taken it up, and not before.
+func TestAGatewayThatReportsIsWaitedFor(t *testing.T) {
+	s := newShop(t)
+	s.put(httpRoute)
+	s.withCanary(1)
+	route := s.get("HTTPRoute", "shop")
+	if err := s.report(t.Context(), route, route.Number(0, "metadata", "generation")); err != nil {
+		t.Fatal(err)
+	}
+	by := sluice.Traffic{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "web"}}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	w, err := s.of("HTTPRoute").Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	shifted := make(chan error, 1)
+	go func() { shifted <- s.account.Shift(ctx, s.division(20, by)) }()
+	for e := range w.ResultChan() {
+		o := sluice.Object(e.Object.(*unstructured.Unstructured).Object)
+		if o.Number(0, "metadata", "generation") == route.Number(0, "metadata", "generation") {
+			continue
+		}
+		for range 20 { // long enough for a shift that does not wait to be back
+			s.get("HTTPRoute", "shop")
+		}
+		select {
+		case err := <-shifted:
+			t.Fatalf("it returned before the gateway said anything: %v", err)
+		default:
+		}
+		if err := s.report(ctx, o, o.Number(0, "metadata", "generation")); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if err := <-shifted; err != nil {
+		t.Fatal(err)
+	}
+	s.release(by) // a gateway that says nothing any more does not keep the route from being put back
+	s.unchanged(route)
+}

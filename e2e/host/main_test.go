@@ -1,0 +1,194 @@
+package host_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/image"
+	account "github.com/sluice-cd/sluice/internal/kubernetes"
+)
+
+const talker = "docker.io/sluice-e2e/talker:1"
+
+var pair *cluster.Pair
+
+func TestMain(m *testing.M) {
+	os.Exit(cluster.Main(prepared{m}, func(p *cluster.Pair) { pair = p }))
+}
+
+// prepared runs the tests in a cluster that has their image.
+type prepared struct{ m *testing.M }
+
+func (p prepared) Run() int {
+	if err := prepare(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "prepare the cluster:", err)
+		return 1
+	}
+	return p.m.Run()
+}
+
+func prepare(ctx context.Context) error {
+	into, err := os.MkdirTemp("", "host-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(into)
+	archive, err := image.Build(ctx, image.Source{Dir: "../cmd/talker", Name: strings.TrimPrefix(talker, "docker.io/"), Into: into})
+	if err != nil {
+		return err
+	}
+	return pair.Cluster01.Load(ctx, archive)
+}
+
+// A world is a namespace of one test with the account under test, and the cluster as others see it.
+type world struct {
+	*testing.T
+	*account.Account
+	namespace string
+	client    *kubernetes.Clientset
+	ctx       context.Context
+}
+
+// patience bounds a whole test.
+const patience = 3 * time.Minute
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	t.Parallel()
+	client, err := pair.Cluster01.Client()
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	w := &world{T: t, Account: open(t, pair.Kubeconfig, pair.Cluster01.Name), client: client, ctx: ctx}
+	w.namespace = "host-" + strings.ToLower(strings.TrimPrefix(t.Name(), "Test"))
+	w.makeNamespace()
+	return w
+}
+
+func open(t *testing.T, kubeconfig, kubeContext string) *account.Account {
+	t.Helper()
+	a, err := account.Open(t.Context(), account.Options{Name: "east", Kubeconfig: kubeconfig, Context: kubeContext, UserAgent: "sluice-e2e-host"})
+	must(t, err)
+	t.Cleanup(func() { must(t, a.Close()) })
+	return a
+}
+
+// makeNamespace also waits until its service account is there: pods need it.
+func (w *world) makeNamespace() {
+	w.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}
+	_, err := w.client.CoreV1().Namespaces().Create(w.ctx, ns, metav1.CreateOptions{})
+	must(w.T, err)
+	w.Cleanup(func() {
+		if err := w.client.CoreV1().Namespaces().Delete(context.Background(), w.namespace, metav1.DeleteOptions{}); err != nil {
+			w.Errorf("clean up: %v", err)
+		}
+	})
+	watch, err := w.client.CoreV1().ServiceAccounts(w.namespace).Watch(w.ctx, metav1.ListOptions{})
+	must(w.T, err)
+	defer watch.Stop()
+	<-watch.ResultChan()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// apply applies objects of the test's namespace, given as YAML.
+func (w *world) apply(text string) {
+	w.Helper()
+	for doc := range strings.SplitSeq(text, "\n---\n") {
+		var o sluice.Object
+		must(w.T, yaml.Unmarshal([]byte(doc), &o))
+		o.Set(w.namespace, "metadata", "namespace")
+		_, _, err := w.Apply(w.ctx, o, false)
+		must(w.T, err)
+	}
+}
+
+// serving is a Deployment of that many pods that serve, and its Service; the pods' port is known by name only.
+func (w *world) serving(replicas int) {
+	w.Helper()
+	w.apply(fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: %d
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+        image: %q
+        imagePullPolicy: Never
+        ports: [{name: http, containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1, failureThreshold: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{name: web, port: 80, targetPort: http}]
+`, replicas, talker))
+	w.await(func(pods []sluice.Pod) bool { return ready(pods) == replicas })
+}
+
+func ready(pods []sluice.Pod) int {
+	n := 0
+	for _, p := range pods {
+		if p.Ready {
+			n++
+		}
+	}
+	return n
+}
+
+// await returns the pods of the namespace once they are as wanted; it looks whenever one of them changes.
+func (w *world) await(wanted func([]sluice.Pod) bool) []sluice.Pod {
+	w.Helper()
+	watch, err := w.client.CoreV1().Pods(w.namespace).Watch(w.ctx, metav1.ListOptions{})
+	must(w.T, err)
+	defer watch.Stop()
+	for {
+		pods, err := w.Pods(w.ctx, w.namespace)
+		must(w.T, err)
+		if wanted(pods) {
+			return pods
+		}
+		select {
+		case <-watch.ResultChan():
+		case <-w.ctx.Done():
+			w.Fatalf("the pods never became as wanted: %+v", pods)
+		}
+	}
+}
+
+func (w *world) wants(err error, code sluice.Code, words ...string) {
+	w.Helper()
+	if sluice.ErrorCode(err) != code {
+		w.Fatalf("got %v (%s), want %s", err, sluice.ErrorCode(err), code)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error()+" "+sluice.ErrorHint(err), word) {
+			w.Errorf("%q and its hint %q do not name %q", err, sluice.ErrorHint(err), word)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const straight = `canary: {steps: [{setWeight: {weight: 100}}]}`
+
+const threeSteps = `
+canary:
+  steps:
+    - setWeight: {weight: 25}
+    - setWeight: {weight: 50}
+    - setWeight: {weight: 100}
+`
+
+func TestFirstDeploymentGoesStraightTo100(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, threeSteps)
+	s.release("v1", "blue")
+	r := s.Run()
+	s.expect("web", map[string]int{"v1": 4})
+	if s.There("Deployment", "web-canary") {
+		t.Error("a first deployment has a canary")
+	}
+	t.Logf("took %s\n%s", r.Took.Round(10*time.Millisecond), r.Story())
+}
+
+func TestFailedFirstDeploymentLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, threeSteps)
+	before := s.Snapshot()
+	s.Value("Image", "sluice-e2e/nosuch:1")
+	s.release("v1", "blue")
+	r := s.Fails()
+	message := r.Failures["production/apply"].Message
+	for _, want := range []string{"Deployment/web cannot become ready", "pod web-", "ErrImageNeverPull"} {
+		if !strings.Contains(message, want) {
+			t.Errorf("the error does not say %q:\n%s", want, message)
+		}
+	}
+	if r.Took > 30*time.Second {
+		t.Errorf("it was found out after %s only", r.Took)
+	}
+	s.Unchanged(before)
+	t.Logf("took %s\n%s", r.Took.Round(10*time.Millisecond), r.Story())
+}

@@ -1,0 +1,143 @@
+package rollout_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/e2e/world"
+)
+
+// web is the application: a Deployment behind a Service, with a ConfigMap. Its number of replicas is nobody's in particular.
+const web = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web}
+data: {color: "{{.Color}}"}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  {{.Replicas}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 10
+      containers:
+        - name: web
+          image: {{.Image}}
+          imagePullPolicy: {{.Pull}}
+          args: [serve]
+          ports: [{name: http, containerPort: 8080}]
+          env:
+            - {name: VERSION, value: "{{.Version}}"}
+            - {name: ERRORS, value: "{{.Errors}}"}
+            - {name: COLOR, valueFrom: {configMapKeyRef: {name: web, key: color}}}
+          readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1}
+          resources: {requests: {cpu: 1m, memory: 8Mi}}
+`
+
+// A shop is a world in which the application is delivered.
+type shop struct{ *world.World }
+
+// newShop returns one without any deployment yet. The strategy is the deploy file's.
+func newShop(t *testing.T, strategy string) shop {
+	t.Helper()
+	s := shop{world.New(t)}
+	for name, value := range map[string]string{"Replicas": "replicas: 4", "Pull": "Never", "Errors": "0", "Color": "blue"} {
+		s.Value(name, value)
+	}
+	s.file(strategy)
+	return s
+}
+
+// file writes the deploy file.
+func (s shop) file(strategy string) {
+	s.Helper()
+	s.Write("deploy.yaml", `
+version: v1
+kind: kubernetes
+application: shop
+deploymentConfig: {timeout: 5m}
+targets:
+  production: {account: cluster01, namespace: "{{.Namespace}}", strategy: rollout}
+manifests:
+  - path: manifests
+strategies:
+  rollout:
+`+indent(4, strategy))
+}
+
+func indent(n int, text string) string {
+	pad := strings.Repeat(" ", n)
+	return pad + strings.ReplaceAll(strings.Trim(text, "\n"), "\n", "\n"+pad) + "\n"
+}
+
+// release writes the manifests of the version.
+func (s shop) release(version, color string) {
+	s.Helper()
+	s.Value("Version", version)
+	s.Value("Color", color)
+	s.Write("manifests/web.yaml", web)
+}
+
+// installed delivers v1 blue.
+func (s shop) installed() {
+	s.Helper()
+	s.release("v1", "blue")
+	s.Run()
+}
+
+// running is how many pods of the Deployment are ready, by version.
+func (s shop) running(deployment string) map[string]int {
+	s.Helper()
+	n := map[string]int{}
+	for _, p := range s.PodsOf(deployment) {
+		if isTrue(p, "Ready") {
+			n[version(p)]++
+		}
+	}
+	return n
+}
+
+func version(pod sluice.Object) string {
+	containers, _ := pod.Field("spec", "containers").([]any)
+	return variable(containers[0].(map[string]any), "VERSION")
+}
+
+// variable is the value of a container's variable.
+func variable(container sluice.Object, name string) string {
+	env, _ := container["env"].([]any)
+	for _, e := range env {
+		if e := sluice.Object(e.(map[string]any)); e.Text("name") == name {
+			return e.Text("value")
+		}
+	}
+	return ""
+}
+
+func isTrue(o sluice.Object, condition string) bool {
+	conditions, _ := o.Field("status", "conditions").([]any)
+	for _, c := range conditions {
+		if c := sluice.Object(c.(map[string]any)); c.Text("type") == condition {
+			return c.Text("status") == "True"
+		}
+	}
+	return false
+}
+
+// expect fails if the Deployment's ready pods are others.
+func (s shop) expect(deployment string, want map[string]int) {
+	s.Helper()
+	if got := s.running(deployment); fmt.Sprint(got) != fmt.Sprint(want) {
+		s.Errorf("ready pods of %s: %v, want %v", deployment, got, want)
+	}
+}

@@ -1,0 +1,169 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Load is the users of a Service: a pod in a namespace of its own, which sends requests at a constant rate.
+type Load struct {
+	world     *World
+	namespace string
+	began     time.Time
+}
+
+// Counts are how requests fared.
+type Counts struct {
+	Requests   int
+	Unanswered int            // refused, reset, timed out
+	Answers    map[string]int // by status and text, such as "200 v1 blue"
+	Complaints []string       // the first of the unanswered
+}
+
+// rate is how many requests a Load sends in a second.
+const rate = 40
+
+// Load begins to send requests to the Service's port, and returns once the first was answered.
+func (w *World) Load(service string, port int, path string) *Load {
+	w.Helper()
+	l := &Load{world: w, namespace: w.makeNamespace("rollout-users-"), began: time.Now()}
+	ip := w.Get("Service", service).Text("spec", "clusterIP")
+	pod := fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: users}, spec: {terminationGracePeriodSeconds: 0, containers: [
+		{name: users, image: %s, imagePullPolicy: Never, args: [load, "http://%s:%d%s", "%d"]}]}}`, Image, ip, port, path, rate)
+	namespace := w.Namespace
+	w.Namespace = l.namespace
+	w.Put(pod)
+	w.Ready("Pod", "users")
+	w.Namespace = namespace
+	w.Await("the first answer of Service/"+service, func() bool { return len(l.Counts().Answers) > 0 })
+	return l
+}
+
+// Counts asks how the requests fared until now.
+func (l *Load) Counts() Counts {
+	l.world.Helper()
+	var c Counts
+	data, err := l.world.proxy(l.namespace, "users", "/stats")
+	if err != nil {
+		return c
+	}
+	l.world.try(json.Unmarshal(data, &c))
+	return c
+}
+
+// Stop ends the requests and returns how they fared, those on the way included.
+func (l *Load) Stop() Counts {
+	l.world.Helper()
+	c := l.Counts()
+	if c.Requests == 0 {
+		l.world.Fatal("the users do not say how their requests fared")
+	}
+	l.world.Logf("%s", c)
+	return c
+}
+
+// Perfect ends the requests, which all have to have been answered with success.
+func (l *Load) Perfect() Counts {
+	l.world.Helper()
+	c := l.Stop()
+	if failed := c.Failed(); failed > 0 {
+		l.world.Errorf("%d of %d requests failed: %s", failed, c.Requests, c)
+	}
+	return c
+}
+
+// Failed is how many were not answered with success.
+func (c Counts) Failed() int {
+	failed := c.Unanswered
+	for answer, n := range c.Answers {
+		if !strings.HasPrefix(answer, "200 ") {
+			failed += n
+		}
+	}
+	return failed
+}
+
+// Of is how many were answered with success by the version, the beginning of an answer.
+func (c Counts) Of(version string) int {
+	n := 0
+	for answer, count := range c.Answers {
+		if strings.HasPrefix(answer, "200 "+version) {
+			n += count
+		}
+	}
+	return n
+}
+
+// Since returns what came after before.
+func (c Counts) Since(before Counts) Counts {
+	d := Counts{Requests: c.Requests - before.Requests, Unanswered: c.Unanswered - before.Unanswered, Answers: map[string]int{}}
+	for answer, n := range c.Answers {
+		if n > before.Answers[answer] {
+			d.Answers[answer] = n - before.Answers[answer]
+		}
+	}
+	return d
+}
+
+func (c Counts) String() string {
+	text := fmt.Sprintf("%d requests, %d unanswered", c.Requests, c.Unanswered)
+	for _, answer := range slices.Sorted(maps.Keys(c.Answers)) {
+		text += fmt.Sprintf(", %d × %q", c.Answers[answer], answer)
+	}
+	return strings.Join(append([]string{text}, c.Complaints...), "\n  ")
+}
+
+// proxy asks a pod's port 8080 through the API server.
+func (w *World) proxy(namespace, pod, path string) ([]byte, error) {
+	client, err := w.rest()
+	if err != nil {
+		return nil, err
+	}
+	return client.Get().AbsPath("/api/v1/namespaces/" + namespace + "/pods/" + pod + ":8080/proxy" + path).DoRaw(w.Context())
+}
+
+func (w *World) rest() (rest.Interface, error) {
+	c := rest.CopyConfig(w.config)
+	c.GroupVersion, c.APIPath, c.NegotiatedSerializer = &schema.GroupVersion{Version: "v1"}, "/api", serializer.NewCodecFactory(scheme.Scheme)
+	return rest.RESTClientFor(c)
+}
+
+// PodsOf returns the pods of a Deployment or its canary that are not ending, by whose name they begin.
+func (w *World) PodsOf(deployment string) []sluice.Object {
+	w.Helper()
+	sets := map[string]bool{}
+	for _, s := range w.List("ReplicaSet", "") {
+		if owner(s) == "Deployment/"+deployment {
+			sets["ReplicaSet/"+s.Text("metadata", "name")] = true
+		}
+	}
+	var all []sluice.Object
+	for _, p := range w.List("Pod", "") {
+		if sets[owner(p)] && p.Text("metadata", "deletionTimestamp") == "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// owner is the object's controller as Kind/name, "" if it has none.
+func owner(o sluice.Object) string {
+	owners, _ := o.Field("metadata", "ownerReferences").([]any)
+	for _, r := range owners {
+		if r, ok := r.(map[string]any); ok && r["controller"] == true {
+			return fmt.Sprintf("%s/%s", r["kind"], r["name"])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,215 @@
+package world
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// An Event is a line of sluice run -o json: one fact, or, with Targets, the outcome.
+type Event struct {
+	Deployment sluice.DeploymentID
+	sluice.Event
+	Targets map[string]sluice.Status
+}
+
+// A Process is sluice run, or another command that tells events.
+type Process struct {
+	world *World
+	cmd   *exec.Cmd
+	began time.Time
+	ended chan struct{} // closed once the process is gone and err is set
+	err   error
+	took  time.Duration
+
+	mu        sync.Mutex
+	events    []Event
+	news      chan struct{} // closed and made anew with every event
+	complaint bytes.Buffer
+}
+
+// A Result is how a process ended.
+type Result struct {
+	Status   int // of the process; -1 if it was killed
+	Took     time.Duration
+	Events   []Event
+	Outcome  sluice.Status            // of the deployment
+	Targets  map[string]sluice.Status // how each ended
+	Failures map[sluice.StepID]sluice.Failure
+	Err      string // standard error
+}
+
+// Start starts sluice with the arguments, and -o json.
+func (w *World) Start(args ...string) *Process {
+	w.Helper()
+	p := &Process{world: w, cmd: exec.Command(program("sluice"), append(args, "-o", "json")...), began: time.Now(), ended: make(chan struct{}), news: make(chan struct{})}
+	p.cmd.Dir, p.cmd.Stderr = w.Dir, &p.complaint
+	out, err := p.cmd.StdoutPipe()
+	w.try(err)
+	w.try(p.cmd.Start())
+	w.Cleanup(p.Kill)
+	go func() {
+		defer close(p.ended)
+		lines := bufio.NewScanner(out)
+		lines.Buffer(nil, 16<<20)
+		for lines.Scan() {
+			p.add(lines.Bytes())
+		}
+		p.err, p.took = p.cmd.Wait(), time.Since(p.began)
+	}()
+	return p
+}
+
+func (p *Process) add(line []byte) {
+	var e Event
+	if json.Unmarshal(line, &e) != nil {
+		return // the line that was cut off by kill -9
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = append(p.events, e)
+	close(p.news)
+	p.news = make(chan struct{})
+}
+
+// Events returns those that came until now, and a channel that is closed with the next.
+func (p *Process) Events() ([]Event, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.events), p.news
+}
+
+// Await waits until one of the process's events is so, five minutes at most. It is harmless if it came before.
+func (p *Process) Await(is func(Event) bool) {
+	p.world.Helper()
+	limit := time.After(5 * time.Minute)
+	for {
+		events, news := p.Events()
+		if slices.ContainsFunc(events, is) {
+			return
+		}
+		select {
+		case <-news:
+		case <-p.ended:
+			if events, _ := p.Events(); !slices.ContainsFunc(events, is) {
+				p.world.Fatalf("the process ended before what was awaited\n%s", p.Wait().Story())
+			}
+		case <-limit:
+			p.world.Fatal("an event did not come in time")
+		}
+	}
+}
+
+// Step selects the event of the kind for the step.
+func Step(kind sluice.EventKind, id sluice.StepID) func(Event) bool {
+	return func(e Event) bool { return e.Kind == kind && e.Step == id }
+}
+
+// Kind selects an event of the kind.
+func Kind(kind sluice.EventKind) func(Event) bool {
+	return func(e Event) bool { return e.Kind == kind }
+}
+
+// Kill is kill -9. It returns once the process is gone; it may have ended already.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// Wait waits for the end of the process.
+func (p *Process) Wait() Result {
+	p.world.Helper()
+	<-p.ended
+	exit := new(exec.ExitError)
+	if p.err != nil && !errors.As(p.err, &exit) {
+		p.world.Fatal(p.err)
+	}
+	r := Result{
+		Status: p.cmd.ProcessState.ExitCode(), Took: p.took, Events: p.events,
+		Failures: map[sluice.StepID]sluice.Failure{}, Err: p.complaint.String(),
+	}
+	for _, e := range r.Events {
+		if e.Failure != nil && e.Kind != sluice.StepRetrying {
+			r.Failures[e.Step] = *e.Failure
+		}
+		if e.Targets != nil {
+			r.Outcome, r.Targets = e.Outcome, e.Targets
+		}
+	}
+	return r
+}
+
+// Deployment is the id of the deployment that the events tell of.
+func (r Result) Deployment() sluice.DeploymentID {
+	if len(r.Events) == 0 {
+		return ""
+	}
+	return r.Events[0].Deployment
+}
+
+// Story tells what happened, a line a fact.
+func (r Result) Story() string {
+	var b strings.Builder
+	for _, e := range r.Events {
+		if e.Targets != nil {
+			continue
+		}
+		b.WriteString(e.At.UTC().Format("15:04:05.000 ") + string(e.Kind) + " " + string(e.Step))
+		if e.Progress != nil && e.Progress.Message != "" {
+			b.WriteString(": " + e.Progress.Message)
+		}
+		if e.Failure != nil {
+			b.WriteString(": " + e.Failure.Message)
+		}
+		b.WriteString("\n")
+	}
+	return b.String() + r.Err
+}
+
+// Run carries out deploy.yaml, which has to succeed.
+func (w *World) Run(args ...string) Result {
+	w.Helper()
+	return w.ends(sluice.StatusSucceeded, w.Start(append([]string{"run", "-f", "deploy.yaml"}, args...)...))
+}
+
+// Fails carries out deploy.yaml, which has to fail.
+func (w *World) Fails(args ...string) Result {
+	w.Helper()
+	return w.ends(sluice.StatusFailed, w.Start(append([]string{"run", "-f", "deploy.yaml"}, args...)...))
+}
+
+// Ends waits for the end of the deployment, which has to be so.
+func (w *World) Ends(want sluice.Status, p *Process) Result {
+	w.Helper()
+	return w.ends(want, p)
+}
+
+func (w *World) ends(want sluice.Status, p *Process) Result {
+	w.Helper()
+	r := p.Wait()
+	if r.Outcome != want {
+		w.Fatalf("the deployment ended as %q, want %q; status %d\n%s", r.Outcome, want, r.Status, r.Story())
+	}
+	return r
+}
+
+// Sluice runs another command to its end, and returns what it printed and its exit status.
+func (w *World) Sluice(args ...string) (out string, status int) {
+	w.Helper()
+	cmd := exec.Command(program("sluice"), args...)
+	cmd.Dir = w.Dir
+	text, err := cmd.CombinedOutput()
+	exit := new(exec.ExitError)
+	if err != nil && !errors.As(err, &exit) {
+		w.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}

@@ -1,0 +1,215 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Snapshot is every object of a namespace as it is meant to be: without status and what the server counts. Pods and
+// replica sets are counted by who owns them, since their names mean nothing.
+type Snapshot map[string]any
+
+// books are kinds that Kubernetes keeps for itself.
+var books = []string{"events", "endpoints", "endpointslices", "leases", "controllerrevisions"}
+
+// Snapshot takes all objects of the namespace.
+func (w *World) Snapshot() Snapshot {
+	w.Helper()
+	s := Snapshot{}
+	pods := map[string]int{}
+	for _, o := range w.everything(context.Background(), w.Namespace) {
+		key := o.Ref().String()
+		switch o.Text("kind") {
+		case "Pod":
+			if o.Text("metadata", "deletionTimestamp") == "" {
+				pods[w.workload(o)]++
+			}
+			continue
+		case "ReplicaSet":
+			if owner(o) != "" {
+				continue // its Deployment and pods say all there is
+			}
+		}
+		s[key] = meant(o)
+	}
+	for workload, n := range pods {
+		s["pods of "+workload] = n
+	}
+	return s
+}
+
+// workload is what the pod belongs to in the end: its owner, or that of its replica set.
+func (w *World) workload(pod sluice.Object) string {
+	w.Helper()
+	by := owner(pod)
+	set, ok := strings.CutPrefix(by, "ReplicaSet/")
+	if !ok {
+		return by + "@" + pod.Text("metadata", "labels", "controller-revision-hash")
+	}
+	hash := pod.Text("metadata", "labels", "pod-template-hash")
+	return "Deployment/" + strings.TrimSuffix(set, "-"+hash)
+}
+
+// meant is what somebody wants of the object.
+func meant(o sluice.Object) sluice.Object {
+	o = o.Clone()
+	delete(o, "status")
+	if m, ok := o["metadata"].(map[string]any); ok {
+		for _, key := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionGracePeriodSeconds"} {
+			delete(m, key)
+		}
+		if a, ok := m["annotations"].(map[string]any); ok {
+			delete(a, "deployment.kubernetes.io/revision")
+			if len(a) == 0 {
+				delete(m, "annotations")
+			}
+		}
+	}
+	return o
+}
+
+// Unchanged fails unless all objects of the namespace are as they were, but for what the named ones are: "Deployment/web".
+// What is ending is awaited first.
+func (w *World) Unchanged(was Snapshot, but ...string) {
+	w.Helper()
+	w.settle()
+	now := w.Snapshot()
+	was = maps.Clone(was)
+	for _, key := range but {
+		delete(was, key)
+		delete(now, key)
+	}
+	if diff := cmp.Diff(was, now); diff != "" {
+		w.Errorf("the namespace is not as it was (-was +now):\n%s", diff)
+	}
+}
+
+// settle waits until nothing in the namespace is ending.
+func (w *World) settle() {
+	w.Helper()
+	w.Await("pods to end", func() bool {
+		return !slices.ContainsFunc(w.List("Pod", ""), func(o sluice.Object) bool { return o.Text("metadata", "deletionTimestamp") != "" })
+	})
+}
+
+// everything lists the objects of all kinds in the namespace, "" for the whole cluster.
+func (w *World) everything(ctx context.Context, namespace string) []sluice.Object {
+	w.Helper()
+	var all []sluice.Object
+	for _, r := range w.resources() {
+		if namespace != "" && !r.namespaced {
+			continue
+		}
+		list, err := w.client.Resource(r.GroupVersionResource).Namespace(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			continue // a definition that another test has just taken away
+		}
+		for _, u := range list.Items {
+			o := sluice.Object(u.Object)
+			if list.GetKind() != "" && o.Text("kind") == "" {
+				o["kind"] = strings.TrimSuffix(list.GetKind(), "List")
+			}
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+type resource struct {
+	schema.GroupVersionResource
+	namespaced bool
+}
+
+// resources are all that can be listed, in the version that the server prefers.
+func (w *World) resources() []resource {
+	w.Helper()
+	lists, err := discovery.ServerPreferredResources(w.lists)
+	if len(lists) == 0 {
+		w.try(err)
+	}
+	var all []resource
+	for _, l := range lists {
+		version, err := schema.ParseGroupVersion(l.GroupVersion)
+		w.try(err)
+		for _, r := range l.APIResources {
+			if slices.Contains(r.Verbs, "list") && !slices.Contains(books, r.Name) && !strings.Contains(l.GroupVersion, "metrics.k8s.io") {
+				all = append(all, resource{version.WithResource(r.Name), r.Namespaced})
+			}
+		}
+	}
+	return all
+}
+
+// inspect fails the test if anything in the cluster still names one of its deployments, but for the pods of delivered
+// workloads in its namespace, which say which delivery they belong to.
+func (w *World) inspect() {
+	ids := w.deployments()
+	if len(ids) == 0 {
+		return
+	}
+	for _, o := range w.everything(context.Background(), "") {
+		if o.Text("metadata", "deletionTimestamp") != "" {
+			continue
+		}
+		ref := o.Ref()
+		if ref.Namespace == w.Namespace && (ref.Kind == "Pod" || ref.Kind == "ReplicaSet") {
+			continue // they are compared by Unchanged
+		}
+		if ref.Namespace == w.Namespace {
+			delete(o, "spec")
+		}
+		text, err := json.Marshal(o)
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		for _, id := range ids {
+			if strings.Contains(string(text), string(id)) {
+				w.Errorf("left in the cluster: %s in namespace %q names deployment %s:\n%s", ref, ref.Namespace, id, text)
+			}
+		}
+	}
+}
+
+// deployments are those of the state directory that have ended.
+func (w *World) deployments() []sluice.DeploymentID {
+	if found, err := filepath.Glob(filepath.Join(w.Dir, ".sluice", "sluice.db")); err != nil || len(found) == 0 {
+		return nil
+	}
+	cmd := exec.Command(program("sluice"), "status", "-o", "json")
+	cmd.Dir = w.Dir
+	out, err := cmd.Output()
+	exit := new(exec.ExitError)
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, exit.Stderr)
+	}
+	if err != nil {
+		w.Errorf("sluice status: %v", err)
+		return nil
+	}
+	var list []sluice.Deployment
+	if err := json.Unmarshal(out, &list); err != nil {
+		w.Errorf("sluice status: %v\n%s", err, out)
+	}
+	var ids []sluice.DeploymentID
+	for _, d := range list {
+		if !d.EndedAt.IsZero() {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}

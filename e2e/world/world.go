@@ -1,0 +1,131 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+)
+
+// A World is one test's part of a cluster. Its methods end the test if they cannot do what they are for.
+type World struct {
+	*testing.T
+	Cluster   *cluster.Cluster
+	Namespace string // made by New, gone after the test
+	Dir       string // sluice runs here
+
+	config *rest.Config
+	client dynamic.Interface
+	mapper *restmapper.DeferredDiscoveryRESTMapper
+	lists  discovery.DiscoveryInterface
+	values map[string]string // what Write replaces
+}
+
+// New returns a world in the first cluster. Tests that use nothing else may run in parallel.
+func New(t *testing.T) *World {
+	t.Helper()
+	return In(t, pair.Cluster01)
+}
+
+// In returns a world in the cluster. Its directory has a sluice.yaml with the accounts cluster01 and cluster02.
+func In(t *testing.T, c *cluster.Cluster) *World {
+	t.Helper()
+	w := &World{T: t, Cluster: c, Dir: t.TempDir(), values: map[string]string{"Image": Image}}
+	config, err := c.Config()
+	w.try(err)
+	w.config = config
+	w.client, err = dynamic.NewForConfig(config)
+	w.try(err)
+	w.lists, err = discovery.NewDiscoveryClientForConfig(config)
+	w.try(err)
+	w.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(w.lists))
+	w.Namespace = w.makeNamespace("rollout-")
+	w.values["Namespace"] = w.Namespace
+	w.configure("")
+	t.Cleanup(w.inspect)
+	return w
+}
+
+// makeNamespace makes one that goes away with the test.
+func (w *World) makeNamespace(prefix string) string {
+	w.Helper()
+	n, err := w.client.Resource(namespaces).Create(w.Context(), unstructuredOf(map[string]any{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": prefix}}), metav1.CreateOptions{})
+	w.try(err)
+	name := n.GetName()
+	w.Cleanup(func() {
+		if err := w.client.Resource(namespaces).Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+			w.Errorf("delete namespace %s: %v", name, err)
+		}
+	})
+	w.Await("the service account of "+name, func() bool { return w.there("ServiceAccount", name, "default") })
+	return name
+}
+
+// configure writes sluice.yaml; more is added to it.
+func (w *World) configure(more string) {
+	w.Helper()
+	w.Write("sluice.yaml", fmt.Sprintf(`
+accounts:
+  cluster01: {type: kubernetes, kubeconfig: %[1]s, context: cluster01}
+  cluster02: {type: kubernetes, kubeconfig: %[1]s, context: cluster02}
+%[2]s`, pair.Kubeconfig, more))
+}
+
+// Configure adds to sluice.yaml.
+func (w *World) Configure(more string) {
+	w.Helper()
+	w.configure(more)
+}
+
+// Value sets what {{.name}} stands for in what Write writes from now on. Namespace and Image are set.
+func (w *World) Value(name, value string) { w.values[name] = value }
+
+// Write writes a file into Dir. In it {{.Namespace}} and {{.Image}} are replaced; what Sluice is to replace itself is
+// written [[armory.deploymentId]].
+func (w *World) Write(name, text string) {
+	w.Helper()
+	path := filepath.Join(w.Dir, name)
+	w.try(os.MkdirAll(filepath.Dir(path), 0o755))
+	w.try(os.WriteFile(path, []byte(w.fill(text)), 0o600))
+}
+
+func (w *World) fill(text string) string {
+	w.Helper()
+	t, err := template.New("").Option("missingkey=error").Parse(text)
+	w.try(err)
+	var b bytes.Buffer
+	w.try(t.Execute(&b, w.values))
+	return strings.NewReplacer("[[", "{{", "]]", "}}").Replace(b.String())
+}
+
+// Await looks every now and then, for a minute at most: not everything here can be watched.
+func (w *World) Await(what string, there func() bool) {
+	w.Helper()
+	for end := time.Now().Add(time.Minute); !there(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func (w *World) try(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}

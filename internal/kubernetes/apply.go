@@ -123,7 +123,7 @@ func (w *application) once(ctx context.Context, live sluice.Object) (sluice.Obje
 	if err != nil {
 		return nil, "", err
 	}
-	if isSame(live, now, w.resource) {
+	if isSameToUs(live, now) {
 		return now, sluice.Unchanged, nil
 	}
 	return now, sluice.Configured, nil

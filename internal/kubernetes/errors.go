@@ -136,7 +136,7 @@ func refused(s metav1.Status) *sluice.Error {
 
 func isMalformed(message string) bool {
 	return strings.Contains(message, "failed to create typed patch object") || strings.Contains(message, "strict decoding error") ||
-		strings.Contains(message, "unable to decode")
+		strings.Contains(message, "unable to decode") || strings.Contains(message, "unable to convert unstructured object")
 }
 
 // As in: .spec.replicsa: field not declared in schema
@@ -149,6 +149,9 @@ func invalid(s metav1.Status) *sluice.Error {
 	}
 	if fields := unknownField.FindAllStringSubmatch(s.Message, -1); fields != nil {
 		return sluice.Errorf(sluice.Invalid, "there is no field %s", fields[0][1]).WithHint("correct its name or its place")
+	}
+	if strings.Contains(s.Message, "illegal base64") {
+		return sluice.Errorf(sluice.Invalid, "data holds what is no base64").WithHint("write plain text under stringData")
 	}
 	if strict, ok := strings.CutPrefix(s.Message, "error validating data: "); ok {
 		return sluice.Errorf(sluice.Invalid, "%s", plain(strict))
@@ -171,9 +174,6 @@ var valueSaid = regexp.MustCompile(`(Invalid|Unsupported|Duplicate) value: ("(?:
 func redact(s metav1.Status, message string) string {
 	if s.Details == nil || !strings.EqualFold(s.Details.Kind, "secret") && s.Details.Kind != "secrets" {
 		return message
-	}
-	if at := strings.Index(message, "illegal base64"); at >= 0 {
-		return "its data is no base64"
 	}
 	return valueSaid.ReplaceAllString(message, "$1 value")
 }

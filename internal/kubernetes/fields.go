@@ -11,6 +11,46 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
+// isSameToUs reports whether two states of an object are the same in everything that Sluice applied in either. What
+// others wrote in between is not Sluice's doing.
+func isSameToUs(a, b sluice.Object) bool {
+	if v := version(a); v != 0 && v == version(b) {
+		return true
+	}
+	set := fieldpath.NewSet()
+	for _, o := range []sluice.Object{a, b} {
+		if s := appliedSet(o); s != nil {
+			set = set.Union(s)
+		}
+	}
+	same := true
+	set.Leaves().Iterate(func(path fieldpath.Path) { // its iterator cannot be left early
+		x, inX := at(map[string]any(a), path)
+		y, inY := at(map[string]any(b), path)
+		same = same && inX == inY && isEqual(x, y)
+	})
+	return same
+}
+
+// at returns what lies at the path.
+func at(v any, path fieldpath.Path) (any, bool) {
+	for _, e := range path {
+		ok := false
+		switch t := v.(type) {
+		case map[string]any:
+			if e.FieldName != nil {
+				v, ok = t[*e.FieldName]
+			}
+		case []any:
+			v, ok = pickItem(e, t)
+		}
+		if !ok {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
 // managedFields returns the entries that say who owns what of the object.
 func managedFields(o sluice.Object) []sluice.Object {
 	list, _ := o.Field("metadata", "managedFields").([]any)
@@ -33,15 +73,17 @@ func owned(o sluice.Object, apiVersion string) *fieldpath.Set {
 	return nil
 }
 
-// isApplied reports whether Sluice has applied the object before, in whatever version of the API.
-func isApplied(o sluice.Object) bool {
+// appliedSet returns what Sluice applied of the object, in whatever version of the API; nil, if it never did.
+func appliedSet(o sluice.Object) *fieldpath.Set {
 	for _, e := range managedFields(o) {
 		if e.Text("manager") == manager && e.Text("operation") == "Apply" {
-			return true
+			return fieldSet(e)
 		}
 	}
-	return false
+	return nil
 }
+
+func isApplied(o sluice.Object) bool { return appliedSet(o) != nil }
 
 func fieldSet(entry sluice.Object) *fieldpath.Set {
 	data, err := json.Marshal(entry["fieldsV1"])

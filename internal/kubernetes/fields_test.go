@@ -3,8 +3,9 @@ package kubernetes
 import (
 	"testing"
 
-	"github.com/sluice-cd/sluice"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/sluice-cd/sluice"
 )
 
 func object(t *testing.T, text string) sluice.Object {
@@ -80,10 +81,12 @@ func TestWithoutScaled(t *testing.T) {
 	}{
 		"kubectl scale":             {entry("kubectl", "scale"), true},
 		"an autoscaler":             {entry("kube-controller-manager", "scale"), true},
-		"Sluice, on their behalf":   {entry("sluice-scale-kept", "scale"), true},
-		"Sluice":                    {entry("sluice-scale", "scale"), false},
+		"Sluice, on their behalf":   {entry("sluice-scale-kept", ""), true},
+		"Sluice":                    {entry("sluice-scale", ""), false},
 		"kubectl edit":              {entry("kubectl-edit", ""), false},
 		"its status":                {entry("kube-controller-manager", "status"), false},
+		"somebody, to none":         {`{"spec":{"replicas":0},"metadata":{"managedFields":[{"manager":"sluice","operation":"Apply","fieldsV1":{"f:spec":{"f:paused":{}}}}]}}`, true},
+		"Sluice, to none":           {`{"spec":{"replicas":0},"metadata":{"managedFields":[{"manager":"sluice-scale","operation":"Update","fieldsV1":{"f:spec":{"f:replicas":{}}}}]}}`, false},
 		"nobody":                    {`{"spec":{"replicas":5}}`, false},
 		"them, as many as declared": {`{"spec":{"replicas":3},"metadata":` + entry("kubectl", "scale")[len(`{"spec":{"replicas":5},"metadata":`):], false},
 	} {
@@ -111,5 +114,32 @@ func TestDeclared(t *testing.T) {
 	}
 	if got := declared(object(t, `{"metadata":{"name":"c"},"status":{"x":1}}`), resource{}); got.Field("status", "x") == nil {
 		t.Error("a status that is no subresource is lost")
+	}
+}
+
+func TestIsSameToUs(t *testing.T) {
+	change := func(do func(sluice.Object)) sluice.Object {
+		o := object(t, liveWeb)
+		o.Set("8", "metadata", "resourceVersion")
+		do(o)
+		return o
+	}
+	container := func(o sluice.Object) map[string]any {
+		return o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)
+	}
+	for name, test := range map[string]struct {
+		now  sluice.Object
+		same bool
+	}{
+		"nothing":            {change(func(sluice.Object) {}), true},
+		"a label of others":  {change(func(o sluice.Object) { o.Set("us", "metadata", "labels", "by") }), true},
+		"a label":            {change(func(o sluice.Object) { o.Set("x", "metadata", "labels", "app") }), false},
+		"an image":           {change(func(o sluice.Object) { container(o)["image"] = "a:2" }), false},
+		"a port's other key": {change(func(o sluice.Object) { container(o)["ports"] = []any{} }), false},
+		"no such field":      {change(func(o sluice.Object) { delete(o["spec"].(map[string]any), "replicas") }), false},
+	} {
+		if got := isSameToUs(object(t, liveWeb), test.now); got != test.same {
+			t.Errorf("%s: the same %t", name, got)
+		}
 	}
 }

@@ -27,15 +27,18 @@ func withoutScaled(want, live sluice.Object) sluice.Object {
 	return want
 }
 
-// isScaledByOthers reports whether somebody other than Sluice decides how many replicas there are.
+// isScaledByOthers reports whether somebody other than Sluice decides how many replicas there are. The API server
+// forgets who scales to none through the scale subresource, and that alone makes a count that is nobody's.
 func isScaledByOthers(o sluice.Object) bool {
+	isOwned := false
 	for _, e := range managedFields(o) {
-		if e.Text("subresource") != "scale" || e.Text("manager") == scaled {
+		if s := fieldSet(e); s == nil || !s.Has(replicasPath) {
 			continue
 		}
-		if s := fieldSet(e); s != nil && s.Has(replicasPath) {
+		isOwned = true
+		if e.Text("manager") == counted || e.Text("subresource") == "scale" && e.Text("manager") != scaled {
 			return true
 		}
 	}
-	return false
+	return !isOwned && isApplied(o) && o.Number(-1, "spec", "replicas") == 0
 }

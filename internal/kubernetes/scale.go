@@ -11,7 +11,8 @@ import (
 )
 
 // Scale writes nothing where the workload wants as many already. A count that was somebody else's stays theirs in
-// the eyes of Apply.
+// the eyes of Apply. Built-in workloads are not scaled through their scale subresource, since the API server forgets
+// who scales to none that way.
 func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
 	r, err := a.mapper.find(ctx, ref.APIVersion, ref.Kind)
 	if err != nil {
@@ -24,7 +25,7 @@ func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error
 	if err != nil {
 		return err
 	}
-	if live.Number(-1, "spec", "replicas") == replicas {
+	if live.Number(1, "spec", "replicas") == replicas && live.Field("spec", "replicas") != nil {
 		return nil
 	}
 	name := scaled
@@ -32,9 +33,17 @@ func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error
 		name = counted
 	}
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	_, err = a.client(r, ref.Namespace).Patch(ctx, ref.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: name}, "scale")
+	var through []string
+	if r.Group != "apps" {
+		through = []string{"scale"} // who knows where such a kind keeps its count
+	}
+	u, err := a.client(r, ref.Namespace).Patch(ctx, ref.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: name}, through...)
 	if err != nil {
 		return mapError("scale "+ref.String(), err)
+	}
+	if through == nil {
+		a.hub.saw(r, u.Object)
+		return nil
 	}
 	if !a.hub.follows(r, live) {
 		return nil

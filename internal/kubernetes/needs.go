@@ -27,9 +27,6 @@ func needed(p *sluice.Plan, target string, served func(sluice.Ref) (resource, bo
 	}
 	n := needs{target: t, served: served, seen: map[sluice.Right]bool{}}
 	n.target.Namespace = cmp.Or(t.Namespace, metav1.NamespaceDefault)
-	if t.Namespace != "" { // else every object brings its own
-		n.features(t.Namespace, FeatureObserve, FeatureLogs)
-	}
 	for _, s := range p.Steps {
 		if s.Target == target {
 			n.step(s)
@@ -78,8 +75,9 @@ func (n *needs) step(s sluice.PlannedStep) {
 			n.object(o, keep)
 		}
 	case s.Promote != nil:
-		n.features(namespace, FeatureRollout)
+		n.features(namespace, FeatureObserve, FeatureLogs, FeatureRollout)
 	case s.SetWeight != nil:
+		n.features(namespace, FeatureObserve)
 		n.traffic()
 	case s.RunJob != nil:
 		n.object(s.RunJob.Job, keep)

@@ -46,7 +46,7 @@ func Features() []Feature {
 	return []Feature{
 		{Name: FeatureObserve, Grants: []Grant{
 			{"", []string{"pods", "services", "events"}, look},
-			{"apps", []string{"replicasets"}, look},
+			{"apps", []string{"controllerrevisions", "replicasets"}, look},
 			{"discovery.k8s.io", []string{"endpointslices"}, look},
 			{"policy", []string{"poddisruptionbudgets"}, look},
 			{"autoscaling", []string{"horizontalpodautoscalers"}, look},

@@ -171,7 +171,7 @@ func TestNeeds(t *testing.T) {
 		"a ConfigMap needs nothing of workloads": {
 			step: apply(object("v1", "ConfigMap", "")),
 			want: []sluice.Right{{Verb: "patch", Resource: "configmaps", Namespace: "prod", Feature: "apply"}, {Verb: "create", Resource: "configmaps", Namespace: "prod", Feature: "apply"}},
-			not:  []string{"rollout", "exec", "traffic"},
+			not:  []string{"rollout", "exec", "traffic", "observe", "logs"},
 		},
 		"an object in another namespace": {
 			step: apply(object("apps/v1", "Deployment", "other")),

@@ -6,8 +6,6 @@ import (
 	"time"
 )
 
-const straight = `canary: {steps: [{setWeight: {weight: 100}}]}`
-
 const threeSteps = `
 canary:
   steps:
@@ -34,7 +32,7 @@ func TestFailedFirstDeploymentLeavesNothing(t *testing.T) {
 	before := s.Snapshot()
 	s.Value("Image", "sluice-e2e/nosuch:1")
 	s.release("v1", "blue")
-	r := s.Fails()
+	r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 	message := r.Failures["production/apply"].Message
 	for _, want := range []string{"Deployment/web cannot become ready", "pod web-", "ErrImageNeverPull"} {
 		if !strings.Contains(message, want) {

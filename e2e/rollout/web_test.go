@@ -59,9 +59,10 @@ func newShop(t *testing.T, strategy string) shop {
 	return s
 }
 
-// file writes the deploy file.
+// file writes the deploy file: a strategy, and after it other keys of the file, which begin at a line's start.
 func (s shop) file(strategy string) {
 	s.Helper()
+	strategy, rest := parted(strategy)
 	s.Write("deploy.yaml", `
 version: v1
 kind: kubernetes
@@ -73,7 +74,18 @@ manifests:
   - path: manifests
 strategies:
   rollout:
-`+indent(4, strategy))
+`+indent(4, strategy)+rest)
+}
+
+// parted parts the text behind the strategy, which is its first key.
+func parted(text string) (strategy, rest string) {
+	lines := strings.Split(strings.TrimLeft(text, "\n"), "\n")
+	for i := 1; i < len(lines); i++ {
+		if lines[i] != "" && !strings.HasPrefix(lines[i], " ") {
+			return strings.Join(lines[:i], "\n"), strings.Join(lines[i:], "\n")
+		}
+	}
+	return text, ""
 }
 
 func indent(n int, text string) string {

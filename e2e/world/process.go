@@ -177,22 +177,17 @@ func (r Result) Story() string {
 // Run carries out deploy.yaml, which has to succeed.
 func (w *World) Run(args ...string) Result {
 	w.Helper()
-	return w.ends(sluice.StatusSucceeded, w.Start(append([]string{"run", "-f", "deploy.yaml"}, args...)...))
+	return w.Ends(sluice.StatusSucceeded, w.Start(append([]string{"run", "-f", "deploy.yaml"}, args...)...))
 }
 
-// Fails carries out deploy.yaml, which has to fail.
-func (w *World) Fails(args ...string) Result {
+// RollsBack waits for the end of the deployment, which has to be undone.
+func (w *World) RollsBack(p *Process) Result {
 	w.Helper()
-	return w.ends(sluice.StatusFailed, w.Start(append([]string{"run", "-f", "deploy.yaml"}, args...)...))
+	return w.Ends(sluice.StatusRolledBack, p)
 }
 
 // Ends waits for the end of the deployment, which has to be so.
 func (w *World) Ends(want sluice.Status, p *Process) Result {
-	w.Helper()
-	return w.ends(want, p)
-}
-
-func (w *World) ends(want sluice.Status, p *Process) Result {
 	w.Helper()
 	r := p.Wait()
 	if r.Outcome != want {

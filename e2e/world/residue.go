@@ -24,7 +24,7 @@ import (
 type Snapshot map[string]any
 
 // books are kinds that Kubernetes keeps for itself.
-var books = []string{"events", "endpoints", "endpointslices", "leases", "controllerrevisions"}
+var books = []string{"events", "endpoints", "endpointslices", "leases", "controllerrevisions", "componentstatuses"}
 
 // Snapshot takes all objects of the namespace.
 func (w *World) Snapshot() Snapshot {

@@ -47,6 +47,7 @@ func In(t *testing.T, c *cluster.Cluster) *World {
 	w := &World{T: t, Cluster: c, Dir: t.TempDir(), values: map[string]string{"Image": Image}}
 	config, err := c.Config()
 	w.try(err)
+	config.WarningHandler = rest.NoWarnings{}
 	w.config = config
 	w.client, err = dynamic.NewForConfig(config)
 	w.try(err)

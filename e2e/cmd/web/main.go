@@ -33,7 +33,7 @@ func main() {
 func run(args []string) error {
 	switch {
 	case len(args) == 1 && args[0] == "serve":
-		return serve(newApplication(), time.Duration(number("LAME", 2))*time.Second)
+		return serve(newApplication(), time.Duration(number("LAME", 3))*time.Second)
 	case len(args) == 3 && args[0] == "load":
 		rate, err := strconv.Atoi(args[2])
 		if err != nil {

@@ -158,24 +158,36 @@ func invalid(s metav1.Status) *sluice.Error {
 	}
 	list := causes(s)
 	if len(list) == 0 {
-		return sluice.Errorf(sluice.Invalid, "%s", redact(s, plain(s.Message)))
+		return sluice.Errorf(sluice.Invalid, "%s", redact(s, s.Message))
 	}
 	var parts []string
 	for _, c := range list {
-		parts = append(parts, strings.TrimPrefix(c.Field+": ", ": ")+redact(s, plain(c.Message)))
+		parts = append(parts, strings.TrimPrefix(c.Field+": ", ": ")+redact(s, c.Message))
 	}
 	return sluice.Errorf(sluice.Invalid, "%s", strings.Join(parts, "; "))
 }
 
-// As in: Invalid value: "hunter2": must be base64
-var valueSaid = regexp.MustCompile(`(Invalid|Unsupported|Duplicate) value: ("(?:[^"\\]|\\.)*"|\S+)`)
-
-// redact takes away what a Secret holds.
+// redact takes away what a Secret holds, and values that are too long to be of use.
 func redact(s metav1.Status, message string) string {
-	if s.Details == nil || !strings.EqualFold(s.Details.Kind, "secret") && s.Details.Kind != "secrets" {
-		return message
+	what, said, ok := strings.Cut(message, " value: ")
+	if !ok || !isSecret(s) && len(said) < mostValue {
+		return plain(message)
 	}
-	return valueSaid.ReplaceAllString(message, "$1 value")
+	why := ""
+	if at := strings.LastIndex(said, ": "); at >= 0 {
+		why = said[at:]
+	}
+	if isSecret(s) && strings.ContainsAny(why, "\"{}[]") {
+		why = "" // it is the end of the value
+	}
+	return plain(what + " value" + why)
+}
+
+// mostValue bounds the values that a message repeats.
+const mostValue = 200
+
+func isSecret(s metav1.Status) bool {
+	return s.Details != nil && (strings.EqualFold(s.Details.Kind, "secret") || s.Details.Kind == "secrets")
 }
 
 func causes(s metav1.Status) []metav1.StatusCause {

@@ -14,9 +14,6 @@ import (
 // isSameToUs reports whether two states of an object are the same in everything that Sluice applied in either. What
 // others wrote in between is not Sluice's doing.
 func isSameToUs(a, b sluice.Object) bool {
-	if v := version(a); v != 0 && v == version(b) {
-		return true
-	}
 	set := fieldpath.NewSet()
 	for _, o := range []sluice.Object{a, b} {
 		if s := appliedSet(o); s != nil {

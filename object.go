@@ -129,7 +129,8 @@ type Cluster interface {
 	Delete(ctx context.Context, ref Ref) error
 	// Watch yields each object of the kind in the namespace, then each again whenever it changes; what was
 	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error. A workload
-	// whose pods cannot heal by themselves has the condition Stalled, which says why.
+	// whose pods cannot heal by themselves has the condition Stalled, which says why. Watchers share what is
+	// yielded: they MUST NOT change it.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
 }
 

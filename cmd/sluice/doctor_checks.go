@@ -42,6 +42,10 @@ func (d *doctor) readFile(ctx context.Context) bool {
 		return true
 	}
 	d.source.local = localAccounts(d.config)
+	if store, err := d.dir.read(ctx); err == nil {
+		defer store.Close()
+		d.source.history = store
+	}
 	p, _, ds, err := d.source.compile(ctx, nil)
 	if err == nil && ds.HasErrors() {
 		err = ds

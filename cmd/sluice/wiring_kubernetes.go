@@ -39,12 +39,17 @@ func (w *wiring) clusters(ctx context.Context, p *sluice.Plan) (map[string]*kube
 	return all, nil
 }
 
-// uses reports whether the plan deploys to the account or takes data from it.
+// uses reports whether the plan deploys to the account, takes data from it or calls a Service in it.
 func uses(p *sluice.Plan, account string) bool {
 	return slices.ContainsFunc(p.Targets, func(t sluice.PlannedTarget) bool { return t.Account == account }) ||
-		slices.ContainsFunc(p.Steps, func(s sluice.PlannedStep) bool {
-			return s.MigrateData != nil && s.MigrateData.Source != nil && s.MigrateData.Source.Account == account
-		})
+		slices.ContainsFunc(p.Steps, func(s sluice.PlannedStep) bool { return stepUses(s, account) })
+}
+
+func stepUses(s sluice.PlannedStep, account string) bool {
+	if s.RunWebhook != nil && s.RunWebhook.Webhook != nil {
+		return s.RunWebhook.Webhook.AgentIdentifier == account
+	}
+	return s.MigrateData != nil && s.MigrateData.Source != nil && s.MigrateData.Source.Account == account
 }
 
 // placed tells where in sluice.yaml the fault lies.

@@ -30,7 +30,10 @@ func needed(p *sluice.Plan, target string, served func(sluice.Ref) (resource, bo
 	for _, s := range p.Steps {
 		if s.Target == target {
 			n.step(s)
+			continue
 		}
+		other, _ := p.Target(s.Target)
+		n.elsewhere(s, other)
 	}
 	return n.list
 }
@@ -74,6 +77,11 @@ func (n *needs) step(s sluice.PlannedStep) {
 		for _, o := range s.Apply.Objects {
 			n.object(o, keep)
 		}
+	case s.Prune != nil:
+		for _, ref := range s.Prune.Objects {
+			ref.Namespace = cmp.Or(ref.Namespace, namespace)
+			n.kind(ref, keep) // undo brings it back
+		}
 	case s.Promote != nil:
 		n.features(namespace, FeatureObserve, FeatureLogs, FeatureRollout)
 	case s.SetWeight != nil:
@@ -86,7 +94,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 	case s.ExposeServices != nil:
 		n.features(namespace, FeatureServiceProxy, FeaturePortForward)
 	case s.RunWebhook != nil:
-		n.webhook(s.RunWebhook.Webhook)
+		n.webhook(s.RunWebhook.Webhook, namespace)
 	default:
 		n.data(s)
 	}
@@ -191,25 +199,41 @@ func (n *needs) waitFor(w sluice.WaitFor) {
 	n.kind(ref, look)
 }
 
-// webhook adds what calls the in-cluster Service that the webhook names.
-func (n *needs) webhook(w *sluice.Webhook) {
-	if w == nil || w.NetworkMode != "remoteNetworkAgent" {
-		return
+// elsewhere adds what a step of another target does in this target's account: it calls a Service, or takes data.
+func (n *needs) elsewhere(s sluice.PlannedStep, other sluice.PlannedTarget) {
+	if other.Account == n.target.Account {
+		return // it asks for itself
 	}
-	n.features(webhookNamespace(w.URITemplate, n.target.Namespace), FeatureServiceProxy, FeaturePortForward)
+	if s.RunWebhook != nil && s.RunWebhook.Webhook != nil && s.RunWebhook.Webhook.AgentIdentifier == n.target.Account {
+		n.webhook(s.RunWebhook.Webhook, cmp.Or(other.Namespace, metav1.NamespaceDefault))
+	}
+	if m := s.MigrateData; m != nil && m.Source != nil && m.Source.Account == n.target.Account {
+		n.dataset(m.Spec, cmp.Or(m.Source.Namespace, metav1.NamespaceDefault))
+	}
 }
 
-// webhookNamespace returns the namespace in a URL such as http://service.namespace.svc:8080/path.
-func webhookNamespace(uri, own string) string {
+// webhook adds what calls the Service of this account that the webhook names.
+func (n *needs) webhook(w *sluice.Webhook, own string) {
+	if w == nil || w.NetworkMode != "remoteNetworkAgent" || cmp.Or(w.AgentIdentifier, n.target.Account) != n.target.Account {
+		return
+	}
+	if namespace, ok := webhookNamespace(w.URITemplate, own); ok {
+		n.features(namespace, FeatureServiceProxy, FeaturePortForward)
+	}
+}
+
+// webhookNamespace returns the namespace in a URL such as http://service.namespace.svc:8080/path; false where the
+// host is none of the cluster.
+func webhookNamespace(uri, own string) (string, bool) {
 	_, rest, _ := strings.Cut(uri, "://")
 	host, _, _ := strings.Cut(rest, "/")
-	host, _, _ = strings.Cut(host, ":")
-	_, namespace, _ := strings.Cut(host, ".")
-	namespace, _, _ = strings.Cut(namespace, ".")
-	if namespace == "" || strings.Contains(host, "{{") { // a template is filled in when the webhook is called
-		return own
+	if strings.Contains(host, "{{") {
+		return own, true // a template is filled in when the webhook is called
 	}
-	return namespace
+	host, _, _ = strings.Cut(host, ":")
+	_, domain, _ := strings.Cut(host, ".")
+	namespace, suffix, _ := strings.Cut(domain, ".")
+	return cmp.Or(namespace, own), slices.Contains([]string{"", "svc", "svc.cluster.local"}, suffix)
 }
 
 // data adds what the steps on datasets need.

@@ -247,3 +247,33 @@ func TestNeeds(t *testing.T) {
 		})
 	}
 }
+
+func TestNeedsOfOtherTargetsSteps(t *testing.T) {
+	hook := &sluice.Webhook{NetworkMode: "remoteNetworkAgent", AgentIdentifier: "east", URITemplate: "http://hook.tools:80/"}
+	p := &sluice.Plan{
+		Targets: []sluice.PlannedTarget{{Name: "a", Account: "east", Namespace: "prod"}, {Name: "b", Account: "west", Namespace: "stage"}},
+		Steps: []sluice.PlannedStep{
+			{ID: "b/x", Target: "b", StepSpec: sluice.StepSpec{RunWebhook: &sluice.RunWebhook{Webhook: hook}}},
+			{ID: "b/y", Target: "b", StepSpec: sluice.StepSpec{MigrateData: &sluice.MigrateData{
+				Source: &sluice.Target{Account: "east", Namespace: "prod"}, Spec: sluice.Dataset{Claims: []string{"data"}}}}},
+			{ID: "b/z", Target: "b", StepSpec: sluice.StepSpec{Prune: &sluice.Prune{Objects: []sluice.Ref{{APIVersion: "v1", Kind: "ConfigMap", Name: "old"}}}}},
+		},
+	}
+	east, west := kubernetes.Needs(p, "a"), kubernetes.Needs(p, "b")
+	for _, want := range []sluice.Right{
+		{Verb: "create", Resource: "services/proxy", Namespace: "tools", Feature: "service-proxy"},
+		{Verb: "get", Resource: "persistentvolumeclaims", Namespace: "prod", Feature: "apply"},
+	} {
+		if !slices.Contains(east, want) {
+			t.Errorf("%+v is not needed in east: %+v", want, east)
+		}
+	}
+	if want := (sluice.Right{Verb: "delete", Resource: "configmaps", Namespace: "stage", Feature: "apply"}); !slices.Contains(west, want) {
+		t.Errorf("%+v is not needed in west: %+v", want, west)
+	}
+	for _, r := range west {
+		if r.Resource == "services/proxy" {
+			t.Errorf("%+v is needed in west", r)
+		}
+	}
+}

@@ -122,9 +122,13 @@ func TestSkew(t *testing.T) {
 func TestWebhookNamespace(t *testing.T) {
 	for uri, want := range map[string]string{
 		"http://hook:8080/x": "own", "http://hook.tools:8080/x": "tools", "https://hook.tools.svc.cluster.local/x": "tools",
-		"http://{{context.host}}/x": "own", "http://hook.{{context.ns}}:80/": "own",
+		"http://{{context.host}}/x": "own", "http://hook.{{context.ns}}:80/": "own", "https://api.example.com/x": "",
 	} {
-		if got := webhookNamespace(uri, "own"); got != want {
+		got, inside := webhookNamespace(uri, "own")
+		if !inside {
+			got = ""
+		}
+		if got != want {
 			t.Errorf("%s is in %q, want %q", uri, got, want)
 		}
 	}

@@ -65,8 +65,33 @@ func (s *spec) completeKWOK(ctx context.Context) error {
 		stages = append(stages, target)
 	}
 	s.Parts = append(s.controlPlane(), s.fakeNodes(stages))
+	return s.auditWrites()
+}
+
+// auditPolicy records who wrote what, and nothing of what was written.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, verbs: [create, update, patch, delete, deletecollection]}
+- {level: None}
+`
+
+// auditWrites lets the API server keep a line for each write.
+func (s *spec) auditWrites() error {
+	if err := os.WriteFile(s.file("audit.yaml"), []byte(auditPolicy), 0o644); err != nil {
+		return err
+	}
+	for i, p := range s.Parts {
+		if p.Name == apiServerPart {
+			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"), "--audit-log-path="+s.file("audit.log"))
+		}
+	}
 	return nil
 }
+
+// Audit is the file in which the API server of fake nodes keeps a line for each write, as an event of audit.k8s.io/v1.
+func (c *Cluster) Audit() string { return c.spec.file("audit.log") }
 
 // addNodes makes the fake nodes that are missing and waits until one is ready.
 func (c *Cluster) addNodes(ctx context.Context, count int) error {

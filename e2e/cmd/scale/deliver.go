@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/plan"
+	"github.com/sluice-cd/sluice/internal/secret"
+	"github.com/sluice-cd/sluice/internal/sqlite"
+	"github.com/sluice-cd/sluice/internal/step"
+)
+
+// A report is what the measured process says of itself.
+type report struct {
+	Begun   time.Time     `json:"begun"`
+	Elapsed time.Duration `json:"elapsed"`
+	CPU     time.Duration `json:"cpu"`
+	RSS     int64         `json:"rss"`
+}
+
+// deliver brings version 1 of every application, then version 2 as a canary of three steps, which is what is measured.
+func deliver(ctx context.Context, kubeconfig, what string) error {
+	namespace, count, _ := strings.Cut(what, ":")
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "sluice-scale-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	e, err := newEngine(ctx, kubeconfig, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = e.Stop(context.WithoutCancel(ctx)) }()
+	if err := release(ctx, e, namespace, n, "image:1"); err != nil {
+		return err
+	}
+	before, begun := processorTime(), time.Now()
+	if err := release(ctx, e, namespace, n, "image:2"); err != nil {
+		return err
+	}
+	r := report{Begun: begun, Elapsed: time.Since(begun), CPU: processorTime() - before}
+	if r.RSS, err = resident(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it has no way to fail with these arguments
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, error) {
+	key, err := secret.OpenKey(filepath.Join(dir, "key"))
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "sluice.db"))
+	if err != nil {
+		return nil, err
+	}
+	account, err := kubernetes.Open(ctx, kubernetes.Options{Name: "scale", Kubeconfig: kubeconfig, UserAgent: agent})
+	if err != nil {
+		return nil, err
+	}
+	steps := step.New(step.Deps{Accounts: map[string]sluice.Account{"scale": account}, Sealer: key, Catalogue: store})
+	return engine.New(engine.Config{Log: store, Steps: steps, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}), nil
+}
+
+// release delivers every application and waits until all have succeeded.
+func release(ctx context.Context, e *engine.Engine, namespace string, n int, image string) error {
+	ids := make([]sluice.DeploymentID, n)
+	for i := range n {
+		p, err := planFor(namespace, i, image)
+		if err != nil {
+			return err
+		}
+		if ids[i], err = e.Start(ctx, p, sluice.Actor{Name: "scale"}); err != nil {
+			return err
+		}
+	}
+	for i, id := range ids {
+		status, err := e.Wait(ctx, id)
+		if err != nil {
+			return err
+		}
+		if status != sluice.StatusSucceeded {
+			return fmt.Errorf("canary %d is %s", i, status)
+		}
+	}
+	return nil
+}
+
+const deployFile = `version: v1
+kind: kubernetes
+application: canary-%d
+targets:
+  production: {account: scale, namespace: %s, strategy: steps}
+manifests:
+  - inline: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: canary-%d}
+      spec:
+        replicas: %d
+        selector: {matchLabels: {app: canary-%d}}
+        template:
+          metadata: {labels: {app: canary-%d}}
+          spec: {containers: [{name: main, image: "%s"}]}
+strategies:
+  steps: {canary: {steps: [{setWeight: {weight: 25}}, {setWeight: {weight: 50}}, {setWeight: {weight: 100}}]}}
+`
+
+func planFor(namespace string, i int, image string) (*sluice.Plan, error) {
+	text := fmt.Sprintf(deployFile, i, namespace, i, replicas, i, i, image)
+	spec, found := deployfile.Parse("deploy.yaml", []byte(text))
+	if found.HasErrors() {
+		return nil, found
+	}
+	p, found := plan.Compile(spec, plan.Options{Root: "."})
+	if found.HasErrors() {
+		return nil, found
+	}
+	return p, nil
+}
+
+// resident is how much memory this process has.
+func resident() (int64, error) {
+	raw, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, err
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(raw))[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}

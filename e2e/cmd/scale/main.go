@@ -1,0 +1,74 @@
+// Scale measures Sluice on a control plane with fake nodes: so many canaries of three steps at once on instant pods, beside
+// a plain update of as many Deployments. It prints, for each size, the time, the writes of a release as the API server
+// counted them, and the processor time and memory of Sluice's own process. It fails where a goal is missed.
+//
+//	go run ./cmd/scale             the table
+//	go run ./cmd/scale -sizes 1,20 fewer of them
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sluice-cd/sluice/e2e/cluster"
+)
+
+// fakeNodes hold the pods of the largest size, twice.
+const fakeNodes = 10
+
+func main() {
+	sizes := flag.String("sizes", "1,20,200,1000", "how many canaries at once")
+	child := flag.String("deliver", "", "the rounds to deliver, for the process that is measured")
+	kubeconfig := flag.String("kubeconfig", "", "of the process that is measured")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	run := func() error { return compare(ctx, *sizes) }
+	if *child != "" {
+		run = func() error { return deliver(ctx, *kubeconfig, *child) }
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+// compare prints the table.
+func compare(ctx context.Context, sizes string) error {
+	c, err := cluster.UpKWOK(ctx, cluster.Options{}, fakeNodes)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "at once\tplain update\tcanary\tper step\twrites/release\tCPU s\tRSS MB\t")
+	missed := 0
+	for field := range strings.SplitSeq(sizes, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is not a number of canaries", field)
+		}
+		m, err := measure(ctx, c, n)
+		if err != nil {
+			return fmt.Errorf("%d at once: %w", n, err)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%.1f\t%.1f\t%d\t\n", n, seconds(m.plain), seconds(m.canary), seconds(m.perStep()), m.writes, m.cpu.Seconds(), m.rss>>20)
+		missed += m.missed(os.Stdout)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Println("goals: under 0.10 s a step of one release, 1000 in under 70 s, at most 10 writes a release, under 150 MB")
+	if missed > 0 {
+		return fmt.Errorf("%d goals missed", missed)
+	}
+	return nil
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -25,6 +25,8 @@ func (r record) replace(items []pod, version string) {
 func (r record) set(p pod)  { r.told <- "set " + p.Metadata.Name }
 func (r record) drop(p pod) { r.told <- "drop " + p.Metadata.Name }
 
+var _ sink[pod] = record{}
+
 // A script is what an API server answers to each request in turn, and the request that it wants.
 type script []struct {
 	wants  string // list, list2 for a second page, or watch@version

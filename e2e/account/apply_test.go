@@ -10,7 +10,7 @@ import (
 
 func TestApplyOutcomes(t *testing.T) {
 	w := newWorld(t)
-	config := w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: {a: '1'}}, data: {x: '1', y: '2'}}")
+	config := w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: {a: '1'}}, data: {x: '1', old: '2'}}")
 	if _, outcome, err := w.Apply(t.Context(), config, true); err != nil || outcome != sluice.Created {
 		t.Fatalf("preview of what is new: %s, %v", outcome, err)
 	}
@@ -23,13 +23,13 @@ func TestApplyOutcomes(t *testing.T) {
 	}
 	w.other("them", "configmaps", "c", `{"data":{"z":"theirs"}}`)
 	w.apply(config, sluice.Unchanged)
-	delete(config["data"].(map[string]any), "y")
+	delete(config["data"].(map[string]any), "old")
 	preview, outcome, err := w.Apply(t.Context(), config, true)
-	if err != nil || outcome != sluice.Configured || preview.Field("data", "y") != nil {
+	if err != nil || outcome != sluice.Configured || preview.Field("data", "old") != nil {
 		t.Fatalf("preview of a field less: %v, %s, %v", preview["data"], outcome, err)
 	}
 	now := w.apply(config, sluice.Configured)
-	if now.Field("data", "y") != nil || now.Text("data", "z") != "theirs" {
+	if now.Field("data", "old") != nil || now.Text("data", "z") != "theirs" {
 		t.Errorf("after a field less there is %v", now["data"])
 	}
 }
@@ -86,6 +86,11 @@ func TestHandScaledStaysSo(t *testing.T) {
 	web.Set("2", "metadata", "labels", "release")
 	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
 		t.Fatalf("applying scaled it to %v", now.Field("spec", "replicas"))
+	}
+	w.other("kubectl", "deployments", "web", `{"spec":{"replicas":0}}`, "scale")
+	web.Set("3", "metadata", "labels", "release")
+	if now := w.apply(web, sluice.Configured); now.Number(1, "spec", "replicas") != 0 {
+		t.Fatalf("what was scaled to none by hand is at %v", now.Field("spec", "replicas"))
 	}
 }
 

@@ -62,7 +62,7 @@ func TestDeleteRecreated(t *testing.T) {
 	w.other("them", "configmaps", "c", `{"metadata":{"finalizers":null}}`)
 	must(t, <-done)
 	w.create("them", "configmaps", config)
-	t.Cleanup(func() { w.other("them", "configmaps", "c", `{"metadata":{"finalizers":null}}`) })
+	defer func() { w.other("them", "configmaps", "c", `{"metadata":{"finalizers":null}}`) }()
 	if o, err := w.Get(t.Context(), config.Ref()); err != nil || o.Text("metadata", "deletionTimestamp") != "" {
 		t.Errorf("the new one is %v, %v", o["metadata"], err)
 	}

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -67,7 +68,7 @@ func restConfig(o Options) (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.UserAgent = o.UserAgent
+	c.UserAgent = cmp.Or(o.UserAgent, "sluice")
 	c.QPS = -1 // the API server's own fairness decides
 	c.WarningHandler = rest.NoWarnings{}
 	return c, nil

@@ -79,7 +79,7 @@ func (a *app) own(ctx context.Context, dir stateDir, lock *flock.Flock, c *confi
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })
-	o.serveCallbacks(listener, httpapi.NewCallbacks(o.engine, o.store, key, time.Now))
+	o.serveInbound(listener, w.inbound(httpapi.NewCallbacks(o.engine, o.store, key, time.Now)))
 	return o, o.serveControl(dir)
 }
 
@@ -93,7 +93,7 @@ func (o *owner) serve(run, stop func() error) {
 	o.close.add(func() error { return errors.Join(stop(), <-done) })
 }
 
-func (o *owner) serveCallbacks(l net.Listener, handler http.Handler) {
+func (o *owner) serveInbound(l net.Listener, handler http.Handler) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
 	o.serve(func() error { return ignoreClosed(server.Serve(l)) }, server.Close)
 }

@@ -43,7 +43,7 @@ func (w *wiring) steps(ctx context.Context) (sluice.Steps, error) {
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},
-		HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
+		Preview: w.preview, HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
 	}
 	return w.rehearsing(step.New(d), d), nil
 }

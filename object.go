@@ -105,14 +105,23 @@ const (
 	Deleted    Outcome = "deleted"
 )
 
-// A Cluster holds the objects of one account: a Kubernetes cluster, or the local machine.
+// A ClusterReader reads the objects of one account.
 //
 // Every method returns Unavailable when the cluster is away and Denied when a right is missing.
-type Cluster interface {
+type ClusterReader interface {
 	// Get returns the object with its status, or NotFound.
 	Get(ctx context.Context, ref Ref) (Object, error)
 	// List returns the objects of the kind in the namespace, "" for all of them, by name; none where the account does not know the kind.
 	List(ctx context.Context, apiVersion, kind, namespace string) ([]Object, error)
+	// Watch yields each object of the kind in the namespace, then each again whenever it changes; what was
+	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error. A workload
+	// whose pods cannot heal by themselves has the condition Stalled, which says why. Watchers share what is
+	// yielded: they MUST NOT change it.
+	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
+}
+
+// A ClusterWriter changes the objects of one account. Errors are those of a ClusterReader, and those that are named.
+type ClusterWriter interface {
 	// Apply makes the object's fields so, under Sluice's own name, and returns the object as it is now.
 	// Fields that Sluice set before and the object no longer has are removed; fields of others stay. A field
 	// that someone else owns with another value is a Conflict. A kind or field that the cluster cannot
@@ -127,11 +136,12 @@ type Cluster interface {
 	// Delete deletes the object and returns when it is gone, with all that belongs to it. Deleting what is
 	// not there succeeds.
 	Delete(ctx context.Context, ref Ref) error
-	// Watch yields each object of the kind in the namespace, then each again whenever it changes; what was
-	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error. A workload
-	// whose pods cannot heal by themselves has the condition Stalled, which says why. Watchers share what is
-	// yielded: they MUST NOT change it.
-	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
+}
+
+// A Cluster holds the objects of one account: a Kubernetes cluster, or the local machine.
+type Cluster interface {
+	ClusterReader
+	ClusterWriter
 }
 
 // A Pod is one running replica of a workload.
@@ -158,6 +168,10 @@ type Host interface {
 	// Evict ends the pod, so that its workload makes another one; it waits while a disruption budget forbids
 	// it. Evicting what is not there succeeds.
 	Evict(ctx context.Context, namespace, pod string) error
+}
+
+// A Network reaches the Services of an account.
+type Network interface {
 	// Address returns where a Service's port answers from here, as host:port. NotFound names what is missing.
 	Address(ctx context.Context, namespace, service string, port int) (string, error)
 	// Transport returns what carries HTTP requests to a Service's port, whatever host they name.
@@ -191,6 +205,7 @@ type Shifter interface {
 type Account interface {
 	Cluster
 	Host
+	Network
 	Shifter
 	Volumes
 }

@@ -120,17 +120,25 @@ func removeGroups(dir string) error {
 	return nil
 }
 
-// removeGroup allows the kernel a moment to let go of processes that have ended.
+// removeGroup allows the kernel a moment to let go of processes that have ended,
+// of which it tells nobody.
 func removeGroup(dir string) error {
-	deadline := time.Now().Add(5 * time.Second)
+	ticker := time.NewTicker(probeInterval)
+	defer ticker.Stop()
+	deadline := time.After(5 * time.Second)
 	for {
 		err := syscall.Rmdir(dir)
 		if err == nil || err == syscall.ENOENT {
 			return nil
 		}
-		if err != syscall.EBUSY || time.Now().After(deadline) {
-			return &fs.PathError{Op: "rmdir", Path: dir, Err: err}
+		failure := &fs.PathError{Op: "rmdir", Path: dir, Err: err}
+		if err != syscall.EBUSY {
+			return failure
 		}
-		time.Sleep(probeInterval)
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			return failure
+		}
 	}
 }

@@ -10,9 +10,15 @@
 //	err = pair.Cluster01.StopAPIServer(ctx)
 //	err = cluster.Down(ctx, cluster.Options{})
 //
+// A test package's TestMain is a call of Main, which does the first and the last
+// of these. Packages may run at the same time: the pair is shared, so each test
+// works in namespaces of its own. The command cmd/cluster does the same for a
+// person.
+//
 // With the environment variable E2E_CONTEXTS=a,b the pair is two contexts of
 // the person's own kubeconfig instead: they appear under the names cluster01
-// and cluster02 too, nothing is built or stopped, and Pair.Owned is false.
+// and cluster02 too, nothing is built or stopped, and Pair.Owned is false. E2E_STATE
+// moves the state directory, E2E_KEEP=1 keeps the clusters that tests have started.
 //
 // # How it works
 //

@@ -69,7 +69,7 @@ func leftLinks(o Options) ([]string, error) {
 	}
 	var all []string
 	for _, l := range links {
-		if l.Name == bridge || strings.HasPrefix(l.Name, linkPrefix) {
+		if l.Alias == o.Dir || strings.HasPrefix(l.Name, linkPrefix) {
 			all = append(all, "network link "+l.Name)
 		}
 	}
@@ -83,7 +83,7 @@ func leftGroups(o Options) ([]string, error) {
 	}
 	var all []string
 	for _, root := range mounts {
-		found, err := filepath.Glob(filepath.Join(root, "sluice-*"))
+		found, err := filepath.Glob(filepath.Join(root, "sluice-*"+cgroupSuffix(o.Dir)))
 		if err != nil {
 			return nil, err
 		}

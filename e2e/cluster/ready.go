@@ -99,8 +99,8 @@ func (c *Cluster) awaitNodes(ctx context.Context, client kubernetes.Interface, c
 }
 
 // await watches objects until one of them is as wanted.
-func await(ctx context.Context, objects cache.ListerWatcher, wanted func(runtime.Object) bool) error {
-	list, err := objects.List(metav1.ListOptions{})
+func await(ctx context.Context, objects *cache.ListWatch, wanted func(runtime.Object) bool) error {
+	list, err := objects.ListWithContext(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,11 @@ func await(ctx context.Context, objects cache.ListerWatcher, wanted func(runtime
 	if err != nil {
 		return err
 	}
-	_, err = watchtools.Until(ctx, access.GetResourceVersion(), objects, func(e watch.Event) (bool, error) {
+	changes, err := watchtools.NewRetryWatcherWithContext(ctx, access.GetResourceVersion(), objects)
+	if err != nil {
+		return err
+	}
+	_, err = watchtools.UntilWithoutRetry(ctx, changes, func(e watch.Event) (bool, error) {
 		return (e.Type == watch.Added || e.Type == watch.Modified) && wanted(e.Object), nil
 	})
 	return err

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -75,7 +76,13 @@ func (s spec) file(elem ...string) string {
 
 func (s spec) server() string { return "https://" + s.Address + ":6443" }
 
-func (s spec) cgroup() string { return "sluice-" + s.Name }
+// cgroup is the control group of the cluster's pods. Kubelets that shared one
+// would end each other's pods, so that it is named after the state directory too.
+func (s spec) cgroup() string { return "sluice-" + s.Name + cgroupSuffix(filepath.Dir(s.Dir)) }
+
+func cgroupSuffix(stateDir string) string {
+	return fmt.Sprintf("-%x", sha256.Sum256([]byte(stateDir)))[:9]
+}
 
 // A link has at most 15 letters.
 func (s spec) link() string { return linkPrefix + s.Name }

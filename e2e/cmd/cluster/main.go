@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +39,7 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command\n" + usage)
+		return fmt.Errorf("no command; %s", usage)
 	}
 	switch args[0] {
 	case "up":
@@ -68,7 +67,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	case "volumes": // what a cluster runs to serve its claims
 		return serveVolumes(ctx, args[1], args[2])
 	}
-	return errors.New("no command " + args[0] + "\n" + usage)
+	return fmt.Errorf("no command %s; %s", args[0], usage)
 }
 
 func upKWOK(ctx context.Context, out io.Writer, args []string) error {

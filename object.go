@@ -118,6 +118,8 @@ type ClusterReader interface {
 	// whose pods cannot heal by themselves has the condition Stalled, which says why. Watchers share what is
 	// yielded: they MUST NOT change it.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
+	// Follow is Watch for one object.
+	Follow(ctx context.Context, ref Ref) iter.Seq2[Object, error]
 }
 
 // A ClusterWriter changes the objects of one account. Errors are those of a ClusterReader, and those that are named.

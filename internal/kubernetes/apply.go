@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
 )
 
 // establishing bounds how long a kind may take to be served after its definition was written.
@@ -111,7 +112,10 @@ func (w *application) once(ctx context.Context, live sluice.Object) (sluice.Obje
 		now, err := w.patch(ctx, w.want, "")
 		return now, sluice.Created, err
 	}
-	want := withoutScaled(w.want, live)
+	want, err := traffic.Keep(withoutScaled(w.want, live), live)
+	if err != nil {
+		return nil, "", err
+	}
 	if isSurelySame(want, live) {
 		return live, sluice.Unchanged, nil
 	}

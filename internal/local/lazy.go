@@ -109,6 +109,18 @@ func (l *Lazy) Watch(ctx context.Context, apiVersion, kind, namespace string) it
 	}
 }
 
+// Follow is that of Account.
+func (l *Lazy) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		a, err := l.open(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		a.Follow(ctx, ref)(yield)
+	}
+}
+
 // Pods is that of Account.
 func (l *Lazy) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
 	return through(ctx, l, func(a *Account) ([]sluice.Pod, error) { return a.Pods(ctx, namespace) })

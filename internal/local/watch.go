@@ -33,6 +33,17 @@ func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string)
 	}
 }
 
+// Follow is Watch for one object.
+func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		for o, err := range a.Watch(ctx, ref.APIVersion, ref.Kind, ref.Namespace) {
+			if (err != nil || o.Text("metadata", "name") == ref.Name) && !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
 type watch struct {
 	account *Account
 	request agent.WatchRequest

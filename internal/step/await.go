@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (w watcher) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice
 	for _, ref := range refs {
 		missing[ref.Name] = "it is not reported yet"
 	}
-	err := w.watchKind(ctx, kind, func(o sluice.Object) (bool, error) {
+	err := w.watchSome(ctx, kind, refs, func(o sluice.Object) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted {
 			return len(missing) == 0, nil
@@ -64,6 +65,14 @@ func (w watcher) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice
 		return w.unready(ctx, named(kind, name), missing[name], sluice.Errorf(sluice.Failed, "is not ready in time"))
 	}
 	return err
+}
+
+// watchSome watches the one object, or all of the kind where there are several.
+func (w watcher) watchSome(ctx context.Context, kind sluice.Ref, refs []sluice.Ref, look func(sluice.Object) (bool, error)) error {
+	if len(refs) > 1 {
+		return w.watchKind(ctx, kind, look)
+	}
+	return w.each(ctx, func(ctx context.Context) iter.Seq2[sluice.Object, error] { return w.account.Follow(ctx, refs[0]) }, look)
 }
 
 func named(kind sluice.Ref, name string) sluice.Ref {

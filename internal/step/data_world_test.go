@@ -264,6 +264,17 @@ func (w *world) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 	return w.Apply(ctx, was, dryRun)
 }
 
+// Follow implements sluice.Cluster.
+func (w *world) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		for o, err := range w.Watch(ctx, ref.APIVersion, ref.Kind, ref.Namespace) {
+			if (err != nil || o.Text("metadata", "name") == ref.Name) && !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
 // Cut implements sluice.Volumes.
 func (w *world) Cut(ctx context.Context, namespace string, claims []string, generation string, _ time.Duration) (cut sluice.Cut, err error) {
 	err = w.effect(ctx, func() error {

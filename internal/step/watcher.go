@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"errors"
+	"iter"
 	"regexp"
 	"time"
 
@@ -34,10 +35,8 @@ type watcher struct {
 // watch calls look with the object now and whenever it changes, until look says that it is done or returns an
 // error. It returns errTimeout at the deadline. An object that is being deleted is not looked at.
 func (w watcher) watch(ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, missing string, err error)) error {
-	return w.watchKind(ctx, ref, func(o sluice.Object) (bool, error) {
-		if o.Text("metadata", "name") != ref.Name {
-			return false, nil
-		}
+	changes := func(ctx context.Context) iter.Seq2[sluice.Object, error] { return w.account.Follow(ctx, ref) }
+	return w.each(ctx, changes, func(o sluice.Object) (bool, error) {
 		done, missing, err := look(o)
 		if !done && err == nil {
 			w.report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + missing})
@@ -48,13 +47,20 @@ func (w watcher) watch(ctx context.Context, ref sluice.Ref, look func(sluice.Obj
 
 // watchKind is watch for every object of the kind and namespace.
 func (w watcher) watchKind(ctx context.Context, kind sluice.Ref, look func(sluice.Object) (done bool, err error)) error {
+	return w.each(ctx, func(ctx context.Context) iter.Seq2[sluice.Object, error] {
+		return w.account.Watch(ctx, kind.APIVersion, kind.Kind, kind.Namespace)
+	}, look)
+}
+
+// each looks at what changes, until the deadline.
+func (w watcher) each(ctx context.Context, changes func(context.Context) iter.Seq2[sluice.Object, error], look func(sluice.Object) (bool, error)) error {
 	left := w.deadline.Sub(w.now())
 	if left <= 0 {
 		left = glance
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, left, errTimeout)
 	defer cancel()
-	for o, err := range w.account.Watch(bounded, kind.APIVersion, kind.Kind, kind.Namespace) {
+	for o, err := range changes(bounded) {
 		if err != nil {
 			return w.ended(ctx, bounded, err)
 		}

@@ -297,6 +297,17 @@ func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string)
 	}
 }
 
+// Follow implements sluice.Cluster.
+func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		for o, err := range a.Watch(ctx, ref.APIVersion, ref.Kind, ref.Namespace) {
+			if (err != nil || o.Text("metadata", "name") == ref.Name) && !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
 func (a *Account) since(seen map[sluice.Ref]sluice.Object, apiVersion, kind, namespace string) ([]sluice.Object, chan struct{}, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

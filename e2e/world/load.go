@@ -116,6 +116,7 @@ func (c Counts) Since(before Counts) Counts {
 	return d
 }
 
+// String says how many requests were answered how.
 func (c Counts) String() string {
 	text := fmt.Sprintf("%d requests, %d unanswered", c.Requests, c.Unanswered)
 	for _, answer := range slices.Sorted(maps.Keys(c.Answers)) {

@@ -18,8 +18,9 @@ const (
 )
 
 var (
-	// Migrations and ClusterPairs are the resources that the simulator carries out.
-	Migrations   = schema.GroupVersionResource{Group: group, Version: version, Resource: "migrations"}
+	// Migrations are the resource that the simulator carries out.
+	Migrations = schema.GroupVersionResource{Group: group, Version: version, Resource: "migrations"}
+	// ClusterPairs are the resource that says where to.
 	ClusterPairs = schema.GroupVersionResource{Group: group, Version: version, Resource: "clusterpairs"}
 
 	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}

@@ -1,8 +1,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null)
+MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e
 
-.PHONY: help demo test bench all format vet staticcheck build fuzz
+.PHONY: help demo test bench all format vet staticcheck build fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,8 +17,18 @@ test: ## Run every test
 	go test -timeout 9m ./...
 	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && go test ./...) || exit 1; done
 
-bench: ## Measure speed against goals and rivals on this machine
+bench: ## Measure speed against goals and rivals on this machine; as root, also at scale on a control plane of its own
 	@go run ./internal/benchtable
+	@if [ $$(id -u) = 0 ]; then cd e2e && go run ./cmd/scale; else echo "canaries at scale are measured as root only"; fi
+
+cluster-up: ## Start two whole Kubernetes clusters on this machine, as root; .cluster/kubeconfig reaches them
+	@cd e2e && go run ./cmd/cluster up
+
+cluster-down: ## End them, with all that they left
+	@cd e2e && go run ./cmd/cluster down
+
+e2e: ## Deliver to two clusters: of this machine, as root, or two contexts of yours, E2E_CONTEXTS=a,b
+	@cd e2e && go run ./cmd/cluster up && { go test -timeout 35m ./...; status=$$?; go run ./cmd/cluster down && exit $$status; }
 
 FUZZTIME ?= 1m
 fuzz: ## Fuzz the parsers, FUZZTIME each (default one minute)
@@ -36,3 +46,4 @@ staticcheck: ## Run staticcheck
 all: format vet staticcheck test ## Everything that CI runs
 	$(MAKE) fuzz FUZZTIME=10s
 	$(MAKE) demo
+	$(MAKE) e2e

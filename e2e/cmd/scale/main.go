@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -40,11 +41,18 @@ func main() {
 	}
 }
 
-// compare prints the table.
-func compare(ctx context.Context, sizes string) error {
+// compare prints the table. Where no cluster stood before it, none stands after it.
+func compare(ctx context.Context, sizes string) (err error) {
+	standing, err := cluster.Running(cluster.Options{})
+	if err != nil {
+		return err
+	}
 	c, err := cluster.UpKWOK(ctx, cluster.Options{}, fakeNodes)
 	if err != nil {
 		return err
+	}
+	if len(standing) == 0 {
+		defer func() { err = errors.Join(err, cluster.Down(cluster.Options{})) }()
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "at once\tplain update\tcanary\tper step\twrites/release\tCPU s\tRSS MB\t")

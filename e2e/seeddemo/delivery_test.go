@@ -117,7 +117,7 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 	before := w.Everything(t)
 	objects := w.Objects(t, pair.Cluster01, "pxbbq")
 	r := w.Run(t, dir, nobody(t))
-	want := map[string]string{migration: "failed", "staging": "skipped", "production": "skipped"}
+	want := map[string]string{migration: "rolledBack", "staging": "skipped", "production": "skipped"}
 	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 1 {
 		t.Errorf("status %d, targets (-want +got):\n%s", r.Status, diff)
 	}

@@ -15,7 +15,17 @@ var passing = []string{
 	"ipaddresses.networking.k8s.io", "leases.coordination.k8s.io", "persistentvolumes", "replicasets.apps",
 }
 
-// Everything names each object of both clusters, apart from passing ones and the pods of workloads, as "cluster kind namespace/name".
+// ours are the namespaces of the demo. Other tests use the clusters, too.
+var ours = []string{"pxbbq", "portworx", "armory-rna"}
+
+// isOurs reports whether the object lies in a namespace of the demo, or is one or the like of one.
+func (o object) isOurs() bool {
+	return slices.Contains(ours, o.Metadata.Namespace) ||
+		o.Kind == "Namespace" && slices.ContainsFunc(ours, func(name string) bool { return strings.HasPrefix(o.Metadata.Name, name) })
+}
+
+// Everything names each object of the demo in both clusters, apart from passing ones and the pods of workloads, as
+// "cluster kind namespace/name".
 func (w *World) Everything(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -24,7 +34,7 @@ func (w *World) Everything(t *testing.T) []string {
 		kinds = slices.DeleteFunc(kinds, func(kind string) bool { return slices.Contains(passing, kind) })
 		text := w.Kubectl(t, c, "", "get", strings.Join(kinds, ","), "-A", "-o", "json")
 		for _, o := range decode(t, text) {
-			if len(o.Metadata.OwnerReferences) > 0 && o.Kind == "Pod" {
+			if !o.isOurs() || len(o.Metadata.OwnerReferences) > 0 && o.Kind == "Pod" {
 				continue
 			}
 			all = append(all, c.Name+" "+o.kind()+" "+o.Metadata.Namespace+"/"+o.Metadata.Name)

@@ -22,14 +22,18 @@ const githubToken = "not-a-token-of-anybody"
 // release applied by hand, and orders taken in production only. It returns those orders.
 func (w *World) Install(t *testing.T, orders int) string {
 	t.Helper()
-	for _, c := range w.pair.Clusters() {
-		w.Kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
+	for _, wait := range []string{"--wait=false", "--wait"} { // both at the same time
+		for _, c := range w.pair.Clusters() {
+			w.Kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found", wait)
+		}
 	}
 	w.Kubectl(t, w.pair.Cluster01, "", "delete", "-n", "portworx", "migrations", "--all")
+	var manifests strings.Builder
+	for _, file := range []string{"namespace.yml", "mongodb-pvc.yaml", "mongodb.yaml", "pxbbq.yaml"} {
+		manifests.WriteString(w.older(t, file) + "\n---\n")
+	}
 	for _, c := range w.pair.Clusters() {
-		for _, file := range []string{"namespace.yml", "mongodb-pvc.yaml", "mongodb.yaml", "pxbbq.yaml"} {
-			w.Kubectl(t, c, w.older(t, file), "apply", "-f", "-")
-		}
+		w.Kubectl(t, c, manifests.String(), "apply", "-f", "-")
 	}
 	for _, c := range w.pair.Clusters() {
 		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=2m")

@@ -77,7 +77,7 @@ func (r *Result) follow(t *testing.T, out io.Reader, decide func(string)) {
 		if e.Progress == nil || e.Progress.Wait == nil || asked[e.Step] {
 			continue
 		}
-		if slices.Contains(e.Progress.Wait.Signals, "approve") || slices.Contains(e.Progress.Wait.Signals, "rollForward") {
+		if slices.Contains(e.Progress.Wait.Signals, "approve") {
 			asked[e.Step] = true
 			decide(e.Step)
 		}

@@ -52,6 +52,8 @@ func Setup(t *testing.T, pair *cluster.Pair) *World {
 	if !pair.Owned {
 		t.Skip("the clusters are not ours")
 	}
+	began := time.Now()
+	defer func() { t.Logf("the world is there after %s", time.Since(began).Round(time.Second)) }()
 	w.Sluice = filepath.Join(w.state, "bin", "sluice")
 	try(t, build(t.Context(), filepath.Join(repository(), "cmd", "sluice"), w.Sluice))
 	try(t, loadImages(t.Context(), pair, w.state))
@@ -147,9 +149,7 @@ func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
 // connect makes the pair from production's cluster to staging's.
 func (w *World) connect(t *testing.T) {
 	t.Helper()
-	w.Await(t, "Stork's resources", func() bool {
-		return w.kubectl(t, w.pair.Cluster01, "", "get", "crd", "clusterpairs."+stork.ClusterPairs.Group, "--ignore-not-found", "-o", "name") != ""
-	})
+	try(t, stork.Register(t.Context(), w.dynamic(t, w.pair.Cluster01)))
 	to, err := w.pair.Cluster02.Config()
 	try(t, err)
 	_, err = w.dynamic(t, w.pair.Cluster01).Resource(stork.ClusterPairs).Namespace("portworx").

@@ -28,11 +28,8 @@ type Controller struct {
 	seen map[string]int // looks at volumes that are on their way
 }
 
-// Run looks at every pair and migration once a tick until the context ends.
+// Run looks at every pair and migration once a tick until the context ends. Stork's resources are registered already.
 func (c *Controller) Run(ctx context.Context) error {
-	if err := Register(ctx, c.Client); err != nil {
-		return err
-	}
 	slog.Info("serving migrations", "tick", c.Tick)
 	c.busy = map[types.UID]bool{}
 	for {

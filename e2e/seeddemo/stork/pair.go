@@ -84,5 +84,6 @@ func destination(p *unstructured.Unstructured) (dynamic.Interface, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.QPS = -1
 	return dynamic.NewForConfig(client)
 }

@@ -53,8 +53,12 @@ func portworx(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
+	config.QPS = -1 // this looks often, where the real ones watch
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
+		return err
+	}
+	if err := stork.Register(ctx, client); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -58,11 +58,9 @@ func (s shop) approve() {
 
 func TestCanaryIsPromoted(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, analysed)
+	s := newShop(t)
 	m := s.Monitor()
-	s.Value("Replicas", "replicas: 4")
-	s.file(analysed + failing)
-	s.installed()
+	s.installed(analysed + failing)
 	s.Put(budget)
 	s.Scale("Deployment", "web", 5)
 	s.Ready("Deployment", "web")
@@ -145,10 +143,9 @@ func (s shop) stamped(m *world.Monitor) {
 
 func TestBadCanaryIsRolledBack(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, analysed)
+	s := newShop(t)
 	s.Monitor()
-	s.file(analysed + failing)
-	s.installed()
+	s.installed(analysed + failing)
 	s.Put(budget)
 	before, service := s.Snapshot(), s.Get("Service", "web")
 	load := s.Load("web", 80, "/version")

@@ -16,7 +16,8 @@ canary:
 
 func TestFirstDeploymentGoesStraightTo100(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, threeSteps)
+	s := newShop(t)
+	s.file(threeSteps)
 	s.release("v1", "blue")
 	r := s.Run()
 	s.expect("web", map[string]int{"v1": 4})
@@ -28,7 +29,8 @@ func TestFirstDeploymentGoesStraightTo100(t *testing.T) {
 
 func TestFailedFirstDeploymentLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, threeSteps)
+	s := newShop(t)
+	s.file(threeSteps)
 	before := s.Snapshot()
 	s.Value("Image", "sluice-e2e/nosuch:1")
 	s.release("v1", "blue")

@@ -48,14 +48,13 @@ spec:
 // A shop is a world in which the application is delivered.
 type shop struct{ *world.World }
 
-// newShop returns one without any deployment yet. The strategy is the deploy file's.
-func newShop(t *testing.T, strategy string) shop {
+// newShop returns one without any deployment yet.
+func newShop(t *testing.T) shop {
 	t.Helper()
 	s := shop{world.New(t)}
 	for name, value := range map[string]string{"Replicas": "replicas: 4", "Pull": "Never", "Errors": "0", "Color": "blue"} {
 		s.Value(name, value)
 	}
-	s.file(strategy)
 	return s
 }
 
@@ -101,11 +100,13 @@ func (s shop) release(version, color string) {
 	s.Write("manifests/web.yaml", web)
 }
 
-// installed delivers v1 blue.
-func (s shop) installed() {
+// installed delivers v1 blue, then leaves the strategy for what follows.
+func (s shop) installed(strategy string) {
 	s.Helper()
+	s.file("canary: {steps: [{setWeight: {weight: 100}}]}")
 	s.release("v1", "blue")
 	s.Run()
+	s.file(strategy)
 }
 
 // running is how many pods of the Deployment are ready, by version.

@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +42,9 @@ func (w *World) Lowest(labels string) *Lowest {
 		for e := range watch.ResultChan() {
 			u, ok := e.Object.(*unstructured.Unstructured)
 			if !ok {
-				l.err = context.Cause(ctx)
+				if ctx.Err() == nil {
+					l.err = fmt.Errorf("watch the pods: %v", e.Object)
+				}
 				return
 			}
 			l.see(u.Object, e.Type == apiwatch.Deleted)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -168,10 +170,14 @@ func (w *World) collector() http.Handler {
 	w.try(err)
 	pods := w.of("Pod", w.Namespace)
 	mux := http.NewServeMux()
-	mux.Handle("GET /pods/{pod}", &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(server)
-		r.Out.URL.Path = "/api/v1/namespaces/" + w.Namespace + "/pods/" + r.In.PathValue("pod") + ":8080/proxy/metrics"
-	}})
+	mux.Handle("GET /pods/{pod}", &httputil.ReverseProxy{
+		Transport: transport,
+		ErrorLog:  log.New(io.Discard, "", 0), // a pod that does not answer is Prometheus's concern
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(server)
+			r.Out.URL.Path = "/api/v1/namespaces/" + w.Namespace + "/pods/" + r.In.PathValue("pod") + ":8080/proxy/metrics"
+		},
+	})
 	mux.HandleFunc("GET /annotations", func(rw http.ResponseWriter, r *http.Request) {
 		list, err := pods.List(r.Context(), metav1.ListOptions{})
 		if err != nil {

@@ -159,7 +159,7 @@ func (r Result) Deployment() sluice.DeploymentID {
 func (r Result) Story() string {
 	var b strings.Builder
 	for _, e := range r.Events {
-		if e.Targets != nil {
+		if e.Targets != nil || e.Kind == sluice.StepFinishing || e.Kind == sluice.StepFinished {
 			continue
 		}
 		b.WriteString(e.At.UTC().Format("15:04:05.000 ") + string(e.Kind) + " " + string(e.Step))

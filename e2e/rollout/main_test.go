@@ -9,4 +9,4 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-func TestMain(m *testing.M) { os.Exit(world.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(world.Main(prepared{m})) }

@@ -52,7 +52,7 @@ type shop struct{ *world.World }
 func newShop(t *testing.T) shop {
 	t.Helper()
 	s := shop{world.New(t)}
-	for name, value := range map[string]string{"Replicas": "replicas: 4", "Pull": "Never", "Errors": "0", "Color": "blue"} {
+	for name, value := range map[string]string{"Target": "", "Replicas": "replicas: 4", "Pull": "Never", "Errors": "0", "Color": "blue"} {
 		s.Value(name, value)
 	}
 	return s
@@ -68,7 +68,11 @@ kind: kubernetes
 application: shop
 deploymentConfig: {timeout: 5m}
 targets:
-  production: {account: cluster01, namespace: "{{.Namespace}}", strategy: rollout}
+  production:
+    account: cluster01
+    namespace: "{{.Namespace}}"
+    strategy: rollout
+    {{.Target}}
 manifests:
   - path: manifests
 strategies:

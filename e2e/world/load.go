@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -123,6 +124,18 @@ func (c Counts) String() string {
 		text += fmt.Sprintf(", %d × %q", c.Answers[answer], answer)
 	}
 	return strings.Join(append([]string{text}, c.Complaints...), "\n  ")
+}
+
+// AskService asks a Service's port http through the API server, and returns the answer; "" if it has no endpoints.
+func (w *World) AskService(service, path string) string {
+	w.Helper()
+	client, err := w.rest()
+	w.try(err)
+	data, err := client.Get().AbsPath("/api/v1/namespaces/" + w.Namespace + "/services/" + service + ":http/proxy" + path).DoRaw(w.Context())
+	if err != nil && !apierrors.IsServiceUnavailable(err) {
+		w.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
 }
 
 // proxy asks a pod's port 8080 through the API server.

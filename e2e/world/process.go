@@ -124,6 +124,9 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
+// Ended is closed once the process is gone.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
 // Wait waits for the end of the process.
 func (p *Process) Wait() Result {
 	p.world.Helper()

@@ -28,6 +28,9 @@ func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, obj
 	}
 	var list []sluice.Division
 	for _, s := range known {
+		if isForCanary(s, sc.Target.Traffic) {
+			continue
+		}
 		i := slices.IndexFunc(deployments, func(d sluice.Object) bool { return sendsTo(s, d) })
 		if i < 0 {
 			continue
@@ -38,6 +41,17 @@ func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, obj
 		})
 	}
 	return list, nil
+}
+
+// isForCanary reports whether the Service stands for the canary of another one: routes get it as their second backend.
+// An account that makes one labels it; a service mesh has its user keep it and name it.
+func isForCanary(service sluice.Object, traffic []sluice.Traffic) bool {
+	if service.Text("metadata", "labels", sluice.TrackLabel) == sluice.TrackCanary {
+		return true
+	}
+	return slices.ContainsFunc(traffic, func(t sluice.Traffic) bool {
+		return slices.ContainsFunc(t.SMI, func(s sluice.SMI) bool { return s.CanaryServiceName == service.Text("metadata", "name") })
+	})
 }
 
 // sendsTo reports whether the Service selects the workload's pods. The labels by which a Service is narrowed to one

@@ -75,16 +75,16 @@ func TestRouteWeightsMoveAndComeBack(t *testing.T) {
 		p.Await(waits("production/canary/1"))
 		share := func(stable, canary int) {
 			t.Helper()
-			want := map[string]int{"web": stable, "web-canary": canary, "legacy": 10}
+			want := map[string]int{"web": stable, "web-canary": canary, "legacy": 100}
 			if diff := cmp.Diff(want, s.weights()); diff != "" {
 				t.Errorf("weights (-want +got):\n%s", diff)
 			}
 		}
-		share(81, 9)
+		share(810, 90)
 		s.expect("web-canary", map[string]int{"v2": 4})
 		s.approve()
 		p.Await(waits("production/canary/3"))
-		share(36, 54)
+		share(360, 540)
 		s.command(ending)
 		if ending == "rollback" {
 			s.RollsBack(p)

@@ -80,26 +80,23 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	return nil
 }
 
-// preview finds out what applying the object would do. A Deployment that would change in nothing but the delivery that its
-// pods belong to does not change.
+// preview finds out what applying the object would do. The delivery that a Deployment's pods belong to is left out: it
+// changes with their version, and never by itself.
 func (c *comparison) preview(ctx context.Context, o, was sluice.Object) (sluice.Object, sluice.Outcome, error) {
-	if o.Text("kind") != "Deployment" {
+	if o.Text("kind") != "Deployment" || was == nil {
 		return c.account.Apply(ctx, o, true)
 	}
-	if was != nil {
-		same := o.Clone()
-		mark(same, stampedWith(was))
-		will, outcome, err := c.account.Apply(ctx, same, true)
-		if err != nil || outcome == sluice.Unchanged {
-			return will, outcome, err
-		}
-		if kept, err := sameTemplate(was, will); err != nil || kept {
-			c.image.Kept = append(c.image.Kept, o.Ref())
-			return will, outcome, err
-		}
+	same := o.Clone()
+	mark(same, stampedWith(was))
+	will, outcome, err := c.account.Apply(ctx, same, true)
+	if err != nil || outcome == sluice.Unchanged {
+		return will, outcome, err
 	}
-	mark(o, stampsOf(c.sc, o.Text("metadata", "name")))
-	return c.account.Apply(ctx, o, true)
+	kept, err := sameTemplate(was, will)
+	if kept {
+		c.image.Kept = append(c.image.Kept, o.Ref())
+	}
+	return will, outcome, err
 }
 
 // bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.

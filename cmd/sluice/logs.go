@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
@@ -33,7 +35,7 @@ func newLogs(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.step, "step", "", "only this step")
 	cmd.Flags().StringVar(&o.pod, "pod", "", "namespace/name of a pod")
-	cmd.Flags().StringVar(&o.account, "account", "local", "the account that the pod runs in")
+	cmd.Flags().StringVar(&o.account, "account", "", "the account that the pod runs in; by default that of the latest deployment to its namespace")
 	cmd.Flags().IntVar(&o.lines, "lines", 200, "how many lines of a pod")
 	return cmd
 }
@@ -98,7 +100,11 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 	if !ok {
 		return sluice.Errorf(sluice.Invalid, "%q is not of the form namespace/name", o.pod).WithHint("see the pods with: sluice local ps")
 	}
-	return a.withAccount(ctx, o.account, func(account sluice.Account) error {
+	name := o.account
+	if name == "" {
+		name = a.accountOf(ctx, namespace)
+	}
+	return a.withAccount(ctx, name, func(account sluice.Account) error {
 		lines, err := account.Logs(ctx, namespace, pod, o.lines)
 		if err != nil {
 			return err
@@ -111,4 +117,25 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 		}
 		return nil
 	})
+}
+
+// accountOf returns the account of the latest deployment to the namespace, this machine where there is none.
+func (a *app) accountOf(ctx context.Context, namespace string) string {
+	found := config.AccountLocal
+	_ = a.reading(ctx, func(store sluice.Store) error { // where nothing was deployed it is this machine, too
+		list, err := store.Deployments(ctx, "")
+		for i := 0; err == nil && i < len(list); i++ {
+			var state *engine.State
+			if state, err = engine.Fold(list[i].ID, store.Read(ctx, list[i].ID, 0)); err != nil {
+				return err
+			}
+			at := slices.IndexFunc(state.Plan.Targets, func(t sluice.PlannedTarget) bool { return t.Namespace == namespace })
+			if at >= 0 {
+				found = state.Plan.Targets[at].Account
+				return nil
+			}
+		}
+		return err
+	})
+	return found
 }

@@ -34,7 +34,7 @@ func (w *World) kubectl(t *testing.T, c *cluster.Cluster, stdin string, args ...
 }
 
 func (w *World) tryKubectl(c *cluster.Cluster, stdin string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
 	args = append([]string{"--kubeconfig=" + w.pair.Kubeconfig, "--context=" + c.Name}, args...)
 	cmd := exec.CommandContext(ctx, filepath.Join(w.state, "bin", "kubectl"), args...)

@@ -36,8 +36,8 @@ func (w *World) Install(t *testing.T, orders int) string {
 		w.Kubectl(t, c, manifests.String(), "apply", "-f", "-")
 	}
 	for _, c := range w.pair.Clusters() {
-		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=2m")
-		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "deployment/pxbbq-web", "--timeout=2m")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=5m")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "deployment/pxbbq-web", "--timeout=5m")
 	}
 	for i := range orders {
 		w.order(t, w.pair.Cluster01, fmt.Sprintf(`{"customer": "customer %d", "dish": "brisket", "price": %d}`, i, 10+i%7))

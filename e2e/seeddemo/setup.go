@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -58,8 +59,14 @@ func Setup(t *testing.T, pair *cluster.Pair) *World {
 	try(t, build(t.Context(), filepath.Join(repository(), "cmd", "sluice"), w.Sluice))
 	try(t, loadImages(t.Context(), pair, w.state))
 	w.Host = w.findHost(t)
+	var texts []string
 	for _, c := range pair.Clusters() {
-		w.populate(t, c)
+		text := w.manifest(t, c)
+		w.remove(t, c, text) // what a killed test has left
+		texts = append(texts, text)
+	}
+	for i, c := range pair.Clusters() {
+		w.populate(t, c, texts[i])
 	}
 	w.connect(t)
 	w.Prometheus = w.watch(t)
@@ -107,8 +114,8 @@ func (w *World) storage(c *cluster.Cluster) string {
 	return filepath.Join(filepath.Dir(c.Volumes()), "portworx")
 }
 
-// populate brings the cluster's own part of the world: storage, the receiver of webhooks, and admission of pods.
-func (w *World) populate(t *testing.T, c *cluster.Cluster) {
+// manifest is the cluster's own part of the world: storage, the receiver of webhooks, and admission of pods.
+func (w *World) manifest(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	cert, key, err := certificate("admission.armory-rna.svc")
 	try(t, err)
@@ -121,11 +128,17 @@ func (w *World) populate(t *testing.T, c *cluster.Cluster) {
 	}
 	var text bytes.Buffer
 	try(t, template.Must(template.New("world").Parse(worldManifest)).Execute(&text, values))
-	t.Cleanup(func() { w.remove(t, c, text.String()) })
-	w.Kubectl(t, c, text.String(), "apply", "-f", "-")
+	return text.String()
+}
+
+// populate brings the manifest and waits until it runs.
+func (w *World) populate(t *testing.T, c *cluster.Cluster, manifest string) {
+	t.Helper()
+	t.Cleanup(func() { w.remove(t, c, manifest) })
+	w.Kubectl(t, c, manifest, "apply", "-f", "-")
 	for _, d := range []string{"portworx/portworx", "armory-rna/cmd-hook", "armory-rna/admission"} {
 		namespace, name, _ := strings.Cut(d, "/")
-		w.Kubectl(t, c, "", "rollout", "status", "-n", namespace, "deployment/"+name, "--timeout=2m")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", namespace, "deployment/"+name, "--timeout=5m")
 	}
 }
 
@@ -133,13 +146,20 @@ func (w *World) populate(t *testing.T, c *cluster.Cluster) {
 func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
 	t.Helper()
 	w.kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
-	w.kubectl(t, c, "", "delete", "migrations,clusterpairs", "-n", "portworx", "--all", "--ignore-not-found")
+	registered := slices.DeleteFunc(strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")), func(crd string) bool {
+		return !strings.HasSuffix(crd, "."+stork.Migrations.Group)
+	})
+	if len(registered) > 0 {
+		w.kubectl(t, c, "", "delete", "migrations,clusterpairs", "-n", "portworx", "--all", "--ignore-not-found")
+	}
 	w.kubectl(t, c, manifest, "delete", "--ignore-not-found", "-f", "-")
-	w.kubectl(t, c, "", "delete", "pv", "--all")
-	for _, crd := range strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")) {
-		if strings.HasSuffix(crd, ".stork.libopenstorage.org") {
-			w.kubectl(t, c, "", "delete", crd)
+	for _, volume := range decode(t, w.kubectl(t, c, "", "get", "persistentvolumes", "-o", "json")) {
+		if volume.Metadata.Annotations["pv.kubernetes.io/provisioned-by"] == stork.Provisioner {
+			w.kubectl(t, c, "", "delete", "persistentvolume", volume.Metadata.Name, "--ignore-not-found")
 		}
+	}
+	if len(registered) > 0 {
+		w.kubectl(t, c, "", append([]string{"delete"}, registered...)...)
 	}
 	if err := os.RemoveAll(w.storage(c)); err != nil {
 		t.Error(err)

@@ -24,10 +24,10 @@ const (
 )
 
 var (
-	errInUse       = errors.New("Error applying resource: claim is still there, it is used by a pod: <nil>")
-	errNoClass     = errors.New("StorageClass not found")
+	errInUse       = errors.New("claim is still there, it is used by a pod: <nil>")
+	errNoClass     = errors.New("storage class not found")
 	errNeverBound  = errors.New("claim is not bound")
-	errTurnedAside = errors.New("Error applying resource: admission refused the claim: <nil>")
+	errTurnedAside = errors.New("admission refused the claim: <nil>")
 )
 
 // bringObjects makes the claims and their volumes at the destination. What is not to be tried again ends the
@@ -77,7 +77,7 @@ type bearer struct {
 func (b *bearer) result(kind, namespace, name string, err error) object {
 	status, reason := statusSuccessful, "Resource migrated successfully"
 	if err != nil {
-		status, reason = statusFailed, err.Error()
+		status, reason = statusFailed, "Error applying resource: "+err.Error()
 	}
 	return object{"group": "core", "version": "v1", "kind": kind, "namespace": namespace, "name": name, "status": status, "reason": reason, "transformedBy": ""}
 }
@@ -103,7 +103,7 @@ func (b *bearer) bring(ctx context.Context) error {
 	}
 	old, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
 	if err == nil && old.GetDeletionTimestamp() == nil && old.GetAnnotations()[hashAnnotation] == b.hash() {
-		return nil // the volume under it has the new content already
+		return b.settle(ctx) // the volume under it has the new content already
 	}
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
@@ -113,7 +113,10 @@ func (b *bearer) bring(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.create(ctx)
+	if err := b.create(ctx); err != nil {
+		return err
+	}
+	return b.settle(ctx)
 }
 
 // ensureAround copies the namespace and the StorageClass where they are absent.
@@ -169,13 +172,12 @@ func (b *bearer) remove(ctx context.Context) error {
 	return errInUse
 }
 
-// create makes the volume, kept while its claim is changed, and the claim, and waits until they are bound.
+// create makes the volume, kept while its claim is changed, and the claim.
 func (b *bearer) create(ctx context.Context) error {
 	pv, err := b.Client.Resource(volumes).Get(ctx, b.volume(), v1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	policy, _, _ := unstructured.NestedString(pv.Object, "spec", "persistentVolumeReclaimPolicy")
 	spec, _ := pv.Object["spec"].(object)
 	spec["persistentVolumeReclaimPolicy"] = "Retain"
 	spec["claimRef"] = object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": b.claim.GetNamespace(), "name": b.claim.GetName()}
@@ -185,12 +187,20 @@ func (b *bearer) create(ctx context.Context) error {
 		return err
 	}
 	claim, _, _ := unstructured.NestedMap(b.claim.Object, "spec")
-	if _, err := b.there().Create(ctx, b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()), v1.CreateOptions{}); err != nil {
-		return err
-	}
+	_, err = b.there().Create(ctx, b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()), v1.CreateOptions{})
+	return err
+}
+
+// settle waits until volume and claim are bound, and lets the volume be reclaimed as the source's may be.
+func (b *bearer) settle(ctx context.Context) error {
 	if err := b.awaitBound(ctx); err != nil {
 		return err
 	}
+	pv, err := b.Client.Resource(volumes).Get(ctx, b.volume(), v1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	policy, _, _ := unstructured.NestedString(pv.Object, "spec", "persistentVolumeReclaimPolicy")
 	patch := fmt.Appendf(nil, `{"spec":{"persistentVolumeReclaimPolicy":%q}}`, policy)
 	_, err = b.to.Resource(volumes).Patch(ctx, b.volume(), "application/merge-patch+json", patch, v1.PatchOptions{})
 	return err

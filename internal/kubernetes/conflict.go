@@ -53,6 +53,10 @@ func conflict(s metav1.Status) *sluice.Error {
 	if len(list) == 0 {
 		return sluice.Errorf(sluice.Conflict, "%s", plain(s.Message))
 	}
+	return conflictOver(list)
+}
+
+func conflictOver(list []claim) *sluice.Error {
 	var parts []string
 	for i, c := range list {
 		if i == mostClaims {

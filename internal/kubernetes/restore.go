@@ -10,6 +10,7 @@ import (
 
 // Restore applies what Sluice had applied of the object when it was read, so that what it applied since is gone: fields
 // come back or go, and those of others stay. What kubectl apply had made counts as applied by Sluice, which took it over.
+// A Conflict names the fields that others have taken over since; the rest is put back all the same.
 func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref := was.Ref()
 	r, err := a.mapper.find(ctx, ref.APIVersion, ref.Kind)
@@ -26,13 +27,47 @@ func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (
 	if isSame(declared(was, r), declared(live, r), r) {
 		return live, sluice.Unchanged, nil
 	}
-	return a.Apply(ctx, applied(was), dryRun)
+	set := appliedFields(was)
+	taken, list := takenOver(set, was, live)
+	if len(list) == 0 {
+		return a.Apply(ctx, applied(was, set), dryRun)
+	}
+	now, outcome, err := a.Apply(ctx, applied(was, set.Difference(taken)), dryRun)
+	if err != nil {
+		return nil, "", err
+	}
+	return now, outcome, conflictOver(list)
 }
 
-// applied returns what Sluice had applied of the object.
-func applied(was sluice.Object) sluice.Object {
+// takenOver returns the fields of the set to which somebody else has since given another value.
+func takenOver(set *fieldpath.Set, was, live sluice.Object) (*fieldpath.Set, []claim) {
+	taken := fieldpath.NewSet()
+	var list []claim
+	if set == nil {
+		return taken, nil
+	}
+	for _, e := range managedFields(live) {
+		theirs := fieldSet(e)
+		if theirs == nil || isOurs(e.Text("manager")) || e.Text("subresource") != "" {
+			continue
+		}
+		set.Leaves().Intersection(theirs).Iterate(func(path fieldpath.Path) {
+			before, had := at(map[string]any(was), path)
+			now, has := at(map[string]any(live), path)
+			if had == has && isEqual(before, now) {
+				return
+			}
+			taken.Insert(path)
+			list = append(list, claim{path.String(), e.Text("manager")})
+		})
+	}
+	return taken, list
+}
+
+// applied returns what of the object is in the set that Sluice had applied.
+func applied(was sluice.Object, set *fieldpath.Set) sluice.Object {
 	o := sluice.Object{}
-	if set := appliedFields(was); set != nil {
+	if set != nil {
 		if m, ok := extract(set, map[string]any(was)).(map[string]any); ok {
 			o = m
 		}

@@ -34,7 +34,7 @@ func TestApplied(t *testing.T) {
 	want := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","labels":{"app":"web"}},
 		"spec":{"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"containers":[
 		{"name":"web","image":"web:1","env":[{"name":"A","value":"1"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}}`)
-	if diff := cmp.Diff(want, applied(was)); diff != "" {
+	if diff := cmp.Diff(want, applied(was, appliedFields(was))); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
 }
@@ -43,7 +43,27 @@ func TestApplied(t *testing.T) {
 func TestAppliedNothing(t *testing.T) {
 	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{}}}]},"data":{"k":"v"}}`)
 	want := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`)
-	if diff := cmp.Diff(want, applied(was)); diff != "" {
+	if diff := cmp.Diff(want, applied(was, appliedFields(was))); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
+	}
+}
+
+// What somebody else has set since is told from what he owned before, and from what Sluice itself set.
+func TestTakenOver(t *testing.T) {
+	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[
+		{"manager":"sluice","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},"f:ours":{}}}}]},
+		"data":{"taken":"1","shared":"1","ours":"1","theirs":"1"}}`)
+	live := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[
+		{"manager":"sluice","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{"f:shared":{},"f:ours":{}}}},
+		{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},"f:theirs":{}}}}]},
+		"data":{"taken":"2","shared":"1","ours":"2","theirs":"2"}}`)
+	set := appliedFields(was)
+	taken, list := takenOver(set, was, live)
+	if diff := cmp.Diff([]claim{{".data.taken", "helm"}}, list, cmp.AllowUnexported(claim{})); diff != "" {
+		t.Errorf("taken over (-want +got):\n%s", diff)
+	}
+	want := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"shared":"1","ours":"1"}}`)
+	if diff := cmp.Diff(want, applied(was, set.Difference(taken))); diff != "" {
+		t.Errorf("the rest (-want +got):\n%s", diff)
 	}
 }

@@ -114,22 +114,33 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	var restored []sluice.Ref
 	var refused error
 	for _, b := range slices.Backward(img.Before) {
-		wrote, err := r.restore(ctx, b)
+		back, err := s.putBack(ctx, r, b, slices.Contains(img.Ordered, b.Ref))
 		if mayHeal(err) || err != nil && ctx.Err() != nil {
 			return err
 		}
 		refused = errors.Join(refused, err)
-		if wrote && err == nil && b.Ready && b.Ref.Kind != "Job" {
+		if back && err == nil && b.Ready && b.Ref.Kind != "Job" {
 			restored = append(restored, b.Ref)
 		}
 	}
-	if err := heal(ctx, s.account, restored); err != nil {
+	w := s.watcher(s.deps.Now())
+	if err := w.heal(ctx, restored); err != nil {
 		return errors.Join(err, refused)
 	}
-	if err := s.watcher(s.deps.Now()).ready(ctx, awaited(restored)); err != nil {
+	if err := w.ready(ctx, awaited(restored)); err != nil {
 		return errors.Join(err, refused)
 	}
 	return errors.Join(refused, r.left())
+}
+
+// putBack puts one object back, and the pods of one that changes pod by pod. It reports whether the object is back.
+func (s *apply) putBack(ctx context.Context, r *restorer, b before, ordered bool) (back bool, err error) {
+	if o, known := r.ours[b.Ref]; known && ordered {
+		if err := s.reinstate(ctx, r, b, o); err != nil {
+			return false, err
+		}
+	}
+	return r.restore(ctx, b)
 }
 
 // mayHeal reports whether the engine tries an undo again after such an error.

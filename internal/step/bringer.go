@@ -153,29 +153,3 @@ func removeVersions(ctx context.Context, a sluice.Account, config []sluice.Objec
 	}
 	return nil
 }
-
-// heal evicts the pods of StatefulSets that are not ready: their controller waits for a broken pod for ever
-// before it puts a sound one in its place.
-func heal(ctx context.Context, a sluice.Account, refs []sluice.Ref) error {
-	for _, ref := range refs {
-		if ref.Kind != "StatefulSet" {
-			continue
-		}
-		pods, err := a.Pods(ctx, ref.Namespace)
-		if err != nil {
-			return withOp("list the pods of", ref, err)
-		}
-		for _, p := range pods {
-			if p.Owner != ref.String() || p.Ready {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := a.Evict(ctx, p.Namespace, p.Name); err != nil {
-				return withOp("replace the pods of", ref, err)
-			}
-		}
-	}
-	return nil
-}

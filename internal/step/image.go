@@ -113,12 +113,13 @@ func removeOwn(ctx context.Context, a sluice.Account, ref sluice.Ref, id sluice.
 }
 
 // A restorer puts objects back as an image has them. What somebody else has changed meanwhile is left alone
-// and named at the end.
+// and named at the end: fields where the account knows who set them, otherwise whole objects.
 type restorer struct {
 	deps    Deps
 	account sluice.Account
 	ours    map[sluice.Ref]sluice.Object // what the step wrote
-	foreign []string
+	foreign []string                     // objects
+	taken   []string                     // fields, in words
 }
 
 func newRestorer(d Deps, a sluice.Account, objects []sluice.Object) *restorer {
@@ -129,8 +130,8 @@ func newRestorer(d Deps, a sluice.Account, objects []sluice.Object) *restorer {
 	return r
 }
 
-// restore puts one object back. It reports whether it wrote.
-func (r *restorer) restore(ctx context.Context, b before) (bool, error) {
+// restore puts one object back. It reports whether the object is back, which it may have been before.
+func (r *restorer) restore(ctx context.Context, b before) (back bool, err error) {
 	now, err := get(ctx, r.account, b.Ref)
 	if err != nil || now == nil && b.Object == nil {
 		return false, err
@@ -143,12 +144,19 @@ func (r *restorer) restore(ctx context.Context, b before) (bool, error) {
 		return false, err
 	}
 	if now != nil {
-		same, err := r.isBack(ctx, was)
-		if err != nil || same {
+		if back, err := r.isBack(ctx, was); err != nil || back {
+			return back, err
+		}
+		mine, err := r.isOurs(ctx, b.Ref)
+		if sluice.ErrorCode(err) == sluice.Conflict {
+			return r.restoreRest(ctx, was)
+		}
+		if err != nil {
 			return false, err
 		}
-		if mine, err := r.stillOurs(ctx, b.Ref); err != nil || !mine {
-			return false, err
+		if !mine {
+			r.foreign = append(r.foreign, b.Ref.String())
+			return false, nil
 		}
 	}
 	if b.Ref.Kind == "Job" {
@@ -158,7 +166,20 @@ func (r *restorer) restore(ctx context.Context, b before) (bool, error) {
 		return false, err
 	}
 	_, _, err = r.account.Restore(ctx, was, false)
-	return true, withOp("restore", b.Ref, err)
+	return err == nil, withOp("restore", b.Ref, err)
+}
+
+// restoreRest puts back what nobody else has taken over of the object.
+func (r *restorer) restoreRest(ctx context.Context, was sluice.Object) (back bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	_, _, err = r.account.Restore(ctx, was, false)
+	if sluice.ErrorCode(err) != sluice.Conflict {
+		return err == nil, withOp("restore", was.Ref(), err)
+	}
+	r.taken = append(r.taken, was.Ref().String()+": "+err.Error())
+	return true, nil
 }
 
 // isBack reports whether restoring the object would change nothing.
@@ -175,15 +196,27 @@ func (r *restorer) removeCreated(ctx context.Context, ref sluice.Ref) (bool, err
 
 // stillOurs reports whether the object is as the step wrote it, and notes it if not.
 func (r *restorer) stillOurs(ctx context.Context, ref sluice.Ref) (bool, error) {
+	mine, err := r.isOurs(ctx, ref)
+	if sluice.ErrorCode(err) == sluice.Conflict {
+		err = nil
+	}
+	if err == nil && !mine {
+		r.foreign = append(r.foreign, ref.String())
+	}
+	return mine, err
+}
+
+// isOurs reports whether the object is as the step wrote it. A field that somebody else has taken over is a Conflict.
+func (r *restorer) isOurs(ctx context.Context, ref sluice.Ref) (bool, error) {
 	o, known := r.ours[ref]
 	if !known {
 		return true, nil
 	}
-	mine, err := same(r.account.Apply(ctx, o, true))
-	if err == nil && !mine {
-		r.foreign = append(r.foreign, ref.String())
+	_, outcome, err := r.account.Apply(ctx, o, true)
+	if sluice.ErrorCode(err) == sluice.Invalid {
+		return false, nil
 	}
-	return mine, withOp("compare", ref, err)
+	return err == nil && outcome == sluice.Unchanged, withOp("compare", ref, err)
 }
 
 // same reads a preview: whether it would change nothing.
@@ -196,9 +229,16 @@ func same(_ sluice.Object, outcome sluice.Outcome, err error) (bool, error) {
 
 // left returns an error that names what was not put back, nil if everything was.
 func (r *restorer) left() error {
-	if len(r.foreign) == 0 {
+	var words []string
+	if len(r.foreign) > 0 {
+		words = append(words, strings.Join(r.foreign, ", ")+" changed since this deployment wrote it, so it was left as it is")
+	}
+	if len(r.taken) > 0 {
+		words = append(words, "what others have set since was left as it is: "+strings.Join(r.taken, "; "))
+	}
+	if len(words) == 0 {
 		return nil
 	}
-	return sluice.Errorf(sluice.Conflict, "%s changed since this deployment wrote it, so it was left as it is", strings.Join(r.foreign, ", ")).
+	return sluice.Errorf(sluice.Conflict, "%s", strings.Join(words, "; ")).
 		WithHint("whoever changed it knows what it should be; everything else was put back")
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 // A StatefulSet or DaemonSet has no second copy: its new version comes pod by pod, so many of them as the weight
@@ -155,44 +156,81 @@ func (t tracks) roll(ctx context.Context, o sluice.Object, percent int) (string,
 	return fmt.Sprintf("%d of %d pods of %s are new", pods, n, o.Ref()), t.watcher.ready(ctx, []sluice.Ref{o.Ref()})
 }
 
-// replace evicts pods of the old revision, one at a time, until so many are new, and waits for each.
+// replace evicts pods of the old revision, one at a time, until so many are new, and waits for each. Of several that are
+// broken none is worth waiting for.
 func (t tracks) replace(ctx context.Context, o sluice.Object, percent int) (string, error) {
 	for {
-		old, all, err := t.outdated(ctx, o)
+		n, old, all, err := t.outdated(ctx, o)
 		if err != nil {
 			return "", err
 		}
-		pods := through(len(all), percent)
-		if len(all)-len(old) >= pods {
-			return fmt.Sprintf("%d of %d pods of %s are new", len(all)-len(old), len(all), o.Ref()), t.watcher.ready(ctx, []sluice.Ref{o.Ref()})
+		updated := len(all) - len(old)
+		if updated >= through(n, percent) || len(old) == 0 {
+			return fmt.Sprintf("%d of %d pods of %s are new", updated, n, o.Ref()), t.watcher.ready(ctx, []sluice.Ref{o.Ref()})
 		}
 		last, err := t.primary(ctx, o, all)
 		if err != nil {
 			return "", err
 		}
-		next := order(old, last)[0]
-		if err := ctx.Err(); err != nil {
+		next := order(old, last)
+		if err := t.evict(ctx, next[0]); err != nil {
 			return "", err
 		}
-		t.watcher.report(sluice.Progress{State: sluice.Running, Message: "replaces pod " + next.Name})
-		if err := t.account.Evict(ctx, next.Namespace, next.Name); err != nil {
-			return "", withOp("evict", sluice.Ref{Kind: "Pod", Name: next.Name}, err)
+		if !next[0].Ready && len(next) > 1 && !next[1].Ready {
+			continue
 		}
-		if err := t.watcher.ready(ctx, []sluice.Ref{o.Ref()}); err != nil {
+		if err := t.await(ctx, o.Ref(), updated+1); err != nil {
 			return "", err
 		}
 	}
 }
 
-// outdated returns the workload's pods of any revision but the wanted one, and all of its pods.
-func (t tracks) outdated(ctx context.Context, o sluice.Object) (old, all []sluice.Pod, err error) {
+func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.watcher.report(sluice.Progress{State: sluice.Running, Message: "replaces pod " + p.Name})
+	return withOp("evict", sluice.Ref{Kind: "Pod", Name: p.Name}, t.account.Evict(ctx, p.Namespace, p.Name))
+}
+
+// await waits until so many pods are new and all are ready. Right after an eviction the workload may still be counted as
+// ready, so that is no answer before the new pod is counted too.
+func (t tracks) await(ctx context.Context, ref sluice.Ref, updated int) error {
+	err := t.watcher.watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
+		state := manifest.Status(o)
+		return state.Phase == manifest.Failed || updatedPods(o) >= updated, fmt.Sprintf("%d of its pods are new", updatedPods(o)), nil
+	})
+	if err != nil && !isTimeout(err) {
+		return err
+	}
+	return t.watcher.ready(ctx, []sluice.Ref{ref})
+}
+
+// updatedPods is how many pods of the newest revision the workload has, as its controller counts them.
+func updatedPods(o sluice.Object) int {
+	if o.Text("kind") == "DaemonSet" {
+		return o.Number(0, "status", "updatedNumberScheduled")
+	}
+	n := o.Number(0, "status", "updatedReplicas")
+	if o.Text("status", "currentRevision") == o.Text("status", "updateRevision") {
+		return max(n, o.Number(0, "status", "currentReplicas"))
+	}
+	return n
+}
+
+// outdated returns how many pods the workload wants, those of any revision but the wanted one, and all of them.
+func (t tracks) outdated(ctx context.Context, o sluice.Object) (n int, old, all []sluice.Pod, err error) {
 	revision, err := t.revision(ctx, o.Ref())
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
+	}
+	now, err := t.account.Get(ctx, o.Ref())
+	if err != nil {
+		return 0, nil, nil, withOp("read", o.Ref(), err)
 	}
 	pods, err := t.account.Pods(ctx, o.Ref().Namespace)
 	if err != nil {
-		return nil, nil, withOp("list the pods of", o.Ref(), err)
+		return 0, nil, nil, withOp("list the pods of", o.Ref(), err)
 	}
 	for _, p := range pods {
 		if p.Owner != o.Ref().String() {
@@ -203,7 +241,10 @@ func (t tracks) outdated(ctx context.Context, o sluice.Object) (old, all []sluic
 			old = append(old, p)
 		}
 	}
-	return old, all, nil
+	if o.Text("kind") == "DaemonSet" {
+		return now.Number(len(all), "status", "desiredNumberScheduled"), old, all, nil
+	}
+	return now.Number(1, "spec", "replicas"), old, all, nil
 }
 
 // revision returns the revision that the workload's new pods have, once its controller has seen the change: a
@@ -214,13 +255,14 @@ func (t tracks) revision(ctx context.Context, ref sluice.Ref) (revision string, 
 	}
 	err = t.watcher.watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
 		revision = o.Text("status", "updateRevision")
-		return revision != "" && o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation"), "its controller has not seen the change yet", nil
+		return revision != "" && isSeen(o), unseen, nil
 	})
 	return revision, err
 }
 
 func (t tracks) newestRevision(ctx context.Context, ref sluice.Ref) (string, error) {
-	if err := t.watcher.ready(ctx, []sluice.Ref{ref}); err != nil {
+	err := t.watcher.watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return isSeen(o), unseen, nil })
+	if err != nil {
 		return "", err
 	}
 	revisions, err := t.account.List(ctx, "apps/v1", "ControllerRevision", ref.Namespace)
@@ -238,6 +280,13 @@ func (t tracks) newestRevision(ctx context.Context, ref sluice.Ref) (string, err
 		}
 	}
 	return hash, nil
+}
+
+// unseen says what a workload waits for whose controller has yet to look at it.
+const unseen = "its controller has not seen the change yet"
+
+func isSeen(o sluice.Object) bool {
+	return o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation")
 }
 
 func asObject(v any) map[string]any {

@@ -51,10 +51,14 @@ func TestStatefulSetChangesOrdinalByOrdinal(t *testing.T) {
 		"its primary last": {func(o sluice.Object) {
 			o.Set("statefulset.kubernetes.io/pod-name=db-2", "metadata", "annotations", "sluice-cd.github.io/primary")
 		}, [][]string{nil, {"db-1"}, {"db-0", "db-1"}, {"db-0", "db-1", "db-2"}}},
+		"by nobody but us": {func(o sluice.Object) {
+			o.Set("OnDelete", "spec", "updateStrategy", "type")
+		}, [][]string{nil, {"db-2"}, {"db-1", "db-2"}, {"db-0", "db-1", "db-2"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := upgrading(t, tt.change)
 			was := b.account.Snapshot()
+			declared := b.get(t, ref("apps/v1", "StatefulSet", "db")).Field("spec", "updateStrategy")
 			done := map[string]sluice.Progress{}
 			steps := []string{"apply", "canary/0", "canary/1", "canary/2"}
 			for i, id := range steps {
@@ -65,7 +69,7 @@ func TestStatefulSetChangesOrdinalByOrdinal(t *testing.T) {
 			}
 			done["promote"] = b.mustRun(t, "promote")
 			after := b.get(t, ref("apps/v1", "StatefulSet", "db"))
-			if after.Field("spec", "updateStrategy") != nil || after.Text("metadata", "annotations", "sluice-cd.github.io/deployment") != "" {
+			if diff := cmp.Diff(declared, after.Field("spec", "updateStrategy")); diff != "" || after.Text("metadata", "annotations", "sluice-cd.github.io/deployment") != "" {
 				t.Errorf("after promotion it is held back still: %v", after)
 			}
 			for _, id := range slices.Backward(append(steps, "promote")) {
@@ -75,6 +79,9 @@ func TestStatefulSetChangesOrdinalByOrdinal(t *testing.T) {
 			}
 			if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
 				t.Errorf("after undo (-want +got):\n%s", diff)
+			}
+			if got := b.updated(t); len(got) != 3 {
+				t.Errorf("after undo only %v have the version of before", got)
 			}
 		})
 	}

@@ -92,11 +92,11 @@ func (s *prune) Undo(ctx context.Context, p sluice.Progress) error {
 	r := newRestorer(s.deps, s.account, nil)
 	var again []sluice.Ref
 	for _, b := range img.Before {
-		wrote, err := r.restore(ctx, b)
+		back, err := r.restore(ctx, b)
 		if err != nil {
 			return err
 		}
-		if wrote && b.Ready {
+		if back && b.Ready {
 			again = append(again, b.Ref)
 		}
 	}

@@ -1,0 +1,67 @@
+package step
+
+import (
+	"context"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// heal replaces the broken pods of StatefulSets that were put back: their controller waits for a broken pod for ever
+// before it puts a sound one in its place. Whether they all get ready in the end is for the caller to see.
+func (w watcher) heal(ctx context.Context, refs []sluice.Ref) error {
+	for _, ref := range refs {
+		if ref.Kind != "StatefulSet" {
+			continue
+		}
+		h := healing{watcher: w, ref: ref}
+		if err := w.watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return h.look(ctx, o) }); err != nil && !isTimeout(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// A healing is that of one StatefulSet.
+type healing struct {
+	watcher
+	ref    sluice.Ref
+	looked bool
+}
+
+// look waits until the controller makes pods of what was put back: before that it would make broken ones again.
+func (h *healing) look(ctx context.Context, o sluice.Object) (done bool, missing string, err error) {
+	if !isSeen(o) {
+		return false, unseen, nil
+	}
+	state := manifest.Status(o)
+	if state.Phase == manifest.Ready {
+		return true, "", nil
+	}
+	evicted, err := h.evict(ctx, o.Text("status", "updateRevision"))
+	return state.Phase == manifest.Failed && evicted == 0, state.Message, err
+}
+
+// evict takes away the pods that are broken. Where an account keeps no revisions, those that are not ready at first are
+// taken for broken.
+func (h *healing) evict(ctx context.Context, revision string) (n int, err error) {
+	pods, err := h.account.Pods(ctx, h.ref.Namespace)
+	if err != nil {
+		return 0, withOp("list the pods of", h.ref, err)
+	}
+	for _, p := range pods {
+		isOld := p.Revision != "" && p.Revision != revision || p.Revision == "" && !h.looked
+		if p.Owner != h.ref.String() || p.Ready || !isOld {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		if err := h.account.Evict(ctx, p.Namespace, p.Name); err != nil {
+			return n, withOp("replace the pods of", h.ref, err)
+		}
+		n++
+	}
+	h.looked = true
+	return n, nil
+}

@@ -1,0 +1,92 @@
+package stateful_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/e2e/world"
+)
+
+// A group of its own keeps the definition, which belongs to the whole cluster, apart from those of other runs.
+const definition = `
+apiVersion: example.com/v1
+kind: Backup
+metadata: {name: nightly}
+spec: {hour: {{.Hour}}}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: backups.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Backup, plural: backups, singular: backup}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: {status: {}}
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec: {type: object, properties: {hour: {type: integer, maximum: 23}}}
+            status: {type: object, x-kubernetes-preserve-unknown-fields: true}
+`
+
+func TestDefinitionAndResourceInOneFile(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "canary: {steps: [{setWeight: {weight: 100}}]}")
+	group := s.Namespace + ".example.com"
+	kind := "Backup." + group
+	text := strings.ReplaceAll(definition, "example.com", group)
+	release := func(hour string) {
+		s.Value("Hour", hour)
+		s.Write("manifests/backup.yaml", text)
+	}
+	before := s.Snapshot()
+
+	release("99") // beyond the schema: nothing stays of the first deployment
+	r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
+	says(t, r.Failures["production/apply"].Message, "Backup/nightly", "spec.hour")
+	s.Unchanged(before)
+	if s.There("CustomResourceDefinition.apiextensions.k8s.io", "backups."+group) {
+		t.Error("the definition outlived the rollback")
+	}
+
+	release("1")
+	s.Run()
+	defer s.Delete("CustomResourceDefinition.apiextensions.k8s.io", "backups."+group)
+	s.status(kind, 1, "Ready", "True", "")
+
+	release("2")
+	p := s.Start("run", "-f", "deploy.yaml")
+	p.Await(tells("its controller has not seen the change yet"))
+	s.status(kind, 2, "Ready", "False", "the volume is being attached")
+	p.Await(tells("the volume is being attached"))
+	s.status(kind, 2, "Ready", "True", "")
+	s.Ends(sluice.StatusSucceeded, p)
+
+	release("3")
+	p = s.Start("run", "-f", "deploy.yaml")
+	p.Await(tells("its controller has not seen the change yet"))
+	s.status(kind, 3, "Stalled", "True", "no such bucket")
+	p.Await(world.Step(sluice.StepFailed, "production/apply"))
+	s.Until(kind, "nightly", "put back", func(o sluice.Object) bool { return o.Number(0, "spec", "hour") == 2 })
+	s.status(kind, 4, "Ready", "True", "")
+	r = s.RollsBack(p)
+	says(t, r.Failures["production/apply"].Message, "Backup/nightly", "no such bucket")
+}
+
+// tells selects an event whose progress has the words.
+func tells(words string) func(world.Event) bool {
+	return func(e world.Event) bool { return e.Progress != nil && strings.Contains(e.Progress.Message, words) }
+}
+
+// status plays the controller.
+func (s store) status(kind string, generation int, condition, value, message string) {
+	s.Helper()
+	s.Patch(kind, "nightly", `{"status": {"observedGeneration": `+string(rune('0'+generation))+
+		`, "conditions": [{"type": "`+condition+`", "status": "`+value+`", "reason": "Because", "message": "`+message+`"}]}}`, "status")
+}

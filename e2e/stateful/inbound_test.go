@@ -1,0 +1,148 @@
+package stateful_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/e2e/world"
+)
+
+// inbound has sluice listen where pods of the clusters reach it: at the bridge that joins them to this machine.
+func (s store) inbound() {
+	s.Helper()
+	if !world.Pair().Owned {
+		s.Skip("where pods of a person's own clusters reach this machine is not known")
+	}
+	l, err := net.Listen("tcp", "172.29.250.1:0")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer l.Close()
+	s.Configure("webhooks: {callbackAddress: \"" + l.Addr().String() + "\"}\n")
+}
+
+const exposed = `
+canary:
+  steps:
+    - exposeServices: {services: [store], ttl: 1m}
+    - pause: {untilApproved: true}
+    - setWeight: {weight: 100}
+`
+
+// served is a Deployment with a Service.
+const served = `
+apiVersion: v1
+kind: Service
+metadata: {name: store}
+spec: {selector: {app: served}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: served}
+spec:
+  selector: {matchLabels: {app: served}}
+  template:
+    metadata: {labels: {app: served}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: store
+          image: {{.Image}}
+          imagePullPolicy: Never
+          args: [serve]
+          env: [{name: VERSION, value: "{{.Version}}"}]
+          readinessProbe: {httpGet: {path: /version, port: 8080}, periodSeconds: 1}
+`
+
+var exposedAt = regexp.MustCompile(`store at (http://\S+?),? `)
+
+func TestServiceIsExposed(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, exposed)
+	s.inbound()
+	s.Write("manifests/served.yaml", served)
+	p := s.Start("run", "-f", "deploy.yaml")
+	p.Await(waits("production/canary/1"))
+	url := ""
+	events, _ := p.Events()
+	for _, e := range events {
+		if e.Kind == sluice.StepDone && e.Step == "production/canary/0" {
+			if m := exposedAt.FindStringSubmatch(e.Progress.Message + " "); m != nil {
+				url = strings.TrimSuffix(m[1], ",")
+			}
+		}
+	}
+	if url == "" {
+		t.Fatal("no event tells the URL")
+	}
+	if status, text := s.fetch(url + "version"); status != http.StatusOK || strings.TrimSpace(text) != "v1" {
+		t.Errorf("%s answers %d %q", url, status, text)
+	}
+	forged := strings.TrimSuffix(url, "/") + "x/version"
+	if status, text := s.fetch(forged); status != http.StatusNotFound {
+		t.Errorf("a forged secret is answered %d %q", status, text)
+	}
+	s.approve()
+	s.Ends(sluice.StatusSucceeded, p)
+	if _, err := http.Get(url); err == nil {
+		t.Error("it is served after the end")
+	}
+}
+
+func (s store) fetch(url string) (int, string) {
+	s.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+const hooked = `
+canary:
+  steps:
+    - setWeight: {weight: 100}
+    - runWebhook: {name: tell, timeout: 2m}
+`
+
+const hooks = `
+webhooks:
+  - name: tell
+    method: POST
+    networkMode: remoteNetworkAgent
+    agentIdentifier: cluster01
+    uriTemplate: "http://store.{{.Namespace}}/hook"
+    headers: [{key: Content-Type, value: application/json}]
+    bodyTemplate: {inline: '{"callback": "[[armory.callbackUri]]", "deployment": "[[armory.deploymentId]]"}'}
+`
+
+// The receiver is a pod that this machine reaches through the API server only, and it calls back over the bridge.
+func TestWebhookThroughTheCluster(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, hooked)
+	s.inbound()
+	s.Put(served)
+	s.Ready("Deployment", "served")
+	before := s.Snapshot()
+	s.file(hooked, hooks)
+	s.Write("manifests/config.yaml", config)
+	r := s.Run()
+	t.Logf("took %s\n%s", r.Took, r.Story())
+	says(t, r.Story(), "stepDone production/canary/1: received in the cluster")
+	pods := s.List("Pod", "app=served")
+	s.Await("the receiver's record", func() bool {
+		calls, err := s.Ask(pods[0].Text("metadata", "name"), "/calls")
+		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/canary/1") && strings.Contains(calls, `"callback":"200 OK"`)
+	})
+	s.Unchanged(before, "ConfigMap/plain")
+}

@@ -1,0 +1,100 @@
+package stateful_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/e2e/world"
+)
+
+const kills = 10
+
+// moments are when sluice is killed: seeded, so that a failure can be had again with E2E_SEED.
+func moments(t *testing.T) []time.Duration {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("E2E_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the moments come from E2E_SEED=%d", seed)
+		}
+	})
+	random := rand.New(rand.NewPCG(seed, 0))
+	list := make([]time.Duration, kills)
+	for i := range list {
+		list[i] = 50*time.Millisecond + time.Duration(random.Int64N(int64(1500*time.Millisecond)))
+	}
+	return list
+}
+
+// killed kills the process at every one of the moments, each counted from the first thing that the process tells, and
+// goes on with it each time. It returns the last one, and how often the deployment was still under way.
+func (s store) killed(p *world.Process, at []time.Duration) (last *world.Process, times int) {
+	s.Helper()
+	for _, moment := range at {
+		p.Await(func(world.Event) bool { return true })
+		time.Sleep(moment)
+		p.Kill()
+		if p.Wait().Outcome != "" {
+			return p, times
+		}
+		times++
+		p = s.Start("run", "--resume")
+	}
+	return p, times
+}
+
+func TestUpgradeSurvivesKills(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, stepwise)
+	s.installed()
+	before, order := s.Snapshot(), s.order("app=store")
+	s.release("v2")
+	p, times := s.killed(s.Start("run", "-f", "deploy.yaml"), moments(t))
+	r := s.Ends(sluice.StatusSucceeded, p)
+	t.Logf("killed %d times; then\n%s", times, r.Story())
+	s.expect("v2 v2 v2")
+	order.expect(s, "v2", "store-2", "store-1", "store-0")
+	s.delivered(before)
+}
+
+// The second ordinal is broken, so the rollback has to replace it.
+func TestRollbackSurvivesKills(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, stepwise)
+	s.installed()
+	before := s.Snapshot()
+	s.Value("Crash", "1")
+	s.release("v2")
+	p := s.Start("run", "-f", "deploy.yaml")
+	s.Until("Pod", "store-1", "crashing", func(pod sluice.Object) bool {
+		return version(pod) == "v2" && fmt.Sprint(pod.Field("status", "containerStatuses")) != "<nil>" && restarts(pod) > 0
+	})
+	s.must("cancel")
+	p, times := s.killed(p, moments(t))
+	r := p.Wait()
+	t.Logf("killed %d times; then\n%s", times, r.Story())
+	if r.Outcome != sluice.StatusCancelled && r.Outcome != sluice.StatusRolledBack {
+		t.Errorf("it ended as %q\n%s", r.Outcome, r.Err)
+	}
+	s.expect("v1 v1 v1")
+	s.Unchanged(before)
+}
+
+func restarts(pod sluice.Object) int {
+	list, _ := pod.Field("status", "containerStatuses").([]any)
+	n := 0
+	for _, c := range list {
+		n += sluice.Object(c.(map[string]any)).Number(0, "restartCount")
+	}
+	return n
+}

@@ -1,0 +1,29 @@
+// Package stateful_test proves on real clusters what becomes of workloads with state, of objects that are not workloads,
+// and of steps that run in the cluster: upgrades pod by pod, rollbacks from what is broken, sluice killed, the API server
+// away, somebody else writing, quotas, rights.
+package stateful_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/sluice-cd/sluice/e2e/image"
+	"github.com/sluice-cd/sluice/e2e/world"
+)
+
+// storeImage is the program of e2e/cmd/store.
+const storeImage = "sluice-e2e/store:1"
+
+// atOnce is how many tests run at a time: most of their time they wait for pods.
+const atOnce = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(world.Main(m, image.Source{Dir: "../cmd/store", Name: storeImage}))
+}

@@ -1,0 +1,76 @@
+package stateful_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/sluice-cd/sluice/e2e/world"
+)
+
+// robot gives sluice.yaml the account robot, with the credentials of a ServiceAccount of the namespace, to which the
+// files of deploy/ give rights.
+func (s store) robot(features ...string) {
+	s.Helper()
+	s.Put("{apiVersion: v1, kind: ServiceAccount, metadata: {name: sluice}}")
+	for _, feature := range features {
+		data, err := os.ReadFile("../../deploy/" + feature + ".yaml")
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.Put(strings.ReplaceAll(string(data), "namespace: sluice", "namespace: "+s.Namespace))
+	}
+	client, err := s.Cluster.Client()
+	if err != nil {
+		s.Fatal(err)
+	}
+	token, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "sluice", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	raw, err := clientcmd.LoadFromFile(world.Pair().Kubeconfig)
+	if err != nil {
+		s.Fatal(err)
+	}
+	raw.AuthInfos = map[string]*api.AuthInfo{"robot": {Token: token.Status.Token}}
+	raw.Contexts = map[string]*api.Context{"robot": {Cluster: raw.Contexts[s.Cluster.Name].Cluster, AuthInfo: "robot"}}
+	raw.CurrentContext = "robot"
+	if err := clientcmd.WriteToFile(*raw, filepath.Join(s.Dir, "robot")); err != nil {
+		s.Fatal(err)
+	}
+	s.Write("sluice.yaml", "accounts: {cluster01: {type: kubernetes, kubeconfig: robot}}\n")
+}
+
+func TestMissingRightsAreFoundBeforehand(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, stepwise)
+	s.robot("observe", "logs", "apply")
+	s.release("v1")
+	before := s.Snapshot()
+	const denied = 6
+	for _, command := range [][]string{{"plan", "-f", "deploy.yaml"}, {"doctor", "-f", "deploy.yaml"}, {"run", "-f", "deploy.yaml"}} {
+		out, status := s.Sluice(command...)
+		if status != denied {
+			t.Errorf("sluice %s ends with status %d, want %d", command[0], status, denied)
+		}
+		says(t, out, "pods/eviction", "kubectl apply --namespace "+s.Namespace+" -f deploy/rollout.yaml")
+		if strings.Contains(out, "deploy/observe.yaml") || strings.Contains(out, "deploy/apply.yaml") {
+			t.Errorf("sluice %s says that rights are missing which are not:\n%s", command[0], out)
+		}
+	}
+	s.Unchanged(before)
+
+	s.robot("rollout")
+	s.Await("the rights to hold", func() bool {
+		_, status := s.Sluice("doctor", "-f", "deploy.yaml")
+		return status == 0
+	})
+	s.Run()
+	s.expect("v1 v1 v1")
+}

@@ -165,6 +165,9 @@ type Host interface {
 	Pods(ctx context.Context, namespace string) ([]Pod, error)
 	// Logs returns the last n lines that the pod wrote.
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
+	// Tail yields the lines that the pod's first container writes, from the first one that is kept, until the pod
+	// has ended. It ends with ctx or with an error.
+	Tail(ctx context.Context, namespace, pod string) iter.Seq2[string, error]
 	// Exec runs a command in the pod and returns what it printed; a non-zero status is a Failed error.
 	Exec(ctx context.Context, namespace, pod string, command []string) (string, error)
 	// Evict ends the pod, so that its workload makes another one; it waits while a disruption budget forbids

@@ -182,3 +182,26 @@ func TestJobOutlivesAgent(t *testing.T) {
 		t.Errorf("the Job ran %d times", started)
 	}
 }
+
+// TestTail hears all that a pod writes, and ends with the pod.
+func TestTail(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	a.apply(job(`"0"`, ""))
+	a.await("Job/work", "runs", func(o sluice.Object) bool { return o.Number(0, "status", "active") > 0 || ended(o) })
+	var lines []string
+	for line, err := range a.Tail(a.ctx, "test", a.ledger()[0]["name"].(string)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "exiting with") {
+		t.Errorf("it wrote %q", lines)
+	}
+	for _, err := range a.Tail(a.ctx, "test", "nobody") {
+		if sluice.ErrorCode(err) != sluice.NotFound {
+			t.Errorf("a pod that is not there: %v", err)
+		}
+	}
+}

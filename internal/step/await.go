@@ -141,5 +141,9 @@ func withOp(verb string, ref sluice.Ref, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &sluice.Error{Code: sluice.ErrorCode(err), Op: verb + " " + ref.String(), Hint: sluice.ErrorHint(err), Err: err}
+	op := verb + " " + ref.String()
+	if e, ok := errors.AsType[*sluice.Error](err); ok && e.Op == op {
+		return err // the account has said so
+	}
+	return &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
 }

@@ -40,13 +40,22 @@ func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentI
 
 // canaries returns the Deployments of the target that have a canary standing beside them.
 func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]sluice.Object, error) {
+	return withCanary(ctx, a, objects, func(sluice.Object) bool { return true })
+}
+
+// lasting returns those of them whose canary is not being deleted: no traffic can be sent there any more.
+func lasting(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]sluice.Object, error) {
+	return withCanary(ctx, a, objects, func(canary sluice.Object) bool { return canary.Text("metadata", "deletionTimestamp") == "" })
+}
+
+func withCanary(ctx context.Context, a sluice.Account, objects []sluice.Object, is func(canary sluice.Object) bool) ([]sluice.Object, error) {
 	var beside []sluice.Object
 	for _, d := range ofKind(objects, "Deployment") {
 		canary, err := get(ctx, a, canaryRef(d.Ref()))
 		if err != nil {
 			return nil, err
 		}
-		if canary != nil && canary.Text("metadata", "annotations", madeBy) != "" {
+		if canary != nil && canary.Text("metadata", "annotations", madeBy) != "" && is(canary) {
 			beside = append(beside, d)
 		}
 	}

@@ -81,7 +81,7 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	if _, err := t.rollTo(ctx, 100); err != nil {
 		return p, err
 	}
-	if err := s.carry(ctx, t, 100); err != nil {
+	if err := s.carry(ctx, t, move{percent: 100}); err != nil {
 		return p, err
 	}
 	for _, o := range slices.Concat(pick(objects, img.Ordered), pick(objects, img.Deferred), pick(objects, img.Canaries)) {
@@ -135,8 +135,8 @@ func (s *promote) Observe(_ context.Context, p sluice.Progress) (sluice.Progress
 func (s *promote) Finish(context.Context, sluice.Progress) error { return nil }
 
 // carry divides the traffic where a canary stands, and does nothing where none does.
-func (s *promote) carry(ctx context.Context, t tracks, percent int) error {
-	_, _, err := t.moveTo(ctx, percent, nil)
+func (s *promote) carry(ctx context.Context, t tracks, m move) error {
+	_, _, err := t.moveTo(ctx, m)
 	return err
 }
 

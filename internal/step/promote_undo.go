@@ -40,7 +40,7 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 		return err
 	}
 	if len(changed) == 0 {
-		return joinLeft(r, s.carry(ctx, t, weightBefore(s.sc)))
+		return joinLeft(r, s.carry(ctx, t, move{percent: weightBefore(s.sc), back: true}))
 	}
 	if err := s.bringBack(ctx, r, changed, t); err != nil {
 		return err
@@ -55,7 +55,8 @@ func joinLeft(r *restorer, err error) error {
 	return r.left()
 }
 
-// changed returns those that do not run as they did before, and are as promote wrote them.
+// changed returns those that do not run as they did before, and are as promote wrote them, and those that an undo which
+// was interrupted has put back already, but whose pods are not all back.
 func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]before, error) {
 	var list []before
 	for _, b := range stable {
@@ -64,6 +65,13 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 			return nil, err
 		}
 		if same {
+			now, err := get(ctx, s.account, b.Ref)
+			if err != nil {
+				return nil, err
+			}
+			if b.Ready && !isReady(now) {
+				list = append(list, b)
+			}
 			continue
 		}
 		mine, err := r.stillOurs(ctx, b.Ref)
@@ -84,7 +92,7 @@ func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, 
 			return err
 		}
 	}
-	if err := s.carry(ctx, t, 100); err != nil {
+	if err := s.carry(ctx, t, move{percent: 100}); err != nil {
 		return err
 	}
 	var restored []sluice.Ref

@@ -3,7 +3,9 @@ package step_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step"
 	"github.com/sluice-cd/sluice/internal/steptest"
 )
 
@@ -416,5 +419,41 @@ func TestUnchangedPodsKeepTheirDelivery(t *testing.T) {
 	}
 	if got := now.Text("spec", "template", "metadata", "annotations", "deploy.armory.io/application"); got != "shop" {
 		t.Errorf("its pods belong to %q", got)
+	}
+}
+
+// What a Job's pods write is shown while they write it.
+func TestJobIsHeard(t *testing.T) {
+	b := newBench().add("after/0", job("check:1"))
+	var mu sync.Mutex
+	var heard []string
+	planned, _ := b.plan.Step("production/after/0")
+	s, err := step.New(b.deps).New(sluice.StepContext{
+		Deployment: deployment, StartedAt: noon, Plan: b.plan, Step: planned,
+		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace},
+		Report: func(p sluice.Progress) {
+			mu.Lock()
+			defer mu.Unlock()
+			heard = append(heard, p.Message)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	preview, err := s.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Observe(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.ContainsFunc(heard, func(m string) bool { return strings.Contains(m, ": a line of check-") }) {
+		t.Errorf("heard %q", heard)
 	}
 }

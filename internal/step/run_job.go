@@ -73,7 +73,9 @@ func (s *runJob) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	if err != nil {
 		return p, err
 	}
-	w := watcher{s.account, img.At.Add(s.timeout()), s.deps.Now, s.sc.Report}
+	speak, hush := s.listen(ctx)
+	defer hush()
+	w := watcher{s.account, img.At.Add(s.timeout()), s.deps.Now, speak}
 	if err := w.ready(ctx, []sluice.Ref{s.job.Ref()}); err != nil {
 		return p, err
 	}

@@ -46,7 +46,7 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 		return p, err
 	}
 	weight, services := s.sc.Step.SetWeight.Weight, s.sc.Step.SetWeight.Services
-	divided, share, err := t.moveTo(ctx, weight, services)
+	divided, share, err := t.moveTo(ctx, move{percent: weight, services: services})
 	if err != nil {
 		return p, err
 	}
@@ -96,7 +96,7 @@ func (s *setWeight) Undo(ctx context.Context, _ sluice.Progress) error {
 		return err
 	}
 	before, services := weightBefore(s.sc), s.sc.Step.SetWeight.Services
-	if _, _, err := t.moveTo(ctx, before, services); err != nil || len(services) > 0 {
+	if _, _, err := t.moveTo(ctx, move{percent: before, services: services, back: true}); err != nil || len(services) > 0 {
 		return err
 	}
 	return t.holdAt(ctx, before)

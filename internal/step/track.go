@@ -16,11 +16,19 @@ type tracks struct {
 	watcher watcher
 }
 
+// A move is a change of the traffic's division. On the way to the new version the canaries are what has to be ready
+// before anything shrinks, on the way back the stable pods are: what is left behind may be broken.
+type move struct {
+	percent  int
+	services []string // none: all
+	back     bool
+}
+
 // moveTo sends the percentage of the traffic to the canaries and reports how many Services it divided, and which
 // share it is where it is not exact. What has to grow grows first and is ready before traffic moves; what may
 // shrink does so afterwards.
-func (t tracks) moveTo(ctx context.Context, percent int, services []string) (divided int, shown string, err error) {
-	beside, err := canaries(ctx, t.account, t.objects)
+func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, err error) {
+	beside, err := lasting(ctx, t.account, t.objects)
 	if err != nil {
 		return 0, "", err
 	}
@@ -28,21 +36,21 @@ func (t tracks) moveTo(ctx context.Context, percent int, services []string) (div
 	if err != nil {
 		return 0, "", err
 	}
-	list = only(list, services)
-	if t.account.Weighs(t.sc.Target.Traffic) || len(services) > 0 {
-		return len(list), "", shift(ctx, t.account, list, percent)
+	list = only(list, m.services)
+	if t.account.Weighs(t.sc.Target.Traffic) || len(m.services) > 0 {
+		return len(list), "", shift(ctx, t.account, list, m.percent)
 	}
 	pairs, err := t.pairs(ctx, beside)
 	if err != nil {
 		return 0, "", err
 	}
-	if err := t.resize(ctx, pairs, percent, grow); err != nil {
+	if err := t.grow(ctx, pairs, m); err != nil {
 		return 0, "", err
 	}
-	if err := shift(ctx, t.account, list, percent); err != nil {
+	if err := shift(ctx, t.account, list, m.percent); err != nil {
 		return 0, "", err
 	}
-	return len(beside), describe(pairs, percent), t.resize(ctx, pairs, percent, shrink)
+	return len(beside), describe(pairs, m.percent), t.shrink(ctx, pairs, m)
 }
 
 func describe(pairs []pair, percent int) string {
@@ -69,19 +77,44 @@ func (t tracks) pairs(ctx context.Context, beside []sluice.Object) ([]pair, erro
 	return list, nil
 }
 
-func grow(now, want int) bool   { return want > now }
-func shrink(now, want int) bool { return want >= 0 && want < now }
+// grow scales up the track that gets more traffic, and waits until it is ready, also where a call before this one had
+// scaled it.
+func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
+	var awaited []sluice.Ref
+	for _, p := range pairs {
+		stable, canary := p.sizes(m.percent)
+		o, want := p.canary, canary
+		if m.back {
+			o, want = p.stable, stable
+		}
+		more := want > o.Number(1, "spec", "replicas")
+		if !more && (want < 0 || isReady(o)) {
+			continue
+		}
+		if more {
+			if err := scale(ctx, t.account, o.Ref(), want); err != nil {
+				return err
+			}
+		}
+		awaited = append(awaited, o.Ref())
+	}
+	return t.watcher.ready(ctx, awaited)
+}
 
-// resize scales what is due, and waits until it is as wanted.
-func (t tracks) resize(ctx context.Context, pairs []pair, percent int, due func(now, want int) bool) error {
+// shrink scales down what has more pods than it needs, and waits until they are fewer. The stable pods are not made fewer
+// on the way back.
+func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	var scaled []sluice.Ref
 	for _, p := range pairs {
-		stable, canary := p.sizes(percent)
+		stable, canary := p.sizes(m.percent)
+		if m.back {
+			stable = keep
+		}
 		for _, e := range []struct {
 			o    sluice.Object
 			want int
 		}{{p.stable, stable}, {p.canary, canary}} {
-			if !due(e.o.Number(1, "spec", "replicas"), e.want) {
+			if e.want < 0 || e.want >= e.o.Number(1, "spec", "replicas") {
 				continue
 			}
 			if err := scale(ctx, t.account, e.o.Ref(), e.want); err != nil {

@@ -355,6 +355,11 @@ func (a *Account) Logs(_ context.Context, _, pod string, _ int) ([]string, error
 	return []string{"last words of " + pod}, nil
 }
 
+// Tail implements sluice.Host.
+func (a *Account) Tail(_ context.Context, _, pod string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield("a line of "+pod, nil) }
+}
+
 // Exec implements sluice.Host.
 func (a *Account) Exec(context.Context, string, string, []string) (string, error) {
 	return "", sluice.Errorf(sluice.Unsupported, "nothing runs here")

@@ -34,6 +34,7 @@ func (a *Agent) handler() http.Handler {
 	handle(mux, "/down", func(ctx context.Context, _ none) (none, error) { return none{}, a.Down(ctx) })
 	a.handleVolumes(mux)
 	mux.HandleFunc("POST /watch", a.serveWatch)
+	mux.HandleFunc("POST /tail", a.serveTail)
 	return mux
 }
 

@@ -116,7 +116,13 @@ func waits(state manifest.State, text string) verdict {
 	return verdict{"Reconciling", "", missing(state, text)}
 }
 
-func missing(state manifest.State, text string) string { return state.Message + "; " + text }
+// missing joins what the workload says and what its pods say, once where they say the same.
+func missing(state manifest.State, text string) string {
+	if strings.HasSuffix(text, plain(state.Message)) {
+		return text
+	}
+	return state.Message + "; " + text
+}
 
 func (r replica) sentence() string { return "pod " + r.name + " waits: " + r.hitch.text }
 

@@ -130,6 +130,7 @@ func TestInquest(t *testing.T) {
 		"not seen yet":          {strings.Replace(deployment(""), `"generation":2`, `"generation":3`, 1), []replica{{name: "web-1", hitch: never}}, refusal{}, "", "", manifest.InProgress, 0},
 		"ready":                 {strings.Replace(deployment(""), `"readyReplicas":3`, `"readyReplicas":4`, 1), []replica{{name: "web-1", hitch: never}}, refusal{}, "", "", manifest.Ready, 0},
 		"no quota for long":     {deployment(failure(quota, createGrace)), nil, refusal{}, "Stalled", "3 of 4 replicas ready; pods cannot be created: " + quota, manifest.Failed, 0},
+		"no quota at all":       {strings.Replace(deployment(failure(quota, createGrace)), `"replicas":4,`, `"replicas":0,`, 1), nil, refusal{}, "Stalled", "pods cannot be created: " + quota, manifest.Failed, 0},
 		"no quota yet":          {deployment(failure(quota, 0)), nil, refusal{}, "Reconciling", "3 of 4 replicas ready; pods cannot be created: " + quota, manifest.InProgress, createGrace},
 		"refused for a while":   {deployment(failure("timeout", time.Hour)), nil, refusal{}, "Reconciling", "3 of 4 replicas ready; pods cannot be created: timeout", manifest.InProgress, 0},
 		"no progress":           {deployment(`,"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"too slow"}]`), []replica{{name: "web-1", hitch: starting}}, refusal{}, "Stalled", "too slow; pod web-1 waits: ContainerCreating", manifest.Failed, 0},

@@ -49,7 +49,7 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	}
 	will, outcome, err := c.preview(ctx, o, was)
 	switch {
-	case was == nil && sluice.ErrorCode(err) == sluice.NotFound && c.bringsWhatIsMissing(o):
+	case was == nil && isMissing(err) && c.bringsWhatIsMissing(o):
 		will, outcome = o, sluice.Created
 	case was != nil && ref.Kind == "Job" && isImmutable(err):
 		will, outcome = o, sluice.Configured
@@ -110,6 +110,12 @@ func (c *comparison) bringsWhatIsMissing(o sluice.Object) bool {
 		}
 		return false
 	})
+}
+
+// isMissing tells an error over a namespace or a kind that is not there.
+func isMissing(err error) bool {
+	c := sluice.ErrorCode(err)
+	return c == sluice.NotFound || c == sluice.Unsupported
 }
 
 func isImmutable(err error) bool {

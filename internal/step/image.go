@@ -77,10 +77,10 @@ func intent(o sluice.Object) sluice.Object {
 	return o
 }
 
-// get returns the object, nil where it is absent.
+// get returns the object, nil where it is absent, as what is of a kind that the account does not know (yet, or any more).
 func get(ctx context.Context, a sluice.Account, ref sluice.Ref) (sluice.Object, error) {
 	o, err := a.Get(ctx, ref)
-	if sluice.ErrorCode(err) == sluice.NotFound {
+	if c := sluice.ErrorCode(err); c == sluice.NotFound || c == sluice.Unsupported {
 		return nil, nil
 	}
 	return o, withOp("read", ref, err)

@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"slices"
+
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/sluice-cd/sluice"
@@ -41,4 +43,12 @@ func isScaledByOthers(o sluice.Object) bool {
 		}
 	}
 	return !isOwned && isApplied(o) && o.Number(-1, "spec", "replicas") == 0
+}
+
+// isScaledByUs reports whether the count is what Scale made of Sluice's own.
+func isScaledByUs(o sluice.Object) bool {
+	return slices.ContainsFunc(managedFields(o), func(e sluice.Object) bool {
+		s := fieldSet(e)
+		return e.Text("manager") == scaled && s != nil && s.Has(replicasPath)
+	})
 }

@@ -81,8 +81,13 @@ func applied(was sluice.Object, set *fieldpath.Set) sluice.Object {
 	return o
 }
 
+// appliedFields are those fields. A count of pods that Sluice had set for a while belongs to them: without it the cluster
+// would set its default.
 func appliedFields(was sluice.Object) *fieldpath.Set {
 	if set := owned(was, was.Text("apiVersion")); set != nil {
+		if isScaledByUs(was) {
+			return set.Union(fieldpath.NewSet(replicasPath))
+		}
 		return set
 	}
 	for _, e := range managedFields(was) {

@@ -39,6 +39,19 @@ func TestApplied(t *testing.T) {
 	}
 }
 
+// A count that Sluice had set for a while is its own, and one that it had set in somebody's stead is not.
+func TestAppliedCount(t *testing.T) {
+	for manager, want := range map[string]int{scaled: 3, counted: -1} {
+		was := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","managedFields":[
+			{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1","fieldsV1":{"f:spec":{"f:paused":{}}}},
+			{"manager":"`+manager+`","operation":"Update","apiVersion":"apps/v1","fieldsV1":{"f:spec":{"f:replicas":{}}}}]},
+			"spec":{"replicas":3,"paused":true}}`)
+		if got := applied(was, appliedFields(was)).Number(-1, "spec", "replicas"); got != want {
+			t.Errorf("of %s: %d replicas, want %d", manager, got, want)
+		}
+	}
+}
+
 // An object of which Sluice had applied nothing gets nothing from it.
 func TestAppliedNothing(t *testing.T) {
 	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{}}}]},"data":{"k":"v"}}`)

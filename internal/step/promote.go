@@ -100,21 +100,12 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 
 // take makes the object as declared. A Deployment that was scaled down for its canary gets its pods back.
 func (s *promote) take(ctx context.Context, o sluice.Object) (sluice.Change, error) {
-	both, beside, err := pair{}, false, error(nil)
-	if o.Text("kind") == "Deployment" {
-		if both, beside, err = pairOf(ctx, s.account, o.Ref()); err != nil {
-			return sluice.Change{}, err
-		}
-	}
-	now, outcome, err := write(ctx, s.account, o)
-	if err != nil {
-		return sluice.Change{}, err
-	}
+	_, outcome, err := write(ctx, s.account, o)
 	change := sluice.Change{Object: o.Ref().String(), Outcome: outcome}
-	if !beside || both.scaler != nil || both.stable.Number(1, "spec", "replicas") >= both.wanted() || now.Number(1, "spec", "replicas") >= both.wanted() {
-		return change, nil
+	if err != nil || o.Text("kind") != "Deployment" {
+		return change, err
 	}
-	return change, scale(ctx, s.account, o.Ref(), both.wanted())
+	return change, s.refill(ctx, o.Ref())
 }
 
 // withdraw sends the traffic to the stable pods and removes the canaries.

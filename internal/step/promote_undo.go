@@ -27,6 +27,9 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	var stable []before
 	for _, b := range img.Before {
 		if b.Ref.Kind == "Deployment" {
+			if b, err = s.counted(ctx, b); err != nil {
+				return err
+			}
 			stable = append(stable, b)
 			continue
 		}
@@ -46,6 +49,18 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 		return err
 	}
 	return joinLeft(r, s.withdraw(ctx, t, img))
+}
+
+// counted returns the Deployment as it was, but with as many pods as it wants now: at a high weight it had fewer than it
+// was to keep.
+func (s *promote) counted(ctx context.Context, b before) (before, error) {
+	now, err := get(ctx, s.account, b.Ref)
+	if err != nil || now == nil || b.Object == nil {
+		return b, err
+	}
+	b.Object = b.Object.Clone()
+	b.Object.Set(int64(now.Number(1, "spec", "replicas")), "spec", "replicas")
+	return b, nil
 }
 
 func joinLeft(r *restorer, err error) error {
@@ -100,9 +115,21 @@ func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, 
 		if _, err := r.restore(ctx, b); err != nil {
 			return err
 		}
+		if err := s.refill(ctx, b.Ref); err != nil {
+			return err
+		}
 		restored = append(restored, b.Ref)
 	}
 	return t.watcher.ready(ctx, restored)
+}
+
+// refill gives a Deployment that was made smaller for its canary its pods back.
+func (s *promote) refill(ctx context.Context, ref sluice.Ref) error {
+	both, beside, err := pairOf(ctx, s.account, ref)
+	if err != nil || !beside || both.scaler != nil || both.stable.Number(1, "spec", "replicas") >= both.wanted() {
+		return err
+	}
+	return scale(ctx, s.account, ref, both.wanted())
 }
 
 // standIn makes sure that ready pods stand beside the Deployment. If they do not get ready they are taken away

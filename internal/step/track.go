@@ -101,8 +101,8 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	return t.watcher.ready(ctx, awaited)
 }
 
-// shrink scales down what has more pods than it needs, and waits until they are fewer. The stable pods are not made fewer
-// on the way back.
+// shrink scales down what has more pods than it needs, and waits until they are fewer. On the way back the stable pods are
+// not made fewer, and the canaries, which may be broken, are not waited for.
 func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	var scaled []sluice.Ref
 	for _, p := range pairs {
@@ -120,7 +120,9 @@ func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 			if err := scale(ctx, t.account, e.o.Ref(), e.want); err != nil {
 				return err
 			}
-			scaled = append(scaled, e.o.Ref())
+			if !m.back {
+				scaled = append(scaled, e.o.Ref())
+			}
 		}
 	}
 	return t.watcher.ready(ctx, scaled)

@@ -1,0 +1,121 @@
+package step_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// slowly is a bench on which pods start slowly, the numbers of pods divide the traffic, and the plan goes to 75 %.
+func slowly(t *testing.T) *bench {
+	t.Helper()
+	b := newBench()
+	b.account.DivideByPods()
+	b.add("install", applying(true, configMap("web", "1"), service("web"), workload("Deployment", "web", "web:1-slow", fromConfigMap("web"))))
+	b.mustRun(t, "install")
+	b.plan.Steps = nil
+	next := applying(true, configMap("web", "2"), service("web"), workload("Deployment", "web", "web:2-slow", fromConfigMap("web")))
+	return b.add("apply", next).add("canary/0", weight(10)).add("canary/1", weight(75)).add("promote", promoting())
+}
+
+// whole fails the test whenever fewer than three pods are ready.
+func (b *bench) whole(t *testing.T) {
+	b.account.AfterWrite(func() {
+		ready := 0
+		for _, r := range []sluice.Ref{web, webCanary} {
+			o, err := b.account.Get(t.Context(), r)
+			if sluice.ErrorCode(err) == sluice.Unavailable {
+				return
+			}
+			if err == nil {
+				ready += min(o.Number(0, "status", "readyReplicas"), o.Number(0, "spec", "replicas"))
+			}
+		}
+		if ready < 3 {
+			t.Errorf("only %d pods are ready:\n%s", ready, b.account.Snapshot())
+		}
+	})
+}
+
+// cutOff calls f, which the account leaves after n writes, a second before it is back.
+func (b *bench) cutOff(t *testing.T, n int, f func() error) {
+	t.Helper()
+	restart := b.account.Crash(n)
+	err := f()
+	if !restart() {
+		t.Fatalf("it did not come to write %d: %v", n, err)
+	}
+	time.Sleep(time.Second)
+}
+
+// A weight whose pods were asked for before a crash is not there yet: nothing shrinks until they are ready.
+func TestResumedWeightWaitsForThePodsOfBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := slowly(t)
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/0")
+		b.whole(t)
+		b.cutOff(t, 1, func() error { _, err := b.run(t, "canary/1"); return err })
+		b.mustRun(t, "canary/1")
+		if n := b.get(t, web).Number(0, "spec", "replicas"); n != 1 {
+			t.Errorf("%d old pods are left", n)
+		}
+	})
+}
+
+// On the way back the same holds for the old pods.
+func TestResumedUndoOfAWeightWaitsForThePodsOfBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := slowly(t)
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/0")
+		p := b.mustRun(t, "canary/1")
+		b.whole(t)
+		undo := func() error { return b.must(t, "canary/1").Undo(t.Context(), p) }
+		b.cutOff(t, 1, undo)
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.get(t, webCanary).Number(0, "spec", "replicas"); n != 1 {
+			t.Errorf("%d new pods are left", n)
+		}
+	})
+}
+
+// A new version that no longer gets ready does not keep the weights from going back.
+func TestWeightsGoBackFromABrokenVersion(t *testing.T) {
+	b := installed(t)
+	b.account.DivideByPods()
+	b.mustRun(t, "apply")
+	b.mustRun(t, "canary/0")
+	p := b.mustRun(t, "canary/1")
+	b.account.Edit(webCanary, breakOld)
+	if err := b.must(t, "canary/1").Undo(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An undo of promote that is cut off after each of its writes ends with the old version ready, and none beside it.
+func TestResumedUndoOfPromoteWaitsForTheOldVersion(t *testing.T) {
+	for n := 1; n <= 6; n++ {
+		synctest.Test(t, func(t *testing.T) {
+			b := slowly(t)
+			b.mustRun(t, "apply")
+			b.mustRun(t, "canary/0")
+			b.mustRun(t, "canary/1")
+			p := b.mustRun(t, "promote")
+			b.whole(t)
+			undo := func() error { return b.must(t, "promote").Undo(t.Context(), p) }
+			b.cutOff(t, n, undo)
+			if err := undo(); err != nil {
+				t.Fatal(err)
+			}
+			o := b.get(t, web)
+			if imageIn(o) != "web:1-slow" || o.Number(0, "status", "observedGeneration") < o.Number(0, "metadata", "generation") {
+				t.Errorf("cut off after write %d, web is not back:\n%v", n, o)
+			}
+		})
+	}
+}

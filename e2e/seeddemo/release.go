@@ -39,6 +39,7 @@ func (w *World) Install(t *testing.T, orders int) string {
 		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=5m")
 		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "deployment/pxbbq-web", "--timeout=5m")
 	}
+	w.Orders(t, w.pair.Cluster01)
 	for i := range orders {
 		w.order(t, w.pair.Cluster01, fmt.Sprintf(`{"customer": "customer %d", "dish": "brisket", "price": %d}`, i, 10+i%7))
 	}
@@ -111,18 +112,21 @@ func (w *World) order(t *testing.T, c *cluster.Cluster, order string) {
 	}
 }
 
-// Orders returns what the shop in the cluster lists.
+// Orders returns what the shop in the cluster lists, once it answers: nothing in the manifests says when its database
+// is ready.
 func (w *World) Orders(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
-	response, err := http.Get(w.service(t, c) + "/orders")
-	try(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	try(t, err)
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s lists no orders: %s: %s", c.Name, response.Status, body)
-	}
+	address := w.service(t, c) + "/orders"
 	var text bytes.Buffer
-	try(t, json.Indent(&text, body, "", " "))
+	w.Await(t, "the orders in "+c.Name, func() bool {
+		response, err := http.Get(address)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		text.Reset()
+		return err == nil && response.StatusCode == http.StatusOK && json.Indent(&text, body, "", " ") == nil
+	})
 	return text.String()
 }

@@ -70,7 +70,7 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 		w.Migrations(t, mode)
 		w.Kubectl(t, production, "", "delete", "-n", "portworx", "migration/migrate01", "--ignore-not-found")
 		w.Kubectl(t, production, migrate, "apply", "-f", "-")
-		w.Kubectl(t, production, "", "wait", "-n", "portworx", "migration/migrate01", "--for=jsonpath={.status.stage}="+until, "--timeout=1m")
+		w.Kubectl(t, production, "", "wait", "-n", "portworx", "migration/migrate01", "--for=jsonpath={.status.stage}="+until, "--timeout=2m")
 	}
 
 	begin(stork.Good, "Final") // a pod uses the claim
@@ -81,6 +81,7 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 		t.Error("the claim in use is not Terminating")
 	}
 	w.Kubectl(t, staging, "", "scale", "-n", "pxbbq", "statefulset/mongo", "--replicas=0")
+	w.Kubectl(t, staging, "", "wait", "-n", "pxbbq", "--for=delete", "pod/mongo-0", "--timeout=2m")
 
 	begin(stork.VolumeFails, "Final")
 	if got := status(); got != "Final/Failed" {

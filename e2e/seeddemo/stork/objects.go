@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// How many ticks a claim may take to be gone, and to be bound.
+	// How many ticks a claim may take to be gone, and to be bound. Pods end and volumes are bound at their own pace,
+	// however fast the ticks are.
 	ticksToDelete = 12
 	ticksToBind   = 12
+	leastPatience = 40 * time.Second
 
 	hashAnnotation = group + "/resource-hash"
 )
@@ -157,7 +159,7 @@ func (b *bearer) remove(ctx context.Context) error {
 	if err := b.there().Delete(ctx, b.claim.GetName(), v1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	for range ticksToDelete {
+	for end := b.patience(ticksToDelete); time.Now().Before(end); {
 		_, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -234,8 +236,13 @@ func (b *bearer) stamped(kind, namespace, name string, spec object, labels map[s
 	return o
 }
 
+// patience is when a wait of so many ticks is over.
+func (b *bearer) patience(ticks int) time.Time {
+	return time.Now().Add(max(time.Duration(ticks)*b.Tick, leastPatience))
+}
+
 func (b *bearer) awaitBound(ctx context.Context) error {
-	for range ticksToBind {
+	for end := b.patience(ticksToBind); time.Now().Before(end); {
 		claim, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
 		if err != nil {
 			return err

@@ -48,6 +48,24 @@ func TestSomebodyElseWritesBeforeUndo(t *testing.T) {
 	s.Unchanged(before, "ConfigMap/store")
 }
 
+// Somebody else has a field of ours from the beginning: nothing is changed.
+func TestSomebodyElseWroteBefore(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, gated)
+	s.installed()
+	s.Patch("ConfigMap", "store", `{"data": {"version": "theirs"}}`)
+	before := s.Snapshot()
+	s.release("v2")
+	p := s.Start("run", "-f", "deploy.yaml")
+	r := p.Wait()
+	says(t, r.Story(), "ConfigMap/store", "field .data.version", `"kubectl"`)
+	if r.Status == 0 {
+		t.Error("it succeeded")
+	}
+	s.expect("v1 v1 v1")
+	s.Unchanged(before)
+}
+
 // but fails unless the namespace is as before, but for what change does to the StatefulSet.
 func (s store) but(before map[string]any, change func(sluice.Object)) {
 	s.Helper()

@@ -1,8 +1,11 @@
 package stateful_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/world"
@@ -62,31 +65,43 @@ func TestDefinitionAndResourceInOneFile(t *testing.T) {
 
 	release("2")
 	p := s.Start("run", "-f", "deploy.yaml")
-	p.Await(tells("its controller has not seen the change yet"))
+	s.hour(kind, 2)
+	s.unfinished(p)
 	s.status(kind, 2, "Ready", "False", "the volume is being attached")
-	p.Await(tells("the volume is being attached"))
+	s.unfinished(p)
 	s.status(kind, 2, "Ready", "True", "")
 	s.Ends(sluice.StatusSucceeded, p)
 
 	release("3")
 	p = s.Start("run", "-f", "deploy.yaml")
-	p.Await(tells("its controller has not seen the change yet"))
+	s.hour(kind, 3)
 	s.status(kind, 3, "Stalled", "True", "no such bucket")
 	p.Await(world.Step(sluice.StepFailed, "production/apply"))
-	s.Until(kind, "nightly", "put back", func(o sluice.Object) bool { return o.Number(0, "spec", "hour") == 2 })
+	s.hour(kind, 2)
 	s.status(kind, 4, "Ready", "True", "")
 	r = s.RollsBack(p)
 	says(t, r.Failures["production/apply"].Message, "Backup/nightly", "no such bucket")
 }
 
-// tells selects an event whose progress has the words.
-func tells(words string) func(world.Event) bool {
-	return func(e world.Event) bool { return e.Progress != nil && strings.Contains(e.Progress.Message, words) }
+// hour waits until the resource has it.
+func (s store) hour(kind string, want int) {
+	s.Helper()
+	s.Until(kind, "nightly", "as applied", func(o sluice.Object) bool { return o.Number(0, "spec", "hour") == want })
+}
+
+// unfinished fails if the deployment does not wait.
+func (s store) unfinished(p *world.Process) {
+	s.Helper()
+	time.Sleep(time.Second) // what must not happen gives no sign
+	events, _ := p.Events()
+	if slices.ContainsFunc(events, world.Step(sluice.StepDone, "production/apply")) {
+		s.Error("the resource is not waited for")
+	}
 }
 
 // status plays the controller.
 func (s store) status(kind string, generation int, condition, value, message string) {
 	s.Helper()
-	s.Patch(kind, "nightly", `{"status": {"observedGeneration": `+string(rune('0'+generation))+
-		`, "conditions": [{"type": "`+condition+`", "status": "`+value+`", "reason": "Because", "message": "`+message+`"}]}}`, "status")
+	s.Patch(kind, "nightly", fmt.Sprintf(`{"status": {"observedGeneration": %d, "conditions": [{"type": %q, "status": %q, "reason": "Because", "message": %q}]}}`,
+		generation, condition, value, message), "status")
 }

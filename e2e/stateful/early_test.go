@@ -23,7 +23,7 @@ func TestWhatCannotHealFailsEarly(t *testing.T) {
 			map[string]string{"Args": `[print, "3", "the first line", "no such table: orders"]`}, 2 * time.Minute,
 			[]string{"CrashLoopBackOff", "status 3", "restarted 3 times", "no such table: orders"},
 		},
-		"no node": {map[string]string{"Node": "nodeSelector: {disk: golden}"}, 90 * time.Second, []string{"Unschedulable", "node"}},
+		"no node": {map[string]string{"Node": "nodeSelector: {disk: golden}"}, 90 * time.Second, []string{"no node takes it", "node affinity"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,21 +30,21 @@ canary:
 
 func TestJobInTheCluster(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, jobSteps)
+	s := newStore(t, stepwise)
 	s.Value("Exit", "0")
 	s.Value("Line", "12 tables migrated")
 	s.file(jobSteps, "")
-	s.Write("manifests/config.yaml", config)
+	s.Write("manifests/served.yaml", served)
 	before := s.Snapshot()
 	r := s.Run()
 	says(t, r.Story(), "stepDone production/canary/0: Job/migrate-the-tables-", "succeeded")
-	s.Unchanged(before, "ConfigMap/plain")
+	s.Unchanged(before, append(podsIn(s.Snapshot()), "Deployment/served", "Service/store")...)
 
 	s.Value("Exit", "4")
 	s.Value("Line", "table orders is locked")
 	s.file(jobSteps, "")
 	s.Value("Version", "v2")
-	s.Write("manifests/config.yaml", config)
+	s.Write("manifests/served.yaml", served)
 	before = s.Snapshot()
 	r = s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 	t.Logf("took %s\n%s", r.Took, r.Story())
@@ -55,10 +55,3 @@ func TestJobInTheCluster(t *testing.T) {
 	}
 	s.Unchanged(before)
 }
-
-const config = `
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: plain}
-data: {version: "{{.Version}}"}
-`

@@ -45,6 +45,7 @@ func TestAPIServerAwayInMidRollout(t *testing.T) {
 		t.Skip("the API servers of a person's own clusters are not stopped")
 	}
 	s := storeIn(t, world.Pair().Cluster02, stepwise)
+	s.Configure("retryFor: 3m\n") // a busy machine starts an API server slowly
 	s.both("v1")
 	s.Run()
 	before := s.Snapshot()

@@ -2,6 +2,8 @@ package stateful_test
 
 import (
 	"testing"
+
+	"github.com/sluice-cd/sluice"
 )
 
 func TestPrimaryGoesLast(t *testing.T) {
@@ -27,6 +29,28 @@ func TestPrimaryGoesLast(t *testing.T) {
 			s.delivered(before)
 		})
 	}
+}
+
+func TestPrimaryGoesBackLast(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, gated)
+	s.Value("Annotations", `{sluice-cd.github.io/primary-probe: "test -f /data/primary"}`)
+	s.Value("Primary", "2")
+	s.installed()
+	before, order := s.Snapshot(), s.order("app=store")
+	s.release("v2")
+	p := s.Start("run", "-f", "deploy.yaml")
+	for _, gate := range []sluice.StepID{"production/canary/1", "production/canary/3"} {
+		p.Await(waits(gate))
+		s.approve()
+	}
+	p.Await(waits("production/canary/5"))
+	s.must("reject")
+	r := s.RollsBack(p)
+	t.Logf("took %s\n%s", r.Took, r.Story())
+	order.expect(s, "v1", "store-1", "store-0", "store-2")
+	s.expect("v1 v1 v1")
+	s.Unchanged(before)
 }
 
 // Under OnDelete nobody but Sluice replaces pods, on the way there and on the way back.

@@ -26,6 +26,7 @@ func TestVolumesKeepTheirData(t *testing.T) {
 	s.expect("v2 v2 v2")
 	s.journals("v1 v2", "v1 v2", "v1 v2")
 
+	before := s.Snapshot()
 	s.file(gated, "")
 	s.release("v3")
 	p := s.Start("run", "-f", "deploy.yaml")
@@ -35,6 +36,7 @@ func TestVolumesKeepTheirData(t *testing.T) {
 	t.Logf("took %s\n%s", r.Took, r.Story())
 	s.expect("v2 v2 v2")
 	s.journals("v1 v2", "v1 v2", "v1 v2 v3 v2")
+	s.Unchanged(before)
 	if now := s.volumes(); now != volumes {
 		t.Errorf("the claims are of the volumes %s, and were of %s", now, volumes)
 	}

@@ -38,7 +38,7 @@ spec:
 func TestWaitFor(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, waitSteps)
-	s.Write("manifests/config.yaml", config)
+	s.Write("manifests/served.yaml", served)
 	p := s.Start("run", "-f", "deploy.yaml")
 	p.Await(world.Step(sluice.StepStarting, "production/canary/1"))
 	s.Put(theirs)
@@ -50,10 +50,10 @@ func TestWaitFor(t *testing.T) {
 
 	s.phase("Running", "")
 	s.Value("Version", "v2")
-	s.Write("manifests/config.yaml", config)
+	s.Write("manifests/served.yaml", served)
 	before := s.Snapshot()
 	p = s.Start("run", "-f", "deploy.yaml")
-	p.Await(tells("{.data.phase} is Running"))
+	p.Await(world.Step(sluice.StepProgressed, "production/canary/2"))
 	s.phase("Final", "")
 	p.Await(world.Step(sluice.StepDone, "production/canary/2"))
 	s.phase("Final", "Failed")

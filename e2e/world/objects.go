@@ -53,7 +53,13 @@ func (w *World) mapping(kind string) (*meta.RESTMapping, error) {
 	if group == "" {
 		group = groups[name]
 	}
-	return w.mapper.RESTMapping(schema.GroupKind{Group: group, Kind: name})
+	of := schema.GroupKind{Group: group, Kind: name}
+	mapping, err := w.mapper.RESTMapping(of)
+	if !meta.IsNoMatchError(err) {
+		return mapping, err
+	}
+	w.mapper.Reset() // its definition may be younger than what is remembered
+	return w.mapper.RESTMapping(of)
 }
 
 // Put makes objects, YAML documents, as somebody else than Sluice, or gives those that are there what the text says.

@@ -29,21 +29,35 @@ func TestFirstDeploymentGoesStraightTo100(t *testing.T) {
 
 func TestFailedFirstDeploymentLeavesNothing(t *testing.T) {
 	t.Parallel()
+	for pull, reason := range map[string]string{"Never": "ErrImageNeverPull", "IfNotPresent": "ErrImagePull"} {
+		t.Run(pull, func(t *testing.T) {
+			t.Parallel()
+			testFailedFirst(t, pull, reason)
+		})
+	}
+}
+
+// testFailedFirst delivers an image that is nowhere.
+func testFailedFirst(t *testing.T, pull, reason string) {
 	s := newShop(t)
 	s.file(threeSteps)
 	before := s.Snapshot()
-	s.Value("Image", "sluice-e2e/nosuch:1")
+	s.Value("Image", "registry.invalid/nosuch:1")
+	s.Value("Pull", pull)
 	s.release("v1", "blue")
 	r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 	message := r.Failures["production/apply"].Message
-	for _, want := range []string{"Deployment/web cannot become ready", "pod web-", "ErrImageNeverPull"} {
+	for _, want := range []string{"Deployment/web cannot become ready", "pod web-", reason} {
 		if !strings.Contains(message, want) {
 			t.Errorf("the error does not say %q:\n%s", want, message)
 		}
 	}
-	if r.Took > 30*time.Second {
+	if r.Took > time.Minute {
 		t.Errorf("it was found out after %s only", r.Took)
 	}
 	s.Unchanged(before)
-	t.Logf("took %s\n%s", r.Took.Round(10*time.Millisecond), r.Story())
+	if out := s.command("logs"); !strings.Contains(out, reason) {
+		t.Errorf("sluice logs does not tell why:\n%s", out)
+	}
+	t.Logf("took %s: %s", r.Took.Round(10*time.Millisecond), message)
 }

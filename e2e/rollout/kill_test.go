@@ -34,42 +34,58 @@ trafficManagement:
 // rejectable makes a rollout wait for a person once all is done. Who rejects it has all of it undone.
 const rejectable = "constraints: {afterDeploymentFailure: rollBack, afterDeployment: [{pause: {untilApproved: true}}]}"
 
-// tormented kills sluice at random moments, whenever it has carried out the deployment for a while again, and resumes it
-// each time. It returns the result of the last process.
-func (s shop) tormented(p *world.Process, mean time.Duration) world.Result {
+// tormented kills sluice ten times, each time somewhere behind one of the next events of the deployment or after a while
+// without any, and resumes it. It returns the result of the last process.
+func (s shop) tormented(p *world.Process) world.Result {
 	s.Helper()
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	s.Logf("the seed is %d", seed)
+	last, _ := p.Latest()
 	for i := range kills {
-		at := time.Duration(random.Int64N(int64(2 * mean)))
-		select {
-		case <-time.After(at):
-		case <-p.Ended():
+		late := time.After(time.Duration(random.Int64N(int64(4 * time.Second))))
+		if !reaches(p, last+sluice.Seq(1+random.IntN(3)), late) {
 			s.Logf("it ended before kill %d", i+1)
-			return p.Wait()
+			break
 		}
+		time.Sleep(time.Duration(random.Int64N(int64(time.Second))))
 		p.Kill()
-		if events, _ := p.Events(); len(events) > 0 {
-			last := events[len(events)-1]
-			s.Logf("kill %d after %s, at %s %s", i+1, at.Round(time.Millisecond), last.Kind, last.Step)
-		}
+		seq, what := p.Latest()
+		last = max(last, seq)
+		s.Logf("kill %d behind %s", i+1, what)
 		p = s.Start("run", "--resume")
 	}
 	return p.Wait()
 }
 
+// reaches waits for the event of the number or until it is late; false if the process ends before that.
+func reaches(p *world.Process, seq sluice.Seq, late <-chan time.Time) bool {
+	for {
+		_, news := p.Events()
+		if at, _ := p.Latest(); at >= seq {
+			return true
+		}
+		select {
+		case <-news:
+		case <-late:
+			return true
+		case <-p.Ended():
+			return false
+		}
+	}
+}
+
 func TestCanaryIsKilledTenTimes(t *testing.T) {
 	t.Parallel()
-	testKilled(t, hasty, 2500*time.Millisecond)
+	testKilled(t, hasty)
 }
 
 func TestBlueGreenIsKilledTenTimes(t *testing.T) {
 	t.Parallel()
-	testKilled(t, hastyBlueGreen, 2*time.Second)
+	testKilled(t, hastyBlueGreen)
 }
 
-func testKilled(t *testing.T, strategy string, mean time.Duration) {
+func testKilled(t *testing.T, strategy string) {
 	s := newShop(t)
 	s.installed(strategy)
 	s.Put(preview)
@@ -78,7 +94,7 @@ func testKilled(t *testing.T, strategy string, mean time.Duration) {
 	before := s.Snapshot()
 	load, lowest := s.Load("web", 80, "/version"), s.Lowest("app=web")
 	s.release("v2", "green")
-	r := s.tormented(s.Start("run", "-f", "deploy.yaml"), mean)
+	r := s.tormented(s.Start("run", "-f", "deploy.yaml"))
 	if r.Outcome != sluice.StatusSucceeded {
 		t.Errorf("the deployment ended as %q\n%s", r.Outcome, r.Story())
 	}
@@ -91,18 +107,26 @@ func testKilled(t *testing.T, strategy string, mean time.Duration) {
 	load.Perfect()
 }
 
+// A release that is rejected after its promotion goes back as a whole, although the old version had only a pod left when
+// it was replaced.
+func TestRejectedAfterPromotion(t *testing.T) {
+	t.Parallel()
+	testRejected(t, hasty, func(p *world.Process) world.Result { return p.Wait() })
+}
+
 func TestUndoOfACanaryIsKilledTenTimes(t *testing.T) {
 	t.Parallel()
-	testUndoKilled(t, hasty)
+	testRejected(t, hasty, nil)
 }
 
 func TestUndoOfABlueGreenIsKilledTenTimes(t *testing.T) {
 	t.Parallel()
-	testUndoKilled(t, hastyBlueGreen)
+	testRejected(t, hastyBlueGreen, nil)
 }
 
-// testUndoKilled rejects the release once it is promoted: all of it has to be undone.
-func testUndoKilled(t *testing.T, strategy string) {
+// testRejected rejects the release once it is promoted: all of it has to be undone. end waits for the end; nil torments
+// the process meanwhile.
+func testRejected(t *testing.T, strategy string, end func(*world.Process) world.Result) {
 	s := newShop(t)
 	s.installed(strategy)
 	s.Value("Target", rejectable)
@@ -115,7 +139,10 @@ func testUndoKilled(t *testing.T, strategy string) {
 	p.Await(waits("production/after/0"))
 	s.expect("web", map[string]int{"v2": 4})
 	s.command("reject", "--reason", "the users do not like it")
-	r := s.tormented(p, 1500*time.Millisecond)
+	if end == nil {
+		end = s.tormented
+	}
+	r := end(p)
 	if r.Outcome != sluice.StatusRolledBack {
 		t.Errorf("the deployment ended as %q\n%s", r.Outcome, r.Story())
 	}

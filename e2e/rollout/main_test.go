@@ -3,10 +3,32 @@
 package rollout_test
 
 import (
+	"context"
+	"flag"
+	"fmt"
 	"os"
 	"testing"
 
+	"github.com/sluice-cd/sluice/e2e/cluster"
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
 func TestMain(m *testing.M) { os.Exit(world.Main(prepared{m})) }
+
+// prepared runs the tests in a cluster that has the definitions they need.
+type prepared struct{ m *testing.M }
+
+func (p prepared) Run() int {
+	// They wait far more than they work.
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if world.Pair().Owned {
+		if err := world.Pair().Cluster01.InstallCRDs(context.Background(), cluster.GatewayAPI); err != nil {
+			fmt.Fprintln(os.Stderr, "prepare the tests:", err)
+			return 1
+		}
+	}
+	return p.m.Run()
+}

@@ -38,7 +38,7 @@ func TestPrometheusAwayForTwoMinutes(t *testing.T) {
 	m.Start()
 	back := time.Now()
 	r := s.Ends(sluice.StatusSucceeded, p)
-	t.Logf("took %s, %s of it after Prometheus was back\n%s", r.Took.Round(time.Second), time.Since(back).Round(time.Second), r.Story())
+	t.Logf("took %s, %s of it after Prometheus was back", r.Took.Round(time.Second), time.Since(back).Round(time.Second))
 	s.expect("web", map[string]int{"v2": 4})
 	for _, e := range r.Events {
 		if e.Kind == sluice.StepUndoing || e.Kind == sluice.StepFailed {

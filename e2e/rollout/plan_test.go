@@ -57,7 +57,7 @@ func TestWhatIsGoneFromTheFileIsPruned(t *testing.T) {
 	s.Value("Password", "correct horse")
 	s.Value("Target", "prune: true")
 	s.Write("manifests/settings.yaml", settings)
-	s.installed(threeSteps)
+	s.installed(`canary: {steps: [{setWeight: {weight: 100}}]}`)
 	s.Put(`{apiVersion: v1, kind: ConfigMap, metadata: {name: foreign}, data: {whose: theirs}}`)
 	before := s.Snapshot()
 	s.release("v2", "green")

@@ -1,16 +1,11 @@
 package rollout_test
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/e2e/cluster"
-	"github.com/sluice-cd/sluice/e2e/world"
 )
 
 const routed = `
@@ -36,19 +31,6 @@ spec:
     - matches: [{path: {type: PathPrefix, value: /login}}]
       backendRefs: [{name: login, port: 80}]
 `
-
-// prepared runs the tests in a cluster that has the definitions they need.
-type prepared struct{ m *testing.M }
-
-func (p prepared) Run() int {
-	if world.Pair().Owned {
-		if err := world.Pair().Cluster01.InstallCRDs(context.Background(), cluster.GatewayAPI); err != nil {
-			fmt.Fprintln(os.Stderr, "prepare the tests:", err)
-			return 1
-		}
-	}
-	return p.m.Run()
-}
 
 // weights are those of the route's first rule, by backend.
 func (s shop) weights() map[string]int {

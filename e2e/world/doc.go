@@ -14,8 +14,11 @@
 //	p.Await(world.Step("stepDone", "production/canary/1"))
 //	p.Kill()                                // kill -9
 //	r := w.Start("run", "--resume").Wait()
-//	load.Stop()                             // its counts; load.Perfect() ends the test if a request failed
+//	load.Stop()                             // its counts; load.Perfect() fails the test if a request failed
 //	w.Unchanged(before)                     // every object but Kubernetes' own books
+//
+// Monitor starts Prometheus, which can be stopped and started again; Lowest and
+// Follow watch pods and other objects all the while.
 //
 // Everything that New makes goes away with the test. When a test ends, nothing
 // that names a deployment of its state directory may be left outside its own

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -85,6 +86,17 @@ func (p *Process) Events() ([]Event, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.events), p.news
+}
+
+// Latest is the number of the last event that came, and what it was.
+func (p *Process) Latest() (sluice.Seq, string) {
+	events, _ := p.Events()
+	for _, e := range slices.Backward(events) {
+		if e.Seq > 0 {
+			return e.Seq, strings.TrimSpace(fmt.Sprintf("%s %s", e.Kind, e.Step))
+		}
+	}
+	return 0, "nothing"
 }
 
 // Await waits until one of the process's events is so, five minutes at most. It is harmless if it came before.

@@ -130,8 +130,8 @@ type ClusterWriter interface {
 	// carry out is Unsupported and named. With dryRun nothing is changed, all else is the same.
 	Apply(ctx context.Context, o Object, dryRun bool) (Object, Outcome, error)
 	// Restore makes the object as it was when Get returned was, as far as Sluice changed it since: what others
-	// changed stays, and a field of ours that others have taken over is a Conflict. An object that is gone is
-	// made anew. With dryRun nothing is changed, all else is the same.
+	// changed stays. A field of ours that others have taken over is a Conflict, which is returned when the rest is
+	// back. An object that is gone is made anew. With dryRun nothing is changed, all else is the same.
 	Restore(ctx context.Context, was Object, dryRun bool) (Object, Outcome, error)
 	// Scale sets how many pods the workload wants, and keeps who owns that and every other field.
 	Scale(ctx context.Context, ref Ref, replicas int) error

@@ -38,7 +38,7 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == "testdata" || d.Name() == ".git" || d.Name() == ".sluice" || d.Name() == "bin") {
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == ".git" || d.Name() == ".sluice" || d.Name() == ".cluster" || d.Name() == "bin") {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(path, ".go") {

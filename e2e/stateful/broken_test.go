@@ -7,6 +7,7 @@ import (
 
 // A StatefulSet's own controller waits for ever for a broken pod under OrderedReady, also when the template is put back.
 func TestBrokenOrdinalIsReplaced(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"OrderedReady", "Parallel"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,7 @@ import (
 
 // What cannot heal is reported long before the timeout, with the pod's name.
 func TestWhatCannotHealFailsEarly(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		values map[string]string
 		within time.Duration

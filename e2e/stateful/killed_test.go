@@ -69,6 +69,7 @@ func TestUpgradeSurvivesKills(t *testing.T) {
 // The second ordinal is broken, so the rollback has to replace it: where the controller's own order holds, and where the
 // pods are replaced in an order of ours.
 func TestRollbackSurvivesKills(t *testing.T) {
+	t.Parallel()
 	for name, annotations := range map[string]string{
 		"by partition": "{}",
 		"by eviction":  `{sluice-cd.github.io/primary: statefulset.kubernetes.io/pod-name=store-0}`,

@@ -17,7 +17,7 @@ import (
 const storeImage = "sluice-e2e/store:1"
 
 // atOnce is how many tests run at a time: most of their time they wait for pods.
-const atOnce = "8"
+const atOnce = "12"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

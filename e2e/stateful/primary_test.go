@@ -7,6 +7,7 @@ import (
 )
 
 func TestPrimaryGoesLast(t *testing.T) {
+	t.Parallel()
 	for name, annotations := range map[string]string{
 		"by label": `{sluice-cd.github.io/primary: role=primary}`,
 		"by probe": `{sluice-cd.github.io/primary-probe: "test -f /data/primary"}`,

@@ -48,9 +48,10 @@ func TestBlueGreen(t *testing.T) {
 	before := s.Snapshot()
 	load, lowest := s.Load("web", 80, "/version"), s.Lowest("app=web")
 	p := s.switched()
-	if c := after(load); c.Of("v2") != c.Requests-c.Unanswered {
-		t.Errorf("after the switch not all traffic goes to the new version: %s", c)
-	}
+	s.Await("all of the traffic to go to the new version", func() bool {
+		c := after(load)
+		return c.Of("v2") == c.Requests
+	})
 	s.approve()
 	r := s.Ends(sluice.StatusSucceeded, p)
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())

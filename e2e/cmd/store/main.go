@@ -2,7 +2,7 @@
 // else their pods do.
 //
 //	store serve           answers on port 8080, and keeps a journal in /data
-//	store print N TEXT..  prints each text on a line and exits with status N
+//	store print N [TEXT]  prints each text on a line and exits with status N
 //	sh -c "test -f FILE"  all of a shell that a probe for the primary needs
 //
 // The application is set up by its environment: VERSION is what it answers
@@ -44,7 +44,7 @@ func run(args []string) error {
 	case len(args) >= 2 && args[0] == "print":
 		return printLines(args[1], args[2:])
 	}
-	return errors.New("use: store serve | store print STATUS TEXT...")
+	return errors.New("use: store serve | store print STATUS [TEXT]")
 }
 
 func printLines(status string, lines []string) error {

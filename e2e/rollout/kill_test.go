@@ -41,6 +41,7 @@ func (s shop) tormented(p *world.Process) world.Result {
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	s.Logf("the seed is %d", seed)
+	p.Await(world.Kind(sluice.DeploymentStarted)) // before that there is nothing to resume
 	last, _ := p.Latest()
 	for i := range kills {
 		late := time.After(time.Duration(random.Int64N(int64(4 * time.Second))))

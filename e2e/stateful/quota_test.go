@@ -41,6 +41,7 @@ kind: Deployment
 metadata: {name: worker}
 spec:
   replicas: 2
+  minReadySeconds: 2
   selector: {matchLabels: {app: worker}}
   template:
     metadata: {labels: {app: worker}}

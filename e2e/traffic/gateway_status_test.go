@@ -2,6 +2,7 @@ package traffic_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"time"
 
@@ -24,6 +25,29 @@ func (s *shop) report(ctx context.Context, o sluice.Object, generation int) erro
 	return err
 }
 
+// changes yields the route as it is now and whenever it changes, also where the server ends a watch.
+func (s *shop) changes(ctx context.Context, t *testing.T) iter.Seq[sluice.Object] {
+	return func(yield func(sluice.Object) bool) {
+		for {
+			w, err := s.of("HTTPRoute").Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=shop"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for e := range w.ResultChan() {
+				u, ok := e.Object.(*unstructured.Unstructured)
+				if !ok {
+					break // the server says why it ends
+				}
+				if !yield(u.Object) {
+					w.Stop()
+					return
+				}
+			}
+			w.Stop()
+		}
+	}
+}
+
 // A shift returns when the gateway that reports on the route has taken it up, and not before.
 func TestAGatewayThatReportsIsWaitedFor(t *testing.T) {
 	s := newShop(t)
@@ -36,15 +60,9 @@ func TestAGatewayThatReportsIsWaitedFor(t *testing.T) {
 	by := sluice.Traffic{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "web"}}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w, err := s.of("HTTPRoute").Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=shop"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Stop()
 	shifted := make(chan error, 1)
 	go func() { shifted <- s.account.Shift(ctx, s.division(20, by)) }()
-	for e := range w.ResultChan() {
-		o := sluice.Object(e.Object.(*unstructured.Unstructured).Object)
+	for o := range s.changes(ctx, t) {
 		if o.Number(0, "metadata", "generation") == route.Number(0, "metadata", "generation") {
 			continue
 		}

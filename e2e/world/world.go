@@ -114,10 +114,10 @@ func (w *World) fill(text string) string {
 	return strings.NewReplacer("[[", "{{", "]]", "}}").Replace(b.String())
 }
 
-// Await looks every now and then, for a minute at most: not everything here can be watched.
+// Await looks every now and then, for two minutes at most: not everything here can be watched.
 func (w *World) Await(what string, there func() bool) {
 	w.Helper()
-	for end := time.Now().Add(time.Minute); !there(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !there(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			w.Fatalf("waited in vain for %s", what)
 		}

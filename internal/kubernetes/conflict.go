@@ -12,7 +12,7 @@ import (
 )
 
 // manager is the name under which Apply owns fields. Other writers of Sluice have names that begin with it and "-".
-const manager = "sluice"
+const manager = sluice.Manager
 
 const kubectlApply = "kubectl-client-side-apply"
 

@@ -29,7 +29,7 @@ func Down(o Options) error {
 			return fmt.Errorf("end %s: %w", name, err)
 		}
 	}
-	if l, found, err := findLink(bridge); err != nil || found && l.Alias == o.Dir {
+	if owner, err := bridgeOwner(); err != nil || owner == o.Dir {
 		if err := errors.Join(err, removeLink(bridge)); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (s spec) down() error {
 			return err
 		}
 	}
-	if err := removeLink(s.link()); err != nil {
+	if err := s.disconnect(); err != nil {
 		return err
 	}
 	if err := s.removeCgroup(); err != nil {

@@ -67,9 +67,13 @@ func leftLinks(o Options) ([]string, error) {
 	if err := ipJSON(&links, "link", "show"); err != nil {
 		return nil, err
 	}
+	owner, err := bridgeOwner()
+	if err != nil || owner != "" && owner != o.Dir {
+		return nil, err
+	}
 	var all []string
 	for _, l := range links {
-		if l.Alias == o.Dir || strings.HasPrefix(l.Name, linkPrefix) {
+		if l.Name == bridge || strings.HasPrefix(l.Name, linkPrefix) {
 			all = append(all, "network link "+l.Name)
 		}
 	}

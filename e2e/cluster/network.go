@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 )
 
@@ -14,23 +17,24 @@ type link struct {
 }
 
 // ensureBridge makes the network between the host and the clusters. The
-// bridge's alias names the state directory that it belongs to.
+// bridge's alias names the state directory that it belongs to; one whose
+// clusters have died, killed with all that could have removed it, is taken over.
 func (o Options) ensureBridge() error {
-	existing, found, err := findLink(bridge)
+	owner, err := bridgeOwner()
 	if err != nil {
 		return err
 	}
-	if found && existing.Alias != o.Dir {
-		return fmt.Errorf("the bridge %s belongs to clusters in %q: take those down, or remove it with: ip link del %s", bridge, existing.Alias, bridge)
+	if owner != "" && owner != o.Dir {
+		if err := o.takeOver(owner); err != nil {
+			return err
+		}
+		owner = ""
 	}
 	if err := o.checkSubnets(); err != nil {
 		return err
 	}
-	if !found {
-		if err := ip("link", "add", bridge, "type", "bridge"); err != nil {
-			return err
-		}
-		if err := ip("link", "set", bridge, "alias", o.Dir); err != nil {
+	if owner == "" {
+		if err := o.addBridge(); err != nil {
 			return err
 		}
 	}
@@ -45,6 +49,38 @@ func (o Options) ensureBridge() error {
 		}
 	}
 	return nil
+}
+
+// nobody owns a bridge whose maker died before it could say whose it is.
+const nobody = "nobody"
+
+// bridgeOwner is the state directory that the bridge belongs to; empty if there is no bridge.
+func bridgeOwner() (string, error) {
+	l, found, err := findLink(bridge)
+	if err != nil || !found {
+		return "", err
+	}
+	return cmp.Or(l.Alias, nobody), nil
+}
+
+// takeOver removes a bridge to which no cluster is connected any more: the
+// kernel takes a cluster's link away with its last process.
+func (o Options) takeOver(owner string) error {
+	for _, name := range names {
+		link := o.newSpec(name).link()
+		if _, alive, err := findLink(link); err != nil || alive {
+			return errors.Join(err, fmt.Errorf("%s is up already, with its state in %q: take it down first, there", name, owner))
+		}
+	}
+	fmt.Fprintf(o.Log, "the network of clusters that are no more is removed; their state was in %s\n", owner)
+	return removeLink(bridge)
+}
+
+func (o Options) addBridge() error {
+	if err := ip("link", "add", bridge, "type", "bridge"); err != nil {
+		return err
+	}
+	return ip("link", "set", bridge, "alias", o.Dir)
 }
 
 // checkSubnets tells who has an address that the clusters need.
@@ -91,6 +127,15 @@ func (s spec) connect(pid int) error {
 		return err
 	}
 	return ip("link", "set", s.link(), "master", bridge, "up")
+}
+
+// disconnect leaves a link of that name alone that belongs to another state directory's cluster.
+func (s spec) disconnect() error {
+	owner, err := bridgeOwner()
+	if err != nil || owner != filepath.Dir(s.Dir) {
+		return err
+	}
+	return removeLink(s.link())
 }
 
 // removeLink is harmless if there is no such link, or if it is just going: the

@@ -70,12 +70,13 @@ type Progress struct {
 	Result  *Result         `json:"result,omitempty"` // the evidence, at the end or on the way
 }
 
-// A Result is a gate's evidence.
+// A Result is a gate's evidence, and what later steps go on from.
 type Result struct {
 	Judgment     *Judgment     `json:"judgment,omitempty"`
 	Verification *Verification `json:"verification,omitempty"`
 	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
+	Canaries     []Ref         `json:"canaries,omitempty"`   // the canary Deployments that apply brought, which stand until promotion
 }
 
 // A Wait is what a step waits for: whatever of it comes first.

@@ -18,6 +18,38 @@ func canaryRef(stable sluice.Ref) sluice.Ref {
 	return stable
 }
 
+func canaryRefs(stable []sluice.Ref) []sluice.Ref {
+	refs := slices.Clone(stable)
+	for i, ref := range refs {
+		refs[i] = canaryRef(ref)
+	}
+	return refs
+}
+
+// standing is an error where a canary that the deployment brought to the target is gone: the version that is left is the
+// old one, whatever share of the traffic it gets.
+func standing(ctx context.Context, a sluice.Account, sc sluice.StepContext) error {
+	if sc.Plan == nil {
+		return nil
+	}
+	for _, s := range sc.Plan.Steps {
+		if s.Target != sc.Target.Name {
+			continue
+		}
+		for _, ref := range sc.Results[s.ID].Canaries {
+			o, err := get(ctx, a, ref)
+			if err != nil {
+				return err
+			}
+			if o == nil || o.Text("metadata", "deletionTimestamp") != "" {
+				return sluice.Errorf(sluice.Failed, "%s, the canary, is gone: it was deleted from outside", ref).
+					WithHint("deploy again; whoever deletes objects that are annotated with %s interrupts a rollout", madeBy)
+			}
+		}
+	}
+	return nil
+}
+
 // canaryOf returns the Deployment that runs the pods of version beside stable, with so many of them.
 //
 // Its pods carry all labels of the stable ones and the track, so the Services select both. The stable

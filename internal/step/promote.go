@@ -30,6 +30,9 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
+	if err := standing(ctx, s.account, s.sc); err != nil {
+		return sluice.Preview{}, err
+	}
 	beside, err := canaries(ctx, s.account, objects)
 	if err != nil {
 		return sluice.Preview{}, err

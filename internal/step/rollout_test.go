@@ -119,6 +119,22 @@ func breakOld(o sluice.Object) {
 	o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
 }
 
+// Without its canary a rollout would end as a success, with the old version in place.
+func TestCanaryThatSomebodyDeletesFailsTheRollout(t *testing.T) {
+	for _, id := range []string{"canary/1", "promote"} {
+		b := installed(t)
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/0")
+		if err := b.account.Delete(t.Context(), webCanary); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.run(t, id)
+		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(fmt.Sprint(err), "Deployment/web-canary, the canary, is gone") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
 // Where the old version serves nobody, there is nothing to compare the new one with.
 func TestBrokenOldVersionIsReplacedStraight(t *testing.T) {
 	b := installed(t)

@@ -41,10 +41,11 @@ type bench struct {
 	deps    step.Deps
 	now     time.Time
 	plan    *sluice.Plan
+	results map[sluice.StepID]sluice.Result
 }
 
 func newBench(objects ...sluice.Object) *bench {
-	b := &bench{account: steptest.NewAccount(objects...), now: noon, plan: &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}}}
+	b := &bench{account: steptest.NewAccount(objects...), now: noon, plan: &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}}, results: map[sluice.StepID]sluice.Result{}}
 	b.deps = step.Deps{
 		Accounts: map[string]sluice.Account{"cluster": b.account},
 		Secrets:  mapSecrets{"token": "s3cret"},
@@ -66,7 +67,7 @@ func (b *bench) new(id string) (sluice.Step, error) {
 		panic("no step " + id)
 	}
 	return step.New(b.deps).New(sluice.StepContext{
-		Deployment: deployment, StartedAt: noon, Plan: b.plan, Step: planned,
+		Deployment: deployment, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
 		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace},
 	})
 }
@@ -93,6 +94,9 @@ func (b *bench) run(t *testing.T, id string) (sluice.Progress, error) {
 		p, err = b.must(t, id).Observe(t.Context(), p)
 	}
 	p.Image = preview.Image
+	if err == nil && p.Result != nil {
+		b.results[sluice.StepID("production/"+id)] = *p.Result
+	}
 	return p, err
 }
 

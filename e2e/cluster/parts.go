@@ -15,6 +15,7 @@ const (
 
 // controlPlane is what every cluster has.
 func (s spec) controlPlane() []part {
+	// In memory, since nothing of it outlives the cluster.
 	etcd := part{Name: "etcd", Gate: true, Probe: etcdAddress + "/health", Args: []string{
 		"/usr/bin/etcd", "--data-dir=" + s.file("etcd"), "--listen-client-urls=" + etcdAddress, "--advertise-client-urls=" + etcdAddress,
 		"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380", "--initial-cluster=default=http://127.0.0.1:2380",
@@ -38,6 +39,9 @@ func (s spec) apiServer() part {
 		"--client-ca-file="+s.pki("ca.crt"), "--tls-cert-file="+s.pki("apiserver.crt"), "--tls-private-key-file="+s.pki("apiserver.key"),
 		"--service-account-issuer=https://kubernetes.default.svc."+domain,
 		"--service-account-key-file="+s.pki("accounts.crt"), "--service-account-signing-key-file="+s.pki("accounts.key"),
+		// Watches that begin with a list need a newer etcd than Debian's. Where they
+		// are on, KWOK's watches are refused, and come back with up to 30 s of delay.
+		"--feature-gates=WatchList=false",
 		// Kubelet is known by its address, its name is in no directory.
 		"--kubelet-preferred-address-types=InternalIP",
 		// Metrics servers and the like may register themselves as parts of the API.

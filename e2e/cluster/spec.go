@@ -87,8 +87,10 @@ func cgroupSuffix(stateDir string) string {
 // A link has at most 15 letters.
 func (s spec) link() string { return linkPrefix + s.Name }
 
+// environment is that of the cluster's programs. They use more memory for their
+// garbage than Go programs do by default, since the processor is what is short.
 func (s spec) environment() []string {
-	return []string{"PATH=" + searchPath, "HOME=" + s.Dir, "LANG=C.UTF-8"}
+	return []string{"PATH=" + searchPath, "HOME=" + s.Dir, "LANG=C.UTF-8", "GOGC=400"}
 }
 
 func (s spec) write() error {

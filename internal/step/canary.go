@@ -26,9 +26,12 @@ func canaryRefs(stable []sluice.Ref) []sluice.Ref {
 	return refs
 }
 
-// standing is an error where a canary that the deployment brought to the target is gone: the version that is left is the
+// A beside is a Deployment as it is declared, and the canary that stands beside it.
+type beside struct{ declared, canary sluice.Object }
+
+// allStand is an error where a canary that the deployment brought to the target is gone: the version that is left is the
 // old one, whatever share of the traffic it gets.
-func standing(ctx context.Context, a sluice.Account, sc sluice.StepContext) error {
+func allStand(sc sluice.StepContext, standing []beside) error {
 	if sc.Plan == nil {
 		return nil
 	}
@@ -37,11 +40,7 @@ func standing(ctx context.Context, a sluice.Account, sc sluice.StepContext) erro
 			continue
 		}
 		for _, ref := range sc.Results[s.ID].Canaries {
-			o, err := get(ctx, a, ref)
-			if err != nil {
-				return err
-			}
-			if o == nil || o.Text("metadata", "deletionTimestamp") != "" {
+			if !slices.ContainsFunc(standing, func(b beside) bool { return b.canary.Ref() == ref }) {
 				return sluice.Errorf(sluice.Failed, "%s, the canary, is gone: it was deleted from outside", ref).
 					WithHint("deploy again; whoever deletes objects that are annotated with %s interrupts a rollout", madeBy)
 			}
@@ -71,27 +70,32 @@ func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentI
 }
 
 // canaries returns the Deployments of the target that have a canary standing beside them.
-func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]sluice.Object, error) {
-	return withCanary(ctx, a, objects, func(sluice.Object) bool { return true })
-}
-
-// lasting returns those of them whose canary is not being deleted: no traffic can be sent there any more.
-func lasting(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]sluice.Object, error) {
-	return withCanary(ctx, a, objects, func(canary sluice.Object) bool { return canary.Text("metadata", "deletionTimestamp") == "" })
-}
-
-func withCanary(ctx context.Context, a sluice.Account, objects []sluice.Object, is func(canary sluice.Object) bool) ([]sluice.Object, error) {
-	var beside []sluice.Object
+func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]beside, error) {
+	var list []beside
 	for _, d := range ofKind(objects, "Deployment") {
 		canary, err := get(ctx, a, canaryRef(d.Ref()))
 		if err != nil {
 			return nil, err
 		}
-		if canary != nil && canary.Text("metadata", "annotations", madeBy) != "" && is(canary) {
-			beside = append(beside, d)
+		if canary != nil && canary.Text("metadata", "annotations", madeBy) != "" {
+			list = append(list, beside{d, canary})
 		}
 	}
-	return beside, nil
+	return list, nil
+}
+
+// lasting leaves out canaries that are being deleted: no traffic can be sent there any more.
+func lasting(list []beside) []beside {
+	return slices.DeleteFunc(slices.Clone(list), func(b beside) bool { return b.canary.Text("metadata", "deletionTimestamp") != "" })
+}
+
+// declared are the Deployments themselves.
+func declared(list []beside) []sluice.Object {
+	var objects []sluice.Object
+	for _, b := range list {
+		objects = append(objects, b.declared)
+	}
+	return objects
 }
 
 // firstWeight returns the first weight that the plan gives the target's new version, 100 where it names none.

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -30,13 +31,11 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	if err := standing(ctx, s.account, s.sc); err != nil {
+	standing, err := canaries(ctx, s.account, objects)
+	if err := errors.Join(err, allStand(s.sc, lasting(standing))); err != nil {
 		return sluice.Preview{}, err
 	}
-	beside, err := canaries(ctx, s.account, objects)
-	if err != nil {
-		return sluice.Preview{}, err
-	}
+	beside := declared(standing)
 	ordered, err := held(ctx, s.account, objects, s.sc.Deployment)
 	if err != nil {
 		return sluice.Preview{}, err

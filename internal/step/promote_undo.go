@@ -125,8 +125,12 @@ func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, 
 
 // refill gives a Deployment that was made smaller for its canary its pods back.
 func (s *promote) refill(ctx context.Context, ref sluice.Ref) error {
-	both, beside, err := pairOf(ctx, s.account, ref)
-	if err != nil || !beside || both.scaler != nil || both.stable.Number(1, "spec", "replicas") >= both.wanted() {
+	canary, err := get(ctx, s.account, canaryRef(ref))
+	if err != nil || canary == nil {
+		return err
+	}
+	both, stands, err := pairOf(ctx, s.account, ref, canary)
+	if err != nil || !stands || both.scaler != nil || both.stable.Number(1, "spec", "replicas") >= both.wanted() {
 		return err
 	}
 	return scale(ctx, s.account, ref, both.wanted())

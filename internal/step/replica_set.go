@@ -19,17 +19,20 @@ func newest(ctx context.Context, d Deps, sc sluice.StepContext) (string, error) 
 	if len(deployments) == 0 {
 		return "", sluice.Errorf(sluice.Invalid, "{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
 	}
-	beside, err := canaries(ctx, a, deployments)
+	standing, err := canaries(ctx, a, deployments)
 	if err != nil {
 		return "", err
 	}
-	owner := deployments[0].Ref()
-	if len(beside) > 0 {
-		owner = canaryRef(beside[0].Ref())
+	if len(standing) > 0 {
+		return replicaSetOf(standing[0].canary), nil
 	}
-	now, err := get(ctx, a, owner)
-	if err != nil {
-		return "", err
+	now, err := get(ctx, a, deployments[0].Ref())
+	if err != nil || now == nil {
+		return deployments[0].Text("metadata", "name"), err
 	}
-	return orDefault(stampedWith(now)[stampReplicaSet], owner.Name), nil
+	return replicaSetOf(now), nil
+}
+
+func replicaSetOf(deployment sluice.Object) string {
+	return orDefault(stampedWith(deployment)[stampReplicaSet], deployment.Text("metadata", "name"))
 }

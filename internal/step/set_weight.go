@@ -45,11 +45,8 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 	if err != nil {
 		return p, err
 	}
-	if err := standing(ctx, s.account, s.sc); err != nil {
-		return p, err
-	}
 	weight, services := s.sc.Step.SetWeight.Weight, s.sc.Step.SetWeight.Services
-	divided, share, err := t.moveTo(ctx, move{percent: weight, services: services})
+	divided, share, err := t.moveTo(ctx, move{percent: weight, services: services, all: true})
 	if err != nil {
 		return p, err
 	}

@@ -73,12 +73,8 @@ func (p pair) shown(percent int) string {
 	return fmt.Sprintf("%d of %d pods of %s are new", canary, stable+canary, p.stable.Ref())
 }
 
-// pairOf reads a Deployment and its canary; false where no canary stands.
-func pairOf(ctx context.Context, a sluice.Account, ref sluice.Ref) (pair, bool, error) {
-	canary, err := get(ctx, a, canaryRef(ref))
-	if err != nil || canary == nil {
-		return pair{}, false, err
-	}
+// pairOf reads the Deployment beside which the canary stands; false where it is gone.
+func pairOf(ctx context.Context, a sluice.Account, ref sluice.Ref, canary sluice.Object) (pair, bool, error) {
 	stable, err := get(ctx, a, ref)
 	if err != nil || stable == nil {
 		return pair{}, false, err

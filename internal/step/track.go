@@ -22,17 +22,24 @@ type move struct {
 	percent  int
 	services []string // none: all
 	back     bool
+	all      bool // every canary that the deployment brought has to stand
 }
 
 // moveTo sends the percentage of the traffic to the canaries and reports how many Services it divided, and which
 // share it is where it is not exact. What has to grow grows first and is ready before traffic moves; what may
 // shrink does so afterwards.
 func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, err error) {
-	beside, err := lasting(ctx, t.account, t.objects)
+	standing, err := canaries(ctx, t.account, t.objects)
 	if err != nil {
 		return 0, "", err
 	}
-	list, err := divisions(ctx, t.account, t.sc, t.objects, beside)
+	standing = lasting(standing)
+	if m.all {
+		if err := allStand(t.sc, standing); err != nil {
+			return 0, "", err
+		}
+	}
+	list, err := divisions(ctx, t.account, t.sc, t.objects, declared(standing))
 	if err != nil {
 		return 0, "", err
 	}
@@ -40,7 +47,7 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, 
 	if t.account.Weighs(t.sc.Target.Traffic) || len(m.services) > 0 {
 		return len(list), "", shift(ctx, t.account, list, m.percent)
 	}
-	pairs, err := t.pairs(ctx, beside)
+	pairs, err := t.pairs(ctx, standing)
 	if err != nil {
 		return 0, "", err
 	}
@@ -50,7 +57,7 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, 
 	if err := shift(ctx, t.account, list, m.percent); err != nil {
 		return 0, "", err
 	}
-	return len(beside), describe(pairs, m.percent), t.shrink(ctx, pairs, m)
+	return len(standing), describe(pairs, m.percent), t.shrink(ctx, pairs, m)
 }
 
 func describe(pairs []pair, percent int) string {
@@ -63,10 +70,10 @@ func describe(pairs []pair, percent int) string {
 	return strings.Join(words, ", ")
 }
 
-func (t tracks) pairs(ctx context.Context, beside []sluice.Object) ([]pair, error) {
+func (t tracks) pairs(ctx context.Context, standing []beside) ([]pair, error) {
 	var list []pair
-	for _, d := range beside {
-		p, ok, err := pairOf(ctx, t.account, d.Ref())
+	for _, b := range standing {
+		p, ok, err := pairOf(ctx, t.account, b.declared.Ref(), b.canary)
 		if err != nil {
 			return nil, err
 		}
@@ -144,18 +151,21 @@ func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
 	if err != nil {
 		return err
 	}
-	beside, err := canaries(ctx, t.account, deployments)
+	standing, err := canaries(ctx, t.account, deployments)
 	if err != nil {
 		return err
 	}
-	standing := slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
-		return !slices.ContainsFunc(beside, func(o sluice.Object) bool { return o.Text("metadata", "name") == d.Stable })
+	divided := slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
+		return !slices.ContainsFunc(standing, func(b beside) bool { return b.declared.Text("metadata", "name") == d.Stable })
 	})
-	if err := shift(ctx, t.account, standing, 0); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+	if err := shift(ctx, t.account, divided, 0); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 		return err
 	}
-	for _, ref := range stable {
-		if err := removeOwn(ctx, t.account, canaryRef(ref), t.sc.Deployment); err != nil {
+	for _, b := range standing {
+		if b.canary.Text("metadata", "annotations", madeBy) != string(t.sc.Deployment) {
+			continue
+		}
+		if err := remove(ctx, t.account, b.canary.Ref()); err != nil {
 			return err
 		}
 	}

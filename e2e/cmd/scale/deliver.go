@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,28 +31,36 @@ type report struct {
 	RSS     int64         `json:"rss"`
 }
 
-// deliver brings version 1 of every application, then version 2 as a canary of three steps, which is what is measured.
-func deliver(ctx context.Context, kubeconfig, what string) error {
-	namespace, count, _ := strings.Cut(what, ":")
-	n, err := strconv.Atoi(count)
-	if err != nil {
-		return err
-	}
+// A delivery is what the process that is measured is told to do.
+type delivery struct {
+	Kubeconfig string `json:"kubeconfig"`
+	Namespace  string `json:"namespace"`
+	Canaries   int    `json:"canaries"`
+	Steps      int    `json:"steps"` // of each
+}
+
+// run brings version 1 of every application, then version 2 as a canary, which is what is measured.
+func (d delivery) run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "sluice-scale-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	e, err := newEngine(ctx, kubeconfig, dir)
+	e, err := newEngine(ctx, d.Kubeconfig, dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = e.Stop(context.WithoutCancel(ctx)) }()
-	if err := release(ctx, e, namespace, n, "image:1"); err != nil {
+	if err := d.release(ctx, e, "image:1"); err != nil {
 		return err
 	}
+	stop, err := startProfile()
+	if err != nil {
+		return err
+	}
+	defer stop()
 	before, begun := processorTime(), time.Now()
-	if err := release(ctx, e, namespace, n, "image:2"); err != nil {
+	if err := d.release(ctx, e, "image:2"); err != nil {
 		return err
 	}
 	r := report{Begun: begun, Elapsed: time.Since(begun), CPU: processorTime() - before}
@@ -59,6 +68,22 @@ func deliver(ctx context.Context, kubeconfig, what string) error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// startProfile writes where the processor time goes into the file that SCALE_PROFILE names, if it does.
+func startProfile() (stop func(), err error) {
+	name := os.Getenv("SCALE_PROFILE")
+	if name == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close() // what is missing in it, pprof says
+	}, pprof.StartCPUProfile(file)
 }
 
 // processorTime is what this process has used so far.
@@ -88,10 +113,10 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 }
 
 // release delivers every application and waits until all have succeeded.
-func release(ctx context.Context, e *engine.Engine, namespace string, n int, image string) error {
-	ids := make([]sluice.DeploymentID, n)
-	for i := range n {
-		p, err := planFor(namespace, i, image)
+func (d delivery) release(ctx context.Context, e *engine.Engine, image string) error {
+	ids := make([]sluice.DeploymentID, d.Canaries)
+	for i := range ids {
+		p, err := d.plan(i, image)
 		if err != nil {
 			return err
 		}
@@ -128,11 +153,11 @@ manifests:
           metadata: {labels: {app: canary-%d}}
           spec: {containers: [{name: main, image: "%s"}]}
 strategies:
-  steps: {canary: {steps: [{setWeight: {weight: 25}}, {setWeight: {weight: 50}}, {setWeight: {weight: 100}}]}}
+  steps: {canary: {steps: [%s]}}
 `
 
-func planFor(namespace string, i int, image string) (*sluice.Plan, error) {
-	text := fmt.Sprintf(deployFile, i, namespace, i, replicas, i, i, image)
+func (d delivery) plan(i int, image string) (*sluice.Plan, error) {
+	text := fmt.Sprintf(deployFile, i, d.Namespace, i, replicas, i, i, image, weights(d.Steps))
 	spec, found := deployfile.Parse("deploy.yaml", []byte(text))
 	if found.HasErrors() {
 		return nil, found
@@ -142,6 +167,15 @@ func planFor(namespace string, i int, image string) (*sluice.Plan, error) {
 		return nil, found
 	}
 	return p, nil
+}
+
+// weights are steps from 25 % up to 50 %, and a last one to 100 %.
+func weights(steps int) string {
+	var list []string
+	for i := range steps - 1 {
+		list = append(list, fmt.Sprintf("{setWeight: {weight: %d}}", 25+25*i/max(1, steps-2)))
+	}
+	return strings.Join(append(list, "{setWeight: {weight: 100}}"), ", ")
 }
 
 // resident is how much memory this process has.

@@ -9,8 +9,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
@@ -23,8 +27,8 @@ type field struct {
 	n          int
 }
 
-// replicas of each Deployment, as in the measurements of others.
-const replicas = 4
+// replicas of each Deployment: more pods would measure the cluster's own controllers.
+const replicas = 1
 
 // newField makes n Deployments for the canaries and n for the plain update, and waits until all are available.
 func newField(ctx context.Context, c *cluster.Cluster, n int) (*field, error) {
@@ -42,7 +46,7 @@ func newField(ctx context.Context, c *cluster.Cluster, n int) (*field, error) {
 	if _, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
 		return nil, err
 	}
-	return f, f.update(ctx, "plain", func(ctx context.Context, name string) error {
+	return f, f.update(ctx, "plain", "image:1", func(ctx context.Context, name string) error {
 		_, err := client.AppsV1().Deployments(f.namespace).Create(ctx, deployment(name, "image:1"), metav1.CreateOptions{})
 		return err
 	})
@@ -67,7 +71,7 @@ func deployment(name, image string) *appsv1.Deployment {
 // plainUpdate changes the image of every Deployment and waits until all have it.
 func (f *field) plainUpdate(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
-	err := f.update(ctx, "plain", func(ctx context.Context, name string) error {
+	err := f.update(ctx, "plain", "image:2", func(ctx context.Context, name string) error {
 		patch := []byte(`{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"image:2"}]}}}}`)
 		_, err := f.client.AppsV1().Deployments(f.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 		return err
@@ -75,41 +79,37 @@ func (f *field) plainUpdate(ctx context.Context) (time.Duration, error) {
 	return time.Since(begun), err
 }
 
-// update writes every Deployment of the kind and waits, by one watch, until each is as written.
-func (f *field) update(ctx context.Context, kind string, write func(ctx context.Context, name string) error) error {
+// update writes every Deployment of the kind and waits until each is as written.
+func (f *field) update(ctx context.Context, kind, image string, write func(ctx context.Context, name string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	list, err := f.client.AppsV1().Deployments(f.namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
-	}
-	watch, err := f.client.AppsV1().Deployments(f.namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		return err
-	}
-	defer watch.Stop()
-	g, writing := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(50)
-	g.Go(func() error {
-		left := map[string]bool{}
-		for i := range f.n {
-			left[fmt.Sprintf("%s-%d", kind, i)] = true
-		}
-		for e := range watch.ResultChan() {
-			d, ok := e.Object.(*appsv1.Deployment)
-			if ok && left[d.Name] && isSettled(d) {
-				delete(left, d.Name)
-			}
-			if len(left) == 0 {
-				return nil
-			}
-		}
-		return fmt.Errorf("%d Deployments are not as written", len(left))
-	})
+	g.Go(func() error { return f.await(ctx, kind, image) })
 	for i := range f.n {
-		g.Go(func() error { return write(writing, fmt.Sprintf("%s-%d", kind, i)) })
+		g.Go(func() error { return write(ctx, fmt.Sprintf("%s-%d", kind, i)) })
 	}
 	return g.Wait()
+}
+
+// await returns when every Deployment of the kind has been seen with the image and at rest. On a busy machine an API server ends
+// watches that fall behind: such a one is taken up again.
+func (f *field) await(ctx context.Context, kind, image string) error {
+	left := map[string]bool{}
+	for i := range f.n {
+		left[fmt.Sprintf("%s-%d", kind, i)] = true
+	}
+	everything := cache.NewListWatchFromClient(f.client.AppsV1().RESTClient(), "deployments", f.namespace, fields.Everything())
+	_, err := watchtools.UntilWithSync(ctx, everything, &appsv1.Deployment{}, nil, func(e watch.Event) (bool, error) {
+		if d, ok := e.Object.(*appsv1.Deployment); ok && isSettled(d) && d.Spec.Template.Spec.Containers[0].Image == image {
+			delete(left, d.Name)
+		}
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%d Deployments are not as written: %w", len(left), err)
+	}
+	return nil
 }
 
 func isSettled(d *appsv1.Deployment) bool {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -12,5 +13,8 @@ import (
 var pair *cluster.Pair
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(m, func(p *cluster.Pair) { pair = p }))
+	os.Exit(cluster.Main(m, func(_ context.Context, p *cluster.Pair) error {
+		pair = p
+		return nil
+	}))
 }

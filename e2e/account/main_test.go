@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,7 +29,10 @@ import (
 var pair *cluster.Pair
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(m, func(p *cluster.Pair) { pair = p }))
+	os.Exit(cluster.Main(m, func(_ context.Context, p *cluster.Pair) error {
+		pair = p
+		return nil
+	}))
 }
 
 // A world is a namespace of one test with the account under test, and the cluster as others see it.
@@ -55,29 +57,7 @@ func newWorldOn(t *testing.T, c *cluster.Cluster) *world {
 	a, err := account.Open(t.Context(), account.Options{Name: c.Name, Kubeconfig: pair.Kubeconfig, Context: c.Name, UserAgent: "sluice-e2e-account"})
 	must(t, err)
 	t.Cleanup(func() { _ = a.Close() })
-	w := &world{T: t, Account: a, namespace: "account-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())), client: client, others: others}
-	w.namespace = w.namespace[:min(len(w.namespace), 60)]
-	w.makeNamespace()
-	return w
-}
-
-// makeNamespace also waits until its service account is there: pods need it.
-func (w *world) makeNamespace() {
-	w.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}
-	_, err := w.client.CoreV1().Namespaces().Create(w.Context(), ns, metav1.CreateOptions{})
-	must(w.T, err)
-	w.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-		defer cancel()
-		if err := w.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: w.namespace}); err != nil {
-			w.Errorf("clean up: %v", err)
-		}
-	})
-	watch, err := w.client.CoreV1().ServiceAccounts(w.namespace).Watch(w.Context(), metav1.ListOptions{})
-	must(w.T, err)
-	defer watch.Stop()
-	<-watch.ResultChan()
+	return &world{T: t, Account: a, namespace: c.Namespace(t, "account-"), client: client, others: others}
 }
 
 func must(t *testing.T, err error) {

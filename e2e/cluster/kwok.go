@@ -84,7 +84,7 @@ func (s *spec) auditWrites() error {
 	}
 	for i, p := range s.Parts {
 		if p.Name == apiServerPart {
-			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"), "--audit-log-path="+s.file("audit.log"))
+			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"), "--audit-log-path="+s.file("audit.log"), "--audit-log-maxsize=10240")
 		}
 	}
 	return nil

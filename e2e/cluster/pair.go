@@ -8,11 +8,14 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/sluice-cd/sluice/e2e/image"
 )
 
 const apiServerPart = "kube-apiserver"
@@ -33,6 +36,21 @@ func (p *Pair) Clusters() []*Cluster { return []*Cluster{p.Cluster01, p.Cluster0
 func (p *Pair) Load(ctx context.Context, archives ...string) error {
 	for _, c := range p.Clusters() {
 		if err := c.Load(ctx, archives...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Provide builds images and loads them into both clusters. It sets where they are built into.
+func (p *Pair) Provide(ctx context.Context, images ...image.Source) error {
+	for _, source := range images {
+		source.Into = filepath.Join(filepath.Dir(p.Kubeconfig), "images")
+		archive, err := image.Build(ctx, source)
+		if err != nil {
+			return err
+		}
+		if err := p.Load(ctx, archive); err != nil {
 			return err
 		}
 	}

@@ -10,10 +10,10 @@ import (
 )
 
 // Main is the whole of a package's TestMain: it brings the pair up, hands it to
-// use, runs the tests and returns the exit status. If the clusters were down
+// prepare, runs the tests and returns the exit status. If the clusters were down
 // before, it takes them down once no other test process uses them, and fails if
 // anything is left; E2E_KEEP=1 keeps them.
-func Main(m interface{ Run() int }, use func(*Pair)) int {
+func Main(m interface{ Run() int }, prepare func(context.Context, *Pair) error) int {
 	o, err := Options{}.withDefaults()
 	if err != nil {
 		return complain(err)
@@ -31,8 +31,7 @@ func Main(m interface{ Run() int }, use func(*Pair)) int {
 	if err != nil {
 		return complain(err)
 	}
-	use(pair)
-	code := m.Run()
+	code := run(m, pair, prepare)
 	if !pair.Owned || len(before) > 0 || os.Getenv("E2E_KEEP") != "" {
 		return code
 	}
@@ -40,6 +39,13 @@ func Main(m interface{ Run() int }, use func(*Pair)) int {
 		return complain(err)
 	}
 	return code
+}
+
+func run(m interface{ Run() int }, pair *Pair, prepare func(context.Context, *Pair) error) int {
+	if err := prepare(context.Background(), pair); err != nil {
+		return complain(err)
+	}
+	return m.Run()
 }
 
 func complain(err error) int {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
@@ -24,31 +23,10 @@ const talker = "docker.io/sluice-e2e/talker:1"
 var pair *cluster.Pair
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(prepared{m}, func(p *cluster.Pair) { pair = p }))
-}
-
-// prepared runs the tests in a cluster that has their image.
-type prepared struct{ m *testing.M }
-
-func (p prepared) Run() int {
-	if err := prepare(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "prepare the cluster:", err)
-		return 1
-	}
-	return p.m.Run()
-}
-
-func prepare(ctx context.Context) error {
-	into, err := os.MkdirTemp("", "host-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(into)
-	archive, err := image.Build(ctx, image.Source{Dir: "../cmd/talker", Name: strings.TrimPrefix(talker, "docker.io/"), Into: into})
-	if err != nil {
-		return err
-	}
-	return pair.Cluster01.Load(ctx, archive)
+	os.Exit(cluster.Main(m, func(ctx context.Context, p *cluster.Pair) error {
+		pair = p
+		return pair.Provide(ctx, image.Source{Dir: "../cmd/talker", Name: strings.TrimPrefix(talker, "docker.io/")})
+	}))
 }
 
 // A world is a namespace of one test with the account under test, and the cluster as others see it.
@@ -71,8 +49,7 @@ func newWorld(t *testing.T) *world {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	w := &world{T: t, Account: open(t, pair.Kubeconfig, pair.Cluster01.Name), client: client, ctx: ctx}
-	w.namespace = "host-" + strings.ToLower(strings.TrimPrefix(t.Name(), "Test"))
-	w.makeNamespace()
+	w.namespace = pair.Cluster01.Namespace(t, "host-")
 	return w
 }
 
@@ -82,23 +59,6 @@ func open(t *testing.T, kubeconfig, kubeContext string) *account.Account {
 	must(t, err)
 	t.Cleanup(func() { must(t, a.Close()) })
 	return a
-}
-
-// makeNamespace also waits until its service account is there: pods need it.
-func (w *world) makeNamespace() {
-	w.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}
-	_, err := w.client.CoreV1().Namespaces().Create(w.ctx, ns, metav1.CreateOptions{})
-	must(w.T, err)
-	w.Cleanup(func() {
-		if err := w.client.CoreV1().Namespaces().Delete(context.Background(), w.namespace, metav1.DeleteOptions{}); err != nil {
-			w.Errorf("clean up: %v", err)
-		}
-	})
-	watch, err := w.client.CoreV1().ServiceAccounts(w.namespace).Watch(w.ctx, metav1.ListOptions{})
-	must(w.T, err)
-	defer watch.Stop()
-	<-watch.ResultChan()
 }
 
 func must(t *testing.T, err error) {

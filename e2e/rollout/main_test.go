@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-func TestMain(m *testing.M) { os.Exit(world.Main(prepared{m})) }
+func TestMain(m *testing.M) { os.Exit(world.Main(prepared{m}, world.Sluice())) }
 
 // prepared runs the tests in a cluster that has the definitions they need.
 type prepared struct{ m *testing.M }

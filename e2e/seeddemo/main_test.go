@@ -1,6 +1,7 @@
 package seeddemo_test
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -11,7 +12,10 @@ import (
 var pair *cluster.Pair
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(m, func(p *cluster.Pair) { pair = p }))
+	os.Exit(cluster.Main(m, func(_ context.Context, p *cluster.Pair) error {
+		pair = p
+		return nil
+	}))
 }
 
 // TestWorld proves what surrounds the demo, then delivers the demo in it.

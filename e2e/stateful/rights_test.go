@@ -1,7 +1,6 @@
 package stateful_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,14 +17,7 @@ import (
 // files of deploy/ give rights.
 func (s store) robot(features ...string) {
 	s.Helper()
-	s.Put("{apiVersion: v1, kind: ServiceAccount, metadata: {name: sluice}}")
-	for _, feature := range features {
-		data, err := os.ReadFile("../../deploy/" + feature + ".yaml")
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.Put(strings.ReplaceAll(string(data), "namespace: sluice", "namespace: "+s.Namespace))
-	}
+	s.Grant(features...)
 	client, err := s.Cluster.Client()
 	if err != nil {
 		s.Fatal(err)

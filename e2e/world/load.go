@@ -38,7 +38,7 @@ const rate = 40
 // Load begins to send requests to the Service's port, and returns once the first was answered.
 func (w *World) Load(service string, port int, path string) *Load {
 	w.Helper()
-	l := &Load{world: w, namespace: w.makeNamespace("rollout-users-"), began: time.Now()}
+	l := &Load{world: w, namespace: w.Cluster.Namespace(w.T, "rollout-users-"), began: time.Now()}
 	ip := w.Get("Service", service).Text("spec", "clusterIP")
 	pod := fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: users}, spec: {terminationGracePeriodSeconds: 0, containers: [
 		{name: users, image: %s, imagePullPolicy: Never, args: [load, "http://%s:%d%s", "%d"]}]}}`, Image, ip, port, path, rate)

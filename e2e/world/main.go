@@ -3,7 +3,6 @@ package world
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -15,48 +14,29 @@ import (
 // Image is the program of e2e/cmd/web as an image.
 const Image = "sluice-e2e/web:1"
 
+// Sluice is the program itself as an image, which not every suite has.
+func Sluice() image.Source {
+	return image.Source{Dir: filepath.Join(repository(), "cmd", "sluice"), Name: "sluice-e2e/sluice:1"}
+}
+
 // pair is the clusters of this process.
 var pair *cluster.Pair
 
 // Main is the whole of a package's TestMain: it brings the clusters up, builds the program and the images, and runs
 // the tests. The images' Into is set here.
 func Main(m interface{ Run() int }, images ...image.Source) int {
-	return cluster.Main(prepared{m, images}, func(p *cluster.Pair) { pair = p })
+	return cluster.Main(m, func(ctx context.Context, p *cluster.Pair) error {
+		pair = p
+		if err := build(ctx, filepath.Join(repository(), "cmd", "sluice"), program("sluice")); err != nil {
+			return err
+		}
+		web := image.Source{Dir: filepath.Join(repository(), "e2e", "cmd", "web"), Name: Image}
+		return pair.Provide(ctx, append(images, web)...)
+	})
 }
 
 // Pair returns the clusters.
 func Pair() *cluster.Pair { return pair }
-
-type prepared struct {
-	m      interface{ Run() int }
-	images []image.Source
-}
-
-func (p prepared) Run() int {
-	if err := p.prepare(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "prepare the tests:", err)
-		return 1
-	}
-	return p.m.Run()
-}
-
-func (p prepared) prepare(ctx context.Context) error {
-	if err := build(ctx, filepath.Join(repository(), "cmd", "sluice"), program("sluice")); err != nil {
-		return err
-	}
-	web := image.Source{Dir: filepath.Join(repository(), "e2e", "cmd", "web"), Name: Image}
-	for _, source := range append(p.images, web) {
-		source.Into = filepath.Join(state(), "images")
-		archive, err := image.Build(ctx, source)
-		if err != nil {
-			return err
-		}
-		if err := pair.Load(ctx, archive); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // state is where what is built is kept.
 func state() string { return filepath.Dir(pair.Kubeconfig) }

@@ -24,8 +24,6 @@ import (
 // manager is who the tests are where they write objects: as far from Sluice as a person with kubectl.
 const manager = "kubectl"
 
-var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-
 func unstructuredOf(o map[string]any) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: o}
 }

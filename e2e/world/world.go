@@ -2,7 +2,6 @@ package world
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"text/template"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -54,27 +52,11 @@ func In(t *testing.T, c *cluster.Cluster) *World {
 	w.lists, err = discovery.NewDiscoveryClientForConfig(config)
 	w.try(err)
 	w.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(w.lists))
-	w.Namespace = w.makeNamespace("rollout-")
+	w.Namespace = c.Namespace(t, "rollout-")
 	w.values["Namespace"] = w.Namespace
 	w.configure("")
 	t.Cleanup(w.inspect)
 	return w
-}
-
-// makeNamespace makes one that goes away with the test.
-func (w *World) makeNamespace(prefix string) string {
-	w.Helper()
-	n, err := w.client.Resource(namespaces).Create(w.Context(), unstructuredOf(map[string]any{
-		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": prefix}}), metav1.CreateOptions{})
-	w.try(err)
-	name := n.GetName()
-	w.Cleanup(func() {
-		if err := w.client.Resource(namespaces).Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
-			w.Errorf("delete namespace %s: %v", name, err)
-		}
-	})
-	w.Await("the service account of "+name, func() bool { return w.there("ServiceAccount", name, "default") })
-	return name
 }
 
 // configure writes sluice.yaml; more is added to it.

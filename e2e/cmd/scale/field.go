@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// A field is a namespace with Deployments to deliver to.
+// A field is a namespace with so many applications.
 type field struct {
 	client     *kubernetes.Clientset
 	kubeconfig string
@@ -30,24 +31,39 @@ type field struct {
 // replicas of each Deployment: more pods would measure the cluster's own controllers.
 const replicas = 1
 
-// newField makes n Deployments for the canaries and n for the plain update, and waits until all are available.
-func newField(ctx context.Context, c *cluster.Cluster, n int) (*field, error) {
-	config, err := c.Config()
+// on works in a namespace of its own and waits until that is gone again, so that nothing competes with what comes next.
+func on(ctx context.Context, c *cluster.Cluster, name string, n int, work func(*field) error) (err error) {
+	client, err := c.Client()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	config.QPS = -1
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	f := &field{client: client, kubeconfig: c.Kubeconfig, namespace: fmt.Sprintf("scale-%d-%d", n, time.Now().Unix()), n: n}
+	f := &field{client: client, kubeconfig: c.Kubeconfig, namespace: fmt.Sprintf("scale-%s-%d", name, n), n: n}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: f.namespace}}
 	if _, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-		return nil, err
+		return err
 	}
-	return f, f.update(ctx, "plain", "image:1", func(ctx context.Context, name string) error {
-		_, err := client.AppsV1().Deployments(f.namespace).Create(ctx, deployment(name, "image:1"), metav1.CreateOptions{})
+	defer func() { err = errors.Join(err, f.clear(ctx)) }()
+	return work(f)
+}
+
+// clear deletes the namespace and waits until it is gone.
+func (f *field) clear(ctx context.Context) error {
+	namespaces := f.client.CoreV1().Namespaces()
+	if err := namespaces.Delete(ctx, f.namespace, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	this := cache.NewListWatchFromClient(f.client.CoreV1().RESTClient(), "namespaces", "", fields.OneTermEqualSelector("metadata.name", f.namespace))
+	isGone := func(s cache.Store) (bool, error) { return len(s.List()) == 0, nil }
+	_, err := watchtools.UntilWithSync(ctx, this, &corev1.Namespace{}, isGone, func(e watch.Event) (bool, error) {
+		return e.Type == watch.Deleted, nil
+	})
+	return err
+}
+
+// create makes the Deployments and waits until all are available.
+func (f *field) create(ctx context.Context) error {
+	return f.write(ctx, "image:1", func(ctx context.Context, name string) error {
+		_, err := f.client.AppsV1().Deployments(f.namespace).Create(ctx, deployment(name, "image:1"), metav1.CreateOptions{})
 		return err
 	})
 }
@@ -68,10 +84,10 @@ func deployment(name, image string) *appsv1.Deployment {
 	}
 }
 
-// plainUpdate changes the image of every Deployment and waits until all have it.
-func (f *field) plainUpdate(ctx context.Context) (time.Duration, error) {
+// update changes the image of every Deployment and waits until all have it.
+func (f *field) update(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
-	err := f.update(ctx, "plain", "image:2", func(ctx context.Context, name string) error {
+	err := f.write(ctx, "image:2", func(ctx context.Context, name string) error {
 		patch := []byte(`{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"image:2"}]}}}}`)
 		_, err := f.client.AppsV1().Deployments(f.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 		return err
@@ -79,35 +95,30 @@ func (f *field) plainUpdate(ctx context.Context) (time.Duration, error) {
 	return time.Since(begun), err
 }
 
-// update writes every Deployment of the kind and waits until each is as written.
-func (f *field) update(ctx context.Context, kind, image string, write func(ctx context.Context, name string) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	defer cancel()
+// write writes every Deployment and waits until each has the image.
+func (f *field) write(ctx context.Context, image string, write func(ctx context.Context, name string) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(50)
-	g.Go(func() error { return f.await(ctx, kind, image) })
+	g.Go(func() error { return f.await(ctx, image) })
 	for i := range f.n {
-		g.Go(func() error { return write(ctx, fmt.Sprintf("%s-%d", kind, i)) })
+		g.Go(func() error { return write(ctx, fmt.Sprintf("plain-%d", i)) })
 	}
 	return g.Wait()
 }
 
-// await returns when every Deployment of the kind has been seen with the image and at rest. On a busy machine an API server ends
-// watches that fall behind: such a one is taken up again.
-func (f *field) await(ctx context.Context, kind, image string) error {
-	left := map[string]bool{}
-	for i := range f.n {
-		left[fmt.Sprintf("%s-%d", kind, i)] = true
-	}
+// await returns when as many Deployments as there are to be have been seen with the image and at rest. On a busy machine an
+// API server ends watches that fall behind: such a one is taken up again.
+func (f *field) await(ctx context.Context, image string) error {
+	settled := map[string]bool{}
 	everything := cache.NewListWatchFromClient(f.client.AppsV1().RESTClient(), "deployments", f.namespace, fields.Everything())
 	_, err := watchtools.UntilWithSync(ctx, everything, &appsv1.Deployment{}, nil, func(e watch.Event) (bool, error) {
 		if d, ok := e.Object.(*appsv1.Deployment); ok && isSettled(d) && d.Spec.Template.Spec.Containers[0].Image == image {
-			delete(left, d.Name)
+			settled[d.Name] = true
 		}
-		return len(left) == 0, nil
+		return len(settled) == f.n, nil
 	})
 	if err != nil {
-		return fmt.Errorf("%d Deployments are not as written: %w", len(left), err)
+		return fmt.Errorf("%d of %d Deployments have %s: %w", len(settled), f.n, image, err)
 	}
 	return nil
 }
@@ -115,8 +126,4 @@ func (f *field) await(ctx context.Context, kind, image string) error {
 func isSettled(d *appsv1.Deployment) bool {
 	s := d.Status
 	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == replicas && s.AvailableReplicas == replicas && s.Replicas == replicas
-}
-
-func (f *field) clear(ctx context.Context) {
-	_ = f.client.CoreV1().Namespaces().Delete(ctx, f.namespace, metav1.DeleteOptions{}) // the cluster is only for this
 }

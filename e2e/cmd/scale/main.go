@@ -18,11 +18,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/sluice-cd/sluice/e2e/cluster"
@@ -71,8 +71,7 @@ func compare(ctx context.Context, sizes string) (err error) {
 	if len(standing) == 0 {
 		defer func() { err = errors.Join(err, cluster.Down(cluster.Options{})) }()
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "at once\tplain update\tcanary\ta further step\twrites/release\tCPU s\tRSS MB\t")
+	fmt.Printf("%8s %13s %10s %15s %15s %7s %8s\n", "at once", "plain update", "canary", "a further step", "writes/release", "CPU s", "RSS MB")
 	missed := 0
 	for field := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(field)
@@ -83,21 +82,22 @@ func compare(ctx context.Context, sizes string) (err error) {
 		if err != nil {
 			return fmt.Errorf("%d at once: %w", n, err)
 		}
-		step := ""
-		if m.step > 0 {
-			step = seconds(m.step)
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%.1f\t%.1f\t%d\t\n", n, seconds(m.plain), seconds(m.canary), step, m.writes, m.cpu.Seconds(), m.rss>>20)
+		m.print(os.Stdout)
 		missed += m.missed(os.Stdout)
-	}
-	if err := w.Flush(); err != nil {
-		return err
 	}
 	fmt.Println("goals: under 0.10 s a further step, 1000 in under 70 s, at most 10 writes a release, under 150 MB")
 	if missed > 0 {
 		return fmt.Errorf("%d goals missed", missed)
 	}
 	return nil
+}
+
+func (m measurement) print(w io.Writer) {
+	step := ""
+	if m.step > 0 {
+		step = seconds(m.step)
+	}
+	fmt.Fprintf(w, "%8d %13s %10s %15s %15.1f %7.1f %8d\n", m.n, seconds(m.plain), seconds(m.canary), step, m.writes, m.cpu.Seconds(), m.rss>>20)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

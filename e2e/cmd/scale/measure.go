@@ -36,7 +36,7 @@ func (m measurement) missed(w io.Writer) (count int) {
 		missed bool
 		text   string
 	}{
-		{m.step >= 100*time.Millisecond, "a step takes 0.10 s or more"},
+		{m.step >= 100*time.Millisecond, "a further step takes 0.10 s or more"},
 		{m.n == 1000 && m.canary > 70*time.Second, "1000 canaries take 70 s or more"},
 		{m.writes > 10, "a release takes more than 10 writes"},
 		{m.rss > 150<<20, "the process has 150 MB or more"},
@@ -49,43 +49,49 @@ func (m measurement) missed(w io.Writer) (count int) {
 	return count
 }
 
-// measure takes one row: a plain update of n Deployments, then n canaries of as many others.
+// measure takes one row: a plain update of n Deployments, then n canaries.
 func measure(ctx context.Context, c *cluster.Cluster, n int) (measurement, error) {
 	m := measurement{n: n}
-	f, err := newField(ctx, c, n)
+	err := on(ctx, c, "plain", n, func(f *field) (err error) {
+		if err := f.create(ctx); err != nil {
+			return err
+		}
+		m.plain, err = f.update(ctx)
+		return err
+	})
 	if err != nil {
 		return m, err
 	}
-	defer f.clear(context.WithoutCancel(ctx))
-	if m.plain, err = f.plainUpdate(ctx); err != nil {
-		return m, fmt.Errorf("the plain update: %w", err)
-	}
+	return m, on(ctx, c, "canary", n, func(f *field) error { return m.canaries(ctx, c, f) })
+}
+
+func (m *measurement) canaries(ctx context.Context, c *cluster.Cluster, f *field) error {
 	from, err := os.Stat(c.Audit())
 	if err != nil {
-		return m, err
+		return err
 	}
-	r, err := f.deliver(ctx, n, steps)
+	r, err := f.deliver(ctx, steps)
 	if err != nil {
-		return m, err
+		return err
 	}
 	m.canary, m.cpu, m.rss = r.Elapsed, r.CPU, r.RSS
 	writes, err := countWrites(c.Audit(), from.Size(), r.Begun)
-	m.writes = float64(writes) / float64(n)
-	if err != nil || n > 1 {
-		return m, err
+	m.writes = float64(writes) / float64(f.n)
+	if err != nil || f.n > 1 {
+		return err
 	}
-	longer, err := f.deliver(ctx, n, steps+further)
+	longer, err := f.deliver(ctx, steps+further)
 	m.step = (longer.Elapsed - r.Elapsed) / further
-	return m, err
+	return err
 }
 
 // deliver runs the process that is measured.
-func (f *field) deliver(ctx context.Context, canaries, steps int) (r report, err error) {
+func (f *field) deliver(ctx context.Context, steps int) (r report, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return r, err
 	}
-	what, err := json.Marshal(delivery{Kubeconfig: f.kubeconfig, Namespace: f.namespace, Canaries: canaries, Steps: steps})
+	what, err := json.Marshal(delivery{Kubeconfig: f.kubeconfig, Namespace: f.namespace, Canaries: f.n, Steps: steps})
 	if err != nil {
 		return r, err
 	}

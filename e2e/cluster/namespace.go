@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Namespace makes one whose name begins with prefix and returns its name once
+// pods can be made there, which is when it has its service account. It goes away
+// after the test.
+func (c *Cluster) Namespace(t *testing.T, prefix string) string {
+	t.Helper()
+	client, err := c.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespaces := client.CoreV1().Namespaces()
+	made, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := namespaces.Delete(context.Background(), made.Name, metav1.DeleteOptions{}); err != nil {
+			t.Errorf("delete namespace %s: %v", made.Name, err)
+		}
+	})
+	watch, err := client.CoreV1().ServiceAccounts(made.Name).Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Stop()
+	if _, ok := <-watch.ResultChan(); !ok {
+		t.Fatalf("namespace %s has no service account: the watch ended", made.Name)
+	}
+	return made.Name
+}

@@ -1,0 +1,18 @@
+package world
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Grant makes the ServiceAccount sluice in the namespace, with the rights there that the named files of deploy/ give.
+func (w *World) Grant(features ...string) {
+	w.Helper()
+	w.Put("{apiVersion: v1, kind: ServiceAccount, metadata: {name: sluice}}")
+	for _, feature := range features {
+		data, err := os.ReadFile(filepath.Join(repository(), "deploy", feature+".yaml"))
+		w.try(err)
+		w.Put(strings.ReplaceAll(string(data), "namespace: sluice", "namespace: "+w.Namespace))
+	}
+}

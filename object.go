@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"strings"
 )
 
 // An Object is a Kubernetes object as decoded from JSON: maps, slices, strings, float64 or int64, bools, nil.
@@ -226,19 +227,37 @@ const (
 	TrackCanary = "canary"
 )
 
-// ParseRef reads "Kind/name" in the namespace. The API version is that of the built-in kinds.
+// The annotations on a StatefulSet or DaemonSet that name the pod which changes its version last: by its labels, as
+// key=value with commas between them, or by a command that succeeds in it alone.
+const (
+	PrimaryLabels = "sluice-cd.github.io/primary"
+	PrimaryProbe  = "sluice-cd.github.io/primary-probe"
+)
+
+// ParseRef reads Kind/name of a built-in kind, Kind.group/name, whose version is v1, and Kind.version.group/name. The API
+// version of a kind that is not built in and has no group is "".
 func ParseRef(s, namespace string) (Ref, error) {
-	for i := range s {
-		if s[i] != '/' || i == 0 || i == len(s)-1 {
-			continue
-		}
-		kind := s[:i]
-		return Ref{APIVersion: apiVersions[kind], Kind: kind, Namespace: namespace, Name: s[i+1:]}, nil
+	kind, name, ok := strings.Cut(s, "/")
+	if !ok || kind == "" || name == "" {
+		return Ref{}, Errorf(Invalid, "%q is not of the form Kind/name", s).WithHint("write it like StatefulSet/mongo")
 	}
-	return Ref{}, Errorf(Invalid, "%q is not of the form Kind/name", s).WithHint("write it like StatefulSet/mongo")
+	kind, group, ok := strings.Cut(kind, ".")
+	if !ok {
+		return Ref{APIVersion: apiVersions[kind], Kind: kind, Namespace: namespace, Name: name}, nil
+	}
+	version := "v1"
+	if first, rest, ok := strings.Cut(group, "."); ok && isAPIVersion(first) {
+		version, group = first, rest
+	}
+	return Ref{APIVersion: group + "/" + version, Kind: kind, Namespace: namespace, Name: name}, nil
+}
+
+// isAPIVersion reports whether the word is a version, as in v1, v2beta1.
+func isAPIVersion(word string) bool {
+	return len(word) > 1 && word[0] == 'v' && word[1] >= '0' && word[1] <= '9'
 }
 
 var apiVersions = map[string]string{
 	"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1", "CronJob": "batch/v1",
-	"Service": "v1", "PersistentVolumeClaim": "v1", "ConfigMap": "v1", "Secret": "v1", "Namespace": "v1",
+	"Service": "v1", "PersistentVolumeClaim": "v1", "ConfigMap": "v1", "Secret": "v1", "Namespace": "v1", "Pod": "v1",
 }

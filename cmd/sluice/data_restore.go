@@ -20,9 +20,9 @@ func newDataRestore(a *app) *cobra.Command {
 	target := ""
 	cmd := &cobra.Command{
 		Use: "restore CHECKPOINT", Short: "Put the data of a checkpoint back",
-		Long: "Restore is a deployment with one step: it keeps a checkpoint of what is there, stops the workload, puts the data of the\n" +
+		Long: "Restore is a deployment with one step: it stops the workload, keeps a checkpoint of what is there, puts the data of the\n" +
 			"checkpoint in place and starts the workload again. What was written since is in the checkpoint that was kept.",
-		Example: "  sluice data restore 6921a-shop-orders\n  sluice data restore 6921a-shop-orders --target staging --yes",
+		Example: "  sluice data restore 6921a0c4-5d1f0a9b3e-production\n  sluice data restore 6921a0c4-5d1f0a9b3e-production --target staging --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.dataRestore(cmd.Context(), args[0], target, o) },
 	}

@@ -20,8 +20,8 @@ func newRollback(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rollback [DEPLOYMENT]", Short: "Go back to the release before",
 		Long: "Rollback undoes every target of a running deployment that has not finished, and runs its onRollback steps. For a finished\n" +
-			"deployment it starts a new one of the plan that succeeded before it. Data is left as it is then; the checkpoints that could\n" +
-			"be put back are named.",
+			"deployment it starts a new one of the plan that succeeded before it: that plan's steps run again, its data steps too.\n" +
+			"Otherwise data is left as it is; the checkpoints that could be put back are named.",
 		Example: "  sluice rollback\n  sluice rollback 6921a --yes",
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), first(args), o) },

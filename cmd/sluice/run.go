@@ -36,7 +36,7 @@ func newRun(a *app) *cobra.Command {
 	o.flags(cmd)
 	o.rehearse.flags(cmd)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before what cannot be undone")
-	cmd.Flags().BoolVar(&o.resume, "resume", false, "go on with what was interrupted; with -f, of that application, or start it anew")
+	cmd.Flags().BoolVar(&o.resume, "resume", false, "go on with what was interrupted; with -f, watch that application's deployment, or start one")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
 	cmd.Flags().IntVar(&o.readyFD, "ready-fd", 0, "")
 	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists

@@ -5,15 +5,14 @@
 //	pair, err := cluster.Up(ctx, cluster.Options{})    // at once if they are up already
 //	pair.Kubeconfig                                    // a file with the contexts cluster01 and cluster02
 //	pair.Clusters()[0].Config()                        // for client-go
-//	archive, err := image.Build(ctx, dir, name, nil)   // of package image
-//	err = pair.Load(ctx, archive)                      // into both
+//	err = pair.Provide(ctx, image.Source{Dir: dir, Name: name}) // an image for both
 //	err = pair.Cluster01.StopAPIServer(ctx)
-//	err = cluster.Down(ctx, cluster.Options{})
+//	err = cluster.Down(cluster.Options{})
 //
 // A test package's TestMain is a call of Main, which does the first and the last
-// of these. Packages may run at the same time: the pair is shared, so each test
-// works in namespaces of its own. The command cmd/cluster does the same for a
-// person.
+// of these. Packages share the pair and run one after the other (go test -p 1),
+// since some stop an API server; each test works in namespaces of its own. The
+// command cmd/cluster does the same for a person.
 //
 // With the environment variable E2E_CONTEXTS=a,b the pair is two contexts of
 // the person's own kubeconfig instead: they appear under the names cluster01

@@ -43,7 +43,7 @@ type Account struct {
 // An Image says what the local account runs where a manifest names a container image.
 type Image struct {
 	Command []string          // the program and its first arguments
-	Dir     string            // where it runs
+	Dir     string            // where a program without a slash is looked for before PATH
 	Env     map[string]string // set before the manifest's own variables
 }
 

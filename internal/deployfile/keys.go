@@ -185,7 +185,7 @@ var keysGateway = &table{name: "gateway", one: []string{"httpRoute", "grpcRoute"
 }}
 
 var keysServices = &table{name: "services", keys: []key{
-	{name: "activeService", form: formText, need: true, about: "The Service that users reach"},
+	{name: "activeService", form: formText, need: true, about: "The Service that users reach; every other one that selects the pods is switched with it"},
 	{name: "previewService", form: formText, about: "The Service that shows the new version beforehand"},
 }}
 
@@ -194,12 +194,12 @@ var keysWebhook = &table{name: "webhook", keys: []key{
 	{name: "method", form: formChoice, words: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}, absent: "POST", about: "The HTTP method"},
 	{name: "uriTemplate", form: formText, need: true, about: "The address that is called; a template"},
 	{name: "networkMode", form: formChoice, words: []string{"direct", "remoteNetworkAgent"}, absent: "direct", about: "Where the call is made from"},
-	{name: "agentIdentifier", form: formText, absent: "the target's account", about: "The agent of remoteNetworkAgent"},
+	{name: "agentIdentifier", form: formText, absent: "the target's account", about: "The account in whose cluster remoteNetworkAgent looks the host up as a Service"},
 	{name: "headers", form: formList, in: keysHeader, about: "HTTP headers"},
 	{name: "bodyTemplate", form: formMap, in: keysBody, about: "What is sent"},
 	{name: "retryCount", form: formWhole, least: 0, most: 100, absent: "0", about: "How often a refused connection is tried again"},
 	{name: "disableCallback", form: formBool, absent: "false", about: "Go on as soon as the call was answered"},
-	{name: "timeout", form: formDuration, about: "How long the call may take"},
+	{name: "timeout", form: formDuration, absent: "30s", about: "How long the call may take"},
 }}
 
 var keysHeader = &table{name: "header", keys: []key{

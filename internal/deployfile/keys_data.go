@@ -6,12 +6,12 @@ import (
 )
 
 var keysDataset = &table{name: "dataset", keys: []key{
-	{name: "engine", form: formChoice, words: []string{"mongodb", "postgresql", "mysql", "files"}, need: true, about: "What reads the data"},
+	{name: "engine", form: formChoice, words: []string{"mongodb", "postgresql", "mysql", "files"}, need: true, about: "What reads the data; this version carries out mongodb and files"},
 	{name: "workload", form: formText, about: "Kind/name of what uses the data; stopped before its volumes are replaced"},
 	{name: "claims", form: formTexts, need: true, about: "The PersistentVolumeClaims, copied at one instant"},
 	{name: "database", form: formMap, in: keysDatabase, about: "How the database is reached; required unless the engine is files"},
 	{name: "quiesce", form: formWordOrMap, words: []string{"auto", "none"}, in: keysQuiesce, absent: "auto", about: "How the source is stilled while it is cut"},
-	{name: "mover", form: formWordOrMap, words: []string{"auto", "kopia", "csi"}, in: keysMover, absent: "auto", about: "What copies the volumes"},
+	{name: "mover", form: formWordOrMap, words: []string{"auto", "kopia", "csi"}, in: keysMover, absent: "auto", about: "What copies the volumes; this version does it with kopia, which is what auto means"},
 	{name: "invariants", form: formList, in: keysInvariant, about: "What must hold before and after"},
 }}
 

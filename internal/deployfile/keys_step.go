@@ -34,7 +34,7 @@ var keysPause = &table{name: "pause", keys: []key{
 	{name: "duration", form: formAmount, about: "How long, with unit; or a duration such as 10m"},
 	{name: "unit", form: formChoice, words: unitWords, about: "The unit of duration"},
 	{name: "untilApproved", form: formBool, absent: "false", about: "Wait for a person instead"},
-	{name: "requiresRoles", form: formTexts, absent: "anyone", about: "Who may approve: whoever has one of these roles"},
+	{name: "requiresRoles", form: formTexts, absent: "anyone", about: "Who may approve: whoever claims one of these roles with --role, which nothing proves"},
 	{name: "approvalExpiration", form: formDuration, absent: "never", about: "When nobody's approval counts as a refusal"},
 }}
 
@@ -73,7 +73,7 @@ var keysRunJob = &table{name: "runJob", one: []string{"path", "inline"}, keys: [
 }}
 
 var keysWaitFor = &table{name: "waitFor", one: []string{"condition", "jsonPath"}, keys: []key{
-	{name: "object", form: formText, need: true, about: "Kind/name, or Kind.group/name"},
+	{name: "object", form: formText, need: true, about: "Kind/name of a built-in kind, else Kind.group/name, whose version is v1, or Kind.version.group/name"},
 	{name: "namespace", form: formText, absent: "the target's", about: "Where the object is"},
 	{name: "condition", form: formText, about: "Ready, or Ready=False; one of condition and jsonPath"},
 	{name: "jsonPath", form: formText, about: "A path such as {.status.phase}"},

@@ -18,10 +18,19 @@ const maxReviews = 8
 
 // Missing returns the rights that the plan needs in the target and the account's credentials do not have.
 func (a *Account) Missing(ctx context.Context, p *sluice.Plan, target string) ([]sluice.Right, error) {
-	return a.Review(ctx, needed(p, target, func(ref sluice.Ref) (resource, bool) {
+	list := needed(p, target, func(ref sluice.Ref) (resource, bool) {
 		r, err := a.mapper.find(ctx, ref.APIVersion, ref.Kind)
 		return r, err == nil // what the cluster does not know yet comes with the plan, under the usual name
-	}))
+	})
+	if a.isInside() {
+		list = slices.DeleteFunc(list, isWayIn)
+	}
+	return a.Review(ctx, list)
+}
+
+// isWayIn reports whether the right is one that only who is outside of the cluster needs, to reach what is inside.
+func isWayIn(r sluice.Right) bool {
+	return slices.Contains([]string{"services/proxy", "pods/portforward"}, r.Resource)
 }
 
 // Review returns those of the rights that the account's credentials do not have. A namespace's rules are asked

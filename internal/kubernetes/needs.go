@@ -113,6 +113,9 @@ func (n *needs) object(o sluice.Object, verbs []string) {
 	switch ref.Kind {
 	case "Deployment", "StatefulSet", "DaemonSet":
 		n.features(ref.Namespace, FeatureObserve, FeatureLogs, FeatureRollout)
+		if o.Text("metadata", "annotations", sluice.PrimaryProbe) != "" {
+			n.features(ref.Namespace, FeatureExec)
+		}
 	case "Job":
 		n.features(ref.Namespace, FeatureObserve, FeatureLogs)
 	}
@@ -189,9 +192,6 @@ func (n *needs) waitFor(w sluice.WaitFor) {
 	}
 	if ref.Namespace == "" {
 		ref.Namespace = n.target.Namespace
-	}
-	if kind, group, ok := strings.Cut(ref.Kind, "."); ok {
-		ref.Kind, ref.APIVersion = kind, group+"/v1"
 	}
 	if ref.APIVersion == "" {
 		return // what it is shows only at the cluster

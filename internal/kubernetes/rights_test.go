@@ -159,6 +159,10 @@ func TestNeeds(t *testing.T) {
 		}
 		return o
 	}
+	primary := func(o sluice.Object) sluice.Object {
+		o.Set("test -f primary", "metadata", "annotations", sluice.PrimaryProbe)
+		return o
+	}
 	apply := func(objects ...sluice.Object) sluice.StepSpec {
 		return sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}}
 	}
@@ -209,6 +213,14 @@ func TestNeeds(t *testing.T) {
 		"waiting only looks": {
 			step: sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Certificate.cert-manager.io/web"}},
 			want: []sluice.Right{{Verb: "watch", Group: "cert-manager.io", Resource: "certificates", Namespace: "prod"}},
+		},
+		"waiting for a kind of another version": {
+			step: sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Migration.v1alpha1.stork.libopenstorage.org/mongo"}},
+			want: []sluice.Right{{Verb: "watch", Group: "stork.libopenstorage.org", Resource: "migrations", Namespace: "prod"}},
+		},
+		"a primary that is found by a command": {
+			step: apply(primary(object("apps/v1", "StatefulSet", ""))),
+			want: []sluice.Right{{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"}},
 		},
 		"a dataset whose source is stilled by commands": {
 			step: sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Spec: sluice.Dataset{

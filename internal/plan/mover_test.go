@@ -12,8 +12,8 @@ type openly struct{}
 func (openly) Seal(s string) (string, error) { return s, nil }
 func (openly) Open(s string) (string, error) { return s, nil }
 
-// A mover that cannot be had is refused at the step before anything starts, unless nothing is to be carried out or
-// the account is this machine, where another one does.
+// Data that cannot be copied where it lies is refused at the step before anything starts, unless nothing is to be carried out.
+// On this machine kopia copies, whatever mover is named.
 func TestMover(t *testing.T) {
 	spec := func(mover string) *sluice.Spec {
 		return &sluice.Spec{
@@ -34,12 +34,13 @@ func TestMover(t *testing.T) {
 		want   string // mover of the plan, "" if there is none
 		found  int
 	}{
-		"elsewhere":         {"portworx", only("there"), openly{}, "", 1},
-		"csi elsewhere":     {"csi", only("there"), openly{}, "", 1},
-		"here":              {"portworx", only("here"), openly{}, "auto", 1},
-		"only looked at":    {"portworx", only("there"), nil, "portworx", 0},
-		"for a rehearsal":   {"portworx", nil, openly{}, "portworx", 0},
-		"what everyone has": {"kopia", only("there"), openly{}, "kopia", 0},
+		"elsewhere":       {"portworx", only("there"), openly{}, "", 1},
+		"csi elsewhere":   {"csi", only("there"), openly{}, "", 1},
+		"here":            {"portworx", only("here"), openly{}, "auto", 1},
+		"only looked at":  {"portworx", only("there"), nil, "portworx", 0},
+		"for a rehearsal": {"portworx", nil, openly{}, "portworx", 0},
+		"by kopia":        {"kopia", only("here"), openly{}, "kopia", 0},
+		"kopia elsewhere": {"kopia", only("there"), openly{}, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, found := plan.Compile(spec(test.mover), plan.Options{Root: t.TempDir(), LocalAccounts: test.local, Sealer: test.sealer})

@@ -200,30 +200,38 @@ func changed[T any](v *T, change func(*T)) *T {
 // dataset returns the dataset as the step that stands at pos uses it, in its own target and in those that it names.
 func (g *graph) dataset(pos sluice.Position, name string, targets ...string) sluice.Dataset {
 	d := g.compiler.spec.Datasets[name]
-	if g.compiler.options.LocalAccounts == nil || slices.Contains([]string{"", "auto", "kopia"}, d.Mover) {
+	if g.compiler.options.LocalAccounts == nil {
 		return d
 	}
-	accounts := []string{g.target.Account}
-	for _, t := range targets {
-		if from := g.source(t); from != nil {
-			accounts = append(accounts, from.Account)
-		}
-	}
-	for _, account := range accounts {
+	for _, account := range g.accounts(targets) {
 		if g.compiler.options.LocalAccounts(account) {
 			continue
 		}
 		if g.compiler.options.Sealer == nil {
 			return d // only looked at, perhaps where nobody knows the account
 		}
-		g.compiler.fail(pos, codeMoverNotHere, fmt.Sprintf("the dataset %s is copied by %s, which this version cannot do on the account %s", quote(name), d.Mover, quote(account)),
-			"write mover: auto, or rehearse the file with: sluice run --local")
+		g.compiler.fail(pos, codeMoverNotHere, fmt.Sprintf("the dataset %s lies in the account %s, and this version copies data on accounts of the type local only", quote(name), quote(account)),
+			"let a webhook or a runJob step move the data there, or rehearse the file with: sluice run --local")
+		return d
+	}
+	if slices.Contains([]string{"", "auto", "kopia"}, d.Mover) {
 		return d
 	}
 	g.compiler.report(sluice.Diagnostics{{Pos: d.Pos, Severity: sluice.SeverityWarning, Code: codeMoverNotHere,
 		Message: fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover)}})
 	d.Mover, d.Portworx = "auto", nil
 	return d
+}
+
+// accounts are those of the target and of the ones that are named.
+func (g *graph) accounts(targets []string) []string {
+	list := []string{g.target.Account}
+	for _, t := range targets {
+		if from := g.source(t); from != nil {
+			list = append(list, from.Account)
+		}
+	}
+	return list
 }
 
 // source returns where a target is, without its steps.

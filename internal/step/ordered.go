@@ -16,13 +16,6 @@ import (
 // says, and promotion brings the rest. It is held back by a partition where its own order will do, and otherwise
 // by the strategy OnDelete, under which its pods are evicted one at a time in an order of ours.
 
-// The annotations on a StatefulSet or DaemonSet that name the pod which goes last: by its labels, as key=value with
-// commas between them, or by a command that succeeds in it alone.
-const (
-	primaryLabels = "sluice-cd.github.io/primary"
-	primaryProbe  = "sluice-cd.github.io/primary-probe"
-)
-
 // isOrdered reports whether the workload has pods that can change one after the other.
 func isOrdered(o sluice.Object) bool {
 	switch o.Text("kind") {
@@ -37,7 +30,7 @@ func isOrdered(o sluice.Object) bool {
 // byPartition reports whether the controller's own order, from the highest ordinal to the lowest, will do.
 func byPartition(o sluice.Object) bool {
 	return o.Text("kind") == "StatefulSet" && o.Text("spec", "updateStrategy", "type") != "OnDelete" &&
-		o.Text("metadata", "annotations", primaryLabels) == "" && o.Text("metadata", "annotations", primaryProbe) == ""
+		o.Text("metadata", "annotations", sluice.PrimaryLabels) == "" && o.Text("metadata", "annotations", sluice.PrimaryProbe) == ""
 }
 
 // through returns how many of n pods have the new version at the percentage: rounded up, so that any weight above
@@ -296,7 +289,7 @@ func asObject(v any) map[string]any {
 
 // primary returns the name of the pod that goes last, "" where none is named or none is found.
 func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod) (string, error) {
-	labels, probe := o.Text("metadata", "annotations", primaryLabels), o.Text("metadata", "annotations", primaryProbe)
+	labels, probe := o.Text("metadata", "annotations", sluice.PrimaryLabels), o.Text("metadata", "annotations", sluice.PrimaryProbe)
 	for _, p := range pods {
 		if labels != "" && hasLabels(p, labels) {
 			return p.Name, nil

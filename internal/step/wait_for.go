@@ -53,24 +53,14 @@ func newWaitFor(d Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// refOf reads Kind/name, and Kind.version.group/name or Kind.group/name for what is not built in. Without a
-// version it is v1.
+// refOf reads what is waited for, whose API version has to be known.
 func refOf(text, namespace string) (sluice.Ref, error) {
 	ref, err := sluice.ParseRef(text, namespace)
-	if err != nil || ref.APIVersion != "" {
-		return ref, err
-	}
-	kind, group, ok := strings.Cut(ref.Kind, ".")
-	if !ok {
-		return ref, sluice.Errorf(sluice.Invalid, "the kind %q of %q is not built in", ref.Kind, text).
+	if err == nil && ref.APIVersion == "" {
+		err = sluice.Errorf(sluice.Invalid, "the kind %q of %q is not built in", ref.Kind, text).
 			WithHint("write its API group too, like Migration.v1alpha1.stork.libopenstorage.org/name")
 	}
-	version := "v1"
-	if first, rest, ok := strings.Cut(group, "."); ok && apiVersion.MatchString(first) {
-		version, group = first, rest
-	}
-	ref.Kind, ref.APIVersion = kind, group+"/"+version
-	return ref, nil
+	return ref, err
 }
 
 func wanted(spec sluice.WaitFor) (expectation, error) {

@@ -36,7 +36,7 @@ func comparable(o sluice.Object) sluice.Object {
 	}
 	// kubectl keeps a whole manifest in this annotation, with the values of Secrets.
 	annotations, _ := o.Field("metadata", "annotations").(map[string]any)
-	delete(annotations, "kubectl.kubernetes.io/last-applied-configuration")
+	delete(annotations, lastApplied)
 	if annotations != nil && len(annotations) == 0 {
 		delete(meta, "annotations")
 	}

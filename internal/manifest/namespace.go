@@ -32,10 +32,24 @@ func SetNamespace(objs []sluice.Object, namespace string) {
 	}
 	for _, o := range objs {
 		moveSubjects(o, accounts, namespace)
-		if !slices.Contains(clusterScoped, o.Text("kind")) && !scoped[group(o)+"/"+o.Text("kind")] {
+		if isNamespaced(o, scoped) {
 			o.Set(namespace, "metadata", "namespace")
 		}
 	}
+}
+
+// FillNamespace puts every object that lives in a namespace and names none into the given one.
+func FillNamespace(objs []sluice.Object, namespace string) {
+	scoped := clusterKinds(objs)
+	for _, o := range objs {
+		if o.Text("metadata", "namespace") == "" && isNamespaced(o, scoped) {
+			o.Set(namespace, "metadata", "namespace")
+		}
+	}
+}
+
+func isNamespaced(o sluice.Object, scoped map[string]bool) bool {
+	return !slices.Contains(clusterScoped, o.Text("kind")) && !scoped[group(o)+"/"+o.Text("kind")]
 }
 
 func clusterKinds(objs []sluice.Object) map[string]bool {

@@ -110,7 +110,7 @@ func (s *shift) Open(sealed string) (string, error) {
 const secret = `
 apiVersion: v1
 kind: Secret
-metadata: {name: s}
+metadata: {name: s, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"stringData":{"b":"hello"}}'}}
 data: {a: aGVsbG8=}
 stringData: {b: hello, c: "sluice-sealed:by chance", d: ""}
 `
@@ -124,10 +124,11 @@ func TestSeal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.count != 4 {
-		t.Errorf("sealed %d times, want each of 4 values once", s.count)
+	if s.count != 5 {
+		t.Errorf("sealed %d times, want each of 5 values once", s.count)
 	}
-	for _, v := range []string{objs[0].Text("data", "a"), objs[0].Text("stringData", "b"), objs[0].Text("stringData", "c")} {
+	for _, v := range []string{objs[0].Text("data", "a"), objs[0].Text("stringData", "b"), objs[0].Text("stringData", "c"),
+		objs[0].Text("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")} {
 		if !strings.HasPrefix(v, "sluice-sealed:") || strings.Contains(v, "hello") || strings.Contains(v, "aGVs") || strings.Contains(v, "chance") {
 			t.Errorf("not sealed: %s", v)
 		}

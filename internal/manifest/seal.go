@@ -8,6 +8,9 @@ import (
 
 const sealed = "sluice-sealed:"
 
+// lastApplied is where kubectl apply keeps what it was given.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
 // SealSecrets replaces every value of every Secret by its sealed form, in place. What is sealed already stays.
 func SealSecrets(objs []sluice.Object, s sluice.Sealer) error {
 	return eachSecret(objs, func(value string) (string, error) {
@@ -45,8 +48,20 @@ func eachSecret(objs []sluice.Object, change func(string) (string, error)) error
 				return err
 			}
 		}
+		// kubectl apply keeps the values there once more.
+		if v := o.Text("metadata", "annotations", lastApplied); v != "" {
+			hidden, err := change(v)
+			if err != nil {
+				return sealError(o, "its annotation "+lastApplied, err)
+			}
+			o.Set(hidden, "metadata", "annotations", lastApplied)
+		}
 	}
 	return nil
+}
+
+func sealError(o sluice.Object, what string, err error) error {
+	return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(), Message: what + " cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
 }
 
 func changeValues(o sluice.Object, field string, change func(string) (string, error)) error {
@@ -58,7 +73,7 @@ func changeValues(o sluice.Object, field string, change func(string) (string, er
 		}
 		value, err := change(plain)
 		if err != nil {
-			return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(), Message: "the value of " + field + "." + key + " cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
+			return sealError(o, "the value of "+field+"."+key, err)
 		}
 		m[key] = value
 	}

@@ -141,9 +141,14 @@ func (c *compiler) report(found sluice.Diagnostics) {
 	}
 }
 
+// defaultNamespace is where objects are that name no namespace, in a target that names none.
+const defaultNamespace = "default"
+
 func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {
 	if t.Namespace != "" {
 		manifest.SetNamespace(objects, t.Namespace)
+	} else {
+		manifest.FillNamespace(objects, defaultNamespace)
 	}
 	if c.options.Sealer == nil {
 		return

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.parallel(sluice.PhaseAfter, t.AfterDeployment, last)
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
-		Name: t.Name, Account: t.Account, Namespace: t.Namespace, DependsOn: c.dependencies(t),
+		Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace), DependsOn: c.dependencies(t),
 		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
 	}, g.steps
 }
@@ -62,13 +63,20 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 	return g.add(sluice.PhasePromote, "promote", promote, last)
 }
 
-// prune lays out the deletion of what earlier deployments applied and this one does not.
+// prune lays out the deletion of what earlier deployments applied and this one does not, be it for another target of the
+// same account, to which it may have moved.
 func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
 	if !g.target.Prune || g.compiler.options.Applied == nil {
 		return after
 	}
+	kept := slices.Clone(objects)
+	for _, t := range g.compiler.spec.Targets {
+		if t.Account == g.target.Account && t.Name != g.target.Name {
+			kept = append(kept, g.compiler.objects(t)...)
+		}
+	}
 	gone := slices.DeleteFunc(slices.Clone(g.compiler.options.Applied(g.target.Name)), func(r sluice.Ref) bool {
-		return slices.ContainsFunc(objects, func(o sluice.Object) bool { return sameObject(o.Ref(), r) })
+		return slices.ContainsFunc(kept, func(o sluice.Object) bool { return sameObject(o.Ref(), r) })
 	})
 	if len(gone) == 0 {
 		return after

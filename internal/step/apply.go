@@ -63,6 +63,10 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 			return p, err
 		}
 	}
+	straight := slices.DeleteFunc(ofKind(objects, "Deployment"), func(o sluice.Object) bool { return slices.Contains(img.Canaries, o.Ref()) })
+	if err := (tracks{s.account, s.sc, objects, w}).clear(ctx, straight); err != nil {
+		return p, err
+	}
 	p.State, p.Changes, p.Message = sluice.Done, b.changes, fmt.Sprintf("%d objects are as declared", len(objects))
 	if len(img.Canaries) > 0 {
 		p.Message = "the new version is ready beside the old one, without traffic"

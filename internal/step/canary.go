@@ -69,15 +69,23 @@ func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentI
 	return c
 }
 
-// canaries returns the Deployments of the target that have a canary standing beside them.
-func canaries(ctx context.Context, a sluice.Account, objects []sluice.Object) ([]beside, error) {
+// canaries returns the Deployments of the target that have a canary of the deployment standing beside them.
+func canaries(ctx context.Context, a sluice.Account, id sluice.DeploymentID, objects []sluice.Object) ([]beside, error) {
+	return withCanary(ctx, a, objects, func(of sluice.DeploymentID) bool { return of == id })
+}
+
+// withCanary returns those of the Deployments that have a canary of such a deployment beside them.
+func withCanary(ctx context.Context, a sluice.Account, objects []sluice.Object, is func(sluice.DeploymentID) bool) ([]beside, error) {
 	var list []beside
 	for _, d := range ofKind(objects, "Deployment") {
 		canary, err := get(ctx, a, canaryRef(d.Ref()))
 		if err != nil {
 			return nil, err
 		}
-		if canary != nil && canary.Text("metadata", "annotations", madeBy) != "" {
+		if canary == nil {
+			continue
+		}
+		if of := canary.Text("metadata", "annotations", madeBy); of != "" && is(sluice.DeploymentID(of)) {
 			list = append(list, beside{d, canary})
 		}
 	}
@@ -136,7 +144,7 @@ func deferred(objects []sluice.Object, beside []sluice.Object) []sluice.Object {
 	for _, c := range ofKind(objects, "ConfigMap", "Secret") {
 		used := false
 		others := false
-		for _, w := range ofKind(objects, podWorkloads...) {
+		for _, w := range ofKind(objects, append(slices.Clone(podWorkloads), "Job", "CronJob", "Pod")...) {
 			if !uses(w, c) {
 				continue
 			}

@@ -46,13 +46,13 @@ func digest(v any) (string, error) {
 	return hex.EncodeToString(sum[:5]), nil
 }
 
-// uses reports whether the workload's pods name the ConfigMap or Secret.
+// uses reports whether the pods of the workload, a Job or Pod too, name the ConfigMap or Secret.
 func uses(workload, config sluice.Object) bool {
 	if !sameNamespace(workload, config) {
 		return false
 	}
 	found := false
-	eachConfigName(workload.Field("spec", "template", "spec"), config.Text("kind"), func(holder map[string]any, key string) {
+	eachConfigName(workload.Field("spec"), config.Text("kind"), func(holder map[string]any, key string) {
 		found = found || holder[key] == config.Text("metadata", "name")
 	})
 	return found

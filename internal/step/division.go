@@ -16,15 +16,9 @@ func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, obj
 	if len(deployments) == 0 {
 		return nil, nil
 	}
-	known := ofKind(objects, "Service")
-	live, err := a.List(ctx, "v1", "Service", deployments[0].Text("metadata", "namespace"))
+	known, err := services(ctx, a, objects, deployments)
 	if err != nil {
-		return nil, withOp("list the Services for", deployments[0].Ref(), err)
-	}
-	for _, s := range live {
-		if !slices.ContainsFunc(known, func(o sluice.Object) bool { return o.Ref() == s.Ref() }) {
-			known = append(known, s)
-		}
+		return nil, err
 	}
 	var list []sluice.Division
 	for _, s := range known {
@@ -41,6 +35,29 @@ func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, obj
 		})
 	}
 	return list, nil
+}
+
+// services returns those of the plan, and those that stand in the Deployments' namespaces.
+func services(ctx context.Context, a sluice.Account, objects, deployments []sluice.Object) ([]sluice.Object, error) {
+	known := ofKind(objects, "Service")
+	var listed []string
+	for _, d := range deployments {
+		namespace := d.Text("metadata", "namespace")
+		if slices.Contains(listed, namespace) {
+			continue
+		}
+		listed = append(listed, namespace)
+		live, err := a.List(ctx, "v1", "Service", namespace)
+		if err != nil {
+			return nil, withOp("list the Services for", d.Ref(), err)
+		}
+		for _, s := range live {
+			if !slices.ContainsFunc(known, func(o sluice.Object) bool { return o.Ref() == s.Ref() }) {
+				known = append(known, s)
+			}
+		}
+	}
+	return known, nil
 }
 
 // isForCanary reports whether the Service stands for the canary of another one: routes get it as their second backend.

@@ -183,7 +183,14 @@ func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
 		return err
 	}
 	t.watcher.report(sluice.Progress{State: sluice.Running, Message: "replaces pod " + p.Name})
-	return withOp("evict", sluice.Ref{Kind: "Pod", Name: p.Name}, t.account.Evict(ctx, p.Namespace, p.Name))
+	bounded, cancel := t.watcher.bounded(ctx)
+	defer cancel()
+	err := t.account.Evict(bounded, p.Namespace, p.Name)
+	if err != nil && isTimeout(context.Cause(bounded)) {
+		err = sluice.Errorf(sluice.Failed, "it could not be replaced in time").
+			WithHint("see which disruption budget forbids it: kubectl get poddisruptionbudgets --namespace %s", p.Namespace)
+	}
+	return withOp("evict", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
 }
 
 // await waits until so many pods are new and all are ready. Right after an eviction the workload may still be counted as
@@ -294,8 +301,8 @@ func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod)
 		if labels != "" && hasLabels(p, labels) {
 			return p.Name, nil
 		}
-		if probe == "" {
-			continue
+		if probe == "" || !p.Ready {
+			continue // what does not run cannot be asked
 		}
 		_, err := t.account.Exec(ctx, p.Namespace, p.Name, []string{"sh", "-c", probe})
 		if err == nil {

@@ -31,7 +31,7 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	standing, err := canaries(ctx, s.account, objects)
+	standing, err := canaries(ctx, s.account, s.sc.Deployment, objects)
 	if err := errors.Join(err, allStand(s.sc, lasting(standing))); err != nil {
 		return sluice.Preview{}, err
 	}

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -83,7 +84,8 @@ func (s *prune) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, 
 // Finish keeps it so.
 func (s *prune) Finish(context.Context, sluice.Progress) error { return nil }
 
-// Undo makes the objects again, in the order in which they can be applied, and waits for those that were ready.
+// Undo makes the objects again, in the order in which they can be applied, and waits for those that were ready. One that
+// cannot be made does not keep the others from it; a Job would run again, so it stays away.
 func (s *prune) Undo(ctx context.Context, p sluice.Progress) error {
 	img, taken, err := takenImage(p)
 	if err != nil || !taken {
@@ -91,15 +93,17 @@ func (s *prune) Undo(ctx context.Context, p sluice.Progress) error {
 	}
 	r := newRestorer(s.deps, s.account, nil)
 	var again []sluice.Ref
+	var refused error
 	for _, b := range img.Before {
 		back, err := r.restore(ctx, b)
-		if err != nil {
+		if mayHeal(err) || err != nil && ctx.Err() != nil {
 			return err
 		}
-		if back && b.Ready {
+		refused = errors.Join(refused, err)
+		if back && b.Ready && b.Ref.Kind != "Job" {
 			again = append(again, b.Ref)
 		}
 	}
 	w := watcher{s.account, s.deps.Now().Add(defaultTimeout), s.deps.Now, s.sc.Report}
-	return w.ready(ctx, awaited(again))
+	return errors.Join(refused, w.ready(ctx, awaited(again)))
 }

@@ -22,6 +22,20 @@ func TestPrune(t *testing.T) {
 	})
 }
 
+// A Job that is over would run again: it stays away, and nobody waits for it.
+func TestPruneIsUndoneWithoutJobs(t *testing.T) {
+	job := object("batch/v1", "Job", "migrate", map[string]any{"spec": map[string]any{"template": podTemplate("migrate", "migrate:1")}})
+	b := newBench(job, configMap("old", "1"))
+	b.add("prune", pruning(job.Ref(), ref("v1", "ConfigMap", "old")))
+	p := b.mustRun(t, "prune")
+	if err := b.must(t, "prune").Undo(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if b.get(t, job.Ref()) != nil || b.get(t, ref("v1", "ConfigMap", "old")) == nil {
+		t.Errorf("after undo:\n%s", b.account.Snapshot())
+	}
+}
+
 // What somebody else applies by now is not deleted.
 func TestPruneLeavesWhatIsNotOurs(t *testing.T) {
 	theirs := configMap("theirs", "1")

@@ -19,7 +19,7 @@ func newest(ctx context.Context, d Deps, sc sluice.StepContext) (string, error) 
 	if len(deployments) == 0 {
 		return "", sluice.Errorf(sluice.Invalid, "{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
 	}
-	standing, err := canaries(ctx, a, deployments)
+	standing, err := canaries(ctx, a, sc.Deployment, deployments)
 	if err != nil {
 		return "", err
 	}

@@ -216,6 +216,53 @@ func TestSharedConfigurationIsAppliedAtOnce(t *testing.T) {
 	}
 }
 
+// A Job does not wait for promotion.
+func TestConfigurationOfAJobIsAppliedAtOnce(t *testing.T) {
+	b := installed(t)
+	objects := &b.plan.Steps[0].Apply.Objects
+	*objects = append(*objects, object("batch/v1", "Job", "migrate", map[string]any{"spec": map[string]any{"template": podTemplate("migrate", "migrate:2", fromConfigMap("web"))}}))
+	b.mustRun(t, "apply")
+	if b.get(t, webConfig).Text("data", "KEY") != "2" {
+		t.Error("the Job's configuration was kept back")
+	}
+}
+
+// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods serve.
+func TestCanaryOfAnEarlierDeploymentGoes(t *testing.T) {
+	b := installed(t)
+	for _, id := range []string{"apply", "canary/0", "promote"} {
+		b.mustRun(t, id)
+	}
+	left := workload("Deployment", "web-canary", "web:0")
+	left.Set("earlier", "metadata", "annotations", "sluice-cd.github.io/deployment")
+	if _, _, err := b.account.Apply(t.Context(), left, false); err != nil {
+		t.Fatal(err)
+	}
+	b.mustRun(t, "apply")
+	if b.get(t, webCanary) != nil || b.account.Weight(namespace, "web") != 0 {
+		t.Errorf("what the earlier deployment left stands still:\n%s", b.account.Snapshot())
+	}
+}
+
+// A canary that failed loses its traffic at once, whether or not some stable pod is ready.
+func TestTrafficLeavesACanaryThoughAStablePodIsNotReady(t *testing.T) {
+	b := installed(t)
+	b.account.DivideByPods()
+	b.mustRun(t, "apply")
+	p := b.mustRun(t, "canary/0")
+	stable := b.get(t, web)
+	breakOld(stable)
+	if _, _, err := b.account.Apply(t.Context(), stable, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.must(t, "canary/0").Undo(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	if got := b.account.Weight(namespace, "web"); got != 0 {
+		t.Errorf("%d %% of the traffic still go to the canary", got)
+	}
+}
+
 func TestUnreadyVersionFailsAndIsPutBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func([]sluice.Object)

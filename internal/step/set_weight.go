@@ -96,7 +96,7 @@ func (s *setWeight) Undo(ctx context.Context, _ sluice.Progress) error {
 		return err
 	}
 	before, services := weightBefore(s.sc), s.sc.Step.SetWeight.Services
-	if _, _, err := t.moveTo(ctx, move{percent: before, services: services, back: true}); err != nil || len(services) > 0 {
+	if _, _, err := t.moveTo(ctx, move{percent: before, services: services, back: true, from: s.sc.Step.SetWeight.Weight}); err != nil || len(services) > 0 {
 		return err
 	}
 	return t.holdAt(ctx, before)

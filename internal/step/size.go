@@ -44,6 +44,9 @@ type pair struct {
 	scaler         sluice.Object // the HorizontalPodAutoscaler of the stable one; nil if there is none
 }
 
+// shrunk reports whether the stable track was made smaller at the weight.
+func (p pair) shrunk(percent int) bool { return p.scaler == nil && percent > 50 }
+
 // wanted is how many pods the stable Deployment is to have once nothing is divided any more.
 func (p pair) wanted() int {
 	live := p.stable.Number(1, "spec", "replicas")
@@ -51,7 +54,7 @@ func (p pair) wanted() int {
 		return live
 	}
 	if n, err := strconv.Atoi(p.canary.Text("metadata", "annotations", sizedAt)); err == nil {
-		return n
+		return max(n, live) // somebody may have scaled it up since
 	}
 	return live
 }

@@ -22,6 +22,7 @@ type move struct {
 	percent  int
 	services []string // none: all
 	back     bool
+	from     int  // the weight that is left, on the way back
 	all      bool // every canary that the deployment brought has to stand
 }
 
@@ -29,7 +30,7 @@ type move struct {
 // share it is where it is not exact. What has to grow grows first and is ready before traffic moves; what may
 // shrink does so afterwards.
 func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, err error) {
-	standing, err := canaries(ctx, t.account, t.objects)
+	standing, err := canaries(ctx, t.account, t.sc.Deployment, t.objects)
 	if err != nil {
 		return 0, "", err
 	}
@@ -44,12 +45,18 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, 
 		return 0, "", err
 	}
 	list = only(list, m.services)
-	if t.account.Weighs(t.sc.Target.Traffic) || len(m.services) > 0 {
+	if len(m.services) > 0 {
 		return len(list), "", shift(ctx, t.account, list, m.percent)
 	}
 	pairs, err := t.pairs(ctx, standing)
 	if err != nil {
 		return 0, "", err
+	}
+	if t.account.Weighs(t.sc.Target.Traffic) {
+		if err := t.match(ctx, pairs, m); err != nil {
+			return 0, "", err
+		}
+		return len(list), "", shift(ctx, t.account, list, m.percent)
 	}
 	if err := t.grow(ctx, pairs, m); err != nil {
 		return 0, "", err
@@ -85,7 +92,8 @@ func (t tracks) pairs(ctx context.Context, standing []beside) ([]pair, error) {
 }
 
 // grow scales up the track that gets more traffic, and waits until it is ready, also where a call before this one had
-// scaled it.
+// scaled it. Stable pods that were never made fewer are not waited for on the way back: no traffic stays at a canary that
+// failed because one of them is not ready.
 func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	var awaited []sluice.Ref
 	for _, p := range pairs {
@@ -95,7 +103,7 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 			o, want = p.stable, stable
 		}
 		more := want > o.Number(1, "spec", "replicas")
-		if !more && (want < 0 || isReady(o)) {
+		if !more && (want < 0 || isReady(o) || m.back && !p.shrunk(m.from)) {
 			continue
 		}
 		if more {
@@ -106,6 +114,47 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 		awaited = append(awaited, o.Ref())
 	}
 	return t.watcher.ready(ctx, awaited)
+}
+
+// match gives canaries as many pods as the stable track has by now, where weights divide the traffic and a scaler may have
+// added some since the canaries came.
+func (t tracks) match(ctx context.Context, pairs []pair, m move) error {
+	if m.back || m.percent == 0 {
+		return nil
+	}
+	var awaited []sluice.Ref
+	for _, p := range pairs {
+		if want := p.wanted(); want > p.canary.Number(1, "spec", "replicas") {
+			if err := scale(ctx, t.account, p.canary.Ref(), want); err != nil {
+				return err
+			}
+		} else if isReady(p.canary) {
+			continue
+		}
+		awaited = append(awaited, p.canary.Ref())
+	}
+	return t.watcher.ready(ctx, awaited)
+}
+
+// clear takes away canaries that an earlier deployment had to leave: its own undo found no other pods that serve.
+func (t tracks) clear(ctx context.Context, deployments []sluice.Object) error {
+	left, err := withCanary(ctx, t.account, deployments, func(of sluice.DeploymentID) bool { return of != t.sc.Deployment })
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	list, err := divisions(ctx, t.account, t.sc, t.objects, declared(left))
+	if err != nil {
+		return err
+	}
+	if err := shift(ctx, t.account, list, 0); err != nil {
+		return err
+	}
+	for _, b := range left {
+		if err := remove(ctx, t.account, b.canary.Ref()); err != nil {
+			return err
+		}
+	}
+	return release(ctx, t.account, list)
 }
 
 // shrink scales down what has more pods than it needs, and waits until they are fewer. On the way back the stable pods are
@@ -151,7 +200,7 @@ func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
 	if err != nil {
 		return err
 	}
-	standing, err := canaries(ctx, t.account, deployments)
+	standing, err := canaries(ctx, t.account, t.sc.Deployment, deployments)
 	if err != nil {
 		return err
 	}
@@ -162,9 +211,6 @@ func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
 		return err
 	}
 	for _, b := range standing {
-		if b.canary.Text("metadata", "annotations", madeBy) != string(t.sc.Deployment) {
-			continue
-		}
 		if err := remove(ctx, t.account, b.canary.Ref()); err != nil {
 			return err
 		}

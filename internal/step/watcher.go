@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"regexp"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -16,8 +15,6 @@ const defaultTimeout = 30 * time.Minute
 // glance bounds the one look that is taken after the deadline, so that what came about while Sluice itself was away is
 // seen, however long that was.
 const glance = 5 * time.Second
-
-var apiVersion = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?$`)
 
 // errTimeout ends a watch whose deadline has come.
 var errTimeout = errors.New("the time is over")
@@ -52,13 +49,17 @@ func (w watcher) watchKind(ctx context.Context, kind sluice.Ref, look func(sluic
 	}, look)
 }
 
+// left is how long may be waited, a glance at least.
+func (w watcher) left() time.Duration { return max(w.deadline.Sub(w.now()), glance) }
+
+// bounded ends with errTimeout as its cause.
+func (w watcher) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, w.left(), errTimeout)
+}
+
 // each looks at what changes, until the deadline.
 func (w watcher) each(ctx context.Context, changes func(context.Context) iter.Seq2[sluice.Object, error], look func(sluice.Object) (bool, error)) error {
-	left := w.deadline.Sub(w.now())
-	if left <= 0 {
-		left = glance
-	}
-	bounded, cancel := context.WithTimeoutCause(ctx, left, errTimeout)
+	bounded, cancel := w.bounded(ctx)
 	defer cancel()
 	for o, err := range changes(bounded) {
 		if err != nil {

@@ -29,6 +29,9 @@ func (c *comparison) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.findShared(); err != nil {
+		return err
+	}
 	c.findDeferred()
 	for _, o := range c.objects {
 		if c.outcome[o.Ref()] == sluice.Unchanged || c.isDeferred(o.Ref()) {
@@ -39,6 +42,25 @@ func (c *comparison) run(ctx context.Context) error {
 		}
 	}
 	return c.describe(ctx)
+}
+
+// findShared is an error where a Service sends traffic to other pods than those of a Deployment that gets a canary: to choose
+// between that one's versions the Service is narrowed to its pods alone.
+func (c *comparison) findShared() error {
+	if c.account.Weighs(c.sc.Target.Traffic) {
+		return nil
+	}
+	for _, d := range pick(c.objects, c.image.Canaries) {
+		for _, s := range ofKind(c.objects, "Service") {
+			for _, other := range ofKind(c.objects, podWorkloads...) {
+				if other.Ref() != d.Ref() && sendsTo(s, d) && sendsTo(s, other) {
+					return sluice.Errorf(sluice.Unsupported, "%s sends traffic to %s too, which would get none while %s has a canary", s.Ref(), other.Ref(), d.Ref()).
+						WithHint("let the Service select a label that only one of them has, or roll out straight to 100 %%")
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (c *comparison) compare(ctx context.Context, o sluice.Object) error {

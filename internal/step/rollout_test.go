@@ -263,6 +263,22 @@ func TestTrafficLeavesACanaryThoughAStablePodIsNotReady(t *testing.T) {
 	}
 }
 
+// A Service that is narrowed to one Deployment's pods would keep the traffic from the other's.
+func TestServiceOfTwoDeploymentsIsRefusedBeforehand(t *testing.T) {
+	b := installed(t)
+	b.account.DivideByPods()
+	other := workload("Deployment", "spot", "web:2")
+	other.Set("web", "spec", "template", "metadata", "labels", "app")
+	b.plan.Steps[0].Apply.Objects = append(b.plan.Steps[0].Apply.Objects, other)
+	vetter, ok := b.must(t, "apply").(interface{ Vet(context.Context) error })
+	if !ok {
+		t.Fatal("apply is not vetted")
+	}
+	if err := vetter.Vet(t.Context()); sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Service/web sends traffic to Deployment/spot too") {
+		t.Errorf("found %v", err)
+	}
+}
+
 func TestUnreadyVersionFailsAndIsPutBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func([]sluice.Object)

@@ -54,6 +54,9 @@ func (s shop) tormented(p *world.Process) world.Result {
 		seq, what := p.Latest()
 		last = max(last, seq)
 		s.Logf("kill %d behind %s", i+1, what)
+		if p.Wait().Outcome != "" {
+			break
+		}
 		p = s.Start("run", "--resume")
 	}
 	return p.Wait()

@@ -155,11 +155,32 @@ func (p *Process) Wait() Result {
 		if e.Failure != nil && e.Kind != sluice.StepRetrying {
 			r.Failures[e.Step] = *e.Failure
 		}
+		if e.Outcome != "" {
+			r.Outcome = e.Outcome
+		}
 		if e.Targets != nil {
-			r.Outcome, r.Targets = e.Outcome, e.Targets
+			r.Targets = e.Targets
 		}
 	}
+	if len(r.Events) == 0 && r.Status == 0 { // resumed after the end, which whoever was killed had recorded but not told of
+		r.Outcome = p.world.latest()
+	}
 	return r
+}
+
+// latest is how the latest deployment of the world ended, "" if none has.
+func (w *World) latest() sluice.Status {
+	w.Helper()
+	cmd := exec.Command(program("sluice"), "status", "--output", "json")
+	cmd.Dir = w.Dir
+	out, err := cmd.Output()
+	w.try(err)
+	var list []struct{ Status sluice.Status }
+	w.try(json.Unmarshal(out, &list))
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0].Status
 }
 
 // Deployment is the id of the deployment that the events tell of.

@@ -30,6 +30,10 @@ type Source struct {
 	// Package is another main package to build in Dir, such as one that its go.mod
 	// pins as a tool; the program is named after it.
 	Package string
+	// Large says that the program was built on this machine already, and for so long
+	// that it is linked with the C library's archive rather than compiled once more
+	// without cgo. It must look up no users and no names.
+	Large bool
 	// Name is that of the image, with a tag.
 	Name string
 	// Files are put into the image beside the program, under their absolute paths.
@@ -39,7 +43,7 @@ type Source struct {
 }
 
 // Build builds the image and returns its archive. The same sources make the
-// same archive, byte by byte.
+// same archive, byte by byte, in the same directory.
 func Build(ctx context.Context, s Source) (archive string, err error) {
 	if err := os.MkdirAll(s.Into, 0o755); err != nil {
 		return "", err
@@ -96,12 +100,21 @@ func (s Source) compile(ctx context.Context) ([]byte, error) {
 		pkg = "."
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, pkg)
-	cmd.Dir = s.Dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	if s.Large && hasCgo(ctx) {
+		cmd = exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w -linkmode=external -extldflags=-static", "-o", target, pkg)
+	}
+	cmd.Dir = s.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build %s in %s: %w\n%s", pkg, s.Dir, err, out)
 	}
 	return os.ReadFile(target)
+}
+
+// hasCgo reports whether programs are built with cgo here, which is where there is a C compiler.
+func hasCgo(ctx context.Context) bool {
+	out, err := exec.CommandContext(ctx, "go", "env", "CGO_ENABLED").Output()
+	return err == nil && strings.TrimSpace(string(out)) == "1"
 }
 
 // layer is the file system: the program, the files with their directories, and /tmp.

@@ -16,7 +16,7 @@ const Image = "sluice-e2e/web:1"
 
 // Sluice is the program itself as an image, which not every suite has.
 func Sluice() image.Source {
-	return image.Source{Dir: filepath.Join(repository(), "cmd", "sluice"), Name: "sluice-e2e/sluice:1"}
+	return image.Source{Dir: filepath.Join(repository(), "cmd", "sluice"), Name: "sluice-e2e/sluice:1", Large: true}
 }
 
 // pair is the clusters of this process.

@@ -15,8 +15,8 @@ func newValidate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "validate", Short: "Say everything that is wrong with a deploy file",
 		Long: "Validate reads a deploy file and the manifests it names and reports everything that is wrong with them, each finding with\n" +
-			"its place and what to write instead. Without --fetch it contacts nobody, and it changes nothing. The exit status is 0 or 2. With --output\n" +
-			"sarif or github the findings are written for code scanning, or as annotations of a GitHub workflow.",
+			"its place and what to write instead. Without --fetch it contacts nobody, and it changes nothing. The exit status is 0 or 2.\n" +
+			"With --output sarif or github the findings are written for code scanning, or as annotations of a GitHub workflow.",
 		Example:     "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --strict --output github\n  sluice validate -f deploy.yaml --no-manifests --output json",
 		Annotations: map[string]string{moreOutputs: outputSARIF + " " + outputGitHub},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context(), s, noManifests) },

@@ -37,9 +37,10 @@ func (p *parser) refer(f *fieldset, key string, kind refKind, name string) {
 	}
 }
 
-func (p *parser) referEach(f *fieldset, key string, kind refKind, names []string) {
+func (p *parser) referEach(f *fieldset, key string, names []string, r reference) {
 	for i, name := range names {
-		p.refs = append(p.refs, reference{pos: p.at(f.get(key).Content[i]), kind: kind, name: name})
+		r.pos, r.name = p.at(f.get(key).Content[i]), name
+		p.refs = append(p.refs, r)
 	}
 }
 

@@ -26,10 +26,7 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 		d.Engine = f.word("engine")
 	}
 	d.Workload = f.objectName("workload", false)
-	d.Claims = f.texts("claims")
-	if f.need("claims", "name the PersistentVolumeClaims that hold the data") && len(d.Claims) == 0 && f.get("claims").Kind == yaml.SequenceNode {
-		p.error(f.keys["claims"], codeMissingKey, "name the PersistentVolumeClaims that hold the data", "the list of claims is empty")
-	}
+	d.Claims = f.someTexts("claims", "name the PersistentVolumeClaims that hold the data")
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
 	d.Mover, d.Portworx = p.mover(f)

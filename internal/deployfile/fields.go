@@ -294,6 +294,15 @@ func (f *fieldset) texts(key string) []string {
 	return list
 }
 
+// someTexts returns a list that is required and has at least one member.
+func (f *fieldset) someTexts(key, hint string) []string {
+	list := f.texts(key)
+	if len(list) == 0 && f.need(key, hint) && f.get(key).Kind == yaml.SequenceNode {
+		f.p.error(f.keys[key], codeMissingKey, hint, "the list of %s is empty", key)
+	}
+	return list
+}
+
 func (f *fieldset) scalarOr(key, absent string) string {
 	if v := f.get(key); v != nil && v.Kind == yaml.ScalarNode {
 		return clip(v.Value)

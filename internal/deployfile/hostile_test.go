@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 
 	"github.com/sluice-cd/sluice"
@@ -112,20 +113,68 @@ func TestExcerpt(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		spec, ds := deployfile.Parse("fuzz.yaml", data)
-		if (spec == nil) != ds.HasErrors() {
-			t.Fatalf("spec %v with findings %v", spec != nil, ds)
-		}
-		for _, d := range ds {
-			if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > len(yamldoc.Lines(data))+1 || d.Code == "" || d.Hint == "" || d.Message == "" {
-				t.Fatalf("incomplete finding %#v", d)
-			}
-			_ = deployfile.Excerpt(data, d.Pos)
-		}
+		complete(t, data)
+		_, ds := deployfile.Parse("fuzz.yaml", data)
 		if _, again := deployfile.Parse("fuzz.yaml", data); again.Error() != ds.Error() {
 			t.Fatalf("first\n%v\nthen\n%v", ds, again)
 		}
 	})
+}
+
+// complete parses the text and reports findings that lack something or are made twice.
+func complete(t *testing.T, data []byte) {
+	t.Helper()
+	spec, ds := deployfile.Parse("fuzz.yaml", data)
+	if (spec == nil) != ds.HasErrors() {
+		t.Fatalf("spec %v with findings %v", spec != nil, ds)
+	}
+	made := map[sluice.Diagnostic]bool{}
+	for _, d := range ds {
+		if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > len(yamldoc.Lines(data))+1 || d.Code == "" || d.Hint == "" || d.Message == "" {
+			t.Fatalf("incomplete finding %#v", d)
+		}
+		d.Hint = ""
+		if made[d] {
+			t.Fatalf("found twice in\n%s\n%v", data, d)
+		}
+		made[d] = true
+		_ = deployfile.Excerpt(data, d.Pos)
+	}
+}
+
+// Every value of a complete file may have any other shape.
+func TestAnyShapeInAnyPlace(t *testing.T) {
+	data, err := os.ReadFile("testdata/design.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, shape := range []string{"pass", "12", "null", "[]", "[{}]", "[a]", "{a: b}", "''"} {
+		var other yaml.Node
+		if err := yaml.Unmarshal([]byte(shape), &other); err != nil {
+			t.Fatal(err)
+		}
+		eachNode(&doc, func(n *yaml.Node) {
+			was := *n
+			*n = *other.Content[0]
+			text, err := yaml.Marshal(&doc)
+			*n = was
+			if err != nil {
+				t.Fatal(err)
+			}
+			complete(t, text)
+		})
+	}
+}
+
+func eachNode(n *yaml.Node, do func(*yaml.Node)) {
+	for _, inner := range n.Content {
+		eachNode(inner, do)
+		do(inner)
+	}
 }
 
 func seed(f *testing.F) {

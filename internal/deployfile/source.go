@@ -36,7 +36,7 @@ func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
 		}
 	}
 	p.oneOf(f, "path", "inline")
-	p.referEach(f, "targets", refTarget, s.Targets)
+	p.referEach(f, "targets", s.Targets, reference{kind: refTarget})
 	return s, true
 }
 

@@ -53,12 +53,12 @@ func (p *parser) restoreData(f *fieldset) *sluice.RestoreData {
 
 func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 	s := &sluice.MaskData{Dataset: p.dataset(f), Fields: f.textMap("fields")}
-	if len(s.Fields) == 0 && f.need("fields", "name what is masked: fields: {customers.email: hash}") {
-		p.error(f.get("fields"), codeMissingKey, "name at least one field", "nothing is masked")
+	if !f.need("fields", "name what is masked: fields: {customers.email: hash}") || f.get("fields").Kind != yaml.MappingNode {
+		return s
 	}
 	v := f.get("fields")
-	if v == nil || v.Kind != yaml.MappingNode {
-		return s
+	if len(v.Content) == 0 {
+		p.error(v, codeMissingKey, "name at least one field", "nothing is masked")
 	}
 	for i := 0; i+1 < len(v.Content); i += 2 {
 		p.maskRule(v.Content[i], v.Content[i+1], s.Fields)

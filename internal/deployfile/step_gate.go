@@ -54,7 +54,7 @@ func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
 
 func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	s := &sluice.Analysis{
-		Queries:               f.texts("queries"),
+		Queries:               f.someTexts("queries", "name at least one query of the file's analysis"),
 		Runs:                  f.whole("numberOfJudgmentRuns", 0),
 		RollBackMode:          f.word("rollBackMode"),
 		RollForwardMode:       f.word("rollForwardMode"),
@@ -70,12 +70,7 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	if f.has("count") {
 		p.warn(f.keys["count"], codeIgnoredKey, "remove it", "count has no meaning any more")
 	}
-	if len(s.Queries) == 0 && f.need("queries", "name at least one query of the file's analysis:") {
-		p.error(f.keys["queries"], codeMissingKey, "name at least one query", "the list of queries is empty")
-	}
-	for i, n := range f.items("queries", "") {
-		p.refs = append(p.refs, reference{pos: p.at(n), kind: refQuery, name: s.Queries[i], provided: s.Provider != ""})
-	}
+	p.referEach(f, "queries", s.Queries, reference{kind: refQuery, provided: s.Provider != ""})
 	return s
 }
 
@@ -89,10 +84,7 @@ func (p *parser) judgesNothing(f *fieldset) bool {
 }
 
 func (p *parser) exposeServices(f *fieldset) *sluice.ExposeServices {
-	s := &sluice.ExposeServices{Services: f.texts("services"), TTL: f.duration("ttl")}
-	if len(s.Services) == 0 && f.need("services", "name at least one Service") {
-		p.error(f.keys["services"], codeMissingKey, "name at least one Service", "the list of services is empty")
-	}
+	s := &sluice.ExposeServices{Services: f.someTexts("services", "name at least one Service"), TTL: f.duration("ttl")}
 	if s.TTL < shortestExposure || s.TTL > longestExposure {
 		p.error(f.keys["ttl"], codeOutOfRange, "write from 1m to 24h", "ttl is %s", s.TTL)
 	}

@@ -65,7 +65,7 @@ func (p *parser) constraints(t *sluice.Target, f *fieldset) {
 		return
 	}
 	t.DependsOn = c.texts("dependsOn")
-	p.referEach(c, "dependsOn", refTarget, t.DependsOn)
+	p.referEach(c, "dependsOn", t.DependsOn, reference{kind: refTarget})
 	t.BeforeDeployment = p.steps(c, "beforeDeployment")
 	t.AfterDeployment = p.steps(c, "afterDeployment")
 	t.AfterFailure = c.word("afterDeploymentFailure")

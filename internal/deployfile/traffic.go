@@ -15,9 +15,7 @@ func (p *parser) traffic(f *fieldset) []sluice.Traffic {
 			continue
 		}
 		targets := p.targetList(m)
-		for i, t := range m.items("targets", "") {
-			p.refs = append(p.refs, reference{pos: p.at(t), kind: refTarget, name: targets[i], lenient: true})
-		}
+		p.referEach(m, "targets", targets, reference{kind: refTarget, lenient: true})
 		all = append(all, p.trafficKinds(m, sluice.Traffic{Pos: p.at(n), Targets: targets})...)
 	}
 	return all

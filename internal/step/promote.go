@@ -2,7 +2,6 @@ package step
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -32,7 +31,10 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 		return sluice.Preview{}, err
 	}
 	standing, err := canaries(ctx, s.account, s.sc.Deployment, objects)
-	if err := errors.Join(err, allStand(s.sc, lasting(standing))); err != nil {
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	if err := allStand(s.sc, lasting(standing)); err != nil {
 		return sluice.Preview{}, err
 	}
 	beside := declared(standing)

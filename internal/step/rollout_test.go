@@ -238,6 +238,14 @@ func TestCanaryOfAnEarlierDeploymentGoes(t *testing.T) {
 	if _, _, err := b.account.Apply(t.Context(), left, false); err != nil {
 		t.Fatal(err)
 	}
+	restart := b.account.Crash(3)
+	_, err := b.run(t, "apply")
+	if !restart() {
+		t.Fatalf("it did not come to write 3: %v", err)
+	}
+	if b.get(t, webCanary) == nil {
+		t.Error("the canary is gone before the rest is done, which nobody would do any more")
+	}
 	b.mustRun(t, "apply")
 	if b.get(t, webCanary) != nil || b.account.Weight(namespace, "web") != 0 {
 		t.Errorf("what the earlier deployment left stands still:\n%s", b.account.Snapshot())

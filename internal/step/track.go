@@ -136,7 +136,8 @@ func (t tracks) match(ctx context.Context, pairs []pair, m move) error {
 	return t.watcher.ready(ctx, awaited)
 }
 
-// clear takes away canaries that an earlier deployment had to leave: its own undo found no other pods that serve.
+// clear takes away canaries that an earlier deployment had to leave: its own undo found no other pods that serve. They go
+// last, without pods, since they are what tells a call after a crash that something is left to do.
 func (t tracks) clear(ctx context.Context, deployments []sluice.Object) error {
 	left, err := withCanary(ctx, t.account, deployments, func(of sluice.DeploymentID) bool { return of != t.sc.Deployment })
 	if err != nil || len(left) == 0 {
@@ -149,12 +150,25 @@ func (t tracks) clear(ctx context.Context, deployments []sluice.Object) error {
 	if err := shift(ctx, t.account, list, 0); err != nil {
 		return err
 	}
+	var refs []sluice.Ref
 	for _, b := range left {
-		if err := remove(ctx, t.account, b.canary.Ref()); err != nil {
+		refs = append(refs, b.canary.Ref())
+		if err := scale(ctx, t.account, b.canary.Ref(), 0); err != nil {
 			return err
 		}
 	}
-	return release(ctx, t.account, list)
+	if err := t.watcher.ready(ctx, refs); err != nil {
+		return err
+	}
+	if err := release(ctx, t.account, list); err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if err := remove(ctx, t.account, ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shrink scales down what has more pods than it needs, and waits until they are fewer. On the way back the stable pods are

@@ -77,6 +77,7 @@ type Result struct {
 	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
 	Canaries     []Ref         `json:"canaries,omitempty"`   // the canary Deployments that apply brought, which stand until promotion
+	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 }
 
 // A Wait is what a step waits for: whatever of it comes first.

@@ -70,7 +70,9 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	p.State, p.Changes, p.Message = sluice.Done, b.changes, fmt.Sprintf("%d objects are as declared", len(objects))
 	if len(img.Canaries) > 0 {
 		p.Message = "the new version is ready beside the old one, without traffic"
-		p.Result = &sluice.Result{Canaries: canaryRefs(img.Canaries)}
+	}
+	if len(img.Canaries) > 0 || img.First {
+		p.Result = &sluice.Result{Canaries: canaryRefs(img.Canaries), First: img.First}
 	}
 	return p, nil
 }

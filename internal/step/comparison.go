@@ -33,6 +33,7 @@ func (c *comparison) run(ctx context.Context) error {
 		return err
 	}
 	c.findDeferred()
+	c.image.First = c.isFirst()
 	for _, o := range c.objects {
 		if c.outcome[o.Ref()] == sluice.Unchanged || c.isDeferred(o.Ref()) {
 			continue
@@ -42,6 +43,12 @@ func (c *comparison) run(ctx context.Context) error {
 		}
 	}
 	return c.describe(ctx)
+}
+
+// isFirst tells a first deployment to the target: what runs in it is all new.
+func (c *comparison) isFirst() bool {
+	workloads := ofKind(c.objects, podWorkloads...)
+	return len(workloads) > 0 && !slices.ContainsFunc(workloads, func(o sluice.Object) bool { return c.was[o.Ref()] != nil })
 }
 
 // findShared is an error where a Service sends traffic to other pods than those of a Deployment that gets a canary: to choose

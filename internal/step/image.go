@@ -17,6 +17,7 @@ type image struct {
 	Deferred []sluice.Ref `json:"deferred,omitempty"` // the ConfigMaps and Secrets that change with them
 	Kept     []sluice.Ref `json:"kept,omitempty"`     // the Deployments that change, but not in their pods
 	Ordered  []sluice.Ref `json:"ordered,omitempty"`  // the StatefulSets and DaemonSets that change pod by pod
+	First    bool         `json:"first,omitempty"`    // there are workloads, and none of them was there before
 }
 
 // before is one object as it was; a nil Object was absent.

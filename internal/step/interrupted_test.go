@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sluice-cd/sluice"
 )
 
@@ -117,5 +119,36 @@ func TestResumedUndoOfPromoteWaitsForTheOldVersion(t *testing.T) {
 				t.Errorf("cut off after write %d, web is not back:\n%v", n, o)
 			}
 		})
+	}
+}
+
+// Of two Deployments one cannot be promoted. Undo gives both all their pods back, also the one that was only made smaller.
+func TestHalfPromotedComesBackWhole(t *testing.T) {
+	shop := func(version string) []sluice.Object {
+		return []sluice.Object{service("api"), service("web"), workload("Deployment", "api", "api:"+version), workload("Deployment", "web", "web:"+version)}
+	}
+	b := newBench()
+	b.account.DivideByPods()
+	b.add("install", applying(true, shop("1")...)).mustRun(t, "install")
+	was := b.account.Snapshot()
+	b.plan.Steps = nil
+	b.add("apply", applying(true, shop("2")...)).add("canary/0", weight(75)).add("promote", promoting())
+	done := map[string]sluice.Progress{"apply": b.mustRun(t, "apply"), "canary/0": b.mustRun(t, "canary/0")}
+
+	open := b.deps.Accounts["cluster"]
+	b.deps.Accounts["cluster"] = denier{b.account, web}
+	p, err := b.run(t, "promote")
+	if sluice.ErrorCode(err) != sluice.Denied || imageIn(b.get(t, ref("apps/v1", "Deployment", "api"))) != "api:2" {
+		t.Fatalf("got %v in\n%s", err, b.account.Snapshot())
+	}
+	done["promote"] = p
+	b.deps.Accounts["cluster"] = open
+	for _, id := range []string{"promote", "canary/0", "apply"} {
+		if err := b.must(t, id).Undo(t.Context(), done[id]); err != nil {
+			t.Fatalf("undo %s: %v", id, err)
+		}
+	}
+	if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+		t.Errorf("after undo (-want +got):\n%s", diff)
 	}
 }

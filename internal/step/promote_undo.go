@@ -48,6 +48,10 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	if err := s.bringBack(ctx, r, changed, t); err != nil {
 		return err
 	}
+	// Those that were never promoted are still as small as the weight made them, and their canaries go too.
+	if err := s.carry(ctx, t, move{back: true, from: 100}); err != nil {
+		return err
+	}
 	return joinLeft(r, s.withdraw(ctx, t, img))
 }
 

@@ -179,6 +179,31 @@ func TestFirstDeploymentGoesStraight(t *testing.T) {
 	}
 }
 
+func TestFirstDeploymentLeavesTheGatesOut(t *testing.T) {
+	approval := sluice.StepSpec{Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}}
+	b := newBench().add("apply", applying(true, release("1")...)).add("canary/0", approval).add("after/0", approval)
+	b.mustRun(t, "apply")
+	if p := b.mustRun(t, "canary/0"); p.State != sluice.Done {
+		t.Errorf("the approval of the strategy is waited for: %+v", p)
+	}
+	if p := b.mustRun(t, "after/0"); p.State != sluice.Waiting {
+		t.Errorf("the approval behind the strategy is not waited for: %+v", p)
+	}
+
+	b.plan.Rehearsal = &sluice.Rehearsal{}
+	if p := b.mustRun(t, "canary/0"); p.State != sluice.Waiting {
+		t.Errorf("a rehearsal leaves the approval out: %+v", p)
+	}
+	b.plan.Rehearsal = nil
+
+	b.plan.Steps[0].Apply.Objects = release("2")
+	clear(b.results)
+	b.mustRun(t, "apply")
+	if p := b.mustRun(t, "canary/0"); p.State != sluice.Waiting {
+		t.Errorf("the second deployment does not wait for its approval: %+v", p)
+	}
+}
+
 func TestSameVersionAgainChangesNothing(t *testing.T) {
 	b := newBench().add("apply", applying(true, release("1")...)).add("promote", promoting())
 	b.mustRun(t, "apply")

@@ -77,6 +77,9 @@ func (r registry) New(sc sluice.StepContext) (sluice.Step, error) {
 	if sc.Report == nil {
 		sc.Report = func(sluice.Progress) {}
 	}
+	if isLeftOut(sc) {
+		return leftOut{}, nil
+	}
 	return make(r.deps, sc)
 }
 

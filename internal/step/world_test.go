@@ -57,7 +57,8 @@ func newBench(objects ...sluice.Object) *bench {
 
 // add puts a step of the target production into the plan.
 func (b *bench) add(id string, s sluice.StepSpec) *bench {
-	b.plan.Steps = append(b.plan.Steps, sluice.PlannedStep{ID: sluice.StepID("production/" + id), Target: "production", StepSpec: s})
+	phase, _, _ := strings.Cut(id, "/")
+	b.plan.Steps = append(b.plan.Steps, sluice.PlannedStep{ID: sluice.StepID("production/" + id), Target: "production", Phase: sluice.Phase(phase), StepSpec: s})
 	return b
 }
 

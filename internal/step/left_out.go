@@ -1,0 +1,42 @@
+package step
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// leftOut stands for a gate of a strategy on a first deployment: no old version is there to protect, or to compare with.
+type leftOut struct{ inert }
+
+// gates are the steps of a strategy that only hold the rollout up. The others do work that a first deployment may need.
+var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook, sluice.KindExposeServices}
+
+// isLeftOut reports whether the step is such a gate. A rehearsal is there to go through all of them.
+func isLeftOut(sc sluice.StepContext) bool {
+	ofStrategy := sc.Step.Phase == sluice.PhaseCanary || sc.Step.Phase == sluice.PhaseBlueGreen
+	if !ofStrategy || !slices.Contains(gates, sc.Step.Kind) || sc.Plan == nil || sc.Plan.Rehearsal != nil {
+		return false
+	}
+	return slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
+		return s.Target == sc.Target.Name && sc.Results[s.ID].First
+	})
+}
+
+// Check says why nothing is done.
+func (leftOut) Check(context.Context) (sluice.Preview, error) {
+	return sluice.Preview{Notes: []string{"is left out: it is the first deployment"}}, nil
+}
+
+// Start does nothing.
+func (leftOut) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p.State, p.Message = sluice.Done, "left out: the first deployment goes straight to 100 %"
+	return p, nil
+}
+
+// Observe has nothing to wait for.
+func (leftOut) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p.State = sluice.Done
+	return p, nil
+}

@@ -14,10 +14,17 @@ canary:
     - setWeight: {weight: 100}
 `
 
+// A first deployment asks nobody: there is no old version to protect.
 func TestFirstDeploymentGoesStraightTo100(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.file(threeSteps)
+	s.file(`
+canary:
+  steps:
+    - setWeight: {weight: 25}
+    - pause: {untilApproved: true}
+    - setWeight: {weight: 100}
+`)
 	s.release("v1", "blue")
 	r := s.Run()
 	s.expect("web", map[string]int{"v1": 4})

@@ -66,6 +66,9 @@ func TestServiceIsExposed(t *testing.T) {
 	s := newStore(t, exposed)
 	s.inbound()
 	s.Write("manifests/served.yaml", served)
+	s.Run()
+	s.Value("Version", "v2")
+	s.Write("manifests/served.yaml", served)
 	p := s.Start("run", "-f", "deploy.yaml")
 	p.Await(waits("production/canary/1"))
 	url := ""
@@ -113,13 +116,6 @@ func (s store) fetch(url string) (int, string) {
 	return response.StatusCode, string(text)
 }
 
-const hooked = `
-canary:
-  steps:
-    - setWeight: {weight: 100}
-    - runWebhook: {name: tell, timeout: 2m}
-`
-
 const hooks = `
 webhooks:
   - name: tell
@@ -134,16 +130,17 @@ webhooks:
 // The receiver is a pod that this machine reaches through the API server only, and it calls back over the bridge.
 func TestWebhookThroughTheCluster(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, hooked)
+	s := newStore(t, stepwise)
 	s.inbound()
-	s.file(hooked, hooks)
+	s.Value("Constraints", "{afterDeployment: [{runWebhook: {name: tell, timeout: 2m}}]}")
+	s.file(stepwise, hooks)
 	s.Write("manifests/served.yaml", served)
 	r := s.Run()
 	t.Logf("took %s\n%s", r.Took, r.Story())
-	says(t, r.Story(), "stepDone production/canary/1: received in the cluster")
+	says(t, r.Story(), "stepDone production/after/0: received in the cluster")
 	pods := s.List("Pod", "app=served")
 	s.Await("the receiver's record", func() bool {
 		calls, err := s.Ask(pods[0].Text("metadata", "name"), "/calls")
-		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/canary/1") && strings.Contains(calls, `"callback":"200 OK"`)
+		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/after/0") && strings.Contains(calls, `"callback":"200 OK"`)
 	})
 }

@@ -90,7 +90,7 @@ func storeIn(t *testing.T, c *cluster.Cluster, strategy string) store {
 	for name, value := range map[string]string{
 		"Image": storeImage, "Policy": "OrderedReady", "Update": "{type: RollingUpdate}", "Annotations": "{}",
 		"Crash": "none", "Primary": "none", "Mounts": "", "Claims": "", "Version": "v1",
-		"Pull": "Never", "Args": "[serve]", "Memory": "8Mi", "Node": "",
+		"Pull": "Never", "Args": "[serve]", "Memory": "8Mi", "Node": "", "Constraints": "{}",
 	} {
 		s.Value(name, value)
 	}
@@ -107,7 +107,7 @@ kind: kubernetes
 application: store
 deploymentConfig: {timeout: 5m}
 targets:
-  production: {account: `+s.Cluster.Name+`, namespace: "{{.Namespace}}", strategy: rollout}
+  production: {account: `+s.Cluster.Name+`, namespace: "{{.Namespace}}", strategy: rollout, constraints: {{.Constraints}}}
 manifests:
   - path: manifests
 strategies:

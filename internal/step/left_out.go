@@ -11,7 +11,7 @@ import (
 type leftOut struct{ inert }
 
 // gates are the steps of a strategy that only hold the rollout up. The others do work that a first deployment may need.
-var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook, sluice.KindExposeServices}
+var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook}
 
 // isLeftOut reports whether the step is such a gate. A rehearsal is there to go through all of them.
 func isLeftOut(sc sluice.StepContext) bool {

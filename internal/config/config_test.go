@@ -76,15 +76,15 @@ func TestParseFaults(t *testing.T) {
 		"unknown key with nothing near": {
 			"secrets:\n  a: {environment: X}\n",
 			[]string{
-				`s.yaml:2:6: error: a secret comes from exactly one of env and file [one-of] write {env: NAME} or {file: path}`,
+				`s.yaml:2:6: error: a secret comes from exactly one of env and file [bad-combination] write {env: NAME} or {file: path}`,
 				`s.yaml:2:7: error: unknown key "environment" [unknown-key] what may stand here: env, file`,
 			},
 		},
 		"all at once, in the order of the file": {
 			"metrics:\n  p: {url: nowhere}\naccounts:\n  a: {type: docker}\n  b: {images: {x: {dir: .}}}\n",
 			[]string{
-				`s.yaml:2:12: error: "nowhere" is not an http or https URL [wrong-value] write it like http://127.0.0.1:9090`,
-				`s.yaml:4:13: error: "docker" is not known here [wrong-value] write local or kubernetes`,
+				`s.yaml:2:12: error: "nowhere" is not an http or https URL [bad-value] write it like http://127.0.0.1:9090`,
+				`s.yaml:4:13: error: "docker" is not known here [bad-value] write local or kubernetes`,
 				`s.yaml:5:19: error: this image has no command [missing-key] add what to run, like command: [bin/shop, --port, "8080"]`,
 			},
 		},
@@ -98,25 +98,25 @@ func TestParseFaults(t *testing.T) {
 		},
 		"credentials of two kinds": {
 			"metrics: {p: {url: 'http://x', username: a, bearer: {env: T}}}\n",
-			[]string{`s.yaml:1:14: error: bearer cannot stand beside username and password [too-many-keys] keep bearer, or username and password`},
+			[]string{`s.yaml:1:14: error: bearer cannot stand beside username and password [bad-combination] keep bearer, or username and password`},
 		},
 		"a kubeconfig without a cluster": {
 			"accounts: {a: {kubeconfig: x}, b: {type: local, inCluster: true}}\n",
 			[]string{
-				`s.yaml:1:15: error: a local account has no kubeconfig [wrong-value] write type: kubernetes, or remove kubeconfig`,
-				`s.yaml:1:35: error: a local account has no inCluster [wrong-value] write type: kubernetes, or remove inCluster`,
+				`s.yaml:1:15: error: a local account has no kubeconfig [bad-value] write type: kubernetes, or remove kubeconfig`,
+				`s.yaml:1:35: error: a local account has no inCluster [bad-value] write type: kubernetes, or remove inCluster`,
 			},
 		},
 		"two ways to a cluster": {
 			"accounts: {a: {type: kubernetes, inCluster: true, context: x}, b: {type: kubernetes, inCluster: yes}}\n",
 			[]string{
-				`s.yaml:1:15: error: inCluster cannot stand beside kubeconfig and context [too-many-keys] keep inCluster: true, or kubeconfig and context`,
-				`s.yaml:1:97: error: "yes" is neither true nor false [wrong-value] write true or false`,
+				`s.yaml:1:15: error: inCluster cannot stand beside kubeconfig and context [bad-combination] keep inCluster: true, or kubeconfig and context`,
+				`s.yaml:1:97: error: "yes" is neither true nor false [bad-value] write true or false`,
 			},
 		},
 		"address without a port": {
 			"webhooks: {callbackAddress: localhost}\n",
-			[]string{`s.yaml:1:29: error: "localhost" is not of the form host:port [wrong-value] write it like 127.0.0.1:0, where 0 is any free port`},
+			[]string{`s.yaml:1:29: error: "localhost" is not of the form host:port [bad-value] write it like 127.0.0.1:0, where 0 is any free port`},
 		},
 		"not YAML": {
 			"accounts:\n\t- x\n",

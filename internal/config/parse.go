@@ -24,8 +24,8 @@ func Parse(file string, data []byte) (*Config, sluice.Diagnostics) {
 	r := &reader{file: file}
 	if len(data) > maxBytes {
 		r.diags = append(r.diags, sluice.Diagnostic{
-			Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError, Code: "too-large",
-			Message: "the configuration is larger than 1 MiB",
+			Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError, Code: codeTooLarge,
+			Message: "the configuration is larger than 1 MiB", Hint: "keep what is no setting in other files",
 		})
 		return nil, r.diags
 	}
@@ -56,7 +56,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		r.fault(&second, "second-document", "write one document; remove the --- and what follows", "the configuration has more than one document")
+		r.fault(&second, codeSeveralDocuments, "write one document; remove the --- and what follows", "the configuration has more than one document")
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
 		return nil
@@ -73,7 +73,7 @@ func (r *reader) syntax(err error) {
 		message = strings.TrimPrefix(err.Error(), m[0])
 	}
 	r.diags = append(r.diags, sluice.Diagnostic{
-		Pos: sluice.Position{File: r.file, Line: line, Column: 1}, Severity: sluice.SeverityError, Code: "yaml-syntax",
+		Pos: sluice.Position{File: r.file, Line: line, Column: 1}, Severity: sluice.SeverityError, Code: codeYAMLSyntax,
 		Message: "this is not YAML: " + message, Hint: "check the indentation and the quotes around here",
 	})
 }
@@ -122,12 +122,12 @@ func (r *reader) account(name string, n *yaml.Node) Account {
 func (r *reader) checkAccount(n *yaml.Node, a Account) {
 	for _, key := range []string{"kubeconfig", "context", "inCluster"} {
 		if a.Type == AccountLocal && r.has(n, key) {
-			r.fault(n, "wrong-value", "write type: kubernetes, or remove "+key, "a local account has no %s", key)
+			r.fault(n, codeBadValue, "write type: kubernetes, or remove "+key, "a local account has no %s", key)
 			return
 		}
 	}
 	if a.InCluster && (r.has(n, "kubeconfig") || r.has(n, "context")) {
-		r.fault(n, "too-many-keys", "keep inCluster: true, or kubeconfig and context", "inCluster cannot stand beside kubeconfig and context")
+		r.fault(n, codeBadCombination, "keep inCluster: true, or kubeconfig and context", "inCluster cannot stand beside kubeconfig and context")
 	}
 }
 
@@ -141,7 +141,7 @@ func (r *reader) image(n *yaml.Node) Image {
 		},
 	})
 	if found && len(i.Command) == 0 {
-		r.fault(n, "missing-key", "add what to run, like command: [bin/shop, --port, \"8080\"]", "this image has no command")
+		r.fault(n, codeMissingKey, "add what to run, like command: [bin/shop, --port, \"8080\"]", "this image has no command")
 		return i
 	}
 	// A program named by a path is meant relative to this file; a bare name is looked for in PATH.
@@ -163,11 +163,11 @@ func (r *reader) metrics(name string, n *yaml.Node) Metrics {
 	switch {
 	case !found:
 	case !r.has(n, "url"):
-		r.fault(n, "missing-key", "add where it answers, like url: http://127.0.0.1:9090", "this metric provider has no url")
+		r.fault(n, codeMissingKey, "add where it answers, like url: http://127.0.0.1:9090", "this metric provider has no url")
 	case m.Bearer.IsSet() && (m.Username != "" || m.Password.IsSet()):
-		r.fault(n, "too-many-keys", "keep bearer, or username and password", "bearer cannot stand beside username and password")
+		r.fault(n, codeBadCombination, "keep bearer, or username and password", "bearer cannot stand beside username and password")
 	case m.Password.IsSet() && m.Username == "":
-		r.fault(n, "missing-key", "add username", "password has no username beside it")
+		r.fault(n, codeMissingKey, "add username", "password has no username beside it")
 	}
 	return m
 }
@@ -179,7 +179,7 @@ func (r *reader) source(n *yaml.Node) Source {
 		"file": func(n *yaml.Node) { s.File = r.path(n) },
 	})
 	if found && (s.Env == "") == (s.File == "") {
-		r.fault(n, "one-of", "write {env: NAME} or {file: path}", "a secret comes from exactly one of env and file")
+		r.fault(n, codeBadCombination, "write {env: NAME} or {file: path}", "a secret comes from exactly one of env and file")
 	}
 	return s
 }
@@ -189,7 +189,7 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 		"callbackAddress": func(n *yaml.Node) {
 			w.CallbackAddress = r.text(n)
 			if _, _, err := net.SplitHostPort(w.CallbackAddress); err != nil {
-				r.fault(n, "wrong-value", "write it like 127.0.0.1:0, where 0 is any free port", "%q is not of the form host:port", w.CallbackAddress)
+				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port", "%q is not of the form host:port", w.CallbackAddress)
 			}
 		},
 		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },
@@ -198,7 +198,7 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 			w.Replace = map[string]string{}
 			r.each(n, func(from string, n *yaml.Node) {
 				if !ValidURL(from) {
-					r.fault(n, "wrong-value", "write it like https://api.example.com", "%q is not an http or https URL", from)
+					r.fault(n, codeBadValue, "write it like https://api.example.com", "%q is not an http or https URL", from)
 				}
 				w.Replace[from] = r.url(n)
 			})

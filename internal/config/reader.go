@@ -61,14 +61,14 @@ func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
 		return true
 	}
 	if n.Kind != yaml.MappingNode {
-		r.fault(n, "wrong-type", "write it as key: value pairs", "expected a mapping, found %s", describe(n))
+		r.fault(n, codeWrongType, "write it as key: value pairs", "expected a mapping, found %s", describe(n))
 		return false
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if seen[key.Value] {
-			r.fault(key, "duplicate-key", "remove one of the two", "the key %q stands here twice", key.Value)
+			r.fault(key, codeDuplicateKey, "remove one of the two", "the key %q stands here twice", key.Value)
 			continue
 		}
 		seen[key.Value] = true
@@ -92,14 +92,14 @@ func (r *reader) unknown(key *yaml.Node, known []string) {
 	if near := nearest(key.Value, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
-	r.fault(key, "unknown-key", hint, "unknown key %q", key.Value)
+	r.fault(key, codeUnknownKey, hint, "unknown key %q", key.Value)
 }
 
 // text reads a scalar as it is written.
 func (r *reader) text(n *yaml.Node) string {
 	n = resolve(n)
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		r.fault(n, "wrong-type", "write a text here", "expected a text, found %s", describe(n))
+		r.fault(n, codeWrongType, "write a text here", "expected a text, found %s", describe(n))
 		return ""
 	}
 	return n.Value
@@ -109,7 +109,7 @@ func (r *reader) duration(n *yaml.Node) time.Duration {
 	s := r.text(n)
 	d, err := time.ParseDuration(s)
 	if s != "" && (err != nil || d <= 0) {
-		r.fault(n, "wrong-value", "write it like 30s, 10m or 1h30m", "%q is not a duration above 0", s)
+		r.fault(n, codeBadValue, "write it like 30s, 10m or 1h30m", "%q is not a duration above 0", s)
 	}
 	return d
 }
@@ -120,7 +120,7 @@ func (r *reader) flag(n *yaml.Node) bool {
 		return true
 	case "false", "":
 	default:
-		r.fault(n, "wrong-value", "write true or false", "%q is neither true nor false", s)
+		r.fault(n, codeBadValue, "write true or false", "%q is neither true nor false", s)
 	}
 	return false
 }
@@ -128,7 +128,7 @@ func (r *reader) flag(n *yaml.Node) bool {
 func (r *reader) list(n *yaml.Node) []string {
 	n = resolve(n)
 	if n.Kind != yaml.SequenceNode {
-		r.fault(n, "wrong-type", "write it like [first, second]", "expected a list, found %s", describe(n))
+		r.fault(n, codeWrongType, "write it like [first, second]", "expected a list, found %s", describe(n))
 		return nil
 	}
 	texts := make([]string, 0, len(n.Content))
@@ -143,14 +143,14 @@ func (r *reader) oneOf(n *yaml.Node, allowed ...string) string {
 	if s == "" || slices.Contains(allowed, s) {
 		return s
 	}
-	r.fault(n, "wrong-value", "write "+strings.Join(allowed, " or "), "%q is not known here", s)
+	r.fault(n, codeBadValue, "write "+strings.Join(allowed, " or "), "%q is not known here", s)
 	return s
 }
 
 func (r *reader) url(n *yaml.Node) string {
 	s := r.text(n)
 	if s != "" && !ValidURL(s) {
-		r.fault(n, "wrong-value", "write it like http://127.0.0.1:9090", "%q is not an http or https URL", s)
+		r.fault(n, codeBadValue, "write it like http://127.0.0.1:9090", "%q is not an http or https URL", s)
 	}
 	return s
 }

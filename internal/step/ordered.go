@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -294,6 +295,9 @@ func asObject(v any) map[string]any {
 	return m
 }
 
+// probeTimeout bounds the question to one pod whether it is the primary.
+const probeTimeout = 10 * time.Second
+
 // primary returns the name of the pod that goes last, "" where none is named or none is found.
 func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod) (string, error) {
 	labels, probe := o.Text("metadata", "annotations", sluice.PrimaryLabels), o.Text("metadata", "annotations", sluice.PrimaryProbe)
@@ -304,15 +308,28 @@ func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod)
 		if probe == "" || !p.Ready {
 			continue // what does not run cannot be asked
 		}
-		_, err := t.account.Exec(ctx, p.Namespace, p.Name, []string{"sh", "-c", probe})
-		if err == nil {
-			return p.Name, nil
-		}
-		if sluice.ErrorCode(err) != sluice.Failed {
-			return "", withOp("ask for the primary in", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
+		if yes, err := t.says(ctx, p, probe); yes || err != nil {
+			return p.Name, err
 		}
 	}
 	return "", nil
+}
+
+// says reports whether the pod says of itself that it is the primary.
+func (t tracks) says(ctx context.Context, p sluice.Pod, probe string) (bool, error) {
+	asking, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, err := t.account.Exec(asking, p.Namespace, p.Name, []string{"sh", "-c", probe})
+	switch {
+	case err == nil:
+		return true, nil
+	case asking.Err() != nil && ctx.Err() == nil:
+		return false, sluice.Errorf(sluice.Failed, "Pod/%s did not say within %s whether it is the primary", p.Name, probeTimeout).
+			WithHint("let the command in the annotation %s give up by itself", sluice.PrimaryProbe)
+	case sluice.ErrorCode(err) == sluice.Failed:
+		return false, nil
+	}
+	return false, withOp("ask for the primary in", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
 }
 
 func hasLabels(p sluice.Pod, want string) bool {

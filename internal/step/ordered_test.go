@@ -1,8 +1,11 @@
 package step_test
 
 import (
+	"context"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -118,4 +121,24 @@ func TestHeldStatefulSetConformance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A mute account's pods never answer a command.
+type mute struct{ *steptest.Account }
+
+func (mute) Exec(ctx context.Context, _, _ string, _ []string) (string, error) {
+	<-ctx.Done()
+	return "", sluice.Errorf(sluice.Unavailable, "no answer: %w", ctx.Err())
+}
+
+func TestPrimaryThatDoesNotAnswerFailsTheStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := upgrading(t, func(o sluice.Object) { o.Set("sleep infinity", "metadata", "annotations", sluice.PrimaryProbe) })
+		b.deps.Accounts["cluster"] = mute{b.account}
+		b.mustRun(t, "apply")
+		_, err := b.run(t, "canary/0")
+		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "did not say within 10s") {
+			t.Errorf("got %v", err)
+		}
+	})
 }

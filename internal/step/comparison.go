@@ -201,6 +201,9 @@ func (c *comparison) describe(ctx context.Context) error {
 			c.notes = append(c.notes, d.Ref().String()+" is new: it goes straight to 100 %")
 		}
 	}
+	if c.image.First && leavesOut(c.sc) {
+		c.notes = append(c.notes, "nothing of the target runs yet: pauses, analyses and webhooks of its strategy are left out")
+	}
 	return nil
 }
 

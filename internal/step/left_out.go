@@ -13,15 +13,24 @@ type leftOut struct{ inert }
 // gates are the steps of a strategy that only hold the rollout up. The others do work that a first deployment may need.
 var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook}
 
-// isLeftOut reports whether the step is such a gate. A rehearsal is there to go through all of them.
+// isLeftOut reports whether the step is such a gate and its target is deployed to for the first time.
 func isLeftOut(sc sluice.StepContext) bool {
-	ofStrategy := sc.Step.Phase == sluice.PhaseCanary || sc.Step.Phase == sluice.PhaseBlueGreen
-	if !ofStrategy || !slices.Contains(gates, sc.Step.Kind) || sc.Plan == nil || sc.Plan.Rehearsal != nil {
-		return false
-	}
-	return slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
+	return canBeLeftOut(sc, sc.Step) && slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
 		return s.Target == sc.Target.Name && sc.Results[s.ID].First
 	})
+}
+
+// leavesOut reports whether a first deployment to the target would leave anything out.
+func leavesOut(sc sluice.StepContext) bool {
+	return sc.Plan != nil && slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
+		return s.Target == sc.Target.Name && canBeLeftOut(sc, s)
+	})
+}
+
+// canBeLeftOut is false for all of a rehearsal, which is there to go through the gates.
+func canBeLeftOut(sc sluice.StepContext, s sluice.PlannedStep) bool {
+	ofStrategy := s.Phase == sluice.PhaseCanary || s.Phase == sluice.PhaseBlueGreen
+	return ofStrategy && slices.Contains(gates, s.Kind) && sc.Plan != nil && sc.Plan.Rehearsal == nil
 }
 
 // Check says why nothing is done.

@@ -10,14 +10,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/cache"
 	kubeyaml "sigs.k8s.io/yaml"
 )
@@ -36,7 +40,7 @@ var (
 	SMITrafficSplit        = CRDs{Path: filepath.Join(moduleDir(), "crds", "trafficsplit.yaml")}
 )
 
-// InstallCRDs applies definitions and returns when all are established.
+// InstallCRDs applies definitions and returns when all are established and served.
 // Documents of other kinds in the same files are passed over.
 func (c *Cluster) InstallCRDs(ctx context.Context, sets ...CRDs) error {
 	config, err := c.Config()
@@ -75,7 +79,7 @@ func installCRD(ctx context.Context, client apiextensions.Interface, d *apiexten
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	one := cache.NewListWatchFromClient(client.ApiextensionsV1().RESTClient(), "customresourcedefinitions", "", fields.OneTermEqualSelector("metadata.name", d.Name))
-	return await(ctx, one, func(o runtime.Object) bool {
+	err = await(ctx, one, func(o runtime.Object) bool {
 		for _, condition := range o.(*apiextensionsv1.CustomResourceDefinition).Status.Conditions {
 			if condition.Type == apiextensionsv1.Established {
 				return condition.Status == apiextensionsv1.ConditionTrue
@@ -83,6 +87,32 @@ func installCRD(ctx context.Context, client apiextensions.Interface, d *apiexten
 		}
 		return false
 	})
+	if err != nil {
+		return err
+	}
+	return awaitServed(ctx, client.Discovery(), d)
+}
+
+// awaitServed returns when the API server lists the definition's versions, which it does a moment after it calls the
+// definition established, and which nothing can be watched for.
+func awaitServed(ctx context.Context, served discovery.DiscoveryInterface, d *apiextensionsv1.CustomResourceDefinition) error {
+	for _, v := range d.Spec.Versions {
+		if !v.Served {
+			continue
+		}
+		version := d.Spec.Group + "/" + v.Name
+		err := wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true, func(context.Context) (bool, error) {
+			_, err := served.ServerResourcesForGroupVersion(version)
+			if apierrors.IsNotFound(err) {
+				return false, nil
+			}
+			return err == nil, err
+		})
+		if err != nil {
+			return fmt.Errorf("%s is not served: %w", version, err)
+		}
+	}
+	return nil
 }
 
 func (set CRDs) read(ctx context.Context) ([]*apiextensionsv1.CustomResourceDefinition, error) {

@@ -188,6 +188,7 @@ type Network interface {
 type Division struct {
 	Namespace string
 	Service   string    // it selects the pods of both tracks
+	Declared  bool      // the deployment brings the Service; another one is left undivided where something else's pods serve it too
 	Stable    string    // the Deployment of the stable pods
 	Canary    string    // the Deployment of the canary pods
 	Percent   int       // for the canary pods, 0 to 100

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
@@ -135,49 +134,6 @@ func (s *source) judged(ds sluice.Diagnostics) sluice.Diagnostics {
 
 // root is the directory that manifest paths are relative to and cannot leave.
 func (s *source) root() string { return filepath.Dir(s.file) }
-
-// configuration reads the sluice.yaml that holds for a deploy file, or for the working directory alone.
-func (a *app) configuration(file string) (*config.Config, error) {
-	path := a.config
-	if path == "" {
-		dirs := []string{"."}
-		if file != "" {
-			dirs = []string{filepath.Dir(file), "."}
-		}
-		found, err := config.Find(dirs...)
-		if err != nil {
-			return nil, err
-		}
-		path = found
-	}
-	if path == "" {
-		return config.Default(), nil
-	}
-	return config.Load(path)
-}
-
-// localAccounts tells which accounts are this machine.
-func localAccounts(c *config.Config) func(string) bool {
-	return func(name string) bool { return c.Accounts[name].Type == config.AccountLocal }
-}
-
-// checkAccounts finds the accounts and metric providers that the plan names and the configuration lacks.
-func checkAccounts(p *sluice.Plan, c *config.Config) error {
-	for _, t := range p.Targets {
-		if _, ok := c.Accounts[t.Account]; !ok {
-			return sluice.Errorf(sluice.Invalid, "target %s deploys to account %q, which is not configured", t.Name, t.Account).
-				WithHint("add it under accounts in %s; the accounts there are: %s", configName(c), names(c.Accounts))
-		}
-	}
-	return nil
-}
-
-func configName(c *config.Config) string {
-	if c.File == "" {
-		return config.FileName
-	}
-	return c.File
-}
 
 // stepFile is the name of a step's own file: the id without its slashes.
 func stepFile(id sluice.StepID, ending string) string {

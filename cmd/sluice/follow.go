@@ -55,6 +55,15 @@ func (f *follower) submit(ctx context.Context, p *sluice.Plan) (sluice.Deploymen
 	if f.detach && f.session.own != nil {
 		return f.session.own.engine.Submit(ctx, p, actor())
 	}
+	if f.session.own == nil && p.Rehearsal == nil {
+		dir, err := f.app.stateDir()
+		if err != nil {
+			return "", err
+		}
+		if err := dir.sameConfiguration(f.config); err != nil {
+			return "", err
+		}
+	}
 	return f.session.Start(ctx, p, actor())
 }
 

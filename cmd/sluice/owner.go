@@ -59,6 +59,12 @@ func (a *app) own(ctx context.Context, dir stateDir, lock *flock.Flock, c *confi
 		return o, err
 	}
 	o.close.add(o.store.Close)
+	if err := checkUnended(ctx, o.store, c); err != nil {
+		return o, err
+	}
+	if err := dir.remember(c); err != nil {
+		return o, err
+	}
 	key, err := dir.key()
 	if err != nil {
 		return o, err

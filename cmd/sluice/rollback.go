@@ -61,6 +61,11 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 	if err != nil {
 		return err
 	}
+	if previous.Plan.Rehearsal == nil {
+		if err := checkAccounts(previous.Plan, c); err != nil {
+			return err
+		}
+	}
 	return a.start(ctx, c, &o.runOptions, previous.Plan)
 }
 

@@ -153,6 +153,32 @@ func TestNoTrafficGoesToASideWithoutAReadyPod(t *testing.T) {
 	}
 }
 
+// A Service that other pods serve too would send them nothing once it is divided.
+func TestServiceOfOtherPodsIsNotDivided(t *testing.T) {
+	s := newShop(t)
+	partly := func(text, app string) string {
+		text = strings.ReplaceAll(text, "app: web", "app: "+app)
+		return strings.Replace(text, "labels: {app: "+app, "labels: {part: shop, app: "+app, 1)
+	}
+	s.put(partly(deployment("web", 2, "", "1"), "web"))
+	s.put(partly(deployment("other", 1, "", "1"), "other"))
+	was := s.put(strings.ReplaceAll(service("web"), "app: web", "part: shop"))
+	s.ready("web")
+	s.ready("other")
+	err := s.account.Shift(t.Context(), s.division(0))
+	if sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Pod/other-") || sluice.ErrorHint(err) == "" {
+		t.Errorf("got %v, hint %q", err, sluice.ErrorHint(err))
+	}
+	s.unchanged(was)
+
+	ours := s.division(0)
+	ours.Declared = false
+	if err := s.account.Shift(t.Context(), ours); err != nil {
+		t.Errorf("a Service that only stands there: %v", err)
+	}
+	s.unchanged(was)
+}
+
 // A preview Service shows the new version, whatever the traffic of the active one does.
 func TestBlueGreenServices(t *testing.T) {
 	s := newShop(t)

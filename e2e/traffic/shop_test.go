@@ -165,7 +165,7 @@ func (s *shop) withCanary(replicas int) {
 }
 
 func (s *shop) division(percent int, by ...sluice.Traffic) sluice.Division {
-	return sluice.Division{Namespace: s.namespace, Service: "web", Stable: "web", Canary: "web-canary", Percent: percent, Traffic: by}
+	return sluice.Division{Namespace: s.namespace, Service: "web", Declared: true, Stable: "web", Canary: "web-canary", Percent: percent, Traffic: by}
 }
 
 func (s *shop) shift(percent int, by ...sluice.Traffic) {

@@ -46,17 +46,21 @@ func (r *runner) begin(ctx context.Context, a Action) {
 	}()
 }
 
-// perform carries out a verb, trying again while something is unavailable. An undo is never given up before
-// ten times the usual budget is spent, also where space or a port is missing: what it leaves behind, nobody
-// else clears away.
+// lostAtMost is how much of one try may have been lost to an outage: what went on for longer had been at work before.
+const lostAtMost = 10 * time.Second
+
+// perform carries out a verb, trying again while something is unavailable. The budget is for what outages take: several
+// short ones during hours of work do not end it. An undo is never given up before ten times the usual budget is spent, also
+// where space or a port is missing: what it leaves behind, nobody else clears away.
 func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p sluice.Progress) result {
 	budget := r.engine.retryFor
 	if a.Verb == VerbUndo {
 		budget *= 10
 	}
-	var away time.Time // since when; what a verb did for hours before is no outage
+	var spent time.Duration
 	pause := 50 * time.Millisecond
-	for {
+	for told := false; ; told = true {
+		began := r.engine.now()
 		progress, err := r.try(ctx, a.Verb, sc, p)
 		if err == nil {
 			return result{step: a.Step, verb: a.Verb, progress: progress, final: true}
@@ -65,20 +69,24 @@ func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
 		failure := recorded(err, progress.Result)
-		told := !away.IsZero()
-		if !told {
-			away = r.engine.now()
+		took := max(0, r.engine.now().Sub(began))
+		if told {
+			spent += min(took, lostAtMost)
 		}
-		spent := r.engine.now().Sub(away)
+		if took > lostAtMost {
+			pause = 50 * time.Millisecond
+		}
 		if !heals(a.Verb, failure.Code) || spent >= budget {
 			return result{step: a.Step, verb: a.Verb, progress: progress, failure: failure, final: true}
 		}
 		if !told {
-			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: away.Add(budget)}
+			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: r.engine.now().Add(budget)}
 		}
-		if !sleep(ctx, min(pause, budget-spent)) {
+		wait := min(pause, budget-spent)
+		if !sleep(ctx, wait) {
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
+		spent += wait
 		pause = min(pause*2, 5*time.Second)
 	}
 }

@@ -26,6 +26,11 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 	if d.Percent < 0 || d.Percent > 100 {
 		return sluice.Errorf(sluice.Invalid, "%d %% is no part of the traffic", d.Percent).WithHint("name a weight from 0 to 100")
 	}
+	if d.Percent == 0 || !d.Declared {
+		if divisible, err := a.begins(ctx, d); err != nil || !divisible {
+			return err
+		}
+	}
 	w, err := a.ways(ctx, d)
 	if err != nil {
 		return err

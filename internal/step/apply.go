@@ -59,6 +59,9 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 				return p, err
 			}
 		}
+		if err := w.heal(ctx, img.unready(wave)); err != nil {
+			return p, err
+		}
 		if err := b.await(ctx, w); err != nil {
 			return p, err
 		}
@@ -101,7 +104,8 @@ func (s *apply) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, 
 func (s *apply) Finish(context.Context, sluice.Progress) error { return nil }
 
 // Undo removes the canaries and puts every object back, the last written first, and waits until what was ready
-// before is ready again. One that cannot be put back does not keep the others from it.
+// before is ready again. One that cannot be put back does not keep the others from it, and nor do canaries that are all
+// that serves: they go once the stable pods, with what they need put back, are ready.
 func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	img, taken, err := takenImage(p)
 	if err != nil || !taken {
@@ -111,9 +115,22 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dropCanaries(ctx, img, objects); err != nil {
-		return err
+	stays := s.dropCanaries(ctx, img, objects)
+	if stays != nil && sluice.ErrorCode(stays) != sluice.Failed {
+		return stays
 	}
+	err = s.putAllBack(ctx, img, objects)
+	if stays == nil || mayHeal(err) || ctx.Err() != nil {
+		return errors.Join(err, stays)
+	}
+	unready := s.watcher(s.deps.Now()).ready(ctx, img.Canaries)
+	if unready != nil && sluice.ErrorCode(unready) != sluice.Failed {
+		return errors.Join(unready, err)
+	}
+	return errors.Join(s.dropCanaries(ctx, img, objects), err)
+}
+
+func (s *apply) putAllBack(ctx context.Context, img image, objects []sluice.Object) error {
 	if err := heldAsNow(ctx, s.account, objects, img.Ordered, s.sc.Deployment); err != nil {
 		return err
 	}
@@ -142,12 +159,14 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 
 // putBack puts one object back, and the pods of one that changes pod by pod. It reports whether the object is back.
 func (s *apply) putBack(ctx context.Context, r *restorer, b before, ordered bool) (back bool, err error) {
+	var unready error
 	if o, known := r.ours[b.Ref]; known && ordered {
-		if err := s.reinstate(ctx, r, b, o); err != nil {
-			return false, err
+		if unready = s.reinstate(ctx, r, b, o); unready != nil && sluice.ErrorCode(unready) != sluice.Failed {
+			return false, unready
 		}
 	}
-	return r.restore(ctx, b)
+	back, err = r.restore(ctx, b)
+	return back, errors.Join(unready, err)
 }
 
 // mayHeal reports whether the engine tries an undo again after such an error.

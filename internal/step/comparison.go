@@ -97,8 +97,8 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	if err != nil || same {
 		return err
 	}
-	if ref.Kind == "Deployment" && was.Number(0, "status", "readyReplicas") == 0 {
-		c.notes = append(c.notes, ref.String()+" has no ready pod, so it goes straight to 100 %")
+	if why := straight(was, will); why != "" {
+		c.notes = append(c.notes, ref.String()+" "+why+", so it goes straight to 100 %")
 		return nil
 	}
 	if ref.Kind == "Deployment" {
@@ -107,6 +107,26 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	}
 	c.image.Ordered = append(c.image.Ordered, ref)
 	return nil
+}
+
+// straight says why a workload that exists and changes its pods gets no canary, and is not held back, "" where it is.
+func straight(was, will sluice.Object) string {
+	if was.Text("kind") != "Deployment" {
+		if isReady(was) {
+			return ""
+		}
+		return "has pods that are not ready"
+	}
+	recreates := func(o sluice.Object) bool { return o.Text("spec", "strategy", "type") == "Recreate" }
+	switch {
+	case recreates(was) || recreates(will):
+		return "wants its old pods gone before new ones come (strategy Recreate)"
+	case was.Number(0, "status", "readyReplicas") == 0:
+		return "has no ready pod"
+	case manifest.Status(was).Phase == manifest.Failed:
+		return "was changed before, and that change has got stuck"
+	}
+	return ""
 }
 
 // preview finds out what applying the object would do. The delivery that a Deployment's pods belong to is left out: it

@@ -31,10 +31,14 @@ func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, obj
 		}
 		stable := deployments[i].Ref()
 		list = append(list, sluice.Division{
-			Namespace: stable.Namespace, Service: s.Text("metadata", "name"), Stable: stable.Name, Canary: canaryName(stable.Name), Traffic: sc.Target.Traffic,
+			Namespace: stable.Namespace, Service: s.Text("metadata", "name"), Declared: isDeclared(objects, s), Stable: stable.Name, Canary: canaryName(stable.Name), Traffic: sc.Target.Traffic,
 		})
 	}
 	return list, nil
+}
+
+func isDeclared(objects []sluice.Object, o sluice.Object) bool {
+	return slices.ContainsFunc(objects, func(d sluice.Object) bool { return d.Ref() == o.Ref() })
 }
 
 // services returns those of the plan, and those that stand in the Deployments' namespaces.

@@ -57,11 +57,22 @@ func (h *healing) evict(ctx context.Context, revision string) (n int, err error)
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
-		if err := h.account.Evict(ctx, p.Namespace, p.Name); err != nil {
+		if err := h.replace(ctx, p); err != nil {
 			return n, withOp("replace the pods of", h.ref, err)
 		}
 		n++
 	}
 	h.looked = true
 	return n, nil
+}
+
+// replace takes the pod away. One that does not go before the deadline, as on a node that died, is left to its controller.
+func (h *healing) replace(ctx context.Context, p sluice.Pod) error {
+	bounded, cancel := h.bounded(ctx)
+	defer cancel()
+	err := h.account.Evict(bounded, p.Namespace, p.Name)
+	if err != nil && isTimeout(context.Cause(bounded)) {
+		return nil
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,18 @@ func (img image) object(ref sluice.Ref) sluice.Object {
 		}
 	}
 	return nil
+}
+
+// unready returns those of the objects that the step writes at once and that were there, and not ready.
+func (img image) unready(objects []sluice.Object) []sluice.Ref {
+	var refs []sluice.Ref
+	for _, b := range img.Before {
+		ours := slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Ref() == b.Ref })
+		if ours && b.Object != nil && !b.Ready && !slices.Contains(img.Ordered, b.Ref) {
+			refs = append(refs, b.Ref)
+		}
+	}
+	return refs
 }
 
 // memory returns what it takes to put the object back, with the record of who set which field.

@@ -152,3 +152,29 @@ func TestHalfPromotedComesBackWhole(t *testing.T) {
 		t.Errorf("after undo (-want +got):\n%s", diff)
 	}
 }
+
+// What the stable pods need may be the very thing that the release changed: it is put back whether they are ready or not. A
+// canary that is all that serves stays.
+func TestUndoWithoutAReadyStablePod(t *testing.T) {
+	for name, canaryServes := range map[string]bool{"the canary serves": true, "nothing serves": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := installed(t)
+				b.account.RefuseUnready()
+				b.plan.Steps[0].Apply.Objects = append(b.plan.Steps[0].Apply.Objects, configMap("other", "2"))
+				p := b.mustRun(t, "apply")
+				b.account.Edit(web, breakOld)
+				if !canaryServes {
+					b.account.Edit(webCanary, breakOld)
+				}
+				err := b.must(t, "apply").Undo(t.Context(), p)
+				if b.get(t, ref("v1", "ConfigMap", "other")) != nil || imageIn(b.get(t, ref("apps/v1", "StatefulSet", "db"))) != "db:1" {
+					t.Errorf("the rest is not put back:\n%s", b.account.Snapshot())
+				}
+				if stands := b.get(t, webCanary) != nil; stands != canaryServes || (err != nil) != canaryServes {
+					t.Errorf("the canary stands: %t, error %v", stands, err)
+				}
+			})
+		})
+	}
+}

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -44,6 +45,9 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	}
 	if len(changed) == 0 {
 		return joinLeft(r, s.carry(ctx, t, move{percent: weightBefore(s.sc), back: true}))
+	}
+	if err := s.standInAll(ctx, t, changed); err != nil {
+		return errors.Join(err, s.keepConfiguration(ctx, pick(objects, img.Deferred), err))
 	}
 	if err := s.bringBack(ctx, r, changed, t); err != nil {
 		return err
@@ -104,13 +108,30 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 	return list, nil
 }
 
-// bringBack carries the traffic on other pods while the stable ones change.
-func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, t tracks) error {
+func (s *promote) standInAll(ctx context.Context, t tracks, changed []before) error {
 	for _, b := range changed {
 		if err := s.standIn(ctx, t.watcher, b); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// keepConfiguration gives the new version, which stays, its configuration again.
+func (s *promote) keepConfiguration(ctx context.Context, config []sluice.Object, why error) error {
+	if sluice.ErrorCode(why) != sluice.Failed {
+		return nil
+	}
+	for _, o := range config {
+		if _, _, err := write(ctx, s.account, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bringBack carries the traffic on other pods while the stable ones change.
+func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, t tracks) error {
 	if err := s.carry(ctx, t, move{percent: 100}); err != nil {
 		return err
 	}

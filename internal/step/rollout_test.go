@@ -158,7 +158,7 @@ func TestOldVersionThatDoesNotStartLeavesTheNewOne(t *testing.T) {
 		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "the new one stays") {
 			t.Errorf("got %v", err)
 		}
-		if imageIn(b.get(t, web)) != "web:2" || b.get(t, webCanary) != nil {
+		if imageIn(b.get(t, web)) != "web:2" || b.get(t, webCanary) != nil || b.get(t, webConfig).Text("data", "KEY") != "2" {
 			t.Errorf("the only healthy copy was touched:\n%s", b.account.Snapshot())
 		}
 	})

@@ -221,7 +221,7 @@ func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
 	divided := slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
 		return !slices.ContainsFunc(standing, func(b beside) bool { return b.declared.Text("metadata", "name") == d.Stable })
 	})
-	if err := shift(ctx, t.account, divided, 0); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+	if err := shift(ctx, t.account, divided, 0); err != nil && !goes(err, standing) {
 		return err
 	}
 	for _, b := range standing {
@@ -230,4 +230,16 @@ func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
 		}
 	}
 	return release(ctx, t.account, list)
+}
+
+// goes reports whether canaries go although their traffic could not be given to the stable pods: there is no Service, or no
+// pod of either is ready, so nobody loses anything.
+func goes(err error, standing []beside) bool {
+	switch sluice.ErrorCode(err) {
+	case sluice.NotFound:
+		return true
+	case sluice.Failed:
+		return !slices.ContainsFunc(standing, func(b beside) bool { return b.canary.Number(0, "status", "readyReplicas") > 0 })
+	}
+	return false
 }

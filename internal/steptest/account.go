@@ -31,6 +31,7 @@ type Account struct {
 	applied map[sluice.Ref]sluice.Object // what was applied last, for the removal of fields
 	weights map[string]int
 	evicted []string
+	careful bool // Shift looks whether pods are ready
 	byPods  bool // only the numbers of pods divide what lies between 0 and 100
 	addr    map[string]string
 	changed chan struct{}
@@ -78,6 +79,9 @@ func (a *Account) AfterWrite(f func()) {
 
 // DivideByPods makes the account one that has no weights: the numbers of pods divide the traffic.
 func (a *Account) DivideByPods() { a.byPods = true }
+
+// RefuseUnready has Shift send traffic to no side without a ready pod.
+func (a *Account) RefuseUnready() { a.careful = true }
 
 // Evicted returns the pods that were evicted, in that order.
 func (a *Account) Evicted() []string { return a.evicted }
@@ -425,8 +429,21 @@ func (a *Account) Shift(_ context.Context, d sluice.Division) error {
 		a.mu.Unlock()
 		return sluice.Errorf(sluice.NotFound, "there is no Service/%s", d.Service)
 	}
+	if side := receiver(d); a.careful && d.Percent%100 == 0 && a.objects[side] != nil && a.objects[side].Number(0, "status", "readyReplicas") == 0 {
+		a.mu.Unlock()
+		return sluice.Errorf(sluice.Failed, "no pod of %s is ready", side)
+	}
 	a.weights[d.Namespace+"/"+d.Service] = d.Percent
 	return a.wrote()
+}
+
+// receiver is the Deployment that gets all of the traffic.
+func receiver(d sluice.Division) sluice.Ref {
+	name := d.Canary
+	if d.Percent == 0 {
+		name = d.Stable
+	}
+	return sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: d.Namespace, Name: name}
 }
 
 // Release implements sluice.Shifter.

@@ -133,6 +133,8 @@ func grants(list []missingRight) []string {
 	lines := map[string]bool{}
 	for _, m := range resources(list) {
 		switch {
+		case m.Feature == "" && m.Namespace == "":
+			lines[fmt.Sprintf("account %s: add to a ClusterRole, as that of deploy/namespaces.yaml: {apiGroups: [%q], resources: [%s], verbs: [%s]}", m.Account, m.Group, m.Resource, m.Verb)] = true
 		case m.Feature == "":
 			lines[fmt.Sprintf("account %s: add to deploy/apply.yaml: {apiGroups: [%q], resources: [%s], verbs: [%s]}", m.Account, m.Group, m.Resource, m.Verb)] = true
 		case m.Namespace == "":

@@ -76,17 +76,17 @@ func (n *needs) step(s sluice.PlannedStep) {
 	case s.Apply != nil:
 		for _, o := range s.Apply.Objects {
 			n.object(o, keep)
+			if s.Apply.Canary && o.Text("kind") == "Deployment" {
+				n.traffic(cmp.Or(o.Text("metadata", "namespace"), namespace))
+			}
 		}
 	case s.Prune != nil:
 		for _, ref := range s.Prune.Objects {
 			ref.Namespace = cmp.Or(ref.Namespace, namespace)
 			n.kind(ref, keep) // undo brings it back
 		}
-	case s.Promote != nil:
-		n.features(namespace, FeatureObserve, FeatureLogs, FeatureRollout)
-	case s.SetWeight != nil:
-		n.features(namespace, FeatureObserve)
-		n.traffic()
+	case s.Promote != nil, s.SetWeight != nil:
+		// what the applied Deployments need
 	case s.RunJob != nil:
 		n.object(s.RunJob.Job, keep)
 	case s.WaitFor != nil:
@@ -169,17 +169,18 @@ func granting(r sluice.Right) string {
 	return ""
 }
 
-func (n *needs) traffic() {
-	n.features(n.target.Namespace, FeatureTraffic)
+// traffic adds what divides that of the namespace's Deployments.
+func (n *needs) traffic(namespace string) {
+	n.features(namespace, FeatureTraffic)
 	for _, t := range n.target.Traffic {
 		if len(t.Gateway) > 0 {
-			n.features(n.target.Namespace, FeatureTrafficGateway)
+			n.features(namespace, FeatureTrafficGateway)
 		}
 		if len(t.Istio) > 0 {
-			n.features(n.target.Namespace, FeatureTrafficIstio)
+			n.features(namespace, FeatureTrafficIstio)
 		}
 		if len(t.SMI) > 0 {
-			n.features(n.target.Namespace, FeatureTrafficSMI)
+			n.features(namespace, FeatureTrafficSMI)
 		}
 	}
 }

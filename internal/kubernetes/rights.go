@@ -61,7 +61,6 @@ func Features() []Feature {
 			{"policy", []string{"poddisruptionbudgets"}, keep},
 		}},
 		{Name: FeatureRollout, Grants: []Grant{
-			{"apps", []string{"deployments/scale", "statefulsets/scale"}, []string{"get", "patch"}},
 			{"", []string{"pods/eviction"}, []string{"create"}},
 			{"", []string{"pods"}, []string{"delete"}},
 		}},

@@ -181,7 +181,7 @@ func TestNeeds(t *testing.T) {
 			step: apply(object("apps/v1", "Deployment", "other")),
 			want: []sluice.Right{
 				{Verb: "delete", Group: "apps", Resource: "deployments", Namespace: "other", Feature: "apply"},
-				{Verb: "patch", Group: "apps", Resource: "deployments/scale", Namespace: "other", Feature: "rollout"},
+				{Verb: "patch", Group: "apps", Resource: "deployments", Namespace: "other", Feature: "apply"},
 				{Verb: "create", Resource: "pods/eviction", Namespace: "other", Feature: "rollout"},
 			},
 		},
@@ -197,10 +197,18 @@ func TestNeeds(t *testing.T) {
 			},
 		},
 		"weights by a mesh": {
-			step:    sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: 5}},
+			step:    sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true, Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}},
 			traffic: []sluice.Traffic{{Istio: []sluice.Istio{{VirtualService: "web"}}}},
-			want:    []sluice.Right{{Verb: "patch", Group: "networking.istio.io", Resource: "virtualservices", Namespace: "prod", Feature: "traffic-istio"}},
-			not:     []string{"traffic-smi", "traffic-gateway"},
+			want: []sluice.Right{
+				{Verb: "patch", Group: "networking.istio.io", Resource: "virtualservices", Namespace: "other", Feature: "traffic-istio"},
+				{Verb: "patch", Resource: "services", Namespace: "other", Feature: "traffic"},
+			},
+			not: []string{"traffic-smi", "traffic-gateway"},
+		},
+		"a rolling update divides nothing": {
+			step:    apply(object("apps/v1", "Deployment", "")),
+			traffic: []sluice.Traffic{{Istio: []sluice.Istio{{VirtualService: "web"}}}},
+			not:     []string{"traffic", "traffic-istio"},
 		},
 		"a webhook in the cluster": {
 			step: sluice.StepSpec{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "remoteNetworkAgent", URITemplate: "http://cmd-hook.armory-rna:8081/x"}}},

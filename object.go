@@ -235,8 +235,8 @@ const (
 	PrimaryProbe  = "sluice-cd.github.io/primary-probe"
 )
 
-// ParseRef reads Kind/name of a built-in kind, Kind.group/name, whose version is v1, and Kind.version.group/name. The API
-// version of a kind that is not built in and has no group is "".
+// ParseRef reads Kind/name of a built-in kind, Kind.version/name of a kind without a group, Kind.group/name, whose version is
+// v1, and Kind.version.group/name. The API version of a kind that is not built in and has no group is "".
 func ParseRef(s, namespace string) (Ref, error) {
 	kind, name, ok := strings.Cut(s, "/")
 	if !ok || kind == "" || name == "" {
@@ -245,6 +245,9 @@ func ParseRef(s, namespace string) (Ref, error) {
 	kind, group, ok := strings.Cut(kind, ".")
 	if !ok {
 		return Ref{APIVersion: apiVersions[kind], Kind: kind, Namespace: namespace, Name: name}, nil
+	}
+	if isAPIVersion(group) && !strings.Contains(group, ".") {
+		return Ref{APIVersion: group, Kind: kind, Namespace: namespace, Name: name}, nil
 	}
 	version := "v1"
 	if first, rest, ok := strings.Cut(group, "."); ok && isAPIVersion(first) {
@@ -261,4 +264,7 @@ func isAPIVersion(word string) bool {
 var apiVersions = map[string]string{
 	"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1", "CronJob": "batch/v1",
 	"Service": "v1", "PersistentVolumeClaim": "v1", "ConfigMap": "v1", "Secret": "v1", "Namespace": "v1", "Pod": "v1",
+	"PersistentVolume": "v1", "ServiceAccount": "v1", "Node": "v1", "ReplicaSet": "apps/v1", "HorizontalPodAutoscaler": "autoscaling/v2",
+	"Ingress": "networking.k8s.io/v1", "NetworkPolicy": "networking.k8s.io/v1", "PodDisruptionBudget": "policy/v1",
+	"StorageClass": "storage.k8s.io/v1", "CustomResourceDefinition": "apiextensions.k8s.io/v1",
 }

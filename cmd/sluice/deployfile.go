@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -24,6 +25,7 @@ const maxDeployFile = 4 << 20
 // A source is a deploy file and what the command line adds to it.
 type source struct {
 	file        string
+	manifests   string // the directory that paths of manifests are relative to; "" for the deploy file's
 	targets     []string
 	context     map[string]string
 	application string
@@ -35,7 +37,8 @@ type source struct {
 
 func (s *source) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&s.file, "file", "f", "", "deploy file")
-	cmd.Flags().StringSliceVarP(&s.targets, "target", "t", nil, "only this target (may be repeated)")
+	cmd.Flags().StringVar(&s.manifests, "root", "", "directory that manifests' paths begin at and cannot leave (default: the deploy file's)")
+	cmd.Flags().StringSliceVarP(&s.targets, "target", "t", nil, "only this target (may be repeated); dependencies on others do not hold")
 	cmd.Flags().StringToStringVar(&s.context, "add-context", nil, "key=value for templates; wins over the file's own")
 	cmd.Flags().BoolVar(&s.fetch, "fetch", false, "read manifests from https addresses too")
 	cmd.Flags().StringVarP(&s.application, "application", "n", "", "another application name than the file's, which may then have none")
@@ -61,7 +64,7 @@ func (s *source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 	if len(data) > maxDeployFile {
 		return nil, nil, sluice.Errorf(sluice.Invalid, "%s is larger than 4 MiB; this is no deploy file", s.file)
 	}
-	root, err := os.OpenRoot(s.root())
+	root, err := os.OpenRoot(filepath.Dir(s.file))
 	if err != nil {
 		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file's directory cannot be read: %w", err)
 	}
@@ -133,7 +136,7 @@ func (s *source) judged(ds sluice.Diagnostics) sluice.Diagnostics {
 }
 
 // root is the directory that manifest paths are relative to and cannot leave.
-func (s *source) root() string { return filepath.Dir(s.file) }
+func (s *source) root() string { return cmp.Or(s.manifests, filepath.Dir(s.file)) }
 
 // stepFile is the name of a step's own file: the id without its slashes.
 func stepFile(id sluice.StepID, ending string) string {

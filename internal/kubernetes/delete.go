@@ -59,6 +59,7 @@ type deletion struct {
 	resource resource
 	ref      sluice.Ref
 	last     sluice.Object // as it was last seen
+	patience *time.Timer   // for something to happen to it
 }
 
 func (d *deletion) uid() types.UID { return types.UID(d.last.Text("metadata", "uid")) }
@@ -83,6 +84,8 @@ func (d *deletion) run(ctx context.Context) error {
 
 // await returns when the object is gone.
 func (d *deletion) await(ctx context.Context) error {
+	d.patience = time.NewTimer(mostEnding)
+	defer d.patience.Stop()
 	for {
 		gone, err := d.look(ctx)
 		if gone || err != nil {
@@ -126,13 +129,11 @@ func (d *deletion) follow(ctx context.Context) (gone bool, err error) {
 		return false, err
 	}
 	defer w.Stop()
-	patience := time.NewTimer(mostEnding)
-	defer patience.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
-		case <-patience.C:
+		case <-d.patience.C:
 			return false, errHeld
 		case e, ok := <-w.ResultChan():
 			if !ok || e.Type == watch.Error {
@@ -141,7 +142,7 @@ func (d *deletion) follow(ctx context.Context) (gone bool, err error) {
 			if gone := d.saw(e); gone {
 				return true, nil
 			}
-			patience.Reset(mostEnding)
+			d.patience.Reset(mostEnding)
 		}
 	}
 }

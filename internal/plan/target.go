@@ -48,14 +48,14 @@ func afterFailure(t sluice.Target) string {
 func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
 	strategy, named := g.compiler.spec.Strategies[g.target.Strategy]
 	progressive := slices.ContainsFunc(objects, isProgressive)
-	if progressive && !named {
-		g.compiler.fail(g.target.Pos, codeStrategyRequired, "target "+quote(g.target.Name)+" has a Deployment, StatefulSet or DaemonSet but no strategy", "add strategy: and the name of one under strategies:")
+	if !named && slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Text("kind") == "Deployment" }) {
+		g.compiler.fail(g.target.Pos, codeStrategyRequired, "target "+quote(g.target.Name)+" has a Deployment but no strategy", "add strategy: and the name of one under strategies:")
 		return nil
 	}
 	timeout := g.compiler.spec.Config.Timeout
-	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: progressive && isGradual(strategy), Timeout: timeout}}
+	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout}}
 	last := g.add(sluice.PhaseApply, "apply", apply, after)
-	if !progressive {
+	if !progressive || !named {
 		return last
 	}
 	last = g.strategy(strategy, last)

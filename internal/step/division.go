@@ -133,3 +133,33 @@ func release(ctx context.Context, a sluice.Account, list []sluice.Division) erro
 func shiftError(verb string, d sluice.Division, err error) error {
 	return &sluice.Error{Code: sluice.ErrorCode(err), Op: verb + " the traffic of Service/" + d.Service, Hint: sluice.ErrorHint(err), Err: err}
 }
+
+// unrouted returns the Services that no weighted route of the target names, so that a weight between 0 and 100 leaves them
+// with the stable pods. Where a mesh divides, and in a rehearsal, that is not known here.
+func unrouted(list []sluice.Division, sc sluice.StepContext) []string {
+	if sc.Plan != nil && sc.Plan.Rehearsal != nil {
+		return nil
+	}
+	var names []string
+	for _, d := range list {
+		if routes, routed := isRouted(d); routes && !routed {
+			names = append(names, d.Service)
+		}
+	}
+	return names
+}
+
+func isRouted(d sluice.Division) (routes, routed bool) {
+	for _, t := range d.Traffic {
+		if len(t.Istio) > 0 {
+			return false, false
+		}
+		for _, g := range t.Gateway {
+			routes, routed = true, routed || g.Service == d.Service
+		}
+		for _, s := range t.SMI {
+			routes, routed = true, routed || s.RootServiceName == d.Service
+		}
+	}
+	return routes, routed
+}

@@ -40,4 +40,19 @@ func TestOnlyWhatUsersReachIsDivided(t *testing.T) {
 	if diff := cmp.Diff([]string{"admin", "web"}, services); diff != "" {
 		t.Errorf("divided Services (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff([]string{"admin"}, unrouted(list, sc)); diff != "" {
+		t.Errorf("Services that no route names (-want +got):\n%s", diff)
+	}
+}
+
+func TestObjectsAreNamedByKind(t *testing.T) {
+	for text, want := range map[string]string{
+		"StatefulSet/mongo": "apps/v1", "Ingress/web": "networking.k8s.io/v1", "Node/one": "v1", "Endpoints.v1/web": "v1",
+		"Certificate.cert-manager.io/web": "cert-manager.io/v1", "Migration.v1alpha1.stork.libopenstorage.org/m": "stork.libopenstorage.org/v1alpha1", "Migration/m": "",
+	} {
+		ref, err := sluice.ParseRef(text, "prod")
+		if err != nil || ref.APIVersion != want {
+			t.Errorf("%s is of %q, want %q; %v", text, ref.APIVersion, want, err)
+		}
+	}
 }

@@ -56,7 +56,8 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, 
 		if err := t.match(ctx, pairs, m); err != nil {
 			return 0, "", err
 		}
-		return len(list), "", shift(ctx, t.account, list, m.percent)
+		divided, shown = t.routed(list, m.percent)
+		return divided, shown, shift(ctx, t.account, list, m.percent)
 	}
 	if err := t.grow(ctx, pairs, m); err != nil {
 		return 0, "", err
@@ -65,6 +66,15 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, shown string, 
 		return 0, "", err
 	}
 	return len(standing), describe(pairs, m.percent), t.shrink(ctx, pairs, m)
+}
+
+// routed counts the Services that get the weight, and names the others.
+func (t tracks) routed(list []sluice.Division, percent int) (n int, others string) {
+	names := unrouted(list, t.sc)
+	if percent == 0 || percent == 100 || len(names) == 0 {
+		return len(list), ""
+	}
+	return len(list) - len(names), "no route names Service/" + strings.Join(names, ", Service/") + ", which stays with the old version until 100 %"
 }
 
 func describe(pairs []pair, percent int) string {
@@ -225,11 +235,25 @@ func (t tracks) withdraw(ctx context.Context, stable []sluice.Ref) error {
 		return err
 	}
 	for _, b := range standing {
-		if err := remove(ctx, t.account, b.canary.Ref()); err != nil {
+		if err := t.drop(ctx, b.canary.Ref()); err != nil {
 			return err
 		}
 	}
 	return release(ctx, t.account, list)
+}
+
+// drop removes a canary. One whose pods end slowly, or are on a node that died, is gone as far as the traffic is concerned.
+func (t tracks) drop(ctx context.Context, canary sluice.Ref) error {
+	err := remove(ctx, t.account, canary)
+	if sluice.ErrorCode(err) != sluice.Failed {
+		return err
+	}
+	now, lookErr := get(ctx, t.account, canary)
+	if lookErr != nil || now != nil && now.Text("metadata", "deletionTimestamp") == "" {
+		return err
+	}
+	t.watcher.report(sluice.Progress{State: sluice.Running, Message: canary.String() + " is being deleted, which takes long; it has no traffic any more"})
+	return nil
 }
 
 // goes reports whether canaries go although their traffic could not be given to the stable pods: there is no Service, or no

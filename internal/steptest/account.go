@@ -233,6 +233,15 @@ func (a *Account) Edit(ref sluice.Ref, change func(sluice.Object)) {
 	_ = a.wrote()
 }
 
+// Amend changes an object and leaves its status as the change has it, as its controller would.
+func (a *Account) Amend(ref sluice.Ref, change func(sluice.Object)) {
+	a.mu.Lock()
+	o := a.objects[ref].Clone()
+	change(o)
+	a.objects[ref] = o
+	_ = a.wrote()
+}
+
 // Delete implements sluice.Cluster.
 func (a *Account) Delete(_ context.Context, ref sluice.Ref) error {
 	a.mu.Lock()

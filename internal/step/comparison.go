@@ -97,7 +97,11 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 	if err != nil || same {
 		return err
 	}
-	if why := straight(was, will); why != "" {
+	why, err := c.straight(ctx, was, will)
+	if err != nil {
+		return err
+	}
+	if why != "" {
 		c.notes = append(c.notes, ref.String()+" "+why+", so it goes straight to 100 %")
 		return nil
 	}
@@ -110,23 +114,40 @@ func (c *comparison) compare(ctx context.Context, o sluice.Object) error {
 }
 
 // straight says why a workload that exists and changes its pods gets no canary, and is not held back, "" where it is.
-func straight(was, will sluice.Object) string {
-	if was.Text("kind") != "Deployment" {
-		if isReady(was) {
-			return ""
-		}
-		return "has pods that are not ready"
-	}
+func (c *comparison) straight(ctx context.Context, was, will sluice.Object) (string, error) {
 	recreates := func(o sluice.Object) bool { return o.Text("spec", "strategy", "type") == "Recreate" }
 	switch {
+	case was.Text("kind") != "Deployment":
+		broken, err := c.isBroken(ctx, was)
+		if err != nil || !broken {
+			return "", err
+		}
+		return "has pods that do not get ready by themselves", nil
 	case recreates(was) || recreates(will):
-		return "wants its old pods gone before new ones come (strategy Recreate)"
+		return "wants its old pods gone before new ones come (strategy Recreate)", nil
 	case was.Number(0, "status", "readyReplicas") == 0:
-		return "has no ready pod"
+		return "has no ready pod", nil
 	case manifest.Status(was).Phase == manifest.Failed:
-		return "was changed before, and that change has got stuck"
+		return "was changed before, and that change has got stuck", nil
 	}
-	return ""
+	return "", nil
+}
+
+// isBroken reports whether the set's pods cannot get ready by themselves, which shows at a glance.
+func (c *comparison) isBroken(ctx context.Context, set sluice.Object) (broken bool, err error) {
+	if isReady(set) {
+		return false, nil
+	}
+	w := watcher{c.account, c.deps.Now().Add(glance), c.deps.Now, func(sluice.Progress) {}}
+	err = w.watch(ctx, set.Ref(), func(o sluice.Object) (bool, string, error) {
+		phase := manifest.Status(o).Phase
+		broken = phase == manifest.Failed
+		return broken || phase == manifest.Ready, "", nil
+	})
+	if isTimeout(err) {
+		return false, nil
+	}
+	return broken, withOp("look at the pods of", set.Ref(), err)
 }
 
 // preview finds out what applying the object would do. The delivery that a Deployment's pods belong to is left out: it

@@ -50,7 +50,10 @@ func TestWhatGoesStraight(t *testing.T) {
 func TestBrokenSetIsRepairedStraight(t *testing.T) {
 	b := upgrading(t, func(sluice.Object) {})
 	db := ref("apps/v1", "StatefulSet", "db")
-	b.account.Edit(db, breakOld)
+	b.account.Amend(db, func(o sluice.Object) {
+		o.Set(int64(2), "status", "readyReplicas")
+		o.Set([]any{map[string]any{"type": "Stalled", "status": "True", "message": "pod db-2: CrashLoopBackOff"}}, "status", "conditions")
+	})
 	for _, id := range []string{"apply", "canary/0", "canary/1", "canary/2", "promote"} {
 		b.mustRun(t, id)
 	}

@@ -231,12 +231,8 @@ func (c *comparison) describe(ctx context.Context) error {
 		}
 		c.notes = append(c.notes, fmt.Sprintf("%s keeps running; the new version comes as %s and gets no traffic yet", ref, canaryRef(ref)))
 	}
-	list, err := divisions(ctx, c.account, c.sc, c.objects, pick(c.objects, c.image.Canaries))
-	if err != nil {
+	if err := c.describeUnrouted(ctx); err != nil {
 		return err
-	}
-	for _, name := range unrouted(list, c.sc) {
-		c.notes = append(c.notes, "Service/"+name+" is named by no route of trafficManagement: its traffic changes at 100 % alone")
 	}
 	for _, ref := range c.image.Ordered {
 		c.notes = append(c.notes, ref.String()+" keeps its pods; the weights and promotion replace them one by one")
@@ -253,6 +249,17 @@ func (c *comparison) describe(ctx context.Context) error {
 		c.notes = append(c.notes, "nothing of the target runs yet: pauses, analyses and webhooks of its strategy are left out")
 	}
 	return nil
+}
+
+func (c *comparison) describeUnrouted(ctx context.Context) error {
+	if len(c.sc.Target.Traffic) == 0 {
+		return nil
+	}
+	list, err := divisions(ctx, c.account, c.sc, c.objects, pick(c.objects, c.image.Canaries))
+	for _, name := range unrouted(list, c.sc) {
+		c.notes = append(c.notes, "Service/"+name+" is named by no route of trafficManagement: its traffic changes at 100 % alone")
+	}
+	return err
 }
 
 // pick returns the objects that refs name.

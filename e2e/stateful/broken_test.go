@@ -3,6 +3,8 @@ package stateful_test
 import (
 	"testing"
 	"time"
+
+	"github.com/sluice-cd/sluice"
 )
 
 // A StatefulSet's own controller waits for ever for a broken pod under OrderedReady, also when the template is put back.
@@ -27,4 +29,22 @@ func TestBrokenOrdinalIsReplaced(t *testing.T) {
 			s.Unchanged(before)
 		})
 	}
+}
+
+// A release that broke, and whose undo was lost, is repaired by the next one, although the controller waits for the broken pod.
+func TestReleaseRepairsABrokenSet(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, stepwise)
+	s.installed()
+	s.Value("Crash", "1")
+	s.Value("Version", "v2")
+	s.PutAs(sluice.Manager, manifests)
+	s.Await("store-1 to have crashed for good", func() bool {
+		return s.There("Pod", "store-1") && restarts(s.Get("Pod", "store-1")) >= 3
+	})
+	s.Value("Crash", "none")
+	s.release("v3")
+	r := s.Run()
+	t.Logf("took %s\n%s", r.Took, r.Story())
+	s.expect("v3 v3 v3")
 }

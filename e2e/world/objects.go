@@ -63,6 +63,12 @@ func (w *World) mapping(kind string) (*meta.RESTMapping, error) {
 // Put makes objects, YAML documents, as somebody else than Sluice, or gives those that are there what the text says.
 func (w *World) Put(text string) {
 	w.Helper()
+	w.PutAs(manager, text)
+}
+
+// PutAs is Put as the manager of that name.
+func (w *World) PutAs(manager, text string) {
+	w.Helper()
 	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(w.fill(text)), 4096)
 	for {
 		var o map[string]any

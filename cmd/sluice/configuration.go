@@ -63,7 +63,10 @@ func (d stateDir) remember(c *config.Config) error {
 		return err
 	}
 	next := d.path("configuration.next")
-	if err := errors.Join(os.WriteFile(next, []byte(path+"\n"), 0o600), os.Rename(next, d.path("configuration"))); err != nil {
+	if err = os.WriteFile(next, []byte(path+"\n"), 0o600); err == nil {
+		err = os.Rename(next, d.path("configuration"))
+	}
+	if err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the state directory cannot be written: %w", err)
 	}
 	return nil
@@ -126,7 +129,7 @@ func localAccounts(c *config.Config) func(string) bool {
 	return func(name string) bool { return c.Accounts[name].Type == config.AccountLocal }
 }
 
-// checkAccounts finds the accounts and metric providers that the plan names and the configuration lacks.
+// checkAccounts is an error where a target of the plan deploys to an account that the configuration lacks.
 func checkAccounts(p *sluice.Plan, c *config.Config) error {
 	for _, t := range p.Targets {
 		if _, ok := c.Accounts[t.Account]; !ok {

@@ -29,15 +29,11 @@ type result struct {
 var errAborted = errors.New("the target is being undone")
 
 // begin sets a verb going.
-func (r *runner) begin(ctx context.Context, a Action) {
-	run := r.state.Steps[a.Step]
-	target, _ := r.state.Plan.Target(run.Plan.Target)
-	progress := run.Progress
-	sc := sluice.StepContext{
-		Deployment: r.state.ID, StartedAt: r.state.StartedAt, Plan: r.state.Plan, Target: target,
-		Step: run.Plan, Results: r.state.Results(),
-		Report: func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) },
-	}
+func (r *runner) begin(ctx context.Context, a Action, results map[sluice.StepID]sluice.Result) {
+	progress := r.state.Steps[a.Step].Progress
+	sc := r.state.stepContext(a.Step)
+	sc.Results = results
+	sc.Report = func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) }
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.calls[a.Step] = &call{a.Verb, cancel}
 	go func() {

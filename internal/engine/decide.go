@@ -40,27 +40,30 @@ func Decide(s *State, now time.Time) Decision {
 	if s.Outcome != "" {
 		return d
 	}
+	seen, survey := map[sluice.Status]bool{}, s.survey()
 	final := true
-	for _, t := range s.Plan.Targets {
-		d.target(s, t, now)
-		final = final && isFinal(s.Target(t.Name))
+	for _, p := range s.Plan.Targets {
+		at := survey.of(p.Name)
+		d.target(s, s.targets[p.Name], at.course, now)
+		final = final && isFinal(at.status)
+		seen[at.status] = true
 	}
 	if final {
-		d.End = outcome(s)
+		d.End = outcome(s, seen)
 	}
 	return d
 }
 
-func (d *Decision) target(s *State, t sluice.PlannedTarget, now time.Time) {
-	switch s.course(t) {
+func (d *Decision) target(s *State, t *targetRun, c course, now time.Time) {
+	switch c {
 	case forward:
-		d.forward(s, s.byTarget[t.Name], now)
+		d.forward(s, t.runs, now)
 	case committing:
-		d.commit(s, t)
+		d.commit(t)
 	case undoing:
 		d.undo(s, t, now)
 	case stopped:
-		for _, r := range s.byTarget[t.Name] {
+		for _, r := range t.runs {
 			d.Abort = append(d.Abort, r.Plan.ID)
 		}
 	}
@@ -104,8 +107,8 @@ func (d *Decision) wait(r *StepRun, now time.Time) {
 }
 
 // commit finishes what is done and clears away what a kept failure interrupted.
-func (d *Decision) commit(s *State, t sluice.PlannedTarget) {
-	for _, r := range s.byTarget[t.Name] {
+func (d *Decision) commit(t *targetRun) {
+	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback {
 			d.settle(r)
 		}
@@ -113,13 +116,13 @@ func (d *Decision) commit(s *State, t sluice.PlannedTarget) {
 }
 
 // undo takes one step back at a time, the last started first, and then runs onRollback.
-func (d *Decision) undo(s *State, t sluice.PlannedTarget, now time.Time) {
-	for _, r := range s.byTarget[t.Name] {
+func (d *Decision) undo(s *State, t *targetRun, now time.Time) {
+	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback {
 			d.Abort = append(d.Abort, r.Plan.ID)
 		}
 	}
-	if r := s.nextUndo(t); r != nil {
+	if r := t.nextUndo(); r != nil {
 		d.act(VerbUndo, r)
 		return
 	}
@@ -127,7 +130,7 @@ func (d *Decision) undo(s *State, t sluice.PlannedTarget, now time.Time) {
 		d.advance(s, r, now)
 		return
 	}
-	for _, r := range s.byTarget[t.Name] {
+	for _, r := range t.runs {
 		if r.Plan.Phase == sluice.PhaseOnRollback {
 			d.settle(r)
 		}
@@ -159,16 +162,11 @@ func isFinal(s sluice.Status) bool {
 	return false
 }
 
-// outcome is the worst of the targets' statuses; skipped targets only follow others. What somebody rolled back was
-// not cancelled, also where a target had not begun.
-func outcome(s *State) sluice.Status {
-	seen := map[sluice.Status]bool{}
-	for _, t := range s.Plan.Targets {
-		status := s.Target(t.Name)
-		if status == sluice.StatusCancelled {
-			status = halted(s.Halt)
-		}
-		seen[status] = true
+// outcome is the worst of the targets' statuses; skipped targets only follow others. A deployment that somebody rolled
+// back was not cancelled, even if one of its targets had not begun.
+func outcome(s *State, seen map[sluice.Status]bool) sluice.Status {
+	if seen[sluice.StatusCancelled] && !s.isCancelled() {
+		seen[sluice.StatusCancelled], seen[sluice.StatusRolledBack] = false, true
 	}
 	for _, status := range []sluice.Status{sluice.StatusFailed, sluice.StatusCancelled, sluice.StatusRolledBack} {
 		if seen[status] {
@@ -176,11 +174,4 @@ func outcome(s *State) sluice.Status {
 		}
 	}
 	return sluice.StatusSucceeded
-}
-
-func halted(by *sluice.Signal) sluice.Status {
-	if by.Kind == sluice.SignalRollBack {
-		return sluice.StatusRolledBack
-	}
-	return sluice.StatusCancelled
 }

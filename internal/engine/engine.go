@@ -90,21 +90,15 @@ func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor)
 }
 
 func (e *Engine) submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, error) {
-	id := newID(e.now())
+	started := sluice.Event{Seq: 1, At: e.now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
+	state := &State{ID: newID(started.At)}
+	state.Apply(started)
 	for _, p := range plan.Steps {
-		target, _ := plan.Target(p.Target)
-		sc := sluice.StepContext{Deployment: id, StartedAt: e.now(), Plan: plan, Target: target, Step: p, Report: func(sluice.Progress) {}}
-		if err := e.vet(ctx, sc); err != nil {
+		if err := e.vet(ctx, state.stepContext(p.ID)); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.ID, err)
 		}
 	}
-	started := sluice.Event{Seq: 1, At: e.now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
-	if err := e.log.Append(ctx, id, 0, started); err != nil {
-		return nil, err
-	}
-	state := &State{ID: id}
-	state.Apply(started)
-	return state, nil
+	return state, e.log.Append(ctx, state.ID, 0, started)
 }
 
 // vet makes the step once, to find out whether it can be.

@@ -97,8 +97,12 @@ func (r *runner) carryOut(ctx context.Context, d Decision) error {
 	if err := r.append(ctx, intents); err != nil {
 		return err
 	}
+	if len(actions) == 0 {
+		return nil
+	}
+	results := r.state.Results()
 	for _, a := range actions {
-		r.begin(ctx, a)
+		r.begin(ctx, a, results)
 	}
 	return nil
 }

@@ -239,15 +239,3 @@ type Masker interface {
 type Databases interface {
 	Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (Database, error)
 }
-
-// A Catalogue lists the checkpoints that exist.
-type Catalogue interface {
-	// PutCheckpoint adds a checkpoint or replaces the one of the same id.
-	PutCheckpoint(ctx context.Context, c Checkpoint) error
-	// Checkpoint returns one, or NotFound.
-	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
-	// Checkpoints lists those of an application, "" for all, newest first.
-	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
-	// DeleteCheckpoint forgets one; absent ones are no error.
-	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
-}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net"
@@ -81,7 +82,7 @@ func (a *app) own(ctx context.Context, dir stateDir, lock *flock.Flock, c *confi
 		return o, err
 	}
 	o.engine = engine.New(engine.Config{
-		Log: o.store, Steps: steps, RetryFor: c.RetryFor,
+		Store: o.store, Steps: steps, Now: time.Now, Random: rand.Reader, RetryFor: c.RetryFor,
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })

@@ -7,7 +7,9 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
 // A session is a way to the engine of a state directory: the one of this process, or that of another
@@ -63,32 +65,20 @@ func (s *session) Close() error {
 	return nil
 }
 
-// signal tells a deployment something. Where no engine runs it becomes part of the log, and is acted on
-// when the deployment is resumed; recorded tells that it was so.
+// signal tells a deployment something, whichever process runs it. If none does, the signal stays in the inbox and is
+// acted on when the deployment is resumed; recorded says so.
 func (a *app) signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (recorded bool, err error) {
 	dir, err := a.stateDir()
 	if err != nil {
 		return false, err
 	}
-	lock, held, err := dir.lock()
+	store, err := sqlite.Open(ctx, dir.store())
 	if err != nil {
 		return false, err
 	}
-	if !held {
-		s, err := attach(ctx, dir)
-		if err == nil {
-			err = errors.Join(s.Signal(ctx, id, sig), s.Close())
-		}
-		if sluice.ErrorCode(err) != sluice.Unavailable {
-			return false, err
-		}
-		// Whoever carried the deployment out has just gone.
-		if lock, err = dir.waitLock(ctx); err != nil {
-			return false, err
-		}
-	}
-	err = record(ctx, dir, id, sig)
-	return err == nil, errors.Join(err, lock.Unlock())
+	defer func() { err = errors.Join(err, store.Close()) }()
+	answered, err := engine.Tell(ctx, store, id, sig)
+	return err == nil && !answered, err
 }
 
 // actor is who types here.

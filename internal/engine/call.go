@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -150,20 +149,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// persist tries a write until it succeeds, is in conflict, or ctx is cancelled.
-func persist(ctx context.Context, e *Engine, write func() error) error {
+// persist uses the store until it works, fails for good, or ctx is cancelled.
+func (e *Engine) persist(ctx context.Context, use func() error) error {
 	pause := 10 * time.Millisecond
 	for told := false; ; told = true {
-		err := write()
+		err := use()
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		code := sluice.ErrorCode(err)
 		if code != sluice.Unavailable && code != sluice.Exhausted {
-			return fmt.Errorf("append to the log: %w", err)
+			return err
 		}
 		if !told {
-			e.logger.Error("the log cannot be written; deployments stand still until it can", "error", err, "hint", sluice.ErrorHint(err))
+			e.logger.Error("the store cannot be used; deployments stand still until it can", "error", err, "hint", sluice.ErrorHint(err))
 		}
 		if !sleep(ctx, pause) {
 			return context.Cause(ctx)

@@ -2,10 +2,9 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -16,21 +15,31 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Config is what an engine works with.
-type Config struct {
-	Log      sluice.Log
-	Steps    sluice.Steps
-	Now      func() time.Time // default time.Now
-	RetryFor time.Duration    // how long a step may find something unavailable before it fails; default one minute
-	Logger   *slog.Logger     // default: none
+// A Store is what an engine needs of a [sluice.Store].
+type Store interface {
+	sluice.Log
+	sluice.Leases
+	sluice.Inbox
+	sluice.Tail
 }
 
-// An Engine carries out deployments. Only one engine may work on a log at a time; a second one's appends are
-// refused as conflicts, and it lets go.
+// Config is what an engine works with.
+type Config struct {
+	Store    Store
+	Steps    sluice.Steps
+	Now      func() time.Time
+	Random   io.Reader     // makes deployment ids unlike each other
+	RetryFor time.Duration // how long a step may find something unavailable before it fails; default one minute
+	Logger   *slog.Logger  // default: none
+}
+
+// An Engine carries out deployments. Several engines, also in several processes, may work on one store: each deployment
+// is run by the engine that holds its lease.
 type Engine struct {
-	log      sluice.Log
+	store    Store
 	steps    sluice.Steps
 	now      func() time.Time
+	random   io.Reader
 	retryFor time.Duration
 	logger   *slog.Logger
 
@@ -38,18 +47,23 @@ type Engine struct {
 	cancel context.CancelCauseFunc
 	hub    hub
 
-	mu      sync.Mutex
-	runners map[sluice.DeploymentID]*runner
-	idle    sync.Cond // broadcast when a runner has ended
+	mu                 sync.Mutex
+	runners            map[sluice.DeploymentID]*runner
+	idle               sync.Cond // broadcast when a runner has ended
+	delivers, wakesAll bool      // whether these goroutines were started
+	background         sync.WaitGroup
 }
 
-var errStopped = errors.New("the engine stops")
+var (
+	errStopped = errors.New("the engine stops")
+	errLost    = sluice.Errorf(sluice.Conflict, "the lease of the deployment was lost").WithHint("see who runs it with: sluice status")
+)
 
 // New returns an engine that does nothing yet.
 func New(c Config) *Engine {
-	e := &Engine{log: c.Log, steps: c.Steps, now: c.Now, retryFor: c.RetryFor, logger: c.Logger, runners: map[sluice.DeploymentID]*runner{}}
-	if e.now == nil {
-		e.now = time.Now
+	e := &Engine{
+		store: c.Store, steps: c.Steps, now: c.Now, random: c.Random, retryFor: c.RetryFor, logger: c.Logger,
+		runners: map[sluice.DeploymentID]*runner{},
 	}
 	if e.retryFor == 0 {
 		e.retryFor = time.Minute
@@ -62,43 +76,59 @@ func New(c Config) *Engine {
 	return e
 }
 
-// A Vetter is a step that can tell before anything starts what of it can never be done here: a kind or a field
-// that the account does not carry out. What may still change before the step's turn is none of its business.
+// A Vetter is a step that can tell, before anything starts, that it can never be done here: because the account does not
+// support a kind or a field. It does not judge what may still change before the step's turn.
 type Vetter interface {
 	Vet(ctx context.Context) error
 }
 
-// Start records a new deployment and begins it. It is a Conflict while another deployment of the same
-// application runs, and Invalid or Unsupported where a step cannot be made or done here; nothing was recorded then.
+// Start records a new deployment and begins it. It is a Conflict while another deployment of the same application runs, and
+// Invalid or Unsupported if a step cannot be made or done here; in all three cases nothing was recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	state, err := e.submit(ctx, plan, by)
+	state, started, err := e.prepare(ctx, plan, by)
 	if err != nil {
 		return "", err
 	}
-	e.launch(state)
+	lease, err := e.store.Lease(ctx, state.ID) // before anybody else can know of the deployment
+	if err != nil {
+		return "", err
+	}
+	if err := e.store.Append(ctx, state.ID, 0, started); err != nil {
+		e.release(lease)
+		return "", err
+	}
+	e.launch(state, lease)
 	return state.ID, nil
 }
 
-// Submit is Start without the beginning, for an engine that is about to stop: the next Resume begins the
-// deployment, and nothing of it was interrupted.
+// Submit is Start without the beginning, for an engine that is about to stop: the next Resume begins the deployment, and
+// nothing of it was interrupted.
 func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	state, err := e.submit(ctx, plan, by)
+	state, started, err := e.prepare(ctx, plan, by)
 	if err != nil {
+		return "", err
+	}
+	if err := e.store.Append(ctx, state.ID, 0, started); err != nil {
 		return "", err
 	}
 	return state.ID, nil
 }
 
-func (e *Engine) submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, error) {
+// prepare returns the deployment as it will have begun, and the event that begins it.
+func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, sluice.Event, error) {
 	started := sluice.Event{Seq: 1, At: e.now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
-	state := &State{ID: newID(started.At)}
+	var random [4]byte
+	if _, err := io.ReadFull(e.random, random[:]); err != nil {
+		return nil, started, fmt.Errorf("name the deployment: %w", err)
+	}
+	state := &State{ID: newID(started.At, random)}
 	state.Apply(started)
 	for _, p := range plan.Steps {
 		if err := e.vet(ctx, state.stepContext(p.ID)); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.ID, err)
+			return nil, started, fmt.Errorf("%s: %w", p.ID, err)
 		}
 	}
-	return state, e.log.Append(ctx, state.ID, 0, started)
+	return state, started, nil
 }
 
 // vet makes the step once, to find out whether it can be.
@@ -113,9 +143,9 @@ func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
 	return nil
 }
 
-// Resume goes on with every deployment that has not ended. Those that run already are left alone.
+// Resume goes on with every deployment that has not ended and that no process runs. It leaves the others alone.
 func (e *Engine) Resume(ctx context.Context) error {
-	ids, err := e.log.Unended(ctx)
+	ids, err := e.store.Unended(ctx)
 	if err != nil {
 		return err
 	}
@@ -128,79 +158,73 @@ func (e *Engine) Resume(ctx context.Context) error {
 }
 
 func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
-	if e.runner(id) != nil {
+	lease, err := e.store.Lease(ctx, id)
+	if sluice.ErrorCode(err) == sluice.Conflict {
 		return nil
 	}
-	state, err := Fold(id, e.log.Read(ctx, id, 0))
 	if err != nil {
-		return fmt.Errorf("read deployment %s: %w", id, err)
+		return err
 	}
-	e.launch(state)
+	state, err := Fold(id, e.store.Read(ctx, id, 0)) // after the lease, so that nobody appends any more
+	if err != nil || state.Outcome != "" {
+		e.release(lease)
+		return err
+	}
+	e.launch(state, lease)
 	return nil
 }
 
-func (e *Engine) launch(state *State) {
+// launch runs the deployment until it has ended, the lease is lost or the engine stops.
+func (e *Engine) launch(state *State, lease sluice.Lease) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.runners[state.ID] != nil || e.ctx.Err() != nil {
+	if e.ctx.Err() != nil {
+		e.release(lease)
 		return
 	}
-	r := newRunner(e, state)
+	e.keep(&e.delivers, e.deliver)
+	r := newRunner(e, state, lease)
 	e.runners[state.ID] = r
 	go func() {
 		r.run(e.ctx)
+		e.release(lease)
 		e.mu.Lock()
-		delete(e.runners, state.ID)
+		if e.runners[state.ID] == r {
+			delete(e.runners, state.ID)
+		}
 		e.mu.Unlock()
 		close(r.ended)
 		e.idle.Broadcast()
 	}()
 }
 
+// release ends a lease. If that fails the lease still ends with the process.
+func (e *Engine) release(lease sluice.Lease) {
+	if err := lease.Release(); err != nil {
+		e.logger.Error("a lease cannot be released; the deployment stays with this process", "error", err)
+	}
+}
+
+// keep starts a goroutine, once, that follows something in the store until the engine stops. e.mu is held.
+func (e *Engine) keep(started *bool, follow func(context.Context) error) {
+	if *started || e.ctx.Err() != nil {
+		return
+	}
+	*started = true
+	e.background.Go(func() {
+		for e.ctx.Err() == nil {
+			if err := follow(e.ctx); err != nil && e.ctx.Err() == nil {
+				e.logger.Error("the store cannot be followed; it is tried again", "error", err, "hint", sluice.ErrorHint(err))
+			}
+			sleep(e.ctx, glance)
+		}
+	})
+}
+
 func (e *Engine) runner(id sluice.DeploymentID) *runner {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.runners[id]
-}
-
-// Signal says something to a running deployment and returns once it is recorded. NotFound: no such
-// deployment or step; Conflict: it has ended, the step does not wait for this, or it was said before;
-// Denied: the step asks for a role that the actor lacks.
-func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	r := e.runner(id)
-	if r == nil {
-		return e.notRunning(ctx, id)
-	}
-	request := signalRequest{sig, make(chan error, 1)}
-	select {
-	case r.signals <- request:
-	case <-r.ended:
-		return e.notRunning(ctx, id)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-request.reply:
-		return err
-	case <-r.ended:
-	}
-	select {
-	case err := <-request.reply: // the signal itself may have ended the deployment
-		return err
-	default:
-		return e.notRunning(ctx, id)
-	}
-}
-
-func (e *Engine) notRunning(ctx context.Context, id sluice.DeploymentID) error {
-	state, err := Fold(id, e.log.Read(ctx, id, 0))
-	if err != nil {
-		return err
-	}
-	if state.Outcome == "" {
-		return sluice.Errorf(sluice.Unavailable, "deployment %s is not being carried out", id).WithHint("start it again with: sluice run --resume")
-	}
-	return ended(state)
 }
 
 // Wait returns the outcome of a deployment once it has ended, or why it is no longer carried out here.
@@ -213,7 +237,7 @@ func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Statu
 		}
 		return r.state.Outcome, r.err
 	}
-	state, err := Fold(id, e.log.Read(ctx, id, 0))
+	state, err := Fold(id, e.store.Read(ctx, id, 0))
 	if err != nil {
 		return "", err
 	}
@@ -243,12 +267,12 @@ func (e *Engine) Idle(ctx context.Context) error {
 // twice is harmless.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.cancel(errStopped)
-	return e.Idle(ctx)
+	err := e.Idle(ctx)
+	e.background.Wait() // it ends at once
+	return err
 }
 
 // newID returns a name that sorts by time: milliseconds since 1970 and 32 random bits, both in hex.
-func newID(now time.Time) sluice.DeploymentID {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return sluice.DeploymentID(fmt.Sprintf("%011x-%s", now.UnixMilli(), hex.EncodeToString(b[:])))
+func newID(now time.Time, random [4]byte) sluice.DeploymentID {
+	return sluice.DeploymentID(fmt.Sprintf("%011x-%x", now.UnixMilli(), random))
 }

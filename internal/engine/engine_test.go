@@ -2,9 +2,8 @@ package engine_test
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"fmt"
-	"iter"
 	"runtime"
 	"slices"
 	"sync"
@@ -16,62 +15,19 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/storetest"
 )
 
-// memory is a log without durability.
-type memory struct {
-	mu     sync.Mutex
-	events map[sluice.DeploymentID][]sluice.Event
-}
-
-func (m *memory) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.events[id]) != int(after) {
-		return sluice.Errorf(sluice.Conflict, "others came first")
-	}
-	for _, e := range events {
-		data, err := json.Marshal(e)
-		if err != nil {
-			return err
+// newEngine returns an engine on the store, stopped when the test ends.
+func newEngine(t *testing.T, store engine.Store, steps sluice.Steps) *engine.Engine {
+	t.Helper()
+	e := engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
+	t.Cleanup(func() {
+		if err := e.Stop(context.Background()); err != nil {
+			t.Error(err)
 		}
-		var stored sluice.Event
-		if err := json.Unmarshal(data, &stored); err != nil {
-			return err
-		}
-		m.events[id] = append(m.events[id], stored)
-	}
-	return nil
-}
-
-func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
-	m.mu.Lock()
-	events := slices.Clone(m.events[id])
-	m.mu.Unlock()
-	return func(yield func(sluice.Event, error) bool) {
-		for _, e := range events[min(int(after), len(events)):] {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (m *memory) Deployments(context.Context, string) ([]sluice.Deployment, error) { return nil, nil }
-
-func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var ids []sluice.DeploymentID
-	for id, events := range m.events {
-		if events[len(events)-1].Kind != sluice.DeploymentEnded {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
+	})
+	return e
 }
 
 // world records what steps did, and lets a test say how they behave.
@@ -149,8 +105,8 @@ func shop() *sluice.Plan {
 
 func deploy(t *testing.T, w *world, during func(e *engine.Engine, id sluice.DeploymentID)) (sluice.Status, *engine.State) {
 	t.Helper()
-	log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
-	e := engine.New(engine.Config{Log: log, Steps: w})
+	log := storetest.NewMemory()
+	e := newEngine(t, log, w)
 	id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +225,7 @@ func TestAPersonDecides(t *testing.T) {
 func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
 	w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
 	for range 500 {
-		e := engine.New(engine.Config{Log: &memory{events: map[sluice.DeploymentID][]sluice.Event{}}, Steps: w})
+		e := newEngine(t, storetest.NewMemory(), w)
 		id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
 		if err != nil {
 			t.Fatal(err)
@@ -292,8 +248,8 @@ func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 				return sluice.Progress{State: sluice.Done}, nil
 			},
 		}}
-		log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
-		first := engine.New(engine.Config{Log: log, Steps: w})
+		log := storetest.NewMemory()
+		first := newEngine(t, log, w)
 		id, err := first.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
 		if err != nil {
 			t.Fatal(err)
@@ -302,7 +258,7 @@ func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 		if err := first.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		second := engine.New(engine.Config{Log: log, Steps: w})
+		second := newEngine(t, log, w)
 		if err := second.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -335,8 +291,8 @@ func TestARollbackBeforeTheLastTargetBeganIsNoCancel(t *testing.T) {
 func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
-		log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
-		first := engine.New(engine.Config{Log: log, Steps: w})
+		log := storetest.NewMemory()
+		first := newEngine(t, log, w)
 		id, err := first.Submit(t.Context(), shop(), sluice.Actor{Name: "ada"})
 		if err != nil {
 			t.Fatal(err)
@@ -345,7 +301,7 @@ func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
 		if err := first.Stop(t.Context()); err != nil || len(w.calls) > 0 {
 			t.Errorf("the first engine did %q, %v", w.calls, err)
 		}
-		second := engine.New(engine.Config{Log: log, Steps: w})
+		second := newEngine(t, log, w)
 		if err := second.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -13,42 +14,56 @@ import (
 type runner struct {
 	engine  *Engine
 	state   *State
+	lease   sluice.Lease
 	calls   map[sluice.StepID]*call
 	results chan result
-	signals chan signalRequest
+	mail    chan struct{} // holds a token if there may be letters
 	ended   chan struct{}
 	err     error // why it let go of an unended deployment; set before ended is closed
 }
 
-type signalRequest struct {
-	signal sluice.Signal
-	reply  chan error
-}
-
-func newRunner(e *Engine, s *State) *runner {
+func newRunner(e *Engine, s *State, lease sluice.Lease) *runner {
 	return &runner{
-		engine: e, state: s, calls: map[sluice.StepID]*call{},
-		results: make(chan result), signals: make(chan signalRequest), ended: make(chan struct{}),
+		engine: e, state: s, lease: lease, calls: map[sluice.StepID]*call{},
+		results: make(chan result), mail: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
 
-// run returns when the deployment has ended, ctx is cancelled or the log belongs to somebody else.
+// run returns when the deployment has ended, ctx is cancelled, or the lease or the log belongs to somebody else.
 func (r *runner) run(ctx context.Context) {
-	defer r.drain(ctx)
-	for r.state.Outcome == "" {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.lease.Lost():
+			cancel(errLost)
+		case <-ctx.Done():
+		}
+	}()
+	r.err = r.loop(ctx)
+	r.drain(ctx)
+}
+
+func (r *runner) loop(ctx context.Context) error {
+	if err := r.receive(ctx); err != nil { // what was said while nobody ran it comes before the first step
+		return err
+	}
+	for {
 		d := Decide(r.state, r.engine.now())
 		if err := r.carryOut(ctx, d); err != nil {
-			r.err = err
-			return
+			return err
 		}
 		if r.state.Outcome != "" {
-			return
+			break
 		}
 		if err := r.await(ctx, d.Wake); err != nil {
-			r.err = err
-			return
+			return err
 		}
 	}
+	if err := r.receive(ctx); err != nil {
+		r.engine.logger.Warn("signals that came too late were not refused", "deployment", r.state.ID, "error", err)
+	}
+	return nil
 }
 
 // drain interrupts every verb and waits for it, so that nothing of this deployment runs on. What was done all the
@@ -70,7 +85,6 @@ func (r *runner) drain(ctx context.Context) {
 			r.err = err
 		}
 	}
-	r.engine.hub.wake(r.state.ID)
 }
 
 // carryOut records the intents of a decision and sets its verbs going.
@@ -130,8 +144,8 @@ func (r *runner) await(ctx context.Context, wake time.Time) error {
 	select {
 	case res := <-r.results:
 		return r.record(ctx, res)
-	case request := <-r.signals:
-		return r.receive(ctx, request)
+	case <-r.mail:
+		return r.receive(ctx)
 	case <-timer:
 		return nil
 	case <-ctx.Done():
@@ -206,18 +220,7 @@ func stripped(p sluice.Progress) *sluice.Progress {
 	return &p
 }
 
-// receive records a signal, if it makes sense now.
-func (r *runner) receive(ctx context.Context, request signalRequest) error {
-	if err := Admit(r.state, request.signal); err != nil {
-		request.reply <- err
-		return nil
-	}
-	err := r.append(ctx, []sluice.Event{{Kind: sluice.SignalReceived, Signal: &request.signal}})
-	request.reply <- err
-	return err
-}
-
-// append makes events durable, then part of the state, then visible. While the log cannot be written, the
+// append makes events durable, then part of the state. While the log cannot be written, the
 // deployment stands still: an effect is never followed by another before its outcome is recorded. ctx ends the
 // waiting for the log, not the first try.
 func (r *runner) append(ctx context.Context, events []sluice.Event) error {
@@ -229,13 +232,12 @@ func (r *runner) append(ctx context.Context, events []sluice.Event) error {
 		events[i].At = r.engine.now()
 	}
 	kept := context.WithoutCancel(ctx)
-	err := persist(ctx, r.engine, func() error { return r.engine.log.Append(kept, r.state.ID, r.state.Seq, events...) })
+	err := r.engine.persist(ctx, func() error { return r.engine.store.Append(kept, r.state.ID, r.state.Seq, events...) })
 	if err != nil {
-		return err
+		return fmt.Errorf("append to the log: %w", err)
 	}
 	for _, e := range events {
 		r.state.Apply(e)
 	}
-	r.engine.hub.wake(r.state.ID)
 	return nil
 }

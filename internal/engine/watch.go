@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -15,16 +16,26 @@ type Update struct {
 	Progress *sluice.Progress `json:"progress,omitempty"`
 }
 
-// Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, with
-// live progress between them. It ends after DeploymentEnded, with ctx, or when the deployment is no longer
-// carried out here. A slow reader misses progress, never an event.
+// Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, whichever process
+// runs it. Live progress comes between them if the deployment is run here. Watch ends after DeploymentEnded, with ctx, or
+// when no process runs the deployment. A slow reader misses progress, never an event.
 func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		w := e.hub.subscribe(id)
 		defer e.hub.unsubscribe(id, w)
-		for {
-			r := e.runner(id)
-			for event, err := range e.log.Read(ctx, id, after) {
+		e.mu.Lock()
+		e.keep(&e.wakesAll, e.wake)
+		e.mu.Unlock()
+		for ctx.Err() == nil {
+			r, leased := e.runner(id), true
+			if r == nil {
+				var err error
+				if leased, err = e.store.Leased(ctx, id); err != nil {
+					yield(Update{}, err)
+					return
+				}
+			}
+			for event, err := range e.store.Read(ctx, id, after) { // after it is known who runs it
 				if err != nil {
 					yield(Update{}, err)
 					return
@@ -39,17 +50,47 @@ func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice
 					return
 				}
 			}
-			if r == nil {
+			if !leased {
 				return
 			}
-			select {
-			case <-w.ready:
-			case <-r.ended:
-			case <-ctx.Done():
-				return
-			}
+			w.wait(ctx, r)
 		}
 	}
+}
+
+// wait returns when there may be something new, or the deployment may be run by another process or none.
+func (w *watcher) wait(ctx context.Context, r *runner) {
+	if r != nil {
+		select {
+		case <-w.ready:
+		case <-r.ended:
+		case <-ctx.Done():
+		}
+		return
+	}
+	t := time.NewTimer(glance)
+	defer t.Stop()
+	select {
+	case <-w.ready:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// wake wakes the watchers of every deployment that has new events.
+func (e *Engine) wake(ctx context.Context) error {
+	newest, err := e.store.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	e.hub.wakeAll()
+	for entry, err := range e.store.Tail(ctx, newest) {
+		if err != nil {
+			return err
+		}
+		e.hub.wake(entry.Deployment)
+	}
+	return nil
 }
 
 // A hub tells watchers that there is something new.
@@ -92,6 +133,16 @@ func (h *hub) wake(id sluice.DeploymentID) {
 	defer h.mu.Unlock()
 	for w := range h.watchers[id] {
 		w.notify()
+	}
+}
+
+func (h *hub) wakeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, watchers := range h.watchers {
+		for w := range watchers {
+			w.notify()
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type crowd struct {
 	reactions []time.Duration
 }
 
-func newCrowd(log sluice.Log, steps int) *crowd {
+func newCrowd(store sluice.Store, steps int) *crowd {
 	id := func(n int) sluice.StepID { return sluice.StepID(fmt.Sprintf("production/canary/%d", n)) }
 	c := &crowd{
 		middle: id(steps / 2), next: id(steps/2 + 1),
@@ -47,7 +48,7 @@ func newCrowd(log sluice.Log, steps int) *crowd {
 		}
 		return p
 	}
-	c.engine = engine.New(engine.Config{Log: approvingLog{log, c}, Steps: c})
+	c.engine = newEngine(approvingStore{store, c}, c)
 	return c
 }
 
@@ -99,14 +100,18 @@ func (c *crowd) approve(id sluice.DeploymentID) {
 	_ = c.engine.Signal(context.Background(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: c.middle, By: sluice.Actor{Name: "bob"}})
 }
 
-// An approvingLog tells the crowd of every wait that was recorded.
-type approvingLog struct {
-	sluice.Log
+func newEngine(store engine.Store, steps sluice.Steps) *engine.Engine {
+	return engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
+}
+
+// An approvingStore tells the crowd of every wait that was recorded.
+type approvingStore struct {
+	sluice.Store
 	crowd *crowd
 }
 
-func (l approvingLog) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	if err := l.Log.Append(ctx, id, after, events...); err != nil {
+func (l approvingStore) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+	if err := l.Store.Append(ctx, id, after, events...); err != nil {
 		return err
 	}
 	for _, e := range events {

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
@@ -129,7 +128,7 @@ func beKilled(t *testing.T, dir string, s scenario) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	e := engine.New(engine.Config{Log: store, Steps: steps{world: remoteWorld{client}, log: store, behaviours: s.behaviours}})
+	e := newEngine(store, steps{world: remoteWorld{client}, log: store, behaviours: s.behaviours})
 	id, err := begin(t.Context(), e, store, plan(s.afterwards))
 	if err != nil {
 		t.Fatal(err)

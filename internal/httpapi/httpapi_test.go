@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"iter"
@@ -22,64 +23,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/secret"
+	"github.com/sluice-cd/sluice/internal/storetest"
 )
-
-// memory is a log of one process.
-type memory struct {
-	mu     sync.Mutex
-	events map[sluice.DeploymentID][]sluice.Event
-}
-
-func (m *memory) Append(_ context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if int(after) != len(m.events[id]) {
-		return sluice.Errorf(sluice.Conflict, "others came first")
-	}
-	if after == 0 {
-		for _, other := range m.events {
-			if other[0].Plan.Application == events[0].Plan.Application && other[len(other)-1].Kind != sluice.DeploymentEnded {
-				return sluice.Errorf(sluice.Conflict, "another deployment of %s runs", events[0].Plan.Application).WithHint("wait for it")
-			}
-		}
-	}
-	for i, e := range events {
-		e.Seq = after + sluice.Seq(i) + 1
-		m.events[id] = append(m.events[id], e)
-	}
-	return nil
-}
-
-func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
-	m.mu.Lock()
-	events := slices.Clone(m.events[id])
-	m.mu.Unlock()
-	return func(yield func(sluice.Event, error) bool) {
-		if events == nil {
-			yield(sluice.Event{}, sluice.Errorf(sluice.NotFound, "there is no deployment %s", id))
-			return
-		}
-		for _, e := range events[min(int(after), len(events)):] {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (m *memory) Deployments(_ context.Context, application string) ([]sluice.Deployment, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var list []sluice.Deployment
-	for id, events := range m.events {
-		if application == "" || events[0].Plan.Application == application {
-			list = append(list, sluice.Deployment{ID: id, Application: events[0].Plan.Application})
-		}
-	}
-	return list, nil
-}
-
-func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error) { return nil, nil }
 
 // waiter is a step that waits for a callback or an approval.
 type waiter struct{ sc sluice.StepContext }
@@ -104,7 +49,7 @@ func (w waiter) Undo(context.Context, sluice.Progress) error   { return nil }
 
 // world is an engine behind a socket, and its client.
 type world struct {
-	log    *memory
+	store  *storetest.Memory
 	engine *engine.Engine
 	server *httpapi.Server
 	client *httpapi.Client
@@ -113,9 +58,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{log: &memory{events: map[sluice.DeploymentID][]sluice.Event{}}}
-	w.engine = engine.New(engine.Config{Log: w.log, Steps: waiter{}})
-	w.server = httpapi.NewServer(w.engine, w.log)
+	w := &world{store: storetest.NewMemory()}
+	w.engine = engine.New(engine.Config{Store: w.store, Steps: waiter{}, Now: time.Now, Random: rand.Reader})
+	w.server = httpapi.NewServer(w.engine, w.store)
 	var err error
 	if w.key, err = secret.NewKey(make([]byte, 32)); err != nil {
 		t.Fatal(err)
@@ -305,7 +250,7 @@ func TestCallbacks(t *testing.T) {
 	}
 	const step = sluice.StepID("staging/before/0")
 	until(t, w, id, waits(step))
-	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.log, w.key, now))
+	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.store, w.key, now))
 	defer server.Close()
 	url := httpapi.CallbackURL(server.URL, w.key, id, step)
 	other := httpapi.CallbackURL(server.URL, w.key, id, "staging/before/1")
@@ -364,7 +309,7 @@ func TestCallbackOfManyCountsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, w, id, waits("staging/before/0"))
-	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.log, w.key, time.Now))
+	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.store, w.key, time.Now))
 	defer server.Close()
 	url := httpapi.CallbackURL(server.URL, w.key, id, "staging/before/0") + "/callback"
 	statuses := make([]int, 8)

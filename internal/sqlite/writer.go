@@ -16,6 +16,7 @@ import (
 type writer struct {
 	conn  *sql.Conn
 	path  string
+	peers *peers
 	heads map[sluice.DeploymentID]head // of deployments that have not ended, as far as they were used
 
 	mu      sync.Mutex
@@ -46,13 +47,18 @@ type batch struct {
 	known map[sluice.DeploymentID]head // before the transaction
 	heads map[sluice.DeploymentID]head // as the transaction leaves them
 	rows  []any                        // of events, not yet inserted
+
+	topics []topic // that the transaction changes
 }
 
+func (b *batch) touch(t topic) { b.topics = append(b.topics, t) }
+
 // startWriter starts the goroutine; it owns the connection until stop.
-func startWriter(c *sql.Conn, path string) *writer {
+func startWriter(c *sql.Conn, path string, p *peers) *writer {
 	w := &writer{
 		conn:  c,
 		path:  path,
+		peers: p,
 		heads: make(map[sluice.DeploymentID]head),
 		wake:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
@@ -97,14 +103,10 @@ func (w *writer) signal() {
 // stop lets what waits finish, ends the goroutine and closes the connection.
 func (w *writer) stop() error {
 	w.mu.Lock()
-	already := w.stopped
 	w.stopped = true
 	w.signal()
 	w.mu.Unlock()
 	<-w.done
-	if already {
-		return nil
-	}
 	return w.conn.Close()
 }
 
@@ -156,7 +158,8 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 	defer func() {
 		if err != nil {
 			rollBack(w.conn)
-			w.forget(b)
+			// What the writer remembered may be what was wrong; it is read again.
+			maps.DeleteFunc(w.heads, func(id sluice.DeploymentID, _ head) bool { _, used := b.heads[id]; return used })
 		}
 	}()
 	for _, c := range writes {
@@ -173,6 +176,7 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 		return nil, err
 	}
 	w.remember(b)
+	w.peers.tell(b.topics)
 	return refusals, nil
 }
 
@@ -180,13 +184,6 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 func (w *writer) remember(b *batch) {
 	maps.Copy(w.heads, b.heads)
 	maps.DeleteFunc(b.heads, func(_ sluice.DeploymentID, h head) bool { return !h.ended })
-	for id := range b.heads {
-		delete(w.heads, id)
-	}
-}
-
-// forget drops the heads that a failed transaction relied on; they are read again.
-func (w *writer) forget(b *batch) {
 	for id := range b.heads {
 		delete(w.heads, id)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -109,7 +110,10 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 		return nil, err
 	}
 	steps := step.New(step.Deps{Accounts: map[string]sluice.Account{"scale": account}, Sealer: key, Catalogue: store})
-	return engine.New(engine.Config{Log: store, Steps: steps, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}), nil
+	return engine.New(engine.Config{
+		Store: store, Steps: steps, Now: time.Now, Random: rand.Reader,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}), nil
 }
 
 // release delivers every application and waits until all have succeeded.

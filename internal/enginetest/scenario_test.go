@@ -14,6 +14,7 @@ type scenario struct {
 	haltAt     sluice.StepID
 	outcome    sluice.Status
 	targets    map[string]sluice.Status
+	silent     bool // nobody answers in the process that runs it
 }
 
 // pause is how long a step that waits for a time waits.

@@ -36,6 +36,7 @@ type world struct {
 	calls   []string
 	start   map[sluice.StepID]func(ctx context.Context, p sluice.Progress) (sluice.Progress, error)
 	observe map[sluice.StepID]func(p sluice.Progress) (sluice.Progress, error)
+	undo    func() error
 }
 
 func (w *world) New(sc sluice.StepContext) (sluice.Step, error) {
@@ -78,6 +79,9 @@ func (s *worldStep) Finish(context.Context, sluice.Progress) error {
 
 func (s *worldStep) Undo(context.Context, sluice.Progress) error {
 	s.world.did("undo", s.id)
+	if s.world.undo != nil {
+		return s.world.undo()
+	}
 	return nil
 }
 
@@ -368,6 +372,57 @@ func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
 		}
 		if spent := time.Since(began); spent < time.Minute || spent > 2*time.Minute {
 			t.Errorf("gave up after %s", spent)
+		}
+	})
+}
+
+// What an undo leaves behind, nobody else clears away: it has ten times the budget of other verbs, and a full disk or a
+// taken port does not end it.
+func TestAnUndoIsTriedMuchLonger(t *testing.T) {
+	for name, c := range map[string]struct {
+		code   sluice.Code
+		lasts  time.Duration
+		status sluice.Status
+	}{
+		"away for nine minutes":     {sluice.Unavailable, 9 * time.Minute, sluice.StatusRolledBack},
+		"no space for nine minutes": {sluice.Exhausted, 9 * time.Minute, sluice.StatusRolledBack},
+		"away for good":             {sluice.Unavailable, time.Hour, sluice.StatusFailed},
+		"denied":                    {sluice.Denied, time.Second, sluice.StatusFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, tries := time.Now(), 0
+				w := &world{
+					start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": failing},
+					undo: func() error {
+						if tries++; time.Since(began) < c.lasts {
+							return sluice.Errorf(c.code, "it cannot be undone now")
+						}
+						return nil
+					},
+				}
+				if status, _ := deploy(t, w, nil); status != c.status {
+					t.Errorf("status %s after %d tries, want %s", status, tries, c.status)
+				}
+				if spent := time.Since(began); spent > 11*time.Minute {
+					t.Errorf("gave up after %s", spent)
+				}
+			})
+		})
+	}
+}
+
+func TestAStartDoesNotWaitForSpace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
+				tries++
+				return sluice.Progress{}, sluice.Errorf(sluice.Exhausted, "the disk is full")
+			},
+		}}
+		if status, _ := deploy(t, w, nil); status != sluice.StatusRolledBack || tries != 1 {
+			t.Errorf("status %s after %d tries", status, tries)
 		}
 	})
 }

@@ -178,6 +178,18 @@ func TestErrorsArriveUnchanged(t *testing.T) {
 	}
 }
 
+func TestARequestIsBounded(t *testing.T) {
+	w := newWorld(t)
+	large := plan("shop")
+	large.Description = strings.Repeat("x", 64<<20)
+	if _, err := w.client.Start(t.Context(), large, sluice.Actor{}); sluice.ErrorCode(err) != sluice.Invalid {
+		t.Errorf("a request of more than 64 MiB: %v", err)
+	}
+	if list, err := w.client.Deployments(t.Context(), ""); err != nil || len(list) > 0 {
+		t.Errorf("it was taken all the same: %v, %v", list, err)
+	}
+}
+
 // scripted fails in a given way.
 type scripted struct {
 	httpapi.Engine

@@ -267,8 +267,8 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// A second writer is against the rules; its appends must still end as conflicts, never as gaps or overwrites, and
-// must not spoil those that share their transaction.
+// Two processes may write. Appends to the same deployment must end as conflicts, never as gaps or overwrites, and must not
+// spoil those that share their transaction.
 func TestSecondWriter(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "sluice.db")
 	a, b := open(t, path), open(t, path)
@@ -315,7 +315,7 @@ func TestFileIsPrivate(t *testing.T) {
 	if err := s.Append(context.Background(), "d", 0, started("shop")); err != nil {
 		t.Fatal(err)
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-peers"} {
 		info, err := os.Stat(path + suffix)
 		if err != nil {
 			t.Fatal(err)

@@ -38,7 +38,7 @@ const (
 	SignalReceived    EventKind = "signalReceived"
 	StepStarting      EventKind = "stepStarting"   // the intent: written before Start is called
 	StepProgressed    EventKind = "stepProgressed" // what Start or Observe reported, if it is worth keeping
-	StepRetrying      EventKind = "stepRetrying"   // something is away; once per outage, not per try
+	StepRetrying      EventKind = "stepRetrying"   // something is unavailable; once per outage, not per try
 	StepDone          EventKind = "stepDone"
 	StepFailed        EventKind = "stepFailed"
 	StepUndoing       EventKind = "stepUndoing"
@@ -73,14 +73,14 @@ const (
 	StatusSkipped     Status = "skipped" // a target whose dependency did not succeed
 )
 
-// An Actor is who did something.
+// An Actor is the person or program that did something.
 type Actor struct {
 	Name  string   `json:"name"`
 	Roles []string `json:"roles,omitempty"`
 	Via   string   `json:"via,omitempty"` // cli, api, callback
 }
 
-// A Signal is something said to a running deployment from outside.
+// A Signal tells a running deployment something from outside.
 type Signal struct {
 	Kind    string `json:"kind"`
 	Step    StepID `json:"step,omitempty"` // approve, reject, callback, rollForward; "" for the whole deployment
@@ -109,7 +109,7 @@ type Deployment struct {
 	Outcome     Status       `json:"outcome,omitempty"` // "" while it runs
 }
 
-// Secrets finds the values that deploy files and configuration name. NotFound says which names exist.
+// Secrets finds the values that deploy files and configuration name. A NotFound error lists the names that exist.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
 }

@@ -5,15 +5,14 @@ import (
 	"iter"
 )
 
-// A Store keeps everything that outlives a process. Several processes may use one store at the same time.
+// A Store keeps everything that outlives a process. Several processes may use one store at the same time. Whoever
+// opened a store closes it, which ends its leases.
 type Store interface {
 	Log
 	Catalogue
 	Leases
 	Inbox
 	Tail
-	// Close ends the leases of this Store. Closing twice does nothing.
-	Close() error
 }
 
 // A Log is the durable history of deployments. Once Append has returned nil, its events survive kill -9 and power loss.
@@ -110,9 +109,9 @@ type Entry struct {
 }
 
 // A Tail is the feed of the events of all deployments, in the order in which they were committed. An event MUST NOT
-// become visible after one with a higher cursor. SQLite has one writer, so its order of writing is that order. In a store
-// whose transactions commit out of order, such as PostgreSQL, either Append takes a lock before it draws cursors, or
-// Tail holds entries back until no older transaction is open.
+// become visible after one with a higher cursor. SQLite has one writer, so its order of writing is that order. In a
+// store whose transactions commit out of order, such as PostgreSQL, either Append takes a lock before it draws cursors,
+// or Tail holds entries back until no older transaction is open.
 type Tail interface {
 	// Newest returns the cursor of the newest event, 0 if there is none.
 	Newest(ctx context.Context) (Cursor, error)

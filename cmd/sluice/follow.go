@@ -89,7 +89,8 @@ func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 // stopped says why the engine of this process let go of the deployment.
 func (f *follower) stopped(ctx context.Context) error {
 	if f.session.own == nil {
-		return sluice.Errorf(sluice.Unavailable, "the engine that carried out deployment %s went away", f.state.ID).WithHint("go on with: sluice run --resume")
+		return sluice.Errorf(sluice.Unavailable, "the engine that carried out deployment %s went away", f.state.ID).
+			WithHint("go on with: sluice run --resume")
 	}
 	if _, err := f.session.own.engine.Wait(ctx, f.state.ID); err != nil {
 		return err

@@ -111,7 +111,8 @@ func (o *owner) serveControl(dir stateDir) error {
 		return sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
 	}
 	o.server = httpapi.NewServer(o.engine, o.store)
-	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) }, func() error { return ignoreClosed(o.server.Close()) })
+	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) },
+		func() error { return ignoreClosed(o.server.Close()) })
 	return nil
 }
 

@@ -63,8 +63,9 @@ func measureDecide(context.Context) ([]row, error) {
 	const waves, goal = 20, 10 * time.Millisecond
 	took := enginetest.MeasureDecide(waves, waves)
 	return []row{{
-		What: fmt.Sprintf("one decision about %d waves of %d targets", waves, waves), Figure: took.Round(time.Microsecond).String(),
-		Goal: "< " + goal.String(), Missed: took >= goal,
+		What:   fmt.Sprintf("one decision about %d waves of %d targets", waves, waves),
+		Figure: took.Round(time.Microsecond).String(),
+		Goal:   "< " + goal.String(), Missed: took >= goal,
 	}}, nil
 }
 

@@ -1,5 +1,5 @@
-// Command benchtable measures Sluice on this machine and prints one table: each figure with its goal and, where there is
-// one, its rival, measured in the same run. `make bench` runs it; a name as argument measures that one only.
+// Command benchtable measures Sluice on this machine and prints one table: each figure with its goal and, where there
+// is one, its rival, measured in the same run. `make bench` runs it; a name as argument measures that one only.
 //
 // To add a measurement, write a function that returns rows in a file of its own and name it in benchmarks.
 package main

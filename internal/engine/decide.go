@@ -25,8 +25,8 @@ type Action struct {
 	Step sluice.StepID
 }
 
-// A Decision is everything to do now. The same state gives the same decision: whoever carries it out leaves
-// out what is under way already.
+// A Decision is everything to do now. The same state always gives the same decision; the runner skips verbs that are
+// already running.
 type Decision struct {
 	Actions []Action
 	Abort   []sluice.StepID // steps whose check, start or observe is to be interrupted
@@ -96,7 +96,8 @@ func (d *Decision) advance(s *State, r *StepRun, now time.Time) {
 func (d *Decision) wait(r *StepRun, now time.Time) {
 	w := r.Progress.Wait
 	due := !w.Until.IsZero() && !now.Before(w.Until)
-	came := slices.ContainsFunc(r.Progress.Signals, func(sig sluice.Signal) bool { return slices.Contains(w.Signals, sig.Kind) })
+	awaited := func(sig sluice.Signal) bool { return slices.Contains(w.Signals, sig.Kind) }
+	came := slices.ContainsFunc(r.Progress.Signals, awaited)
 	if due || came {
 		d.act(VerbObserve, r)
 		return
@@ -106,7 +107,7 @@ func (d *Decision) wait(r *StepRun, now time.Time) {
 	}
 }
 
-// commit finishes what is done and clears away what a kept failure interrupted.
+// commit finishes the steps that are done, and undoes those that a kept failure interrupted.
 func (d *Decision) commit(t *targetRun) {
 	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback {
@@ -115,7 +116,7 @@ func (d *Decision) commit(t *targetRun) {
 	}
 }
 
-// undo takes one step back at a time, the last started first, and then runs onRollback.
+// undo undoes one step at a time, the last started first, and then runs onRollback.
 func (d *Decision) undo(s *State, t *targetRun, now time.Time) {
 	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback {
@@ -137,7 +138,7 @@ func (d *Decision) undo(s *State, t *targetRun, now time.Time) {
 	}
 }
 
-// settle finishes what is done and undoes what was begun but not done.
+// settle finishes a step that is done and undoes one that was started but is not done.
 func (d *Decision) settle(r *StepRun) {
 	if isSettled(r) {
 		return
@@ -156,7 +157,8 @@ func (d *Decision) act(verb Verb, r *StepRun) {
 
 func isFinal(s sluice.Status) bool {
 	switch s {
-	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusSkipped:
+	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled,
+		sluice.StatusSkipped:
 		return true
 	}
 	return false

@@ -54,7 +54,8 @@ func TestTargetsThatDependOnEachOtherStayPending(t *testing.T) {
 		{Name: "a", DependsOn: []string{"b"}}, {Name: "b", DependsOn: []string{"a"}},
 	}}
 	for _, name := range []string{"a", "b"} {
-		p.Steps = append(p.Steps, sluice.PlannedStep{ID: sluice.StepID(name + "/apply"), Target: name, Phase: sluice.PhaseApply})
+		p.Steps = append(p.Steps,
+			sluice.PlannedStep{ID: sluice.StepID(name + "/apply"), Target: name, Phase: sluice.PhaseApply})
 	}
 	s := &engine.State{}
 	s.Apply(sluice.Event{Seq: 1, Kind: sluice.DeploymentStarted, Plan: p})

@@ -30,11 +30,14 @@ func newEngine(t *testing.T, store engine.Store, steps sluice.Steps) *engine.Eng
 	return e
 }
 
+// starts says how steps start.
+type starts map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error)
+
 // world records what steps did, and lets a test say how they behave.
 type world struct {
 	mu      sync.Mutex
 	calls   []string
-	start   map[sluice.StepID]func(ctx context.Context, p sluice.Progress) (sluice.Progress, error)
+	start   starts
 	observe map[sluice.StepID]func(p sluice.Progress) (sluice.Progress, error)
 	undo    func() error
 }
@@ -107,7 +110,9 @@ func shop() *sluice.Plan {
 	}
 }
 
-func deploy(t *testing.T, w *world, during func(e *engine.Engine, id sluice.DeploymentID)) (sluice.Status, *engine.State) {
+func deploy(
+	t *testing.T, w *world, during func(*engine.Engine, sluice.DeploymentID),
+) (sluice.Status, *engine.State) {
 	t.Helper()
 	log := storetest.NewMemory()
 	e := newEngine(t, log, w)
@@ -159,12 +164,13 @@ func TestAPlanIsCarriedOutInItsOrder(t *testing.T) {
 
 func TestAFailureUndoesItsTargetInReverseAndThenRunsOnRollback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"production/canary/0": failing}}
+		w := &world{start: starts{"production/canary/0": failing}}
 		status, state := deploy(t, w, nil)
 		if status != sluice.StatusRolledBack || state.Target("staging") != sluice.StatusSucceeded {
 			t.Errorf("status %s, staging %s", status, state.Target("staging"))
 		}
-		want := []string{"start production/canary/0", "undo production/canary/0", "undo production/apply", "start production/onRollback/0", "finish production/onRollback/0"}
+		want := []string{"start production/canary/0", "undo production/canary/0", "undo production/apply",
+			"start production/onRollback/0", "finish production/onRollback/0"}
 		if diff := cmp.Diff(want, w.calls[len(w.calls)-5:]); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
@@ -173,9 +179,10 @@ func TestAFailureUndoesItsTargetInReverseAndThenRunsOnRollback(t *testing.T) {
 
 func TestAFailedAfterStepKeepsItsTargetAndStopsDependents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/after/0": failing}}
+		w := &world{start: starts{"staging/after/0": failing}}
 		status, state := deploy(t, w, nil)
-		if status != sluice.StatusFailed || state.Target("staging") != sluice.StatusFailed || state.Target("production") != sluice.StatusSkipped {
+		if status != sluice.StatusFailed || state.Target("staging") != sluice.StatusFailed ||
+			state.Target("production") != sluice.StatusSkipped {
 			t.Errorf("status %s, staging %s, production %s", status, state.Target("staging"), state.Target("production"))
 		}
 		if slices.Contains(w.calls, "undo staging/apply") || !slices.Contains(w.calls, "finish staging/apply") {
@@ -185,26 +192,39 @@ func TestAFailedAfterStepKeepsItsTargetAndStopsDependents(t *testing.T) {
 }
 
 func approval(context.Context, sluice.Progress) (sluice.Progress, error) {
-	return sluice.Progress{State: sluice.Waiting, Wait: &sluice.Wait{Signals: []string{sluice.SignalApprove}, Roles: []string{"release"}}}, nil
+	wait := &sluice.Wait{Signals: []string{sluice.SignalApprove}, Roles: []string{"release"}}
+	return sluice.Progress{State: sluice.Waiting, Wait: wait}, nil
+}
+
+func approve(step sluice.StepID, roles ...string) sluice.Signal {
+	return sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Roles: roles}}
 }
 
 func TestAPersonDecides(t *testing.T) {
+	const canary = "production/canary/0"
 	cases := map[string]struct {
 		reason string
 		signal sluice.Signal
 		code   sluice.Code
 		status sluice.Status
 	}{
-		"approved":   {"an approval of somebody with the role goes on", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/0", By: sluice.Actor{Roles: []string{"release"}}}, "", sluice.StatusSucceeded},
-		"no role":    {"an approval without the role is refused", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/0"}, sluice.Denied, sluice.StatusCancelled},
-		"not waited": {"a callback that nobody waits for is refused", sluice.Signal{Kind: sluice.SignalCallback, Step: "production/canary/0"}, sluice.Conflict, sluice.StatusCancelled},
-		"no step":    {"an unknown step is named", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/9"}, sluice.NotFound, sluice.StatusCancelled},
-		"roll back":  {"everything unfinished is undone", sluice.Signal{Kind: sluice.SignalRollBack}, "", sluice.StatusRolledBack},
+		"approved": {
+			"an approval of somebody with the role goes on", approve(canary, "release"), "", sluice.StatusSucceeded,
+		},
+		"no role": {"an approval without the role is refused", approve(canary), sluice.Denied, sluice.StatusCancelled},
+		"not waited": {
+			"a callback that nobody waits for is refused", sluice.Signal{Kind: sluice.SignalCallback, Step: canary},
+			sluice.Conflict, sluice.StatusCancelled,
+		},
+		"no step": {"an unknown step is named", approve("production/canary/9"), sluice.NotFound, sluice.StatusCancelled},
+		"roll back": {
+			"everything unfinished is undone", sluice.Signal{Kind: sluice.SignalRollBack}, "", sluice.StatusRolledBack,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"production/canary/0": approval}}
+				w := &world{start: starts{"production/canary/0": approval}}
 				status, _ := deploy(t, w, func(e *engine.Engine, id sluice.DeploymentID) {
 					if err := e.Signal(t.Context(), id, c.signal); sluice.ErrorCode(err) != c.code {
 						t.Errorf("%s: signal: %v", c.reason, err)
@@ -227,7 +247,7 @@ func TestAPersonDecides(t *testing.T) {
 }
 
 func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
-	w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
+	w := &world{start: starts{"staging/apply": approval}}
 	for range 500 {
 		e := newEngine(t, storetest.NewMemory(), w)
 		id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
@@ -246,7 +266,7 @@ func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
 
 func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(ctx context.Context, _ sluice.Progress) (sluice.Progress, error) {
 				<-ctx.Done() // the answer to a request that was sent comes in just now
 				return sluice.Progress{State: sluice.Done}, nil
@@ -277,9 +297,11 @@ func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 }
 
 func TestARollbackBeforeTheLastTargetBeganIsNoCancel(t *testing.T) {
-	for kind, want := range map[string]sluice.Status{sluice.SignalRollBack: sluice.StatusRolledBack, sluice.SignalCancel: sluice.StatusCancelled} {
+	for kind, want := range map[string]sluice.Status{
+		sluice.SignalRollBack: sluice.StatusRolledBack, sluice.SignalCancel: sluice.StatusCancelled,
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
+			w := &world{start: starts{"staging/apply": approval}}
 			status, state := deploy(t, w, func(e *engine.Engine, id sluice.DeploymentID) {
 				if err := e.Signal(t.Context(), id, sluice.Signal{Kind: kind}); err != nil {
 					t.Error(err)
@@ -318,7 +340,7 @@ func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
 func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				if tries++; tries < 6 {
 					return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away")
@@ -336,7 +358,7 @@ func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 func TestOutagesAfterLongWorkAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				if tries++; tries < 4 {
 					time.Sleep(time.Hour)
@@ -360,7 +382,7 @@ func TestOutagesAfterLongWorkAreTriedAgain(t *testing.T) {
 
 func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away").WithHint("start it")
 			},
@@ -393,7 +415,7 @@ func TestAnUndoIsTriedMuchLonger(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, tries := time.Now(), 0
 				w := &world{
-					start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": failing},
+					start: starts{"staging/apply": failing},
 					undo: func() error {
 						if tries++; time.Since(began) < c.lasts {
 							return sluice.Errorf(c.code, "it cannot be undone now")
@@ -415,7 +437,7 @@ func TestAnUndoIsTriedMuchLonger(t *testing.T) {
 func TestAStartDoesNotWaitForSpace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				tries++
 				return sluice.Progress{}, sluice.Errorf(sluice.Exhausted, "the disk is full")
@@ -429,7 +451,7 @@ func TestAStartDoesNotWaitForSpace(t *testing.T) {
 
 func TestATimerEndsAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"production/canary/0": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				return sluice.Progress{State: sluice.Waiting, Wait: &sluice.Wait{Until: time.Now().Add(time.Hour)}}, nil
 			},

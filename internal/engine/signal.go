@@ -7,7 +7,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// glance is how often a process that waits for another one looks whether that one is still there: its death brings no news.
+// glance is how often a process that waits for another one looks whether that one is still there: its death brings no
+// news.
 const glance = time.Second
 
 // Signal says something to a deployment, whichever process runs it, and returns once it was applied or refused. If no
@@ -19,7 +20,7 @@ func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.
 	if e.runner(id) != nil { // it admits the signal itself, from the state that it has
 		tell = post
 	}
-	_, err := tell(ctx, e.store, id, sig)
+	_, err := tell(ctx, e.config.Store, id, sig)
 	return err
 }
 
@@ -80,29 +81,22 @@ func post(ctx context.Context, store Store, id sluice.DeploymentID, sig sluice.S
 
 // deliver wakes the runners that have letters.
 func (e *Engine) deliver(ctx context.Context) error {
-	for id, err := range e.store.Arrivals(ctx) {
+	for id, err := range e.config.Store.Arrivals(ctx) {
 		if err != nil {
 			return err
 		}
 		if r := e.runner(id); r != nil {
-			r.notify()
+			r.mail.ring()
 		}
 	}
 	return nil
-}
-
-func (r *runner) notify() {
-	select {
-	case r.mail <- struct{}{}:
-	default:
-	}
 }
 
 // receive records the signals in the deployment's inbox, and refuses those that make no sense now.
 func (r *runner) receive(ctx context.Context) error {
 	var letters []sluice.Letter
 	err := r.engine.persist(ctx, func() (err error) {
-		letters, err = r.engine.store.Letters(ctx, r.state.ID)
+		letters, err = r.engine.config.Store.Letters(ctx, r.state.ID)
 		return err
 	})
 	for _, l := range letters {
@@ -110,7 +104,7 @@ func (r *runner) receive(ctx context.Context) error {
 			return err
 		}
 		if refusal := Admit(r.state, l.Signal); refusal != nil {
-			err = r.engine.persist(ctx, func() error { return r.engine.store.Refuse(ctx, l.ID, *recorded(refusal, nil)) })
+			err = r.engine.persist(ctx, func() error { return r.engine.config.Store.Refuse(ctx, l.ID, *recorded(refusal, nil)) })
 		} else {
 			err = r.append(ctx, []sluice.Event{{Kind: sluice.SignalReceived, Signal: &l.Signal, Letter: l.ID}})
 		}

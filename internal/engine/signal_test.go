@@ -46,7 +46,9 @@ type lateStore struct {
 	letter sluice.LetterID
 }
 
-func (s *lateStore) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) (err error) {
+func (s *lateStore) Append(
+	ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event,
+) (err error) {
 	if events[len(events)-1].Kind == sluice.DeploymentEnded {
 		if s.letter, err = s.Send(ctx, id, sluice.Signal{Kind: sluice.SignalCancel}); err != nil {
 			return err

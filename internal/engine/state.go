@@ -155,7 +155,7 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	}
 }
 
-// report takes over a progress; the image and the signals are not the step's to change.
+// report applies a step's progress. The step cannot change the image and the signals.
 func (r *StepRun) report(p *sluice.Progress) {
 	if p == nil {
 		return

@@ -16,7 +16,7 @@ type targetRun struct {
 	started []*StepRun // in the order of their start
 }
 
-// A standing is where a target stands.
+// A standing is the course and the status of a target.
 type standing struct {
 	course course
 	status sluice.Status
@@ -107,8 +107,8 @@ func (s *State) status(t *targetRun, c course) sluice.Status {
 	return t.busy()
 }
 
-// mustUndo reports whether a failure undoes the target: every one does, except those of afterDeployment
-// steps where the file keeps them.
+// mustUndo reports whether a failure undoes the target. Every failure does, except that of an afterDeployment step if
+// the deploy file keeps the target.
 func (t *targetRun) mustUndo() bool {
 	return t.any(func(r *StepRun) bool {
 		return hasFailed(r) && (r.Plan.Phase != sluice.PhaseAfter || t.plan.AfterFailure == "rollBack")

@@ -16,26 +16,24 @@ type Update struct {
 	Progress *sluice.Progress `json:"progress,omitempty"`
 }
 
-// Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, whichever process
-// runs it. Live progress comes between them if the deployment is run here. Watch ends after DeploymentEnded, with ctx, or
-// when no process runs the deployment. A slow reader misses progress, never an event.
+// Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, whichever
+// process runs it. Live progress comes between them if the deployment is run here. Watch ends after DeploymentEnded,
+// with ctx, or when no process runs the deployment. A slow reader misses progress, never an event.
 func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		w := e.hub.subscribe(id)
-		defer e.hub.unsubscribe(id, w)
-		e.mu.Lock()
-		e.keep(&e.wakesAll, e.wake)
-		e.mu.Unlock()
+		defer e.hub.unsubscribe(w)
+		e.keep(&e.waking, e.wake)
 		for ctx.Err() == nil {
 			r, leased := e.runner(id), true
 			if r == nil {
 				var err error
-				if leased, err = e.store.Leased(ctx, id); err != nil {
+				if leased, err = e.config.Store.Leased(ctx, id); err != nil {
 					yield(Update{}, err)
 					return
 				}
 			}
-			for event, err := range e.store.Read(ctx, id, after) { // after it is known who runs it
+			for event, err := range e.config.Store.Read(ctx, id, after) { // after it is known who runs it
 				if err != nil {
 					yield(Update{}, err)
 					return
@@ -79,12 +77,12 @@ func (w *watcher) wait(ctx context.Context, r *runner) {
 
 // wake wakes the watchers of every deployment that has new events.
 func (e *Engine) wake(ctx context.Context) error {
-	newest, err := e.store.Newest(ctx)
+	newest, err := e.config.Store.Newest(ctx)
 	if err != nil {
 		return err
 	}
-	e.hub.wakeAll()
-	for entry, err := range e.store.Tail(ctx, newest) {
+	e.hub.wake("")
+	for entry, err := range e.config.Store.Tail(ctx, newest) {
 		if err != nil {
 			return err
 		}
@@ -96,52 +94,40 @@ func (e *Engine) wake(ctx context.Context) error {
 // A hub tells watchers that there is something new.
 type hub struct {
 	mu       sync.Mutex
-	watchers map[sluice.DeploymentID]map[*watcher]struct{}
+	watchers map[*watcher]struct{}
 }
 
 type watcher struct {
+	id    sluice.DeploymentID
 	mu    sync.Mutex
 	live  map[sluice.StepID]sluice.Progress
-	ready chan struct{}
+	ready bell
 }
 
 func (h *hub) subscribe(id sluice.DeploymentID) *watcher {
-	w := &watcher{live: map[sluice.StepID]sluice.Progress{}, ready: make(chan struct{}, 1)}
+	w := &watcher{id: id, live: map[sluice.StepID]sluice.Progress{}, ready: make(bell, 1)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watchers == nil {
-		h.watchers = map[sluice.DeploymentID]map[*watcher]struct{}{}
+		h.watchers = map[*watcher]struct{}{}
 	}
-	if h.watchers[id] == nil {
-		h.watchers[id] = map[*watcher]struct{}{}
-	}
-	h.watchers[id][w] = struct{}{}
+	h.watchers[w] = struct{}{}
 	return w
 }
 
-func (h *hub) unsubscribe(id sluice.DeploymentID, w *watcher) {
+func (h *hub) unsubscribe(w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.watchers[id], w)
-	if len(h.watchers[id]) == 0 {
-		delete(h.watchers, id)
-	}
+	delete(h.watchers, w)
 }
 
+// wake wakes the watchers of a deployment, or all if id is "".
 func (h *hub) wake(id sluice.DeploymentID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.watchers[id] {
-		w.notify()
-	}
-}
-
-func (h *hub) wakeAll() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, watchers := range h.watchers {
-		for w := range watchers {
-			w.notify()
+	for w := range h.watchers {
+		if id == "" || id == w.id {
+			w.ready.ring()
 		}
 	}
 }
@@ -149,18 +135,13 @@ func (h *hub) wakeAll() {
 func (h *hub) report(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.watchers[id] {
-		w.mu.Lock()
-		w.live[step] = p
-		w.mu.Unlock()
-		w.notify()
-	}
-}
-
-func (w *watcher) notify() {
-	select {
-	case w.ready <- struct{}{}:
-	default:
+	for w := range h.watchers {
+		if id == w.id {
+			w.mu.Lock()
+			w.live[step] = p
+			w.mu.Unlock()
+			w.ready.ring()
+		}
 	}
 }
 
@@ -170,4 +151,14 @@ func (w *watcher) take() map[sluice.StepID]sluice.Progress {
 	live := w.live
 	w.live = map[sluice.StepID]sluice.Progress{}
 	return live
+}
+
+// A bell wakes one goroutine. It holds one ring, so that a ring is never lost and never waits.
+type bell chan struct{}
+
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
 }

@@ -38,7 +38,8 @@ func newCrowd(store sluice.Store, steps int) *crowd {
 		signalled: map[sluice.DeploymentID]time.Time{}, seen: map[sluice.DeploymentID]bool{},
 	}
 	c.plan = func(application string) *sluice.Plan {
-		p := &sluice.Plan{Application: application, Targets: []sluice.PlannedTarget{{Name: "production", Account: "local", AfterFailure: "rollBack"}}}
+		p := &sluice.Plan{Application: application,
+			Targets: []sluice.PlannedTarget{{Name: "production", Account: "local", AfterFailure: "rollBack"}}}
 		for n := range steps {
 			s := sluice.PlannedStep{ID: id(n), Target: "production", Phase: sluice.PhaseCanary}
 			if n > 0 {
@@ -97,7 +98,8 @@ func (c *crowd) approve(id sluice.DeploymentID) {
 	c.signalled[id] = time.Now()
 	c.mu.Unlock()
 	// If it were refused the deployment would never end, which await would tell.
-	_ = c.engine.Signal(context.Background(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: c.middle, By: sluice.Actor{Name: "bob"}})
+	_ = c.engine.Signal(context.Background(), id,
+		sluice.Signal{Kind: sluice.SignalApprove, Step: c.middle, By: sluice.Actor{Name: "bob"}})
 }
 
 func newEngine(store engine.Store, steps sluice.Steps) *engine.Engine {
@@ -110,7 +112,9 @@ type approvingStore struct {
 	crowd *crowd
 }
 
-func (l approvingStore) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+func (l approvingStore) Append(
+	ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event,
+) error {
 	if err := l.Store.Append(ctx, id, after, events...); err != nil {
 		return err
 	}

@@ -171,7 +171,8 @@ func (s scenario) speak(ctx context.Context, e *engine.Engine, id sluice.Deploym
 
 // answer returns what is said because of an update.
 func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
-	if u.Event == nil || u.Event.Progress == nil || u.Event.Progress.Wait == nil || len(u.Event.Progress.Wait.Signals) == 0 {
+	if u.Event == nil || u.Event.Progress == nil || u.Event.Progress.Wait == nil ||
+		len(u.Event.Progress.Wait.Signals) == 0 {
 		return sluice.Signal{}, false
 	}
 	by := sluice.Actor{Name: "bob", Via: "api"}

@@ -39,7 +39,9 @@ func (m mortalStore) Refuse(ctx context.Context, id sluice.LetterID, reason slui
 }
 
 // Append appends, after which the life may be over. The one who appended never hears of it then.
-func (m mortalStore) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+func (m mortalStore) Append(
+	ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event,
+) error {
 	m.life.mu.Lock()
 	defer m.life.mu.Unlock()
 	if m.life.dead {
@@ -56,7 +58,9 @@ func (m mortalStore) Append(ctx context.Context, id sluice.DeploymentID, after s
 }
 
 // Read reads, unless the life is over.
-func (m mortalStore) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
+func (m mortalStore) Read(
+	ctx context.Context, id sluice.DeploymentID, after sluice.Seq,
+) iter.Seq2[sluice.Event, error] {
 	if m.life.isDead() {
 		return func(yield func(sluice.Event, error) bool) { yield(sluice.Event{}, killed()) }
 	}

@@ -30,8 +30,8 @@ const (
 	longestLife = 25 * time.Millisecond
 )
 
-// TestProcessKilled runs the engine over the real store in a process that is killed at random moments. The world lives in
-// this process, as a cluster does.
+// TestProcessKilled runs the engine over the real store in a process that is killed at random moments. The world lives
+// in this process, as a cluster does.
 func TestProcessKilled(t *testing.T) {
 	if dir := os.Getenv(processDir); dir != "" {
 		beKilled(t, dir, scenarios[os.Getenv(processScenario)])

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// Waves is a plan of waves of targets of one step. Each target depends on every target of the wave before. The last wave
-// stands first, because no plan promises an order of its targets.
+// Waves is a plan of waves of targets of one step. Each target depends on every target of the wave before. The last
+// wave stands first, because no plan promises an order of its targets.
 func Waves(n, width int) *sluice.Plan {
 	p := &sluice.Plan{Application: "shop"}
 	name := func(wave, i int) string { return fmt.Sprintf("wave-%d-%d", wave, i) }

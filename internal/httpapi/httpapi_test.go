@@ -89,7 +89,8 @@ func newWorld(t *testing.T) *world {
 
 func plan(application string) *sluice.Plan {
 	step := func(id sluice.StepID, after ...sluice.StepID) sluice.PlannedStep {
-		return sluice.PlannedStep{ID: id, Target: "staging", Phase: sluice.PhaseBefore, After: after, StepSpec: sluice.StepSpec{Kind: sluice.KindPause}}
+		return sluice.PlannedStep{ID: id, Target: "staging", Phase: sluice.PhaseBefore, After: after,
+			StepSpec: sluice.StepSpec{Kind: sluice.KindPause}}
 	}
 	return &sluice.Plan{
 		Application: application, Targets: []sluice.PlannedTarget{{Name: "staging"}},
@@ -127,7 +128,8 @@ func TestDeploymentThroughTheSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.client.Start(t.Context(), plan("shop"), sluice.Actor{Name: "me"}); sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) != "wait for it" {
+	_, err = w.client.Start(t.Context(), plan("shop"), sluice.Actor{Name: "me"})
+	if sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) != "wait for it" {
 		t.Errorf("a second deployment: %v", err)
 	}
 	if list, err := w.client.Deployments(t.Context(), "shop"); err != nil || len(list) != 1 || list[0].ID != id {
@@ -135,7 +137,8 @@ func TestDeploymentThroughTheSocket(t *testing.T) {
 	}
 	for _, step := range []sluice.StepID{"staging/before/0", "staging/before/1"} {
 		until(t, w, id, waits(step))
-		if err := w.client.Signal(t.Context(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Name: "me"}}); err != nil {
+		sig := sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Name: "me"}}
+		if err := w.client.Signal(t.Context(), id, sig); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,7 +165,8 @@ func TestErrorsArriveUnchanged(t *testing.T) {
 			t.Errorf("an unknown deployment: %v", err)
 		}
 	}
-	if err := w.client.Signal(t.Context(), "nothing", sluice.Signal{Kind: sluice.SignalCancel}); sluice.ErrorCode(err) != sluice.NotFound {
+	err := w.client.Signal(t.Context(), "nothing", sluice.Signal{Kind: sluice.SignalCancel})
+	if sluice.ErrorCode(err) != sluice.NotFound {
 		t.Errorf("a signal to nothing: %v", err)
 	}
 	if _, err := w.client.Start(t.Context(), nil, sluice.Actor{}); sluice.ErrorCode(err) != sluice.Invalid {
@@ -211,8 +215,10 @@ func (s scripted) Watch(context.Context, sluice.DeploymentID, sluice.Seq) iter.S
 func TestEveryErrorCrossesTheWire(t *testing.T) {
 	at := sluice.Position{File: "deploy.yaml", Line: 3, Column: 5}
 	tests := map[string]error{
-		"with a cause": &sluice.Error{Code: sluice.Unavailable, Op: "apply StatefulSet/mongo", Message: "it is away", Hint: "wait", Pos: at, Err: io.ErrUnexpectedEOF},
-		"diagnostics":  sluice.Diagnostics{{Pos: at, Severity: sluice.SeverityError, Code: "unknown-key", Message: "unknown key", Hint: "leave it out"}},
+		"with a cause": &sluice.Error{Code: sluice.Unavailable, Op: "apply StatefulSet/mongo", Message: "it is away",
+			Hint: "wait", Pos: at, Err: io.ErrUnexpectedEOF},
+		"diagnostics": sluice.Diagnostics{{Pos: at, Severity: sluice.SeverityError, Code: "unknown-key",
+			Message: "unknown key", Hint: "leave it out"}},
 	}
 	for _, code := range []sluice.Code{
 		sluice.Invalid, sluice.NotFound, sluice.Conflict, sluice.Unavailable, sluice.Unsupported, sluice.Denied,
@@ -239,7 +245,8 @@ func TestEveryErrorCrossesTheWire(t *testing.T) {
 				streamed = err
 			}
 			for _, got := range []error{got, streamed} {
-				if got.Error() != want.Error() || sluice.ErrorCode(got) != sluice.ErrorCode(want) || sluice.ErrorHint(got) != sluice.ErrorHint(want) {
+				if got.Error() != want.Error() || sluice.ErrorCode(got) != sluice.ErrorCode(want) ||
+					sluice.ErrorHint(got) != sluice.ErrorHint(want) {
 					t.Errorf("got %v (%s; %s)", got, sluice.ErrorCode(got), sluice.ErrorHint(got))
 				}
 			}
@@ -281,12 +288,14 @@ func TestCallbacks(t *testing.T) {
 		url, body string
 		want      int
 	}{
-		"wrong secret":         {wrong + "/callback", `{"success":true}`, http.StatusNotFound},
-		"no secret":            {server.URL + "/callbacks/" + string(id) + "/callback", `{"success":true}`, http.StatusNotFound},
-		"not the callback":     {url, `{"success":true}`, http.StatusNotFound},
-		"no body":              {url + "/callback", "", http.StatusBadRequest},
-		"nothing said":         {url + "/callback", `{"mdMessage":"x"}`, http.StatusBadRequest},
-		"too large":            {url + "/callback", `{"mdMessage":"` + strings.Repeat("x", 70_000) + `","success":true}`, http.StatusBadRequest},
+		"wrong secret": {wrong + "/callback", `{"success":true}`, http.StatusNotFound},
+		"no secret": {server.URL + "/callbacks/" + string(id) + "/callback", `{"success":true}`,
+			http.StatusNotFound},
+		"not the callback": {url, `{"success":true}`, http.StatusNotFound},
+		"no body":          {url + "/callback", "", http.StatusBadRequest},
+		"nothing said":     {url + "/callback", `{"mdMessage":"x"}`, http.StatusBadRequest},
+		"too large": {url + "/callback", `{"mdMessage":"` + strings.Repeat("x", 70_000) + `","success":true}`,
+			http.StatusBadRequest},
 		"a step not begun yet": {other + "/callback", `{"success":true}`, http.StatusGone},
 	} {
 		if got := post(c.url, c.body); got != c.want {
@@ -298,14 +307,16 @@ func TestCallbacks(t *testing.T) {
 	}
 	events := until(t, w, id, waits("staging/before/1"))
 	i := slices.IndexFunc(events, func(e sluice.Event) bool { return e.Kind == sluice.SignalReceived })
-	want := sluice.Signal{Kind: sluice.SignalCallback, Step: step, Success: true, Reason: "all **fine**", By: sluice.Actor{Name: "callback", Via: "callback"}}
+	want := sluice.Signal{Kind: sluice.SignalCallback, Step: step, Success: true, Reason: "all **fine**",
+		By: sluice.Actor{Name: "callback", Via: "callback"}}
 	if diff := cmp.Diff(want, *events[i].Signal); diff != "" {
 		t.Error(diff)
 	}
 	if got := post(url+"/callback", `{"success":false}`); got != http.StatusConflict {
 		t.Errorf("a second callback is answered %d", got)
 	}
-	if err := w.client.Signal(t.Context(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/1"}); err != nil {
+	sig := sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/1"}
+	if err := w.client.Signal(t.Context(), id, sig); err != nil {
 		t.Fatal(err)
 	}
 	until(t, w, id, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded })
@@ -362,7 +373,8 @@ func TestListenAgain(t *testing.T) {
 	if err != nil || !moved {
 		t.Errorf("the port is taken: %v, moved %v", err, moved)
 	}
-	if _, _, err := httpapi.ListenAgain(address, record); sluice.ErrorCode(err) != sluice.Exhausted || sluice.ErrorHint(err) == "" {
+	if _, _, err := httpapi.ListenAgain(address, record); sluice.ErrorCode(err) != sluice.Exhausted ||
+		sluice.ErrorHint(err) == "" {
 		t.Errorf("a fixed port that is taken: %v", err)
 	}
 	for _, l := range []net.Listener{second, third} {

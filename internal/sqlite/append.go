@@ -59,7 +59,8 @@ func (a *appending) place(e sluice.Event, last bool) error {
 	first := e.Seq == 1
 	switch {
 	case first != (e.Kind == sluice.DeploymentStarted):
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: %s is the first event and no other", e.Seq, a.id, e.Kind, sluice.DeploymentStarted)
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: %s is the first event and no other",
+			e.Seq, a.id, e.Kind, sluice.DeploymentStarted)
 	case first && e.Plan == nil:
 		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
 	case e.Kind == sluice.DeploymentEnded && !last:
@@ -115,7 +116,8 @@ func (a *appending) fits(h head) error {
 	case h.seq == 0 && a.after != 0:
 		return unknownError(a.id)
 	case h.seq != a.after:
-		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events; these were to follow event %d", a.id, h.seq, a.after)
+		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events; these were to follow event %d",
+			a.id, h.seq, a.after)
 	}
 	return nil
 }
@@ -126,7 +128,8 @@ func (a *appending) settle(b *batch, number int64) error {
 	ctx := context.Background()
 	for _, letter := range a.letters {
 		var open bool
-		row := b.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM letters WHERE number = ? AND deployment = ? AND settled = 0)",
+		row := b.conn.QueryRowContext(ctx,
+			"SELECT EXISTS (SELECT 1 FROM letters WHERE number = ? AND deployment = ? AND settled = 0)",
 			int64(letter), number)
 		if err := row.Scan(&open); err != nil {
 			return err
@@ -178,7 +181,8 @@ func (b *batch) head(id sluice.DeploymentID, expected sluice.Seq) (head, error) 
 func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (number int64, err error) {
 	ctx := context.Background()
 	var other string
-	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL", e.Plan.Application)
+	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL",
+		e.Plan.Application)
 	err = row.Scan(&other)
 	if err == nil {
 		return 0, sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
@@ -191,7 +195,8 @@ func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (numbe
 	if e.Actor != nil {
 		by = e.Actor.Name
 	}
-	result, err := b.conn.ExecContext(ctx, "INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
+	result, err := b.conn.ExecContext(ctx,
+		"INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
 		string(id), e.Plan.Application, e.At.UnixNano(), by)
 	if err != nil {
 		return 0, err

@@ -17,7 +17,8 @@ func (s *Store) PutCheckpoint(ctx context.Context, c sluice.Checkpoint) error {
 		return sluice.Errorf(sluice.Invalid, "checkpoint %s cannot be written as JSON: %w", c.ID, err)
 	}
 	return s.change(ctx, func(b *batch) error {
-		_, err := b.conn.ExecContext(context.Background(), `INSERT INTO checkpoints (id, application, taken_at, body) VALUES (?1, ?2, ?3, ?4)
+		_, err := b.conn.ExecContext(context.Background(), `INSERT INTO checkpoints (id, application, taken_at, body)
+			VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (id) DO UPDATE SET application = ?2, taken_at = ?3, body = ?4`,
 			string(c.ID), c.Application, c.TakenAt.UnixMicro(), string(body))
 		return err

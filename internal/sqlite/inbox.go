@@ -11,7 +11,8 @@ import (
 )
 
 // Send implements [sluice.Inbox].
-func (s *Store) Send(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (letter sluice.LetterID, err error) {
+func (s *Store) Send(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (sluice.LetterID, error) {
+	var letter sluice.LetterID
 	body, err := json.Marshal(sig)
 	if err != nil {
 		return 0, sluice.Errorf(sluice.Invalid, "the signal cannot be written as JSON: %w", err)
@@ -97,7 +98,8 @@ func (s *Store) Refuse(ctx context.Context, id sluice.LetterID, reason sluice.Fa
 			return err
 		}
 		b.touch(topic(id))
-		_, err = b.conn.ExecContext(ctx, "UPDATE letters SET settled = 1, refusal = ? WHERE number = ?", string(body), int64(id))
+		_, err = b.conn.ExecContext(ctx,
+			"UPDATE letters SET settled = 1, refusal = ? WHERE number = ?", string(body), int64(id))
 		return err
 	})
 }

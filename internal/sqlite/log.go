@@ -66,8 +66,9 @@ func (s *Store) mustExist(ctx context.Context, id sluice.DeploymentID) error {
 // Deployments implements [sluice.Log].
 func (s *Store) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
 	where, args := ofApplication(application)
-	rows, err := s.read.QueryContext(ctx, "SELECT id, application, started_at, started_by, ended_at, outcome FROM deployments"+
-		where+" ORDER BY started_at DESC, id DESC", args...)
+	rows, err := s.read.QueryContext(ctx,
+		"SELECT id, application, started_at, started_by, ended_at, outcome FROM deployments"+
+			where+" ORDER BY started_at DESC, id DESC", args...)
 	if err != nil {
 		return nil, storeError(err, "read", s.path)
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A peers is what the processes that use one store know of each other. They share a small file beside it, of which bytes
-// are locked: byte 0 by every process that listens for changes, and for each lease a byte chosen by the deployment's id.
-// The locks belong to the open file, so the system frees them when the process is killed, they hold between two
-// Stores of one process, and there is no file for each deployment to clear away.
+// A peers is what the processes that use one store know of each other. They share a small file beside it, of which
+// bytes are locked: byte 0 by every process that listens for changes, and for each lease a byte chosen by the
+// deployment's id. The locks belong to the open file, so the system frees them when the process is killed, they hold
+// between two Stores of one process, and there is no file for each deployment to clear away.
 //
-// A process that commits writes to the file if another process listens, which a watch on the file notices. A watch on the
-// write-ahead log would come too early: a commit shows only after the log was written and synced.
+// A process that commits writes to the file if another process listens, which a watch on the file notices. A watch on
+// the write-ahead log would come too early: a commit shows only after the log was written and synced.
 type peers struct {
 	file *os.File // nil if the store was opened for reading only before it was ever shared
 
@@ -42,8 +42,8 @@ const (
 	letters topic = -2
 )
 
-// patience is how long a change may go unnoticed: if a process is killed after it committed and before it told others, or if
-// the system has no watch left to give.
+// patience is how long a change may go unnoticed: if a process is killed after it committed and before it told others,
+// or if the system has no watch left to give.
 const patience = time.Second
 
 func openPeers(path string, flags int) (*peers, error) {
@@ -58,8 +58,7 @@ func openPeers(path string, flags int) (*peers, error) {
 
 // lock locks or, with unix.F_UNLCK, frees a byte of the file. It reports false if another process holds it.
 func (p *peers) lock(kind int16, offset int64) (bool, error) {
-	l := unix.Flock_t{Type: kind, Start: offset, Len: 1}
-	err := unix.FcntlFlock(p.file.Fd(), unix.F_OFD_SETLK, &l)
+	_, err := p.control(unix.F_OFD_SETLK, kind, offset)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return false, nil
 	}
@@ -71,9 +70,19 @@ func (p *peers) isLocked(kind int16, offset int64) (bool, error) {
 	if p.file == nil {
 		return false, nil
 	}
+	found, err := p.control(unix.F_OFD_GETLK, kind, offset)
+	return found != unix.F_UNLCK, err
+}
+
+// control does something to a byte while the file cannot be closed.
+func (p *peers) control(command int, kind int16, offset int64) (found int16, err error) {
 	l := unix.Flock_t{Type: kind, Start: offset, Len: 1}
-	err := unix.FcntlFlock(p.file.Fd(), unix.F_OFD_GETLK, &l)
-	return l.Type != unix.F_UNLCK, err
+	c, err := p.file.SyscallConn()
+	if err != nil {
+		return l.Type, err
+	}
+	closed := c.Control(func(fd uintptr) { err = unix.FcntlFlock(fd, command, &l) })
+	return l.Type, errors.Join(err, closed)
 }
 
 // changed returns a channel that is closed when the topic changes next.
@@ -226,7 +235,8 @@ func (s *Store) Leased(_ context.Context, id sluice.DeploymentID) (bool, error) 
 	return held, storeError(err, "look at the leases of", s.path)
 }
 
-// byteOf returns the byte that stands for the deployment. Two ids share one so rarely that nobody will see the Conflict.
+// byteOf returns the byte that stands for the deployment. Two ids share one so rarely that nobody will see the
+// Conflict.
 func byteOf(id sluice.DeploymentID) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id)) // never fails

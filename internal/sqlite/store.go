@@ -17,8 +17,8 @@ import (
 // readers is how many reads run at once; more would only wait for the same two or four processors.
 const readers = 4
 
-// A Store keeps everything in one file. It is safe for concurrent use, and any number of processes of one machine may use
-// the file at the same time. They write one after the other.
+// A Store keeps everything in one file. It is safe for concurrent use, and any number of processes of one machine may
+// use the file at the same time. They write one after the other.
 type Store struct {
 	path   string
 	peers  *peers
@@ -31,8 +31,8 @@ type Store struct {
 
 var _ sluice.Store = (*Store)(nil)
 
-// Open opens the store in the file. It creates the file, but not its directory, and brings the schema up to date. A file
-// that is not a store is Invalid; the store of a newer Sluice is Unsupported.
+// Open opens the store in the file. It creates the file, but not its directory, and brings the schema up to date. A
+// file that is not a store is Invalid; the store of a newer Sluice is Unsupported.
 func Open(ctx context.Context, path string) (*Store, error) {
 	path, err := touch(path)
 	if err != nil {
@@ -63,8 +63,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return &Store{path: path, peers: p, read: read, write: write, writer: startWriter(c, path, p)}, nil
 }
 
-// OpenReadOnly opens the store in the file for reading, while other processes may write to it. Writing is Denied. An absent
-// file is NotFound.
+// OpenReadOnly opens the store in the file for reading, while other processes may write to it. Writing is Denied. An
+// absent file is NotFound.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

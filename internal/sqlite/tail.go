@@ -13,7 +13,8 @@ func (s *Store) Newest(ctx context.Context) (newest sluice.Cursor, err error) {
 	return newest, storeError(err, "read", s.path)
 }
 
-// Tail implements [sluice.Tail]. Positions are drawn by the one transaction that writes, so they are the order of commits.
+// Tail implements [sluice.Tail]. Positions are drawn by the one transaction that writes, so they are the order of
+// commits.
 func (s *Store) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.Entry, error] {
 	return func(yield func(sluice.Entry, error) bool) {
 		err := s.follow(ctx, events, func() (bool, error) {
@@ -41,14 +42,16 @@ func (s *Store) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.
 
 func (s *Store) tailPage(ctx context.Context, after sluice.Cursor) ([]sluice.Entry, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT e.body, e.position, d.id FROM events e
-		JOIN deployments d ON d.number = e.deployment WHERE e.position > ? ORDER BY e.position LIMIT ?`, int64(after), pageSize)
+		JOIN deployments d ON d.number = e.deployment WHERE e.position > ?
+		ORDER BY e.position LIMIT ?`, int64(after), pageSize)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, func(e *sluice.Entry) error { return scanJSON(rows, &e.Event, &e.Cursor, &e.Deployment) })
 }
 
-// follow looks at the store now and after every change of the topic, until look says that it has seen enough or ctx ends.
+// follow looks at the store now and after every change of the topic, until look says that it has seen enough or ctx
+// ends.
 func (s *Store) follow(ctx context.Context, t topic, look func() (enough bool, err error)) error {
 	s.peers.listen()
 	for {

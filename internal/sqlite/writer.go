@@ -195,8 +195,8 @@ func rollBack(c *sql.Conn) {
 	_, _ = c.ExecContext(context.Background(), "ROLLBACK")
 }
 
-// columns is how many values a row of events has in a batch; rowsPerInsert is how many rows one statement takes, enough to
-// make its parsing cheap beside the rows.
+// columns is how many values a row of events has in a batch; rowsPerInsert is how many rows one statement takes, enough
+// to make its parsing cheap beside the rows.
 const (
 	columns       = 3
 	rowsPerInsert = 32
@@ -207,12 +207,13 @@ func (b *batch) addEvent(deployment int64, seq sluice.Seq, body string) {
 	b.rows = append(b.rows, deployment, int64(seq), body)
 }
 
-// flush inserts the rows. OR ROLLBACK, because a row that does not fit spoils the transaction anyhow, and SQLite then keeps no
-// journal of the statement.
+// flush inserts the rows. OR ROLLBACK, because a row that does not fit spoils the transaction anyhow, and SQLite then
+// keeps no journal of the statement.
 func (b *batch) flush() error {
 	for len(b.rows) > 0 {
 		n := min(len(b.rows), rowsPerInsert*columns)
-		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body) VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", n/columns-1)
+		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body) VALUES (?, ?, ?)" +
+			strings.Repeat(", (?, ?, ?)", n/columns-1)
 		if _, err := b.conn.ExecContext(context.Background(), query, b.rows[:n]...); err != nil {
 			return err
 		}

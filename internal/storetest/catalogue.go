@@ -16,7 +16,8 @@ func checkpoint(id sluice.CheckpointID, application string, n int) sluice.Checkp
 		ID: id, Application: application, Deployment: "d1", Step: "production/before/0", Dataset: "orders",
 		Target: "production", Account: "local", Namespace: "production",
 		TakenAt: at(n), Pause: 12 * time.Millisecond, Image: "mongo:6",
-		Copy: sluice.Copy{Mover: "kopia", Snapshots: []string{"s1"}, Claims: []string{"mongo-data"}, Bytes: 1 << 30, Added: 5, Files: 7},
+		Copy: sluice.Copy{Mover: "kopia", Snapshots: []string{"s1"}, Claims: []string{"mongo-data"}, Bytes: 1 << 30,
+			Added: 5, Files: 7},
 		Fingerprint: sluice.Fingerprint{
 			Engine: "mongodb", Version: "6.0", TakenAt: at(n), Took: time.Second,
 			Collections: []sluice.CollectionFingerprint{{
@@ -29,7 +30,7 @@ func checkpoint(id sluice.CheckpointID, application string, n int) sluice.Checkp
 }
 
 func testCatalogue(t *testing.T, open Open) {
-	for name, test := range map[string]func(*testing.T, sluice.Store){
+	for name, test := range map[string]func(*testing.T, Store){
 		"gives back what was put":             catalogueRoundTrip,
 		"replaces a checkpoint of the id":     catalogueReplaces,
 		"says NotFound for an absent one":     catalogueNotFound,
@@ -42,7 +43,7 @@ func testCatalogue(t *testing.T, open Open) {
 	}
 }
 
-func catalogueRoundTrip(t *testing.T, s sluice.Store) {
+func catalogueRoundTrip(t *testing.T, s Store) {
 	want := checkpoint("c1", "shop", 0)
 	must(t, s.PutCheckpoint(context.Background(), want))
 	wantCheckpoint(t, s, want)
@@ -58,7 +59,7 @@ func wantCheckpoint(t *testing.T, s sluice.Catalogue, want sluice.Checkpoint) {
 	}
 }
 
-func catalogueReplaces(t *testing.T, s sluice.Store) {
+func catalogueReplaces(t *testing.T, s Store) {
 	must(t, s.PutCheckpoint(context.Background(), checkpoint("c1", "shop", 0)))
 	want := checkpoint("c1", "blog", 9)
 	must(t, s.PutCheckpoint(context.Background(), want))
@@ -67,7 +68,7 @@ func catalogueReplaces(t *testing.T, s sluice.Store) {
 	wantCheckpoints(t, s, "blog", "c1")
 }
 
-func catalogueNotFound(t *testing.T, s sluice.Store) {
+func catalogueNotFound(t *testing.T, s Store) {
 	_, err := s.Checkpoint(context.Background(), "absent")
 	wantCode(t, err, sluice.NotFound)
 }
@@ -86,8 +87,9 @@ func wantCheckpoints(t *testing.T, s sluice.Catalogue, application string, want 
 	}
 }
 
-func catalogueLists(t *testing.T, s sluice.Store) {
-	for _, c := range []sluice.Checkpoint{checkpoint("c3", "shop", 1), checkpoint("c1", "shop", 2), checkpoint("c2", "blog", 0)} {
+func catalogueLists(t *testing.T, s Store) {
+	for _, c := range []sluice.Checkpoint{checkpoint("c3", "shop", 1), checkpoint("c1", "shop", 2),
+		checkpoint("c2", "blog", 0)} {
 		must(t, s.PutCheckpoint(context.Background(), c))
 	}
 	wantCheckpoints(t, s, "", "c1", "c3", "c2")
@@ -95,7 +97,7 @@ func catalogueLists(t *testing.T, s sluice.Store) {
 	wantCheckpoints(t, s, "absent")
 }
 
-func catalogueDeletes(t *testing.T, s sluice.Store) {
+func catalogueDeletes(t *testing.T, s Store) {
 	ctx := context.Background()
 	must(t, s.PutCheckpoint(ctx, checkpoint("c1", "shop", 0)))
 	must(t, s.PutCheckpoint(ctx, checkpoint("c2", "shop", 1)))
@@ -105,12 +107,12 @@ func catalogueDeletes(t *testing.T, s sluice.Store) {
 	wantCheckpoints(t, s, "", "c2")
 }
 
-func catalogueNeedsID(t *testing.T, s sluice.Store) {
+func catalogueNeedsID(t *testing.T, s Store) {
 	wantCode(t, s.PutCheckpoint(context.Background(), checkpoint("", "shop", 0)), sluice.Invalid)
 	wantCheckpoints(t, s, "")
 }
 
-func catalogueCancelled(t *testing.T, s sluice.Store) {
+func catalogueCancelled(t *testing.T, s Store) {
 	must(t, s.PutCheckpoint(context.Background(), checkpoint("c1", "shop", 0)))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -100,7 +100,8 @@ func checkSurvivors(t *testing.T, s sluice.Log, id sluice.DeploymentID, acknowle
 		}
 	}
 	if found < acknowledged || found > acknowledged+1 {
-		t.Errorf("%s: %d events are there, %d were acknowledged and one more may have been under way", id, found, acknowledged)
+		t.Errorf("%s: %d events are there, %d were acknowledged and one more may have been under way", id, found,
+			acknowledged)
 	}
 }
 
@@ -130,7 +131,7 @@ func killAfter(t *testing.T, dir string, n int) map[sluice.DeploymentID]int {
 }
 
 // appendUntilKilled appends to several deployments at once for ever, and says each acknowledgement.
-func appendUntilKilled(t *testing.T, s sluice.Store) {
+func appendUntilKilled(t *testing.T, s Store) {
 	ctx := context.Background()
 	inParallel(func(i int) {
 		seq := 0

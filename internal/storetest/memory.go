@@ -92,7 +92,8 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 		case len(log) > 0 && m.isEnded(id):
 			return sluice.Errorf(sluice.Conflict, "deployment %s has ended", id)
 		case len(log) == 0 && len(events) > 0 && len(m.unended(events[0].Plan.Application)) > 0:
-			return sluice.Errorf(sluice.Conflict, "application %s is being deployed", events[0].Plan.Application).WithHint("wait for it")
+			return sluice.Errorf(sluice.Conflict, "application %s is being deployed", events[0].Plan.Application).
+				WithHint("wait for it")
 		}
 		for _, e := range events {
 			if e.Letter != 0 && !m.isOpen(e.Letter, id) {
@@ -326,6 +327,3 @@ func (m *Memory) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice
 		})
 	}
 }
-
-// Close implements [sluice.Store].
-func (m *Memory) Close() error { return nil }

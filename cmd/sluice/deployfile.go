@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/fetch"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
@@ -94,7 +95,10 @@ func (s *source) compile(ctx context.Context, sealer sluice.Sealer) (*sluice.Pla
 	if err != nil || ds.HasErrors() {
 		return nil, nil, ds, err
 	}
-	o := plan.Options{Root: s.root(), Base: s.root(), Fetch: s.fetch, LocalAccounts: s.local, Sealer: sealer, Targets: s.targets}
+	o := plan.Options{Root: s.root(), Base: s.root(), LocalAccounts: s.local, Sealer: sealer, Targets: s.targets}
+	if s.fetch {
+		o.Fetch = fetch.Get
+	}
 	if o.Applied, err = s.applied(ctx, spec); err != nil {
 		return nil, nil, ds, err
 	}

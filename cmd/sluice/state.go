@@ -10,6 +10,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/keyfile"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
@@ -55,7 +56,7 @@ func (d stateDir) key() (*secret.Key, error) {
 	if err := d.make(); err != nil {
 		return nil, err
 	}
-	return secret.OpenKey(d.path("key"))
+	return keyfile.Open(d.path("key"))
 }
 
 // read opens the store beside whoever writes it. NotFound: nothing was ever deployed from here.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,20 +19,16 @@ import (
 
 // Options are what loading depends on besides the source.
 type Options struct {
-	Fetch bool   // read https addresses; otherwise nothing leaves the machine
-	Base  string // put before the names of files in findings, so that they are found from the working directory
+	Base string // put before the names of files in findings, so that they are found from the working directory
+	// Fetch reads an https address; Denied means that it must not be read. Nil refuses every address.
+	Fetch func(address string) ([]byte, error)
 }
 
-// Load is [LoadWith] without options.
-func Load(root string, src sluice.ManifestSource) ([]sluice.Object, sluice.Diagnostics) {
-	return LoadWith(root, src, Options{})
-}
-
-// LoadWith returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
+// Load returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
 // .yml files below a directory, of what a kustomize directory renders to, of an https address, or of inline text.
 // Paths are relative to root and never leave it, also not through a symbolic link. A leading "/" means root, as in
 // files written for GitHub workflows. Findings about the source itself lie at src.Pos.
-func LoadWith(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
+func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
 	l := loader{src: src, options: o}
 	if src.Path == "" {
 		l.inline()
@@ -86,6 +83,42 @@ func (l *loader) made(what string, text []byte) {
 		d.Message = fmt.Sprintf("line %d of %s: %s", d.Pos.Line, what, d.Message)
 		d.Pos = l.src.Pos
 		l.ds = append(l.ds, d)
+	}
+}
+
+// address takes the manifests at an https address.
+func (l *loader) address() {
+	u, err := url.Parse(l.src.Path)
+	if err != nil || u.Host == "" {
+		l.report(codeAddressRefused, "write it like https://example.com/app.yaml", "%s is not an address", l.src.Path)
+		return
+	}
+	shown := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String() // the rest may be secret
+	switch {
+	case u.Scheme != "https":
+		l.report(codeAddressRefused, "use https, or download it into the repository and name the file",
+			"manifests are read over https only: %s", shown)
+		return
+	case l.options.Fetch == nil:
+		l.report(codeAddressRefused, "add --fetch, or download it into the repository and name the file",
+			"reading manifests from addresses was not allowed: %s", shown)
+		return
+	}
+	data, err := l.options.Fetch(u.String())
+	switch sluice.ErrorCode(err) {
+	case "":
+	case sluice.Denied:
+		l.report(codeAddressRefused, "download it into the repository and name the file", "%s is not read: %s", shown, err)
+		return
+	default:
+		l.report(codeAddressUnreadable, "correct the address, or download it into the repository and name the file",
+			"%s cannot be read: %s", shown, err)
+		return
+	}
+	before := len(l.ds)
+	l.made(shown, data)
+	if len(l.objects) == 0 && len(l.ds) == before {
+		l.report(codeEmptySource, "name an address with manifests", "%s holds no object", shown)
 	}
 }
 

@@ -179,7 +179,7 @@ func TestLoad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.src.Pos = sluice.Position{File: "deploy.yaml", Line: 7, Column: 5}
-			objs, ds := manifest.Load(root, test.src)
+			objs, ds := manifest.Load(root, test.src, manifest.Options{})
 			if diff := cmp.Diff(test.names, names(objs)); diff != "" {
 				t.Errorf("objects:\n%s", diff)
 			}
@@ -188,6 +188,36 @@ func TestLoad(t *testing.T) {
 			}
 			if test.hint != "" && ds[0].Hint != test.hint {
 				t.Errorf("hint %q, want %q", ds[0].Hint, test.hint)
+			}
+		})
+	}
+}
+
+func TestLoadAddress(t *testing.T) {
+	const address = "https://example.com/a.yaml?token=hidden"
+	for name, test := range map[string]struct {
+		served string
+		err    error
+		code   string
+	}{
+		"manifests":   {served: strings.ReplaceAll(service, "%", "a")},
+		"nothing":     {code: "empty-source"},
+		"refused":     {err: sluice.Errorf(sluice.Denied, "10.0.0.1 is not a public address"), code: "address-refused"},
+		"unreachable": {err: sluice.Errorf(sluice.Unavailable, "the server answers 404"), code: "address-unreadable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fetch := func(asked string) ([]byte, error) {
+				if asked != address {
+					t.Errorf("fetched %s, want %s", asked, address)
+				}
+				return []byte(test.served), test.err
+			}
+			objs, ds := manifest.Load(t.TempDir(), sluice.ManifestSource{Path: address}, manifest.Options{Fetch: fetch})
+			if test.code == "" && (len(objs) != 1 || len(ds) > 0) || test.code != "" && (len(ds) != 1 || ds[0].Code != test.code) {
+				t.Fatalf("%d objects, findings %v; want %q", len(objs), ds, test.code)
+			}
+			if strings.Contains(ds.Error(), "hidden") || test.err != nil && !strings.Contains(ds.Error(), test.err.Error()) {
+				t.Errorf("findings show the secret or not the cause: %v", ds)
 			}
 		})
 	}

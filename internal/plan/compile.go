@@ -16,9 +16,10 @@ import (
 type Options struct {
 	Root    string        // manifests are read from here and never from outside
 	Base    string        // put before the names of manifests in findings
-	Fetch   bool          // read manifests from https addresses too
 	Sealer  sluice.Sealer // seals what Secrets hold, so that a plan can be recorded
 	Targets []string      // only these; empty: all of them
+	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
+	Fetch func(address string) ([]byte, error)
 	// LocalAccounts reports whether an account is this machine, where some things cannot be had. Nil: none is.
 	LocalAccounts func(account string) bool
 	// Applied returns what earlier deployments applied to a target, in the order in which it can be applied. Nil:
@@ -50,7 +51,7 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 	if c.found.HasErrors() {
 		return nil, c.found
 	}
-	p.Digest = digest(p)
+	p.Digest = Digest(p)
 	return p, c.found
 }
 
@@ -77,7 +78,7 @@ func (c *compiler) load(m sluice.ManifestSource) ([]sluice.Object, sluice.Diagno
 	s := c.loaded[name]
 	if s == nil {
 		s = &source{}
-		s.objects, s.found = manifest.LoadWith(c.options.Root, m, manifest.Options{Fetch: c.options.Fetch, Base: c.options.Base})
+		s.objects, s.found = manifest.Load(c.options.Root, m, manifest.Options{Base: c.options.Base, Fetch: c.options.Fetch})
 		c.loaded[name] = s
 	}
 	objects := make([]sluice.Object, len(s.objects))
@@ -158,8 +159,11 @@ func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {
 	}
 }
 
-func digest(p *sluice.Plan) string {
-	data, err := json.Marshal(p)
+// Digest returns the SHA-256 of everything in the plan except its digest and its rehearsal.
+func Digest(p *sluice.Plan) string {
+	rest := *p
+	rest.Digest, rest.Rehearsal = "", nil
+	data, err := json.Marshal(rest)
 	if err != nil {
 		panic("a plan can always be encoded: " + err.Error())
 	}

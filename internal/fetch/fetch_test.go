@@ -1,8 +1,7 @@
-package manifest
+package fetch
 
 import (
 	"crypto/tls"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,9 +13,9 @@ import (
 
 const served = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n"
 
-func trusting(f *fetcher) *fetcher {
-	f.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-	return f
+func trusting(c client) client {
+	c.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	return c
 }
 
 func TestFetch(t *testing.T) {
@@ -36,7 +35,7 @@ func TestFetch(t *testing.T) {
 	})
 	server := httptest.NewTLSServer(mux)
 	defer server.Close()
-	here := trusting(newFetcher(func(netip.Addr) bool { return true }))
+	here := trusting(newClient(func(netip.Addr) bool { return true }))
 	for path, want := range map[string]string{
 		"/a.yaml": "", "/on": "", "/down": "not https", "/round": "more than 5 times", "/large": "larger than 16 MiB", "/absent": "404",
 	} {
@@ -45,31 +44,19 @@ func TestFetch(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v; want %q", path, len(data), err, want)
 		}
 	}
-	if _, err := trusting(newFetcher(public)).get(server.URL + "/a.yaml"); !isRefused(err) {
+	if _, err := trusting(newClient(public)).get(server.URL + "/a.yaml"); !isRefused(err) {
 		t.Errorf("this machine was asked: %v", err)
 	}
 	// A name is judged by what it stands for.
-	if _, err := trusting(newFetcher(public)).get(strings.Replace(server.URL, "127.0.0.1", "localhost", 1)); !isRefused(err) {
+	if _, err := trusting(newClient(public)).get(strings.Replace(server.URL, "127.0.0.1", "localhost", 1)); !isRefused(err) {
 		t.Errorf("this machine was asked by its name: %v", err)
 	}
-	defer func(before *fetcher) { outside = before }(outside)
-	outside = here
-	if objs, ds := LoadWith(".", sluice.ManifestSource{Path: server.URL + "/a.yaml?token=secret"}, Options{Fetch: true}); len(objs) != 1 {
-		t.Errorf("loaded %v, %v", objs, ds)
-	}
-	if _, ds := LoadWith(".", sluice.ManifestSource{Path: server.URL + "/absent?token=secret"}, Options{Fetch: true}); len(ds) != 1 ||
-		ds[0].Code != codeAddressUnreadable || strings.Contains(ds[0].Message, "secret") {
-		t.Errorf("found %v", ds)
-	}
-	if _, ds := LoadWith(".", sluice.ManifestSource{Path: server.URL + "/a.yaml"}, Options{}); len(ds) != 1 || ds[0].Code != codeAddressRefused {
-		t.Errorf("found %v", ds)
+	if _, err := here.get(server.URL + "/absent?token=secret"); strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error shows the address: %v", err)
 	}
 }
 
-func isRefused(err error) bool {
-	_, ok := errors.AsType[*refusedError](err)
-	return ok
-}
+func isRefused(err error) bool { return sluice.ErrorCode(err) == sluice.Denied }
 
 func TestPublic(t *testing.T) {
 	for address, want := range map[string]bool{

@@ -43,14 +43,17 @@ retryFor: 1m30s
 		File:     "/etc/app/sluice.yaml",
 		Accounts: map[string]config.Account{
 			"local": {Name: "local", Type: "local", Images: map[string]config.Image{
-				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run", Env: map[string]string{"PORT": "8080"}},
-				"mongo:7":  {Command: []string{"mongod"}, Dir: "/etc/app", Env: map[string]string{}},
+				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run",
+					Env: map[string]string{"PORT": "8080"}},
+				"mongo:7": {Command: []string{"mongod"}, Dir: "/etc/app", Env: map[string]string{}},
 			}},
-			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}, Kubeconfig: "/etc/kube/config", Context: "admin@east"},
-			"own":     {Name: "own", Type: "kubernetes", Images: map[string]config.Image{}, InCluster: true},
+			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}, Kubeconfig: "/etc/kube/config",
+				Context: "admin@east"},
+			"own": {Name: "own", Type: "kubernetes", Images: map[string]config.Image{}, InCluster: true},
 		},
 		Metrics: map[string]config.Metrics{
-			"prometheus": {Name: "prometheus", Type: "prometheus", URL: "http://127.0.0.1:9090", Username: "me", Password: config.Source{Env: "PROM"}},
+			"prometheus": {Name: "prometheus", Type: "prometheus", URL: "http://127.0.0.1:9090", Username: "me",
+				Password: config.Source{Env: "PROM"}},
 		},
 		Secrets:    map[string]config.Source{"mongo_password": {File: "/etc/app/secret/mongo"}},
 		Repository: config.Repository{Path: "/srv/checkpoints", Password: config.Source{Env: "REPO"}},

@@ -29,7 +29,8 @@ func Find(dirs ...string) (string, error) {
 func Load(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, sluice.Errorf(sluice.NotFound, "there is no file %s", file).WithHint("name the configuration with --config, or leave it out to use the defaults")
+		return nil, sluice.Errorf(sluice.NotFound, "there is no file %s",
+			file).WithHint("name the configuration with --config, or leave it out to use the defaults")
 	}
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Invalid, "%s cannot be read: %w", file, err)

@@ -56,7 +56,8 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		r.fault(&second, codeSeveralDocuments, "write one document; remove the --- and what follows", "the configuration has more than one document")
+		r.fault(&second, codeSeveralDocuments, "write one document; remove the --- and what follows",
+			"the configuration has more than one document")
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
 		return nil
@@ -127,7 +128,8 @@ func (r *reader) checkAccount(n *yaml.Node, a Account) {
 		}
 	}
 	if a.InCluster && (r.has(n, "kubeconfig") || r.has(n, "context")) {
-		r.fault(n, codeBadCombination, "keep inCluster: true, or kubeconfig and context", "inCluster cannot stand beside kubeconfig and context")
+		r.fault(n, codeBadCombination, "keep inCluster: true, or kubeconfig and context",
+			"inCluster cannot stand beside kubeconfig and context")
 	}
 }
 
@@ -165,7 +167,8 @@ func (r *reader) metrics(name string, n *yaml.Node) Metrics {
 	case !r.has(n, "url"):
 		r.fault(n, codeMissingKey, "add where it answers, like url: http://127.0.0.1:9090", "this metric provider has no url")
 	case m.Bearer.IsSet() && (m.Username != "" || m.Password.IsSet()):
-		r.fault(n, codeBadCombination, "keep bearer, or username and password", "bearer cannot stand beside username and password")
+		r.fault(n, codeBadCombination, "keep bearer, or username and password",
+			"bearer cannot stand beside username and password")
 	case m.Password.IsSet() && m.Username == "":
 		r.fault(n, codeMissingKey, "add username", "password has no username beside it")
 	}
@@ -189,7 +192,8 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 		"callbackAddress": func(n *yaml.Node) {
 			w.CallbackAddress = r.text(n)
 			if _, _, err := net.SplitHostPort(w.CallbackAddress); err != nil {
-				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port", "%q is not of the form host:port", w.CallbackAddress)
+				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port", "%q is not of the form host:port",
+					w.CallbackAddress)
 			}
 		},
 		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },

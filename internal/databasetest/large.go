@@ -30,7 +30,8 @@ func testLarge(t *testing.T, databases sluice.Databases) {
 	if _, err := orders.DeleteOne(t.Context(), bson.D{field("_id", "order-077777")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := orders.UpdateByID(t.Context(), "order-000000", bson.D{field("$set", bson.D{field("n", 1.0)})}); err != nil {
+	if _, err := orders.UpdateByID(t.Context(), "order-000000",
+		bson.D{field("$set", bson.D{field("n", 1.0)})}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := orders.InsertOne(t.Context(), order("order-late")); err != nil {

@@ -67,7 +67,8 @@ var misplaced = map[string]map[string]string{
 		"rolling": "write it as canary: {steps: [{setWeight: {weight: 100}}]}",
 		"steps":   "move it below canary:",
 	},
-	"trafficManagement": {"lambda": "remove it: it belongs to kind: lambda, which is not supported", "alias": "remove it: it belongs to kind: lambda, which is not supported"},
+	"trafficManagement": {"lambda": "remove it: it belongs to kind: lambda, which is not supported",
+		"alias": "remove it: it belongs to kind: lambda, which is not supported"},
 }
 
 // advice returns what to do with a key that is known to be written in the wrong place, "" for others.

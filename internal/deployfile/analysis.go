@@ -24,7 +24,8 @@ func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 // oldNames accepts what files of 2021 say instead of defaultMetricProviderName.
 func (p *parser) oldNames(c *sluice.AnalysisConfig, m *fieldset) {
 	if m.has("defaultType") {
-		p.warn(m.keys["defaultType"], codeIgnoredKey, "remove it: a provider's type is configured with the provider", "defaultType has no meaning any more")
+		p.warn(m.keys["defaultType"], codeIgnoredKey, "remove it: a provider's type is configured with the provider",
+			"defaultType has no meaning any more")
 	}
 	if !m.has("defaultAccount") {
 		return
@@ -49,10 +50,12 @@ func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
 	q.Provider = f.text("metricProviderName")
 	p.limits(f, q)
 	if f.has("aggregationMethod") {
-		p.warn(f.keys["aggregationMethod"], codeIgnoredKey, "remove it, and aggregate in the query", "aggregationMethod has no meaning any more")
+		p.warn(f.keys["aggregationMethod"], codeIgnoredKey, "remove it, and aggregate in the query",
+			"aggregationMethod has no meaning any more")
 	}
 	if _, twice := c.Queries[q.Name]; twice && q.Name != "" {
-		p.error(f.get("name"), codeDuplicateName, "give each query a name of its own", "there are two queries %s", clip(q.Name))
+		p.error(f.get("name"), codeDuplicateName, "give each query a name of its own", "there are two queries %s",
+			clip(q.Name))
 		return
 	}
 	c.Queries[q.Name] = q
@@ -63,6 +66,7 @@ func (p *parser) limits(f *fieldset, q sluice.Query) {
 		p.error(f.node, codeMissingKey, "add upperLimit: or lowerLimit:", "%s has no limit, so it cannot fail", f.what)
 	}
 	if q.Lower != nil && q.Upper != nil && *q.Lower > *q.Upper {
-		p.error(f.keys["lowerLimit"], codeOutOfRange, "exchange the limits", "no value is at least %g and at most %g", *q.Lower, *q.Upper)
+		p.error(f.keys["lowerLimit"], codeOutOfRange, "exchange the limits", "no value is at least %g and at most %g",
+			*q.Lower, *q.Upper)
 	}
 }

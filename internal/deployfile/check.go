@@ -45,7 +45,8 @@ func (p *parser) referEach(f *fieldset, key string, names []string, r reference)
 }
 
 var unknownName = map[refKind]string{
-	refTarget: codeUnknownTarget, refStrategy: codeUnknownStrategy, refWebhook: codeUnknownWebhook, refQuery: codeUnknownQuery, refDataset: codeUnknownDataset,
+	refTarget: codeUnknownTarget, refStrategy: codeUnknownStrategy, refWebhook: codeUnknownWebhook,
+	refQuery: codeUnknownQuery, refDataset: codeUnknownDataset,
 }
 
 var howToDefine = map[refKind]string{
@@ -117,7 +118,8 @@ func (p *parser) checkProvider(r reference) {
 	if r.provided || q.Provider != "" || p.spec.Analysis.DefaultProvider != "" {
 		return
 	}
-	p.add(q.Pos, sluice.SeverityError, codeNoMetricProvider, "add defaultMetricProviderName: below analysis:, or metricProviderName: to the query",
+	p.add(q.Pos, sluice.SeverityError, codeNoMetricProvider,
+		"add defaultMetricProviderName: below analysis:, or metricProviderName: to the query",
 		"nothing says which metric provider answers the query "+clip(r.name))
 }
 
@@ -158,7 +160,8 @@ func (p *parser) dropSelf(t *sluice.Target) {
 	if !slices.Contains(t.DependsOn, t.Name) {
 		return
 	}
-	p.add(t.Pos, sluice.SeverityWarning, codeDependencyCycle, "remove it from its own dependsOn", "the target "+clip(t.Name)+" waits for itself, which is ignored")
+	p.add(t.Pos, sluice.SeverityWarning, codeDependencyCycle, "remove it from its own dependsOn",
+		"the target "+clip(t.Name)+" waits for itself, which is ignored")
 	t.DependsOn = slices.DeleteFunc(t.DependsOn, func(name string) bool { return name == t.Name })
 }
 
@@ -170,5 +173,6 @@ func (p *parser) cycle(way []string) {
 	if at == nil {
 		return
 	}
-	p.error(at, codeDependencyCycle, "remove one of these from its dependsOn", "targets wait for each other in a circle: %s", strings.Join(way, " → "))
+	p.error(at, codeDependencyCycle, "remove one of these from its dependsOn",
+		"targets wait for each other in a circle: %s", strings.Join(way, " → "))
 }

@@ -41,7 +41,8 @@ func (p *parser) checkMask(s sluice.StepSpec, before []sluice.StepSpec) {
 		return
 	}
 	if n := len(before); n == 0 || before[n-1].MigrateData == nil || before[n-1].MigrateData.Dataset != name {
-		p.add(s.Pos, sluice.SeverityError, codeNothingToMask, "write both in one sequence: - sequence: [{migrateData: …}, {maskData: …}]",
+		p.add(s.Pos, sluice.SeverityError, codeNothingToMask,
+			"write both in one sequence: - sequence: [{migrateData: …}, {maskData: …}]",
 			"maskData of "+clip(name)+" does not stand right after the migrateData of "+clip(name))
 	}
 	if d, ok := p.spec.Datasets[name]; ok && d.Engine != "" && d.Engine != maskable {
@@ -74,7 +75,8 @@ func (p *parser) follow(t sluice.Target, s sluice.StepSpec, have, out made) {
 		maps.Copy(out, local)
 	case s.MigrateData != nil:
 		if s.MigrateData.From == t.Name {
-			p.add(s.Pos, sluice.SeverityError, codeMigrationToItself, "name another target in from:", "the target "+clip(t.Name)+" would be filled from itself")
+			p.add(s.Pos, sluice.SeverityError, codeMigrationToItself, "name another target in from:",
+				"the target "+clip(t.Name)+" would be filled from itself")
 		}
 		out[[2]string{"migration", s.MigrateData.Dataset}] = true
 	case s.CheckpointData != nil:
@@ -91,7 +93,8 @@ func (p *parser) checkCheckpoint(t sluice.Target, s sluice.StepSpec, have made) 
 	if name == "" || s.RestoreData.Checkpoint != "" || have[[2]string{"checkpoint", name}] {
 		return
 	}
-	p.add(s.Pos, sluice.SeverityError, codeNothingToRestore, "add checkpointData: {dataset: "+clip(name)+"} to its beforeDeployment, or name a checkpoint:",
+	p.add(s.Pos, sluice.SeverityError, codeNothingToRestore,
+		"add checkpointData: {dataset: "+clip(name)+"} to its beforeDeployment, or name a checkpoint:",
 		"no step of the target "+clip(t.Name)+" before this one makes a checkpoint of "+clip(name))
 }
 

@@ -30,7 +30,8 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
 	d.Mover, d.Portworx = p.mover(f)
-	for _, n := range f.items("invariants", "begin each invariant with a dash: - {name: …, count: orders, atLeast: baseline}") {
+	for _, n := range f.items("invariants",
+		"begin each invariant with a dash: - {name: …, count: orders, atLeast: baseline}") {
 		d.Invariants = append(d.Invariants, p.invariant(n))
 	}
 	return d
@@ -87,7 +88,8 @@ func (p *parser) commands(f *fieldset, key string) [][]string {
 		commands = append(commands, command)
 	}
 	if len(words) > 0 && len(commands) > 0 {
-		p.error(f.keys[key], codeBadCombination, "write either one command or a list of commands", "%s mixes words and commands", f.of(key))
+		p.error(f.keys[key], codeBadCombination, "write either one command or a list of commands",
+			"%s mixes words and commands", f.of(key))
 		return nil
 	}
 	if len(words) > 0 {
@@ -113,7 +115,8 @@ func (p *parser) mover(f *fieldset) (string, *sluice.Portworx) {
 	if !ok {
 		return portworx, nil
 	}
-	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair", "name the ClusterPair that leads to the other cluster")}
+	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair",
+		"name the ClusterPair that leads to the other cluster")}
 }
 
 const portworx = "portworx"
@@ -123,7 +126,8 @@ func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 	if !ok {
 		return sluice.Invariant{}
 	}
-	i := sluice.Invariant{Pos: p.at(n), Name: f.name("name", "say what must hold: name: no order is lost"), Count: f.text("count"), Sum: f.text("sum"), Field: f.text("field"),
+	i := sluice.Invariant{Pos: p.at(n), Name: f.name("name", "say what must hold: name: no order is lost"),
+		Count: f.text("count"), Sum: f.text("sum"), Field: f.text("field"),
 		AtLeast: p.bound(f, "atLeast"), AtMost: p.bound(f, "atMost"), Equals: p.bound(f, "equals")}
 	p.oneOf(f, "count", "sum")
 	switch {
@@ -133,7 +137,8 @@ func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 		p.error(f.keys["field"], codeBadCombination, "remove field:, or write sum: instead of count:", "a count has no field")
 	}
 	if !f.has("atLeast") && !f.has("atMost") && !f.has("equals") {
-		p.error(n, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline", "the invariant has no bound")
+		p.error(n, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline",
+			"the invariant has no bound")
 	}
 	return i
 }

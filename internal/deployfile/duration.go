@@ -45,7 +45,8 @@ func (f *fieldset) measured(number, unit string) (time.Duration, bool) {
 		return f.p.shortDuration(n, f.of(number))
 	}
 	if !f.has(unit) {
-		f.p.error(f.keys[number], codeBadCombination, "add "+unit+": with seconds, minutes or hours", "%s has a number without a unit", f.what)
+		f.p.error(f.keys[number], codeBadCombination, "add "+unit+": with seconds, minutes or hours",
+			"%s has a number without a unit", f.what)
 		return 0, false
 	}
 	count := f.whole(number, 0)

@@ -88,7 +88,8 @@ func (p *parser) unknownKey(key *yaml.Node, what string, known []string) string 
 
 func (p *parser) wrongType(n *yaml.Node, what, want, hint string) {
 	if n.Kind == yaml.ScalarNode && gluedKey.MatchString(n.Value) {
-		p.error(n, codeMissingSpace, "put a space after the colon", "%s has to be %s, and without a space after its colon this is text", what, want)
+		p.error(n, codeMissingSpace, "put a space after the colon",
+			"%s has to be %s, and without a space after its colon this is text", what, want)
 		return
 	}
 	p.error(n, codeWrongType, hint, "%s has to be %s, and this is %s", what, want, show(n))
@@ -342,7 +343,8 @@ func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
 		return
 	}
 	if len(v.Content)/2 > mostEntries {
-		f.p.error(f.keys[key], codeOutOfRange, "split the deploy file", "%s are %d, more than the %d that are read", key, len(v.Content)/2, mostEntries)
+		f.p.error(f.keys[key], codeOutOfRange, "split the deploy file", "%s are %d, more than the %d that are read", key,
+			len(v.Content)/2, mostEntries)
 		return
 	}
 	f.p.each(v, do)

@@ -66,12 +66,15 @@ func (p *parser) mayInclude(n *yaml.Node, written string) (string, bool) {
 	case in.files == nil:
 		p.error(n, codeIncludeUnreadable, "put what it defines into this file", "other files cannot be included here")
 	case path.IsAbs(written) || filepath.IsAbs(written) || !filepath.IsLocal(name) || !fs.ValidPath(name):
-		p.error(n, codeIncludeOutside, "move the file below the deploy file's directory", "%s leaves the deploy file's directory", clip(written))
+		p.error(n, codeIncludeOutside, "move the file below the deploy file's directory",
+			"%s leaves the deploy file's directory", clip(written))
 	case slices.Contains(in.way, name):
 		way := append(slices.Clone(in.way[slices.Index(in.way, name):]), name)
-		p.error(n, codeIncludeCycle, "remove one of these from its include:", "files include each other in a circle: %s", strings.Join(way, " → "))
+		p.error(n, codeIncludeCycle, "remove one of these from its include:", "files include each other in a circle: %s",
+			strings.Join(way, " → "))
 	case len(in.way) > deepestNested:
-		p.error(n, codeIncludeBounds, "include it from a file further up", "files are included more than %d deep", deepestNested)
+		p.error(n, codeIncludeBounds, "include it from a file further up", "files are included more than %d deep",
+			deepestNested)
 	case len(in.done) >= mostIncluded && !in.done[name]:
 		p.error(n, codeIncludeBounds, "put some of them together", "more than %d files are included", mostIncluded)
 	default:
@@ -130,7 +133,8 @@ func (p *parser) unreadable(n *yaml.Node, name string, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		p.error(n, codeIncludeUnreadable, p.nearFile(name), "there is no file %s", clip(name))
 	case strings.Contains(err.Error(), "path escapes"):
-		p.error(n, codeIncludeOutside, "copy the file instead of linking to it", "%s leaves the deploy file's directory through a symbolic link", clip(name))
+		p.error(n, codeIncludeOutside, "copy the file instead of linking to it",
+			"%s leaves the deploy file's directory through a symbolic link", clip(name))
 	default:
 		cause := err.Error()
 		if pe, ok := errors.AsType[*fs.PathError](err); ok {
@@ -179,11 +183,13 @@ func (p *parser) includedText(data []byte) {
 func (p *parser) blocks(f *fieldset) {
 	s := p.spec
 	s.Datasets = merge(p, "datasets", s.Datasets, p.datasets(f), func(d sluice.Dataset) sluice.Position { return d.Pos })
-	s.Strategies = merge(p, "strategies", s.Strategies, p.strategies(f), func(t sluice.Strategy) sluice.Position { return t.Pos })
+	s.Strategies = merge(p, "strategies", s.Strategies, p.strategies(f),
+		func(t sluice.Strategy) sluice.Position { return t.Pos })
 	s.Webhooks = merge(p, "webhooks", s.Webhooks, p.webhooks(f), func(w sluice.Webhook) sluice.Position { return w.Pos })
 	s.Traffic = append(s.Traffic, p.traffic(f)...)
 	analysis := p.analysisConfig(f)
-	s.Analysis.Queries = merge(p, "queries", s.Analysis.Queries, analysis.Queries, func(q sluice.Query) sluice.Position { return q.Pos })
+	s.Analysis.Queries = merge(p, "queries", s.Analysis.Queries, analysis.Queries,
+		func(q sluice.Query) sluice.Position { return q.Pos })
 	p.defaultProvider(f, analysis.DefaultProvider)
 }
 

@@ -31,8 +31,10 @@ func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
 // ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, in the order
 // in which the files are read; their positions name them as they are found from where file is found.
 func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagnostics) {
-	p := &parser{file: file, files: []string{file}, application: o.Application, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}, broken: map[refKind]bool{}}
-	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)}, done: map[string]bool{}, bytes: len(data)}
+	p := &parser{file: file, files: []string{file}, application: o.Application, seen: map[sluice.Diagnostic]bool{},
+		spec: &sluice.Spec{}, broken: map[refKind]bool{}}
+	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)},
+		done: map[string]bool{}, bytes: len(data)}
 	p.text(data)
 	p.sortFindings()
 	if o.Strict {
@@ -82,7 +84,8 @@ func (p *parser) only(roots []*yaml.Node, ifEmpty string) *yaml.Node {
 		return nil
 	}
 	if len(roots) > 1 {
-		p.error(roots[1], codeSeveralDocuments, "put each into a file of its own", "a deploy file holds one YAML document, and here a second one starts")
+		p.error(roots[1], codeSeveralDocuments, "put each into a file of its own",
+			"a deploy file holds one YAML document, and here a second one starts")
 	}
 	return roots[0]
 }
@@ -150,7 +153,8 @@ func (p *parser) refusedKind(root *yaml.Node) bool {
 		return false
 	}
 	if fold(kind.Value) == "lambda" {
-		p.error(kind, codeUnsupportedKind, "deliver functions with another tool; Sluice takes kind: kubernetes", "kind: lambda is not supported")
+		p.error(kind, codeUnsupportedKind, "deliver functions with another tool; Sluice takes kind: kubernetes",
+			"kind: lambda is not supported")
 		return true
 	}
 	p.error(kind, codeUnsupportedKind, "write kind: kubernetes", "the kind %s is not known", clip(kind.Value))

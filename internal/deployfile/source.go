@@ -8,7 +8,8 @@ import (
 
 // manifests are required, but a file with datasets may be about data alone.
 func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
-	if !f.has("manifests") && (f.has("datasets") || len(p.spec.Datasets) > 0) || !f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
+	if !f.has("manifests") && (f.has("datasets") || len(p.spec.Datasets) > 0) ||
+		!f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
 		return nil
 	}
 	var sources []sluice.ManifestSource
@@ -19,7 +20,8 @@ func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
 		}
 	}
 	if f.get("manifests").Kind == yaml.SequenceNode && len(items) == 0 {
-		p.error(f.keys["manifests"], codeMissingKey, "list what to deploy: - path: manifests", "the list of manifests is empty")
+		p.error(f.keys["manifests"], codeMissingKey, "list what to deploy: - path: manifests",
+			"the list of manifests is empty")
 	}
 	return sources
 }

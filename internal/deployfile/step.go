@@ -26,7 +26,8 @@ func (p place) sequence() place {
 }
 
 var everywhere = []sluice.StepKind{
-	sluice.KindPause, sluice.KindRunWebhook, sluice.KindRunJob, sluice.KindWaitFor, sluice.KindMigrateData, sluice.KindCheckpointData,
+	sluice.KindPause, sluice.KindRunWebhook, sluice.KindRunJob, sluice.KindWaitFor, sluice.KindMigrateData,
+	sluice.KindCheckpointData,
 	sluice.KindVerifyData, sluice.KindRestoreData, sluice.KindMaskData, sluice.KindSequence,
 }
 
@@ -35,9 +36,11 @@ func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kin
 var (
 	placeBefore = place{"stepsBefore", "beforeDeployment", everywhere, "put it into a strategy or into afterDeployment"}
 	placeAfter  = place{"stepsAfter", "afterDeployment", also(sluice.KindAnalysis), "put it into a strategy"}
-	placeCanary = place{"stepsCanary", "the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "put it elsewhere"}
-	placeBlue   = place{"stepsBlueGreen", "a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices), "weights are for a canary; remove it"}
-	placeUndo   = place{"stepsOnRollback", "onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
+	placeCanary = place{"stepsCanary", "the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis,
+		sluice.KindExposeServices), "put it elsewhere"}
+	placeBlue = place{"stepsBlueGreen", "a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices),
+		"weights are for a canary; remove it"}
+	placeUndo = place{"stepsOnRollback", "onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
 )
 
 func allKinds() []string {
@@ -131,7 +134,8 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 		return key, n.Content[1], ok && len(n.Content) == 2
 	case len(kinds) > 1:
 		second := n.Content[kinds[1]]
-		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own", "a step has one kind, and here are %s and %s", n.Content[kinds[0]].Value, second.Value)
+		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own",
+			"a step has one kind, and here are %s and %s", n.Content[kinds[0]].Value, second.Value)
 		return nil, nil, false
 	}
 	key, value = n.Content[kinds[0]], n.Content[kinds[0]+1]
@@ -144,7 +148,8 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 // unknownStep reports the key and returns the one that was meant, if that can be told.
 func (p *parser) unknownStep(key *yaml.Node) (*yaml.Node, bool) {
 	if key.Kind != yaml.ScalarNode {
-		p.error(key, codeWrongType, "write it as - pause: {untilApproved: true}", "a step's kind has to be text, and this is %s", show(key))
+		p.error(key, codeWrongType, "write it as - pause: {untilApproved: true}",
+			"a step's kind has to be text, and this is %s", show(key))
 		return nil, false
 	}
 	near := yamldoc.Nearest(key.Value, allKinds())

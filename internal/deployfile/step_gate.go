@@ -17,7 +17,8 @@ func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
 	}
 	w := f.whole("weight", -1)
 	if w >= 0 && w < p.weight {
-		p.error(f.get("weight"), codeDecreasingWeight, "write a weight from that on; undoing is what rollback does", "the weight goes down from %d to %d", p.weight, w)
+		p.error(f.get("weight"), codeDecreasingWeight, "write a weight from that on; undoing is what rollback does",
+			"the weight goes down from %d to %d", p.weight, w)
 	}
 	p.weight = max(p.weight, w)
 	return &sluice.SetWeight{Weight: w}
@@ -32,22 +33,27 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 	timed := f.has("duration") || f.has("unit")
 	switch {
 	case s.UntilApproved && timed:
-		p.error(f.node, codeBadCombination, "keep either untilApproved or duration and unit", "a pause waits for a person or for a time, and this one has both")
+		p.error(f.node, codeBadCombination, "keep either untilApproved or duration and unit",
+			"a pause waits for a person or for a time, and this one has both")
 	case !s.UntilApproved && !timed:
-		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes", "the pause does not say what it waits for")
+		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes",
+			"the pause does not say what it waits for")
 	case !s.UntilApproved && (f.has("requiresRoles") || f.has("approvalExpiration")):
-		p.error(f.node, codeBadCombination, "add untilApproved: true, or remove them", "requiresRoles and approvalExpiration need untilApproved: true")
+		p.error(f.node, codeBadCombination, "add untilApproved: true, or remove them",
+			"requiresRoles and approvalExpiration need untilApproved: true")
 	case timed:
 		s.Duration, _ = f.measured("duration", "unit")
 	}
 	if f.has("requiresRoles") && len(s.RequiresRoles) == 0 {
-		p.error(f.keys["requiresRoles"], codeMissingKey, "name a role, or remove the key to let anyone approve", "the list of roles is empty")
+		p.error(f.keys["requiresRoles"], codeMissingKey, "name a role, or remove the key to let anyone approve",
+			"the list of roles is empty")
 	}
 	return s
 }
 
 func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
-	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"), Timeout: f.duration("timeout")}
+	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"),
+		Timeout: f.duration("timeout")}
 	p.refer(f, "name", refWebhook, s.Name)
 	return s
 }
@@ -79,7 +85,8 @@ func (p *parser) judgesNothing(f *fieldset) bool {
 	if f.keys["queries"] == nil || f.has("queries") {
 		return false
 	}
-	p.warn(f.keys["queries"], codeEmptyAnalysis, "name a query, or remove the step", "the analysis names no query, so it is left out")
+	p.warn(f.keys["queries"], codeEmptyAnalysis, "name a query, or remove the step",
+		"the analysis names no query, so it is left out")
 	return true
 }
 

@@ -8,9 +8,10 @@ import (
 
 func (p *parser) strategies(f *fieldset) map[string]sluice.Strategy {
 	all := map[string]sluice.Strategy{}
-	f.entries("strategies", "write each strategy as name: {canary: {steps: […]}}, without a dash", func(name, value *yaml.Node) {
-		all[name.Value] = p.strategy(name, value)
-	})
+	f.entries("strategies", "write each strategy as name: {canary: {steps: […]}}, without a dash",
+		func(name, value *yaml.Node) {
+			all[name.Value] = p.strategy(name, value)
+		})
 	return all
 }
 

@@ -101,16 +101,19 @@ func usual(text string) (mistake, bool) {
 	}
 	if m := gluedLine.FindStringSubmatchIndex(text); m != nil {
 		key, value := text[m[2]:m[3]], text[m[4]:]
-		return mistake{sluice.Diagnostic{Pos: at(m[4]), Code: codeMissingSpace, Message: "there is no space after the colon of " + key,
-			Hint: "write " + key + ": " + clip(value)}, text[:m[4]] + " " + value}, true
+		return mistake{sluice.Diagnostic{Pos: at(m[4]), Code: codeMissingSpace,
+			Message: "there is no space after the colon of " + key,
+			Hint:    "write " + key + ": " + clip(value)}, text[:m[4]] + " " + value}, true
 	}
 	if m := firstMatch(text, innerSingle, innerDouble); m != nil {
-		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeInnerQuote, Message: "this quote ends the text, but the text goes on",
-			Hint: "write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-"}}, true
+		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeInnerQuote,
+			Message: "this quote ends the text, but the text goes on",
+			Hint:    "write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-"}}, true
 	}
 	if m := drifted.FindStringSubmatchIndex(text); m != nil {
 		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeDrifted,
-			Message: text[m[2]:m[3]] + " does not begin where the keys above it begin", Hint: "remove " + spaces(m[2]) + " before it"}}, true
+			Message: text[m[2]:m[3]] + " does not begin where the keys above it begin", Hint: "remove " + spaces(m[2]) +
+				" before it"}}, true
 	}
 	if tabIndent.MatchString(text) {
 		return mistake{found: sluice.Diagnostic{Pos: at(strings.IndexByte(text, '\t')), Code: yamldoc.CodeSyntax,

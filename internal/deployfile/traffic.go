@@ -60,8 +60,9 @@ func (p *parser) smi(n *yaml.Node) sluice.SMI {
 		return sluice.SMI{}
 	}
 	return sluice.SMI{
-		RootServiceName: f.name("rootServiceName", "name the Service that is split"), CanaryServiceName: f.text("canaryServiceName"),
-		TrafficSplitName: f.text("trafficSplitName"),
+		RootServiceName:   f.name("rootServiceName", "name the Service that is split"),
+		CanaryServiceName: f.text("canaryServiceName"),
+		TrafficSplitName:  f.text("trafficSplitName"),
 	}
 }
 
@@ -75,7 +76,8 @@ func (p *parser) istio(n *yaml.Node) sluice.Istio {
 		t.VirtualService, t.HTTPRoute = v.name("name", "name the VirtualService"), v.text("httpRouteName")
 	}
 	if d, ok := f.inner("destinationRule", "destinationRule"); ok {
-		t.DestinationRule, t.ActiveSubset, t.CanarySubset = d.name("name", "name the DestinationRule"), d.text("activeSubsetName"), d.text("canarySubsetName")
+		t.DestinationRule, t.ActiveSubset, t.CanarySubset = d.name("name", "name the DestinationRule"),
+			d.text("activeSubsetName"), d.text("canarySubsetName")
 	}
 	return t
 }
@@ -86,7 +88,8 @@ func (p *parser) gateway(n *yaml.Node) sluice.GatewayRoute {
 		return sluice.GatewayRoute{}
 	}
 	p.oneOfGiven(f, "httpRoute", "grpcRoute")
-	r := sluice.GatewayRoute{Kind: "HTTPRoute", Name: f.text("httpRoute"), Service: f.name("service", "name the Service whose traffic is divided")}
+	r := sluice.GatewayRoute{Kind: "HTTPRoute", Name: f.text("httpRoute"),
+		Service: f.name("service", "name the Service whose traffic is divided")}
 	if f.has("grpcRoute") {
 		r.Kind, r.Name = "GRPCRoute", f.text("grpcRoute")
 	}
@@ -98,5 +101,6 @@ func (p *parser) services(n *yaml.Node) sluice.BlueGreenServices {
 	if !ok {
 		return sluice.BlueGreenServices{}
 	}
-	return sluice.BlueGreenServices{ActiveService: f.name("activeService", "name the Service that users reach"), PreviewService: f.text("previewService")}
+	return sluice.BlueGreenServices{ActiveService: f.name("activeService", "name the Service that users reach"),
+		PreviewService: f.text("previewService")}
 }

@@ -19,13 +19,25 @@ func trusting(c client) client {
 }
 
 func TestFetch(t *testing.T) {
-	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(served)) }))
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = w.Write([]byte(served))
+	}))
 	defer plain.Close()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/a.yaml", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(served)) })
-	mux.HandleFunc("/on", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/a.yaml", http.StatusFound) })
-	mux.HandleFunc("/down", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain.URL, http.StatusFound) })
-	mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
+	mux.HandleFunc("/on", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/a.yaml",
+			http.StatusFound)
+	})
+	mux.HandleFunc("/down", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, plain.URL,
+			http.StatusFound)
+	})
+	mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/round",
+			http.StatusFound)
+	})
 	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 		for range maxBytes>>20 + 1 {
 			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
@@ -37,10 +49,12 @@ func TestFetch(t *testing.T) {
 	defer server.Close()
 	here := trusting(newClient(func(netip.Addr) bool { return true }))
 	for path, want := range map[string]string{
-		"/a.yaml": "", "/on": "", "/down": "not https", "/round": "more than 5 times", "/large": "larger than 16 MiB", "/absent": "404",
+		"/a.yaml": "", "/on": "", "/down": "not https", "/round": "more than 5 times", "/large": "larger than 16 MiB",
+		"/absent": "404",
 	} {
 		data, err := here.get(server.URL + path)
-		if want == "" && (err != nil || string(data) != served) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+		if want == "" && (err != nil || string(data) != served) || want != "" &&
+			(err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %d bytes, %v; want %q", path, len(data), err, want)
 		}
 	}
@@ -48,7 +62,8 @@ func TestFetch(t *testing.T) {
 		t.Errorf("this machine was asked: %v", err)
 	}
 	// A name is judged by what it stands for.
-	if _, err := trusting(newClient(public)).get(strings.Replace(server.URL, "127.0.0.1", "localhost", 1)); !isRefused(err) {
+	if _, err := trusting(newClient(public)).get(strings.Replace(server.URL, "127.0.0.1", "localhost",
+		1)); !isRefused(err) {
 		t.Errorf("this machine was asked by its name: %v", err)
 	}
 	if _, err := here.get(server.URL + "/absent?token=secret"); strings.Contains(err.Error(), "secret") {
@@ -61,9 +76,11 @@ func isRefused(err error) bool { return sluice.ErrorCode(err) == sluice.Denied }
 func TestPublic(t *testing.T) {
 	for address, want := range map[string]bool{
 		"8.8.8.8": true, "2606:4700::1111": true,
-		"127.0.0.1": false, "::1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false,
-		"0.0.0.0": false, "::": false, "fe80::1%eth0": false, "fd00::1": false, "100.64.0.1": false, "224.0.0.1": false, "255.255.255.255": false,
-		"64:ff9b::a00:1": false, "2002:a00:1::": false, "::127.0.0.1": false,
+		"127.0.0.1": false, "::1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false,
+		"169.254.169.254": false,
+		"0.0.0.0":         false, "::": false, "fe80::1%eth0": false, "fd00::1": false, "100.64.0.1": false, "224.0.0.1": false,
+		"255.255.255.255": false,
+		"64:ff9b::a00:1":  false, "2002:a00:1::": false, "::127.0.0.1": false,
 	} {
 		if got := public(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s is public: %t, want %t", address, got, want)

@@ -52,7 +52,8 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := keyfile.Open(short); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("short key: %v", err)
 	}
-	if _, err := keyfile.Open(open); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err), "chmod 600") {
+	if _, err := keyfile.Open(open); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err),
+		"chmod 600") {
 		t.Errorf("open key: %v", err)
 	}
 }

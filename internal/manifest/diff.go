@@ -31,7 +31,8 @@ func comparable(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
 	meta, _ := o["metadata"].(map[string]any)
-	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
+	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation",
+		"selfLink"} {
 		delete(meta, field)
 	}
 	// kubectl keeps a whole manifest in this annotation, with the values of Secrets.

@@ -44,7 +44,8 @@ func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, s
 	}
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		l.report(codePathUnreadable, "start Sluice where the deploy file lies", "the directory %s cannot be opened: %s", root, reason(err))
+		l.report(codePathUnreadable, "start Sluice where the deploy file lies", "the directory %s cannot be opened: %s", root,
+			reason(err))
 		return nil, l.ds
 	}
 	defer func() { _ = r.Close() }()
@@ -126,7 +127,8 @@ func (l *loader) clean() (string, bool) {
 	p := l.src.Path
 	name := path.Clean(strings.TrimLeft(filepath.ToSlash(p), "/"))
 	if !filepath.IsLocal(name) {
-		l.report(codePathOutside, "move the manifests below the deploy file's directory", "the path %s leaves the deploy file's directory", p)
+		l.report(codePathOutside, "move the manifests below the deploy file's directory",
+			"the path %s leaves the deploy file's directory", p)
 		return "", false
 	}
 	return name, true
@@ -179,7 +181,10 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 
 func (l *loader) isKustomizeDir(dir string) bool {
 	entries, err := fs.ReadDir(l.root.FS(), dir)
-	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && kustomize.IsKustomization(e.Name()) })
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !e.IsDir() &&
+			kustomize.IsKustomization(e.Name())
+	})
 }
 
 // kustomize takes what the directory renders to: what lies in it is its input.
@@ -187,12 +192,14 @@ func (l *loader) kustomize(dir string) {
 	l.objects = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
-		l.report(codeKustomize, "see what it says: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s", dir, err)
+		l.report(codeKustomize, "see what it says: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s",
+			dir, err)
 		return
 	}
 	for _, said := range dated {
-		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning, Code: codeKustomizeOutdated, Message: said,
-			Hint: "kustomize edit fix changes it"})
+		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning, Code: codeKustomizeOutdated,
+			Message: said,
+			Hint:    "kustomize edit fix changes it"})
 	}
 	l.made("what "+dir+" renders to", text)
 }
@@ -239,11 +246,14 @@ func (l *loader) read(name string) ([]byte, error) {
 func (l *loader) fault(name string, err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
-		l.report(codePathUnreadable, "split it", "%s is larger than the %d MiB that are read of a file, or with the others than %d MiB", name, maxBytes>>20, 4*maxBytes>>20)
+		l.report(codePathUnreadable, "split it",
+			"%s is larger than the %d MiB that are read of a file, or with the others than %d MiB", name, maxBytes>>20,
+			4*maxBytes>>20)
 	case errors.Is(err, fs.ErrNotExist):
 		l.report(codePathNotFound, l.suggest(name), "there is no file or directory %s", name)
 	case strings.Contains(err.Error(), "path escapes"):
-		l.report(codePathOutside, "copy the file instead of linking to it", "%s leaves the deploy file's directory through a symbolic link", name)
+		l.report(codePathOutside, "copy the file instead of linking to it",
+			"%s leaves the deploy file's directory through a symbolic link", name)
 	default:
 		l.report(codePathUnreadable, "make it a readable file", "%s cannot be read: %s", name, reason(err))
 	}

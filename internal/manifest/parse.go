@@ -20,8 +20,8 @@ const (
 var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 1_000_000, Depth: 200}
 
 // Parse reads the objects of a YAML or JSON text. Empty documents are skipped and Lists unpacked. Every
-// object is complete enough to be named; bare ReplicaSets are refused, because nothing could roll them out, and bare Pods
-// are warned of. Objects are returned even if others have findings.
+// object is complete enough to be named; bare ReplicaSets are refused, because nothing could roll them out, and bare
+// Pods are warned of. Objects are returned even if others have findings.
 func Parse(file string, data []byte) ([]sluice.Object, sluice.Diagnostics) {
 	roots, ds := yamldoc.Read(file, data, limits)
 	if ds.HasErrors() && json.Valid(data) {
@@ -68,7 +68,8 @@ func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {
 }
 
 func (r *reader) warn(n *yaml.Node, code, hint, message string) {
-	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityWarning, Code: code, Message: message, Hint: hint})
+	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityWarning, Code: code,
+		Message: message, Hint: hint})
 }
 
 func (r *reader) document(n *yaml.Node) {
@@ -113,12 +114,14 @@ func (r *reader) complete(n *yaml.Node) bool {
 	case "":
 		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
 	case "Pod":
-		r.warn(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job", "a bare Pod is applied and never rolled out")
+		r.warn(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job",
+			"a bare Pod is applied and never rolled out")
 	case "ReplicaSet":
 		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
 	if text(get(n, "apiVersion")) == "" {
-		r.report(n, codeMissingField, "add apiVersion:, such as apiVersion: apps/v1", "the %s has no apiVersion", or(kind, "manifest"))
+		r.report(n, codeMissingField, "add apiVersion:, such as apiVersion: apps/v1", "the %s has no apiVersion",
+			or(kind, "manifest"))
 	}
 	if text(get(get(n, "metadata"), "name")) == "" {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", or(kind, "manifest"))

@@ -61,7 +61,8 @@ func eachSecret(objs []sluice.Object, change func(string) (string, error)) error
 }
 
 func sealError(o sluice.Object, what string, err error) error {
-	return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(), Message: what + " cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
+	return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(), Message: what +
+		" cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
 }
 
 func changeValues(o sluice.Object, field string, change func(string) (string, error)) error {
@@ -69,7 +70,8 @@ func changeValues(o sluice.Object, field string, change func(string) (string, er
 	for key, v := range m {
 		plain, ok := v.(string)
 		if !ok && v != nil {
-			return sluice.Errorf(sluice.Invalid, "%s.%s of %s is not text", field, key, o.Ref()).WithHint("put the value in quotes")
+			return sluice.Errorf(sluice.Invalid, "%s.%s of %s is not text", field, key,
+				o.Ref()).WithHint("put the value in quotes")
 		}
 		value, err := change(plain)
 		if err != nil {

@@ -112,7 +112,8 @@ func job(o sluice.Object) State {
 	if c, ok := conditionOf(o, "Suspended"); ok && c.is("True") {
 		return State{Phase: Ready}
 	}
-	return waiting("%d of %d completions, %d running", count(o, "succeeded"), o.Number(1, "spec", "completions"), count(o, "active"))
+	return waiting("%d of %d completions, %d running", count(o, "succeeded"), o.Number(1, "spec", "completions"),
+		count(o, "active"))
 }
 
 func pod(o sluice.Object) State {

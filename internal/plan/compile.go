@@ -29,7 +29,8 @@ type Options struct {
 
 // Compile returns the plan of a deploy file, or what is wrong with its manifests. Warnings come with a plan.
 func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
-	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{}, prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
+	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
+		prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
 	for i, t := range spec.Targets {
 		if _, twice := c.targets[t.Name]; !twice {
 			c.targets[t.Name] = i
@@ -95,13 +96,15 @@ func (c *compiler) included(target string) bool {
 func (c *compiler) checkTargets() {
 	for _, name := range c.options.Targets {
 		if _, known := c.targets[name]; !known {
-			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "the deploy file has: "+list(c.spec.Targets))
+			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name),
+				"the deploy file has: "+list(c.spec.Targets))
 		}
 	}
 }
 
 func (c *compiler) fail(pos sluice.Position, code, message, hint string) {
-	c.found = append(c.found, sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: message, Hint: hint})
+	c.found = append(c.found, sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: message,
+		Hint: hint})
 }
 
 // objects returns what the manifests give a target, in the order in which it is applied. Targets with the same
@@ -127,7 +130,8 @@ func (c *compiler) objects(t sluice.Target) []sluice.Object {
 		c.prepared[key] = objects
 	}
 	for _, d := range manifest.Duplicates(objects) {
-		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref), "keep one of them, or restrict its manifest with targets")
+		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref),
+			"keep one of them, or restrict its manifest with targets")
 	}
 	return objects
 }

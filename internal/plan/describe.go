@@ -17,7 +17,8 @@ func Describe(s sluice.PlannedStep) string {
 	case s.Promote != nil:
 		return "the new version takes over"
 	case s.Prune != nil:
-		return fmt.Sprintf("delete what the release no longer has, of %s that earlier ones brought", count(len(s.Prune.Objects), "object"))
+		return fmt.Sprintf("delete what the release no longer has, of %s that earlier ones brought",
+			count(len(s.Prune.Objects), "object"))
 	case s.SetWeight != nil && len(s.SetWeight.Services) > 0:
 		return fmt.Sprintf("show the new version at %s", strings.Join(s.SetWeight.Services, ", "))
 	case s.SetWeight != nil:
@@ -28,7 +29,8 @@ func Describe(s sluice.PlannedStep) string {
 		return describeWebhook(*s.RunWebhook)
 	case s.Analysis != nil:
 		a := s.Analysis
-		return fmt.Sprintf("judge %s, %s of %s each", strings.Join(a.Queries, ", "), count(a.Runs, "interval"), Span(a.Interval))
+		return fmt.Sprintf("judge %s, %s of %s each", strings.Join(a.Queries, ", "), count(a.Runs, "interval"),
+			Span(a.Interval))
 	case s.ExposeServices != nil:
 		return fmt.Sprintf("expose %s for %s", strings.Join(s.ExposeServices.Services, ", "), Span(s.ExposeServices.TTL))
 	case s.RunJob != nil:
@@ -42,7 +44,8 @@ func Describe(s sluice.PlannedStep) string {
 func describeData(s sluice.PlannedStep) string {
 	switch {
 	case s.MigrateData != nil && len(s.MigrateData.Mask) > 0:
-		return fmt.Sprintf("copy %s from %s, with %s masked", s.MigrateData.Dataset, s.MigrateData.From, count(len(s.MigrateData.Mask.Rewritten()), "field"))
+		return fmt.Sprintf("copy %s from %s, with %s masked", s.MigrateData.Dataset, s.MigrateData.From,
+			count(len(s.MigrateData.Mask.Rewritten()), "field"))
 	case s.MigrateData != nil:
 		return fmt.Sprintf("copy %s from %s", s.MigrateData.Dataset, s.MigrateData.From)
 	case s.CheckpointData != nil:

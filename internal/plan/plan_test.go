@@ -109,7 +109,8 @@ func compile(t *testing.T, root string) string {
 	if found.HasErrors() {
 		t.Fatalf("the deploy file has errors:\n%s", found)
 	}
-	p, found := plan.Compile(spec, plan.Options{Root: root, LocalAccounts: func(name string) bool { return name == "local" }})
+	p, found := plan.Compile(spec,
+		plan.Options{Root: root, LocalAccounts: func(name string) bool { return name == "local" }})
 	var out strings.Builder
 	for _, d := range found {
 		fmt.Fprintf(&out, "%s\n  %s\n", d, d.Hint)

@@ -12,11 +12,14 @@ func irreversible(steps []sluice.PlannedStep) []string {
 	for _, s := range steps {
 		switch {
 		case s.RunJob != nil:
-			sentences = append(sentences, fmt.Sprintf("what job %s writes into a database is put back only by restoreData", s.RunJob.Name))
+			sentences = append(sentences, fmt.Sprintf("what job %s writes into a database is put back only by restoreData",
+				s.RunJob.Name))
 		case s.RunWebhook != nil:
 			sentences = append(sentences, fmt.Sprintf("what the receiver of webhook %q does is not undone", s.RunWebhook.Name))
 		case s.RestoreData != nil:
-			sentences = append(sentences, fmt.Sprintf("restoring %s takes away what was written since its checkpoint; a checkpoint of that is kept first", s.RestoreData.Dataset))
+			sentences = append(sentences,
+				fmt.Sprintf("restoring %s takes away what was written since its checkpoint; a checkpoint of that is kept first",
+					s.RestoreData.Dataset))
 		}
 	}
 	return sentences

@@ -44,7 +44,10 @@ func waitsForStage(text string) bool { return stageFinal.MatchString(text) }
 
 // waitsForStageOnly lets a wait pass that ends itself when the status is a bad one.
 func waitsForStageOnly(w sluice.WaitFor) bool {
-	failsOnStatus := slices.ContainsFunc(w.FailWhen, func(f sluice.FailWhen) bool { return strings.Contains(f.JSONPath, ".status.status") })
+	failsOnStatus := slices.ContainsFunc(w.FailWhen, func(f sluice.FailWhen) bool {
+		return strings.Contains(f.JSONPath,
+			".status.status")
+	})
 	return !failsOnStatus && w.Value == "Final" && strings.Contains(w.JSONPath, ".status.stage")
 }
 

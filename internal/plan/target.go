@@ -29,7 +29,8 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
 		Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace), DependsOn: c.dependencies(t),
-		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
+		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps),
+		Traffic: g.traffic,
 	}, g.steps
 }
 
@@ -49,11 +50,14 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 	strategy, named := g.compiler.spec.Strategies[g.target.Strategy]
 	progressive := slices.ContainsFunc(objects, isProgressive)
 	if !named && slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Text("kind") == "Deployment" }) {
-		g.compiler.fail(g.target.Pos, codeStrategyRequired, "target "+quote(g.target.Name)+" has a Deployment but no strategy", "add strategy: and the name of one under strategies:")
+		g.compiler.fail(g.target.Pos, codeStrategyRequired,
+			"target "+quote(g.target.Name)+" has a Deployment but no strategy",
+			"add strategy: and the name of one under strategies:")
 		return nil
 	}
 	timeout := g.compiler.spec.Config.Timeout
-	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout}}
+	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: progressive && named &&
+		isGradual(strategy), Timeout: timeout}}
 	last := g.add(sluice.PhaseApply, "apply", apply, after)
 	if !progressive || !named {
 		return last
@@ -63,8 +67,8 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 	return g.add(sluice.PhasePromote, "promote", promote, last)
 }
 
-// prune lays out the deletion of what earlier deployments applied and this one does not, be it for another target of the
-// same account, to which it may have moved.
+// prune lays out the deletion of what earlier deployments applied and this one does not, be it for another target of
+// the same account, to which it may have moved.
 func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
 	if !g.target.Prune || g.compiler.options.Applied == nil {
 		return after
@@ -81,7 +85,8 @@ func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.S
 	if len(gone) == 0 {
 		return after
 	}
-	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), sluice.StepSpec{Kind: sluice.KindPrune, Prune: &sluice.Prune{Objects: gone}}, after)
+	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), sluice.StepSpec{Kind: sluice.KindPrune,
+		Prune: &sluice.Prune{Objects: gone}}, after)
 }
 
 // sameObject leaves the version of the kind out of account.
@@ -129,7 +134,8 @@ func (g *graph) parallel(phase sluice.Phase, steps []sluice.StepSpec, after []sl
 }
 
 // parallelAt lays out steps that start together, and returns those that all must be done for what follows.
-func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepSpec,
+	after []sluice.StepID) []sluice.StepID {
 	if len(steps) == 0 {
 		return after
 	}
@@ -141,7 +147,8 @@ func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepS
 }
 
 // sequence lays out steps one after the other.
-func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpec,
+	after []sluice.StepID) []sluice.StepID {
 	for i, s := range steps {
 		if i > 0 && isMaskOf(s, steps[i-1]) {
 			continue // it is a part of that step
@@ -164,7 +171,8 @@ func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after []
 		return g.sequence(phase, path, s.Sequence, after)
 	}
 	if s.Kind == sluice.KindMaskData {
-		g.compiler.fail(s.Pos, codeNothingToMask, "maskData of "+quote(s.MaskData.Dataset)+" does not stand right after its migrateData", "write both in one sequence")
+		g.compiler.fail(s.Pos, codeNothingToMask,
+			"maskData of "+quote(s.MaskData.Dataset)+" does not stand right after its migrateData", "write both in one sequence")
 		return after
 	}
 	id := sluice.StepID(g.target.Name + "/" + path)
@@ -185,7 +193,10 @@ func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 	case s.RunJob != nil:
 		s.RunJob = changed(s.RunJob, func(j *sluice.RunJob) { j.Job = g.job(s.Pos, *j) })
 	case s.MigrateData != nil:
-		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Spec, m.Source = g.dataset(s.Pos, m.Dataset, m.From), g.source(m.From) })
+		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) {
+			m.Spec, m.Source = g.dataset(s.Pos, m.Dataset,
+				m.From), g.source(m.From)
+		})
 	case s.CheckpointData != nil:
 		s.CheckpointData = changed(s.CheckpointData, func(d *sluice.CheckpointData) { d.Spec = g.dataset(s.Pos, d.Dataset) })
 	case s.VerifyData != nil:
@@ -218,7 +229,9 @@ func (g *graph) dataset(pos sluice.Position, name string, targets ...string) slu
 		if g.compiler.options.Sealer == nil {
 			return d // only looked at, perhaps where nobody knows the account
 		}
-		g.compiler.fail(pos, codeMoverNotHere, fmt.Sprintf("the dataset %s lies in the account %s, and this version copies data on accounts of the type local only", quote(name), quote(account)),
+		g.compiler.fail(pos, codeMoverNotHere,
+			fmt.Sprintf("the dataset %s lies in the account %s, and this version copies data on accounts of the type local only",
+				quote(name), quote(account)),
 			"let a webhook or a runJob step move the data there, or rehearse the file with: sluice run --local")
 		return d
 	}
@@ -282,7 +295,8 @@ func (g *graph) maker(kind sluice.StepKind, dataset string) sluice.StepID {
 		if s.Kind != kind {
 			continue
 		}
-		if s.MigrateData != nil && s.MigrateData.Dataset == dataset || s.CheckpointData != nil && s.CheckpointData.Dataset == dataset {
+		if s.MigrateData != nil && s.MigrateData.Dataset == dataset || s.CheckpointData != nil &&
+			s.CheckpointData.Dataset == dataset {
 			return s.ID
 		}
 	}
@@ -298,7 +312,8 @@ func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
 		return nil
 	}
 	if len(objects) != 1 || objects[0].Text("kind") != "Job" {
-		c.fail(pos, codeNotAJob, fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name), kinds(objects)), "put the other objects under manifests:")
+		c.fail(pos, codeNotAJob, fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name),
+			kinds(objects)), "put the other objects under manifests:")
 		return nil
 	}
 	c.prepare(g.target, objects)

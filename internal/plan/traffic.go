@@ -44,7 +44,8 @@ func (c *compiler) checkMesh(t sluice.Target, entry sluice.Traffic) {
 	if mesh == "" || c.options.LocalAccounts == nil || !c.options.LocalAccounts(t.Account) {
 		return
 	}
-	c.fail(entry.Pos, codeTrafficNotHere, fmt.Sprintf("target %s would divide its traffic by %s, and the local account %s has neither a service mesh nor a gateway", quote(t.Name), mesh, quote(t.Account)),
+	c.fail(entry.Pos, codeTrafficNotHere,
+		fmt.Sprintf("target %s would divide its traffic by %s, and the local account %s has neither a service mesh nor a gateway", quote(t.Name), mesh, quote(t.Account)),
 		"leave the target out of the entry's targets: the local account divides the traffic of plain Services by itself")
 }
 

@@ -80,7 +80,8 @@ func WriteLarge(dir string, targets int) error {
 		return err
 	}
 	for i := range 3 {
-		if err := os.WriteFile(filepath.Join(dir, "manifests", fmt.Sprintf("%d.yaml", i)), fmt.Appendf(nil, manifests, i), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "manifests", fmt.Sprintf("%d.yaml", i)), fmt.Appendf(nil, manifests, i),
+			0o600); err != nil {
 			return err
 		}
 	}

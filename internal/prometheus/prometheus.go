@@ -30,7 +30,8 @@ type Options struct {
 func New(address string, o Options) (sluice.Metrics, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, sluice.Errorf(sluice.Invalid, "%q is not the URL of a Prometheus", address).WithHint("write it like http://localhost:9090")
+		return nil, sluice.Errorf(sluice.Invalid, "%q is not the URL of a Prometheus",
+			address).WithHint("write it like http://localhost:9090")
 	}
 	client, err := api.NewClient(api.Config{Address: address, Client: authenticating(o)})
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"encoding/base64"
 )
 
-// Preview returns the secret in the URL of a preview, which says what is shown and until when. It is the same every time.
+// Preview returns the secret in the URL of a preview, which says what is shown and until when. It is the same every
+// time.
 func (k *Key) Preview(shown string) string {
 	return base64.RawURLEncoding.EncodeToString(mac(k.callback, "preview", shown))
 }

@@ -50,7 +50,8 @@ func TestOpenRefusesWhatWasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := sealed[:len(sealed)-3] + "AAA"
-	for _, bad := range []string{"", "value", "sealed:v1:", "sealed:v1:!!", "sealed:v1:AAAA", strings.TrimPrefix(sealed, "sealed:v1:"), last} {
+	for _, bad := range []string{"", "value", "sealed:v1:", "sealed:v1:!!", "sealed:v1:AAAA",
+		strings.TrimPrefix(sealed, "sealed:v1:"), last} {
 		if _, err := k.Open(bad); sluice.ErrorCode(err) != sluice.Denied {
 			t.Errorf("Open(%q) = %v", bad, err)
 		}
@@ -95,7 +96,8 @@ func TestValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("SLUICE_TEST_SECRET", "from env")
-	v := secret.Values{"a": {Env: "SLUICE_TEST_SECRET"}, "b": {File: file}, "c": {Env: "SLUICE_TEST_UNSET"}, "d": config.Source{File: file + "x"}}
+	v := secret.Values{"a": {Env: "SLUICE_TEST_SECRET"}, "b": {File: file}, "c": {Env: "SLUICE_TEST_UNSET"},
+		"d": config.Source{File: file + "x"}}
 	for name, want := range map[string]string{"a": "from env", "b": "from file"} {
 		if got, err := v.Secret(t.Context(), name); got != want || err != nil {
 			t.Errorf("%s = %q, %v", name, got, err)

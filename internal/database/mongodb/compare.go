@@ -15,7 +15,8 @@ const joined = 500_000
 // Compare reads both databases again, side by side, once for every half a million documents in segments that differ,
 // and a third time for the listed documents that changed, to say in which fields. Fields that are left out are left
 // out of the hash, so what differs in nothing else counts as alike.
-func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline sluice.Database, was sluice.Fingerprint, limit int) (sluice.Comparison, error) {
+func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline sluice.Database,
+	was sluice.Fingerprint, limit int) (sluice.Comparison, error) {
 	base, ok := baseline.(*database)
 	if !ok {
 		return sluice.Comparison{}, sluice.Errorf(sluice.Invalid, "the baseline is not a MongoDB database")
@@ -119,7 +120,8 @@ func (c comparer) join(ctx context.Context, batch fingerprint.Batch, join *finge
 	return group.Wait()
 }
 
-func (c comparer) feed(ctx context.Context, from side, as fingerprint.Side, batch fingerprint.Batch, join *fingerprint.Join) error {
+func (c comparer) feed(ctx context.Context, from side, as fingerprint.Side, batch fingerprint.Batch,
+	join *fingerprint.Join) error {
 	type scratch struct{ key, document []byte }
 	scratches := make([]scratch, workers())
 	return from.scan(ctx, func(worker int, document []byte) error {

@@ -32,7 +32,8 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 }
 
 // Open connects and asks the server what it is. The URI MUST name the database.
-func (databases) Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (sluice.Database, error) {
+func (databases) Open(ctx context.Context, uri string, dial func(ctx context.Context, network,
+	address string) (net.Conn, error)) (sluice.Database, error) {
 	opts, name, err := parse(uri)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,8 @@ func parse(uri string) (*options.ClientOptions, string, error) {
 			WithHint("write mongodb://host:port/database; special characters in user and password are written %%XX")
 	}
 	if cs.Database == "" {
-		return nil, "", sluice.Errorf(sluice.Invalid, "the uri does not say which database of %s is meant", strings.Join(cs.Hosts, ",")).
+		return nil, "", sluice.Errorf(sluice.Invalid, "the uri does not say which database of %s is meant",
+			strings.Join(cs.Hosts, ",")).
 			WithHint("end it with the name: mongodb://%s/<database>", strings.Join(cs.Hosts, ","))
 	}
 	opts := options.Client().ApplyURI(uri).SetAppName("sluice")

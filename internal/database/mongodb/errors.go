@@ -14,8 +14,10 @@ import (
 
 // What the server answers when it will not.
 var (
-	denials      = []int{13, 18, 31, 8000}                                                         // Unauthorized, AuthenticationFailed, RoleNotFound, AtlasError
-	interruption = []int{6, 7, 43, 89, 91, 189, 9001, 10107, 11600, 11602, 13435, 13436, 237, 262} // host away, cursor gone, stepping down
+	denials = []int{13, 18, 31,
+		8000} // Unauthorized, AuthenticationFailed, RoleNotFound, AtlasError
+	interruption = []int{6, 7, 43, 89, 91, 189, 9001, 10107, 11600, 11602, 13435, 13436, 237,
+		262} // host away, cursor gone, stepping down
 )
 
 // lastError finds what the driver knows of a server that it could not select.
@@ -45,7 +47,8 @@ func (d *database) classify(ctx context.Context, err error) *sluice.Error {
 	}
 	command, answered := errors.AsType[mongo.CommandError](err)
 	if answered && slices.Contains(denials, int(command.Code)) || strings.Contains(err.Error(), "auth error") {
-		return sluice.Errorf(sluice.Denied, "the database at %s refused the login, or the user may not read %s", d.address, d.db.Name()).
+		return sluice.Errorf(sluice.Denied, "the database at %s refused the login, or the user may not read %s", d.address,
+			d.db.Name()).
 			WithHint("check user, password and authSource in the dataset's uri, and that the user has the role read")
 	}
 	if answered && !slices.Contains(interruption, int(command.Code)) {

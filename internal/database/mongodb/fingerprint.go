@@ -12,13 +12,15 @@ import (
 
 // Fingerprint reads every collection of the URI's database once. Views and system collections are skipped and named.
 // Of what Ignoring leaves out nothing is counted, and no invariant can be told.
-func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invariant, report func(sluice.Amount)) (sluice.Fingerprint, error) {
+func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invariant,
+	report func(sluice.Amount)) (sluice.Fingerprint, error) {
 	begun := time.Now()
 	collections, skipped, err := d.collections(ctx)
 	if err != nil {
 		return sluice.Fingerprint{}, err
 	}
-	collections = slices.DeleteFunc(collections, func(c collection) bool { return fingerprint.Ignored(d.ignored).Collection(c.name) })
+	collections = slices.DeleteFunc(collections,
+		func(c collection) bool { return fingerprint.Ignored(d.ignored).Collection(c.name) })
 	tallies, err := d.tally(ctx, collections, invariants, report)
 	if err != nil {
 		return sluice.Fingerprint{}, err
@@ -40,7 +42,8 @@ func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invarian
 }
 
 // tally reads everything; each worker has tallies of its own, which are merged at the end.
-func (d *database) tally(ctx context.Context, collections []collection, invariants []sluice.Invariant, report func(sluice.Amount)) ([]*tally, error) {
+func (d *database) tally(ctx context.Context, collections []collection, invariants []sluice.Invariant,
+	report func(sluice.Amount)) ([]*tally, error) {
 	var parts []part
 	progress := &progress{report: report}
 	tallies := make([][]*tally, workers())
@@ -98,7 +101,8 @@ func (p *progress) add(documents int) {
 }
 
 // figures measures the invariants. A collection that is not there has no documents.
-func figures(invariants []sluice.Invariant, collections []collection, tallies []*tally) ([]sluice.InvariantValue, error) {
+func figures(invariants []sluice.Invariant, collections []collection, tallies []*tally) ([]sluice.InvariantValue,
+	error) {
 	byName := map[string]*tally{}
 	for i, c := range collections {
 		byName[c.name] = tallies[i]

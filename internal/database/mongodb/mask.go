@@ -80,7 +80,8 @@ func (d *database) alone(ctx context.Context) error {
 	})
 	if len(others) > 0 {
 		slices.Sort(others)
-		return sluice.Errorf(sluice.Failed, "the copy also holds the databases %s, which the mask of %s does not reach", strings.Join(others, ", "), d.db.Name()).
+		return sluice.Errorf(sluice.Failed, "the copy also holds the databases %s, which the mask of %s does not reach",
+			strings.Join(others, ", "), d.db.Name()).
 			WithHint("keep them on another server: the volumes are copied whole")
 	}
 	return nil
@@ -99,7 +100,8 @@ func rulesOf(m sluice.Mask, all []collection) (map[string]map[string]string, err
 		}
 		if best == "" {
 			collection, _, _ := strings.Cut(entry, ".")
-			return nil, sluice.Errorf(sluice.Failed, "the rule for %s matches nothing: there is no collection %s", entry, collection).
+			return nil, sluice.Errorf(sluice.Failed, "the rule for %s matches nothing: there is no collection %s", entry,
+				collection).
 				WithHint("correct or remove it in maskData")
 		}
 		if rules[best] == nil {

@@ -27,7 +27,8 @@ type redactor struct {
 
 // fresh returns one that has seen nothing yet.
 func (r redactor) fresh() redactor {
-	return redactor{masker: r.masker, rules: r.rules, matched: map[string]bool{}, undeclared: map[string]bool{}, misfits: map[string]bool{}}
+	return redactor{masker: r.masker, rules: r.rules, matched: map[string]bool{}, undeclared: map[string]bool{},
+		misfits: map[string]bool{}}
 }
 
 func (r *redactor) merge(other redactor) {
@@ -43,7 +44,8 @@ func (r *redactor) spoiled() bool { return len(r.undeclared)+len(r.misfits) > 0 
 // verdict says what is wrong with the rules for the collection, by the names of fields alone.
 func (r *redactor) verdict(collection string) error {
 	if len(r.undeclared) > 0 {
-		return sluice.Errorf(sluice.Failed, "%s is masked, and says nothing of %s", collection, list(collection, r.undeclared)).
+		return sluice.Errorf(sluice.Failed, "%s is masked, and says nothing of %s", collection,
+			list(collection, r.undeclared)).
 			WithHint("give each of them a rule in maskData: %s; keep leaves a field as it is", strings.Join(mask.Rules(), ", "))
 	}
 	if len(r.misfits) > 0 {

@@ -55,7 +55,8 @@ func (s *spool) add(document []byte) error {
 }
 
 func aside(err error) error {
-	return sluice.Errorf(sluice.Exhausted, "masked documents cannot be kept aside: %w", err).WithHint("free space in %s, or set TMPDIR", os.TempDir())
+	return sluice.Errorf(sluice.Exhausted, "masked documents cannot be kept aside: %w",
+		err).WithHint("free space in %s, or set TMPDIR", os.TempDir())
 }
 
 // batches visits the documents, some at a time. The bytes are only valid during the call.
@@ -154,7 +155,8 @@ func (d *database) wrapWrite(ctx context.Context, c collection, err error) error
 		return sluice.Errorf(sluice.Failed, "masking would make two documents of %s alike in a unique index", c.name).
 			WithHint("write format or hash for the fields of its unique indexes, not empty")
 	case code != 0:
-		return sluice.Errorf(sluice.Failed, "the database at %s refuses masked documents or indexes of %s (code %d)", d.address, c.name, code).
+		return sluice.Errorf(sluice.Failed, "the database at %s refuses masked documents or indexes of %s (code %d)",
+			d.address, c.name, code).
 			WithHint("see that the rules keep what the validator and the indexes of the collection ask for")
 	}
 	return d.wrap(ctx, "mask "+c.name, err)
@@ -206,5 +208,6 @@ func (d *database) compact(ctx context.Context, collection string) error {
 	if !d.ferret {
 		return nil
 	}
-	return d.wrap(ctx, "compact "+collection, d.db.RunCommand(ctx, bson.D{{Key: "compact", Value: collection}, {Key: "force", Value: true}}).Err())
+	return d.wrap(ctx, "compact "+collection, d.db.RunCommand(ctx, bson.D{{Key: "compact", Value: collection},
+		{Key: "force", Value: true}}).Err())
 }

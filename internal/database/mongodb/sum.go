@@ -118,7 +118,8 @@ func (s *sum) merge(other *sum) {
 // value64 is the sum, rounded once.
 func (s *sum) value64(invariant sluice.Invariant) (float64, error) {
 	if s.odd != "" {
-		return 0, sluice.Errorf(sluice.Failed, "invariant %q: %s.%s holds %s", invariant.Name, invariant.Sum, invariant.Field, s.odd).
+		return 0, sluice.Errorf(sluice.Failed, "invariant %q: %s.%s holds %s", invariant.Name, invariant.Sum, invariant.Field,
+			s.odd).
 			WithHint("correct the documents, or let the invariant sum another field")
 	}
 	s.flush()
@@ -127,7 +128,8 @@ func (s *sum) value64(invariant sluice.Invariant) (float64, error) {
 	total.Add(total, &s.decimals)
 	value, _ := total.Float64()
 	if math.IsInf(value, 0) {
-		return 0, sluice.Errorf(sluice.Failed, "invariant %q: the sum of %s.%s is too large", invariant.Name, invariant.Sum, invariant.Field)
+		return 0, sluice.Errorf(sluice.Failed, "invariant %q: the sum of %s.%s is too large", invariant.Name, invariant.Sum,
+			invariant.Field)
 	}
 	return value, nil
 }

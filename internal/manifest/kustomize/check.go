@@ -22,12 +22,15 @@ const (
 
 // known are the keys that may be used. The library takes keys in any letter case; here only these are keys.
 var known = map[string]int{
-	"apiVersion": harmless, "kind": harmless, "metadata": harmless, "namespace": harmless, "namePrefix": harmless, "nameSuffix": harmless,
-	"commonLabels": harmless, "labels": harmless, "commonAnnotations": harmless, "images": harmless, "replicas": harmless, "vars": harmless,
+	"apiVersion": harmless, "kind": harmless, "metadata": harmless, "namespace": harmless, "namePrefix": harmless,
+	"nameSuffix":   harmless,
+	"commonLabels": harmless, "labels": harmless, "commonAnnotations": harmless, "images": harmless, "replicas": harmless,
+	"vars":             harmless,
 	"generatorOptions": harmless, "buildMetadata": harmless, "sortOptions": harmless,
 	"resources": paths, "bases": paths, "components": paths, "crds": paths, "configurations": paths,
 	"patchesStrategicMerge": patches,
-	"patches":               sources, "patchesJson6902": sources, "replacements": sources, "configMapGenerator": sources, "secretGenerator": sources, "openapi": sources,
+	"patches":               sources, "patchesJson6902": sources, "replacements": sources, "configMapGenerator": sources,
+	"secretGenerator": sources, "openapi": sources,
 }
 
 var notHere = map[string]string{
@@ -82,7 +85,8 @@ func checkKey(file, key string, value any) error {
 
 // checkText refuses a path that is none. Inline texts stand in patches, below patch: and in literals.
 func checkText(file, key string, form int, inner, text string) error {
-	inline := form == patches && strings.Contains(text, "\n") || form == sources && !slices.Contains([]string{"path", "files", "envs", "env"}, inner)
+	inline := form == patches && strings.Contains(text, "\n") || form == sources &&
+		!slices.Contains([]string{"path", "files", "envs", "env"}, inner)
 	if strings.Contains(text, "\n") {
 		if err := checkGrowth(file, []byte(text)); err != nil {
 			return err
@@ -91,7 +95,8 @@ func checkText(file, key string, form int, inner, text string) error {
 	if form == harmless || inline || !remote.MatchString(text) {
 		return nil
 	}
-	return fmt.Errorf("%s: %s: %.100s would be fetched from elsewhere, and only files beside the deploy file are read", file, key, text)
+	return fmt.Errorf("%s: %s: %.100s would be fetched from elsewhere, and only files beside the deploy file are read",
+		file, key, text)
 }
 
 // eachText visits every text with the key it stands under. Keys are those of the library in any letter case.
@@ -114,7 +119,8 @@ func eachText(v any, key string, visit func(key, text string)) {
 func checkGrowth(file string, data []byte) error {
 	_, ds := yamldoc.Read(file, data, limits)
 	for _, d := range ds {
-		if slices.Contains([]string{yamldoc.CodeAliasGrowth, yamldoc.CodeAliasCycle, yamldoc.CodeTooDeep, yamldoc.CodeTooLarge}, d.Code) {
+		if slices.Contains([]string{yamldoc.CodeAliasGrowth, yamldoc.CodeAliasCycle, yamldoc.CodeTooDeep,
+			yamldoc.CodeTooLarge}, d.Code) {
 			return fmt.Errorf("%s: %s", d.Pos, d.Message)
 		}
 	}

@@ -73,7 +73,8 @@ func (f *rootFiles) note(file string, data []byte) {
 
 // outdated are the keys that the library takes and would rather not.
 var outdated = map[string]string{
-	"bases": "resources", "commonLabels": "labels", "patchesJson6902": "patches", "patchesStrategicMerge": "patches", "vars": "replacements",
+	"bases": "resources", "commonLabels": "labels", "patchesJson6902": "patches", "patchesStrategicMerge": "patches",
+	"vars": "replacements",
 }
 
 func (f *rootFiles) refuse(err error) error {

@@ -62,7 +62,8 @@ generatorOptions: {disableNameSuffixHash: true}
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"namespace: eu", "image: web:2", "name: made", "see: https://example.com", "a=b", "url: https://example.com"} {
+		for _, want := range []string{"namespace: eu", "image: web:2", "name: made", "see: https://example.com", "a=b",
+			"url: https://example.com"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("there is no %q in:\n%s", want, text)
 			}
@@ -93,18 +94,20 @@ func TestRenderStaysInside(t *testing.T) {
 		"remote patch":        {"patches: [{path: 'https://example.com/a.yaml'}]", "fetched from elsewhere"},
 		"remote patch, case":  {"patches: [{PATH: 'https://example.com/a.yaml'}]", "fetched from elsewhere"},
 		"old patch":           {"patchesStrategicMerge: ['https://example.com/a.yaml']", "fetched from elsewhere"},
-		"remote file":         {"configMapGenerator: [{name: a, files: ['k=https://example.com/a']}]", "fetched from elsewhere"},
-		"remote schema":       {"openapi: {path: 'https://example.com/a'}", "fetched from elsewhere"},
-		"helm":                {"helmCharts: [{name: a, repo: 'https://example.com'}]", "Helm charts are not rendered here"},
-		"plugin":              {"generators: [gen.yaml]", "plugins are not rendered here"},
-		"transformer":         {"transformers: [gen.yaml]", "plugins are not rendered here"},
-		"above":               {"resources: [../../../../etc/passwd]", ""},
-		"absolute":            {"resources: [/etc/passwd]", ""},
-		"link":                {"resources: [link.yaml]", ""},
-		"itself":              {"resources: [.]", ""},
-		"aliases":             {"resources: [bomb.yaml]", "aliases expanded"},
-		"aliases inline":      {"patchesStrategicMerge:\n  - |\n    " + strings.ReplaceAll(bomb, "\n", "\n    "), "aliases expanded"},
-		"no map":              {"[]", "has to be a map"},
+		"remote file": {"configMapGenerator: [{name: a, files: ['k=https://example.com/a']}]",
+			"fetched from elsewhere"},
+		"remote schema": {"openapi: {path: 'https://example.com/a'}", "fetched from elsewhere"},
+		"helm":          {"helmCharts: [{name: a, repo: 'https://example.com'}]", "Helm charts are not rendered here"},
+		"plugin":        {"generators: [gen.yaml]", "plugins are not rendered here"},
+		"transformer":   {"transformers: [gen.yaml]", "plugins are not rendered here"},
+		"above":         {"resources: [../../../../etc/passwd]", ""},
+		"absolute":      {"resources: [/etc/passwd]", ""},
+		"link":          {"resources: [link.yaml]", ""},
+		"itself":        {"resources: [.]", ""},
+		"aliases":       {"resources: [bomb.yaml]", "aliases expanded"},
+		"aliases inline": {"patchesStrategicMerge:\n  - |\n    " + strings.ReplaceAll(bomb, "\n", "\n    "),
+			"aliases expanded"},
+		"no map": {"[]", "has to be a map"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := directory(t, map[string]string{"k/kustomization.yaml": c.text + "\n", "k/bomb.yaml": bomb})
@@ -135,7 +138,8 @@ func TestRenderIsBounded(t *testing.T) {
 		next = "../" + join
 	}
 	root := directory(t, files)
-	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil || !strings.Contains(err.Error(), "reads more than") {
+	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil ||
+		!strings.Contains(err.Error(), "reads more than") {
 		t.Errorf("rendered with %v", err)
 	}
 }

@@ -26,7 +26,8 @@ func (w *walker) check(root *yaml.Node) *sluice.Diagnostic {
 	}
 	w.total += size.nodes
 	if w.total > w.limits.Nodes {
-		return finding(At(w.file, root), CodeAliasGrowth, "with its aliases expanded the file has more than %d values", w.limits.Nodes).
+		return finding(At(w.file, root), CodeAliasGrowth, "with its aliases expanded the file has more than %d values",
+			w.limits.Nodes).
 			hint("use fewer aliases, or split the file")
 	}
 	return nil
@@ -53,7 +54,8 @@ func (w *walker) expand(n *yaml.Node, depth int) (extent, *sluice.Diagnostic) {
 		size.nodes += below.nodes
 		size.depth = max(size.depth, below.depth+1)
 		if size.nodes > w.limits.Nodes {
-			return extent{}, finding(At(w.file, n), CodeAliasGrowth, "with its aliases expanded this has more than %d values", w.limits.Nodes).
+			return extent{}, finding(At(w.file, n), CodeAliasGrowth, "with its aliases expanded this has more than %d values",
+				w.limits.Nodes).
 				hint("use fewer aliases")
 		}
 	}
@@ -73,7 +75,8 @@ func (w *walker) again(n *yaml.Node, known extent, depth int) (extent, *sluice.D
 }
 
 func (w *walker) tooDeep(n *yaml.Node) *sluice.Diagnostic {
-	return finding(At(w.file, n), CodeTooDeep, "values are nested more than %d deep here", w.limits.Depth).hint("nest less deeply")
+	return finding(At(w.file, n), CodeTooDeep, "values are nested more than %d deep here",
+		w.limits.Depth).hint("nest less deeply")
 }
 
 // merge carries out "<<" keys: what they bring comes after the node's own keys and never replaces one.
@@ -94,7 +97,8 @@ func (w *walker) merge(n *yaml.Node) *sluice.Diagnostic {
 		}
 		for _, s := range from {
 			if s.Kind != yaml.MappingNode {
-				return finding(At(w.file, key), codeBadMerge, "a << key takes a map or a list of maps").hint("write <<: *name, where &name marks a map")
+				return finding(At(w.file, key), codeBadMerge,
+					"a << key takes a map or a list of maps").hint("write <<: *name, where &name marks a map")
 			}
 		}
 		sources = append(sources, from...)

@@ -122,7 +122,8 @@ func syntax(file string, data []byte, err error) sluice.Diagnostic {
 		message = message[len(m[0]):]
 	}
 	pos := sluice.Position{File: file, Line: line, Column: indent(Line(data, line)) + 1}
-	return *finding(pos, CodeSyntax, "this is not YAML: %s", message).hint("check the indentation and the quotes here and on the line above")
+	return *finding(pos, CodeSyntax, "this is not YAML: %s",
+		message).hint("check the indentation and the quotes here and on the line above")
 }
 
 // What ends a line in YAML, and so in the positions of this package.

@@ -21,16 +21,17 @@ func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	return c
 }
 
-// oldNames accepts what files of 2021 say instead of defaultMetricProviderName.
+// oldNames accepts the keys that files of 2021 have instead of defaultMetricProviderName.
 func (p *parser) oldNames(c *sluice.AnalysisConfig, m *fieldset) {
 	if m.has("defaultType") {
 		p.warn(m.keys["defaultType"], codeIgnoredKey, "remove it: a provider's type is configured with the provider",
-			"defaultType has no meaning any more")
+			"defaultType is ignored")
 	}
 	if !m.has("defaultAccount") {
 		return
 	}
-	p.warn(m.keys["defaultAccount"], codeIgnoredKey, "write defaultMetricProviderName:", "defaultAccount is an old name")
+	p.warn(m.keys["defaultAccount"], codeIgnoredKey, "write defaultMetricProviderName:",
+		"defaultAccount is the old name of defaultMetricProviderName")
 	if c.DefaultProvider == "" {
 		c.DefaultProvider = m.text("defaultAccount")
 	}
@@ -51,7 +52,7 @@ func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
 	p.limits(f, q)
 	if f.has("aggregationMethod") {
 		p.warn(f.keys["aggregationMethod"], codeIgnoredKey, "remove it, and aggregate in the query",
-			"aggregationMethod has no meaning any more")
+			"aggregationMethod is ignored")
 	}
 	if _, twice := c.Queries[q.Name]; twice && q.Name != "" {
 		p.error(f.get("name"), codeDuplicateName, "give each query a name of its own", "there are two queries %s",
@@ -66,7 +67,7 @@ func (p *parser) limits(f *fieldset, q sluice.Query) {
 		p.error(f.node, codeMissingKey, "add upperLimit: or lowerLimit:", "%s has no limit, so it cannot fail", f.what)
 	}
 	if q.Lower != nil && q.Upper != nil && *q.Lower > *q.Upper {
-		p.error(f.keys["lowerLimit"], codeOutOfRange, "exchange the limits", "no value is at least %g and at most %g",
+		p.error(f.keys["lowerLimit"], codeOutOfRange, "swap the limits", "the lower limit %g is above the upper limit %g",
 			*q.Lower, *q.Upper)
 	}
 }

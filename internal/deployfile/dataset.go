@@ -45,7 +45,7 @@ func (p *parser) uri(f *fieldset, engine string) string {
 		return ""
 	}
 	if engine == "files" {
-		p.error(f.keys["database"], codeBadCombination, "remove database:", "files have no database")
+		p.error(f.keys["database"], codeBadCombination, "remove database:", "the engine files has no database")
 		return ""
 	}
 	m, ok := f.inner("database", "database")
@@ -64,7 +64,7 @@ func (p *parser) quiesce(f *fieldset) sluice.Quiesce {
 	if !ok {
 		return sluice.Quiesce{}
 	}
-	m.need("before", "write the commands that still the source")
+	m.need("before", "write the commands that stop writes")
 	return sluice.Quiesce{Mode: "commands", Before: p.commands(m, "before"), After: p.commands(m, "after")}
 }
 
@@ -132,7 +132,7 @@ func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 	p.oneOf(f, "count", "sum")
 	switch {
 	case f.has("sum") && !f.has("field") && !f.has("count"):
-		p.error(f.keys["sum"], codeMissingKey, "add field: with what is summed up", "a sum needs a field")
+		p.error(f.keys["sum"], codeMissingKey, "add field: with the field to add up", "a sum needs a field")
 	case f.has("field") && !f.has("sum") && f.has("count"):
 		p.error(f.keys["field"], codeBadCombination, "remove field:, or write sum: instead of count:", "a count has no field")
 	}

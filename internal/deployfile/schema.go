@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of deploy files, made from the tables that [Parse] reads by. It
-// accepts whatever Parse accepts; what Parse refuses for its meaning alone, such as a name that is not defined, it
-// accepts too. The same version of Sluice gives the same bytes.
+// Schema returns the JSON Schema (draft 2020-12) of deploy files, made from the tables that [Parse] uses. It accepts
+// every file that Parse accepts. It also accepts files that Parse refuses for their meaning alone, such as an undefined
+// name. The same version of Sluice always returns the same bytes.
 func Schema() []byte { return schemaOf(keysRoot, "A deploy file of Sluice") }
 
 // IncludedSchema is [Schema] for the files that include: names.
@@ -72,7 +72,7 @@ func (b *schemaBuilder) object(t *table) schema {
 	return s
 }
 
-// orNull lets a key stand without a value, which is as if it were absent.
+// orNull allows a key without a value, which counts as absent.
 func orNull(s schema) schema {
 	if word, ok := s["type"].(string); ok && s["anyOf"] == nil && s["enum"] == nil {
 		s["type"] = []string{word, "null"}

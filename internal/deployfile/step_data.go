@@ -59,7 +59,7 @@ func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 	}
 	v := f.get("fields")
 	if len(v.Content) == 0 {
-		p.error(v, codeMissingKey, "name at least one field", "nothing is masked")
+		p.error(v, codeMissingKey, "name at least one field", "maskData names no field")
 	}
 	for i := 0; i+1 < len(v.Content); i += 2 {
 		p.maskRule(v.Content[i], v.Content[i+1], s.Fields)
@@ -71,12 +71,12 @@ func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 func (p *parser) maskRule(name, rule *yaml.Node, all sluice.Mask) {
 	collection, field, _ := strings.Cut(name.Value, ".")
 	if collection == "" || field == "" || strings.HasSuffix(field, ".") || strings.Contains(name.Value, "..") {
-		p.error(name, codeBadValue, "write collection.field, such as customers.email", "%s names no field of a collection",
-			clip(name.Value))
+		p.error(name, codeBadValue, "write collection.field, such as customers.email",
+			"%s does not name a field of a collection", clip(name.Value))
 		return
 	}
 	if strings.HasSuffix(name.Value, "._id") || strings.Contains(name.Value, "._id.") {
-		p.error(name, codeBadValue, "remove it; _id stays as it is", "%s is a key, and keys are not masked", clip(name.Value))
+		p.error(name, codeBadValue, "remove it; _id stays as it is", "%s is a key; keys cannot be masked", clip(name.Value))
 	}
 	if rule.Kind == yaml.ScalarNode && !slices.Contains(mask.Rules(), rule.Value) {
 		p.error(rule, codeBadValue, "write one of: "+strings.Join(mask.Rules(), ", "), "the rule of %s is %s",

@@ -17,7 +17,7 @@ func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
 	}
 	w := f.whole("weight", -1)
 	if w >= 0 && w < p.weight {
-		p.error(f.get("weight"), codeDecreasingWeight, "write a weight from that on; undoing is what rollback does",
+		p.error(f.get("weight"), codeDecreasingWeight, "write at least the weight before it; a rollback lowers weights",
 			"the weight goes down from %d to %d", p.weight, w)
 	}
 	p.weight = max(p.weight, w)
@@ -34,7 +34,7 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 	switch {
 	case s.UntilApproved && timed:
 		p.error(f.node, codeBadCombination, "keep either untilApproved or duration and unit",
-			"a pause waits for a person or for a time, and this one has both")
+			"a pause waits for a person or for a time, but this one has both")
 	case !s.UntilApproved && !timed:
 		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes",
 			"the pause does not say what it waits for")
@@ -74,19 +74,19 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	f.need("numberOfJudgmentRuns", "write how many intervals are judged, such as numberOfJudgmentRuns: 3")
 	s.Interval, _ = f.measured("interval", "units")
 	if f.has("count") {
-		p.warn(f.keys["count"], codeIgnoredKey, "remove it", "count has no meaning any more")
+		p.warn(f.keys["count"], codeIgnoredKey, "remove it", "count is ignored")
 	}
 	p.referEach(f, "queries", s.Queries, reference{kind: refQuery, provided: s.Provider != ""})
 	return s
 }
 
-// judgesNothing reports an analysis whose queries are all commented out, which real files have.
+// judgesNothing reports an analysis without queries: real files have some with all queries commented out.
 func (p *parser) judgesNothing(f *fieldset) bool {
 	if f.keys["queries"] == nil || f.has("queries") {
 		return false
 	}
 	p.warn(f.keys["queries"], codeEmptyAnalysis, "name a query, or remove the step",
-		"the analysis names no query, so it is left out")
+		"the analysis names no query, so the step is skipped")
 	return true
 }
 

@@ -16,7 +16,7 @@ func (p *parser) runJob(f *fieldset) *sluice.RunJob {
 	return s
 }
 
-// oneOf reports if not exactly one of the two keys is there.
+// oneOf reports a map that does not have exactly one of the two keys.
 func (p *parser) oneOf(f *fieldset, a, b string) {
 	switch {
 	case f.has(a) && f.has(b):

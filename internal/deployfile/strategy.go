@@ -31,8 +31,7 @@ func (p *parser) strategy(name, value *yaml.Node) sluice.Strategy {
 	return s
 }
 
-// oneOfGiven is oneOf, but silent where an unknown key stands in the place of the known ones: that one is
-// reported already.
+// oneOfGiven is oneOf, but silent if the map has an unknown key instead of the known ones, which is reported already.
 func (p *parser) oneOfGiven(f *fieldset, a, b string) {
 	if f.has(a) == f.has(b) && (f.has(a) || len(f.node.Content) == 0 || len(f.keys) > 0) {
 		p.oneOf(f, a, b)

@@ -23,33 +23,26 @@ func (p *parser) traffic(f *fieldset) []sluice.Traffic {
 
 func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
 	smi, istio, gateway, kubernetes := t, t, t, t
-	for _, n := range m.items("smi", "begin each entry with a dash") {
-		smi.SMI = append(smi.SMI, p.smi(n))
-	}
-	for _, n := range m.items("istio", "begin each entry with a dash") {
-		istio.Istio = append(istio.Istio, p.istio(n))
-	}
-	for _, n := range m.items("gateway", "begin each entry with a dash: - httpRoute: …") {
-		gateway.Gateway = append(gateway.Gateway, p.gateway(n))
-	}
-	for _, n := range m.items("kubernetes", "begin each entry with a dash: - activeService: …") {
-		kubernetes.Kubernetes = append(kubernetes.Kubernetes, p.services(n))
-	}
+	smi.SMI = listed(m, "smi", p.smi)
+	istio.Istio = listed(m, "istio", p.istio)
+	gateway.Gateway = listed(m, "gateway", p.gateway)
+	kubernetes.Kubernetes = listed(m, "kubernetes", p.services)
 	var all []sluice.Traffic
-	if smi.SMI != nil {
-		all = append(all, smi)
-	}
-	if istio.Istio != nil {
-		all = append(all, istio)
-	}
-	if gateway.Gateway != nil {
-		all = append(all, gateway)
-	}
-	if kubernetes.Kubernetes != nil {
-		all = append(all, kubernetes)
+	for _, t := range []sluice.Traffic{smi, istio, gateway, kubernetes} {
+		if t.SMI != nil || t.Istio != nil || t.Gateway != nil || t.Kubernetes != nil {
+			all = append(all, t)
+		}
 	}
 	if !m.has("smi") && !m.has("istio") && !m.has("gateway") && !m.has("kubernetes") && len(m.node.Content) <= 2 {
-		p.error(m.node, codeMissingKey, "add smi:, istio:, gateway: or kubernetes:", "the entry says nothing about traffic")
+		p.error(m.node, codeMissingKey, "add smi:, istio:, gateway: or kubernetes:",
+			"the entry does not say how traffic is divided")
+	}
+	return all
+}
+
+func listed[T any](m *fieldset, key string, read func(*yaml.Node) T) (all []T) {
+	for _, n := range m.items(key, "begin each entry with a dash") {
+		all = append(all, read(n))
 	}
 	return all
 }
@@ -59,11 +52,8 @@ func (p *parser) smi(n *yaml.Node) sluice.SMI {
 	if !ok {
 		return sluice.SMI{}
 	}
-	return sluice.SMI{
-		RootServiceName:   f.name("rootServiceName", "name the Service that is split"),
-		CanaryServiceName: f.text("canaryServiceName"),
-		TrafficSplitName:  f.text("trafficSplitName"),
-	}
+	return sluice.SMI{RootServiceName: f.name("rootServiceName", "name the Service that is split"),
+		CanaryServiceName: f.text("canaryServiceName"), TrafficSplitName: f.text("trafficSplitName")}
 }
 
 func (p *parser) istio(n *yaml.Node) sluice.Istio {

@@ -12,7 +12,7 @@ func (p *parser) webhooks(f *fieldset) map[string]sluice.Webhook {
 		w := p.webhook(m)
 		if _, twice := all[w.Name]; twice && w.Name != "" {
 			p.warn(m.get("name"), codeDuplicateName, "remove the one above, or give each a name of its own",
-				"there are two webhooks %s, and this one is used", clip(w.Name))
+				"there are two webhooks %s; this one is used", clip(w.Name))
 		}
 		all[w.Name] = w
 	}

@@ -19,15 +19,15 @@ import (
 
 // Options are what loading depends on besides the source.
 type Options struct {
-	Base string // put before the names of files in findings, so that they are found from the working directory
+	Base string // put before file names in findings, to make them relative to the working directory
 	// Fetch reads an https address; Denied means that it must not be read. Nil refuses every address.
 	Fetch func(address string) ([]byte, error)
 }
 
-// Load returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
-// .yml files below a directory, of what a kustomize directory renders to, of an https address, or of inline text.
-// Paths are relative to root and never leave it, also not through a symbolic link. A leading "/" means root, as in
-// files written for GitHub workflows. Findings about the source itself lie at src.Pos.
+// Load returns the objects of one source in the order in which they are written. A source is a file, all .yaml and .yml
+// files below a directory, the output of a kustomize directory, an https address, or inline text. Paths are relative to
+// root and never leave it, not even through a symbolic link. A leading "/" means root, as in files written for GitHub
+// workflows. Findings about the source itself are at src.Pos.
 func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
 	l := loader{src: src, options: o}
 	if src.Path == "" {
@@ -44,7 +44,8 @@ func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, s
 	}
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		l.report(codePathUnreadable, "start Sluice where the deploy file lies", "the directory %s cannot be opened: %s", root,
+		l.report(codePathUnreadable, "start Sluice in the directory of the deploy file",
+			"the directory %s cannot be opened: %s", root,
 			reason(err))
 		return nil, l.ds
 	}
@@ -68,15 +69,16 @@ func (l *loader) report(code, hint, format string, args ...any) {
 		Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// The place of inline text in its file is not known, so its findings lie at the source and name their line.
+// inline takes inline text. The position of the text in its file is not known, so findings are at the source and name
+// their line.
 func (l *loader) inline() {
 	l.made("the inline manifest", []byte(l.src.Inline))
 	if len(l.objects) == 0 && len(l.ds) == 0 {
-		l.report(codeEmptySource, "write a manifest, or remove the entry", "the inline manifest holds no object")
+		l.report(codeEmptySource, "write a manifest, or remove the entry", "the inline manifest has no object")
 	}
 }
 
-// made takes a text that is no file of the user's.
+// made takes a text that is not a file of the user.
 func (l *loader) made(what string, text []byte) {
 	objects, ds := Parse(l.src.Pos.File, text)
 	l.objects = objects
@@ -119,7 +121,7 @@ func (l *loader) address() {
 	before := len(l.ds)
 	l.made(shown, data)
 	if len(l.objects) == 0 && len(l.ds) == before {
-		l.report(codeEmptySource, "name an address with manifests", "%s holds no object", shown)
+		l.report(codeEmptySource, "name an address with manifests", "%s has no object", shown)
 	}
 }
 
@@ -128,7 +130,7 @@ func (l *loader) clean() (string, bool) {
 	name := path.Clean(strings.TrimLeft(filepath.ToSlash(p), "/"))
 	if !filepath.IsLocal(name) {
 		l.report(codePathOutside, "move the manifests below the deploy file's directory",
-			"the path %s leaves the deploy file's directory", p)
+			"the path %s is outside the deploy file's directory", p)
 		return "", false
 	}
 	return name, true
@@ -153,7 +155,7 @@ func (l *loader) path(name string) {
 		l.fault(name, err)
 	}
 	if len(l.objects) == before && len(l.ds) == 0 {
-		l.report(codeEmptySource, "only .yaml and .yml files are read", "the directory %s holds no object", name)
+		l.report(codeEmptySource, "only .yaml and .yml files are read", "the directory %s has no object", name)
 	}
 }
 
@@ -187,21 +189,20 @@ func (l *loader) isKustomizeDir(dir string) bool {
 	})
 }
 
-// kustomize takes what the directory renders to: what lies in it is its input.
+// kustomize takes the output of the directory; the files in it are only input.
 func (l *loader) kustomize(dir string) {
 	l.objects = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
-		l.report(codeKustomize, "see what it says: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s",
+		l.report(codeKustomize, "for details, run: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s",
 			dir, err)
 		return
 	}
 	for _, said := range dated {
-		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning, Code: codeKustomizeOutdated,
-			Message: said,
-			Hint:    "kustomize edit fix changes it"})
+		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning,
+			Code: codeKustomizeOutdated, Message: said, Hint: "to change it, run: kustomize edit fix"})
 	}
-	l.made("what "+dir+" renders to", text)
+	l.made("the output of "+dir, text)
 }
 
 func (l *loader) file(name string) {
@@ -221,7 +222,7 @@ func (l *loader) file(name string) {
 
 var errTooLarge = errors.New("too large")
 
-// read refuses what is not a regular file before it opens it: opening a pipe would wait for a writer.
+// read refuses a file that is not regular before it opens it: opening a pipe would wait for a writer.
 func (l *loader) read(name string) ([]byte, error) {
 	info, err := l.root.Stat(name)
 	if err != nil {
@@ -247,19 +248,19 @@ func (l *loader) fault(name string, err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		l.report(codePathUnreadable, "split it",
-			"%s is larger than the %d MiB that are read of a file, or with the others than %d MiB", name, maxBytes>>20,
+			"%s is larger than %d MiB, or all files together are larger than %d MiB", name, maxBytes>>20,
 			4*maxBytes>>20)
 	case errors.Is(err, fs.ErrNotExist):
 		l.report(codePathNotFound, l.suggest(name), "there is no file or directory %s", name)
 	case strings.Contains(err.Error(), "path escapes"):
 		l.report(codePathOutside, "copy the file instead of linking to it",
-			"%s leaves the deploy file's directory through a symbolic link", name)
+			"%s leads outside the deploy file's directory through a symbolic link", name)
 	default:
 		l.report(codePathUnreadable, "make it a readable file", "%s cannot be read: %s", name, reason(err))
 	}
 }
 
-// suggest walks down the path as far as it exists and names what comes nearest there.
+// suggest follows the path as far as it exists and names the nearest entry there.
 func (l *loader) suggest(name string) string {
 	dir, rest := ".", strings.Split(name, "/")
 	for len(rest) > 1 {
@@ -283,7 +284,7 @@ func (l *loader) suggest(name string) string {
 	return "create it, or correct the path; paths are relative to " + l.root.Name()
 }
 
-// reason returns the cause without the operation and path that the message names itself.
+// reason returns the cause without the operation and the path, which the message names.
 func reason(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()

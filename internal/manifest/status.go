@@ -6,17 +6,17 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Phase says how far an object has come to what its spec asks for.
+// A Phase says whether an object has become what its spec asks for.
 type Phase string
 
-// The phases. Failed is what waiting does not heal by itself.
+// The phases. A Failed object does not heal by waiting.
 const (
 	Ready      Phase = "Ready"
 	InProgress Phase = "InProgress"
 	Failed     Phase = "Failed"
 )
 
-// A State is an object's readiness. Message says what is missing or why it failed, "" when Ready.
+// A State is an object's readiness. Message says what is missing or why it failed; it is "" if the object is ready.
 type State struct {
 	Phase   Phase
 	Message string
@@ -34,9 +34,9 @@ var judges = map[string]func(sluice.Object) State{
 	"stork.libopenstorage.org/Migration":            migration,
 }
 
-// Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils,
-// pkg/kstatus) and these differences: a Job is ready when it is complete, not when it has started, and a
-// StatefulSet when every replica that its partition lets through is ready on the wanted revision.
+// Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils, pkg/kstatus)
+// and two differences. A Job is ready when it is complete, not when it has started. A StatefulSet is ready when every
+// replica that its partition updates is ready on the wanted revision.
 func Status(o sluice.Object) State {
 	if o.Text("metadata", "deletionTimestamp") != "" {
 		return waiting("it is being deleted")

@@ -1,7 +1,9 @@
 package manifest_test
 
 import (
+	"cmp"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -18,8 +20,8 @@ func TestStatusOfMigration(t *testing.T) {
 		phase   manifest.Phase
 		message string
 	}{
-		"no status":          {"{}", manifest.InProgress, "Stork has not begun it"},
-		"stuck before stage": {"{stage: '', status: ''}", manifest.InProgress, "Stork has not begun it"},
+		"no status":          {"{}", manifest.InProgress, "Stork has not started it"},
+		"stuck before stage": {"{stage: '', status: ''}", manifest.InProgress, "Stork has not started it"},
 		"waits for its pair": {"{stage: Volumes, status: Pending}", manifest.InProgress, "it is in stage Volumes, Pending"},
 		"moves":              {"{stage: Volumes, status: InProgress, volumes: [{persistentVolumeClaim: a, status: Successful}, {persistentVolumeClaim: b, status: InProgress, reason: 'BytesDone: 7'}]}", manifest.InProgress, "it is in stage Volumes, InProgress, 1 of 2 volumes moved"},
 		"will fail": {"{stage: Volumes, status: InProgress, " + lost + "}", manifest.InProgress,
@@ -37,11 +39,11 @@ func TestStatusOfMigration(t *testing.T) {
 		"failed in many": {"{stage: Final, status: Failed, " + many + "}", manifest.Failed,
 			"it ended as Failed: A/a is Failed (no reason given), B/b is Failed (no reason given), C/c is Failed (no reason given) and 2 more"},
 		"contradicts itself": {"{stage: Final, status: Successful, " + lost + "}", manifest.Failed,
-			"it ended as Successful and left something out: b is Failed (no space)"},
+			"it ended as Successful but left something out: b is Failed (no space)"},
 		"moved nothing": {"{stage: Final, status: Successful, volumes: null, resources: []}", manifest.Failed,
-			"it ended as Successful and moved nothing: no volume or object matches its namespaces and selectors"},
+			"it ended as Successful but moved nothing: no volume or object matches its namespaces and selectors"},
 		"over, unsaid": {"{stage: Final, status: InProgress}", manifest.InProgress,
-			"it is over and does not say how it ended"},
+			"it is over but does not say how it ended"},
 	} {
 		text := "{apiVersion: stork.libopenstorage.org/v1alpha1, kind: Migration, metadata: {name: a, generation: 7}, status: " + test.status + "}"
 		if got := manifest.Status(parse(t, text)[0]); got.Phase != test.phase || got.Message != test.message {
@@ -52,13 +54,13 @@ func TestStatusOfMigration(t *testing.T) {
 
 // TestStatusOfRealMigrations judges two that a Stork of its own has written.
 func TestStatusOfRealMigrations(t *testing.T) {
-	const dir = "../../../shared/corpus/seed-demo/test/"
+	dir := filepath.Join(cmp.Or(os.Getenv("SLUICE_SHARED"), "../../../shared"), "corpus/seed-demo/test")
 	for file, want := range map[string]manifest.State{
 		"migrationSuccessful.yaml": {Phase: manifest.Ready},
 		"migrationProgress.yaml": {Phase: manifest.InProgress,
 			Message: "it is in stage Volumes, InProgress, 0 of 1 volumes moved"},
 	} {
-		data, err := os.ReadFile(dir + file)
+		data, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
 			t.Skip("the corpus is not here")
 		}

@@ -14,20 +14,20 @@ import (
 
 // Options are what a plan depends on besides the deploy file.
 type Options struct {
-	Root    string        // manifests are read from here and never from outside
+	Root    string        // the directory of the manifests; nothing outside is read
 	Base    string        // put before the names of manifests in findings
-	Sealer  sluice.Sealer // seals what Secrets hold, so that a plan can be recorded
-	Targets []string      // only these; empty: all of them
+	Sealer  sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
+	Targets []string      // only these targets; empty: all
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
-	// LocalAccounts reports whether an account is this machine, where some things cannot be had. Nil: none is.
+	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
 	LocalAccounts func(account string) bool
 	// Applied returns what earlier deployments applied to a target, in the order in which it can be applied. Nil:
-	// nothing is known of any.
+	// earlier deployments are unknown.
 	Applied func(target string) []sluice.Ref
 }
 
-// Compile returns the plan of a deploy file, or what is wrong with its manifests. Warnings come with a plan.
+// Compile returns the plan of a deploy file with its warnings, or the mistakes in its manifests.
 func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
 		prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
@@ -59,7 +59,7 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 type compiler struct {
 	spec    *sluice.Spec
 	options Options
-	targets map[string]int // where each stands in the spec
+	targets map[string]int // the index of each in the spec
 	loaded  map[string]*source
 	// prepared are the objects by namespace and manifests.
 	prepared map[string][]sluice.Object
@@ -67,7 +67,7 @@ type compiler struct {
 	seen     map[sluice.Diagnostic]bool
 }
 
-// A source is what one manifest source holds, read once for all targets.
+// A source is the content of one manifest source, read once for all targets.
 type source struct {
 	objects []sluice.Object
 	found   sluice.Diagnostics
@@ -107,8 +107,8 @@ func (c *compiler) fail(pos sluice.Position, code, message, hint string) {
 		Hint: hint})
 }
 
-// objects returns what the manifests give a target, in the order in which it is applied. Targets with the same
-// manifests and namespace share their objects, which nobody changes from here on.
+// objects returns a target's objects in the order in which they are applied. Targets with the same manifests and
+// namespace share them; they do not change any more.
 func (c *compiler) objects(t sluice.Target) []sluice.Object {
 	key := strconv.Quote(t.Namespace)
 	var sources []sluice.ManifestSource
@@ -136,7 +136,7 @@ func (c *compiler) objects(t sluice.Target) []sluice.Object {
 	return objects
 }
 
-// report adds findings, once each: a manifest belongs to every target that uses it.
+// report adds each finding once: several targets may use the same manifest.
 func (c *compiler) report(found sluice.Diagnostics) {
 	for _, d := range found {
 		if !c.seen[d] {
@@ -146,7 +146,7 @@ func (c *compiler) report(found sluice.Diagnostics) {
 	}
 }
 
-// defaultNamespace is where objects are that name no namespace, in a target that names none.
+// defaultNamespace is the namespace if neither an object nor its target names one.
 const defaultNamespace = "default"
 
 func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {

@@ -5,7 +5,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// A tally is what one worker has seen of one collection.
+// A tally is what one worker has read of one collection.
 type tally struct {
 	set    *fingerprint.Set
 	schema schema

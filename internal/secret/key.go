@@ -11,7 +11,7 @@ import (
 // KeyBytes is the length of a key.
 const KeyBytes = 32
 
-// A Key is the one secret of a state directory. Every other key is derived from it, each for one purpose.
+// A Key is the secret of a state directory. All other keys are derived from it, each for one purpose.
 type Key struct {
 	seal, nonce, callback, password []byte
 }
@@ -20,7 +20,7 @@ type Key struct {
 func NewKey(raw []byte) (*Key, error) {
 	if len(raw) != KeyBytes {
 		return nil, sluice.Errorf(sluice.Invalid, "the key has %d bytes instead of %d", len(raw), KeyBytes).
-			WithHint("put the original key file back; without it nothing that was sealed can be opened")
+			WithHint("put the original key file back; without it no sealed value can be opened")
 	}
 	k := &Key{}
 	for purpose, into := range map[string]*[]byte{
@@ -35,7 +35,5 @@ func NewKey(raw []byte) (*Key, error) {
 	return k, nil
 }
 
-// Password returns the password that belongs to the purpose. It is the same every time.
-func (k *Key) Password(purpose string) string {
-	return hex.EncodeToString(mac(k.password, purpose))
-}
+// Password returns the password for the purpose. It is always the same.
+func (k *Key) Password(purpose string) string { return hex.EncodeToString(mac(k.password, purpose)) }

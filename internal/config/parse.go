@@ -101,8 +101,7 @@ func (r *reader) image(n *yaml.Node) Image {
 		},
 	})
 	if found && len(i.Command) == 0 {
-		r.fault(n, codeMissingKey, "add the command, like command: [bin/shop, --port, \"8080\"]",
-			"this image has no command")
+		r.fault(n, codeMissingKey, "add the command, like command: [bin/shop, --port, \"8080\"]", "this image has no command")
 		return i
 	}
 	// The path of a program is relative to this file; a bare name is searched in PATH.
@@ -126,8 +125,7 @@ func (r *reader) metrics(name string, n *yaml.Node) Metrics {
 	case !r.has(n, "url"):
 		r.fault(n, codeMissingKey, "add its address, like url: http://127.0.0.1:9090", "this metric provider has no url")
 	case m.Bearer.IsSet() && (m.Username != "" || m.Password.IsSet()):
-		r.fault(n, codeBadCombination, "keep bearer, or username and password",
-			"bearer excludes username and password")
+		r.fault(n, codeBadCombination, "keep bearer, or username and password", "bearer excludes username and password")
 	case m.Password.IsSet() && m.Username == "":
 		r.fault(n, codeMissingKey, "add username", "password needs a username")
 	}

@@ -23,10 +23,7 @@ func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 
 // oldNames accepts the keys that files of 2021 have instead of defaultMetricProviderName.
 func (p *parser) oldNames(c *sluice.AnalysisConfig, m *fieldset) {
-	if m.has("defaultType") {
-		p.warn(m.keys["defaultType"], codeIgnoredKey, "remove it: a provider's type is configured with the provider",
-			"defaultType is ignored")
-	}
+	m.ignore("defaultType", "remove it")
 	if !m.has("defaultAccount") {
 		return
 	}
@@ -50,13 +47,9 @@ func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
 	q.Lower, q.Upper = f.number("lowerLimit"), f.number("upperLimit")
 	q.Provider = f.text("metricProviderName")
 	p.limits(f, q)
-	if f.has("aggregationMethod") {
-		p.warn(f.keys["aggregationMethod"], codeIgnoredKey, "remove it, and aggregate in the query",
-			"aggregationMethod is ignored")
-	}
+	f.ignore("aggregationMethod", "remove it, and aggregate in the query")
 	if _, twice := c.Queries[q.Name]; twice && q.Name != "" {
-		p.error(f.get("name"), codeDuplicateName, "give each query a name of its own", "there are two queries %s",
-			clip(q.Name))
+		p.error(f.get("name"), codeDuplicateName, "rename one of them", "there are two queries %s", clip(q.Name))
 		return
 	}
 	c.Queries[q.Name] = q

@@ -30,8 +30,7 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
 	d.Mover, d.Portworx = p.mover(f)
-	for _, n := range f.items("invariants",
-		"begin each invariant with a dash: - {name: …, count: orders, atLeast: baseline}") {
+	for _, n := range f.items("invariants", "begin each with a dash: - {name: …, count: orders, atLeast: baseline}") {
 		d.Invariants = append(d.Invariants, p.invariant(n))
 	}
 	return d
@@ -88,8 +87,7 @@ func (p *parser) commands(f *fieldset, key string) [][]string {
 		commands = append(commands, command)
 	}
 	if len(words) > 0 && len(commands) > 0 {
-		p.error(f.keys[key], codeBadCombination, "write either one command or a list of commands",
-			"%s mixes words and commands", f.of(key))
+		p.error(f.keys[key], codeBadCombination, "write one command, or a list", "%s mixes words and commands", f.of(key))
 		return nil
 	}
 	if len(words) > 0 {
@@ -115,8 +113,7 @@ func (p *parser) mover(f *fieldset) (string, *sluice.Portworx) {
 	if !ok {
 		return portworx, nil
 	}
-	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair",
-		"name the ClusterPair that leads to the other cluster")}
+	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair", "name the ClusterPair")}
 }
 
 const portworx = "portworx"

@@ -73,8 +73,7 @@ func (p *parser) shortDuration(n *yaml.Node, what string) (time.Duration, bool) 
 	}
 	d, err := time.ParseDuration(strings.ReplaceAll(n.Value, " ", ""))
 	if err != nil {
-		p.error(n, codeBadDuration, "write it like 30s, 10m or 1h30m", "%s is %q, which is not a duration", what,
-			clip(n.Value))
+		p.error(n, codeBadDuration, "write it like 30s or 1h30m", "%s is %q, which is not a duration", what, clip(n.Value))
 		return 0, false
 	}
 	if d <= 0 || d > longest {

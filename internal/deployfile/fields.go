@@ -57,8 +57,7 @@ func (p *parser) each(n *yaml.Node, do func(key, value *yaml.Node)) {
 			continue
 		}
 		if line, ok := first[key.Value]; ok {
-			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is repeated; it is first on line %d",
-				key.Value, line)
+			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is repeated, first on line %d", key.Value, line)
 			continue
 		}
 		first[key.Value] = key.Line
@@ -299,10 +298,24 @@ func (f *fieldset) texts(key string) []string {
 // someTexts returns a list that is required and has at least one member.
 func (f *fieldset) someTexts(key, hint string) []string {
 	list := f.texts(key)
-	if len(list) == 0 && f.need(key, hint) && f.get(key).Kind == yaml.SequenceNode {
-		f.p.error(f.keys[key], codeMissingKey, hint, "the list of %s is empty", key)
+	if f.need(key, hint) {
+		f.notEmpty(key, hint)
 	}
 	return list
+}
+
+// notEmpty reports a list without members.
+func (f *fieldset) notEmpty(key, hint string) {
+	if v := f.get(key); v != nil && v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
+		f.p.error(f.keys[key], codeMissingKey, hint, "the list of %s is empty", key)
+	}
+}
+
+// ignore warns of a key that has no meaning any more.
+func (f *fieldset) ignore(key, hint string) {
+	if f.has(key) {
+		f.p.warn(f.keys[key], codeIgnoredKey, hint, "%s is ignored", key)
+	}
 }
 
 func (f *fieldset) scalarOr(key, absent string) string {

@@ -33,10 +33,6 @@ type inclusion struct {
 	bytes int
 }
 
-func (in *inclusion) shown(name string) string {
-	return filepath.Join(in.dir, filepath.FromSlash(name))
-}
-
 // include reads the files that the map names and adds what they define to the spec.
 func (p *parser) include(f *fieldset) {
 	for _, n := range f.items("include", "write it as a list: include: ["+f.scalarOr("include", "shared.yaml")+"]") {
@@ -73,8 +69,7 @@ func (p *parser) mayInclude(n *yaml.Node, written string) (string, bool) {
 		p.error(n, codeIncludeCycle, "remove one of these from its include:", "files include each other in a circle: %s",
 			strings.Join(way, " → "))
 	case len(in.way) > deepestNested:
-		p.error(n, codeIncludeBounds, "include it from a file further up", "includes are nested more than %d deep",
-			deepestNested)
+		p.error(n, codeIncludeBounds, "nest less deeply", "includes are nested more than %d deep", deepestNested)
 	case len(in.done) >= mostIncluded && !in.done[name]:
 		p.error(n, codeIncludeBounds, "combine some of them", "more than %d files are included", mostIncluded)
 	default:
@@ -95,7 +90,7 @@ func (p *parser) includeFile(n *yaml.Node, name string) {
 		return
 	}
 	before := p.file
-	p.file = in.shown(name)
+	p.file = filepath.Join(in.dir, filepath.FromSlash(name))
 	p.files = append(p.files, p.file)
 	in.way = append(in.way, name)
 	p.includedText(data)

@@ -147,8 +147,7 @@ var keysConstraints = &table{name: "constraints", keys: []key{
 	{"dependsOn", texts, "", "Targets that must succeed first"},
 	{"beforeDeployment", steps(&placeBefore), "", "Steps that run before anything is applied, in parallel"},
 	{"afterDeployment", steps(&placeAfter), "", "Steps that run after the strategy, in parallel"},
-	{"afterDeploymentFailure", choice("keep", "rollBack"), "keep",
-		"What happens to the target if an afterDeployment step fails"},
+	{"afterDeploymentFailure", choice("keep", "rollBack"), "keep", "What happens if an afterDeployment step fails"},
 }}
 
 var keysManifest = &table{name: "manifest", one: []string{"path", "inline"}, keys: []key{
@@ -220,8 +219,7 @@ var keysWebhook = &table{name: "webhook", keys: []key{
 	{"method", choice("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"), "POST", "The HTTP method"},
 	{"uriTemplate", text, required, "The URL that is called; a template"},
 	{"networkMode", choice("direct", "remoteNetworkAgent"), "direct", "Where Sluice makes the call from"},
-	{"agentIdentifier", text, "the target's account",
-		"For remoteNetworkAgent: the account whose cluster has the host as a Service"},
+	{"agentIdentifier", text, "the target's account", "The account whose cluster has the host, for remoteNetworkAgent"},
 	{"headers", listOf(keysHeader), "", "HTTP headers"},
 	{"bodyTemplate", mapOf(keysBody), "", "The body that is sent"},
 	{"retryCount", whole(0, 100), "0", "How often Sluice retries a refused connection"},

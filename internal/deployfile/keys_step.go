@@ -34,8 +34,7 @@ var keysPause = &table{name: "pause", keys: []key{
 	{"duration", amount, "", "How long, with unit; or a duration such as 10m"},
 	{"unit", choice(unitWords...), "", "The unit of duration"},
 	{"untilApproved", truth, "false", "Wait until a person approves"},
-	{"requiresRoles", texts, "anyone",
-		"Who may approve: anyone who claims one of these roles with --role; nothing checks it"},
+	{"requiresRoles", texts, "anyone", "Who may approve: anyone who claims one of them with --role; nothing checks it"},
 	{"approvalExpiration", duration, "never", "After this time without approval the step fails"},
 }}
 
@@ -57,8 +56,7 @@ var keysJudge = &table{name: "analysisStep", keys: []key{
 	{"lookbackMethod", choice("growing", "sliding"), "sliding",
 		"Whether each sample covers the time since the start, or only its own interval"},
 	{"abortOnFailedJudgment", truth, "false", "End the analysis at the first bad sample"},
-	{"onUnknown", choice("wait", "rollBack", "rollForward"), "wait",
-		"What happens if nothing can be measured for too long"},
+	{"onUnknown", choice("wait", "rollBack", "rollForward"), "wait", "What happens if measuring fails for too long"},
 	{"unknownBudget", duration, "10m", "How long measuring may fail"},
 	{"count", scalar, "", "Ignored, with a warning"},
 }}
@@ -76,8 +74,7 @@ var keysRunJob = &table{name: "runJob", one: []string{"path", "inline"}, keys: [
 }}
 
 var keysWaitFor = &table{name: "waitFor", one: []string{"condition", "jsonPath"}, keys: []key{
-	{"object", text, required,
-		"Kind/name of a built-in kind, or Kind.group/name (version v1), or Kind.version.group/name"},
+	{"object", text, required, "Kind/name of a built-in kind, or Kind.group/name (version v1), Kind.version.group/name"},
 	{"namespace", text, "the target's", "Where the object is"},
 	{"condition", text, "", "Ready, or Ready=False; give either condition or jsonPath"},
 	{"jsonPath", text, "", "A path such as {.status.phase}"},

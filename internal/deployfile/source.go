@@ -6,23 +6,19 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// manifests are required, but a file with datasets may be about data alone.
+// manifests are required, unless the file has datasets: it may be only about data.
 func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
 	if !f.has("manifests") && (f.has("datasets") || len(p.spec.Datasets) > 0) ||
 		!f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
 		return nil
 	}
 	var sources []sluice.ManifestSource
-	items := f.items("manifests", "begin each entry with a dash: - path: manifests/app.yaml")
-	for _, n := range items {
+	for _, n := range f.items("manifests", "begin each entry with a dash: - path: manifests/app.yaml") {
 		if s, ok := p.manifest(n); ok {
 			sources = append(sources, s)
 		}
 	}
-	if f.get("manifests").Kind == yaml.SequenceNode && len(items) == 0 {
-		p.error(f.keys["manifests"], codeMissingKey, "list what to deploy: - path: manifests",
-			"the list of manifests is empty")
-	}
+	f.notEmpty("manifests", "list what to deploy: - path: manifests")
 	return sources
 }
 
@@ -42,7 +38,7 @@ func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
 	return s, true
 }
 
-// targetList reads a list of targets, which means all of them where it is absent.
+// targetList reads a list of targets; if it is absent, it means all targets.
 func (p *parser) targetList(f *fieldset) []string {
 	list := f.texts("targets")
 	if v := f.get("targets"); v != nil && v.Kind == yaml.SequenceNode && len(list) == 0 {

@@ -181,16 +181,13 @@ func (p *parser) adopt(n, key, value *yaml.Node) *yaml.Node {
 		beside = append(beside, clip(n.Content[i].Value))
 		merged.Content = append(merged.Content, n.Content[i], n.Content[i+1])
 	}
-	p.error(first, codeStepIndent, "indent "+strings.Join(beside, ", ")+" by two more spaces than "+key.Value,
-		"%s the same indent as %s, so YAML does not put it inside %[2]s", have(beside), key.Value)
-	return merged
-}
-
-func have(names []string) string {
-	if len(names) == 1 {
-		return names[0] + " has"
+	who, belong := beside[0]+" has", "belongs"
+	if len(beside) > 1 {
+		who, belong = fmt.Sprintf("%s and %d more have", beside[0], len(beside)-1), "belong"
 	}
-	return fmt.Sprintf("%s and %d more have", names[0], len(names)-1)
+	p.error(first, codeStepIndent, "indent "+strings.Join(beside, ", ")+" by two more spaces than "+key.Value,
+		"%s the same indent as %s, but %s inside it", who, key.Value, belong)
+	return merged
 }
 
 func (p *parser) decode(s *sluice.StepSpec, f *fieldset) {

@@ -53,8 +53,7 @@ func (p *parser) restoreData(f *fieldset) *sluice.RestoreData {
 
 func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 	s := &sluice.MaskData{Dataset: p.dataset(f), Fields: f.textMap("fields")}
-	if !f.need("fields", "name what is masked: fields: {customers.email: hash}") ||
-		f.get("fields").Kind != yaml.MappingNode {
+	if !f.need("fields", "write fields: {customers.email: hash}") || f.get("fields").Kind != yaml.MappingNode {
 		return s
 	}
 	v := f.get("fields")

@@ -25,11 +25,8 @@ func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
 }
 
 func (p *parser) pause(f *fieldset) *sluice.Pause {
-	s := &sluice.Pause{
-		UntilApproved:      f.bool("untilApproved"),
-		RequiresRoles:      f.texts("requiresRoles"),
-		ApprovalExpiration: f.duration("approvalExpiration"),
-	}
+	s := &sluice.Pause{UntilApproved: f.bool("untilApproved"), RequiresRoles: f.texts("requiresRoles"),
+		ApprovalExpiration: f.duration("approvalExpiration")}
 	timed := f.has("duration") || f.has("unit")
 	switch {
 	case s.UntilApproved && timed:
@@ -44,10 +41,7 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 	case timed:
 		s.Duration, _ = f.measured("duration", "unit")
 	}
-	if f.has("requiresRoles") && len(s.RequiresRoles) == 0 {
-		p.error(f.keys["requiresRoles"], codeMissingKey, "name a role, or remove the key to let anyone approve",
-			"the list of roles is empty")
-	}
+	f.notEmpty("requiresRoles", "name a role, or remove the key to let anyone approve")
 	return s
 }
 
@@ -73,9 +67,7 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	}
 	f.need("numberOfJudgmentRuns", "write how many intervals are judged, such as numberOfJudgmentRuns: 3")
 	s.Interval, _ = f.measured("interval", "units")
-	if f.has("count") {
-		p.warn(f.keys["count"], codeIgnoredKey, "remove it", "count is ignored")
-	}
+	f.ignore("count", "remove it")
 	p.referEach(f, "queries", s.Queries, reference{kind: refQuery, provided: s.Provider != ""})
 	return s
 }

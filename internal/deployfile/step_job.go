@@ -33,8 +33,7 @@ func (p *parser) waitFor(f *fieldset) *sluice.WaitFor {
 	}
 	p.oneOf(f, "condition", "jsonPath")
 	if f.has("value") && !f.has("jsonPath") {
-		p.error(f.keys["value"], codeBadCombination, "write the condition as Ready=False, or add jsonPath:",
-			"value needs a jsonPath")
+		p.error(f.keys["value"], codeBadCombination, "add jsonPath:, or write condition:", "value needs a jsonPath")
 	}
 	for _, n := range f.items("failWhen", "write it as a list: - {jsonPath: …, value: …}") {
 		m, ok := p.fields(n, "failWhen", keysFailWhen)
@@ -55,8 +54,7 @@ func (f *fieldset) objectName(key string, required bool) string {
 	}
 	s := f.text(key)
 	if s != "" && !objectName.MatchString(s) {
-		f.p.error(f.get(key), codeBadValue, "write it as Kind/name, such as StatefulSet/mongo", "%s is %q", f.of(key),
-			clip(s))
+		f.p.error(f.get(key), codeBadValue, "write it like StatefulSet/mongo", "%s is %q", f.of(key), clip(s))
 	}
 	return s
 }

@@ -8,10 +8,9 @@ import (
 
 func (p *parser) strategies(f *fieldset) map[string]sluice.Strategy {
 	all := map[string]sluice.Strategy{}
-	f.entries("strategies", "write each strategy as name: {canary: {steps: […]}}, without a dash",
-		func(name, value *yaml.Node) {
-			all[name.Value] = p.strategy(name, value)
-		})
+	f.entries("strategies", "write name: {canary: {steps: […]}}, without a dash", func(name, value *yaml.Node) {
+		all[name.Value] = p.strategy(name, value)
+	})
 	return all
 }
 
@@ -46,9 +45,7 @@ func (p *parser) canary(n *yaml.Node, what string) *sluice.Canary {
 	}
 	p.weight = 0
 	c.Steps = p.steps(f, "steps")
-	if f.get("steps").Kind == yaml.SequenceNode && len(f.get("steps").Content) == 0 {
-		p.error(f.keys["steps"], codeMissingKey, "write at least - setWeight: {weight: 100}", "the canary has no steps")
-	}
+	f.notEmpty("steps", "write at least - setWeight: {weight: 100}")
 	return c
 }
 

@@ -34,8 +34,7 @@ func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
 		}
 	}
 	if !m.has("smi") && !m.has("istio") && !m.has("gateway") && !m.has("kubernetes") && len(m.node.Content) <= 2 {
-		p.error(m.node, codeMissingKey, "add smi:, istio:, gateway: or kubernetes:",
-			"the entry does not say how traffic is divided")
+		p.error(m.node, codeMissingKey, "add smi:, istio:, gateway: or kubernetes:", "the entry divides no traffic")
 	}
 	return all
 }
@@ -78,8 +77,7 @@ func (p *parser) gateway(n *yaml.Node) sluice.GatewayRoute {
 		return sluice.GatewayRoute{}
 	}
 	p.oneOfGiven(f, "httpRoute", "grpcRoute")
-	r := sluice.GatewayRoute{Kind: "HTTPRoute", Name: f.text("httpRoute"),
-		Service: f.name("service", "name the Service whose traffic is divided")}
+	r := sluice.GatewayRoute{Kind: "HTTPRoute", Name: f.text("httpRoute"), Service: f.name("service", "name the Service")}
 	if f.has("grpcRoute") {
 		r.Kind, r.Name = "GRPCRoute", f.text("grpcRoute")
 	}

@@ -45,8 +45,7 @@ func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, s
 	r, err := os.OpenRoot(root)
 	if err != nil {
 		l.report(codePathUnreadable, "start Sluice in the directory of the deploy file",
-			"the directory %s cannot be opened: %s", root,
-			reason(err))
+			"the directory %s cannot be opened: %s", root, reason(err))
 		return nil, l.ds
 	}
 	defer func() { _ = r.Close() }()
@@ -184,8 +183,7 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 func (l *loader) isKustomizeDir(dir string) bool {
 	entries, err := fs.ReadDir(l.root.FS(), dir)
 	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return !e.IsDir() &&
-			kustomize.IsKustomization(e.Name())
+		return !e.IsDir() && kustomize.IsKustomization(e.Name())
 	})
 }
 
@@ -194,8 +192,7 @@ func (l *loader) kustomize(dir string) {
 	l.objects = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
-		l.report(codeKustomize, "for details, run: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s",
-			dir, err)
+		l.report(codeKustomize, "for details, run: kustomize build "+dir, "kustomize cannot render %s: %s", dir, err)
 		return
 	}
 	for _, said := range dated {

@@ -111,14 +111,12 @@ func (r *reader) complete(n *yaml.Node) bool {
 	case "":
 		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
 	case "Pod":
-		r.warn(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job",
-			"a bare Pod is applied but never rolled out")
+		r.warn(get(n, "kind"), codeBareWorkload, "use a Deployment or a Job", "a bare Pod is applied but never rolled out")
 	case "ReplicaSet":
 		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
 	if text(get(n, "apiVersion")) == "" {
-		r.report(n, codeMissingField, "add apiVersion:, such as apiVersion: apps/v1", "the %s has no apiVersion",
-			or(kind, "manifest"))
+		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion", or(kind, "manifest"))
 	}
 	if text(get(get(n, "metadata"), "name")) == "" {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", or(kind, "manifest"))

@@ -96,8 +96,7 @@ func (c *compiler) included(target string) bool {
 func (c *compiler) checkTargets() {
 	for _, name := range c.options.Targets {
 		if _, known := c.targets[name]; !known {
-			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name),
-				"the deploy file has: "+list(c.spec.Targets))
+			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "known: "+list(c.spec.Targets))
 		}
 	}
 }
@@ -105,6 +104,10 @@ func (c *compiler) checkTargets() {
 func (c *compiler) fail(pos sluice.Position, code, message, hint string) {
 	c.found = append(c.found, sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: message,
 		Hint: hint})
+}
+
+func (c *compiler) warn(pos sluice.Position, code, message, hint string) {
+	c.report(sluice.Diagnostics{{Pos: pos, Severity: sluice.SeverityWarning, Code: code, Message: message, Hint: hint}})
 }
 
 // objects returns a target's objects in the order in which they are applied. Targets with the same manifests and

@@ -33,11 +33,9 @@ func (g *graph) checkStage(s sluice.StepSpec) {
 	if what == "" {
 		return
 	}
-	g.compiler.report(sluice.Diagnostics{{
-		Pos: pos, Severity: sluice.SeverityWarning, Code: codeStageNotSuccess,
-		Message: what + " waits for the stage Final, which a failed Stork migration reaches as well",
-		Hint:    "wait for " + success + "; the apply step of a Migration does so by itself",
-	}})
+	g.compiler.warn(pos, codeStageNotSuccess,
+		what+" waits for the stage Final, which a failed Stork migration reaches as well",
+		"wait for "+success+"; the apply step of a Migration does so by itself")
 }
 
 func waitsForStage(text string) bool { return stageFinal.MatchString(text) }

@@ -58,10 +58,8 @@ func (g *graph) rollOut(objects []sluice.Object, after ids) ids {
 		return nil
 	}
 	timeout := g.compiler.spec.Config.Timeout
-	beside := progressive && named && isGradual(strategy)
-	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: beside,
-		Timeout: timeout}}
-	last := g.add(sluice.PhaseApply, "apply", apply, after)
+	apply := &sluice.Apply{Objects: objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout}
+	last := g.add(sluice.PhaseApply, "apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: apply}, after)
 	if !progressive || !named {
 		return last
 	}
@@ -238,8 +236,8 @@ func (g *graph) dataset(pos sluice.Position, name string, targets ...string) slu
 	if slices.Contains([]string{"", "auto", "kopia"}, d.Mover) {
 		return d
 	}
-	g.compiler.report(sluice.Diagnostics{{Pos: d.Pos, Severity: sluice.SeverityWarning, Code: codeMoverNotHere,
-		Message: fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover)}})
+	g.compiler.warn(d.Pos, codeMoverNotHere,
+		fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover), "")
 	d.Mover, d.Portworx = "auto", nil
 	return d
 }

@@ -31,18 +31,15 @@ func (c *compiler) checkVariables(s sluice.PlannedStep) {
 			templates = append(templates, q.Template)
 		}
 	}
-	known := maps.Clone(c.spec.Context)
-	if known == nil {
-		known = map[string]string{}
-	}
+	known := map[string]string{}
+	maps.Copy(known, c.spec.Context)
 	maps.Copy(known, own)
 	for _, m := range contextTag.FindAllStringSubmatch(strings.Join(templates, "\n"), -1) {
 		if _, ok := known[m[1]]; ok {
 			continue
 		}
-		c.report(sluice.Diagnostics{{Pos: s.Pos, Severity: sluice.SeverityWarning, Code: codeUndefinedVariable,
-			Message: fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", m[1], user(s)),
-			Hint:    "define it below context: of the step or the file, or with --add-context; defined: " + some(known)}})
+		c.warn(s.Pos, codeUndefinedVariable, fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", m[1], user(s)),
+			"define it below context: of the step or the file, or with --add-context; defined: "+some(known))
 	}
 }
 

@@ -43,7 +43,12 @@ spec:
           readinessProbe: {httpGet: {path: /, port: 8080}}
 `
 
-const gates = `      beforeDeployment:
+const target = `  target-%[1]d:
+    account: account-%[2]d
+    namespace: shop-%[1]d
+    strategy: canary
+    constraints:
+      beforeDeployment:
         - pause: {duration: 10, unit: seconds}
         - runWebhook: {name: tell, context: {who: me}}
       afterDeployment:
@@ -75,12 +80,10 @@ func WriteLarge(dir string, targets int) error {
 	var b strings.Builder
 	b.WriteString("version: v1\nkind: kubernetes\napplication: large\ntargets:\n")
 	for i := range targets {
-		fmt.Fprintf(&b, "  target-%d:\n    account: account-%d\n    namespace: shop-%[1]d\n    strategy: canary\n", i, i%10)
-		b.WriteString("    constraints:\n")
+		fmt.Fprintf(&b, target, i, i%10)
 		if i > 0 {
 			fmt.Fprintf(&b, "      dependsOn: [target-%d]\n", (i-1)/2)
 		}
-		b.WriteString(gates)
 	}
 	b.WriteString(blocks)
 	if err := os.MkdirAll(filepath.Join(dir, "manifests"), 0o700); err != nil {

@@ -33,7 +33,7 @@ func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline
 	for _, pair := range fingerprint.Pairs(was, now, d.ignored) {
 		c := comparer{
 			pair: pair, fields: fingerprint.Ignored(d.ignored).Fields(pair.Name), limit: limit,
-			was: side{base, find(wasAt, pair.Name)}, now: side{d, find(nowAt, pair.Name)},
+			was: side{base, wasAt[pair.Name]}, now: side{d, nowAt[pair.Name]},
 		}
 		result, err := c.compare(ctx, d.ignored)
 		if err != nil {
@@ -46,23 +46,16 @@ func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline
 	return comparison, nil
 }
 
-func (d *database) byName(ctx context.Context) (map[string]collection, error) {
+func (d *database) byName(ctx context.Context) (map[string]*collection, error) {
 	list, _, err := d.collections(ctx)
 	if err != nil {
 		return nil, err
 	}
-	named := map[string]collection{}
+	named := map[string]*collection{}
 	for _, c := range list {
-		named[c.name] = c
+		named[c.name] = &c
 	}
 	return named, nil
-}
-
-func find(named map[string]collection, name string) *collection {
-	if c, ok := named[name]; ok {
-		return &c
-	}
-	return nil
 }
 
 func differs(c sluice.CollectionComparison) bool {

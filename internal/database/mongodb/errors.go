@@ -47,8 +47,7 @@ func (d *database) classify(ctx context.Context, err error) *sluice.Error {
 	}
 	command, answered := errors.AsType[mongo.CommandError](err)
 	if answered && slices.Contains(denials, int(command.Code)) || strings.Contains(err.Error(), "auth error") {
-		return sluice.Errorf(sluice.Denied, "the database at %s refused the login, or the user may not read %s",
-			d.address, d.db.Name()).
+		return sluice.Errorf(sluice.Denied, "the database at %s refuses the login, or reading %s", d.address, d.db.Name()).
 			WithHint("check user, password and authSource in the dataset's uri, and that the user has the role read")
 	}
 	if answered && !slices.Contains(interruption, int(command.Code)) {

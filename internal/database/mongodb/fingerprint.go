@@ -101,10 +101,9 @@ func (p *progress) add(documents int) {
 }
 
 // figures measures the invariants. A missing collection has no documents.
-func figures(invariants []sluice.Invariant, collections []collection, tallies []*tally) ([]sluice.InvariantValue,
-	error) {
+func figures(invariants []sluice.Invariant, of []collection, tallies []*tally) ([]sluice.InvariantValue, error) {
 	byName := map[string]*tally{}
-	for i, c := range collections {
+	for i, c := range of {
 		byName[c.name] = tallies[i]
 	}
 	var values []sluice.InvariantValue

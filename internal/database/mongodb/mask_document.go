@@ -44,8 +44,7 @@ func (r *redactor) spoiled() bool { return len(r.undeclared)+len(r.misfits) > 0 
 // verdict reports mistakes in the rules for the collection. It shows names of fields, but no values.
 func (r *redactor) verdict(collection string) error {
 	if len(r.undeclared) > 0 {
-		return sluice.Errorf(sluice.Failed, "%s is masked, but has no rule for %s", collection,
-			list(collection, r.undeclared)).
+		return sluice.Errorf(sluice.Failed, "%s is masked without a rule for %s", collection, list(collection, r.undeclared)).
 			WithHint("give each of them a rule in maskData: %s; keep leaves a field as it is", strings.Join(mask.Rules(), ", "))
 	}
 	if len(r.misfits) > 0 {

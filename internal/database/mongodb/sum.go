@@ -97,12 +97,9 @@ func (s *sum) decimal(v bson.Decimal128) {
 		return
 	}
 	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, -exponent))), nil)
-	number := new(big.Rat).SetInt(coefficient)
-	if exponent < 0 {
-		number.Quo(number, new(big.Rat).SetInt(power))
-	}
+	number := new(big.Rat).SetFrac(coefficient, power)
 	if exponent >= 0 {
-		number.Mul(number, new(big.Rat).SetInt(power))
+		number.SetInt(coefficient.Mul(coefficient, power))
 	}
 	s.decimals.Add(&s.decimals, number)
 }
@@ -117,10 +114,9 @@ func (s *sum) merge(other *sum) {
 
 // value64 returns the sum, rounded once.
 func (s *sum) value64(invariant sluice.Invariant) (float64, error) {
+	field := invariant.Sum + "." + invariant.Field
 	if s.odd != "" {
-		return 0, sluice.Errorf(sluice.Failed, "invariant %q: %s.%s contains %s", invariant.Name, invariant.Sum,
-			invariant.Field,
-			s.odd).
+		return 0, sluice.Errorf(sluice.Failed, "invariant %q: %s contains %s", invariant.Name, field, s.odd).
 			WithHint("correct the documents, or let the invariant sum another field")
 	}
 	s.flush()
@@ -129,8 +125,7 @@ func (s *sum) value64(invariant sluice.Invariant) (float64, error) {
 	total.Add(total, &s.decimals)
 	value, _ := total.Float64()
 	if math.IsInf(value, 0) {
-		return 0, sluice.Errorf(sluice.Failed, "invariant %q: the sum of %s.%s is too large", invariant.Name, invariant.Sum,
-			invariant.Field)
+		return 0, sluice.Errorf(sluice.Failed, "invariant %q: the sum of %s is too large", invariant.Name, field)
 	}
 	return value, nil
 }

@@ -92,8 +92,7 @@ func checkText(file, key string, form int, inner, text string) error {
 	if form == harmless || inline || !remote.MatchString(text) {
 		return nil
 	}
-	return fmt.Errorf("%s: %s: %.100s is remote, but only files in the deploy file's directory are read",
-		file, key, text)
+	return fmt.Errorf("%s: %s: %.100s is remote, but only files in the deploy file's directory are read", file, key, text)
 }
 
 // eachText visits every text with its key. Keys are in lower case, because the library accepts any case.

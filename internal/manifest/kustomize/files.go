@@ -105,23 +105,13 @@ func (f *rootFiles) read(n string) ([]byte, error) {
 	return data, err
 }
 
-// Open is refused; rendering does not need it.
-func (f *rootFiles) Open(string) (filesys.File, error) { return nil, errReadOnly }
-
-// Create is refused.
+// Rendering opens no files otherwise, and it writes nothing.
+func (f *rootFiles) Open(string) (filesys.File, error)   { return nil, errReadOnly }
 func (f *rootFiles) Create(string) (filesys.File, error) { return nil, errReadOnly }
-
-// Mkdir is refused.
-func (f *rootFiles) Mkdir(string) error { return errReadOnly }
-
-// MkdirAll is refused.
-func (f *rootFiles) MkdirAll(string) error { return errReadOnly }
-
-// RemoveAll is refused.
-func (f *rootFiles) RemoveAll(string) error { return errReadOnly }
-
-// WriteFile is refused.
-func (f *rootFiles) WriteFile(string, []byte) error { return errReadOnly }
+func (f *rootFiles) Mkdir(string) error                  { return errReadOnly }
+func (f *rootFiles) MkdirAll(string) error               { return errReadOnly }
+func (f *rootFiles) RemoveAll(string) error              { return errReadOnly }
+func (f *rootFiles) WriteFile(string, []byte) error      { return errReadOnly }
 
 // IsDir reports whether the path is a directory.
 func (f *rootFiles) IsDir(p string) bool {

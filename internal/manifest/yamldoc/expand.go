@@ -73,8 +73,7 @@ func (w *walker) again(n *yaml.Node, known extent, depth int) (extent, *sluice.D
 }
 
 func (w *walker) tooDeep(n *yaml.Node) *sluice.Diagnostic {
-	return finding(At(w.file, n), CodeTooDeep, "nest less deeply", "values are nested more than %d deep here",
-		w.limits.Depth)
+	return finding(At(w.file, n), CodeTooDeep, "nest less deeply", "values are nested more than %d deep", w.limits.Depth)
 }
 
 // merge resolves "<<" keys: the keys that they add come after the node's own keys and never replace one.

@@ -62,16 +62,14 @@ func At(file string, n *yaml.Node) sluice.Position {
 func precheck(file string, data []byte, limits Limits) *sluice.Diagnostic {
 	start := sluice.Position{File: file, Line: 1, Column: 1}
 	if len(data) > limits.Bytes {
-		return finding(start, CodeTooLarge, "make it smaller, or split it", "the file has %d bytes, more than %d", len(data),
-			limits.Bytes)
+		return finding(start, CodeTooLarge, "make it smaller", "the file has %d bytes, more than %d", len(data), limits.Bytes)
 	}
 	if !utf8.Valid(data) {
 		return finding(invalidAt(file, data), codeNotUTF8, "save it as UTF-8 text", "the file is not valid UTF-8")
 	}
 	// The parser builds the whole tree before it can be measured. So what can become a node is counted first.
 	if marks(data) > limits.Nodes {
-		return finding(start, CodeTooLarge, "make it smaller, or split it", "the file has more than %d lines and values",
-			limits.Nodes)
+		return finding(start, CodeTooLarge, "make it smaller", "the file has more than %d lines and values", limits.Nodes)
 	}
 	return nil
 }

@@ -88,7 +88,8 @@ func TestParseFaults(t *testing.T) {
 			[]string{
 				`s.yaml:2:12: error: "nowhere" is not an http or https URL [bad-value] write it like http://127.0.0.1:9090`,
 				`s.yaml:4:13: error: "docker" is not supported here [bad-value] write local or kubernetes`,
-				`s.yaml:5:19: error: this image has no command [missing-key] add the command, like command: [bin/shop, --port, "8080"]`,
+				`s.yaml:5:19: error: this image has no command [missing-key] add the command, like command: [bin/shop, --port, ` +
+					`"8080"]`,
 			},
 		},
 		"duplicate": {
@@ -101,7 +102,8 @@ func TestParseFaults(t *testing.T) {
 		},
 		"credentials of two kinds": {
 			"metrics: {p: {url: 'http://x', username: a, bearer: {env: T}}}\n",
-			[]string{`s.yaml:1:14: error: bearer excludes username and password [bad-combination] keep bearer, or username and password`},
+			[]string{`s.yaml:1:14: error: bearer excludes username and password [bad-combination] keep bearer, or username ` +
+				`and password`},
 		},
 		"a kubeconfig without a cluster": {
 			"accounts: {a: {kubeconfig: x}, b: {type: local, inCluster: true}}\n",
@@ -113,17 +115,20 @@ func TestParseFaults(t *testing.T) {
 		"two ways to a cluster": {
 			"accounts: {a: {type: kubernetes, inCluster: true, context: x}, b: {type: kubernetes, inCluster: yes}}\n",
 			[]string{
-				`s.yaml:1:15: error: inCluster excludes kubeconfig and context [bad-combination] keep inCluster: true, or kubeconfig and context`,
+				`s.yaml:1:15: error: inCluster excludes kubeconfig and context [bad-combination] keep inCluster: true, or ` +
+					`kubeconfig and context`,
 				`s.yaml:1:97: error: "yes" is neither true nor false [bad-value] write true or false`,
 			},
 		},
 		"address without a port": {
 			"webhooks: {callbackAddress: localhost}\n",
-			[]string{`s.yaml:1:29: error: "localhost" does not have the form host:port [bad-value] write it like 127.0.0.1:0, where 0 is any free port`},
+			[]string{`s.yaml:1:29: error: "localhost" does not have the form host:port [bad-value] write it like ` +
+				`127.0.0.1:0, where 0 is any free port`},
 		},
 		"not YAML": {
 			"accounts:\n\t- x\n",
-			[]string{`s.yaml:2:1: error: this is not YAML: found character that cannot start any token [yaml-syntax] check the indentation and the quotes here and on the line above`},
+			[]string{`s.yaml:2:1: error: this is not YAML: found character that cannot start any token [yaml-syntax] check ` +
+				`the indentation and the quotes here and on the line above`},
 		},
 	}
 	for name, tt := range tests {

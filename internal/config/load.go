@@ -24,7 +24,7 @@ func Find(dirs ...string) (string, error) {
 	return "", nil
 }
 
-// Load reads the file. A missing file is NotFound. A file with mistakes fails with sluice.Diagnostics that list them all.
+// Load reads the file. A missing file is NotFound. A file with mistakes fails with sluice.Diagnostics that list all.
 func Load(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

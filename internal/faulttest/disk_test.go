@@ -112,9 +112,11 @@ func TestMigrationFull(t *testing.T) {
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
 	data := strings.Replace(filesDataset, "claims: [data]}",
-		`claims: [data], quiesce: {before: [["true"]], after: [[sh, -c, "test -e `+w.dir+`/filled || head -c 200M /dev/zero > `+disk+`/ballast; touch `+w.dir+`/filled"]]}}`, 1)
+		`claims: [data], quiesce: {before: [["true"]], after: [[sh, -c, "test -e `+w.dir+`/filled || head -c 200M `+
+			`/dev/zero > `+disk+`/ballast; touch `+w.dir+`/filled"]]}}`, 1)
 	text := strings.Replace(deployFile("", data, stored("2")), "  production:\n",
-		"  staging: {account: local, namespace: staging, strategy: rolling, constraints: {beforeDeployment: [{migrateData: {dataset: orders, from: production}}]}}\n  production:\n", 1)
+		"  staging: {account: local, namespace: staging, strategy: rolling, constraints: {beforeDeployment: "+
+			"[{migrateData: {dataset: orders, from: production}}]}}\n  production:\n", 1)
 	text = strings.Replace(text, "    namespace: production\n",
 		"    namespace: production\n    constraints: {dependsOn: [staging]}\n", 1)
 	r := w.begin(text)

@@ -58,7 +58,8 @@ func TestUnsupported(t *testing.T) {
 		text := strings.Replace(deployFile("constraints: {dependsOn: [staging]}", "", test.manifest), "  production:\n",
 			"  staging: {account: local, namespace: staging, strategy: rolling}\n  production:\n", 1)
 		text = strings.Replace(text, "  - inline:",
-			"  - targets: [staging]\n    inline: |\n      {apiVersion: v1, kind: ConfigMap, metadata: {name: first}}\n  - targets: [production]\n    inline:", 1)
+			"  - targets: [staging]\n    inline: |\n      {apiVersion: v1, kind: ConfigMap, metadata: {name: first}}\n  - "+
+				"targets: [production]\n    inline:", 1)
 		before := w.things()
 		w.says(w.deploy(text), 2, test.says...)
 		w.unchanged(before, 0)

@@ -86,7 +86,8 @@ func TestSecrets(t *testing.T) {
 		got += r.URL.String() + " " + r.Header.Get("Authorization") + " " + string(body)
 	}))
 	t.Cleanup(hook.Close)
-	w := newWorld(t, "metrics: {prometheus: {url: \""+p.URL+"\", username: me, password: {env: FORMETRICS}}}\nretryFor: 1s\nwebhooks: {allow: [127.0.0.1]}\n"+
+	w := newWorld(t, "metrics: {prometheus: {url: \""+p.URL+"\", username: me, password: {env: "+
+		"FORMETRICS}}}\nretryFor: 1s\nwebhooks: {allow: [127.0.0.1]}\n"+
 		"secrets: {url: {env: INURL}, header: {env: INHEADER}, body: {env: INBODY}}\n")
 	w.env = append(w.env, "INURL="+inURL, "INHEADER="+inHeader, "INBODY="+inBody, "FORMETRICS="+forMetrics)
 	text := func(url, release string) string {

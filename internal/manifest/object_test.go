@@ -165,11 +165,13 @@ func TestDiff(t *testing.T) {
 	before := parse(t, `
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: a, resourceVersion: "1", uid: u, generation: 3, managedFields: [{}], annotations: {kubectl.kubernetes.io/last-applied-configuration: "{secret}"}}
+metadata: {name: a, resourceVersion: "1", uid: u, generation: 3, managedFields: [{}],
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: "{secret}"}}
 spec: {replicas: 1, paused: false}
 status: {replicas: 1}
 `)[0]
-	after := parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, paused: false}\n")[0]
+	after := parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, paused: "+
+		"false}\n")[0]
 	want := `--- before
 +++ after
 @@ -4,4 +4,4 @@

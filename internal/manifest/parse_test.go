@@ -45,14 +45,17 @@ func TestParse(t *testing.T) {
 		codes []string
 	}{
 		"documents": {
-			text:  "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: b\n",
+			text: "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: " +
+				"apps/v1\nkind: Deployment\nmetadata:\n  name: b\n",
 			names: []string{"Service/a", "Deployment/b"},
 		},
 		"list": {
-			text:  "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: ConfigMap}\n",
+			text: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- " +
+				"{apiVersion: v1, kind: ConfigMap}\n",
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:3 manifest-field-missing"},
 		},
-		"json": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": \"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
+		"json": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": " +
+			"\"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
 		"bare pod": {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", names: []string{"Pod/a"},
 			codes: []string{"m.yaml:2:7 bare-workload"}},
 		"bare replicas": {text: "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}\n",

@@ -40,7 +40,8 @@ func TestRender(t *testing.T) {
 	root := directory(t, map[string]string{
 		"base/kustomization.yaml": "resources: [shop.yaml, web.yaml]\n",
 		"base/shop.yaml":          configMap,
-		"base/web.yaml":           "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: web}]}}}\n",
+		"base/web.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: " +
+			"{containers: [{name: web, image: web}]}}}\n",
 		"eu/kustomization.yaml": `resources: [../base]
 namespace: eu
 images: [{name: web, newTag: "2"}]
@@ -149,7 +150,8 @@ func TestWhatIsOutOfDateIsReported(t *testing.T) {
 	root := directory(t, map[string]string{
 		"base/kustomization.yaml": "resources: [shop.yaml]\ncommonLabels: {app: shop}\n",
 		"base/shop.yaml":          configMap,
-		"eu/kustomization.yaml":   "bases: [../base]\npatchesStrategicMerge: ['{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}, data: {release: \"2\"}}']\n",
+		"eu/kustomization.yaml": "bases: [../base]\npatchesStrategicMerge: ['{apiVersion: v1, kind: ConfigMap, " +
+			"metadata: {name: shop}, data: {release: \"2\"}}']\n",
 	})
 	read, write, err := os.Pipe()
 	if err != nil {

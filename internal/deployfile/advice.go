@@ -11,7 +11,7 @@ var (
 	gluedKey    = regexp.MustCompile(`^[A-Za-z]+:[^/\s]`)
 )
 
-// What people wrote in places where it means nothing, by the kind of place and the key.
+// misplaced says what to do with known keys in wrong places, by the kind of place and the key.
 var misplaced = map[string]map[string]string{
 	"the deploy file": {
 		"artifacts":             "remove it: it belongs to kind: lambda, which is not supported",
@@ -71,7 +71,7 @@ var misplaced = map[string]map[string]string{
 		"alias": "remove it: it belongs to kind: lambda, which is not supported"},
 }
 
-// advice returns what to do with a key that is known to be written in the wrong place, "" for others.
+// advice returns what to do with a key that is known but in the wrong place, or "" for other keys.
 func advice(what, key string) string {
 	best := ""
 	for place, keys := range misplaced {

@@ -190,7 +190,7 @@ func (f *fieldset) bool(key string) bool {
 	return b
 }
 
-// whole returns an integer within the bounds of its table, and absent where there is none.
+// whole returns an integer within the bounds of its table, or absent if there is none.
 func (f *fieldset) whole(key string, absent int) int {
 	k := f.table.key(key, formWhole, formAmount)
 	v := f.get(key)
@@ -238,7 +238,7 @@ func (f *fieldset) word(key string) string {
 	return f.choice(key, absent)
 }
 
-// choice returns one of the words of its table, whatever its letter case, and absent where there is none.
+// choice returns one of the words of its table, whatever its letter case, or absent if there is none.
 func (f *fieldset) choice(key, absent string) string {
 	words := f.table.key(key, formChoice, formWordOrMap).words
 	v := f.get(key)
@@ -361,7 +361,7 @@ func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
 	f.p.each(v, do)
 }
 
-// find returns the value of the key in a map, nil where there is none.
+// find returns the value of the key in a map, nil if there is none.
 func find(n *yaml.Node, key string) *yaml.Node {
 	if n.Kind != yaml.MappingNode {
 		return nil

@@ -56,7 +56,7 @@ func wordOrMap(in *table, words ...string) value {
 type key struct {
 	name string
 	value
-	absent string // what holds if the key is absent, or required
+	absent string // the default, or required
 	about  string // one sentence without its period
 }
 

@@ -84,7 +84,7 @@ func (p *parser) maskRule(name, rule *yaml.Node, all sluice.Mask) {
 	for outer := name.Value; strings.Contains(outer, "."); {
 		outer = outer[:strings.LastIndexByte(outer, '.')]
 		if _, ok := all[outer]; ok {
-			p.error(name, codeBadCombination, "keep one of them: a rule holds for everything inside its field",
+			p.error(name, codeBadCombination, "keep one of them: a rule covers everything inside its field",
 				"%s is inside %s, which has a rule too", clip(name.Value), clip(outer))
 			return
 		}

@@ -35,8 +35,8 @@ func Open(file string) (*secret.Key, error) {
 	return secret.NewKey(raw)
 }
 
-// create writes a whole file beside and links it into place: nobody ever reads half a key, and the first of several
-// makers wins.
+// create writes a complete temporary file and links it into place. So no process ever reads half a key, and the first
+// of several processes wins.
 func create(file string) error {
 	raw := make([]byte, secret.KeyBytes)
 	rand.Read(raw) // never fails: it ends the program if there is no randomness

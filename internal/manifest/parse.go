@@ -55,7 +55,7 @@ type reader struct {
 	objects []sluice.Object
 	ds      sluice.Diagnostics
 	full    bool
-	faults  int // findings that are no warnings
+	faults  int // errors among the findings
 }
 
 func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {

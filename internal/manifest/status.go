@@ -56,7 +56,7 @@ func waiting(format string, args ...any) State {
 
 func failed(format string, args ...any) State { return State{Failed, fmt.Sprintf(format, args...)} }
 
-// general holds the conventions that every kind may follow.
+// general applies the conventions that every kind may follow.
 func general(o sluice.Object) (State, bool) {
 	seen, wanted := o.Number(-1, "status", "observedGeneration"), o.Number(-1, "metadata", "generation")
 	if seen >= 0 && wanted >= 0 && seen < wanted {

@@ -88,7 +88,7 @@ func (m Masker) Millis(v int64) int64 {
 	year := time.UnixMilli(v).UTC().Year()
 	begin := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	end := time.Date(year+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	if begin > v || end <= v { // beyond what a calendar holds
+	if begin > v || end <= v { // beyond the calendar
 		return v / 1000 * 1000
 	}
 	masked := m.permute(big.NewInt(v-begin), big.NewInt(end-begin), "year "+strconv.Itoa(year))

@@ -21,11 +21,13 @@ var levels = map[string]int{
 	"internal/deployfile":  1,
 	"internal/engine":      1,
 	"internal/fingerprint": 1,
+	"internal/history":     1,
 	"internal/manifest":    1,
 	"internal/mask":        1,
 	"internal/mover":       1,
 	"internal/plan":        1,
 	"internal/secret":      1,
+	"internal/service":     1,
 
 	"internal/database/mongodb": 2,
 	"internal/fetch":            2,

@@ -81,18 +81,13 @@ func (g *graph) prune(objects []sluice.Object, after ids) ids {
 		}
 	}
 	gone := slices.DeleteFunc(slices.Clone(g.compiler.options.Applied(g.target.Name)), func(r sluice.Ref) bool {
-		return slices.ContainsFunc(kept, func(o sluice.Object) bool { return sameObject(o.Ref(), r) })
+		return slices.ContainsFunc(kept, func(o sluice.Object) bool { return r.Same(o.Ref()) })
 	})
 	if len(gone) == 0 {
 		return after
 	}
 	prune := sluice.StepSpec{Kind: sluice.KindPrune, Prune: &sluice.Prune{Objects: gone}}
 	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), prune, after)
-}
-
-// sameObject ignores the API's version.
-func sameObject(a, b sluice.Ref) bool {
-	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 // strategy lays out the steps between apply and promote. Blue/green is a canary at full size: first it gets only the

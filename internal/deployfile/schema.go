@@ -165,8 +165,8 @@ func (b *schemaBuilder) steps(p place) schema {
 }
 
 func oneKey(properties schema) schema {
-	return schema{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1,
-		"maxProperties": 1}
+	return schema{"type": "object", "properties": properties, "additionalProperties": false,
+		"minProperties": 1, "maxProperties": 1}
 }
 
 // wordSchema offers the words as they are best written, and accepts them in any letter case.
@@ -175,8 +175,8 @@ func wordSchema(words []string) schema {
 	for i, w := range words {
 		patterns[i] = anyCase(w)
 	}
-	return schema{"anyOf": []schema{{"enum": words}, {"type": "string", "pattern": "^(" + strings.Join(patterns, "|") +
-		")$"}}}
+	pattern := "^(" + strings.Join(patterns, "|") + ")$"
+	return schema{"anyOf": []schema{{"enum": words}, {"type": "string", "pattern": pattern}}}
 }
 
 func anyCase(word string) string {

@@ -27,8 +27,7 @@ func (p place) sequence() place {
 
 var everywhere = []sluice.StepKind{
 	sluice.KindPause, sluice.KindRunWebhook, sluice.KindRunJob, sluice.KindWaitFor, sluice.KindMigrateData,
-	sluice.KindCheckpointData,
-	sluice.KindVerifyData, sluice.KindRestoreData, sluice.KindMaskData, sluice.KindSequence,
+	sluice.KindCheckpointData, sluice.KindVerifyData, sluice.KindRestoreData, sluice.KindMaskData, sluice.KindSequence,
 }
 
 func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kinds, everywhere) }
@@ -36,8 +35,8 @@ func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kin
 var (
 	placeBefore = place{"stepsBefore", "beforeDeployment", everywhere, "put it into a strategy or into afterDeployment"}
 	placeAfter  = place{"stepsAfter", "afterDeployment", also(sluice.KindAnalysis), "put it into a strategy"}
-	placeCanary = place{"stepsCanary", "the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis,
-		sluice.KindExposeServices), "move it to another list"}
+	placeCanary = place{"stepsCanary", "the steps of a canary",
+		also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "move it to another list"}
 	placeBlue = place{"stepsBlueGreen", "a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices),
 		"weights are for a canary; remove it"}
 	placeUndo = place{"stepsOnRollback", "onRollback", also(sluice.KindAnalysis), "put it into a strategy"}

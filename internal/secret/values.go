@@ -29,8 +29,8 @@ func (v Values) Secret(_ context.Context, name string) (string, error) {
 	}
 	value, err := Read(source)
 	if err != nil {
-		return "", &sluice.Error{Code: sluice.ErrorCode(err), Op: "read secret " + name, Hint: sluice.ErrorHint(err),
-			Err: err}
+		return "", &sluice.Error{Code: sluice.ErrorCode(err), Op: "read secret " + name,
+			Hint: sluice.ErrorHint(err), Err: err}
 	}
 	return value, nil
 }

@@ -5,7 +5,7 @@ MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e
 .PHONY: help demo test bench all format vet staticcheck build fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## Build bin/sluice
 	@mkdir -p bin && go build -ldflags='-s -w' -o bin/sluice ./cmd/sluice

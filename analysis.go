@@ -68,9 +68,8 @@ type Judgment struct {
 	Samples []Sample `json:"samples"`
 }
 
-// Metrics answers queries. Measure returns the single value of query at the instant at. It returns NotFound if there
-// is no data, Invalid if the query is refused or has more than one value, and Unavailable if the provider does not
-// answer.
+// Metrics answers queries. Measure returns the single value of query at the instant at. NotFound means no data,
+// Invalid a query that is refused or has several values, Unavailable a provider that does not answer.
 type Metrics interface {
 	Measure(ctx context.Context, query string, at time.Time) (float64, error)
 }

@@ -19,8 +19,9 @@ var (
 	kwokProgram       = program{"kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", ""}
 )
 
-// nodeVersion is what the API servers say that they are: the version in node/go.mod.
-const nodeVersion = "-X k8s.io/component-base/version.gitVersion=v1.34.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34"
+// nodeVersion is the version that the API servers report: the one in node/go.mod.
+const nodeVersion = "-X k8s.io/component-base/version.gitVersion=v1.34.4 " +
+	"-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34"
 
 // build brings the binaries up to date; the go command's cache makes that cheap.
 func (o Options) build(ctx context.Context, programs ...program) error {
@@ -28,7 +29,8 @@ func (o Options) build(ctx context.Context, programs ...program) error {
 		began := time.Now()
 		fmt.Fprintf(o.Log, "building %s\n", p.name)
 		// Without -trimpath, what the product's own build has in common with these comes from the cache.
-		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w"+p.linker, "-o", o.binary(p.name), p.pkg)
+		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w"+p.linker, "-o", o.binary(p.name),
+			p.pkg)
 		cmd.Dir = filepath.Join(moduleDir(), p.module)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s in %s: %w\n%s", p.name, cmd.Dir, err, out)

@@ -65,20 +65,23 @@ func (c *Cluster) InstallCRDs(ctx context.Context, sets ...CRDs) error {
 	return nil
 }
 
-func installCRD(ctx context.Context, client apiextensions.Interface, d *apiextensionsv1.CustomResourceDefinition) error {
+func installCRD(ctx context.Context, client apiextensions.Interface,
+	d *apiextensionsv1.CustomResourceDefinition) error {
 	d.Status = apiextensionsv1.CustomResourceDefinitionStatus{}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
 	force := true
-	_, err = client.ApiextensionsV1().CustomResourceDefinitions().Patch(ctx, d.Name, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: "e2e", Force: &force})
+	_, err = client.ApiextensionsV1().CustomResourceDefinitions().Patch(ctx, d.Name, types.ApplyPatchType, data,
+		metav1.PatchOptions{FieldManager: "e2e", Force: &force})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	one := cache.NewListWatchFromClient(client.ApiextensionsV1().RESTClient(), "customresourcedefinitions", "", fields.OneTermEqualSelector("metadata.name", d.Name))
+	one := cache.NewListWatchFromClient(client.ApiextensionsV1().RESTClient(), "customresourcedefinitions", "",
+		fields.OneTermEqualSelector("metadata.name", d.Name))
 	err = await(ctx, one, func(o runtime.Object) bool {
 		for _, condition := range o.(*apiextensionsv1.CustomResourceDefinition).Status.Conditions {
 			if condition.Type == apiextensionsv1.Established {
@@ -95,7 +98,8 @@ func installCRD(ctx context.Context, client apiextensions.Interface, d *apiexten
 
 // awaitServed returns when the API server lists the definition's versions, which it does a moment after it calls the
 // definition established, and which nothing can be watched for.
-func awaitServed(ctx context.Context, served discovery.DiscoveryInterface, d *apiextensionsv1.CustomResourceDefinition) error {
+func awaitServed(ctx context.Context, served discovery.DiscoveryInterface,
+	d *apiextensionsv1.CustomResourceDefinition) error {
 	for _, v := range d.Spec.Versions {
 		if !v.Served {
 			continue

@@ -84,7 +84,8 @@ func (s *spec) auditWrites() error {
 	}
 	for i, p := range s.Parts {
 		if p.Name == apiServerPart {
-			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"), "--audit-log-path="+s.file("audit.log"), "--audit-log-maxsize=10240")
+			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"),
+				"--audit-log-path="+s.file("audit.log"), "--audit-log-maxsize=10240")
 		}
 	}
 	return nil
@@ -117,7 +118,8 @@ func fakeNode(name string) *corev1.Node {
 		corev1.ResourcePods:   resource.MustParse("1000"),
 	}
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"}},
-		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
+		ObjectMeta: metav1.ObjectMeta{Name: name,
+			Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"}},
+		Status: corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}
 }

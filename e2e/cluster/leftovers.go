@@ -100,7 +100,8 @@ func leftGroups(o Options) ([]string, error) {
 
 func leftFiles(o Options) ([]string, error) {
 	var all []string
-	for _, path := range []string{o.clusterDir(first), o.clusterDir(second), o.clusterDir(kwok), o.kubeconfig(), filepath.Join(o.Dir, mountPointsFile)} {
+	for _, path := range []string{o.clusterDir(first), o.clusterDir(second), o.clusterDir(kwok), o.kubeconfig(),
+		filepath.Join(o.Dir, mountPointsFile)} {
 		if _, err := os.Lstat(path); err == nil {
 			all = append(all, path)
 		}

@@ -18,7 +18,8 @@ func (c *Cluster) Namespace(t *testing.T, prefix string) string {
 		t.Fatal(err)
 	}
 	namespaces := client.CoreV1().Namespaces()
-	made, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}, metav1.CreateOptions{})
+	made, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

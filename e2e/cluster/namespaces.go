@@ -10,7 +10,8 @@ import (
 )
 
 // namespaceFlags are the namespaces that a cluster has for itself.
-const namespaceFlags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+const namespaceFlags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS |
+	syscall.CLONE_NEWIPC
 
 // hiddenDirs are paths fixed in kubelet, containerd and the network plugins:
 // each cluster has its own directory mounted there.

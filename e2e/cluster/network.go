@@ -41,7 +41,8 @@ func (o Options) ensureBridge() error {
 	commands := [][]string{{"addr", "replace", hostAddress + "/24", "dev", bridge}, {"link", "set", bridge, "up"}}
 	for _, name := range names {
 		s := o.newSpec(name)
-		commands = append(commands, []string{"route", "replace", s.Pods, "via", s.Address}, []string{"route", "replace", s.Services, "via", s.Address})
+		commands = append(commands, []string{"route", "replace", s.Pods, "via", s.Address},
+			[]string{"route", "replace", s.Services, "via", s.Address})
 	}
 	for _, c := range commands {
 		if err := ip(c...); err != nil {
@@ -107,7 +108,8 @@ func (o Options) checkSubnets() error {
 		}
 		for _, w := range wanted {
 			if taken.Overlaps(netip.MustParsePrefix(w)) {
-				return fmt.Errorf("the clusters need the network %s, of which the device %s has %s: take that down first", w, r.Device, r.To)
+				return fmt.Errorf("the clusters need the network %s, of which the device %s has %s: take that down first", w,
+					r.Device, r.To)
 			}
 		}
 	}

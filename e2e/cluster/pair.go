@@ -144,7 +144,8 @@ func (c *Cluster) load(ctx context.Context, archive string) error {
 		args = []string{"kind", "load", "image-archive", archive, "--name", name}
 	}
 	if len(args) == 2 {
-		return fmt.Errorf("context %s is not kind's: set E2E_LOAD to a command that loads an image archive, its first argument, into the cluster of a context, its second", c.foreign)
+		return fmt.Errorf("context %s is not a kind cluster: set E2E_LOAD to a command with two arguments, an image archive "+
+			"and the context into whose cluster it loads the archive", c.foreign)
 	}
 	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 	if err != nil {

@@ -49,7 +49,8 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 		}
 	}
 	// Pods are refused before their namespace has its service account.
-	accounts := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "serviceaccounts", metav1.NamespaceDefault, fields.OneTermEqualSelector("metadata.name", "default"))
+	accounts := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "serviceaccounts", metav1.NamespaceDefault,
+		fields.OneTermEqualSelector("metadata.name", "default"))
 	if err := await(ctx, accounts, func(runtime.Object) bool { return true }); err != nil {
 		return fmt.Errorf("wait for the service account: %w", err)
 	}

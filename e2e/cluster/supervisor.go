@@ -46,7 +46,8 @@ func Supervise(dir string) error {
 	if err != nil {
 		return err
 	}
-	s := &supervisor{parts: map[string]*runningPart{}, children: map[int]chan syscall.WaitStatus{}, ready: make(chan struct{})}
+	s := &supervisor{parts: map[string]*runningPart{}, children: map[int]chan syscall.WaitStatus{},
+		ready: make(chan struct{})}
 	if err := json.Unmarshal(data, &s.spec); err != nil {
 		return fmt.Errorf("read %s: %w", specFile, err)
 	}
@@ -132,7 +133,8 @@ func (s *supervisor) watch(p *runningPart, exited <-chan syscall.WaitStatus) {
 	}
 	delay := min(250*time.Millisecond<<min(p.restarts, 5), 5*time.Second)
 	p.restarts++
-	fmt.Fprintf(os.Stderr, "%s ended (exit %d, signal %v), starts again in %v\n", p.Name, status.ExitStatus(), status.Signal(), delay)
+	fmt.Fprintf(os.Stderr, "%s ended (exit %d, signal %v), starts again in %v\n", p.Name, status.ExitStatus(),
+		status.Signal(), delay)
 	time.AfterFunc(delay, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -48,7 +48,8 @@ func pairSpec(s *spec) error {
 }
 
 // upAll starts those clusters that are not up, all at the same time.
-func (o Options) upAll(ctx context.Context, clusters []*Cluster, complete func(*spec) error, programs ...program) error {
+func (o Options) upAll(ctx context.Context, clusters []*Cluster, complete func(*spec) error,
+	programs ...program) error {
 	var down []*Cluster
 	for _, c := range clusters {
 		if !c.healthy(ctx) {
@@ -78,7 +79,8 @@ func (o Options) upAll(ctx context.Context, clusters []*Cluster, complete func(*
 
 func (o Options) prepare(ctx context.Context, programs ...program) error {
 	if os.Geteuid() != 0 {
-		return errors.New("the clusters need root, for namespaces, mounts and control groups; E2E_CONTEXTS=a,b takes two contexts of your kubeconfig instead")
+		return errors.New("the clusters need root, for namespaces, mounts and control groups; " +
+			"E2E_CONTEXTS=a,b uses two contexts of your kubeconfig instead")
 	}
 	if err := os.WriteFile(filepath.Join(o.Dir, ".gitignore"), []byte("*\n"), 0o644); err != nil {
 		return err
@@ -173,7 +175,8 @@ func (s spec) startSupervisor() error {
 
 // buildPause builds the image without which no pod starts.
 func (o Options) buildPause(ctx context.Context) (string, error) {
-	return image.Build(ctx, image.Source{Dir: filepath.Join(moduleDir(), "cmd", "pause"), Name: pauseImage, Into: filepath.Join(o.Dir, "images")})
+	return image.Build(ctx,
+		image.Source{Dir: filepath.Join(moduleDir(), "cmd", "pause"), Name: pauseImage, Into: filepath.Join(o.Dir, "images")})
 }
 
 // lock keeps other processes from bringing clusters up or down.

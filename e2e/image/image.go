@@ -102,7 +102,8 @@ func (s Source) compile(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if s.Large && hasCgo(ctx) {
-		cmd = exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w -linkmode=external -extldflags=-static", "-o", target, pkg)
+		cmd = exec.CommandContext(ctx, "go", "build", "-buildvcs=false",
+			"-ldflags=-s -w -linkmode=external -extldflags=-static", "-o", target, pkg)
 	}
 	cmd.Dir = s.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -150,7 +151,8 @@ func writeDirs(w *tar.Writer, dir string, made map[string]bool) error {
 }
 
 func writeFile(w *tar.Writer, name string, data []byte, mode int64) error {
-	if err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: mode, Size: int64(len(data))}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: mode,
+		Size: int64(len(data))}); err != nil {
 		return err
 	}
 	_, err := w.Write(data)
@@ -171,7 +173,8 @@ func (s Source) archive(layer []byte) ([]byte, error) {
 		return nil, err
 	}
 	configName := fmt.Sprintf("%x.json", sha256.Sum256(config))
-	manifest, err := json.Marshal([]object{{"Config": configName, "RepoTags": []string{s.Name}, "Layers": []string{"layer.tar"}}})
+	manifest, err := json.Marshal([]object{{"Config": configName, "RepoTags": []string{s.Name},
+		"Layers": []string{"layer.tar"}}})
 	if err != nil {
 		return nil, err
 	}

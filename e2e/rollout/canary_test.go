@@ -123,7 +123,8 @@ func (s shop) stamped(m *world.Monitor) {
 		got := map[string]string{}
 		containers, _ := p.Field("spec", "containers").([]any)
 		for annotation, name := range map[string]string{
-			"application": "APPLICATION_NAME", "deployment-id": "DEPLOYMENT_ID", "environment": "ENVIRONMENT_NAME", "replica-set-name": "REPLICA_SET_NAME",
+			"application": "APPLICATION_NAME", "deployment-id": "DEPLOYMENT_ID", "environment": "ENVIRONMENT_NAME",
+			"replica-set-name": "REPLICA_SET_NAME",
 		} {
 			value := world.Annotation(p, "deploy.armory.io/"+annotation)
 			if v := variable(containers[0].(map[string]any), "ARMORY_"+name); v != value || v == "" {
@@ -154,7 +155,8 @@ func TestBadCanaryIsRolledBack(t *testing.T) {
 	s.release("v2", "green")
 	r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())
-	if f := r.Failures["production/canary/1"]; f.Code != sluice.Failed || f.Result == nil || f.Result.Judgment == nil || f.Result.Judgment.Verdict != sluice.Bad {
+	if f := r.Failures["production/canary/1"]; f.Code != sluice.Failed || f.Result == nil || f.Result.Judgment == nil ||
+		f.Result.Judgment.Verdict != sluice.Bad {
 		t.Errorf("the analysis ended with %+v", f)
 	}
 	share(t, after(load), 0)

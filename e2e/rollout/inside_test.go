@@ -65,7 +65,8 @@ func (s shop) deliverInside(version string) {
 		}
 		files[filepath.Base(name)] = string(data)
 	}
-	config, err := yaml.Marshal(sluice.Object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "deploy-" + version}, "data": files})
+	config, err := yaml.Marshal(sluice.Object{"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{"name": "deploy-" + version}, "data": files})
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -31,11 +31,11 @@ trafficManagement:
   - kubernetes: [{activeService: web, previewService: preview}]
 `
 
-// rejectable makes a rollout wait for a person once all is done. Who rejects it has all of it undone.
+// rejectable makes a rollout wait for a person at the end. Rejecting it undoes all of it.
 const rejectable = "constraints: {afterDeploymentFailure: rollBack, afterDeployment: [{pause: {untilApproved: true}}]}"
 
-// tormented kills sluice ten times, each time somewhere behind one of the next events of the deployment or after a while
-// without any, and resumes it. It returns the result of the last process.
+// tormented kills sluice ten times and resumes it. Each kill comes at a random moment after one of the next events of
+// the deployment, or after some time without events. It returns the result of the last process.
 func (s shop) tormented(p *world.Process) world.Result {
 	s.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -111,8 +111,8 @@ func testKilled(t *testing.T, strategy string) {
 	load.Perfect()
 }
 
-// A release that is rejected after its promotion goes back as a whole, although the old version had only a pod left when
-// it was replaced.
+// A release that is rejected after its promotion goes back completely, although the old version had only one pod left
+// when it was replaced.
 func TestRejectedAfterPromotion(t *testing.T) {
 	t.Parallel()
 	testRejected(t, hasty, func(p *world.Process) world.Result { return p.Wait() })

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// web is the application: a Deployment behind a Service, with a ConfigMap. Its number of replicas is nobody's in particular.
+// web is the application: a Deployment behind a Service, with a ConfigMap. The manifest sets no number of replicas.
 const web = `
 apiVersion: v1
 kind: ConfigMap
@@ -52,7 +52,8 @@ type shop struct{ *world.World }
 func newShop(t *testing.T) shop {
 	t.Helper()
 	s := shop{world.New(t)}
-	for name, value := range map[string]string{"Target": "", "Replicas": "replicas: 4", "Pull": "Never", "Errors": "0", "Color": "blue"} {
+	for name, value := range map[string]string{"Target": "", "Replicas": "replicas: 4", "Pull": "Never", "Errors": "0",
+		"Color": "blue"} {
 		s.Value(name, value)
 	}
 	return s

@@ -88,7 +88,8 @@ func canary(t *testing.T, w *seeddemo.World) {
 		t.Error("the canary's pods do not say which replica set they belong to")
 	}
 	query := `avg_over_time(container_cpu_system_seconds_total{job="kubelet"}[10s]) * on (pod) group_left (annotation_app)
-		sum(kube_pod_annotations{job="kube-state-metrics",annotation_deploy_armory_io_replica_set_name="` + name + `"}) by (annotation_app, pod)`
+		sum(kube_pod_annotations{job="kube-state-metrics",annotation_deploy_armory_io_replica_set_name="` + name + `"}) ` +
+		`by (annotation_app, pod)`
 	w.Await(t, "metrics of the canary "+name, func() bool { return len(w.Query(t, query)) > 0 })
 }
 
@@ -135,7 +136,8 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 // running names the images of the ready pods with the label, once each.
 func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) string {
 	t.Helper()
-	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label, "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.containers[*].image}"))
+	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label,
+		"--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.containers[*].image}"))
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), " ")
 }

@@ -120,7 +120,8 @@ func (w *World) manifest(t *testing.T, c *cluster.Cluster) string {
 	cert, key, err := certificate("admission.armory-rna.svc")
 	try(t, err)
 	values := map[string]string{
-		"Image": worldImage, "Storage": w.storage(c), "Destination": "", "Tick": "500ms", "Programs": filepath.Join(w.state, "bin"),
+		"Image": worldImage, "Storage": w.storage(c), "Destination": "", "Tick": "500ms",
+		"Programs":    filepath.Join(w.state, "bin"),
 		"Certificate": base64.StdEncoding.EncodeToString(cert), "Key": base64.StdEncoding.EncodeToString(key),
 	}
 	if c == w.pair.Cluster01 {
@@ -146,9 +147,10 @@ func (w *World) populate(t *testing.T, c *cluster.Cluster, manifest string) {
 func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
 	t.Helper()
 	w.kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
-	registered := slices.DeleteFunc(strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")), func(crd string) bool {
-		return !strings.HasSuffix(crd, "."+stork.Migrations.Group)
-	})
+	registered := slices.DeleteFunc(strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")),
+		func(crd string) bool {
+			return !strings.HasSuffix(crd, "."+stork.Migrations.Group)
+		})
 	if len(registered) > 0 {
 		w.kubectl(t, c, "", "delete", "migrations,clusterpairs", "-n", "portworx", "--all", "--ignore-not-found")
 	}
@@ -175,13 +177,15 @@ func (w *World) connect(t *testing.T) {
 	_, err = w.dynamic(t, w.pair.Cluster01).Resource(stork.ClusterPairs).Namespace("portworx").
 		Create(t.Context(), stork.NewPair("portworx", "stage", to, stork.Good), metav1.CreateOptions{})
 	try(t, err)
-	w.Kubectl(t, w.pair.Cluster01, "", "wait", "-n", "portworx", "clusterpair/stage", "--for=jsonpath={.status.storageStatus}=Ready", "--timeout=1m")
+	w.Kubectl(t, w.pair.Cluster01, "", "wait", "-n", "portworx", "clusterpair/stage",
+		"--for=jsonpath={.status.storageStatus}=Ready", "--timeout=1m")
 }
 
 // Migrations makes those that begin from now on go in the mode.
 func (w *World) Migrations(t *testing.T, mode stork.Mode) {
 	t.Helper()
-	w.Kubectl(t, w.pair.Cluster01, "", "annotate", "--overwrite", "-n", "portworx", "clusterpair/stage", stork.ModeAnnotation+"="+string(mode))
+	w.Kubectl(t, w.pair.Cluster01, "", "annotate", "--overwrite", "-n", "portworx", "clusterpair/stage",
+		stork.ModeAnnotation+"="+string(mode))
 }
 
 func (w *World) dynamic(t *testing.T, c *cluster.Cluster) dynamic.Interface {

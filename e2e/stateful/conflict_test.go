@@ -21,7 +21,8 @@ func TestSomebodyElseWritesInMidRollout(t *testing.T) {
 	t.Logf("%s\n%s", r.Outcome, r.Story())
 	says(t, r.Failures["production/canary/2"].Message, "StatefulSet/store", "terminationGracePeriodSeconds", `"kubectl"`)
 	says(t, r.Story(), "StatefulSet/store")
-	if got := s.Get("StatefulSet", "store").Number(0, "spec", "template", "spec", "terminationGracePeriodSeconds"); got != 7 {
+	if got := s.Get("StatefulSet", "store").Number(0, "spec", "template", "spec",
+		"terminationGracePeriodSeconds"); got != 7 {
 		t.Errorf("their value is %d now", got)
 	}
 	s.but(before, func(o sluice.Object) { o.Set(int64(7), "spec", "template", "spec", "terminationGracePeriodSeconds") })

@@ -99,9 +99,10 @@ func (s store) unfinished(p *world.Process) {
 	}
 }
 
-// status plays the controller.
+// status acts as the controller.
 func (s store) status(kind string, generation int, condition, value, message string) {
 	s.Helper()
-	s.Patch(kind, "nightly", fmt.Sprintf(`{"status": {"observedGeneration": %d, "conditions": [{"type": %q, "status": %q, "reason": "Because", "message": %q}]}}`,
-		generation, condition, value, message), "status")
+	status := fmt.Sprintf(`{"status": {"observedGeneration": %d, "conditions": [{"type": %q, "status": %q, `+
+		`"reason": "Because", "message": %q}]}}`, generation, condition, value, message)
+	s.Patch(kind, "nightly", status, "status")
 }

@@ -141,6 +141,7 @@ func TestWebhookThroughTheCluster(t *testing.T) {
 	pods := s.List("Pod", "app=served")
 	s.Await("the receiver's record", func() bool {
 		calls, err := s.Ask(pods[0].Text("metadata", "name"), "/calls")
-		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/after/0") && strings.Contains(calls, `"callback":"200 OK"`)
+		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/after/0") &&
+			strings.Contains(calls, `"callback":"200 OK"`)
 	})
 }

@@ -66,8 +66,8 @@ func TestUpgradeSurvivesKills(t *testing.T) {
 	s.delivered(before)
 }
 
-// The second ordinal is broken, so the rollback has to replace it: where the controller's own order holds, and where the
-// pods are replaced in an order of ours.
+// The second ordinal is broken, so the rollback must replace it, both in the controller's own order and in the order
+// that Sluice chooses.
 func TestRollbackSurvivesKills(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range map[string]string{
@@ -83,7 +83,8 @@ func TestRollbackSurvivesKills(t *testing.T) {
 			s.Value("Crash", "1")
 			s.release("v2")
 			p := s.Start("run", "-f", "deploy.yaml")
-			s.Until("Pod", "store-1", "crashing", func(pod sluice.Object) bool { return version(pod) == "v2" && restarts(pod) > 0 })
+			s.Until("Pod", "store-1", "crashing",
+				func(pod sluice.Object) bool { return version(pod) == "v2" && restarts(pod) > 0 })
 			s.must("cancel")
 			p, times := s.killed(p, moments(t))
 			r := s.Ends(sluice.StatusCancelled, p)

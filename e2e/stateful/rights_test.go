@@ -22,7 +22,8 @@ func (s store) robot(features ...string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	token, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "sluice", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "sluice",
+		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func TestMissingRightsAreFoundBeforehand(t *testing.T) {
 	s.release("v1")
 	before := s.Snapshot()
 	const denied = 6
-	for _, command := range [][]string{{"plan", "-f", "deploy.yaml"}, {"doctor", "-f", "deploy.yaml"}, {"run", "-f", "deploy.yaml"}} {
+	for _, command := range [][]string{{"plan", "-f", "deploy.yaml"}, {"doctor", "-f", "deploy.yaml"},
+		{"run", "-f", "deploy.yaml"}} {
 		out, status := s.Sluice(command...)
 		if status != denied {
 			t.Errorf("sluice %s ends with status %d, want %d", command[0], status, denied)

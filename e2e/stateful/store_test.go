@@ -98,7 +98,7 @@ func storeIn(t *testing.T, c *cluster.Cluster, strategy string) store {
 	return s
 }
 
-// file writes the deploy file: the strategy, and what more the file has, which begins at a line's start.
+// file writes the deploy file with the strategy and more, which begins at the start of a line.
 func (s store) file(strategy, more string) {
 	s.Helper()
 	s.Write("deploy.yaml", `
@@ -107,7 +107,8 @@ kind: kubernetes
 application: store
 deploymentConfig: {timeout: 5m}
 targets:
-  production: {account: `+s.Cluster.Name+`, namespace: "{{.Namespace}}", strategy: rollout, constraints: {{.Constraints}}}
+  production: {account: `+s.Cluster.Name+`, namespace: "{{.Namespace}}", strategy: rollout, `+
+		`constraints: {{.Constraints}}}
 manifests:
   - path: manifests
 strategies:
@@ -159,7 +160,7 @@ func waits(id sluice.StepID) func(world.Event) bool {
 	}
 }
 
-// expect fails if the versions of the three pods are others, by their ordinals; one that is not ready has a mark behind it.
+// expect fails if the pods have other versions, in the order of their ordinals. A mark follows a pod that is not ready.
 func (s store) expect(want string) {
 	s.Helper()
 	if got := s.versions(); got != want {
@@ -231,7 +232,8 @@ func podsIn(all ...world.Snapshot) []string {
 // says fails unless the text has every one of the words.
 func says(t testing.TB, text string, words ...string) {
 	t.Helper()
-	if missing := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.Contains(text, w) }); len(missing) > 0 {
+	if missing := slices.DeleteFunc(slices.Clone(words),
+		func(w string) bool { return strings.Contains(text, w) }); len(missing) > 0 {
 		t.Errorf("%q is not said in:\n%s", missing, text)
 	}
 }

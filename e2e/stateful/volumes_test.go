@@ -9,7 +9,8 @@ import (
 
 const (
 	mounts = `volumeMounts: [{name: data, mountPath: /data}]`
-	claims = `volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}]`
+	claims = `volumeClaimTemplates: [{metadata: {name: data}, ` +
+		`spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}]`
 )
 
 func TestVolumesKeepTheirData(t *testing.T) {
@@ -90,7 +91,8 @@ spec:
 
 func TestDaemonSet(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, "canary: {steps: [{setWeight: {weight: 0}}, {pause: {untilApproved: true}}, {setWeight: {weight: 100}}, {pause: {untilApproved: true}}]}")
+	s := newStore(t, "canary: {steps: [{setWeight: {weight: 0}}, {pause: {untilApproved: true}}, "+
+		"{setWeight: {weight: 100}}, {pause: {untilApproved: true}}]}")
 	s.Write("manifests/store.yaml", daemon)
 	s.Run()
 	s.expect("v1")

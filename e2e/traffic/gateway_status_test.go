@@ -20,7 +20,8 @@ func (s *shop) report(ctx context.Context, o sluice.Object, generation int) erro
 			"observedGeneration": int64(generation), "lastTransitionTime": time.Now().UTC().Format(time.RFC3339)})
 	}
 	o = o.Clone()
-	o.Set([]any{map[string]any{"parentRef": map[string]any{"name": "gateway"}, "controllerName": "example.com/gateway", "conditions": conditions}}, "status", "parents")
+	o.Set([]any{map[string]any{"parentRef": map[string]any{"name": "gateway"}, "controllerName": "example.com/gateway",
+		"conditions": conditions}}, "status", "parents")
 	_, err := s.of("HTTPRoute").UpdateStatus(ctx, &unstructured.Unstructured{Object: o}, metav1.UpdateOptions{})
 	return err
 }

@@ -142,9 +142,11 @@ func TestNoTrafficGoesToASideWithoutAReadyPod(t *testing.T) {
 	s.put(httpRoute)
 	s.shift(0)
 	was := s.get("Service", "web")
-	for _, by := range [][]sluice.Traffic{nil, {{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "web"}}}}} {
+	for _, by := range [][]sluice.Traffic{nil,
+		{{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "web"}}}}} {
 		err := s.account.Shift(t.Context(), s.division(100, by...))
-		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "Deployment/web-canary") || sluice.ErrorHint(err) == "" {
+		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "Deployment/web-canary") ||
+			sluice.ErrorHint(err) == "" {
 			t.Errorf("got %v, hint %q", err, sluice.ErrorHint(err))
 		}
 	}
@@ -166,7 +168,8 @@ func TestServiceOfOtherPodsIsNotDivided(t *testing.T) {
 	s.ready("web")
 	s.ready("other")
 	err := s.account.Shift(t.Context(), s.division(0))
-	if sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Pod/other-") || sluice.ErrorHint(err) == "" {
+	if sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Pod/other-") ||
+		sluice.ErrorHint(err) == "" {
 		t.Errorf("got %v, hint %q", err, sluice.ErrorHint(err))
 	}
 	s.unchanged(was)

@@ -53,17 +53,22 @@ func newShop(t *testing.T) *shop {
 	if s.client, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
-	if s.account, err = kubernetes.Open(t.Context(), kubernetes.Options{Name: "east", Kubeconfig: pair.Kubeconfig, Context: c.Name, UserAgent: "sluice-e2e-traffic"}); err != nil {
+	s.account, err = kubernetes.Open(t.Context(), kubernetes.Options{Name: "east", Kubeconfig: pair.Kubeconfig,
+		Context: c.Name, UserAgent: "sluice-e2e-traffic"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := s.client.Resource(resource("Namespace")).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": "traffic-"}}}, metav1.CreateOptions{})
+	n, err := s.client.Resource(resource("Namespace")).Create(t.Context(),
+		&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": "traffic-"}}},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.namespace = n.GetName()
 	t.Cleanup(func() {
-		if err := s.client.Resource(resource("Namespace")).Delete(context.Background(), s.namespace, metav1.DeleteOptions{}); err != nil {
+		if err := s.client.Resource(resource("Namespace")).Delete(context.Background(), s.namespace,
+			metav1.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -74,7 +79,8 @@ func newShop(t *testing.T) *shop {
 }
 
 func service(name string) string {
-	return fmt.Sprintf(`{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}}`, name)
+	return fmt.Sprintf(`{apiVersion: v1, kind: Service, metadata: {name: %s}, `+
+		`spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}}`, name)
 }
 
 func deployment(name string, replicas int, track, version string) string {
@@ -116,7 +122,8 @@ func (s *shop) put(text string) sluice.Object {
 		s.Fatal(err)
 	}
 	u := &unstructured.Unstructured{Object: o}
-	made, err := s.of(u.GetKind()).Apply(s.Context(), u.GetName(), u, metav1.ApplyOptions{FieldManager: "owner", Force: true})
+	made, err := s.of(u.GetKind()).Apply(s.Context(), u.GetName(), u,
+		metav1.ApplyOptions{FieldManager: "owner", Force: true})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -149,7 +156,8 @@ func (s *shop) ready(name string) {
 		}
 		o := sluice.Object(u.Object)
 		want := o.Number(1, "spec", "replicas")
-		if o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation") && o.Number(0, "status", "updatedReplicas") == want &&
+		if o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation") &&
+			o.Number(0, "status", "updatedReplicas") == want &&
 			o.Number(0, "status", "readyReplicas") == want && o.Number(0, "status", "replicas") == want {
 			return
 		}
@@ -165,7 +173,8 @@ func (s *shop) withCanary(replicas int) {
 }
 
 func (s *shop) division(percent int, by ...sluice.Traffic) sluice.Division {
-	return sluice.Division{Namespace: s.namespace, Service: "web", Declared: true, Stable: "web", Canary: "web-canary", Percent: percent, Traffic: by}
+	return sluice.Division{Namespace: s.namespace, Service: "web", Declared: true, Stable: "web", Canary: "web-canary",
+		Percent: percent, Traffic: by}
 }
 
 func (s *shop) shift(percent int, by ...sluice.Traffic) {

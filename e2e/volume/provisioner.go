@@ -52,7 +52,8 @@ func Run(ctx context.Context, client kubernetes.Interface, dir string) error {
 	claims, volumes := factory.Core().V1().PersistentVolumeClaims(), factory.Core().V1().PersistentVolumes()
 	c := &controller{
 		client: client, dir: dir, claims: claims.Lister(), volumes: volumes.Lister(),
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](100*time.Millisecond, 10*time.Second)),
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[key](100*time.Millisecond, 10*time.Second)),
 	}
 	for _, informer := range []cache.SharedIndexInformer{claims.Informer(), volumes.Informer()} {
 		if _, err := informer.AddEventHandler(c.handler()); err != nil {
@@ -116,7 +117,8 @@ func (c *controller) provision(ctx context.Context, k key) error {
 	if err != nil {
 		return err
 	}
-	if claim.Spec.VolumeName != "" || claim.DeletionTimestamp != nil || claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName != Class || claim.Spec.Selector != nil {
+	if claim.Spec.VolumeName != "" || claim.DeletionTimestamp != nil || claim.Spec.StorageClassName == nil ||
+		*claim.Spec.StorageClassName != Class || claim.Spec.Selector != nil {
 		return nil
 	}
 	volume := c.volumeFor(claim)
@@ -143,7 +145,8 @@ func (c *controller) volumeFor(claim *corev1.PersistentVolumeClaim) *corev1.Pers
 			AccessModes:                   claim.Spec.AccessModes,
 			StorageClassName:              Class,
 			PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimDelete,
-			ClaimRef:                      &corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID},
+			ClaimRef: &corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim",
+				Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID},
 			PersistentVolumeSource: corev1.PersistentVolumeSource{
 				HostPath: &corev1.HostPathVolumeSource{Path: filepath.Join(c.dir, name), Type: &kind},
 			},
@@ -158,7 +161,8 @@ func (c *controller) reclaim(ctx context.Context, k key) error {
 		return err
 	}
 	ours := volume.Annotations[provisionedAnnotation] == provisioner
-	if !ours || volume.Status.Phase != corev1.VolumeReleased || volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
+	if !ours || volume.Status.Phase != corev1.VolumeReleased ||
+		volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
 		return nil
 	}
 	if err := os.RemoveAll(filepath.Join(c.dir, volume.Name)); err != nil {

@@ -40,8 +40,9 @@ func (w *World) Load(service string, port int, path string) *Load {
 	w.Helper()
 	l := &Load{world: w, namespace: w.Cluster.Namespace(w.T, "rollout-users-"), began: time.Now()}
 	ip := w.Get("Service", service).Text("spec", "clusterIP")
-	pod := fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: users}, spec: {terminationGracePeriodSeconds: 0, containers: [
-		{name: users, image: %s, imagePullPolicy: Never, args: [load, "http://%s:%d%s", "%d"]}]}}`, Image, ip, port, path, rate)
+	pod := fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: users}, spec: {terminationGracePeriodSeconds: 0, `+
+		`containers: [{name: users, image: %s, imagePullPolicy: Never, args: [load, "http://%s:%d%s", "%d"]}]}}`,
+		Image, ip, port, path, rate)
 	namespace := w.Namespace
 	w.Namespace = l.namespace
 	w.Put(pod)
@@ -108,7 +109,8 @@ func (c Counts) Of(version string) int {
 
 // Since returns what came after before.
 func (c Counts) Since(before Counts) Counts {
-	d := Counts{Requests: c.Requests - before.Requests, Unanswered: c.Unanswered - before.Unanswered, Answers: map[string]int{}}
+	d := Counts{Requests: c.Requests - before.Requests, Unanswered: c.Unanswered - before.Unanswered,
+		Answers: map[string]int{}}
 	for answer, n := range c.Answers {
 		if n > before.Answers[answer] {
 			d.Answers[answer] = n - before.Answers[answer]
@@ -131,7 +133,8 @@ func (w *World) AskService(service, path string) string {
 	w.Helper()
 	client, err := w.rest()
 	w.try(err)
-	data, err := client.Get().AbsPath("/api/v1/namespaces/" + w.Namespace + "/services/" + service + ":http/proxy" + path).DoRaw(w.Context())
+	path = "/api/v1/namespaces/" + w.Namespace + "/services/" + service + ":http/proxy" + path
+	data, err := client.Get().AbsPath(path).DoRaw(w.Context())
 	if err != nil && !apierrors.IsServiceUnavailable(err) {
 		w.Fatal(err)
 	}
@@ -144,12 +147,14 @@ func (w *World) proxy(namespace, pod, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.Get().AbsPath("/api/v1/namespaces/" + namespace + "/pods/" + pod + ":8080/proxy" + path).DoRaw(w.Context())
+	path = "/api/v1/namespaces/" + namespace + "/pods/" + pod + ":8080/proxy" + path
+	return client.Get().AbsPath(path).DoRaw(w.Context())
 }
 
 func (w *World) rest() (rest.Interface, error) {
 	c := rest.CopyConfig(w.config)
-	c.GroupVersion, c.APIPath, c.NegotiatedSerializer = &schema.GroupVersion{Version: "v1"}, "/api", serializer.NewCodecFactory(scheme.Scheme)
+	c.GroupVersion, c.APIPath, c.NegotiatedSerializer = &schema.GroupVersion{Version: "v1"}, "/api",
+		serializer.NewCodecFactory(scheme.Scheme)
 	return rest.RESTClientFor(c)
 }
 

@@ -63,7 +63,8 @@ func (m *Monitor) URL() string { return "http://" + m.address }
 // Start starts it again after Stop, with the samples it had.
 func (m *Monitor) Start() {
 	m.world.Helper()
-	m.cmd = exec.Command(program("monitor"), "--listen", m.address, "--targets", filepath.Join(m.dir, "targets.json"), "--data", filepath.Join(m.dir, "samples"))
+	m.cmd = exec.Command(program("monitor"), "--listen", m.address, "--targets", filepath.Join(m.dir, "targets.json"),
+		"--data", filepath.Join(m.dir, "samples"))
 	m.cmd.Stdout, m.cmd.Stderr = m.world.Output(), m.world.Output()
 	m.world.try(m.cmd.Start())
 	m.world.Await("Prometheus", func() bool {
@@ -140,10 +141,12 @@ func orNil(ctx context.Context, err error) error {
 }
 
 func targets(pods *unstructured.UnstructuredList, collector string) []targetGroup {
-	all := []targetGroup{{[]string{collector}, map[string]string{"job": "kube-state-metrics", "__metrics_path__": "/annotations"}}}
+	all := []targetGroup{{[]string{collector},
+		map[string]string{"job": "kube-state-metrics", "__metrics_path__": "/annotations"}}}
 	for _, p := range pods.Items {
 		all = append(all, targetGroup{[]string{collector}, map[string]string{
-			"job": "pods", "namespace": p.GetNamespace(), "pod": p.GetName(), "instance": p.GetName(), "__metrics_path__": "/pods/" + p.GetName(),
+			"job": "pods", "namespace": p.GetNamespace(), "pod": p.GetName(), "instance": p.GetName(),
+			"__metrics_path__": "/pods/" + p.GetName(),
 		}})
 	}
 	return all

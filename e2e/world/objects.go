@@ -85,7 +85,8 @@ func (w *World) PutAs(manager, text string) {
 		if g := u.GroupVersionKind().Group; g != "" {
 			kind += "." + g
 		}
-		_, err = w.of(kind, w.Namespace).Apply(w.Context(), u.GetName(), u, metav1.ApplyOptions{FieldManager: manager, Force: true})
+		_, err = w.of(kind, w.Namespace).Apply(w.Context(), u.GetName(), u,
+			metav1.ApplyOptions{FieldManager: manager, Force: true})
 		w.try(err)
 	}
 }
@@ -131,7 +132,8 @@ func (w *World) Patch(kind, name, patch string, subresources ...string) {
 	w.Helper()
 	data, err := yaml.ToJSON([]byte(patch))
 	w.try(err)
-	_, err = w.of(kind, w.Namespace).Patch(w.Context(), name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: manager}, subresources...)
+	_, err = w.of(kind, w.Namespace).Patch(w.Context(), name, types.MergePatchType, data,
+		metav1.PatchOptions{FieldManager: manager}, subresources...)
 	w.try(err)
 }
 

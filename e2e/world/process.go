@@ -51,7 +51,8 @@ type Result struct {
 // Start starts sluice with the arguments, and -o json.
 func (w *World) Start(args ...string) *Process {
 	w.Helper()
-	p := &Process{world: w, cmd: exec.Command(program("sluice"), append(args, "-o", "json")...), began: time.Now(), ended: make(chan struct{}), news: make(chan struct{})}
+	p := &Process{world: w, cmd: exec.Command(program("sluice"), append(args, "-o", "json")...), began: time.Now(),
+		ended: make(chan struct{}), news: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stderr = w.Dir, &p.complaint
 	out, err := p.cmd.StdoutPipe()
 	w.try(err)
@@ -162,7 +163,7 @@ func (p *Process) Wait() Result {
 			r.Targets = e.Targets
 		}
 	}
-	if len(r.Events) == 0 && r.Status == 0 { // resumed after the end, which whoever was killed had recorded but not told of
+	if len(r.Events) == 0 && r.Status == 0 { // resumed after the end: the killed process recorded it, but did not print it
 		r.Outcome = p.world.latest()
 	}
 	return r

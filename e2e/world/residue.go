@@ -69,7 +69,8 @@ func meant(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
 	if m, ok := o["metadata"].(map[string]any); ok {
-		for _, key := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionGracePeriodSeconds"} {
+		for _, key := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
+			"deletionGracePeriodSeconds"} {
 			delete(m, key)
 		}
 		if a, ok := m["annotations"].(map[string]any); ok {
@@ -82,8 +83,8 @@ func meant(o sluice.Object) sluice.Object {
 	return o
 }
 
-// Unchanged fails unless all objects of the namespace are as they were, but for what the named ones are: "Deployment/web".
-// What is ending is awaited first.
+// Unchanged fails unless all objects of the namespace are as they were, except those in but, such as "Deployment/web".
+// It first waits for objects that are being deleted.
 func (w *World) Unchanged(was Snapshot, but ...string) {
 	w.Helper()
 	w.settle()
@@ -102,7 +103,8 @@ func (w *World) Unchanged(was Snapshot, but ...string) {
 func (w *World) settle() {
 	w.Helper()
 	w.Await("pods to end", func() bool {
-		return !slices.ContainsFunc(w.List("Pod", ""), func(o sluice.Object) bool { return o.Text("metadata", "deletionTimestamp") != "" })
+		return !slices.ContainsFunc(w.List("Pod", ""),
+			func(o sluice.Object) bool { return o.Text("metadata", "deletionTimestamp") != "" })
 	})
 }
 
@@ -146,7 +148,8 @@ func (w *World) resources() []resource {
 		version, err := schema.ParseGroupVersion(l.GroupVersion)
 		w.try(err)
 		for _, r := range l.APIResources {
-			if slices.Contains(r.Verbs, "list") && !slices.Contains(books, r.Name) && !strings.Contains(l.GroupVersion, "metrics.k8s.io") {
+			if slices.Contains(r.Verbs, "list") && !slices.Contains(books, r.Name) &&
+				!strings.Contains(l.GroupVersion, "metrics.k8s.io") {
 				all = append(all, resource{version.WithResource(r.Name), r.Namespaced})
 			}
 		}

@@ -39,7 +39,8 @@ func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	if err != nil {
 		return errors.Join(s.expect(d, sluice.StatusFailed), err)
 	}
-	say("  sluice names %d lost orders; %d orders of production are not in staging", len(r.LostKeysReported), len(r.LostKeysActual))
+	say("  sluice names %d lost orders; %d orders of production are not in staging", len(r.LostKeysReported),
+		len(r.LostKeysActual))
 	switch {
 	case changed != "":
 		return fmt.Errorf("production was touched: %s", changed)
@@ -77,7 +78,8 @@ func (s *stage) reported(d *deployment) ([]string, error) {
 		}
 	}
 	if len(lost) == 0 {
-		return nil, fmt.Errorf("no verification in %s names a lost order", s.relative(filepath.Join(s.state, "reports", string(d.ID))))
+		reports := s.relative(filepath.Join(s.state, "reports", string(d.ID)))
+		return nil, fmt.Errorf("no verification in %s names a lost order", reports)
 	}
 	slices.Sort(lost)
 	return lost, nil

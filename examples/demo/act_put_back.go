@@ -38,7 +38,8 @@ func (s *stage) putBack(ctx context.Context, r *result) error {
 		return err
 	}
 	r.Outcome, r.OrdersDamaged = string(d.Outcome), new(damaged)
-	return errors.Join(s.judgeRestored(ctx, r, d, checkpoint, figures), s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
+	return errors.Join(s.judgeRestored(ctx, r, d, checkpoint, figures),
+		s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
 }
 
 func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, checkpoint orders, f load.Figures) error {
@@ -48,7 +49,8 @@ func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, che
 	}
 	r.RequestsTotal, r.RequestsFailed = new(f.Total), new(f.Failed)
 	r.OrdersAtCheckpoint, r.OrdersRestored = new(len(checkpoint)), new(checkpoint.kept(restored))
-	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), *r.OrdersDamaged, *r.OrdersRestored)
+	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), *r.OrdersDamaged,
+		*r.OrdersRestored)
 	switch {
 	case *r.OrdersDamaged == 0:
 		return errors.New("the bad release damaged nothing, so there was nothing to put back")

@@ -55,7 +55,8 @@ type act struct {
 }
 
 var acts = []act{
-	{"caught-in-staging", "A data migration loses orders. Staging, with a copy of production's data, finds out.", (*stage).caughtInStaging},
+	{"caught-in-staging", "A data migration loses orders. Staging, with a copy of production's data, finds out.",
+		(*stage).caughtInStaging},
 	{"all-the-way", "A good release, and a new database server, go all the way under load.", (*stage).allTheWay},
 	{"caught-in-production", "A release fails under load. The canary is watched, and goes.", (*stage).caughtInProduction},
 	{"put-back", "A release damages production's data. The checkpoint is put back.", (*stage).putBack},

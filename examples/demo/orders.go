@@ -21,7 +21,8 @@ func (s *stage) orders(ctx context.Context, namespace string) (_ orders, err err
 	if err != nil {
 		return nil, err
 	}
-	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address).SetServerSelectionTimeout(10 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address).
+		SetServerSelectionTimeout(10 * time.Second))
 	if err != nil {
 		return nil, err
 	}

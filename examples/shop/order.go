@@ -11,7 +11,7 @@ import (
 // twice is harmless.
 type Order struct {
 	ID       string    `bson:"_id" json:"id"`
-	Customer string    `bson:"customer" json:"customer"`               // "Name <mail>", or the name alone for a sale at the counter
+	Customer string    `bson:"customer" json:"customer"`               // "Name <mail>"; "Name" if sold at the counter
 	Buyer    *Buyer    `bson:"buyer,omitempty" json:"buyer,omitempty"` // 2.0-rc1 only
 	SKU      string    `bson:"sku" json:"sku"`
 	Quantity int32     `bson:"quantity" json:"quantity"`

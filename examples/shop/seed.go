@@ -32,9 +32,11 @@ func Seed(ctx context.Context, b *Book, orders int) (int, error) {
 }
 
 var (
-	givenNames  = []string{"Ada", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Ivan", "John", "Katherine", "Leslie", "Margaret", "Niklaus", "Radia", "Tim"}
-	familyNames = []string{"Allen", "Borg", "Codd", "Dahl", "Engelbart", "Floyd", "Gray", "Hopper", "Iverson", "Jones", "Knuth", "Liskov", "Milner", "Naur", "Perlis", "Ritchie", "Scott", "Turing", "Ullman", "Wirth"}
-	articles    = []string{"kettle", "teapot", "cup", "saucer", "spoon", "strainer", "tray", "tin"}
+	givenNames = []string{"Ada", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Ivan", "John",
+		"Katherine", "Leslie", "Margaret", "Niklaus", "Radia", "Tim"}
+	familyNames = []string{"Allen", "Borg", "Codd", "Dahl", "Engelbart", "Floyd", "Gray", "Hopper", "Iverson", "Jones",
+		"Knuth", "Liskov", "Milner", "Naur", "Perlis", "Ritchie", "Scott", "Turing", "Ullman", "Wirth"}
+	articles = []string{"kettle", "teapot", "cup", "saucer", "spoon", "strainer", "tray", "tin"}
 )
 
 // Invent makes up an order.

@@ -102,8 +102,8 @@ func (f *field) deliver(ctx context.Context, steps int) (r report, err error) {
 	return r, json.Unmarshal(out, &r)
 }
 
-// countWrites reads off the API server's own record, from the offset on, what the measured process wrote since it began.
-// What it tried without writing, as a dry run, counts too.
+// countWrites counts, in the API server's own record from the offset on, the writes of the measured process. Dry runs
+// count too.
 func countWrites(file string, from int64, begun time.Time) (int, error) {
 	f, err := os.Open(file)
 	if err != nil {

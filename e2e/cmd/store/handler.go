@@ -32,7 +32,8 @@ func newHandler() http.Handler {
 	r := &receiver{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getenv("VERSION")) })
-	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, req *http.Request) { http.ServeFile(w, req, "/data/journal") })
+	mux.HandleFunc("GET /journal",
+		func(w http.ResponseWriter, req *http.Request) { http.ServeFile(w, req, "/data/journal") })
 	mux.HandleFunc("POST /hook", r.receive)
 	mux.HandleFunc("GET /calls", r.tell)
 	return mux
@@ -63,7 +64,8 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 func (r *receiver) callBack(at int, url string) {
 	client := &http.Client{Timeout: 10 * time.Second}
 	status := ""
-	response, err := client.Post(url+"/callback", "application/json", bytes.NewReader([]byte(`{"success":true,"mdMessage":"received in the cluster"}`)))
+	response, err := client.Post(url+"/callback", "application/json",
+		bytes.NewReader([]byte(`{"success":true,"mdMessage":"received in the cluster"}`)))
 	if err != nil {
 		log.Print(err)
 		status = err.Error()

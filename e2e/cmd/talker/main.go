@@ -62,14 +62,16 @@ func serve() error {
 	fmt.Println("serving as", name)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %s %s auth=%s x=%s", name, r.Method, r.URL.RequestURI(), r.Header.Get("Authorization"), r.Header.Get("X-Own"))
+		fmt.Fprintf(w, "%s %s %s auth=%s x=%s", name, r.Method, r.URL.RequestURI(), r.Header.Get("Authorization"),
+			r.Header.Get("X-Own"))
 	})
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := os.Stat(unready); !errors.Is(err, fs.ErrNotExist) {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
 	})
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page?from=away", http.StatusFound) })
+	mux.HandleFunc("/away",
+		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page?from=away", http.StatusFound) })
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<a href="/next">next</a>`)

@@ -58,7 +58,8 @@ func (l *load) one() {
 	}
 	l.stats.Unanswered++
 	if len(l.stats.Complaints) < maxComplaints {
-		l.stats.Complaints = append(l.stats.Complaints, fmt.Sprintf("%s after %s: %v", began.UTC().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
+		l.stats.Complaints = append(l.stats.Complaints,
+			fmt.Sprintf("%s after %s: %v", began.UTC().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
 	}
 }
 

@@ -66,7 +66,8 @@ func New() http.Handler {
 
 func allow(r *request) (*response, error) {
 	var changes []operation
-	for list, containers := range map[string][]container{"initContainers": r.Object.Spec.InitContainers, "containers": r.Object.Spec.Containers} {
+	for list, containers := range map[string][]container{"initContainers": r.Object.Spec.InitContainers,
+		"containers": r.Object.Spec.Containers} {
 		for i, c := range containers {
 			if c.ImagePullPolicy == "Always" {
 				changes = append(changes, operation{"replace", fmt.Sprintf("/spec/%s/%d/imagePullPolicy", list, i), "IfNotPresent"})

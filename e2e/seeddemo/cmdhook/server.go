@@ -40,7 +40,8 @@ func New(ctx context.Context) http.Handler {
 	mux.HandleFunc("POST /cmd", func(w http.ResponseWriter, r *http.Request) {
 		// Only the first value counts: what follows it may be anything, such as a comment.
 		var o order
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, largest)).Decode(&o); err != nil || o.Cmd == "" || o.CallbackURL == "" {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, largest)).Decode(&o); err != nil || o.Cmd == "" ||
+			o.CallbackURL == "" {
 			http.Error(w, fmt.Sprintf("cmd, arg and callbackURL are wanted: %v", err), http.StatusBadRequest)
 			return
 		}

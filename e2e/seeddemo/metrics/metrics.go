@@ -63,7 +63,8 @@ func Targets(address string) ([]byte, error) {
 	}
 	var groups []group
 	for _, job := range slices.Sorted(maps.Keys(jobs)) {
-		groups = append(groups, group{[]string{address}, map[string]string{"job": job, "__metrics_path__": "/" + job + "/metrics"}})
+		groups = append(groups,
+			group{[]string{address}, map[string]string{"job": job, "__metrics_path__": "/" + job + "/metrics"}})
 	}
 	return json.Marshal(groups)
 }
@@ -97,7 +98,8 @@ func (c *collector) cpu(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	for _, node := range nodes.Items {
-		data, err := c.client.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/" + node.Name + "/proxy/metrics/cadvisor").DoRaw(ctx)
+		data, err := c.client.CoreV1().RESTClient().Get().
+			AbsPath("/api/v1/nodes/" + node.Name + "/proxy/metrics/cadvisor").DoRaw(ctx)
 		if err != nil {
 			return err
 		}

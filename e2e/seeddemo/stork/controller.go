@@ -42,7 +42,8 @@ func (c *Controller) Run(ctx context.Context) error {
 }
 
 // look reconciles each object of the resource, unless an earlier look at it still goes on.
-func (c *Controller) look(ctx context.Context, resource schema.GroupVersionResource, reconcile func(context.Context, *unstructured.Unstructured) error) {
+func (c *Controller) look(ctx context.Context, resource schema.GroupVersionResource,
+	reconcile func(context.Context, *unstructured.Unstructured) error) {
 	list, err := c.Client.Resource(resource).List(ctx, v1.ListOptions{})
 	if err != nil {
 		slog.Warn("list", "resource", resource.Resource, "error", err)
@@ -79,8 +80,10 @@ func (c *Controller) end(id types.UID) {
 }
 
 // update writes the whole object, its status with it, as Stork does.
-func (c *Controller) update(ctx context.Context, resource schema.GroupVersionResource, o *unstructured.Unstructured) error {
-	written, err := c.Client.Resource(resource).Namespace(o.GetNamespace()).Update(ctx, o, v1.UpdateOptions{FieldManager: "stork"})
+func (c *Controller) update(ctx context.Context, resource schema.GroupVersionResource,
+	o *unstructured.Unstructured) error {
+	written, err := c.Client.Resource(resource).Namespace(o.GetNamespace()).Update(ctx, o,
+		v1.UpdateOptions{FieldManager: "stork"})
 	if err == nil {
 		o.Object = written.Object
 	}
@@ -88,7 +91,8 @@ func (c *Controller) update(ctx context.Context, resource schema.GroupVersionRes
 }
 
 // released takes the finalizer from an object that is being deleted.
-func (c *Controller) released(ctx context.Context, resource schema.GroupVersionResource, o *unstructured.Unstructured) error {
+func (c *Controller) released(ctx context.Context, resource schema.GroupVersionResource,
+	o *unstructured.Unstructured) error {
 	o.SetFinalizers(nil)
 	return c.update(ctx, resource, o)
 }

@@ -83,9 +83,10 @@ func (r *run) become(ctx context.Context, stage, status string) error {
 func defaults() object {
 	return object{
 		"adminClusterPair": "", "excludeResourceTypes": nil, "excludeSelectors": nil, "ignoreOwnerReferencesCheck": false,
-		"includeNetworkPolicyWithCIDR": false, "includeOptionalResourceTypes": nil, "includeResources": true, "includeVolumes": true,
-		"namespaceSelectors": nil, "namespaces": nil, "postExecRule": "", "preExecRule": "", "purgeDeletedResources": false,
-		"selectors": nil, "skipDeletedNamespaces": true, "skipServiceUpdate": false, "startApplications": false, "transformSpecs": nil,
+		"includeNetworkPolicyWithCIDR": false, "includeOptionalResourceTypes": nil, "includeResources": true,
+		"includeVolumes": true, "namespaceSelectors": nil, "namespaces": nil, "postExecRule": "", "preExecRule": "",
+		"purgeDeletedResources": false, "selectors": nil, "skipDeletedNamespaces": true, "skipServiceUpdate": false,
+		"startApplications": false, "transformSpecs": nil,
 	}
 }
 
@@ -147,7 +148,8 @@ func (r *run) ready(ctx context.Context, storage bool) (*unstructured.Unstructur
 	name := r.text("spec", "clusterPair")
 	p, err := r.Client.Resource(ClusterPairs).Namespace(r.m.GetNamespace()).Get(ctx, name, v1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, r.warn(ctx, fmt.Sprintf("Error getting clusterpair: clusterpairs.stork.libopenstorage.org %q not found", name))
+		missing := fmt.Sprintf("Error getting clusterpair: clusterpairs.stork.libopenstorage.org %q not found", name)
+		return nil, r.warn(ctx, missing)
 	}
 	if err != nil {
 		return nil, err
@@ -155,7 +157,8 @@ func (r *run) ready(ctx context.Context, storage bool) (*unstructured.Unstructur
 	scheduler, _, _ := unstructured.NestedString(p.Object, "status", "schedulerStatus")
 	stored, _, _ := unstructured.NestedString(p.Object, "status", "storageStatus")
 	if scheduler != "Ready" || storage && stored != "Ready" {
-		return nil, r.warn(ctx, fmt.Sprintf("Cluster pair %s is not ready. Scheduler: %s, storage: %s", name, scheduler, stored))
+		unready := fmt.Sprintf("Cluster pair %s is not ready. Scheduler: %s, storage: %s", name, scheduler, stored)
+		return nil, r.warn(ctx, unready)
 	}
 	return p, nil
 }

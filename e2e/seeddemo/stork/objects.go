@@ -59,7 +59,8 @@ func (r *run) bringObjects(ctx context.Context) error {
 			return errors.Join(err, r.warn(ctx, err.Error()))
 		}
 		all = all && err == nil
-		results = append(results, b.result("PersistentVolume", "", b.volume(), nil), b.result("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), err))
+		results = append(results, b.result("PersistentVolume", "", b.volume(), nil),
+			b.result("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), err))
 	}
 	r.status()["resources"] = results
 	if !all {
@@ -81,7 +82,8 @@ func (b *bearer) result(kind, namespace, name string, err error) object {
 	if err != nil {
 		status, reason = statusFailed, "Error applying resource: "+err.Error()
 	}
-	return object{"group": "core", "version": "v1", "kind": kind, "namespace": namespace, "name": name, "status": status, "reason": reason, "transformedBy": ""}
+	return object{"group": "core", "version": "v1", "kind": kind, "namespace": namespace, "name": name, "status": status,
+		"reason": reason, "transformedBy": ""}
 }
 
 func (b *bearer) volume() string {
@@ -123,8 +125,10 @@ func (b *bearer) bring(ctx context.Context) error {
 
 // ensureAround copies the namespace and the StorageClass where they are absent.
 func (b *bearer) ensureAround(ctx context.Context) error {
-	namespace := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": b.claim.GetNamespace()}}}
-	if _, err := b.to.Resource(namespaces).Create(ctx, namespace, v1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	namespace := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": "Namespace",
+		"metadata": object{"name": b.claim.GetNamespace()}}}
+	if _, err := b.to.Resource(namespaces).Create(ctx, namespace, v1.CreateOptions{}); err != nil &&
+		!apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	name, _, _ := unstructured.NestedString(b.claim.Object, "spec", "storageClassName")
@@ -182,14 +186,17 @@ func (b *bearer) create(ctx context.Context) error {
 	}
 	spec, _ := pv.Object["spec"].(object)
 	spec["persistentVolumeReclaimPolicy"] = "Retain"
-	spec["claimRef"] = object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": b.claim.GetNamespace(), "name": b.claim.GetName()}
+	spec["claimRef"] = object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": b.claim.GetNamespace(),
+		"name": b.claim.GetName()}
 	spec["hostPath"] = object{"path": filepath.Join(b.VolumeDir, b.volume()), "type": "Directory"}
 	delete(spec, "nodeAffinity")
 	if err := b.replaceVolume(ctx, b.stamped("PersistentVolume", "", b.volume(), spec, nil)); err != nil {
 		return err
 	}
 	claim, _, _ := unstructured.NestedMap(b.claim.Object, "spec")
-	_, err = b.there().Create(ctx, b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()), v1.CreateOptions{})
+	_, err = b.there().Create(ctx,
+		b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()),
+		v1.CreateOptions{})
 	return err
 }
 
@@ -221,8 +228,10 @@ func (b *bearer) replaceVolume(ctx context.Context, pv *unstructured.Unstructure
 }
 
 // stamped returns the object with what the real controller notes on what it brings.
-func (b *bearer) stamped(kind, namespace, name string, spec object, labels map[string]string) *unstructured.Unstructured {
-	o := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": kind, "metadata": object{"name": name}, "spec": spec}}
+func (b *bearer) stamped(kind, namespace, name string, spec object,
+	labels map[string]string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": kind, "metadata": object{"name": name},
+		"spec": spec}}
 	o.SetNamespace(namespace)
 	o.SetLabels(labels)
 	o.SetAnnotations(map[string]string{

@@ -20,8 +20,9 @@ func NewPair(namespace, name string, to *rest.Config, mode Mode) *unstructured.U
 		"metadata": object{"namespace": namespace, "name": name, "annotations": object{ModeAnnotation: string(mode)}},
 		"spec": object{
 			"config": object{
-				"clusters":        object{name: object{"server": to.Host, "certificate-authority-data": to.CAData}},
-				"users":           object{name: object{"client-certificate-data": to.CertData, "client-key-data": to.KeyData, "token": to.BearerToken}},
+				"clusters": object{name: object{"server": to.Host, "certificate-authority-data": to.CAData}},
+				"users": object{name: object{"client-certificate-data": to.CertData, "client-key-data": to.KeyData,
+					"token": to.BearerToken}},
 				"contexts":        object{name: object{"cluster": name, "user": name}},
 				"current-context": name,
 				"preferences":     object{},
@@ -52,7 +53,8 @@ func (c *Controller) pair(ctx context.Context, p *unstructured.Unstructured) err
 		return nil
 	}
 	p.SetFinalizers([]string{finalizer})
-	p.Object["status"] = object{"schedulerStatus": wantScheduler, "storageStatus": wantStorage, "remoteStorageId": p.GetName()}
+	p.Object["status"] = object{"schedulerStatus": wantScheduler, "storageStatus": wantStorage,
+		"remoteStorageId": p.GetName()}
 	return c.update(ctx, ClusterPairs, p)
 }
 

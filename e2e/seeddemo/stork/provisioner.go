@@ -90,7 +90,8 @@ func (s *Storage) provision(ctx context.Context, claim *unstructured.Unstructure
 		"spec": object{
 			"capacity": requests, "accessModes": wanted["accessModes"], "storageClassName": wanted["storageClassName"],
 			"persistentVolumeReclaimPolicy": "Delete", "hostPath": object{"path": path, "type": "Directory"},
-			"claimRef": object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim.GetNamespace(), "name": claim.GetName(), "uid": string(claim.GetUID())},
+			"claimRef": object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim.GetNamespace(),
+				"name": claim.GetName(), "uid": string(claim.GetUID())},
 		},
 	}}
 	_, err := s.Client.Resource(volumes).Create(ctx, pv, v1.CreateOptions{})
@@ -116,7 +117,8 @@ func (s *Storage) reclaim(ctx context.Context) error {
 		if err := os.RemoveAll(filepath.Join(s.Dir, pv.GetName())); err != nil {
 			return err
 		}
-		if err := s.Client.Resource(volumes).Delete(ctx, pv.GetName(), v1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		if err := s.Client.Resource(volumes).Delete(ctx, pv.GetName(), v1.DeleteOptions{}); err != nil &&
+			!apierrors.IsNotFound(err) {
 			return err
 		}
 	}

@@ -58,7 +58,8 @@ func (r *run) startVolumes(ctx context.Context, mode Mode) error {
 		volume, _, _ := unstructured.NestedString(claim.Object, "spec", "volumeName")
 		list = append(list, object{
 			"namespace": claim.GetNamespace(), "persistentVolumeClaim": claim.GetName(), "volume": volume,
-			"status": statusInProgress, "bytesTotal": int64(0), "reason": "Volume migration has started. Backup in progress. BytesDone: 0 BytesTotal: 0 ETA: 0 seconds",
+			"status": statusInProgress, "bytesTotal": int64(0),
+			"reason": "Volume migration has started. Backup in progress. BytesDone: 0 BytesTotal: 0 ETA: 0 seconds",
 		})
 	}
 	r.status()["volumes"] = list
@@ -70,7 +71,8 @@ func (r *run) claims(ctx context.Context) ([]unstructured.Unstructured, error) {
 	wanted, _, _ := unstructured.NestedStringMap(r.m.Object, "spec", "selectors")
 	var matched []unstructured.Unstructured
 	for _, namespace := range r.namespaces() {
-		list, err := r.Client.Resource(claims).Namespace(namespace).List(ctx, v1.ListOptions{LabelSelector: labels.FormatLabels(wanted)})
+		list, err := r.Client.Resource(claims).Namespace(namespace).List(ctx,
+			v1.ListOptions{LabelSelector: labels.FormatLabels(wanted)})
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +89,8 @@ func (r *run) claims(ctx context.Context) ([]unstructured.Unstructured, error) {
 func (r *run) advance(ctx context.Context, p *unstructured.Unstructured, entry object, fails bool) {
 	done := r.progress(entry["volume"])
 	if done < looks {
-		entry["reason"] = fmt.Sprintf("Volume migration has started. Restore in progress. BytesDone: %d BytesTotal: %d ETA: 2 seconds", done, looks)
+		entry["reason"] = fmt.Sprintf("Volume migration has started. Restore in progress. "+
+			"BytesDone: %d BytesTotal: %d ETA: 2 seconds", done, looks)
 		return
 	}
 	r.forget(entry["volume"])

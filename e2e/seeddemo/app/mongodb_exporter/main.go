@@ -34,7 +34,8 @@ func run(listen, uri string) error {
 		return fmt.Errorf("MONGODB_URI is no address")
 	}
 	address.User = nil // the database lets everybody in
-	client, err := mongo.Connect(options.Client().ApplyURI(address.String()).SetDirect(true).SetServerSelectionTimeout(2 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI(address.String()).
+		SetDirect(true).SetServerSelectionTimeout(2 * time.Second))
 	if err != nil {
 		return err
 	}

@@ -31,13 +31,15 @@ func main() {
 func run(ctx context.Context) error {
 	// The users that the manifest names are not asked for: the database lets everybody in.
 	uri := "mongodb://" + net.JoinHostPort(os.Getenv("MONGO_NODES"), os.Getenv("MONGO_PORT"))
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetDirect(true).SetTimeout(5 * time.Second).SetServerSelectionTimeout(5 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetDirect(true).
+		SetTimeout(5 * time.Second).SetServerSelectionTimeout(5 * time.Second))
 	if err != nil {
 		return err
 	}
 	orders := client.Database("porxbbq").Collection("orders")
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", answer(func(r *http.Request) (any, error) { return orders.CountDocuments(r.Context(), bson.D{}) }))
+	mux.HandleFunc("GET /{$}",
+		answer(func(r *http.Request) (any, error) { return orders.CountDocuments(r.Context(), bson.D{}) }))
 	mux.HandleFunc("GET /orders", answer(func(r *http.Request) (any, error) { return list(r.Context(), orders) }))
 	mux.HandleFunc("POST /orders", answer(func(r *http.Request) (any, error) {
 		order := bson.M{}

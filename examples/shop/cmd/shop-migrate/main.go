@@ -44,6 +44,7 @@ func run(name string) error {
 	if err != nil {
 		return err
 	}
-	slog.Info("the orders are migrated", "release", name, "orders", orders, "took", time.Since(began).Round(time.Millisecond))
+	slog.Info("the orders are migrated", "release", name, "orders", orders, "took",
+		time.Since(began).Round(time.Millisecond))
 	return nil
 }

@@ -169,7 +169,7 @@ func newFixture(t *testing.T, c *cluster.Cluster) fixture {
 	return f
 }
 
-// remove deletes the namespace and waits until it is gone, and its volumes too.
+// remove deletes the namespace and waits until it and its volumes are gone.
 func (f fixture) remove(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -201,7 +201,7 @@ func (f fixture) watch(open func(context.Context, metav1.ListOptions) (watch.Int
 	return func(ctx context.Context) (watch.Interface, error) { return open(ctx, metav1.ListOptions{}) }
 }
 
-// await asks after each change that the watch reports.
+// await checks the condition after each change that the watch reports.
 func (f fixture) await(t *testing.T, ctx context.Context, what string, open opener, done func() (bool, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
@@ -228,7 +228,7 @@ func (f fixture) await(t *testing.T, ctx context.Context, what string, open open
 	}
 }
 
-// events say why something does not come about.
+// events returns the events that say why something does not happen.
 func (f fixture) events() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -260,7 +260,7 @@ func (f fixture) checkNodes(t *testing.T) {
 	}
 }
 
-// startEcho makes a claim, a Deployment that writes to it, and a Service.
+// startEcho creates a claim, a Deployment that writes to it, and a Service.
 func (f fixture) startEcho(t *testing.T) {
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: "data"},
@@ -331,7 +331,7 @@ func (f fixture) awaitPod(t *testing.T) string {
 	return name
 }
 
-// checkJob asks the Service by its name, from another pod.
+// checkJob calls the Service by its name, from another pod.
 func (f fixture) checkJob(t *testing.T) {
 	t.Helper()
 	pod := podTemplate("get", "http://echo."+f.namespace+".svc.cluster.local:8080/job")
@@ -378,7 +378,7 @@ func (f fixture) checkExec(t *testing.T, pod string) {
 	}
 }
 
-// checkVolume looks for what the pods wrote, on this machine.
+// checkVolume looks on this machine for the files that the pods wrote.
 func (f fixture) checkVolume(t *testing.T) {
 	claim, err := f.client.CoreV1().PersistentVolumeClaims(f.namespace).Get(t.Context(), "data", metav1.GetOptions{})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A program is built by the go command from a package named in a module's directory.
+// A program is a package, in the directory of a module, that the go command builds.
 type program struct{ name, module, pkg, linker string }
 
 var (
@@ -28,7 +28,7 @@ func (o Options) build(ctx context.Context, programs ...program) error {
 	for _, p := range programs {
 		began := time.Now()
 		fmt.Fprintf(o.Log, "building %s\n", p.name)
-		// Without -trimpath, what the product's own build has in common with these comes from the cache.
+		// Without -trimpath, packages that the product's own build has compiled come from the cache.
 		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w"+p.linker, "-o", o.binary(p.name),
 			p.pkg)
 		cmd.Dir = filepath.Join(moduleDir(), p.module)
@@ -40,7 +40,7 @@ func (o Options) build(ctx context.Context, programs ...program) error {
 	return o.linkKubectl()
 }
 
-// linkKubectl gives a person a kubectl that fits: node becomes the program it is called as.
+// linkKubectl gives people a kubectl of the right version: node becomes the program whose name it is called by.
 func (o Options) linkKubectl() error {
 	if err := os.Symlink(nodeProgram.name, o.binary("kubectl")); err != nil && !os.IsExist(err) {
 		return err

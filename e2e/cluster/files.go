@@ -8,7 +8,7 @@ import (
 
 const pauseImage = "docker.io/sluice-e2e/pause:1"
 
-// writeFiles writes everything that the parts read, anew.
+// writeFiles writes all files that the parts read, replacing old ones.
 func (s spec) writeFiles() error {
 	for _, dir := range []string{"log", "volumes", "cni"} {
 		if err := os.MkdirAll(s.file(dir), 0o755); err != nil {
@@ -129,7 +129,7 @@ func (s spec) kubeletConfig() document {
 		"clusterDNS":               []string{s.Address},
 		"resolvConf":               s.file("resolv.conf"),
 		"maxPods":                  200,
-		// The machine's other work must not drive out the tests' pods.
+		// Other work of the machine must not evict the tests' pods.
 		"evictionHard": document{"memory.available": "50Mi", "nodefs.available": "1%",
 			"nodefs.inodesFree": "1%", "imagefs.available": "1%"},
 		"imageGCHighThresholdPercent": 100,

@@ -16,9 +16,9 @@ type link struct {
 	Alias string `json:"ifalias"`
 }
 
-// ensureBridge makes the network between the host and the clusters. The
-// bridge's alias names the state directory that it belongs to; one whose
-// clusters have died, killed with all that could have removed it, is taken over.
+// ensureBridge creates the network between the host and the clusters. The alias
+// of the bridge names its state directory. A bridge whose clusters were killed,
+// so that nobody removed it, is taken over.
 func (o Options) ensureBridge() error {
 	owner, err := bridgeOwner()
 	if err != nil {
@@ -52,10 +52,10 @@ func (o Options) ensureBridge() error {
 	return nil
 }
 
-// nobody owns a bridge whose maker died before it could say whose it is.
+// nobody owns a bridge whose creator died before it set the alias.
 const nobody = "nobody"
 
-// bridgeOwner is the state directory that the bridge belongs to; empty if there is no bridge.
+// bridgeOwner returns the state directory of the bridge, "" if there is no bridge.
 func bridgeOwner() (string, error) {
 	l, found, err := findLink(bridge)
 	if err != nil || !found {
@@ -64,8 +64,8 @@ func bridgeOwner() (string, error) {
 	return cmp.Or(l.Alias, nobody), nil
 }
 
-// takeOver removes a bridge to which no cluster is connected any more: the
-// kernel takes a cluster's link away with its last process.
+// takeOver removes a bridge to which no cluster is connected any more. The
+// kernel removes a cluster's link with its last process.
 func (o Options) takeOver(owner string) error {
 	for _, name := range names {
 		link := o.newSpec(name).link()
@@ -84,7 +84,7 @@ func (o Options) addBridge() error {
 	return ip("link", "set", bridge, "alias", o.Dir)
 }
 
-// checkSubnets tells who has an address that the clusters need.
+// checkSubnets returns an error that says who uses an address that the clusters need.
 func (o Options) checkSubnets() error {
 	var routes []struct {
 		To     string `json:"dst"`
@@ -104,7 +104,7 @@ func (o Options) checkSubnets() error {
 		}
 		taken, err := parsePrefix(r.To)
 		if err != nil {
-			continue // not an address of IPv4, so nothing that the clusters use
+			continue // not an IPv4 address, so the clusters do not use it
 		}
 		for _, w := range wanted {
 			if taken.Overlaps(netip.MustParsePrefix(w)) {
@@ -123,7 +123,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return netip.ParsePrefix(s)
 }
 
-// connect gives the supervisor's network namespace its way out, as eth0.
+// connect connects the supervisor's network namespace to the bridge, as eth0.
 func (s spec) connect(pid int) error {
 	if err := ip("link", "add", s.link(), "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(pid)); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s spec) connect(pid int) error {
 	return ip("link", "set", s.link(), "master", bridge, "up")
 }
 
-// disconnect leaves a link of that name alone that belongs to another state directory's cluster.
+// disconnect does not touch a link of that name that belongs to a cluster of another state directory.
 func (s spec) disconnect() error {
 	owner, err := bridgeOwner()
 	if err != nil || owner != filepath.Dir(s.Dir) {
@@ -140,8 +140,8 @@ func (s spec) disconnect() error {
 	return removeLink(s.link())
 }
 
-// removeLink is harmless if there is no such link, or if it is just going: the
-// kernel removes it too, some time after the last process of its namespace.
+// removeLink does nothing if there is no such link, or if the kernel is just
+// removing it, some time after the last process of its namespace.
 func removeLink(name string) error {
 	if _, found, err := findLink(name); err != nil || !found {
 		return err

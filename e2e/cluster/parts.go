@@ -13,9 +13,9 @@ const (
 	requestBurst = "--kube-api-burst=1000"
 )
 
-// controlPlane is what every cluster has.
+// controlPlane returns the parts that every cluster has.
 func (s spec) controlPlane() []part {
-	// In memory, since nothing of it outlives the cluster.
+	// In memory, because no data outlives the cluster.
 	etcd := part{Name: "etcd", Gate: true, Probe: etcdAddress + "/health", Args: []string{
 		"/usr/bin/etcd", "--data-dir=" + s.file("etcd"), "--listen-client-urls=" + etcdAddress,
 		"--advertise-client-urls=" + etcdAddress,
@@ -43,12 +43,12 @@ func (s spec) apiServer() part {
 		"--tls-private-key-file="+s.pki("apiserver.key"),
 		"--service-account-issuer=https://kubernetes.default.svc."+domain,
 		"--service-account-key-file="+s.pki("accounts.crt"), "--service-account-signing-key-file="+s.pki("accounts.key"),
-		// Watches that begin with a list need a newer etcd than Debian's. Where they
-		// are on, KWOK's watches are refused, and come back with up to 30 s of delay.
+		// Watches that begin with a list need a newer etcd than Debian's. If they
+		// are on, KWOK's watches are refused, and start again up to 30 s later.
 		"--feature-gates=WatchList=false",
-		// Kubelet is known by its address, its name is in no directory.
+		// The API server reaches kubelet by its address, because DNS does not know its name.
 		"--kubelet-preferred-address-types=InternalIP",
-		// Metrics servers and the like may register themselves as parts of the API.
+		// Metrics servers and the like can register themselves as parts of the API.
 		"--requestheader-client-ca-file="+s.pki("ca.crt"), "--requestheader-allowed-names=front-proxy",
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -57,7 +57,7 @@ func (s spec) apiServer() part {
 	return p
 }
 
-// node is what runs pods, and finds them.
+// node returns the parts that run pods and connect to them.
 func (s spec) node() []part {
 	containerd := part{Name: "containerd", Probe: "unix://" + containerdSocket,
 		Args: []string{"/usr/bin/containerd", "--config=" + s.file("containerd.toml")}}
@@ -69,7 +69,7 @@ func (s spec) node() []part {
 	return []part{containerd, kubelet, proxy, dns}
 }
 
-// fakeNodes plays nodes and their pods.
+// fakeNodes returns the part that simulates nodes and their pods.
 func (s spec) fakeNodes(stages []string) part {
 	args := []string{filepath.Join(s.Binaries, kwokProgram.name), "--kubeconfig=" + s.admin(), "--manage-all-nodes",
 		"--cidr=" + s.Pods, "--node-ip=" + s.Address, "--node-lease-duration-seconds=40", "--v=WARN"}
@@ -88,7 +88,7 @@ func (s spec) admin() string { return s.file("admin.kubeconfig") }
 
 func (s spec) pki(file string) string { return s.file("pki", file) }
 
-// serviceAddress is the API server's own among the Services.
+// serviceAddress is the address of the API server's own Service.
 func (s spec) serviceAddress() string {
 	return netip.MustParsePrefix(s.Services).Addr().Next().String()
 }

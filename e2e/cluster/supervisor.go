@@ -17,8 +17,8 @@ import (
 const startTimeout = 2 * time.Minute
 
 // A supervisor is process 1 of a cluster's namespaces. It starts the parts in
-// order, starts each again when it ends, and reaps every orphan; when it is
-// killed, the kernel ends everything else.
+// order, restarts each when it ends, and reaps every orphan. When the supervisor
+// is killed, the kernel ends everything else.
 type supervisor struct {
 	spec spec
 
@@ -26,7 +26,7 @@ type supervisor struct {
 	parts    map[string]*runningPart
 	children map[int]chan syscall.WaitStatus
 
-	ready    chan struct{} // closed when all parts have answered, or one never did
+	ready    chan struct{} // closed when all parts have answered, or when one never will
 	readyErr error         // valid once ready is closed
 }
 
@@ -121,7 +121,7 @@ func (s *supervisor) launch(p *runningPart) error {
 	return nil
 }
 
-// watch waits for the end of p's process and starts another, later each time.
+// watch waits for the end of p's process and starts another one, with a longer delay each time.
 func (s *supervisor) watch(p *runningPart, exited <-chan syscall.WaitStatus) {
 	status := <-exited
 	s.mu.Lock()
@@ -168,8 +168,8 @@ func (s *supervisor) stop(name string) error {
 }
 
 // spawn starts a process whose end is sent on the channel. The caller holds
-// s.mu, so that the process cannot be reaped before it is known. Package
-// os/exec would wait for it, and so does reap: only one may.
+// s.mu, so the process cannot be reaped before it is known. Only reap waits for
+// processes; package os/exec would wait for them too.
 func (s *supervisor) spawn(args []string, out *os.File) (int, <-chan syscall.WaitStatus, error) {
 	process, err := os.StartProcess(args[0], args, &os.ProcAttr{
 		Dir:   s.spec.Dir,

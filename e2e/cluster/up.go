@@ -20,7 +20,7 @@ const upTimeout = 4 * time.Minute
 
 // Up returns the two clusters, ready to use. If they are up it returns at once,
 // otherwise it installs, builds and starts what is missing; a cluster that is
-// half up begins anew, without what was in it. Callers in several processes
+// partly up starts again without its old content. Callers in several processes
 // wait for each other. Clusters outlive the process; Down ends them.
 func Up(ctx context.Context, o Options) (*Pair, error) {
 	o, err := o.withDefaults()
@@ -97,7 +97,7 @@ func (o Options) prepare(ctx context.Context, programs ...program) error {
 	return o.ensureBridge()
 }
 
-// existing names the clusters whose kubeconfig is there.
+// existing names the clusters whose kubeconfig exists.
 func (o Options) existing() []string {
 	var all []string
 	for _, name := range names {
@@ -108,7 +108,7 @@ func (o Options) existing() []string {
 	return all
 }
 
-// up begins the cluster anew and waits until it is ready.
+// up starts the cluster from nothing and waits until it is ready.
 func (c *Cluster) up(ctx context.Context, complete func(*spec) error) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, upTimeout)
@@ -158,7 +158,7 @@ func (s spec) startSupervisor() error {
 	if err != nil {
 		return fmt.Errorf("start the supervisor: %w", err)
 	}
-	go cmd.Wait() // so that a supervisor killed by this process does not stay as a zombie
+	go cmd.Wait() // so that a supervisor that this process kills does not stay as a zombie
 	id, err := identify(cmd.Process.Pid)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (s spec) startSupervisor() error {
 	return err
 }
 
-// buildPause builds the image without which no pod starts.
+// buildPause builds the image that every pod needs to start.
 func (o Options) buildPause(ctx context.Context) (string, error) {
 	return image.Build(ctx,
 		image.Source{Dir: filepath.Join(moduleDir(), "cmd", "pause"), Name: pauseImage, Into: filepath.Join(o.Dir, "images")})

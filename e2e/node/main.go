@@ -1,7 +1,7 @@
-// Command node is every Kubernetes program that a node of the test clusters
-// runs, and kubectl, in one binary: it becomes the one it is called as, or the
-// one named by its first argument. It is a module of its own so that nothing
-// else builds Kubernetes.
+// Command node contains kubectl and every Kubernetes program that a node of the
+// test clusters runs, in one binary. It becomes the program whose name it is
+// called by, or that its first argument names. It is a module of its own so that
+// nothing else builds Kubernetes.
 package main
 
 import (

@@ -25,7 +25,7 @@ const (
 const preview = `{apiVersion: v1, kind: Service, metadata: {name: preview}, ` +
 	`spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}}`
 
-// switched begins a blue/green release of v2, and returns once the traffic has gone to it.
+// switched starts a blue/green release of v2 and returns when v2 has the traffic.
 func (s shop) switched() *world.Process {
 	s.Helper()
 	s.release("v2", "green")

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// failing is the share of the new version's requests that failed, by the annotations of its pods.
+// failing is the share of failed requests of the new version, which the query selects by the annotations of its pods.
 const failing = `
 analysis:
   defaultMetricProviderName: prometheus
@@ -100,7 +100,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 	load.Perfect()
 }
 
-// after is how requests fare from now on.
+// after returns how requests go from now on.
 func after(load *world.Load) world.Counts {
 	before := load.Counts()
 	time.Sleep(time.Second)
@@ -116,7 +116,7 @@ func share(t *testing.T, c world.Counts, want float64) {
 	}
 }
 
-// stamped fails unless the pods of the canary say which delivery they belong to, and a query chooses them by that.
+// stamped fails unless the canary's pods say which deployment they belong to and a query selects them by that.
 func (s shop) stamped(m *world.Monitor) {
 	s.Helper()
 	for _, p := range s.PodsOf("web-canary") {

@@ -62,7 +62,7 @@ func (s shop) tormented(p *world.Process) world.Result {
 	return p.Wait()
 }
 
-// reaches waits for the event of the number or until it is late; false if the process ends before that.
+// reaches waits for the event with the number, or until it is late. It returns false if the process ends first.
 func reaches(p *world.Process, seq sluice.Seq, late <-chan time.Time) bool {
 	for {
 		_, news := p.Events()
@@ -128,8 +128,8 @@ func TestUndoOfABlueGreenIsKilledTenTimes(t *testing.T) {
 	testRejected(t, hastyBlueGreen, nil)
 }
 
-// testRejected rejects the release once it is promoted: all of it has to be undone. end waits for the end; nil torments
-// the process meanwhile.
+// testRejected rejects the release when it is promoted. All of it must be undone. end waits for the end; with nil the
+// process is killed again and again meanwhile.
 func testRejected(t *testing.T, strategy string, end func(*world.Process) world.Result) {
 	s := newShop(t)
 	s.installed(strategy)

@@ -25,7 +25,7 @@ func testDelivery(t *testing.T, w *seeddemo.World) {
 	t.Run("migration fails", func(t *testing.T) { testMigrationFails(t, w) })
 }
 
-// nobody is who decides where nothing should wait for a person.
+// nobody decides in tests where no step should wait for a person.
 func nobody(t *testing.T) func(string) {
 	return func(step string) { t.Errorf("%s waits for a person", step) }
 }
@@ -79,7 +79,7 @@ func testGood(t *testing.T, w *seeddemo.World) {
 	}
 }
 
-// canary looks at the metrics while a person is asked: the demo's own query can be answered from the canary's pods.
+// canary checks the metrics while a step waits for a person: the canary's pods can answer the demo's own query.
 func canary(t *testing.T, w *seeddemo.World) {
 	t.Helper()
 	name := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "sluice-cd.github.io/track=canary",
@@ -133,7 +133,7 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 	}
 }
 
-// running names the images of the ready pods with the label, once each.
+// running names the images of the ready pods with the label, each once.
 func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) string {
 	t.Helper()
 	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label,
@@ -142,7 +142,7 @@ func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) 
 	return strings.Join(slices.Compact(all), " ")
 }
 
-// files are the demo's, by their path.
+// files are the demo's files, by path.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -18,8 +18,8 @@ import (
 
 const githubToken = "not-a-token-of-anybody"
 
-// Install brings both clusters to where the demo's delivery begins: the namespace empty, then the claim and an older
-// release applied by hand, and orders taken in production only. It returns those orders.
+// Install prepares both clusters for the demo's delivery: an empty namespace, then the claim and an older release,
+// applied by hand, and orders in production only. It returns those orders.
 func (w *World) Install(t *testing.T, orders int) string {
 	t.Helper()
 	for _, wait := range []string{"--wait=false", "--wait"} { // both at the same time
@@ -54,7 +54,7 @@ func (w *World) File(t *testing.T, name string) string {
 	return string(data)
 }
 
-// older returns the manifest as it was one release ago.
+// older returns the manifest of the release before.
 func (w *World) older(t *testing.T, file string) string {
 	t.Helper()
 	old := strings.NewReplacer("mongo:6.0.3", "mongo:6.0.1", "eshanks16/pxbbq:v3.3.1", "eshanks16/pxbbq:v3.3.0")

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/seeddemo/stork"
 )
 
-// testReceiver lets each cluster's cmd-hook, reached through the API server, run kubectl and call back to this machine.
+// testReceiver calls each cluster's cmd-hook through the API server; it runs kubectl and calls back to this machine.
 func testReceiver(t *testing.T, w *seeddemo.World) {
 	answers := make(chan string, 1)
 	listener, err := net.Listen("tcp", net.JoinHostPort(w.Host, "0"))
@@ -60,7 +60,7 @@ func testReceiver(t *testing.T, w *seeddemo.World) {
 	}
 }
 
-// testMigrations lets migrations go in each way, once the storage has something to migrate.
+// testMigrations runs migrations in each mode, after the storage has something to migrate.
 func testMigrations(t *testing.T, w *seeddemo.World) {
 	orders := w.Install(t, 5)
 	production, staging := pair.Cluster01, pair.Cluster02
@@ -114,7 +114,7 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 	w.Kubectl(t, production, "", "delete", "-n", "portworx", "migration/migrate01")
 }
 
-// testMetrics asks for each thing that the demo's queries join.
+// testMetrics queries every metric that the demo's queries join.
 func testMetrics(t *testing.T, w *seeddemo.World) {
 	web := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "app=pxbbq-web", "-o",
 		"jsonpath={.items[0].metadata.name}")

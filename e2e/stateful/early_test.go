@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// What cannot heal is reported long before the timeout, with the pod's name.
+// A failure that cannot heal is reported long before the timeout, with the pod's name.
 func TestWhatCannotHealFailsEarly(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -13,7 +13,7 @@ import (
 
 const kills = 10
 
-// moments are when sluice is killed: seeded, so that a failure can be had again with E2E_SEED.
+// moments are when sluice is killed. Their seed can be set by E2E_SEED to repeat a failure.
 func moments(t *testing.T) []time.Duration {
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("E2E_SEED"); text != "" {
@@ -35,8 +35,8 @@ func moments(t *testing.T) []time.Duration {
 	return list
 }
 
-// killed kills the process at every one of the moments, each counted from the first thing that the process tells, and
-// goes on with it each time. It returns the last one, and how often the deployment was still under way.
+// killed kills the process at each of the moments, counted from the first event that the process prints, and resumes it
+// each time. It returns the last process, and how often the deployment was still running.
 func (s store) killed(p *world.Process, at []time.Duration) (last *world.Process, times int) {
 	s.Helper()
 	for _, moment := range at {

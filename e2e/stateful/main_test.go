@@ -16,7 +16,7 @@ import (
 // storeImage is the program of e2e/cmd/store.
 const storeImage = "sluice-e2e/store:1"
 
-// atOnce is how many tests run at a time: most of their time they wait for pods.
+// atOnce is how many tests run at a time. Most of the time they wait for pods.
 const atOnce = "12"
 
 func TestMain(m *testing.M) {

@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// robot gives sluice.yaml the account robot, with the credentials of a ServiceAccount of the namespace, to which the
-// files of deploy/ give rights.
+// robot adds the account robot to sluice.yaml, with the credentials of a ServiceAccount of the namespace. The files of
+// deploy/ give it its rights.
 func (s store) robot(features ...string) {
 	s.Helper()
 	s.Grant(features...)

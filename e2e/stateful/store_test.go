@@ -72,13 +72,13 @@ canary:
     - setWeight: {weight: 100}
 `
 
-// A store is a world in which the application is delivered.
+// A store is a world with the application.
 type store struct {
 	*world.World
 	strategy string
 }
 
-// newStore returns one in the first cluster, without any deployment yet.
+// newStore returns a store in the first cluster, without any deployment.
 func newStore(t *testing.T, strategy string) store {
 	t.Helper()
 	return storeIn(t, world.Pair().Cluster01, strategy)
@@ -127,7 +127,7 @@ func (s store) release(version string) {
 	s.Write("manifests/store.yaml", manifests)
 }
 
-// installed delivers v1, with no gate on the way.
+// installed delivers v1 without gates.
 func (s store) installed() {
 	s.Helper()
 	s.file(stepwise, "")
@@ -137,13 +137,13 @@ func (s store) installed() {
 	s.expect("v1 v1 v1")
 }
 
-// approve lets the step go on.
+// approve approves the step.
 func (s store) approve() {
 	s.Helper()
 	s.must("approve")
 }
 
-// must runs a command of sluice, which has to succeed.
+// must runs a command of sluice, which must succeed.
 func (s store) must(args ...string) string {
 	s.Helper()
 	out, status := s.Sluice(args...)
@@ -153,7 +153,7 @@ func (s store) must(args ...string) string {
 	return out
 }
 
-// waits selects the event that a step waits for somebody.
+// waits selects the event that a step waits for a person.
 func waits(id sluice.StepID) func(world.Event) bool {
 	return func(e world.Event) bool {
 		return e.Step == id && e.Kind == sluice.StepProgressed && e.Progress != nil && e.Progress.State == sluice.Waiting
@@ -204,7 +204,7 @@ func isReady(pod sluice.Object) bool {
 	return false
 }
 
-// delivered fails unless nothing but the application itself is another than before, and the StatefulSet is as declared.
+// delivered fails unless only the application has changed and the StatefulSet is as declared.
 func (s store) delivered(before world.Snapshot) {
 	s.Helper()
 	now := s.Snapshot()

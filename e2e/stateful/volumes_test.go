@@ -43,7 +43,7 @@ func TestVolumesKeepTheirData(t *testing.T) {
 	}
 }
 
-// volumes are those of the claims.
+// volumes returns the volumes of the claims.
 func (s store) volumes() string {
 	s.Helper()
 	var words []string
@@ -53,7 +53,7 @@ func (s store) volumes() string {
 	return strings.Join(words, " ")
 }
 
-// journals fails unless these are the versions that wrote into each pod's volume.
+// journals fails unless exactly these versions wrote into each pod's volume.
 func (s store) journals(want ...string) {
 	s.Helper()
 	for i, pod := range []string{"store-0", "store-1", "store-2"} {
@@ -67,7 +67,7 @@ func (s store) journals(want ...string) {
 	}
 }
 
-// daemon has one pod, since a cluster has one node.
+// daemon has one pod, because a cluster has one node.
 const daemon = `
 apiVersion: apps/v1
 kind: DaemonSet
@@ -127,7 +127,7 @@ func TestDaemonSet(t *testing.T) {
 	}
 }
 
-// unchangedDaemon leaves out what a DaemonSet counts in an annotation: its templates.
+// unchangedDaemon ignores the number of templates, which a DaemonSet counts in an annotation.
 func (s store) unchangedDaemon(before map[string]any) {
 	s.Helper()
 	now := s.Snapshot()

@@ -24,7 +24,7 @@ spec:
       backendRefs: [{name: login, port: 80}]
 `
 
-// A weight is what a backend of a route gets.
+// A weight is the share of one backend of a route.
 type weight struct {
 	Backend string
 	Weight  int
@@ -52,7 +52,7 @@ func (s *shop) same(what string, want, got any) {
 	}
 }
 
-// gone fails if the object is there.
+// gone fails if the object exists.
 func (s *shop) gone(kind, name string) {
 	s.Helper()
 	if _, err := s.of(kind).Get(s.Context(), name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
@@ -93,7 +93,7 @@ func TestGatewayRoute(t *testing.T) {
 	s.release(by)
 }
 
-// What Shift did is put back from any weight, by a process that knows nothing but the division.
+// A process that knows only the division can put back what Shift did, from any weight.
 func TestReleaseFromTheMiddle(t *testing.T) {
 	s := newShop(t)
 	s.put(httpRoute)
@@ -211,7 +211,7 @@ func TestSMI(t *testing.T) {
 	s.unchanged(was)
 }
 
-// A split and a canary Service that the owner keeps are used, and are the owner's again afterwards.
+// Shift uses the owner's TrafficSplit and canary Service. Afterwards both are as before.
 func TestSMIOfTheOwner(t *testing.T) {
 	s := newShop(t)
 	s.put(service("web-canary"))

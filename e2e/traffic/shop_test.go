@@ -114,7 +114,7 @@ func (s *shop) of(kind string) dynamic.ResourceInterface {
 	return s.client.Resource(resource(kind)).Namespace(s.namespace)
 }
 
-// put creates the object, or gives the one that is there its spec.
+// put creates the object or replaces its spec.
 func (s *shop) put(text string) sluice.Object {
 	s.Helper()
 	var o map[string]any
@@ -139,7 +139,7 @@ func (s *shop) get(kind, name string) sluice.Object {
 	return u.Object
 }
 
-// ready waits until all pods of the Deployment's current version are ready, and no others are left.
+// ready waits until the Deployment has only pods of its current version and all are ready.
 func (s *shop) ready(name string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 2*time.Minute)
@@ -165,7 +165,7 @@ func (s *shop) ready(name string) {
 	s.Fatalf("Deployment/%s does not get ready", name)
 }
 
-// withCanary brings the canary beside the stable pods.
+// withCanary creates the canary beside the stable pods.
 func (s *shop) withCanary(replicas int) {
 	s.Helper()
 	s.put(deployment("web-canary", replicas, sluice.TrackCanary, "2"))
@@ -191,7 +191,7 @@ func (s *shop) release(by ...sluice.Traffic) {
 	}
 }
 
-// unchanged fails if the object's spec is not exactly what it was, or anything of the division is left.
+// unchanged fails if the object's spec has changed or anything of the division is left.
 func (s *shop) unchanged(was sluice.Object) {
 	s.Helper()
 	now := s.get(was.Text("kind"), was.Text("metadata", "name"))
@@ -213,7 +213,7 @@ func (s *shop) unwritten(kind, name string, call func()) {
 	}
 }
 
-// side tells which Deployment a pod is of.
+// side returns the Deployment of a pod.
 func side(pod string) string {
 	if strings.HasPrefix(pod, "web-canary-") {
 		return "canary"

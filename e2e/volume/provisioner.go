@@ -26,7 +26,7 @@ const (
 	// Class is the name of the default StorageClass.
 	Class       = "standard"
 	provisioner = "sluice.e2e/directory"
-	// The names that Kubernetes and its tools know these facts by.
+	// The names that Kubernetes and its tools use.
 	defaultAnnotation     = "storageclass.kubernetes.io/is-default-class"
 	provisionedAnnotation = "pv.kubernetes.io/provisioned-by"
 )
@@ -42,8 +42,8 @@ type controller struct {
 // A key names a claim, or a volume if it has no namespace.
 type key struct{ namespace, name string }
 
-// Run makes the default StorageClass and serves it with directories in dir
-// until ctx ends. After an interruption it goes on where it was.
+// Run creates the default StorageClass and serves it with directories in dir
+// until ctx ends. After an interruption it continues where it was.
 func Run(ctx context.Context, client kubernetes.Interface, dir string) error {
 	if err := ensureClass(ctx, client); err != nil {
 		return fmt.Errorf("make the storage class: %w", err)
@@ -84,7 +84,7 @@ func (c *controller) handler() cache.ResourceEventHandler {
 	add := func(o any) {
 		meta, ok := o.(metav1.Object)
 		if !ok {
-			return // what is deleted needs nothing more
+			return // a deleted object needs nothing more
 		}
 		c.queue.Add(key{meta.GetNamespace(), meta.GetName()})
 	}
@@ -110,8 +110,8 @@ func (c *controller) next(ctx context.Context) bool {
 	return true
 }
 
-// provision makes a directory and its volume for a claim of our class; binding
-// them is Kubernetes' work.
+// provision creates a directory and its volume for a claim of the class.
+// Kubernetes binds them.
 func (c *controller) provision(ctx context.Context, k key) error {
 	claim, err := c.claims.PersistentVolumeClaims(k.namespace).Get(k.name)
 	if err != nil {
@@ -125,7 +125,7 @@ func (c *controller) provision(ctx context.Context, k key) error {
 	if err := os.MkdirAll(volume.Spec.HostPath.Path, 0o777); err != nil {
 		return err
 	}
-	// Whatever user the pod runs as must be able to write, whatever this process' mask.
+	// Any user of the pod must be able to write, whatever the mask of this process is.
 	if err := os.Chmod(volume.Spec.HostPath.Path, 0o777); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (c *controller) volumeFor(claim *corev1.PersistentVolumeClaim) *corev1.Pers
 	}
 }
 
-// reclaim removes a released volume of ours, its data first.
+// reclaim removes a released volume of the class, its data first.
 func (c *controller) reclaim(ctx context.Context, k key) error {
 	volume, err := c.volumes.Get(k.name)
 	if err != nil {

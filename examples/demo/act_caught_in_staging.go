@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// caughtInStaging deploys a release whose data migration loses orders. Nobody writes meanwhile, so that production
-// and staging hold the same orders but for what the migration did.
+// caughtInStaging deploys a release whose data migration loses orders. Nobody writes meanwhile, so production and
+// staging have the same orders except for what the migration did.
 func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	before, err := s.look(ctx, "production")
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	return s.expect(d, sluice.StatusFailed)
 }
 
-// reported reads the lost orders from the verification that sluice wrote down.
+// reported reads the lost orders from sluice's verification report.
 func (s *stage) reported(d *deployment) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(s.state, "reports", string(d.ID), "*.json"))
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *stage) reported(d *deployment) ([]string, error) {
 	return lost, nil
 }
 
-// plainKey takes a key out of the quotes in which the engine writes texts.
+// plainKey removes the quotes that the engine puts around texts.
 func plainKey(key string) string {
 	var text string
 	if json.Unmarshal([]byte(key), &text) == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop/load"
 )
 
-// putBack deploys a release that deletes orders once it takes traffic. Customers come from the checkpoint on, so
-// that what is in the database before the deployment is what the checkpoint holds.
+// putBack deploys a release that deletes orders when it gets traffic. Customers start after the checkpoint, so the
+// checkpoint has the same orders as the database before the deployment.
 func (s *stage) putBack(ctx context.Context, r *result) error {
 	checkpoint, err := s.orders(ctx, "production")
 	if err != nil {
@@ -60,8 +60,8 @@ func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, che
 	return s.judgeSavedAside(ctx, r, d, restored, f)
 }
 
-// judgeSavedAside opens in staging what was kept before the restore, and looks for every promised order that is gone
-// from production.
+// judgeSavedAside restores in staging the checkpoint that was taken before the restore, and looks in it for every
+// promised order that production no longer has.
 func (s *stage) judgeSavedAside(ctx context.Context, r *result, d *deployment, restored orders, f load.Figures) error {
 	aside := d.savedAside()
 	if aside == "" {

@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// limit bounds the whole demo, so that a fault somewhere never hangs whoever started it.
+// limit bounds the whole demo, so that no fault makes it hang.
 const limit = 15 * time.Minute
 
 func run(ctx context.Context) (err error) {
@@ -47,7 +47,7 @@ func run(ctx context.Context) (err error) {
 	return s.perform(ctx)
 }
 
-// An act is one scene of the demo. Its error says why it could not be played or what was not as it should be.
+// An act is one scene of the demo. Its error says why it could not run or which result is wrong.
 type act struct {
 	name  string
 	title string
@@ -63,7 +63,7 @@ var acts = []act{
 	{"killed", "Sluice is killed in the migration and again in the canary, and goes on.", (*stage).killed},
 }
 
-// perform plays every act, writes the report and fails if any act did.
+// perform runs every act, writes the report and fails if any act failed.
 func (s *stage) perform(ctx context.Context) error {
 	var report report
 	var faults []error

@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// A field is a namespace with so many applications.
+// A field is a namespace with a number of applications.
 type field struct {
 	client     *kubernetes.Clientset
 	kubeconfig string
@@ -31,7 +31,7 @@ type field struct {
 // replicas of each Deployment: more pods would measure the cluster's own controllers.
 const replicas = 1
 
-// on works in a namespace of its own and waits until that is gone again, so that nothing competes with what comes next.
+// on works in a namespace of its own and waits until it is deleted, so nothing disturbs the next measurement.
 func on(ctx context.Context, c *cluster.Cluster, name string, n int, work func(*field) error) (err error) {
 	client, err := c.Client()
 	if err != nil {
@@ -61,7 +61,7 @@ func (f *field) clear(ctx context.Context) error {
 	return err
 }
 
-// create makes the Deployments and waits until all are available.
+// create creates the Deployments and waits until all are available.
 func (f *field) create(ctx context.Context) error {
 	return f.write(ctx, "image:1", func(ctx context.Context, name string) error {
 		_, err := f.client.AppsV1().Deployments(f.namespace).Create(ctx, deployment(name, "image:1"), metav1.CreateOptions{})

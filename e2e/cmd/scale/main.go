@@ -30,7 +30,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// longest bounds the whole.
+// longest bounds the whole run.
 const longest = time.Hour
 
 // fakeNodes hold the pods of the largest size, twice.
@@ -60,7 +60,7 @@ func main() {
 	}
 }
 
-// compare prints the table. Where no cluster stood before it, none stands after it.
+// compare prints the table. If no cluster ran before, none runs afterwards.
 func compare(ctx context.Context, sizes string) (err error) {
 	standing, err := cluster.Running(cluster.Options{})
 	if err != nil {

@@ -1,5 +1,5 @@
 // Command talker is the program in the pods of the tests of package host. "serve" answers on port 8080, "say" prints
-// and ends as told, "unready" makes a serving one say that it is not ready.
+// a text and ends, "unready" makes a serving program report that it is not ready.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// unready is the file whose presence says that the pod is not ready.
+// unready is a file that exists if the pod is not ready.
 const unready = "/tmp/unready"
 
 func main() {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An application answers with its version, and counts how.
+// An application answers with its version and counts its answers.
 type application struct {
 	version, color string
 	errors         int

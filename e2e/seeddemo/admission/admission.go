@@ -59,7 +59,7 @@ func New() http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		// A client that has gone is no concern of ours.
+		// A client that has gone does not matter.
 		_ = json.NewEncoder(w).Encode(review{APIVersion: asked.APIVersion, Kind: asked.Kind, Response: answer})
 	})
 }

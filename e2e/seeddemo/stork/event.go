@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// warn writes an event about the migration, or counts it once more. It outlives the migration.
+// warn writes an event about the migration, or counts it again. The event outlives the migration.
 func (r *run) warn(ctx context.Context, message string) error {
 	h := fnv.New32a()
 	h.Write([]byte(message))

@@ -30,7 +30,7 @@ type run struct {
 	m *unstructured.Unstructured
 }
 
-// migration goes one step on. What it waits for is looked at again with the next tick.
+// migration advances by one step. It looks again at what it waits for with the next tick.
 func (c *Controller) migration(ctx context.Context, m *unstructured.Unstructured) error {
 	r := &run{c, m}
 	if m.GetDeletionTimestamp() != nil {
@@ -79,7 +79,7 @@ func (r *run) become(ctx context.Context, stage, status string) error {
 	return r.update(ctx, Migrations, r.m)
 }
 
-// defaults are what the real controller writes into every spec, nulls and all.
+// defaults are the values, including nulls, that the real controller writes into every spec.
 func defaults() object {
 	return object{
 		"adminClusterPair": "", "excludeResourceTypes": nil, "excludeSelectors": nil, "ignoreOwnerReferencesCheck": false,
@@ -97,7 +97,7 @@ func newStatus() object {
 	}
 }
 
-// begin writes the defaults and enters the first stage. Bad input never gets any further.
+// begin writes the defaults and enters the first stage. Bad input never gets further.
 func (r *run) begin(ctx context.Context) error {
 	spec, ok := r.m.Object["spec"].(object)
 	if !ok {
@@ -127,7 +127,7 @@ func (r *run) begin(ctx context.Context) error {
 	return r.become(ctx, stageVolumes, statusPending)
 }
 
-// existing returns those of the migration's namespaces that are there.
+// existing returns those of the migration's namespaces that exist.
 func (r *run) existing(ctx context.Context) ([]string, error) {
 	var there []string
 	for _, name := range r.namespaces() {
@@ -143,7 +143,7 @@ func (r *run) existing(ctx context.Context) ([]string, error) {
 	return there, nil
 }
 
-// ready returns the migration's pair, nil and an event where it cannot be used.
+// ready returns the migration's pair. If the pair cannot be used, it returns nil and writes an event.
 func (r *run) ready(ctx context.Context, storage bool) (*unstructured.Unstructured, error) {
 	name := r.text("spec", "clusterPair")
 	p, err := r.Client.Resource(ClusterPairs).Namespace(r.m.GetNamespace()).Get(ctx, name, v1.GetOptions{})
@@ -163,7 +163,7 @@ func (r *run) ready(ctx context.Context, storage bool) (*unstructured.Unstructur
 	return p, nil
 }
 
-// finish ends the migration. The deletion of the record later takes back nothing.
+// finish ends the migration. Deleting the record later reverts nothing.
 func (r *run) finish(ctx context.Context, status string) error {
 	now := time.Now().UTC().Format(time.RFC3339)
 	s := r.status()

@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// NewPair returns a ClusterPair to the cluster of the configuration.
+// NewPair returns a ClusterPair for the cluster of the configuration.
 func NewPair(namespace, name string, to *rest.Config, mode Mode) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: object{
 		"apiVersion": group + "/" + version, "kind": "ClusterPair",
@@ -32,7 +32,7 @@ func NewPair(namespace, name string, to *rest.Config, mode Mode) *unstructured.U
 	}}
 }
 
-// pair probes the other cluster once; what is Ready then is never looked at again.
+// pair probes the other cluster once. It never looks again at what is Ready.
 func (c *Controller) pair(ctx context.Context, p *unstructured.Unstructured) error {
 	if p.GetDeletionTimestamp() != nil {
 		return c.released(ctx, ClusterPairs, p)
@@ -71,7 +71,7 @@ func probe(ctx context.Context, p *unstructured.Unstructured) string {
 
 func mode(p *unstructured.Unstructured) Mode { return Mode(p.GetAnnotations()[ModeAnnotation]) }
 
-// destination connects to the cluster whose kubeconfig the pair holds, as maps and not as lists.
+// destination connects to the cluster of the pair's kubeconfig, which has maps instead of lists.
 func destination(p *unstructured.Unstructured) (dynamic.Interface, error) {
 	raw, _, _ := unstructured.NestedMap(p.Object, "spec", "config")
 	data, err := json.Marshal(raw)

@@ -18,9 +18,9 @@ const (
 )
 
 var (
-	// Migrations are the resource that the simulator carries out.
+	// Migrations is the resource that the simulator runs.
 	Migrations = schema.GroupVersionResource{Group: group, Version: version, Resource: "migrations"}
-	// ClusterPairs are the resource that says where to.
+	// ClusterPairs is the resource that names the destination.
 	ClusterPairs = schema.GroupVersionResource{Group: group, Version: version, Resource: "clusterpairs"}
 
 	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1",
@@ -81,7 +81,7 @@ func definition(plural, kind string) *unstructured.Unstructured {
 	}}
 }
 
-// retry repeats what fails for a minute at most.
+// retry repeats a failing call for at most a minute.
 func retry(ctx context.Context, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

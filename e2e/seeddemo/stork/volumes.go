@@ -11,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// looks is how many ticks a volume is on its way. The real one needs two or three.
+// looks is how many ticks a volume takes. A real one takes two or three.
 const looks = 2
 
-// moveVolumes starts the volumes, or sees how far they are. A failed one does not end the stage before the others
+// moveVolumes starts the volumes, or checks their progress. A failed volume does not end the stage before the others
 // have ended.
 func (r *run) moveVolumes(ctx context.Context) error {
 	p, err := r.ready(ctx, true)
@@ -85,7 +85,7 @@ func (r *run) claims(ctx context.Context) ([]unstructured.Unstructured, error) {
 	return matched, nil
 }
 
-// advance takes a volume one look further; with the last one its content is there.
+// advance moves a volume on by one look. After the last look it has its content.
 func (r *run) advance(ctx context.Context, p *unstructured.Unstructured, entry object, fails bool) {
 	done := r.progress(entry["volume"])
 	if done < looks {
@@ -106,7 +106,7 @@ func (r *run) advance(ctx context.Context, p *unstructured.Unstructured, entry o
 	entry["status"], entry["reason"], entry["bytesTotal"] = statusSuccessful, "Migration successful for volume", size
 }
 
-// copy replaces the volume's directory at the destination by what the source's holds now.
+// copy replaces the volume's directory at the destination by the current content of the source.
 func (r *run) copy(ctx context.Context, volume string) (int64, error) {
 	from, err := r.Client.Resource(volumes).Get(ctx, volume, v1.GetOptions{})
 	if err != nil {

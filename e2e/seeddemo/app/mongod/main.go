@@ -1,5 +1,5 @@
-// Command mongod becomes the server beside it, on mongod's own port and data
-// directory. Of its options only --bind_ip counts.
+// Command mongod starts the server beside it, on mongod's own port and data
+// directory. It ignores all options but --bind_ip.
 package main
 
 import (

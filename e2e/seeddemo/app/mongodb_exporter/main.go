@@ -33,7 +33,7 @@ func run(listen, uri string) error {
 	if err != nil {
 		return fmt.Errorf("MONGODB_URI is no address")
 	}
-	address.User = nil // the database lets everybody in
+	address.User = nil // the database needs no credentials
 	client, err := mongo.Connect(options.Client().ApplyURI(address.String()).
 		SetDirect(true).SetServerSelectionTimeout(2 * time.Second))
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command world is what stands around the application in both clusters, one
-// role a pod: the storage with its migrations, the receiver of webhooks, and
-// what lets pods run images that are in no registry.
+// Command world provides the surroundings of the application in both clusters, one
+// role a pod: the storage with its migrations, the receiver of webhooks, and the
+// admission that lets pods run images that are in no registry.
 //
 //	world portworx -storage DIR [-destination DIR] [-tick 1s]
 //	world cmdhook
@@ -56,7 +56,7 @@ func portworx(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	config.QPS = -1 // this looks often, where the real ones watch
+	config.QPS = -1 // this polls; the real controllers watch
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err

@@ -223,7 +223,7 @@ func (f fixture) await(t *testing.T, ctx context.Context, what string, open open
 				t.Fatalf("wait for %s: the watch ended", what)
 			}
 		case <-ctx.Done():
-			t.Fatalf("%s did not come about: %v\n%s", what, ctx.Err(), f.events())
+			t.Fatalf("%s did not happen: %v\n%s", what, ctx.Err(), f.events())
 		}
 	}
 }

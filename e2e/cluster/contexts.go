@@ -19,7 +19,7 @@ func foreignContexts() ([]string, bool) {
 // adopt copies two contexts of the person's kubeconfig under the names cluster01 and cluster02.
 func (o Options) adopt(contexts []string) (*Pair, error) {
 	if len(contexts) != 2 {
-		return nil, fmt.Errorf("E2E_CONTEXTS names %d contexts; write two of them, with a comma between", len(contexts))
+		return nil, fmt.Errorf("E2E_CONTEXTS names %d contexts; write two, with a comma between them", len(contexts))
 	}
 	theirs, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
 	if err != nil {

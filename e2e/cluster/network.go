@@ -70,10 +70,10 @@ func (o Options) takeOver(owner string) error {
 	for _, name := range names {
 		link := o.newSpec(name).link()
 		if _, alive, err := findLink(link); err != nil || alive {
-			return errors.Join(err, fmt.Errorf("%s is up already, with its state in %q: take it down first, there", name, owner))
+			return errors.Join(err, fmt.Errorf("%s already runs with the state directory %q: stop it there first", name, owner))
 		}
 	}
-	fmt.Fprintf(o.Log, "the network of clusters that are no more is removed; their state was in %s\n", owner)
+	fmt.Fprintf(o.Log, "removing the network of clusters that have ended; their state was in %s\n", owner)
 	return removeLink(bridge)
 }
 
@@ -108,7 +108,7 @@ func (o Options) checkSubnets() error {
 		}
 		for _, w := range wanted {
 			if taken.Overlaps(netip.MustParsePrefix(w)) {
-				return fmt.Errorf("the clusters need the network %s, of which the device %s has %s: take that down first", w,
+				return fmt.Errorf("the clusters need the network %s, but the device %s uses %s: remove it first", w,
 					r.Device, r.To)
 			}
 		}

@@ -99,7 +99,7 @@ func Kubeconfig(o Options) (string, error) {
 }
 
 // ErrNotOwned is returned by operations that work only on clusters that Up has started.
-var ErrNotOwned = errors.New("this cluster is not one of ours")
+var ErrNotOwned = errors.New("this cluster was not started by Up")
 
 // Config lets client-go connect to the cluster as its administrator. Each call
 // returns a copy, without a limit of requests.

@@ -52,7 +52,7 @@ func Supervise(dir string) error {
 		return fmt.Errorf("read %s: %w", specFile, err)
 	}
 	if n, err := os.NewFile(3, "start").Read(make([]byte, 1)); n != 1 {
-		return fmt.Errorf("the process that began this cluster is gone: %w", err)
+		return fmt.Errorf("the process that started this cluster has ended: %w", err)
 	}
 	if err := s.spec.enterNamespaces(); err != nil {
 		return err

@@ -41,7 +41,7 @@ func main() {
 	}
 	if len(os.Args) == 0 || programs[filepath.Base(os.Args[0])] == nil {
 		names := strings.Join(slices.Sorted(maps.Keys(programs)), ", ")
-		fmt.Fprintf(os.Stderr, "node: the first argument names the program to be: %s\n", names)
+		fmt.Fprintf(os.Stderr, "node: the first argument names the program to run: %s\n", names)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(programs[filepath.Base(os.Args[0])]()))

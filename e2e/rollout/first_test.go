@@ -63,7 +63,7 @@ func testFailedFirst(t *testing.T, pull, reason string, limit time.Duration) {
 		}
 	}
 	if r.Took > limit {
-		t.Errorf("it was found out after %s only", r.Took)
+		t.Errorf("it was reported only after %s", r.Took)
 	}
 	s.Unchanged(before)
 	if out := s.command("logs"); !strings.Contains(out, reason) {

@@ -75,7 +75,7 @@ func testGood(t *testing.T, w *seeddemo.World) {
 		"cluster01 serviceaccount pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(append(before, asksFor...))), w.Everything(t)); diff != "" {
-		t.Errorf("besides what the files ask for, there is (-want +got):\n%s", diff)
+		t.Errorf("the namespace has more than the files declare (-want +got):\n%s", diff)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestMissingRightsAreFoundBeforehand(t *testing.T) {
 		}
 		says(t, out, "pods/eviction", "kubectl apply --namespace "+s.Namespace+" -f deploy/rollout.yaml")
 		if strings.Contains(out, "deploy/observe.yaml") || strings.Contains(out, "deploy/apply.yaml") {
-			t.Errorf("sluice %s says that rights are missing which are not:\n%s", command[0], out)
+			t.Errorf("sluice %s reports missing rights although none is missing:\n%s", command[0], out)
 		}
 	}
 	s.Unchanged(before)

@@ -113,7 +113,7 @@ func (p *Process) Await(is func(Event) bool) {
 		case <-news:
 		case <-p.ended:
 			if events, _ := p.Events(); !slices.ContainsFunc(events, is) {
-				p.world.Fatalf("the process ended before what was awaited\n%s", p.Wait().Story())
+				p.world.Fatalf("the process ended before the awaited event\n%s", p.Wait().Story())
 			}
 		case <-limit:
 			p.world.Fatal("an event did not come in time")

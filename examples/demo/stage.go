@@ -91,7 +91,7 @@ const seeded = 20_000
 func (s *stage) clear(ctx context.Context) error {
 	if _, err := os.Stat(s.state); err == nil {
 		if err := s.down(ctx); err != nil {
-			return fmt.Errorf("end what an earlier demo left: %w", err)
+			return fmt.Errorf("stop an earlier demo: %w", err)
 		}
 	}
 	for _, dir := range []string{s.state, s.logs, filepath.Join(s.dir, "metrics")} {
@@ -141,7 +141,7 @@ func (s *stage) watch(ctx context.Context) error {
 func free(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("the monitor cannot listen on %s; end what listens there: %w", address, err)
+		return fmt.Errorf("the monitor cannot listen on %s; stop the program that does: %w", address, err)
 	}
 	return l.Close()
 }

@@ -69,7 +69,7 @@ func shell(args []string) int {
 			return 1
 		}
 	}
-	log.Printf("sh: %q is beyond this shell", args)
+	log.Printf("sh: this shell does not know %q", args)
 	return 127
 }
 

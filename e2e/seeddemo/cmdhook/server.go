@@ -42,7 +42,7 @@ func New(ctx context.Context) http.Handler {
 		var o order
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, largest)).Decode(&o); err != nil || o.Cmd == "" ||
 			o.CallbackURL == "" {
-			http.Error(w, fmt.Sprintf("cmd, arg and callbackURL are wanted: %v", err), http.StatusBadRequest)
+			http.Error(w, fmt.Sprintf("cmd and callbackURL are required: %v", err), http.StatusBadRequest)
 			return
 		}
 		go carryOut(ctx, o)

@@ -114,7 +114,7 @@ func (r *run) copy(ctx context.Context, volume string) (int64, error) {
 	}
 	dir, _, _ := unstructured.NestedString(from.Object, "spec", "hostPath", "path")
 	if dir == "" {
-		return 0, fmt.Errorf("volume %s is no directory", volume)
+		return 0, fmt.Errorf("volume %s is not a directory", volume)
 	}
 	return copyTree(dir, filepath.Join(r.VolumeDir, volume))
 }

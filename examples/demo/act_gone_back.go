@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// goneBack rolls back a finished release while the metrics are away and customers come and go, and then once more, this
-// time together with the data.
+// goneBack rolls back a finished release while Prometheus is stopped and customers send orders. Then it rolls back once
+// more, together with the data.
 func (s *stage) goneBack(ctx context.Context, r *result) error {
 	if err := s.unwatch(); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *stage) goneBack(ctx context.Context, r *result) error {
 	return s.goneBackWithData(ctx, r)
 }
 
-// mostToGoBack is how many seconds a rollback may take until no customer meets the bad release.
+// mostToGoBack is how many seconds after a rollback customers may still meet the bad release.
 const mostToGoBack = 5
 
 // goneBackWithData returns to release 1.0 and to the data that production had before release 2.0.

@@ -1,10 +1,6 @@
 package deployfile
 
-import (
-	"go.yaml.in/yaml/v3"
-
-	"github.com/sluice-cd/sluice"
-)
+import "github.com/sluice-cd/sluice"
 
 func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	c := sluice.AnalysisConfig{Queries: map[string]sluice.Query{}}
@@ -15,8 +11,8 @@ func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	c.DefaultProvider = m.text("defaultMetricProviderName")
 	p.oldNames(&c, m)
 	m.need("queries", "list the queries, or remove analysis:")
-	for _, n := range m.items("queries", "begin each query with a dash: - name: errors") {
-		p.query(&c, n)
+	for _, q := range m.maps("queries", "the query", "begin each query with a dash: - name: errors") {
+		p.query(&c, q)
 	}
 	return c
 }
@@ -34,12 +30,8 @@ func (p *parser) oldNames(c *sluice.AnalysisConfig, m *fieldset) {
 	}
 }
 
-func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
-	f, ok := p.fields(n, "the query", keysQuery)
-	if !ok {
-		return
-	}
-	q := sluice.Query{Pos: p.at(n), Name: f.name("name", "name the query")}
+func (p *parser) query(c *sluice.AnalysisConfig, f *fieldset) {
+	q := sluice.Query{Pos: p.at(f.node), Name: f.name("name", "name the query")}
 	if q.Name != "" {
 		f.what = "the query " + clip(q.Name)
 	}

@@ -30,8 +30,9 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
 	d.Mover, d.Portworx = p.mover(f)
-	for _, n := range f.items("invariants", "begin each with a dash: - {name: …, count: orders, atLeast: baseline}") {
-		d.Invariants = append(d.Invariants, p.invariant(n))
+	hint := "begin each with a dash: - {name: …, count: orders, atLeast: baseline}"
+	for _, m := range f.maps("invariants", "the invariant", hint) {
+		d.Invariants = append(d.Invariants, p.invariant(m))
 	}
 	return d
 }
@@ -118,12 +119,8 @@ func (p *parser) mover(f *fieldset) (string, *sluice.Portworx) {
 
 const portworx = "portworx"
 
-func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
-	f, ok := p.fields(n, "the invariant", keysInvariant)
-	if !ok {
-		return sluice.Invariant{}
-	}
-	i := sluice.Invariant{Pos: p.at(n), Name: f.name("name", "say what must hold: name: no order is lost"),
+func (p *parser) invariant(f *fieldset) sluice.Invariant {
+	i := sluice.Invariant{Pos: p.at(f.node), Name: f.name("name", "say what must hold: name: no order is lost"),
 		Count: f.text("count"), Sum: f.text("sum"), Field: f.text("field"),
 		AtLeast: p.bound(f, "atLeast"), AtMost: p.bound(f, "atMost"), Equals: p.bound(f, "equals")}
 	p.oneOf(f, "count", "sum")
@@ -134,7 +131,7 @@ func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
 		p.error(f.keys["field"], codeBadCombination, "remove field:, or write sum: instead of count:", "a count has no field")
 	}
 	if !f.has("atLeast") && !f.has("atMost") && !f.has("equals") {
-		p.error(n, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline",
+		p.error(f.node, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline",
 			"the invariant has no bound")
 	}
 	return i

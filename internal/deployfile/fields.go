@@ -287,6 +287,17 @@ func (f *fieldset) items(key, hint string) []*yaml.Node {
 	return v.Content
 }
 
+// maps returns the members of a list of maps, without those that are not maps.
+func (f *fieldset) maps(key, what, hint string) (list []*fieldset) {
+	in := f.table.key(key, formList).in
+	for _, n := range f.items(key, hint) {
+		if m, ok := f.p.fields(n, what, in); ok {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
 func (f *fieldset) texts(key string) []string {
 	var list []string
 	for _, n := range f.items(key, "write it as a list: "+key+": ["+f.scalarOr(key, "…")+"]") {

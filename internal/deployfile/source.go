@@ -13,21 +13,16 @@ func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
 		return nil
 	}
 	var sources []sluice.ManifestSource
-	for _, n := range f.items("manifests", "begin each entry with a dash: - path: manifests/app.yaml") {
-		if s, ok := p.manifest(n); ok {
-			sources = append(sources, s)
-		}
+	hint := "begin each entry with a dash: - path: manifests/app.yaml"
+	for _, m := range f.maps("manifests", "the manifest entry", hint) {
+		sources = append(sources, p.manifest(m))
 	}
 	f.notEmpty("manifests", "list what to deploy: - path: manifests")
 	return sources
 }
 
-func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
-	f, ok := p.fields(n, "the manifest entry", keysManifest)
-	if !ok {
-		return sluice.ManifestSource{}, false
-	}
-	s := sluice.ManifestSource{Pos: p.at(n), Path: f.text("path"), Inline: f.text("inline"), Targets: p.targetList(f)}
+func (p *parser) manifest(f *fieldset) sluice.ManifestSource {
+	s := sluice.ManifestSource{Pos: p.at(f.node), Path: f.text("path"), Inline: f.text("inline"), Targets: p.targetList(f)}
 	for _, key := range []string{"path", "inline"} {
 		if v := f.get(key); v != nil {
 			s.Pos = p.at(v)
@@ -35,7 +30,7 @@ func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
 	}
 	p.oneOf(f, "path", "inline")
 	p.referEach(f, "targets", s.Targets, reference{kind: refTarget})
-	return s, true
+	return s
 }
 
 // targetList reads a list of targets; if it is absent, it means all targets.

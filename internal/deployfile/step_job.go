@@ -35,11 +35,7 @@ func (p *parser) waitFor(f *fieldset) *sluice.WaitFor {
 	if f.has("value") && !f.has("jsonPath") {
 		p.error(f.keys["value"], codeBadCombination, "add jsonPath:, or write condition:", "value needs a jsonPath")
 	}
-	for _, n := range f.items("failWhen", "write it as a list: - {jsonPath: …, value: …}") {
-		m, ok := p.fields(n, "failWhen", keysFailWhen)
-		if !ok {
-			continue
-		}
+	for _, m := range f.maps("failWhen", "failWhen", "write it as a list: - {jsonPath: …, value: …}") {
 		m.need("value", "write the value that cannot heal")
 		s.FailWhen = append(s.FailWhen, sluice.FailWhen{JSONPath: m.name("jsonPath", "write a path such as {.status.phase}"),
 			Value: m.scalar("value")})

@@ -1,22 +1,14 @@
 package deployfile
 
-import (
-	"go.yaml.in/yaml/v3"
-
-	"github.com/sluice-cd/sluice"
-)
+import "github.com/sluice-cd/sluice"
 
 // traffic reads trafficManagement. An entry with several kinds of traffic becomes several.
 func (p *parser) traffic(f *fieldset) []sluice.Traffic {
 	var all []sluice.Traffic
-	for _, n := range f.items("trafficManagement", "begin each entry with a dash: - targets: […]") {
-		m, ok := p.fields(n, "trafficManagement", keysTraffic)
-		if !ok {
-			continue
-		}
+	for _, m := range f.maps("trafficManagement", "trafficManagement", "begin each entry with a dash: - targets: […]") {
 		targets := p.targetList(m)
 		p.referEach(m, "targets", targets, reference{kind: refTarget, lenient: true})
-		all = append(all, p.trafficKinds(m, sluice.Traffic{Pos: p.at(n), Targets: targets})...)
+		all = append(all, p.trafficKinds(m, sluice.Traffic{Pos: p.at(m.node), Targets: targets})...)
 	}
 	return all
 }
@@ -39,26 +31,21 @@ func (p *parser) trafficKinds(m *fieldset, t sluice.Traffic) []sluice.Traffic {
 	return all
 }
 
-func listed[T any](m *fieldset, key string, read func(*yaml.Node) T) (all []T) {
-	for _, n := range m.items(key, "begin each entry with a dash") {
-		all = append(all, read(n))
+func listed[T any](m *fieldset, key string, read func(*fieldset) T) (all []T) {
+	for _, entry := range m.maps(key, key, "begin each entry with a dash") {
+		all = append(all, read(entry))
 	}
 	return all
 }
 
-func (p *parser) smi(n *yaml.Node) sluice.SMI {
-	f, ok := p.fields(n, "smi", keysSMI)
-	if !ok {
-		return sluice.SMI{}
-	}
+func (p *parser) smi(f *fieldset) sluice.SMI {
 	return sluice.SMI{RootServiceName: f.name("rootServiceName", "name the Service that is split"),
 		CanaryServiceName: f.text("canaryServiceName"), TrafficSplitName: f.text("trafficSplitName")}
 }
 
-func (p *parser) istio(n *yaml.Node) sluice.Istio {
+func (p *parser) istio(f *fieldset) sluice.Istio {
 	var t sluice.Istio
-	f, ok := p.fields(n, "istio", keysIstio)
-	if !ok || !f.need("virtualService", "write virtualService: {name: …}") {
+	if !f.need("virtualService", "write virtualService: {name: …}") {
 		return t
 	}
 	if v, ok := f.inner("virtualService", "virtualService"); ok {
@@ -71,11 +58,7 @@ func (p *parser) istio(n *yaml.Node) sluice.Istio {
 	return t
 }
 
-func (p *parser) gateway(n *yaml.Node) sluice.GatewayRoute {
-	f, ok := p.fields(n, "gateway", keysGateway)
-	if !ok {
-		return sluice.GatewayRoute{}
-	}
+func (p *parser) gateway(f *fieldset) sluice.GatewayRoute {
 	p.oneOfGiven(f, "httpRoute", "grpcRoute")
 	r := sluice.GatewayRoute{Kind: "HTTPRoute", Name: f.text("httpRoute"), Service: f.name("service", "name the Service")}
 	if f.has("grpcRoute") {
@@ -84,11 +67,7 @@ func (p *parser) gateway(n *yaml.Node) sluice.GatewayRoute {
 	return r
 }
 
-func (p *parser) services(n *yaml.Node) sluice.BlueGreenServices {
-	f, ok := p.fields(n, "kubernetes", keysServices)
-	if !ok {
-		return sluice.BlueGreenServices{}
-	}
+func (p *parser) services(f *fieldset) sluice.BlueGreenServices {
 	return sluice.BlueGreenServices{ActiveService: f.name("activeService", "name the Service that users reach"),
 		PreviewService: f.text("previewService")}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type decideOptions struct {
@@ -83,7 +84,7 @@ func (a *app) findWaiting(ctx context.Context, args, kinds []string) (*engine.St
 	case 1:
 		return found, steps[0], nil
 	}
-	return nil, "", sluice.Errorf(sluice.Invalid, "%s wait for a person", plural(len(steps), "step")).WithHint("name the deployment and one of the steps: %v", steps)
+	return nil, "", sluice.Errorf(sluice.Invalid, "%s wait for a person", present.Plural(len(steps), "step")).WithHint("name the deployment and one of the steps: %v", steps)
 }
 
 func candidates(ctx context.Context, store sluice.Store, args []string) ([]sluice.Deployment, error) {
@@ -131,7 +132,7 @@ func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signa
 		return err
 	}
 	if a.json() {
-		return writeJSON(a.out, signalOutput{id, sig, !recorded})
+		return present.JSON(a.out, signalOutput{id, sig, !recorded})
 	}
 	what := string(id)
 	if sig.Step != "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 func newData(a *app) *cobra.Command {
@@ -43,7 +44,7 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 		if list == nil {
 			list = []sluice.Checkpoint{}
 		}
-		return writeJSON(a.out, list)
+		return present.JSON(a.out, list)
 	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(a.out, "there are no checkpoints")
@@ -52,11 +53,11 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 	rows := [][]string{{"CHECKPOINT", "APPLICATION", "DATASET", "TARGET", "TAKEN", "DOCUMENTS", "SIZE", "PAUSE"}}
 	for _, c := range list {
 		rows = append(rows, []string{
-			string(c.ID), c.Application, c.Dataset, c.Target, moment(c.TakenAt),
-			humanize.Comma(documents(c.Fingerprint)), quantity(c.Copy.Bytes, "bytes"), took(c.Pause),
+			string(c.ID), c.Application, c.Dataset, c.Target, present.Moment(c.TakenAt),
+			humanize.Comma(documents(c.Fingerprint)), present.Quantity(c.Copy.Bytes, "bytes"), present.Took(c.Pause),
 		})
 	}
-	return table(a.out, rows)
+	return present.Table(a.out, rows)
 }
 
 func documents(f sluice.Fingerprint) int64 {
@@ -105,9 +106,9 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 		return err
 	}
 	if a.json() {
-		return writeJSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
+		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
 	}
-	_, err = fmt.Fprintf(a.out, "%s: all of its %s in %s are as they were copied\n", c.ID, quantity(c.Copy.Bytes, "bytes"), plural(int(c.Copy.Files), "file"))
+	_, err = fmt.Fprintf(a.out, "%s: all of its %s in %s are as they were copied\n", c.ID, present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file"))
 	return err
 }
 
@@ -116,7 +117,7 @@ func (a *app) meter() func(sluice.Amount) {
 	if !a.terminal || a.json() {
 		return func(sluice.Amount) {}
 	}
-	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", amount(n)) }
+	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", present.Amount(n)) }
 }
 
 // findCheckpoint returns the checkpoint that arg is the beginning of.
@@ -140,7 +141,7 @@ func findCheckpoint(ctx context.Context, store sluice.Store, arg string) (sluice
 	case 1:
 		return found[0], nil
 	}
-	return sluice.Checkpoint{}, sluice.Errorf(sluice.Invalid, "%s begin with %q", plural(len(found), "checkpoint"), arg).WithHint("write more of the name")
+	return sluice.Checkpoint{}, sluice.Errorf(sluice.Invalid, "%s begin with %q", present.Plural(len(found), "checkpoint"), arg).WithHint("write more of the name")
 }
 
 // wiring returns the adapters for a command that runs no deployment. The caller closes it.

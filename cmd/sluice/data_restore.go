@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 func newDataRestore(a *app) *cobra.Command {
@@ -50,7 +51,7 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 		return err
 	}
 	a.note("%s of %s becomes as it was at %s; what was written there since is kept in a checkpoint of its own",
-		c.Dataset, p.Targets[0].Name, moment(c.TakenAt))
+		c.Dataset, p.Targets[0].Name, present.Moment(c.TakenAt))
 	if err := a.confirm("Put it back?", o.yes); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func restorePlan(made *sluice.Plan, c sluice.Checkpoint, target string) (*sluice
 	}
 	where, ok := made.Target(target)
 	if !ok {
-		return nil, sluice.Errorf(sluice.NotFound, "there is no target %q", target).WithHint("the targets of that deployment are: %s", targetNames(made))
+		return nil, sluice.Errorf(sluice.NotFound, "there is no target %q", target).WithHint("the targets of that deployment are: %s", present.TargetNames(made))
 	}
 	spec, ok := datasetOf(made, c.Dataset)
 	if !ok {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type detachedOutput struct {
@@ -29,7 +30,7 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 		}
 	}
 	if a.json() {
-		return writeJSON(a.out, detachedOutput{f.state.ID, true})
+		return present.JSON(a.out, detachedOutput{f.state.ID, true})
 	}
 	_, err := fmt.Fprintf(a.out, "deployment %s goes on in the background; see it with: sluice status %s\n", f.state.ID, f.state.ID)
 	return err
@@ -69,7 +70,7 @@ func (a *app) background(ctx context.Context, configuration string) error {
 	stop := context.AfterFunc(ctx, func() { _ = begun.Close() }) // ends the wait, not the process
 	defer stop()
 	if _, err := io.ReadFull(begun, make([]byte, 1)); err != nil {
-		return sluice.Errorf(sluice.Unavailable, "the background process did not come up").WithHint("see why in %s", shorter(log.Name()))
+		return sluice.Errorf(sluice.Unavailable, "the background process did not come up").WithHint("see why in %s", present.ShortPath(log.Name()))
 	}
 	return cmd.Process.Release()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -60,12 +61,12 @@ type doctor struct {
 	plan    *sluice.Plan // nil without a deploy file
 	wiring  *wiring
 	results []checkResult
-	missing []missingRight
+	missing []sluice.MissingRight
 }
 
 type doctorOutput struct {
-	Checks  []checkResult  `json:"checks"`
-	Missing []missingRight `json:"missingRights,omitempty"`
+	Checks  []checkResult         `json:"checks"`
+	Missing []sluice.MissingRight `json:"missingRights,omitempty"`
 }
 
 func (d *doctor) run(ctx context.Context) (err error) {
@@ -101,8 +102,8 @@ func (d *doctor) warn(name, hint, format string, args ...any) {
 func (d *doctor) wrong(name string, err error) {
 	r := checkResult{Name: name, State: checkWrong, Detail: err.Error(), Hint: sluice.ErrorHint(err), Code: sluice.ErrorCode(err)}
 	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
-		d.app.findings(ds)
-		r.Detail = tally(ds)
+		present.Findings(d.app.err, ds)
+		r.Detail = present.Tally(ds)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		r.Detail, r.Code = "no answer within "+checkPatience.String(), sluice.Unavailable
@@ -112,9 +113,9 @@ func (d *doctor) wrong(name string, err error) {
 
 func (d *doctor) write() error {
 	if d.app.json() {
-		return writeJSON(d.app.out, doctorOutput{d.results, d.missing})
+		return present.JSON(d.app.out, doctorOutput{d.results, d.missing})
 	}
-	styles := map[string]lipgloss.Style{checkOK: d.app.styles.good, checkWarning: d.app.styles.busy, checkWrong: d.app.styles.bad}
+	styles := map[string]lipgloss.Style{checkOK: d.app.styles.Good, checkWarning: d.app.styles.Busy, checkWrong: d.app.styles.Bad}
 	width := 0
 	for _, r := range d.results {
 		width = max(width, len(r.Name))
@@ -122,14 +123,14 @@ func (d *doctor) write() error {
 	for _, r := range d.results {
 		fmt.Fprintf(d.app.out, "%s  %-*s  %s\n", styles[r.State].Render(fmt.Sprintf("%-7s", r.State)), width, r.Name, r.Detail)
 		if r.Hint != "" {
-			fmt.Fprintf(d.app.out, "%*s  %s\n", 9+width, "", d.app.styles.faint.Render("hint: "+r.Hint))
+			fmt.Fprintf(d.app.out, "%*s  %s\n", 9+width, "", d.app.styles.Faint.Render("hint: "+r.Hint))
 		}
 	}
 	if len(d.missing) == 0 {
 		return nil
 	}
 	fmt.Fprintln(d.app.out)
-	return printMissing(d.app.out, d.missing)
+	return present.MissingRights(d.app.out, d.missing)
 }
 
 // verdict is the first thing that is wrong, told as the whole.
@@ -147,5 +148,5 @@ func (d *doctor) verdict() error {
 	if wrong == 0 {
 		return nil
 	}
-	return sluice.Errorf(first, "%d of %s found something wrong", wrong, plural(len(d.results), "check"))
+	return sluice.Errorf(first, "%d of %s found something wrong", wrong, present.Plural(len(d.results), "check"))
 }

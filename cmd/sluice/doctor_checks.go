@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/secret"
 )
 
@@ -58,7 +59,7 @@ func (d *doctor) readFile(ctx context.Context) bool {
 		return false
 	}
 	d.plan = p
-	d.ok("deploy file", "%s: %s and %s", d.source.file, plural(len(p.Targets), "target"), plural(len(p.Steps), "step"))
+	d.ok("deploy file", "%s: %s and %s", d.source.file, present.Plural(len(p.Targets), "target"), present.Plural(len(p.Steps), "step"))
 	return true
 }
 
@@ -127,14 +128,14 @@ func (d *doctor) rights(ctx context.Context, account string, a *kubernetes.Accou
 	}
 }
 
-func (d *doctor) review(ctx context.Context, account string, a *kubernetes.Account) ([]missingRight, error) {
+func (d *doctor) review(ctx context.Context, account string, a *kubernetes.Account) ([]sluice.MissingRight, error) {
 	if d.plan != nil {
 		return missing(ctx, d.plan, map[string]sluice.Account{account: a})
 	}
 	rights, err := a.Review(ctx, kubernetes.Base(d.namespace))
-	var list []missingRight
+	var list []sluice.MissingRight
 	for _, r := range rights {
-		list = append(list, missingRight{account, r})
+		list = append(list, sluice.MissingRight{Account: account, Right: r})
 	}
 	return list, err
 }

@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/present"
 )
-
-// maxExcerpt bounds the files that are read again to show the line of a finding.
-const maxExcerpt = 8 << 20
 
 // explain tells a person what went wrong and what to do.
 func (a *app) explain(err error) {
@@ -29,8 +23,8 @@ func (a *app) explain(err error) {
 		return
 	}
 	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
-		a.findings(ds)
-		a.problem(tally(ds))
+		present.Findings(a.err, ds)
+		a.problem(present.Tally(ds))
 		return
 	}
 	if errors.Is(err, context.Canceled) {
@@ -39,7 +33,7 @@ func (a *app) explain(err error) {
 	}
 	a.problem(err.Error())
 	if e, ok := errors.AsType[*sluice.Error](err); ok && e.Pos.IsValid() {
-		a.excerpt(e.Pos)
+		present.Excerpt(a.err, e.Pos)
 	}
 	a.hint(sluice.ErrorHint(err))
 }
@@ -50,50 +44,4 @@ func (a *app) hint(hint string) {
 	if hint != "" {
 		fmt.Fprintf(a.err, "sluice: hint: %s\n", hint)
 	}
-}
-
-// findings prints each finding with the line it is about.
-func (a *app) findings(ds sluice.Diagnostics) {
-	for _, d := range ds {
-		if d.Pos.IsValid() {
-			fmt.Fprintln(a.err, d.String())
-			a.excerpt(d.Pos)
-		} else {
-			fmt.Fprintf(a.err, "%s: %s [%s]\n", d.Severity, d.Message, d.Code)
-		}
-		if d.Hint != "" {
-			fmt.Fprintf(a.err, "  hint: %s\n", d.Hint)
-		}
-	}
-}
-
-func (a *app) excerpt(pos sluice.Position) {
-	f, err := os.Open(pos.File)
-	if err != nil {
-		return // the finding stands for itself
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxExcerpt))
-	if err != nil {
-		return
-	}
-	for line := range strings.Lines(deployfile.Excerpt(data, pos)) {
-		fmt.Fprintf(a.err, "    %s\n", strings.TrimRight(line, "\n"))
-	}
-}
-
-func tally(ds sluice.Diagnostics) string {
-	faults, warnings := 0, 0
-	for _, d := range ds {
-		if d.Severity == sluice.SeverityError {
-			faults++
-			continue
-		}
-		warnings++
-	}
-	text := plural(faults, "error")
-	if warnings > 0 {
-		text += " and " + plural(warnings, "warning")
-	}
-	return text + " found; nothing was changed"
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // names lists the keys of a map, sorted, for a message.
@@ -37,7 +38,7 @@ func find(list []sluice.Deployment, arg string, fits func(sluice.Deployment) boo
 	case len(found) == 0:
 		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "there is no deployment %q", arg).WithHint("see them with: sluice status")
 	}
-	return sluice.Deployment{}, sluice.Errorf(sluice.Invalid, "%s fit: %s", plural(len(found), "deployment"), ids(found)).
+	return sluice.Deployment{}, sluice.Errorf(sluice.Invalid, "%s fit: %s", present.Plural(len(found), "deployment"), ids(found)).
 		WithHint("name one of them")
 }
 

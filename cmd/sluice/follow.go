@@ -7,28 +7,8 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
-
-// A choice is what a person at a live view asked for.
-type choice string
-
-// The choices.
-const (
-	choiceDetach   choice = "detach"
-	choiceCancel   choice = "cancel"
-	choiceRollBack choice = "rollBack"
-	choiceLeave    choice = "leave"
-)
-
-// A view shows a deployment while it runs.
-type view interface {
-	// Show is called with every update, after s was moved on by it. s MUST not be kept.
-	Show(s *engine.State, u engine.Update)
-	// Choices yields what a person asks for; nil where nobody can ask.
-	Choices() <-chan choice
-	// Close ends the view; nothing is shown after it.
-	Close() error
-}
 
 // errDetached and errLeft end the watching, not the deployment.
 type errDetached struct{}
@@ -45,7 +25,7 @@ type follower struct {
 	session *session
 	config  *config.Config
 	state   *engine.State
-	view    view
+	view    present.View
 	detach  bool // another process is to carry the deployment out
 }
 
@@ -155,14 +135,14 @@ func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) 
 	}
 }
 
-func (f *follower) carryOut(ctx context.Context, c choice, stop context.CancelCauseFunc) {
+func (f *follower) carryOut(ctx context.Context, c present.Choice, stop context.CancelCauseFunc) {
 	switch c {
-	case choiceDetach:
+	case present.ChoiceDetach:
 		stop(errDetached{})
-	case choiceLeave:
+	case present.ChoiceLeave:
 		stop(errLeft{})
 	default:
-		kind := map[choice]string{choiceCancel: sluice.SignalCancel, choiceRollBack: sluice.SignalRollBack}[c]
+		kind := map[present.Choice]string{present.ChoiceCancel: sluice.SignalCancel, present.ChoiceRollBack: sluice.SignalRollBack}[c]
 		err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
 		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // a conflict says that it was told so already
 			stop(err)

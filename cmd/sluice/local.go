@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 func newLocal(a *app) *cobra.Command {
@@ -48,7 +49,7 @@ func (a *app) localPs(pods []sluice.Pod) error {
 		if pods == nil {
 			pods = []sluice.Pod{}
 		}
-		return writeJSON(a.out, pods)
+		return present.JSON(a.out, pods)
 	}
 	if len(pods) == 0 {
 		_, err := fmt.Fprintln(a.out, "no pod runs here")
@@ -58,7 +59,7 @@ func (a *app) localPs(pods []sluice.Pod) error {
 	for _, p := range pods {
 		rows = append(rows, []string{p.Namespace, p.Name, p.Owner, p.Image, strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts), p.Reason})
 	}
-	return table(a.out, rows)
+	return present.Table(a.out, rows)
 }
 
 // withAccount hands out an account: a cluster, or one of this machine that runs already.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type addressOutput struct {
@@ -30,7 +31,7 @@ func newLocalAddress(a *app) *cobra.Command {
 					return err
 				}
 				if a.json() {
-					return writeJSON(a.out, addressOutput{address})
+					return present.JSON(a.out, addressOutput{address})
 				}
 				_, err = fmt.Fprintln(a.out, address)
 				return err

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/local"
 	"github.com/sluice-cd/sluice/internal/local/agent"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 func newLocalDown(a *app) *cobra.Command {
@@ -82,7 +83,7 @@ func (w *wiring) down(ctx context.Context, c config.Account) error {
 
 func (a *app) downDone(down downOutput) error {
 	if a.json() {
-		return writeJSON(a.out, down)
+		return present.JSON(a.out, down)
 	}
 	if len(down.Accounts) == 0 {
 		_, err := fmt.Fprintln(a.out, "nothing runs here")
@@ -107,7 +108,7 @@ func (a *app) confirmDown(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
-	a.note("%s not ended yet", plural(running, "deployment"))
+	a.note("%s not ended yet", present.Plural(running, "deployment"))
 	return a.confirm("End everything all the same?", yes)
 }
 

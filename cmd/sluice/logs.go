@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type logsOptions struct {
@@ -69,7 +70,7 @@ func logged(ctx context.Context, store sluice.Store, args []string) (sluice.Depl
 
 func (a *app) printEvents(ctx context.Context, store sluice.Store, id sluice.DeploymentID, step sluice.StepID) error {
 	state := &engine.State{ID: id}
-	plain, structured := newPlainView(a.out), newJSONView(a.out)
+	plain, structured := present.NewPlainView(a.out, false), present.NewJSONView(a.out)
 	for e, err := range store.Read(ctx, id, 0) {
 		if err != nil {
 			return err
@@ -88,9 +89,7 @@ func (a *app) printEvents(ctx context.Context, store sluice.Store, id sluice.Dep
 			structured.Show(state, engine.Update{Event: &e})
 			continue
 		}
-		for _, sentence := range sentences(state, e) {
-			plain.line(state, e.At, sentence)
-		}
+		plain.Event(state, e)
 	}
 	return nil
 }
@@ -110,7 +109,7 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 			return err
 		}
 		if a.json() {
-			return writeJSON(a.out, lines)
+			return present.JSON(a.out, lines)
 		}
 		for _, line := range lines {
 			fmt.Fprintln(a.out, line)

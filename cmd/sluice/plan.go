@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/plan"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // The forms in which other tools draw a plan. They show what is declared and ask no account.
@@ -38,7 +39,7 @@ type planOutput struct {
 	Plan     *sluice.Plan                     `json:"plan"`
 	Previews map[sluice.StepID]sluice.Preview `json:"previews,omitempty"`
 	Unknown  map[sluice.StepID]string         `json:"unknown,omitempty"` // why a step could not tell what it would do
-	Missing  []missingRight                   `json:"missingRights,omitempty"`
+	Missing  []sluice.MissingRight            `json:"missingRights,omitempty"`
 }
 
 func (a *app) plan(ctx context.Context, s *source, offline bool) error {
@@ -66,7 +67,7 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 	if ds.HasErrors() {
 		return ds
 	}
-	a.findings(ds)
+	present.Findings(a.err, ds)
 	switch a.output {
 	case outputMermaid:
 		return plan.Mermaid(a.out, p)
@@ -87,14 +88,14 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 
 func (a *app) writePlan(out planOutput) error {
 	if a.json() {
-		return writeJSON(a.out, out)
+		return present.JSON(a.out, out)
 	}
 	err := plan.Tree(a.out, out.Plan, out.shown())
 	if err != nil || len(out.Missing) == 0 {
 		return err
 	}
 	fmt.Fprintf(a.out, "\nrights that are missing:\n\n")
-	return printMissing(a.out, out.Missing)
+	return present.MissingRights(a.out, out.Missing)
 }
 
 // preview asks each step what it would do. A step that cannot say is no reason to hide the others.

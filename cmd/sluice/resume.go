@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // resume goes on with every deployment that has not ended, and watches them to their end.
@@ -114,13 +115,11 @@ func (a *app) followAll(ctx context.Context, s *session, c *config.Config, list 
 	return ended{worst}
 }
 
-func (a *app) sharedView(out io.Writer) view {
+func (a *app) sharedView(out io.Writer) present.View {
 	if a.json() {
-		return newJSONView(out)
+		return present.NewJSONView(out)
 	}
-	v := newPlainView(out)
-	v.name = true
-	return v
+	return present.NewPlainView(out, true)
 }
 
 // A lockedWriter lets several writers write whole lines.

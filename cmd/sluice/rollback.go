@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type rollbackOptions struct {
@@ -114,11 +115,11 @@ func (a *app) nameDataChoices(ctx context.Context, store sluice.Store, d sluice.
 	if err != nil {
 		return err
 	}
-	a.note("this deploys %s as it was in %s of %s to %s", d.Application, previous.ID, moment(previous.StartedAt), targetNames(previous.Plan))
+	a.note("this deploys %s as it was in %s of %s to %s", d.Application, previous.ID, present.Moment(previous.StartedAt), present.TargetNames(previous.Plan))
 	a.note("the steps of that plan run again, its data steps as well; otherwise data stays as it is now")
 	for _, c := range checkpoints {
 		if c.Deployment == d.ID {
-			a.note("to put the data of %s in %s back to %s: sluice data restore %s", c.Dataset, c.Target, moment(c.TakenAt), c.ID)
+			a.note("to put the data of %s in %s back to %s: sluice data restore %s", c.Dataset, c.Target, present.Moment(c.TakenAt), c.ID)
 		}
 	}
 	return nil

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // The forms of output.
@@ -25,7 +25,7 @@ type app struct {
 	in       *os.File
 	out, err io.Writer
 	terminal bool // a person sits at in and out
-	styles   styles
+	styles   present.Styles
 
 	state  string
 	config string
@@ -36,7 +36,7 @@ func newApp(in, out, err *os.File) *app {
 	return &app{
 		in: in, out: out, err: err,
 		terminal: term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())),
-		styles:   newStyles(out), output: outputText,
+		styles:   present.NewStyles(out), output: outputText,
 	}
 }
 
@@ -133,15 +133,4 @@ func (a *app) confirm(question string, yes bool) error {
 		return nil
 	}
 	return sluice.Errorf(sluice.Cancelled, "not confirmed; nothing was changed")
-}
-
-// styles are colours where the output is a terminal that wants them, and nothing elsewhere.
-type styles struct {
-	good, bad, busy, faint, strong lipgloss.Style
-}
-
-func newStyles(out io.Writer) styles {
-	r := lipgloss.NewRenderer(out)
-	colour := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
-	return styles{good: colour("2"), bad: colour("1"), busy: colour("6"), faint: r.NewStyle().Faint(true), strong: r.NewStyle().Bold(true)}
 }

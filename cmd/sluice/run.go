@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type runOptions struct {
@@ -166,7 +167,7 @@ func (a *app) compile(ctx context.Context, o *runOptions, c *config.Config) (*sl
 	if ds.HasErrors() {
 		return nil, ds
 	}
-	a.findings(ds)
+	present.Findings(a.err, ds)
 	o.enqueue = spec.Config.InProgress == "enqueueOne"
 	if o.rehearse.local {
 		return o.rehearse.plan(p, c)
@@ -234,14 +235,14 @@ func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin 
 	return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
 }
 
-func (a *app) newView() view {
+func (a *app) newView() present.View {
 	switch {
 	case a.json():
-		return newJSONView(a.out)
+		return present.NewJSONView(a.out)
 	case a.terminal:
-		return newLiveView(a)
+		return present.NewLiveView(a.in, a.out, a.styles)
 	}
-	return newPlainView(a.out)
+	return present.NewPlainView(a.out, false)
 }
 
 // conclude ends the watching of a deployment: with its summary, or with how to go on.
@@ -269,15 +270,21 @@ func (a *app) conclude(ctx context.Context, f *follower, err error) error {
 
 func (a *app) summarize(s *engine.State) error {
 	if a.json() {
-		return newJSONView(a.out).outcome(s)
+		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
 	}
-	dir, err := a.stateDir()
+	m, err := a.summary(s)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(a.out)
-	summary{out: a.out, state: s, dir: dir, styles: a.styles}.print()
+	m.Print()
 	return nil
+}
+
+func (a *app) summary(s *engine.State) (present.Summary, error) {
+	dir, err := a.stateDir()
+	report := func(step sluice.StepID) string { return dir.report(s.ID, step) }
+	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}, err
 }
 
 // finish lets go of the engine. What other commands handed to this process goes on in the background.
@@ -296,7 +303,7 @@ func (a *app) finish(ctx context.Context, s *session, c *config.Config) error {
 	if err := a.background(ctx, c.File); err != nil {
 		return err
 	}
-	a.note("%s of other applications: carried out in the background from now on", plural(len(unended), "deployment"))
+	a.note("%s of other applications: carried out in the background from now on", present.Plural(len(unended), "deployment"))
 	return nil
 }
 

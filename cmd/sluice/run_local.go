@@ -52,7 +52,7 @@ func (r *rehearse) check() error {
 func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) {
 	o := rehearsal.Options{
 		Images:    func(account string) map[string]string { return commands(rehearsedImages(c, account)) },
-		Providers: present(c.Metrics), Secrets: present(c.Secrets),
+		Providers: known(c.Metrics), Secrets: known(c.Secrets),
 		Approve: r.approve, MaxWait: r.maxWait, MayBind: mayBind,
 	}
 	var err, all error
@@ -81,7 +81,7 @@ func pairs(flag string, given []string) (map[string]string, error) {
 	return all, nil
 }
 
-func present[V any](m map[string]V) map[string]bool {
+func known[V any](m map[string]V) map[string]bool {
 	all := map[string]bool{}
 	for name := range m {
 		all[name] = true

@@ -7,6 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
+)
+
+// The forms in which other tools take findings.
+const (
+	outputSARIF  = "sarif"
+	outputGitHub = "github"
 )
 
 func newValidate(a *app) *cobra.Command {
@@ -49,7 +56,7 @@ func (a *app) validate(ctx context.Context, s *source, noManifests bool) error {
 	if ds.HasErrors() {
 		return ds
 	}
-	a.findings(ds)
+	present.Findings(a.err, ds)
 	return nil
 }
 
@@ -62,11 +69,11 @@ func (a *app) writeFindings(s *source, ds sluice.Diagnostics) error {
 		if out.Diagnostics == nil {
 			out.Diagnostics = sluice.Diagnostics{}
 		}
-		return writeJSON(a.out, out)
+		return present.JSON(a.out, out)
 	case outputSARIF:
-		return writeSARIF(a.out, ds)
+		return present.SARIF(a.out, ds)
 	case outputGitHub:
-		return writeGitHub(a.out, ds)
+		return present.GitHub(a.out, ds)
 	}
 	if ds.HasErrors() {
 		return nil

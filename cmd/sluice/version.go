@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type versionInfo struct {
@@ -22,7 +24,7 @@ func newVersion(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := version()
 			if a.json() {
-				return writeJSON(a.out, v)
+				return present.JSON(a.out, v)
 			}
 			revision := ""
 			if v.Revision != "" {

@@ -33,6 +33,7 @@ var levels = map[string]int{
 	"internal/local":            2,
 	"internal/mover/kopia":      2,
 	"internal/prometheus":       2,
+	"internal/present":          2,
 	"internal/sqlite":           2,
 	"internal/step":             2,
 

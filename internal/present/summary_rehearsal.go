@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"slices"
@@ -31,9 +31,9 @@ func rehearsed(s *engine.State) (stands []sluice.Rehearsed, real []string) {
 }
 
 // rehearsed says what a rehearsal did not do for real.
-func (m summary) rehearsed() {
-	stands, real := rehearsed(m.state)
-	if m.state.Plan.Rehearsal == nil {
+func (m Summary) rehearsed() {
+	stands, real := rehearsed(m.State)
+	if m.State.Plan.Rehearsal == nil {
 		return
 	}
 	m.line(0, "")

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -10,44 +10,45 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// maxKeys is how many keys of each kind a summary names; all of them are in the report.
+// maxKeys is how many keys of each kind a summary names; the report has all of them.
 const maxKeys = 10
 
-// A summary tells at the end what became of a deployment.
-type summary struct {
-	out    io.Writer
-	state  *engine.State
-	dir    stateDir
-	styles styles
+// A Summary says how a deployment ended.
+type Summary struct {
+	Out    io.Writer
+	State  *engine.State
+	Report func(sluice.StepID) string // the file with a step's whole verification
+	Styles Styles
 }
 
-func (m summary) print() {
-	s := m.state
-	m.line(0, "%s %s: %s after %s", s.Plan.Application, s.ID, m.status(s.Status()), took(s.EndedAt.Sub(s.StartedAt)))
+// Print writes the summary.
+func (m Summary) Print() {
+	s := m.State
+	m.line(0, "%s %s: %s after %s", s.Plan.Application, s.ID, m.coloured(s.Status()), Took(s.EndedAt.Sub(s.StartedAt)))
 	for _, t := range s.Plan.Targets {
-		m.line(1, "%-14s %s", t.Name, m.status(s.Target(t.Name)))
+		m.line(1, "%-14s %s", t.Name, m.coloured(s.Target(t.Name)))
 		m.target(t.Name)
 	}
 	m.rehearsed()
 }
 
-func (m summary) line(depth int, format string, args ...any) {
-	fmt.Fprintf(m.out, strings.Repeat("  ", depth)+format+"\n", args...)
+func (m Summary) line(depth int, format string, args ...any) {
+	fmt.Fprintf(m.Out, strings.Repeat("  ", depth)+format+"\n", args...)
 }
 
-func (m summary) status(s sluice.Status) string {
+func (m Summary) coloured(s sluice.Status) string {
 	switch s {
 	case sluice.StatusSucceeded:
-		return m.styles.good.Render(string(s))
+		return m.Styles.Good.Render(string(s))
 	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled:
-		return m.styles.bad.Render(string(s))
+		return m.Styles.Bad.Render(string(s))
 	}
 	return string(s)
 }
 
-func (m summary) target(name string) {
-	for _, planned := range m.state.Plan.Steps {
-		run := m.state.Steps[planned.ID]
+func (m Summary) target(name string) {
+	for _, planned := range m.State.Plan.Steps {
+		run := m.State.Steps[planned.ID]
 		if planned.Target == name && run.Failure != nil {
 			m.failure(run)
 		}
@@ -55,8 +56,8 @@ func (m summary) target(name string) {
 	if back := m.putBack(name); len(back) > 0 {
 		m.line(2, "put back: %s", strings.Join(back, ", "))
 	}
-	for _, planned := range m.state.Plan.Steps {
-		run := m.state.Steps[planned.ID]
+	for _, planned := range m.State.Plan.Steps {
+		run := m.State.Steps[planned.ID]
 		if planned.Target == name && run.Leftover != nil {
 			m.line(2, "left behind by %s: %s", planned.ID, run.Leftover.Message)
 			m.hint(run.Leftover)
@@ -64,7 +65,7 @@ func (m summary) target(name string) {
 	}
 }
 
-func (m summary) failure(run *engine.StepRun) {
+func (m Summary) failure(run *engine.StepRun) {
 	m.line(2, "%s failed: %s", run.Plan.ID, run.Failure.Message)
 	m.hint(run.Failure)
 	if r := evidence(run); r != nil && r.Verification != nil {
@@ -72,13 +73,13 @@ func (m summary) failure(run *engine.StepRun) {
 	}
 }
 
-func (m summary) hint(f *sluice.Failure) {
+func (m Summary) hint(f *sluice.Failure) {
 	if f.Hint != "" {
 		m.line(3, "hint: %s", f.Hint)
 	}
 }
 
-// evidence is what a gate based its judgment on.
+// evidence is the result that a gate judged.
 func evidence(run *engine.StepRun) *sluice.Result {
 	if run.Failure != nil && run.Failure.Result != nil {
 		return run.Failure.Result
@@ -86,7 +87,7 @@ func evidence(run *engine.StepRun) *sluice.Result {
 	return run.Progress.Result
 }
 
-func (m summary) verification(step sluice.StepID, v sluice.Verification) {
+func (m Summary) verification(step sluice.StepID, v sluice.Verification) {
 	for _, c := range v.Comparison.Collections {
 		m.keys(c.Name, "missing", c.Missing, c.MissingKeys)
 		m.keys(c.Name, "added", c.Added, c.AddedKeys)
@@ -100,10 +101,10 @@ func (m summary) verification(step sluice.StepID, v sluice.Verification) {
 			m.line(3, "invariant %q: %g, baseline %g: %s", i.Name, i.Value, i.Baseline, i.Reason)
 		}
 	}
-	m.line(3, "full report: %s", shorter(m.dir.report(m.state.ID, step)))
+	m.line(3, "full report: %s", ShortPath(m.Report(step)))
 }
 
-func (m summary) keys(collection, kind string, count int64, keys []string) {
+func (m Summary) keys(collection, kind string, count int64, keys []string) {
 	if count == 0 {
 		return
 	}
@@ -114,7 +115,7 @@ func (m summary) keys(collection, kind string, count int64, keys []string) {
 	if count > int64(min(len(keys), maxKeys)) && len(keys) > 0 {
 		text += ", ..."
 	}
-	m.line(3, "%s: %s %s%s", collection, quantity(count, "documents"), kind, text)
+	m.line(3, "%s: %s %s%s", collection, Quantity(count, "documents"), kind, text)
 }
 
 func changedKeys(list []sluice.ChangedKey) []string {
@@ -129,10 +130,10 @@ func changedKeys(list []sluice.ChangedKey) []string {
 }
 
 // putBack names what undoing the target restored.
-func (m summary) putBack(target string) []string {
+func (m Summary) putBack(target string) []string {
 	var back []string
-	for _, id := range m.state.Started {
-		run := m.state.Steps[id]
+	for _, id := range m.State.Started {
+		run := m.State.Steps[id]
 		if run.Plan.Target != target || run.Phase != engine.PhaseUndone {
 			continue
 		}
@@ -157,8 +158,8 @@ func undone(run *engine.StepRun) []string {
 	return nil
 }
 
-// shorter writes a path relative to the working directory where that is shorter.
-func shorter(path string) string {
+// ShortPath returns the path relative to the working directory if that is shorter.
+func ShortPath(path string) string {
 	here, err := filepath.Abs(".")
 	if err != nil {
 		return path

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -11,11 +11,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
-// sentences says what an event means, a line each. s is the deployment with the event applied.
-func sentences(s *engine.State, e sluice.Event) []string {
+// Sentences says what an event means, in one or more lines. s is the deployment after the event.
+func Sentences(s *engine.State, e sluice.Event) []string {
 	switch e.Kind {
 	case sluice.DeploymentStarted:
-		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s", s.ID, e.Plan.Application, e.Actor.Name, targetNames(e.Plan))}
+		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s", s.ID, e.Plan.Application, e.Actor.Name, TargetNames(e.Plan))}
 	case sluice.DeploymentEnded:
 		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, e.Outcome)}
 	case sluice.SignalReceived:
@@ -41,7 +41,7 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 	case sluice.StepRetrying:
 		return []string{fmt.Sprintf("tries again until %s: %s", e.Until.Local().Format(time.TimeOnly), failureText(e.Failure))}
 	case sluice.StepDone:
-		return append(changes(e.Progress), withMessage("done in "+took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
+		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
 	case sluice.StepFailed:
 		return append([]string{"failed: " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepUndoFailed:
@@ -163,7 +163,8 @@ func decisions(w sluice.Wait) []string {
 	return kinds
 }
 
-func targetNames(p *sluice.Plan) string {
+// TargetNames lists the targets of a plan.
+func TargetNames(p *sluice.Plan) string {
 	list := make([]string, len(p.Targets))
 	for i, t := range p.Targets {
 		list[i] = t.Name

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -11,14 +11,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// The forms in which other tools take findings.
-const (
-	outputSARIF  = "sarif"
-	outputGitHub = "github"
-)
-
-// writeGitHub writes the findings as commands of a GitHub workflow, which shows them at their lines.
-func writeGitHub(w io.Writer, ds sluice.Diagnostics) error {
+// GitHub writes the findings as commands of a GitHub workflow, which shows them at their lines.
+func GitHub(w io.Writer, ds sluice.Diagnostics) error {
 	for _, d := range ds {
 		text := d.Message
 		if d.Hint != "" {
@@ -104,8 +98,8 @@ type sarifRegion struct {
 
 const homepage = "https://github.com/sluice-cd/sluice"
 
-// writeSARIF writes the findings as a SARIF 2.1.0 log.
-func writeSARIF(w io.Writer, ds sluice.Diagnostics) error {
+// SARIF writes the findings as a SARIF 2.1.0 log.
+func SARIF(w io.Writer, ds sluice.Diagnostics) error {
 	driver := sarifDriver{Name: "sluice", URI: homepage, Rules: []sarifRule{}}
 	results := []sarifResult{}
 	for _, d := range ds {
@@ -117,7 +111,7 @@ func writeSARIF(w io.Writer, ds sluice.Diagnostics) error {
 		results = append(results, result(d, rule))
 	}
 	run := sarifRun{Tool: sarifTool{Driver: driver}, ColumnKind: "unicodeCodePoints", Results: results}
-	return writeJSON(w, sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}})
+	return JSON(w, sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}})
 }
 
 func result(d sluice.Diagnostic, rule int) sarifResult {

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -19,14 +19,14 @@ type frameMsg time.Time
 
 // A model is what the live view draws.
 type model struct {
-	styles  styles
-	choices chan<- choice
+	styles  Styles
+	choices chan<- Choice
 
 	shot          snapshot
 	now           time.Time
 	width, height int
 	asking        bool
-	asked         choice // what was chosen and is being carried out
+	asked         Choice // what was chosen and is being carried out
 }
 
 func (m model) Init() tea.Cmd { return nextFrame() }
@@ -50,7 +50,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-var answers = map[string]choice{"d": choiceDetach, "enter": choiceDetach, "c": choiceCancel, "r": choiceRollBack, "ctrl+c": choiceLeave}
+var answers = map[string]Choice{"d": ChoiceDetach, "enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave}
 
 func (m model) key(key string) model {
 	if !m.asking {
@@ -99,7 +99,7 @@ func (m model) tree(detail int) []string {
 	for _, t := range m.shot.targets {
 		line := fmt.Sprintf("%s %-12s %s", m.targetMark(t.status), t.name, m.status(t.status))
 		if t.note != "" && !isOver(t.status) {
-			line += m.styles.faint.Render("  " + t.note)
+			line += m.styles.Faint.Render("  " + t.note)
 		}
 		lines = append(lines, line)
 		for _, s := range t.steps {
@@ -128,7 +128,7 @@ func (m model) shows(detail int, t targetRow, s stepRowLive) bool {
 func (m model) step(s stepRowLive) []string {
 	text := s.text
 	if s.amount != nil {
-		text = strings.Join(filled(text, amount(*s.amount), speed(*s.amount, s.since, m.now)), ", ")
+		text = strings.Join(filled(text, Amount(*s.amount), speed(*s.amount, s.since, m.now)), ", ")
 	}
 	elapsed := ""
 	if !s.started.IsZero() {
@@ -143,7 +143,7 @@ func (m model) step(s stepRowLive) []string {
 
 func (m model) shade(s stepRowLive, text string) string {
 	if s.phase == engine.PhasePending || s.phase == engine.PhaseFinished || s.phase == engine.PhaseDone {
-		return m.styles.faint.Render(text)
+		return m.styles.Faint.Render(text)
 	}
 	return text
 }
@@ -151,45 +151,45 @@ func (m model) shade(s stepRowLive, text string) string {
 func (m model) stepMark(s stepRowLive) string {
 	switch s.phase {
 	case engine.PhasePending:
-		return m.styles.faint.Render("·")
+		return m.styles.Faint.Render("·")
 	case engine.PhaseDone, engine.PhaseFinishing, engine.PhaseFinished:
-		return m.styles.good.Render("✓")
+		return m.styles.Good.Render("✓")
 	case engine.PhaseFailed, engine.PhaseUndoFailed:
-		return m.styles.bad.Render("✗")
+		return m.styles.Bad.Render("✗")
 	case engine.PhaseWaiting:
-		return m.styles.busy.Render("‖")
+		return m.styles.Busy.Render("‖")
 	case engine.PhaseUndoing, engine.PhaseUndone:
-		return m.styles.bad.Render("↩")
+		return m.styles.Bad.Render("↩")
 	}
-	return m.styles.busy.Render("▶")
+	return m.styles.Busy.Render("▶")
 }
 
 func (m model) targetMark(s sluice.Status) string {
 	switch s {
 	case sluice.StatusSucceeded:
-		return m.styles.good.Render("✓")
+		return m.styles.Good.Render("✓")
 	case sluice.StatusFailed:
-		return m.styles.bad.Render("✗")
+		return m.styles.Bad.Render("✗")
 	case sluice.StatusRolledBack, sluice.StatusRollingBack, sluice.StatusCancelled:
-		return m.styles.bad.Render("↩")
+		return m.styles.Bad.Render("↩")
 	case sluice.StatusPending, sluice.StatusSkipped:
-		return m.styles.faint.Render("·")
+		return m.styles.Faint.Render("·")
 	case sluice.StatusWaiting:
-		return m.styles.busy.Render("‖")
+		return m.styles.Busy.Render("‖")
 	}
-	return m.styles.busy.Render("▶")
+	return m.styles.Busy.Render("▶")
 }
 
 func (m model) status(s sluice.Status) string {
 	switch s {
 	case sluice.StatusSucceeded:
-		return m.styles.good.Render(string(s))
+		return m.styles.Good.Render(string(s))
 	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusRollingBack:
-		return m.styles.bad.Render(string(s))
+		return m.styles.Bad.Render(string(s))
 	case sluice.StatusPending, sluice.StatusSkipped:
-		return m.styles.faint.Render(string(s))
+		return m.styles.Faint.Render(string(s))
 	}
-	return m.styles.busy.Render(string(s))
+	return m.styles.Busy.Render(string(s))
 }
 
 func isOver(s sluice.Status) bool {
@@ -204,7 +204,7 @@ func (m model) elapsed(from, to time.Time) string {
 	if to.IsZero() {
 		to = m.now
 	}
-	return took(to.Sub(from))
+	return Took(to.Sub(from))
 }
 
 func (m model) foot() []string {
@@ -214,7 +214,7 @@ func (m model) foot() []string {
 	case isOver(m.shot.status):
 		return nil
 	case m.asked != "":
-		return []string{"", m.styles.faint.Render("asked to " + strings.ToLower(string(m.asked)))}
+		return []string{"", m.styles.Faint.Render("asked to " + strings.ToLower(string(m.asked)))}
 	}
-	return []string{"", m.styles.faint.Render("Ctrl-C: detach, cancel or roll back")}
+	return []string{"", m.styles.Faint.Render("Ctrl-C: detach, cancel or roll back")}
 }

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"encoding/json"
@@ -12,15 +12,16 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-func plural(n int, noun string) string {
+// Plural writes a number and its noun: 1 step, 2 steps.
+func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%s %ss", humanize.Comma(int64(n)), noun)
 }
 
-// took writes how long something took: 0.4s, 12.3s, 3m05s, 2h10m.
-func took(d time.Duration) string {
+// Took writes how long something took: 0.4s, 12.3s, 3m05s, 2h10m.
+func Took(d time.Duration) string {
 	d = max(d, 0)
 	switch {
 	case d < time.Minute:
@@ -31,43 +32,44 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 }
 
-// quantity writes a number of the unit: bytes as people do, everything else in full.
-func quantity(n int64, unit string) string {
+// Quantity writes a number of units: bytes as KiB or MiB, everything else in full.
+func Quantity(n int64, unit string) string {
 	if unit == "bytes" {
 		return humanize.IBytes(uint64(max(n, 0)))
 	}
 	return humanize.Comma(n)
 }
 
-// amount writes how far a piece of work has come.
-func amount(a sluice.Amount) string {
+// Amount writes how much of a piece of work is done.
+func Amount(a sluice.Amount) string {
 	unit := " " + a.Unit
 	if a.Unit == "bytes" {
 		unit = ""
 	}
 	if a.Total <= 0 {
-		return quantity(a.Done, a.Unit) + unit
+		return Quantity(a.Done, a.Unit) + unit
 	}
-	return fmt.Sprintf("%s of %s%s (%d %%)", quantity(a.Done, a.Unit), quantity(a.Total, a.Unit), unit, 100*a.Done/a.Total)
+	return fmt.Sprintf("%s of %s%s (%d %%)", Quantity(a.Done, a.Unit), Quantity(a.Total, a.Unit), unit, 100*a.Done/a.Total)
 }
 
-// moment writes an instant for a person on this machine.
-func moment(t time.Time) string {
+// Moment writes an instant in local time, - for none.
+func Moment(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
 }
 
-func writeJSON(w io.Writer, v any) error {
+// JSON writes v as indented JSON.
+func JSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 
-// table prints rows in columns; the first row is the head.
-func table(w io.Writer, rows [][]string) error {
+// Table prints rows in columns; the first row is the header.
+func Table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		for i, cell := range row {

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"encoding/json"
@@ -8,13 +8,17 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A jsonView prints one object a line for every recorded event.
-type jsonView struct{ enc *json.Encoder }
+// A JSONView prints one JSON object a line for each recorded event.
+type JSONView struct {
+	mute
+	enc *json.Encoder
+}
 
-func newJSONView(out io.Writer) jsonView {
+// NewJSONView prints to out.
+func NewJSONView(out io.Writer) JSONView {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	return jsonView{enc}
+	return JSONView{enc: enc}
 }
 
 type eventLine struct {
@@ -29,25 +33,23 @@ type outcomeLine struct {
 	Outcome     sluice.Status            `json:"outcome"`
 	Targets     map[string]sluice.Status `json:"targets"`
 	ExitStatus  int                      `json:"exitStatus"`
-	Rehearsed   []sluice.Rehearsed       `json:"rehearsed,omitempty"` // what a rehearsal did not do for real
-	Real        []string                 `json:"real,omitempty"`      // what it did
+	Rehearsed   []sluice.Rehearsed       `json:"rehearsed,omitempty"` // what a rehearsal simulated
+	Real        []string                 `json:"real,omitempty"`      // what it did for real
 }
 
-func (v jsonView) Show(s *engine.State, u engine.Update) {
+// Show prints the event of the update, if it has one.
+func (v JSONView) Show(s *engine.State, u engine.Update) {
 	if u.Event == nil {
 		return
 	}
-	_ = v.enc.Encode(eventLine{s.ID, *u.Event}) // whoever read it has seen enough
+	_ = v.enc.Encode(eventLine{s.ID, *u.Event}) // the reader went away
 }
 
-func (v jsonView) Choices() <-chan choice { return nil }
-
-func (v jsonView) Close() error { return nil }
-
-func (v jsonView) outcome(s *engine.State) error {
+// Outcome prints the last line: how the deployment ended, and the exit status that says so.
+func (v JSONView) Outcome(s *engine.State, exitStatus int) error {
 	line := outcomeLine{
 		Deployment: s.ID, Application: s.Plan.Application, Outcome: s.Status(),
-		Targets: map[string]sluice.Status{}, ExitStatus: outcomeStatus(s.Outcome),
+		Targets: map[string]sluice.Status{}, ExitStatus: exitStatus,
 	}
 	line.Rehearsed, line.Real = rehearsed(s)
 	for _, t := range s.Plan.Targets {

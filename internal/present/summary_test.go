@@ -1,11 +1,8 @@
-package main
+package present
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,14 +55,15 @@ func lost(t *testing.T) (*engine.State, sluice.Event) {
 func TestSummaryNamesWhatWasLostAndPutBack(t *testing.T) {
 	s, _ := lost(t)
 	var out bytes.Buffer
-	summary{out: &out, state: s, dir: "/state", styles: newStyles(&out)}.print()
+	report := func(step sluice.StepID) string { return "/state/" + string(step) }
+	Summary{Out: &out, State: s, Report: report, Styles: NewStyles(&out)}.Print()
 	want := `shop d1: rolledBack after 7.0s
   staging        rolledBack
     staging/after/0 failed: orders: 12 documents are missing
       hint: look at the migration
       orders: 12 missing: order-00, order-01, order-02, order-03, order-04, order-05, order-06, order-07, order-08, order-09, ...
       orders: 1 changed: order-99 (total)
-      full report: /state/reports/d1/staging.after.0.json
+      full report: /state/staging/after/0
     put back: Deployment/shop
   production     skipped
 `
@@ -74,32 +72,10 @@ func TestSummaryNamesWhatWasLostAndPutBack(t *testing.T) {
 	}
 }
 
-func TestReportHoldsEveryKey(t *testing.T) {
-	s, failed := lost(t)
-	a := &app{state: t.TempDir()}
-	for range 2 {
-		if err := a.keepReport(s, failed); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir, err := a.stateDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(dir.report("d1", failed.Step))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var v sluice.Verification
-	if err := json.Unmarshal(data, &v); err != nil || len(v.Comparison.Collections[0].MissingKeys) != 12 {
-		t.Errorf("%v, %s", err, data)
-	}
-}
-
 func TestLiveViewAsksOnce(t *testing.T) {
 	s, _ := lost(t)
-	choices := make(chan choice, 1)
-	m := model{styles: newStyles(&bytes.Buffer{}), choices: choices, shot: snap(s, nil, nil), width: 80, height: 30}
+	choices := make(chan Choice, 1)
+	m := model{styles: NewStyles(&bytes.Buffer{}), choices: choices, shot: snap(s, nil, nil), width: 80, height: 30}
 	m.shot.status = sluice.StatusRunning
 	if view := m.View(); !strings.Contains(view, "after/0") || !strings.Contains(view, "Ctrl-C") {
 		t.Errorf("the tree lacks a step or the hint:\n%s", view)
@@ -114,7 +90,7 @@ func TestLiveViewAsksOnce(t *testing.T) {
 	if m = m.key("esc"); m.asking {
 		t.Error("Esc does not go on")
 	}
-	for key, want := range map[string]choice{"enter": choiceDetach, "c": choiceCancel, "r": choiceRollBack, "ctrl+c": choiceLeave} {
+	for key, want := range map[string]Choice{"enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave} {
 		m.key("ctrl+c").key(key)
 		if got := <-choices; got != want {
 			t.Errorf("%s means %s, want %s", key, got, want)
@@ -135,24 +111,5 @@ func TestSpeed(t *testing.T) {
 	}
 	if got := speed(n, since, at); got != "" {
 		t.Errorf("speed at once %q", got)
-	}
-}
-
-func TestEveryCodeHasAnExitStatus(t *testing.T) {
-	for _, code := range []sluice.Code{
-		sluice.Invalid, sluice.NotFound, sluice.Conflict, sluice.Unavailable, sluice.Unsupported, sluice.Denied,
-		sluice.Exhausted, sluice.Failed, sluice.Cancelled, sluice.Internal,
-	} {
-		if _, ok := statuses[code]; !ok {
-			t.Errorf("%s has none", code)
-		}
-	}
-	for err, want := range map[error]int{
-		nil: 0, ended{sluice.StatusSucceeded}: 0, ended{sluice.StatusRolledBack}: 1, ended{sluice.StatusCancelled}: 4,
-		unfinished{}: 8, errors.New("x"): 1,
-	} {
-		if got := exitStatus(err); got != want {
-			t.Errorf("%v exits with %d, want %d", err, got, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -146,7 +146,7 @@ func speed(n sluice.Amount, since gauge, now time.Time) string {
 		text = humanize.IBytes(uint64(rate)) + "/s"
 	}
 	if n.Total > n.Done {
-		text += ", " + took(time.Duration(float64(n.Total-n.Done)/rate*float64(time.Second))) + " left"
+		text += ", " + Took(time.Duration(float64(n.Total-n.Done)/rate*float64(time.Second))) + " left"
 	}
 	return text
 }

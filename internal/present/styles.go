@@ -1,0 +1,19 @@
+package present
+
+import (
+	"io"
+
+	"github.com/charmbracelet/lipgloss"
+)
+
+// Styles are colours on a terminal that supports them, and nothing elsewhere.
+type Styles struct {
+	Good, Bad, Busy, Faint, strong lipgloss.Style
+}
+
+// NewStyles returns the styles for an output.
+func NewStyles(out io.Writer) Styles {
+	r := lipgloss.NewRenderer(out)
+	colour := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
+	return Styles{Good: colour("2"), Bad: colour("1"), Busy: colour("6"), Faint: r.NewStyle().Faint(true), strong: r.NewStyle().Bold(true)}
+}

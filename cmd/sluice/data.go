@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -97,8 +98,8 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close.run()) }()
-	m, ok := w.movers()[c.Copy.Mover]
+	defer func() { err = errors.Join(err, w.Close()) }()
+	m, ok := w.Movers()[c.Copy.Mover]
 	if !ok {
 		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have", c.ID, c.Copy.Mover)
 	}
@@ -145,7 +146,7 @@ func findCheckpoint(ctx context.Context, store sluice.Store, arg string) (sluice
 }
 
 // wiring returns the adapters for a command that runs no deployment. The caller closes it.
-func (a *app) wiring(file string) (*wiring, error) {
+func (a *app) wiring(file string) (*bootstrap.Wiring, error) {
 	c, err := a.configuration(file)
 	if err != nil {
 		return nil, err
@@ -154,9 +155,5 @@ func (a *app) wiring(file string) (*wiring, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := dir.key()
-	if err != nil {
-		return nil, err
-	}
-	return &wiring{dir: dir, config: c, key: key, catalogue: noCatalogue{}, passive: true}, nil
+	return bootstrap.NewWiring(dir, c), nil
 }

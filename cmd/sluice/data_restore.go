@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func newDataRestore(a *app) *cobra.Command {
@@ -59,7 +60,7 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 	if err != nil {
 		return err
 	}
-	if err := checkAccounts(p, config); err != nil {
+	if err := service.CheckAccounts(p, config); err != nil {
 		return err
 	}
 	return a.start(ctx, config, o, p)

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -137,8 +136,3 @@ func (s *source) judged(ds sluice.Diagnostics) sluice.Diagnostics {
 
 // root is the directory that manifest paths are relative to and cannot leave.
 func (s *source) root() string { return cmp.Or(s.manifests, filepath.Dir(s.file)) }
-
-// stepFile is the name of a step's own file: the id without its slashes.
-func stepFile(id sluice.StepID, ending string) string {
-	return strings.ReplaceAll(string(id), "/", ".") + ending
-}

@@ -20,7 +20,7 @@ type detachedOutput struct {
 
 // detach leaves the deployment to a process in the background, unless another process carries it out anyway.
 func (a *app) detach(ctx context.Context, f *follower) error {
-	own := f.session.own != nil
+	own := f.session.IsOwner()
 	if err := f.session.Close(); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (a *app) background(ctx context.Context, configuration string) error {
 	if err != nil {
 		return sluice.Errorf(sluice.Internal, "find this program: %w", err)
 	}
-	log, err := os.OpenFile(dir.path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(dir.Path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the engine's log cannot be opened: %w", err)
 	}

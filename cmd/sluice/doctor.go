@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
 )
@@ -57,9 +58,9 @@ type doctor struct {
 	namespace string
 
 	config  *config.Config
-	dir     stateDir
+	dir     bootstrap.StateDir
 	plan    *sluice.Plan // nil without a deploy file
-	wiring  *wiring
+	wiring  *bootstrap.Wiring
 	results []checkResult
 	missing []sluice.MissingRight
 }
@@ -74,8 +75,8 @@ func (d *doctor) run(ctx context.Context) (err error) {
 		return err
 	}
 	if d.readConfig() && d.readFile(ctx) {
-		d.wiring = &wiring{dir: d.dir, config: d.config, passive: true}
-		defer func() { err = errors.Join(err, d.wiring.close.run()) }()
+		d.wiring = bootstrap.NewWiring(d.dir, d.config)
+		defer func() { err = errors.Join(err, d.wiring.Close()) }()
 		d.accounts(ctx)
 		d.metrics(ctx)
 		d.secrets()

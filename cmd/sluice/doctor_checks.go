@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/secret"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // readConfig returns false where nothing else can be looked at.
@@ -42,8 +43,8 @@ func (d *doctor) readFile(ctx context.Context) bool {
 	if d.source.file == "" {
 		return true
 	}
-	d.source.local = localAccounts(d.config)
-	if store, err := d.dir.read(ctx); err == nil {
+	d.source.local = service.LocalAccounts(d.config)
+	if store, err := d.dir.Read(ctx); err == nil {
 		defer store.Close()
 		d.source.history = store
 	}
@@ -52,7 +53,7 @@ func (d *doctor) readFile(ctx context.Context) bool {
 		err = ds
 	}
 	if err == nil {
-		err = checkAccounts(p, d.config)
+		err = service.CheckAccounts(p, d.config)
 	}
 	if err != nil {
 		d.wrong("deploy file", err)
@@ -67,7 +68,7 @@ func (d *doctor) readFile(ctx context.Context) bool {
 func (d *doctor) accounts(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(d.config.Accounts)) {
 		c := d.config.Accounts[name]
-		if d.plan != nil && !uses(d.plan, name) {
+		if d.plan != nil && !service.Uses(d.plan, name) {
 			continue
 		}
 		if c.Type == config.AccountLocal {
@@ -82,7 +83,7 @@ func (d *doctor) cluster(ctx context.Context, c config.Account) {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	name := "account " + c.Name
-	a, err := d.wiring.cluster(ctx, c)
+	a, err := d.wiring.Cluster(ctx, c)
 	if err != nil {
 		d.wrong(name, err)
 		return
@@ -142,7 +143,7 @@ func (d *doctor) review(ctx context.Context, account string, a *kubernetes.Accou
 
 // metrics asks every provider, or those that the deploy file names, for a number.
 func (d *doctor) metrics(ctx context.Context) {
-	providers, err := d.wiring.metrics()
+	providers, err := d.wiring.Metrics()
 	if err != nil {
 		d.wrong("metrics", err)
 		return
@@ -162,7 +163,7 @@ func (d *doctor) provider(ctx context.Context, name string, m sluice.Metrics) {
 	defer cancel()
 	if m == nil {
 		d.wrong("metrics "+name, sluice.Errorf(sluice.NotFound, "the deploy file asks it, and it is not configured").
-			WithHint("add it under metrics in %s: %s: {type: prometheus, url: ...}", configName(d.config), name))
+			WithHint("add it under metrics in %s: %s: {type: prometheus, url: ...}", service.ConfigName(d.config), name))
 		return
 	}
 	if _, err := m.Measure(ctx, "vector(1)", time.Now()); err != nil {
@@ -207,7 +208,7 @@ func (d *doctor) secret(name string) {
 	s, ok := d.config.Secrets[name]
 	if !ok {
 		d.wrong("secret "+name, sluice.Errorf(sluice.NotFound, "the deploy file uses it, and it is not configured").
-			WithHint("add it under secrets in %s: %s: {env: NAME} or {file: path}", configName(d.config), name))
+			WithHint("add it under secrets in %s: %s: {env: NAME} or {file: path}", service.ConfigName(d.config), name))
 		return
 	}
 	if _, err := secret.Read(s); err != nil {
@@ -234,7 +235,7 @@ func secretsIn(p *sluice.Plan) ([]string, error) {
 func (d *doctor) repository() {
 	dir := d.config.Repository.Path
 	if dir == "" {
-		dir = d.dir.path("repository")
+		dir = d.dir.Path("repository")
 	}
 	if err := writable(dir); err != nil {
 		d.wrong("repository", err)
@@ -294,7 +295,7 @@ func (d *doctor) listens() bool {
 	if err == nil {
 		err = l.Close()
 	}
-	if _, running := os.Stat(d.dir.socket()); err == nil || running == nil {
+	if _, running := os.Stat(d.dir.Path("sluice.sock")); err == nil || running == nil {
 		return true
 	}
 	d.wrong("callbacks", sluice.Errorf(sluice.Exhausted, "callbacks cannot be listened for: %w", err).

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,14 +9,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
 )
-
-// names lists the keys of a map, sorted, for a message.
-func names[V any](m map[string]V) string {
-	if len(m) == 0 {
-		return "none"
-	}
-	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
-}
 
 // find returns the deployment that arg is the beginning of. Where arg is "" it is the only one that fits.
 func find(list []sluice.Deployment, arg string, fits func(sluice.Deployment) bool) (sluice.Deployment, error) {
@@ -75,7 +66,7 @@ func (a *app) reading(ctx context.Context, use func(sluice.Store) error) error {
 	if err != nil {
 		return err
 	}
-	store, err := dir.read(ctx)
+	store, err := dir.Read(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
@@ -22,29 +23,11 @@ func (errLeft) Error() string { return "left" }
 // A follower watches one deployment through a session, taking over the engine if its owner goes away.
 type follower struct {
 	app     *app
-	session *session
+	session *bootstrap.Session
 	config  *config.Config
 	state   *engine.State
 	view    present.View
 	detach  bool // another process is to carry the deployment out
-}
-
-// submit hands the plan to the engine. One of this process that is about to detach begins nothing: what it began,
-// such as the call of a webhook, would be interrupted and done again.
-func (f *follower) submit(ctx context.Context, p *sluice.Plan) (sluice.DeploymentID, error) {
-	if f.detach && f.session.own != nil {
-		return f.session.own.engine.Submit(ctx, p, actor())
-	}
-	if f.session.own == nil && p.Rehearsal == nil {
-		dir, err := f.app.stateDir()
-		if err != nil {
-			return "", err
-		}
-		if err := dir.sameConfiguration(f.config); err != nil {
-			return "", err
-		}
-	}
-	return f.session.Start(ctx, p, actor())
 }
 
 // follow returns the outcome, errDetached, or errLeft when ctx was cancelled or a person left.
@@ -57,7 +40,7 @@ func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 		if err != nil && sluice.ErrorCode(err) != sluice.Unavailable {
 			return "", err
 		}
-		if f.session.own != nil {
+		if f.session.IsOwner() {
 			return "", f.stopped(ctx)
 		}
 		if err := f.takeOver(ctx); err != nil {
@@ -68,10 +51,10 @@ func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 
 // stopped says why the engine of this process let go of the deployment.
 func (f *follower) stopped(ctx context.Context) error {
-	if f.session.own == nil {
+	if !f.session.IsOwner() {
 		return sluice.Errorf(sluice.Unavailable, "the engine that carried out deployment %s went away", f.state.ID).WithHint("go on with: sluice run --resume")
 	}
-	if _, err := f.session.own.engine.Wait(ctx, f.state.ID); err != nil {
+	if err := f.session.Wait(ctx, f.state.ID); err != nil {
 		return err
 	}
 	return sluice.Errorf(sluice.Internal, "deployment %s was let go of without a reason", f.state.ID)
@@ -80,7 +63,7 @@ func (f *follower) stopped(ctx context.Context) error {
 // takeOver goes on with the deployment after the process that carried it out went away.
 func (f *follower) takeOver(ctx context.Context) error {
 	old := f.session
-	next, err := f.app.open(ctx, f.config)
+	next, err := f.app.open(ctx, f.config, f.detach)
 	if err != nil {
 		return fmt.Errorf("go on after the engine went away: %w", err)
 	}
@@ -88,10 +71,7 @@ func (f *follower) takeOver(ctx context.Context) error {
 	if err := old.Close(); err != nil {
 		return err
 	}
-	if next.own == nil {
-		return nil
-	}
-	return next.own.engine.Resume(ctx)
+	return next.Resume(ctx)
 }
 
 // watch shows updates until there are no more.
@@ -108,7 +88,7 @@ func (f *follower) watch(ctx context.Context) error {
 		}
 		if u.Event != nil {
 			f.state.Apply(*u.Event)
-			if err := f.app.keepReport(f.state, *u.Event); err != nil {
+			if err := f.session.StateDir().KeepReport(f.state, *u.Event); err != nil {
 				f.app.note("warning: the verification's report was not written: %s", err)
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -68,28 +67,10 @@ func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Acco
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close.run()) }()
-	if c := w.config.Accounts[name]; c.Type == config.AccountKubernetes {
-		account, err := w.cluster(ctx, c)
-		if err != nil {
-			return err
-		}
-		return use(account)
-	}
-	accounts, err := w.locals(ctx)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	account, err := w.Account(ctx, name)
 	if err != nil {
 		return err
-	}
-	account, ok := accounts[name]
-	known, err := w.localAccounts()
-	if err != nil {
-		return err
-	}
-	if _, exists := known[name]; !exists && !ok {
-		return sluice.Errorf(sluice.NotFound, "there is no account %q", name).WithHint("the accounts are: %s", names(known))
-	}
-	if !ok {
-		return sluice.Errorf(sluice.Unavailable, "account %s does not run", name).WithHint("it is started by: sluice run")
 	}
 	return use(account)
 }

@@ -2,19 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
-	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/local"
-	"github.com/sluice-cd/sluice/internal/local/agent"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -44,41 +37,11 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 	if err := a.confirmDown(ctx, yes); err != nil {
 		return err
 	}
-	down := downOutput{Accounts: []string{}}
-	known, err := w.localAccounts()
+	ended, err := w.Down(ctx, only)
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		c := known[name]
-		if only != "" && name != only || !w.up(ctx, name) {
-			continue
-		}
-		if err := w.down(ctx, c); err != nil {
-			return err
-		}
-		down.Accounts = append(down.Accounts, name)
-	}
-	if only != "" && len(down.Accounts) == 0 {
-		return sluice.Errorf(sluice.NotFound, "no account %q runs here", only).WithHint("the accounts are: %s", names(known))
-	}
-	return a.downDone(down)
-}
-
-// up reports whether anything of the account may be left running.
-func (w *wiring) up(ctx context.Context, name string) bool {
-	dir := w.dir.account(name)
-	_, err := os.Stat(dir)
-	return !errors.Is(err, fs.ErrNotExist) && (!agent.IsDown(dir) || runs(ctx, dir))
-}
-
-// down ends an account, also one whose agent was killed: nothing is brought back first.
-func (w *wiring) down(ctx context.Context, c config.Account) error {
-	account, err := local.Open(local.Config{Dir: w.dir.account(c.Name), Name: c.Name})
-	if err != nil {
-		return err
-	}
-	return account.Down(ctx)
+	return a.downDone(downOutput{ended})
 }
 
 func (a *app) downDone(down downOutput) error {

@@ -8,8 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/plan"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // The forms in which other tools draw a plan. They show what is declared and ask no account.
@@ -51,12 +54,12 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 	if err != nil {
 		return err
 	}
-	key, err := dir.key()
+	key, err := dir.Key()
 	if err != nil {
 		return err
 	}
-	s.local = localAccounts(c)
-	if store, err := dir.read(ctx); err == nil {
+	s.local = service.LocalAccounts(c)
+	if store, err := dir.Read(ctx); err == nil {
 		defer store.Close()
 		s.history = store
 	}
@@ -76,7 +79,7 @@ func (a *app) plan(ctx context.Context, s *source, offline bool) error {
 	}
 	out := planOutput{Plan: p}
 	if !offline {
-		if err := a.preview(ctx, &wiring{dir: dir, config: c, key: key}, &out); err != nil {
+		if err := a.preview(ctx, dir, c, &out); err != nil {
 			return err
 		}
 	}
@@ -99,26 +102,27 @@ func (a *app) writePlan(out planOutput) error {
 }
 
 // preview asks each step what it would do. A step that cannot say is no reason to hide the others.
-func (a *app) preview(ctx context.Context, w *wiring, out *planOutput) (err error) {
-	if err := checkAccounts(out.Plan, w.config); err != nil {
+func (a *app) preview(ctx context.Context, dir bootstrap.StateDir, c *config.Config, out *planOutput) (err error) {
+	if err := service.CheckAccounts(out.Plan, c); err != nil {
 		return err
 	}
-	w.only, w.passive, w.catalogue, w.callbackBase = out.Plan, true, noCatalogue{}, "http://"+w.config.Webhooks.CallbackAddress
-	if store, err := w.dir.read(ctx); err == nil {
+	var catalogue sluice.Catalogue = noCatalogue{}
+	if store, err := dir.Read(ctx); err == nil {
 		defer store.Close()
-		w.catalogue = store
+		catalogue = store
 	}
-	defer func() { err = errors.Join(err, w.close.run()) }()
-	steps, err := w.steps(ctx)
+	w := bootstrap.NewWiring(dir, c)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	steps, accounts, err := w.Preview(ctx, out.Plan, catalogue)
 	if err != nil {
 		return err
 	}
-	if out.Missing, err = missing(ctx, out.Plan, w.opened); err != nil {
+	if out.Missing, err = missing(ctx, out.Plan, accounts); err != nil {
 		a.note("warning: %v", err)
 	}
 	out.Previews, out.Unknown = map[sluice.StepID]sluice.Preview{}, map[sluice.StepID]string{}
 	for _, planned := range out.Plan.Steps {
-		if t, _ := out.Plan.Target(planned.Target); !w.reached[t.Account] {
+		if t, _ := out.Plan.Target(planned.Target); accounts[t.Account] == nil {
 			out.Unknown[planned.ID] = "account " + t.Account + " does not run; it is started by sluice run"
 			continue
 		}

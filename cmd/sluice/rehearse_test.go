@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 )
 
@@ -39,7 +40,7 @@ func awaitPerson(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
+	client := httpapi.NewClient(ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock")))
 	defer client.Close()
 	id, err := running(ctx, client, "")
 	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
@@ -19,10 +20,8 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 		return err
 	}
 	defer func() { _ = s.Close() }() // closed before, where its error matters
-	if s.own != nil {
-		if err := s.own.engine.Resume(ctx); err != nil {
-			return err
-		}
+	if err := s.Resume(ctx); err != nil {
+		return err
 	}
 	if err := ready(o.readyFD); err != nil {
 		return err
@@ -43,42 +42,24 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 
 // openUnended reaches the engine and lists what it carries out, or should. An engine that ends just then is
 // reached anew, by taking its place.
-func (a *app) openUnended(ctx context.Context, c *config.Config) (*session, []sluice.DeploymentID, error) {
+func (a *app) openUnended(ctx context.Context, c *config.Config) (*bootstrap.Session, []sluice.DeploymentID, error) {
 	for {
-		s, err := a.open(ctx, c)
+		s, err := a.open(ctx, c, false)
 		if err != nil {
 			return nil, nil, err
 		}
-		list, err := s.unended(ctx)
+		list, err := s.Unended(ctx)
 		if err == nil {
 			return s, list, nil
 		}
-		if err := errors.Join(err, s.Close()); s.own != nil || sluice.ErrorCode(err) != sluice.Unavailable {
+		if err := errors.Join(err, s.Close()); s.IsOwner() || sluice.ErrorCode(err) != sluice.Unavailable {
 			return nil, nil, err
 		}
 	}
 }
 
-// unended lists what runs, or should.
-func (s *session) unended(ctx context.Context) ([]sluice.DeploymentID, error) {
-	if s.own != nil {
-		return s.own.store.Unended(ctx)
-	}
-	deployments, err := s.client.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	var list []sluice.DeploymentID
-	for _, d := range deployments {
-		if isRunning(d) {
-			list = append(list, d.ID)
-		}
-	}
-	return list, nil
-}
-
 // followAll watches several deployments at once, in plain lines. The worst outcome decides the exit status.
-func (a *app) followAll(ctx context.Context, s *session, c *config.Config, list []sluice.DeploymentID) error {
+func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Config, list []sluice.DeploymentID) error {
 	out := &lockedWriter{w: a.out}
 	followers := make([]*follower, len(list))
 	errs := make([]error, len(list))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
 )
@@ -40,15 +41,11 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 	if p.Rehearsal != nil {
 		return nil
 	}
-	w := &wiring{config: c}
-	defer func() { err = errors.Join(err, w.close.run()) }()
-	clusters, err := w.clusters(ctx, p)
+	w := bootstrap.NewWiring("", c)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	accounts, err := w.Clusters(ctx, p)
 	if err != nil {
 		return err
-	}
-	accounts := map[string]sluice.Account{}
-	for name, cluster := range clusters {
-		accounts[name] = cluster
 	}
 	list, err := missing(ctx, p, accounts)
 	if sluice.ErrorCode(err) == sluice.Unavailable {

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type rollbackOptions struct {
@@ -63,7 +64,7 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 		return err
 	}
 	if previous.Plan.Rehearsal == nil {
-		if err := checkAccounts(previous.Plan, c); err != nil {
+		if err := service.CheckAccounts(previous.Plan, c); err != nil {
 			return err
 		}
 	}

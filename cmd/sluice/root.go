@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -57,7 +58,7 @@ func newRoot(a *app) *cobra.Command {
 		return sluice.Errorf(sluice.Invalid, "%w", err).WithHint("see: %s --help", cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.state, "state", stateDirectory(), "state directory (environment: SLUICE_STATE)")
+	flags.StringVar(&a.state, "state", bootstrap.StateDirectory(), "state directory (environment: SLUICE_STATE)")
 	flags.StringVar(&a.config, "config", "", "configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(

@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type runOptions struct {
@@ -87,10 +89,10 @@ func (a *app) start(ctx context.Context, c *config.Config, o *runOptions, p *slu
 func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (sluice.DeploymentID, error) {
 	for {
 		asked := time.Now()
-		id, err := f.submit(ctx, p)
+		id, err := f.session.Start(ctx, p, actor())
 		code := sluice.ErrorCode(err)
 		switch {
-		case code == sluice.Unavailable && f.session.own == nil:
+		case code == sluice.Unavailable && !f.session.IsOwner():
 			if err = f.takeOver(ctx); err == nil {
 				id, err = f.begun(ctx, p, asked)
 			}
@@ -125,15 +127,13 @@ func (f *follower) begun(ctx context.Context, p *sluice.Plan, asked time.Time) (
 }
 
 // awaitTurn returns when the application's running deployment has ended. One that was interrupted is gone on with.
-func (a *app) awaitTurn(ctx context.Context, s *session, application string) error {
+func (a *app) awaitTurn(ctx context.Context, s *bootstrap.Session, application string) error {
 	d, found, err := a.unended(ctx, application)
 	if err != nil || !found {
 		return err
 	}
-	if s.own != nil {
-		if err := s.own.engine.Resume(ctx); err != nil {
-			return err
-		}
+	if err := s.Resume(ctx); err != nil {
+		return err
 	}
 	a.note("deployment %s of %s runs; this one starts when it has ended", d.ID, application)
 	for _, err := range s.Watch(ctx, d.ID, 0) {
@@ -149,14 +149,14 @@ func (a *app) compile(ctx context.Context, o *runOptions, c *config.Config) (*sl
 	if err != nil {
 		return nil, err
 	}
-	key, err := dir.key()
+	key, err := dir.Key()
 	if err != nil {
 		return nil, err
 	}
 	if !o.rehearse.local { // a rehearsal stands for accounts that may have a mesh
-		o.source.local = localAccounts(c)
+		o.source.local = service.LocalAccounts(c)
 	}
-	if store, err := dir.read(ctx); err == nil {
+	if store, err := dir.Read(ctx); err == nil {
 		defer store.Close()
 		o.source.history = store
 	}
@@ -172,7 +172,7 @@ func (a *app) compile(ctx context.Context, o *runOptions, c *config.Config) (*sl
 	if o.rehearse.local {
 		return o.rehearse.plan(p, c)
 	}
-	return p, checkAccounts(p, c)
+	return p, service.CheckAccounts(p, c)
 }
 
 func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
@@ -211,7 +211,7 @@ func (a *app) unended(ctx context.Context, application string) (d sluice.Deploym
 
 // carry reaches the engine, begins a deployment or finds one, and watches it to its end.
 func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin func(*follower) (sluice.DeploymentID, error)) error {
-	s, err := a.open(ctx, c)
+	s, err := a.open(ctx, c, o.detach)
 	if err != nil {
 		return err
 	}
@@ -225,10 +225,8 @@ func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin 
 	if o.detach {
 		return a.detach(ctx, f)
 	}
-	if own := f.session.own; own != nil {
-		if err := own.engine.Resume(ctx); err != nil {
-			return err
-		}
+	if err := f.session.Resume(ctx); err != nil {
+		return err
 	}
 	f.view = a.newView()
 	_, err = f.follow(ctx)
@@ -283,17 +281,17 @@ func (a *app) summarize(s *engine.State) error {
 
 func (a *app) summary(s *engine.State) (present.Summary, error) {
 	dir, err := a.stateDir()
-	report := func(step sluice.StepID) string { return dir.report(s.ID, step) }
+	report := func(step sluice.StepID) string { return dir.Report(s.ID, step) }
 	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}, err
 }
 
 // finish lets go of the engine. What other commands handed to this process goes on in the background.
-func (a *app) finish(ctx context.Context, s *session, c *config.Config) error {
-	if s.own == nil {
+func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config) error {
+	if !s.IsOwner() {
 		return s.Close()
 	}
-	s.own.server.Refuse()
-	unended, err := s.own.store.Unended(ctx)
+	s.Refuse()
+	unended, err := s.Unended(ctx)
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
@@ -309,7 +307,7 @@ func (a *app) finish(ctx context.Context, s *session, c *config.Config) error {
 
 // left stops watching, and stops the engine if it is ours.
 func (a *app) left(f *follower) error {
-	own := f.session.own != nil
+	own := f.session.IsOwner()
 	if err := f.session.Close(); err != nil {
 		return err
 	}

@@ -2,17 +2,14 @@ package main
 
 import (
 	"errors"
-	"net"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
-	"github.com/sluice-cd/sluice/internal/local/rehearsal"
 )
 
 // A rehearse is what the command line says about a rehearsal.
@@ -50,11 +47,7 @@ func (r *rehearse) check() error {
 
 // plan returns the plan as it is rehearsed here.
 func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) {
-	o := rehearsal.Options{
-		Images:    func(account string) map[string]string { return commands(rehearsedImages(c, account)) },
-		Providers: known(c.Metrics), Secrets: known(c.Secrets),
-		Approve: r.approve, MaxWait: r.maxWait, MayBind: mayBind,
-	}
+	o := bootstrap.Rehearsal{Approve: r.approve, MaxWait: r.maxWait}
 	var err, all error
 	o.Webhooks, err = pairs("webhook", r.webhooks)
 	all = errors.Join(all, err)
@@ -64,7 +57,7 @@ func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) 
 	if all = errors.Join(all, err); all != nil {
 		return nil, all
 	}
-	return rehearsal.Prepare(p, o)
+	return bootstrap.Rehearse(p, c, o)
 }
 
 // pairs reads NAME=VALUE; names may hold = themselves.
@@ -79,41 +72,4 @@ func pairs(flag string, given []string) (map[string]string, error) {
 		all[text[:i]] = text[i+1:]
 	}
 	return all, nil
-}
-
-func known[V any](m map[string]V) map[string]bool {
-	all := map[string]bool{}
-	for name := range m {
-		all[name] = true
-	}
-	return all
-}
-
-func commands(images map[string]config.Image) map[string]string {
-	all := map[string]string{}
-	for name, i := range images {
-		all[name] = strings.Join(i.Command, " ")
-	}
-	return all
-}
-
-// rehearsedImages returns what runs for images in an account: what sluice.yaml says of the account itself, and of
-// the account local for all others.
-func rehearsedImages(c *config.Config, account string) map[string]config.Image {
-	all := map[string]config.Image{}
-	for _, name := range []string{config.AccountLocal, account} {
-		for image, i := range c.Accounts[name].Images {
-			all[image] = i
-		}
-	}
-	return all
-}
-
-// mayBind reports whether this user may listen on the port of an address of this machine.
-func mayBind(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return !errors.Is(err, syscall.EACCES)
-	}
-	return l.Close() == nil
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
-	"github.com/sluice-cd/sluice/internal/local"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +30,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, stateName, "local")) })
+			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, bootstrap.StateName)) })
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
@@ -40,23 +41,8 @@ func TestScripts(t *testing.T) {
 
 // endAgents ends what a failed script left running.
 func endAgents(dir string) {
-	accounts, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, a := range accounts {
-		endAgent(filepath.Join(dir, a.Name()))
-	}
-}
-
-func endAgent(dir string) {
-	ctx := context.Background()
-	if !runs(ctx, dir) {
-		return
-	}
-	if account, err := local.Dial(ctx, local.Config{Dir: dir, Name: "local"}); err == nil {
-		_ = account.Down(ctx) // the script has failed already
-	}
+	w := bootstrap.NewWiring(bootstrap.StateDir(dir), config.Default())
+	_, _ = w.Down(context.Background(), "") // the script has failed already
 }
 
 // await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event of the
@@ -69,7 +55,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	step := sluice.StepID(strings.Trim(args[0], "-"))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
+	client := httpapi.NewClient(ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock")))
 	defer client.Close()
 	id, err := running(ctx, client, application)
 	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
@@ -110,8 +96,8 @@ func running(ctx context.Context, client *httpapi.Client, application string) (s
 
 // latest VAR [APPLICATION] puts the id of the latest deployment into the variable.
 func latest(ts *testscript.TestScript, _ bool, args []string) {
-	dir := stateDir(ts.MkAbs(stateName))
-	store, err := dir.read(context.Background())
+	dir := bootstrap.StateDir(ts.MkAbs(bootstrap.StateName))
+	store, err := dir.Read(context.Background())
 	ts.Check(err)
 	defer store.Close()
 	list, err := store.Deployments(context.Background(), strings.Join(args[1:], ""))

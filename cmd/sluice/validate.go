@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // The forms in which other tools take findings.
@@ -44,7 +45,7 @@ func (a *app) validate(ctx context.Context, s *source, noManifests bool) error {
 	// An account that is known to be this machine cannot do everything. What else is wrong with the configuration is
 	// said by who needs it.
 	if c, err := a.configuration(s.file); err == nil {
-		s.local = localAccounts(c)
+		s.local = service.LocalAccounts(c)
 	}
 	ds, err := s.validate(ctx, noManifests)
 	if err != nil {

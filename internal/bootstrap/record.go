@@ -1,4 +1,4 @@
-package main
+package bootstrap
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
-// record adds a signal to the log of a deployment that nobody carries out. The caller holds the lock.
-func record(ctx context.Context, dir stateDir, id sluice.DeploymentID, sig sluice.Signal) (err error) {
+// record adds a signal to the log of a deployment while no engine runs. The caller holds the lock.
+func record(ctx context.Context, dir StateDir, id sluice.DeploymentID, sig sluice.Signal) (err error) {
 	store, err := sqlite.Open(ctx, dir.store())
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package bootstrap
 
 import (
 	"context"
@@ -12,14 +12,14 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
-// An owner is the one process that carries out the deployments of a state directory. It answers at the
-// directory's socket and at the callback address.
+// An owner is the one process that runs the deployments of a state directory. It listens at the directory's socket and
+// at the callback address.
 type owner struct {
 	engine *engine.Engine
 	store  *sqlite.Store
@@ -27,7 +27,7 @@ type owner struct {
 	close  closers
 }
 
-// closers are undone last first, once.
+// closers are called once, the last one first.
 type closers struct {
 	once  sync.Once
 	calls []func() error
@@ -45,9 +45,9 @@ func (c *closers) run() error {
 	return c.err
 }
 
-// own starts an engine on the directory, which the lock makes ours. The lock is let go of with the owner, also
-// where this fails.
-func (a *app) own(ctx context.Context, dir stateDir, lock *flock.Flock, c *config.Config) (o *owner, err error) {
+// own starts an engine on the directory. The lock is released with the owner, and also if this fails.
+func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err error) {
+	dir, c := i.Dir, i.Config
 	o = &owner{}
 	o.close.add(lock.Unlock)
 	defer func() {
@@ -59,37 +59,33 @@ func (a *app) own(ctx context.Context, dir stateDir, lock *flock.Flock, c *confi
 		return o, err
 	}
 	o.close.add(o.store.Close)
-	if err := checkUnended(ctx, o.store, c); err != nil {
+	if err := service.CheckUnended(ctx, o.store, c); err != nil {
 		return o, err
 	}
 	if err := dir.remember(c); err != nil {
 		return o, err
 	}
-	key, err := dir.key()
-	if err != nil {
-		return o, err
-	}
-	listener, base, err := a.listenCallbacks(dir, c)
+	listener, base, err := i.listenCallbacks()
 	if err != nil {
 		return o, err
 	}
 	o.close.add(func() error { return ignoreClosed(listener.Close()) })
-	w := wiring{dir: dir, config: c, key: key, catalogue: o.store, callbackBase: base}
-	steps, err := w.steps(ctx)
-	o.close.add(w.close.run)
+	w := NewWiring(dir, c)
+	steps, err := w.steps(ctx, o.store, base)
+	o.close.add(w.Close)
 	if err != nil {
 		return o, err
 	}
 	o.engine = engine.New(engine.Config{
 		Log: o.store, Steps: steps, RetryFor: c.RetryFor,
-		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })
-	o.serveInbound(listener, w.inbound(httpapi.NewCallbacks(o.engine, o.store, key, time.Now)))
+	o.serveInbound(listener, w.inbound(o.engine, o.store))
 	return o, o.serveControl(dir)
 }
 
-// Close stops cleanly: what is under way is interrupted and left to be resumed.
+// Close interrupts running deployments; they can be resumed.
 func (o *owner) Close() error { return o.close.run() }
 
 // serve runs a server until it is stopped, and waits for it when the owner is closed.
@@ -104,27 +100,28 @@ func (o *owner) serveInbound(l net.Listener, handler http.Handler) {
 	o.serve(func() error { return ignoreClosed(server.Serve(l)) }, server.Close)
 }
 
-func (o *owner) serveControl(dir stateDir) error {
+func (o *owner) serveControl(dir StateDir) error {
 	l, err := httpapi.Listen(dir.socket())
 	if err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
 	}
 	o.server = httpapi.NewServer(o.engine, o.store)
-	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) }, func() error { return ignoreClosed(o.server.Close()) })
+	stop := func() error { return ignoreClosed(o.server.Close()) }
+	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) }, stop)
 	return nil
 }
 
-// listenCallbacks opens the callback address, the same as last time where it can be.
-func (a *app) listenCallbacks(dir stateDir, c *config.Config) (net.Listener, string, error) {
-	l, moved, err := httpapi.ListenAgain(c.Webhooks.CallbackAddress, dir.path("callback-port"))
+// listenCallbacks opens the callback address, the same as last time if possible.
+func (i Instance) listenCallbacks() (net.Listener, string, error) {
+	l, moved, err := httpapi.ListenAgain(i.Config.Webhooks.CallbackAddress, i.Dir.Path("callback-port"))
 	if err != nil {
 		return nil, "", err
 	}
 	if moved {
-		a.note("warning: the callback address of last time is taken; callbacks are now awaited at %s", l.Addr())
+		i.Note("warning: the previous callback address is taken; callbacks now arrive at %s", l.Addr())
 	}
-	if c.Webhooks.CallbackURL != "" {
-		return l, c.Webhooks.CallbackURL, nil
+	if i.Config.Webhooks.CallbackURL != "" {
+		return l, i.Config.Webhooks.CallbackURL, nil
 	}
 	return l, "http://" + l.Addr().String(), nil
 }

@@ -1,33 +1,30 @@
-package main
+package bootstrap
 
 import (
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// keepReport writes the whole verification of a step into a file of its own. Writing it again changes nothing.
-func (a *app) keepReport(s *engine.State, e sluice.Event) error {
+// KeepReport writes the verification that the event ends into a file of its own. A repetition changes nothing.
+func (d StateDir) KeepReport(s *engine.State, e sluice.Event) error {
 	v := verification(e)
 	if v == nil {
 		return nil
-	}
-	dir, err := a.stateDir()
-	if err != nil {
-		return err
 	}
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	return writeFile(dir.report(s.ID, e.Step), append(data, '\n'))
+	return writeFile(d.Report(s.ID, e.Step), append(data, '\n'))
 }
 
-// verification is the evidence that an event brings to its end, nil where it brings none.
+// verification returns the verification that an event ends, nil if it ends none.
 func verification(e sluice.Event) *sluice.Verification {
 	if e.Kind != sluice.StepDone && e.Kind != sluice.StepFailed {
 		return nil
@@ -41,12 +38,12 @@ func verification(e sluice.Event) *sluice.Verification {
 	return nil
 }
 
-// report is where the verification of a step lies.
-func (d stateDir) report(id sluice.DeploymentID, step sluice.StepID) string {
-	return filepath.Join(d.path("reports"), string(id), stepFile(step, ".json"))
+// Report returns the path of a step's verification.
+func (d StateDir) Report(id sluice.DeploymentID, step sluice.StepID) string {
+	return filepath.Join(d.Path("reports"), string(id), strings.ReplaceAll(string(step), "/", ".")+".json")
 }
 
-// writeFile replaces the file as a whole, durably, making its directory.
+// writeFile replaces the file durably and atomically. It creates the directory.
 func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package bootstrap
 
 import (
 	"encoding/json"
@@ -10,22 +10,19 @@ import (
 )
 
 func TestReportHoldsEveryKey(t *testing.T) {
-	v := &sluice.Verification{Comparison: sluice.Comparison{Collections: []sluice.CollectionComparison{{MissingKeys: make([]string, 12)}}}}
+	missing := []sluice.CollectionComparison{{MissingKeys: make([]string, 12)}}
+	v := &sluice.Verification{Comparison: sluice.Comparison{Collections: missing}}
 	failed := sluice.Event{
 		Kind: sluice.StepFailed, Step: "staging/after/0", Failure: &sluice.Failure{Result: &sluice.Result{Verification: v}},
 	}
 	s := &engine.State{ID: "d1"}
-	a := &app{state: t.TempDir()}
+	dir := StateDir(t.TempDir())
 	for range 2 {
-		if err := a.keepReport(s, failed); err != nil {
+		if err := dir.KeepReport(s, failed); err != nil {
 			t.Fatal(err)
 		}
 	}
-	dir, err := a.stateDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(dir.report("d1", failed.Step))
+	data, err := os.ReadFile(dir.Report("d1", failed.Step))
 	if err != nil {
 		t.Fatal(err)
 	}

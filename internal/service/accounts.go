@@ -1,0 +1,82 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// CheckUnended returns an error if a deployment that has not ended uses an account that is not configured: neither the
+// deployment nor its undo could continue.
+func CheckUnended(ctx context.Context, store sluice.Store, c *config.Config) error {
+	ids, err := store.Unended(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		state, err := engine.Fold(id, store.Read(ctx, id, 0))
+		if err != nil {
+			return fmt.Errorf("read deployment %s: %w", id, err)
+		}
+		if state.Plan.Rehearsal != nil {
+			continue
+		}
+		if err := CheckAccounts(state.Plan, c); err != nil {
+			return sluice.Errorf(sluice.Invalid, "deployment %s of %s has not ended and cannot continue with %s: %w",
+				id, state.Plan.Application, ConfigName(c), err).
+				WithHint("name the sluice.yaml that it was started with: --config FILE")
+		}
+	}
+	return nil
+}
+
+// LocalAccounts returns a function that reports whether an account is this machine.
+func LocalAccounts(c *config.Config) func(string) bool {
+	return func(name string) bool { return c.Accounts[name].Type == config.AccountLocal }
+}
+
+// CheckAccounts returns an error if a target of the plan deploys to an account that is not configured.
+func CheckAccounts(p *sluice.Plan, c *config.Config) error {
+	for _, t := range p.Targets {
+		if _, ok := c.Accounts[t.Account]; !ok {
+			return sluice.Errorf(sluice.Invalid, "target %s deploys to account %q, which is not configured", t.Name, t.Account).
+				WithHint("add it under accounts in %s; the configured accounts are: %s", ConfigName(c), Names(c.Accounts))
+		}
+	}
+	return nil
+}
+
+// ConfigName is how messages call the configuration.
+func ConfigName(c *config.Config) string {
+	if c.File == "" {
+		return config.FileName
+	}
+	return c.File
+}
+
+// Names lists the sorted keys of a map for a message.
+func Names[V any](m map[string]V) string {
+	if len(m) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}
+
+// Uses reports whether the plan deploys to the account, takes data from it or calls a Service in it.
+func Uses(p *sluice.Plan, account string) bool {
+	return slices.ContainsFunc(p.Targets, func(t sluice.PlannedTarget) bool { return t.Account == account }) ||
+		slices.ContainsFunc(p.Steps, func(s sluice.PlannedStep) bool { return stepUses(s, account) })
+}
+
+func stepUses(s sluice.PlannedStep, account string) bool {
+	if s.RunWebhook != nil && s.RunWebhook.Webhook != nil {
+		return s.RunWebhook.Webhook.AgentIdentifier == account
+	}
+	return s.MigrateData != nil && s.MigrateData.Source != nil && s.MigrateData.Source.Account == account
+}

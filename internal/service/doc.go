@@ -1,0 +1,2 @@
+// Package service holds the use cases.
+package service

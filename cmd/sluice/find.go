@@ -2,46 +2,11 @@ package main
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
-	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
-
-// find returns the deployment that arg is the beginning of. Where arg is "" it is the only one that fits.
-func find(list []sluice.Deployment, arg string, fits func(sluice.Deployment) bool) (sluice.Deployment, error) {
-	var found []sluice.Deployment
-	for _, d := range list {
-		if arg == "" && fits(d) || arg != "" && strings.HasPrefix(string(d.ID), arg) {
-			found = append(found, d)
-		}
-	}
-	exact := slices.IndexFunc(found, func(d sluice.Deployment) bool { return string(d.ID) == arg })
-	switch {
-	case exact >= 0:
-		return found[exact], nil
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) == 0 && arg == "":
-		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "no deployment fits").WithHint("see them with: sluice status")
-	case len(found) == 0:
-		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "there is no deployment %q", arg).WithHint("see them with: sluice status")
-	}
-	return sluice.Deployment{}, sluice.Errorf(sluice.Invalid, "%s fit: %s", present.Plural(len(found), "deployment"), ids(found)).
-		WithHint("name one of them")
-}
-
-func ids(list []sluice.Deployment) string {
-	texts := make([]string, len(list))
-	for i, d := range list {
-		texts[i] = string(d.ID) + " (" + d.Application + ")"
-	}
-	return strings.Join(texts, ", ")
-}
-
-func isRunning(d sluice.Deployment) bool { return d.Outcome == "" }
 
 // findRunning returns the deployment that arg names, or the only one that runs, as it stands.
 func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State, err error) {
@@ -50,7 +15,7 @@ func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State,
 		if err != nil {
 			return err
 		}
-		d, err := find(list, arg, isRunning)
+		d, err := service.Find(list, arg, service.IsRunning)
 		if err != nil {
 			return err
 		}

@@ -197,7 +197,7 @@ func (a *app) unended(ctx context.Context, application string) (d sluice.Deploym
 	err = a.reading(ctx, func(store sluice.Store) error {
 		list, err := store.Deployments(ctx, application)
 		for _, each := range list {
-			if isRunning(each) {
+			if service.IsRunning(each) {
 				d, found = each, true
 			}
 		}

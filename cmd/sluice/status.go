@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // maxListed is how many deployments a list shows.
@@ -34,7 +35,7 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 	if len(args) == 0 {
 		return a.statusList(ctx, store, list[:min(len(list), maxListed)])
 	}
-	d, err := find(list, args[0], isRunning)
+	d, err := service.Find(list, args[0], service.IsRunning)
 	if err != nil {
 		return err
 	}

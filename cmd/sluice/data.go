@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -98,7 +97,7 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := a.wiring("")
+	w, err := a.wiring()
 	if err != nil {
 		return err
 	}
@@ -123,17 +122,4 @@ func (a *app) meter() func(sluice.Amount) {
 		return func(sluice.Amount) {}
 	}
 	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", present.Amount(n)) }
-}
-
-// wiring returns the adapters for a command that runs no deployment. The caller closes it.
-func (a *app) wiring(file string) (*bootstrap.Wiring, error) {
-	c, err := a.configuration(file)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := a.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	return bootstrap.NewWiring(dir, c), nil
 }

@@ -63,7 +63,7 @@ func (a *app) localPs(pods []sluice.Pod) error {
 
 // withAccount hands out an account: a cluster, or one of this machine that runs already.
 func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Account) error) (err error) {
-	w, err := a.wiring("")
+	w, err := a.wiring()
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type downOutput struct {
 }
 
 func (a *app) localDown(ctx context.Context, only string, yes bool) error {
-	w, err := a.wiring("")
+	w, err := a.wiring()
 	if err != nil {
 		return err
 	}

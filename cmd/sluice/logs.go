@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -102,9 +102,12 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 	}
 	name := o.account
 	if name == "" {
-		name = a.accountOf(ctx, namespace)
+		_ = a.reading(ctx, func(store sluice.Store) (err error) { // without a store it is this machine
+			name, err = service.AccountOf(ctx, store, namespace)
+			return err
+		})
 	}
-	return a.withAccount(ctx, name, func(account sluice.Account) error {
+	return a.withAccount(ctx, cmp.Or(name, config.AccountLocal), func(account sluice.Account) error {
 		lines, err := account.Logs(ctx, namespace, pod, o.lines)
 		if err != nil {
 			return err
@@ -117,25 +120,4 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 		}
 		return nil
 	})
-}
-
-// accountOf returns the account of the latest deployment to the namespace, this machine where there is none.
-func (a *app) accountOf(ctx context.Context, namespace string) string {
-	found := config.AccountLocal
-	_ = a.reading(ctx, func(store sluice.Store) error { // where nothing was deployed it is this machine, too
-		list, err := store.Deployments(ctx, "")
-		for i := 0; err == nil && i < len(list); i++ {
-			var state *engine.State
-			if state, err = engine.Fold(list[i].ID, store.Read(ctx, list[i].ID, 0)); err != nil {
-				return err
-			}
-			at := slices.IndexFunc(state.Plan.Targets, func(t sluice.PlannedTarget) bool { return t.Namespace == namespace })
-			if at >= 0 {
-				found = state.Plan.Targets[at].Account
-				return nil
-			}
-		}
-		return err
-	})
-	return found
 }

@@ -18,9 +18,8 @@ import (
 )
 
 type runOptions struct {
-	source
+	service.Source
 	yes, resume, detach bool
-	enqueue             bool // the deploy file's own: wait for the application's running deployment
 	readyFD             int
 	rehearse            rehearse
 }
@@ -28,21 +27,24 @@ type runOptions struct {
 func newRun(a *app) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
-		Use: "run", Short: "Deploy, and watch it to its end",
-		Long: "Run carries out a deploy file and shows how far it is. No server is needed: the state is kept in .sluice in the working\n" +
-			"directory, and a deployment that was interrupted at any point goes on with --resume. While one sluice carries out\n" +
-			"deployments here, others hand theirs to it. On a terminal Ctrl-C asks whether to detach, cancel or roll back.",
+		Use: "run", Short: "Deploy, and watch the deployment until it ends",
+		Long: "Run deploys what a deploy file describes and shows the progress. It needs no server: it keeps its state in .sluice in\n" +
+			"the working directory. --resume continues a deployment that was interrupted at any point. While one sluice runs\n" +
+			"deployments from a state directory, others hand theirs to it. On a terminal, Ctrl-C asks whether to detach, cancel or\n" +
+			"roll back.",
 		Example: "  sluice run -f deploy.yaml\n  sluice run -f deploy.yaml --target staging --add-context pr=118\n" +
 			"  sluice run -f deploy.yaml --detach\n  sluice run --resume",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}
-	o.flags(cmd)
+	sourceFlags(cmd, &o.Source)
 	o.rehearse.flags(cmd)
-	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before what cannot be undone")
-	cmd.Flags().BoolVar(&o.resume, "resume", false, "go on with what was interrupted; with -f, watch that application's deployment, or start one")
-	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
-	cmd.Flags().IntVar(&o.readyFD, "ready-fd", 0, "")
-	_ = cmd.Flags().MarkHidden("ready-fd") // the flag exists
+	f := cmd.Flags()
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something that cannot be undone")
+	f.BoolVar(&o.resume, "resume", false,
+		"continue interrupted deployments; with -f, watch the application's running deployment, or start one")
+	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background and return at once")
+	f.IntVar(&o.readyFD, "ready-fd", 0, "")
+	_ = f.MarkHidden("ready-fd") // the flag exists
 	return cmd
 }
 
@@ -50,20 +52,25 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if err := o.rehearse.check(); err != nil {
 		return err
 	}
-	c, err := a.configuration(o.file)
+	c, err := a.configuration(o.File)
 	if err != nil {
 		return err
 	}
-	if o.resume && o.file == "" {
+	if o.resume && o.File == "" {
 		return a.resume(ctx, c, o)
 	}
-	p, err := a.compile(ctx, o, c)
+	p, enqueue, err := a.planRun(ctx, c, o)
 	if err != nil {
 		return err
 	}
 	if o.resume {
-		d, found, err := a.unended(ctx, p.Application)
-		if err != nil {
+		var d sluice.Deployment
+		var found bool
+		err := a.reading(ctx, func(store sluice.Store) (err error) {
+			d, found, err = service.Unended(ctx, store, p.Application)
+			return err
+		})
+		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 			return err
 		}
 		if found {
@@ -76,137 +83,98 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if err := a.confirmPlan(p, o.yes); err != nil {
 		return err
 	}
-	return a.start(ctx, c, o, p)
+	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) { return f.begin(ctx, p, enqueue) })
+}
+
+// planRun compiles the deploy file, for a rehearsal or for real.
+func (a *app) planRun(ctx context.Context, c *config.Config, o *runOptions) (p *sluice.Plan, enqueue bool, err error) {
+	local := service.LocalAccounts(c)
+	if o.rehearse.local {
+		local = nil // a rehearsal stands for accounts that may have a mesh
+	}
+	compiled, err := a.compile(ctx, o.Source, local)
+	if err != nil {
+		return nil, false, err
+	}
+	if p = compiled.Plan; o.rehearse.local {
+		p, err = o.rehearse.plan(p, c)
+	} else {
+		err = service.CheckAccounts(p, c)
+	}
+	return p, compiled.Enqueue, err
 }
 
 // start begins a deployment of the plan and watches it.
 func (a *app) start(ctx context.Context, c *config.Config, o *runOptions, p *sluice.Plan) error {
-	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) { return f.begin(ctx, p, o.enqueue) })
+	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) { return f.begin(ctx, p, false) })
 }
 
-// begin starts the deployment, at another engine if this one stops just now, and after the application's running
-// deployment where the deploy file asks for that.
-func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (sluice.DeploymentID, error) {
+// begin starts the deployment. If the engine of another process ends at that moment, this process takes over.
+func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (id sluice.DeploymentID, err error) {
+	sub := service.Submission{Plan: p, By: actor(), Enqueue: enqueue, Waits: func(d sluice.Deployment) {
+		f.app.note("deployment %s of %s runs; this one starts when it has ended", d.ID, d.Application)
+	}}
 	for {
 		asked := time.Now()
-		id, err := f.session.Start(ctx, p, actor())
-		code := sluice.ErrorCode(err)
-		switch {
-		case code == sluice.Unavailable && !f.session.IsOwner():
-			if err = f.takeOver(ctx); err == nil {
-				id, err = f.begun(ctx, p, asked)
-			}
-			if err != nil || id != "" {
-				return id, err
-			}
-		case code == sluice.Conflict && enqueue:
-			err = f.app.awaitTurn(ctx, f.session, p.Application)
-		case code == sluice.Conflict && sluice.ErrorHint(err) == "":
+		err := f.app.reading(ctx, func(store sluice.Store) (err error) {
+			id, err = service.Submit(ctx, f.session, store, sub)
+			return err
+		})
+		if sluice.ErrorCode(err) == sluice.Conflict && sluice.ErrorHint(err) == "" {
 			return "", sluice.Errorf(sluice.Conflict, "%w", err).
-				WithHint("see it with: sluice status; go on with it: sluice run --resume; end it: sluice cancel")
-		default:
+				WithHint("see it with: sluice status; continue it: sluice run --resume; end it: sluice cancel")
+		}
+		if sluice.ErrorCode(err) != sluice.Unavailable || f.session.IsOwner() {
 			return id, err
 		}
-		if err != nil {
+		if err := f.takeOver(ctx); err != nil {
 			return "", err
 		}
-	}
-}
-
-// begun returns the deployment of the plan that was recorded although the answer was lost, "" if there is none.
-func (f *follower) begun(ctx context.Context, p *sluice.Plan, asked time.Time) (sluice.DeploymentID, error) {
-	d, found, err := f.app.unended(ctx, p.Application)
-	if err != nil || !found || d.StartedAt.Before(asked) {
-		return "", err
-	}
-	state, err := f.app.findRunning(ctx, string(d.ID))
-	if err != nil || state.Plan.Digest != p.Digest {
-		return "", err
-	}
-	return d.ID, nil
-}
-
-// awaitTurn returns when the application's running deployment has ended. One that was interrupted is gone on with.
-func (a *app) awaitTurn(ctx context.Context, s *bootstrap.Session, application string) error {
-	d, found, err := a.unended(ctx, application)
-	if err != nil || !found {
-		return err
-	}
-	if err := s.Resume(ctx); err != nil {
-		return err
-	}
-	a.note("deployment %s of %s runs; this one starts when it has ended", d.ID, application)
-	for _, err := range s.Watch(ctx, d.ID, 0) {
-		if err != nil && sluice.ErrorCode(err) != sluice.Unavailable { // whoever carried it out may have ended with it
+		err = f.app.reading(ctx, func(store sluice.Store) (err error) {
+			id, err = service.Begun(ctx, store, p, asked)
 			return err
+		})
+		if err != nil || id != "" {
+			return id, err
 		}
 	}
-	return ctx.Err()
 }
 
-func (a *app) compile(ctx context.Context, o *runOptions, c *config.Config) (*sluice.Plan, error) {
-	dir, err := a.stateDir()
+// checkRights rejects a plan that would fail in the middle because a right is missing. An account that cannot be asked
+// now is no reason to reject it: the deployment itself tries again.
+func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan) (err error) {
+	if p.Rehearsal != nil {
+		return nil
+	}
+	w := bootstrap.NewWiring("", c)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	accounts, err := w.Clusters(ctx, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	key, err := dir.Key()
-	if err != nil {
-		return nil, err
+	list, err := service.MissingRights(ctx, p, accounts)
+	if sluice.ErrorCode(err) == sluice.Unavailable {
+		a.note("warning: %v", err)
+		return nil
 	}
-	if !o.rehearse.local { // a rehearsal stands for accounts that may have a mesh
-		o.source.local = service.LocalAccounts(c)
+	if err != nil || len(list) == 0 {
+		return err
 	}
-	if store, err := dir.Read(ctx); err == nil {
-		defer store.Close()
-		o.source.history = store
+	if err := present.MissingRights(a.err, list); err != nil {
+		return err
 	}
-	p, spec, ds, err := o.source.compile(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if ds.HasErrors() {
-		return nil, ds
-	}
-	present.Findings(a.err, ds)
-	o.enqueue = spec.Config.InProgress == "enqueueOne"
-	if o.rehearse.local {
-		return o.rehearse.plan(p, c)
-	}
-	return p, service.CheckAccounts(p, c)
+	return service.Denied(list)
 }
 
 func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
-	if yes || !a.terminal || p.Rehearsal != nil {
+	list := service.Irreversible(p)
+	if yes || !a.terminal || p.Rehearsal != nil || len(list) == 0 {
 		return nil
 	}
-	any := false
-	for _, t := range p.Targets {
-		for _, sentence := range t.Irreversible {
-			any = true
-			fmt.Fprintf(a.err, "%s: %s\n", t.Name, sentence)
-		}
-	}
-	if !any {
-		return nil
+	for _, sentence := range list {
+		fmt.Fprintln(a.err, sentence)
 	}
 	return a.confirm("Start the deployment?", false)
-}
-
-// unended returns the application's deployment that has not ended.
-func (a *app) unended(ctx context.Context, application string) (d sluice.Deployment, found bool, err error) {
-	err = a.reading(ctx, func(store sluice.Store) error {
-		list, err := store.Deployments(ctx, application)
-		for _, each := range list {
-			if service.IsRunning(each) {
-				d, found = each, true
-			}
-		}
-		return err
-	})
-	if sluice.ErrorCode(err) == sluice.NotFound {
-		return d, false, nil
-	}
-	return d, found, err
 }
 
 // carry reaches the engine, begins a deployment or finds one, and watches it to its end.

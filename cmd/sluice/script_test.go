@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone, "status": status,
-			"recorded": recorded,
+			"recorded": recorded, "awaitidle": awaitIdle,
 		},
 		Condition: condition,
 	})
@@ -88,6 +88,17 @@ func awaitText(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never held %q", args[0], args[1])
+}
+
+// awaitIdle returns once no engine runs in the script's directory.
+func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
+	socket := ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock"))
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(socket); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+	}
+	ts.Fatalf("an engine still runs")
 }
 
 // running returns the latest deployment that has not ended.

@@ -19,6 +19,7 @@ var levels = map[string]int{
 	"internal/deployfile":         1,
 	"internal/engine":             1,
 	"internal/fingerprint":        1,
+	"internal/history":            1,
 	"internal/manifest":           1,
 	"internal/mask":               1,
 	"internal/manifest/kustomize": 1,

@@ -1,7 +1,9 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
+	"os"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
@@ -36,13 +38,16 @@ func (w *Wiring) steps(ctx context.Context, catalogue sluice.Catalogue, base str
 
 // Preview returns the maker of steps that only say what they would do, and the accounts of the plan that run. It starts
 // nothing.
-func (w *Wiring) Preview(ctx context.Context, p *sluice.Plan, c sluice.Catalogue) (
-	sluice.Steps, map[string]sluice.Account, error,
-) {
+func (w *Wiring) Preview(ctx context.Context, p *sluice.Plan) (sluice.Steps, map[string]sluice.Account, error) {
 	if err := w.accounts(ctx, p); err != nil {
 		return nil, nil, err
 	}
-	steps, err := w.maker(c, "http://"+w.config.Webhooks.CallbackAddress)
+	var catalogue sluice.Catalogue = noCatalogue{}
+	if store, err := w.dir.Read(ctx); err == nil {
+		w.close.add(store.Close)
+		catalogue = store
+	}
+	steps, err := w.maker(catalogue, "http://"+w.config.Webhooks.CallbackAddress)
 	return steps, w.opened, err
 }
 
@@ -100,11 +105,18 @@ func (w *Wiring) Movers() map[string]sluice.Mover {
 	return map[string]sluice.Mover{kopia.Name: m}
 }
 
+// RepositoryDir returns the directory of the checkpoint repository.
+func (w *Wiring) RepositoryDir() string {
+	return cmp.Or(w.config.Repository.Path, w.dir.Path("repository"))
+}
+
+// IsListening reports whether an engine of the state directory may be listening for callbacks.
+func (w *Wiring) IsListening() bool {
+	_, err := os.Stat(w.dir.socket())
+	return err == nil
+}
+
 func (w *Wiring) openRepository(ctx context.Context) (closableMover, error) {
-	dir := w.config.Repository.Path
-	if dir == "" {
-		dir = w.dir.Path("repository")
-	}
 	password := reader(w.config.Repository.Password)
 	if password == nil {
 		key, err := w.dir.Key()
@@ -113,7 +125,7 @@ func (w *Wiring) openRepository(ctx context.Context) (closableMover, error) {
 		}
 		password = func(context.Context) (string, error) { return key.Password("repository"), nil }
 	}
-	return kopia.Open(ctx, kopia.Options{Dir: dir, CacheDir: w.dir.Path("cache"), Password: password})
+	return kopia.Open(ctx, kopia.Options{Dir: w.RepositoryDir(), CacheDir: w.dir.Path("cache"), Password: password})
 }
 
 // databases are the database engines that datasets can use.

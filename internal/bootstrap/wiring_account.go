@@ -73,7 +73,7 @@ func runs(ctx context.Context, dir string) bool {
 // Account opens a cluster, or an account of this machine that already runs.
 func (w *Wiring) Account(ctx context.Context, name string) (sluice.Account, error) {
 	if c := w.config.Accounts[name]; c.Type == config.AccountKubernetes {
-		return w.Cluster(ctx, c)
+		return w.cluster(ctx, c)
 	}
 	accounts, err := w.locals(ctx, true)
 	if err != nil {

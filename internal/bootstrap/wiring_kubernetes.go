@@ -11,8 +11,25 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-// Cluster opens an account of the type kubernetes. It does not contact the cluster yet.
-func (w *Wiring) Cluster(ctx context.Context, c config.Account) (*kubernetes.Account, error) {
+// Cluster opens an account of the type kubernetes to examine it. It does not contact the cluster yet.
+func (w *Wiring) Cluster(ctx context.Context, c config.Account) (service.Cluster, error) {
+	a, err := w.cluster(ctx, c)
+	return examined{a}, err
+}
+
+// examined makes a cluster a [service.Cluster].
+type examined struct{ *kubernetes.Account }
+
+func (e examined) Reach(ctx context.Context) (service.Reached, error) {
+	r, err := e.Account.Reach(ctx)
+	return service.Reached(r), err
+}
+
+func (e examined) MissingBase(ctx context.Context, namespace string) ([]sluice.Right, error) {
+	return e.Review(ctx, kubernetes.Base(namespace))
+}
+
+func (w *Wiring) cluster(ctx context.Context, c config.Account) (*kubernetes.Account, error) {
 	a, err := kubernetes.Open(ctx, kubernetes.Options{
 		Name: c.Name, Kubeconfig: c.Kubeconfig, Context: c.Context, InCluster: c.InCluster,
 		UserAgent: "sluice/" + Version().Version,
@@ -32,7 +49,7 @@ func (w *Wiring) Clusters(ctx context.Context, p *sluice.Plan) (map[string]sluic
 		if c.Type != config.AccountKubernetes || p != nil && !service.Uses(p, name) {
 			continue
 		}
-		a, err := w.Cluster(ctx, c)
+		a, err := w.cluster(ctx, c)
 		if err != nil {
 			return nil, err
 		}

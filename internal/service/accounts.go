@@ -80,3 +80,23 @@ func stepUses(s sluice.PlannedStep, account string) bool {
 	}
 	return s.MigrateData != nil && s.MigrateData.Source != nil && s.MigrateData.Source.Account == account
 }
+
+// AccountOf returns the account of the latest deployment to a namespace, "" if there is none.
+func AccountOf(ctx context.Context, log sluice.Log, namespace string) (string, error) {
+	list, err := log.Deployments(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	for _, d := range list {
+		state, err := engine.Fold(d.ID, log.Read(ctx, d.ID, 0))
+		if err != nil {
+			return "", err
+		}
+		for _, t := range state.Plan.Targets {
+			if t.Namespace == namespace {
+				return t.Account, nil
+			}
+		}
+	}
+	return "", nil
+}

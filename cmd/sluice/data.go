@@ -15,7 +15,7 @@ import (
 
 func newData(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "data", Short: "List, prove and put back checkpoints of data",
+		Use: "data", Short: "List, verify and restore checkpoints of data",
 		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging",
 	}
 	cmd.AddCommand(newDataList(a), newDataVerify(a), newDataRestore(a))
@@ -28,10 +28,12 @@ func newDataList(a *app) *cobra.Command {
 		Use: "list", Short: "List the checkpoints",
 		Example: "  sluice data list\n  sluice data list --application shop --output json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.reading(cmd.Context(), func(store sluice.Store) error { return a.dataList(cmd.Context(), store, application) })
+			return a.reading(cmd.Context(), func(store sluice.Store) error {
+				return a.dataList(cmd.Context(), store, application)
+			})
 		},
 	}
-	cmd.Flags().StringVarP(&application, "application", "n", "", "only of this application")
+	cmd.Flags().StringVarP(&application, "application", "n", "", "only checkpoints of this application")
 	return cmd
 }
 
@@ -70,7 +72,7 @@ func documents(f sluice.Fingerprint) int64 {
 
 func newDataVerify(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify CHECKPOINT", Short: "Read a checkpoint back and prove every byte of it",
+		Use: "verify CHECKPOINT", Short: "Read a checkpoint and prove every byte of it",
 		Example: "  sluice data verify 6921a0c4-5d1f0a9b3e-production",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.dataVerify(cmd.Context(), args[0]) },
@@ -104,7 +106,8 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	m, ok := w.Movers()[c.Copy.Mover]
 	if !ok {
-		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have", c.ID, c.Copy.Mover)
+		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
+			c.ID, c.Copy.Mover)
 	}
 	if err := m.Verify(ctx, c.Copy, a.meter()); err != nil {
 		return err
@@ -112,11 +115,12 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	if a.json() {
 		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
 	}
-	_, err = fmt.Fprintf(a.out, "%s: all of its %s in %s are as they were copied\n", c.ID, present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file"))
+	size, files := present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file")
+	_, err = fmt.Fprintf(a.out, "%s: all %s in %s are as they were copied\n", c.ID, size, files)
 	return err
 }
 
-// meter shows on a terminal how far a piece of work is.
+// meter shows the progress of a piece of work on a terminal.
 func (a *app) meter() func(sluice.Amount) {
 	if !a.terminal || a.json() {
 		return func(sluice.Amount) {}

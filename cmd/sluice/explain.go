@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
-// explain tells a person what went wrong and what to do.
+// explain prints what went wrong and what to do.
 func (a *app) explain(err error) {
 	if err == nil {
 		return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sluice-cd/sluice"
@@ -11,26 +12,128 @@ import (
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
-// errDetached and errLeft end the watching, not the deployment.
-type errDetached struct{}
+// These errors end the watching, not the deployment.
+var errDetached, errLeft = errors.New("detached"), errors.New("left")
 
-func (errDetached) Error() string { return "detached" }
-
-type errLeft struct{}
-
-func (errLeft) Error() string { return "left" }
-
-// A follower watches one deployment through a session, taking over the engine if its owner goes away.
+// A follower watches one deployment through a session. If the process with the engine goes away, it takes over.
 type follower struct {
 	app     *app
 	session *bootstrap.Session
 	config  *config.Config
 	state   *engine.State
 	view    present.View
-	detach  bool // another process is to carry the deployment out
+	detach  bool // another process will run the deployment
 }
 
-// follow returns the outcome, errDetached, or errLeft when ctx was cancelled or a person left.
+// carry connects to the engine, calls begin, which starts or finds a deployment, and watches the deployment until it
+// ends.
+func (a *app) carry(
+	ctx context.Context, c *config.Config, o *runOptions, begin func(*follower) (sluice.DeploymentID, error),
+) error {
+	s, err := a.open(ctx, c, o.detach)
+	if err != nil {
+		return err
+	}
+	f := &follower{app: a, session: s, config: c, detach: o.detach}
+	defer func() { _ = f.session.Close() }() // closed before, where its error matters
+	id, err := begin(f)
+	if err != nil {
+		return err
+	}
+	f.state = &engine.State{ID: id}
+	if o.detach {
+		return a.detach(ctx, f)
+	}
+	if err := f.session.Resume(ctx); err != nil {
+		return err
+	}
+	f.view = a.newView()
+	_, err = f.follow(ctx)
+	return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
+}
+
+func (a *app) newView() present.View {
+	switch {
+	case a.json():
+		return present.NewJSONView(a.out)
+	case a.terminal:
+		return present.NewLiveView(a.in, a.out, a.styles)
+	}
+	return present.NewPlainView(a.out, false)
+}
+
+// conclude prints the summary of a deployment that ended, or how to continue one that was left.
+func (a *app) conclude(ctx context.Context, f *follower, err error) error {
+	if errors.Is(err, errDetached) {
+		return a.detach(ctx, f)
+	}
+	if errors.Is(err, errLeft) {
+		return a.left(f)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.summarize(f.state); err != nil {
+		return err
+	}
+	if err := a.finish(ctx, f.session, f.config); err != nil {
+		return err
+	}
+	return endedWith(f.state.Outcome)
+}
+
+func (a *app) summarize(s *engine.State) error {
+	if a.json() {
+		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
+	}
+	m, err := a.summary(s)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out)
+	m.Print()
+	return nil
+}
+
+func (a *app) summary(s *engine.State) (present.Summary, error) {
+	dir, err := a.stateDir()
+	report := func(step sluice.StepID) string { return dir.Report(s.ID, step) }
+	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}, err
+}
+
+// finish closes the session. Deployments that other commands handed to this process continue in the background.
+func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config) error {
+	if !s.IsOwner() {
+		return s.Close()
+	}
+	s.Refuse()
+	unended, err := s.Unended(ctx)
+	if err := errors.Join(err, s.Close()); err != nil || len(unended) == 0 {
+		return err
+	}
+	if err := a.background(ctx, c.File); err != nil {
+		return err
+	}
+	a.note("%s of other applications: now running in the background", present.Plural(len(unended), "deployment"))
+	return nil
+}
+
+// left stops watching, and stops the engine of this process.
+func (a *app) left(f *follower) error {
+	own := f.session.IsOwner()
+	if err := f.session.Close(); err != nil {
+		return err
+	}
+	if own {
+		return unfinished{fmt.Sprintf("deployment %s is interrupted", f.state.ID), "resume with: sluice run --resume"}
+	}
+	return unfinished{
+		fmt.Sprintf("deployment %s continues in another process", f.state.ID),
+		"see it with: sluice status " + string(f.state.ID),
+	}
+}
+
+// follow returns the outcome, errDetached, or errLeft if ctx is cancelled or the person at the view leaves.
 func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 	for {
 		err := f.watch(ctx)
@@ -49,23 +152,24 @@ func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 	}
 }
 
-// stopped says why the engine of this process let go of the deployment.
+// stopped says why the engine stopped working on the deployment.
 func (f *follower) stopped(ctx context.Context) error {
 	if !f.session.IsOwner() {
-		return sluice.Errorf(sluice.Unavailable, "the engine that carried out deployment %s went away", f.state.ID).WithHint("go on with: sluice run --resume")
+		return sluice.Errorf(sluice.Unavailable, "the engine that ran deployment %s went away", f.state.ID).
+			WithHint("resume with: sluice run --resume")
 	}
 	if err := f.session.Wait(ctx, f.state.ID); err != nil {
 		return err
 	}
-	return sluice.Errorf(sluice.Internal, "deployment %s was let go of without a reason", f.state.ID)
+	return sluice.Errorf(sluice.Internal, "the engine stopped working on deployment %s without a reason", f.state.ID)
 }
 
-// takeOver goes on with the deployment after the process that carried it out went away.
+// takeOver opens a new session after the process with the engine went away.
 func (f *follower) takeOver(ctx context.Context) error {
 	old := f.session
 	next, err := f.app.open(ctx, f.config, f.detach)
 	if err != nil {
-		return fmt.Errorf("go on after the engine went away: %w", err)
+		return fmt.Errorf("continue after the engine went away: %w", err)
 	}
 	f.session = next
 	if err := old.Close(); err != nil {
@@ -81,7 +185,7 @@ func (f *follower) watch(ctx context.Context) error {
 	go f.obey(watching, stop)
 	for u, err := range f.session.Watch(watching, f.state.ID, f.state.Seq) {
 		if watching.Err() != nil {
-			break // whatever was being read was interrupted
+			break // the reading was interrupted
 		}
 		if err != nil {
 			return err
@@ -95,7 +199,7 @@ func (f *follower) watch(ctx context.Context) error {
 		f.view.Show(f.state, u)
 	}
 	if ctx.Err() != nil {
-		return errLeft{}
+		return errLeft
 	}
 	if cause := context.Cause(watching); cause != nil {
 		return cause
@@ -103,7 +207,7 @@ func (f *follower) watch(ctx context.Context) error {
 	return nil
 }
 
-// obey does what the person at the view asks for, until watching ends.
+// obey carries out the choices of the person at the view until watching ends.
 func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) {
 	for {
 		select {
@@ -118,13 +222,16 @@ func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) 
 func (f *follower) carryOut(ctx context.Context, c present.Choice, stop context.CancelCauseFunc) {
 	switch c {
 	case present.ChoiceDetach:
-		stop(errDetached{})
+		stop(errDetached)
 	case present.ChoiceLeave:
-		stop(errLeft{})
+		stop(errLeft)
 	default:
-		kind := map[present.Choice]string{present.ChoiceCancel: sluice.SignalCancel, present.ChoiceRollBack: sluice.SignalRollBack}[c]
+		kind := sluice.SignalCancel
+		if c == present.ChoiceRollBack {
+			kind = sluice.SignalRollBack
+		}
 		err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
-		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // a conflict says that it was told so already
+		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // Conflict: the signal was already sent
 			stop(err)
 		}
 	}

@@ -26,10 +26,10 @@ func newPlan(a *app) *cobra.Command {
 	offline := false
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Show what a deployment would do",
-		Long: "Plan shows the targets and steps of a deploy file in their order, what each step would change, how long the waits are,\n" +
-			"and what a rollback would bring back and what it would not. It changes nothing. It says what a step would change only\n" +
-			"if the account of the step can be reached. If a right is missing on an account, it lists the right and exits with\n" +
-			"status 6.",
+		Long: "Plan shows the targets and steps of a deploy file in their order, what each step would change, how long\n" +
+			"the waits are, and what a rollback would bring back and what it would not. It changes nothing. It says\n" +
+			"what a step would change only if the account of the step can be reached. If a right is missing on an\n" +
+			"account, it lists the right and exits with status 6.",
 		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n" +
 			"  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},

@@ -51,7 +51,10 @@ func awaitPerson(ts *testscript.TestScript, neg bool, args []string) {
 	for u, err := range client.Watch(ctx, id, 0) {
 		ts.Check(err)
 		e := u.Event
-		if e != nil && e.Step == sluice.StepID(args[0]) && e.Progress != nil && e.Progress.Wait != nil && slices.Contains(e.Progress.Wait.Signals, sluice.SignalApprove) {
+		if e == nil || e.Step != sluice.StepID(args[0]) || e.Progress == nil || e.Progress.Wait == nil {
+			continue
+		}
+		if slices.Contains(e.Progress.Wait.Signals, sluice.SignalApprove) {
 			return
 		}
 	}

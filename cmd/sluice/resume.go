@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
-// resume goes on with every deployment that has not ended, and watches them to their end.
+// resume continues all deployments that have not ended, and watches them until they end.
 func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error {
 	s, list, err := a.openUnended(ctx, c)
 	if err != nil {
@@ -28,7 +28,7 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 	}
 	switch {
 	case len(list) == 0:
-		a.note("there is nothing to go on with")
+		a.note("there is nothing to resume")
 		return nil
 	case o.detach:
 		return a.detach(ctx, &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}})
@@ -40,8 +40,8 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 	return a.followAll(ctx, s, c, list)
 }
 
-// openUnended reaches the engine and lists what it carries out, or should. An engine that ends just then is
-// reached anew, by taking its place.
+// openUnended connects to the engine and lists the deployments that have not ended. If the engine of another process
+// ends at that moment, this process takes over.
 func (a *app) openUnended(ctx context.Context, c *config.Config) (*bootstrap.Session, []sluice.DeploymentID, error) {
 	for {
 		s, err := a.open(ctx, c, false)
@@ -58,7 +58,7 @@ func (a *app) openUnended(ctx context.Context, c *config.Config) (*bootstrap.Ses
 	}
 }
 
-// followAll watches several deployments at once, in plain lines. The worst outcome decides the exit status.
+// followAll watches several deployments at once, in plain lines. The exit status is that of the worst outcome.
 func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Config, list []sluice.DeploymentID) error {
 	out := &lockedWriter{w: a.out}
 	followers := make([]*follower, len(list))
@@ -90,10 +90,7 @@ func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Con
 	if err := a.finish(ctx, s, c); err != nil {
 		return err
 	}
-	if worst == sluice.StatusSucceeded {
-		return nil
-	}
-	return ended{worst}
+	return endedWith(worst)
 }
 
 func (a *app) sharedView(out io.Writer) present.View {
@@ -103,7 +100,7 @@ func (a *app) sharedView(out io.Writer) present.View {
 	return present.NewPlainView(out, true)
 }
 
-// A lockedWriter lets several writers write whole lines.
+// A lockedWriter lets several goroutines write whole lines.
 type lockedWriter struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -28,13 +28,14 @@ func newRollback(a *app) *cobra.Command {
 	o := &rollbackOptions{}
 	cmd := &cobra.Command{
 		Use: "rollback [DEPLOYMENT]", Short: "Go back to the release before",
-		Long: "Rollback of a running deployment undoes the targets that have not finished and runs their onRollback steps.\n\n" +
-			"Rollback of a finished deployment returns each of its targets to the release that the target ran before. The\n" +
-			"old version starts beside the current one and gets all traffic as soon as it is ready; weights, pauses,\n" +
-			"analyses, webhooks, jobs and data steps are skipped. --with-gates goes through weights and gates again, never\n" +
-			"through data steps. Another rollback goes one release further back.\n\n" +
-			"Data is left as it is unless a checkpoint is chosen. What was written since the checkpoint is saved first, in a\n" +
-			"checkpoint of its own.",
+		Long: "Rollback of a running deployment undoes the targets that have not finished and runs their onRollback\n" +
+			"steps.\n\n" +
+			"Rollback of a finished deployment returns each of its targets to the release that the target ran before.\n" +
+			"The old version starts beside the current one and gets all traffic as soon as it is ready; weights,\n" +
+			"pauses, analyses, webhooks, jobs and data steps are skipped. --with-gates goes through weights and gates\n" +
+			"again, never through data steps. Another rollback goes one release further back.\n\n" +
+			"Data is left as it is unless a checkpoint is chosen. What was written since the checkpoint is saved\n" +
+			"first, in a checkpoint of its own.",
 		Example: "  sluice rollback\n  sluice rollback 6921a --yes\n" +
 			"  sluice rollback --data 6921a0c4-5d1f0a9b3e-production-before-0",
 		Args: cobra.MaximumNArgs(1),
@@ -115,7 +116,8 @@ func (a *app) showRollback(r *service.Rollback) {
 		}
 		if t.Restore == nil {
 			for _, c := range t.Choices {
-				a.note("%s: to put the data of %s back to %s as well: --data %s", t.Target, c.Dataset, present.Moment(c.TakenAt), c.ID)
+				a.note("%s: to put the data of %s back to %s as well: --data %s",
+					t.Target, c.Dataset, present.Moment(c.TakenAt), c.ID)
 			}
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
-	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -28,10 +27,10 @@ func newRun(a *app) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
 		Use: "run", Short: "Deploy, and watch the deployment until it ends",
-		Long: "Run deploys what a deploy file describes and shows the progress. It needs no server: it keeps its state in .sluice in\n" +
-			"the working directory. --resume continues a deployment that was interrupted at any point. While one sluice runs\n" +
-			"deployments from a state directory, others hand theirs to it. On a terminal, Ctrl-C asks whether to detach, cancel or\n" +
-			"roll back.",
+		Long: "Run deploys what a deploy file describes and shows the progress. It needs no server: it keeps its state\n" +
+			"in .sluice in the working directory. --resume continues a deployment that was interrupted at any point.\n" +
+			"While one sluice runs deployments from a state directory, others hand theirs to it. On a terminal,\n" +
+			"Ctrl-C asks whether to detach, cancel or roll back.",
 		Example: "  sluice run -f deploy.yaml\n  sluice run -f deploy.yaml --target staging --add-context pr=118\n" +
 			"  sluice run -f deploy.yaml --detach\n  sluice run --resume",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
@@ -175,114 +174,6 @@ func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
 		fmt.Fprintln(a.err, sentence)
 	}
 	return a.confirm("Start the deployment?", false)
-}
-
-// carry reaches the engine, begins a deployment or finds one, and watches it to its end.
-func (a *app) carry(ctx context.Context, c *config.Config, o *runOptions, begin func(*follower) (sluice.DeploymentID, error)) error {
-	s, err := a.open(ctx, c, o.detach)
-	if err != nil {
-		return err
-	}
-	f := &follower{app: a, session: s, config: c, detach: o.detach}
-	defer func() { _ = f.session.Close() }() // closed before, where its error matters
-	id, err := begin(f)
-	if err != nil {
-		return err
-	}
-	f.state = &engine.State{ID: id}
-	if o.detach {
-		return a.detach(ctx, f)
-	}
-	if err := f.session.Resume(ctx); err != nil {
-		return err
-	}
-	f.view = a.newView()
-	_, err = f.follow(ctx)
-	return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
-}
-
-func (a *app) newView() present.View {
-	switch {
-	case a.json():
-		return present.NewJSONView(a.out)
-	case a.terminal:
-		return present.NewLiveView(a.in, a.out, a.styles)
-	}
-	return present.NewPlainView(a.out, false)
-}
-
-// conclude ends the watching of a deployment: with its summary, or with how to go on.
-func (a *app) conclude(ctx context.Context, f *follower, err error) error {
-	if _, ok := errors.AsType[errDetached](err); ok {
-		return a.detach(ctx, f)
-	}
-	if _, ok := errors.AsType[errLeft](err); ok {
-		return a.left(f)
-	}
-	if err != nil {
-		return err
-	}
-	if err := a.summarize(f.state); err != nil {
-		return err
-	}
-	if err := a.finish(ctx, f.session, f.config); err != nil {
-		return err
-	}
-	if f.state.Outcome == sluice.StatusSucceeded {
-		return nil
-	}
-	return ended{f.state.Outcome}
-}
-
-func (a *app) summarize(s *engine.State) error {
-	if a.json() {
-		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
-	}
-	m, err := a.summary(s)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(a.out)
-	m.Print()
-	return nil
-}
-
-func (a *app) summary(s *engine.State) (present.Summary, error) {
-	dir, err := a.stateDir()
-	report := func(step sluice.StepID) string { return dir.Report(s.ID, step) }
-	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}, err
-}
-
-// finish lets go of the engine. What other commands handed to this process goes on in the background.
-func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config) error {
-	if !s.IsOwner() {
-		return s.Close()
-	}
-	s.Refuse()
-	unended, err := s.Unended(ctx)
-	if err := errors.Join(err, s.Close()); err != nil {
-		return err
-	}
-	if len(unended) == 0 {
-		return nil
-	}
-	if err := a.background(ctx, c.File); err != nil {
-		return err
-	}
-	a.note("%s of other applications: carried out in the background from now on", present.Plural(len(unended), "deployment"))
-	return nil
-}
-
-// left stops watching, and stops the engine if it is ours.
-func (a *app) left(f *follower) error {
-	own := f.session.IsOwner()
-	if err := f.session.Close(); err != nil {
-		return err
-	}
-	if own {
-		return unfinished{fmt.Sprintf("stopped; deployment %s stands where it is", f.state.ID), "go on with: sluice run --resume"}
-	}
-	return unfinished{fmt.Sprintf("deployment %s goes on in another process", f.state.ID), "see it with: sluice status " + string(f.state.ID)}
 }
 
 // ready tells the process that started this one in the background that the engine runs.

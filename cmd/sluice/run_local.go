@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 )
 
-// A rehearse is what the command line says about a rehearsal.
+// A rehearse holds the flags of a rehearsal.
 type rehearse struct {
 	local, approve          bool
 	webhooks, metrics, jobs []string
@@ -21,15 +21,18 @@ type rehearse struct {
 
 func (r *rehearse) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.BoolVar(&r.local, "local", false, "rehearse on this machine: every account is a local one, nothing leaves it")
-	f.StringArrayVar(&r.webhooks, "webhook", nil, "with --local: how a webhook ends, NAME=fail or NAME=timeout (may be repeated)")
-	f.StringArrayVar(&r.metrics, "metric", nil, "with --local: what a query answers, NAME=NUMBER or NAME=none (may be repeated)")
-	f.StringArrayVar(&r.jobs, "job", nil, "with --local: how a Job without a program ends, NAME=fail (may be repeated)")
-	f.BoolVar(&r.approve, "approve", false, "with --local: rehearse a person who approves whatever waits for one")
-	f.DurationVar(&r.maxWait, "max-wait", 0, "with --local: no timed pause and no interval of an analysis is longer")
+	f.BoolVar(&r.local, "local", false, "rehearse on this machine: every account is local, and nothing leaves the machine")
+	f.StringArrayVar(&r.webhooks, "webhook", nil,
+		"with --local: the result of a webhook, NAME=fail or NAME=timeout (may be repeated)")
+	f.StringArrayVar(&r.metrics, "metric", nil,
+		"with --local: the value of a query, NAME=NUMBER or NAME=none (may be repeated)")
+	f.StringArrayVar(&r.jobs, "job", nil,
+		"with --local: the result of a Job without a program, NAME=fail (may be repeated)")
+	f.BoolVar(&r.approve, "approve", false, "with --local: approve every step that waits for a person")
+	f.DurationVar(&r.maxWait, "max-wait", 0, "with --local: the longest timed pause and analysis interval")
 }
 
-// check refuses what means something in a rehearsal only.
+// check rejects flags that only have a meaning in a rehearsal.
 func (r *rehearse) check() error {
 	if r.local {
 		return nil
@@ -39,13 +42,13 @@ func (r *rehearse) check() error {
 		"--approve": r.approve, "--max-wait": r.maxWait != 0,
 	} {
 		if given {
-			return sluice.Errorf(sluice.Invalid, "%s is for rehearsals only", flag).WithHint("add --local")
+			return sluice.Errorf(sluice.Invalid, "%s is only for rehearsals", flag).WithHint("add --local")
 		}
 	}
 	return nil
 }
 
-// plan returns the plan as it is rehearsed here.
+// plan returns the plan of the rehearsal.
 func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) {
 	o := bootstrap.Rehearsal{Approve: r.approve, MaxWait: r.maxWait}
 	var err, all error
@@ -60,7 +63,7 @@ func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) 
 	return bootstrap.Rehearse(p, c, o)
 }
 
-// pairs reads NAME=VALUE; names may hold = themselves.
+// pairs reads NAME=VALUE. A name may contain =.
 func pairs(flag string, given []string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, text := range given {

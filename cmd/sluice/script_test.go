@@ -39,8 +39,8 @@ func TestScripts(t *testing.T) {
 			return os.Chmod(env.WorkDir, 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone, "status": status,
-			"recorded": recorded, "awaitidle": awaitIdle,
+			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
+			"status": status, "recorded": recorded, "awaitidle": awaitIdle,
 		},
 		Condition: condition,
 	})
@@ -52,8 +52,8 @@ func endAgents(dir string) {
 	_, _ = w.Down(context.Background(), "") // the script has failed already
 }
 
-// await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event of the
-// latest deployment that has not ended; with - for the step, an event of the deployment itself.
+// await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event
+// of the latest deployment that has not ended; with - for the step, an event of the deployment itself.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await STEP KIND [APPLICATION]")

@@ -20,8 +20,8 @@ func (a *app) configuration(file string) (*config.Config, error) {
 	return dir.Configuration(a.config, file)
 }
 
-// open connects to the engine of the state directory. If hold is true, an engine of this process records new deployments
-// but does not begin them.
+// open connects to the engine of the state directory. If hold is true, an engine of this process records new
+// deployments but does not begin them.
 func (a *app) open(ctx context.Context, c *config.Config, hold bool) (*bootstrap.Session, error) {
 	dir, err := a.stateDir()
 	if err != nil {

@@ -22,9 +22,10 @@ func newValidate(a *app) *cobra.Command {
 	noManifests := false
 	cmd := &cobra.Command{
 		Use: "validate", Short: "Report everything that is wrong with a deploy file",
-		Long: "Validate reads a deploy file and its manifests and reports everything that is wrong, each finding with its place and a\n" +
-			"correction. It changes nothing, and without --fetch it uses no network. The exit status is 0 or 2. With --output sarif\n" +
-			"or github it writes the findings for code scanning, or as annotations of a GitHub workflow.",
+		Long: "Validate reads a deploy file and its manifests and reports everything that is wrong, each finding with\n" +
+			"its place and a correction. It changes nothing, and without --fetch it uses no network. The exit status\n" +
+			"is 0 or 2. With --output sarif or github it writes the findings for code scanning, or as annotations of\n" +
+			"a GitHub workflow.",
 		Example: "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --strict --output github\n" +
 			"  sluice validate -f deploy.yaml --no-manifests --output json",
 		Annotations: map[string]string{moreOutputs: outputSARIF + " " + outputGitHub},

@@ -20,9 +20,11 @@ func GitHub(w io.Writer, ds sluice.Diagnostics) error {
 		}
 		var where string
 		if d.Pos.IsValid() {
-			where = fmt.Sprintf("file=%s,line=%d,col=%d,", property(filepath.ToSlash(d.Pos.File)), d.Pos.Line, d.Pos.Column)
+			file := property(filepath.ToSlash(d.Pos.File))
+			where = fmt.Sprintf("file=%s,line=%d,col=%d,", file, d.Pos.Line, d.Pos.Column)
 		}
-		if _, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", d.Severity, where, property(d.Code), message(text)); err != nil {
+		_, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", d.Severity, where, property(d.Code), message(text))
+		if err != nil {
 			return err
 		}
 	}
@@ -37,92 +39,40 @@ func property(text string) string {
 	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(message(text))
 }
 
-// The parts of a SARIF 2.1.0 log that findings need.
-type sarifLog struct {
-	Schema  string     `json:"$schema"`
-	Version string     `json:"version"`
-	Runs    []sarifRun `json:"runs"`
-}
-
-type sarifRun struct {
-	Tool       sarifTool     `json:"tool"`
-	ColumnKind string        `json:"columnKind"`
-	Results    []sarifResult `json:"results"`
-}
-
-type sarifTool struct {
-	Driver sarifDriver `json:"driver"`
-}
-
-type sarifDriver struct {
-	Name    string      `json:"name"`
-	URI     string      `json:"informationUri"`
-	Version string      `json:"version,omitempty"`
-	Rules   []sarifRule `json:"rules"`
-}
-
-type sarifRule struct {
-	ID      string `json:"id"`
-	HelpURI string `json:"helpUri"`
-}
-
-type sarifResult struct {
-	RuleID    string          `json:"ruleId"`
-	RuleIndex int             `json:"ruleIndex"`
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations,omitempty"`
-}
-
-type sarifText struct {
-	Text string `json:"text"`
-}
-
-type sarifLocation struct {
-	Physical sarifPhysical `json:"physicalLocation"`
-}
-
-type sarifPhysical struct {
-	Artifact sarifArtifact `json:"artifactLocation"`
-	Region   sarifRegion   `json:"region"`
-}
-
-type sarifArtifact struct {
-	URI string `json:"uri"`
-}
-
-type sarifRegion struct {
-	StartLine   int `json:"startLine"`
-	StartColumn int `json:"startColumn"`
-}
-
 const homepage = "https://github.com/sluice-cd/sluice"
+
+// An object is a part of a SARIF log.
+type object = map[string]any
 
 // SARIF writes the findings as a SARIF 2.1.0 log.
 func SARIF(w io.Writer, ds sluice.Diagnostics) error {
-	driver := sarifDriver{Name: "sluice", URI: homepage, Rules: []sarifRule{}}
-	results := []sarifResult{}
+	rules, codes, results := []object{}, []string{}, []object{}
 	for _, d := range ds {
-		rule := slices.IndexFunc(driver.Rules, func(r sarifRule) bool { return r.ID == d.Code })
-		if rule < 0 {
-			rule = len(driver.Rules)
-			driver.Rules = append(driver.Rules, sarifRule{ID: d.Code, HelpURI: homepage + "/blob/main/docs/diagnostics.md"})
+		if !slices.Contains(codes, d.Code) {
+			codes = append(codes, d.Code)
+			rules = append(rules, object{"id": d.Code, "helpUri": homepage + "/blob/main/docs/diagnostics.md"})
 		}
-		results = append(results, result(d, rule))
+		results = append(results, result(d, slices.Index(codes, d.Code)))
 	}
-	run := sarifRun{Tool: sarifTool{Driver: driver}, ColumnKind: "unicodeCodePoints", Results: results}
-	return JSON(w, sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}})
+	driver := object{"name": "sluice", "informationUri": homepage, "rules": rules}
+	return JSON(w, object{
+		"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+		"runs": []object{{"tool": object{"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}},
+	})
 }
 
-func result(d sluice.Diagnostic, rule int) sarifResult {
+func result(d sluice.Diagnostic, rule int) object {
 	text := d.Message
 	if d.Hint != "" {
 		text += ": " + d.Hint
 	}
-	r := sarifResult{RuleID: d.Code, RuleIndex: rule, Level: string(d.Severity), Message: sarifText{text}}
+	r := object{"ruleId": d.Code, "ruleIndex": rule, "level": d.Severity, "message": object{"text": text}}
 	if d.Pos.IsValid() {
 		uri := url.URL{Path: filepath.ToSlash(d.Pos.File)}
-		r.Locations = []sarifLocation{{sarifPhysical{sarifArtifact{uri.String()}, sarifRegion{d.Pos.Line, max(d.Pos.Column, 1)}}}}
+		r["locations"] = []object{{"physicalLocation": object{
+			"artifactLocation": object{"uri": uri.String()},
+			"region":           object{"startLine": d.Pos.Line, "startColumn": max(d.Pos.Column, 1)},
+		}}}
 	}
 	return r
 }

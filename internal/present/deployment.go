@@ -93,8 +93,8 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 		run := s.Steps[p.ID]
 		o := stepOutput{
 			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
-			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes, Result: run.Progress.Result,
-			Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
+			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
+			Result: run.Progress.Result, Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
 		}
 		if run.Phase == engine.PhaseWaiting {
 			o.Wait = run.Progress.Wait
@@ -107,7 +107,8 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 // Status writes one deployment in detail: its targets and steps, and the summary if a step failed.
 func (m Summary) Status() error {
 	s := m.State
-	m.line(0, "%s %s: %s, started %s by %s, %s", s.Plan.Application, s.ID, s.Status(), Moment(s.StartedAt), s.StartedBy.Name, Took(age(s)))
+	m.line(0, "%s %s: %s, started %s by %s, %s",
+		s.Plan.Application, s.ID, s.Status(), Moment(s.StartedAt), s.StartedBy.Name, Took(age(s)))
 	for _, t := range s.Plan.Targets {
 		m.line(0, "\n%s: %s", t.Name, s.Target(t.Name))
 		var rows [][]string
@@ -120,7 +121,8 @@ func (m Summary) Status() error {
 			return err
 		}
 	}
-	if s.Outcome != "" && slices.ContainsFunc(s.Started, func(id sluice.StepID) bool { return s.Steps[id].Failure != nil }) {
+	failed := func(id sluice.StepID) bool { return s.Steps[id].Failure != nil }
+	if s.Outcome != "" && slices.ContainsFunc(s.Started, failed) {
 		m.line(0, "")
 		m.Print()
 	}
@@ -139,7 +141,7 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s.ID, run)}
 }
 
-// stepText is the one thing to know about a step now.
+// stepText says the most important thing about a step now.
 func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
 	switch {
 	case run.Leftover != nil:

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -10,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// MissingRights prints the rights as a table, those on the same resource in one row, and what grants them.
+// MissingRights writes the rights as a table, with one row for each resource, and what grants them.
 func MissingRights(w io.Writer, list []sluice.MissingRight) error {
 	rows := [][]string{{"ACCOUNT", "NAMESPACE", "RESOURCE", "VERBS", "FEATURE"}}
 	for _, r := range resources(list) {
@@ -56,27 +57,23 @@ func groupResource(r sluice.Right) string {
 	return resource + "." + r.Group
 }
 
-// grants says what to type or to write, for each account apart.
+// grants says what grants the rights, each line once.
 func grants(list []sluice.MissingRight) []string {
 	lines := map[string]bool{}
 	for _, m := range resources(list) {
+		what := fmt.Sprintf("kubectl apply --namespace %s -f deploy/%s.yaml", m.Namespace, m.Feature)
+		rule := fmt.Sprintf("{apiGroups: [%q], resources: [%s], verbs: [%s]}", m.Group, m.Resource, m.Verb)
 		switch {
 		case m.Feature == "" && m.Namespace == "":
-			lines[fmt.Sprintf("account %s: add to a ClusterRole, as that of deploy/namespaces.yaml: {apiGroups: [%q], resources: [%s], verbs: [%s]}", m.Account, m.Group, m.Resource, m.Verb)] = true
+			what = "add to a ClusterRole such as that of deploy/namespaces.yaml: " + rule
 		case m.Feature == "":
-			lines[fmt.Sprintf("account %s: add to deploy/apply.yaml: {apiGroups: [%q], resources: [%s], verbs: [%s]}", m.Account, m.Group, m.Resource, m.Verb)] = true
+			what = "add to deploy/apply.yaml: " + rule
 		case m.Namespace == "":
-			lines[fmt.Sprintf("account %s: kubectl apply -f deploy/%s.yaml", m.Account, m.Feature)] = true
-		default:
-			lines[fmt.Sprintf("account %s: kubectl apply --namespace %s -f deploy/%s.yaml", m.Account, m.Namespace, m.Feature)] = true
+			what = fmt.Sprintf("kubectl apply -f deploy/%s.yaml", m.Feature)
 		}
+		lines["account "+m.Account+": "+what] = true
 	}
 	return slices.Sorted(maps.Keys(lines))
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "-") }

@@ -15,7 +15,8 @@ import (
 func Sentences(s *engine.State, e sluice.Event) []string {
 	switch e.Kind {
 	case sluice.DeploymentStarted:
-		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s", s.ID, e.Plan.Application, e.Actor.Name, plan.TargetNames(e.Plan))}
+		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s",
+			s.ID, e.Plan.Application, e.Actor.Name, plan.TargetNames(e.Plan))}
 	case sluice.DeploymentEnded:
 		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, e.Outcome)}
 	case sluice.SignalReceived:
@@ -39,7 +40,8 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 	case sluice.StepProgressed:
 		return progressed(s, run, e)
 	case sluice.StepRetrying:
-		return []string{fmt.Sprintf("tries again until %s: %s", e.Until.Local().Format(time.TimeOnly), failureText(e.Failure))}
+		until := e.Until.Local().Format(time.TimeOnly)
+		return []string{"tries again until " + until + ": " + failureText(e.Failure)}
 	case sluice.StepDone:
 		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
 	case sluice.StepFailed:
@@ -119,7 +121,7 @@ func signalSentence(sig sluice.Signal) string {
 	return text
 }
 
-// waits says what a waiting step waits for, in its own words where it has some, and what to type to end it.
+// waits says what a step waits for, and what to type to end the wait.
 func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
 	w := *p.Wait
 	text := p.Message
@@ -152,7 +154,7 @@ func waitReason(w sluice.Wait) string {
 	return "waits for " + strings.Join(reasons, " or ")
 }
 
-// decisions are the kinds of a wait's signals that a person gives.
+// decisions are the signals of a wait that a person sends.
 func decisions(w sluice.Wait) []string {
 	var kinds []string
 	for _, kind := range []string{sluice.SignalApprove, sluice.SignalRollForward} {

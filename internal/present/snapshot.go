@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
-// A snapshot is a deployment at one moment, as the live view draws it. It shares nothing with the state.
+// A snapshot is what the live view draws of a deployment. It shares nothing with the state.
 type snapshot struct {
 	title   string
 	status  sluice.Status
@@ -25,10 +25,10 @@ type targetRow struct {
 	name   string
 	status sluice.Status
 	note   string // the weight
-	steps  []stepRowLive
+	steps  []stepLine
 }
 
-type stepRowLive struct {
+type stepLine struct {
 	path    string // below the target
 	phase   engine.RunPhase
 	failed  bool
@@ -40,16 +40,17 @@ type stepRowLive struct {
 	since   gauge
 }
 
-// A gauge remembers where a step's amount stood when it was first seen, to tell its rate.
+// A gauge remembers a step's first amount, from which its rate follows.
 type gauge struct {
 	at   time.Time
 	unit string
 	done int64
 }
 
-// snap draws a deployment. live is the progress that is not recorded.
+// snap returns the snapshot of a deployment. live is progress that is not recorded.
 func snap(s *engine.State, live map[sluice.StepID]sluice.Progress, gauges map[sluice.StepID]gauge) snapshot {
-	shot := snapshot{title: s.Plan.Application + " " + string(s.ID), status: s.Status(), started: s.StartedAt, ended: s.EndedAt}
+	title := s.Plan.Application + " " + string(s.ID)
+	shot := snapshot{title: title, status: s.Status(), started: s.StartedAt, ended: s.EndedAt}
 	for _, t := range s.Plan.Targets {
 		row := targetRow{name: t.Name, status: s.Target(t.Name), note: weight(s, t.Name)}
 		for _, p := range s.Plan.Steps {
@@ -64,10 +65,11 @@ func snap(s *engine.State, live map[sluice.StepID]sluice.Progress, gauges map[sl
 	return shot
 }
 
-func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since gauge) stepRowLive {
-	row := stepRowLive{
-		path: strings.TrimPrefix(string(run.Plan.ID), run.Plan.Target+"/"), phase: run.Phase, failed: run.Failure != nil || run.Leftover != nil,
-		started: run.StartedAt, ended: run.EndedAt, text: plan.Describe(run.Plan), since: since,
+func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since gauge) stepLine {
+	row := stepLine{
+		path: strings.TrimPrefix(string(run.Plan.ID), run.Plan.Target+"/"), phase: run.Phase,
+		failed: run.Failure != nil || run.Leftover != nil, started: run.StartedAt, ended: run.EndedAt,
+		text: plan.Describe(run.Plan), since: since,
 	}
 	if isBusy(run) && (live.Message != "" || live.Amount != nil || live.Result != nil) {
 		row.amount = live.Amount
@@ -103,7 +105,7 @@ func filled(texts ...string) []string {
 	return list
 }
 
-// weight says what share of the target's traffic the new version has, while it has one.
+// weight says what share of the target's traffic the new version has, if any.
 func weight(s *engine.State, target string) string {
 	text := ""
 	for _, id := range s.Started {
@@ -115,7 +117,7 @@ func weight(s *engine.State, target string) string {
 	return text
 }
 
-// maxSamples is how many of an analysis' latest samples are shown.
+// maxSamples is how many of the latest samples of an analysis are shown.
 const maxSamples = 4
 
 func samples(r *sluice.Result) string {
@@ -134,7 +136,7 @@ func samples(r *sluice.Result) string {
 	return strings.Join(texts, ", ")
 }
 
-// speed says how fast a piece of work is and how long it takes yet, once that can be told.
+// speed says how fast a piece of work is and how long it still takes, as soon as that is known.
 func speed(n sluice.Amount, since gauge, now time.Time) string {
 	elapsed := now.Sub(since.at).Seconds()
 	if since.unit != n.Unit || elapsed < 1 || n.Done <= since.done {

@@ -20,20 +20,31 @@ func lost(t *testing.T) (*engine.State, sluice.Event) {
 	for i := range keys {
 		keys[i] = fmt.Sprintf("order-%02d", i)
 	}
-	v := &sluice.Verification{Dataset: "orders", Reason: "12 documents are missing", Comparison: sluice.Comparison{Collections: []sluice.CollectionComparison{{
-		Name: "orders", Missing: 12, MissingKeys: keys, Changed: 1, ChangedKeys: []sluice.ChangedKey{{Key: "order-99", Fields: []string{"total"}}},
-	}}}}
+	v := &sluice.Verification{Dataset: "orders", Reason: "12 documents are missing"}
+	v.Comparison.Collections = []sluice.CollectionComparison{{
+		Name: "orders", Missing: 12, MissingKeys: keys,
+		Changed: 1, ChangedKeys: []sluice.ChangedKey{{Key: "order-99", Fields: []string{"total"}}},
+	}}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	apply := sluice.StepID("staging/apply")
 	verify := sluice.StepID("staging/after/0")
-	p := &sluice.Plan{Application: "shop", Targets: []sluice.PlannedTarget{{Name: "staging", AfterFailure: "rollBack"}, {Name: "production", DependsOn: []string{"staging"}}}, Steps: []sluice.PlannedStep{
-		{ID: apply, Target: "staging", Phase: sluice.PhaseApply, StepSpec: sluice.StepSpec{Kind: sluice.KindApply}},
-		{ID: verify, Target: "staging", Phase: sluice.PhaseAfter, After: []sluice.StepID{apply}, StepSpec: sluice.StepSpec{Kind: sluice.KindVerifyData}},
-		{ID: "production/apply", Target: "production", Phase: sluice.PhaseApply, StepSpec: sluice.StepSpec{Kind: sluice.KindApply}},
+	applies := sluice.StepSpec{Kind: sluice.KindApply}
+	p := &sluice.Plan{Application: "shop", Targets: []sluice.PlannedTarget{
+		{Name: "staging", AfterFailure: "rollBack"}, {Name: "production", DependsOn: []string{"staging"}},
+	}, Steps: []sluice.PlannedStep{
+		{ID: apply, Target: "staging", Phase: sluice.PhaseApply, StepSpec: applies},
+		{
+			ID: verify, Target: "staging", Phase: sluice.PhaseAfter, After: []sluice.StepID{apply},
+			StepSpec: sluice.StepSpec{Kind: sluice.KindVerifyData},
+		},
+		{ID: "production/apply", Target: "production", Phase: sluice.PhaseApply, StepSpec: applies},
 	}}
-	changed := []sluice.Change{{Object: "Deployment/shop", Outcome: sluice.Configured}, {Object: "Service/shop", Outcome: sluice.Unchanged}}
+	changed := []sluice.Change{
+		{Object: "Deployment/shop", Outcome: sluice.Configured}, {Object: "Service/shop", Outcome: sluice.Unchanged},
+	}
 	failed := sluice.Event{Kind: sluice.StepFailed, Step: verify, Failure: &sluice.Failure{
-		Code: sluice.Failed, Message: "orders: 12 documents are missing", Hint: "look at the migration", Result: &sluice.Result{Verification: v},
+		Code: sluice.Failed, Message: "orders: 12 documents are missing", Hint: "look at the migration",
+		Result: &sluice.Result{Verification: v},
 	}}
 	s := &engine.State{ID: "d1"}
 	for i, e := range []sluice.Event{
@@ -61,7 +72,8 @@ func TestSummaryNamesWhatWasLostAndPutBack(t *testing.T) {
   staging        rolledBack
     staging/after/0 failed: orders: 12 documents are missing
       hint: look at the migration
-      orders: 12 missing: order-00, order-01, order-02, order-03, order-04, order-05, order-06, order-07, order-08, order-09, ...
+      orders: 12 missing: order-00, order-01, order-02, order-03, order-04, ` +
+		`order-05, order-06, order-07, order-08, order-09, ...
       orders: 1 changed: order-99 (total)
       full report: /state/staging/after/0
     put back: Deployment/shop
@@ -90,7 +102,9 @@ func TestLiveViewAsksOnce(t *testing.T) {
 	if m = m.key("esc"); m.asking {
 		t.Error("Esc does not go on")
 	}
-	for key, want := range map[string]Choice{"enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave} {
+	for key, want := range map[string]Choice{
+		"enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave,
+	} {
 		m.key("ctrl+c").key(key)
 		if got := <-choices; got != want {
 			t.Errorf("%s means %s, want %s", key, got, want)

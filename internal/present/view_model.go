@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// frame is how often the elapsed times are drawn anew.
+// frame is how often the elapsed times are redrawn.
 const frame = 200 * time.Millisecond
 
 type frameMsg time.Time
@@ -26,7 +26,7 @@ type model struct {
 	now           time.Time
 	width, height int
 	asking        bool
-	asked         Choice // what was chosen and is being carried out
+	asked         Choice // the choice that is pending
 }
 
 func (m model) Init() tea.Cmd { return nextFrame() }
@@ -50,7 +50,9 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-var answers = map[string]Choice{"d": ChoiceDetach, "enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave}
+var answers = map[string]Choice{
+	"d": ChoiceDetach, "enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave,
+}
 
 func (m model) key(key string) model {
 	if !m.asking {
@@ -65,13 +67,13 @@ func (m model) key(key string) model {
 		m.asking, m.asked = false, c
 		select {
 		case m.choices <- c:
-		default: // an earlier choice is still being carried out
+		default: // an earlier choice is still pending
 		}
 	}
 	return m
 }
 
-// View draws the tree, giving up detail until it fits the terminal.
+// View draws the tree with as much detail as fits the terminal.
 func (m model) View() string {
 	if m.shot.title == "" {
 		return ""
@@ -93,11 +95,12 @@ func (m model) View() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// tree draws the targets: with every step, without those that are over, or with those under way only.
+// tree draws the targets with all steps, with those that are not done, or only with those that run.
 func (m model) tree(detail int) []string {
-	lines := []string{fmt.Sprintf("%s  %s  %s", m.styles.strong.Render(m.shot.title), m.status(m.shot.status), m.elapsed(m.shot.started, m.shot.ended))}
+	title, elapsed := m.styles.strong.Render(m.shot.title), m.elapsed(m.shot.started, m.shot.ended)
+	lines := []string{fmt.Sprintf("%s  %s  %s", title, m.styles.status(m.shot.status), elapsed)}
 	for _, t := range m.shot.targets {
-		line := fmt.Sprintf("%s %-12s %s", m.targetMark(t.status), t.name, m.status(t.status))
+		line := fmt.Sprintf("%s %-12s %s", m.targetMark(t.status), t.name, m.styles.status(t.status))
 		if t.note != "" && !isOver(t.status) {
 			line += m.styles.Faint.Render("  " + t.note)
 		}
@@ -111,21 +114,19 @@ func (m model) tree(detail int) []string {
 	return lines
 }
 
-func (m model) shows(detail int, t targetRow, s stepRowLive) bool {
+func (m model) shows(detail int, t targetRow, s stepLine) bool {
+	isDone := s.phase == engine.PhaseFinished || s.phase == engine.PhaseUndone || s.phase == engine.PhaseDone
 	switch {
 	case s.failed:
 		return true
-	case t.status == sluice.StatusPending || isOver(t.status) && t.status != sluice.StatusFailed && t.status != sluice.StatusRolledBack:
+	case t.status == sluice.StatusFailed || t.status == sluice.StatusRolledBack:
+	case t.status == sluice.StatusPending || isOver(t.status):
 		return false
-	case detail == 2:
-		return true
-	case detail == 1:
-		return s.phase != engine.PhaseFinished && s.phase != engine.PhaseUndone && s.phase != engine.PhaseDone
 	}
-	return s.phase != engine.PhaseFinished && s.phase != engine.PhaseUndone && s.phase != engine.PhaseDone && s.phase != engine.PhasePending
+	return detail == 2 || !isDone && (detail == 1 || s.phase != engine.PhasePending)
 }
 
-func (m model) step(s stepRowLive) []string {
+func (m model) step(s stepLine) []string {
 	text := s.text
 	if s.amount != nil {
 		text = strings.Join(filled(text, Amount(*s.amount), speed(*s.amount, s.since, m.now)), ", ")
@@ -141,14 +142,14 @@ func (m model) step(s stepRowLive) []string {
 	return []string{line, strings.Repeat(" ", 30) + m.styles.strong.Render(s.hint)}
 }
 
-func (m model) shade(s stepRowLive, text string) string {
+func (m model) shade(s stepLine, text string) string {
 	if s.phase == engine.PhasePending || s.phase == engine.PhaseFinished || s.phase == engine.PhaseDone {
 		return m.styles.Faint.Render(text)
 	}
 	return text
 }
 
-func (m model) stepMark(s stepRowLive) string {
+func (m model) stepMark(s stepLine) string {
 	switch s.phase {
 	case engine.PhasePending:
 		return m.styles.Faint.Render("·")
@@ -180,24 +181,12 @@ func (m model) targetMark(s sluice.Status) string {
 	return m.styles.Busy.Render("▶")
 }
 
-func (m model) status(s sluice.Status) string {
-	switch s {
-	case sluice.StatusSucceeded:
-		return m.styles.Good.Render(string(s))
-	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusRollingBack:
-		return m.styles.Bad.Render(string(s))
-	case sluice.StatusPending, sluice.StatusSkipped:
-		return m.styles.Faint.Render(string(s))
-	}
-	return m.styles.Busy.Render(string(s))
+func isOver(s sluice.Status) bool {
+	return isBad(s) || s == sluice.StatusSucceeded || s == sluice.StatusSkipped
 }
 
-func isOver(s sluice.Status) bool {
-	switch s {
-	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusSkipped:
-		return true
-	}
-	return false
+func isBad(s sluice.Status) bool {
+	return s == sluice.StatusFailed || s == sluice.StatusRolledBack || s == sluice.StatusCancelled
 }
 
 func (m model) elapsed(from, to time.Time) string {
@@ -210,7 +199,8 @@ func (m model) elapsed(from, to time.Time) string {
 func (m model) foot() []string {
 	switch {
 	case m.asking:
-		return []string{"", m.styles.strong.Render("Stop watching?") + "  d detach (Enter)   c cancel   r roll back   Esc go on   Ctrl-C leave it to be resumed"}
+		return []string{"", m.styles.strong.Render("Stop watching?") +
+			"  d detach (Enter)   c cancel   r roll back   Esc continue watching   Ctrl-C stop; resume later"}
 	case isOver(m.shot.status):
 		return nil
 	case m.asked != "":

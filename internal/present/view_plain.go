@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// liveEvery is how often progress that is not recorded gets a line of its own, per step.
+// liveEvery is how often a step prints progress that is not recorded.
 const liveEvery = 10 * time.Second
 
 // A PlainView prints one line a fact, with the time since the deployment started.
@@ -24,7 +24,9 @@ type PlainView struct {
 
 // NewPlainView prints to out. If named is true, each line begins with the application.
 func NewPlainView(out io.Writer, named bool) *PlainView {
-	return &PlainView{out: out, now: time.Now, last: map[sluice.StepID]time.Time{}, said: map[sluice.StepID]string{}, name: named}
+	v := &PlainView{out: out, now: time.Now, name: named}
+	v.last, v.said = map[sluice.StepID]time.Time{}, map[sluice.StepID]string{}
+	return v
 }
 
 // Show prints the update: an event at once, other progress every ten seconds.

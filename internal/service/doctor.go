@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,11 +94,8 @@ type Doctor struct {
 
 // Examine fills in Checks and Missing. Without a valid deploy file it stops there.
 func (d *Doctor) Examine(ctx context.Context) {
-	if d.Config.File == "" {
-		d.ok("configuration", "there is no %s; the defaults apply", config.FileName)
-	} else {
-		d.ok("configuration", "%s", d.Config.File)
-	}
+	file := cmp.Or(d.Config.File, "there is no "+config.FileName+"; the defaults apply")
+	d.add("configuration", CheckOK, "", "%s", file)
 	if d.Source.File != "" && !d.file(ctx) {
 		return
 	}
@@ -108,15 +106,19 @@ func (d *Doctor) Examine(ctx context.Context) {
 	d.callbacks(ctx)
 }
 
-func (d *Doctor) ok(name, format string, args ...any) {
-	d.Checks = append(d.Checks, Check{Name: name, State: CheckOK, Detail: fmt.Sprintf(format, args...)})
+func (d *Doctor) add(name, state, hint, format string, args ...any) {
+	d.Checks = append(d.Checks, Check{Name: name, State: state, Detail: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-func (d *Doctor) warn(name, hint, format string, args ...any) {
-	d.Checks = append(d.Checks, Check{Name: name, State: CheckWarning, Detail: fmt.Sprintf(format, args...), Hint: hint})
+// result adds a check that has the error, or without one the detail, and reports whether it is right.
+func (d *Doctor) result(name string, err error, format string, args ...any) bool {
+	if err != nil {
+		d.Checks = append(d.Checks, Wrong(name, err))
+		return false
+	}
+	d.add(name, CheckOK, "", format, args...)
+	return true
 }
-
-func (d *Doctor) wrong(name string, err error) { d.Checks = append(d.Checks, Wrong(name, err)) }
 
 func count(n int, noun string) string {
 	if n != 1 {
@@ -128,49 +130,40 @@ func count(n int, noun string) string {
 // file compiles the deploy file.
 func (d *Doctor) file(ctx context.Context) bool {
 	c, err := Compile(ctx, d.Source, Surroundings{Local: LocalAccounts(d.Config), History: d.History})
-	if err == nil {
-		err = CheckAccounts(c.Plan, d.Config)
-	}
 	if err != nil {
-		d.wrong("deploy file", err)
-		return false
+		return d.result("deploy file", err, "")
 	}
 	d.plan = c.Plan
-	targets, steps := count(len(d.plan.Targets), "target"), count(len(d.plan.Steps), "step")
-	d.ok("deploy file", "%s: %s and %s", d.Source.File, targets, steps)
-	return true
+	targets, steps := count(len(c.Plan.Targets), "target"), count(len(c.Plan.Steps), "step")
+	return d.result("deploy file", CheckAccounts(c.Plan, d.Config), "%s: %s and %s", d.Source.File, targets, steps)
 }
 
 // accounts examines the accounts that the deploy file uses, or all of them.
 func (d *Doctor) accounts(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(d.Config.Accounts)) {
 		c := d.Config.Accounts[name]
-		if d.plan != nil && !Uses(d.plan, name) {
-			continue
+		switch {
+		case d.plan != nil && !Uses(d.plan, name):
+		case c.Type == config.AccountLocal:
+			d.add("account "+name, CheckOK, "", "this machine")
+		default:
+			d.cluster(ctx, c)
 		}
-		if c.Type == config.AccountLocal {
-			d.ok("account "+name, "this machine")
-			continue
-		}
-		d.cluster(ctx, c)
 	}
 }
 
 func (d *Doctor) cluster(ctx context.Context, c config.Account) {
 	ctx, cancel := context.WithTimeout(ctx, CheckPatience)
 	defer cancel()
-	name := "account " + c.Name
+	var r Reached
 	a, err := d.Adapters.Cluster(ctx, c)
-	if err != nil {
-		d.wrong(name, err)
+	if err == nil {
+		r, err = a.Reach(ctx)
+	}
+	latency := r.Latency.Round(100 * time.Microsecond)
+	if !d.result("account "+c.Name, err, "Kubernetes %s answers in %s", r.Version, latency) {
 		return
 	}
-	r, err := a.Reach(ctx)
-	if err != nil {
-		d.wrong(name, err)
-		return
-	}
-	d.ok(name, "Kubernetes %s answers in %s", r.Version, r.Latency.Round(100*time.Microsecond))
 	d.clock("clock of "+c.Name, r.Skew)
 	d.rights(ctx, c.Name, a)
 }
@@ -180,31 +173,28 @@ const maxSkew = 5 * time.Second
 
 func (d *Doctor) clock(name string, skew time.Duration) {
 	if skew.Abs() <= maxSkew {
-		d.ok(name, "agrees with the clock of this machine")
+		d.add(name, CheckOK, "", "agrees with the clock of this machine")
 		return
 	}
 	direction := "ahead of"
 	if skew < 0 {
 		direction = "behind"
 	}
-	d.warn(name, "synchronise both with NTP: deadlines, leases and certificates depend on the clock",
+	d.add(name, CheckWarning, "synchronise both with NTP: deadlines, leases and certificates depend on the clock",
 		"it is %s %s the clock of this machine", skew.Abs(), direction)
 }
 
 func (d *Doctor) rights(ctx context.Context, account string, a Cluster) {
-	name := "rights on " + account
 	found, err := d.review(ctx, account, a)
-	switch {
-	case err != nil:
-		d.wrong(name, err)
-	case len(found) > 0:
-		d.wrong(name, Denied(found))
+	if err == nil && len(found) > 0 {
+		err = Denied(found)
 		d.Missing = append(d.Missing, found...)
-	case d.plan == nil:
-		d.ok(name, "everything that each deployment into the namespace %s needs", d.Namespace)
-	default:
-		d.ok(name, "everything that the deploy file needs")
 	}
+	needed := "everything that the deploy file needs"
+	if d.plan == nil {
+		needed = "everything that each deployment into the namespace " + d.Namespace + " needs"
+	}
+	d.result("rights on "+account, err, "%s", needed)
 }
 
 func (d *Doctor) review(ctx context.Context, account string, a Cluster) ([]sluice.MissingRight, error) {
@@ -223,7 +213,7 @@ func (d *Doctor) review(ctx context.Context, account string, a Cluster) ([]sluic
 func (d *Doctor) metrics(ctx context.Context) {
 	providers, err := d.Adapters.Metrics()
 	if err != nil {
-		d.wrong("metrics", err)
+		d.result("metrics", err, "")
 		return
 	}
 	names := slices.Sorted(maps.Keys(providers))
@@ -231,24 +221,24 @@ func (d *Doctor) metrics(ctx context.Context) {
 		names = providersIn(d.plan)
 	}
 	for _, name := range names {
-		d.provider(ctx, name, providers[name])
+		err := measure(ctx, providers[name])
+		if providers[name] == nil {
+			err = sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
+				WithHint("add it under metrics in %s: %s: {type: prometheus, url: ...}", ConfigName(d.Config), name)
+		}
+		d.result("metrics "+name, err, "%s answers", d.Config.Metrics[name].URL)
 	}
 }
 
-// provider evaluates a constant, for which the provider needs no data.
-func (d *Doctor) provider(ctx context.Context, name string, m sluice.Metrics) {
+// measure evaluates a constant, for which the provider needs no data.
+func measure(ctx context.Context, m sluice.Metrics) error {
+	if m == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, CheckPatience)
 	defer cancel()
-	if m == nil {
-		d.wrong("metrics "+name, sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
-			WithHint("add it under metrics in %s: %s: {type: prometheus, url: ...}", ConfigName(d.Config), name))
-		return
-	}
-	if _, err := m.Measure(ctx, "vector(1)", time.Now()); err != nil {
-		d.wrong("metrics "+name, err)
-		return
-	}
-	d.ok("metrics "+name, "%s answers", d.Config.Metrics[name].URL)
+	_, err := m.Measure(ctx, "vector(1)", time.Now())
+	return err
 }
 
 // providersIn returns the sorted metric providers of the plan.
@@ -273,56 +263,39 @@ func (d *Doctor) secrets() {
 	if d.plan != nil {
 		var err error
 		if names, err = secretsIn(d.plan); err != nil {
-			d.wrong("secrets", err)
+			d.result("secrets", err, "")
 			return
 		}
 	}
 	for _, name := range names {
-		d.secret(name)
-	}
-}
-
-func (d *Doctor) secret(name string) {
-	s, ok := d.Config.Secrets[name]
-	if !ok {
-		d.wrong("secret "+name, sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
+		s, ok := d.Config.Secrets[name]
+		err := error(sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
 			WithHint("add it under secrets in %s: %s: {env: NAME} or {file: path}", ConfigName(d.Config), name))
-		return
+		if ok {
+			_, err = secret.Read(s)
+		}
+		d.result("secret "+name, err, "can be read")
 	}
-	if _, err := secret.Read(s); err != nil {
-		d.wrong("secret "+name, err)
-		return
-	}
-	d.ok("secret "+name, "can be read")
 }
 
 // secretsIn returns the sorted names of the secrets that templates of the plan use.
 func secretsIn(p *sluice.Plan) ([]string, error) {
 	text, err := json.Marshal(p)
-	if err != nil {
-		return nil, err
-	}
 	used := map[string]bool{}
 	for _, m := range usedSecret.FindAllStringSubmatch(string(text), -1) {
 		used[m[1]] = true
 	}
-	return slices.Sorted(maps.Keys(used)), nil
+	return slices.Sorted(maps.Keys(used)), err
 }
 
-// repository proves that the directory of checkpoints can be written.
+// repository proves that the directory of checkpoints can be written, and that its password can be read.
 func (d *Doctor) repository() {
 	dir := d.Adapters.RepositoryDir()
-	if err := writable(dir); err != nil {
-		d.wrong("repository", err)
-		return
+	err := writable(dir)
+	if p := d.Config.Repository.Password; err == nil && p.IsSet() {
+		_, err = secret.Read(p)
 	}
-	if p := d.Config.Repository.Password; p.IsSet() {
-		if _, err := secret.Read(p); err != nil {
-			d.wrong("repository", err)
-			return
-		}
-	}
-	d.ok("repository", "%s can be written", dir)
+	d.result("repository", err, "%s can be written", dir)
 }
 
 // writable tries to write in the directory, or in its nearest parent that exists. It leaves nothing behind.
@@ -343,8 +316,13 @@ func writable(dir string) error {
 
 // callbacks examines the callback address, and whether a cluster can reach it.
 func (d *Doctor) callbacks(ctx context.Context) {
+	const name = "callbacks"
 	w := d.Config.Webhooks
-	if !d.listens() {
+	if l, err := net.Listen("tcp", w.CallbackAddress); err == nil {
+		_ = l.Close() // nothing was accepted
+	} else if !d.Adapters.IsListening() {
+		d.result(name, sluice.Errorf(sluice.Exhausted, "the callback address cannot be opened: %w", err).
+			WithHint("set webhooks.callbackAddress in sluice.yaml to a free port of this machine"), "")
 		return
 	}
 	if w.CallbackURL != "" {
@@ -353,45 +331,32 @@ func (d *Doctor) callbacks(ctx context.Context) {
 	}
 	host, _, err := net.SplitHostPort(w.CallbackAddress)
 	if err != nil {
-		d.wrong("callbacks", sluice.Errorf(sluice.Invalid, "%q is not of the form host:port", w.CallbackAddress))
-		return
+		err = sluice.Errorf(sluice.Invalid, "%q is not of the form host:port", w.CallbackAddress)
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() && d.awaitsFromCluster() {
-		d.warn("callbacks", "set webhooks.callbackAddress and callbackURL to an address of this machine that the clusters can reach",
+		d.add(name, CheckWarning,
+			"set webhooks.callbackAddress and callbackURL to an address of this machine that the clusters can reach",
 			"arrive at %s, which no cluster can reach", host)
 		return
 	}
-	d.ok("callbacks", "arrive at %s", w.CallbackAddress)
-}
-
-// listens proves that this process can listen at the callback address, unless an engine already does.
-func (d *Doctor) listens() bool {
-	l, err := net.Listen("tcp", d.Config.Webhooks.CallbackAddress)
-	if err == nil {
-		err = l.Close()
-	}
-	if err == nil || d.Adapters.IsListening() {
-		return true
-	}
-	d.wrong("callbacks", sluice.Errorf(sluice.Exhausted, "the callback address cannot be opened: %w", err).
-		WithHint("set webhooks.callbackAddress in sluice.yaml to a free port of this machine"))
-	return false
+	d.result(name, err, "arrive at %s", w.CallbackAddress)
 }
 
 func (d *Doctor) callbackURL(ctx context.Context, address string) {
+	const name = "callbacks"
 	ctx, cancel := context.WithTimeout(ctx, CheckPatience)
 	defer cancel()
 	u, err := url.Parse(address)
 	if err != nil {
-		d.wrong("callbacks", sluice.Errorf(sluice.Invalid, "%q is not a URL", address))
+		d.result(name, sluice.Errorf(sluice.Invalid, "%q is not a URL", address), "")
 		return
 	}
 	if _, err := net.DefaultResolver.LookupHost(ctx, u.Hostname()); err != nil {
-		d.warn("callbacks", "check the name; it has to resolve where webhooks are called",
+		d.add(name, CheckWarning, "check the name; it has to resolve where webhooks are called",
 			"this machine cannot resolve the name %s of callbackURL", u.Hostname())
 		return
 	}
-	d.ok("callbacks", "others reach this machine at %s", address)
+	d.add(name, CheckOK, "", "others reach this machine at %s", address)
 }
 
 // awaitsFromCluster reports whether a webhook of the plan, or of any plan, may be answered from a cluster.

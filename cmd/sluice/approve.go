@@ -131,7 +131,7 @@ type signalOutput struct {
 
 // tell hands a signal over and says what comes of it.
 func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	recorded, err := a.signal(ctx, id, sig)
+	recorded, err := a.dir.Signal(ctx, id, sig)
 	if err != nil {
 		return err
 	}

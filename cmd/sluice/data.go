@@ -42,15 +42,8 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		if list == nil {
-			list = []sluice.Checkpoint{}
-		}
-		return present.JSON(a.out, list)
-	}
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(a.out, "there are no checkpoints")
-		return err
+	if list == nil {
+		list = []sluice.Checkpoint{} // in JSON not null
 	}
 	rows := [][]string{{"CHECKPOINT", "APPLICATION", "DATASET", "TARGET", "TAKEN", "DOCUMENTS", "SIZE", "PAUSE"}}
 	for _, c := range list {
@@ -59,7 +52,7 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 			humanize.Comma(documents(c.Fingerprint)), present.Quantity(c.Copy.Bytes, "bytes"), present.Took(c.Pause),
 		})
 	}
-	return present.Table(a.out, rows)
+	return a.list(list, "there are no checkpoints", rows)
 }
 
 func documents(f sluice.Fingerprint) int64 {

@@ -39,15 +39,11 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 
 // background starts "sluice run --resume" as a process of its own and returns when its engine runs.
 func (a *app) background(ctx context.Context, configuration string) error {
-	dir, err := a.stateDir()
-	if err != nil {
-		return err
-	}
 	program, err := os.Executable()
 	if err != nil {
 		return sluice.Errorf(sluice.Internal, "find this program: %w", err)
 	}
-	log, err := os.OpenFile(dir.Path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(a.dir.Path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the engine's log cannot be opened: %w", err)
 	}
@@ -57,7 +53,7 @@ func (a *app) background(ctx context.Context, configuration string) error {
 		return sluice.Errorf(sluice.Exhausted, "no pipe can be created: %w", err)
 	}
 	defer begun.Close()
-	args := []string{"run", "--resume", "--state", string(dir), "--ready-fd", "3"}
+	args := []string{"run", "--resume", "--state", string(a.dir), "--ready-fd", "3"}
 	if configuration != "" {
 		args = append(args, "--config", configuration)
 	}

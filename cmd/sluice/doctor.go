@@ -38,16 +38,12 @@ type doctorOutput struct {
 }
 
 func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
-	dir, err := a.stateDir()
-	if err != nil {
-		return err
-	}
 	if d.Config, err = a.configuration(d.Source.File); err != nil {
 		d.Checks = []service.Check{service.Wrong("configuration", err)}
 	} else {
-		w := bootstrap.NewWiring(dir, d.Config)
+		w := bootstrap.NewWiring(a.dir, d.Config)
 		defer func() { err = errors.Join(err, w.Close()) }()
-		if store, err := dir.Read(ctx); err == nil {
+		if store, err := a.dir.Read(ctx); err == nil {
 			defer store.Close()
 			d.History = store
 		}

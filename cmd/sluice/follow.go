@@ -86,29 +86,20 @@ func (a *app) summarize(s *engine.State) error {
 	if a.json() {
 		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
 	}
-	m, err := a.summary(s)
-	if err != nil {
-		return err
-	}
 	fmt.Fprintln(a.out)
-	m.Print()
+	a.summary(s).Print()
 	return nil
 }
 
-func (a *app) summary(s *engine.State) (present.Summary, error) {
-	dir, err := a.stateDir()
-	report := func(step sluice.StepID) string { return dir.Report(s.ID, step) }
-	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}, err
+func (a *app) summary(s *engine.State) present.Summary {
+	report := func(step sluice.StepID) string { return a.dir.Report(s.ID, step) }
+	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}
 }
 
 // finish closes the session. Deployments that other commands handed to this process continue in the background.
 func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config) error {
-	if !s.IsOwner() {
-		return s.Close()
-	}
-	s.Refuse()
-	unended, err := s.Unended(ctx)
-	if err := errors.Join(err, s.Close()); err != nil || len(unended) == 0 {
+	unended, err := s.Finish(ctx)
+	if err != nil || len(unended) == 0 {
 		return err
 	}
 	if err := a.background(ctx, c.File); err != nil {
@@ -192,7 +183,7 @@ func (f *follower) watch(ctx context.Context) error {
 		}
 		if u.Event != nil {
 			f.state.Apply(*u.Event)
-			if err := f.session.StateDir().KeepReport(f.state, *u.Event); err != nil {
+			if err := f.app.dir.KeepReport(f.state, *u.Event); err != nil {
 				f.app.note("warning: the verification's report was not written: %s", err)
 			}
 		}

@@ -52,28 +52,17 @@ func newLocalPs(a *app) *cobra.Command {
 			if err != nil && sluice.ErrorCode(err) != sluice.Unavailable { // an account that does not run has no pods
 				return err
 			}
-			return a.localPs(pods)
+			rows := [][]string{{"NAMESPACE", "POD", "OWNER", "IMAGE", "READY", "RESTARTS", "REASON"}}
+			for _, p := range pods {
+				ready, restarts := strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts)
+				rows = append(rows, []string{p.Namespace, p.Name, p.Owner, p.Image, ready, restarts, p.Reason})
+			}
+			return a.list(pods, "no pods run here", rows)
 		},
 	}
 	cmd.Flags().StringVar(&account, "account", "local", "the account")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "only this namespace")
 	return cmd
-}
-
-func (a *app) localPs(pods []sluice.Pod) error {
-	if a.json() {
-		return present.JSON(a.out, pods)
-	}
-	if len(pods) == 0 {
-		_, err := fmt.Fprintln(a.out, "no pods run here")
-		return err
-	}
-	rows := [][]string{{"NAMESPACE", "POD", "OWNER", "IMAGE", "READY", "RESTARTS", "REASON"}}
-	for _, p := range pods {
-		ready, restarts := strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts)
-		rows = append(rows, []string{p.Namespace, p.Name, p.Owner, p.Image, ready, restarts, p.Reason})
-	}
-	return present.Table(a.out, rows)
 }
 
 type addressOutput struct {

@@ -1,6 +1,6 @@
 // Command sluice delivers applications whose data matters. It is the command line: one file a command, which turns
 // flags into a call of internal/service and shows the result with internal/present. Start at root.go for the commands,
-// state.go for what they share, follow.go for how a deployment is watched.
+// app.go for what they share, follow.go for how a deployment is watched.
 package main
 
 import (

@@ -69,14 +69,10 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 
 // preview asks the accounts that run what each step would change.
 func (a *app) preview(ctx context.Context, c *config.Config, p *sluice.Plan) (out service.PlanPreview, err error) {
-	dir, err := a.stateDir()
-	if err != nil {
-		return out, err
-	}
 	if err := service.CheckAccounts(p, c); err != nil {
 		return out, err
 	}
-	w := bootstrap.NewWiring(dir, c)
+	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
 	steps, accounts, err := w.Preview(ctx, p)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +31,7 @@ type app struct {
 
 	state  string
 	config string
+	dir    bootstrap.StateDir // at state
 	output string
 }
 
@@ -50,7 +52,7 @@ func newRoot(a *app) *cobra.Command {
 			"metrics, and restores everything if the release is bad.",
 		Example:       "  sluice validate -f deploy.yaml\n  sluice plan -f deploy.yaml\n  sluice run -f deploy.yaml",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.checkOutput(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -59,7 +61,7 @@ func newRoot(a *app) *cobra.Command {
 		return sluice.Errorf(sluice.Invalid, "%w", err).WithHint("see: %s --help", cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.state, "state", bootstrap.StateDirectory(), "state directory (environment: SLUICE_STATE)")
+	flags.StringVar(&a.state, "state", cmp.Or(os.Getenv("SLUICE_STATE"), bootstrap.StateName), "state directory (environment: SLUICE_STATE)")
 	flags.StringVar(&a.config, "config", "",
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
@@ -106,7 +108,11 @@ func groupHelp(cmd *cobra.Command, args []string) error {
 // moreOutputs is the annotation of a command with output formats besides text and json.
 const moreOutputs = "outputs"
 
-func (a *app) checkOutput(cmd *cobra.Command) error {
+// prepare checks the flags that all commands share.
+func (a *app) prepare(cmd *cobra.Command) (err error) {
+	if a.dir, err = bootstrap.OpenState(a.state); err != nil {
+		return err
+	}
 	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
 	if slices.Contains(known, a.output) {
 		return nil

@@ -46,11 +46,7 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 	if a.json() {
 		return present.JSON(a.out, present.DeploymentOf(state, true))
 	}
-	m, err := a.summary(state)
-	if err != nil {
-		return err
-	}
-	return m.Status()
+	return a.summary(state).Status()
 }
 
 func (a *app) statusList(ctx context.Context, store sluice.Store, list []sluice.Deployment) error {
@@ -62,8 +58,5 @@ func (a *app) statusList(ctx context.Context, store sluice.Store, list []sluice.
 		}
 		outputs, states = append(outputs, present.DeploymentOf(s, false)), append(states, s)
 	}
-	if a.json() {
-		return present.JSON(a.out, outputs)
-	}
-	return present.Deployments(a.out, states)
+	return a.list(outputs, "nothing was deployed from here yet", present.Deployments(states))
 }

@@ -48,7 +48,7 @@ func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	f, err := os.CreateTemp(filepath.Dir(path), ".next-*")
 	if err != nil {
 		return err
 	}

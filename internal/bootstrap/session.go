@@ -91,11 +91,16 @@ func (s *Session) Wait(ctx context.Context, id sluice.DeploymentID) error {
 	return err
 }
 
-// StateDir returns the directory of the session.
-func (s *Session) StateDir() StateDir { return s.instance.Dir }
-
-// Refuse makes the engine of this process reject deployments from other processes.
-func (s *Session) Refuse() { s.own.server.Refuse() }
+// Finish closes the session. It returns the deployments that the engine of this process has not ended: those that other
+// processes handed to it.
+func (s *Session) Finish(ctx context.Context) ([]sluice.DeploymentID, error) {
+	if s.own == nil {
+		return nil, s.Close()
+	}
+	s.own.server.Refuse()
+	unended, err := s.Unended(ctx)
+	return unended, errors.Join(err, s.Close())
+}
 
 // Unended lists the deployments that have not ended.
 func (s *Session) Unended(ctx context.Context) ([]sluice.DeploymentID, error) {

@@ -1,29 +1,25 @@
 package bootstrap
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
 // StateName is the default name of the state directory.
 const StateName = ".sluice"
-
-// StateDirectory returns the path of the state directory where no flag names one.
-func StateDirectory() string {
-	if dir := os.Getenv("SLUICE_STATE"); dir != "" {
-		return dir
-	}
-	return StateName
-}
 
 // A StateDir is the directory of everything that outlives a process.
 type StateDir string
@@ -106,4 +102,78 @@ func (d StateDir) waitLock(ctx context.Context) (*flock.Flock, error) {
 	}
 	return nil, sluice.Errorf(sluice.Unavailable, "another sluice holds %s and does not answer", d).
 		WithHint("try again; if it still does not answer, end that process")
+}
+
+// Configuration reads the sluice.yaml at the explicit path, or that of a deploy file. Without either it reads the one
+// that the last engine of this directory used, so that account names keep their meaning, or the working directory's.
+func (d StateDir) Configuration(explicit, file string) (*config.Config, error) {
+	path, err := d.configurationPath(explicit, file)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return config.Default(), nil
+	}
+	return config.Load(path)
+}
+
+func (d StateDir) configurationPath(explicit, file string) (string, error) {
+	if explicit != "" {
+		return explicit, nil
+	}
+	if file != "" {
+		return config.Find(filepath.Dir(file), ".")
+	}
+	if path, err := d.remembered(); path != "" || err != nil {
+		return path, err
+	}
+	return config.Find(".")
+}
+
+// remembered returns the path of the sluice.yaml that the last engine used, "" if it used none.
+func (d StateDir) remembered() (string, error) {
+	path, err := os.ReadFile(d.Path("configuration"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", sluice.Errorf(sluice.Invalid, "the state directory cannot be read: %w", err)
+	}
+	return strings.TrimSpace(string(path)), nil
+}
+
+// remember records the path of the sluice.yaml. The caller holds the lock.
+func (d StateDir) remember(c *config.Config) error {
+	path, err := absolute(c.File)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(d.Path("configuration"), []byte(path+"\n")); err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the state directory cannot be written: %w", err)
+	}
+	return nil
+}
+
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
+}
+
+// sameConfiguration returns an error if the engine of this directory uses another sluice.yaml: an account of the same
+// name may be another place there.
+func (d StateDir) sameConfiguration(c *config.Config) error {
+	theirs, err := d.remembered()
+	if err != nil {
+		return err
+	}
+	ours, err := absolute(c.File)
+	if err != nil || ours == theirs {
+		return err
+	}
+	const none = "no " + config.FileName
+	return sluice.Errorf(sluice.Conflict, "the sluice that runs deployments in %s uses %s, and this command uses %s",
+		d, cmp.Or(theirs, none), cmp.Or(ours, none)).
+		WithHint("wait until it ends, name the same file with --config, or use another state directory with --state")
 }

@@ -1,8 +1,6 @@
 package present
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -45,19 +43,15 @@ type stepOutput struct {
 	Retrying  *sluice.Failure `json:"retrying,omitempty"`
 }
 
-// Deployments writes deployments as a table.
-func Deployments(w io.Writer, list []*engine.State) error {
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "nothing was deployed from here yet")
-		return err
-	}
+// Deployments returns the rows of a table of deployments, its header first.
+func Deployments(list []*engine.State) [][]string {
 	rows := [][]string{{"DEPLOYMENT", "APPLICATION", "STATUS", "STARTED", "TOOK", "WAITS FOR"}}
 	for _, s := range list {
 		rows = append(rows, []string{
 			string(s.ID), s.Plan.Application, string(s.Status()), Moment(s.StartedAt), Took(age(s)), waitingSteps(s),
 		})
 	}
-	return Table(w, rows)
+	return rows
 }
 
 func age(s *engine.State) time.Duration {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -53,12 +54,7 @@ func CheckAccounts(p *sluice.Plan, c *config.Config) error {
 }
 
 // ConfigName is how messages call the configuration.
-func ConfigName(c *config.Config) string {
-	if c.File == "" {
-		return config.FileName
-	}
-	return c.File
-}
+func ConfigName(c *config.Config) string { return cmp.Or(c.File, config.FileName) }
 
 // Names lists the sorted keys of a map for a message.
 func Names[V any](m map[string]V) string {

@@ -143,8 +143,8 @@ func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signa
 		what += " " + string(sig.Step)
 	}
 	if recorded {
-		fmt.Fprintf(a.out, "%s: %s recorded; nobody carries this deployment out now\n", what, sig.Kind)
-		a.hint("it is acted on with: sluice run --resume")
+		fmt.Fprintf(a.out, "%s: %s recorded; the deployment is interrupted\n", what, sig.Kind)
+		a.hint("resume with: sluice run --resume")
 		return nil
 	}
 	_, err = fmt.Fprintf(a.out, "%s: %s\n", what, sig.Kind)

@@ -44,6 +44,12 @@ var levels = map[string]int{
 	"cmd/sluice": 4,
 }
 
+// commandMayImport are the packages of level 2 that the command line may import. The two of the local account are the
+// main functions of processes that it starts.
+var commandMayImport = map[string]bool{
+	"internal/present": true, "internal/service": true, "internal/local": true, "internal/local/standin": true,
+}
+
 // testing-only packages may import anything, and nothing that ships may import them.
 var testsOnly = map[string]bool{
 	"internal/archtest": true, "internal/datatest": true, "internal/databasetest": true, "internal/enginetest": true, "internal/movertest": true, "internal/plantest": true,
@@ -111,6 +117,9 @@ func checkImport(t *testing.T, name string, level int, imported string) {
 		t.Errorf("%s imports %s, which is for tests", name, other)
 	}
 	theirs, _ := levelOf(other)
+	if name == "cmd/sluice" && theirs == 2 && !commandMayImport[other] {
+		t.Errorf("cmd/sluice imports %s: it turns flags into calls of internal/service, and internal/bootstrap opens adapters", other)
+	}
 	ourFamily, _ := familyOf(name)
 	theirFamily, _ := familyOf(other)
 	if theirs > level || theirs == level && level >= 2 && ourFamily != theirFamily {

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
-// Surroundings are what a plan depends on besides its deploy file. The zero value knows nothing.
+// Surroundings are what a plan depends on apart from its deploy file. The zero value knows nothing.
 type Surroundings struct {
 	Local   func(account string) bool // whether an account is this machine; nil: none is
 	History sluice.Log                // of earlier deployments; nil: there are none

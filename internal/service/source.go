@@ -15,7 +15,7 @@ import (
 // maxDeployFile limits the size of a deploy file.
 const maxDeployFile = 4 << 20
 
-// A Source is a deploy file and what is asked of it besides.
+// A Source is a deploy file and what the caller adds to it.
 type Source struct {
 	File        string
 	Root        string // the directory that paths of manifests begin at and cannot leave; "": the deploy file's

@@ -25,7 +25,7 @@ type Submission struct {
 	Plan    *sluice.Plan
 	By      sluice.Actor
 	Enqueue bool                    // wait for the application's running deployment instead of failing with a Conflict
-	Waits   func(sluice.Deployment) // is told before it waits
+	Waits   func(sluice.Deployment) // called before it waits
 }
 
 // Irreversible lists what the plan does that cannot be undone, a line each. A person has to agree to it before the plan

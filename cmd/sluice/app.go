@@ -16,7 +16,9 @@ import (
 )
 
 // configuration reads the sluice.yaml of a deploy file, or without one that of the state directory.
-func (a *app) configuration(file string) (*config.Config, error) { return a.dir.Configuration(a.config, file) }
+func (a *app) configuration(file string) (*config.Config, error) {
+	return a.dir.Configuration(a.config, file)
+}
 
 // open connects to the engine of the state directory. If hold is true, an engine of this process records new
 // deployments but does not begin them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
@@ -53,13 +54,18 @@ func (a *app) carry(
 }
 
 func (a *app) newView() present.View {
-	switch {
-	case a.json():
-		return present.NewJSONView(a.out)
-	case a.terminal:
+	if a.terminal && !a.json() {
 		return present.NewLiveView(a.in, a.out, a.styles)
 	}
-	return present.NewPlainView(a.out, false)
+	return a.lineView(a.out, false)
+}
+
+// lineView returns a view that writes lines. named is that of [present.NewPlainView].
+func (a *app) lineView(out io.Writer, named bool) present.View {
+	if a.json() {
+		return present.NewJSONView(out)
+	}
+	return present.NewPlainView(out, named)
 }
 
 // conclude prints the summary of a deployment that ended, or how to continue one that was left.
@@ -205,25 +211,26 @@ func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) 
 		case <-watching.Done():
 			return
 		case c := <-f.view.Choices():
-			f.carryOut(watching, c, stop)
+			if err := f.choose(watching, c); err != nil {
+				stop(err)
+			}
 		}
 	}
 }
 
-func (f *follower) carryOut(ctx context.Context, c present.Choice, stop context.CancelCauseFunc) {
+func (f *follower) choose(ctx context.Context, c present.Choice) error {
+	kind := sluice.SignalCancel
 	switch c {
 	case present.ChoiceDetach:
-		stop(errDetached)
+		return errDetached
 	case present.ChoiceLeave:
-		stop(errLeft)
-	default:
-		kind := sluice.SignalCancel
-		if c == present.ChoiceRollBack {
-			kind = sluice.SignalRollBack
-		}
-		err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
-		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // Conflict: the signal was already sent
-			stop(err)
-		}
+		return errLeft
+	case present.ChoiceRollBack:
+		kind = sluice.SignalRollBack
 	}
+	err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
+	if sluice.ErrorCode(err) == sluice.Conflict { // the signal was already sent
+		return nil
+	}
+	return err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
-	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // resume continues all deployments that have not ended, and watches them until they end.
@@ -65,7 +64,7 @@ func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Con
 	errs := make([]error, len(list))
 	var group sync.WaitGroup
 	for i, id := range list {
-		followers[i] = &follower{app: a, session: s, state: &engine.State{ID: id}, view: a.sharedView(out)}
+		followers[i] = &follower{app: a, session: s, state: &engine.State{ID: id}, view: a.lineView(out, true)}
 		group.Go(func() { errs[i] = followers[i].watch(ctx) })
 	}
 	group.Wait()
@@ -91,13 +90,6 @@ func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Con
 		return err
 	}
 	return endedWith(worst)
-}
-
-func (a *app) sharedView(out io.Writer) present.View {
-	if a.json() {
-		return present.NewJSONView(out)
-	}
-	return present.NewPlainView(out, true)
 }
 
 // A lockedWriter lets several goroutines write whole lines.

@@ -61,7 +61,8 @@ func newRoot(a *app) *cobra.Command {
 		return sluice.Errorf(sluice.Invalid, "%w", err).WithHint("see: %s --help", cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.state, "state", cmp.Or(os.Getenv("SLUICE_STATE"), bootstrap.StateName), "state directory (environment: SLUICE_STATE)")
+	dir := cmp.Or(os.Getenv("SLUICE_STATE"), bootstrap.StateName)
+	flags.StringVar(&a.state, "state", dir, "state directory (environment: SLUICE_STATE)")
 	flags.StringVar(&a.config, "config", "",
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")

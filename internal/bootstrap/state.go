@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
@@ -60,13 +62,16 @@ func (d StateDir) Key() (*secret.Key, error) {
 }
 
 // Read opens the store for reading, also while an engine writes it. NotFound: there is no store.
-func (d StateDir) Read(ctx context.Context) (*sqlite.Store, error) {
+func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 	store, err := sqlite.OpenReadOnly(ctx, d.store())
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet: %s holds no state", d).
 			WithHint("change to the directory where you started sluice run, or name its state directory with --state")
 	}
-	return store, err
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 // lockPatience is how long a command waits while another process starts or stops its engine.
@@ -176,4 +181,53 @@ func (d StateDir) sameConfiguration(c *config.Config) error {
 	return sluice.Errorf(sluice.Conflict, "the sluice that runs deployments in %s uses %s, and this command uses %s",
 		d, cmp.Or(theirs, none), cmp.Or(ours, none)).
 		WithHint("wait until it ends, name the same file with --config, or use another state directory with --state")
+}
+
+// KeepReport writes the verification that the event ends into a file of its own. A repetition changes nothing.
+func (d StateDir) KeepReport(s *engine.State, e sluice.Event) error {
+	v := verification(e)
+	if v == nil {
+		return nil
+	}
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(d.Report(s.ID, e.Step), append(data, '\n'))
+}
+
+// verification returns the verification that an event ends, nil if it ends none.
+func verification(e sluice.Event) *sluice.Verification {
+	if e.Kind != sluice.StepDone && e.Kind != sluice.StepFailed {
+		return nil
+	}
+	if e.Failure != nil && e.Failure.Result != nil && e.Failure.Result.Verification != nil {
+		return e.Failure.Result.Verification
+	}
+	if e.Progress != nil && e.Progress.Result != nil {
+		return e.Progress.Result.Verification
+	}
+	return nil
+}
+
+// Report returns the path of a step's verification.
+func (d StateDir) Report(id sluice.DeploymentID, step sluice.StepID) string {
+	return filepath.Join(d.Path("reports"), string(id), strings.ReplaceAll(string(step), "/", ".")+".json")
+}
+
+// writeFile replaces the file durably and atomically. It creates the directory.
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".next-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }

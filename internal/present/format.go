@@ -99,15 +99,17 @@ func NewStyles(out io.Writer) Styles {
 	}
 }
 
-// status writes a status in the colour of its meaning.
-func (s Styles) status(status sluice.Status) string {
+// of returns the style of a status.
+func (s Styles) of(status sluice.Status) lipgloss.Style {
 	switch status {
 	case sluice.StatusSucceeded:
-		return s.Good.Render(string(status))
+		return s.Good
 	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusRollingBack:
-		return s.Bad.Render(string(status))
+		return s.Bad
 	case sluice.StatusPending, sluice.StatusSkipped:
-		return s.Faint.Render(string(status))
+		return s.Faint
 	}
-	return s.Busy.Render(string(status))
+	return s.Busy
 }
+
+func (s Styles) status(status sluice.Status) string { return s.of(status).Render(string(status)) }

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -100,7 +101,8 @@ func (m model) tree(detail int) []string {
 	title, elapsed := m.styles.strong.Render(m.shot.title), m.elapsed(m.shot.started, m.shot.ended)
 	lines := []string{fmt.Sprintf("%s  %s  %s", title, m.styles.status(m.shot.status), elapsed)}
 	for _, t := range m.shot.targets {
-		line := fmt.Sprintf("%s %-12s %s", m.targetMark(t.status), t.name, m.styles.status(t.status))
+		mark := m.styles.of(t.status).Render(cmp.Or(targetMarks[t.status], "▶"))
+		line := fmt.Sprintf("%s %-12s %s", mark, t.name, m.styles.status(t.status))
 		if t.note != "" && !isOver(t.status) {
 			line += m.styles.Faint.Render("  " + t.note)
 		}
@@ -150,35 +152,25 @@ func (m model) shade(s stepLine, text string) string {
 }
 
 func (m model) stepMark(s stepLine) string {
+	st := m.styles
 	switch s.phase {
 	case engine.PhasePending:
-		return m.styles.Faint.Render("·")
+		return st.Faint.Render("·")
 	case engine.PhaseDone, engine.PhaseFinishing, engine.PhaseFinished:
-		return m.styles.Good.Render("✓")
+		return st.Good.Render("✓")
 	case engine.PhaseFailed, engine.PhaseUndoFailed:
-		return m.styles.Bad.Render("✗")
+		return st.Bad.Render("✗")
 	case engine.PhaseWaiting:
-		return m.styles.Busy.Render("‖")
+		return st.Busy.Render("‖")
 	case engine.PhaseUndoing, engine.PhaseUndone:
-		return m.styles.Bad.Render("↩")
+		return st.Bad.Render("↩")
 	}
-	return m.styles.Busy.Render("▶")
+	return st.Busy.Render("▶")
 }
 
-func (m model) targetMark(s sluice.Status) string {
-	switch s {
-	case sluice.StatusSucceeded:
-		return m.styles.Good.Render("✓")
-	case sluice.StatusFailed:
-		return m.styles.Bad.Render("✗")
-	case sluice.StatusRolledBack, sluice.StatusRollingBack, sluice.StatusCancelled:
-		return m.styles.Bad.Render("↩")
-	case sluice.StatusPending, sluice.StatusSkipped:
-		return m.styles.Faint.Render("·")
-	case sluice.StatusWaiting:
-		return m.styles.Busy.Render("‖")
-	}
-	return m.styles.Busy.Render("▶")
+var targetMarks = map[sluice.Status]string{
+	sluice.StatusSucceeded: "✓", sluice.StatusFailed: "✗", sluice.StatusRolledBack: "↩", sluice.StatusRollingBack: "↩",
+	sluice.StatusCancelled: "↩", sluice.StatusPending: "·", sluice.StatusSkipped: "·", sluice.StatusWaiting: "‖",
 }
 
 func isOver(s sluice.Status) bool {

@@ -10,7 +10,7 @@ help: ## Show the targets
 build: ## Build bin/sluice
 	@mkdir -p bin && go build -ldflags='-s -w' -o bin/sluice ./cmd/sluice
 
-demo: ## Deliver a web shop and its database on this machine: five acts, one report
+demo: ## Deliver a web shop and its database on this machine: six acts, one report
 	@mkdir -p bin && cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
 
 test: ## Run every test

@@ -1,7 +1,7 @@
 // Command demo shows what Sluice exists for, on a real database and under load, and measures it: a bad migration
-// caught in staging, a good release that goes all the way, a bad one caught in production, damaged data put back, and
-// a deployment that survives the death of Sluice itself. It trusts its own load generator and its own reading of the
-// databases, never Sluice's word.
+// caught in staging, a good release that goes all the way, a bad one caught in production, damaged data put back, a
+// deployment that survives the death of Sluice itself, and a finished release that is rolled back. It trusts its own load
+// generator and its own reading of the databases, never Sluice's word.
 //
 // Start reading at the acts, act_*.go. It imports Sluice's nouns only; the sluice that it drives is the real program.
 package main
@@ -60,6 +60,7 @@ var acts = []act{
 	{"caught-in-production", "A release fails under load. The canary is watched, and goes.", (*stage).caughtInProduction},
 	{"put-back", "A release damages production's data. The checkpoint is put back.", (*stage).putBack},
 	{"killed", "Sluice is killed in the migration and again in the canary, and goes on.", (*stage).killed},
+	{"gone-back", "One command goes back, without metrics and under load; one more goes back with the data.", (*stage).goneBack},
 }
 
 // perform plays every act, writes the report and fails if any act did.

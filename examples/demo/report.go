@@ -81,6 +81,9 @@ func (r *result) measured() string {
 	case "killed":
 		return fmt.Sprintf("killed %s times; %s effects repeated; %s of %s requests failed",
 			shown(r.Kills), shown(r.EffectsRepeated), shown(r.RequestsFailed), shown(r.RequestsTotal))
+	case "gone-back":
+		return fmt.Sprintf("release 2.3 gone %s s after the command; %s of %s requests failed; then %s of %s orders put back",
+			shown(r.RollbackSeconds), shown(r.RequestsFailed), shown(r.RequestsTotal), shown(r.OrdersRestored), shown(r.OrdersAtCheckpoint))
 	}
 	return ""
 }

@@ -44,7 +44,9 @@ type watcher func(e event, kind sluice.StepKind, kill func())
 // run deploys a file and watches it to its end.
 func (s *stage) run(ctx context.Context, name string, on watcher) (*deployment, error) {
 	d := &deployment{seen: map[sluice.Seq]bool{}, began: time.Now(), log: filepath.Join(s.logs, name+".log")}
-	return d, s.follow(ctx, d, on, "run", "-f", filepath.Join(s.deploy, name+".yaml"), "--yes")
+	err := s.follow(ctx, d, on, "run", "-f", filepath.Join(s.deploy, name+".yaml"), "--yes")
+	s.deployed[name] = d.ID
+	return d, err
 }
 
 // resume goes on with a deployment that was killed.

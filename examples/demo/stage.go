@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/sluice-cd/sluice"
 )
 
 // A stage is where the acts are played: the directories, the programs and what runs.
@@ -24,7 +26,10 @@ type stage struct {
 	deploy  string // the deploy files
 	monitor *exec.Cmd
 
-	migration time.Duration // how long migrateData took in a run without trouble
+	monitored <-chan error // yields once the monitor has ended
+
+	migration time.Duration                  // how long migrateData took in a run without trouble
+	deployed  map[string]sluice.DeploymentID // by deploy file
 }
 
 // monitorAddress is where the deploy files' metric provider answers; examples/deploy/sluice.yaml names it too.
@@ -42,6 +47,7 @@ func newStage() (*stage, error) {
 			return &stage{
 				root: root, dir: dir, bin: filepath.Join(dir, "bin"), logs: filepath.Join(dir, "logs"),
 				state: filepath.Join(dir, "state"), deploy: filepath.Join(root, "examples", "deploy"),
+				deployed: map[string]sluice.DeploymentID{},
 			}, nil
 		}
 		if root == filepath.Dir(root) {
@@ -124,6 +130,7 @@ func (s *stage) watch(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.monitor.Wait() }()
+	s.monitored = ended
 	for ready(ctx) != nil {
 		select {
 		case err := <-ended:
@@ -134,6 +141,19 @@ func (s *stage) watch(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+	return nil
+}
+
+// unwatch ends the monitor.
+func (s *stage) unwatch() error {
+	if s.monitor == nil {
+		return errors.New("the monitor does not run")
+	}
+	if err := s.monitor.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	<-s.monitored // how a program ends that is told to end does not matter
+	s.monitor = nil
 	return nil
 }
 

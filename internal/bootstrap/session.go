@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // A Session is a connection to the engine of a state directory: an engine in this process, or in another process behind
@@ -18,6 +19,8 @@ type Session struct {
 	own      *owner // nil where another process owns the state directory
 	client   *httpapi.Client
 }
+
+var _ service.Engine = (*Session)(nil)
 
 // An Instance says how to run deployments in a state directory.
 type Instance struct {

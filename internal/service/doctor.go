@@ -21,8 +21,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/secret"
 )
 
-// CheckPatience is how long one check waits for an answer.
-const CheckPatience = 15 * time.Second
+// checkPatience is how long one check waits for an answer.
+const checkPatience = 15 * time.Second
 
 // The states of a check.
 const (
@@ -48,7 +48,7 @@ func Wrong(name string, err error) Check {
 	}
 	c.Findings, _ = errors.AsType[sluice.Diagnostics](err)
 	if errors.Is(err, context.DeadlineExceeded) {
-		c.Detail, c.Code = "no answer within "+CheckPatience.String(), sluice.Unavailable
+		c.Detail, c.Code = "no answer within "+checkPatience.String(), sluice.Unavailable
 	}
 	return c
 }
@@ -153,7 +153,7 @@ func (d *Doctor) accounts(ctx context.Context) {
 }
 
 func (d *Doctor) cluster(ctx context.Context, c config.Account) {
-	ctx, cancel := context.WithTimeout(ctx, CheckPatience)
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	var r Reached
 	a, err := d.Adapters.Cluster(ctx, c)
@@ -235,7 +235,7 @@ func measure(ctx context.Context, m sluice.Metrics) error {
 	if m == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, CheckPatience)
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	_, err := m.Measure(ctx, "vector(1)", time.Now())
 	return err
@@ -344,7 +344,7 @@ func (d *Doctor) callbacks(ctx context.Context) {
 
 func (d *Doctor) callbackURL(ctx context.Context, address string) {
 	const name = "callbacks"
-	ctx, cancel := context.WithTimeout(ctx, CheckPatience)
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	u, err := url.Parse(address)
 	if err != nil {

@@ -27,7 +27,6 @@ var levels = map[string]int{
 	"internal/mover":       1,
 	"internal/plan":        1,
 	"internal/secret":      1,
-	"internal/service":     1,
 
 	"internal/database/mongodb": 2,
 	"internal/fetch":            2,
@@ -37,6 +36,8 @@ var levels = map[string]int{
 	"internal/local":            2,
 	"internal/mover/kopia":      2,
 	"internal/prometheus":       2,
+	"internal/present":          2,
+	"internal/service":          2,
 	"internal/sqlite":           2,
 	"internal/step":             2,
 
@@ -45,14 +46,17 @@ var levels = map[string]int{
 	"cmd/sluice": 4,
 }
 
-// adapters talk to the world. Only packages in wiring, tests and the adapter itself import one.
-var (
-	adapters = []string{
-		"internal/database/mongodb", "internal/fetch", "internal/httpapi", "internal/keyfile", "internal/kubernetes",
-		"internal/local", "internal/mover/kopia", "internal/prometheus", "internal/sqlite",
-	}
-	wiring = []string{"cmd/sluice", "internal/bootstrap"}
-)
+// commandMayImport are the packages of level 2 that the command line may import. The two of the local account are the
+// main functions of processes that it starts.
+var commandMayImport = map[string]bool{
+	"internal/present": true, "internal/service": true, "internal/local": true, "internal/local/standin": true,
+}
+
+// adapters talk to the world. Only internal/bootstrap and tests import them.
+var adapters = []string{
+	"internal/database/mongodb", "internal/fetch", "internal/httpapi", "internal/keyfile", "internal/kubernetes",
+	"internal/local", "internal/mover/kopia", "internal/prometheus", "internal/sqlite",
+}
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.
 var testsOnly = map[string]bool{
@@ -122,13 +126,17 @@ func checkImport(t *testing.T, name string, level int, imported string) {
 		t.Errorf("%s imports %s, which is for tests", name, other)
 	}
 	theirs, _ := levelOf(other)
+	if name == "cmd/sluice" && theirs == 2 && !commandMayImport[other] {
+		t.Errorf("cmd/sluice imports %s: use internal/service, or let internal/bootstrap open it", other)
+	}
 	ourFamily, _ := familyOf(name)
 	theirFamily, _ := familyOf(other)
 	if theirs > level || theirs == level && level >= 2 && ourFamily != theirFamily {
 		t.Errorf("%s (level %d) imports %s (level %d)", name, level, other, theirs)
 	}
-	if slices.Contains(adapters, theirFamily) && ourFamily != theirFamily && !slices.Contains(wiring, ourFamily) {
-		t.Errorf("%s imports the adapter %s: only %v tie adapters together", name, other, wiring)
+	mayWire := ourFamily == "internal/bootstrap" || ourFamily == "cmd/sluice" // see commandMayImport
+	if slices.Contains(adapters, theirFamily) && ourFamily != theirFamily && !mayWire {
+		t.Errorf("%s imports the adapter %s: only internal/bootstrap opens adapters", name, other)
 	}
 }
 

@@ -1,3 +1,4 @@
-// Package service has the use cases that both the command line and a server offer. They work over contracts; the actor
-// and what the actor agrees to are parameters. It imports the root and packages of level 1. Start at [PlanRollback].
+// Package service holds the use cases: functions over contracts that the command line and a server call alike. Who acts
+// and what that person agrees to are parameters; what a person has to be asked is returned. It knows no flags, no
+// terminal and no adapter. Start at [Compile] and [Submit].
 package service

@@ -5,14 +5,15 @@ import (
 	"iter"
 )
 
-// A Store keeps everything that outlives a process. Several processes may use one store at the same time. Whoever
-// opened a store closes it, which ends its leases.
+// A Store keeps everything that outlives a process. Several processes may use one store at the same time.
 type Store interface {
 	Log
 	Catalogue
 	Leases
 	Inbox
 	Tail
+	// Close ends the leases of this Store. Closing twice does nothing.
+	Close() error
 }
 
 // A Log is the durable history of deployments. Once Append has returned nil, its events survive kill -9 and power loss.

@@ -15,17 +15,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Store is what an engine needs of a [sluice.Store].
-type Store interface {
-	sluice.Log
-	sluice.Leases
-	sluice.Inbox
-	sluice.Tail
-}
-
 // Config is what an engine works with.
 type Config struct {
-	Store    Store
+	Store    sluice.Store
 	Steps    sluice.Steps
 	Now      func() time.Time
 	Random   io.Reader     // makes deployment ids unlike each other

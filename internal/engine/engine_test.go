@@ -19,7 +19,7 @@ import (
 )
 
 // newEngine returns an engine on the store, stopped when the test ends.
-func newEngine(t *testing.T, store engine.Store, steps sluice.Steps) *engine.Engine {
+func newEngine(t *testing.T, store sluice.Store, steps sluice.Steps) *engine.Engine {
 	t.Helper()
 	e := engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
 	t.Cleanup(func() {

@@ -102,7 +102,7 @@ func (c *crowd) approve(id sluice.DeploymentID) {
 		sluice.Signal{Kind: sluice.SignalApprove, Step: c.middle, By: sluice.Actor{Name: "bob"}})
 }
 
-func newEngine(store engine.Store, steps sluice.Steps) *engine.Engine {
+func newEngine(store sluice.Store, steps sluice.Steps) *engine.Engine {
 	return engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
 }
 

@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 	"github.com/sluice-cd/sluice/internal/storetest"
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, dir string) storetest.Store { return open(t, filepath.Join(dir, "sluice.db")) })
+	storetest.Run(t, func(t *testing.T, dir string) sluice.Store { return open(t, filepath.Join(dir, "sluice.db")) })
 }
 
 // open opens the store in the file.

@@ -12,7 +12,7 @@ import (
 )
 
 func testAppend(t *testing.T, open Open) {
-	for name, test := range map[string]func(*testing.T, Store){
+	for name, test := range map[string]func(*testing.T, sluice.Store){
 		"numbers events whatever the caller wrote":       appendNumbers,
 		"keeps every field":                              appendKeepsFields,
 		"after the wrong event changes nothing":          appendConflicts,
@@ -30,7 +30,7 @@ func testAppend(t *testing.T, open Open) {
 	}
 }
 
-func appendNumbers(t *testing.T, s Store) {
+func appendNumbers(t *testing.T, s sluice.Store) {
 	events := []sluice.Event{started("shop", 0), progressed(1)}
 	events[0].Seq, events[1].Seq = 7, 7
 	must(t, s.Append(context.Background(), "d1", 0, events...))
@@ -41,7 +41,7 @@ func appendNumbers(t *testing.T, s Store) {
 	wantLog(t, s, "d1", started("shop", 0), progressed(1), progressed(2))
 }
 
-func appendKeepsFields(t *testing.T, s Store) {
+func appendKeepsFields(t *testing.T, s sluice.Store) {
 	events := []sluice.Event{
 		started("shop", 0),
 		{At: at(1), Kind: sluice.StepStarting, Step: "a/before/0", Progress: &sluice.Progress{
@@ -72,7 +72,7 @@ func appendKeepsFields(t *testing.T, s Store) {
 	wantLog(t, s, "d1", events...)
 }
 
-func appendConflicts(t *testing.T, s Store) {
+func appendConflicts(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0), progressed(1)))
 	wantCode(t, s.Append(ctx, "d1", 1, progressed(2)), sluice.Conflict)
@@ -82,7 +82,7 @@ func appendConflicts(t *testing.T, s Store) {
 	wantLog(t, s, "d1", started("shop", 0), progressed(1))
 }
 
-func appendNeedsStart(t *testing.T, s Store) {
+func appendNeedsStart(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	wantCode(t, s.Append(ctx, "d1", 0, progressed(0)), sluice.Invalid)
 	wantCode(t, s.Append(ctx, "d1", 0, started("shop", 0), started("shop", 1)), sluice.Invalid)
@@ -91,7 +91,7 @@ func appendNeedsStart(t *testing.T, s Store) {
 	}
 }
 
-func appendOnePerApplication(t *testing.T, s Store) {
+func appendOnePerApplication(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0)))
 	err := s.Append(ctx, "d2", 0, started("shop", 1))
@@ -105,7 +105,7 @@ func appendOnePerApplication(t *testing.T, s Store) {
 	wantLog(t, s, "d2", started("shop", 4))
 }
 
-func appendNothingAfterEnd(t *testing.T, s Store) {
+func appendNothingAfterEnd(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0), ended(sluice.StatusSucceeded, 1)))
 	wantCode(t, s.Append(ctx, "d1", 2, progressed(2)), sluice.Conflict)
@@ -116,7 +116,7 @@ func appendNothingAfterEnd(t *testing.T, s Store) {
 	wantLog(t, s, "d2", started("shop", 3))
 }
 
-func appendRefusesBadEvents(t *testing.T, s Store) {
+func appendRefusesBadEvents(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	noTime, noKind, noPlan, notJSON := started("shop", 0), started("shop", 0), started("shop", 0), started("shop", 0)
 	noTime.At, noKind.Kind, noPlan.Plan = time.Time{}, "", nil
@@ -128,14 +128,14 @@ func appendRefusesBadEvents(t *testing.T, s Store) {
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0)))
 }
 
-func appendCancelled(t *testing.T, s Store) {
+func appendCancelled(t *testing.T, s sluice.Store) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	wantCode(t, s.Append(ctx, "d1", 0, started("shop", 0)), sluice.Cancelled)
 	must(t, s.Append(context.Background(), "d1", 0, started("shop", 0)))
 }
 
-func appendNothing(t *testing.T, s Store) {
+func appendNothing(t *testing.T, s sluice.Store) {
 	must(t, s.Append(context.Background(), "d1", 0))
 	list, err := s.Deployments(context.Background(), "")
 	must(t, err)
@@ -144,7 +144,7 @@ func appendNothing(t *testing.T, s Store) {
 	}
 }
 
-func appendAllOrNothing(t *testing.T, s Store) {
+func appendAllOrNothing(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0)))
 	bad := progressed(2)
@@ -153,7 +153,7 @@ func appendAllOrNothing(t *testing.T, s Store) {
 	wantLog(t, s, "d1", started("shop", 0))
 }
 
-func appendWhole(t *testing.T, s Store) {
+func appendWhole(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0), progressed(1), ended(sluice.StatusRolledBack, 2)))
 	must(t, s.Append(ctx, "d2", 0, started("shop", 3)))
@@ -164,7 +164,7 @@ func appendWhole(t *testing.T, s Store) {
 	}
 }
 
-func appendLarge(t *testing.T, s Store) {
+func appendLarge(t *testing.T, s sluice.Store) {
 	large := started("shop", 0)
 	text := make([]byte, 3<<20)
 	for i := range text {

@@ -30,7 +30,7 @@ func checkpoint(id sluice.CheckpointID, application string, n int) sluice.Checkp
 }
 
 func testCatalogue(t *testing.T, open Open) {
-	for name, test := range map[string]func(*testing.T, Store){
+	for name, test := range map[string]func(*testing.T, sluice.Store){
 		"gives back what was put":             catalogueRoundTrip,
 		"replaces a checkpoint of the id":     catalogueReplaces,
 		"says NotFound for an absent one":     catalogueNotFound,
@@ -43,7 +43,7 @@ func testCatalogue(t *testing.T, open Open) {
 	}
 }
 
-func catalogueRoundTrip(t *testing.T, s Store) {
+func catalogueRoundTrip(t *testing.T, s sluice.Store) {
 	want := checkpoint("c1", "shop", 0)
 	must(t, s.PutCheckpoint(context.Background(), want))
 	wantCheckpoint(t, s, want)
@@ -59,7 +59,7 @@ func wantCheckpoint(t *testing.T, s sluice.Catalogue, want sluice.Checkpoint) {
 	}
 }
 
-func catalogueReplaces(t *testing.T, s Store) {
+func catalogueReplaces(t *testing.T, s sluice.Store) {
 	must(t, s.PutCheckpoint(context.Background(), checkpoint("c1", "shop", 0)))
 	want := checkpoint("c1", "blog", 9)
 	must(t, s.PutCheckpoint(context.Background(), want))
@@ -68,7 +68,7 @@ func catalogueReplaces(t *testing.T, s Store) {
 	wantCheckpoints(t, s, "blog", "c1")
 }
 
-func catalogueNotFound(t *testing.T, s Store) {
+func catalogueNotFound(t *testing.T, s sluice.Store) {
 	_, err := s.Checkpoint(context.Background(), "absent")
 	wantCode(t, err, sluice.NotFound)
 }
@@ -87,7 +87,7 @@ func wantCheckpoints(t *testing.T, s sluice.Catalogue, application string, want 
 	}
 }
 
-func catalogueLists(t *testing.T, s Store) {
+func catalogueLists(t *testing.T, s sluice.Store) {
 	for _, c := range []sluice.Checkpoint{checkpoint("c3", "shop", 1), checkpoint("c1", "shop", 2),
 		checkpoint("c2", "blog", 0)} {
 		must(t, s.PutCheckpoint(context.Background(), c))
@@ -97,7 +97,7 @@ func catalogueLists(t *testing.T, s Store) {
 	wantCheckpoints(t, s, "absent")
 }
 
-func catalogueDeletes(t *testing.T, s Store) {
+func catalogueDeletes(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.PutCheckpoint(ctx, checkpoint("c1", "shop", 0)))
 	must(t, s.PutCheckpoint(ctx, checkpoint("c2", "shop", 1)))
@@ -107,12 +107,12 @@ func catalogueDeletes(t *testing.T, s Store) {
 	wantCheckpoints(t, s, "", "c2")
 }
 
-func catalogueNeedsID(t *testing.T, s Store) {
+func catalogueNeedsID(t *testing.T, s sluice.Store) {
 	wantCode(t, s.PutCheckpoint(context.Background(), checkpoint("", "shop", 0)), sluice.Invalid)
 	wantCheckpoints(t, s, "")
 }
 
-func catalogueCancelled(t *testing.T, s Store) {
+func catalogueCancelled(t *testing.T, s sluice.Store) {
 	must(t, s.PutCheckpoint(context.Background(), checkpoint("c1", "shop", 0)))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

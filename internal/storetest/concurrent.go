@@ -14,7 +14,7 @@ import (
 const appenders = 8
 
 func testConcurrent(t *testing.T, open Open) {
-	for name, test := range map[string]func(*testing.T, Store){
+	for name, test := range map[string]func(*testing.T, sluice.Store){
 		"appenders of their own deployments do not disturb each other":  concurrentDeployments,
 		"appenders of one deployment lose nothing and repeat nothing":   concurrentOneDeployment,
 		"starters of one application: exactly one wins":                 concurrentStarts,
@@ -39,7 +39,7 @@ func inParallel(f func(i int)) {
 func deployment(i int) sluice.DeploymentID { return sluice.DeploymentID(fmt.Sprint("d", i)) }
 func application(i int) string             { return fmt.Sprint("application", i) }
 
-func concurrentDeployments(t *testing.T, s Store) {
+func concurrentDeployments(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	const events = 50
 	inParallel(func(i int) {
@@ -62,7 +62,7 @@ func concurrentDeployments(t *testing.T, s Store) {
 	}
 }
 
-func concurrentOneDeployment(t *testing.T, s Store) {
+func concurrentOneDeployment(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d", 0, started("shop", 0)))
 	const each = 25
@@ -98,7 +98,7 @@ func concurrentOneDeployment(t *testing.T, s Store) {
 	}
 }
 
-func concurrentStarts(t *testing.T, s Store) {
+func concurrentStarts(t *testing.T, s sluice.Store) {
 	var won atomic.Int32
 	inParallel(func(i int) {
 		err := s.Append(context.Background(), deployment(i), 0, started("shop", i))
@@ -117,7 +117,7 @@ func concurrentStarts(t *testing.T, s Store) {
 	}
 }
 
-func concurrentConflicts(t *testing.T, s Store) {
+func concurrentConflicts(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "taken", 0, started("taken", 0)))
 	inParallel(func(i int) {
@@ -138,7 +138,7 @@ func concurrentConflicts(t *testing.T, s Store) {
 	}
 }
 
-func concurrentReaders(t *testing.T, s Store) {
+func concurrentReaders(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d", 0, started("shop", 0)))
 	done := make(chan struct{})
@@ -173,7 +173,7 @@ func concurrentReaders(t *testing.T, s Store) {
 	})
 }
 
-func concurrentCatalogue(t *testing.T, s Store) {
+func concurrentCatalogue(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	inParallel(func(i int) {
 		if err := s.Append(ctx, deployment(i), 0, started(application(i), i)); err != nil {

@@ -131,7 +131,7 @@ func killAfter(t *testing.T, dir string, n int) map[sluice.DeploymentID]int {
 }
 
 // appendUntilKilled appends to several deployments at once for ever, and says each acknowledgement.
-func appendUntilKilled(t *testing.T, s Store) {
+func appendUntilKilled(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	inParallel(func(i int) {
 		seq := 0

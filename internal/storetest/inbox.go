@@ -147,7 +147,7 @@ func inboxConcurrent(t *testing.T, open Open) {
 	var won atomic.Int32
 	inParallel(func(i int) {
 		for after := sluice.Seq(1); after < 3; after++ {
-			switch err := []Store{a, b}[i%2].Append(ctx, "d1", after, received(1, letter)); sluice.ErrorCode(err) {
+			switch err := []sluice.Store{a, b}[i%2].Append(ctx, "d1", after, received(1, letter)); sluice.ErrorCode(err) {
 			case "":
 				won.Add(1)
 			case sluice.Conflict:
@@ -183,7 +183,7 @@ func inboxAnswers(t *testing.T, open Open) {
 		}
 	}()
 	inParallel(func(i int) {
-		if answer, err := []Store{a, b}[i%2].Answer(ctx, letters[i]); err != nil || !answer.Settled {
+		if answer, err := []sluice.Store{a, b}[i%2].Answer(ctx, letters[i]); err != nil || !answer.Settled {
 			t.Errorf("the answer is %+v, %v", answer, err)
 		}
 	})
@@ -209,7 +209,7 @@ func inboxArrivals(t *testing.T, open Open) {
 			cancel()
 			continue
 		}
-		send(t, []Store{b, a}[next%2], deployment(next), 0)
+		send(t, []sluice.Store{b, a}[next%2], deployment(next), 0)
 	}
 	if next != 4 {
 		t.Errorf("%d letters arrived", next-1)
@@ -282,7 +282,7 @@ func inboxKilled(t *testing.T, open Open) {
 }
 
 // applyLetters records the letters to d1 and says so after each. Once ctx has ended it stops where there are none left.
-func applyLetters(t *testing.T, s Store, ctx context.Context) {
+func applyLetters(t *testing.T, s sluice.Store, ctx context.Context) {
 	t.Helper()
 	after := sluice.Seq(len(read(t, s, "d1", 0)))
 	for {

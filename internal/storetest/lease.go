@@ -137,7 +137,7 @@ func leaseConcurrent(t *testing.T, open Open) {
 	a, b := pair(t, open)
 	var holders, times atomic.Int32
 	inParallel(func(i int) {
-		s := []Store{a, b}[i%2]
+		s := []sluice.Store{a, b}[i%2]
 		for range 200 {
 			l, err := s.Lease(context.Background(), "d1")
 			if sluice.ErrorCode(err) == sluice.Conflict {

@@ -327,3 +327,6 @@ func (m *Memory) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice
 		})
 	}
 }
+
+// Close implements [sluice.Store].
+func (m *Memory) Close() error { return nil }

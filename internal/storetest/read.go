@@ -10,7 +10,7 @@ import (
 )
 
 func testRead(t *testing.T, open Open) {
-	for name, test := range map[string]func(*testing.T, Store){
+	for name, test := range map[string]func(*testing.T, sluice.Store){
 		"of an unknown deployment is NotFound":    readUnknown,
 		"begins after the event named":            readAfter,
 		"of a long log is complete and in order":  readLong,
@@ -23,7 +23,7 @@ func testRead(t *testing.T, open Open) {
 	}
 }
 
-func readUnknown(t *testing.T, s Store) {
+func readUnknown(t *testing.T, s sluice.Store) {
 	n := 0
 	for _, err := range s.Read(context.Background(), "unknown", 0) {
 		wantCode(t, err, sluice.NotFound)
@@ -34,7 +34,7 @@ func readUnknown(t *testing.T, s Store) {
 	}
 }
 
-func readAfter(t *testing.T, s Store) {
+func readAfter(t *testing.T, s sluice.Store) {
 	must(t, s.Append(context.Background(), "d1", 0, started("shop", 0), progressed(1), progressed(2)))
 	for after, want := range map[sluice.Seq]int{0: 3, 1: 2, 2: 1, 3: 0, 99: 0} {
 		got := read(t, s, "d1", after)
@@ -48,7 +48,7 @@ func readAfter(t *testing.T, s Store) {
 }
 
 // long is a log of more events than any store should hold in memory at once.
-func long(t *testing.T, s Store) []sluice.Event {
+func long(t *testing.T, s sluice.Store) []sluice.Event {
 	t.Helper()
 	events := []sluice.Event{started("shop", 0)}
 	for n := 1; n < 1500; n++ {
@@ -58,11 +58,11 @@ func long(t *testing.T, s Store) []sluice.Event {
 	return events
 }
 
-func readLong(t *testing.T, s Store) {
+func readLong(t *testing.T, s sluice.Store) {
 	wantLog(t, s, "d1", long(t, s)...)
 }
 
-func readBreak(t *testing.T, s Store) {
+func readBreak(t *testing.T, s sluice.Store) {
 	events := long(t, s)
 	for range 3 {
 		for e, err := range s.Read(context.Background(), "d1", 0) {
@@ -75,7 +75,7 @@ func readBreak(t *testing.T, s Store) {
 	wantLog(t, s, "d1", events...)
 }
 
-func readWhileAppending(t *testing.T, s Store) {
+func readWhileAppending(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0), progressed(1)))
 	for e, err := range s.Read(ctx, "d1", 0) {
@@ -87,7 +87,7 @@ func readWhileAppending(t *testing.T, s Store) {
 	wantLog(t, s, "d1", started("shop", 0), progressed(1), progressed(2), progressed(3))
 }
 
-func readCancelled(t *testing.T, s Store) {
+func readCancelled(t *testing.T, s sluice.Store) {
 	must(t, s.Append(context.Background(), "d1", 0, started("shop", 0)))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -101,7 +101,7 @@ func readCancelled(t *testing.T, s Store) {
 	}
 }
 
-func readOthers(t *testing.T, s Store) {
+func readOthers(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	must(t, s.Append(ctx, "d1", 0, started("shop", 0)))
 	must(t, s.Append(ctx, "d", 0, started("blog", 1)))

@@ -12,23 +12,23 @@ import (
 // testReopen closes and opens again what was written, several times, and goes on writing.
 func testReopen(t *testing.T, open Open) {
 	ctx, dir := context.Background(), t.TempDir()
-	reopened := func(use func(Store)) {
+	reopened := func(use func(sluice.Store)) {
 		s := open(t, dir)
 		use(s)
 		must(t, s.Close())
 	}
-	reopened(func(s Store) {
+	reopened(func(s sluice.Store) {
 		must(t, s.Append(ctx, "d1", 0, started("shop", 0), progressed(1)))
 		must(t, s.PutCheckpoint(ctx, checkpoint("c1", "shop", 0)))
 	})
-	reopened(func(s Store) {
+	reopened(func(s sluice.Store) {
 		wantLog(t, s, "d1", started("shop", 0), progressed(1))
 		wantCheckpoint(t, s, checkpoint("c1", "shop", 0))
 		wantCode(t, s.Append(ctx, "d1", 1, progressed(9)), sluice.Conflict)
 		wantCode(t, s.Append(ctx, "d2", 0, started("shop", 2)), sluice.Conflict)
 		must(t, s.Append(ctx, "d1", 2, ended(sluice.StatusSucceeded, 2)))
 	})
-	reopened(func(s Store) {
+	reopened(func(s sluice.Store) {
 		wantCode(t, s.Append(ctx, "d1", 3, progressed(3)), sluice.Conflict)
 		must(t, s.Append(ctx, "d2", 0, started("shop", 4)))
 		unended, err := s.Unended(ctx)

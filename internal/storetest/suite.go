@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"fmt"
-	"io"
 	"testing"
 	"time"
 
@@ -13,15 +12,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Store is what the suite opens. Closing it twice does nothing.
-type Store interface {
-	sluice.Store
-	io.Closer
-}
-
 // Open opens the store that is kept in the directory, a new one if the directory is empty. The same directory gives
 // the same store again, also in another process. Run closes it.
-type Open func(t *testing.T, dir string) Store
+type Open func(t *testing.T, dir string) sluice.Store
 
 // Run tests that what open returns keeps the contracts of [sluice.Store]. It re-executes the test binary for what takes
 // a second process, so it MUST be called from a test function and not depend on other tests.
@@ -67,15 +60,15 @@ func endedContext() context.Context {
 func at(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
 // fresh opens a new store, closed when the test ends.
-func fresh(t *testing.T, open Open) Store { return opened(t, open, t.TempDir()) }
+func fresh(t *testing.T, open Open) sluice.Store { return opened(t, open, t.TempDir()) }
 
 // pair opens one new store twice, as two processes do.
-func pair(t *testing.T, open Open) (a, b Store) {
+func pair(t *testing.T, open Open) (a, b sluice.Store) {
 	dir := t.TempDir()
 	return opened(t, open, dir), opened(t, open, dir)
 }
 
-func opened(t *testing.T, open Open, dir string) Store {
+func opened(t *testing.T, open Open, dir string) sluice.Store {
 	t.Helper()
 	s := open(t, dir)
 	t.Cleanup(func() {

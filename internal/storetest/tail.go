@@ -74,7 +74,7 @@ func tailOrder(t *testing.T, open Open) {
 	must(t, a.Append(ctx, "d1", 0, started("shop", 0)))
 	must(t, b.Append(ctx, "d2", 0, started("blog", 1), progressed(2)))
 	must(t, a.Append(ctx, "d1", 1, progressed(3), ended(sluice.StatusFailed, 4)))
-	for _, s := range []Store{a, b} {
+	for _, s := range []sluice.Store{a, b} {
 		list := take(t, s, 0, 5)
 		wantEntries(t, list, entry("d1", 1, started("shop", 0)), entry("d2", 1, started("blog", 1)),
 			entry("d2", 2, progressed(2)), entry("d1", 2, progressed(3)), entry("d1", 3, ended(sluice.StatusFailed, 4)))
@@ -99,7 +99,7 @@ func tailFollows(t *testing.T, open Open) {
 			cancel()
 			continue
 		}
-		must(t, []Store{a, b}[n%2].Append(ctx, "d1", sluice.Seq(n), progressed(n)))
+		must(t, []sluice.Store{a, b}[n%2].Append(ctx, "d1", sluice.Seq(n), progressed(n)))
 	}
 	if n != 20 {
 		t.Errorf("the feed ended after %d entries", n-1)
@@ -133,11 +133,11 @@ func tailConcurrent(t *testing.T, open Open) {
 	a, b := pair(t, open)
 	const each = 40
 	done := make(chan []sluice.Entry, 2)
-	for _, s := range []Store{a, b} {
+	for _, s := range []sluice.Store{a, b} {
 		go func() { done <- take(t, s, 0, appenders*each) }()
 	}
 	inParallel(func(i int) {
-		s := []Store{a, b}[i%2]
+		s := []sluice.Store{a, b}[i%2]
 		for n := range each {
 			e := progressed(n)
 			if n == 0 {

@@ -95,7 +95,10 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 			return sluice.Errorf(sluice.Conflict, "application %s is being deployed", events[0].Plan.Application).
 				WithHint("wait for it")
 		}
-		for _, e := range events {
+		for i, e := range events {
+			if e.Kind == sluice.DeploymentEnded && i < len(events)-1 {
+				return sluice.Errorf(sluice.Invalid, "events follow the end of deployment %s", id)
+			}
 			if e.Letter != 0 && !m.isOpen(e.Letter, id) {
 				return sluice.Errorf(sluice.Conflict, "letter %d is settled already", e.Letter)
 			}
@@ -266,6 +269,9 @@ func (m *Memory) Arrivals(ctx context.Context) iter.Seq2[sluice.DeploymentID, er
 	return func(yield func(sluice.DeploymentID, error) bool) {
 		seen := sluice.LetterID(0)
 		m.follow(ctx, func() bool {
+			if ctx.Err() != nil {
+				return true
+			}
 			for _, l := range m.unsettled(seen) {
 				if seen = l.ID; !yield(l.deployment, nil) {
 					return true
@@ -315,6 +321,9 @@ func (m *Memory) Newest(context.Context) (sluice.Cursor, error) {
 func (m *Memory) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.Entry, error] {
 	return func(yield func(sluice.Entry, error) bool) {
 		m.follow(ctx, func() bool {
+			if ctx.Err() != nil {
+				return true
+			}
 			m.mu.Lock()
 			news := m.feed[after:]
 			m.mu.Unlock()

@@ -184,19 +184,55 @@ type Copy struct {
 	Files     int64    `json:"files"`
 }
 
-// A Mover copies volumes out of an account and back.
+// A Place is one namespace of an account, where volumes are and where work beside them runs.
+type Place struct {
+	Name      string // of the account
+	Account   Account
+	Namespace string
+}
+
+// A TransferKind says what a mover does.
+type TransferKind string
+
+// The kinds of transfers.
+const (
+	TransferCopy    TransferKind = "copy"    // keep what the volumes hold
+	TransferRestore TransferKind = "restore" // fill empty volumes from a copy, and prove every byte by its hash
+	TransferVerify  TransferKind = "verify"  // read the whole copy back, and prove every byte by its hash
+)
+
+// A Transfer is one piece of a mover's work. A copy is known by its ID alone, other work by kind, place and ID.
+type Transfer struct {
+	Kind    TransferKind
+	ID      string
+	Place   Place
+	Volumes []Volume // to copy or to fill, in the order of the copy; Cancel and Follow do not need them
+	Copy    Copy     // to restore or to verify
+}
+
+// A Mover copies volumes out of an account and back. Its work may outlive the process that began it, as a Job in a
+// cluster does, or may end with that process. Callers treat both alike: every method may be repeated, and may be
+// called by another process than the one that began the work.
 //
-// An error that a retry may heal MUST be Unavailable; a full disk is Exhausted. What is cancelled leaves
-// nothing that a later call does not find and reuse or clean up.
+// An error that a retry may heal MUST be Unavailable. A full disk is Exhausted, a volume out of the mover's reach is
+// Unsupported, damaged content is Failed and says where, a call whose ctx ended is Cancelled.
 type Mover interface {
-	// Copy copies the volumes. Copies are found again by id: the same id gives the same copy.
-	Copy(ctx context.Context, id CheckpointID, volumes []Volume, report func(Amount)) (Copy, error)
-	// Restore fills empty volumes, given in the order of the copy, and proves every byte by its hash.
-	Restore(ctx context.Context, c Copy, volumes []Volume, report func(Amount)) error
-	// Verify reads the whole copy back and proves every byte by its hash. A damaged one is Failed and says where.
-	Verify(ctx context.Context, c Copy, report func(Amount)) error
-	// Delete forgets the copy. Deleting what is not there succeeds.
-	Delete(ctx context.Context, c Copy) error
+	// Begin begins the transfer and does not wait for its end. It changes nothing if the transfer is under way or
+	// done. Work that failed, was cancelled or ended with its process begins again and reuses what it left.
+	Begin(ctx context.Context, t Transfer) error
+	// Follow reports progress until the transfer is over, and returns the copy, or the error that ended the work. A
+	// volume to fill that is neither empty nor half filled by a restore is a Conflict. NotFound if the transfer is
+	// neither under way nor over. If ctx ends, Follow first ends work that lives in this process; other work goes on.
+	Follow(ctx context.Context, t Transfer, report func(Amount)) (Copy, error)
+	// Find says whether the transfer is done or still under way. NotFound if it is neither: then begin it. A restore
+	// or verify that is done may be forgotten once Follow has returned.
+	Find(ctx context.Context, t Transfer) (c Copy, done bool, err error)
+	// Cancel ends the transfer, and returns once nothing of it runs. What is done or was never begun is no error. A
+	// whole copy stays; of other work only what Begin reuses stays.
+	Cancel(ctx context.Context, t Transfer) error
+	// Delete removes the copy, whole or half made, and first ends the work that makes it. It never copies and never
+	// reads a volume. An absent copy is no error. at is where the copy was taken.
+	Delete(ctx context.Context, at Place, id string) error
 }
 
 // An Amount is how far a piece of work has come. Total 0 means not known.

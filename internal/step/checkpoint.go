@@ -6,83 +6,42 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
 )
 
 // checkpointData keeps a proven copy of the target's dataset. It changes nothing in the target.
 type checkpointData struct {
-	dataset
-	from place
+	request dataset.Request
 }
 
 func newCheckpointData(d Deps, sc sluice.StepContext) (sluice.Step, error) {
-	s, err := newDataset(d, sc, sc.Step.CheckpointData.Spec)
+	spec := sc.Step.CheckpointData
+	from, err := datasetIn(d, sc, spec.Spec, sc.Target)
 	if err != nil {
 		return nil, err
 	}
-	from, err := s.at(sc.Target)
-	return &checkpointData{s, from}, err
-}
-
-func (s *checkpointData) taking() taking {
-	spec := s.sc.Step.CheckpointData
-	return taking{dataset: s.dataset, from: s.from, id: s.id(s.sc.Step.ID, ""), keep: spec.Keep, ttl: spec.TTL}
+	r := requestFor(sc, from, "")
+	r.Keep, r.TTL = spec.Keep, spec.TTL
+	return &checkpointData{r}, nil
 }
 
 // Check says what would be copied.
 func (s *checkpointData) Check(ctx context.Context) (sluice.Preview, error) {
-	notes, err := s.taking().preview(ctx)
+	notes, err := s.request.Preview(ctx)
 	return sluice.Preview{Notes: notes}, err
-}
-
-// preview makes sure that what is to be copied exists.
-func (t taking) preview(ctx context.Context) ([]string, error) {
-	var notes []string
-	for _, claim := range t.spec.Claims {
-		o, err := t.from.account.Get(ctx, claimRef(t.from.namespace, claim))
-		if sluice.ErrorCode(err) == sluice.NotFound {
-			return nil, sluice.Errorf(sluice.NotFound, "the dataset %s of %s has no claim %s in the namespace %s", t.spec.Name, t.from.target, claim, t.from.namespace).
-				WithHint("deploy the database first, or correct datasets.%s.claims", t.spec.Name).At(t.spec.Pos)
-		}
-		if err != nil {
-			return nil, err
-		}
-		size := orDefault(o.Text("status", "capacity", "storage"), o.Text("spec", "resources", "requests", "storage"))
-		notes = append(notes, fmt.Sprintf("copies the claim %s (%s) of %s", claim, orDefault(size, "size not known"), t.from.target))
-	}
-	workload, err := t.workload(ctx, t.from)
-	if err != nil {
-		return nil, err
-	}
-	if workload == nil && t.spec.Engine != engineFiles {
-		return nil, t.noWorkload()
-	}
-	return notes, nil
 }
 
 // Start makes the checkpoint.
 func (s *checkpointData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	t := s.taking()
-	c, err := t.take(ctx)
+	c, err := s.request.Take(ctx)
 	if err != nil {
 		return p, err
 	}
-	p.State, p.Message = sluice.Done, summary(c)+t.thin(ctx)
-	p.Result = &sluice.Result{Checkpoint: c.ID}
+	p.State, p.Result = sluice.Done, &sluice.Result{Checkpoint: c.ID}
+	p.Message = fmt.Sprintf("%s: %d documents, %s in %d files, %s added; the source stood still for %s",
+		c.ID, dataset.Documents(c.Fingerprint), inBytes(c.Copy.Bytes), c.Copy.Files, inBytes(c.Copy.Added),
+		c.Pause.Round(time.Millisecond)) + s.request.DeleteOld(ctx)
 	return p, nil
-}
-
-// summary says what a checkpoint holds.
-func summary(c sluice.Checkpoint) string {
-	return fmt.Sprintf("%s: %d documents, %s in %d files, %s added; the source stood still for %s",
-		c.ID, documents(c.Fingerprint), inBytes(c.Copy.Bytes), c.Copy.Files, inBytes(c.Copy.Added), c.Pause.Round(time.Millisecond))
-}
-
-func documents(f sluice.Fingerprint) int64 {
-	var n int64
-	for _, c := range f.Collections {
-		n += c.Count
-	}
-	return n
 }
 
 // inBytes writes a size for people.
@@ -105,10 +64,10 @@ func (s *checkpointData) Observe(ctx context.Context, p sluice.Progress) (sluice
 
 // Finish cleans up what a crash may have left.
 func (s *checkpointData) Finish(ctx context.Context, _ sluice.Progress) error {
-	return s.taking().clean(ctx)
+	return s.request.Clean(ctx)
 }
 
 // Undo keeps a finished checkpoint.
 func (s *checkpointData) Undo(ctx context.Context, _ sluice.Progress) error {
-	return s.taking().undo(ctx)
+	return s.request.Undo(ctx)
 }

@@ -1,174 +1,125 @@
 package step
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
 )
 
-const (
-	autoMover   = "auto"
-	kopiaMover  = "kopia" // what auto means where volumes can be read from here
-	engineFiles = "files" // a dataset without a database
-)
-
-// dataset is what every data step acts on and with. Everything it makes is named from key, which stands for the
-// deployment and step, so that a step finds its own work again after a crash.
-type dataset struct {
-	deps Deps
-	sc   sluice.StepContext
-	spec sluice.Dataset
-	key  string
-}
-
-// A place is where a dataset lives: one target of the plan.
-type place struct {
-	account   sluice.Account
-	name      string // of the account
-	namespace string
-	target    string
-}
-
-func newDataset(d Deps, sc sluice.StepContext, spec sluice.Dataset) (dataset, error) {
-	if spec.Engine != engineFiles && d.Databases[spec.Engine] == nil {
-		return dataset{}, sluice.Errorf(sluice.Unsupported, "there is no reader for databases of the engine %q", spec.Engine).
-			WithHint("the engines here are: %s and %s", names(d.Databases), engineFiles).At(sc.Step.Pos)
+// datasetIn returns the dataset of the step as it is in a target.
+func datasetIn(d Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget) (dataset.Dataset, error) {
+	a, err := d.account(t.Account, sc.Step.Pos)
+	if err != nil {
+		return dataset.Dataset{}, err
 	}
-	sum := sha256.Sum256([]byte(string(sc.Deployment) + "\n" + string(sc.Step.ID)))
-	s := dataset{deps: d, sc: sc, spec: spec, key: hex.EncodeToString(sum[:5])}
-	if _, err := s.mover(cmp.Or(spec.Mover, autoMover)); err != nil {
-		return dataset{}, err
+	place := sluice.Place{Name: t.Account, Account: a, Namespace: orDefault(t.Namespace, "default")}
+	s := dataset.Dataset{
+		Tools: dataset.Tools{
+			Movers: d.Movers, Databases: d.Databases, Catalogue: d.Catalogue, Sealer: d.Sealer, MaskKey: d.MaskKey, Now: d.Now,
+		},
+		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
+		URI: func(ctx context.Context) (string, error) { return render(ctx, d, sc, spec.URI, nil) },
+		Ready: func(ctx context.Context, a sluice.Account, workload sluice.Ref) error {
+			target, _ := applySpec(sc)
+			deadline := d.Now().Add(orDefault(target.Timeout, defaultTimeout))
+			return watcher{account: a, deadline: deadline, now: d.Now, report: sc.Report}.ready(ctx, []sluice.Ref{workload})
+		},
 	}
-	return s, nil
+	return s, s.Check()
 }
 
-// at returns the place of a target.
-func (s dataset) at(t sluice.PlannedTarget) (place, error) {
-	a, err := s.deps.account(t.Account, s.sc.Step.Pos)
-	return place{a, t.Account, orDefault(t.Namespace, "default"), t.Name}, err
-}
-
-// mover returns the mover of that name.
-func (s dataset) mover(name string) (sluice.Mover, error) {
-	if name == autoMover {
-		name = kopiaMover
+// requestFor returns the request for the checkpoint that the step makes; suffix tells several of one step apart.
+func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
+	r := dataset.Request{
+		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix), Deployment: sc.Deployment, Step: sc.Step.ID,
 	}
-	if m, ok := s.deps.Movers[name]; ok {
-		return m, nil
-	}
-	return nil, sluice.Errorf(sluice.Invalid, "there is no mover %q", name).
-		WithHint("the movers here are: %s", names(s.deps.Movers)).At(s.sc.Step.Pos)
-}
-
-// id names the checkpoint that the step makes; more tells several of one step apart.
-func (s dataset) id(step sluice.StepID, more string) sluice.CheckpointID {
-	clean := strings.Map(func(r rune) rune {
-		if r == '/' || r == ' ' {
-			return '-'
-		}
+	if sc.Plan == nil {
 		return r
-	}, string(step))
-	return sluice.CheckpointID(string(s.sc.Deployment) + "-" + clean + more)
-}
-
-// say shows what is being done, and how far it has come.
-func (s dataset) say(message string) func(sluice.Amount) {
-	s.sc.Report(sluice.Progress{State: sluice.Running, Message: message})
-	return func(a sluice.Amount) {
-		s.sc.Report(sluice.Progress{State: sluice.Running, Message: message, Amount: &a})
 	}
+	r.Application = sc.Plan.Application
+	r.Needed = func(id sluice.CheckpointID) bool {
+		return slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
+			return s.RestoreData != nil && s.RestoreData.Checkpoint == id
+		})
+	}
+	return r
 }
 
-// open opens the database that the dataset's URI names in the namespace.
-func (s dataset) open(ctx context.Context, at place) (sluice.Database, error) {
-	uri, err := render(ctx, s.deps, s.sc, s.spec.URI, nil)
+// checkpointOf returns the named checkpoint, or the one that the step of this deployment made.
+func checkpointOf(
+	ctx context.Context, sc sluice.StepContext, s dataset.Dataset, id sluice.CheckpointID, from sluice.StepID,
+) (sluice.Checkpoint, error) {
+	if id == "" {
+		id = orDefault(sc.Results[from].Checkpoint, dataset.CheckpointID(sc.Deployment, from, ""))
+	}
+	c, err := s.Catalogue.Checkpoint(ctx, id)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return c, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s of the dataset %s", id, s.Spec.Name).
+			WithHint("see which there are with: sluice data list").At(sc.Step.Pos)
+	}
+	return c, err
+}
+
+// previewSwap says which claims get other data, and remembers what is there. needed is what will be created where the
+// target does not have it.
+func previewSwap(
+	ctx context.Context, s dataset.Dataset, needed []sluice.Object, notes []string,
+) (sluice.Preview, error) {
+	before, err := s.Inspect(ctx, needed)
 	if err != nil {
-		return nil, err
+		return sluice.Preview{}, err
 	}
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		number, err := strconv.Atoi(port)
-		if err != nil {
-			return nil, err
-		}
-		// Only Services of this namespace are ever dialled: a copy must not reach what it was copied from.
-		there, err := at.account.Address(ctx, at.namespace, serviceOf(host), number)
-		if err != nil {
-			return nil, err
-		}
-		return (&net.Dialer{}).DialContext(ctx, network, there)
-	}
-	return s.deps.Databases[s.spec.Engine].Open(ctx, uri, dial)
-}
-
-// services returns the Services that the dataset's URI names.
-func (s dataset) services(ctx context.Context) ([]string, error) {
-	uri, err := render(ctx, s.deps, s.sc, s.spec.URI, nil)
+	raw, err := record(before)
 	if err != nil {
-		return nil, err
+		return sluice.Preview{}, err
 	}
-	_, rest, _ := strings.Cut(uri, "://")
-	if end := strings.IndexAny(rest, "/?"); end >= 0 {
-		rest = rest[:end]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	var list []string
-	for hostport := range strings.SplitSeq(rest, ",") {
-		host := hostport
-		if h, _, err := net.SplitHostPort(hostport); err == nil {
-			host = h
+	p := sluice.Preview{Notes: notes, Image: raw}
+	for _, claim := range s.Spec.Claims {
+		outcome := sluice.Created
+		if before.Claims[claim] != "" {
+			outcome = sluice.Configured
 		}
-		if host != "" {
-			list = append(list, serviceOf(host))
+		p.Changes = append(p.Changes, sluice.Change{Object: "PersistentVolumeClaim/" + claim, Outcome: outcome})
+	}
+	return p, nil
+}
+
+// undoSwap puts back what the target had, and removes what the step made on the way.
+func undoSwap(ctx context.Context, s dataset.Dataset, r dataset.Request, p sluice.Progress) error {
+	if len(p.Image) > 0 {
+		var before dataset.Before
+		if err := recall(p.Image, &before); err != nil {
+			return err
+		}
+		if err := s.SwapBack(ctx, before); err != nil {
+			return err
 		}
 	}
-	return list, nil
-}
-
-// serviceOf returns the Service in mongo, mongo.shop and mongo.shop.svc.cluster.local.
-func serviceOf(host string) string {
-	service, _, _ := strings.Cut(host, ".")
-	return service
-}
-
-// read opens the database at the place and reads all of it.
-func (s dataset) read(ctx context.Context, at place, message string) (sluice.Fingerprint, error) {
-	if s.spec.Engine == engineFiles {
-		return sluice.Fingerprint{Engine: engineFiles, Version: engineFiles, TakenAt: s.deps.Now()}, nil
-	}
-	var f sluice.Fingerprint
-	err := s.with(ctx, at, func(db sluice.Database) (err error) {
-		f, err = db.Fingerprint(ctx, s.spec.Invariants, s.say(message))
-		return err
-	})
-	return f, err
-}
-
-// with opens the database at the place for as long as use takes.
-func (s dataset) with(ctx context.Context, at place, use func(sluice.Database) error) error {
-	db, err := s.open(ctx, at)
-	if err != nil {
+	if err := s.Scratch(dataset.ForComparison).Clean(ctx); err != nil {
 		return err
 	}
-	err = use(db)
-	if closed := db.Close(context.WithoutCancel(ctx)); err == nil && closed != nil {
-		return closed
-	}
-	return err
+	return r.Undo(ctx)
 }
 
-// timeout is how long workloads may take to become ready: the target's own.
-func (s dataset) timeout() time.Duration {
-	spec, _ := applySpec(s.sc)
-	return orDefault(spec.Timeout, defaultTimeout)
+// finishSwap discards what the target had.
+func finishSwap(ctx context.Context, s dataset.Dataset, r dataset.Request, p sluice.Progress) error {
+	if err := r.Clean(ctx); err != nil {
+		return err
+	}
+	var before dataset.Before
+	if err := recall(p.Image, &before); err != nil {
+		return err
+	}
+	return s.Settle(ctx, before)
+}
+
+// andMasked says which fields are masked.
+func andMasked(c sluice.Checkpoint) string {
+	if len(c.Masked) == 0 {
+		return ""
+	}
+	return "; masked are " + strings.Join(c.Masked, ", ")
 }

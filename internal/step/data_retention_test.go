@@ -36,7 +36,7 @@ func TestRetentionSparesWhatIsNeededAndWhatWasSavedAside(t *testing.T) {
 		must(t, w.step(d, "prod", checkpointing(1), nil))
 	}
 	for _, id := range []sluice.CheckpointID{"d1-prod-before-1", p.Result.SavedAside, "d4-prod-before-1"} {
-		if _, ok := w.catalogue[id]; !ok || w.copies[id] == nil {
+		if _, ok := w.catalogue[id]; !ok || w.copies[string(id)] == nil {
 			t.Errorf("%s is gone", id)
 		}
 	}

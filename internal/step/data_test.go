@@ -305,7 +305,7 @@ func TestRestorePutsBackAndSavesAside(t *testing.T) {
 		t.Errorf("what is back:\n%s", diff)
 	}
 	aside := w.catalogue[p.Result.SavedAside]
-	if diff := cmp.Diff([]documents{damaged}, w.copies[aside.ID]); diff != "" {
+	if diff := cmp.Diff([]documents{damaged}, w.copies[string(aside.ID)]); diff != "" {
 		t.Errorf("saved aside:\n%s", diff)
 	}
 	if image := w.objects[mongoRef("prod")]; !strings.Contains(w.flat(image), "db:1") {
@@ -526,7 +526,7 @@ func startKilled(t *testing.T, sc scene, n int, after bool, done, records, initi
 	}
 	same(t, "killed and undone", initial, w.state())
 	for id := range w.copies {
-		if _, listed := w.catalogue[id]; !listed {
+		if _, listed := w.catalogue[sluice.CheckpointID(id)]; !listed {
 			t.Fatalf("killed at call %d, undone: the copy %s is left, listed by nothing", n, id)
 		}
 	}

@@ -28,7 +28,10 @@ type world struct {
 
 	objects   map[sluice.Ref]sluice.Object
 	volumes   map[string]*claim // namespace/claim
-	copies    map[sluice.CheckpointID][]documents
+	copies    map[string][]documents
+	work      map[string]fakeWork // of the mover
+	outlives  bool                // the mover's work outlives the process that began it
+	copied    int                 // how often volumes were copied
 	catalogue map[sluice.CheckpointID]sluice.Checkpoint
 	execs     []string
 	listeners map[string]net.Listener
@@ -54,8 +57,8 @@ type claim struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, objects: map[sluice.Ref]sluice.Object{}, volumes: map[string]*claim{}, copies: map[sluice.CheckpointID][]documents{},
-		catalogue: map[sluice.CheckpointID]sluice.Checkpoint{}, listeners: map[string]net.Listener{},
+		t: t, objects: map[sluice.Ref]sluice.Object{}, volumes: map[string]*claim{}, copies: map[string][]documents{},
+		work: map[string]fakeWork{}, catalogue: map[sluice.CheckpointID]sluice.Checkpoint{}, listeners: map[string]net.Listener{},
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	t.Cleanup(func() {
@@ -367,7 +370,7 @@ func (w *world) records() map[string]string {
 		s["checkpoint "+string(id)] = fmt.Sprint(c.Image, " ", c.Copy.Snapshots, " ", documentsOf(c.Fingerprint))
 	}
 	for id, list := range w.copies {
-		s["copy "+string(id)] = fmt.Sprint(list)
+		s["copy "+id] = fmt.Sprint(list)
 	}
 	return s
 }
@@ -498,13 +501,14 @@ func (w *world) flat(o sluice.Object) string {
 type fork struct {
 	objects   map[sluice.Ref]sluice.Object
 	volumes   map[string]*claim
-	copies    map[sluice.CheckpointID][]documents
+	copies    map[string][]documents
+	work      map[string]fakeWork
 	catalogue map[sluice.CheckpointID]sluice.Checkpoint
 }
 
 func (w *world) fork(t *testing.T) fork {
 	t.Helper()
-	f := fork{maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.catalogue)}
+	f := fork{maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.work), maps.Clone(w.catalogue)}
 	for k, c := range w.volumes {
 		own := &claim{current: c.current, generations: map[string]documents{}}
 		for g, d := range c.generations {
@@ -516,5 +520,5 @@ func (w *world) fork(t *testing.T) fork {
 }
 
 func (w *world) restore(f fork) {
-	w.objects, w.volumes, w.copies, w.catalogue = f.objects, f.volumes, f.copies, f.catalogue
+	w.objects, w.volumes, w.copies, w.work, w.catalogue = f.objects, f.volumes, f.copies, f.work, f.catalogue
 }

@@ -29,7 +29,7 @@ func (r Request) cut(ctx context.Context) (cut sluice.Cut, err error) {
 			return cut, err
 		}
 	}
-	return r.volumes().Cut(ctx, r.Place.Namespace, r.Spec.Claims, r.generation(), lease)
+	return r.Place.Account.Volumes.Cut(ctx, r.Place.Namespace, r.Spec.Claims, r.generation(), lease)
 }
 
 // resume lets a source go on that a crash left quiesced. One without a workload stands still for another reason.

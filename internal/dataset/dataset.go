@@ -93,12 +93,10 @@ func (d Dataset) say(message string) func(sluice.Amount) {
 	}
 }
 
-func (d Dataset) volumes() sluice.Volumes { return d.Place.Account }
-
 // discard removes a generation of every claim.
 func (d Dataset) discard(ctx context.Context, generation string) error {
 	for _, claim := range d.Spec.Claims {
-		if err := d.volumes().Discard(ctx, d.Place.Namespace, claim, generation); err != nil {
+		if err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation); err != nil {
 			return err
 		}
 	}
@@ -136,7 +134,7 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 	}
 	for i, claim := range c.Copy.Claims {
 		if !begun {
-			err := d.volumes().Discard(ctx, d.Place.Namespace, claim, generation)
+			err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation)
 			if i == 0 && sluice.ErrorCode(err) == sluice.Conflict {
 				return nil
 			}
@@ -144,7 +142,7 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 				return err
 			}
 		}
-		v, err := d.volumes().Stage(ctx, d.Place.Namespace, claim, generation)
+		v, err := d.Place.Account.Volumes.Stage(ctx, d.Place.Namespace, claim, generation)
 		if err != nil {
 			return err
 		}
@@ -157,7 +155,7 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 // use makes the generation the current one of every claim.
 func (d Dataset) use(ctx context.Context, claims []string, generation string) error {
 	for _, claim := range claims {
-		if _, err := d.volumes().Use(ctx, d.Place.Namespace, claim, generation); err != nil {
+		if _, err := d.Place.Account.Volumes.Use(ctx, d.Place.Namespace, claim, generation); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func (r Request) copyScratch(ctx context.Context, opened Dataset) (sluice.Copy, 
 	if err := opened.Stop(ctx); err != nil {
 		return sluice.Copy{}, err
 	}
-	cut, err := opened.volumes().Cut(ctx, opened.Place.Namespace, r.Spec.Claims, "masked-"+r.Key, lease)
+	cut, err := opened.Place.Account.Volumes.Cut(ctx, opened.Place.Namespace, r.Spec.Claims, "masked-"+r.Key, lease)
 	if err != nil {
 		return sluice.Copy{}, err
 	}

@@ -192,7 +192,7 @@ func (d Dataset) Settle(ctx context.Context, b Before) error {
 		return err
 	}
 	for claim, generation := range b.Claims {
-		err := d.volumes().Discard(ctx, d.Place.Namespace, claim, generation)
+		err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation)
 		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // it is current again: a later step put it back
 			return err
 		}

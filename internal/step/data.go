@@ -15,6 +15,13 @@ func datasetIn(d Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.Plan
 	if err != nil {
 		return dataset.Dataset{}, err
 	}
+	if a.Volumes == nil {
+		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported,
+			"the volumes of namespace %s in account %s cannot be copied: datasets are moved on accounts of the type local only",
+			t.Namespace, t.Account).
+			WithHint("take the steps of the dataset %s out for this target, or let a webhook move its data", spec.Name).
+			At(sc.Step.Pos)
+	}
 	place := sluice.Place{Name: t.Account, Account: a, Namespace: orDefault(t.Namespace, "default")}
 	s := dataset.Dataset{
 		Tools: dataset.Tools{

@@ -29,7 +29,7 @@ func TestOnlyWhatUsersReachIsDivided(t *testing.T) {
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "prod"},
 		"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"labels": app}}},
 	}
-	list, err := divisions(t.Context(), account, sc, nil, []sluice.Object{web})
+	list, err := divisions(t.Context(), account.Abilities(), sc, nil, []sluice.Object{web})
 	if err != nil {
 		t.Fatal(err)
 	}

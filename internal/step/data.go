@@ -51,7 +51,7 @@ func newDataset(d Deps, sc sluice.StepContext, spec sluice.Dataset) (dataset, er
 
 // at returns the place of a target.
 func (s dataset) at(t sluice.PlannedTarget) (place, error) {
-	a, err := s.deps.account(t.Account, s.sc.Step.Pos)
+	a, err := s.deps.Account(t.Account, s.sc.Step.Pos)
 	return place{a, t.Account, orDefault(t.Namespace, "default"), t.Name}, err
 }
 
@@ -88,7 +88,7 @@ func (s dataset) say(message string) func(sluice.Amount) {
 
 // open opens the database that the dataset's URI names in the namespace.
 func (s dataset) open(ctx context.Context, at place) (sluice.Database, error) {
-	uri, err := render(ctx, s.deps, s.sc, s.spec.URI, nil)
+	uri, err := renderText(ctx, s.deps, s.sc, s.spec.URI)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s dataset) open(ctx context.Context, at place) (sluice.Database, error) {
 
 // services returns the Services that the dataset's URI names.
 func (s dataset) services(ctx context.Context) ([]string, error) {
-	uri, err := render(ctx, s.deps, s.sc, s.spec.URI, nil)
+	uri, err := renderText(ctx, s.deps, s.sc, s.spec.URI)
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +169,6 @@ func (s dataset) with(ctx context.Context, at place, use func(sluice.Database) e
 
 // timeout is how long workloads may take to become ready: the target's own.
 func (s dataset) timeout() time.Duration {
-	spec, _ := applySpec(s.sc)
+	spec := applySpec(s.sc)
 	return orDefault(spec.Timeout, defaultTimeout)
 }

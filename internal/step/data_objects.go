@@ -210,10 +210,10 @@ func (s dataset) begin(ctx context.Context, at place, workload sluice.Object) er
 	if _, _, err := at.account.Apply(ctx, workload, false); err != nil {
 		return err
 	}
-	w := watcher{account: at.account, deadline: s.deps.Now().Add(s.timeout()), now: s.deps.Now, report: s.sc.Report}
+	w := s.deps.Waiter(s.sc, at.account, s.deps.Now().Add(s.timeout()))
 	ref := workload.Ref()
 	ref.Namespace = at.namespace
-	return w.ready(ctx, []sluice.Ref{ref})
+	return w.Ready(ctx, []sluice.Ref{ref})
 }
 
 // end deletes the workload and returns once its last pod is gone, so that its volumes are free.

@@ -71,7 +71,7 @@ func (w swap) preview(ctx context.Context, needed []sluice.Object, notes []strin
 			i.Absent = append(i.Absent, ref)
 		}
 	}
-	raw, err := record(i)
+	raw, err := writeRecord(i)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
@@ -83,7 +83,7 @@ func (w swap) preview(ctx context.Context, needed []sluice.Object, notes []strin
 		}
 		changes = append(changes, sluice.Change{Object: claimRef("", claim).String(), Outcome: outcome})
 	}
-	return sluice.Preview{Changes: changes, Notes: notes, Image: raw}, nil
+	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, nil
 }
 
 // image reads what look recorded.
@@ -209,7 +209,7 @@ func normal(o sluice.Object) (sluice.Object, error) {
 	if o == nil {
 		return nil, nil
 	}
-	raw, err := record(o)
+	raw, err := writeRecord(o)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func begin(t *testing.T, s sluice.Step) (sluice.Progress, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sluice.Progress{Image: preview.Image}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
 	err = drive(t.Context(), s, &p)
 	return p, err
 }
@@ -330,7 +330,7 @@ func TestRestoreAsksAlsoWhereTheWorkloadWentAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(w.objects, mongoRef("prod"))
-	p := sluice.Progress{Image: preview.Image}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
 	if err := drive(t.Context(), s, &p); err != nil || p.State != sluice.Waiting {
 		t.Errorf("the step is %s: %s, %v", p.State, p.Message, err)
 	}
@@ -459,7 +459,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				p := sluice.Progress{Image: preview.Image}
+				p := sluice.Progress{Snapshot: preview.Snapshot}
 				if err := drive(t.Context(), step(), &p); err != nil {
 					t.Fatal(err)
 				}
@@ -512,7 +512,7 @@ func startKilled(t *testing.T, sc scene, n int, after bool, done, records, initi
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sluice.Progress{Image: preview.Image}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
 	over := dying(t, w, n, after, func(ctx context.Context) error { return drive(ctx, step(), &p) })
 	half, end := w.fork(t), p
 	if err = drive(t.Context(), step(), &end); err != nil || end.State != sluice.Done {

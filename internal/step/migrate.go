@@ -107,12 +107,12 @@ func (s *migrateData) Finish(ctx context.Context, p sluice.Progress) error {
 	if err := s.taking().clean(ctx); err != nil {
 		return err
 	}
-	return s.swap.settle(ctx, p.Image)
+	return s.swap.settle(ctx, p.Snapshot)
 }
 
 // Undo puts back what the target had.
 func (s *migrateData) Undo(ctx context.Context, p sluice.Progress) error {
-	if err := s.swap.back(ctx, p.Image); err != nil {
+	if err := s.swap.back(ctx, p.Snapshot); err != nil {
 		return err
 	}
 	if err := s.scratchAt(s.swap.at, compared).clean(ctx); err != nil {

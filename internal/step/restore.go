@@ -99,7 +99,7 @@ type allowed struct {
 }
 
 func (s *restoreData) goOn(p sluice.Progress, decision string) (sluice.Progress, error) {
-	raw, err := record(allowed{decision})
+	raw, err := writeRecord(allowed{decision})
 	if err != nil {
 		return p, err
 	}
@@ -134,7 +134,7 @@ func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Pr
 
 // replace stops the workload, saves aside, and puts the checkpoint back.
 func (s *restoreData) replace(ctx context.Context, p sluice.Progress, was sluice.Checkpoint) (sluice.Progress, error) {
-	i, err := s.image(p.Image)
+	i, err := s.image(p.Snapshot)
 	if err != nil {
 		return p, err
 	}
@@ -219,12 +219,12 @@ func (s *restoreData) Finish(ctx context.Context, p sluice.Progress) error {
 	if err := s.taking().clean(ctx); err != nil {
 		return err
 	}
-	return s.settle(ctx, p.Image)
+	return s.settle(ctx, p.Snapshot)
 }
 
 // Undo puts back what the restore replaced. The checkpoint of it stays.
 func (s *restoreData) Undo(ctx context.Context, p sluice.Progress) error {
-	if err := s.back(ctx, p.Image); err != nil {
+	if err := s.back(ctx, p.Snapshot); err != nil {
 		return err
 	}
 	if err := s.scratchAt(s.at, compared).clean(ctx); err != nil {

@@ -1,0 +1,117 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/delivery"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/record"
+)
+
+// runJob runs one Job to its end. The Job's name comes from the deployment and the step, so that after a crash
+// it is found and not run twice.
+type runJob struct {
+	deps    deps.Deps
+	sc      sluice.StepContext
+	account sluice.Account
+	job     sluice.Object
+}
+
+func NewRunJob(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return nil, err
+	}
+	spec := sc.Step.RunJob
+	if spec.Job.Text("kind") != "Job" {
+		return nil, sluice.Errorf(sluice.Invalid, "the job %q has no Job in it", spec.Name).
+			WithHint("its path or inline text holds one Kubernetes object of kind Job").At(sc.Step.Pos)
+	}
+	job := object.Wanted(spec.Job)
+	job.Set(jobName(spec.Name, sc), "metadata", "name")
+	if sc.Target.Namespace != "" {
+		job.Set(sc.Target.Namespace, "metadata", "namespace")
+	}
+	job.Set(string(sc.Deployment), "metadata", "annotations", delivery.MadeBy)
+	return &runJob{d, sc, a, job}, nil
+}
+
+// checked is from when the Job's time counts.
+type checked struct {
+	At time.Time `json:"at"`
+}
+
+func jobName(name string, sc sluice.StepContext) string {
+	sum := sha256.Sum256([]byte(string(sc.Deployment) + "/" + string(sc.Step.ID)))
+	plain := strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name)), "-")
+	return strings.Trim(plain[:min(len(plain), 40)]+"-"+hex.EncodeToString(sum[:5]), "-")
+}
+
+// Check says what will run, and fixes from when its time counts.
+func (s *runJob) Check(ctx context.Context) (sluice.Preview, error) {
+	if _, _, err := s.account.Apply(ctx, s.job, true); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		return sluice.Preview{}, object.WithOp("apply", s.job.Ref(), err)
+	}
+	raw, err := record.Write(checked{At: s.deps.Now()})
+	return sluice.Preview{Notes: []string{"runs " + s.job.Ref().String() + " to its end"}, Snapshot: raw}, err
+}
+
+// Start makes the Job.
+func (s *runJob) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	if _, _, err := object.Apply(ctx, s.account, s.job); err != nil {
+		return p, err
+	}
+	p.State, p.Message = sluice.Running, s.job.Ref().String()+" runs"
+	return p, nil
+}
+
+// Observe waits for its end.
+func (s *runJob) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	var from checked
+	if err := record.Read(p.Snapshot, &from); err != nil {
+		return p, err
+	}
+	speak, hush := s.listen(ctx)
+	defer hush()
+	w := ready.Waiter{Account: s.account, Deadline: from.At.Add(s.timeout()), Now: s.deps.Now, Report: speak}
+	if err := w.Ready(ctx, []sluice.Ref{s.job.Ref()}); err != nil {
+		return p, err
+	}
+	p.State, p.Message = sluice.Done, s.job.Ref().String()+" succeeded"
+	return p, nil
+}
+
+// Finish deletes the Job.
+func (s *runJob) Finish(ctx context.Context, _ sluice.Progress) error {
+	return delivery.Delete(ctx, s.account, s.job.Ref(), s.sc.Deployment)
+}
+
+// Undo deletes the Job and its pods. What they did stays.
+func (s *runJob) Undo(ctx context.Context, _ sluice.Progress) error {
+	return delivery.Delete(ctx, s.account, s.job.Ref(), s.sc.Deployment)
+}
+
+func (s *runJob) timeout() time.Duration {
+	return cmp.Or(s.sc.Step.RunJob.Timeout, ready.DefaultTimeout)
+}
+
+// Vet finds a Job that the account will never take.
+func (s *runJob) Vet(ctx context.Context) error {
+	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
+		return err
+	}
+	return nil
+}

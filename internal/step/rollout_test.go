@@ -255,7 +255,8 @@ func TestConfigurationOfAJobIsAppliedAtOnce(t *testing.T) {
 	}
 }
 
-// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods serve.
+// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods
+// serve.
 func TestCanaryOfAnEarlierDeploymentGoes(t *testing.T) {
 	b := installed(t)
 	for _, id := range []string{"apply", "canary/0", "promote"} {

@@ -27,14 +27,17 @@ func CanaryOf(stable sluice.Ref) sluice.Ref {
 	return stable
 }
 
-// A Pair is a Deployment as it is declared, and the canary that stands beside it.
-type Pair struct{ Declared, Canary sluice.Object }
+// A Canary is the Deployment that runs the new version beside the stable one.
+type Canary struct {
+	Of     sluice.Object // the stable Deployment, as it is declared
+	Object sluice.Object // the canary, as it is now
+}
 
-// Canaries returns the Deployments among objects that have a canary beside them whose deployment is wanted.
+// Canaries returns the canaries that stand beside Deployments among the objects, if their deployment is wanted.
 func Canaries(
 	ctx context.Context, a sluice.Account, objects []sluice.Object, wanted func(sluice.DeploymentID) bool,
-) ([]Pair, error) {
-	var list []Pair
+) ([]Canary, error) {
+	var list []Canary
 	for _, d := range object.OfKind(objects, "Deployment") {
 		canary, err := object.Get(ctx, a, CanaryOf(d.Ref()))
 		if err != nil {
@@ -44,7 +47,7 @@ func Canaries(
 			continue
 		}
 		if id := canary.Text("metadata", "annotations", MadeBy); id != "" && wanted(sluice.DeploymentID(id)) {
-			list = append(list, Pair{d, canary})
+			list = append(list, Canary{d, canary})
 		}
 	}
 	return list, nil

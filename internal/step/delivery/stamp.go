@@ -30,8 +30,9 @@ type Version [len(stamps)]string
 
 const replicaSet = len(stamps) - 1
 
-// VersionOf returns the version that this deployment gives the Deployment of that name. The value in the place of a replica
-// set's name is unique to the version and known before there is a pod; it is the same before and after promotion.
+// VersionOf returns the version that this deployment gives the Deployment of that name. The value in the place of a
+// replica set's name is unique to the version and known before there is a pod; it is the same before and after
+// promotion.
 func VersionOf(sc sluice.StepContext, name string) Version {
 	sum := sha256.Sum256([]byte(sc.Deployment))
 	application := ""
@@ -89,7 +90,7 @@ func ReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string
 		return "", err
 	}
 	if len(standing) > 0 {
-		return replicaSetOf(standing[0].Canary), nil
+		return replicaSetOf(standing[0].Object), nil
 	}
 	now, err := object.Get(ctx, a, deployments[0].Ref())
 	if err != nil || now == nil {

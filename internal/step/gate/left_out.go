@@ -6,7 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// LeftOut stands for a gate of a strategy on a first deployment: no old version is there to protect, or to compare with.
+// LeftOut stands for a gate of a strategy on a first deployment: no old version is there to protect, or to compare
+// with.
 type LeftOut struct{ inert }
 
 // Check says why nothing is done.

@@ -19,11 +19,12 @@ type pause struct {
 	now  func() time.Time
 }
 
+// NewPause returns the step that waits for a time or a person.
 func NewPause(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return &pause{spec: *sc.Step.Pause, now: d.Now}, nil
 }
 
-// Check says what is waited for.
+// Check says what the step waits for.
 func (s *pause) Check(context.Context) (sluice.Preview, error) {
 	if !s.spec.UntilApproved {
 		return sluice.Preview{Notes: []string{"waits " + s.spec.Duration.String()}}, nil

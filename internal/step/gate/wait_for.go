@@ -3,6 +3,8 @@ package gate
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,15 +14,16 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/record"
+	"github.com/theory/jsonpath"
 )
 
 // waitFor watches one object until it is as wanted, cannot become so any more, or the time is over.
 type waitFor struct {
 	inert
+	deps    deps.Deps
 	sc      sluice.StepContext
 	ref     sluice.Ref
 	account sluice.Account
-	now     func() time.Time
 	want    expectation
 	fail    []expectation
 }
@@ -32,6 +35,7 @@ type expectation struct {
 	value string
 }
 
+// NewWaitFor returns the step that waits for an object.
 func NewWaitFor(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	spec := *sc.Step.WaitFor
 	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
@@ -42,7 +46,7 @@ func NewWaitFor(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &waitFor{sc: sc, ref: ref, account: a, now: d.Now}
+	s := &waitFor{deps: d, sc: sc, ref: ref, account: a}
 	s.want, err = wanted(spec)
 	if err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func NewWaitFor(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// refOf reads what is waited for, whose API version has to be known.
+// refOf reads the name of the object that is waited for. Its API version has to be known.
 func refOf(text, namespace string) (sluice.Ref, error) {
 	ref, err := sluice.ParseRef(text, namespace)
 	if err == nil && ref.APIVersion == "" {
@@ -90,7 +94,7 @@ func (e expectation) met(o sluice.Object) bool {
 	return len(found) > 0 && (e.value == "" || slices.Contains(found, e.value))
 }
 
-// String tells what is wanted.
+// String says what is wanted.
 func (e expectation) String() string {
 	if e.value == "" {
 		return e.text + " present"
@@ -105,7 +109,7 @@ func (e expectation) found(o sluice.Object) string {
 	return e.text + " is absent"
 }
 
-// Check says what is waited for.
+// Check says what the step waits for.
 func (s *waitFor) Check(context.Context) (sluice.Preview, error) {
 	return sluice.Preview{Notes: []string{"waits until " + s.ref.String() + " has " + s.want.String()}}, nil
 }
@@ -117,7 +121,7 @@ type waitForRecord struct {
 // Start fixes the deadline.
 func (s *waitFor) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if len(p.Data) == 0 {
-		raw, err := record.Write(waitForRecord{s.now().Add(cmp.Or(s.sc.Step.WaitFor.Timeout, ready.DefaultTimeout))})
+		raw, err := record.Write(waitForRecord{s.deps.Now().Add(s.timeout())})
 		if err != nil {
 			return p, err
 		}
@@ -133,7 +137,7 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 	if err := record.Read(p.Data, &r); err != nil {
 		return p, err
 	}
-	w := ready.Waiter{Account: s.account, Deadline: r.Deadline, Now: s.now, Report: s.sc.Report}
+	w := s.deps.Waiter(s.sc, s.account, r.Deadline)
 	seen := "it does not exist"
 	err := w.Watch(ctx, s.ref, func(o sluice.Object) (bool, string, error) {
 		for _, f := range s.fail {
@@ -151,11 +155,61 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 		return false, seen, nil
 	})
 	if ready.IsTimeout(err) {
-		err = sluice.Errorf(sluice.Failed, "%s did not get %s within %s: %s", s.ref, s.want, cmp.Or(s.sc.Step.WaitFor.Timeout, ready.DefaultTimeout), seen)
+		err = sluice.Errorf(sluice.Failed, "%s did not get %s within %s: %s", s.ref, s.want, s.timeout(), seen)
 	}
 	if err != nil {
 		return p, err
 	}
 	p.State, p.Message = sluice.Done, s.ref.String()+" has "+s.want.String()
 	return p, nil
+}
+
+func (s *waitFor) timeout() time.Duration {
+	return cmp.Or(s.sc.Step.WaitFor.Timeout, ready.DefaultTimeout)
+}
+
+// escaped is a name with dots in it, as kubectl writes it: .metadata.labels.app\.kubernetes\.io/name.
+var escaped = regexp.MustCompile(`\.((?:[A-Za-z0-9_/\-]|\\\.)*\\\.(?:[A-Za-z0-9_/\-]|\\\.)*)`)
+
+// A valuePath finds values in an object. It is written as kubectl's jsonpath output is, with or without braces,
+// or as RFC 9535 says.
+type valuePath struct{ *jsonpath.Path }
+
+func parsePath(text string) (valuePath, error) {
+	s := strings.TrimSpace(text)
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "{"), "}")
+	s = escaped.ReplaceAllStringFunc(s, func(m string) string {
+		return "['" + strings.ReplaceAll(m[1:], `\.`, ".") + "']"
+	})
+	switch {
+	case strings.HasPrefix(s, "$"):
+	case strings.HasPrefix(s, ".") || strings.HasPrefix(s, "["):
+		s = "$" + s
+	default:
+		s = "$." + s
+	}
+	p, err := jsonpath.Parse(s)
+	if err != nil {
+		return valuePath{}, sluice.Errorf(sluice.Invalid, "%q is not a jsonpath: %w", text, err).
+			WithHint("write it like {.status.phase}")
+	}
+	return valuePath{p}, nil
+}
+
+// values returns what the path finds as text; what is neither text, number nor truth is its JSON.
+func (p valuePath) values(o sluice.Object) []string {
+	found := p.Select(map[string]any(o))
+	list := make([]string, 0, len(found))
+	for _, v := range found {
+		if s, ok := v.(string); ok {
+			list = append(list, s)
+			continue
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			continue // an object decoded from JSON has no such value
+		}
+		list = append(list, string(raw))
+	}
+	return list
 }

@@ -61,11 +61,14 @@ func Wanted(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
 	meta, _ := o["metadata"].(map[string]any)
-	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
+	for _, field := range ofCluster {
 		delete(meta, field)
 	}
 	return o
 }
+
+// ofCluster are the fields of metadata that the cluster sets.
+var ofCluster = []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"}
 
 // OfKind returns the objects of these kinds.
 func OfKind(objects []sluice.Object, kinds ...string) []sluice.Object {

@@ -18,8 +18,9 @@ const tail = 8
 // Is reports whether the object is ready.
 func Is(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Ready }
 
-// Ready waits until every object is ready; objects of one kind and namespace share one watch. If an object cannot become
-// ready, or is not ready at the deadline, the error is Failed: it names the object, what is missing and what its pods said.
+// Ready waits until every object is ready; objects of one kind and namespace share one watch. If an object cannot
+// become ready, or is not ready at the deadline, the error is Failed: it names the object, what is missing and what its
+// pods said.
 func (w Waiter) Ready(ctx context.Context, refs []sluice.Ref) error {
 	kinds := map[sluice.Ref][]sluice.Ref{}
 	var order []sluice.Ref

@@ -96,8 +96,8 @@ func lookup(
 func newestReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string, error) {
 	name, err := delivery.ReplicaSet(ctx, d, sc)
 	if err == nil && name == "" {
-		return "", sluice.Errorf(sluice.Invalid, "{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).
-			At(sc.Step.Pos)
+		return "", sluice.Errorf(sluice.Invalid,
+			"{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
 	}
 	return name, err
 }

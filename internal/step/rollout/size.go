@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/delivery"
 	"github.com/sluice-cd/sluice/internal/step/object"
 )
 
@@ -15,13 +17,13 @@ const sizedAt = "sluice-cd.github.io/replicas"
 // keep is a size that stays as it is.
 const keep = -1
 
-// sizes returns how many pods each track has where only their numbers divide the traffic: n is what the stable
-// Deployment wanted before the rollout, limit the most that a canary may have, 0 for n.
+// sizes returns how many pods each track has if only their numbers divide the traffic: n is what the stable Deployment
+// wanted before the rollout, limit the most that a canary may have, 0 for n.
 //
 // Up to half, all n stable pods stay and the canary has n·p/(100−p) pods, rounded half up and at least one. Above it
 // the canary has all n and the stable track shrinks to n·(100−p)/p, rounded the same way. So there are never fewer
-// than n pods, and never more than 2n. Where the stable track may not shrink, because something scales it, the
-// canary grows instead, up to the limit. At 0 and 100 the Services choose the track, and nothing shrinks.
+// than n pods, and never more than 2n. If the stable track may not shrink, because something scales it, the canary
+// grows instead, up to the limit. At 0 and 100 the Services choose the track, and nothing shrinks.
 func sizes(n, percent, limit int) (stable, canary int) {
 	switch {
 	case percent <= 0:
@@ -68,35 +70,50 @@ func (p pair) sizes(percent int) (stable, canary int) {
 	return sizes(p.wanted(), percent, limit)
 }
 
-// shown says which share the numbers of pods give.
-func (p pair) shown(percent int) string {
-	stable, canary := p.sizes(percent)
-	if stable < 0 || canary < 0 {
-		return ""
+// shares says which share of the traffic the numbers of pods give.
+func shares(pairs []pair, percent int) string {
+	var words []string
+	for _, p := range pairs {
+		if stable, canary := p.sizes(percent); stable >= 0 && canary >= 0 {
+			words = append(words, fmt.Sprintf("%d of %d pods of %s are new", canary, stable+canary, p.stable.Ref()))
+		}
 	}
-	return fmt.Sprintf("%d of %d pods of %s are new", canary, stable+canary, p.stable.Ref())
+	return strings.Join(words, ", ")
 }
 
-// pairOf reads the Deployment beside which the canary stands; false where it is gone.
-func pairOf(ctx context.Context, a sluice.Account, ref sluice.Ref, canary sluice.Object) (pair, bool, error) {
-	stable, err := object.Get(ctx, a, ref)
+// pairs reads the Deployments beside which the canaries stand, without those that are gone.
+func (t target) pairs(ctx context.Context, canaries []delivery.Canary) ([]pair, error) {
+	var list []pair
+	for _, c := range canaries {
+		p, stands, err := t.pair(ctx, c.Of.Ref(), c.Object)
+		if err != nil {
+			return nil, err
+		}
+		if stands {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+// pair reads the Deployment beside which the canary stands, and its autoscaler. stands is false if the Deployment is
+// gone.
+func (t target) pair(ctx context.Context, ref sluice.Ref, canary sluice.Object) (p pair, stands bool, err error) {
+	stable, err := object.Get(ctx, t.account, ref)
 	if err != nil || stable == nil {
 		return pair{}, false, err
 	}
-	scaler, err := scalerOf(ctx, a, ref)
-	return pair{stable, canary, scaler}, err == nil, err
-}
-
-// scalerOf returns the HorizontalPodAutoscaler that scales the workload, nil if there is none.
-func scalerOf(ctx context.Context, a sluice.Account, ref sluice.Ref) (sluice.Object, error) {
-	scalers, err := a.List(ctx, "autoscaling/v2", "HorizontalPodAutoscaler", ref.Namespace)
+	scalers, err := t.account.List(ctx, "autoscaling/v2", "HorizontalPodAutoscaler", ref.Namespace)
 	if err != nil {
-		return nil, object.WithOp("list the autoscalers for", ref, err)
+		return pair{}, false, object.WithOp("list the autoscalers for", ref, err)
 	}
+	p = pair{stable: stable, canary: canary}
 	for _, s := range scalers {
-		if s.Text("spec", "scaleTargetRef", "kind") == ref.Kind && s.Text("spec", "scaleTargetRef", "name") == ref.Name {
-			return s, nil
+		kind, name := s.Text("spec", "scaleTargetRef", "kind"), s.Text("spec", "scaleTargetRef", "name")
+		if kind == ref.Kind && name == ref.Name {
+			p.scaler = s
+			break
 		}
 	}
-	return nil, nil
+	return p, true, nil
 }

@@ -25,7 +25,8 @@ func TestSizes(t *testing.T) {
 	} {
 		stable, canary := sizes(tt.n, tt.percent, tt.limit)
 		if stable != tt.stable || canary != tt.canary {
-			t.Errorf("of %d at %d %% (limit %d): %d old and %d new, want %d and %d", tt.n, tt.percent, tt.limit, stable, canary, tt.stable, tt.canary)
+			t.Errorf("of %d at %d %% (limit %d): %d old and %d new, want %d and %d",
+				tt.n, tt.percent, tt.limit, stable, canary, tt.stable, tt.canary)
 		}
 	}
 	for n := 1; n <= 50; n++ {

@@ -45,8 +45,8 @@ func FirstWeight(sc sluice.StepContext) int {
 	return 100
 }
 
-// WeightBefore returns the weight that the last setWeight before the step left, 0 if there was none. A setWeight for some
-// Services alone does not count.
+// WeightBefore returns the weight that the last setWeight before the step left, 0 if there was none. A setWeight for
+// some Services alone does not count.
 func WeightBefore(sc sluice.StepContext) int {
 	weight := 0
 	for s := range all(sc) {

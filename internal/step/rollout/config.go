@@ -7,13 +7,18 @@ import (
 	"slices"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/delivery"
 	"github.com/sluice-cd/sluice/internal/step/object"
 )
 
 // configAnnotation holds, on a pod template, the digest of the ConfigMaps and Secrets that the pods use.
 const configAnnotation = "sluice-cd.github.io/config"
 
-var podWorkloads = []string{"Deployment", "StatefulSet", "DaemonSet"}
+// podWorkloads are the kinds that keep pods running; podMakers are all that make pods.
+var (
+	podWorkloads = []string{"Deployment", "StatefulSet", "DaemonSet"}
+	podMakers    = append(slices.Clone(podWorkloads), "Job", "CronJob", "Pod")
+)
 
 // stampConfig annotates each workload's pod template with the content of the target's ConfigMaps and Secrets
 // that it uses.
@@ -23,7 +28,8 @@ func stampConfig(objects []sluice.Object) error {
 		var used []sluice.Object
 		for _, c := range config {
 			if uses(w, c) {
-				used = append(used, sluice.Object{"ref": c.Ref().String(), "data": c["data"], "stringData": c["stringData"], "binaryData": c["binaryData"]})
+				used = append(used, sluice.Object{"ref": c.Ref().String(),
+					"data": c["data"], "stringData": c["stringData"], "binaryData": c["binaryData"]})
 			}
 		}
 		if len(used) == 0 {
@@ -45,6 +51,40 @@ func digest(v any) (string, error) {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:5]), nil
+}
+
+// usedOnlyBy returns the ConfigMaps and Secrets that nothing but the given Deployments uses: the stable pods keep the
+// old ones until promotion.
+func usedOnlyBy(deployments, objects []sluice.Object) []sluice.Object {
+	var list []sluice.Object
+	for _, c := range object.OfKind(objects, "ConfigMap", "Secret") {
+		used, others := false, false
+		for _, w := range object.OfKind(objects, podMakers...) {
+			if uses(w, c) {
+				used, others = true, others || !contains(deployments, w.Ref())
+			}
+		}
+		if used && !others {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// versionOf returns a copy of the ConfigMap or Secret under a name of its content. The canary's pods use it.
+func versionOf(config sluice.Object, id sluice.DeploymentID) (sluice.Object, error) {
+	sum, err := digest(config)
+	if err != nil {
+		return nil, err
+	}
+	c, ref := config.Clone(), config.Ref()
+	c["metadata"] = map[string]any{}
+	c.Set(ref.Name+"-"+sum, "metadata", "name")
+	if ref.Namespace != "" {
+		c.Set(ref.Namespace, "metadata", "namespace")
+	}
+	c.Set(string(id), "metadata", "annotations", delivery.MadeBy)
+	return c, nil
 }
 
 // uses reports whether the pods of the workload, a Job or Pod too, name the ConfigMap or Secret.

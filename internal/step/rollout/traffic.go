@@ -13,38 +13,32 @@ import (
 const podTemplateHash = "pod-template-hash"
 
 // divisions returns how the traffic of the Deployments is divided: one entry for each Service that sends traffic
-// to any of them, whether the plan brings it or it stands there already.
-func divisions(ctx context.Context, a sluice.Account, sc sluice.StepContext, objects, deployments []sluice.Object) ([]sluice.Division, error) {
+// to any of them, whether the plan brings it or it is there already.
+func (t target) divisions(ctx context.Context, objects, deployments []sluice.Object) ([]sluice.Division, error) {
 	if len(deployments) == 0 {
 		return nil, nil
 	}
-	known, err := services(ctx, a, objects, deployments)
+	known, err := t.services(ctx, objects, deployments)
 	if err != nil {
 		return nil, err
 	}
 	var list []sluice.Division
 	for _, s := range known {
-		if isForCanary(s, sc.Target.Traffic) {
-			continue
-		}
 		i := slices.IndexFunc(deployments, func(d sluice.Object) bool { return sendsTo(s, d) })
-		if i < 0 {
+		if i < 0 || isForCanary(s, t.sc.Target.Traffic) {
 			continue
 		}
 		stable := deployments[i].Ref()
 		list = append(list, sluice.Division{
-			Namespace: stable.Namespace, Service: s.Text("metadata", "name"), Declared: isDeclared(objects, s), Stable: stable.Name, Canary: delivery.CanaryOf(stable).Name, Traffic: sc.Target.Traffic,
+			Namespace: stable.Namespace, Service: s.Ref().Name, Declared: contains(objects, s.Ref()),
+			Stable: stable.Name, Canary: delivery.CanaryOf(stable).Name, Traffic: t.sc.Target.Traffic,
 		})
 	}
 	return list, nil
 }
 
-func isDeclared(objects []sluice.Object, o sluice.Object) bool {
-	return slices.ContainsFunc(objects, func(d sluice.Object) bool { return d.Ref() == o.Ref() })
-}
-
-// services returns those of the plan, and those that stand in the Deployments' namespaces.
-func services(ctx context.Context, a sluice.Account, objects, deployments []sluice.Object) ([]sluice.Object, error) {
+// services returns those of the plan, and those that are in the Deployments' namespaces.
+func (t target) services(ctx context.Context, objects, deployments []sluice.Object) ([]sluice.Object, error) {
 	known := object.OfKind(objects, "Service")
 	var listed []string
 	for _, d := range deployments {
@@ -53,12 +47,12 @@ func services(ctx context.Context, a sluice.Account, objects, deployments []slui
 			continue
 		}
 		listed = append(listed, namespace)
-		live, err := a.List(ctx, "v1", "Service", namespace)
+		live, err := t.account.List(ctx, "v1", "Service", namespace)
 		if err != nil {
 			return nil, object.WithOp("list the Services for", d.Ref(), err)
 		}
 		for _, s := range live {
-			if !slices.ContainsFunc(known, func(o sluice.Object) bool { return o.Ref() == s.Ref() }) {
+			if !contains(known, s.Ref()) {
 				known = append(known, s)
 			}
 		}
@@ -67,18 +61,18 @@ func services(ctx context.Context, a sluice.Account, objects, deployments []slui
 }
 
 // isForCanary reports whether the Service stands for the canary of another one: routes get it as their second backend.
-// An account that makes one labels it; a service mesh has its user keep it and name it.
+// An account that makes one labels it; for a service mesh the user makes it and names it.
 func isForCanary(service sluice.Object, traffic []sluice.Traffic) bool {
 	if service.Text("metadata", "labels", sluice.TrackLabel) == sluice.TrackCanary {
 		return true
 	}
 	return slices.ContainsFunc(traffic, func(t sluice.Traffic) bool {
-		return slices.ContainsFunc(t.SMI, func(s sluice.SMI) bool { return s.CanaryServiceName == service.Text("metadata", "name") })
+		return slices.ContainsFunc(t.SMI, func(s sluice.SMI) bool { return s.CanaryServiceName == service.Ref().Name })
 	})
 }
 
-// sendsTo reports whether the Service selects the workload's pods. The labels by which a Service is narrowed to one
-// track are left out of account.
+// sendsTo reports whether the Service selects the workload's pods. It ignores the labels by which a Service is narrowed
+// to one track.
 func sendsTo(service, workload sluice.Object) bool {
 	selector, _ := service.Field("spec", "selector").(map[string]any)
 	if !sameNamespace(service, workload) {
@@ -97,47 +91,41 @@ func sendsTo(service, workload sluice.Object) bool {
 	return matched
 }
 
-// only keeps the divisions of the named Services; no name keeps all.
-func only(list []sluice.Division, services []string) []sluice.Division {
-	if len(services) == 0 {
-		return list
-	}
-	return slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool { return !slices.Contains(services, d.Service) })
+// ofServices returns the divisions of the named Services.
+func ofServices(list []sluice.Division, services []string) []sluice.Division {
+	return slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
+		return !slices.Contains(services, d.Service)
+	})
 }
 
 // shift divides the traffic of every Service.
-func shift(ctx context.Context, a sluice.Account, list []sluice.Division, percent int) error {
-	for _, d := range list {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+func (t target) shift(ctx context.Context, list []sluice.Division, percent int) error {
+	return each(ctx, "shift", list, func(d sluice.Division) error {
 		d.Percent = percent
-		if err := a.Shift(ctx, d); err != nil {
-			return shiftError("shift", d, err)
-		}
-	}
-	return nil
+		return t.account.Shift(ctx, d)
+	})
 }
 
 // release lets every Service send its traffic to all of its pods again.
-func release(ctx context.Context, a sluice.Account, list []sluice.Division) error {
+func (t target) release(ctx context.Context, list []sluice.Division) error {
+	return each(ctx, "release", list, func(d sluice.Division) error { return t.account.Release(ctx, d) })
+}
+
+func each(ctx context.Context, verb string, list []sluice.Division, do func(sluice.Division) error) error {
 	for _, d := range list {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := a.Release(ctx, d); err != nil {
-			return shiftError("release", d, err)
+		if err := do(d); err != nil {
+			op := verb + " the traffic of Service/" + d.Service
+			return &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
 		}
 	}
 	return nil
 }
 
-func shiftError(verb string, d sluice.Division, err error) error {
-	return &sluice.Error{Code: sluice.ErrorCode(err), Op: verb + " the traffic of Service/" + d.Service, Hint: sluice.ErrorHint(err), Err: err}
-}
-
-// unrouted returns the Services that no weighted route of the target names, so that a weight between 0 and 100 leaves them
-// with the stable pods. Where a mesh divides, and in a rehearsal, that is not known here.
+// unrouted returns the Services that no weighted route of the target names, so that a weight between 0 and 100 leaves
+// them with the stable pods. If a mesh divides, and in a rehearsal, that is not known here.
 func unrouted(list []sluice.Division, sc sluice.StepContext) []string {
 	if sc.Plan != nil && sc.Plan.Rehearsal != nil {
 		return nil

@@ -2,20 +2,22 @@ package rollout
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
-	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// An image is what a step needs to put things back. Secrets in it are sealed.
-type image struct {
+// A snapshot is what Check saw: what Undo needs to put things back, and how Start brings each object. Secrets in it are
+// sealed. It is in the log, so later versions must be able to read it.
+type snapshot struct {
 	At       time.Time    `json:"at"`                 // when it was taken; the step's deadline counts from here
 	Before   []before     `json:"before"`             // the objects that the step writes, in its order
 	Canaries []sluice.Ref `json:"canaries,omitempty"` // the Deployments that change version through a canary
@@ -32,30 +34,45 @@ type before struct {
 	Ready  bool          `json:"ready,omitempty"`
 }
 
-func takenImage(p sluice.Progress) (img image, taken bool, err error) {
-	if len(p.Snapshot) == 0 {
-		return image{}, false, nil
-	}
-	return img, true, record.Read(p.Snapshot, &img)
+// readSnapshot returns what Check recorded. taken is false if there is none: the step never started.
+func readSnapshot(p sluice.Progress) (snap snapshot, taken bool, err error) {
+	err = record.Read(p.Snapshot, &snap)
+	return snap, len(p.Snapshot) > 0, err
 }
 
-// add takes one object into the image.
-func (img *image) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) error {
+// startedWith is readSnapshot for Start, which is never called without one.
+func (t target) startedWith(p sluice.Progress) (snapshot, error) {
+	snap, taken, err := readSnapshot(p)
+	if err == nil && !taken {
+		return snap, sluice.Errorf(sluice.Internal, "%s was started without its snapshot", t.sc.Step.Kind)
+	}
+	return snap, err
+}
+
+// add takes one object into the snapshot.
+func (s *snapshot) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) error {
 	b := before{Ref: ref}
 	if was != nil {
-		b.Ready = ready.Is(was)
-		b.Object = memory(was)
+		b.Ready, b.Object = ready.Is(was), object.Wanted(was)
+		if fields := was.Field("metadata", "managedFields"); fields != nil { // who set which field
+			b.Object.Set(sluice.Object{"fields": fields}.Clone()["fields"], "metadata", "managedFields")
+		}
 		if err := manifest.SealSecrets([]sluice.Object{b.Object}, sealer); err != nil {
 			return err
 		}
 	}
-	img.Before = append(img.Before, b)
+	s.Before = append(s.Before, b)
 	return nil
 }
 
-// object returns the object as it was, nil where it was absent or is not in the image.
-func (img image) object(ref sluice.Ref) sluice.Object {
-	for _, b := range img.Before {
+// has reports whether the object is in the snapshot.
+func (s snapshot) has(ref sluice.Ref) bool {
+	return slices.ContainsFunc(s.Before, func(b before) bool { return b.Ref == ref })
+}
+
+// object returns the object as it was, nil if it was absent or is not in the snapshot.
+func (s snapshot) object(ref sluice.Ref) sluice.Object {
+	for _, b := range s.Before {
 		if b.Ref == ref {
 			return b.Object
 		}
@@ -63,43 +80,52 @@ func (img image) object(ref sluice.Ref) sluice.Object {
 	return nil
 }
 
-// unready returns those of the objects that the step writes at once and that were there, and not ready.
-func (img image) unready(objects []sluice.Object) []sluice.Ref {
+// unready returns the objects that were there and not ready, without those that change pod by pod.
+func (s snapshot) unready(objects []sluice.Object) []sluice.Ref {
 	var refs []sluice.Ref
-	for _, b := range img.Before {
+	for _, b := range s.Before {
 		ours := slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Ref() == b.Ref })
-		if ours && b.Object != nil && !b.Ready && !slices.Contains(img.Ordered, b.Ref) {
+		if ours && b.Object != nil && !b.Ready && !slices.Contains(s.Ordered, b.Ref) {
 			refs = append(refs, b.Ref)
 		}
 	}
 	return refs
 }
 
-// memory returns what it takes to put the object back, with the record of who set which field.
-func memory(o sluice.Object) sluice.Object {
-	m := object.Wanted(o)
-	if fields := o.Field("metadata", "managedFields"); fields != nil {
-		m.Set(sluice.Object{"fields": fields}.Clone()["fields"], "metadata", "managedFields")
-	}
-	return m
-}
-
-// A restorer puts objects back as an image has them. What somebody else has changed meanwhile is left alone
-// and named at the end: fields where the account knows who set them, otherwise whole objects.
+// A restorer puts objects back as a snapshot has them. It leaves alone what somebody else has changed meanwhile, and
+// names it at the end: fields if the account knows who set them, otherwise whole objects.
 type restorer struct {
-	deps    deps.Deps
-	account sluice.Account
+	target
 	ours    map[sluice.Ref]sluice.Object // what the step wrote
 	foreign []string                     // objects
 	taken   []string                     // fields, in words
+	refused error                        // what could not be put back
 }
 
-func newRestorer(d deps.Deps, a sluice.Account, objects []sluice.Object) *restorer {
-	r := &restorer{deps: d, account: a, ours: map[sluice.Ref]sluice.Object{}}
+func (t target) newRestorer(objects []sluice.Object) *restorer {
+	r := &restorer{target: t, ours: map[sluice.Ref]sluice.Object{}}
 	for _, o := range objects {
 		r.ours[o.Ref()] = o
 	}
 	return r
+}
+
+// restoreAll puts the objects back one by one with restore, and returns those that have to get ready again. An object
+// that cannot be put back is refused; it does not keep the others from being put back.
+func (r *restorer) restoreAll(
+	ctx context.Context, objects iter.Seq2[int, before], restore func(before) (back bool, err error),
+) (again []sluice.Ref, err error) {
+	for _, b := range objects {
+		back, err := restore(b)
+		if isRetried(err) || err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		r.refused = errors.Join(r.refused, err)
+		if back && err == nil && b.Ready && b.Ref.Kind != "Job" {
+			again = append(again, b.Ref)
+		}
+	}
+	return again, nil
 }
 
 // restore puts one object back. It reports whether the object is back, which it may have been before.
@@ -156,7 +182,15 @@ func (r *restorer) restoreRest(ctx context.Context, was sluice.Object) (back boo
 
 // isBack reports whether restoring the object would change nothing.
 func (r *restorer) isBack(ctx context.Context, was sluice.Object) (bool, error) {
-	return same(r.account.Restore(ctx, was, true))
+	return changesNothing(r.account.Restore(ctx, was, true))
+}
+
+// changesNothing reads the answer to a dry run.
+func changesNothing(_ sluice.Object, outcome sluice.Outcome, err error) (bool, error) {
+	if c := sluice.ErrorCode(err); c == sluice.Conflict || c == sluice.Invalid {
+		return false, nil
+	}
+	return outcome == sluice.Unchanged, err
 }
 
 func (r *restorer) removeCreated(ctx context.Context, ref sluice.Ref) (bool, error) {
@@ -191,19 +225,12 @@ func (r *restorer) isOurs(ctx context.Context, ref sluice.Ref) (bool, error) {
 	return err == nil && outcome == sluice.Unchanged, object.WithOp("compare", ref, err)
 }
 
-// same reads a preview: whether it would change nothing.
-func same(_ sluice.Object, outcome sluice.Outcome, err error) (bool, error) {
-	if c := sluice.ErrorCode(err); c == sluice.Conflict || c == sluice.Invalid {
-		return false, nil
-	}
-	return outcome == sluice.Unchanged, err
-}
-
 // left returns an error that names what was not put back, nil if everything was.
 func (r *restorer) left() error {
 	var words []string
 	if len(r.foreign) > 0 {
-		words = append(words, strings.Join(r.foreign, ", ")+" changed since this deployment wrote it, so it was left as it is")
+		words = append(words, strings.Join(r.foreign, ", ")+
+			" changed since this deployment wrote it, so it was left as it is")
 	}
 	if len(r.taken) > 0 {
 		words = append(words, "what others have set since was left as it is: "+strings.Join(r.taken, "; "))

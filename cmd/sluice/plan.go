@@ -129,7 +129,7 @@ func (a *app) preview(ctx context.Context, w *wiring, out *planOutput) (err erro
 			out.Unknown[planned.ID] = err.Error()
 			continue
 		}
-		p.Image = nil // what undo needs is nothing for people
+		p.Snapshot = nil // what undo needs is nothing for people
 		out.Previews[planned.ID] = p
 	}
 	return nil

@@ -216,11 +216,11 @@ func (r *rig) run(target, id string, spec sluice.StepSpec) (sluice.Step, sluice.
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	p, err := s.Start(r.t.Context(), sluice.Progress{Image: preview.Image})
+	p, err := s.Start(r.t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 	for err == nil && p.State == sluice.Running {
 		p, err = s.Observe(r.t.Context(), p)
 	}
-	p.Image = preview.Image
+	p.Snapshot = preview.Snapshot
 	if p.Result != nil {
 		r.results[sluice.StepID(id)] = *p.Result
 	}
@@ -345,7 +345,7 @@ func TestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sluice.Progress{Image: preview.Image}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
 	seen := map[string]bool{}
 	for interrupted := true; interrupted; {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -174,7 +174,7 @@ func (r Request) clean(ctx context.Context, copies ...string) error {
 	if err := r.Scratch("").Clean(ctx); err != nil {
 		return err
 	}
-	for _, t := range []sluice.Transfer{r.copying(r.rawID()), r.verifying()} {
+	for _, t := range []sluice.Transfer{r.copying(r.rawID()), r.copying(string(r.ID)), r.verifying()} {
 		if err := r.cancel(ctx, t); err != nil {
 			return err
 		}

@@ -25,6 +25,10 @@ type restoreData struct {
 
 // NewRestoreData makes the step restoreData.
 func NewRestoreData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	return newRestoreData(d, sc)
+}
+
+func newRestoreData(d deps.Deps, sc sluice.StepContext) (*restoreData, error) {
 	s, err := datasetIn(d, sc, sc.Step.RestoreData.Spec, sc.Target)
 	if err != nil {
 		return nil, err
@@ -208,6 +212,23 @@ func (s *restoreData) arrived(ctx context.Context, was sluice.Checkpoint) (sluic
 	plain := s.Dataset
 	plain.Spec.Invariants = nil // they say what a release may do to the data, not what users do meanwhile
 	return plain.Judge(ctx, dataset.Question{Was: was, Now: now, Mode: fingerprint.Loss})
+}
+
+// CountLoss counts what the restoreData step of sc would lose, without starting it. It cleans up also if ctx ends.
+func CountLoss(ctx context.Context, d deps.Deps, sc sluice.StepContext) (dataset.Loss, error) {
+	if sc.Report == nil {
+		sc.Report = func(sluice.Progress) {}
+	}
+	s, err := newRestoreData(d, sc)
+	if err != nil {
+		return dataset.Loss{}, err
+	}
+	was, err := s.checkpoint(ctx)
+	if err != nil {
+		return dataset.Loss{}, err
+	}
+	s.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step may be at work under its own
+	return s.LossOnce(ctx, was)
 }
 
 // Finish discards what was replaced.

@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,14 +10,37 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-func TestRestoreOfWhatIsQuiescedByCommands(t *testing.T) {
-	w, results := checkpointed(t)
-	w.live("prod")["d"] = "4"
-	spec := restoring(&sluice.AllowDataLoss{Writes: 1})
-	spec.RestoreData.Spec.Quiesce = sluice.Quiesce{Mode: "commands", Before: [][]string{{"lock"}}, After: [][]string{{"unlock"}}}
-	must(t, w.step("d1", "prod", spec, results))
-	if diff := cmp.Diff(abc(), w.live("prod")); diff != "" || len(w.execs) > 0 {
-		t.Errorf("what is back:\n%s\nand in a workload that was stopped ran %q", diff, w.execs)
+func TestCheckpointsAreKeptAsManyAsWanted(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	for _, d := range []sluice.DeploymentID{"d1", "d2", "d3", "d4"} {
+		w.now = w.now.Add(time.Hour)
+		must(t, w.step(d, "prod", checkpointing(2), nil))
+	}
+	want := map[sluice.CheckpointID]bool{"d3-prod-before-1": true, "d4-prod-before-1": true}
+	got := map[sluice.CheckpointID]bool{}
+	for id := range w.catalogue {
+		got[id] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(w.copies) != 2 {
+		t.Errorf("kept:\n%s and %d copies", diff, len(w.copies))
+	}
+}
+
+// What is too old and cannot be deleted does not spoil what was just made; the next one tries again.
+func TestACheckpointThatCannotBeDeletedIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	must(t, w.step("d1", "prod", checkpointing(1), nil))
+	w.now, w.clinging = w.now.Add(time.Hour), "d1-prod-before-1"
+	p := must(t, w.step("d2", "prod", checkpointing(1), nil))
+	if !strings.Contains(p.Message, "the disk is read-only") || len(w.catalogue) != 2 {
+		t.Errorf("the step says %q, listed are %d", p.Message, len(w.catalogue))
+	}
+	w.now, w.clinging = w.now.Add(time.Hour), ""
+	must(t, w.step("d3", "prod", checkpointing(1), nil))
+	if len(w.catalogue) != 1 || len(w.copies) != 1 {
+		t.Errorf("%d checkpoints and %d copies stay", len(w.catalogue), len(w.copies))
 	}
 }
 
@@ -42,28 +66,5 @@ func TestRetentionSparesWhatIsNeededAndWhatWasSavedAside(t *testing.T) {
 	}
 	if _, ok := w.catalogue["d3-prod-before-1"]; ok {
 		t.Error("what nobody needs was kept")
-	}
-}
-
-func TestRestoreTakesNoOtherDataset(t *testing.T) {
-	for name, change := range map[string]func(*sluice.Checkpoint){
-		"of another dataset": func(c *sluice.Checkpoint) { c.Dataset = "carts" },
-		"with other claims":  func(c *sluice.Checkpoint) { c.Copy.Claims = []string{"mongo-log"} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w, results := checkpointed(t)
-			for id, c := range w.catalogue {
-				change(&c)
-				w.catalogue[id] = c
-			}
-			before := w.state()
-			_, err := w.step("d1", "prod", restoring(nil), results).Check(t.Context())
-			if sluice.ErrorCode(err) != sluice.Invalid || sluice.ErrorHint(err) == "" {
-				t.Errorf("a checkpoint %s: %v", name, err)
-			}
-			if diff := cmp.Diff(before, w.state()); diff != "" {
-				t.Errorf("it changed:\n%s", diff)
-			}
-		})
 	}
 }

@@ -33,7 +33,8 @@ type Quiesce struct {
 	After  [][]string `json:"after,omitempty"`
 }
 
-// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or table.
+// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or
+// table.
 type Invariant struct {
 	Pos     Position `json:"-"`
 	Name    string   `json:"name"`
@@ -71,7 +72,7 @@ type CheckpointData struct {
 // VerifyData compares the dataset with a baseline and checks its invariants.
 type VerifyData struct {
 	Dataset  string   `json:"dataset"`
-	Baseline string   `json:"baseline"`         // migration or checkpoint: the latest one of this deployment in this target
+	Baseline string   `json:"baseline"`         // migration or checkpoint: this deployment's latest in this target
 	Mode     string   `json:"mode,omitempty"`   // equal or loss; default equal for migration, loss for checkpoint
 	Ignore   []string `json:"ignore,omitempty"` // collection or collection.field that the release changes on purpose
 	Spec     Dataset  `json:"spec,omitzero"`    // set in a plan
@@ -94,8 +95,8 @@ type AllowDataLoss struct {
 	Age    time.Duration `json:"age,omitempty"` // of the checkpoint; written as seconds in the file
 }
 
-// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset; a
-// plan has it as a part of that step, because what is not masked yet is nobody's to use.
+// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset. In a
+// plan it is part of that step, because nobody may use a copy that is not masked yet.
 type MaskData struct {
 	Dataset string `json:"dataset"`
 	Fields  Mask   `json:"fields"`
@@ -135,11 +136,11 @@ type Checkpoint struct {
 	TakenAt     time.Time     `json:"takenAt"`            // the instant of the cut
 	Pause       time.Duration `json:"pause"`              // how long the source stood still
 	Image       string        `json:"image"`              // of the workload whose data it is
-	Workload    Object        `json:"workload,omitempty"` // as it was, so that the data can be opened again; secrets are references
+	Workload    Object        `json:"workload,omitempty"` // as it was, to open the data again; secrets are references
 	Copy        Copy          `json:"copy"`
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Expires     time.Time     `json:"expires,omitzero"`
-	Masked      []string      `json:"masked,omitempty"` // the fields, as collection.field, that are not as they were in the source
+	Masked      []string      `json:"masked,omitempty"` // collection.field of those that are not as in the source
 }
 
 // A Volume is one generation of a claim's content.
@@ -271,10 +272,12 @@ type Masker interface {
 	Mask(ctx context.Context, m Mask, key []byte, report func(Amount)) (documents int64, err error)
 }
 
-// Databases opens a database of one engine. dial replaces the network where the names in the URI are only
-// known inside an account.
+// A Dial replaces the network for names that are only known inside an account.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Databases opens a database of one engine.
 type Databases interface {
-	Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (Database, error)
+	Open(ctx context.Context, uri string, dial Dial) (Database, error)
 }
 
 // A Catalogue lists the checkpoints that exist.

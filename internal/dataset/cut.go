@@ -12,8 +12,8 @@ import (
 // afterwards bounds the quiesce.after commands, which run even if everything else was cancelled.
 const afterwards = 30 * time.Second
 
-// cut copies all claims at one instant, between the quiesce commands if there are any. A workload that was stopped needs
-// none, and has no pod to run them in.
+// cut copies all claims at one instant, between the quiesce commands if there are any. A workload that was stopped
+// needs none, and has no pod to run them in.
 func (r Request) cut(ctx context.Context) (cut sluice.Cut, err error) {
 	r.say("cutting " + r.Spec.Name + " of " + r.Target)
 	if r.Stopped == nil && len(r.Spec.Quiesce.Before)+len(r.Spec.Quiesce.After) > 0 {

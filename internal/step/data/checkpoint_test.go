@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step"
 )
 
 func TestCheckpointIsARecordNotAChange(t *testing.T) {
@@ -74,5 +75,19 @@ func TestQuiesceCommandsAlwaysEnd(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"mongo-0: lock", "mongo-0: unlock"}, w.execs); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAnAccountWithoutVolumesRefusesEveryDataStep(t *testing.T) {
+	w := newWorld(t)
+	d := w.deps()
+	account := w.abilities()
+	account.Volumes = nil
+	d.Accounts = map[string]sluice.Account{"local": account}
+	for _, spec := range []sluice.StepSpec{checkpointing(0), migrating(), verifying("loss"), restoring(nil)} {
+		_, err := step.New(d).New(w.context("d1", "prod", spec, nil))
+		if sluice.ErrorCode(err) != sluice.Unsupported || sluice.ErrorHint(err) == "" {
+			t.Errorf("%s: %v", spec.Kind, err)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package data holds the steps that act on datasets, thin over package dataset: each names from its deployment and id what
-// it makes, records what undo needs, and says what came of it.
+// Package data holds the steps that act on datasets. Package dataset does the work. A step names what it makes from its
+// deployment and id, records what undo needs, and says what came of it.
 //
 // Start reading at [NewCheckpointData].
 package data
@@ -20,7 +20,9 @@ import (
 )
 
 // datasetIn returns the dataset of the step as it is in a target.
-func datasetIn(d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget) (dataset.Dataset, error) {
+func datasetIn(
+	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
+) (dataset.Dataset, error) {
 	a, err := d.Account(t.Account, sc.Step.Pos)
 	if err != nil {
 		return dataset.Dataset{}, err
@@ -50,7 +52,8 @@ func datasetIn(d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice
 // requestFor returns the request for the checkpoint that the step makes; suffix tells several of one step apart.
 func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
 	r := dataset.Request{
-		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix), Deployment: sc.Deployment, Step: sc.Step.ID,
+		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix),
+		Deployment: sc.Deployment, Step: sc.Step.ID,
 	}
 	if sc.Plan == nil {
 		return r

@@ -19,8 +19,8 @@ func TestMigrateIntoAnEmptyTargetAndBack(t *testing.T) {
 	if diff := cmp.Diff(abc(), w.live("staging")); diff != "" {
 		t.Errorf("what arrived:\n%s", diff)
 	}
-	if image := w.objects[mongoRef("staging")].Field("spec", "template", "spec", "containers"); !strings.Contains(w.flat(sluice.Object{"c": image}), "db:1") {
-		t.Errorf("the workload runs %v", image)
+	if runs := w.flat(w.objects[mongoRef("staging")]); !strings.Contains(runs, "db:1") {
+		t.Errorf("the workload is %s", runs)
 	}
 	secret := w.objects[sluice.Ref{APIVersion: "v1", Kind: "Secret", Namespace: "staging", Name: "login"}]
 	if secret.Text("data", "password") != "c2VzYW1l" {

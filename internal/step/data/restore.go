@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// restoreData puts a checkpoint back. It first counts what was written since, and waits for a person if that is more than
-// the file allows to be lost and nobody has agreed yet. Then it saves the current data aside in a checkpoint of its own,
+// restoreData puts a checkpoint back. It first counts what was written since, and waits for a person if that is more
+// than the file allows to be lost and nobody has agreed yet. Then it saves the current data aside in another checkpoint,
 // taken while nothing can write.
 type restoreData struct {
 	dataset.Dataset

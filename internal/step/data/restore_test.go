@@ -57,9 +57,9 @@ func TestRestoreWithConsentAsksNobody(t *testing.T) {
 		says   []string
 	}{
 		"nothing is lost":    {func(documents) {}, "mongodb", []string{"0 documents", "were lost"}},
-		"much is lost":       {func(d documents) { delete(d, "b"); d["d"] = "4" }, "mongodb", []string{"2 documents", "were lost"}},
-		"files":              {func(d documents) { d["d"] = "4" }, "files", []string{"cannot be counted (files are not compared)"}},
-		"a damaged database": {func(d documents) { d["broken"] = "yes" }, "mongodb", []string{"cannot be counted", "damaged"}},
+		"much is lost":       {twoWrites, "mongodb", []string{"2 documents", "were lost"}},
+		"files":              {twoWrites, "files", []string{"cannot be counted (files are not compared)"}},
+		"a damaged database": {damaged, "mongodb", []string{"cannot be counted", "is damaged"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, results := checkpointedAs(t, c.engine)
@@ -148,6 +148,10 @@ func TestRestoreOpensTheDataWithItsOwnVersion(t *testing.T) {
 	}
 }
 
+func twoWrites(d documents) { d["d"], d["a"] = "4", "9" }
+
+func damaged(d documents) { d["broken"] = "yes" }
+
 func TestRestoreAsksWhereMoreWouldBeLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(documents)
@@ -155,14 +159,14 @@ func TestRestoreAsksWhereMoreWouldBeLost(t *testing.T) {
 		asks   bool
 	}{
 		"nothing is lost":         {func(documents) {}, nil, false},
-		"nothing may be lost":     {func(d documents) { d["d"] = "4" }, nil, true},
-		"zero allows nothing":     {func(d documents) { d["d"] = "4" }, &sluice.AllowDataLoss{}, true},
-		"as many as allowed":      {func(d documents) { d["d"] = "4"; d["a"] = "9" }, &sluice.AllowDataLoss{Writes: 2}, false},
-		"more than allowed":       {func(d documents) { d["d"] = "4"; d["a"] = "9" }, &sluice.AllowDataLoss{Writes: 1}, true},
-		"as old as allowed":       {func(d documents) { d["d"] = "4" }, &sluice.AllowDataLoss{Age: time.Minute}, false},
-		"older than allowed":      {func(d documents) { d["d"] = "4" }, &sluice.AllowDataLoss{Age: time.Second, Writes: 9}, true},
-		"a damaged database":      {func(d documents) { d["broken"] = "yes" }, &sluice.AllowDataLoss{Writes: 9}, true},
-		"damaged, young is given": {func(d documents) { d["broken"] = "yes" }, &sluice.AllowDataLoss{Age: time.Hour}, false},
+		"nothing may be lost":     {twoWrites, nil, true},
+		"zero allows nothing":     {twoWrites, &sluice.AllowDataLoss{}, true},
+		"as many as allowed":      {twoWrites, &sluice.AllowDataLoss{Writes: 2}, false},
+		"more than allowed":       {twoWrites, &sluice.AllowDataLoss{Writes: 1}, true},
+		"as old as allowed":       {twoWrites, &sluice.AllowDataLoss{Age: time.Minute}, false},
+		"older than allowed":      {twoWrites, &sluice.AllowDataLoss{Age: time.Second, Writes: 9}, true},
+		"a damaged database":      {damaged, &sluice.AllowDataLoss{Writes: 9}, true},
+		"damaged, young is given": {damaged, &sluice.AllowDataLoss{Age: time.Hour}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, results := checkpointed(t)

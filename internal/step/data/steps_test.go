@@ -37,7 +37,8 @@ func (w *world) deps() step.Deps {
 	return step.Deps{
 		Accounts: map[string]sluice.Account{"local": w.abilities()}, Movers: map[string]sluice.Mover{"kopia": fakeMover{w}},
 		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Catalogue: w,
-		MaskKey: []byte("mask key"), Secrets: secrets{"password": "sesame"}, Sealer: reversing{}, Now: func() time.Time { return w.now },
+		MaskKey: []byte("mask key"), Secrets: secrets{"password": "sesame"}, Sealer: reversing{},
+		Now: func() time.Time { return w.now },
 	}
 }
 
@@ -49,17 +50,26 @@ func (w *world) deploy(namespace, image string, content documents) {
 			w.t.Fatal(err)
 		}
 	}
-	w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace}] = sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
-	put(sluice.Object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "mongo-data"},
-		"spec": map[string]any{"accessModes": []any{"ReadWriteOnce"}}})
+	own := sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace}
+	w.objects[own] = sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
+	put(sluice.Object{
+		"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "mongo-data"},
+		"spec": map[string]any{"accessModes": []any{"ReadWriteOnce"}},
+	})
 	put(sluice.Object{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "mongo"},
 		"spec": map[string]any{"clusterIP": "10.0.0.1", "ports": []any{map[string]any{"port": int64(27017)}}}})
-	put(sluice.Object{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "login"}, "data": map[string]any{"password": "c2VzYW1l"}})
-	put(sluice.Object{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"name": "mongo"},
-		"spec": map[string]any{"replicas": int64(1), "template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{
-			"name": "mongo", "image": image,
-			"env": []any{map[string]any{"name": "P", "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": "login", "key": "password"}}}},
-		}}}}}})
+	put(sluice.Object{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "login"},
+		"data": map[string]any{"password": "c2VzYW1l"},
+	})
+	secret := map[string]any{"secretKeyRef": map[string]any{"name": "login", "key": "password"}}
+	database := map[string]any{
+		"name": "mongo", "image": image, "env": []any{map[string]any{"name": "P", "valueFrom": secret}},
+	}
+	set := sluice.Object{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"name": "mongo"}}
+	set.Set(int64(1), "spec", "replicas")
+	set.Set([]any{database}, "spec", "template", "spec", "containers")
+	put(set)
 	c := w.volume(namespace, "mongo-data")
 	c.generations[c.current] = content
 }
@@ -76,7 +86,9 @@ var orders = sluice.Dataset{
 	Invariants: []sluice.Invariant{{Name: "none lost", Count: "orders", AtLeast: &sluice.Bound{Baseline: true}}},
 }
 
-func (w *world) step(deployment sluice.DeploymentID, target string, spec sluice.StepSpec, results map[sluice.StepID]sluice.Result) sluice.Step {
+func (w *world) step(
+	deployment sluice.DeploymentID, target string, spec sluice.StepSpec, results map[sluice.StepID]sluice.Result,
+) sluice.Step {
 	w.t.Helper()
 	s, err := step.New(w.deps()).New(w.context(deployment, target, spec, results))
 	if err != nil {
@@ -96,7 +108,9 @@ func (w *world) context(
 }
 
 func checkpointing(keep int) sluice.StepSpec {
-	return sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders", Keep: keep, Spec: orders}}
+	return sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{
+		Dataset: "orders", Keep: keep, Spec: orders,
+	}}
 }
 
 // quiescing locks the database while it is cut.
@@ -112,7 +126,8 @@ func byCommands() sluice.Quiesce {
 
 func migrating() sluice.StepSpec {
 	return sluice.StepSpec{Kind: sluice.KindMigrateData, MigrateData: &sluice.MigrateData{
-		Dataset: "orders", From: "prod", Source: &sluice.Target{Name: "prod", Account: "local", Namespace: "prod"}, Spec: orders,
+		Dataset: "orders", From: "prod", Spec: orders,
+		Source: &sluice.Target{Name: "prod", Account: "local", Namespace: "prod"},
 	}}
 }
 

@@ -40,7 +40,9 @@ func (w *world) shown(ref sluice.Ref) sluice.Object {
 		o.Set(w.volumes[ref.Namespace+"/"+ref.Name].current, "spec", "volumeName")
 	case "StatefulSet":
 		n := int64(o.Number(1, "spec", "replicas"))
-		o.Set(map[string]any{"replicas": n, "readyReplicas": n, "updatedReplicas": n, "availableReplicas": n, "currentReplicas": n}, "status")
+		for _, of := range []string{"r", "readyR", "updatedR", "availableR", "currentR"} {
+			o.Set(n, "status", of+"eplicas")
+		}
 	}
 	return o
 }
@@ -175,7 +177,8 @@ func (w *world) Exec(ctx context.Context, _, pod string, command []string) (stri
 // Address implements sluice.Host: every namespace has a listener that says which one it is.
 func (w *world) Address(ctx context.Context, namespace, service string, port int) (address string, err error) {
 	err = w.effect(ctx, func() error {
-		if service != "mongo" || port != 27017 || w.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service}] == nil {
+		ref := sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service}
+		if service != "mongo" || port != 27017 || w.objects[ref] == nil {
 			return missing(fmt.Sprintf("Service/%s:%d in %s", service, port, namespace))
 		}
 		if w.listeners[namespace] == nil {

@@ -55,8 +55,9 @@ type claim struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, objects: map[sluice.Ref]sluice.Object{}, volumes: map[string]*claim{}, copies: map[string][]documents{},
-		work: map[string]fakeWork{}, catalogue: map[sluice.CheckpointID]sluice.Checkpoint{}, listeners: map[string]net.Listener{},
-		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		work: map[string]fakeWork{}, catalogue: map[sluice.CheckpointID]sluice.Checkpoint{},
+		listeners: map[string]net.Listener{},
+		now:       time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	t.Cleanup(func() {
 		for _, l := range w.listeners {
@@ -152,7 +153,8 @@ type fork struct {
 func (w *world) fork(t *testing.T) fork {
 	t.Helper()
 	f := fork{
-		maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.work), maps.Clone(w.catalogue), w.locked,
+		maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.work), maps.Clone(w.catalogue),
+		w.locked,
 	}
 	for k, c := range w.volumes {
 		own := &claim{current: c.current, generations: map[string]documents{}}

@@ -9,7 +9,9 @@ import (
 )
 
 // Cut implements sluice.Volumes.
-func (w *world) Cut(ctx context.Context, namespace string, claims []string, generation string, _ time.Duration) (cut sluice.Cut, err error) {
+func (w *world) Cut(
+	ctx context.Context, namespace string, claims []string, generation string, _ time.Duration,
+) (cut sluice.Cut, err error) {
 	err = w.effect(ctx, func() error {
 		cut = sluice.Cut{At: w.now, Pause: time.Millisecond}
 		for _, name := range claims {
@@ -20,7 +22,8 @@ func (w *world) Cut(ctx context.Context, namespace string, claims []string, gene
 			if c.generations[generation] == nil {
 				c.generations[generation] = maps.Clone(c.generations[c.current])
 			}
-			cut.Volumes = append(cut.Volumes, sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"})
+			v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
+			cut.Volumes = append(cut.Volumes, v)
 		}
 		return nil
 	})

@@ -37,10 +37,10 @@ const (
 func (m *Mover) copy(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
 	total, err := size(ctx, t.Volumes)
 	if err != nil {
-		return sluice.Copy{}, m.fault("copy", err)
+		return sluice.Copy{}, err
 	}
 	if err := m.refresh(ctx); err != nil {
-		return sluice.Copy{}, m.fault("copy", err)
+		return sluice.Copy{}, err
 	}
 	p.expect(total)
 	list := make([]*snapshot.Manifest, len(t.Volumes))
@@ -71,15 +71,13 @@ func describe(list []*snapshot.Manifest, volumes []sluice.Volume) sluice.Copy {
 // made returns the copy if the repository has a whole snapshot of every volume.
 func (m *Mover) made(ctx context.Context, t sluice.Transfer) (c sluice.Copy, whole bool, err error) {
 	if err := m.refresh(ctx); err != nil {
-		return c, false, m.fault("read", err)
+		return c, false, err
 	}
 	list := make([]*snapshot.Manifest, len(t.Volumes))
 	for i, v := range t.Volumes {
-		if list[i], _, err = m.find(ctx, source(t.ID, i, v.Claim)); err != nil {
-			return c, false, m.fault("read", err)
-		}
-		if list[i] == nil {
-			return c, false, nil
+		list[i], _, err = m.find(ctx, source(t.ID, i, v.Claim))
+		if err != nil || list[i] == nil {
+			return c, false, err
 		}
 	}
 	return describe(list, t.Volumes), len(list) > 0, nil
@@ -99,22 +97,15 @@ func (m *Mover) copyVolume(
 	ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter,
 ) (*snapshot.Manifest, error) {
 	done, unfinished, err := m.find(ctx, from)
+	if err == nil && done == nil {
+		if done, err = m.upload(ctx, from, v, p); err == nil {
+			_, unfinished, err = m.find(ctx, from) // those that this upload itself saved on the way
+		}
+	}
 	if err != nil {
-		return nil, m.fault("copy", err)
+		return nil, err
 	}
-	if done == nil {
-		if done, err = m.upload(ctx, from, v, p); err != nil {
-			return nil, err
-		}
-		// those that this upload itself saved on the way
-		if _, unfinished, err = m.find(ctx, from); err != nil {
-			return nil, m.fault("copy", err)
-		}
-	}
-	if err := m.forget(ctx, unfinished); err != nil {
-		return nil, m.fault("copy", err)
-	}
-	return done, nil
+	return done, m.forget(ctx, unfinished)
 }
 
 // find returns the source's snapshot, nil if there is none, and what interrupted uploads left. Had two
@@ -146,7 +137,7 @@ func (m *Mover) upload(
 	}
 	dir, err := localfs.Directory(v.Dir)
 	if err != nil {
-		return nil, m.fault("copy", err)
+		return nil, err
 	}
 	var added atomic.Int64
 	var made *snapshot.Manifest
@@ -180,10 +171,7 @@ func (m *Mover) upload(
 		_, err = snapshot.SaveSnapshot(ctx, w, made)
 		return err
 	})
-	if err != nil {
-		return nil, m.fault("copy", err)
-	}
-	return made, nil
+	return made, err
 }
 
 // unread reports whether the snapshot misses more than sockets, pipes and devices, which have no content.

@@ -18,39 +18,40 @@ func (m *Mover) Delete(ctx context.Context, _ sluice.Place, id string) error {
 	if err := m.stop(ctx, copyOf(id)); err != nil {
 		return err
 	}
+	list, err := m.of(ctx, id)
+	if err == nil {
+		err = m.forget(ctx, list)
+	}
+	if err == nil {
+		err = m.maintain(ctx)
+	}
+	return m.fault("delete", err)
+}
+
+// of returns every snapshot of the copy, whole or not.
+func (m *Mover) of(ctx context.Context, id string) (list []*snapshot.Manifest, err error) {
 	if err := m.refresh(ctx); err != nil {
-		return m.fault("delete", err)
+		return nil, err
 	}
 	sources, err := snapshot.ListSources(ctx, m.rep)
-	if err != nil {
-		return m.fault("delete", err)
-	}
-	var list []*snapshot.Manifest
 	for _, s := range sources {
 		if s.Host != identity || s.UserName != identity || !strings.HasPrefix(s.Path, folder(id)) {
 			continue
 		}
 		all, err := snapshot.ListSnapshots(ctx, m.rep, s)
 		if err != nil {
-			return m.fault("delete", err)
+			return nil, err
 		}
 		list = append(list, all...)
 	}
-	if err := m.forget(ctx, list); err != nil {
-		return m.fault("delete", err)
-	}
-	return m.maintain(ctx)
+	return list, err
 }
 
 // maintain frees what no copy refers to any more and keeps the indexes small, if that is due: a little of it every
 // hour, all of it once a day. It is safe at any time, also while copies are made.
 func (m *Mover) maintain(ctx context.Context) error {
 	session := repo.WriteSessionOptions{Purpose: "maintain"}
-	err := repo.DirectWriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
+	return repo.DirectWriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
 		return snapshotmaintenance.Run(ctx, w, maintenance.ModeAuto, true, maintenance.SafetyFull)
 	})
-	if err != nil {
-		return m.fault("maintain", err)
-	}
-	return nil
 }

@@ -24,6 +24,8 @@ func (m *Mover) fault(verb string, err error) error {
 		return e
 	}
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return sluice.Errorf(sluice.Cancelled, "%s in the repository %s was interrupted: %w", verb, m.dir, err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

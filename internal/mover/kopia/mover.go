@@ -59,48 +59,43 @@ func New(o Options) *Mover {
 // copies but has lost their key is Failed.
 func Open(ctx context.Context, o Options) (*Mover, error) {
 	m := New(o)
-	return m, m.open(ctx)
+	return m, m.fault("open", m.refresh(ctx))
 }
 
-// open opens the repository once. It outlives the call that happened to be the first to need it.
-func (m *Mover) open(ctx context.Context) error {
+// refresh opens the repository if need be, and sees what other processes wrote.
+func (m *Mover) refresh(ctx context.Context) (err error) {
 	m.opening.Lock()
 	defer m.opening.Unlock()
-	if m.rep != nil {
-		return nil
+	if m.rep == nil {
+		// it outlives the call that happens to be the first to need it
+		if m.rep, err = m.open(context.WithoutCancel(ctx)); err != nil {
+			return m.fault("open", err)
+		}
 	}
-	ctx = context.WithoutCancel(ctx)
+	return m.rep.Refresh(ctx)
+}
+
+func (m *Mover) open(ctx context.Context) (repo.DirectRepository, error) {
 	password, err := m.options.Password(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	st, err := m.storage(ctx)
 	if err != nil {
-		return m.fault("open", err)
+		return nil, err
 	}
 	if err := m.initialize(ctx, st, password); err != nil {
-		return m.fault("create", err)
+		return nil, m.fault("create", err)
 	}
 	config, err := writeConfig(st, m.options.CacheDir)
 	if err != nil {
-		return m.fault("open", err)
+		return nil, err
 	}
 	// kopia ends the process on a fatal error unless told otherwise; every such error is also returned.
 	options := &repo.Options{DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {}}
 	rep, err := repo.Open(ctx, config, password, options)
-	if err != nil {
-		return m.fault("open", err)
-	}
-	m.rep = rep.(repo.DirectRepository)
-	return nil
-}
-
-// refresh opens the repository if need be, and sees what other processes wrote.
-func (m *Mover) refresh(ctx context.Context) error {
-	if err := m.open(ctx); err != nil {
-		return err
-	}
-	return m.rep.Refresh(ctx)
+	direct, _ := rep.(repo.DirectRepository)
+	return direct, err
 }
 
 // Close ends the transfers and lets go of the repository. Calls under way MUST have returned.
@@ -113,10 +108,7 @@ func (m *Mover) Close(ctx context.Context) error {
 	if m.rep == nil {
 		return nil
 	}
-	if err := m.rep.Close(ctx); err != nil {
-		return m.fault("close", err)
-	}
-	return nil
+	return m.fault("close", m.rep.Close(ctx))
 }
 
 func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {

@@ -45,15 +45,12 @@ func (m *Mover) restoreVolume(ctx context.Context, s *snapshot.Manifest, v sluic
 			WithHint("choose a mover of the cluster's own for this dataset, such as csi")
 	}
 	if err := prepare(ctx, v); err != nil {
-		return m.fault("restore", err)
+		return err
 	}
 	if err := m.fill(ctx, s, v, p); err != nil {
 		return err
 	}
-	if err := settle(v.Dir, s.RootEntry.ModTime.ToTime()); err != nil {
-		return m.fault("restore", err)
-	}
-	return nil
+	return settle(v.Dir, s.RootEntry.ModTime.ToTime())
 }
 
 // prepare makes sure that the volume is empty but for the mark.
@@ -99,7 +96,7 @@ func (m *Mover) fill(ctx context.Context, s *snapshot.Manifest, v sluice.Volume,
 		SkipOwners: os.Geteuid() != 0,
 	}
 	if err := out.Init(ctx); err != nil {
-		return m.fault("restore", err)
+		return err
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
@@ -109,7 +106,7 @@ func (m *Mover) fill(ctx context.Context, s *snapshot.Manifest, v sluice.Volume,
 		ProgressCallback: p.since(&before),
 	})
 	if ctx.Err() != nil {
-		return m.fault("restore", ctx.Err()) // kopia calls a cancelled restore a success
+		return ctx.Err() // kopia calls a cancelled restore a success
 	}
 	if err != nil {
 		return m.damage("the claim "+v.Claim, err)

@@ -36,7 +36,7 @@ func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, 
 			Name, c.Mover, len(c.Snapshots), len(c.Claims))
 	}
 	if err := m.refresh(ctx); err != nil {
-		return nil, m.fault("read", err)
+		return nil, err
 	}
 	list := make([]*snapshot.Manifest, len(c.Snapshots))
 	for i, id := range c.Snapshots {
@@ -56,7 +56,7 @@ func (m *Mover) verifyVolume(ctx context.Context, claim string, s *snapshot.Mani
 	}
 	read := func(ctx context.Context, e fs.Entry, id object.ID, path string) error {
 		if err := ctx.Err(); err != nil {
-			return m.fault("verify", err)
+			return err
 		}
 		if e.IsDir() {
 			return nil // the walk itself reads it
@@ -69,7 +69,7 @@ func (m *Mover) verifyVolume(ctx context.Context, claim string, s *snapshot.Mani
 	options := snapshotfs.TreeWalkerOptions{EntryCallback: read, Parallelism: runtime.NumCPU(), MaxErrors: 1}
 	walk, err := snapshotfs.NewTreeWalker(ctx, options)
 	if err != nil {
-		return m.fault("verify", err)
+		return err
 	}
 	defer walk.Close(ctx)
 	if err := walk.Process(ctx, root, ""); err != nil {

@@ -61,7 +61,8 @@ func (m *Mover) Begin(ctx context.Context, t sluice.Transfer) error {
 	go func() {
 		defer cancel()
 		defer close(w.over)
-		w.copy, w.err = do(run, t, &w.meter)
+		c, err := do(run, t, &w.meter)
+		w.copy, w.err = c, m.fault(string(t.Kind), err)
 	}()
 	return nil
 }
@@ -111,7 +112,7 @@ func (m *Mover) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, don
 	if err == nil && !done {
 		err = sluice.Errorf(sluice.NotFound, "the repository %s has no %s %s", m.dir, t.Kind, t.ID)
 	}
-	return c, done, err
+	return c, done, m.fault("find", err)
 }
 
 // Cancel implements [sluice.Mover].

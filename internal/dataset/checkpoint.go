@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -162,51 +163,49 @@ func (r Request) prove(ctx context.Context, c sluice.Checkpoint) (f sluice.Finge
 }
 
 // Clean removes what only the making needed.
-func (r Request) Clean(ctx context.Context) error {
-	if len(r.Mask) > 0 {
-		return r.clean(ctx, r.rawID())
+func (r Request) Clean(ctx context.Context) error { return r.clean(ctx, true) }
+
+// Undo keeps a finished checkpoint: it is a record, not a change. Of an unfinished one nothing stays.
+func (r Request) Undo(ctx context.Context) error {
+	_, err := r.Catalogue.Checkpoint(ctx, r.ID)
+	switch {
+	case err == nil:
+		return r.Clean(ctx)
+	case sluice.ErrorCode(err) != sluice.NotFound:
+		return err
 	}
-	return r.clean(ctx)
+	if err := r.resume(ctx); err != nil {
+		return err
+	}
+	return r.clean(ctx, false)
 }
 
-// clean also deletes these copies. The scratch goes first: one of them may be made there.
-func (r Request) clean(ctx context.Context, copies ...string) error {
+// clean keeps the copy if the checkpoint is listed. The scratch goes first: the copy may be made there.
+func (r Request) clean(ctx context.Context, listed bool) error {
 	if err := r.Scratch("").Clean(ctx); err != nil {
 		return err
 	}
-	for _, t := range []sluice.Transfer{r.copying(r.rawID()), r.copying(string(r.ID)), r.verifying()} {
-		if err := r.cancel(ctx, t); err != nil {
-			return err
-		}
-	}
-	m, err := r.mover(r.Spec.Mover)
-	if err != nil {
+	if err := r.cancel(ctx, r.verifying()); err != nil {
 		return err
 	}
-	for _, id := range copies {
-		if err := m.Delete(ctx, r.Place, id); err != nil {
+	for _, id := range slices.Compact([]string{r.rawID(), string(r.ID)}) {
+		if err := r.letGo(ctx, id, listed && id == string(r.ID)); err != nil {
 			return err
 		}
 	}
 	return r.discard(ctx, r.generation())
 }
 
-// Undo keeps a finished checkpoint: it is a record, not a change. Of an unfinished one nothing stays.
-func (r Request) Undo(ctx context.Context) error {
-	_, err := r.Catalogue.Checkpoint(ctx, r.ID)
-	if err == nil {
-		return r.Clean(ctx)
+// letGo ends the work on a copy, and deletes the copy unless it is kept.
+func (r Request) letGo(ctx context.Context, id string, kept bool) error {
+	if kept {
+		return r.cancel(ctx, r.copying(id))
 	}
-	if sluice.ErrorCode(err) != sluice.NotFound {
+	m, err := r.mover(r.Spec.Mover)
+	if err != nil {
 		return err
 	}
-	if err := r.resume(ctx); err != nil {
-		return err
-	}
-	if len(r.Mask) > 0 {
-		return r.clean(ctx, r.rawID(), string(r.ID))
-	}
-	return r.clean(ctx, string(r.ID))
+	return m.Delete(ctx, r.Place, id)
 }
 
 // Documents counts what a fingerprint was made of.

@@ -1,6 +1,7 @@
 package rehearsal_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/sluice-cd/sluice"
@@ -44,9 +45,19 @@ func TestInertObjectsAreKeptAndCountAsReady(t *testing.T) {
 				}
 				break
 			}
-			// What was read is what undo applies again.
-			if _, outcome, err := a.Apply(ctx, got, false); err != nil || outcome != sluice.Unchanged {
-				t.Errorf("applied again: %s, %v", outcome, err)
+			for followed, err := range a.Follow(ctx, ref) {
+				if err != nil || followed.Ref() != ref {
+					t.Errorf("followed %v, %v", followed, err)
+				}
+				break
+			}
+			// What was read is what undo restores.
+			for verb, write := range map[string]func(context.Context, sluice.Object, bool) (sluice.Object, sluice.Outcome, error){
+				"applied": a.Apply, "restored": a.Restore,
+			} {
+				if _, outcome, err := write(ctx, got, false); err != nil || outcome != sluice.Unchanged {
+					t.Errorf("%s again: %s, %v", verb, outcome, err)
+				}
 			}
 			if err := a.Delete(ctx, ref); err != nil {
 				t.Error(err)

@@ -8,32 +8,6 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-func TestApplyOutcomes(t *testing.T) {
-	w := newWorld(t)
-	config := w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: {a: '1'}}, data: {x: '1', old: '2'}}")
-	if _, outcome, err := w.Apply(t.Context(), config, true); err != nil || outcome != sluice.Created {
-		t.Fatalf("preview of what is new: %s, %v", outcome, err)
-	}
-	if _, err := w.Get(t.Context(), config.Ref()); sluice.ErrorCode(err) != sluice.NotFound {
-		t.Fatalf("the preview left %v", err)
-	}
-	first := w.apply(config, sluice.Created)
-	if again := w.apply(config, sluice.Unchanged); again.Text("metadata", "resourceVersion") != first.Text("metadata", "resourceVersion") {
-		t.Error("what is so already was written")
-	}
-	w.other("them", "configmaps", "c", `{"data":{"z":"theirs"}}`)
-	w.apply(config, sluice.Unchanged)
-	delete(config["data"].(map[string]any), "old")
-	preview, outcome, err := w.Apply(t.Context(), config, true)
-	if err != nil || outcome != sluice.Configured || preview.Field("data", "old") != nil {
-		t.Fatalf("preview of a field less: %v, %s, %v", preview["data"], outcome, err)
-	}
-	now := w.apply(config, sluice.Configured)
-	if now.Field("data", "old") != nil || now.Text("data", "z") != "theirs" {
-		t.Errorf("after a field less there is %v", now["data"])
-	}
-}
-
 // Every kind of list, default and quantity in a workload is found to be so without a write.
 func TestApplyWorkloadUnchanged(t *testing.T) {
 	w := newWorld(t)
@@ -67,50 +41,6 @@ func TestApplyConflict(t *testing.T) {
 	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "minReadySeconds") != 1 {
 		t.Errorf("it is %v", now["spec"])
 	}
-}
-
-func TestHandScaledStaysSo(t *testing.T) {
-	w := newWorld(t)
-	web := w.deployment(1, "paused: true", "")
-	w.apply(web, sluice.Created)
-	w.other("kubectl", "deployments", "web", `{"spec":{"replicas":2}}`, "scale")
-	web.Set("1", "metadata", "labels", "release")
-	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
-		t.Fatalf("applying scaled it to %v", now.Field("spec", "replicas"))
-	}
-	w.apply(web, sluice.Unchanged)
-	// Sluice scales it down and up again on their behalf: the count stays theirs.
-	for _, n := range []int{0, 2, 2} {
-		must(t, w.Scale(t.Context(), w.web(), n))
-	}
-	web.Set("2", "metadata", "labels", "release")
-	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
-		t.Fatalf("applying scaled it to %v", now.Field("spec", "replicas"))
-	}
-	w.other("kubectl", "deployments", "web", `{"spec":{"replicas":0}}`, "scale")
-	web.Set("3", "metadata", "labels", "release")
-	if now := w.apply(web, sluice.Configured); now.Number(1, "spec", "replicas") != 0 {
-		t.Fatalf("what was scaled to none by hand is at %v", now.Field("spec", "replicas"))
-	}
-}
-
-func TestScale(t *testing.T) {
-	w := newWorld(t)
-	web := w.deployment(1, "paused: true", "")
-	w.apply(web, sluice.Created)
-	must(t, w.Scale(t.Context(), w.web(), 3))
-	scaled, err := w.Get(t.Context(), w.web())
-	must(t, err)
-	must(t, w.Scale(t.Context(), w.web(), 3))
-	if now, err := w.Get(t.Context(), w.web()); err != nil || now.Number(0, "spec", "replicas") != 3 || now.Number(0, "metadata", "generation") != scaled.Number(1, "metadata", "generation") {
-		t.Fatalf("it wants %v, %v", now.Field("spec", "replicas"), err)
-	}
-	web.Set(int64(2), "spec", "replicas")
-	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
-		t.Errorf("the declared count does not win over Sluice's own: %v", now.Field("spec", "replicas"))
-	}
-	w.wants(w.Scale(t.Context(), w.ref("apps/v1", "Deployment", "none"), 1), sluice.NotFound)
-	w.wants(w.Scale(t.Context(), w.ref("v1", "ConfigMap", "c"), 1), sluice.Unsupported)
 }
 
 func TestTakeOverFromKubectl(t *testing.T) {

@@ -23,15 +23,16 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/image"
 	account "github.com/sluice-cd/sluice/internal/kubernetes"
 )
 
 var pair *cluster.Pair
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(m, func(_ context.Context, p *cluster.Pair) error {
+	os.Exit(cluster.Main(m, func(ctx context.Context, p *cluster.Pair) error {
 		pair = p
-		return nil
+		return pair.Provide(ctx, image.Source{Dir: "../cmd/talker", Name: strings.TrimPrefix(talker, "docker.io/")})
 	}))
 }
 

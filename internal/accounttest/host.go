@@ -89,9 +89,7 @@ func (r *run) revisions() {
 			return at >= 0 && pods[at].Ready
 		})
 	}
-	if o := r.settle(set.Ref()); o.Text("status", "currentRevision") != next {
-		r.Errorf("in the end currentRevision is %q, want %q", o.Text("status", "currentRevision"), next)
-	}
+	r.settle(set.Ref())
 }
 
 func (r *run) deploymentRevisions() {

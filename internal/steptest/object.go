@@ -140,7 +140,7 @@ func (a *Account) settleOrdered(o sluice.Object, seen map[string]any, want, read
 	} {
 		seen[field] = int64(n)
 	}
-	if updated == want || current == "" {
+	if updated == want && o.Text("spec", "updateStrategy", "type") != "OnDelete" || current == "" {
 		current = revision
 	}
 	seen["pods"], seen["updateRevision"], seen["currentRevision"] = pods, revision, current

@@ -11,14 +11,17 @@ import (
 // Every kind of list, default and quantity in a workload is found to be so without a write.
 func TestApplyWorkloadUnchanged(t *testing.T) {
 	w := newWorld(t)
-	web := w.deployment(0, "minReadySeconds: 1", `, env: [{name: A, value: b}], args: [x], ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], resources: {limits: {cpu: 1000m, memory: 64Mi}}, volumeMounts: [{name: v, mountPath: /v}]`)
+	web := w.deployment(0, "minReadySeconds: 1", ", env: [{name: A, value: b}], args: [x], "+
+		"ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], "+
+		"resources: {limits: {cpu: 1000m, memory: 64Mi}}, volumeMounts: [{name: v, mountPath: /v}]")
 	web.Set([]any{map[string]any{"name": "v", "emptyDir": map[string]any{}}}, "spec", "template", "spec", "volumes")
 	before := w.apply(web, sluice.Created)
 	after := w.apply(web, sluice.Unchanged)
 	if before.Number(0, "metadata", "generation") != after.Number(1, "metadata", "generation") {
 		t.Error("its spec was written")
 	}
-	service := w.read("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080, name: http}]}}")
+	service := w.read("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: " +
+		"[{port: 80, targetPort: 8080, name: http}]}}")
 	w.apply(service, sluice.Created)
 	w.apply(service, sluice.Unchanged)
 	secret := w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: hunter2}}")
@@ -50,11 +53,13 @@ func TestTakeOverFromKubectl(t *testing.T) {
 	theirs.Set("x", "metadata", "labels", "old")
 	w.create("kubectl-client-side-apply", "deployments", theirs)
 	ours := w.deployment(0, "minReadySeconds: 2", "")
-	if now, outcome, err := w.Apply(t.Context(), ours, true); err != nil || outcome != sluice.Configured || now.Number(0, "spec", "minReadySeconds") != 2 {
+	if now, outcome, err := w.Apply(t.Context(), ours, true); err != nil || outcome != sluice.Configured ||
+		now.Number(0, "spec", "minReadySeconds") != 2 {
 		t.Fatalf("preview: %s, %v", outcome, err)
 	}
 	now := w.apply(ours, sluice.Configured)
-	if now.Number(0, "spec", "minReadySeconds") != 2 || now.Field("metadata", "labels", "old") != nil || now.Field("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration") != nil {
+	if now.Number(0, "spec", "minReadySeconds") != 2 || now.Field("metadata", "labels", "old") != nil ||
+		now.Field("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration") != nil {
 		t.Errorf("it is %v", now["metadata"])
 	}
 	w.apply(ours, sluice.Unchanged)
@@ -64,28 +69,37 @@ func TestTakeOverFromKubectl(t *testing.T) {
 
 func TestApplyRefused(t *testing.T) {
 	w := newWorld(t)
-	w.refuses(w.read("{apiVersion: example.com/v1, kind: Nothing, metadata: {name: a}}"), sluice.Unsupported, "Nothing", "example.com/v1")
+	w.refuses(w.read("{apiVersion: example.com/v1, kind: Nothing, metadata: {name: a}}"), sluice.Unsupported, "Nothing",
+		"example.com/v1")
 	w.refuses(w.deployment(1, "replicsa: 3", ""), sluice.Invalid, "replicsa")
 	w.refuses(w.deployment(-1, "", ""), sluice.Invalid, "spec.replicas")
 	w.refuses(w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {a: hunter2}}"), sluice.Invalid)
-	if _, _, err := w.Apply(t.Context(), w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, data: {tls.crt: aHVudGVyMg==}}"), false); err == nil || strings.Contains(err.Error(), "aHVudGVyMg") || strings.Contains(err.Error(), "hunter2") {
+	bad := w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, " +
+		"data: {tls.crt: aHVudGVyMg==}}")
+	_, _, err := w.Apply(t.Context(), bad, false)
+	if err == nil || strings.Contains(err.Error(), "aHVudGVyMg") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a bad Secret: %v", err)
 	}
 	set := w.read(`
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db}
-spec: {replicas: 0, serviceName: db, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: %q}]}}}`, pause)
+spec:
+  replicas: 0
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: %q}]}}`, pause)
 	w.apply(set, sluice.Created)
 	set.Set("other", "spec", "serviceName")
 	w.refuses(set, sluice.Invalid, "spec", "statefulset")
-	job := w.read("{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: j, image: %q}]}}}}", pause)
+	job := w.read("{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {suspend: true, template: {spec: "+
+		"{restartPolicy: Never, containers: [{name: j, image: %q}]}}}}", pause)
 	w.apply(job, sluice.Created)
 	job.Set([]any{map[string]any{"name": "j", "image": "other"}}, "spec", "template", "spec", "containers")
 	w.refuses(job, sluice.Invalid, "spec.template", "immutable")
 	elsewhere := w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}")
 	elsewhere.Set(w.namespace+"-none", "metadata", "namespace")
-	_, _, err := w.Apply(t.Context(), elsewhere, true)
+	_, _, err = w.Apply(t.Context(), elsewhere, true)
 	w.wants(err, sluice.NotFound, w.namespace+"-none")
 }
 
@@ -101,7 +115,10 @@ spec:
   scope: Namespaced
   names: {kind: Gizmo, plural: gizmos, singular: gizmo}
   versions:
-  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}
 `)
 	gizmo := w.read("{apiVersion: account.example.com/v1, kind: Gizmo, metadata: {name: g}, spec: {size: 1}}")
 	if list, err := w.List(t.Context(), "account.example.com/v1", "Gizmo", w.namespace); err != nil || list != nil {

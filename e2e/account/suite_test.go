@@ -62,7 +62,8 @@ func talking(p accounttest.Program, version int) map[string]any {
 
 // edit changes a ConfigMap in the name of somebody else.
 func (w *world) edit(ref sluice.Ref, change func(sluice.Object)) (owner string, err error) {
-	client := w.others.Resource(schema.GroupVersionResource{Version: "v1", Resource: strings.ToLower(ref.Kind) + "s"}).Namespace(w.namespace)
+	client := w.others.Resource(schema.GroupVersionResource{Version: "v1",
+		Resource: strings.ToLower(ref.Kind) + "s"}).Namespace(w.namespace)
 	u, err := client.Get(w.Context(), ref.Name, metav1.GetOptions{})
 	if err != nil {
 		return "", err

@@ -6,9 +6,9 @@ import "context"
 type Right struct {
 	Verb      string `json:"verb"`
 	Group     string `json:"group,omitempty"`     // "" for the core group
-	Resource  string `json:"resource"`            // in the plural, with its subresource, as in pods/exec
-	Namespace string `json:"namespace,omitempty"` // "" for what has none
-	Feature   string `json:"feature,omitempty"`   // what needs it; "" where only the plan's own objects do
+	Resource  string `json:"resource"`            // plural, with the subresource, as in pods/exec
+	Namespace string `json:"namespace,omitempty"` // "" for resources without a namespace
+	Feature   string `json:"feature,omitempty"`   // what needs it; "" if only the plan's own objects need it
 }
 
 // A Reviewer knows which rights Sluice lacks in an account.

@@ -17,3 +17,9 @@ type Reviewer interface {
 	// It only reads. A right that cannot be judged does not count as missing.
 	Missing(ctx context.Context, p *Plan, target string) ([]Right, error)
 }
+
+// A MissingRight is a right that Sluice does not have in an account.
+type MissingRight struct {
+	Account string `json:"account"`
+	Right
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -18,24 +19,25 @@ type decideOptions struct {
 }
 
 func newApprove(a *app) *cobra.Command {
-	return a.decision("approve", "Let a step go on that waits for a person", []string{sluice.SignalApprove, sluice.SignalRollForward})
+	return a.decision("approve", "Approve a waiting step", []string{sluice.SignalApprove, sluice.SignalRollForward})
 }
 
 func newReject(a *app) *cobra.Command {
-	return a.decision("reject", "Refuse a step that waits for a person; its target is undone", []string{sluice.SignalReject})
+	return a.decision("reject", "Reject a waiting step; its target is undone", []string{sluice.SignalReject})
 }
 
 func (a *app) decision(name, short string, kinds []string) *cobra.Command {
 	o := &decideOptions{}
 	cmd := &cobra.Command{
 		Use: name + " [DEPLOYMENT] [STEP]", Short: short,
-		Long:    short + ". Deployment and step may be left out where only one waits;\na deployment may be named by the beginning of its id.",
-		Example: fmt.Sprintf("  sluice %s\n  sluice %s 6921a production/canary/2 --reason \"looked at the graphs\"", name, name),
+		Long: short + ". Deployment and step can be omitted if only one waits.\n" +
+			"The beginning of an id is enough to name a deployment.",
+		Example: fmt.Sprintf("  sluice %s\n  sluice %[1]s 6921a production/canary/2 --reason \"looked at the graphs\"", name),
 		Args:    cobra.MaximumNArgs(2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.decide(cmd.Context(), args, kinds, o) },
 	}
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why; it is recorded")
-	cmd.Flags().StringSliceVar(&o.roles, "role", nil, "the role in which you decide; it is recorded")
+	cmd.Flags().StringSliceVar(&o.roles, "role", nil, "the role in which you decide; recorded")
 	return cmd
 }
 
@@ -80,11 +82,13 @@ func (a *app) findWaiting(ctx context.Context, args, kinds []string) (*engine.St
 	}
 	switch len(steps) {
 	case 0:
-		return nil, "", sluice.Errorf(sluice.NotFound, "no step waits for a person").WithHint("see what is waited for with: sluice status")
+		return nil, "", sluice.Errorf(sluice.NotFound, "no step waits for a person").
+			WithHint("see what the deployments wait for with: sluice status")
 	case 1:
 		return found, steps[0], nil
 	}
-	return nil, "", sluice.Errorf(sluice.Invalid, "%s wait for a person", plural(len(steps), "step")).WithHint("name the deployment and one of the steps: %v", steps)
+	return nil, "", sluice.Errorf(sluice.Invalid, "%s wait for a person", present.Plural(len(steps), "step")).
+		WithHint("name the deployment and one of the steps: %v", steps)
 }
 
 func candidates(ctx context.Context, store sluice.Store, args []string) ([]sluice.Deployment, error) {
@@ -127,20 +131,20 @@ type signalOutput struct {
 
 // tell hands a signal over and says what comes of it.
 func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	recorded, err := a.signal(ctx, id, sig)
+	recorded, err := a.dir.Signal(ctx, id, sig)
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return writeJSON(a.out, signalOutput{id, sig, !recorded})
+		return present.JSON(a.out, signalOutput{id, sig, !recorded})
 	}
 	what := string(id)
 	if sig.Step != "" {
 		what += " " + string(sig.Step)
 	}
 	if recorded {
-		fmt.Fprintf(a.out, "%s: %s recorded; nobody carries this deployment out now\n", what, sig.Kind)
-		a.hint("it is acted on with: sluice run --resume")
+		fmt.Fprintf(a.out, "%s: %s recorded; the deployment is interrupted\n", what, sig.Kind)
+		a.hint("resume with: sluice run --resume")
 		return nil
 	}
 	_, err = fmt.Fprintf(a.out, "%s: %s\n", what, sig.Kind)

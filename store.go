@@ -36,13 +36,13 @@ type Log interface {
 
 // A Catalogue lists the checkpoints that exist.
 type Catalogue interface {
-	// PutCheckpoint adds a checkpoint or replaces the one of the same id.
+	// PutCheckpoint adds a checkpoint, or replaces the one with the same id.
 	PutCheckpoint(ctx context.Context, c Checkpoint) error
 	// Checkpoint returns one, or NotFound.
 	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
-	// Checkpoints lists those of an application, "" for all, newest first.
+	// Checkpoints lists the checkpoints of an application, "" for all, newest first.
 	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
-	// DeleteCheckpoint forgets one; absent ones are no error.
+	// DeleteCheckpoint removes one. An absent one is no error.
 	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
 }
 

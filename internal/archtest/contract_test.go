@@ -14,9 +14,7 @@ const maxMethods = 5
 
 // largeInterfaces are those with more methods, and why.
 var largeInterfaces = map[string]string{
-	"sluice.Store":   "everything that is kept in one database, opened and closed together",
-	"sluice.Cluster": "reading and writing objects of one cluster; steps that only read take ClusterReader",
-	"sluice.Account": "everything that one account can do; steps take the parts that they need",
+	"sluice.Store": "everything that is kept in one database, opened and closed together",
 }
 
 // A contract is an exported interface of the root. Its suite says what every implementation does.
@@ -47,17 +45,16 @@ var contracts = map[string]contract{
 	"Sealer":   {none: "two methods with one implementation, tested in internal/secret"},
 	"Reviewer": {none: "only clusters have rights; the tests of internal/kubernetes and e2e/host cover them"},
 
-	"Account":       {none: unproven},
-	"Cluster":       {none: unproven},
-	"ClusterReader": {none: unproven},
-	"ClusterWriter": {none: unproven},
-	"Host":          {none: unproven},
-	"Network":       {none: unproven},
-	"Shifter":       {none: unproven},
-	"Volumes":       {none: unproven},
+	"ClusterReader": ofAccounts,
+	"ClusterWriter": ofAccounts,
+	"Host":          ofAccounts,
+	"Network":       ofAccounts,
+	"Shifter":       ofAccounts,
+	"Volumes":       ofAccounts,
 }
 
-const unproven = "not yet: the tests of each account are its own"
+// ofAccounts also runs over clusters, in e2e.
+var ofAccounts = contract{suite: "accounttest", by: []string{"internal/local", "internal/steptest"}}
 
 // An iface is an interface type and the file that declares it.
 type iface struct {

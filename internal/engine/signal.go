@@ -26,7 +26,9 @@ func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.
 
 // Tell is Signal for a process without an engine. It reports false if the signal was recorded but no process runs the
 // deployment. The signals that wait in the inbox count as applied, so that nothing is said twice meanwhile.
-func Tell(ctx context.Context, store sluice.Store, id sluice.DeploymentID, sig sluice.Signal) (answered bool, err error) {
+func Tell(
+	ctx context.Context, store sluice.Store, id sluice.DeploymentID, sig sluice.Signal,
+) (answered bool, err error) {
 	state, err := Fold(id, store.Read(ctx, id, 0))
 	if err != nil {
 		return false, err
@@ -47,7 +49,9 @@ func Tell(ctx context.Context, store sluice.Store, id sluice.DeploymentID, sig s
 }
 
 // post sends the signal and waits for the answer as long as a process runs the deployment.
-func post(ctx context.Context, store sluice.Store, id sluice.DeploymentID, sig sluice.Signal) (answered bool, err error) {
+func post(
+	ctx context.Context, store sluice.Store, id sluice.DeploymentID, sig sluice.Signal,
+) (answered bool, err error) {
 	letter, err := store.Send(ctx, id, sig)
 	if err != nil {
 		return false, err

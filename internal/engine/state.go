@@ -155,14 +155,14 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	}
 }
 
-// report applies a step's progress. The step cannot change the image and the signals.
+// report applies a step's progress. The step cannot change the snapshot and the signals.
 func (r *StepRun) report(p *sluice.Progress) {
 	if p == nil {
 		return
 	}
-	image, signals, data := r.Progress.Image, r.Progress.Signals, r.Progress.Data
+	snapshot, signals, data := r.Progress.Snapshot, r.Progress.Signals, r.Progress.Data
 	r.Progress = *p
-	r.Progress.Image, r.Progress.Signals = image, signals
+	r.Progress.Snapshot, r.Progress.Signals = snapshot, signals
 	if p.Data == nil {
 		r.Progress.Data = data
 	}

@@ -109,7 +109,8 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 	if err != nil {
 		return nil, err
 	}
-	steps := step.New(step.Deps{Accounts: map[string]sluice.Account{"scale": account}, Sealer: key, Catalogue: store})
+	accounts := map[string]sluice.Account{"scale": account.Abilities()}
+	steps := step.New(step.Deps{Accounts: accounts, Sealer: key, Catalogue: store})
 	return engine.New(engine.Config{
 		Store: store, Steps: steps, Now: time.Now, Random: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),

@@ -17,6 +17,7 @@ type runner struct {
 	lease   sluice.Lease
 	calls   map[sluice.StepID]*call
 	results chan result
+	said    chan said
 	mail    bell // rings when there may be letters
 	ended   chan struct{}
 	err     error // why it let go of an unended deployment; set before ended is closed
@@ -25,7 +26,7 @@ type runner struct {
 func newRunner(e *Engine, s *State, lease sluice.Lease) *runner {
 	return &runner{
 		engine: e, state: s, lease: lease, calls: map[sluice.StepID]*call{},
-		results: make(chan result), mail: make(bell, 1), ended: make(chan struct{}),
+		results: make(chan result), said: make(chan said), mail: make(bell, 1), ended: make(chan struct{}),
 	}
 }
 
@@ -160,6 +161,8 @@ func (r *runner) await(ctx context.Context, wake time.Time) error {
 	select {
 	case res := <-r.results:
 		return r.record(ctx, res)
+	case s := <-r.said:
+		return r.hear(ctx, s)
 	case <-r.mail:
 		return r.receive(ctx)
 	case <-timer:

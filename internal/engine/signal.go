@@ -16,11 +16,34 @@ const glance = time.Second
 // resumed. NotFound: there is no such deployment or step; Conflict: it has ended, the step does not wait for this, or
 // it was told so before; Denied: the step asks for a role that the actor lacks.
 func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	tell := Tell
-	if e.runner(id) != nil { // it admits the signal itself, from the state that it has
-		tell = post
+	if r := e.runner(id); r != nil { // it records the signal at once, without a letter
+		said := said{sig, make(chan error, 1)}
+		select {
+		case r.said <- said:
+			return <-said.answer
+		case <-r.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	_, err := tell(ctx, e.config.Store, id, sig)
+	_, err := Tell(ctx, e.config.Store, id, sig)
+	return err
+}
+
+// A said is a signal for a runner of this process.
+type said struct {
+	signal sluice.Signal
+	answer chan error // holds one
+}
+
+// hear records a signal of this process, or refuses it.
+func (r *runner) hear(ctx context.Context, s said) error {
+	if refusal := Admit(r.state, s.signal); refusal != nil {
+		s.answer <- refusal
+		return nil
+	}
+	err := r.append(ctx, []sluice.Event{{Kind: sluice.SignalReceived, Signal: &s.signal}})
+	s.answer <- err
 	return err
 }
 

@@ -33,32 +33,23 @@ type Canary struct {
 	Object sluice.Object // the canary, as it is now
 }
 
-// Canaries returns the canaries that stand beside Deployments among the objects, if their deployment is wanted.
+// Canaries returns the canaries that stand beside Deployments among the objects: ours are those of the deployment,
+// others those that earlier deployments left.
 func Canaries(
-	ctx context.Context, a sluice.Account, objects []sluice.Object, wanted func(sluice.DeploymentID) bool,
-) ([]Canary, error) {
-	var list []Canary
+	ctx context.Context, a sluice.Account, objects []sluice.Object, id sluice.DeploymentID,
+) (ours, others []Canary, err error) {
 	for _, d := range object.OfKind(objects, "Deployment") {
 		canary, err := object.Get(ctx, a, CanaryOf(d.Ref()))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if canary == nil {
-			continue
-		}
-		if id := canary.Text("metadata", "annotations", MadeBy); id != "" && wanted(sluice.DeploymentID(id)) {
-			list = append(list, Canary{d, canary})
+		switch canary.Text("metadata", "annotations", MadeBy) {
+		case "":
+		case string(id):
+			ours = append(ours, Canary{d, canary})
+		default:
+			others = append(others, Canary{d, canary})
 		}
 	}
-	return list, nil
-}
-
-// Of wants the canaries of this deployment.
-func Of(id sluice.DeploymentID) func(sluice.DeploymentID) bool {
-	return func(other sluice.DeploymentID) bool { return other == id }
-}
-
-// Others wants the canaries of all other deployments.
-func Others(id sluice.DeploymentID) func(sluice.DeploymentID) bool {
-	return func(other sluice.DeploymentID) bool { return other != id }
+	return ours, others, nil
 }

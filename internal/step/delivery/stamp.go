@@ -85,7 +85,7 @@ func ReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string
 	if len(deployments) == 0 {
 		return "", nil
 	}
-	standing, err := Canaries(ctx, a, deployments, Of(sc.Deployment))
+	standing, _, err := Canaries(ctx, a, deployments, sc.Deployment)
 	if err != nil {
 		return "", err
 	}

@@ -45,11 +45,11 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	for _, ref := range refs {
 		missing[ref.Name] = "it is not reported yet"
 	}
-	changes := w.followKind(kind)
+	watched := kind
 	if len(refs) == 1 {
-		changes = w.follow(refs[0])
+		watched = refs[0]
 	}
-	err := w.each(ctx, changes, func(o sluice.Object) (bool, error) {
+	err := w.each(ctx, watched, func(o sluice.Object) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted {
 			return len(missing) == 0, nil

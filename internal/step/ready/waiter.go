@@ -4,7 +4,6 @@ package ready
 import (
 	"context"
 	"errors"
-	"iter"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -37,7 +36,7 @@ type Waiter struct {
 func (w Waiter) Watch(
 	ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, missing string, err error),
 ) error {
-	return w.each(ctx, w.follow(ref), func(o sluice.Object) (bool, error) {
+	return w.each(ctx, ref, func(o sluice.Object) (bool, error) {
 		done, missing, err := look(o)
 		if !done && err == nil {
 			w.Report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + missing})
@@ -51,25 +50,16 @@ func (w Waiter) Bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeoutCause(ctx, max(w.Deadline.Sub(w.Now()), Glance), errTimeout)
 }
 
-// changes yields objects now and whenever they change.
-type changes func(context.Context) iter.Seq2[sluice.Object, error]
-
-func (w Waiter) follow(ref sluice.Ref) changes {
-	return func(ctx context.Context) iter.Seq2[sluice.Object, error] { return w.Account.Follow(ctx, ref) }
-}
-
-// followKind is follow for all objects of the kind and namespace.
-func (w Waiter) followKind(kind sluice.Ref) changes {
-	return func(ctx context.Context) iter.Seq2[sluice.Object, error] {
-		return w.Account.Watch(ctx, kind.APIVersion, kind.Kind, kind.Namespace)
-	}
-}
-
-// each looks at what changes, until the deadline.
-func (w Waiter) each(ctx context.Context, changes changes, look func(sluice.Object) (bool, error)) error {
+// each calls look with the object, or with all of its kind and namespace if ref names none, now and whenever they
+// change.
+func (w Waiter) each(ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, err error)) error {
 	bounded, cancel := w.Bounded(ctx)
 	defer cancel()
-	for o, err := range changes(bounded) {
+	changes := w.Account.Follow(bounded, ref)
+	if ref.Name == "" {
+		changes = w.Account.Watch(bounded, ref.APIVersion, ref.Kind, ref.Namespace)
+	}
+	for o, err := range changes {
 		if err != nil {
 			return ended(ctx, bounded, err)
 		}

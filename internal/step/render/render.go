@@ -88,18 +88,14 @@ func lookup(
 		return d.ServiceURL(ctx, sc, service)
 	}
 	if variable == replicaSet {
-		return newestReplicaSet(ctx, d, sc)
-	}
-	return "", undefined(sc, known, variable)
-}
-
-func newestReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string, error) {
-	name, err := delivery.ReplicaSet(ctx, d, sc)
-	if err == nil && name == "" {
+		name, err := delivery.ReplicaSet(ctx, d, sc)
+		if err != nil || name != "" {
+			return name, err
+		}
 		return "", sluice.Errorf(sluice.Invalid,
 			"{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
 	}
-	return name, err
+	return "", undefined(sc, known, variable)
 }
 
 func undefined(sc sluice.StepContext, known map[string]string, variable string) error {

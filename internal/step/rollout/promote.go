@@ -34,7 +34,7 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	canaries, err := delivery.Canaries(ctx, s.account, objects, delivery.Of(s.sc.Deployment))
+	canaries, _, err := delivery.Canaries(ctx, s.account, objects, s.sc.Deployment)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
@@ -208,21 +208,18 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 		if err != nil {
 			return nil, err
 		}
+		isChanged := false
 		if same {
-			now, err := object.Get(ctx, s.account, b.Ref)
-			if err != nil {
-				return nil, err
-			}
-			if b.Ready && !ready.Is(now) {
-				list = append(list, b)
-			}
-			continue
+			var now sluice.Object
+			now, err = object.Get(ctx, s.account, b.Ref)
+			isChanged = b.Ready && !ready.Is(now)
+		} else {
+			isChanged, err = r.stillOurs(ctx, b.Ref)
 		}
-		mine, err := r.stillOurs(ctx, b.Ref)
 		if err != nil {
 			return nil, err
 		}
-		if mine {
+		if isChanged {
 			list = append(list, b)
 		}
 	}

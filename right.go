@@ -11,9 +11,9 @@ type Right struct {
 	Feature   string `json:"feature,omitempty"`   // what needs it; "" where only the plan's own objects do
 }
 
-// A Reviewer is an account that knows which rights are missing.
+// A Reviewer knows which rights Sluice lacks in an account.
 type Reviewer interface {
 	// Missing returns the rights that the plan needs in the target's account and that Sluice does not have there.
-	// It only reads. A right that cannot be judged is none that is missing.
+	// It only reads. A right that cannot be judged does not count as missing.
 	Missing(ctx context.Context, p *Plan, target string) ([]Right, error)
 }

@@ -129,7 +129,7 @@ func (d *doctor) rights(ctx context.Context, account string, a *kubernetes.Accou
 
 func (d *doctor) review(ctx context.Context, account string, a *kubernetes.Account) ([]missingRight, error) {
 	if d.plan != nil {
-		return missing(ctx, d.plan, map[string]sluice.Account{account: a})
+		return missing(ctx, d.plan, map[string]sluice.Account{account: a.Abilities()})
 	}
 	rights, err := a.Review(ctx, kubernetes.Base(d.namespace))
 	var list []missingRight

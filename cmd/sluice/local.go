@@ -73,7 +73,7 @@ func (a *app) withAccount(ctx context.Context, name string, use func(sluice.Acco
 		if err != nil {
 			return err
 		}
-		return use(account)
+		return use(account.Abilities())
 	}
 	accounts, err := w.locals(ctx)
 	if err != nil {

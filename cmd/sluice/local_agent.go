@@ -73,11 +73,7 @@ func (w *wiring) up(ctx context.Context, name string) bool {
 
 // down ends an account, also one whose agent was killed: nothing is brought back first.
 func (w *wiring) down(ctx context.Context, c config.Account) error {
-	account, err := local.Open(local.Config{Dir: w.dir.account(c.Name), Name: c.Name})
-	if err != nil {
-		return err
-	}
-	return account.Down(ctx)
+	return local.Open(local.Config{Dir: w.dir.account(c.Name), Name: c.Name}).Down(ctx)
 }
 
 func (a *app) downDone(down downOutput) error {

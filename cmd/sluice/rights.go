@@ -24,11 +24,11 @@ func missing(ctx context.Context, p *sluice.Plan, accounts map[string]sluice.Acc
 	var list []missingRight
 	seen := map[missingRight]bool{}
 	for _, t := range p.Targets {
-		r, ok := accounts[t.Account].(sluice.Reviewer)
-		if !ok {
+		reviewer := accounts[t.Account].Reviewer
+		if reviewer == nil {
 			continue
 		}
-		rights, err := r.Missing(ctx, p, t.Name)
+		rights, err := reviewer.Missing(ctx, p, t.Name)
 		if err != nil {
 			return nil, fmt.Errorf("review the rights on account %s: %w", t.Account, err)
 		}
@@ -57,7 +57,7 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 	}
 	accounts := map[string]sluice.Account{}
 	for name, cluster := range clusters {
-		accounts[name] = cluster
+		accounts[name] = cluster.Abilities()
 	}
 	list, err := missing(ctx, p, accounts)
 	if sluice.ErrorCode(err) == sluice.Unavailable {

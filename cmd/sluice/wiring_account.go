@@ -23,7 +23,7 @@ func (w *wiring) accounts(ctx context.Context) (map[string]sluice.Account, error
 	}
 	clusters, err := w.clusters(ctx, w.only)
 	for name, a := range clusters {
-		all[name], w.reached[name] = a, true
+		all[name], w.reached[name] = a.Abilities(), true
 	}
 	w.opened = all
 	return all, err
@@ -50,26 +50,22 @@ func (w *wiring) locals(ctx context.Context) (map[string]sluice.Account, error) 
 		if err != nil {
 			return nil, err
 		}
-		all[name], w.reached[name] = account, true
+		all[name], w.reached[name] = account.Abilities(), true
 	}
 	return all, nil
 }
 
-// account brings back an account that was used before. One that never was is dialled when it is first used.
-func (w *wiring) account(ctx context.Context, c config.Account) (sluice.Account, error) {
-	if _, err := os.Stat(w.dir.account(c.Name)); errors.Is(err, fs.ErrNotExist) && !w.passive {
-		return local.NewLazy(local.Config{Dir: w.dir.account(c.Name), Name: c.Name, Images: imagesOf(c.Images)}), nil
-	}
-	return w.dial(ctx, c)
-}
-
-// dial opens a local account, starting its agent if it does not run.
-func (w *wiring) dial(ctx context.Context, c config.Account) (*local.Account, error) {
-	images := imagesOf(c.Images)
+// account opens an account of this machine. It dials an account that was used before, so that what ran there runs
+// again; any other one is dialed when it is first used.
+func (w *wiring) account(ctx context.Context, c config.Account) (*local.Account, error) {
+	settings := local.Config{Dir: w.dir.account(c.Name), Name: c.Name, Images: imagesOf(c.Images)}
 	if w.passive {
-		images = nil // to look at an account must not change what it runs
+		settings.Images = nil // to look at an account must not change what it runs
 	}
-	return local.Dial(ctx, local.Config{Dir: w.dir.account(c.Name), Name: c.Name, Images: images})
+	if _, err := os.Stat(settings.Dir); errors.Is(err, fs.ErrNotExist) && !w.passive {
+		return local.Open(settings), nil
+	}
+	return local.Dial(ctx, settings)
 }
 
 // runs reports whether the agent of the directory answers.

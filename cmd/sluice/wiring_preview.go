@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
-	"github.com/sluice-cd/sluice/internal/kubernetes"
 )
 
 // preview returns the URL at which a Service of a cluster is shown, "" for an account whose own addresses answer here.
 func (w *wiring) preview(account, namespace, service string, port int, until time.Time) (string, error) {
-	if _, cluster := w.opened[account].(*kubernetes.Account); !cluster {
+	if _, opened := w.opened[account]; !opened || w.config.Accounts[account].Type != config.AccountKubernetes {
 		return "", nil
 	}
 	return httpapi.PreviewURL(w.callbackBase, w.key, httpapi.Preview{Account: account, Namespace: namespace, Service: service, Port: port, Expires: until})

@@ -41,7 +41,8 @@ var levels = map[string]int{
 
 // testing-only packages may import anything, and nothing that ships may import them.
 var testsOnly = map[string]bool{
-	"internal/archtest": true, "internal/datatest": true, "internal/databasetest": true, "internal/enginetest": true, "internal/movertest": true, "internal/plantest": true,
+	"internal/accounttest": true, "internal/archtest": true, "internal/datatest": true, "internal/databasetest": true,
+	"internal/enginetest": true, "internal/movertest": true, "internal/plantest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/benchtable": true, "internal/faulttest": true,
 }
 

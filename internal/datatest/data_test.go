@@ -125,7 +125,7 @@ func newRig(t *testing.T) *rig {
 		}
 	})
 	steps := step.New(step.Deps{
-		Accounts: map[string]sluice.Account{"local": account}, Movers: map[string]sluice.Mover{"kopia": mover.Wrap(copies)},
+		Accounts: map[string]sluice.Account{"local": account.Abilities()}, Movers: map[string]sluice.Mover{"kopia": mover.Wrap(copies)},
 		Databases: map[string]sluice.Databases{"mongodb": mongodb.New()}, Catalogue: store, MaskKey: []byte("mask key"),
 	})
 	return &rig{t: t, dir: filepath.Join(dir, "local"), account: account, store: store, steps: steps, results: map[sluice.StepID]sluice.Result{}}

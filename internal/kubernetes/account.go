@@ -34,8 +34,6 @@ type Account struct {
 	forwards forwards
 }
 
-var _ sluice.Reviewer = (*Account)(nil)
-
 // Open reads the configuration; it does not reach for the cluster. A file or context that cannot be used is Invalid.
 func Open(_ context.Context, o Options) (*Account, error) {
 	c, err := restConfig(o)
@@ -53,6 +51,11 @@ func Open(_ context.Context, o Options) (*Account, error) {
 	a := &Account{name: o.Name, config: c, http: h, dynamic: d, mapper: newMapper(c, h)}
 	a.hub, a.replicaSets = newHub(a), &replicaSets{account: a, known: map[string]replicaSet{}}
 	return a, nil
+}
+
+// Abilities returns what the account can do. It has no volumes: the claims of a cluster have no generations.
+func (a *Account) Abilities() sluice.Account {
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Shifter: a, Reviewer: a}
 }
 
 // Close ends what the account keeps open on this machine. Nothing in the cluster changes.

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
@@ -208,5 +207,3 @@ func TestRefusalSinceTheLastWrite(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
-
-var _ sluice.Cluster = (*Account)(nil)

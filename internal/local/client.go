@@ -8,30 +8,51 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
+	"sync"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local/agent"
 	kjson "sigs.k8s.io/json"
 )
 
-// An Account is an open local account. It is safe for concurrent use. While its agent is away every method
-// returns Unavailable, except that an agent that has died is started again by the next call.
+// An Account is a local account. The first call dials it. It is safe for concurrent use. While its agent is away,
+// every method returns Unavailable; an agent that has died is started again by the next call.
 type Account struct {
 	config Config
 	client *http.Client
+
+	mu     sync.Mutex
+	dialed bool
 }
 
-var _ sluice.Account = (*Account)(nil)
-
-func newAccount(c Config) *Account {
+// Open returns the account without looking whether its agent runs. The first call dials it, except for Down and
+// Remove, which start nothing again.
+func Open(c Config) *Account {
+	if dir, err := filepath.Abs(c.Dir); err == nil { // else the working directory is gone, and so is c.Dir
+		c.Dir = dir
+	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return agent.DialSocket(ctx, c.Dir) },
 	}
 	return &Account{config: c, client: &http.Client{Transport: transport}}
 }
 
-// call sends the request and fills response, which may be nil. Where no agent answers, it starts one and asks again.
+// Abilities returns what the account can do. It has no reviewer: it knows no rights.
+func (a *Account) Abilities() sluice.Account {
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Shifter: a, Volumes: a}
+}
+
+// call sends the request and fills response, which may be nil.
 func call(ctx context.Context, a *Account, path string, request, response any) error {
+	if err := a.dial(ctx); err != nil {
+		return err
+	}
+	return a.ask(ctx, path, request, response)
+}
+
+// ask is call for an account that is not to be dialed.
+func (a *Account) ask(ctx context.Context, path string, request, response any) error {
 	body, err := a.post(ctx, path, request)
 	if err != nil {
 		return err
@@ -47,6 +68,15 @@ func call(ctx context.Context, a *Account, path string, request, response any) e
 	return kjson.UnmarshalCaseSensitivePreserveInts(b, response)
 }
 
+// stream sends the request and returns what the agent answers bit by bit.
+func (a *Account) stream(ctx context.Context, path string, request any) (io.ReadCloser, error) {
+	if err := a.dial(ctx); err != nil {
+		return nil, err
+	}
+	return a.post(ctx, path, request)
+}
+
+// post sends the request. Where no agent answers, it starts one and asks again.
 func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCloser, error) {
 	b, err := json.Marshal(request)
 	if err != nil {

@@ -168,10 +168,7 @@ func TestDownAfterAgentDied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := local.Open(local.Config{Dir: a.dir, Executable: exe})
-	if err != nil {
-		t.Fatal(err)
-	}
+	again := local.Open(local.Config{Dir: a.dir, Executable: exe})
 	if err := again.Down(a.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ type watch struct {
 
 // once follows one connection to its end.
 func (w *watch) once(ctx context.Context) error {
-	body, err := w.account.post(ctx, "/watch", w.request)
+	body, err := w.account.stream(ctx, "/watch", w.request)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ type dataset struct {
 
 // A place is where a dataset lives: one target of the plan.
 type place struct {
-	account   sluice.Account
-	name      string // of the account
+	account   sluice.Account // its Volumes are never nil
+	name      string         // of the account
 	namespace string
 	target    string
 }
@@ -52,6 +52,9 @@ func newDataset(d Deps, sc sluice.StepContext, spec sluice.Dataset) (dataset, er
 // at returns the place of a target.
 func (s dataset) at(t sluice.PlannedTarget) (place, error) {
 	a, err := s.deps.Account(t.Account, s.sc.Step.Pos)
+	if a.Volumes == nil {
+		a.Volumes = noVolumes{t.Account}
+	}
 	return place{a, t.Account, orDefault(t.Namespace, "default"), t.Name}, err
 }
 

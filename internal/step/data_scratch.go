@@ -86,7 +86,7 @@ func (x scratch) clean(ctx context.Context) error {
 		if err := x.at.account.Delete(ctx, claimRef(x.at.namespace, claim)); err != nil {
 			return err
 		}
-		if err := x.at.account.Discard(ctx, x.at.namespace, claim, x.generation); err != nil {
+		if err := x.at.account.Volumes.Discard(ctx, x.at.namespace, claim, x.generation); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (s dataset) restore(ctx context.Context, at place, c sluice.Checkpoint, gen
 		return err
 	}
 	for _, claim := range filled {
-		if _, err := at.account.Use(ctx, at.namespace, claim, generation); err != nil {
+		if _, err := at.account.Volumes.Use(ctx, at.namespace, claim, generation); err != nil {
 			return err
 		}
 	}
@@ -112,14 +112,14 @@ func (s dataset) stage(ctx context.Context, at place, c sluice.Checkpoint, gener
 	claims := c.Copy.Claims
 	volumes := make([]sluice.Volume, 0, len(claims))
 	for i, claim := range claims {
-		err := at.account.Discard(ctx, at.namespace, claim, generation)
+		err := at.account.Volumes.Discard(ctx, at.namespace, claim, generation)
 		if i == 0 && sluice.ErrorCode(err) == sluice.Conflict {
 			return claims, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		v, err := at.account.Stage(ctx, at.namespace, claim, generation)
+		v, err := at.account.Volumes.Stage(ctx, at.namespace, claim, generation)
 		if err != nil {
 			return nil, err
 		}

@@ -103,7 +103,7 @@ func (w swap) in(ctx context.Context, c sluice.Checkpoint, workload sluice.Objec
 		return err
 	}
 	for _, claim := range filled {
-		if _, err := w.at.account.Use(ctx, w.at.namespace, claim, w.generation()); err != nil {
+		if _, err := w.at.account.Volumes.Use(ctx, w.at.namespace, claim, w.generation()); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (w swap) discard(ctx context.Context, i swapImage) error {
 				return err
 			}
 		}
-		if err := w.at.account.Discard(ctx, w.at.namespace, claim, w.generation()); err != nil {
+		if err := w.at.account.Volumes.Discard(ctx, w.at.namespace, claim, w.generation()); err != nil {
 			return err
 		}
 	}
@@ -227,7 +227,7 @@ func (w swap) putBack(ctx context.Context, i swapImage) error {
 		if before == "" {
 			continue
 		}
-		if _, err := w.at.account.Use(ctx, w.at.namespace, claim, before); err != nil {
+		if _, err := w.at.account.Volumes.Use(ctx, w.at.namespace, claim, before); err != nil {
 			return err
 		}
 	}
@@ -248,7 +248,7 @@ func (w swap) settle(ctx context.Context, raw json.RawMessage) error {
 		return err
 	}
 	for claim, before := range i.Claims {
-		err := w.at.account.Discard(ctx, w.at.namespace, claim, before)
+		err := w.at.account.Volumes.Discard(ctx, w.at.namespace, claim, before)
 		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // it is current again: a later step put it back
 			return err
 		}

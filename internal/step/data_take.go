@@ -139,7 +139,7 @@ func (t taking) noWorkload() error {
 func (t taking) cut(ctx context.Context) (cut sluice.Cut, err error) {
 	t.say("cutting " + t.spec.Name + " of " + t.from.target)
 	if t.stopped != nil || len(t.spec.Quiesce.Before)+len(t.spec.Quiesce.After) == 0 {
-		return t.from.account.Cut(ctx, t.from.namespace, t.spec.Claims, t.generation(), lease)
+		return t.from.account.Volumes.Cut(ctx, t.from.namespace, t.spec.Claims, t.generation(), lease)
 	}
 	defer func() {
 		if after := t.release(ctx); err == nil {
@@ -149,7 +149,7 @@ func (t taking) cut(ctx context.Context) (cut sluice.Cut, err error) {
 	if err := t.run(ctx, t.spec.Quiesce.Before); err != nil {
 		return cut, err
 	}
-	return t.from.account.Cut(ctx, t.from.namespace, t.spec.Claims, t.generation(), lease)
+	return t.from.account.Volumes.Cut(ctx, t.from.namespace, t.spec.Claims, t.generation(), lease)
 }
 
 // release runs the commands that end the stillness of the source, also when everything else is cancelled:
@@ -209,7 +209,7 @@ func (t taking) clean(ctx context.Context) error {
 		}
 	}
 	for _, claim := range t.spec.Claims {
-		if err := t.from.account.Discard(ctx, t.from.namespace, claim, t.generation()); err != nil {
+		if err := t.from.account.Volumes.Discard(ctx, t.from.namespace, claim, t.generation()); err != nil {
 			return err
 		}
 	}

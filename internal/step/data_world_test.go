@@ -401,9 +401,13 @@ func (r reversing) Open(s string) (string, error) {
 	return plain[1:], err
 }
 
+func (w *world) abilities() sluice.Account {
+	return sluice.Account{ClusterReader: w, ClusterWriter: w, Host: w, Network: w, Shifter: w, Volumes: w}
+}
+
 func (w *world) steps() sluice.Steps {
 	return step.New(step.Deps{
-		Accounts: map[string]sluice.Account{"local": w}, Movers: map[string]sluice.Mover{"kopia": fakeMover{w}},
+		Accounts: map[string]sluice.Account{"local": w.abilities()}, Movers: map[string]sluice.Mover{"kopia": fakeMover{w}},
 		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Catalogue: w,
 		MaskKey: []byte("mask key"), Secrets: secrets{"password": "sesame"}, Sealer: reversing{}, Now: func() time.Time { return w.now },
 	})

@@ -99,7 +99,7 @@ func (t taking) copyScratch(ctx context.Context, m sluice.Mover, at place) (slui
 	if err := t.end(ctx, at); err != nil {
 		return sluice.Copy{}, err
 	}
-	cut, err := at.account.Cut(ctx, at.namespace, t.spec.Claims, "masked-"+t.key, lease)
+	cut, err := at.account.Volumes.Cut(ctx, at.namespace, t.spec.Claims, "masked-"+t.key, lease)
 	if err != nil {
 		return sluice.Copy{}, err
 	}

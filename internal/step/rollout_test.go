@@ -428,6 +428,12 @@ func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 	return d.Apply(ctx, was, dryRun)
 }
 
+func (d denier) Abilities() sluice.Account {
+	a := d.Account.Abilities()
+	a.ClusterWriter = d
+	return a
+}
+
 // One object that cannot be put back does not keep the others from it.
 func TestUndoPutsBackWhatItCan(t *testing.T) {
 	config := func(name, value string) sluice.Object {
@@ -436,7 +442,7 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 	b := newBench(config("a", "1"), config("b", "1"), config("c", "1"))
 	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
 	p := b.mustRun(t, "apply")
-	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}
+	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}.Abilities()
 	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(err.Error(), "ConfigMap/b") {
 		t.Errorf("undo: %v", err)
 	}

@@ -47,7 +47,7 @@ type bench struct {
 func newBench(objects ...sluice.Object) *bench {
 	b := &bench{account: steptest.NewAccount(objects...), now: noon, plan: &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}}, results: map[sluice.StepID]sluice.Result{}}
 	b.deps = step.Deps{
-		Accounts: map[string]sluice.Account{"cluster": b.account},
+		Accounts: map[string]sluice.Account{"cluster": b.account.Abilities()},
 		Secrets:  mapSecrets{"token": "s3cret"},
 		Sealer:   plainSealer{},
 		Now:      func() time.Time { return b.now },

@@ -24,8 +24,6 @@ const SlowStart = 10 * time.Second
 // contains "broken", or "slow", which takes [SlowStart]; a Job whose image contains "fails" fails. It carries out writes whatever becomes of their
 // context, so that a step which does not look at it is found.
 type Account struct {
-	sluice.Volumes // nil unless a test sets it
-
 	mu      sync.Mutex
 	objects map[sluice.Ref]sluice.Object
 	applied map[sluice.Ref]sluice.Object // what was applied last, for the removal of fields
@@ -53,6 +51,11 @@ func NewAccount(objects ...sluice.Object) *Account {
 		}
 	}
 	return a
+}
+
+// Abilities returns what the account can do. It has no volumes.
+func (a *Account) Abilities() sluice.Account {
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Shifter: a}
 }
 
 // Crash lets n more writes happen; with the last of them the account is gone, until restart is called, which

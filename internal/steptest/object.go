@@ -154,5 +154,3 @@ func images(o sluice.Object) string {
 	}
 	return strings.Join(list, ",")
 }
-
-var _ sluice.Account = (*Account)(nil)

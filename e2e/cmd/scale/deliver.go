@@ -108,7 +108,7 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 	if err != nil {
 		return nil, err
 	}
-	steps := step.New(step.Deps{Accounts: map[string]sluice.Account{"scale": account}, Sealer: key, Catalogue: store})
+	steps := step.New(step.Deps{Accounts: map[string]sluice.Account{"scale": account.Abilities()}, Sealer: key, Catalogue: store})
 	return engine.New(engine.Config{Log: store, Steps: steps, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}), nil
 }
 

@@ -11,7 +11,7 @@ import (
 
 func TestInertObjectsAreKeptAndCountAsReady(t *testing.T) {
 	ctx := t.Context()
-	a := rehearsal.NewAccount(steptest.NewAccount(), nil)
+	a := rehearsal.NewAccount(steptest.NewAccount().Abilities(), nil)
 	for name, text := range map[string]string{
 		"custom":     `{"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"size": 3}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}`,
 		"definition": `{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "gadgets.example.com"}}`,
@@ -60,7 +60,7 @@ func TestInertObjectsAreKeptAndCountAsReady(t *testing.T) {
 
 func TestClaimsThatNobodyBroughtAreMade(t *testing.T) {
 	ctx := t.Context()
-	a := rehearsal.NewAccount(steptest.NewAccount(), nil)
+	a := rehearsal.NewAccount(steptest.NewAccount().Abilities(), nil)
 	o := object(t, `{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"}, "spec": {
 		"selector": {"matchLabels": {"app": "db"}}, "template": {"metadata": {"labels": {"app": "db"}}, "spec": {
 		"containers": [{"name": "db", "image": "db:1"}], "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]}}}}`)
@@ -82,7 +82,7 @@ func TestClaimsThatNobodyBroughtAreMade(t *testing.T) {
 func TestServicesOnTheCluster(t *testing.T) {
 	ctx := t.Context()
 	there := sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"}
-	a := rehearsal.NewAccount(steptest.NewAccount(), []sluice.Ref{there})
+	a := rehearsal.NewAccount(steptest.NewAccount().Abilities(), []sluice.Ref{there})
 	if o, err := a.Get(ctx, there); err != nil || o.Ref() != there {
 		t.Errorf("%v, %v", o, err)
 	}

@@ -41,7 +41,7 @@ func (d Deps) Account(name string, at sluice.Position) (sluice.Account, error) {
 	if a, ok := d.Accounts[name]; ok {
 		return a, nil
 	}
-	return nil, sluice.Errorf(sluice.Invalid, "there is no account %q", name).
+	return sluice.Account{}, sluice.Errorf(sluice.Invalid, "there is no account %q", name).
 		WithHint("add it under accounts in sluice.yaml; the accounts there are: %s", Names(d.Accounts)).At(at)
 }
 

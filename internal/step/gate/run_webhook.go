@@ -33,7 +33,7 @@ type runWebhook struct {
 	sc    sluice.StepContext
 	spec  sluice.RunWebhook
 	hook  sluice.Webhook
-	agent sluice.Account // with networkMode remoteNetworkAgent: whose names the host may be
+	agent sluice.Network // with networkMode remoteNetworkAgent: whose names the host may be
 	extra map[string]string
 }
 
@@ -63,7 +63,7 @@ func (s *runWebhook) resolve() error {
 		if err != nil {
 			return err
 		}
-		s.agent = a
+		s.agent = a.Network
 	}
 	if s.deps.Callbacks == nil {
 		if s.hook.DisableCallback {

@@ -32,7 +32,7 @@ func TestOnlyWhatUsersReachIsDivided(t *testing.T) {
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "namespace": "prod"},
 		"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"labels": app}}},
 	}
-	list, err := target{account: account, sc: sc}.divisions(t.Context(), nil, []sluice.Object{web})
+	list, err := target{account: account.Abilities(), sc: sc}.divisions(t.Context(), nil, []sluice.Object{web})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package step_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -193,4 +194,44 @@ func installed(t *testing.T) *bench {
 	b.mustRun(t, "install")
 	b.plan.Steps = nil
 	return b.add("apply", applying(true, release("2")...)).add("canary/0", weight(10)).add("canary/1", weight(50)).add("promote", promoting())
+}
+
+var (
+	web       = ref("apps/v1", "Deployment", "web")
+	webCanary = ref("apps/v1", "Deployment", "web-canary")
+	webConfig = ref("v1", "ConfigMap", "web")
+)
+
+func (b *bench) get(t *testing.T, r sluice.Ref) sluice.Object {
+	t.Helper()
+	o, err := b.account.Get(t.Context(), r)
+	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func imageIn(o sluice.Object) string {
+	containers, _ := o.Field("spec", "template", "spec", "containers").([]any)
+	if len(containers) == 0 {
+		return ""
+	}
+	return fmt.Sprint(containers[0].(map[string]any)["image"])
+}
+
+// serving returns how many ready pods get traffic, at the least.
+func (b *bench) serving(t *testing.T) int {
+	weight, ready := b.account.Weight(namespace, "web"), func(r sluice.Ref) int { return b.get(t, r).Number(0, "status", "readyReplicas") }
+	switch weight {
+	case 0:
+		return ready(web)
+	case 100:
+		return ready(webCanary)
+	}
+	return min(ready(web), ready(webCanary))
+}
+
+func breakOld(o sluice.Object) {
+	o.Set("web:1-broken", "metadata", "annotations", "note")
+	o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
 }

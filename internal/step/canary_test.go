@@ -36,7 +36,8 @@ func TestCanaryStandsBesideTheStableVersion(t *testing.T) {
 		}
 	}
 	if canary.Number(0, "spec", "replicas") != 3 || b.account.Weight(namespace, "web") != 0 {
-		t.Errorf("the canary has %d replicas and %d %% of the traffic", canary.Number(0, "spec", "replicas"), b.account.Weight(namespace, "web"))
+		t.Errorf("the canary has %d replicas and %d %% of the traffic", canary.Number(0, "spec", "replicas"),
+			b.account.Weight(namespace, "web"))
 	}
 	if got := imageIn(b.get(t, ref("apps/v1", "StatefulSet", "db"))); got != "db:2" {
 		t.Errorf("the StatefulSet runs %s", got)
@@ -125,7 +126,8 @@ func TestCanaryThatSomebodyDeletesFailsTheRollout(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := b.run(t, id)
-		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(fmt.Sprint(err), "Deployment/web-canary, the canary, is gone") {
+		if sluice.ErrorCode(err) != sluice.Failed ||
+			!strings.Contains(err.Error(), "Deployment/web-canary, the canary, is gone") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -181,7 +183,8 @@ func TestForeignObjectInTheCanarysPlace(t *testing.T) {
 	if _, _, err := b.account.Apply(t.Context(), workload("Deployment", "web-canary", "theirs:1"), false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(err.Error(), "web-canary exists") {
+	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Conflict ||
+		!strings.Contains(err.Error(), "web-canary exists") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -197,7 +200,8 @@ func TestServiceOfTwoDeploymentsIsRefusedBeforehand(t *testing.T) {
 	if !ok {
 		t.Fatal("apply is not vetted")
 	}
-	if err := vetter.Vet(t.Context()); sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Service/web sends traffic to Deployment/spot too") {
+	if err := vetter.Vet(t.Context()); sluice.ErrorCode(err) != sluice.Unsupported ||
+		!strings.Contains(err.Error(), "Service/web sends traffic to Deployment/spot too") {
 		t.Errorf("found %v", err)
 	}
 }

@@ -25,7 +25,8 @@ func TestFirstDeploymentGoesStraight(t *testing.T) {
 func TestFirstDeploymentLeavesTheGatesOut(t *testing.T) {
 	approval := sluice.StepSpec{Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}}
 	b := newBench().add("apply", applying(true, release("1")...)).add("canary/0", approval).add("after/0", approval)
-	if preview, err := b.must(t, "apply").Check(t.Context()); err != nil || !strings.Contains(strings.Join(preview.Notes, "\n"), "are left out") {
+	if preview, err := b.must(t, "apply").Check(t.Context()); err != nil ||
+		!strings.Contains(strings.Join(preview.Notes, "\n"), "are left out") {
 		t.Errorf("the plan does not tell: %v, %v", preview.Notes, err)
 	}
 	b.mustRun(t, "apply")

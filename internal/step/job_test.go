@@ -14,7 +14,8 @@ import (
 func TestRunJobFailureShowsItsLastLines(t *testing.T) {
 	b := newBench().add("after/0", job("check:fails"))
 	_, err := b.run(t, "after/0")
-	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "last words of check-") || !strings.Contains(err.Error(), "ended with status 1") {
+	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "last words of check-") ||
+		!strings.Contains(err.Error(), "ended with status 1") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -34,7 +35,8 @@ func TestWhatEndedDuringAnOutageIsSeen(t *testing.T) {
 		}
 		b.now = b.now.Add(time.Hour)
 		p.Snapshot = preview.Snapshot
-		if p, err = b.must(t, "after/0").Observe(t.Context(), p); sluice.ErrorCode(err) != code || err == nil && p.State != sluice.Done {
+		p, err = b.must(t, "after/0").Observe(t.Context(), p)
+		if sluice.ErrorCode(err) != code || err == nil && p.State != sluice.Done {
 			t.Errorf("%s: %s, %v", image, p.State, err)
 		}
 		if err != nil && !strings.Contains(err.Error(), "ended with status 1") {
@@ -81,7 +83,8 @@ func TestJobIsHeard(t *testing.T) {
 
 func TestJobsRunAgainWhenTheyChange(t *testing.T) {
 	migrate := func(image string) sluice.Object {
-		return object("batch/v1", "Job", "migrate", map[string]any{"spec": map[string]any{"template": podTemplate("migrate", image)}})
+		spec := map[string]any{"template": podTemplate("migrate", image)}
+		return object("batch/v1", "Job", "migrate", map[string]any{"spec": spec})
 	}
 	b := newBench().add("apply", applying(false, migrate("migrate:1")))
 	b.mustRun(t, "apply")
@@ -91,7 +94,8 @@ func TestJobsRunAgainWhenTheyChange(t *testing.T) {
 		t.Errorf("the Job is %s", got)
 	}
 	b.plan.Steps[0].Apply.Objects = []sluice.Object{migrate("migrate:fails")}
-	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "Job/migrate") {
+	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Failed ||
+		!strings.Contains(err.Error(), "Job/migrate") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -25,7 +25,8 @@ func upgrading(t *testing.T, change func(sluice.Object)) *bench {
 	b.add("install", applying(true, set("1")))
 	b.mustRun(t, "install")
 	b.plan.Steps = nil
-	return b.add("apply", applying(true, set("2"))).add("canary/0", weight(33)).add("canary/1", weight(66)).add("canary/2", weight(100)).add("promote", promoting())
+	return b.add("apply", applying(true, set("2"))).add("canary/0", weight(33)).
+		add("canary/1", weight(66)).add("canary/2", weight(100)).add("promote", promoting())
 }
 
 func (b *bench) updated(t *testing.T) []string {
@@ -72,7 +73,8 @@ func TestStatefulSetChangesOrdinalByOrdinal(t *testing.T) {
 			}
 			done["promote"] = b.mustRun(t, "promote")
 			after := b.get(t, ref("apps/v1", "StatefulSet", "db"))
-			if diff := cmp.Diff(declared, after.Field("spec", "updateStrategy")); diff != "" || after.Text("metadata", "annotations", "sluice-cd.github.io/deployment") != "" {
+			if diff := cmp.Diff(declared, after.Field("spec", "updateStrategy")); diff != "" ||
+				after.Text("metadata", "annotations", "sluice-cd.github.io/deployment") != "" {
 				t.Errorf("after promotion it is held back still: %v", after)
 			}
 			for _, id := range slices.Backward(append(steps, "promote")) {

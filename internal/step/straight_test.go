@@ -11,7 +11,8 @@ import (
 func TestWhatGoesStraight(t *testing.T) {
 	recreate := func(o sluice.Object) { o.Set("Recreate", "spec", "strategy", "type") }
 	stuck := func(o sluice.Object) {
-		o.Set([]any{map[string]any{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}}, "status", "conditions")
+		o.Set([]any{map[string]any{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}},
+			"status", "conditions")
 	}
 	for name, tt := range map[string]struct {
 		live, declared func(sluice.Object)
@@ -52,13 +53,15 @@ func TestBrokenSetIsRepairedStraight(t *testing.T) {
 	db := ref("apps/v1", "StatefulSet", "db")
 	b.account.Amend(db, func(o sluice.Object) {
 		o.Set(int64(2), "status", "readyReplicas")
-		o.Set([]any{map[string]any{"type": "Stalled", "status": "True", "message": "pod db-2: CrashLoopBackOff"}}, "status", "conditions")
+		o.Set([]any{map[string]any{"type": "Stalled", "status": "True", "message": "pod db-2: CrashLoopBackOff"}}, "status",
+			"conditions")
 	})
 	for _, id := range []string{"apply", "canary/0", "canary/1", "canary/2", "promote"} {
 		b.mustRun(t, id)
 	}
 	o := b.get(t, db)
-	if imageIn(o) != "db:2" || o.Number(0, "status", "readyReplicas") != 3 || o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") != 0 {
+	if imageIn(o) != "db:2" || o.Number(0, "status", "readyReplicas") != 3 ||
+		o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") != 0 {
 		t.Errorf("it is not repaired:\n%s", b.account.Snapshot())
 	}
 }

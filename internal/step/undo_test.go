@@ -2,7 +2,11 @@ package step_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,8 +21,10 @@ func TestUnreadyVersionFailsAndIsPutBack(t *testing.T) {
 		change func([]sluice.Object)
 		says   string
 	}{
-		"canary":      {func(o []sluice.Object) { o[4] = workload("Deployment", "web", "web:broken", fromConfigMap("web")) }, "Deployment/web-canary is not ready in time: 0 of 3 replicas ready"},
-		"StatefulSet": {func(o []sluice.Object) { o[3] = workload("StatefulSet", "db", "db:broken") }, "StatefulSet/db is not ready in time: 0 of 3 replicas ready"},
+		"canary": {func(o []sluice.Object) { o[4] = workload("Deployment", "web", "web:broken", fromConfigMap("web")) },
+			"Deployment/web-canary is not ready in time: 0 of 3 replicas ready"},
+		"StatefulSet": {func(o []sluice.Object) { o[3] = workload("StatefulSet", "db", "db:broken") },
+			"StatefulSet/db is not ready in time: 0 of 3 replicas ready"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -117,10 +123,12 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 		return object("v1", "ConfigMap", name, map[string]any{"data": map[string]any{"KEY": value}})
 	}
 	b := newBench(config("a", "1"), config("b", "1"), config("c", "1"))
-	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
+	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply,
+		Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
 	p := b.mustRun(t, "apply")
 	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}.Abilities()
-	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(err.Error(), "ConfigMap/b") {
+	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied ||
+		!strings.Contains(err.Error(), "ConfigMap/b") {
 		t.Errorf("undo: %v", err)
 	}
 	for name, want := range map[string]string{"a": "1", "b": "2", "c": "1"} {
@@ -128,4 +136,44 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+}
+
+// testdata holds what an earlier version recorded. This version undoes what that one began, and records in the same
+// way.
+func TestRecordsAreThoseOfEarlierVersions(t *testing.T) {
+	b := installed(t)
+	was := b.account.Snapshot()
+	recorded := map[string]sluice.Progress{}
+	for _, id := range []string{"apply", "canary/0", "canary/1", "promote"} {
+		p := b.mustRun(t, id)
+		raw, err := os.ReadFile(filepath.Join("testdata", id+".json"))
+		if os.IsNotExist(err) {
+			continue
+		}
+		now, err2 := json.Marshal(p)
+		var then sluice.Progress
+		if err := errors.Join(err, err2, json.Unmarshal(raw, &then)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(decoded(t, raw), decoded(t, now)); diff != "" {
+			t.Errorf("%s is recorded otherwise (-then +now):\n%s", id, diff)
+		}
+		recorded[id] = then
+	}
+	for _, id := range []string{"promote", "apply"} {
+		if err := b.must(t, id).Undo(t.Context(), recorded[id]); err != nil {
+			t.Fatalf("undo %s: %v", id, err)
+		}
+	}
+	if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+		t.Errorf("after undo (-want +got):\n%s", diff)
+	}
+}
+
+func decoded(t *testing.T, raw []byte) (v any) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

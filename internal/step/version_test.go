@@ -74,7 +74,8 @@ func TestSharedConfigurationIsAppliedAtOnce(t *testing.T) {
 func TestConfigurationOfAJobIsAppliedAtOnce(t *testing.T) {
 	b := installed(t)
 	objects := &b.plan.Steps[0].Apply.Objects
-	*objects = append(*objects, object("batch/v1", "Job", "migrate", map[string]any{"spec": map[string]any{"template": podTemplate("migrate", "migrate:2", fromConfigMap("web"))}}))
+	*objects = append(*objects, object("batch/v1", "Job", "migrate",
+		map[string]any{"spec": map[string]any{"template": podTemplate("migrate", "migrate:2", fromConfigMap("web"))}}))
 	b.mustRun(t, "apply")
 	if b.get(t, webConfig).Text("data", "KEY") != "2" {
 		t.Error("the Job's configuration was kept back")

@@ -32,19 +32,19 @@ func Text(
 	ctx context.Context, d deps.Deps, sc sluice.StepContext, template string, extra map[string]string,
 ) (string, error) {
 	known := variables(sc, extra)
-	var out strings.Builder
-	rest := 0
-	for _, m := range tag.FindAllStringSubmatchIndex(template, -1) {
-		value, err := lookup(ctx, d, sc, known, template[m[2]:m[3]])
-		if err != nil {
-			return "", err
+	var failed error
+	text := tag.ReplaceAllStringFunc(template, func(m string) string {
+		if failed != nil {
+			return ""
 		}
-		out.WriteString(template[rest:m[0]])
-		out.WriteString(value)
-		rest = m[1]
+		value, err := lookup(ctx, d, sc, known, tag.FindStringSubmatch(m)[1])
+		failed = err
+		return value
+	})
+	if failed != nil {
+		return "", failed
 	}
-	out.WriteString(template[rest:])
-	return out.String(), nil
+	return text, nil
 }
 
 // Check finds variables of the template that can never be filled in, without asking for secrets.

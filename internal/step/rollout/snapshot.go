@@ -65,19 +65,14 @@ func (s *snapshot) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) 
 	return nil
 }
 
-// has reports whether the object is in the snapshot.
-func (s snapshot) has(ref sluice.Ref) bool {
-	return slices.ContainsFunc(s.Before, func(b before) bool { return b.Ref == ref })
-}
-
-// object returns the object as it was, nil if it was absent or is not in the snapshot.
-func (s snapshot) object(ref sluice.Ref) sluice.Object {
+// find returns the object as it was; false if it is not in the snapshot.
+func (s snapshot) find(ref sluice.Ref) (before, bool) {
 	for _, b := range s.Before {
 		if b.Ref == ref {
-			return b.Object
+			return b, true
 		}
 	}
-	return nil
+	return before{}, false
 }
 
 // unready returns the objects that were there and not ready, without those that change pod by pod.

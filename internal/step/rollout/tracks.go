@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/delivery"
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
 // A tracks is a target's stable and canary pods while it is rolled out.
@@ -65,6 +66,34 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, 
 		return divided, share, nil
 	}
 	return len(canaries), shares(pairs, m.percent), t.shrink(ctx, pairs, m)
+}
+
+// allStand is an error if a canary that the deployment brought to the target is gone: the version that is left is the
+// old one, whatever share of the traffic it gets.
+func allStand(sc sluice.StepContext, standing []delivery.Canary) error {
+	for _, ref := range sibling.Canaries(sc) {
+		if !slices.ContainsFunc(standing, func(c delivery.Canary) bool { return c.Object.Ref() == ref }) {
+			return sluice.Errorf(sluice.Failed, "%s, the canary, is gone: it was deleted from outside", ref).
+				WithHint("deploy again; whoever deletes objects that are annotated with %s interrupts a rollout", delivery.MadeBy)
+		}
+	}
+	return nil
+}
+
+// lasting leaves out canaries that are being deleted: no traffic can be sent there any more.
+func lasting(list []delivery.Canary) []delivery.Canary {
+	return slices.DeleteFunc(slices.Clone(list), func(c delivery.Canary) bool {
+		return c.Object.Text("metadata", "deletionTimestamp") != ""
+	})
+}
+
+// declared are the Deployments that the canaries stand beside.
+func declared(list []delivery.Canary) []sluice.Object {
+	var objects []sluice.Object
+	for _, c := range list {
+		objects = append(objects, c.Of)
+	}
+	return objects
 }
 
 // routed counts the Services that get the weight, and names the others.

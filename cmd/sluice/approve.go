@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type decideOptions struct {
@@ -92,10 +93,10 @@ func candidates(ctx context.Context, store sluice.Store, args []string) ([]sluic
 		return nil, err
 	}
 	if len(args) > 0 {
-		d, err := find(list, args[0], isRunning)
+		d, err := service.Find(list, args[0], service.IsRunning)
 		return []sluice.Deployment{d}, err
 	}
-	return slices.DeleteFunc(list, func(d sluice.Deployment) bool { return !isRunning(d) }), nil
+	return slices.DeleteFunc(list, func(d sluice.Deployment) bool { return !service.IsRunning(d) }), nil
 }
 
 // waitingFor lists the steps that take one of the kinds now. A step that is named is returned as it is: whether

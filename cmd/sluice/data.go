@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func newData(a *app) *cobra.Command {
@@ -86,7 +86,11 @@ type dataVerifyOutput struct {
 func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	var c sluice.Checkpoint
 	err = a.reading(ctx, func(store sluice.Store) error {
-		c, err = findCheckpoint(ctx, store, arg)
+		list, err := store.Checkpoints(ctx, "")
+		if err != nil {
+			return err
+		}
+		c, err = service.FindCheckpoint(list, arg)
 		return err
 	})
 	if err != nil {
@@ -117,30 +121,6 @@ func (a *app) meter() func(sluice.Amount) {
 		return func(sluice.Amount) {}
 	}
 	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", amount(n)) }
-}
-
-// findCheckpoint returns the checkpoint that arg is the beginning of.
-func findCheckpoint(ctx context.Context, store sluice.Store, arg string) (sluice.Checkpoint, error) {
-	list, err := store.Checkpoints(ctx, "")
-	if err != nil {
-		return sluice.Checkpoint{}, err
-	}
-	var found []sluice.Checkpoint
-	for _, c := range list {
-		if string(c.ID) == arg {
-			return c, nil
-		}
-		if strings.HasPrefix(string(c.ID), arg) {
-			found = append(found, c)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %q", arg).WithHint("see them with: sluice data list")
-	case 1:
-		return found[0], nil
-	}
-	return sluice.Checkpoint{}, sluice.Errorf(sluice.Invalid, "%s begin with %q", plural(len(found), "checkpoint"), arg).WithHint("write more of the name")
 }
 
 // wiring returns the adapters for a command that runs no deployment. The caller closes it.

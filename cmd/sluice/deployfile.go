@@ -15,7 +15,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
-	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
@@ -116,7 +116,7 @@ func (s *source) applied(ctx context.Context, spec *sluice.Spec) (func(string) [
 		if !t.Prune {
 			continue
 		}
-		refs, err := engine.Inventory(ctx, s.history, spec.Application, t.Name)
+		refs, err := history.Inventory(ctx, s.history, spec.Application, t.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // names lists the keys of a map, sorted, for a message.
@@ -18,39 +19,6 @@ func names[V any](m map[string]V) string {
 	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
 }
 
-// find returns the deployment that arg is the beginning of. Where arg is "" it is the only one that fits.
-func find(list []sluice.Deployment, arg string, fits func(sluice.Deployment) bool) (sluice.Deployment, error) {
-	var found []sluice.Deployment
-	for _, d := range list {
-		if arg == "" && fits(d) || arg != "" && strings.HasPrefix(string(d.ID), arg) {
-			found = append(found, d)
-		}
-	}
-	exact := slices.IndexFunc(found, func(d sluice.Deployment) bool { return string(d.ID) == arg })
-	switch {
-	case exact >= 0:
-		return found[exact], nil
-	case len(found) == 1:
-		return found[0], nil
-	case len(found) == 0 && arg == "":
-		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "no deployment fits").WithHint("see them with: sluice status")
-	case len(found) == 0:
-		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "there is no deployment %q", arg).WithHint("see them with: sluice status")
-	}
-	return sluice.Deployment{}, sluice.Errorf(sluice.Invalid, "%s fit: %s", plural(len(found), "deployment"), ids(found)).
-		WithHint("name one of them")
-}
-
-func ids(list []sluice.Deployment) string {
-	texts := make([]string, len(list))
-	for i, d := range list {
-		texts[i] = string(d.ID) + " (" + d.Application + ")"
-	}
-	return strings.Join(texts, ", ")
-}
-
-func isRunning(d sluice.Deployment) bool { return d.Outcome == "" }
-
 // findRunning returns the deployment that arg names, or the only one that runs, as it stands.
 func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State, err error) {
 	err = a.reading(ctx, func(store sluice.Store) error {
@@ -58,7 +26,7 @@ func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State,
 		if err != nil {
 			return err
 		}
-		d, err := find(list, arg, isRunning)
+		d, err := service.Find(list, arg, service.IsRunning)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type logsOptions struct {
@@ -60,7 +61,7 @@ func logged(ctx context.Context, store sluice.Store, args []string) (sluice.Depl
 		return "", sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet")
 	}
 	arg := first(args)
-	d, err := find(list, arg, isRunning)
+	d, err := service.Find(list, arg, service.IsRunning)
 	if sluice.ErrorCode(err) == sluice.NotFound && arg == "" {
 		return list[0].ID, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // resume goes on with every deployment that has not ended, and watches them to their end.
@@ -69,7 +70,7 @@ func (s *session) unended(ctx context.Context) ([]sluice.DeploymentID, error) {
 	}
 	var list []sluice.DeploymentID
 	for _, d := range deployments {
-		if isRunning(d) {
+		if service.IsRunning(d) {
 			list = append(list, d.ID)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type runOptions struct {
@@ -196,7 +197,7 @@ func (a *app) unended(ctx context.Context, application string) (d sluice.Deploym
 	err = a.reading(ctx, func(store sluice.Store) error {
 		list, err := store.Deployments(ctx, application)
 		for _, each := range list {
-			if isRunning(each) {
+			if service.IsRunning(each) {
 				d, found = each, true
 			}
 		}

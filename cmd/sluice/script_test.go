@@ -16,11 +16,15 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sluice": main})
 }
+
+// sourceDir is this directory; scripts run in others.
+var sourceDir, _ = os.Getwd()
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -33,7 +37,10 @@ func TestScripts(t *testing.T) {
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
-		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone, "status": status},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone, "status": status,
+			"recorded": recorded,
+		},
 		Condition: condition,
 	})
 }
@@ -101,7 +108,7 @@ func awaitText(ts *testscript.TestScript, _ bool, args []string) {
 func running(ctx context.Context, client *httpapi.Client, application string) (sluice.DeploymentID, error) {
 	list, err := client.Deployments(ctx, application)
 	for _, d := range list {
-		if isRunning(d) {
+		if service.IsRunning(d) {
 			return d.ID, err
 		}
 	}
@@ -134,4 +141,15 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("the exit status is %d, want %d", got, want)
 	}
+}
+
+// recorded puts the state directory of an earlier version in place.
+func recorded(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: recorded")
+	}
+	dir := ts.MkAbs(stateName)
+	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(sourceDir, "testdata", "recorded"))))
+	ts.Check(os.Chmod(dir, 0o700))
+	ts.Check(os.Chmod(filepath.Join(dir, "key"), 0o600)) // git keeps no such modes
 }

@@ -15,7 +15,7 @@ import (
 func sentences(s *engine.State, e sluice.Event) []string {
 	switch e.Kind {
 	case sluice.DeploymentStarted:
-		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s", s.ID, e.Plan.Application, e.Actor.Name, targetNames(e.Plan))}
+		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s", s.ID, e.Plan.Application, e.Actor.Name, plan.TargetNames(e.Plan))}
 	case sluice.DeploymentEnded:
 		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, e.Outcome)}
 	case sluice.SignalReceived:
@@ -161,12 +161,4 @@ func decisions(w sluice.Wait) []string {
 		}
 	}
 	return kinds
-}
-
-func targetNames(p *sluice.Plan) string {
-	list := make([]string, len(p.Targets))
-	for i, t := range p.Targets {
-		list[i] = t.Name
-	}
-	return strings.Join(list, ", ")
 }

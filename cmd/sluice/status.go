@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // maxListed is how many deployments a list shows.
@@ -70,7 +71,7 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 	if len(args) == 0 {
 		return a.statusList(ctx, store, list)
 	}
-	d, err := find(list, args[0], isRunning)
+	d, err := service.Find(list, args[0], service.IsRunning)
 	if err != nil {
 		return err
 	}

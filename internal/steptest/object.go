@@ -79,8 +79,7 @@ func settle(o sluice.Object) sluice.Object {
 		settleOrdered(o, seen, want, ready)
 		o["status"] = seen
 	case "Deployment":
-		for field, n := range map[string]int{"replicas": want, "updatedReplicas": want, "readyReplicas": ready,
-			"availableReplicas": ready, "currentReplicas": want} {
+		for field, n := range map[string]int{"replicas": want, "updatedReplicas": want, "readyReplicas": ready, "availableReplicas": ready, "currentReplicas": want} {
 			seen[field] = int64(n)
 		}
 		o["status"] = seen
@@ -89,8 +88,7 @@ func settle(o sluice.Object) sluice.Object {
 		if strings.Contains(images(o), "fails") {
 			condition = "Failed"
 		}
-		o["status"] = map[string]any{"conditions": []any{map[string]any{"type": condition, "status": "True",
-			"message": "it ended with status 1"}}}
+		o["status"] = map[string]any{"conditions": []any{map[string]any{"type": condition, "status": "True", "message": "it ended with status 1"}}}
 	case "PersistentVolumeClaim":
 		o["status"] = map[string]any{"phase": "Bound"}
 	}
@@ -100,14 +98,12 @@ func settle(o sluice.Object) sluice.Object {
 // settleOrdered gives the ordinals that the partition lets through the wanted revision, and none of those that are
 // there already under the strategy OnDelete: they change when they are evicted.
 func settleOrdered(o sluice.Object, seen map[string]any, want, ready int) {
-	revision := fmt.Sprintf("%s-%x", o.Text("metadata", "name"),
-		sha256.Sum256([]byte(fmt.Sprint(o.Field("spec", "template")))))
+	revision := fmt.Sprintf("%s-%x", o.Text("metadata", "name"), sha256.Sum256([]byte(fmt.Sprint(o.Field("spec", "template")))))
 	was, _ := o.Field("status", "pods").(map[string]any)
 	pods, updated := map[string]any{}, 0
 	for i := range want {
 		name := fmt.Sprintf("%s-%d", o.Text("metadata", "name"), i)
-		held := i < o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") ||
-			o.Text("spec", "updateStrategy", "type") == "OnDelete"
+		held := i < o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") || o.Text("spec", "updateStrategy", "type") == "OnDelete"
 		if pods[name] = revision; was[name] != nil && held {
 			pods[name] = was[name]
 		}
@@ -115,8 +111,7 @@ func settleOrdered(o sluice.Object, seen map[string]any, want, ready int) {
 			updated++
 		}
 	}
-	for field, n := range map[string]int{"replicas": want, "updatedReplicas": updated, "readyReplicas": ready,
-		"availableReplicas": ready} {
+	for field, n := range map[string]int{"replicas": want, "updatedReplicas": updated, "readyReplicas": ready, "availableReplicas": ready} {
 		seen[field] = int64(n)
 	}
 	seen["pods"], seen["updateRevision"] = pods, revision
@@ -133,8 +128,7 @@ func podsOf(ref sluice.Ref, o sluice.Object) []sluice.Pod {
 	}
 	var pods []sluice.Pod
 	for i := range o.Number(1, "spec", "replicas") {
-		p := sluice.Pod{Namespace: ref.Namespace, Name: fmt.Sprintf("%s-%d-%d", ref.Name,
-			o.Number(1, "metadata", "generation"), i), Owner: ref.String(), Image: images(o), Ready: sound(o), Labels: labels}
+		p := sluice.Pod{Namespace: ref.Namespace, Name: fmt.Sprintf("%s-%d-%d", ref.Name, o.Number(1, "metadata", "generation"), i), Owner: ref.String(), Image: images(o), Ready: sound(o), Labels: labels}
 		if ref.Kind == "StatefulSet" {
 			p.Name = fmt.Sprintf("%s-%d", ref.Name, i)
 			p.Revision = o.Text("status", "pods", p.Name)

@@ -12,11 +12,11 @@ import (
 // decided.
 func Of(p sluice.Progress) (out sluice.Progress, ok bool, err error) {
 	if s, no := Said(p, sluice.SignalReject); no {
-		return p, true, sluice.Errorf(sluice.Failed, "%s", by("rejected", s))
+		return p, true, sluice.Errorf(sluice.Failed, "%s", By("rejected", s))
 	}
 	verb := map[string]string{sluice.SignalApprove: "approved", sluice.SignalRollForward: "rolled forward"}
 	if s, yes := Said(p, sluice.SignalApprove, sluice.SignalRollForward); yes {
-		p.State, p.Wait, p.Message = sluice.Done, nil, by(verb[s.Kind], s)
+		p.State, p.Wait, p.Message = sluice.Done, nil, By(verb[s.Kind], s)
 		return p, true, nil
 	}
 	return p, false, nil
@@ -31,8 +31,8 @@ func Said(p sluice.Progress, kinds ...string) (sluice.Signal, bool) {
 	return p.Signals[i], true
 }
 
-// by says who decided, and why.
-func by(verb string, s sluice.Signal) string {
+// By says who decided, and why.
+func By(verb string, s sluice.Signal) string {
 	text := verb + " by " + cmp.Or(s.By.Name, "somebody")
 	if s.Reason != "" {
 		text += ": " + s.Reason

@@ -100,7 +100,7 @@ func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCl
 	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
 		return nil, away(ctx, err)
 	}
-	return nil, &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
+	return nil, f.Err()
 }
 
 func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Response, error) {
@@ -181,6 +181,9 @@ func (a *Account) Logs(ctx context.Context, namespace, pod string, n int) ([]str
 func (a *Account) Exec(ctx context.Context, namespace, pod string, command []string) (string, error) {
 	var out string
 	err := call(ctx, a, "/exec", agent.ExecRequest{Namespace: namespace, Pod: pod, Command: command}, &out)
+	if failed, ok := errors.AsType[agent.CommandError](err); ok {
+		out = failed.Output
+	}
 	return out, err
 }
 
@@ -214,10 +217,11 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Percent: d.Percent}, nil)
 }
 
-// Release sends everything to the stable pods: what is no canary is stable.
+// Release lets every pod that the Service selects have its share of the traffic. An agent that runs since before
+// Sluice was replaced sends everything to the stable pods.
 func (a *Account) Release(ctx context.Context, d sluice.Division) error {
-	d.Percent = 0
-	if err := a.Shift(ctx, d); sluice.ErrorCode(err) != sluice.NotFound {
+	request := agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Release: true}
+	if err := call(ctx, a, "/shift", request, nil); sluice.ErrorCode(err) != sluice.NotFound {
 		return err
 	}
 	return nil

@@ -39,6 +39,7 @@ var programs = map[string]func(){
 	"exit":    exit,
 	"twins":   twins,
 	"forking": forking,
+	"speak":   speak,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -122,6 +123,14 @@ func exit() {
 		panic(err)
 	}
 	os.Exit(code)
+}
+
+// speak prints three lines and waits until it is told to end.
+func speak() {
+	fmt.Print("one\ntwo\nthree\n")
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	<-ended
 }
 
 // twins writes a counter to two files, always to the first one first, as fast as it can.

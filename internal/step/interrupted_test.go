@@ -95,7 +95,7 @@ func TestWeightsGoBackFromABrokenVersion(t *testing.T) {
 	b.mustRun(t, "apply")
 	b.mustRun(t, "canary/0")
 	p := b.mustRun(t, "canary/1")
-	b.account.Edit(webCanary, breakOld)
+	b.account.Break("web:2")
 	if err := b.must(t, "canary/1").Undo(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -165,12 +165,11 @@ func TestUndoWithoutAReadyStablePod(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := installed(t)
-				b.account.RefuseUnready()
 				b.plan.Steps[0].Apply.Objects = append(b.plan.Steps[0].Apply.Objects, configMap("other", "2"))
 				p := b.mustRun(t, "apply")
-				b.account.Edit(web, breakOld)
+				b.account.Break("web:1")
 				if !canaryServes {
-					b.account.Edit(webCanary, breakOld)
+					b.account.Break("web:2")
 				}
 				err := b.must(t, "apply").Undo(t.Context(), p)
 				if b.get(t, ref("v1", "ConfigMap", "other")) != nil ||

@@ -69,12 +69,12 @@ func TestBrokenSetIsRepairedStraight(t *testing.T) {
 // Where the old version serves nobody, there is nothing to compare the new one with.
 func TestBrokenOldVersionIsReplacedStraight(t *testing.T) {
 	b := installed(t)
-	b.account.Edit(web, breakOld)
+	b.account.Break("web:1")
 	p := b.mustRun(t, "apply")
 	if imageIn(b.get(t, web)) != "web:2" || b.get(t, webCanary) != nil {
 		t.Errorf("after apply:\n%s", b.account.Snapshot())
 	}
-	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil || imageIn(b.get(t, web)) != "web:1-broken" {
+	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil || imageIn(b.get(t, web)) != "web:1" {
 		t.Errorf("undo (%v) leaves:\n%s", err, b.account.Snapshot())
 	}
 }

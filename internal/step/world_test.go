@@ -236,8 +236,3 @@ func (b *bench) serving(t *testing.T) int {
 	}
 	return min(ready(web), ready(webCanary))
 }
-
-func breakOld(o sluice.Object) {
-	o.Set("web:1-broken", "metadata", "annotations", "note")
-	o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
-}

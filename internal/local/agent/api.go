@@ -75,12 +75,24 @@ func decode[Request any](w http.ResponseWriter, r *http.Request) (Request, error
 func refuse(w http.ResponseWriter, err error) {
 	err = spaceError(err)
 	f := Failure{Code: sluice.ErrorCode(err), Message: err.Error(), Hint: sluice.ErrorHint(err)}
+	if command, ok := errors.AsType[CommandError](err); ok {
+		f.Output = command.Output
+	}
 	if errors.Is(err, context.Canceled) {
 		f.Code = sluice.Cancelled
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusUnprocessableEntity)
 	_ = json.NewEncoder(w).Encode(f) // the client may have gone
+}
+
+// Err returns the error as it was before its way to the client.
+func (f Failure) Err() error {
+	err := &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
+	if f.Output != "" {
+		return CommandError{err, f.Output}
+	}
+	return err
 }
 
 // spaceError tells a full disk from a defect. What is an Error already stays as it is.

@@ -76,7 +76,7 @@ func (a *Agent) listen(e *entry, dryRun bool) error {
 			}
 			return portError(err, s.Name, e.Address, p.Port)
 		}
-		port.Shift(e.Percent)
+		port.Shift(e.share())
 		a.ports[k] = port
 		opened = append(opened, k)
 	}
@@ -215,7 +215,15 @@ func targetPort(pod *pod, p corev1.ServicePort) int32 {
 	return 0
 }
 
-// Shift records the division of a Service's traffic and makes it hold.
+// share is the canary's share of the Service's traffic as its ports take it.
+func (e *entry) share() int {
+	if e.Undivided {
+		return proxy.Undivided
+	}
+	return e.Percent
+}
+
+// Shift records the division of a Service's traffic, or that there is none, and makes it hold.
 func (a *Agent) Shift(r ShiftRequest) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -226,15 +234,15 @@ func (a *Agent) Shift(r ShiftRequest) error {
 	if e == nil {
 		return sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
 	}
-	if e.Percent != r.Percent {
-		e.Percent = r.Percent
+	if e.Percent != r.Percent || e.Undivided != r.Release {
+		e.Percent, e.Undivided = r.Percent, r.Release
 		if err := a.store.put(e); err != nil {
 			return err
 		}
 	}
 	for k, port := range a.ports {
 		if k.service == e.key() {
-			port.Shift(r.Percent)
+			port.Shift(e.share())
 		}
 	}
 	return nil

@@ -33,7 +33,8 @@ type Quiesce struct {
 	After  [][]string `json:"after,omitempty"`
 }
 
-// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or table.
+// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or
+// table.
 type Invariant struct {
 	Pos     Position `json:"-"`
 	Name    string   `json:"name"`
@@ -71,7 +72,7 @@ type CheckpointData struct {
 // VerifyData compares the dataset with a baseline and checks its invariants.
 type VerifyData struct {
 	Dataset  string   `json:"dataset"`
-	Baseline string   `json:"baseline"`         // migration or checkpoint: the latest one of this deployment in this target
+	Baseline string   `json:"baseline"`         // migration or checkpoint: this deployment's latest in this target
 	Mode     string   `json:"mode,omitempty"`   // equal or loss; default equal for migration, loss for checkpoint
 	Ignore   []string `json:"ignore,omitempty"` // collection or collection.field that the release changes on purpose
 	Spec     Dataset  `json:"spec,omitzero"`    // set in a plan
@@ -81,7 +82,7 @@ type VerifyData struct {
 // RestoreData puts a checkpoint back, after a checkpoint of what is there.
 type RestoreData struct {
 	Dataset       string         `json:"dataset"`
-	Checkpoint    CheckpointID   `json:"checkpoint,omitempty"` // "": the one this deployment took in this target
+	Checkpoint    CheckpointID   `json:"checkpoint,omitempty"` // "": the one that this deployment took in this target
 	AllowDataLoss *AllowDataLoss `json:"allowDataLoss,omitempty"`
 	Consent       *Actor         `json:"consent,omitempty"` // who agreed to any loss when the deployment was started
 	Spec          Dataset        `json:"spec,omitzero"`     // set in a plan
@@ -94,8 +95,8 @@ type AllowDataLoss struct {
 	Age    time.Duration `json:"age,omitempty"` // of the checkpoint; written as seconds in the file
 }
 
-// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset; a
-// plan has it as a part of that step, because what is not masked yet is nobody's to use.
+// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset. In a
+// plan it is part of that step, because nobody may use a copy that is not masked yet.
 type MaskData struct {
 	Dataset string `json:"dataset"`
 	Fields  Mask   `json:"fields"`
@@ -135,11 +136,11 @@ type Checkpoint struct {
 	TakenAt     time.Time     `json:"takenAt"`            // the instant of the cut
 	Pause       time.Duration `json:"pause"`              // how long the source stood still
 	Image       string        `json:"image"`              // of the workload whose data it is
-	Workload    Object        `json:"workload,omitempty"` // as it was, so that the data can be opened again; secrets are references
+	Workload    Object        `json:"workload,omitempty"` // as it was, to open the data again; secrets are references
 	Copy        Copy          `json:"copy"`
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Expires     time.Time     `json:"expires,omitzero"`
-	Masked      []string      `json:"masked,omitempty"` // the fields, as collection.field, that are not as they were in the source
+	Masked      []string      `json:"masked,omitempty"` // collection.field of those that are not as in the source
 }
 
 // A Volume is one generation of a claim's content.
@@ -185,19 +186,55 @@ type Copy struct {
 	Files     int64    `json:"files"`
 }
 
-// A Mover copies volumes out of an account and back.
+// A Place is one namespace of an account, where volumes are and where work beside them runs.
+type Place struct {
+	Name      string // of the account
+	Account   Account
+	Namespace string
+}
+
+// A TransferKind says what a mover does.
+type TransferKind string
+
+// The kinds of transfers.
+const (
+	TransferCopy    TransferKind = "copy"    // keep what the volumes hold
+	TransferRestore TransferKind = "restore" // fill empty volumes from a copy, and prove every byte by its hash
+	TransferVerify  TransferKind = "verify"  // read the whole copy back, and prove every byte by its hash
+)
+
+// A Transfer is one piece of a mover's work. A copy is known by its ID alone, other work by kind, place and ID.
+type Transfer struct {
+	Kind    TransferKind
+	ID      string
+	Place   Place
+	Volumes []Volume // to copy or to fill, in the order of the copy; Cancel and Follow do not need them
+	Copy    Copy     // to restore or to verify
+}
+
+// A Mover copies volumes out of an account and back. Its work may outlive the process that began it, as a Job in a
+// cluster does, or may end with that process. Callers treat both alike: every method may be repeated, and may be
+// called by another process than the one that began the work.
 //
-// An error that a retry may heal MUST be Unavailable; a full disk is Exhausted. What is cancelled leaves
-// nothing that a later call does not find and reuse or clean up.
+// An error that a retry may heal MUST be Unavailable. A full disk is Exhausted, a volume out of the mover's reach is
+// Unsupported, damaged content is Failed and says where, a call whose ctx ended is Cancelled.
 type Mover interface {
-	// Copy copies the volumes. Copies are found again by id: the same id gives the same copy.
-	Copy(ctx context.Context, id CheckpointID, volumes []Volume, report func(Amount)) (Copy, error)
-	// Restore fills empty volumes, given in the order of the copy, and proves every byte by its hash.
-	Restore(ctx context.Context, c Copy, volumes []Volume, report func(Amount)) error
-	// Verify reads the whole copy back and proves every byte by its hash. A damaged one is Failed and says where.
-	Verify(ctx context.Context, c Copy, report func(Amount)) error
-	// Delete forgets the copy. Deleting what is not there succeeds.
-	Delete(ctx context.Context, c Copy) error
+	// Begin begins the transfer and does not wait for its end. It changes nothing if the transfer is under way or
+	// done. Work that failed, was cancelled or ended with its process begins again and reuses what it left.
+	Begin(ctx context.Context, t Transfer) error
+	// Follow reports progress until the transfer is over, and returns the copy, or the error that ended the work. A
+	// volume to fill that is neither empty nor half filled by a restore is a Conflict. NotFound if the transfer is
+	// neither under way nor over. If ctx ends, Follow first ends work that lives in this process; other work goes on.
+	Follow(ctx context.Context, t Transfer, report func(Amount)) (Copy, error)
+	// Find says whether the transfer is done or still under way. NotFound if it is neither: then begin it. A restore
+	// or verify that is done may be forgotten once Follow has returned.
+	Find(ctx context.Context, t Transfer) (c Copy, done bool, err error)
+	// Cancel ends the transfer, and returns once nothing of it runs. What is done or was never begun is no error. A
+	// whole copy stays; of other work only what Begin reuses stays.
+	Cancel(ctx context.Context, t Transfer) error
+	// Delete removes the copy, whole or half made, and first ends the work that makes it. It never copies and never
+	// reads a volume. An absent copy is no error. at is where the copy was taken.
+	Delete(ctx context.Context, at Place, id string) error
 }
 
 // An Amount is how far a piece of work has come. Total 0 means not known.
@@ -235,10 +272,12 @@ type Masker interface {
 	Mask(ctx context.Context, m Mask, key []byte, report func(Amount)) (documents int64, err error)
 }
 
-// Databases opens a database of one engine. dial replaces the network where the names in the URI are only
-// known inside an account.
+// A Dial replaces the network for names that are only known inside an account.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Databases opens a database of one engine.
 type Databases interface {
-	Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (Database, error)
+	Open(ctx context.Context, uri string, dial Dial) (Database, error)
 }
 
 // A Catalogue lists the checkpoints that exist.

@@ -7,6 +7,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/database/mongodb"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/prometheus"
 	"github.com/sluice-cd/sluice/internal/secret"
@@ -69,12 +70,6 @@ func reader(s config.Source) func(context.Context) (string, error) {
 }
 
 func (w *wiring) movers() map[string]sluice.Mover {
-	m := &lazyMover{open: w.openRepository}
-	w.close.add(m.Close)
-	return map[string]sluice.Mover{kopia.Name: m}
-}
-
-func (w *wiring) openRepository(ctx context.Context) (closableMover, error) {
 	dir := w.config.Repository.Path
 	if dir == "" {
 		dir = w.dir.path("repository")
@@ -83,7 +78,9 @@ func (w *wiring) openRepository(ctx context.Context) (closableMover, error) {
 	if password == nil {
 		password = func(context.Context) (string, error) { return w.key.Password("repository"), nil }
 	}
-	return kopia.Open(ctx, kopia.Options{Dir: dir, CacheDir: w.dir.path("cache"), Password: password})
+	m := kopia.New(kopia.Options{Dir: dir, CacheDir: w.dir.path("cache"), Password: password})
+	w.close.add(func() error { return m.Close(context.Background()) })
+	return map[string]sluice.Mover{kopia.Name: mover.Wrap(m)}
 }
 
 // databases are the engines that datasets can be read from.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/data"
 	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/gate"
 	"github.com/sluice-cd/sluice/internal/step/rollout"
@@ -28,10 +29,10 @@ type Deps = deps.Deps
 type maker func(d Deps, sc sluice.StepContext) (sluice.Step, error)
 
 var makers = map[sluice.StepKind]maker{
-	sluice.KindCheckpointData: newCheckpointData,
-	sluice.KindMigrateData:    newMigrateData,
-	sluice.KindVerifyData:     newVerifyData,
-	sluice.KindRestoreData:    newRestoreData,
+	sluice.KindCheckpointData: data.NewCheckpointData,
+	sluice.KindMigrateData:    data.NewMigrateData,
+	sluice.KindVerifyData:     data.NewVerifyData,
+	sluice.KindRestoreData:    data.NewRestoreData,
 
 	sluice.KindRunWebhook:     gate.NewRunWebhook,
 	sluice.KindAnalysis:       gate.NewAnalysis,

@@ -13,7 +13,10 @@ import (
 )
 
 // away lists what a network file system answers while its server is gone.
-var away = []error{syscall.ETIMEDOUT, syscall.ESTALE, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.ECONNRESET, syscall.EAGAIN}
+var away = []error{
+	syscall.ETIMEDOUT, syscall.ESTALE, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.ECONNRESET,
+	syscall.EAGAIN,
+}
 
 // fault says what an error of kopia means. verb completes "The repository cannot ...".
 func (m *Mover) fault(verb string, err error) error {
@@ -21,11 +24,14 @@ func (m *Mover) fault(verb string, err error) error {
 		return e
 	}
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return sluice.Errorf(sluice.Cancelled, "%s in the repository %s was interrupted: %w", verb, m.dir, err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return sluice.Errorf(sluice.Exhausted, "no space is left to %s: %w", verb, err).
-			WithHint("free space on the file system of %s or of the volumes, or list copies with `sluice data list` and delete some", m.dir)
+			WithHint("free space on the file system of %s or of the volumes, "+
+				"or list copies with `sluice data list` and delete some", m.dir)
 	case errors.Is(err, repo.ErrInvalidPassword):
 		return sluice.Errorf(sluice.Denied, "the password does not open the repository %s", m.dir).
 			WithHint("use the key that the repository was made with, or move the directory away to begin a new one")

@@ -1,4 +1,4 @@
-package step_test
+package data_test
 
 import (
 	"fmt"
@@ -39,7 +39,7 @@ func TestWhatIsMaskedIsAllThatArrivesAndStays(t *testing.T) {
 	if diff := cmp.Diff(abc(), w.live("prod")); diff != "" {
 		t.Errorf("the source changed:\n%s", diff)
 	}
-	if diff := cmp.Diff(map[sluice.CheckpointID][]documents{"d1-staging-before-1": {want}}, w.copies); diff != "" {
+	if diff := cmp.Diff(map[string][]documents{"d1-staging-before-1": {want}}, w.copies); diff != "" {
 		t.Errorf("copies:\n%s", diff)
 	}
 	c := w.catalogue[p.Result.Checkpoint]

@@ -1,4 +1,4 @@
-package step
+package dataset
 
 import (
 	"context"
@@ -10,20 +10,21 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// workload returns the dataset's workload as it is, nil if the dataset has none or it does not exist.
-func (s dataset) workload(ctx context.Context, at place) (sluice.Object, error) {
-	if s.spec.Workload == "" {
+// Workload returns the dataset's workload as it is, nil if the dataset has none or it does not exist.
+func (d Dataset) Workload(ctx context.Context) (sluice.Object, error) {
+	if d.Spec.Workload == "" {
 		return nil, nil
 	}
-	ref, err := sluice.ParseRef(s.spec.Workload, at.namespace)
+	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	return getOrNil(ctx, at.account, ref)
+	return d.get(ctx, ref)
 }
 
-func getOrNil(ctx context.Context, a sluice.Account, ref sluice.Ref) (sluice.Object, error) {
-	o, err := a.Get(ctx, ref)
+// get returns nil for an object that does not exist.
+func (d Dataset) get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+	o, err := d.Place.Account.Get(ctx, ref)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, nil
 	}
@@ -34,11 +35,11 @@ func claimRef(namespace, claim string) sluice.Ref {
 	return sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: claim}
 }
 
-// surroundings returns everything that is needed to open the data again elsewhere: the claims, the Services by
+// Surroundings returns everything that is needed to open the data again elsewhere: the claims, the Services by
 // which the database is reached, the ConfigMaps and Secrets that the workload refers to, and the workload.
-func (s dataset) surroundings(ctx context.Context, at place, workload sluice.Object) ([]sluice.Object, error) {
-	refs := s.references(workload)
-	services, err := s.services(ctx)
+func (d Dataset) Surroundings(ctx context.Context, workload sluice.Object) ([]sluice.Object, error) {
+	refs := references(workload)
+	services, err := d.services(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (s dataset) surroundings(ctx context.Context, at place, workload sluice.Obj
 	for _, name := range services {
 		refs = append(refs, sluice.Ref{APIVersion: "v1", Kind: "Service", Name: name})
 	}
-	for _, claim := range s.spec.Claims {
+	for _, claim := range d.Spec.Claims {
 		refs = append(refs, claimRef("", claim))
 	}
 	var list []sluice.Object
@@ -58,8 +59,8 @@ func (s dataset) surroundings(ctx context.Context, at place, workload sluice.Obj
 			continue
 		}
 		seen[ref] = true
-		ref.Namespace = at.namespace
-		o, err := getOrNil(ctx, at.account, ref)
+		ref.Namespace = d.Place.Namespace
+		o, err := d.get(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +75,7 @@ func (s dataset) surroundings(ctx context.Context, at place, workload sluice.Obj
 }
 
 // references returns the ConfigMaps and Secrets that a pod of the workload needs.
-func (s dataset) references(workload sluice.Object) []sluice.Ref {
+func references(workload sluice.Object) []sluice.Ref {
 	pod, _ := workload.Field("spec", "template", "spec").(map[string]any)
 	var refs []sluice.Ref
 	add := func(kind string, from any, key string) {
@@ -123,7 +124,8 @@ func bare(o sluice.Object) sluice.Object {
 	b["metadata"] = map[string]any(sluice.Object(kept).Clone())
 	if notes, ok := b.Field("metadata", "annotations").(map[string]any); ok {
 		maps.DeleteFunc(notes, func(k string, _ any) bool {
-			return strings.HasPrefix(k, "deployment.kubernetes.io/") || strings.HasPrefix(k, "kubectl.kubernetes.io/") || strings.HasPrefix(k, "pv.kubernetes.io/")
+			owner, _, _ := strings.Cut(k, "/")
+			return owner == "deployment.kubernetes.io" || owner == "kubectl.kubernetes.io" || owner == "pv.kubernetes.io"
 		})
 		if len(notes) == 0 {
 			delete(b["metadata"].(map[string]any), "annotations")
@@ -155,9 +157,9 @@ func bareService(spec map[string]any) {
 	}
 }
 
-// listOf keeps objects in a checkpoint. The values of Secrets are sealed.
-func (s dataset) listOf(objects []sluice.Object) (sluice.Object, error) {
-	if err := s.seal(objects, manifest.SealSecrets); err != nil {
+// listOf returns objects as a checkpoint keeps them: with the values of Secrets sealed.
+func (d Dataset) listOf(objects []sluice.Object) (sluice.Object, error) {
+	if err := d.seal(objects, manifest.SealSecrets); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(objects))
@@ -167,8 +169,8 @@ func (s dataset) listOf(objects []sluice.Object) (sluice.Object, error) {
 	return sluice.Object{"apiVersion": "v1", "kind": "List", "items": items}, nil
 }
 
-// kept returns the objects of a checkpoint, moved to the namespace, and the workload among them.
-func (s dataset) kept(c sluice.Checkpoint, namespace string) (all []sluice.Object, workload sluice.Object, err error) {
+// Kept returns the objects of a checkpoint, moved to the namespace of d, and the workload among them.
+func (d Dataset) Kept(c sluice.Checkpoint) (all []sluice.Object, workload sluice.Object, err error) {
 	items, _ := c.Workload["items"].([]any)
 	for _, item := range items {
 		m, ok := item.(map[string]any)
@@ -176,54 +178,31 @@ func (s dataset) kept(c sluice.Checkpoint, namespace string) (all []sluice.Objec
 			continue
 		}
 		o := sluice.Object(m).Clone()
-		o.Set(namespace, "metadata", "namespace")
+		o.Set(d.Place.Namespace, "metadata", "namespace")
 		all = append(all, o)
-		if s.spec.Workload != "" && o.Ref().String() == s.spec.Workload {
+		if d.Spec.Workload != "" && o.Ref().String() == d.Spec.Workload {
 			workload = o
 		}
 	}
-	return all, workload, s.seal(all, manifest.OpenSecrets)
+	return all, workload, d.seal(all, manifest.OpenSecrets)
 }
 
-func (s dataset) seal(objects []sluice.Object, change func([]sluice.Object, sluice.Sealer) error) error {
+func (d Dataset) seal(objects []sluice.Object, change func([]sluice.Object, sluice.Sealer) error) error {
 	if !slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Text("kind") == "Secret" }) {
 		return nil
 	}
-	if s.deps.Sealer == nil {
+	if d.Sealer == nil {
 		return sluice.Errorf(sluice.Internal, "the workload needs Secrets, and nothing here can seal them")
 	}
-	return change(objects, s.deps.Sealer)
+	return change(objects, d.Sealer)
 }
 
-// imageOf returns the image of the workload's first container.
-func imageOf(workload sluice.Object) string {
+// ImageOf returns the image of the workload's first container.
+func ImageOf(workload sluice.Object) string {
 	containers, _ := workload.Field("spec", "template", "spec", "containers").([]any)
 	if len(containers) == 0 {
 		return ""
 	}
 	m, _ := containers[0].(map[string]any)
 	return sluice.Object(m).Text("image")
-}
-
-// begin applies the workload and returns once it is ready.
-func (s dataset) begin(ctx context.Context, at place, workload sluice.Object) error {
-	if _, _, err := at.account.Apply(ctx, workload, false); err != nil {
-		return err
-	}
-	w := s.deps.Waiter(s.sc, at.account, s.deps.Now().Add(s.timeout()))
-	ref := workload.Ref()
-	ref.Namespace = at.namespace
-	return w.Ready(ctx, []sluice.Ref{ref})
-}
-
-// end deletes the workload and returns once its last pod is gone, so that its volumes are free.
-func (s dataset) end(ctx context.Context, at place) error {
-	if s.spec.Workload == "" {
-		return nil
-	}
-	ref, err := sluice.ParseRef(s.spec.Workload, at.namespace)
-	if err != nil {
-		return err
-	}
-	return at.account.Delete(ctx, ref)
 }

@@ -1,10 +1,9 @@
-package step_test
+package data_test
 
 import (
 	"context"
 	"io"
 	"maps"
-	"net"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
@@ -14,7 +13,7 @@ import (
 // fakeDatabases opens the database that answers behind the dialled address.
 type fakeDatabases struct{ *world }
 
-func (d fakeDatabases) Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (sluice.Database, error) {
+func (d fakeDatabases) Open(ctx context.Context, uri string, dial sluice.Dial) (sluice.Database, error) {
 	if uri != "mongodb://shop:sesame@mongo.prod:27017/shop" {
 		return nil, sluice.Errorf(sluice.Invalid, "the uri is %q", uri)
 	}
@@ -48,7 +47,9 @@ func (d fakeDatabase) Ignoring(names []string) sluice.Database {
 const maskPrefix = "masked:"
 
 // Mask implements sluice.Masker, a document at a time.
-func (d fakeDatabase) Mask(ctx context.Context, m sluice.Mask, key []byte, report func(sluice.Amount)) (n int64, err error) {
+func (d fakeDatabase) Mask(
+	ctx context.Context, m sluice.Mask, key []byte, report func(sluice.Amount),
+) (n int64, err error) {
 	if string(key) != "mask key" || m["orders.value"] != "hash" {
 		return 0, sluice.Errorf(sluice.Invalid, "masked by %v with %s", m, key)
 	}
@@ -83,7 +84,9 @@ func (d fakeDatabase) content() (documents, error) {
 	return v.generations[v.current], nil
 }
 
-func (d fakeDatabase) Fingerprint(ctx context.Context, _ []sluice.Invariant, report func(sluice.Amount)) (f sluice.Fingerprint, err error) {
+func (d fakeDatabase) Fingerprint(
+	ctx context.Context, _ []sluice.Invariant, report func(sluice.Amount),
+) (f sluice.Fingerprint, err error) {
 	err = d.effect(ctx, func() error {
 		content, err := d.content()
 		if err != nil {
@@ -97,14 +100,17 @@ func (d fakeDatabase) Fingerprint(ctx context.Context, _ []sluice.Invariant, rep
 			set.Add([]byte(k), []byte(k+"="+v))
 		}
 		report(sluice.Amount{Unit: "documents", Done: int64(len(content)), Total: int64(len(content))})
-		f = sluice.Fingerprint{Engine: "mongodb", Version: "1", Collections: []sluice.CollectionFingerprint{set.Fingerprint("orders")}}
+		f = sluice.Fingerprint{Engine: "mongodb", Version: "1"}
+		f.Collections = []sluice.CollectionFingerprint{set.Fingerprint("orders")}
 		f.Invariants = []sluice.InvariantValue{{Name: "none lost", Value: float64(len(content))}}
 		return nil
 	})
 	return f, err
 }
 
-func (d fakeDatabase) Compare(ctx context.Context, _ sluice.Fingerprint, baseline sluice.Database, _ sluice.Fingerprint, _ int) (c sluice.Comparison, err error) {
+func (d fakeDatabase) Compare(
+	ctx context.Context, _ sluice.Fingerprint, baseline sluice.Database, _ sluice.Fingerprint, _ int,
+) (c sluice.Comparison, err error) {
 	err = d.effect(ctx, func() error {
 		now, err := d.content()
 		if err != nil {

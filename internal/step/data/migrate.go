@@ -1,76 +1,78 @@
-package step
+package data
 
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
 	"github.com/sluice-cd/sluice/internal/fingerprint"
+	"github.com/sluice-cd/sluice/internal/step/deps"
 )
+
+// migrationsKept is how many checkpoints of a migrateData step stay.
+const migrationsKept = 3
 
 // migrateData restores a checkpoint of another target's dataset into this one. The copy is opened by the version
 // that wrote it; what the release does to it comes after.
 type migrateData struct {
-	dataset
-	from place
-	swap swap
+	request dataset.Request // for a checkpoint of the other target
+	to      dataset.Dataset
 }
 
-func newMigrateData(d Deps, sc sluice.StepContext) (sluice.Step, error) {
+// NewMigrateData makes the step migrateData.
+func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	spec := sc.Step.MigrateData
 	if spec.Source == nil {
 		return nil, sluice.Errorf(sluice.Internal, "the plan does not say where %s of %s is", spec.Dataset, spec.From)
 	}
-	s, err := newDataset(d, sc, spec.Spec)
+	source := sluice.PlannedTarget{Name: spec.From, Account: spec.Source.Account, Namespace: spec.Source.Namespace}
+	from, err := datasetIn(d, sc, spec.Spec, source)
 	if err != nil {
 		return nil, err
 	}
-	from, err := s.at(sluice.PlannedTarget{Name: spec.From, Account: spec.Source.Account, Namespace: spec.Source.Namespace})
+	to, err := datasetIn(d, sc, spec.Spec, sc.Target)
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.at(sc.Target)
-	return &migrateData{s, from, swap{s, to}}, err
-}
-
-func (s *migrateData) taking() taking {
-	return taking{dataset: s.dataset, from: s.from, id: s.id(s.sc.Step.ID, ""), keep: migrationsKept, mask: s.sc.Step.MigrateData.Mask}
+	r := requestFor(sc, from, "")
+	r.Keep, r.Mask = migrationsKept, spec.Mask
+	return &migrateData{r, to}, nil
 }
 
 // Check says what would be copied, and remembers what is in the target.
 func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
-	notes, err := s.taking().preview(ctx)
+	notes, err := s.request.Preview(ctx)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	workload, err := s.workload(ctx, s.from)
+	workload, err := s.request.Workload(ctx)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	needed, err := s.surroundings(ctx, s.from, workload)
+	needed, err := s.request.Surroundings(ctx, workload)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	return s.swap.preview(ctx, needed, append(notes, maskNotes(s.sc.Step.MigrateData.Mask)...))
+	return previewSwap(ctx, s.to, needed, notes)
 }
 
 // Start makes the checkpoint, restores it and makes sure that it arrived whole.
 func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	c, err := s.taking().take(ctx)
+	c, err := s.request.Take(ctx)
 	if err != nil {
 		return p, err
 	}
 	p.Result = &sluice.Result{Checkpoint: c.ID}
-	_, workload, err := s.kept(c, s.swap.at.namespace)
+	_, workload, err := s.to.Kept(c)
 	if err != nil {
 		return p, err
 	}
-	if err := s.swap.in(ctx, c, workload); err != nil {
+	if err := s.to.SwapIn(ctx, c, workload); err != nil {
 		return p, err
 	}
-	now, err := s.read(ctx, s.swap.at, "reading what arrived in "+s.swap.at.target)
+	now, err := s.to.Read(ctx, "reading what arrived in "+s.to.Target)
 	if err != nil {
 		return p, err
 	}
@@ -79,22 +81,21 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	}
 	p.State = sluice.Done
 	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s; the source stood still for %s",
-		documents(now), s.from.target, s.swap.at.target, c.TakenAt.UTC().Format("15:04:05"), c.Pause.Round(time.Millisecond))
-	if len(c.Masked) > 0 {
-		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
-	}
-	p.Message += s.taking().thin(ctx)
+		dataset.Documents(now), s.request.Target, s.to.Target, c.TakenAt.UTC().Format("15:04:05"),
+		c.Pause.Round(time.Millisecond)) + andMasked(c) + s.request.DeleteOld(ctx)
 	return p, nil
 }
 
 // differs fails the step with what is not as it was copied.
-func (s *migrateData) differs(ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint) (sluice.Progress, error) {
-	verification, err := s.judge(ctx, question{at: s.swap.at, was: c, now: now, mode: fingerprint.Equal})
+func (s *migrateData) differs(
+	ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint,
+) (sluice.Progress, error) {
+	v, err := s.to.Judge(ctx, dataset.Question{Was: c, Now: now, Mode: fingerprint.Equal})
 	if err != nil {
 		return p, err
 	}
-	p.Result.Verification = &verification
-	return p, sluice.Errorf(sluice.Failed, "what arrived in %s is not what was copied: %s", s.swap.at.target, verification.Reason)
+	p.Result.Verification = &v
+	return p, sluice.Errorf(sluice.Failed, "what arrived in %s is not what was copied: %s", s.to.Target, v.Reason)
 }
 
 // Observe is never needed.
@@ -104,19 +105,10 @@ func (s *migrateData) Observe(ctx context.Context, p sluice.Progress) (sluice.Pr
 
 // Finish discards what the migration replaced.
 func (s *migrateData) Finish(ctx context.Context, p sluice.Progress) error {
-	if err := s.taking().clean(ctx); err != nil {
-		return err
-	}
-	return s.swap.settle(ctx, p.Snapshot)
+	return finishSwap(ctx, s.to, s.request, p)
 }
 
 // Undo puts back what the target had.
 func (s *migrateData) Undo(ctx context.Context, p sluice.Progress) error {
-	if err := s.swap.back(ctx, p.Snapshot); err != nil {
-		return err
-	}
-	if err := s.scratchAt(s.swap.at, compared).clean(ctx); err != nil {
-		return err
-	}
-	return s.taking().undo(ctx)
+	return undoSwap(ctx, s.to, s.request, p)
 }

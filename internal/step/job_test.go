@@ -14,7 +14,7 @@ import (
 func TestRunJobFailureShowsItsLastLines(t *testing.T) {
 	b := newBench().add("after/0", job("check:fails"))
 	_, err := b.run(t, "after/0")
-	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "last words of check-") ||
+	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "last words of check-421bcb0388-") ||
 		!strings.Contains(err.Error(), "ended with status 1") {
 		t.Errorf("got %v", err)
 	}

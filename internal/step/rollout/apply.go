@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// apply brings the target's objects in dependency order and waits for each. With a strategy that has steps before 100
-// %, a Deployment that exists and changes version gets a canary beside it instead, without traffic.
+// apply brings the target's objects in dependency order and waits for each. If the strategy has steps before 100 %, a
+// Deployment that exists and changes version gets a canary beside it instead, without traffic.
 type apply struct {
 	target
 	atOnce
@@ -201,7 +201,7 @@ func (s *apply) heldBack(ctx context.Context, o sluice.Object) (sluice.Object, e
 		return nil, object.WithOp("read", o.Ref(), err)
 	}
 	if isHeld(now, s.sc.Deployment) {
-		return heldAsFar(o, now, s.sc.Deployment), nil
+		return heldAsNow(o, now, s.sc.Deployment), nil
 	}
 	all := max(o.Number(1, "spec", "replicas"), now.Number(1, "spec", "replicas"))
 	return heldAt(o, all, s.sc.Deployment), nil

@@ -118,12 +118,18 @@ func TestUndoTakesTheTrafficFirst(t *testing.T) {
 
 // Without its canary a rollout would end as a success, with the old version in place.
 func TestCanaryThatSomebodyDeletesFailsTheRollout(t *testing.T) {
-	for _, id := range []string{"canary/1", "promote"} {
+	deleted := func(o sluice.Object) { o.Set("2026-01-02T12:00:00Z", "metadata", "deletionTimestamp") }
+	for _, id := range []string{"canary/1", "promote", "canary/1 while it is being deleted",
+		"promote while it is being deleted"} {
 		b := installed(t)
 		b.mustRun(t, "apply")
 		b.mustRun(t, "canary/0")
-		if err := b.account.Delete(t.Context(), webCanary); err != nil {
-			t.Fatal(err)
+		id, isDeleted, _ := strings.Cut(id, " ")
+		b.account.Amend(webCanary, deleted)
+		if isDeleted == "" {
+			if err := b.account.Delete(t.Context(), webCanary); err != nil {
+				t.Fatal(err)
+			}
 		}
 		_, err := b.run(t, id)
 		if sluice.ErrorCode(err) != sluice.Failed ||

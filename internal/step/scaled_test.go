@@ -2,6 +2,8 @@ package step_test
 
 import (
 	"testing"
+
+	"github.com/sluice-cd/sluice"
 )
 
 // Whoever scales the stable Deployment up during a rollout gets as many pods of the new version, however the traffic is
@@ -26,5 +28,39 @@ func TestScaleUpDuringARolloutIsKept(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// At a high weight the stable Deployment is smaller than it was. If its size is not the file's to say, promotion and
+// its undo give the pods back.
+func TestPromotionGivesTheStablePodsBack(t *testing.T) {
+	unsized := func(version string) sluice.StepSpec {
+		o := workload("Deployment", "web", "web:"+version)
+		delete(o["spec"].(map[string]any), "replicas")
+		return applying(true, service("web"), o)
+	}
+	b := newBench()
+	b.account.DivideByPods()
+	b.add("install", unsized("1"))
+	b.mustRun(t, "install")
+	if err := b.account.Scale(t.Context(), web, 4); err != nil {
+		t.Fatal(err)
+	}
+	b.plan.Steps = nil
+	b.add("apply", unsized("2")).add("canary/0", weight(75)).add("promote", promoting())
+	b.mustRun(t, "apply")
+	b.mustRun(t, "canary/0")
+	if n := b.get(t, web).Number(0, "spec", "replicas"); n != 1 {
+		t.Errorf("at 75 %% the stable Deployment has %d pods, want 1", n)
+	}
+	p := b.mustRun(t, "promote")
+	if n := b.get(t, web).Number(0, "spec", "replicas"); n != 4 {
+		t.Errorf("after promotion it has %d pods, want 4", n)
+	}
+	if err := b.must(t, "promote").Undo(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if o := b.get(t, web); o.Number(0, "spec", "replicas") != 4 || imageIn(o) != "web:1" {
+		t.Errorf("after its undo it is %v", o)
 	}
 }

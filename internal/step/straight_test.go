@@ -18,8 +18,11 @@ func TestWhatGoesStraight(t *testing.T) {
 		live, declared func(sluice.Object)
 		note           string
 	}{
-		"it recreates":             {live: recreate, note: "strategy Recreate"},
-		"it is to recreate":        {declared: recreate, note: "strategy Recreate"},
+		"it recreates":      {live: recreate, note: "strategy Recreate"},
+		"it is to recreate": {declared: recreate, note: "strategy Recreate"},
+		"no pod is ready": {live: func(o sluice.Object) {
+			o.Set(int64(0), "status", "readyReplicas")
+		}, note: "has no ready pod"},
 		"its last change is stuck": {live: stuck, note: "has got stuck"},
 	} {
 		t.Run(name, func(t *testing.T) {

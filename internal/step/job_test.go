@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/step"
 )
@@ -97,5 +98,17 @@ func TestJobsRunAgainWhenTheyChange(t *testing.T) {
 	if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Failed ||
 		!strings.Contains(err.Error(), "Job/migrate") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestJobIsDeletedAtTheEnd(t *testing.T) {
+	b := newBench().add("after/0", job("check:1"))
+	was := b.account.Snapshot()
+	p := b.mustRun(t, "after/0")
+	if err := b.must(t, "after/0").Finish(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+		t.Errorf("it leaves (-want +got):\n%s", diff)
 	}
 }

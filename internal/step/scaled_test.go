@@ -64,3 +64,25 @@ func TestPromotionGivesTheStablePodsBack(t *testing.T) {
 		t.Errorf("after its undo it is %v", o)
 	}
 }
+
+// A stable Deployment that an autoscaler sizes is never made smaller: its canary grows beside it instead, up to the
+// autoscaler's limit.
+func TestAutoscalerKeepsItsPods(t *testing.T) {
+	for limit, canary := range map[int64]int{20: 9, 5: 5} {
+		b := installed(t)
+		b.account.DivideByPods()
+		scaler := object("autoscaling/v2", "HorizontalPodAutoscaler", "web", map[string]any{"spec": map[string]any{
+			"maxReplicas": limit, "scaleTargetRef": map[string]any{"kind": "Deployment", "name": "web"},
+		}})
+		if _, _, err := b.account.Apply(t.Context(), scaler, false); err != nil {
+			t.Fatal(err)
+		}
+		b.add("canary/2", weight(75))
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/2")
+		stable, beside := b.get(t, web).Number(0, "spec", "replicas"), b.get(t, webCanary).Number(0, "spec", "replicas")
+		if stable != 3 || beside != canary {
+			t.Errorf("with a limit of %d, %d pods are old and %d new, want 3 and %d", limit, stable, beside, canary)
+		}
+	}
+}

@@ -15,7 +15,7 @@ type Dataset struct {
 	Workload   string      `json:"workload,omitempty"`   // Kind/name; stopped before its volumes are replaced
 	Claims     []string    `json:"claims"`               // PersistentVolumeClaims, copied at one instant
 	URI        string      `json:"uri,omitempty"`        // template; how to reach the database inside the namespace
-	Quiesce    Quiesce     `json:"quiesce"`              // how the source is stilled while it is cut
+	Quiesce    Quiesce     `json:"quiesce"`              // how the source is brought to rest while it is cut
 	Mover      string      `json:"mover,omitempty"`      // auto (default), kopia, csi or portworx
 	Portworx   *Portworx   `json:"portworx,omitempty"`   // set if Mover is portworx
 	Invariants []Invariant `json:"invariants,omitempty"` // what must hold before and after
@@ -26,7 +26,7 @@ type Portworx struct {
 	ClusterPair string `json:"clusterPair"` // the object that names the other cluster
 }
 
-// Quiesce says how a source is stilled. Auto relies on the account's cut of all claims at one instant.
+// Quiesce says how a source is brought to rest. Auto relies on the account, which cuts all claims at one instant.
 type Quiesce struct {
 	Mode   string     `json:"mode"`             // auto (default), none or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
@@ -89,7 +89,7 @@ type RestoreData struct {
 	From          StepID         `json:"from,omitempty"`    // set in a plan: the step that made the checkpoint
 }
 
-// AllowDataLoss bounds what may be lost without asking a person. Zero fields allow nothing.
+// AllowDataLoss bounds what a restore may lose without asking a person. If both fields are zero it always asks.
 type AllowDataLoss struct {
 	Writes int           `json:"writes,omitempty"`
 	Age    time.Duration `json:"age,omitempty"` // of the checkpoint; written as seconds in the file
@@ -120,7 +120,7 @@ func (m Mask) Rewritten() []string {
 	return fields
 }
 
-// A CheckpointID names a checkpoint. Those of a deployment are derived from the deployment and step.
+// A CheckpointID names a checkpoint. It is derived from the deployment and step that make the checkpoint.
 type CheckpointID string
 
 // A Checkpoint is an immutable, verified copy of a dataset at one instant.
@@ -140,7 +140,7 @@ type Checkpoint struct {
 	Copy        Copy          `json:"copy"`
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Expires     time.Time     `json:"expires,omitzero"`
-	Masked      []string      `json:"masked,omitempty"` // collection.field of those that are not as in the source
+	Masked      []string      `json:"masked,omitempty"` // collection.field, if it is not as in the source
 }
 
 // A Volume is one generation of a claim's content.
@@ -158,21 +158,22 @@ type Cut struct {
 	Pause   time.Duration `json:"pause"` // how long the pods that use the claims stood still
 }
 
-// Volumes manages the generations of an account's claims. A generation is named by its maker and lives
-// beside the claim's current one until it is discarded; repeating a call with the same name is harmless. The
-// claim's object names its current generation in spec.volumeName, so that reading it changes nothing. Deleting
-// a claim's object deletes all its generations, deleting its namespace those of every claim in it.
+// Volumes manages the generations of an account's claims. The caller names a generation. It exists beside the claim's
+// current one until it is discarded. Calls may be repeated with the same name. The claim's object names its current
+// generation in spec.volumeName, so a read of it changes nothing. Deleting a claim's object deletes all its
+// generations, and deleting its namespace deletes those of every claim in it.
 type Volumes interface {
-	// Cut copies the current generation of every claim at one instant into the named generation. Pods that
-	// use them stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist
-	// is NotFound; too little space is Exhausted and leaves nothing behind.
+	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
+	// claims stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist is
+	// NotFound. Too little space is Exhausted and leaves nothing behind.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
-	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it.
+	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it. If the
+	// generation exists, it stays as it is.
 	Stage(ctx context.Context, namespace, claim, generation string) (Volume, error)
 	// Use makes the generation the claim's current one and returns the name of the one before. Conflict if a
-	// pod uses the claim. Using the current one changes nothing and returns it.
+	// pod uses the claim. If the generation is the current one, Use changes nothing and returns it.
 	Use(ctx context.Context, namespace, claim, generation string) (before string, err error)
-	// Discard deletes the generation; the current one is refused as a Conflict. Absent ones are no error.
+	// Discard deletes the generation. The current one is a Conflict, an absent one is no error.
 	Discard(ctx context.Context, namespace, claim, generation string) error
 }
 
@@ -244,31 +245,31 @@ type Amount struct {
 	Total int64  `json:"total,omitempty"`
 }
 
-// A Database reads the user's database. Memory is bounded whatever its size.
+// A Database reads the user's database. The memory it needs does not depend on the size of the data.
 //
 // A server that is away is Unavailable; a refused login is Denied.
 type Database interface {
 	// Fingerprint reads everything once.
 	Fingerprint(ctx context.Context, invariants []Invariant, report func(Amount)) (Fingerprint, error)
-	// Compare narrows the difference from a baseline to exact keys. Both databases are read again only where
-	// the fingerprints differ. limit bounds the keys listed per collection and kind; counts are exact.
+	// Compare narrows the difference from a baseline to exact keys. It reads both databases again, but only the parts
+	// whose fingerprints differ. limit bounds the keys listed per collection and kind; counts are exact.
 	Compare(ctx context.Context, now Fingerprint, baseline Database, was Fingerprint, limit int) (Comparison, error)
 	Close(ctx context.Context) error
 }
 
 // An Ignorer is a Database that can leave out what a release changes on purpose.
 type Ignorer interface {
-	// Ignoring returns a view of the same database whose Fingerprint and Compare leave out the collections, and the
-	// fields of documents (collection.field), that are named. Closing either closes both.
+	// Ignoring returns a view of the same database. Its Fingerprint and Compare leave out the named collections and
+	// fields of documents (collection.field). Closing either closes both.
 	Ignoring(names []string) Database
 }
 
 // A Masker is a Database whose fields can be rewritten. Only a copy that nobody else uses is ever masked.
 type Masker interface {
-	// Mask rewrites every named field of every document, by values that depend on the key and the old value alone,
-	// and returns how many documents it read. Types stay, and so do keys and indexes. A field of a masked collection
-	// that the mask does not name, and a rule that matches nothing, are Failed; the copy is then of no use any more.
-	// No error holds a value.
+	// Mask rewrites every named field of every document and returns how many documents it read. A new value depends
+	// on the key and the old value alone. Types, keys and indexes stay. A field of a masked collection that the mask
+	// does not name is Failed, and so is a rule that matches nothing; the copy then cannot be used. No error holds a
+	// value.
 	Mask(ctx context.Context, m Mask, key []byte, report func(Amount)) (documents int64, err error)
 }
 
@@ -282,12 +283,12 @@ type Databases interface {
 
 // A Catalogue lists the checkpoints that exist.
 type Catalogue interface {
-	// PutCheckpoint adds a checkpoint or replaces the one of the same id.
+	// PutCheckpoint adds a checkpoint, or replaces the one with the same id.
 	PutCheckpoint(ctx context.Context, c Checkpoint) error
 	// Checkpoint returns one, or NotFound.
 	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
-	// Checkpoints lists those of an application, "" for all, newest first.
+	// Checkpoints lists the checkpoints of an application, "" for all, newest first.
 	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
-	// DeleteCheckpoint forgets one; absent ones are no error.
+	// DeleteCheckpoint removes one. An absent one is no error.
 	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -14,9 +15,9 @@ func newDataRestore(a *app) *cobra.Command {
 	target := ""
 	cmd := &cobra.Command{
 		Use: "restore CHECKPOINT", Short: "Put the data of a checkpoint back",
-		Long: "Restore is a deployment with one step. It stops the workload, saves the current data in a checkpoint of its\n" +
-			"own, puts the data of the checkpoint in place and starts the workload again. Whoever starts it agrees to the loss of\n" +
-			"what was written since, also where that cannot be counted.",
+		Long: "Restore is a deployment with one step. It stops the workload, saves the current data in a checkpoint of\n" +
+			"its own, puts the data of the checkpoint in place and starts the workload again. Whoever starts it\n" +
+			"agrees to the loss of what was written since, also where that cannot be counted.",
 		Example: "  sluice data restore 6921a0c4-5d1f0a9b3e-production\n" +
 			"  sluice data restore 6921a0c4-5d1f0a9b3e-production --target staging --yes",
 		Args: cobra.ExactArgs(1),
@@ -41,7 +42,7 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 		return err
 	}
 	a.note("%s of %s becomes as it was at %s; what was written there since is saved in a checkpoint of its own",
-		c.Dataset, p.Targets[0].Name, moment(c.TakenAt))
+		c.Dataset, p.Targets[0].Name, present.Moment(c.TakenAt))
 	if err := a.confirm("Put it back?", o.yes); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 	if err != nil {
 		return err
 	}
-	if err := checkAccounts(p, config); err != nil {
+	if err := service.CheckAccounts(p, config); err != nil {
 		return err
 	}
 	return a.start(ctx, config, o, p)

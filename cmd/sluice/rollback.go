@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -27,13 +28,14 @@ func newRollback(a *app) *cobra.Command {
 	o := &rollbackOptions{}
 	cmd := &cobra.Command{
 		Use: "rollback [DEPLOYMENT]", Short: "Go back to the release before",
-		Long: "Rollback of a running deployment undoes the targets that have not finished and runs their onRollback steps.\n\n" +
-			"Rollback of a finished deployment returns each of its targets to the release that the target ran before. The\n" +
-			"old version starts beside the current one and gets all traffic as soon as it is ready; weights, pauses,\n" +
-			"analyses, webhooks, jobs and data steps are skipped. --with-gates goes through weights and gates again, never\n" +
-			"through data steps. Another rollback goes one release further back.\n\n" +
-			"Data is left as it is unless a checkpoint is chosen. What was written since the checkpoint is saved first, in a\n" +
-			"checkpoint of its own.",
+		Long: "Rollback of a running deployment undoes the targets that have not finished and runs their onRollback\n" +
+			"steps.\n\n" +
+			"Rollback of a finished deployment returns each of its targets to the release that the target ran before.\n" +
+			"The old version starts beside the current one and gets all traffic as soon as it is ready; weights,\n" +
+			"pauses, analyses, webhooks, jobs and data steps are skipped. --with-gates goes through weights and gates\n" +
+			"again, never through data steps. Another rollback goes one release further back.\n\n" +
+			"Data is left as it is unless a checkpoint is chosen. What was written since the checkpoint is saved\n" +
+			"first, in a checkpoint of its own.",
 		Example: "  sluice rollback\n  sluice rollback 6921a --yes\n" +
 			"  sluice rollback --data 6921a0c4-5d1f0a9b3e-production-before-0",
 		Args: cobra.MaximumNArgs(1),
@@ -81,7 +83,7 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 		return err
 	}
 	if r.Plan.Rehearsal == nil {
-		if err := checkAccounts(r.Plan, c); err != nil {
+		if err := service.CheckAccounts(r.Plan, c); err != nil {
 			return err
 		}
 	}
@@ -100,32 +102,12 @@ func (a *app) planRollback(ctx context.Context, q service.RollbackRequest) (r *s
 	return r, err
 }
 
-// showRollback says what each target runs, what it goes back to, and what could be put back.
-func (a *app) showRollback(r *service.Rollback) {
-	for _, t := range r.Targets {
-		if t.Back == nil {
-			a.note("%s stays as it is: %s", t.Target, t.Reason)
-			continue
-		}
-		a.note("%s runs release %s of %s and goes back to release %s of %s",
-			t.Target, t.Now.Deployment, moment(t.Now.At), t.Back.Deployment, moment(t.Back.At))
-		for _, ref := range t.Gone {
-			a.note("%s: %s is deleted, which a later release created", t.Target, ref)
-		}
-		if t.Restore == nil {
-			for _, c := range t.Choices {
-				a.note("%s: to put the data of %s back to %s as well: --data %s", t.Target, c.Dataset, moment(c.TakenAt), c.ID)
-			}
-		}
-	}
-}
-
 // askForData asks for each checkpoint that could be put back.
 func (a *app) askForData(r *service.Rollback) []string {
 	var chosen []string
 	for _, t := range r.Targets {
 		for _, c := range t.Choices {
-			question := fmt.Sprintf("Put the data of %s in %s back to %s?", c.Dataset, t.Target, moment(c.TakenAt))
+			question := fmt.Sprintf("Put the data of %s in %s back to %s?", c.Dataset, t.Target, present.Moment(c.TakenAt))
 			if a.confirm(question, false) == nil {
 				chosen = append(chosen, string(c.ID))
 				break
@@ -135,13 +117,34 @@ func (a *app) askForData(r *service.Rollback) []string {
 	return chosen
 }
 
+// showRollback says what each target runs, what it goes back to, and what could be put back.
+func (a *app) showRollback(r *service.Rollback) {
+	for _, t := range r.Targets {
+		if t.Back == nil {
+			a.note("%s stays as it is: %s", t.Target, t.Reason)
+			continue
+		}
+		a.note("%s runs release %s of %s and goes back to release %s of %s", t.Target,
+			t.Now.Deployment, present.Moment(t.Now.At), t.Back.Deployment, present.Moment(t.Back.At))
+		for _, ref := range t.Gone {
+			a.note("%s: %s is deleted, which a later release created", t.Target, ref)
+		}
+		for _, c := range t.Choices {
+			if t.Restore == nil {
+				a.note("%s: to put the data of %s back to %s as well: --data %s",
+					t.Target, c.Dataset, present.Moment(c.TakenAt), c.ID)
+			}
+		}
+	}
+}
+
 // showClasses says what the rollback does to the data of each target.
 func (a *app) showClasses(r *service.Rollback) {
 	for _, t := range r.Targets {
 		switch {
 		case t.Restore != nil:
 			a.note("%s: rollback class C: the data of %s goes back to %s; what was written since is saved first",
-				t.Target, t.Restore.Dataset, moment(t.Restore.TakenAt))
+				t.Target, t.Restore.Dataset, present.Moment(t.Restore.TakenAt))
 		case t.Back != nil:
 			a.note("%s: rollback class A: the application only; data is left as it is", t.Target)
 		}

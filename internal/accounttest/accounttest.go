@@ -295,7 +295,8 @@ func (r *run) same(before sluice.Object, when string) {
 			r.Errorf("%s, %s of %s is %s, want %s", when, field, before.Ref(), got, want)
 		}
 	}
-	if got, want := fmt.Sprint(now.Field("metadata", "labels")), fmt.Sprint(before.Field("metadata", "labels")); got != want {
+	if got, want := fmt.Sprint(now.Field("metadata", "labels")), fmt.Sprint(before.Field("metadata",
+		"labels")); got != want {
 		r.Errorf("%s, the labels of %s are %s, want %s", when, before.Ref(), got, want)
 	}
 }

@@ -87,7 +87,8 @@ func (r *run) readBack() {
 }
 
 func (r *run) immutable() {
-	job := r.read("{apiVersion: batch/v1, kind: Job, metadata: {name: job}, spec: {suspend: true, template: {spec: {restartPolicy: Never}}}}")
+	job := r.read("{apiVersion: batch/v1, kind: Job, metadata: {name: job}, spec: {suspend: true, template: {spec: " +
+		"{restartPolicy: Never}}}}")
 	job.Set([]any{r.Container(Speaks, 1)}, "spec", "template", "spec", "containers")
 	set := r.workload("StatefulSet", "set", 0, Serves, 1)
 	for _, o := range []sluice.Object{job, set} {

@@ -61,7 +61,8 @@ func (r *run) address() {
 		r.Errorf("first it is at %s, then at %s, %v", at, again, err)
 	}
 	want := r.pods("Deployment/web")[0].Name
-	if got, err := r.ask(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+at+"/"); err != nil || got != want {
+	if got, err := r.ask(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		"http://"+at+"/"); err != nil || got != want {
 		r.Errorf("%q answers, want %q: %v", got, want, err)
 	}
 }

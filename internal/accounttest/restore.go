@@ -87,7 +87,8 @@ func (r *run) keepTheirs() {
 		o.Set("theirs", "metadata", "labels", "z")
 	})
 	now := r.restored(was, sluice.Configured)
-	if now.Text("data", "a") != "1" || now.Text("data", "z") != "theirs" || now.Text("metadata", "labels", "z") != "theirs" {
+	if now.Text("data", "a") != "1" || now.Text("data", "z") != "theirs" ||
+		now.Text("metadata", "labels", "z") != "theirs" {
 		r.Errorf("it is %v", now)
 	}
 }

@@ -70,7 +70,8 @@ func (r *run) countOwner() {
 
 var deleting = []scenario{
 	{"Delete returns when the object is gone, with its pods", nil, (*run).delete},
-	{"deleting an object that does not exist succeeds", nil, func(r *run) { r.must(r.Delete(r.ctx, r.ref("ConfigMap", "missing"))) }},
+	{"deleting an object that does not exist succeeds", nil,
+		func(r *run) { r.must(r.Delete(r.ctx, r.ref("ConfigMap", "missing"))) }},
 	{"a deleted object can be made again", nil, (*run).again},
 }
 

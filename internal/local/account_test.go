@@ -36,7 +36,8 @@ func container(p accounttest.Program, version int) map[string]any {
 		return c
 	}
 	probe := map[string]any{
-		"httpGet": map[string]any{"path": "/ready", "port": int64(8080)}, "periodSeconds": int64(1), "failureThreshold": int64(1),
+		"httpGet": map[string]any{"path": "/ready",
+			"port": int64(8080)}, "periodSeconds": int64(1), "failureThreshold": int64(1),
 	}
 	if p == accounttest.Starts {
 		probe["initialDelaySeconds"] = int64(1)

@@ -51,6 +51,12 @@ func call(ctx context.Context, a *Account, path string, request, response any) e
 	return a.ask(ctx, path, request, response)
 }
 
+// answer is call for what returns something.
+func answer[T any](ctx context.Context, a *Account, path string, request any) (response T, err error) {
+	err = call(ctx, a, path, request, &response)
+	return response, err
+}
+
 // ask is call for an account that is not to be dialed.
 func (a *Account) ask(ctx context.Context, path string, request, response any) error {
 	body, err := a.post(ctx, path, request)
@@ -124,9 +130,7 @@ func away(ctx context.Context, err error) error {
 
 // Get returns the object with its status, or NotFound.
 func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
-	var o sluice.Object
-	err := call(ctx, a, "/get", ref, &o)
-	return o, err
+	return answer[sluice.Object](ctx, a, "/get", ref)
 }
 
 // Apply makes the object so. Only Sluice writes to the account, so what the object no longer has is removed.
@@ -143,9 +147,8 @@ func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (
 
 // List returns the objects of the kind.
 func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
-	var all []sluice.Object
-	err := call(ctx, a, "/list", agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace}, &all)
-	return all, err
+	request := agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace}
+	return answer[[]sluice.Object](ctx, a, "/list", request)
 }
 
 // Scale changes nothing of the workload but how many pods it wants. Applying it with another number does so too.
@@ -165,16 +168,12 @@ func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 
 // Pods lists the replicas in the namespace, "" for all of them, by name.
 func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
-	var pods []sluice.Pod
-	err := call(ctx, a, "/pods", namespace, &pods)
-	return pods, err
+	return answer[[]sluice.Pod](ctx, a, "/pods", namespace)
 }
 
 // Logs returns the last n lines that the pod wrote, also after it has ended.
 func (a *Account) Logs(ctx context.Context, namespace, pod string, n int) ([]string, error) {
-	var lines []string
-	err := call(ctx, a, "/logs", agent.LogsRequest{Namespace: namespace, Pod: pod, Lines: n}, &lines)
-	return lines, err
+	return answer[[]string](ctx, a, "/logs", agent.LogsRequest{Namespace: namespace, Pod: pod, Lines: n})
 }
 
 // Exec runs a command in the pod's first container and returns what it printed.
@@ -189,9 +188,7 @@ func (a *Account) Exec(ctx context.Context, namespace, pod string, command []str
 
 // Address returns where a Service's port answers.
 func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
-	var address string
-	err := call(ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port}, &address)
-	return address, err
+	return answer[string](ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port})
 }
 
 // Transport carries HTTP requests to where the Service's port answers.

@@ -64,7 +64,8 @@ func (a *account) dial() {
 	images := map[string]local.Image{}
 	for name := range programs {
 		for _, version := range []string{"1", "2"} {
-			images[name+":"+version] = local.Image{Command: []string{exe}, Env: map[string]string{"PROGRAM": name, "VERSION": version}}
+			images[name+":"+version] = local.Image{Command: []string{exe},
+				Env: map[string]string{"PROGRAM": name, "VERSION": version}}
 		}
 	}
 	for _, version := range []string{"1", "2"} {

@@ -52,9 +52,11 @@ func web() {
 		w.Header().Set("Forwarded-For", r.Header.Get("X-Forwarded-For"))
 		fmt.Fprintf(w, "%s %s", os.Getenv("VERSION"), os.Getenv("HOSTNAME"))
 	})
-	mux.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.Query().Get("name"))) })
+	mux.HandleFunc("/env",
+		func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.Query().Get("name"))) })
 	mux.HandleFunc("/args", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%q", os.Args[1:]) })
-	mux.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.URL.Query().Get("path")) })
+	mux.HandleFunc("/file",
+		func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.URL.Query().Get("path")) })
 	mux.HandleFunc("/ready", statusFromFile("not-ready"))
 	mux.HandleFunc("/live", statusFromFile("not-live"))
 	s := &http.Server{Addr: net.JoinHostPort(os.Getenv("POD_IP"), "8080"), Handler: mux}
@@ -159,7 +161,8 @@ func forking() {
 		panic(err)
 	}
 	if os.Getenv("CHILD") == "" {
-		_, err := os.StartProcess(exe, os.Args, &os.ProcAttr{Env: append(os.Environ(), "CHILD=1"), Sys: &syscall.SysProcAttr{Setsid: true}})
+		_, err := os.StartProcess(exe, os.Args,
+			&os.ProcAttr{Env: append(os.Environ(), "CHILD=1"), Sys: &syscall.SysProcAttr{Setsid: true}})
 		if err != nil {
 			panic(err)
 		}

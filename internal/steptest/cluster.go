@@ -156,7 +156,8 @@ func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 
 // List implements sluice.ClusterReader.
 func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
-	all, _, err := a.since(ctx, map[sluice.Ref]sluice.Object{}, sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
+	all, _, err := a.since(ctx, map[sluice.Ref]sluice.Object{},
+		sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
 	if sluice.ErrorCode(err) == sluice.Unsupported {
 		return nil, nil
 	}
@@ -194,7 +195,8 @@ func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.O
 
 // since returns what differs from what was seen, by name, and what tells of the next change. A ref without a name
 // stands for all of the kind.
-func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, of sluice.Ref) ([]sluice.Object, chan struct{}, error) {
+func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, of sluice.Ref) ([]sluice.Object,
+	chan struct{}, error) {
 	if err := a.enter(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -228,6 +230,7 @@ func (a *Account) refs(of sluice.Ref) []sluice.Ref {
 			all = append(all, ref)
 		}
 	}
-	slices.SortFunc(all, func(a, b sluice.Ref) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	slices.SortFunc(all,
+		func(a, b sluice.Ref) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	return all
 }

@@ -52,9 +52,10 @@ func (a *Account) Transport(ctx context.Context, namespace, service string, port
 		return nil, err
 	}
 	var d net.Dialer
-	return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, network, address)
-	}}, nil
+	return &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return d.DialContext(ctx, network, address)
+		}}, nil
 }
 
 type roundTripper func(*http.Request) (string, error)
@@ -65,7 +66,8 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Body: io.NopCloser(strings.NewReader(text)),
+		Request: r}, nil
 }
 
 // answer returns the name of the pod that gets the next request.

@@ -82,7 +82,8 @@ func (a *Account) settle(o sluice.Object) sluice.Object {
 		o["status"] = seen
 	case "Deployment":
 		for field, n := range map[string]int{
-			"replicas": want, "updatedReplicas": want, "readyReplicas": ready, "availableReplicas": ready, "currentReplicas": want,
+			"replicas": want, "updatedReplicas": want, "readyReplicas": ready, "availableReplicas": ready,
+			"currentReplicas": want,
 		} {
 			seen[field] = int64(n)
 		}
@@ -99,7 +100,8 @@ func (a *Account) settle(o sluice.Object) sluice.Object {
 		o["status"] = map[string]any{"currentHealthy": int64(a.healthy(o))}
 	}
 	if _, rolls := o.Field("status", "updatedReplicas").(int64); rolls && want > 0 && a.stalled(o) {
-		seen["conditions"] = conditions("Stalled", fmt.Sprintf("%d of %d replicas ready; %s", ready, want, crashing))["conditions"]
+		seen["conditions"] = conditions("Stalled",
+			fmt.Sprintf("%d of %d replicas ready; %s", ready, want, crashing))["conditions"]
 	}
 	return o
 }
@@ -140,7 +142,7 @@ func (a *Account) settleOrdered(o sluice.Object, seen map[string]any, want, read
 	} {
 		seen[field] = int64(n)
 	}
-	if updated == want || current == "" {
+	if updated == want && o.Text("spec", "updateStrategy", "type") != "OnDelete" || current == "" {
 		current = revision
 	}
 	seen["pods"], seen["updateRevision"], seen["currentRevision"] = pods, revision, current

@@ -39,7 +39,8 @@ func leaves(o sluice.Object) map[string]any {
 // fields returns the values of the object by their paths, without what names it and without its status.
 func fields(o sluice.Object) map[string]any {
 	all := leaves(normal(intent(o)))
-	for _, path := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}, {"metadata"}} {
+	for _, path := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"},
+		{"metadata"}} {
 		delete(all, strings.Join(path, pathSeparator))
 	}
 	return all

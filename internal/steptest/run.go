@@ -17,12 +17,12 @@ type World struct {
 	New      func() (sluice.Step, error)             // the step, as made anew after a restart
 	Snapshot func() string                           // all that the step may change
 	Arrive   func(p sluice.Progress) sluice.Progress // brings what a waiting step waits for; nil if it never waits
-	// Crash lets the nth write take effect and be the last before restart; nil if the step writes nothing.
+	// Crash lets n more writes take effect; the last one is followed by nothing until restart. nil if it writes nothing.
 	Crash func(n int) (restart func() (crashed bool))
 	Keeps bool // the step's effect is outside the snapshot or cannot be undone
 }
 
-// maxCrashes bounds at how many writes a verb is killed.
+// maxCrashes bounds how many places of a verb are crashed at.
 const maxCrashes = 100
 
 // Run takes the step through everything that an engine and its crashes can do to it. fresh makes a world in which

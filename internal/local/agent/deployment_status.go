@@ -49,7 +49,8 @@ func (r *rollout) complete(s *appsv1.DeploymentStatus) bool {
 // progress fills in the conditions and returns when the rollout will count as stuck, zero if it is complete.
 func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentStatus) time.Time {
 	available := condition("Available", int(s.AvailableReplicas) >= r.want-r.unavailable,
-		"MinimumReplicasAvailable", "MinimumReplicasUnavailable", fmt.Sprintf("%d of %d replicas are available", s.AvailableReplicas, r.want))
+		"MinimumReplicasAvailable", "MinimumReplicasUnavailable",
+		fmt.Sprintf("%d of %d replicas are available", s.AvailableReplicas, r.want))
 	progressing := condition("Progressing", true, "ReplicaSetUpdated", "", "the rollout is under way")
 	limit := 600 * time.Second
 	if n := r.deployment.Spec.ProgressDeadlineSeconds; n != nil {

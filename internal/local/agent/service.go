@@ -41,7 +41,8 @@ func (a *Agent) admitService(e *entry) error {
 		}
 	}
 	if !a.net.owns(e.Address) {
-		return sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s", asked, s.Name).
+		return sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s",
+			asked, s.Name).
 			WithHint("leave spec.clusterIP out, or write None")
 	}
 	if !headless {
@@ -257,7 +258,8 @@ func (a *Agent) Address(r AddressRequest) (string, error) {
 		return "", sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
 	}
 	if a.ports[portKey{e.key(), int32(r.Port)}] == nil {
-		return "", sluice.Errorf(sluice.NotFound, "Service/%s in the namespace %s has no port %d", r.Service, r.Namespace, r.Port)
+		return "", sluice.Errorf(sluice.NotFound, "Service/%s in the namespace %s has no port %d",
+			r.Service, r.Namespace, r.Port)
 	}
 	return net.JoinHostPort(e.Address, fmt.Sprint(r.Port)), nil
 }

@@ -61,6 +61,11 @@ func (a *account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 	return applied, outcome, err
 }
 
+// Restore makes the object as it was. Nobody else writes to the account.
+func (a *account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return a.Apply(ctx, was, dryRun)
+}
+
 // bringClaims makes the claims that the workload's pods mount and that are not there.
 func (a *account) bringClaims(ctx context.Context, o sluice.Object) error {
 	namespace := o.Text("metadata", "namespace")
@@ -107,6 +112,20 @@ func (a *account) Watch(ctx context.Context, apiVersion, kindName, namespace str
 		return a.watchInert(ctx, kindName, namespace)
 	}
 	return a.Account.Watch(ctx, apiVersion, kindName, namespace)
+}
+
+// Follow is Watch for one object.
+func (a *account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	if kind.Runs(ref.APIVersion, ref.Kind) {
+		return a.Account.Follow(ctx, ref)
+	}
+	return func(yield func(sluice.Object, error) bool) {
+		for o, err := range a.watchInert(ctx, ref.Kind, ref.Namespace) {
+			if (err != nil || o.Ref().Name == ref.Name) && !yield(o, err) {
+				return
+			}
+		}
+	}
 }
 
 // Address returns where a Service's port answers: one that was moved where it was moved to, an assumed or inert

@@ -82,7 +82,8 @@ func boxed(o sluice.Object) (sluice.Object, error) {
 	plain := o.Clone()
 	delete(plain, "status")
 	if meta, ok := plain["metadata"].(map[string]any); ok {
-		for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionTimestamp"} {
+		for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
+			"deletionTimestamp"} {
 			delete(meta, field)
 		}
 	}
@@ -95,8 +96,9 @@ func boxed(o sluice.Object) (sluice.Object, error) {
 	ref := inertRef(o.Ref())
 	return sluice.Object{
 		"apiVersion": ref.APIVersion, "kind": ref.Kind,
-		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{inertLabel: o.Text("kind")}},
-		"data":     map[string]any{inertKey: strings.TrimSpace(encoded.String())},
+		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace,
+			"labels": map[string]any{inertLabel: o.Text("kind")}},
+		"data": map[string]any{inertKey: strings.TrimSpace(encoded.String())},
 	}, nil
 }
 

@@ -45,13 +45,15 @@ func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	}
 	outcome := w.sc.Plan.Rehearsal.Webhooks[w.sc.Step.RunWebhook.Name]
 	if outcome == sluice.RehearseTimeout {
-		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as the rehearsal has it", w.sc.Step.RunWebhook.Name, w.timeout())
+		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as the rehearsal has it",
+			w.sc.Step.RunWebhook.Name, w.timeout())
 	}
 	if !s.Waits {
 		p.State, p.Message = sluice.Done, "rehearsed: the webhook was accepted"
 		return p, nil
 	}
-	answer := sluice.Signal{Kind: sluice.SignalCallback, Step: w.sc.Step.ID, By: by, Success: outcome != sluice.RehearseFail, Reason: "rehearsed success"}
+	answer := sluice.Signal{Kind: sluice.SignalCallback, Step: w.sc.Step.ID, By: by,
+		Success: outcome != sluice.RehearseFail, Reason: "rehearsed success"}
 	if !answer.Success {
 		answer.Reason = "rehearsed failure"
 	}

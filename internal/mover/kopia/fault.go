@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// away lists what a network file system answers while its server is gone.
+// away lists what a network file system answers while its server cannot be reached.
 var away = []error{
 	syscall.ETIMEDOUT, syscall.ESTALE, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.ECONNRESET,
 	syscall.EAGAIN,
@@ -36,14 +36,14 @@ func (m *Mover) fault(verb string, err error) error {
 		return sluice.Errorf(sluice.Denied, "the password does not open the repository %s", m.dir).
 			WithHint("use the key that the repository was made with, or move the directory away to begin a new one")
 	case errors.Is(err, fs.ErrPermission):
-		return sluice.Errorf(sluice.Denied, "the right is missing to %s: %w", verb, err).
+		return sluice.Errorf(sluice.Denied, "this user may not %s: %w", verb, err).
 			WithHint("give this user access to the file named")
 	case errors.Is(err, syscall.EROFS):
 		return sluice.Errorf(sluice.Denied, "the file system is read-only: %w", err)
 	}
 	for _, a := range away {
 		if errors.Is(err, a) {
-			return sluice.Errorf(sluice.Unavailable, "the repository %s is away: %w", m.dir, err)
+			return sluice.Errorf(sluice.Unavailable, "the repository %s cannot be reached: %w", m.dir, err)
 		}
 	}
 	return sluice.Errorf(sluice.Failed, "the repository %s cannot %s: %w", m.dir, verb, err)

@@ -37,6 +37,25 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// A deployment without data makes no repository.
+func TestNothingIsMadeBeforeItIsUsed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "repository")
+	m := kopia.New(kopia.Options{Dir: dir, CacheDir: t.TempDir(), Password: password("sesame")})
+	restore := sluice.Transfer{Kind: sluice.TransferRestore, ID: "r"}
+	if err := m.Cancel(t.Context(), restore); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := m.Find(t.Context(), restore); sluice.ErrorCode(err) != sluice.NotFound {
+		t.Error(err)
+	}
+	if err := m.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the repository was made")
+	}
+}
+
 func TestWrongPassword(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)

@@ -8,13 +8,11 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/dataset"
 	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/ready"
-	"github.com/sluice-cd/sluice/internal/step/record"
 	"github.com/sluice-cd/sluice/internal/step/render"
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
@@ -80,65 +78,4 @@ func checkpointOf(
 			WithHint("see which there are with: sluice data list").At(sc.Step.Pos)
 	}
 	return c, err
-}
-
-// previewSwap says which claims get other data, and remembers what is there. needed is what will be created where the
-// target does not have it.
-func previewSwap(
-	ctx context.Context, s dataset.Dataset, needed []sluice.Object, notes []string,
-) (sluice.Preview, error) {
-	before, err := s.Inspect(ctx, needed)
-	if err != nil {
-		return sluice.Preview{}, err
-	}
-	raw, err := record.Write(before)
-	if err != nil {
-		return sluice.Preview{}, err
-	}
-	p := sluice.Preview{Notes: notes, Snapshot: raw}
-	for _, claim := range s.Spec.Claims {
-		outcome := sluice.Created
-		if before.Claims[claim] != "" {
-			outcome = sluice.Configured
-		}
-		p.Changes = append(p.Changes, sluice.Change{Object: "PersistentVolumeClaim/" + claim, Outcome: outcome})
-	}
-	return p, nil
-}
-
-// undoSwap puts back what the target had, and removes what the step made on the way.
-func undoSwap(ctx context.Context, s dataset.Dataset, r dataset.Request, p sluice.Progress) error {
-	if len(p.Snapshot) > 0 {
-		var before dataset.Before
-		if err := record.Read(p.Snapshot, &before); err != nil {
-			return err
-		}
-		if err := s.SwapBack(ctx, before); err != nil {
-			return err
-		}
-	}
-	if err := s.Scratch(dataset.ForComparison).Clean(ctx); err != nil {
-		return err
-	}
-	return r.Undo(ctx)
-}
-
-// finishSwap discards what the target had.
-func finishSwap(ctx context.Context, s dataset.Dataset, r dataset.Request, p sluice.Progress) error {
-	if err := r.Clean(ctx); err != nil {
-		return err
-	}
-	var before dataset.Before
-	if err := record.Read(p.Snapshot, &before); err != nil {
-		return err
-	}
-	return s.Settle(ctx, before)
-}
-
-// andMasked says which fields are masked.
-func andMasked(c sluice.Checkpoint) string {
-	if len(c.Masked) == 0 {
-		return ""
-	}
-	return "; masked are " + strings.Join(c.Masked, ", ")
 }

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -17,8 +18,7 @@ const migrationsKept = 3
 // migrateData restores a checkpoint of another target's dataset into this one. The copy is opened by the version
 // that wrote it; what the release does to it comes after.
 type migrateData struct {
-	request dataset.Request // for a checkpoint of the other target
-	to      dataset.Dataset
+	swap // its request is for a checkpoint of the other target
 }
 
 // NewMigrateData makes the step migrateData.
@@ -38,7 +38,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.Mask = migrationsKept, spec.Mask
-	return &migrateData{r, to}, nil
+	return &migrateData{swap{to, r}}, nil
 }
 
 // Check says what would be copied, and remembers what is in the target.
@@ -55,7 +55,7 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	return previewSwap(ctx, s.to, needed, notes)
+	return s.preview(ctx, needed, notes)
 }
 
 // Start makes the checkpoint, restores it and makes sure that it arrived whole.
@@ -65,14 +65,14 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 		return p, err
 	}
 	p.Result = &sluice.Result{Checkpoint: c.ID}
-	_, workload, err := s.to.Kept(c)
+	_, workload, err := s.Kept(c)
 	if err != nil {
 		return p, err
 	}
-	if err := s.to.SwapIn(ctx, c, workload); err != nil {
+	if err := s.SwapIn(ctx, c, workload); err != nil {
 		return p, err
 	}
-	now, err := s.to.Read(ctx, "reading what arrived in "+s.to.Target)
+	now, err := s.Read(ctx, "reading what arrived in "+s.Target)
 	if err != nil {
 		return p, err
 	}
@@ -81,8 +81,12 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	}
 	p.State = sluice.Done
 	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s; the source stood still for %s",
-		dataset.Documents(now), s.request.Target, s.to.Target, c.TakenAt.UTC().Format("15:04:05"),
-		c.Pause.Round(time.Millisecond)) + andMasked(c) + s.request.DeleteOld(ctx)
+		dataset.Documents(now), s.request.Target, s.Target, c.TakenAt.UTC().Format("15:04:05"),
+		c.Pause.Round(time.Millisecond))
+	if len(c.Masked) > 0 {
+		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
+	}
+	p.Message += s.request.DeleteOld(ctx)
 	return p, nil
 }
 
@@ -90,25 +94,15 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 func (s *migrateData) differs(
 	ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint,
 ) (sluice.Progress, error) {
-	v, err := s.to.Judge(ctx, dataset.Question{Was: c, Now: now, Mode: fingerprint.Equal})
+	v, err := s.Judge(ctx, dataset.Question{Was: c, Now: now, Mode: fingerprint.Equal})
 	if err != nil {
 		return p, err
 	}
 	p.Result.Verification = &v
-	return p, sluice.Errorf(sluice.Failed, "what arrived in %s is not what was copied: %s", s.to.Target, v.Reason)
+	return p, sluice.Errorf(sluice.Failed, "what arrived in %s is not what was copied: %s", s.Target, v.Reason)
 }
 
 // Observe is never needed.
 func (s *migrateData) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	return s.Start(ctx, p)
-}
-
-// Finish discards what the migration replaced.
-func (s *migrateData) Finish(ctx context.Context, p sluice.Progress) error {
-	return finishSwap(ctx, s.to, s.request, p)
-}
-
-// Undo puts back what the target had.
-func (s *migrateData) Undo(ctx context.Context, p sluice.Progress) error {
-	return undoSwap(ctx, s.to, s.request, p)
 }

@@ -15,12 +15,11 @@ import (
 )
 
 // restoreData puts a checkpoint back. It first counts what was written since, and waits for a person if that is more
-// than the file allows to be lost and nobody has agreed yet. Then it saves the current data aside in another checkpoint,
-// taken while nothing can write.
+// than the file allows to be lost and nobody has agreed yet. Then it saves the current data aside in a checkpoint that
+// is taken while nothing can write.
 type restoreData struct {
-	dataset.Dataset
-	sc    sluice.StepContext
-	aside dataset.Request
+	swap // its request is for the checkpoint that is saved aside
+	sc   sluice.StepContext
 }
 
 // NewRestoreData makes the step restoreData.
@@ -35,7 +34,7 @@ func newRestoreData(d deps.Deps, sc sluice.StepContext) (*restoreData, error) {
 	}
 	aside := requestFor(sc, s, "-aside")
 	aside.KeepBroken = true
-	return &restoreData{s, sc, aside}, nil
+	return &restoreData{swap{s, aside}, sc}, nil
 }
 
 // Check says what would be put back, and remembers what is there. A checkpoint that is not made yet is no error: a
@@ -49,9 +48,9 @@ func (s *restoreData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 		return sluice.Preview{}, err
 	}
-	return previewSwap(ctx, s.Dataset, needed, []string{
+	return s.preview(ctx, needed, []string{
 		"puts the checkpoint of " + s.Spec.Name + " back",
-		"saves what is in " + s.Target + " aside in the checkpoint " + string(s.aside.ID) + " first",
+		"saves what is in " + s.Target + " aside in the checkpoint " + string(s.request.ID) + " first",
 	})
 }
 
@@ -188,7 +187,7 @@ func (s *restoreData) replace(
 func (s *restoreData) saveAside(
 	ctx context.Context, before dataset.Before, fallback sluice.Object,
 ) (sluice.Checkpoint, error) {
-	r := s.aside
+	r := s.request
 	if r.Stopped = before.Workload; r.Stopped == nil {
 		r.Stopped = fallback
 	}
@@ -229,17 +228,4 @@ func CountLoss(ctx context.Context, d deps.Deps, sc sluice.StepContext) (dataset
 	}
 	s.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step may be at work under its own
 	return s.LossOnce(ctx, was)
-}
-
-// Finish discards what was replaced.
-func (s *restoreData) Finish(ctx context.Context, p sluice.Progress) error {
-	if err := s.Scratch(dataset.ForComparison).Clean(ctx); err != nil {
-		return err
-	}
-	return finishSwap(ctx, s.Dataset, s.aside, p)
-}
-
-// Undo puts back what the restore replaced. The checkpoint of it stays.
-func (s *restoreData) Undo(ctx context.Context, p sluice.Progress) error {
-	return undoSwap(ctx, s.Dataset, s.aside, p)
 }

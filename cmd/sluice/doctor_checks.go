@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/kubernetes/rights"
 	"github.com/sluice-cd/sluice/internal/secret"
 )
 
@@ -131,7 +132,7 @@ func (d *doctor) review(ctx context.Context, account string, a *kubernetes.Accou
 	if d.plan != nil {
 		return missing(ctx, d.plan, map[string]sluice.Account{account: a})
 	}
-	rights, err := a.Review(ctx, kubernetes.Base(d.namespace))
+	rights, err := a.Review(ctx, rights.Base(d.namespace))
 	var list []missingRight
 	for _, r := range rights {
 		list = append(list, missingRight{account, r})

@@ -51,7 +51,7 @@ func Ready(pods []sluice.Object, selector map[string]string) []string {
 
 // Selects reports whether the object has all the labels.
 func Selects(selector map[string]string, o sluice.Object) bool {
-	labels := texts(o.Field("metadata", "labels"))
+	labels := Labels(o.Field("metadata", "labels"))
 	for k, v := range selector {
 		if has, ok := labels[k]; !ok || has != v {
 			return false

@@ -11,7 +11,7 @@ const HashLabel = "pod-template-hash"
 
 // Selector returns what the Service selects when nothing narrows it.
 func Selector(service sluice.Object) map[string]string {
-	r, selector := recordOf(service), texts(service.Field("spec", "selector"))
+	r, selector := recordOf(service), Labels(service.Field("spec", "selector"))
 	for k, pinned := range r.Pin {
 		if selector[k] != pinned {
 			continue // somebody else's by now
@@ -59,7 +59,7 @@ func Canary(service sluice.Object, name string) (sluice.Object, error) {
 	o := sluice.Object{"apiVersion": "v1", "kind": "Service"}
 	o.Set(name, "metadata", "name")
 	o.Set(service.Text("metadata", "namespace"), "metadata", "namespace")
-	labels := texts(service.Field("metadata", "labels"))
+	labels := Labels(service.Field("metadata", "labels"))
 	for _, k := range keepers {
 		delete(labels, k)
 	}

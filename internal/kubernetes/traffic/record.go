@@ -86,8 +86,8 @@ func whole(v any) any {
 	return v
 }
 
-// texts returns the strings of a map as decoded from JSON.
-func texts(v any) map[string]string {
+// Labels returns the labels in a field of an object as decoded from JSON.
+func Labels(v any) map[string]string {
 	m, _ := v.(map[string]any)
 	all := make(map[string]string, len(m))
 	for k, e := range m {
@@ -98,7 +98,7 @@ func texts(v any) map[string]string {
 	return all
 }
 
-// values is the inverse of texts.
+// values is the inverse of Labels.
 func values(m map[string]string) map[string]any {
 	all := make(map[string]any, len(m))
 	for k, s := range maps.All(m) {

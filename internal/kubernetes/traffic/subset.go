@@ -107,5 +107,5 @@ func SubsetLabels(rule sluice.Object, name string) (map[string]string, bool) {
 	if at < 0 {
 		return nil, false
 	}
-	return texts(asObject(list[at]).Field("labels")), true
+	return Labels(asObject(list[at]).Field("labels")), true
 }

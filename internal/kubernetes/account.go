@@ -38,13 +38,7 @@ type Account struct {
 	informers *watch.Informers
 }
 
-var (
-	_ sluice.Cluster  = (*Account)(nil)
-	_ sluice.Host     = (*Account)(nil)
-	_ sluice.Network  = (*Account)(nil)
-	_ sluice.Shifter  = (*Account)(nil)
-	_ sluice.Reviewer = (*Account)(nil)
-)
+var _ sluice.Reviewer = (*Account)(nil)
 
 // Open reads the configuration and does not contact the cluster. An unusable file or context is Invalid.
 func Open(_ context.Context, o Options) (*Account, error) {

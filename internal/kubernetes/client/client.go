@@ -5,6 +5,7 @@ package client
 import (
 	"cmp"
 	"net/http"
+	"time"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -53,7 +54,8 @@ func New(name string, c *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Invalid, "account %s: %w", name, err)
 	}
-	return &Client{name: name, config: c, http: h, dynamic: d, kinds: newKinds()}, nil
+	k := &kinds{served: map[string]map[string]Resource{}, expected: map[string]time.Time{}}
+	return &Client{name: name, config: c, http: h, dynamic: d, kinds: k}, nil
 }
 
 // Close closes idle connections.

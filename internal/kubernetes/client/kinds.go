@@ -40,10 +40,6 @@ type kinds struct {
 	expected map[string]time.Time           // by apiVersion/kind of new definitions: how long to wait for them
 }
 
-func newKinds() *kinds {
-	return &kinds{served: map[string]map[string]Resource{}, expected: map[string]time.Time{}}
-}
-
 // Find returns how the kind is served. A kind that the cluster does not know is Unsupported and named.
 func (c *Client) Find(ctx context.Context, apiVersion, kind string) (Resource, error) {
 	if r, ok := c.kinds.find(apiVersion, kind); ok {

@@ -88,7 +88,7 @@ func (c *Client) List(ctx context.Context, apiVersion, kind, namespace string) (
 		objects = c.dynamic.Resource(r.GroupVersionResource).Namespace(namespace)
 	}
 	var list []sluice.Object
-	options := metav1.ListOptions{Limit: PageSize}
+	options := metav1.ListOptions{Limit: pageSize}
 	for {
 		page, err := objects.List(ctx, options)
 		if apierrors.IsResourceExpired(err) && options.Continue != "" {

@@ -19,16 +19,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/rest"
+	kjson "sigs.k8s.io/json"
 )
 
 // Bounds of what is read of an answer.
 const (
-	MaxAnswer  = 64 << 20 // one that is neither a log nor a stream
+	maxAnswer  = 64 << 20 // one that is neither a log nor a stream
 	MaxFailure = 1 << 20  // one that says why the server refused a request
 )
 
-// PageSize is how many objects one request lists at most.
-const PageSize = 500
+// pageSize is how many objects one request lists at most.
+const pageSize = 500
 
 // A Request is a call of the API server for which the dynamic client has no method, or of whose answer the dynamic
 // client would keep too much.
@@ -39,7 +40,7 @@ type Request struct {
 	Query  url.Values
 	Accept string // default JSON
 	Body   any    // sent as JSON; nil: nothing
-	Into   any    // decoded from the answer; fields that it lacks are dropped
+	Into   any    // decoded from the answer; fields that it lacks are dropped, and integers stay integers
 }
 
 // Call sends the request and decodes the answer.
@@ -52,10 +53,11 @@ func (c *Client) Call(ctx context.Context, r Request) error {
 	if r.Into == nil {
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(body, MaxAnswer)).Decode(r.Into); err != nil {
-		return Wrap(r.Op, err)
+	data, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	if err == nil {
+		err = kjson.UnmarshalCaseSensitivePreserveInts(data, r.Into)
 	}
-	return nil
+	return Wrap(r.Op, err)
 }
 
 // Stream sends the request and returns the body of the answer. The caller closes it.
@@ -82,18 +84,18 @@ type List[T any] struct {
 }
 
 // Pages lists objects page by page.
-func Pages[T any](ctx context.Context, c *Client, r Request, each func(items []T)) error {
+func Pages[T any](ctx context.Context, c *Client, r Request, each func(page *List[T])) error {
 	query := url.Values{}
 	maps.Copy(query, r.Query)
 	r.Query = query
-	r.Query.Set("limit", strconv.Itoa(PageSize))
+	r.Query.Set("limit", strconv.Itoa(pageSize))
 	for {
 		page := &List[T]{}
 		r.Into = page
 		if err := c.Call(ctx, r); err != nil {
 			return err
 		}
-		each(page.Items)
+		each(page)
 		if page.Metadata.Continue == "" {
 			return nil
 		}

@@ -174,19 +174,14 @@ func (h *Host) Tail(ctx context.Context, namespace, name string) iter.Seq2[strin
 			return // it went away before it started
 		}
 		defer body.Close()
-		lines := bufio.NewReaderSize(body, maxLogLine)
+		in := bufio.NewReaderSize(body, maxLogLine)
 		for {
-			line, cut, err := lines.ReadLine()
-			for rest := cut; rest && err == nil; {
-				_, rest, err = lines.ReadLine()
-			}
-			if err != nil {
-				if err != io.EOF {
-					yield("", client.Wrap("follow the log of pod "+name, err))
-				}
+			line, err := readLine(in)
+			if line != "" && !yield(strings.TrimRight(line, "\r\n"), nil) || errors.Is(err, io.EOF) {
 				return
 			}
-			if !yield(string(line), nil) {
+			if err != nil {
+				yield("", client.Wrap("follow the log of pod "+name, err))
 				return
 			}
 		}

@@ -28,8 +28,8 @@ func (h *Host) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error)
 	list := []sluice.Pod{}
 	replicaSets := false
 	ask := client.Request{Op: "list pods", Path: client.Path("v1", namespace, "pods")}
-	err := client.Pages(ctx, h.client, ask, func(items []pod.Pod) {
-		for _, p := range items {
+	err := client.Pages(ctx, h.client, ask, func(page *client.List[pod.Pod]) {
+		for _, p := range page.Items {
 			if owner := p.Owner(); !p.HasEnded() || owner.Kind == "Job" {
 				list = append(list, p.Summary())
 				replicaSets = replicaSets || owner.Kind == "ReplicaSet"
@@ -67,8 +67,8 @@ func (h *Host) nameDeployments(ctx context.Context, namespace string, list []slu
 	ask := client.Request{
 		Op: "list replicasets", Path: client.Path("apps/v1", namespace, "replicasets"), Accept: metadataOnly,
 	}
-	err := client.Pages(ctx, h.client, ask, func(items []owned) {
-		for _, rs := range items {
+	err := client.Pages(ctx, h.client, ask, func(page *client.List[owned]) {
+		for _, rs := range page.Items {
 			if o := pod.Controller(rs.Metadata.OwnerReferences); o.Kind != "" {
 				owners[key{rs.Metadata.Namespace, "ReplicaSet/" + rs.Metadata.Name}] = o.Kind + "/" + o.Name
 			}

@@ -3,6 +3,8 @@ package shift
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
@@ -35,7 +37,7 @@ func (d division) prepare(ctx context.Context, r weightedRoute) error {
 	if d.Percent == 0 {
 		return nil
 	}
-	if err := d.refuse(ctx, canarySide, with(traffic.Selector(service), canaryLabels())); err != nil {
+	if err := d.refuse(ctx, canarySide, labels.Merge(traffic.Selector(service), canaryLabels())); err != nil {
 		return err
 	}
 	if now, err = d.ensureCanary(ctx, ref, now, service); err != nil {
@@ -52,22 +54,12 @@ func (d division) mayUse(r weightedRoute, now, service sluice.Object) error {
 	}
 	own, theirs := traffic.Selector(service), traffic.Selector(now)
 	delete(theirs, sluice.TrackLabel)
-	if r.adopt && traffic.MadeFor(now) == "" && len(theirs) > 0 && isWithin(theirs, own) {
+	if r.adopt && traffic.MadeFor(now) == "" && len(theirs) > 0 && labels.SelectorFromSet(theirs).Matches(labels.Set(own)) {
 		return nil
 	}
 	return sluice.Errorf(sluice.Conflict, "Service/%s exists already and was not made for dividing the traffic of Service/%s",
 		r.canary, d.Service).
 		WithHint("rename or delete it: the name is needed for the canary pods while a deployment runs")
-}
-
-// isWithin reports whether all labels are among those of a selector.
-func isWithin(labels, selector map[string]string) bool {
-	for k, v := range labels {
-		if selector[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 // ensureCanary creates the canary's Service, or makes the existing one select the canary pods.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
@@ -164,8 +166,8 @@ func (d division) narrow(ctx context.Context, w weightedSubsets, hash string) er
 			if !t.used {
 				continue
 			}
-			labels, _ := traffic.SubsetLabels(will, t.subset)
-			if err := d.refuse(ctx, t.side, with(traffic.Selector(service), labels)); err != nil {
+			subset, _ := traffic.SubsetLabels(will, t.subset)
+			if err := d.refuse(ctx, t.side, labels.Merge(traffic.Selector(service), subset)); err != nil {
 				return nil, err
 			}
 		}

@@ -3,14 +3,12 @@ package shift
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/url"
-	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-cd/sluice"
@@ -51,12 +49,12 @@ func (d division) read(ctx context.Context, apiVersion, kind, name string) (slui
 
 // list returns the objects of the namespace with the labels.
 func (d division) list(
-	ctx context.Context, groupVersion, plural string, labels map[string]string,
+	ctx context.Context, groupVersion, plural string, selector map[string]string,
 ) ([]sluice.Object, error) {
 	var list client.List[sluice.Object]
 	err := d.client.Call(ctx, client.Request{
 		Op: "list " + plural, Path: client.Path(groupVersion, d.Namespace, plural),
-		Query: url.Values{"labelSelector": {formatted(labels)}}, Into: &list,
+		Query: url.Values{"labelSelector": {labels.Set(selector).String()}}, Into: &list,
 	})
 	return list.Items, err
 }
@@ -121,14 +119,6 @@ func (d division) remove(ctx context.Context, ref client.ObjectRef, o sluice.Obj
 
 func selectorOf(workload sluice.Object) map[string]string {
 	return traffic.Labels(workload.Field("spec", "selector", "matchLabels"))
-}
-
-func formatted(labels map[string]string) string {
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		parts = append(parts, k+"="+labels[k])
-	}
-	return strings.Join(parts, ",")
 }
 
 // ignoreAbsent returns nil if there is nothing to put back, because the object or even its kind does not exist.

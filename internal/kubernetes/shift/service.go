@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
@@ -15,7 +17,7 @@ import (
 // pin narrows the Service to its side, and returns when its endpoints are the ready pods of that side.
 func (d division) pin(ctx context.Context) error {
 	s := d.serviceSide()
-	labels, err := d.labels(ctx, s)
+	side, err := d.labelsOf(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -24,11 +26,11 @@ func (d division) pin(ctx context.Context) error {
 		return err
 	}
 	o, _, err := d.change(ctx, ref, func(now sluice.Object) (sluice.Object, error) {
-		will, err := traffic.Pin(now, labels)
+		will, err := traffic.Pin(now, side)
 		if err != nil {
 			return nil, err
 		}
-		return will, d.refuse(ctx, s, with(traffic.Selector(now), labels))
+		return will, d.refuse(ctx, s, labels.Merge(traffic.Selector(now), side))
 	})
 	if err != nil {
 		return err
@@ -47,12 +49,6 @@ func (d division) unpin(ctx context.Context) error {
 		return ignoreAbsent(err)
 	}
 	return d.awaitEndpoints(ctx, o)
-}
-
-func with(selector, labels map[string]string) map[string]string {
-	all := maps.Clone(selector)
-	maps.Copy(all, labels)
-	return all
 }
 
 // awaitEndpoints returns when the Service's endpoints are exactly the ready pods that it selects. It does not wait for a

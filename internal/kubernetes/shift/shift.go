@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
@@ -130,8 +132,8 @@ func (d division) serviceSide() side {
 	return bothSides
 }
 
-// labels returns the labels that only the pods of the side have.
-func (d division) labels(ctx context.Context, s side) (map[string]string, error) {
+// labelsOf returns the labels that only the pods of the side have.
+func (d division) labelsOf(ctx context.Context, s side) (map[string]string, error) {
 	switch s {
 	case canarySide:
 		return canaryLabels(), nil
@@ -174,5 +176,5 @@ func (d division) refuse(ctx context.Context, s side, selector map[string]string
 	}
 	return sluice.Errorf(sluice.Failed, "no traffic of Service/%s can go to the %s pods: "+
 		"none of Deployment/%s is ready that the Service selects", d.Service, track, name).
-		WithHint("see why with: kubectl describe pods --namespace %s --selector %s", d.Namespace, formatted(selector))
+		WithHint("see why with: kubectl describe pods --namespace %s --selector %s", d.Namespace, labels.Set(selector))
 }

@@ -88,7 +88,7 @@ func IsHost(host, service, namespace string) bool {
 // there is none or more than one.
 func ActiveSubset(o sluice.Object, s Share) string {
 	namespace, found := o.Text("metadata", "namespace"), map[string]bool{}
-	for _, l := range VirtualService.lists(VirtualService.whole(o)) {
+	for _, l := range VirtualService.lists(VirtualService.undivided(o)) {
 		if s.Route != "" && l.name != s.Route {
 			continue
 		}

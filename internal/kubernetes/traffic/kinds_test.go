@@ -132,7 +132,7 @@ func TestAChangeOfTheOwnerWins(t *testing.T) {
 			if diff := cmp.Diff(list(c.want), at(got, 0, "rules")["backendRefs"]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", c.reason, diff)
 			}
-			if traffic.Divided(got) {
+			if got.Text("metadata", "annotations", traffic.Annotation) != "" {
 				t.Errorf("%s: the annotation is left", c.reason)
 			}
 		})

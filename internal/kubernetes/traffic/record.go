@@ -2,15 +2,16 @@ package traffic
 
 import (
 	"encoding/json"
-	"maps"
+
+	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// Annotation holds, on an object whose traffic is divided, what puts it back.
+// Annotation holds what puts back an object whose traffic is divided.
 const Annotation = "sluice-cd.github.io/traffic"
 
-// A record is what the annotation says. The zero record says that the object is as its owner wants it.
+// A record is the content of the annotation. The zero record means that the object is as its owner wants it.
 type record struct {
 	Made    string            `json:"made,omitempty"`    // the Service for which the whole object was made
 	Pin     map[string]string `json:"pin,omitempty"`     // what was added to a selector
@@ -21,23 +22,17 @@ type record struct {
 	Bare    bool              `json:"bare,omitempty"`    // the destination rule had no list of subsets
 }
 
-// recordOf reads the annotation. One that cannot be read was not written by Sluice, and says nothing.
+// recordOf reads the annotation. It ignores an annotation that it cannot read, since Sluice did not write it.
 func recordOf(o sluice.Object) record {
 	var r record
 	text := o.Text("metadata", "annotations", Annotation)
-	if text == "" || json.Unmarshal([]byte(text), &r) != nil {
+	if text == "" || kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), &r) != nil {
 		return record{}
-	}
-	for i := range r.Lists {
-		r.Lists[i].Was, _ = whole(r.Lists[i].Was).([]any)
-	}
-	for i := range r.Subsets {
-		r.Subsets[i].Was, _ = whole(r.Subsets[i].Was).(map[string]any)
 	}
 	return r
 }
 
-// write puts the record on the object; the zero record takes the annotation away.
+// write puts the record on the object. The zero record removes the annotation.
 func (r record) write(o sluice.Object) error {
 	if r.empty() {
 		annotations, _ := o.Field("metadata", "annotations").(map[string]any)
@@ -59,32 +54,8 @@ func (r record) empty() bool {
 	return r.Made == "" && len(r.Pin) == 0 && len(r.Shares) == 0 && len(r.Subsets) == 0
 }
 
-// Divided reports whether the object carries anything that is to be put back.
-func Divided(o sluice.Object) bool { return !recordOf(o).empty() }
-
-// MadeFor returns the Service for which Sluice made the object, "" if it did not.
+// MadeFor returns the Service for which Sluice made the object, "" if Sluice did not make it.
 func MadeFor(o sluice.Object) string { return recordOf(o).Made }
-
-// whole turns numbers without a fraction into int64, as objects of a cluster have them.
-func whole(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = whole(e)
-		}
-		return v
-	case []any:
-		for i, e := range v {
-			v[i] = whole(e)
-		}
-		return v
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v)
-		}
-	}
-	return v
-}
 
 // Labels returns the labels in a field of an object as decoded from JSON.
 func Labels(v any) map[string]string {
@@ -101,7 +72,7 @@ func Labels(v any) map[string]string {
 // values is the inverse of Labels.
 func values(m map[string]string) map[string]any {
 	all := make(map[string]any, len(m))
-	for k, s := range maps.All(m) {
+	for k, s := range m {
 		all[k] = s
 	}
 	return all

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// whole returns the object as it was before anything was divided, with all that others changed since.
-func (k Shape) whole(o sluice.Object) sluice.Object {
+// undivided returns the object as it was before anything was divided, with all that others changed since.
+func (k Shape) undivided(o sluice.Object) sluice.Object {
 	r, out, namespace := recordOf(o), o.Clone(), o.Text("metadata", "namespace")
 	lists := k.lists(out)
 	at := k.locate(r, lists, namespace)

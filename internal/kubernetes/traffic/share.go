@@ -69,7 +69,7 @@ func (k Shape) lists(o sluice.Object) []backends {
 // Routes returns the places and names of the routes that send to the Service of the share; a route without a name has "".
 func (k Shape) Routes(o sluice.Object, s Share) []string {
 	var names []string
-	for _, l := range k.lists(k.whole(o)) {
+	for _, l := range k.lists(k.undivided(o)) {
 		if k.names(l, o.Text("metadata", "namespace"), s) {
 			names = append(names, l.name)
 		}
@@ -109,7 +109,7 @@ func (k Shape) without(o sluice.Object, service string) []Share {
 // make divides the object as it was by the shares.
 func (k Shape) make(o sluice.Object, shares []Share) (sluice.Object, error) {
 	slices.SortFunc(shares, func(a, b Share) int { return cmp.Compare(a.Service, b.Service) })
-	was := k.whole(o)
+	was := k.undivided(o)
 	out, namespace := was.Clone(), o.Text("metadata", "namespace")
 	r := record{Made: recordOf(o).Made}
 	for i, l := range k.lists(out) {

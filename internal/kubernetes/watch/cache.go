@@ -89,7 +89,7 @@ func (c *cache) fail(err error) {
 	}
 }
 
-// publish passes a state on. Its caller holds the lock, like those of replace, forget, set, put, renew and remove.
+// publish passes a state on. Its caller holds the lock, like those of replace, set, put, renew and remove.
 func (c *cache) publish(uid string, o sluice.Object) {
 	for l := range c.listeners {
 		l.add(uid, o)
@@ -109,7 +109,11 @@ func (c *cache) replace(items []sluice.Object, listed string) {
 	}
 	for uid, v := range c.versions {
 		if !present[uid] && (v == 0 || v <= at) {
-			c.forget(uid)
+			o, ok := c.objects[uid]
+			if !ok {
+				o = c.ending[uid]
+			}
+			c.remove(o) // nobody saw its last state
 		}
 	}
 	for uid := range c.gone {
@@ -126,15 +130,6 @@ func (c *cache) replace(items []sluice.Object, listed string) {
 	for _, o := range early {
 		c.put(o)
 	}
-}
-
-// forget removes an object whose last state nobody saw.
-func (c *cache) forget(uid string) {
-	o, ok := c.objects[uid]
-	if !ok {
-		o = c.ending[uid]
-	}
-	c.remove(o)
 }
 
 // set takes a state. Before the first list, which may be older, the state waits for the list.
@@ -248,11 +243,7 @@ func (l *listener) take() ([]sluice.Object, error) {
 // resourceVersion returns the object's version as a number, since those of one kind are ordered.
 func resourceVersion(o sluice.Object) uint64 { return numeric(o.Text("metadata", "resourceVersion")) }
 
-// numeric returns 0 if the version is not a number.
 func numeric(version string) uint64 {
-	v, err := strconv.ParseUint(version, 10, 64)
-	if err != nil {
-		return 0
-	}
+	v, _ := strconv.ParseUint(version, 10, 64) // 0 if it is not a number
 	return v
 }

@@ -142,10 +142,7 @@ func isOfRevision(o sluice.Object, r replica) bool {
 }
 
 func ordinal(pod string) int {
-	n, err := strconv.Atoi(pod[strings.LastIndex(pod, "-")+1:])
-	if err != nil {
-		return 0
-	}
+	n, _ := strconv.Atoi(pod[strings.LastIndex(pod, "-")+1:]) // a StatefulSet names its pods
 	return n
 }
 

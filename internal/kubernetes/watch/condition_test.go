@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
@@ -182,7 +183,7 @@ func TestDaemonSetRevision(t *testing.T) {
 func object(t *testing.T, text string) sluice.Object {
 	t.Helper()
 	var o sluice.Object
-	if err := decode(strings.NewReader(text), &o); err != nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), &o); err != nil {
 		t.Fatal(err)
 	}
 	return o

@@ -2,11 +2,11 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
@@ -56,9 +56,9 @@ func (r *Reader) replicas(ctx context.Context, o sluice.Object) ([]replica, erro
 		Op: "list pods", Path: client.Path("v1", o.Text("metadata", "namespace"), "pods"),
 		Query: url.Values{"labelSelector": {selector}},
 	}
-	err = client.Pages(ctx, r.client, ask, func(items []pod.Pod) {
-		for i := range items {
-			if p := replicaOf(&items[i]); p.owner == owner {
+	err = client.Pages(ctx, r.client, ask, func(page *client.List[pod.Pod]) {
+		for i := range page.Items {
+			if p := replicaOf(&page.Items[i]); p.owner == owner {
 				list = append(list, p)
 			}
 		}
@@ -67,12 +67,9 @@ func (r *Reader) replicas(ctx context.Context, o sluice.Object) ([]replica, erro
 }
 
 func podSelector(o sluice.Object) (string, error) {
-	data, err := json.Marshal(o.Field("spec", "selector"))
-	if err != nil {
-		return "", err
-	}
 	var s metav1.LabelSelector
-	if err := json.Unmarshal(data, &s); err != nil {
+	declared, _ := o.Field("spec", "selector").(map[string]any)
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(declared, &s); err != nil {
 		return "", err
 	}
 	selector, err := metav1.LabelSelectorAsSelector(&s)
@@ -89,8 +86,8 @@ func (r *Reader) refusal(ctx context.Context, o sluice.Object) (refusal, error) 
 		Op: "list events", Path: client.Path("v1", o.Text("metadata", "namespace"), "events"),
 		Query: creationFailures(o.Text("metadata", "uid")),
 	}
-	err := client.Pages(ctx, r.client, ask, func(items []creationFailure) {
-		for _, e := range items {
+	err := client.Pages(ctx, r.client, ask, func(page *client.List[creationFailure]) {
+		for _, e := range page.Items {
 			if e.isLater(last) {
 				last = e
 			}

@@ -3,8 +3,6 @@ package watch
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -89,26 +87,17 @@ func (f *reflector[T]) step(ctx context.Context) error {
 
 func (f *reflector[T]) list(ctx context.Context) error {
 	var items []T
-	q := maps.Clone(f.query)
-	q.Set("limit", strconv.Itoa(client.PageSize))
-	for {
-		var page client.List[T]
-		body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
-		if err != nil {
-			return err
-		}
-		err = decode(body, &page)
-		if err = errors.Join(err, body.Close()); err != nil {
-			return client.WrapStatus(f.op, err)
-		}
-		items = append(items, page.Items...)
-		if page.Metadata.Continue == "" {
-			f.store.replace(items, page.Metadata.ResourceVersion)
-			f.version, f.synced = page.Metadata.ResourceVersion, true
-			return nil
-		}
-		q.Set("continue", page.Metadata.Continue)
+	version := ""
+	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
+	err := client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
+		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
+	})
+	if err != nil {
+		return err
 	}
+	f.store.replace(items, version)
+	f.version, f.synced = version, true
+	return nil
 }
 
 // A frame is one line of a watch.
@@ -177,12 +166,3 @@ func frameError(object []byte) error {
 
 // isExpired reports whether the API server has forgotten the version from which to continue.
 func isExpired(err error) bool { return client.HasStatus(err, http.StatusGone) }
-
-// decode reads one JSON document. Integers stay integers.
-func decode(r io.Reader, into any) error {
-	data, err := io.ReadAll(io.LimitReader(r, client.MaxAnswer))
-	if err != nil {
-		return err
-	}
-	return kjson.UnmarshalCaseSensitivePreserveInts(data, into)
-}

@@ -41,16 +41,13 @@ func (s *replicaSets) read(ctx context.Context, r replica) (replicaSet, error) {
 	if set, ok := s.get(r.ownerUID); ok {
 		return set, nil
 	}
-	body, err := s.client.Stream(ctx, client.Request{
-		Op: "read ReplicaSet/" + r.controller, Path: client.Path("apps/v1", r.namespace, "replicasets", r.controller),
-	})
-	if err != nil {
-		return replicaSet{}, client.IgnoreNotFound(err)
-	}
-	defer func() { _ = body.Close() }()
 	var o sluice.Object
-	if err := decode(body, &o); err != nil || o.Text("metadata", "uid") != r.ownerUID {
-		return replicaSet{}, err
+	err := s.client.Call(ctx, client.Request{
+		Op: "read ReplicaSet/" + r.controller, Path: client.Path("apps/v1", r.namespace, "replicasets", r.controller),
+		Into: &o,
+	})
+	if err != nil || o.Text("metadata", "uid") != r.ownerUID {
+		return replicaSet{}, client.IgnoreNotFound(err)
 	}
 	set := replicaSet{ownerUID: ownerUID(o)}
 	if set.template, err = templateDigest(o); err != nil {

@@ -35,12 +35,6 @@ type workload struct {
 	timer     *time.Timer // of the next look at it
 }
 
-var (
-	_ source                 = (*workloads)(nil)
-	_ store[pod.Pod]         = (*podStore)(nil)
-	_ store[creationFailure] = (*failureStore)(nil)
-)
-
 func isWorkload(r client.Resource) bool {
 	if r.Group == "batch" {
 		return r.Kind == "Job"

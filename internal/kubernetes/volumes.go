@@ -26,6 +26,8 @@ func (a *Account) Use(_ context.Context, namespace, _, _ string) (string, error)
 func (a *Account) Discard(context.Context, string, string, string) error { return nil }
 
 func (a *Account) noVolumes(namespace string) error {
-	return sluice.Errorf(sluice.Unsupported, "the volumes of namespace %s in account %s cannot be copied: datasets are moved on accounts of the type local only", namespace, a.client.Name()).
-		WithHint("take the steps checkpointData, migrateData and restoreData out for this target, or let a webhook move its data")
+	return sluice.Errorf(sluice.Unsupported, "the volumes of namespace %s in account %s cannot be copied: "+
+		"datasets are moved on accounts of the type local only", namespace, a.client.Name()).
+		WithHint("take the steps checkpointData, migrateData and restoreData out for this target, " +
+			"or let a webhook move its data")
 }

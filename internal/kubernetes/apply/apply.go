@@ -134,7 +134,9 @@ func isWriteConflict(err error) bool {
 }
 
 // applyTo applies the fields to the live object, nil if there is none.
-func (w *Writer) applyTo(ctx context.Context, live sluice.Object, r applyRequest) (sluice.Object, sluice.Outcome, error) {
+func (w *Writer) applyTo(
+	ctx context.Context, live sluice.Object, r applyRequest,
+) (sluice.Object, sluice.Outcome, error) {
 	if live == nil {
 		now, err := w.patch(ctx, r, r.declared, "")
 		return now, sluice.Created, err

@@ -24,9 +24,10 @@ const stuckTimeout = 10 * time.Minute
 
 // childless are kinds that own nothing. Deleting them in the foreground would only wait for the garbage collector.
 var childless = []string{
-	"Namespace", "Pod", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim", "PersistentVolume", "Role", "RoleBinding",
-	"ClusterRole", "ClusterRoleBinding", "PodDisruptionBudget", "HorizontalPodAutoscaler", "ResourceQuota", "LimitRange",
-	"NetworkPolicy", "Ingress", "StorageClass", "PriorityClass", "CustomResourceDefinition",
+	"Namespace", "Pod", "ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim", "PersistentVolume", "Role",
+	"RoleBinding", "ClusterRole", "ClusterRoleBinding", "PodDisruptionBudget", "HorizontalPodAutoscaler",
+	"ResourceQuota", "LimitRange", "NetworkPolicy", "Ingress", "StorageClass", "PriorityClass",
+	"CustomResourceDefinition",
 }
 
 // Delete deletes the object that exists now, and no other that somebody creates under its name meanwhile. It returns

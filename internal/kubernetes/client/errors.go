@@ -18,7 +18,7 @@ import (
 )
 
 // Wrap turns an error of a call into an error of Sluice that names the operation. A cancelled call and an error of
-// Sluice stay as they are.
+// Sluice stay as they are. [HasStatus] still knows the API server's answer, but no text repeats it.
 func Wrap(op string, err error) error {
 	if err == nil {
 		return nil
@@ -32,28 +32,26 @@ func Wrap(op string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	e := classify(err)
-	e.Op = op
-	return e
-}
-
-// A statusCause is an error of Sluice with the API server's answer behind it, which never becomes part of the text.
-type statusCause struct {
-	error
-	cause error
-}
-
-func (e statusCause) Unwrap() []error { return []error{e.error, e.cause} }
-
-// WrapStatus is Wrap, and keeps the API server's answer for those who ask for its status.
-func WrapStatus(op string, err error) error { return statusCause{Wrap(op, err), err} }
-
-func classify(err error) *sluice.Error {
 	status, ok := errors.AsType[*apierrors.StatusError](err)
 	if !ok {
-		return noAnswer(err)
+		e := noAnswer(err)
+		e.Op = op
+		return e
 	}
-	s := status.Status()
+	e := classify(status.Status())
+	e.Op = op
+	return statusError{e, status}
+}
+
+// A statusError is an error of Sluice with the API server's answer behind it.
+type statusError struct {
+	error
+	status *apierrors.StatusError
+}
+
+func (e statusError) Unwrap() []error { return []error{e.error, e.status} }
+
+func classify(s metav1.Status) *sluice.Error {
 	switch code := int(s.Code); {
 	case code == http.StatusUnauthorized:
 		return sluice.Errorf(sluice.Denied, "the cluster does not accept the credentials: %s", OneLine(s.Message)).

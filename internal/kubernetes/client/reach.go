@@ -38,7 +38,7 @@ func (c *Client) version(ctx context.Context) (Reached, error) {
 	defer resp.Body.Close()
 	r := Reached{Latency: time.Since(began)}
 	if resp.StatusCode != http.StatusOK {
-		return Reached{}, Wrap(op, statusError(resp, req.Method))
+		return Reached{}, Wrap(op, failure(resp, req.Method))
 	}
 	var version struct {
 		GitVersion string `json:"gitVersion"`

@@ -72,7 +72,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 	}
 	if resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
-		return nil, WrapStatus(r.Op, statusError(resp, req.Method))
+		return nil, Wrap(r.Op, failure(resp, req.Method))
 	}
 	return resp.Body, nil
 }
@@ -85,10 +85,9 @@ type List[T any] struct {
 
 // Pages lists objects page by page.
 func Pages[T any](ctx context.Context, c *Client, r Request, each func(page *List[T])) error {
-	query := url.Values{}
+	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	maps.Copy(query, r.Query)
 	r.Query = query
-	r.Query.Set("limit", strconv.Itoa(pageSize))
 	for {
 		page := &List[T]{}
 		r.Into = page
@@ -156,8 +155,8 @@ func Path(groupVersion, namespace string, parts ...string) string {
 	return path + "/" + strings.Join(parts, "/")
 }
 
-// statusError reads the Status in which the API server explains a failure. Something else may have answered instead.
-func statusError(resp *http.Response, verb string) error {
+// failure reads the Status in which the API server explains a failure. Something else may have answered instead.
+func failure(resp *http.Response, verb string) error {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxFailure))
 	if err != nil {
 		return err

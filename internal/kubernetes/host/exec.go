@@ -67,7 +67,8 @@ func executorFor(c *rest.Config, at *url.URL) (remotecommand.Executor, error) {
 
 // failedCommand names the program without its arguments, which may hold a secret.
 func failedCommand(program, pod string, status int, stderr, stdout string) error {
-	said := cmp.Or(strings.TrimSpace(stderr), strings.TrimSpace(stdout[max(0, len(stdout)-maxStderr):]), "it printed nothing")
+	end := stdout[max(0, len(stdout)-maxStderr):]
+	said := cmp.Or(strings.TrimSpace(stderr), strings.TrimSpace(end), "it printed nothing")
 	return sluice.Errorf(sluice.Failed, "%s in pod %s ended with status %d: %s", program, pod, status, said)
 }
 

@@ -77,20 +77,19 @@ func hasRun(c corev1.ContainerStatus) bool {
 
 // containerLog returns the last lines of the container's run, or of the run before if this one has none.
 func (h *Host) containerLog(ctx context.Context, p *pod.Pod, c corev1.ContainerStatus, n int) ([]logLine, error) {
-	lines, err := h.runLog(ctx, p, c, n, false)
+	// The server's own bound on bytes would cut off the newest lines.
+	query := url.Values{"container": {c.Name}, "tailLines": {strconv.Itoa(n)}, "timestamps": {"true"}}
+	lines, err := h.runLog(ctx, p, query, n)
 	if err != nil || len(lines) > 0 || c.RestartCount == 0 {
 		return lines, err
 	}
-	return h.runLog(ctx, p, c, n, true)
+	query.Set("previous", "true")
+	return h.runLog(ctx, p, query, n)
 }
 
-func (h *Host) runLog(ctx context.Context, p *pod.Pod, c corev1.ContainerStatus, n int, previous bool) ([]logLine, error) {
+// runLog returns no lines if the server has no log of the run.
+func (h *Host) runLog(ctx context.Context, p *pod.Pod, query url.Values, n int) ([]logLine, error) {
 	op := "read the log of pod " + p.Metadata.Name
-	// The server's own bound on bytes would cut off the newest lines.
-	query := url.Values{"container": {c.Name}, "tailLines": {strconv.Itoa(n)}, "timestamps": {"true"}}
-	if previous {
-		query.Set("previous", "true")
-	}
 	path := client.Path("v1", p.Metadata.Namespace, "pods", p.Metadata.Name, "log")
 	body, err := h.client.Stream(ctx, client.Request{Op: op, Path: path, Query: query, Accept: "*/*"})
 	if hasNoLog(err) {
@@ -101,10 +100,7 @@ func (h *Host) runLog(ctx context.Context, p *pod.Pod, c corev1.ContainerStatus,
 	}
 	defer body.Close()
 	lines, err := lastLines(body, n)
-	if err != nil {
-		return nil, client.Wrap(op, err)
-	}
-	return lines, nil
+	return lines, client.Wrap(op, err)
 }
 
 // hasNoLog reports whether the server has no log of this run: the container waits to start, or the node has dropped

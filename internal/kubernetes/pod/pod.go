@@ -13,33 +13,27 @@ import (
 
 // A Pod holds the part of a Pod that is kept, so that a list of thousands does not fill the memory.
 type Pod struct {
-	Metadata Metadata `json:"metadata"`
-	Spec     struct {
+	Metadata struct {
+		Name              string                  `json:"name"`
+		Namespace         string                  `json:"namespace"`
+		UID               string                  `json:"uid"`
+		ResourceVersion   string                  `json:"resourceVersion"`
+		DeletionTimestamp string                  `json:"deletionTimestamp"`
+		Labels            map[string]string       `json:"labels"`
+		Annotations       map[string]string       `json:"annotations"`
+		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
+	} `json:"metadata"`
+	Spec struct {
 		Containers []Container `json:"containers"`
 	} `json:"spec"`
-	Status Status `json:"status"`
-}
-
-// Metadata is the part of the metadata that is kept.
-type Metadata struct {
-	Name              string                  `json:"name"`
-	Namespace         string                  `json:"namespace"`
-	UID               string                  `json:"uid"`
-	ResourceVersion   string                  `json:"resourceVersion"`
-	DeletionTimestamp string                  `json:"deletionTimestamp"`
-	Labels            map[string]string       `json:"labels"`
-	Annotations       map[string]string       `json:"annotations"`
-	OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
-}
-
-// Status is the part of the status that is kept.
-type Status struct {
-	Phase                 corev1.PodPhase          `json:"phase"`
-	Reason                string                   `json:"reason"`
-	Message               string                   `json:"message"`
-	Conditions            []corev1.PodCondition    `json:"conditions"`
-	ContainerStatuses     []corev1.ContainerStatus `json:"containerStatuses"`
-	InitContainerStatuses []corev1.ContainerStatus `json:"initContainerStatuses"`
+	Status struct {
+		Phase                 corev1.PodPhase          `json:"phase"`
+		Reason                string                   `json:"reason"`
+		Message               string                   `json:"message"`
+		Conditions            []corev1.PodCondition    `json:"conditions"`
+		ContainerStatuses     []corev1.ContainerStatus `json:"containerStatuses"`
+		InitContainerStatuses []corev1.ContainerStatus `json:"initContainerStatuses"`
+	} `json:"status"`
 }
 
 // A Container is the part of a container that is kept.

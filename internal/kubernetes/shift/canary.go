@@ -52,12 +52,13 @@ func (d division) mayUse(r weightedRoute, now, service sluice.Object) error {
 	if traffic.MadeFor(now) == d.Service {
 		return nil
 	}
-	own, theirs := traffic.Selector(service), traffic.Selector(now)
+	theirs := traffic.Selector(now)
 	delete(theirs, sluice.TrackLabel)
-	if r.adopt && traffic.MadeFor(now) == "" && len(theirs) > 0 && labels.SelectorFromSet(theirs).Matches(labels.Set(own)) {
+	same := labels.SelectorFromSet(theirs).Matches(labels.Set(traffic.Selector(service)))
+	if r.adopt && traffic.MadeFor(now) == "" && len(theirs) > 0 && same {
 		return nil
 	}
-	return sluice.Errorf(sluice.Conflict, "Service/%s exists already and was not made for dividing the traffic of Service/%s",
+	return sluice.Errorf(sluice.Conflict, "Service/%s exists already, and not for dividing the traffic of Service/%s",
 		r.canary, d.Service).
 		WithHint("rename or delete it: the name is needed for the canary pods while a deployment runs")
 }

@@ -120,8 +120,8 @@ func (d division) mustBeRule(ctx context.Context, ref client.ObjectRef) error {
 	return nil
 }
 
-// shiftSubsets narrows the subsets to the pods of the tracks, then weighs the routes to them. The Service itself selects
-// the pods of both tracks, since a subset is a part of it.
+// shiftSubsets narrows the subsets to the pods of the tracks, then weighs the routes to them. The Service itself
+// selects the pods of both tracks, since a subset is a part of it.
 func (d division) shiftSubsets(ctx context.Context, all []weightedSubsets) error {
 	hash, err := d.stableHash(ctx)
 	if err != nil {

@@ -51,8 +51,8 @@ func (d division) unpin(ctx context.Context) error {
 	return d.awaitEndpoints(ctx, o)
 }
 
-// awaitEndpoints returns when the Service's endpoints are exactly the ready pods that it selects. It does not wait for a
-// Service that publishes pods that are not ready, since its endpoints tell nothing.
+// awaitEndpoints returns when the Service's endpoints are exactly the ready pods that it selects. It does not wait if
+// the Service also publishes pods that are not ready, since its endpoints then tell nothing.
 func (d division) awaitEndpoints(ctx context.Context, service sluice.Object) error {
 	if service.Field("spec", "publishNotReadyAddresses") == true {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Difference returns the JSON merge patch that makes one object another, nil where they are the same.
+// Difference returns the JSON merge patch from one object to another, nil if they are equal.
 func Difference(from, to sluice.Object) map[string]any { return difference(from, to) }
 
 func difference(from, to map[string]any) map[string]any {

@@ -234,8 +234,8 @@ func TestWhatOthersChangedMeanwhileStays(t *testing.T) {
 	}
 }
 
-// Whatever the weights are, the canary's part of the Service's own traffic is the percentage, as far as whole weights can say it,
-// and the part of everybody else is what it was.
+// Whatever the weights are, the canary's part of the Service's own traffic is the percentage, as far as whole weights
+// can say it, and the part of everybody else is what it was.
 func TestOtherBackendsKeepTheirPart(t *testing.T) {
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 4))

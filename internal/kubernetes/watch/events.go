@@ -65,11 +65,9 @@ func listAndWatch[T any](ctx context.Context, c *client.Client, r client.Request
 	if len(list.Items) == 0 {
 		send(Event[T]{None: true})
 	}
-	query := url.Values{}
+	query := url.Values{"watch": {"true"}, "resourceVersion": {list.Metadata.ResourceVersion}}
 	maps.Copy(query, r.Query)
 	r.Query = query
-	r.Query.Set("watch", "true")
-	r.Query.Set("resourceVersion", list.Metadata.ResourceVersion)
 	body, err := c.Stream(ctx, r)
 	if err != nil {
 		return err

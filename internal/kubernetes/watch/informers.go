@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"errors"
-	"net/url"
 	"sync"
 	"time"
 
@@ -188,7 +187,7 @@ func (s *objects) run(ctx context.Context) error { return s.reflect(ctx, s) }
 // reflect keeps a store up to date with the objects.
 func (s *objects) reflect(ctx context.Context, into store[sluice.Object]) error {
 	f := reflector[sluice.Object]{
-		client: s.client, op: "watch " + s.resource.Kind, path: s.resource.Path(s.namespace), query: url.Values{}, store: into,
+		client: s.client, op: "watch " + s.resource.Kind, path: s.resource.Path(s.namespace), store: into,
 	}
 	return f.run(ctx)
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,7 +40,7 @@ const (
 	retryFirst = 50 * time.Millisecond
 	retryLast  = time.Second // after which the API server counts as away
 	// watchSeconds bounds one connection, as API servers do themselves.
-	watchSeconds = 9 * 60
+	watchSeconds = "540"
 	// brief bounds a connection that ended too early. The next attempt waits.
 	brief = time.Second
 )
@@ -107,11 +106,10 @@ type frame struct {
 }
 
 func (f *reflector[T]) watch(ctx context.Context) error {
-	q := maps.Clone(f.query)
-	q.Set("watch", "1")
-	q.Set("allowWatchBookmarks", "true")
-	q.Set("resourceVersion", f.version)
-	q.Set("timeoutSeconds", strconv.Itoa(watchSeconds))
+	q := url.Values{
+		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version}, "timeoutSeconds": {watchSeconds},
+	}
+	maps.Copy(q, f.query)
 	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
 	if err != nil {
 		return err
@@ -121,10 +119,10 @@ func (f *reflector[T]) watch(ctx context.Context) error {
 	for {
 		var e frame
 		if err := frames.Decode(&e); err != nil {
-			return client.WrapStatus(f.op, err)
+			return client.Wrap(f.op, err)
 		}
 		if err := f.event(e); err != nil {
-			return client.WrapStatus(f.op, err)
+			return client.Wrap(f.op, err)
 		}
 	}
 }

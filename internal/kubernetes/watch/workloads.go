@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -55,7 +54,7 @@ func (s *workloads) run(ctx context.Context) error {
 	g.Go(func() error { return s.reflect(ctx, s) })
 	g.Go(func() error {
 		path := client.Path("v1", s.namespace, "pods")
-		f := reflector[pod.Pod]{client: s.client, op: "watch pods", path: path, query: url.Values{}, store: (*podStore)(s)}
+		f := reflector[pod.Pod]{client: s.client, op: "watch pods", path: path, store: (*podStore)(s)}
 		return unlessDenied(ctx, f.run(ctx))
 	})
 	if s.resource.Kind != "Deployment" {

@@ -1,30 +1,32 @@
 package traffic
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// revision is the annotation by which a Deployment and its current replica set know each other.
+// revision is the annotation that a Deployment and its current ReplicaSet share.
 const revision = "deployment.kubernetes.io/revision"
 
-// Hash returns the value of [HashLabel] on the pods of the Deployment's current version. A Deployment whose
-// controller has not taken up its last change is Unavailable.
+// Hash returns the value of [HashLabel] on the pods of the Deployment's current version. It is Unavailable if the
+// controller of the Deployment has not taken up the last change.
 func Hash(deployment sluice.Object, replicaSets []sluice.Object) (string, error) {
 	if deployment.Number(0, "status", "observedGeneration") < deployment.Number(0, "metadata", "generation") {
-		return "", sluice.Errorf(sluice.Unavailable, "%s has changed, and its controller has not taken that up yet", deployment.Ref())
+		return "", sluice.Errorf(sluice.Unavailable, "the controller of %s has not taken up its change yet",
+			deployment.Ref())
 	}
-	want := deployment.Text("metadata", "annotations", revision)
+	uid, want := deployment.Text("metadata", "uid"), deployment.Text("metadata", "annotations", revision)
 	for _, rs := range replicaSets {
-		if ownedBy(rs, deployment.Text("metadata", "uid")) && want != "" && rs.Text("metadata", "annotations", revision) == want {
-			if hash := rs.Text("metadata", "labels", HashLabel); hash != "" {
-				return hash, nil
-			}
+		hash := rs.Text("metadata", "labels", HashLabel)
+		if ownedBy(rs, uid) && want != "" && rs.Text("metadata", "annotations", revision) == want && hash != "" {
+			return hash, nil
 		}
 	}
-	return "", sluice.Errorf(sluice.Unavailable, "%s has no replica set of its current version yet", deployment.Ref())
+	return "", sluice.Errorf(sluice.Unavailable, "%s has no ReplicaSet of its current version yet", deployment.Ref())
 }
 
 func ownedBy(o sluice.Object, uid string) bool {
@@ -37,7 +39,7 @@ func ownedBy(o sluice.Object, uid string) bool {
 	return false
 }
 
-// Ready returns the names of those pods that a Service with the selector sends traffic to.
+// Ready returns the names of the pods to which a Service with the selector sends traffic.
 func Ready(pods []sluice.Object, selector map[string]string) []string {
 	var names []string
 	for _, p := range pods {
@@ -67,11 +69,11 @@ func ready(pod sluice.Object) bool {
 	if phase := pod.Text("status", "phase"); phase == "Succeeded" || phase == "Failed" {
 		return false
 	}
-	return Condition(pod.Field("status", "conditions"), "Ready").Text("status") == "True"
+	return condition(pod.Field("status", "conditions"), "Ready").Text("status") == "True"
 }
 
-// Condition returns the condition of the type from a list of them, nil if there is none.
-func Condition(list any, kind string) sluice.Object {
+// condition returns the condition of the type, nil if there is none.
+func condition(list any, kind string) sluice.Object {
 	all, _ := list.([]any)
 	for _, c := range all {
 		if m, ok := c.(map[string]any); ok && m["type"] == kind {
@@ -81,8 +83,8 @@ func Condition(list any, kind string) sluice.Object {
 	return nil
 }
 
-// Settled reports whether the Service's endpoints are exactly the pods of the names, in each family of addresses.
-// What a Service publishes although it is not ready counts for nothing.
+// Settled reports whether the Service's endpoints are exactly the named pods, in each address family. Endpoints that
+// are not ready do not count.
 func Settled(slicesOf []sluice.Object, pods []string) bool {
 	families := map[string]map[string]bool{}
 	for _, s := range slicesOf {
@@ -105,8 +107,32 @@ func Settled(slicesOf []sluice.Object, pods []string) bool {
 	return len(families) > 0 || len(pods) == 0
 }
 
-// serves follows the format: an absent condition means ready.
+// serves follows the API: an absent condition means ready.
 func serves(endpoint sluice.Object) bool {
 	ready, said := endpoint.Field("conditions", "ready").(bool)
 	return ready || !said
+}
+
+// TakenUp reports whether every gateway that reports on the route has taken it up as it is now, and if not, why. A
+// route without reports is taken up.
+func TakenUp(route sluice.Object) (bool, string) {
+	generation := route.Number(0, "metadata", "generation")
+	parents, _ := route.Field("status", "parents").([]any)
+	for _, p := range parents {
+		name := asObject(p).Text("parentRef", "name")
+		for _, kind := range []string{"Accepted", "ResolvedRefs"} {
+			c := condition(asObject(p)["conditions"], kind)
+			if c == nil {
+				continue
+			}
+			if seen := c.Number(0, "observedGeneration"); seen > 0 && seen < generation {
+				return false, fmt.Sprintf("gateway %s has not taken up the change", name)
+			}
+			if c.Text("status") != "True" {
+				why := cmp.Or(c.Text("message"), c.Text("reason"))
+				return false, fmt.Sprintf("gateway %s says %s=%s: %s", name, kind, c.Text("status"), why)
+			}
+		}
+	}
+	return true, ""
 }

@@ -32,24 +32,23 @@ func Wrap(op string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok {
-		e := noAnswer(err)
-		e.Op = op
-		return e
+	var e *sluice.Error
+	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+		e = classify(status.Status())
+		e.Err = answer{status}
+	} else {
+		e = noAnswer(err)
 	}
-	e := classify(status.Status())
 	e.Op = op
-	return statusError{e, status}
+	return e
 }
 
-// A statusError is an error of Sluice with the API server's answer behind it.
-type statusError struct {
-	error
-	status *apierrors.StatusError
-}
+// An answer is the API server's answer as a cause. It has no text, since it may hold a secret.
+type answer struct{ status error }
 
-func (e statusError) Unwrap() []error { return []error{e.error, e.status} }
+func (answer) Error() string { return "" }
+
+func (a answer) Unwrap() error { return a.status }
 
 func classify(s metav1.Status) *sluice.Error {
 	switch code := int(s.Code); {

@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,6 +51,9 @@ var kinds = map[string]string{
 	"/api/v1": `{"kind":"APIResourceList","groupVersion":"v1","resources":[
 		{"name":"configmaps","kind":"ConfigMap","namespaced":true},{"name":"pods","kind":"Pod","namespaced":true},
 		{"name":"services","kind":"Service","namespaced":true},{"name":"namespaces","kind":"Namespace"}]}`,
+	"/apis/example.com/v1alpha1": `{"kind":"APIResourceList","groupVersion":"example.com/v1alpha1","resources":[]}`,
+	"/apis/gateway.networking.k8s.io/v1": `{"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1",
+		"resources":[{"name":"httproutes","kind":"HTTPRoute","namespaced":true}]}`,
 	"/apis/apps/v1": `{"kind":"APIResourceList","groupVersion":"apps/v1","resources":[
 		{"name":"deployments","kind":"Deployment","namespaced":true},
 		{"name":"deployments/scale","kind":"Scale","namespaced":true},
@@ -222,4 +226,13 @@ func wantError(t *testing.T, err error, code sluice.Code, text string) {
 	if sluice.ErrorCode(err) != code || err != nil && !strings.Contains(err.Error(), text) {
 		t.Errorf("the error is %v (%s), want %s with %q", err, sluice.ErrorCode(err), code, text)
 	}
+}
+
+func text(t *testing.T, o sluice.Object) string {
+	t.Helper()
+	data, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

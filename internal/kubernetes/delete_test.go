@@ -22,11 +22,14 @@ func TestDelete(t *testing.T) {
 		get, del, watch []answer
 		want            []string
 	}{
-		"nothing there":   {[]answer{gone}, nil, nil, []string{getSettings}},
-		"gone at once":    {[]answer{live, gone}, []answer{deleted}, nil, []string{getSettings, "DELETE " + settingsPath, getSettings}},
+		"nothing there": {[]answer{gone}, nil, nil, []string{getSettings}},
+		"gone at once": {[]answer{live, gone}, []answer{deleted}, nil, []string{getSettings, "DELETE " + settingsPath,
+			getSettings}},
 		"gone in between": {[]answer{live}, []answer{gone}, nil, []string{getSettings, "DELETE " + settingsPath}},
-		"another one under its name": {[]answer{live, other}, []answer{failure(409, "Conflict", "the UID in the precondition (u) does not match "+
-			"the UID in record (v). The object might have been deleted and then recreated", `"name":"settings","kind":"configmaps"`)}, nil,
+		"another one under its name": {[]answer{live, other}, []answer{failure(409, "Conflict",
+			"the UID in the precondition (u) does not match "+
+				"the UID in record (v). The object might have been deleted and then recreated",
+			`"name":"settings","kind":"configmaps"`)}, nil,
 			[]string{getSettings, "DELETE " + settingsPath, getSettings}},
 		"gone after a while": {[]answer{live, live}, []answer{deleted},
 			[]answer{{body: frame("MODIFIED", config("u", `,"finalizers":["x"]`)) + frame("DELETED", config("u", ""))}},
@@ -44,7 +47,8 @@ func TestDelete(t *testing.T) {
 			}
 			s.order(test.want...)
 			for _, r := range s.sent("DELETE ") {
-				if !strings.Contains(r.body, `"preconditions":{"uid":"u"}`) || !strings.Contains(r.body, `"propagationPolicy":"Background"`) {
+				if !strings.Contains(r.body, `"preconditions":{"uid":"u"}`) || !strings.Contains(r.body,
+					`"propagationPolicy":"Background"`) {
 					t.Errorf("deleted with %s", r.body)
 				}
 			}
@@ -55,15 +59,18 @@ func TestDelete(t *testing.T) {
 // What holds an object back is named at the caller's deadline.
 func TestDeleteThatIsHeldBack(t *testing.T) {
 	s := serve(t)
-	held := `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","uid":"u","resourceVersion":"1"},"spec":{"finalizers":["kubernetes"]},
-		"status":{"conditions":[{"type":"NamespaceContentRemaining","status":"True","message":"Some resources are remaining: pods. has 1 resource instances"}]}}`
+	held := `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","uid":"u","resourceVersion":"1"},
+		"spec":{"finalizers":["kubernetes"]},
+		"status":{"conditions":[{"type":"NamespaceContentRemaining","status":"True",
+			"message":"Some resources are remaining: pods. has 1 resource instances"}]}}`
 	s.on("GET /api/v1/namespaces/shop", answer{body: held}, answer{body: held})
 	s.on("DELETE /api/v1/namespaces/shop", answer{body: held})
 	s.on("WATCH /api/v1/namespaces", answer{})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	err := s.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: "shop"})
-	wantError(t, err, sluice.Failed, "it waits for the finalizers kubernetes; Some resources are remaining: pods. has 1 resource instances")
+	wantError(t, err, sluice.Failed,
+		"it waits for the finalizers kubernetes; Some resources are remaining: pods. has 1 resource instances")
 }
 
 func TestDeleteOfAnUnknownKind(t *testing.T) {

@@ -17,13 +17,16 @@ const (
 // A right that the rules of the namespace clearly allow is not asked for by itself.
 func TestReview(t *testing.T) {
 	s := serve(t)
-	s.on(rulesReview, answer{status: 201, body: `{"kind":"SelfSubjectRulesReview","status":{"incomplete":false,"resourceRules":[
-		{"verbs":["get","list"],"apiGroups":[""],"resources":["pods"]},{"verbs":["get"],"apiGroups":[""],"resources":["secrets"],"resourceNames":["one"]}]}}`})
+	s.on(rulesReview, answer{status: 201, body: `{"kind":"SelfSubjectRulesReview","status":{"incomplete":false,
+		"resourceRules":[
+		{"verbs":["get","list"],"apiGroups":[""],"resources":["pods"]},{"verbs":["get"],"apiGroups":[""],
+			"resources":["secrets"],"resourceNames":["one"]}]}}`})
 	s.on(accessReview, answer{status: 201, body: `{"kind":"SelfSubjectAccessReview","status":{"allowed":false}}`},
 		answer{status: 201, body: `{"kind":"SelfSubjectAccessReview","status":{"allowed":false}}`})
 	secret := sluice.Right{Verb: "get", Resource: "secrets", Namespace: "shop"}
 	namespaces := sluice.Right{Verb: "create", Resource: "namespaces"}
-	got, err := s.Review(t.Context(), []sluice.Right{{Verb: "list", Resource: "pods", Namespace: "shop"}, secret, namespaces})
+	got, err := s.Review(t.Context(), []sluice.Right{{Verb: "list", Resource: "pods", Namespace: "shop"}, secret,
+		namespaces})
 	if d := cmp.Diff([]sluice.Right{secret, namespaces}, got); d != "" || err != nil {
 		t.Errorf("%v: -want +got\n%s", err, d)
 	}
@@ -37,7 +40,8 @@ func TestReview(t *testing.T) {
 // Missing asks the cluster how it serves a kind, and names the subresource apart.
 func TestMissing(t *testing.T) {
 	s := serve(t)
-	s.on(rulesReview, answer{status: 201, body: `{"status":{"resourceRules":[{"verbs":["*"],"apiGroups":["*"],"resources":["configmaps"]}]}}`})
+	s.on(rulesReview, answer{status: 201, body: `{"status":{"resourceRules":[{"verbs":["*"],"apiGroups":["*"],
+		"resources":["configmaps"]}]}}`})
 	p := &sluice.Plan{
 		Targets: []sluice.PlannedTarget{{Name: "production", Namespace: "shop"}},
 		Steps: []sluice.PlannedStep{{ID: "production/x", Target: "production", StepSpec: sluice.StepSpec{

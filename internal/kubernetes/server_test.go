@@ -92,6 +92,8 @@ func serve(t *testing.T) *server {
 
 // on adds answers to requests such as "GET /api/v1/pods" or "WATCH /api/v1/pods".
 func (s *server) on(line string, answers ...answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.answers[line] = append(s.answers[line], answers...)
 }
 
@@ -179,7 +181,8 @@ func (s *server) order(want ...string) {
 // failure is a Status as an API server answers it. More is what its details have besides.
 func failure(code int, reason, message, details string) answer {
 	return answer{status: code, body: fmt.Sprintf(
-		`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"details":{%s},"code":%d}`,
+		`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"reason":%q,"details":{%s},
+			"code":%d}`,
 		message, reason, details, code)}
 }
 

@@ -15,13 +15,16 @@ const (
 	slicesPath  = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 	plainWeb    = `{"apiVersion":"v1","kind":"Service","metadata":{"name":"web","namespace":"shop","resourceVersion":"7"},
 		"spec":{"selector":{"app":"web"},"ports":[{"port":80}]}}`
-	stableWeb = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"d","generation":1,
-		"annotations":{"deployment.kubernetes.io/revision":"3"}},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"web","tier":"front"}}},
+	stableWeb = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"d",
+		"generation":1,
+		"annotations":{"deployment.kubernetes.io/revision":"3"}},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"web",
+			"tier":"front"}}},
 		"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1}}`
 )
 
 func to(percent int) sluice.Division {
-	return sluice.Division{Namespace: "shop", Service: "web", Declared: true, Stable: "web", Canary: "web-canary", Percent: percent}
+	return sluice.Division{Namespace: "shop", Service: "web", Declared: true, Stable: "web", Canary: "web-canary",
+		Percent: percent}
 }
 
 // pinned is the Service as traffic narrows it.
@@ -49,7 +52,8 @@ func endpoints(pods ...string) string {
 
 const canaryLabel = `,"sluice-cd.github.io/track":"canary"`
 
-// All traffic goes to the canary once its pods are the Service's only endpoints. Somebody else's write in between is kept.
+// All traffic goes to the canary once its pods are the Service's only endpoints. Somebody else's write in between is
+// kept.
 func TestShiftToTheCanary(t *testing.T) {
 	s := serve(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -66,7 +70,8 @@ func TestShiftToTheCanary(t *testing.T) {
 	}
 	for i, version := range []string{"7", "8"} {
 		body := s.sent("PATCH ")[i].body
-		if !strings.Contains(body, `"resourceVersion":"`+version+`"`) || !strings.Contains(body, `"selector":{"sluice-cd.github.io/track":"canary"}`) {
+		if !strings.Contains(body, `"resourceVersion":"`+version+`"`) || !strings.Contains(body,
+			`"selector":{"sluice-cd.github.io/track":"canary"}`) {
 			t.Errorf("patch %d is %s", i, body)
 		}
 	}
@@ -97,9 +102,11 @@ func TestShiftBegins(t *testing.T) {
 		code   sluice.Code
 		text   string
 	}{
-		"others' pods": {to(0), list("1", aPod("s", stable, "True"), aPod("other", "", "True")), stableWeb, sluice.Unsupported, "it goes to Pod/other too"},
+		"others' pods": {to(0), list("1", aPod("s", stable, "True"), aPod("other", "", "True")), stableWeb,
+			sluice.Unsupported, "it goes to Pod/other too"},
 		"others' pods of somebody else's Service": {undeclared, list("1", aPod("other", "", "True")), stableWeb, "", ""},
-		"a change is on its way":                  {to(0), list("1", aPod("s", stable, "True")), rolling, sluice.Unavailable, "is still being rolled out"},
+		"a change is on its way": {to(0), list("1", aPod("s", stable, "True")), rolling, sluice.Unavailable,
+			"is still being rolled out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t)
@@ -124,7 +131,8 @@ func TestRelease(t *testing.T) {
 	if err := s.Release(ctx, to(50)); err != nil {
 		t.Fatal(err)
 	}
-	if body := s.sent("PATCH ")[0].body; !strings.Contains(body, `"selector":{"pod-template-hash":null}`) || !strings.Contains(body, `"annotations":null`) {
+	if body := s.sent("PATCH ")[0].body; !strings.Contains(body, `"selector":{"pod-template-hash":null}`) ||
+		!strings.Contains(body, `"annotations":null`) {
 		t.Errorf("the patch is %s", body)
 	}
 	for _, now := range []answer{{body: plainWeb}, notFound("services", "web")} {
@@ -136,15 +144,16 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// A gateway's route gets its weights after the canary's Service stands and has endpoints, and Shift waits until the gateway
-// has taken them up.
+// A gateway's route gets its weights after the canary's Service stands and has endpoints, and Shift waits until the
+// gateway has taken them up.
 func TestShiftOfARoute(t *testing.T) {
 	s := serve(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	const routes = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes"
 	route := func(generation, seen string) string {
-		return `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"web","namespace":"shop","generation":` + generation + `},
+		return `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"web","namespace":"shop",
+			"generation":` + generation + `},
 			"spec":{"rules":[{"backendRefs":[{"name":"web","port":80}]}]},"status":{"parents":[{"parentRef":{"name":"gw"},
 			"conditions":[{"type":"Accepted","status":"True","observedGeneration":` + seen + `}]}]}}`
 	}
@@ -172,7 +181,8 @@ func TestShiftOfARoute(t *testing.T) {
 	if err := s.Shift(ctx, d); err != nil {
 		t.Fatal(err)
 	}
-	if body := s.sent("PATCH " + routes)[0].body; !strings.Contains(body, `"weight":80`) || !strings.Contains(body, `"name":"web-canary","port":80,"weight":20`) {
+	if body := s.sent("PATCH " + routes)[0].body; !strings.Contains(body, `"weight":80`) || !strings.Contains(body,
+		`"name":"web-canary","port":80,"weight":20`) {
 		t.Errorf("the route becomes %s", body)
 	}
 }

@@ -15,7 +15,8 @@ import (
 const configMaps = "/api/v1/namespaces/shop/configmaps"
 
 func configMap(name, version, value string) string {
-	return `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"` + name + `","namespace":"shop","uid":"` + name + `","resourceVersion":"` + version +
+	return `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"` + name + `","namespace":"shop","uid":"` + name +
+		`","resourceVersion":"` + version +
 		`","managedFields":[{"manager":"x"}]},"data":{"a":"` + value + `"}}`
 }
 
@@ -60,7 +61,8 @@ func TestWatchKnowsOwnWrites(t *testing.T) {
 	if got := next(); got != "settings=written" {
 		t.Errorf("after the write: %s", got)
 	}
-	second := follow(t, s.Follow(ctx, sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "settings"}))
+	second := follow(t, s.Follow(ctx, sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop",
+		Name: "settings"}))
 	if got := second(); got != "settings=written" {
 		t.Errorf("who comes later: %s", got)
 	}
@@ -81,7 +83,8 @@ func TestWatchEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	s := serve(t)
-	s.on("GET "+configMaps, failure(403, "Forbidden", `configmaps is forbidden: User "ci" cannot list resource "configmaps" in API group "" in the namespace "shop"`, ""))
+	s.on("GET "+configMaps, failure(403, "Forbidden",
+		`configmaps is forbidden: User "ci" cannot list resource "configmaps" in API group "" in the namespace "shop"`, ""))
 	if got := follow(t, s.Watch(ctx, "v1", "ConfigMap", "shop"))(); got != "end: denied" {
 		t.Error(got)
 	}
@@ -97,14 +100,17 @@ func TestWatchEnds(t *testing.T) {
 }
 
 const (
-	crashing = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"d","resourceVersion":"1","generation":1},
+	crashing = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"d",
+		"resourceVersion":"1","generation":1},
 		"spec":{"replicas":1,"selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}}}},
 		"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1}}`
 	replicaSet = `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"web-1","namespace":"shop","uid":"rs",
 		"ownerReferences":[{"kind":"Deployment","name":"web","uid":"d","controller":true}]},
 		"spec":{"template":{"metadata":{"labels":{"app":"web","pod-template-hash":"1"}}}}}`
-	crashedPod = `{"metadata":{"name":"web-1-x","namespace":"shop","uid":"p","resourceVersion":"2","labels":{"app":"web","pod-template-hash":"1"},
-		"ownerReferences":[{"kind":"ReplicaSet","name":"web-1","uid":"rs","controller":true}]},"spec":{"containers":[{"name":"web"}]},
+	crashedPod = `{"metadata":{"name":"web-1-x","namespace":"shop","uid":"p","resourceVersion":"2","labels":{"app":"web",
+		"pod-template-hash":"1"},
+		"ownerReferences":[{"kind":"ReplicaSet","name":"web-1","uid":"rs","controller":true}]},
+			"spec":{"containers":[{"name":"web"}]},
 		"status":{"containerStatuses":[{"name":"web","restartCount":4,"state":{"waiting":{"reason":"CrashLoopBackOff"}},
 		"lastState":{"terminated":{"exitCode":1}}}]}}`
 	stalled = "pod web-1-x waits: CrashLoopBackOff: it ended with status 1; restarted 4 times"
@@ -156,7 +162,8 @@ func TestDeploymentWithoutRightsToItsPods(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	s := serve(t)
-	denied := failure(403, "Forbidden", `pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "shop"`, "")
+	denied := failure(403, "Forbidden",
+		`pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "shop"`, "")
 	all := strings.TrimSuffix(deployments, "/")
 	s.on("GET "+deployments+"web", answer{body: crashing})
 	s.on("GET "+podsPath, denied)
@@ -176,13 +183,17 @@ func TestDeploymentWithoutRightsToItsPods(t *testing.T) {
 func TestStatefulSetWhosePodsAreRefused(t *testing.T) {
 	s := serve(t)
 	long := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
-	s.on("GET /apis/apps/v1/namespaces/shop/statefulsets/db", answer{body: `{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"db","namespace":"shop","uid":"s","generation":1},
-		"spec":{"replicas":2,"selector":{"matchLabels":{"app":"db"}}},"status":{"observedGeneration":1,"replicas":1,"readyReplicas":1}}`})
+	s.on("GET /apis/apps/v1/namespaces/shop/statefulsets/db", answer{body: `{"apiVersion":"apps/v1","kind":"StatefulSet",
+		"metadata":{"name":"db","namespace":"shop","uid":"s","generation":1},
+		"spec":{"replicas":2,"selector":{"matchLabels":{"app":"db"}}},"status":{"observedGeneration":1,"replicas":1,
+			"readyReplicas":1}}`})
 	s.on("GET "+podsPath, list("1"))
-	s.on("GET /api/v1/namespaces/shop/events", list("1", `{"involvedObject":{"kind":"StatefulSet","uid":"s"},"message":"pods \"db-1\" is forbidden: exceeded quota",
+	s.on("GET /api/v1/namespaces/shop/events", list("1", `{"involvedObject":{"kind":"StatefulSet","uid":"s"},
+		"message":"pods \"db-1\" is forbidden: exceeded quota",
 		"firstTimestamp":"`+long+`","lastTimestamp":"`+long+`"}`))
 	o, err := s.Get(t.Context(), sluice.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "shop", Name: "db"})
-	if got := stalledBecause(o); err != nil || !strings.HasSuffix(got, `pods cannot be created: pods "db-1" is forbidden: exceeded quota`) {
+	if got := stalledBecause(o); err != nil || !strings.HasSuffix(got,
+		`pods cannot be created: pods "db-1" is forbidden: exceeded quota`) {
 		t.Errorf("%q, %v", got, err)
 	}
 	if q := s.sent("GET /api/v1/namespaces/shop/events")[0].query; !strings.Contains(q, "involvedObject.uid%3Ds") {

@@ -21,18 +21,24 @@ func decoded(t *testing.T, text string) sluice.Object {
 
 // What Sluice had applied is told from what others and the cluster itself had set.
 func TestApplied(t *testing.T) {
-	was := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","labels":{"app":"web","theirs":"x"},
+	was := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop",
+		"labels":{"app":"web","theirs":"x"},
 		"annotations":{"deployment.kubernetes.io/revision":"3"},"managedFields":[
 		{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1","fieldsV1":{"f:metadata":{"f:labels":{"f:app":{}}},
-		 "f:spec":{"f:selector":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:name":{},"f:image":{},
+		 "f:spec":{"f:selector":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:name":{},
+			"f:image":{},
 		 "f:env":{"k:{\"name\":\"A\"}":{".":{},"f:name":{},"f:value":{}}},
 		 "f:ports":{"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}}}}}}}}},
-		{"manager":"kubectl","operation":"Update","apiVersion":"apps/v1","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}}]},
+		{"manager":"kubectl","operation":"Update","apiVersion":"apps/v1","subresource":"scale",
+			"fieldsV1":{"f:spec":{"f:replicas":{}}}}]},
 		"status":{}}`)
-	was["spec"] = map[string]any(decoded(t, `{"replicas":5,"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"dnsPolicy":"ClusterFirst","containers":[
+	was["spec"] = map[string]any(decoded(t, `{"replicas":5,"selector":{"matchLabels":{"app":"web"}},
+		"template":{"spec":{"dnsPolicy":"ClusterFirst","containers":[
 		{"name":"side","image":"theirs:1"},
-		{"name":"web","image":"web:1","terminationMessagePath":"/dev/x","env":[{"name":"A","value":"1"},{"name":"B","value":"theirs"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}`))
-	want := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","labels":{"app":"web"}},
+		{"name":"web","image":"web:1","terminationMessagePath":"/dev/x","env":[{"name":"A","value":"1"},{"name":"B",
+			"value":"theirs"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}`))
+	want := decoded(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop",
+		"labels":{"app":"web"}},
 		"spec":{"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"containers":[
 		{"name":"web","image":"web:1","env":[{"name":"A","value":"1"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}}`)
 	if diff := cmp.Diff(want, onlyFields(was, restorableSet(was))); diff != "" {
@@ -55,7 +61,8 @@ func TestAppliedCount(t *testing.T) {
 
 // An object of which Sluice had applied nothing gets nothing from it.
 func TestAppliedNothing(t *testing.T) {
-	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{}}}]},"data":{"k":"v"}}`)
+	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"manager":"helm",
+		"operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{}}}]},"data":{"k":"v"}}`)
 	want := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`)
 	if diff := cmp.Diff(want, onlyFields(was, restorableSet(was))); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
@@ -65,11 +72,13 @@ func TestAppliedNothing(t *testing.T) {
 // What somebody else has set since is told from what he owned before, and from what Sluice itself set.
 func TestTakenOver(t *testing.T) {
 	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[
-		{"manager":"sluice","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},"f:ours":{}}}}]},
+		{"manager":"sluice","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},
+			"f:ours":{}}}}]},
 		"data":{"taken":"1","shared":"1","ours":"1","theirs":"1"}}`)
 	live := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[
 		{"manager":"sluice","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{"f:shared":{},"f:ours":{}}}},
-		{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},"f:theirs":{}}}}]},
+		{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},
+			"f:theirs":{}}}}]},
 		"data":{"taken":"2","shared":"1","ours":"2","theirs":"2"}}`)
 	set := restorableSet(was)
 	taken, list := takenOver(set, was, live)

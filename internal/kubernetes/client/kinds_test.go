@@ -10,7 +10,8 @@ import (
 
 func TestResources(t *testing.T) {
 	var list resourceList
-	text := `{"resources":[{"name":"deployments","kind":"Deployment","namespaced":true},{"name":"deployments/scale","kind":"Scale","namespaced":true},
+	text := `{"resources":[{"name":"deployments","kind":"Deployment","namespaced":true},{"name":"deployments/scale",
+		"kind":"Scale","namespaced":true},
 		{"name":"deployments/status","kind":"Deployment","namespaced":true},{"name":"wides","kind":"Wide"}]}`
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		t.Fatal(err)
@@ -24,7 +25,8 @@ func TestResources(t *testing.T) {
 		t.Error(d)
 	}
 	for r, path := range map[resourceAt]string{
-		{"Deployment", "shop"}: "/apis/apps/v1/namespaces/shop/deployments", {"Deployment", ""}: "/apis/apps/v1/deployments", {"Wide", "shop"}: "/apis/apps/v1/wides",
+		{"Deployment", "shop"}: "/apis/apps/v1/namespaces/shop/deployments", {"Deployment", ""}: "/apis/apps/v1/deployments",
+		{"Wide", "shop"}: "/apis/apps/v1/wides",
 	} {
 		if got := want[r.kind].Path(r.namespace); got != path {
 			t.Errorf("%v is at %s, want %s", r, got, path)

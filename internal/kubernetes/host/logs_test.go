@@ -14,7 +14,8 @@ func TestLastLines(t *testing.T) {
 		fmt.Fprintf(&in, "2026-01-01T00:00:0%d.5Z line %d\n", i, i)
 	}
 	fmt.Fprintf(&in, "2026-01-01T00:00:10Z %s\n2026-01-01T00:00:11.25Z no end", strings.Repeat("x", 3*maxLogLine))
-	for name, r := range map[string]io.Reader{"at once": strings.NewReader(in.String()), "byte by byte": iotest.OneByteReader(strings.NewReader(in.String()))} {
+	for name, r := range map[string]io.Reader{"at once": strings.NewReader(in.String()),
+		"byte by byte": iotest.OneByteReader(strings.NewReader(in.String()))} {
 		lines, err := lastLines(r, 4)
 		if err != nil || len(lines) != 4 {
 			t.Fatalf("%s: %d lines, %v", name, len(lines), err)

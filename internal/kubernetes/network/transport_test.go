@@ -47,7 +47,8 @@ func proxied(t *testing.T, service http.Handler) *network.Network {
 		location := *at
 		location.Path, location.RawQuery = strings.TrimPrefix(r.URL.Path, proxyPath), r.URL.RawQuery
 		// What the API server itself does with a request to a Service.
-		h := proxy.NewUpgradeAwareHandler(&location, &proxy.Transport{PathPrepend: strings.TrimPrefix(proxyPath, "/k8s/east"), RoundTripper: http.DefaultTransport}, false, false, responder{t})
+		h := proxy.NewUpgradeAwareHandler(&location, &proxy.Transport{PathPrepend: strings.TrimPrefix(proxyPath,
+			"/k8s/east"), RoundTripper: http.DefaultTransport}, false, false, responder{t})
 		h.UseLocationHost = true
 		h.ServeHTTP(w, r)
 	})
@@ -55,7 +56,10 @@ func proxied(t *testing.T, service http.Handler) *network.Network {
 	t.Cleanup(server.Close)
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	file := filepath.Join(t.TempDir(), "kubeconfig")
-	config := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: %q, certificate-authority-data: %s}}]\nusers: [{name: u, user: {token: ours}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n",
+	config := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\n"+
+		"clusters: [{name: c, cluster: {server: %q, certificate-authority-data: %s}}]\n"+
+		"users: [{name: u, user: {token: ours}}]\n"+
+		"contexts: [{name: c, context: {cluster: c, user: u}}]\n",
 		server.URL+"/k8s/east", base64.StdEncoding.EncodeToString(authority))
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -74,7 +78,8 @@ type responder struct{ t *testing.T }
 func (r responder) Error(w http.ResponseWriter, _ *http.Request, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	status := map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503, "message": err.Error()}
+	status := map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503,
+		"message": err.Error()}
 	if err := json.NewEncoder(w).Encode(status); err != nil {
 		r.t.Error(err)
 	}
@@ -104,7 +109,8 @@ func body(t *testing.T, resp *http.Response, err error) string {
 func TestTransportKeepsTheRequest(t *testing.T) {
 	c := httpClient(t, proxied(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(w, "%s %s %s auth=%q x=%q", r.Method, r.URL.RequestURI(), sent, r.Header.Get("Authorization"), r.Header.Get("X-Own"))
+		fmt.Fprintf(w, "%s %s %s auth=%q x=%q", r.Method, r.URL.RequestURI(), sent, r.Header.Get("Authorization"),
+			r.Header.Get("X-Own"))
 	})))
 	req, err := http.NewRequest(http.MethodPut, "http://web.shop:8080/a//b%2Fc?d=1&d=2", strings.NewReader("body"))
 	if err != nil {
@@ -124,7 +130,10 @@ func TestTransportKeepsTheRequest(t *testing.T) {
 
 func TestTransportGivesLinksBack(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?next=%2F", http.StatusFound) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/login?next=%2F",
+			http.StatusFound)
+	})
 	mux.HandleFunc("/absolute", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+r.Host+"/login", http.StatusFound)
 	})
@@ -142,7 +151,8 @@ func TestTransportGivesLinksBack(t *testing.T) {
 		t.Errorf("the page is changed (-sent +got):\n%s", diff)
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	for path, want := range map[string]string{"/": "/login?next=%2F", "/absolute": "/login", "/away": "https://example.com/login"} {
+	for path, want := range map[string]string{"/": "/login?next=%2F", "/absolute": "/login",
+		"/away": "https://example.com/login"} {
 		resp, err := c.Get("http://web.shop:8080" + path)
 		body(t, resp, err)
 		if got := resp.Header.Get("Location"); got != want {
@@ -198,7 +208,8 @@ func TestTransportTellsTheServiceFromTheServer(t *testing.T) {
 func TestTransportNamesWhatIsMissing(t *testing.T) {
 	a := proxied(t, http.NotFoundHandler())
 	_, err := a.Transport(context.Background(), "shop", "web", 80)
-	if sluice.ErrorCode(err) != sluice.NotFound || !strings.Contains(err.Error(), "no port 80") || sluice.ErrorHint(err) != "its ports are: 8080" {
+	if sluice.ErrorCode(err) != sluice.NotFound || !strings.Contains(err.Error(), "no port 80") ||
+		sluice.ErrorHint(err) != "its ports are: 8080" {
 		t.Errorf("another port: %v", err)
 	}
 	if _, err := a.Transport(context.Background(), "shop", "wob", 80); sluice.ErrorCode(err) != sluice.NotFound {
@@ -207,8 +218,12 @@ func TestTransportNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestTransportKeepsCredentialsFromTheServer(t *testing.T) {
-	c := httpClient(t, proxied(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request came through the proxy") })))
-	for name, value := range map[string]string{"Authorization": "Bearer theirs", "Impersonate-User": "admin", "X-Remote-User": "admin", "Upgrade": "websocket"} {
+	c := httpClient(t, proxied(t, http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		t.Error("the request came through the proxy")
+	})))
+	for name, value := range map[string]string{"Authorization": "Bearer theirs", "Impersonate-User": "admin",
+		"X-Remote-User": "admin", "Upgrade": "websocket"} {
 		req, err := http.NewRequest(http.MethodGet, "http://web/", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,8 @@ import (
 
 func TestAllows(t *testing.T) {
 	rule := func(group, resource, verb string, names ...string) authorizationv1.ResourceRule {
-		return authorizationv1.ResourceRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: names}
+		return authorizationv1.ResourceRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{verb},
+			ResourceNames: names}
 	}
 	log := sluice.Right{Verb: "get", Resource: "pods/log"}
 	tests := map[string]struct {

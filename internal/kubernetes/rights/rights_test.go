@@ -120,7 +120,8 @@ func parse(t *testing.T, name string) []sluice.Object {
 func account(t *testing.T) any {
 	for _, o := range parse(t, "account.yaml") {
 		if o.Text("kind") == "ServiceAccount" {
-			return []any{map[string]any{"kind": "ServiceAccount", "name": o.Text("metadata", "name"), "namespace": o.Text("metadata", "namespace")}}
+			return []any{map[string]any{"kind": "ServiceAccount", "name": o.Text("metadata", "name"),
+				"namespace": o.Text("metadata", "namespace")}}
 		}
 	}
 	t.Fatal("account.yaml has no ServiceAccount")
@@ -177,8 +178,9 @@ func TestNeeds(t *testing.T) {
 	}{
 		"a ConfigMap needs nothing of workloads": {
 			step: apply(object("v1", "ConfigMap", "")),
-			want: []sluice.Right{{Verb: "patch", Resource: "configmaps", Namespace: "prod", Feature: "apply"}, {Verb: "create", Resource: "configmaps", Namespace: "prod", Feature: "apply"}},
-			not:  []string{"rollout", "exec", "traffic", "observe", "logs"},
+			want: []sluice.Right{{Verb: "patch", Resource: "configmaps", Namespace: "prod", Feature: "apply"}, {Verb: "create",
+				Resource: "configmaps", Namespace: "prod", Feature: "apply"}},
+			not: []string{"rollout", "exec", "traffic", "observe", "logs"},
 		},
 		"an object in another namespace": {
 			step: apply(object("apps/v1", "Deployment", "other")),
@@ -200,10 +202,12 @@ func TestNeeds(t *testing.T) {
 			},
 		},
 		"weights by a mesh": {
-			step:    sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true, Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}},
+			step: sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true,
+				Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}},
 			traffic: []sluice.Traffic{{Istio: []sluice.Istio{{VirtualService: "web"}}}},
 			want: []sluice.Right{
-				{Verb: "patch", Group: "networking.istio.io", Resource: "virtualservices", Namespace: "other", Feature: "traffic-istio"},
+				{Verb: "patch", Group: "networking.istio.io", Resource: "virtualservices", Namespace: "other",
+					Feature: "traffic-istio"},
 				{Verb: "patch", Resource: "services", Namespace: "other", Feature: "traffic"},
 			},
 			not: []string{"traffic-smi", "traffic-gateway"},
@@ -214,19 +218,25 @@ func TestNeeds(t *testing.T) {
 			not:     []string{"traffic", "traffic-istio"},
 		},
 		"a webhook in the cluster": {
-			step: sluice.StepSpec{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "remoteNetworkAgent", URITemplate: "http://cmd-hook.armory-rna:8081/x"}}},
-			want: []sluice.Right{{Verb: "create", Resource: "services/proxy", Namespace: "armory-rna", Feature: "service-proxy"}},
+			step: sluice.StepSpec{Kind: sluice.KindRunWebhook,
+				RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "remoteNetworkAgent",
+					URITemplate: "http://cmd-hook.armory-rna:8081/x"}}},
+			want: []sluice.Right{{Verb: "create", Resource: "services/proxy", Namespace: "armory-rna",
+				Feature: "service-proxy"}},
 		},
 		"a webhook elsewhere": {
-			step: sluice.StepSpec{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "direct", URITemplate: "https://example.com"}}},
-			not:  []string{"service-proxy", "port-forward"},
+			step: sluice.StepSpec{Kind: sluice.KindRunWebhook,
+				RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "direct",
+					URITemplate: "https://example.com"}}},
+			not: []string{"service-proxy", "port-forward"},
 		},
 		"waiting only looks": {
 			step: sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Certificate.cert-manager.io/web"}},
 			want: []sluice.Right{{Verb: "watch", Group: "cert-manager.io", Resource: "certificates", Namespace: "prod"}},
 		},
 		"waiting for a kind of another version": {
-			step: sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Migration.v1alpha1.stork.libopenstorage.org/mongo"}},
+			step: sluice.StepSpec{Kind: sluice.KindWaitFor,
+				WaitFor: &sluice.WaitFor{Object: "Migration.v1alpha1.stork.libopenstorage.org/mongo"}},
 			want: []sluice.Right{{Verb: "watch", Group: "stork.libopenstorage.org", Resource: "migrations", Namespace: "prod"}},
 		},
 		"a primary that is found by a command": {
@@ -272,14 +282,17 @@ func TestNeeds(t *testing.T) {
 }
 
 func TestNeedsOfOtherTargetsSteps(t *testing.T) {
-	hook := &sluice.Webhook{NetworkMode: "remoteNetworkAgent", AgentIdentifier: "east", URITemplate: "http://hook.tools:80/"}
+	hook := &sluice.Webhook{NetworkMode: "remoteNetworkAgent", AgentIdentifier: "east",
+		URITemplate: "http://hook.tools:80/"}
 	p := &sluice.Plan{
-		Targets: []sluice.PlannedTarget{{Name: "a", Account: "east", Namespace: "prod"}, {Name: "b", Account: "west", Namespace: "stage"}},
+		Targets: []sluice.PlannedTarget{{Name: "a", Account: "east", Namespace: "prod"}, {Name: "b", Account: "west",
+			Namespace: "stage"}},
 		Steps: []sluice.PlannedStep{
 			{ID: "b/x", Target: "b", StepSpec: sluice.StepSpec{RunWebhook: &sluice.RunWebhook{Webhook: hook}}},
 			{ID: "b/y", Target: "b", StepSpec: sluice.StepSpec{MigrateData: &sluice.MigrateData{
 				Source: &sluice.Target{Account: "east", Namespace: "prod"}, Spec: sluice.Dataset{Claims: []string{"data"}}}}},
-			{ID: "b/z", Target: "b", StepSpec: sluice.StepSpec{Prune: &sluice.Prune{Objects: []sluice.Ref{{APIVersion: "v1", Kind: "ConfigMap", Name: "old"}}}}},
+			{ID: "b/z", Target: "b", StepSpec: sluice.StepSpec{Prune: &sluice.Prune{Objects: []sluice.Ref{{APIVersion: "v1",
+				Kind: "ConfigMap", Name: "old"}}}}},
 		},
 	}
 	east, west := needed(p, "a", unknown), needed(p, "b", unknown)
@@ -291,7 +304,8 @@ func TestNeedsOfOtherTargetsSteps(t *testing.T) {
 			t.Errorf("%+v is not needed in east: %+v", want, east)
 		}
 	}
-	if want := (sluice.Right{Verb: "delete", Resource: "configmaps", Namespace: "stage", Feature: "apply"}); !slices.Contains(west, want) {
+	if want := (sluice.Right{Verb: "delete", Resource: "configmaps", Namespace: "stage",
+		Feature: "apply"}); !slices.Contains(west, want) {
 		t.Errorf("%+v is not needed in west: %+v", want, west)
 	}
 	for _, r := range west {

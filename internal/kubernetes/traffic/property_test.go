@@ -69,7 +69,8 @@ func gatewayRoute(r *rand.Rand) sluice.Object {
 			}
 			refs = append(refs, ref)
 		}
-		rules = append(rules, map[string]any{"backendRefs": refs, "matches": []any{map[string]any{"path": fmt.Sprint("/", r.IntN(2))}}})
+		rules = append(rules, map[string]any{"backendRefs": refs, "matches": []any{map[string]any{"path": fmt.Sprint("/",
+			r.IntN(2))}}})
 	}
 	return route("HTTPRoute", "rules", rules)
 }

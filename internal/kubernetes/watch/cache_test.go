@@ -12,7 +12,8 @@ import (
 )
 
 func state(uid, version, more string) sluice.Object {
-	return sluice.Object{"metadata": map[string]any{"name": "n" + uid, "namespace": "shop", "uid": uid, "resourceVersion": version}, "more": more}
+	return sluice.Object{"metadata": map[string]any{"name": "n" + uid, "namespace": "shop", "uid": uid,
+		"resourceVersion": version}, "more": more}
 }
 
 // told returns what the watcher would be told now, as uid:more, with a ! for what is gone.

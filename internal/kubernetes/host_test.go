@@ -64,7 +64,8 @@ func TestEvict(t *testing.T) {
 		"replaced since": {pod: ready, evict: []answer{created}, watch: []answer{other}},
 		"forbidden until the budget allows it": {pod: ready, evict: []answer{forbidden(), allowed}, watch: []answer{goesThen},
 			budgets: []answer{{body: frame("MODIFIED", budget("0")) + frame("MODIFIED", budget("1"))}}},
-		"forbidden until its budget is gone": {pod: ready, evict: []answer{forbidden(), allowedLater}, watch: []answer{goesLater},
+		"forbidden until its budget is gone": {
+			pod: ready, evict: []answer{forbidden(), allowedLater}, watch: []answer{goesLater},
 			budgets: []answer{{body: frame("DELETED", budget("0"))}}},
 		"forbidden, and not ready": {pod: answer{body: web0("u", "1", unready)}, evict: []answer{forbidden()},
 			watch:  []answer{goes},

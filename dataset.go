@@ -83,8 +83,9 @@ type RestoreData struct {
 	Dataset       string         `json:"dataset"`
 	Checkpoint    CheckpointID   `json:"checkpoint,omitempty"` // "": the one this deployment took in this target
 	AllowDataLoss *AllowDataLoss `json:"allowDataLoss,omitempty"`
-	Spec          Dataset        `json:"spec,omitzero"`  // set in a plan
-	From          StepID         `json:"from,omitempty"` // set in a plan: the step that made the checkpoint
+	Consent       *Actor         `json:"consent,omitempty"` // who agreed to any loss when the deployment was started
+	Spec          Dataset        `json:"spec,omitzero"`     // set in a plan
+	From          StepID         `json:"from,omitempty"`    // set in a plan: the step that made the checkpoint
 }
 
 // AllowDataLoss bounds what may be lost without asking a person. Zero fields allow nothing.

@@ -6,26 +6,25 @@ import (
 	"strings"
 )
 
-// A Code classifies an Error. One table each maps it to an exit status, an HTTP status and whether a
-// retry makes sense.
+// A Code classifies an Error. One table maps codes to exit statuses, another one maps them to HTTP statuses.
 type Code string
 
 // The codes. Anything that is not an Error counts as Internal.
 const (
 	Invalid     Code = "invalid"     // the input is wrong; nothing was changed
-	NotFound    Code = "notFound"    // what was named does not exist
+	NotFound    Code = "notFound"    // the thing with that name does not exist
 	Conflict    Code = "conflict"    // somebody else came first
-	Unavailable Code = "unavailable" // a server, disk or network is away; trying again may help
-	Unsupported Code = "unsupported" // the input is right, but this cannot be done here
-	Denied      Code = "denied"      // the right is missing
-	Exhausted   Code = "exhausted"   // no space, port or time left
-	Failed      Code = "failed"      // what was delivered did not work: a gate said no, a pod never got ready
+	Unavailable Code = "unavailable" // a server, disk or network does not answer; trying again may help
+	Unsupported Code = "unsupported" // the input is right, but Sluice cannot do this here
+	Denied      Code = "denied"      // a right is missing
+	Exhausted   Code = "exhausted"   // no space, port or time is left
+	Failed      Code = "failed"      // the release does not work: a gate refused it, or a pod never became ready
 	Cancelled   Code = "cancelled"   // somebody asked to stop
 	Internal    Code = "internal"    // a defect of Sluice
 )
 
-// An Error says what went wrong, where, and what to do next. Message is a sentence for a person without
-// its final period; Hint is the next thing to do or to type; Err is the cause, for the log.
+// An Error says what went wrong, where, and what to do next. Message is a sentence for a person, without the
+// final period. Hint is the next thing to do or to type. Err is the cause, for the log.
 type Error struct {
 	Code    Code
 	Op      string // verb and object, as in "apply StatefulSet/mongo"
@@ -35,7 +34,7 @@ type Error struct {
 	Err     error
 }
 
-// Error reads "deploy.yaml:3:5: apply Service/web: message: cause", leaving out what is absent.
+// Error returns "deploy.yaml:3:5: apply Service/web: message: cause", without the absent parts.
 func (e *Error) Error() string {
 	var parts []string
 	if e.Pos.IsValid() {
@@ -56,20 +55,20 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf returns an Error of the code with a formatted message. A %w verb sets the cause as well.
+// Errorf returns an Error with the code and a formatted message. A %w verb also sets the cause.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
-// WithHint returns a copy of e that tells what to do next.
+// WithHint returns a copy of e that says what to do next.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	c := *e
 	c.Hint = fmt.Sprintf(format, args...)
 	return &c
 }
 
-// At returns a copy of e that tells where in the user's files the fault lies.
+// At returns a copy of e that says where in the user's files the fault is.
 func (e *Error) At(pos Position) *Error {
 	c := *e
 	c.Pos = pos

@@ -2,14 +2,14 @@ package sluice
 
 import "time"
 
-// A Fingerprint describes the whole content of a dataset, so that two can be compared without the data.
+// A Fingerprint describes the whole content of a dataset. Two fingerprints can be compared without the data.
 type Fingerprint struct {
 	Engine      string                  `json:"engine"`
 	Version     string                  `json:"version"` // of the server
 	TakenAt     time.Time               `json:"takenAt"`
 	Took        time.Duration           `json:"took"`
 	Collections []CollectionFingerprint `json:"collections"`       // by name
-	Skipped     []string                `json:"skipped,omitempty"` // views and the like, which hold no data of their own
+	Skipped     []string                `json:"skipped,omitempty"` // views and the like, which have no data of their own
 	Invariants  []InvariantValue        `json:"invariants,omitempty"`
 }
 
@@ -19,31 +19,31 @@ type CollectionFingerprint struct {
 	Count    int64             `json:"count"`
 	Bytes    int64             `json:"bytes"`
 	Digest   Digest            `json:"digest"`           // of all documents
-	Segments []Digest          `json:"segments"`         // by the key's hash; the number is a power of two
+	Segments []Digest          `json:"segments"`         // by the hash of the key; their number is a power of two
 	Indexes  map[string]string `json:"indexes"`          // name to canonical definition
 	Schema   map[string]string `json:"schema,omitempty"` // field path to its types
 }
 
-// A Digest sums up a set of documents in any order: how many, and two independent mixes of their hashes.
-// Equal sets have equal digests; xor alone would cancel pairs.
+// A Digest summarises a set of documents in any order: their number and two independent mixes of their hashes.
+// Equal sets have equal digests. Xor alone is not enough, because equal documents cancel each other.
 type Digest struct {
 	Count int64  `json:"n"`
 	Xor   uint64 `json:"x,string"`
 	Sum   uint64 `json:"s,string"`
 }
 
-// An InvariantValue is the figure that an invariant bounds.
+// An InvariantValue is the measured figure of an invariant.
 type InvariantValue struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 }
 
-// A Comparison is what two fingerprints differ in. Empty means equal.
+// A Comparison lists the differences between two fingerprints. Empty means equal.
 type Comparison struct {
 	Collections []CollectionComparison `json:"collections,omitempty"`
 }
 
-// A CollectionComparison lists what differs in one collection. The lists may be cut; the counts are exact.
+// A CollectionComparison lists the differences in one collection. The lists may be shortened; the counts are exact.
 type CollectionComparison struct {
 	Name           string       `json:"name"`
 	Missing        int64        `json:"missing"`
@@ -57,13 +57,13 @@ type CollectionComparison struct {
 	ChangedIndexes []string     `json:"changedIndexes,omitempty"`
 }
 
-// A ChangedKey is a document that is not as it was.
+// A ChangedKey is a document that has changed.
 type ChangedKey struct {
 	Key    string   `json:"key"`
-	Fields []string `json:"fields,omitempty"` // paths that differ, sorted; "(order)" if only the order of fields does
+	Fields []string `json:"fields,omitempty"` // paths that differ, sorted; "(order)" if only the order of fields differs
 }
 
-// Verification is the judgment on a dataset, with its evidence. It decides nothing.
+// A Verification is the result of comparing a dataset with its baseline, with the evidence. It decides nothing.
 type Verification struct {
 	Dataset    string              `json:"dataset"`
 	Passed     bool                `json:"passed"`

@@ -21,6 +21,11 @@ type Ref struct {
 // String returns "Kind/name".
 func (r Ref) String() string { return r.Kind + "/" + r.Name }
 
+// Same reports whether both name one object, whatever the version of its kind.
+func (r Ref) Same(other Ref) bool {
+	return r.Kind == other.Kind && r.Namespace == other.Namespace && r.Name == other.Name
+}
+
 // Ref returns the object's name.
 func (o Object) Ref() Ref {
 	return Ref{APIVersion: o.Text("apiVersion"), Kind: o.Text("kind"), Namespace: o.Text("metadata", "namespace"), Name: o.Text("metadata", "name")}

@@ -52,6 +52,9 @@ type PlannedTarget struct {
 	RollbackClass string   `json:"rollbackClass,omitempty"` // A to D, where datasets are touched
 
 	Traffic []Traffic `json:"traffic,omitempty"` // how its weights are made; empty: by its Services alone
+
+	// Release names the deployment of the earlier release that a rollback returns the target to; "" for a new release.
+	Release DeploymentID `json:"release,omitempty"`
 }
 
 // A PlannedStep is a node of the plan's graph.

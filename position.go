@@ -6,7 +6,7 @@ import (
 )
 
 // A Position is a place in one of the user's files. Lines and columns count from 1; columns count
-// characters. The zero Position is no place.
+// characters. The zero Position is not a place.
 type Position struct {
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
@@ -19,7 +19,7 @@ func (p Position) IsValid() bool { return p.Line > 0 }
 // String returns "file:line:column".
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// A Severity tells an error, which stops everything, from a warning, which is only shown.
+// A Severity distinguishes errors, which stop everything, from warnings, which are only shown.
 type Severity string
 
 // The severities.
@@ -28,7 +28,7 @@ const (
 	SeverityWarning Severity = "warning"
 )
 
-// A Diagnostic is one finding in a user's file. Code is stable and documented in docs/diagnostics.md.
+// A Diagnostic is one finding in a user's file. Its Code never changes its meaning; docs/diagnostics.md explains it.
 type Diagnostic struct {
 	Pos      Position `json:"position"`
 	Severity Severity `json:"severity"`
@@ -42,7 +42,7 @@ func (d Diagnostic) String() string {
 	return fmt.Sprintf("%s: %s: %s [%s]", d.Pos, d.Severity, d.Message, d.Code)
 }
 
-// Diagnostics are the findings of one reading, in the order of the file. As an error they print one a line.
+// Diagnostics are the findings in one file, in its order. As an error they print one finding a line.
 type Diagnostics []Diagnostic
 
 // Error lists every finding.
@@ -54,7 +54,7 @@ func (ds Diagnostics) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// HasErrors reports whether any finding is more than a warning.
+// HasErrors reports whether any finding is an error.
 func (ds Diagnostics) HasErrors() bool {
 	for _, d := range ds {
 		if d.Severity == SeverityError {

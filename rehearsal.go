@@ -1,18 +1,18 @@
 package sluice
 
-// A Rehearsal says that a plan made for other accounts is carried out on this machine alone. It is part of the
-// plan, so that whoever goes on with the deployment rehearses it too.
+// A Rehearsal says that a plan for other accounts runs on this machine only. It is part of the plan, so a process
+// that resumes the deployment also rehearses it.
 type Rehearsal struct {
-	Webhooks map[string]string   `json:"webhooks,omitempty"` // by name: RehearseFail or RehearseTimeout; all others succeed
-	Metrics  map[string]*float64 `json:"metrics,omitempty"`  // by the query's name; nil: there is no data
-	Approve  bool                `json:"approve,omitempty"`  // somebody approves whatever waits for a person
-	Images   map[string][]string `json:"images,omitempty"`   // by account: those that a stand-in runs for
-	Services map[string][]Ref    `json:"services,omitempty"` // by account: those that the file uses and does not bring
+	Webhooks map[string]string   `json:"webhooks,omitempty"` // by name: RehearseFail or RehearseTimeout; others succeed
+	Metrics  map[string]*float64 `json:"metrics,omitempty"`  // by the query's name; nil means no data
+	Approve  bool                `json:"approve,omitempty"`  // every step that waits for a person is approved
+	Images   map[string][]string `json:"images,omitempty"`   // by account: the images that a stand-in runs for
+	Services map[string][]Ref    `json:"services,omitempty"` // by account: used by the file, in no manifest
 	Stands   []Rehearsed         `json:"stands,omitempty"`   // what is not done for real
-	Real     []Real              `json:"real,omitempty"`     // what is
+	Real     []Real              `json:"real,omitempty"`     // what is done for real
 }
 
-// How a webhook or a Job can end in a rehearsal when it does not succeed.
+// How a webhook or a Job can end in a rehearsal if it does not succeed.
 const (
 	RehearseFail    = "fail"
 	RehearseTimeout = "timeout"
@@ -22,11 +22,11 @@ const (
 type Rehearsed struct {
 	What    string   `json:"what"`
 	Instead string   `json:"instead"`
-	Steps   []StepID `json:"steps,omitempty"` // those it matters to; empty: all
+	Steps   []StepID `json:"steps,omitempty"` // the steps that it affects; empty means all
 }
 
 // A Real is something that a rehearsal does for real.
 type Real struct {
 	What  string   `json:"what"`
-	Steps []StepID `json:"steps,omitempty"` // those it matters to; empty: all
+	Steps []StepID `json:"steps,omitempty"` // the steps that it affects; empty means all
 }

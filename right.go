@@ -6,14 +6,20 @@ import "context"
 type Right struct {
 	Verb      string `json:"verb"`
 	Group     string `json:"group,omitempty"`     // "" for the core group
-	Resource  string `json:"resource"`            // in the plural, with its subresource, as in pods/exec
-	Namespace string `json:"namespace,omitempty"` // "" for what has none
-	Feature   string `json:"feature,omitempty"`   // what needs it; "" where only the plan's own objects do
+	Resource  string `json:"resource"`            // plural, with the subresource, as in pods/exec
+	Namespace string `json:"namespace,omitempty"` // "" for resources without a namespace
+	Feature   string `json:"feature,omitempty"`   // what needs it; "" if only the plan's own objects need it
 }
 
-// A Reviewer is an account that knows which rights are missing.
+// A Reviewer knows which rights Sluice lacks in an account.
 type Reviewer interface {
 	// Missing returns the rights that the plan needs in the target's account and that Sluice does not have there.
-	// It only reads. A right that cannot be judged is none that is missing.
+	// It only reads. A right that cannot be judged does not count as missing.
 	Missing(ctx context.Context, p *Plan, target string) ([]Right, error)
+}
+
+// A MissingRight is a right that Sluice does not have in an account.
+type MissingRight struct {
+	Account string `json:"account"`
+	Right
 }

@@ -2,8 +2,8 @@ package sluice
 
 import "time"
 
-// A Spec is a deploy file as read: every default filled in, every name it uses defined in it. Templates
-// ({{armory.…}}, {{context.…}}, {{secrets.…}}) are kept as written; they are filled in when a step runs.
+// A Spec is a deploy file as read: every default is filled in, and every name that it uses is defined in it.
+// Templates ({{armory.…}}, {{context.…}}, {{secrets.…}}) are kept as written; a step fills them in when it runs.
 type Spec struct {
 	Application string
 	Description string
@@ -21,7 +21,7 @@ type Spec struct {
 // DeploymentConfig holds what applies to every target.
 type DeploymentConfig struct {
 	Timeout              time.Duration // how long objects may take to become ready; default 30 minutes
-	KeepDeploymentObject bool          // read for compatibility: Sluice always keeps it
+	KeepDeploymentObject bool          // read for compatibility; Sluice always keeps Deployments
 	InProgress           string        // reject (default) or enqueueOne
 }
 
@@ -30,14 +30,14 @@ type Target struct {
 	Pos              Position
 	Name             string
 	Account          string
-	Namespace        string // "" leaves the namespaces of the manifests as they are
-	Strategy         string // "" where no manifest needs one
+	Namespace        string // "" keeps the namespaces of the manifests
+	Strategy         string // "" if no manifest needs one
 	DependsOn        []string
 	BeforeDeployment []StepSpec
 	AfterDeployment  []StepSpec
-	AfterFailure     string // when an afterDeployment step fails: keep (default) or rollBack
+	AfterFailure     string // what a failed afterDeployment step does: keep (default) or rollBack
 	OnRollback       []StepSpec
-	Prune            bool // whether what earlier deployments applied and this one does not is deleted
+	Prune            bool // whether to delete what earlier deployments applied and this one does not contain
 }
 
 // A ManifestSource names where objects come from. Exactly one of Path and Inline is set.
@@ -55,7 +55,7 @@ type Strategy struct {
 	BlueGreen *BlueGreen
 }
 
-// A Canary walks through its steps one after the other.
+// A Canary runs its steps one after the other.
 type Canary struct{ Steps []StepSpec }
 
 // A BlueGreen runs the new version beside the old one. The steps of each list run in parallel.
@@ -69,7 +69,7 @@ type BlueGreen struct {
 // A StepKind names a kind of step, as written in the deploy file.
 type StepKind string
 
-// The kinds that a deploy file can name, and those that a plan adds to them.
+// The kinds that a deploy file can name, and those that only a plan has.
 const (
 	KindSetWeight      StepKind = "setWeight"
 	KindPause          StepKind = "pause"
@@ -83,14 +83,14 @@ const (
 	KindVerifyData     StepKind = "verifyData"
 	KindRestoreData    StepKind = "restoreData"
 	KindMaskData       StepKind = "maskData"
-	KindSequence       StepKind = "sequence" // only in a Spec: a plan has its members
+	KindSequence       StepKind = "sequence" // only in a Spec: a plan has its members instead
 
-	KindApply   StepKind = "apply"   // only in a Plan: objects applied, the new version beside the old
-	KindPromote StepKind = "promote" // only in a Plan: the new version takes over
-	KindPrune   StepKind = "prune"   // only in a Plan: what earlier releases brought and this one does not is deleted
+	KindApply   StepKind = "apply"   // only in a Plan: applies objects, the new version beside the old one
+	KindPromote StepKind = "promote" // only in a Plan: the new version replaces the old one
+	KindPrune   StepKind = "prune"   // only in a Plan: deletes what earlier releases applied and this one does not contain
 )
 
-// A StepSpec is one step as declared: Kind says which one of the other fields is set.
+// A StepSpec is one step as declared. Kind says which of the other fields is set.
 type StepSpec struct {
 	Pos            Position        `json:"-"`
 	Kind           StepKind        `json:"kind"`
@@ -115,7 +115,7 @@ type StepSpec struct {
 // SetWeight sends a share of the traffic, 0 to 100, to the new version.
 type SetWeight struct {
 	Weight   int      `json:"weight"`
-	Services []string `json:"services,omitempty"` // only of these; set in a plan, for a preview
+	Services []string `json:"services,omitempty"` // only these Services; set in a plan, for a preview
 }
 
 // A Pause waits for a time or for a person.
@@ -126,15 +126,15 @@ type Pause struct {
 	ApprovalExpiration time.Duration `json:"approvalExpiration,omitempty"` // 0: never
 }
 
-// RunWebhook calls a webhook of the file and, unless it disables it, waits for the callback.
+// RunWebhook calls a webhook of the file and waits for the callback, unless the webhook disables callbacks.
 type RunWebhook struct {
 	Name    string            `json:"name"`
 	Context map[string]string `json:"context,omitempty"`
 	Timeout time.Duration     `json:"timeout,omitempty"` // for the callback; default 24 hours
-	Webhook *Webhook          `json:"webhook,omitempty"` // set in a plan: what Name stood for
+	Webhook *Webhook          `json:"webhook,omitempty"` // set in a plan: the webhook that Name refers to
 }
 
-// A Webhook is an HTTP call with templates in it.
+// A Webhook is an HTTP call with templates.
 type Webhook struct {
 	Pos             Position      `json:"-"`
 	Name            string        `json:"name"`
@@ -143,7 +143,7 @@ type Webhook struct {
 	NetworkMode     string        `json:"networkMode,omitempty"` // direct (default) or remoteNetworkAgent
 	AgentIdentifier string        `json:"agentIdentifier,omitempty"`
 	Headers         []Header      `json:"headers,omitempty"`
-	Body            string        `json:"body,omitempty"` // sent as rendered, whatever it is
+	Body            string        `json:"body,omitempty"` // sent as rendered; need not be JSON
 	RetryCount      int           `json:"retryCount,omitempty"`
 	DisableCallback bool          `json:"disableCallback,omitempty"`
 	Timeout         time.Duration `json:"timeout,omitempty"`
@@ -155,13 +155,13 @@ type Header struct {
 	Value string `json:"value"`
 }
 
-// ExposeServices makes Services reachable for people for a time.
+// ExposeServices makes Services reachable for people for a limited time.
 type ExposeServices struct {
 	Services []string      `json:"services"`
 	TTL      time.Duration `json:"ttl"`
 }
 
-// RunJob runs one Job to its end; a failed Job fails the step.
+// RunJob runs one Job to its end. If the Job fails, the step fails.
 type RunJob struct {
 	Name    string        `json:"name"`
 	Path    string        `json:"path,omitempty"`
@@ -170,9 +170,9 @@ type RunJob struct {
 	Job     Object        `json:"job,omitempty"`     // set in a plan: the Job itself
 }
 
-// WaitFor waits until an object meets a condition or a jsonpath has a value.
+// WaitFor waits until an object meets a condition or a JSONPath has a value.
 type WaitFor struct {
-	Object    string        `json:"object"` // Kind/name or Kind.group/name
+	Object    string        `json:"object"` // Kind/name, Kind.group/name or Kind.version.group/name
 	Namespace string        `json:"namespace,omitempty"`
 	Condition string        `json:"condition,omitempty"` // Ready, or Ready=False
 	JSONPath  string        `json:"jsonPath,omitempty"`
@@ -187,25 +187,25 @@ type FailWhen struct {
 	Value    string `json:"value"`
 }
 
-// Apply is the step that brings a target's objects: the new version stands beside the old one and gets
-// no traffic yet, except on a first deployment.
+// Apply is the step that applies a target's objects. The new version then runs beside the old one and gets no
+// traffic yet, except on a first deployment.
 type Apply struct {
 	Objects []Object      `json:"objects"` // in dependency order; Secret values are sealed
 	Canary  bool          `json:"canary"`  // whether the strategy has steps before 100 %
 	Timeout time.Duration `json:"timeout"`
 }
 
-// Promote is the step that makes the new version the only one.
+// Promote is the step that replaces the old version by the new one.
 type Promote struct {
 	Timeout time.Duration `json:"timeout"`
 }
 
-// Prune is the step that deletes what earlier deployments applied and this one does not.
+// Prune is the step that deletes what earlier deployments applied and this one does not contain.
 type Prune struct {
-	Objects []Ref `json:"objects"` // in the order in which they can be applied
+	Objects []Ref `json:"objects"` // in an order in which they can be applied
 }
 
-// Traffic says how a target's weights are made. Exactly one list is set.
+// Traffic says what divides the traffic of a target. Exactly one list is set.
 type Traffic struct {
 	Pos        Position            `json:"-"`
 	Targets    []string            `json:"-"` // empty means every target
@@ -219,20 +219,20 @@ type Traffic struct {
 type GatewayRoute struct {
 	Kind    string `json:"kind"`    // HTTPRoute (default) or GRPCRoute
 	Name    string `json:"name"`    // of the route, in the target's namespace
-	Service string `json:"service"` // the backend that it sends traffic to
+	Service string `json:"service"` // the backend whose traffic is divided
 }
 
 // SMI names the Services of a TrafficSplit.
 type SMI struct {
 	RootServiceName   string `json:"rootServiceName"`
-	CanaryServiceName string `json:"canaryServiceName"` // default: the root's name and -canary
-	TrafficSplitName  string `json:"trafficSplitName"`  // default: the root's name
+	CanaryServiceName string `json:"canaryServiceName"` // default: the root Service's name with -canary
+	TrafficSplitName  string `json:"trafficSplitName"`  // default: the root Service's name
 }
 
 // Istio names the route and subsets of a weighted VirtualService.
 type Istio struct {
 	VirtualService  string `json:"virtualService"`
-	HTTPRoute       string `json:"httpRoute,omitempty"` // "" where there is only one
+	HTTPRoute       string `json:"httpRoute,omitempty"` // "" if there is only one
 	DestinationRule string `json:"destinationRule,omitempty"`
 	ActiveSubset    string `json:"activeSubset,omitempty"`
 	CanarySubset    string `json:"canarySubset,omitempty"`

@@ -89,7 +89,8 @@ func TestRealDefinitionsAreEstablished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, version := range []string{"gateway.networking.k8s.io/v1", "networking.istio.io/v1", "split.smi-spec.io/v1alpha4"} {
+	for _, version := range []string{"gateway.networking.k8s.io/v1", "networking.istio.io/v1",
+		"split.smi-spec.io/v1alpha4"} {
 		if _, err := client.Discovery().ServerResourcesForGroupVersion(version); err != nil {
 			t.Errorf("%s: %v", version, err)
 		}
@@ -139,7 +140,8 @@ func TestContextsOfAPersonAreTakenAsTheyAre(t *testing.T) {
 		t.Errorf("stopping a person's API server gave %v, want %v", err, cluster.ErrNotOwned)
 	}
 	t.Setenv("E2E_CONTEXTS", "cluster02,elsewhere")
-	if _, err := cluster.Up(t.Context(), cluster.Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), `"elsewhere"`) {
+	if _, err := cluster.Up(t.Context(), cluster.Options{Dir: t.TempDir()}); err == nil ||
+		!strings.Contains(err.Error(), `"elsewhere"`) {
 		t.Errorf("an unknown context gave %v, want an error that names it", err)
 	}
 }
@@ -157,7 +159,8 @@ func newFixture(t *testing.T, c *cluster.Cluster) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	namespace, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "echo-"}}, metav1.CreateOptions{})
+	namespace, err := client.CoreV1().Namespaces().Create(t.Context(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "echo-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +169,7 @@ func newFixture(t *testing.T, c *cluster.Cluster) fixture {
 	return f
 }
 
-// remove deletes the namespace and waits until it is gone, and its volumes too.
+// remove deletes the namespace and waits until it and its volumes are gone.
 func (f fixture) remove(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -198,7 +201,7 @@ func (f fixture) watch(open func(context.Context, metav1.ListOptions) (watch.Int
 	return func(ctx context.Context) (watch.Interface, error) { return open(ctx, metav1.ListOptions{}) }
 }
 
-// await asks after each change that the watch reports.
+// await checks the condition after each change that the watch reports.
 func (f fixture) await(t *testing.T, ctx context.Context, what string, open opener, done func() (bool, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
@@ -220,12 +223,12 @@ func (f fixture) await(t *testing.T, ctx context.Context, what string, open open
 				t.Fatalf("wait for %s: the watch ended", what)
 			}
 		case <-ctx.Done():
-			t.Fatalf("%s did not come about: %v\n%s", what, ctx.Err(), f.events())
+			t.Fatalf("%s did not happen: %v\n%s", what, ctx.Err(), f.events())
 		}
 	}
 }
 
-// events say why something does not come about.
+// events returns the events that say why something does not happen.
 func (f fixture) events() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -257,21 +260,26 @@ func (f fixture) checkNodes(t *testing.T) {
 	}
 }
 
-// startEcho makes a claim, a Deployment that writes to it, and a Service.
+// startEcho creates a claim, a Deployment that writes to it, and a Service.
 func (f fixture) startEcho(t *testing.T) {
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: "data"},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("10Mi")}},
+			Resources: corev1.VolumeResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("10Mi")}},
 		},
 	}
-	if _, err := f.client.CoreV1().PersistentVolumeClaims(f.namespace).Create(t.Context(), claim, metav1.CreateOptions{}); err != nil {
+	if _, err := f.client.CoreV1().PersistentVolumeClaims(f.namespace).Create(t.Context(), claim,
+		metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	pod := podTemplate("serve")
 	pod.Labels = echoLabels
-	pod.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
+	source := &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}
+	pod.Spec.Volumes = []corev1.Volume{
+		{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: source}},
+	}
 	container := &pod.Spec.Containers[0]
 	container.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
 	container.ReadinessProbe = &corev1.Probe{ProbeHandler: httpProbe("/ready"), PeriodSeconds: 1}
@@ -279,7 +287,8 @@ func (f fixture) startEcho(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "echo"},
 		Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: echoLabels}, Template: pod},
 	}
-	if _, err := f.client.AppsV1().Deployments(f.namespace).Create(t.Context(), deployment, metav1.CreateOptions{}); err != nil {
+	if _, err := f.client.AppsV1().Deployments(f.namespace).Create(t.Context(), deployment,
+		metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	service := &corev1.Service{
@@ -295,7 +304,9 @@ func podTemplate(args ...string) corev1.PodTemplateSpec {
 	now := int64(0)
 	return corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		TerminationGracePeriodSeconds: &now,
-		Containers:                    []corev1.Container{{Name: "echo", Image: echoImage, ImagePullPolicy: corev1.PullNever, Args: args}},
+		Containers: []corev1.Container{
+			{Name: "echo", Image: echoImage, ImagePullPolicy: corev1.PullNever, Args: args},
+		},
 	}}
 }
 
@@ -320,20 +331,22 @@ func (f fixture) awaitPod(t *testing.T) string {
 	return name
 }
 
-// checkJob asks the Service by its name, from another pod.
+// checkJob calls the Service by its name, from another pod.
 func (f fixture) checkJob(t *testing.T) {
 	t.Helper()
 	pod := podTemplate("get", "http://echo."+f.namespace+".svc.cluster.local:8080/job")
 	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 	patience := int32(6)
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "ask"}, Spec: batchv1.JobSpec{Template: pod, BackoffLimit: &patience}}
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "ask"},
+		Spec: batchv1.JobSpec{Template: pod, BackoffLimit: &patience}}
 	if _, err := f.client.BatchV1().Jobs(f.namespace).Create(t.Context(), job, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	f.await(t, t.Context(), "the job's success", f.watch(f.client.BatchV1().Jobs(f.namespace).Watch), func() (bool, error) {
-		job, err := f.client.BatchV1().Jobs(f.namespace).Get(t.Context(), "ask", metav1.GetOptions{})
-		return err == nil && job.Status.Succeeded == 1, err
-	})
+	f.await(t, t.Context(), "the job's success", f.watch(f.client.BatchV1().Jobs(f.namespace).Watch),
+		func() (bool, error) {
+			job, err := f.client.BatchV1().Jobs(f.namespace).Get(t.Context(), "ask", metav1.GetOptions{})
+			return err == nil && job.Status.Succeeded == 1, err
+		})
 }
 
 func (f fixture) checkLogs(t *testing.T, pod string) {
@@ -349,13 +362,15 @@ func (f fixture) checkExec(t *testing.T, pod string) {
 		t.Fatal(err)
 	}
 	request := f.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(f.namespace).Name(pod).SubResource("exec").
-		VersionedParams(&corev1.PodExecOptions{Command: []string{"/echo", "get", "http://localhost:8080/exec"}, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+		VersionedParams(&corev1.PodExecOptions{Command: []string{"/echo", "get", "http://localhost:8080/exec"}, Stdout: true,
+			Stderr: true}, scheme.ParameterCodec)
 	executor, err := remotecommand.NewSPDYExecutor(config, "POST", request.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out, problems bytes.Buffer
-	if err := executor.StreamWithContext(t.Context(), remotecommand.StreamOptions{Stdout: &out, Stderr: &problems}); err != nil {
+	if err := executor.StreamWithContext(t.Context(),
+		remotecommand.StreamOptions{Stdout: &out, Stderr: &problems}); err != nil {
 		t.Fatalf("exec: %v\n%s", err, &problems)
 	}
 	if want := "hello from " + pod + "\n"; out.String() != want {
@@ -363,7 +378,7 @@ func (f fixture) checkExec(t *testing.T, pod string) {
 	}
 }
 
-// checkVolume looks for what the pods wrote, on this machine.
+// checkVolume looks on this machine for the files that the pods wrote.
 func (f fixture) checkVolume(t *testing.T) {
 	claim, err := f.client.CoreV1().PersistentVolumeClaims(f.namespace).Get(t.Context(), "data", metav1.GetOptions{})
 	if err != nil {
@@ -389,7 +404,8 @@ func (f fixture) checkAutoscaler(t *testing.T) {
 			MaxReplicas:    3,
 		},
 	}
-	if _, err := f.client.AutoscalingV2().HorizontalPodAutoscalers(f.namespace).Create(t.Context(), autoscaler, metav1.CreateOptions{}); err != nil {
+	if _, err := f.client.AutoscalingV2().HorizontalPodAutoscalers(f.namespace).Create(t.Context(), autoscaler,
+		metav1.CreateOptions{}); err != nil {
 		t.Error(err)
 	}
 }

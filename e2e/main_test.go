@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// pair is the two clusters, up and empty, that every test of this package uses.
+// pair is the two empty clusters that every test of this package uses.
 // A test works in namespaces of its own.
 var pair *cluster.Pair
 

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type decideOptions struct {
@@ -17,105 +17,43 @@ type decideOptions struct {
 }
 
 func newApprove(a *app) *cobra.Command {
-	return a.decision("approve", "Let a step go on that waits for a person", []string{sluice.SignalApprove, sluice.SignalRollForward})
+	return a.decision("approve", "Approve a waiting step", []string{sluice.SignalApprove, sluice.SignalRollForward})
 }
 
 func newReject(a *app) *cobra.Command {
-	return a.decision("reject", "Refuse a step that waits for a person; its target is undone", []string{sluice.SignalReject})
+	return a.decision("reject", "Reject a waiting step; its target is undone", []string{sluice.SignalReject})
 }
 
 func (a *app) decision(name, short string, kinds []string) *cobra.Command {
 	o := &decideOptions{}
 	cmd := &cobra.Command{
 		Use: name + " [DEPLOYMENT] [STEP]", Short: short,
-		Long:    short + ". Deployment and step may be left out where only one waits;\na deployment may be named by the beginning of its id.",
-		Example: fmt.Sprintf("  sluice %s\n  sluice %s 6921a production/canary/2 --reason \"looked at the graphs\"", name, name),
+		Long: short + ". Deployment and step can be omitted if only one waits.\n" +
+			"The beginning of an id is enough to name a deployment.",
+		Example: fmt.Sprintf("  sluice %s\n  sluice %[1]s 6921a production/canary/2 --reason \"looked at the graphs\"", name),
 		Args:    cobra.MaximumNArgs(2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.decide(cmd.Context(), args, kinds, o) },
 	}
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why; it is recorded")
-	cmd.Flags().StringSliceVar(&o.roles, "role", nil, "the role in which you decide; it is recorded")
+	cmd.Flags().StringSliceVar(&o.roles, "role", nil, "the role in which you decide; recorded")
 	return cmd
 }
 
 func (a *app) decide(ctx context.Context, args, kinds []string, o *decideOptions) error {
-	state, step, err := a.findWaiting(ctx, args, kinds)
+	d := service.Decision{Deployment: first(args), Kinds: kinds, By: actor(o.roles...), Reason: o.reason}
+	if len(args) > 1 {
+		d.Step = args[1]
+	}
+	var id sluice.DeploymentID
+	var sig sluice.Signal
+	err := a.reading(ctx, func(store sluice.Store) (err error) {
+		id, sig, err = service.Decide(ctx, store, d)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	accepted := state.Steps[step].Progress.Wait
-	kind := kinds[0]
-	for _, k := range kinds {
-		if accepted != nil && slices.Contains(accepted.Signals, k) {
-			kind = k
-			break
-		}
-	}
-	return a.tell(ctx, state.ID, sluice.Signal{Kind: kind, Step: step, By: actor(o.roles...), Reason: o.reason})
-}
-
-// findWaiting returns the step that is meant: the named one, or the only one that waits for one of the kinds.
-func (a *app) findWaiting(ctx context.Context, args, kinds []string) (*engine.State, sluice.StepID, error) {
-	var found *engine.State
-	var steps []sluice.StepID
-	err := a.reading(ctx, func(store sluice.Store) error {
-		list, err := candidates(ctx, store, args)
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			state, err := engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
-			if err != nil {
-				return err
-			}
-			for _, step := range waitingFor(state, args, kinds) {
-				found, steps = state, append(steps, step)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	switch len(steps) {
-	case 0:
-		return nil, "", sluice.Errorf(sluice.NotFound, "no step waits for a person").WithHint("see what is waited for with: sluice status")
-	case 1:
-		return found, steps[0], nil
-	}
-	return nil, "", sluice.Errorf(sluice.Invalid, "%s wait for a person", plural(len(steps), "step")).WithHint("name the deployment and one of the steps: %v", steps)
-}
-
-func candidates(ctx context.Context, store sluice.Store, args []string) ([]sluice.Deployment, error) {
-	list, err := store.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	if len(args) > 0 {
-		d, err := find(list, args[0], isRunning)
-		return []sluice.Deployment{d}, err
-	}
-	return slices.DeleteFunc(list, func(d sluice.Deployment) bool { return !isRunning(d) }), nil
-}
-
-// waitingFor lists the steps that take one of the kinds now. A step that is named is returned as it is: whether
-// it waits is for the engine to say.
-func waitingFor(s *engine.State, args, kinds []string) []sluice.StepID {
-	if len(args) > 1 {
-		if s.Steps[sluice.StepID(args[1])] == nil {
-			return nil
-		}
-		return []sluice.StepID{sluice.StepID(args[1])}
-	}
-	var steps []sluice.StepID
-	for _, id := range s.Started {
-		run := s.Steps[id]
-		takes := func(kind string) bool { return slices.Contains(run.Progress.Wait.Signals, kind) }
-		if run.Phase == engine.PhaseWaiting && slices.ContainsFunc(kinds, takes) {
-			steps = append(steps, id)
-		}
-	}
-	return steps
+	return a.tell(ctx, id, sig)
 }
 
 type signalOutput struct {
@@ -126,20 +64,20 @@ type signalOutput struct {
 
 // tell hands a signal over and says what comes of it.
 func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	recorded, err := a.signal(ctx, id, sig)
+	recorded, err := a.dir.Signal(ctx, id, sig)
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return writeJSON(a.out, signalOutput{id, sig, !recorded})
+		return present.JSON(a.out, signalOutput{id, sig, !recorded})
 	}
 	what := string(id)
 	if sig.Step != "" {
 		what += " " + string(sig.Step)
 	}
 	if recorded {
-		fmt.Fprintf(a.out, "%s: %s recorded; nobody carries this deployment out now\n", what, sig.Kind)
-		a.hint("it is acted on with: sluice run --resume")
+		fmt.Fprintf(a.out, "%s: %s recorded; the deployment is interrupted\n", what, sig.Kind)
+		a.hint("resume with: sluice run --resume")
 		return nil
 	}
 	_, err = fmt.Fprintf(a.out, "%s: %s\n", what, sig.Kind)

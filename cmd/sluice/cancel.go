@@ -10,8 +10,9 @@ func newCancel(a *app) *cobra.Command {
 	reason := ""
 	cmd := &cobra.Command{
 		Use: "cancel [DEPLOYMENT]", Short: "Stop a deployment and undo what it has not finished",
-		Long: "Cancel undoes every target that has not finished and ends the deployment. What it made is deleted, claims\n" +
-			"included; what it changed is put back. The data steps of onRollback do not run. To run them as well, type sluice rollback.",
+		Long: "Cancel undoes all targets that have not finished and ends the deployment. What it created is deleted,\n" +
+			"claims included; what it changed is put back. The data steps of onRollback do not run. To run them as\n" +
+			"well, type sluice rollback.",
 		Example: "  sluice cancel\n  sluice cancel 6921a --reason \"wrong branch\"",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func newData(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "data", Short: "List, prove and put back checkpoints of data",
+		Use: "data", Short: "List, verify and restore checkpoints of data",
 		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging",
 	}
 	cmd.AddCommand(newDataList(a), newDataVerify(a), newDataRestore(a))
@@ -27,10 +28,12 @@ func newDataList(a *app) *cobra.Command {
 		Use: "list", Short: "List the checkpoints",
 		Example: "  sluice data list\n  sluice data list --application shop --output json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.reading(cmd.Context(), func(store sluice.Store) error { return a.dataList(cmd.Context(), store, application) })
+			return a.reading(cmd.Context(), func(store sluice.Store) error {
+				return a.dataList(cmd.Context(), store, application)
+			})
 		},
 	}
-	cmd.Flags().StringVarP(&application, "application", "n", "", "only of this application")
+	cmd.Flags().StringVarP(&application, "application", "n", "", "only checkpoints of this application")
 	return cmd
 }
 
@@ -39,24 +42,17 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		if list == nil {
-			list = []sluice.Checkpoint{}
-		}
-		return writeJSON(a.out, list)
-	}
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(a.out, "there are no checkpoints")
-		return err
+	if list == nil {
+		list = []sluice.Checkpoint{} // in JSON not null
 	}
 	rows := [][]string{{"CHECKPOINT", "APPLICATION", "DATASET", "TARGET", "TAKEN", "DOCUMENTS", "SIZE", "PAUSE"}}
 	for _, c := range list {
 		rows = append(rows, []string{
-			string(c.ID), c.Application, c.Dataset, c.Target, moment(c.TakenAt),
-			humanize.Comma(documents(c.Fingerprint)), quantity(c.Copy.Bytes, "bytes"), took(c.Pause),
+			string(c.ID), c.Application, c.Dataset, c.Target, present.Moment(c.TakenAt),
+			humanize.Comma(documents(c.Fingerprint)), present.Quantity(c.Copy.Bytes, "bytes"), present.Took(c.Pause),
 		})
 	}
-	return table(a.out, rows)
+	return a.list(list, "there are no checkpoints", rows)
 }
 
 func documents(f sluice.Fingerprint) int64 {
@@ -69,7 +65,7 @@ func documents(f sluice.Fingerprint) int64 {
 
 func newDataVerify(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify CHECKPOINT", Short: "Read a checkpoint back and prove every byte of it",
+		Use: "verify CHECKPOINT", Short: "Read a checkpoint and prove every byte of it",
 		Example: "  sluice data verify 6921a0c4-5d1f0a9b3e-production",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.dataVerify(cmd.Context(), args[0]) },
@@ -86,76 +82,41 @@ type dataVerifyOutput struct {
 func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	var c sluice.Checkpoint
 	err = a.reading(ctx, func(store sluice.Store) error {
-		c, err = findCheckpoint(ctx, store, arg)
+		list, err := store.Checkpoints(ctx, "")
+		if err != nil {
+			return err
+		}
+		c, err = service.FindCheckpoint(list, arg)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	w, err := a.wiring("")
+	w, err := a.wiring()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close.run()) }()
-	m, ok := w.movers()[c.Copy.Mover]
+	defer func() { err = errors.Join(err, w.Close()) }()
+	m, ok := w.Movers()[c.Copy.Mover]
 	if !ok {
-		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have", c.ID, c.Copy.Mover)
+		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
+			c.ID, c.Copy.Mover)
 	}
 	if err := m.Verify(ctx, c.Copy, a.meter()); err != nil {
 		return err
 	}
 	if a.json() {
-		return writeJSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
+		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
 	}
-	_, err = fmt.Fprintf(a.out, "%s: all of its %s in %s are as they were copied\n", c.ID, quantity(c.Copy.Bytes, "bytes"), plural(int(c.Copy.Files), "file"))
+	size, files := present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file")
+	_, err = fmt.Fprintf(a.out, "%s: all %s in %s are as they were copied\n", c.ID, size, files)
 	return err
 }
 
-// meter shows on a terminal how far a piece of work is.
+// meter shows the progress of a piece of work on a terminal.
 func (a *app) meter() func(sluice.Amount) {
 	if !a.terminal || a.json() {
 		return func(sluice.Amount) {}
 	}
-	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", amount(n)) }
-}
-
-// findCheckpoint returns the checkpoint that arg is the beginning of.
-func findCheckpoint(ctx context.Context, store sluice.Store, arg string) (sluice.Checkpoint, error) {
-	list, err := store.Checkpoints(ctx, "")
-	if err != nil {
-		return sluice.Checkpoint{}, err
-	}
-	var found []sluice.Checkpoint
-	for _, c := range list {
-		if string(c.ID) == arg {
-			return c, nil
-		}
-		if strings.HasPrefix(string(c.ID), arg) {
-			found = append(found, c)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %q", arg).WithHint("see them with: sluice data list")
-	case 1:
-		return found[0], nil
-	}
-	return sluice.Checkpoint{}, sluice.Errorf(sluice.Invalid, "%s begin with %q", plural(len(found), "checkpoint"), arg).WithHint("write more of the name")
-}
-
-// wiring returns the adapters for a command that runs no deployment. The caller closes it.
-func (a *app) wiring(file string) (*wiring, error) {
-	c, err := a.configuration(file)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := a.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	key, err := dir.key()
-	if err != nil {
-		return nil, err
-	}
-	return &wiring{dir: dir, config: c, key: key, catalogue: noCatalogue{}, passive: true}, nil
+	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", present.Amount(n)) }
 }

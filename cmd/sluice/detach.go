@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 type detachedOutput struct {
@@ -17,9 +18,9 @@ type detachedOutput struct {
 	Detached   bool                `json:"detached"`
 }
 
-// detach leaves the deployment to a process in the background, unless another process carries it out anyway.
+// detach leaves the deployment to a process in the background, unless another process already runs it.
 func (a *app) detach(ctx context.Context, f *follower) error {
-	own := f.session.own != nil
+	own := f.session.IsOwner()
 	if err := f.session.Close(); err != nil {
 		return err
 	}
@@ -29,33 +30,30 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 		}
 	}
 	if a.json() {
-		return writeJSON(a.out, detachedOutput{f.state.ID, true})
+		return present.JSON(a.out, detachedOutput{f.state.ID, true})
 	}
-	_, err := fmt.Fprintf(a.out, "deployment %s goes on in the background; see it with: sluice status %s\n", f.state.ID, f.state.ID)
+	const text = "deployment %s continues in the background; see it with: sluice status %[1]s\n"
+	_, err := fmt.Fprintf(a.out, text, f.state.ID)
 	return err
 }
 
-// background starts "sluice run --resume" in a session of its own and returns once its engine runs.
+// background starts "sluice run --resume" as a process of its own and returns when its engine runs.
 func (a *app) background(ctx context.Context, configuration string) error {
-	dir, err := a.stateDir()
-	if err != nil {
-		return err
-	}
 	program, err := os.Executable()
 	if err != nil {
 		return sluice.Errorf(sluice.Internal, "find this program: %w", err)
 	}
-	log, err := os.OpenFile(dir.path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(a.dir.Path("engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the engine's log cannot be opened: %w", err)
 	}
 	defer log.Close()
 	begun, tell, err := os.Pipe()
 	if err != nil {
-		return sluice.Errorf(sluice.Exhausted, "no pipe can be made: %w", err)
+		return sluice.Errorf(sluice.Exhausted, "no pipe can be created: %w", err)
 	}
 	defer begun.Close()
-	args := []string{"run", "--resume", "--state", string(dir), "--ready-fd", "3"}
+	args := []string{"run", "--resume", "--state", string(a.dir), "--ready-fd", "3"}
 	if configuration != "" {
 		args = append(args, "--config", configuration)
 	}
@@ -69,7 +67,8 @@ func (a *app) background(ctx context.Context, configuration string) error {
 	stop := context.AfterFunc(ctx, func() { _ = begun.Close() }) // ends the wait, not the process
 	defer stop()
 	if _, err := io.ReadFull(begun, make([]byte, 1)); err != nil {
-		return sluice.Errorf(sluice.Unavailable, "the background process did not come up").WithHint("see why in %s", shorter(log.Name()))
+		return sluice.Errorf(sluice.Unavailable, "the background process did not start").
+			WithHint("see why in %s", present.ShortPath(log.Name()))
 	}
 	return cmd.Process.Release()
 }

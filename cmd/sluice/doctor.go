@@ -4,148 +4,104 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/charmbracelet/lipgloss"
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func newDoctor(a *app) *cobra.Command {
-	d := &doctor{app: a}
+	d := &service.Doctor{}
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Say what is missing before something is deployed",
-		Long: "Doctor looks at everything that deployments from here rely on: sluice.yaml, whether each account answers and grants the rights\n" +
-			"that are needed, metric providers, secrets, the checkpoint repository, clocks, and how callbacks come back. With a deploy file\n" +
-			"it looks for the rights and secrets that this file needs, without one for those that every deployment into the namespace\n" +
-			"needs. It changes nothing. The exit status is 0, or that of the first thing that is wrong: 2 for what is written wrong or\n" +
-			"absent, 5 for what does not answer, 6 for missing rights.",
+		Use: "doctor", Short: "Report what is missing before something is deployed",
+		Long: "Doctor examines everything that deployments from here rely on: sluice.yaml, whether each account answers\n" +
+			"and grants the necessary rights, metric providers, secrets, the checkpoint repository, clocks, and the\n" +
+			"address for callbacks. With a deploy file it checks the rights and secrets that this file needs,\n" +
+			"otherwise the rights that every deployment into the namespace needs. It changes nothing. The exit status\n" +
+			"is 0, or that of the first problem: 2 if something is written wrong or does not exist, 5 if something\n" +
+			"does not answer, 6 if rights are missing.",
 		Example: "  sluice doctor\n  sluice doctor -f deploy.yaml\n  sluice doctor --namespace production --output json",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), d) },
 	}
-	d.source.flags(cmd)
-	cmd.Flags().StringVar(&d.namespace, "namespace", "default", "where to look for rights, without a deploy file")
+	sourceFlags(cmd, &d.Source)
+	cmd.Flags().StringVar(&d.Namespace, "namespace", "default", "the namespace to check rights in, without a deploy file")
 	return cmd
 }
 
-// checkPatience bounds how long one thing may take to answer.
-const checkPatience = 15 * time.Second
-
-// The states of a check.
-const (
-	checkOK      = "ok"
-	checkWarning = "warning"
-	checkWrong   = "wrong"
-)
-
-// A checkResult is one thing that doctor looked at.
-type checkResult struct {
-	Name   string      `json:"name"`
-	State  string      `json:"state"` // checkOK, checkWarning or checkWrong
-	Detail string      `json:"detail"`
-	Hint   string      `json:"hint,omitempty"`
-	Code   sluice.Code `json:"code,omitempty"` // where it is wrong
-}
-
-// A doctor collects what it finds.
-type doctor struct {
-	app       *app
-	source    source
-	namespace string
-
-	config  *config.Config
-	dir     stateDir
-	plan    *sluice.Plan // nil without a deploy file
-	wiring  *wiring
-	results []checkResult
-	missing []missingRight
-}
-
 type doctorOutput struct {
-	Checks  []checkResult  `json:"checks"`
-	Missing []missingRight `json:"missingRights,omitempty"`
+	Checks  []service.Check       `json:"checks"`
+	Missing []sluice.MissingRight `json:"missingRights,omitempty"`
 }
 
-func (d *doctor) run(ctx context.Context) (err error) {
-	if d.dir, err = d.app.stateDir(); err != nil {
-		return err
-	}
-	if d.readConfig() && d.readFile(ctx) {
-		d.wiring = &wiring{dir: d.dir, config: d.config, passive: true}
-		defer func() { err = errors.Join(err, d.wiring.close.run()) }()
-		d.accounts(ctx)
-		d.metrics(ctx)
-		d.secrets()
-		d.repository()
-		d.callbacks(ctx)
+func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
+	if d.Config, err = a.configuration(d.Source.File); err != nil {
+		d.Checks = []service.Check{service.Wrong("configuration", err)}
+	} else {
+		w := bootstrap.NewWiring(a.dir, d.Config)
+		defer func() { err = errors.Join(err, w.Close()) }()
+		if store, err := a.dir.Read(ctx); err == nil {
+			defer store.Close()
+			d.History = store
+		}
+		d.Adapters = w
+		d.Examine(ctx)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := d.write(); err != nil {
+	if err := a.writeChecks(d); err != nil {
 		return err
 	}
-	return d.verdict()
+	return problems(d.Checks)
 }
 
-func (d *doctor) ok(name, format string, args ...any) {
-	d.results = append(d.results, checkResult{Name: name, State: checkOK, Detail: fmt.Sprintf(format, args...)})
-}
-
-func (d *doctor) warn(name, hint, format string, args ...any) {
-	d.results = append(d.results, checkResult{Name: name, State: checkWarning, Detail: fmt.Sprintf(format, args...), Hint: hint})
-}
-
-func (d *doctor) wrong(name string, err error) {
-	r := checkResult{Name: name, State: checkWrong, Detail: err.Error(), Hint: sluice.ErrorHint(err), Code: sluice.ErrorCode(err)}
-	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
-		d.app.findings(ds)
-		r.Detail = tally(ds)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		r.Detail, r.Code = "no answer within "+checkPatience.String(), sluice.Unavailable
-	}
-	d.results = append(d.results, r)
-}
-
-func (d *doctor) write() error {
-	if d.app.json() {
-		return writeJSON(d.app.out, doctorOutput{d.results, d.missing})
-	}
-	styles := map[string]lipgloss.Style{checkOK: d.app.styles.good, checkWarning: d.app.styles.busy, checkWrong: d.app.styles.bad}
+func (a *app) writeChecks(d *service.Doctor) error {
 	width := 0
-	for _, r := range d.results {
-		width = max(width, len(r.Name))
-	}
-	for _, r := range d.results {
-		fmt.Fprintf(d.app.out, "%s  %-*s  %s\n", styles[r.State].Render(fmt.Sprintf("%-7s", r.State)), width, r.Name, r.Detail)
-		if r.Hint != "" {
-			fmt.Fprintf(d.app.out, "%*s  %s\n", 9+width, "", d.app.styles.faint.Render("hint: "+r.Hint))
+	for i, c := range d.Checks {
+		width = max(width, len(c.Name))
+		if len(c.Findings) > 0 {
+			present.Findings(a.err, c.Findings)
+			d.Checks[i].Detail = present.Tally(c.Findings)
 		}
 	}
-	if len(d.missing) == 0 {
+	if a.json() {
+		return present.JSON(a.out, doctorOutput{d.Checks, d.Missing})
+	}
+	styles := map[string]lipgloss.Style{
+		service.CheckOK: a.styles.Good, service.CheckWarning: a.styles.Busy, service.CheckWrong: a.styles.Bad,
+	}
+	for _, c := range d.Checks {
+		state := styles[c.State].Render(fmt.Sprintf("%-7s", c.State))
+		fmt.Fprintf(a.out, "%s  %-*s  %s\n", state, width, c.Name, c.Detail)
+		if c.Hint != "" {
+			fmt.Fprintf(a.out, "%*s  %s\n", 9+width, "", a.styles.Faint.Render("hint: "+c.Hint))
+		}
+	}
+	if len(d.Missing) == 0 {
 		return nil
 	}
-	fmt.Fprintln(d.app.out)
-	return printMissing(d.app.out, d.missing)
+	fmt.Fprintln(a.out)
+	return present.MissingRights(a.out, d.Missing)
 }
 
-// verdict is the first thing that is wrong, told as the whole.
-func (d *doctor) verdict() error {
+// problems counts what is wrong. The first problem gives the code.
+func problems(checks []service.Check) error {
 	wrong := 0
 	var first sluice.Code
-	for _, r := range d.results {
-		if r.State == checkWrong {
-			wrong++
-			if first == "" {
-				first = r.Code
-			}
+	for _, c := range checks {
+		if c.State != service.CheckWrong {
+			continue
+		}
+		if wrong++; wrong == 1 {
+			first = c.Code
 		}
 	}
 	if wrong == 0 {
 		return nil
 	}
-	return sluice.Errorf(first, "%d of %s found something wrong", wrong, plural(len(d.results), "check"))
+	return sluice.Errorf(first, "%d of %s found a problem", wrong, present.Plural(len(checks), "check"))
 }

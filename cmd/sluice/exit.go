@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // The exit statuses.
@@ -23,7 +24,7 @@ const (
 	exitUnfinished  = 8
 )
 
-// statuses is the one table from codes to exit statuses.
+// statuses is the only table from codes to exit statuses.
 var statuses = map[sluice.Code]int{
 	sluice.Failed:      exitFailed,
 	sluice.Internal:    exitFailed,
@@ -37,13 +38,21 @@ var statuses = map[sluice.Code]int{
 	sluice.Exhausted:   exitExhausted,
 }
 
-// An unfinished deployment was left to be resumed: that is neither its success nor its failure.
+// An unfinished deployment continues elsewhere or can be resumed: it has neither succeeded nor failed.
 type unfinished struct{ message, hint string }
 
 func (u unfinished) Error() string { return u.message }
 
-// An ended deployment did not succeed; everything about it was said already.
+// An ended deployment did not succeed. The summary has already said why.
 type ended struct{ outcome sluice.Status }
+
+// endedWith returns the error for an outcome, nil for success.
+func endedWith(outcome sluice.Status) error {
+	if outcome == sluice.StatusSucceeded {
+		return nil
+	}
+	return ended{outcome}
+}
 
 func (e ended) Error() string { return "the deployment ended: " + string(e.outcome) }
 
@@ -78,23 +87,60 @@ func outcomeStatus(outcome sluice.Status) int {
 
 const exitCodesHelp = `The exit statuses of sluice:
 
-  0  it worked; for run: the deployment succeeded, or goes on in the background as you asked
+  0  success; for run: the deployment succeeded, or continues in the background as requested
   1  the deployment failed or was rolled back, or something unexpected happened
-  2  the input is wrong: a deploy file, a flag, a name that does not exist, something not supported; nothing was changed
-  3  somebody else came first: another deployment of the application runs, or the step was decided already
+  2  the input is wrong: a deploy file, a flag, a name that does not exist, something unsupported; nothing was changed
+  3  a conflict: another deployment of the application runs, or somebody already decided the step
   4  it was cancelled
-  5  a server, disk or network that is needed is away; trying again may help
+  5  a server, disk or network is unavailable; try again
   6  a right is missing
   7  no space, port or time is left
-  8  sluice was stopped before the deployment ended; go on with: sluice run --resume
+  8  sluice was stopped before the deployment ended; resume with: sluice run --resume
 `
 
 func newExitCodes() *cobra.Command {
 	return &cobra.Command{
-		Use: "exit-codes", Short: "What the exit statuses mean", Long: exitCodesHelp,
+		Use: "exit-codes", Short: "Explain the exit statuses", Long: exitCodesHelp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprint(cmd.OutOrStdout(), exitCodesHelp)
 			return err
 		},
+	}
+}
+
+// explain prints what went wrong and what to do.
+func (a *app) explain(err error) {
+	if err == nil {
+		return
+	}
+	if _, ok := errors.AsType[ended](err); ok {
+		return
+	}
+	if u, ok := errors.AsType[unfinished](err); ok {
+		a.note("%s", u.message)
+		a.hint(u.hint)
+		return
+	}
+	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
+		present.Findings(a.err, ds)
+		a.problem(present.Tally(ds))
+		return
+	}
+	if errors.Is(err, context.Canceled) {
+		a.problem("interrupted")
+		return
+	}
+	a.problem(err.Error())
+	if e, ok := errors.AsType[*sluice.Error](err); ok && e.Pos.IsValid() {
+		present.Excerpt(a.err, e.Pos)
+	}
+	a.hint(sluice.ErrorHint(err))
+}
+
+func (a *app) problem(message string) { fmt.Fprintf(a.err, "sluice: error: %s\n", message) }
+
+func (a *app) hint(hint string) {
+	if hint != "" {
+		fmt.Fprintf(a.err, "sluice: hint: %s\n", hint)
 	}
 }

@@ -2,72 +2,135 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
-// A choice is what a person at a live view asked for.
-type choice string
+// These errors end the watching, not the deployment.
+var errDetached, errLeft = errors.New("detached"), errors.New("left")
 
-// The choices.
-const (
-	choiceDetach   choice = "detach"
-	choiceCancel   choice = "cancel"
-	choiceRollBack choice = "rollBack"
-	choiceLeave    choice = "leave"
-)
-
-// A view shows a deployment while it runs.
-type view interface {
-	// Show is called with every update, after s was moved on by it. s MUST not be kept.
-	Show(s *engine.State, u engine.Update)
-	// Choices yields what a person asks for; nil where nobody can ask.
-	Choices() <-chan choice
-	// Close ends the view; nothing is shown after it.
-	Close() error
-}
-
-// errDetached and errLeft end the watching, not the deployment.
-type errDetached struct{}
-
-func (errDetached) Error() string { return "detached" }
-
-type errLeft struct{}
-
-func (errLeft) Error() string { return "left" }
-
-// A follower watches one deployment through a session, taking over the engine if its owner goes away.
+// A follower watches one deployment through a session. If the process with the engine goes away, it takes over.
 type follower struct {
 	app     *app
-	session *session
+	session *bootstrap.Session
 	config  *config.Config
 	state   *engine.State
-	view    view
-	detach  bool // another process is to carry the deployment out
+	view    present.View
+	detach  bool // another process will run the deployment
 }
 
-// submit hands the plan to the engine. One of this process that is about to detach begins nothing: what it began,
-// such as the call of a webhook, would be interrupted and done again.
-func (f *follower) submit(ctx context.Context, p *sluice.Plan) (sluice.DeploymentID, error) {
-	if f.detach && f.session.own != nil {
-		return f.session.own.engine.Submit(ctx, p, actor())
+// carry connects to the engine, calls begin, which starts or finds a deployment, and watches the deployment until it
+// ends.
+func (a *app) carry(
+	ctx context.Context, c *config.Config, o *runOptions, begin func(*follower) (sluice.DeploymentID, error),
+) error {
+	s, err := a.open(ctx, c, o.detach)
+	if err != nil {
+		return err
 	}
-	if f.session.own == nil && p.Rehearsal == nil {
-		dir, err := f.app.stateDir()
-		if err != nil {
-			return "", err
-		}
-		if err := dir.sameConfiguration(f.config); err != nil {
-			return "", err
-		}
+	f := &follower{app: a, session: s, config: c, detach: o.detach}
+	defer func() { _ = f.session.Close() }() // closed before, where its error matters
+	id, err := begin(f)
+	if err != nil {
+		return err
 	}
-	return f.session.Start(ctx, p, actor())
+	f.state = &engine.State{ID: id}
+	if o.detach {
+		return a.detach(ctx, f)
+	}
+	if err := f.session.Resume(ctx); err != nil {
+		return err
+	}
+	f.view = a.newView()
+	_, err = f.follow(ctx)
+	return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
 }
 
-// follow returns the outcome, errDetached, or errLeft when ctx was cancelled or a person left.
+func (a *app) newView() present.View {
+	if a.terminal && !a.json() {
+		return present.NewLiveView(a.in, a.out, a.styles)
+	}
+	return a.lineView(a.out, false)
+}
+
+// lineView returns a view that writes lines. named is that of [present.NewPlainView].
+func (a *app) lineView(out io.Writer, named bool) present.View {
+	if a.json() {
+		return present.NewJSONView(out)
+	}
+	return present.NewPlainView(out, named)
+}
+
+// conclude prints the summary of a deployment that ended, or how to continue one that was left.
+func (a *app) conclude(ctx context.Context, f *follower, err error) error {
+	if errors.Is(err, errDetached) {
+		return a.detach(ctx, f)
+	}
+	if errors.Is(err, errLeft) {
+		return a.left(f)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.summarize(f.state); err != nil {
+		return err
+	}
+	if err := a.finish(ctx, f.session, f.config); err != nil {
+		return err
+	}
+	return endedWith(f.state.Outcome)
+}
+
+func (a *app) summarize(s *engine.State) error {
+	if a.json() {
+		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
+	}
+	fmt.Fprintln(a.out)
+	a.summary(s).Print()
+	return nil
+}
+
+func (a *app) summary(s *engine.State) present.Summary {
+	report := func(step sluice.StepID) string { return a.dir.Report(s.ID, step) }
+	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}
+}
+
+// finish closes the session. Deployments that other commands handed to this process continue in the background.
+func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config) error {
+	unended, err := s.Finish(ctx)
+	if err != nil || len(unended) == 0 {
+		return err
+	}
+	if err := a.background(ctx, c.File); err != nil {
+		return err
+	}
+	a.note("%s of other applications: now running in the background", present.Plural(len(unended), "deployment"))
+	return nil
+}
+
+// left stops watching, and stops the engine of this process.
+func (a *app) left(f *follower) error {
+	own := f.session.IsOwner()
+	if err := f.session.Close(); err != nil {
+		return err
+	}
+	if own {
+		return unfinished{fmt.Sprintf("deployment %s is interrupted", f.state.ID), "resume with: sluice run --resume"}
+	}
+	return unfinished{
+		fmt.Sprintf("deployment %s continues in another process", f.state.ID),
+		"see it with: sluice status " + string(f.state.ID),
+	}
+}
+
+// follow returns the outcome, errDetached, or errLeft if ctx is cancelled or the person at the view leaves.
 func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 	for {
 		err := f.watch(ctx)
@@ -77,7 +140,7 @@ func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 		if err != nil && sluice.ErrorCode(err) != sluice.Unavailable {
 			return "", err
 		}
-		if f.session.own != nil {
+		if f.session.IsOwner() {
 			return "", f.stopped(ctx)
 		}
 		if err := f.takeOver(ctx); err != nil {
@@ -86,32 +149,30 @@ func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
 	}
 }
 
-// stopped says why the engine of this process let go of the deployment.
+// stopped says why the engine stopped working on the deployment.
 func (f *follower) stopped(ctx context.Context) error {
-	if f.session.own == nil {
-		return sluice.Errorf(sluice.Unavailable, "the engine that carried out deployment %s went away", f.state.ID).WithHint("go on with: sluice run --resume")
+	if !f.session.IsOwner() {
+		return sluice.Errorf(sluice.Unavailable, "the engine that ran deployment %s went away", f.state.ID).
+			WithHint("resume with: sluice run --resume")
 	}
-	if _, err := f.session.own.engine.Wait(ctx, f.state.ID); err != nil {
+	if err := f.session.Wait(ctx, f.state.ID); err != nil {
 		return err
 	}
-	return sluice.Errorf(sluice.Internal, "deployment %s was let go of without a reason", f.state.ID)
+	return sluice.Errorf(sluice.Internal, "the engine stopped working on deployment %s without a reason", f.state.ID)
 }
 
-// takeOver goes on with the deployment after the process that carried it out went away.
+// takeOver opens a new session after the process with the engine went away.
 func (f *follower) takeOver(ctx context.Context) error {
 	old := f.session
-	next, err := f.app.open(ctx, f.config)
+	next, err := f.app.open(ctx, f.config, f.detach)
 	if err != nil {
-		return fmt.Errorf("go on after the engine went away: %w", err)
+		return fmt.Errorf("continue after the engine went away: %w", err)
 	}
 	f.session = next
 	if err := old.Close(); err != nil {
 		return err
 	}
-	if next.own == nil {
-		return nil
-	}
-	return next.own.engine.Resume(ctx)
+	return next.Resume(ctx)
 }
 
 // watch shows updates until there are no more.
@@ -121,21 +182,21 @@ func (f *follower) watch(ctx context.Context) error {
 	go f.obey(watching, stop)
 	for u, err := range f.session.Watch(watching, f.state.ID, f.state.Seq) {
 		if watching.Err() != nil {
-			break // whatever was being read was interrupted
+			break // the reading was interrupted
 		}
 		if err != nil {
 			return err
 		}
 		if u.Event != nil {
 			f.state.Apply(*u.Event)
-			if err := f.app.keepReport(f.state, *u.Event); err != nil {
+			if err := f.app.dir.KeepReport(f.state, *u.Event); err != nil {
 				f.app.note("warning: the verification's report was not written: %s", err)
 			}
 		}
 		f.view.Show(f.state, u)
 	}
 	if ctx.Err() != nil {
-		return errLeft{}
+		return errLeft
 	}
 	if cause := context.Cause(watching); cause != nil {
 		return cause
@@ -143,29 +204,33 @@ func (f *follower) watch(ctx context.Context) error {
 	return nil
 }
 
-// obey does what the person at the view asks for, until watching ends.
+// obey carries out the choices of the person at the view until watching ends.
 func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) {
 	for {
 		select {
 		case <-watching.Done():
 			return
 		case c := <-f.view.Choices():
-			f.carryOut(watching, c, stop)
+			if err := f.choose(watching, c); err != nil {
+				stop(err)
+			}
 		}
 	}
 }
 
-func (f *follower) carryOut(ctx context.Context, c choice, stop context.CancelCauseFunc) {
+func (f *follower) choose(ctx context.Context, c present.Choice) error {
+	kind := sluice.SignalCancel
 	switch c {
-	case choiceDetach:
-		stop(errDetached{})
-	case choiceLeave:
-		stop(errLeft{})
-	default:
-		kind := map[choice]string{choiceCancel: sluice.SignalCancel, choiceRollBack: sluice.SignalRollBack}[c]
-		err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
-		if err != nil && sluice.ErrorCode(err) != sluice.Conflict { // a conflict says that it was told so already
-			stop(err)
-		}
+	case present.ChoiceDetach:
+		return errDetached
+	case present.ChoiceLeave:
+		return errLeft
+	case present.ChoiceRollBack:
+		kind = sluice.SignalRollBack
 	}
+	err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
+	if sluice.ErrorCode(err) == sluice.Conflict { // the signal was already sent
+		return nil
+	}
+	return err
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +11,8 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type logsOptions struct {
@@ -21,11 +23,12 @@ type logsOptions struct {
 func newLogs(a *app) *cobra.Command {
 	o := &logsOptions{}
 	cmd := &cobra.Command{
-		Use: "logs [DEPLOYMENT]", Short: "Show what happened in a deployment, or what a pod wrote",
-		Long: "Logs prints the events of a deployment, a line a fact: of the one that is named, of the one that runs, or of the latest.\n" +
-			"With --pod it prints what that pod wrote.",
-		Example: "  sluice logs\n  sluice logs 6921a --step production/canary/2\n  sluice logs --pod production/shop-0 --lines 50",
-		Args:    cobra.MaximumNArgs(1),
+		Use: "logs [DEPLOYMENT]", Short: "Show the events of a deployment, or the output of a pod",
+		Long: "Logs prints the events of a deployment: of the named one, of the one that runs, or of the latest. With\n" +
+			"--pod it prints the output of that pod.",
+		Example: "  sluice logs\n  sluice logs 6921a --step production/canary/2\n" +
+			"  sluice logs --pod production/shop-0 --lines 50",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.pod != "" {
 				return a.podLogs(cmd.Context(), o)
@@ -35,8 +38,9 @@ func newLogs(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.step, "step", "", "only this step")
 	cmd.Flags().StringVar(&o.pod, "pod", "", "namespace/name of a pod")
-	cmd.Flags().StringVar(&o.account, "account", "", "the account that the pod runs in; by default that of the latest deployment to its namespace")
-	cmd.Flags().IntVar(&o.lines, "lines", 200, "how many lines of a pod")
+	cmd.Flags().StringVar(&o.account, "account", "",
+		"the account of the pod (default: that of the latest deployment to its namespace)")
+	cmd.Flags().IntVar(&o.lines, "lines", 200, "the number of lines of a pod")
 	return cmd
 }
 
@@ -50,7 +54,7 @@ func (a *app) logs(ctx context.Context, args []string, o *logsOptions) error {
 	})
 }
 
-// logged returns the deployment that is meant: the named one, else the one that runs, else the latest.
+// logged returns the named deployment, otherwise the one that runs, otherwise the latest.
 func logged(ctx context.Context, store sluice.Store, args []string) (sluice.DeploymentID, error) {
 	list, err := store.Deployments(ctx, "")
 	if err != nil {
@@ -60,24 +64,25 @@ func logged(ctx context.Context, store sluice.Store, args []string) (sluice.Depl
 		return "", sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet")
 	}
 	arg := first(args)
-	d, err := find(list, arg, isRunning)
+	d, err := service.Find(list, arg, service.IsRunning)
 	if sluice.ErrorCode(err) == sluice.NotFound && arg == "" {
 		return list[0].ID, nil
 	}
 	return d.ID, err
 }
 
-func (a *app) printEvents(ctx context.Context, store sluice.Store, id sluice.DeploymentID, step sluice.StepID) error {
+func (a *app) printEvents(ctx context.Context, log sluice.Log, id sluice.DeploymentID, step sluice.StepID) error {
 	state := &engine.State{ID: id}
-	plain, structured := newPlainView(a.out), newJSONView(a.out)
-	for e, err := range store.Read(ctx, id, 0) {
+	plain, structured := present.NewPlainView(a.out, false), present.NewJSONView(a.out)
+	for e, err := range log.Read(ctx, id, 0) {
 		if err != nil {
 			return err
 		}
 		state.Apply(e)
 		if step != "" && e.Kind == sluice.DeploymentStarted {
 			if state.Steps[step] == nil {
-				return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", id, step).WithHint("see its steps with: sluice status %s", id)
+				return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", id, step).
+					WithHint("see its steps with: sluice status %s", id)
 			}
 			continue
 		}
@@ -88,9 +93,7 @@ func (a *app) printEvents(ctx context.Context, store sluice.Store, id sluice.Dep
 			structured.Show(state, engine.Update{Event: &e})
 			continue
 		}
-		for _, sentence := range sentences(state, e) {
-			plain.line(state, e.At, sentence)
-		}
+		plain.Event(state, e)
 	}
 	return nil
 }
@@ -98,44 +101,27 @@ func (a *app) printEvents(ctx context.Context, store sluice.Store, id sluice.Dep
 func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 	namespace, pod, ok := strings.Cut(o.pod, "/")
 	if !ok {
-		return sluice.Errorf(sluice.Invalid, "%q is not of the form namespace/name", o.pod).WithHint("see the pods with: sluice local ps")
+		return sluice.Errorf(sluice.Invalid, "%q is not of the form namespace/name", o.pod).
+			WithHint("see the pods with: sluice local ps")
 	}
 	name := o.account
 	if name == "" {
-		name = a.accountOf(ctx, namespace)
+		_ = a.reading(ctx, func(store sluice.Store) (err error) { // without a store it is this machine
+			name, err = service.AccountOf(ctx, store, namespace)
+			return err
+		})
 	}
-	return a.withAccount(ctx, name, func(account sluice.Account) error {
+	return a.withAccount(ctx, cmp.Or(name, config.AccountLocal), func(account sluice.Account) error {
 		lines, err := account.Logs(ctx, namespace, pod, o.lines)
 		if err != nil {
 			return err
 		}
 		if a.json() {
-			return writeJSON(a.out, lines)
+			return present.JSON(a.out, lines)
 		}
 		for _, line := range lines {
 			fmt.Fprintln(a.out, line)
 		}
 		return nil
 	})
-}
-
-// accountOf returns the account of the latest deployment to the namespace, this machine where there is none.
-func (a *app) accountOf(ctx context.Context, namespace string) string {
-	found := config.AccountLocal
-	_ = a.reading(ctx, func(store sluice.Store) error { // where nothing was deployed it is this machine, too
-		list, err := store.Deployments(ctx, "")
-		for i := 0; err == nil && i < len(list); i++ {
-			var state *engine.State
-			if state, err = engine.Fold(list[i].ID, store.Read(ctx, list[i].ID, 0)); err != nil {
-				return err
-			}
-			at := slices.IndexFunc(state.Plan.Targets, func(t sluice.PlannedTarget) bool { return t.Namespace == namespace })
-			if at >= 0 {
-				found = state.Plan.Targets[at].Account
-				return nil
-			}
-		}
-		return err
-	})
-	return found
 }

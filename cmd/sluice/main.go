@@ -1,6 +1,6 @@
-// Command sluice delivers applications whose data matters. It is the command line and the wiring: one file a
-// command, and wiring.go alone knows every adapter. Start at root.go for the commands, session.go for how a
-// command reaches the engine, follow.go for how a deployment is watched.
+// Command sluice delivers applications whose data matters. It is the command line: one file a command, which turns
+// flags into a call of internal/service and shows the result with internal/present. Start at root.go for the commands,
+// app.go for what they share, follow.go for how a deployment is watched.
 package main
 
 import (
@@ -24,17 +24,17 @@ func execute(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, syscall.EPIPE) {
-		return exitOK // whoever read the output has seen enough
+		return exitOK // the reader of the output went away
 	}
 	a.explain(err)
 	return exitStatus(err)
 }
 
-// sameInterrupt is how close two signals are that mean one: who ends a group of processes often also signals
-// each of them.
+// sameInterrupt is how close two signals are that count as one: a terminal that ends a group of processes may signal
+// each of them twice.
 const sameInterrupt = time.Second
 
-// interrupt asks everything to stop at the first signal. A later one ends the process at once: what runs is
+// interrupt stops everything cleanly at the first signal. A later signal ends the process at once: deployments can be
 // resumed from the log.
 func interrupt(ctx context.Context, cancel context.CancelFunc) {
 	signals := make(chan os.Signal, 2)

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 )
 
@@ -39,7 +40,7 @@ func awaitPerson(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
+	client := httpapi.NewClient(ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock")))
 	defer client.Close()
 	id, err := running(ctx, client, "")
 	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
@@ -50,7 +51,10 @@ func awaitPerson(ts *testscript.TestScript, neg bool, args []string) {
 	for u, err := range client.Watch(ctx, id, 0) {
 		ts.Check(err)
 		e := u.Event
-		if e != nil && e.Step == sluice.StepID(args[0]) && e.Progress != nil && e.Progress.Wait != nil && slices.Contains(e.Progress.Wait.Signals, sluice.SignalApprove) {
+		if e == nil || e.Step != sluice.StepID(args[0]) || e.Progress == nil || e.Progress.Wait == nil {
+			continue
+		}
+		if slices.Contains(e.Progress.Wait.Signals, sluice.SignalApprove) {
 			return
 		}
 	}

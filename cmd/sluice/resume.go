@@ -7,28 +7,27 @@ import (
 	"sync"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// resume goes on with every deployment that has not ended, and watches them to their end.
+// resume continues all deployments that have not ended, and watches them until they end.
 func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error {
 	s, list, err := a.openUnended(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // closed before, where its error matters
-	if s.own != nil {
-		if err := s.own.engine.Resume(ctx); err != nil {
-			return err
-		}
+	if err := s.Resume(ctx); err != nil {
+		return err
 	}
 	if err := ready(o.readyFD); err != nil {
 		return err
 	}
 	switch {
 	case len(list) == 0:
-		a.note("there is nothing to go on with")
+		a.note("there is nothing to resume")
 		return nil
 	case o.detach:
 		return a.detach(ctx, &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}})
@@ -40,50 +39,32 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 	return a.followAll(ctx, s, c, list)
 }
 
-// openUnended reaches the engine and lists what it carries out, or should. An engine that ends just then is
-// reached anew, by taking its place.
-func (a *app) openUnended(ctx context.Context, c *config.Config) (*session, []sluice.DeploymentID, error) {
+// openUnended connects to the engine and lists the deployments that have not ended. If the engine of another process
+// ends at that moment, this process takes over.
+func (a *app) openUnended(ctx context.Context, c *config.Config) (*bootstrap.Session, []sluice.DeploymentID, error) {
 	for {
-		s, err := a.open(ctx, c)
+		s, err := a.open(ctx, c, false)
 		if err != nil {
 			return nil, nil, err
 		}
-		list, err := s.unended(ctx)
+		list, err := s.Unended(ctx)
 		if err == nil {
 			return s, list, nil
 		}
-		if err := errors.Join(err, s.Close()); s.own != nil || sluice.ErrorCode(err) != sluice.Unavailable {
+		if err := errors.Join(err, s.Close()); s.IsOwner() || sluice.ErrorCode(err) != sluice.Unavailable {
 			return nil, nil, err
 		}
 	}
 }
 
-// unended lists what runs, or should.
-func (s *session) unended(ctx context.Context) ([]sluice.DeploymentID, error) {
-	if s.own != nil {
-		return s.own.store.Unended(ctx)
-	}
-	deployments, err := s.client.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	var list []sluice.DeploymentID
-	for _, d := range deployments {
-		if isRunning(d) {
-			list = append(list, d.ID)
-		}
-	}
-	return list, nil
-}
-
-// followAll watches several deployments at once, in plain lines. The worst outcome decides the exit status.
-func (a *app) followAll(ctx context.Context, s *session, c *config.Config, list []sluice.DeploymentID) error {
+// followAll watches several deployments at once, in plain lines. The exit status is that of the worst outcome.
+func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Config, list []sluice.DeploymentID) error {
 	out := &lockedWriter{w: a.out}
 	followers := make([]*follower, len(list))
 	errs := make([]error, len(list))
 	var group sync.WaitGroup
 	for i, id := range list {
-		followers[i] = &follower{app: a, session: s, state: &engine.State{ID: id}, view: a.sharedView(out)}
+		followers[i] = &follower{app: a, session: s, state: &engine.State{ID: id}, view: a.lineView(out, true)}
 		group.Go(func() { errs[i] = followers[i].watch(ctx) })
 	}
 	group.Wait()
@@ -108,22 +89,10 @@ func (a *app) followAll(ctx context.Context, s *session, c *config.Config, list 
 	if err := a.finish(ctx, s, c); err != nil {
 		return err
 	}
-	if worst == sluice.StatusSucceeded {
-		return nil
-	}
-	return ended{worst}
+	return endedWith(worst)
 }
 
-func (a *app) sharedView(out io.Writer) view {
-	if a.json() {
-		return newJSONView(out)
-	}
-	v := newPlainView(out)
-	v.name = true
-	return v
-}
-
-// A lockedWriter lets several writers write whole lines.
+// A lockedWriter lets several goroutines write whole lines.
 type lockedWriter struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -7,119 +7,146 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 type rollbackOptions struct {
 	runOptions
 	reason string
+	gates  bool
+	data   []string
 }
+
+// The words that --data takes beside checkpoints.
+const (
+	dataLeave = "leave"
+	dataAsk   = "ask"
+)
 
 func newRollback(a *app) *cobra.Command {
 	o := &rollbackOptions{}
 	cmd := &cobra.Command{
 		Use: "rollback [DEPLOYMENT]", Short: "Go back to the release before",
-		Long: "Rollback undoes every target of a running deployment that has not finished, and runs its onRollback steps. For a finished\n" +
-			"deployment it starts a new one of the plan that succeeded before it: that plan's steps run again, its data steps too.\n" +
-			"Otherwise data is left as it is; the checkpoints that could be put back are named.",
-		Example: "  sluice rollback\n  sluice rollback 6921a --yes",
-		Args:    cobra.MaximumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), first(args), o) },
+		Long: "Rollback of a running deployment undoes the targets that have not finished and runs their onRollback\n" +
+			"steps.\n\n" +
+			"Rollback of a finished deployment returns each of its targets to the release that the target ran before.\n" +
+			"The old version starts beside the current one and gets all traffic as soon as it is ready; weights,\n" +
+			"pauses, analyses, webhooks, jobs and data steps are skipped. --with-gates goes through weights and gates\n" +
+			"again, never through data steps. Another rollback goes one release further back.\n\n" +
+			"Data is left as it is unless a checkpoint is chosen. What was written since the checkpoint is saved\n" +
+			"first, in a checkpoint of its own.",
+		Example: "  sluice rollback\n  sluice rollback 6921a --yes\n" +
+			"  sluice rollback --data 6921a0c4-5d1f0a9b3e-production-before-0",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), first(args), o) },
 	}
 	cmd.Flags().StringVar(&o.reason, "reason", "", "why; it is recorded")
+	cmd.Flags().BoolVar(&o.gates, "with-gates", false, "go through the weights and gates of the earlier release again")
+	cmd.Flags().StringSliceVar(&o.data, "data", nil,
+		"what happens to the data: leave, ask, or a checkpoint to put back (default: ask on a terminal, else leave)")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
 	return cmd
 }
 
 func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) error {
-	var d sluice.Deployment
-	var previous *engine.State
-	err := a.reading(ctx, func(store sluice.Store) error {
-		list, err := store.Deployments(ctx, "")
-		if err != nil {
-			return err
+	q := service.RollbackRequest{Deployment: arg, Gates: o.gates, By: actor(), Reason: o.reason}
+	ask := len(o.data) == 0 && a.terminal && !o.yes
+	switch {
+	case len(o.data) == 1 && o.data[0] == dataAsk:
+		if ask = true; !a.terminal {
+			return sluice.Errorf(sluice.Invalid, "--data ask needs a terminal").
+				WithHint("write --data leave, or --data and a checkpoint")
 		}
-		if d, err = rolledBack(list, arg); err != nil || isRunning(d) {
-			return err
-		}
-		if previous, err = before(ctx, store, d); err != nil {
-			return err
-		}
-		return a.nameDataChoices(ctx, store, d, previous)
-	})
+	case len(o.data) == 1 && o.data[0] == dataLeave:
+	default:
+		q.Data = o.data
+	}
+	r, err := a.planRollback(ctx, q)
 	if err != nil {
 		return err
 	}
-	if previous == nil {
-		return a.tell(ctx, d.ID, sluice.Signal{Kind: sluice.SignalRollBack, By: actor(), Reason: o.reason})
+	if r.Running != nil {
+		return a.tell(ctx, r.Running.ID, sluice.Signal{Kind: sluice.SignalRollBack, By: q.By, Reason: o.reason})
 	}
-	if err := a.confirm(fmt.Sprintf("Deploy %s as in %s again?", d.Application, previous.ID), o.yes); err != nil {
-		return err
+	a.showRollback(r)
+	if ask {
+		if q.Data = a.askForData(r); len(q.Data) > 0 {
+			if r, err = a.planRollback(ctx, q); err != nil {
+				return err
+			}
+		}
 	}
 	c, err := a.configuration("")
 	if err != nil {
 		return err
 	}
-	if previous.Plan.Rehearsal == nil {
-		if err := checkAccounts(previous.Plan, c); err != nil {
+	if r.Plan.Rehearsal == nil {
+		if err := service.CheckAccounts(r.Plan, c); err != nil {
 			return err
 		}
 	}
-	return a.start(ctx, c, &o.runOptions, previous.Plan)
-}
-
-// rolledBack returns the deployment that is meant: the named one, the only one that runs, or the latest of
-// the only application.
-func rolledBack(list []sluice.Deployment, arg string) (sluice.Deployment, error) {
-	d, err := find(list, arg, isRunning)
-	if err == nil || arg != "" || sluice.ErrorCode(err) != sluice.NotFound {
-		return d, err
-	}
-	newest := map[string]bool{}
-	return find(list, "", func(d sluice.Deployment) bool {
-		first := !newest[d.Application]
-		newest[d.Application] = true
-		return first
-	})
-}
-
-// before returns the latest deployment of the application that succeeded before d. What succeeded only in a rehearsal
-// counts for rehearsals alone.
-func before(ctx context.Context, store sluice.Store, d sluice.Deployment) (*engine.State, error) {
-	list, err := store.Deployments(ctx, d.Application)
-	if err != nil {
-		return nil, err
-	}
-	now, err := engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
-	if err != nil {
-		return nil, err
-	}
-	for _, other := range list { // newest first
-		if !other.StartedAt.Before(d.StartedAt) || other.Outcome != sluice.StatusSucceeded {
-			continue
-		}
-		then, err := engine.Fold(other.ID, store.Read(ctx, other.ID, 0))
-		if err != nil || (then.Plan.Rehearsal == nil) == (now.Plan.Rehearsal == nil) {
-			return then, err
-		}
-	}
-	return nil, sluice.Errorf(sluice.NotFound, "no deployment of %s succeeded before %s", d.Application, d.ID).
-		WithHint("deploy the release you want with: sluice run -f deploy.yaml")
-}
-
-// nameDataChoices says what becomes of the data.
-func (a *app) nameDataChoices(ctx context.Context, store sluice.Store, d sluice.Deployment, previous *engine.State) error {
-	checkpoints, err := store.Checkpoints(ctx, d.Application)
-	if err != nil {
+	a.showClasses(r)
+	if err := a.confirm("Roll back?", o.yes); err != nil {
 		return err
 	}
-	a.note("this deploys %s as it was in %s of %s to %s", d.Application, previous.ID, moment(previous.StartedAt), targetNames(previous.Plan))
-	a.note("the steps of that plan run again, its data steps as well; otherwise data stays as it is now")
-	for _, c := range checkpoints {
-		if c.Deployment == d.ID {
-			a.note("to put the data of %s in %s back to %s: sluice data restore %s", c.Dataset, c.Target, moment(c.TakenAt), c.ID)
+	return a.start(ctx, c, &o.runOptions, r.Plan)
+}
+
+func (a *app) planRollback(ctx context.Context, q service.RollbackRequest) (r *service.Rollback, err error) {
+	err = a.reading(ctx, func(store sluice.Store) error {
+		r, err = service.PlanRollback(ctx, store, q)
+		return err
+	})
+	return r, err
+}
+
+// askForData asks for each checkpoint that could be put back.
+func (a *app) askForData(r *service.Rollback) []string {
+	var chosen []string
+	for _, t := range r.Targets {
+		for _, c := range t.Choices {
+			question := fmt.Sprintf("Put the data of %s in %s back to %s?", c.Dataset, t.Target, present.Moment(c.TakenAt))
+			if a.confirm(question, false) == nil {
+				chosen = append(chosen, string(c.ID))
+				break
+			}
 		}
 	}
-	return nil
+	return chosen
+}
+
+// showRollback says what each target runs, what it goes back to, and what could be put back.
+func (a *app) showRollback(r *service.Rollback) {
+	for _, t := range r.Targets {
+		if t.Back == nil {
+			a.note("%s stays as it is: %s", t.Target, t.Reason)
+			continue
+		}
+		a.note("%s runs release %s of %s and goes back to release %s of %s", t.Target,
+			t.Now.Deployment, present.Moment(t.Now.At), t.Back.Deployment, present.Moment(t.Back.At))
+		for _, ref := range t.Gone {
+			a.note("%s: %s is deleted, which a later release created", t.Target, ref)
+		}
+		for _, c := range t.Choices {
+			if t.Restore == nil {
+				a.note("%s: to put the data of %s back to %s as well: --data %s",
+					t.Target, c.Dataset, present.Moment(c.TakenAt), c.ID)
+			}
+		}
+	}
+}
+
+// showClasses says what the rollback does to the data of each target.
+func (a *app) showClasses(r *service.Rollback) {
+	for _, t := range r.Targets {
+		switch {
+		case t.Restore != nil:
+			a.note("%s: rollback class C: the data of %s goes back to %s; what was written since is saved first",
+				t.Target, t.Restore.Dataset, present.Moment(t.Restore.TakenAt))
+		case t.Back != nil:
+			a.note("%s: rollback class A: the application only; data is left as it is", t.Target)
+		}
+	}
 }

@@ -1,34 +1,37 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
-// The forms of output.
+// The output formats of every command.
 const (
 	outputText = "text"
 	outputJSON = "json"
 )
 
-// An app is what every command works with: the streams and the flags that all commands share.
+// An app holds the streams and flags that all commands share.
 type app struct {
 	in       *os.File
 	out, err io.Writer
-	terminal bool // a person sits at in and out
-	styles   styles
+	terminal bool // in and out are a terminal
+	styles   present.Styles
 
 	state  string
 	config string
+	dir    bootstrap.StateDir // at state
 	output string
 }
 
@@ -36,7 +39,7 @@ func newApp(in, out, err *os.File) *app {
 	return &app{
 		in: in, out: out, err: err,
 		terminal: term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())),
-		styles:   newStyles(out), output: outputText,
+		styles:   present.NewStyles(out), output: outputText,
 	}
 }
 
@@ -44,11 +47,12 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sluice",
 		Short: "Deliver applications whose data matters",
-		Long: "Sluice carries a release through the targets of a deploy file: it copies production's data into staging, upgrades and verifies\n" +
-			"it there, takes a checkpoint, lets a canary into production under the eye of metrics, and puts everything back when it is bad.",
+		Long: "Sluice takes a release through the targets of a deploy file: it copies production's data to staging,\n" +
+			"upgrades and verifies it there, takes a checkpoint, releases a canary to production while it watches\n" +
+			"metrics, and restores everything if the release is bad.",
 		Example:       "  sluice validate -f deploy.yaml\n  sluice plan -f deploy.yaml\n  sluice run -f deploy.yaml",
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.checkOutput(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -57,18 +61,20 @@ func newRoot(a *app) *cobra.Command {
 		return sluice.Errorf(sluice.Invalid, "%w", err).WithHint("see: %s --help", cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.state, "state", stateDirectory(), "state directory (environment: SLUICE_STATE)")
-	flags.StringVar(&a.config, "config", "", "configuration (default: sluice.yaml beside the deploy file or in the working directory)")
+	dir := cmp.Or(os.Getenv("SLUICE_STATE"), bootstrap.StateName)
+	flags.StringVar(&a.state, "state", dir, "state directory (environment: SLUICE_STATE)")
+	flags.StringVar(&a.config, "config", "",
+		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a), newReject(a),
-		newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a), newExitCodes(),
+		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a),
+		newReject(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a), newExitCodes(),
 	)
 	refuseExtra(root)
 	return root
 }
 
-// refuseExtra makes a mistake in the arguments Invalid, like every other mistake in the input.
+// refuseExtra makes wrong arguments an Invalid error, like all other wrong input.
 func refuseExtra(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		refuseExtra(sub)
@@ -100,48 +106,43 @@ func groupHelp(cmd *cobra.Command, args []string) error {
 	return e.WithHint("see: %s --help", cmd.CommandPath())
 }
 
-// moreOutputs is the annotation of a command that has forms of output besides text and json.
+// moreOutputs is the annotation of a command with output formats besides text and json.
 const moreOutputs = "outputs"
 
-func (a *app) checkOutput(cmd *cobra.Command) error {
+// prepare checks the flags that all commands share.
+func (a *app) prepare(cmd *cobra.Command) (err error) {
+	if a.dir, err = bootstrap.OpenState(a.state); err != nil {
+		return err
+	}
 	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
 	if slices.Contains(known, a.output) {
 		return nil
 	}
-	return sluice.Errorf(sluice.Invalid, "the output %q is not known", a.output).WithHint("write --output %s", strings.Join(known, " or --output "))
+	return sluice.Errorf(sluice.Invalid, "unknown output format %q", a.output).
+		WithHint("write --output %s", strings.Join(known, " or --output "))
 }
 
 func (a *app) json() bool { return a.output == outputJSON }
 
-// note says something that is not the result.
+// note prints something that is not the result.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.err, "sluice: "+format+"\n", args...)
 }
 
-// confirm asks a person; where there is none, only yes lets it go on.
+// confirm asks the user unless yes is true. Without a terminal it needs yes.
 func (a *app) confirm(question string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !a.terminal {
-		return sluice.Errorf(sluice.Invalid, "this has to be confirmed, and nobody can be asked here").WithHint("add --yes")
+		return sluice.Errorf(sluice.Invalid, "this has to be confirmed, but there is no terminal to ask on").
+			WithHint("add --yes")
 	}
 	fmt.Fprintf(a.err, "%s [y/N] ", question)
 	var answer string
-	_, _ = fmt.Fscanln(a.in, &answer) // nothing typed is a no
+	_, _ = fmt.Fscanln(a.in, &answer) // no answer means no
 	if answer = strings.ToLower(answer); answer == "y" || answer == "yes" {
 		return nil
 	}
 	return sluice.Errorf(sluice.Cancelled, "not confirmed; nothing was changed")
-}
-
-// styles are colours where the output is a terminal that wants them, and nothing elsewhere.
-type styles struct {
-	good, bad, busy, faint, strong lipgloss.Style
-}
-
-func newStyles(out io.Writer) styles {
-	r := lipgloss.NewRenderer(out)
-	colour := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
-	return styles{good: colour("2"), bad: colour("1"), busy: colour("6"), faint: r.NewStyle().Faint(true), strong: r.NewStyle().Bold(true)}
 }

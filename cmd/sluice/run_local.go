@@ -2,20 +2,17 @@ package main
 
 import (
 	"errors"
-	"net"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
-	"github.com/sluice-cd/sluice/internal/local/rehearsal"
 )
 
-// A rehearse is what the command line says about a rehearsal.
+// A rehearse holds the flags of a rehearsal.
 type rehearse struct {
 	local, approve          bool
 	webhooks, metrics, jobs []string
@@ -24,15 +21,18 @@ type rehearse struct {
 
 func (r *rehearse) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.BoolVar(&r.local, "local", false, "rehearse on this machine: every account is a local one, nothing leaves it")
-	f.StringArrayVar(&r.webhooks, "webhook", nil, "with --local: how a webhook ends, NAME=fail or NAME=timeout (may be repeated)")
-	f.StringArrayVar(&r.metrics, "metric", nil, "with --local: what a query answers, NAME=NUMBER or NAME=none (may be repeated)")
-	f.StringArrayVar(&r.jobs, "job", nil, "with --local: how a Job without a program ends, NAME=fail (may be repeated)")
-	f.BoolVar(&r.approve, "approve", false, "with --local: rehearse a person who approves whatever waits for one")
-	f.DurationVar(&r.maxWait, "max-wait", 0, "with --local: no timed pause and no interval of an analysis is longer")
+	f.BoolVar(&r.local, "local", false, "rehearse on this machine: every account is local, and nothing leaves the machine")
+	f.StringArrayVar(&r.webhooks, "webhook", nil,
+		"with --local: the result of a webhook, NAME=fail or NAME=timeout (may be repeated)")
+	f.StringArrayVar(&r.metrics, "metric", nil,
+		"with --local: the value of a query, NAME=NUMBER or NAME=none (may be repeated)")
+	f.StringArrayVar(&r.jobs, "job", nil,
+		"with --local: the result of a Job without a program, NAME=fail (may be repeated)")
+	f.BoolVar(&r.approve, "approve", false, "with --local: approve every step that waits for a person")
+	f.DurationVar(&r.maxWait, "max-wait", 0, "with --local: the longest timed pause and analysis interval")
 }
 
-// check refuses what means something in a rehearsal only.
+// check rejects flags that only have a meaning in a rehearsal.
 func (r *rehearse) check() error {
 	if r.local {
 		return nil
@@ -42,19 +42,15 @@ func (r *rehearse) check() error {
 		"--approve": r.approve, "--max-wait": r.maxWait != 0,
 	} {
 		if given {
-			return sluice.Errorf(sluice.Invalid, "%s is for rehearsals only", flag).WithHint("add --local")
+			return sluice.Errorf(sluice.Invalid, "%s is only for rehearsals", flag).WithHint("add --local")
 		}
 	}
 	return nil
 }
 
-// plan returns the plan as it is rehearsed here.
+// plan returns the plan of the rehearsal.
 func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) {
-	o := rehearsal.Options{
-		Images:    func(account string) map[string]string { return commands(rehearsedImages(c, account)) },
-		Providers: present(c.Metrics), Secrets: present(c.Secrets),
-		Approve: r.approve, MaxWait: r.maxWait, MayBind: mayBind,
-	}
+	o := bootstrap.Rehearsal{Approve: r.approve, MaxWait: r.maxWait}
 	var err, all error
 	o.Webhooks, err = pairs("webhook", r.webhooks)
 	all = errors.Join(all, err)
@@ -64,10 +60,10 @@ func (r *rehearse) plan(p *sluice.Plan, c *config.Config) (*sluice.Plan, error) 
 	if all = errors.Join(all, err); all != nil {
 		return nil, all
 	}
-	return rehearsal.Prepare(p, o)
+	return bootstrap.Rehearse(p, c, o)
 }
 
-// pairs reads NAME=VALUE; names may hold = themselves.
+// pairs reads NAME=VALUE. A name may contain =.
 func pairs(flag string, given []string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, text := range given {
@@ -79,41 +75,4 @@ func pairs(flag string, given []string) (map[string]string, error) {
 		all[text[:i]] = text[i+1:]
 	}
 	return all, nil
-}
-
-func present[V any](m map[string]V) map[string]bool {
-	all := map[string]bool{}
-	for name := range m {
-		all[name] = true
-	}
-	return all
-}
-
-func commands(images map[string]config.Image) map[string]string {
-	all := map[string]string{}
-	for name, i := range images {
-		all[name] = strings.Join(i.Command, " ")
-	}
-	return all
-}
-
-// rehearsedImages returns what runs for images in an account: what sluice.yaml says of the account itself, and of
-// the account local for all others.
-func rehearsedImages(c *config.Config, account string) map[string]config.Image {
-	all := map[string]config.Image{}
-	for _, name := range []string{config.AccountLocal, account} {
-		for image, i := range c.Accounts[name].Images {
-			all[image] = i
-		}
-	}
-	return all
-}
-
-// mayBind reports whether this user may listen on the port of an address of this machine.
-func mayBind(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return !errors.Is(err, syscall.EACCES)
-	}
-	return l.Close() == nil
 }

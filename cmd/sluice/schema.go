@@ -10,8 +10,9 @@ func newSchema(a *app) *cobra.Command {
 	included := false
 	cmd := &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of deploy files",
-		Long: "Schema prints the JSON Schema (draft 2020-12) of deploy files, by which editors complete and check them. It accepts what\n" +
-			"validate accepts; names, durations and everything else that lies in the meaning is checked by validate alone.",
+		Long: "Schema prints the JSON Schema (draft 2020-12) of deploy files, with which editors complete and check\n" +
+			"them. It accepts everything that validate accepts. Only validate checks names, durations and other\n" +
+			"meanings.",
 		Example: "  sluice schema > deploy-file.json\n  sluice schema --included > included-file.json",
 		RunE: func(*cobra.Command, []string) error {
 			schema := deployfile.Schema()
@@ -22,6 +23,6 @@ func newSchema(a *app) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&included, "included", false, "of the files that include: names")
+	cmd.Flags().BoolVar(&included, "included", false, "print the schema of included files instead")
 	return cmd
 }

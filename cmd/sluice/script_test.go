@@ -14,13 +14,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
-	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sluice": main})
 }
+
+// sourceDir is this directory; scripts run in others.
+var sourceDir, _ = os.Getwd()
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -29,38 +34,26 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, stateName, "local")) })
+			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, bootstrap.StateName)) })
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
-		Cmds:      map[string]func(ts *testscript.TestScript, neg bool, args []string){"await": await, "latest": latest, "awaittext": awaitText, "awaitperson": awaitPerson, "someone": someone, "status": status},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
+			"status": status, "recorded": recorded, "awaitidle": awaitIdle,
+		},
 		Condition: condition,
 	})
 }
 
 // endAgents ends what a failed script left running.
 func endAgents(dir string) {
-	accounts, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, a := range accounts {
-		endAgent(filepath.Join(dir, a.Name()))
-	}
+	w := bootstrap.NewWiring(bootstrap.StateDir(dir), config.Default())
+	_, _ = w.Down(context.Background(), "") // the script has failed already
 }
 
-func endAgent(dir string) {
-	ctx := context.Background()
-	if !runs(ctx, dir) {
-		return
-	}
-	if account, err := local.Dial(ctx, local.Config{Dir: dir, Name: "local"}); err == nil {
-		_ = account.Down(ctx) // the script has failed already
-	}
-}
-
-// await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event of the
-// latest deployment that has not ended; with - for the step, an event of the deployment itself.
+// await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event
+// of the latest deployment that has not ended; with - for the step, an event of the deployment itself.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await STEP KIND [APPLICATION]")
@@ -69,7 +62,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	step := sluice.StepID(strings.Trim(args[0], "-"))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	client := httpapi.NewClient(ts.MkAbs(filepath.Join(stateName, "sluice.sock")))
+	client := httpapi.NewClient(ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock")))
 	defer client.Close()
 	id, err := running(ctx, client, application)
 	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
@@ -97,11 +90,22 @@ func awaitText(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s never held %q", args[0], args[1])
 }
 
+// awaitIdle returns once no engine runs in the script's directory.
+func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
+	socket := ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock"))
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(socket); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+	}
+	ts.Fatalf("an engine still runs")
+}
+
 // running returns the latest deployment that has not ended.
 func running(ctx context.Context, client *httpapi.Client, application string) (sluice.DeploymentID, error) {
 	list, err := client.Deployments(ctx, application)
 	for _, d := range list {
-		if isRunning(d) {
+		if service.IsRunning(d) {
 			return d.ID, err
 		}
 	}
@@ -110,8 +114,8 @@ func running(ctx context.Context, client *httpapi.Client, application string) (s
 
 // latest VAR [APPLICATION] puts the id of the latest deployment into the variable.
 func latest(ts *testscript.TestScript, _ bool, args []string) {
-	dir := stateDir(ts.MkAbs(stateName))
-	store, err := dir.read(context.Background())
+	dir := bootstrap.StateDir(ts.MkAbs(bootstrap.StateName))
+	store, err := dir.Read(context.Background())
 	ts.Check(err)
 	defer store.Close()
 	list, err := store.Deployments(context.Background(), strings.Join(args[1:], ""))
@@ -134,4 +138,15 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("the exit status is %d, want %d", got, want)
 	}
+}
+
+// recorded puts the state directory of an earlier version in place.
+func recorded(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: recorded")
+	}
+	dir := ts.MkAbs(bootstrap.StateName)
+	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(sourceDir, "testdata", "recorded"))))
+	ts.Check(os.Chmod(dir, 0o700))
+	ts.Check(os.Chmod(filepath.Join(dir, "key"), 0o600)) // git keeps no such modes
 }

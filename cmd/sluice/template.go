@@ -18,14 +18,14 @@ func newTemplate(a *app) *cobra.Command {
 	file := ""
 	cmd := &cobra.Command{
 		Use: "template {canary|bluegreen|stateful}", Short: "Write a commented deploy file to start from",
-		Long: "Template prints a deploy file with comments: canary walks through weights with pauses and an approval, bluegreen switches all\n" +
-			"of the traffic at once after a look at the new version, stateful takes a database along.",
+		Long: "Template prints a commented deploy file: canary goes through weights with pauses and an approval,\n" +
+			"bluegreen switches all traffic at once after a check of the new version, stateful includes a database.",
 		Example:   "  sluice template canary > deploy.yaml\n  sluice template stateful --file deploy.yaml",
 		ValidArgs: []string{"canary", "bluegreen", "stateful"},
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE:      func(_ *cobra.Command, args []string) error { return a.template(args[0], file) },
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "write it into this file, which must not exist yet")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "write to this file, which must not exist yet")
 	return cmd
 }
 
@@ -40,7 +40,8 @@ func (a *app) template(name, file string) error {
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return sluice.Errorf(sluice.Conflict, "%s is there already", file).WithHint("name another file, or remove it first")
+		return sluice.Errorf(sluice.Conflict, "%s already exists", file).
+			WithHint("name another file, or delete this one first")
 	}
 	if err != nil {
 		return sluice.Errorf(sluice.Invalid, "the file cannot be written: %w", err)
@@ -49,6 +50,6 @@ func (a *app) template(name, file string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	a.note("%s is written; go on with: sluice validate -f %s", file, file)
+	a.note("wrote %s; continue with: sluice validate -f %s", file, file)
 	return nil
 }

@@ -7,23 +7,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
+)
+
+// The formats of other tools for findings.
+const (
+	outputSARIF  = "sarif"
+	outputGitHub = "github"
 )
 
 func newValidate(a *app) *cobra.Command {
-	s := &source{}
+	s := &service.Source{}
 	noManifests := false
 	cmd := &cobra.Command{
-		Use: "validate", Short: "Say everything that is wrong with a deploy file",
-		Long: "Validate reads a deploy file and the manifests it names and reports everything that is wrong with them, each finding with\n" +
-			"its place and what to write instead. Without --fetch it contacts nobody, and it changes nothing. The exit status is 0 or 2.\n" +
-			"With --output sarif or github the findings are written for code scanning, or as annotations of a GitHub workflow.",
-		Example:     "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --strict --output github\n  sluice validate -f deploy.yaml --no-manifests --output json",
+		Use: "validate", Short: "Report everything that is wrong with a deploy file",
+		Long: "Validate reads a deploy file and its manifests and reports everything that is wrong, each finding with\n" +
+			"its place and a correction. It changes nothing, and without --fetch it uses no network. The exit status\n" +
+			"is 0 or 2. With --output sarif or github it writes the findings for code scanning, or as annotations of\n" +
+			"a GitHub workflow.",
+		Example: "  sluice validate -f deploy.yaml\n  sluice validate -f deploy.yaml --strict --output github\n" +
+			"  sluice validate -f deploy.yaml --no-manifests --output json",
 		Annotations: map[string]string{moreOutputs: outputSARIF + " " + outputGitHub},
-		RunE:        func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context(), s, noManifests) },
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context(), *s, !noManifests) },
 	}
-	s.flags(cmd)
-	cmd.Flags().BoolVar(&noManifests, "no-manifests", false, "look at the deploy file only")
-	cmd.Flags().BoolVar(&s.strict, "strict", false, "warnings are errors")
+	sourceFlags(cmd, s)
+	cmd.Flags().BoolVar(&noManifests, "no-manifests", false, "check only the deploy file")
+	cmd.Flags().BoolVar(&s.Strict, "strict", false, "treat warnings as errors")
 	return cmd
 }
 
@@ -33,53 +43,44 @@ type validateOutput struct {
 	Diagnostics sluice.Diagnostics `json:"diagnostics"`
 }
 
-func (a *app) validate(ctx context.Context, s *source, noManifests bool) error {
-	// An account that is known to be this machine cannot do everything. What else is wrong with the configuration is
-	// said by who needs it.
-	if c, err := a.configuration(s.file); err == nil {
-		s.local = localAccounts(c)
+func (a *app) validate(ctx context.Context, s service.Source, manifests bool) error {
+	var in service.Surroundings
+	// Accounts on this machine support less. Commands that need the configuration report what is wrong with it.
+	if c, err := a.configuration(s.File); err == nil {
+		in.Local = service.LocalAccounts(c)
 	}
-	ds, err := s.validate(ctx, noManifests)
+	ds, err := service.Validate(ctx, s, in, manifests)
 	if err != nil {
 		return err
 	}
-	if err := a.writeFindings(s, ds); err != nil {
+	if err := a.writeFindings(s.File, ds); err != nil {
 		return err
 	}
 	if ds.HasErrors() {
 		return ds
 	}
-	a.findings(ds)
+	present.Findings(a.err, ds)
 	return nil
 }
 
-// writeFindings writes the result in the form that was asked for. In text, only that a file is valid is one:
-// findings are for people and go where errors go.
-func (a *app) writeFindings(s *source, ds sluice.Diagnostics) error {
+// writeFindings writes the result in the requested format. In text, the result is only that the file is valid: findings
+// go to stderr.
+func (a *app) writeFindings(file string, ds sluice.Diagnostics) error {
 	switch a.output {
 	case outputJSON:
-		out := validateOutput{File: s.file, Valid: !ds.HasErrors(), Diagnostics: ds}
+		out := validateOutput{File: file, Valid: !ds.HasErrors(), Diagnostics: ds}
 		if out.Diagnostics == nil {
 			out.Diagnostics = sluice.Diagnostics{}
 		}
-		return writeJSON(a.out, out)
+		return present.JSON(a.out, out)
 	case outputSARIF:
-		return writeSARIF(a.out, ds)
+		return present.SARIF(a.out, ds)
 	case outputGitHub:
-		return writeGitHub(a.out, ds)
+		return present.GitHub(a.out, ds)
 	}
 	if ds.HasErrors() {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.out, "%s is valid\n", s.file)
+	_, err := fmt.Fprintf(a.out, "%s is valid\n", file)
 	return err
-}
-
-func (s *source) validate(ctx context.Context, noManifests bool) (sluice.Diagnostics, error) {
-	if noManifests {
-		_, ds, err := s.read()
-		return ds, err
-	}
-	_, _, ds, err := s.compile(ctx, nil)
-	return ds, err
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A program is built by the go command from a package named in a module's directory.
+// A program is a package, in the directory of a module, that the go command builds.
 type program struct{ name, module, pkg, linker string }
 
 var (
@@ -19,16 +19,18 @@ var (
 	kwokProgram       = program{"kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", ""}
 )
 
-// nodeVersion is what the API servers say that they are: the version in node/go.mod.
-const nodeVersion = "-X k8s.io/component-base/version.gitVersion=v1.34.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34"
+// nodeVersion is the version that the API servers report: the one in node/go.mod.
+const nodeVersion = "-X k8s.io/component-base/version.gitVersion=v1.34.4 " +
+	"-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34"
 
 // build brings the binaries up to date; the go command's cache makes that cheap.
 func (o Options) build(ctx context.Context, programs ...program) error {
 	for _, p := range programs {
 		began := time.Now()
 		fmt.Fprintf(o.Log, "building %s\n", p.name)
-		// Without -trimpath, what the product's own build has in common with these comes from the cache.
-		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w"+p.linker, "-o", o.binary(p.name), p.pkg)
+		// Without -trimpath, packages that the product's own build has compiled come from the cache.
+		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w"+p.linker, "-o", o.binary(p.name),
+			p.pkg)
 		cmd.Dir = filepath.Join(moduleDir(), p.module)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s in %s: %w\n%s", p.name, cmd.Dir, err, out)
@@ -38,7 +40,7 @@ func (o Options) build(ctx context.Context, programs ...program) error {
 	return o.linkKubectl()
 }
 
-// linkKubectl gives a person a kubectl that fits: node becomes the program it is called as.
+// linkKubectl gives people a kubectl of the right version: node becomes the program whose name it is called by.
 func (o Options) linkKubectl() error {
 	if err := os.Symlink(nodeProgram.name, o.binary("kubectl")); err != nil && !os.IsExist(err) {
 		return err

@@ -41,7 +41,8 @@ func newAuthority(dir string) (*authority, error) {
 
 // server issues a certificate for names and addresses.
 func (a *authority) server(file string, hosts ...string) error {
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: file}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: file},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, h := range hosts {
 		if address := net.ParseIP(h); address != nil {
 			template.IPAddresses = append(template.IPAddresses, address)
@@ -59,7 +60,8 @@ func (a *authority) client(file, user, group string) error {
 	if group != "" {
 		name.Organization = []string{group}
 	}
-	_, _, err := a.sign(file, &x509.Certificate{Subject: name, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	_, _, err := a.sign(file,
+		&x509.Certificate{Subject: name, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return err
 }
 

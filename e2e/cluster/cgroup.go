@@ -28,7 +28,7 @@ func cgroupMounts() ([]string, error) {
 }
 
 // makeCgroup makes the group under which kubelet keeps its pods, in each
-// hierarchy: kubelet itself makes only what is below.
+// hierarchy. Kubelet itself makes only the groups below.
 func (s spec) makeCgroup() error {
 	mounts, err := cgroupMounts()
 	if err != nil {
@@ -45,7 +45,7 @@ func (s spec) makeCgroup() error {
 		if err := enableControllers(dir); err != nil {
 			return err
 		}
-		// A new cpuset is empty, and no process may enter it.
+		// A new cpuset is empty, and no process can enter it.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			if err := copyFile(filepath.Join(root, file), filepath.Join(dir, file)); err != nil {
 				return err
@@ -84,7 +84,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// removeCgroup removes the group and all below, whose processes have ended.
+// removeCgroup removes the group and all groups below it. Their processes have ended.
 func (s spec) removeCgroup() error {
 	mounts, err := cgroupMounts()
 	if err != nil {
@@ -120,8 +120,8 @@ func removeGroups(dir string) error {
 	return nil
 }
 
-// removeGroup allows the kernel a moment to let go of processes that have ended,
-// of which it tells nobody.
+// removeGroup gives the kernel a moment to release processes that have ended,
+// because no event reports that.
 func removeGroup(dir string) error {
 	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()

@@ -10,16 +10,16 @@ import (
 )
 
 // foreignContexts are the two contexts that a person wants to use instead of
-// clusters of ours.
+// the clusters that Up starts.
 func foreignContexts() ([]string, bool) {
 	value := os.Getenv("E2E_CONTEXTS")
 	return strings.Split(value, ","), value != ""
 }
 
-// adopt takes two contexts of the person's kubeconfig, under our names.
+// adopt copies two contexts of the person's kubeconfig under the names cluster01 and cluster02.
 func (o Options) adopt(contexts []string) (*Pair, error) {
 	if len(contexts) != 2 {
-		return nil, fmt.Errorf("E2E_CONTEXTS names %d contexts; write two of them, with a comma between", len(contexts))
+		return nil, fmt.Errorf("E2E_CONTEXTS names %d contexts; write two, with a comma between them", len(contexts))
 	}
 	theirs, err := clientcmd.NewDefaultClientConfigLoadingRules().Load()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 const controlSocket = "control.sock"
 
-// A PartStatus says how one program of a cluster fares.
+// A PartStatus is the state of one program of a cluster.
 type PartStatus struct {
 	Name     string
 	Running  bool
@@ -143,7 +143,7 @@ func inside(ctx context.Context, dir string, args ...string) error {
 }
 
 // shortPath names a socket by its directory's descriptor, because the path of a
-// socket is limited to 107 bytes and a state directory may lie deep.
+// socket is limited to 107 bytes and the path of a state directory may be long.
 func shortPath(dir, name string) (string, func() error, error) {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -28,11 +28,11 @@ import (
 
 // CRDs are custom resource definitions: YAML files, or directories of them.
 type CRDs struct {
-	module string // the module that Path lies in, of those pinned in crds/go.mod
+	module string // the module of Path, one of those pinned in crds/go.mod
 	Path   string
 }
 
-// The real definitions that traffic is shifted by.
+// The real definitions of the routes that divide traffic.
 var (
 	GatewayAPI             = CRDs{"sigs.k8s.io/gateway-api", "config/crd/standard"}
 	GatewayAPIExperimental = CRDs{"sigs.k8s.io/gateway-api", "config/crd/experimental"}
@@ -41,7 +41,7 @@ var (
 )
 
 // InstallCRDs applies definitions and returns when all are established and served.
-// Documents of other kinds in the same files are passed over.
+// It ignores documents of other kinds in the same files.
 func (c *Cluster) InstallCRDs(ctx context.Context, sets ...CRDs) error {
 	config, err := c.Config()
 	if err != nil {
@@ -65,20 +65,23 @@ func (c *Cluster) InstallCRDs(ctx context.Context, sets ...CRDs) error {
 	return nil
 }
 
-func installCRD(ctx context.Context, client apiextensions.Interface, d *apiextensionsv1.CustomResourceDefinition) error {
+func installCRD(ctx context.Context, client apiextensions.Interface,
+	d *apiextensionsv1.CustomResourceDefinition) error {
 	d.Status = apiextensionsv1.CustomResourceDefinitionStatus{}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
 	force := true
-	_, err = client.ApiextensionsV1().CustomResourceDefinitions().Patch(ctx, d.Name, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: "e2e", Force: &force})
+	_, err = client.ApiextensionsV1().CustomResourceDefinitions().Patch(ctx, d.Name, types.ApplyPatchType, data,
+		metav1.PatchOptions{FieldManager: "e2e", Force: &force})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	one := cache.NewListWatchFromClient(client.ApiextensionsV1().RESTClient(), "customresourcedefinitions", "", fields.OneTermEqualSelector("metadata.name", d.Name))
+	one := cache.NewListWatchFromClient(client.ApiextensionsV1().RESTClient(), "customresourcedefinitions", "",
+		fields.OneTermEqualSelector("metadata.name", d.Name))
 	err = await(ctx, one, func(o runtime.Object) bool {
 		for _, condition := range o.(*apiextensionsv1.CustomResourceDefinition).Status.Conditions {
 			if condition.Type == apiextensionsv1.Established {
@@ -93,9 +96,10 @@ func installCRD(ctx context.Context, client apiextensions.Interface, d *apiexten
 	return awaitServed(ctx, client.Discovery(), d)
 }
 
-// awaitServed returns when the API server lists the definition's versions, which it does a moment after it calls the
-// definition established, and which nothing can be watched for.
-func awaitServed(ctx context.Context, served discovery.DiscoveryInterface, d *apiextensionsv1.CustomResourceDefinition) error {
+// awaitServed returns when the API server lists the definition's versions. That is a moment after it calls the
+// definition established, and no watch reports it.
+func awaitServed(ctx context.Context, served discovery.DiscoveryInterface,
+	d *apiextensionsv1.CustomResourceDefinition) error {
 	for _, v := range d.Spec.Versions {
 		if !v.Served {
 			continue
@@ -171,7 +175,7 @@ func readCRDs(file string) ([]*apiextensionsv1.CustomResourceDefinition, error) 
 }
 
 // moduleFiles returns the directory of a module that the go.mod in a directory
-// of ours pins; it is downloaded if it has to be.
+// of ours pins, and downloads it if necessary.
 func moduleFiles(ctx context.Context, pinnedBy, module string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
 	cmd.Dir = filepath.Join(moduleDir(), pinnedBy)

@@ -1,6 +1,6 @@
 // Package cluster starts and stops the Kubernetes clusters of the tests: two
-// whole ones, cluster01 and cluster02, on one Linux machine without a container
-// engine or an image registry, and one of fake nodes for large tests.
+// complete ones, cluster01 and cluster02, on one Linux machine without a container
+// engine or an image registry, and one with fake nodes for large tests.
 //
 //	pair, err := cluster.Up(ctx, cluster.Options{})    // at once if they are up already
 //	pair.Kubeconfig                                    // a file with the contexts cluster01 and cluster02
@@ -9,10 +9,10 @@
 //	err = pair.Cluster01.StopAPIServer(ctx)
 //	err = cluster.Down(cluster.Options{})
 //
-// A test package's TestMain is a call of Main, which does the first and the last
-// of these. Packages share the pair and run one after the other (go test -p 1),
-// since some stop an API server; each test works in namespaces of its own. The
-// command cmd/cluster does the same for a person.
+// A test package's TestMain calls Main, which calls Up and Down. Packages share
+// the pair and run one after the other (go test -p 1), because some stop an API
+// server. Each test works in namespaces of its own. The command cmd/cluster does
+// the same for people.
 //
 // With the environment variable E2E_CONTEXTS=a,b the pair is two contexts of
 // the person's own kubeconfig instead: they appear under the names cluster01
@@ -23,9 +23,9 @@
 //
 // Each cluster is one process tree under a supervisor, which is process 1 of
 // namespaces of its own (processes, mounts, network). Its etcd, API server,
-// kubelet, containerd and pods see the usual paths and ports, clash with
-// nothing on the host, and vanish with the supervisor: their mounts, iptables
-// rules, bridges and sockets with them. What remains for Down are the control
+// kubelet, containerd and pods see the usual paths and ports and do not conflict
+// with anything on the host. They vanish with the supervisor, and so do their
+// mounts, iptables rules, bridges and sockets. Down removes the rest: the control
 // groups and the state directory.
 //
 // A bridge, sluice0, joins host and clusters. Everything below is reachable
@@ -38,7 +38,7 @@
 //	kwok       172.29.250.13:6443    10.215.0.0/16   10.216.0.0/16
 //
 // A default StorageClass binds every claim at once to a directory under
-// <state>/<cluster>/volumes, see package volume. Names are answered for
+// <state>/<cluster>/volumes, see package volume. DNS answers names in
 // cluster.local only.
 //
 // It may import packages image and volume and client-go. Start with up.go; the

@@ -47,7 +47,7 @@ func Down(o Options) error {
 	return err
 }
 
-// down ends one cluster; everything is found by its name, whether or not Up came to its end.
+// down ends one cluster. It finds everything by name, also if Up did not finish.
 func (s spec) down() error {
 	if _, err := os.Stat(s.Dir); os.IsNotExist(err) {
 		return nil
@@ -66,7 +66,7 @@ func (s spec) down() error {
 	return os.RemoveAll(s.Dir)
 }
 
-// mountPointsFile lists the directories that were made to mount on.
+// mountPointsFile lists the directories that were created as mount points.
 const mountPointsFile = "mountpoints"
 
 func (o Options) makeMountPoints() error {
@@ -96,7 +96,7 @@ func (o Options) removeMountPoints() error {
 		return err
 	}
 	for dir := range strings.Lines(string(data)) {
-		// What somebody else has put there in the meantime keeps the directory.
+		// The directory stays if somebody else has put something there in the meantime.
 		if err := os.Remove(strings.TrimSpace(dir)); err != nil && !os.IsNotExist(err) && !isNotEmpty(err) {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 
 const pauseImage = "docker.io/sluice-e2e/pause:1"
 
-// writeFiles writes everything that the parts read, anew.
+// writeFiles writes all files that the parts read, replacing old ones.
 func (s spec) writeFiles() error {
 	for _, dir := range []string{"log", "volumes", "cni"} {
 		if err := os.MkdirAll(s.file(dir), 0o755); err != nil {
@@ -23,15 +23,17 @@ func (s spec) writeFiles() error {
 	}
 	texts := map[string]string{
 		"containerd.toml": s.containerdConfig(),
-		"Corefile":        fmt.Sprintf(".:53 {\n\terrors\n\tready 127.0.0.1:8181\n\tcache 5\n\tkubernetes %s in-addr.arpa {\n\t\tkubeconfig %s\n\t\tpods insecure\n\t\tttl 5\n\t}\n}\n", domain, s.admin()),
-		"resolv.conf":     "nameserver " + s.Address + "\n",
+		"Corefile": fmt.Sprintf(".:53 {\n\terrors\n\tready 127.0.0.1:8181\n\tcache 5\n"+
+			"\tkubernetes %s in-addr.arpa {\n\t\tkubeconfig %s\n\t\tpods insecure\n\t\tttl 5\n\t}\n}\n", domain, s.admin()),
+		"resolv.conf": "nameserver " + s.Address + "\n",
 	}
 	for name, text := range texts {
 		if err := os.WriteFile(s.file(name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	documents := map[string]any{"kubelet.json": s.kubeletConfig(), "kube-proxy.json": s.proxyConfig(), "cni/sluice.conflist": s.podNetwork()}
+	documents := map[string]any{"kubelet.json": s.kubeletConfig(), "kube-proxy.json": s.proxyConfig(),
+		"cni/sluice.conflist": s.podNetwork()}
 	for name, document := range documents {
 		data, err := json.MarshalIndent(document, "", "  ")
 		if err != nil {
@@ -50,7 +52,8 @@ func (s spec) writeCertificates() error {
 		return err
 	}
 	service := "kubernetes.default.svc"
-	if err := a.server("apiserver", s.Address, "127.0.0.1", s.serviceAddress(), "localhost", "kubernetes", "kubernetes.default", service, service+"."+domain); err != nil {
+	if err := a.server("apiserver", s.Address, "127.0.0.1", s.serviceAddress(), "localhost", "kubernetes",
+		"kubernetes.default", service, service+"."+domain); err != nil {
 		return err
 	}
 	if err := a.client("admin", "admin", "system:masters"); err != nil {
@@ -126,8 +129,9 @@ func (s spec) kubeletConfig() document {
 		"clusterDNS":               []string{s.Address},
 		"resolvConf":               s.file("resolv.conf"),
 		"maxPods":                  200,
-		// The machine's other work must not drive out the tests' pods.
-		"evictionHard":                document{"memory.available": "50Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%"},
+		// Other work of the machine must not evict the tests' pods.
+		"evictionHard": document{"memory.available": "50Mi", "nodefs.available": "1%",
+			"nodefs.inodesFree": "1%", "imagefs.available": "1%"},
 		"imageGCHighThresholdPercent": 100,
 		"imageGCLowThresholdPercent":  99,
 		// Containers that crash on purpose should not slow the tests.

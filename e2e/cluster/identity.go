@@ -14,11 +14,11 @@ import (
 
 const identityFile = "supervisor.json"
 
-// An identity names a process beyond doubt: numbers are used again, but not
+// An identity is unique to a process: process numbers are reused, but never
 // with the same start time since the same boot.
 type identity struct {
 	PID     int
-	Started string // in ticks since the boot
+	Started string // in ticks since boot
 	Boot    string
 }
 
@@ -31,7 +31,7 @@ func identify(pid int) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	// The name, in brackets, may hold anything; the start time is the 20th field after it.
+	// The name, in brackets, can contain any character. The start time is the 20th field after it.
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 	fields := strings.Fields(rest)
 	if len(fields) < 20 {

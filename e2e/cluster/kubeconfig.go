@@ -42,7 +42,7 @@ func (o Options) writeKubeconfig(clusters ...string) error {
 	return clientcmd.WriteToFile(*merged, o.kubeconfig())
 }
 
-// copyContext gives to a context of from, under a name of its own.
+// copyContext copies a context of from into to, under another name.
 func copyContext(to *api.Config, name string, from *api.Config, context string) {
 	c := from.Contexts[context]
 	to.Clusters[name] = from.Clusters[c.Cluster]

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// fastStages let nodes and pods be ready, and gone, at once.
+// fastStages make nodes and pods ready, and delete them, at once.
 var fastStages = []string{
 	"kustomize/stage/node/fast/node-initialize.yaml",
 	"kustomize/stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
@@ -22,9 +22,9 @@ var fastStages = []string{
 }
 
 // UpKWOK returns the cluster for large tests: a real control plane, and nodes
-// that KWOK plays, on which every pod is ready at once and runs nothing. It has
-// at least so many nodes, each with room for a thousand pods. Otherwise it is
-// like Up.
+// that KWOK simulates, on which every pod is ready at once and runs nothing. It
+// has at least the given number of nodes, each with room for a thousand pods.
+// Otherwise it is like Up.
 func UpKWOK(ctx context.Context, o Options, nodes int) (*Cluster, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *spec) completeKWOK(ctx context.Context) error {
 	}
 	var stages []string
 	for _, file := range fastStages {
-		// The module cache may lie below a directory that the cluster has hidden.
+		// The module cache may be in a directory that the cluster hides.
 		data, err := os.ReadFile(filepath.Join(module, file))
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *spec) completeKWOK(ctx context.Context) error {
 	return s.auditWrites()
 }
 
-// auditPolicy records who wrote what, and nothing of what was written.
+// auditPolicy records who wrote which object, but not the content.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -77,20 +77,21 @@ rules:
 - {level: None}
 `
 
-// auditWrites lets the API server keep a line for each write.
+// auditWrites makes the API server write a line for each write.
 func (s *spec) auditWrites() error {
 	if err := os.WriteFile(s.file("audit.yaml"), []byte(auditPolicy), 0o644); err != nil {
 		return err
 	}
 	for i, p := range s.Parts {
 		if p.Name == apiServerPart {
-			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"), "--audit-log-path="+s.file("audit.log"), "--audit-log-maxsize=10240")
+			s.Parts[i].Args = append(p.Args, "--audit-policy-file="+s.file("audit.yaml"),
+				"--audit-log-path="+s.file("audit.log"), "--audit-log-maxsize=10240")
 		}
 	}
 	return nil
 }
 
-// Audit is the file in which the API server of fake nodes keeps a line for each write, as an event of audit.k8s.io/v1.
+// Audit is the file with a line for each write to the API server of fake nodes, an event of audit.k8s.io/v1.
 func (c *Cluster) Audit() string { return c.spec.file("audit.log") }
 
 // addNodes makes the fake nodes that are missing and waits until one is ready.
@@ -117,7 +118,8 @@ func fakeNode(name string) *corev1.Node {
 		corev1.ResourcePods:   resource.MustParse("1000"),
 	}
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"}},
-		Status:     corev1.NodeStatus{Capacity: room, Allocatable: room},
+		ObjectMeta: metav1.ObjectMeta{Name: name,
+			Labels: map[string]string{corev1.LabelHostname: name, corev1.LabelOSStable: "linux"}},
+		Status: corev1.NodeStatus{Capacity: room, Allocatable: room},
 	}
 }

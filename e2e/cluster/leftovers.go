@@ -12,7 +12,7 @@ import (
 func isNotEmpty(err error) bool { return errors.Is(err, syscall.ENOTEMPTY) }
 
 // Leftovers names everything on this machine that belongs to clusters of the
-// state directory: after Down there is nothing.
+// state directory. After Down it returns nothing.
 func Leftovers(o Options) ([]string, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -29,7 +29,7 @@ func Leftovers(o Options) ([]string, error) {
 	return all, nil
 }
 
-// leftProcesses finds those that run a binary of ours or have an open directory of ours.
+// leftProcesses finds processes that run a binary of the clusters or have one of their directories open.
 func leftProcesses(o Options) ([]string, error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -100,7 +100,8 @@ func leftGroups(o Options) ([]string, error) {
 
 func leftFiles(o Options) ([]string, error) {
 	var all []string
-	for _, path := range []string{o.clusterDir(first), o.clusterDir(second), o.clusterDir(kwok), o.kubeconfig(), filepath.Join(o.Dir, mountPointsFile)} {
+	for _, path := range []string{o.clusterDir(first), o.clusterDir(second), o.clusterDir(kwok), o.kubeconfig(),
+		filepath.Join(o.Dir, mountPointsFile)} {
 		if _, err := os.Lstat(path); err == nil {
 			all = append(all, path)
 		}

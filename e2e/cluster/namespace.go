@@ -8,9 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Namespace makes one whose name begins with prefix and returns its name once
-// pods can be made there, which is when it has its service account. It goes away
-// after the test.
+// Namespace creates a namespace whose name begins with prefix. It returns the
+// name when pods can be created there, which is when it has its service account.
+// The namespace is deleted after the test.
 func (c *Cluster) Namespace(t *testing.T, prefix string) string {
 	t.Helper()
 	client, err := c.Client()
@@ -18,7 +18,8 @@ func (c *Cluster) Namespace(t *testing.T, prefix string) string {
 		t.Fatal(err)
 	}
 	namespaces := client.CoreV1().Namespaces()
-	made, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}, metav1.CreateOptions{})
+	made, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// namespaceFlags are the namespaces that a cluster has for itself.
-const namespaceFlags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+// namespaceFlags are the Linux namespaces that each cluster has.
+const namespaceFlags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS |
+	syscall.CLONE_NEWIPC
 
 // hiddenDirs are paths fixed in kubelet, containerd and the network plugins:
 // each cluster has its own directory mounted there.
@@ -28,7 +29,7 @@ func (s spec) enterNamespaces() error {
 }
 
 func (s spec) mountAll() error {
-	// Nothing that is mounted here may be seen by the host.
+	// The host must not see the mounts of this process.
 	if err := mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (s spec) mountAll() error {
 			return err
 		}
 	}
-	// Kubelet wants what is mounted for a pod to reach its containers.
+	// Kubelet needs mounts for a pod to reach its containers.
 	return mount("", "/", "", syscall.MS_REC|syscall.MS_SHARED)
 }
 
@@ -76,7 +77,7 @@ func (s spec) configureNetwork() error {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return err
 	}
-	// Answers of a Service's pod on the asking pod's own bridge must be translated back.
+	// If a Service's pod is on the same bridge as its client, its answers must be translated back.
 	err := os.WriteFile("/proc/sys/net/bridge/bridge-nf-call-iptables", []byte("1"), 0o644)
 	if os.IsNotExist(err) {
 		return nil

@@ -16,9 +16,9 @@ type link struct {
 	Alias string `json:"ifalias"`
 }
 
-// ensureBridge makes the network between the host and the clusters. The
-// bridge's alias names the state directory that it belongs to; one whose
-// clusters have died, killed with all that could have removed it, is taken over.
+// ensureBridge creates the network between the host and the clusters. The alias
+// of the bridge names its state directory. A bridge whose clusters were killed,
+// so that nobody removed it, is taken over.
 func (o Options) ensureBridge() error {
 	owner, err := bridgeOwner()
 	if err != nil {
@@ -41,7 +41,8 @@ func (o Options) ensureBridge() error {
 	commands := [][]string{{"addr", "replace", hostAddress + "/24", "dev", bridge}, {"link", "set", bridge, "up"}}
 	for _, name := range names {
 		s := o.newSpec(name)
-		commands = append(commands, []string{"route", "replace", s.Pods, "via", s.Address}, []string{"route", "replace", s.Services, "via", s.Address})
+		commands = append(commands, []string{"route", "replace", s.Pods, "via", s.Address},
+			[]string{"route", "replace", s.Services, "via", s.Address})
 	}
 	for _, c := range commands {
 		if err := ip(c...); err != nil {
@@ -51,10 +52,10 @@ func (o Options) ensureBridge() error {
 	return nil
 }
 
-// nobody owns a bridge whose maker died before it could say whose it is.
+// nobody owns a bridge whose creator died before it set the alias.
 const nobody = "nobody"
 
-// bridgeOwner is the state directory that the bridge belongs to; empty if there is no bridge.
+// bridgeOwner returns the state directory of the bridge, "" if there is no bridge.
 func bridgeOwner() (string, error) {
 	l, found, err := findLink(bridge)
 	if err != nil || !found {
@@ -63,16 +64,16 @@ func bridgeOwner() (string, error) {
 	return cmp.Or(l.Alias, nobody), nil
 }
 
-// takeOver removes a bridge to which no cluster is connected any more: the
-// kernel takes a cluster's link away with its last process.
+// takeOver removes a bridge to which no cluster is connected any more. The
+// kernel removes a cluster's link with its last process.
 func (o Options) takeOver(owner string) error {
 	for _, name := range names {
 		link := o.newSpec(name).link()
 		if _, alive, err := findLink(link); err != nil || alive {
-			return errors.Join(err, fmt.Errorf("%s is up already, with its state in %q: take it down first, there", name, owner))
+			return errors.Join(err, fmt.Errorf("%s already runs with the state directory %q: stop it there first", name, owner))
 		}
 	}
-	fmt.Fprintf(o.Log, "the network of clusters that are no more is removed; their state was in %s\n", owner)
+	fmt.Fprintf(o.Log, "removing the network of clusters that have ended; their state was in %s\n", owner)
 	return removeLink(bridge)
 }
 
@@ -83,7 +84,7 @@ func (o Options) addBridge() error {
 	return ip("link", "set", bridge, "alias", o.Dir)
 }
 
-// checkSubnets tells who has an address that the clusters need.
+// checkSubnets returns an error that says who uses an address that the clusters need.
 func (o Options) checkSubnets() error {
 	var routes []struct {
 		To     string `json:"dst"`
@@ -103,11 +104,12 @@ func (o Options) checkSubnets() error {
 		}
 		taken, err := parsePrefix(r.To)
 		if err != nil {
-			continue // not an address of IPv4, so nothing that the clusters use
+			continue // not an IPv4 address, so the clusters do not use it
 		}
 		for _, w := range wanted {
 			if taken.Overlaps(netip.MustParsePrefix(w)) {
-				return fmt.Errorf("the clusters need the network %s, of which the device %s has %s: take that down first", w, r.Device, r.To)
+				return fmt.Errorf("the clusters need the network %s, but the device %s uses %s: remove it first", w,
+					r.Device, r.To)
 			}
 		}
 	}
@@ -121,7 +123,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return netip.ParsePrefix(s)
 }
 
-// connect gives the supervisor's network namespace its way out, as eth0.
+// connect connects the supervisor's network namespace to the bridge, as eth0.
 func (s spec) connect(pid int) error {
 	if err := ip("link", "add", s.link(), "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(pid)); err != nil {
 		return err
@@ -129,7 +131,7 @@ func (s spec) connect(pid int) error {
 	return ip("link", "set", s.link(), "master", bridge, "up")
 }
 
-// disconnect leaves a link of that name alone that belongs to another state directory's cluster.
+// disconnect does not touch a link of that name that belongs to a cluster of another state directory.
 func (s spec) disconnect() error {
 	owner, err := bridgeOwner()
 	if err != nil || owner != filepath.Dir(s.Dir) {
@@ -138,8 +140,8 @@ func (s spec) disconnect() error {
 	return removeLink(s.link())
 }
 
-// removeLink is harmless if there is no such link, or if it is just going: the
-// kernel removes it too, some time after the last process of its namespace.
+// removeLink does nothing if there is no such link, or if the kernel is just
+// removing it, some time after the last process of its namespace.
 func removeLink(name string) error {
 	if _, found, err := findLink(name); err != nil || !found {
 		return err

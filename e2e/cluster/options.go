@@ -30,7 +30,7 @@ func (o Options) binary(name string) string { return filepath.Join(o.Dir, "bin",
 
 func (o Options) kubeconfig() string { return filepath.Join(o.Dir, "kubeconfig") }
 
-// moduleDir is the directory of the module e2e: everything is built from source.
+// moduleDir is the directory of the module e2e, from whose source everything is built.
 func moduleDir() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(file))

@@ -11,7 +11,7 @@ import (
 //go:embed packages.sh
 var packagesScript string
 
-// installPackages makes sure of the Debian packages that the clusters run on.
+// installPackages installs the Debian packages that the clusters need.
 func (o Options) installPackages(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "sh", "-s")
 	cmd.Stdin = strings.NewReader(packagesScript)

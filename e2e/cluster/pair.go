@@ -20,7 +20,7 @@ import (
 
 const apiServerPart = "kube-apiserver"
 
-// A Pair is the two clusters that applications are delivered to.
+// A Pair is the two clusters of the tests.
 type Pair struct {
 	Cluster01, Cluster02 *Cluster
 	// Kubeconfig is a file with the contexts cluster01 and cluster02.
@@ -42,7 +42,7 @@ func (p *Pair) Load(ctx context.Context, archives ...string) error {
 	return nil
 }
 
-// Provide builds images and loads them into both clusters. It sets where they are built into.
+// Provide builds images and loads them into both clusters. It sets their Into.
 func (p *Pair) Provide(ctx context.Context, images ...image.Source) error {
 	for _, source := range images {
 		source.Into = filepath.Join(filepath.Dir(p.Kubeconfig), "images")
@@ -59,13 +59,13 @@ func (p *Pair) Provide(ctx context.Context, images ...image.Source) error {
 
 // A Cluster is one Kubernetes cluster.
 type Cluster struct {
-	// Name is that of the cluster's context in Kubeconfig, too.
+	// Name is also the name of the cluster's context in Kubeconfig.
 	Name       string
 	Kubeconfig string
 
 	options Options
 	spec    spec
-	foreign string // the context's name in the person's kubeconfig, if it is not ours
+	foreign string // the context's name in the person's kubeconfig, if Up did not start the cluster
 }
 
 func (o Options) newCluster(name string) *Cluster {
@@ -98,10 +98,10 @@ func Kubeconfig(o Options) (string, error) {
 	return o.kubeconfig(), err
 }
 
-// ErrNotOwned is returned by what can be done only to clusters that Up has started.
-var ErrNotOwned = errors.New("this cluster is not one of ours")
+// ErrNotOwned is returned by operations that work only on clusters that Up has started.
+var ErrNotOwned = errors.New("this cluster was not started by Up")
 
-// Config is how client-go reaches the cluster as its administrator. Each call
+// Config lets client-go connect to the cluster as its administrator. Each call
 // returns a copy, without a limit of requests.
 func (c *Cluster) Config() (*rest.Config, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
@@ -124,8 +124,8 @@ func (c *Cluster) Client() (*kubernetes.Clientset, error) {
 }
 
 // Load imports image archives, so that pods with imagePullPolicy Never can use
-// them. For a context of the person's own it runs E2E_LOAD, a command that is
-// given the archive and the context; for kind's contexts it knows what to do.
+// them. For a person's own context it runs the command E2E_LOAD with the archive
+// and the context. For contexts of kind it needs no such command.
 func (c *Cluster) Load(ctx context.Context, archives ...string) error {
 	for _, archive := range archives {
 		if err := c.load(ctx, archive); err != nil {
@@ -144,7 +144,8 @@ func (c *Cluster) load(ctx context.Context, archive string) error {
 		args = []string{"kind", "load", "image-archive", archive, "--name", name}
 	}
 	if len(args) == 2 {
-		return fmt.Errorf("context %s is not kind's: set E2E_LOAD to a command that loads an image archive, its first argument, into the cluster of a context, its second", c.foreign)
+		return fmt.Errorf("context %s is not a kind cluster: set E2E_LOAD to a command with two arguments, an image archive "+
+			"and the context into whose cluster it loads the archive", c.foreign)
 	}
 	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 	if err != nil {
@@ -154,7 +155,7 @@ func (c *Cluster) load(ctx context.Context, archive string) error {
 }
 
 // StopAPIServer kills the API server at once, as a crash would, and returns
-// when it is gone. Pods run on. It is harmless if none runs.
+// when it is gone. Pods keep running. It does nothing if no API server runs.
 func (c *Cluster) StopAPIServer(ctx context.Context) error { return c.act(ctx, "/stop") }
 
 // StartAPIServer starts the API server and returns when it answers. It is
@@ -169,7 +170,7 @@ func (c *Cluster) act(ctx context.Context, path string) error {
 	return err
 }
 
-// Status tells how the programs of the cluster fare, in the order of their start.
+// Status returns the state of the cluster's programs, in the order of their start.
 func (c *Cluster) Status(ctx context.Context) ([]PartStatus, error) {
 	if c.foreign != "" {
 		return nil, ErrNotOwned
@@ -182,5 +183,5 @@ func (c *Cluster) Status(ctx context.Context) ([]PartStatus, error) {
 	return all, json.Unmarshal(data, &all)
 }
 
-// Volumes is the directory on this machine that holds those of the claims.
+// Volumes is the directory on this machine with the volumes of the claims.
 func (c *Cluster) Volumes() string { return c.spec.file("volumes") }

@@ -13,7 +13,7 @@ import (
 
 const probeInterval = 50 * time.Millisecond
 
-// No certificate is checked: a probe asks only whether somebody answers.
+// No certificate is checked: a probe only asks whether the part answers.
 var probeClient = &http.Client{
 	Timeout: 2 * time.Second,
 	Transport: &http.Transport{

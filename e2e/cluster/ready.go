@@ -31,7 +31,7 @@ func (c *Cluster) healthy(ctx context.Context) bool {
 	return c.awaitReady(ctx) == nil
 }
 
-// awaitReady waits until all parts answer and a pod could start.
+// awaitReady waits until all parts answer and pods can start.
 func (c *Cluster) awaitReady(ctx context.Context) error {
 	if err := c.awaitSupervisor(ctx); err != nil {
 		return err
@@ -48,8 +48,9 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 			return fmt.Errorf("wait for the node: %w", err)
 		}
 	}
-	// Pods are refused before their namespace has its service account.
-	accounts := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "serviceaccounts", metav1.NamespaceDefault, fields.OneTermEqualSelector("metadata.name", "default"))
+	// The API server refuses pods until their namespace has its service account.
+	accounts := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "serviceaccounts", metav1.NamespaceDefault,
+		fields.OneTermEqualSelector("metadata.name", "default"))
 	if err := await(ctx, accounts, func(runtime.Object) bool { return true }); err != nil {
 		return fmt.Errorf("wait for the service account: %w", err)
 	}
@@ -63,7 +64,7 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 	return c.Load(ctx, pause)
 }
 
-// awaitSupervisor waits until the supervisor can be asked, or has ended.
+// awaitSupervisor waits until the supervisor answers or has ended.
 func (c *Cluster) awaitSupervisor(ctx context.Context) error {
 	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
@@ -83,7 +84,7 @@ func (c *Cluster) awaitSupervisor(ctx context.Context) error {
 	}
 }
 
-// awaitNodes waits until so many nodes are ready.
+// awaitNodes waits until the given number of nodes is ready.
 func (c *Cluster) awaitNodes(ctx context.Context, client kubernetes.Interface, count int) error {
 	nodes := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "nodes", "", fields.Everything())
 	ready := map[string]bool{}
@@ -98,7 +99,7 @@ func (c *Cluster) awaitNodes(ctx context.Context, client kubernetes.Interface, c
 	})
 }
 
-// await watches objects until one of them is as wanted.
+// await watches objects until one of them meets the condition.
 func await(ctx context.Context, objects *cache.ListWatch, wanted func(runtime.Object) bool) error {
 	list, err := objects.ListWithContext(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -122,7 +123,7 @@ func await(ctx context.Context, objects *cache.ListWatch, wanted func(runtime.Ob
 	return err
 }
 
-// logTails is the end of each log, for the error of a start that came to nothing.
+// logTails returns the end of each log, for the error of a failed start.
 func (s spec) logTails() string {
 	var all strings.Builder
 	entries, err := os.ReadDir(s.file("log"))

@@ -13,12 +13,12 @@ const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 const specFile = "spec.json"
 
-// A spec is all that a supervisor needs to know.
+// A spec is everything that a supervisor needs to know.
 type spec struct {
 	Name     string
 	Dir      string // <state>/<name>
 	Binaries string // <state>/bin
-	Address  string // the node's, on the bridge
+	Address  string // of the node, on the bridge
 	Pods     string // subnet
 	Services string // subnet
 	Routes   []route
@@ -31,11 +31,11 @@ type route struct{ To, Via string }
 type part struct {
 	Name  string
 	Args  []string
-	Probe string // an address that answers once the part serves; empty if there is none
-	Gate  bool   // parts after it start only once it answers
+	Probe string // an address that answers when the part is ready; "" if there is none
+	Gate  bool   // later parts start only when it answers
 }
 
-// The clusters' places in the network, see the package documentation.
+// The addresses of the clusters, see the package documentation.
 const (
 	bridge      = "sluice0"
 	linkPrefix  = "sl-"
@@ -53,7 +53,7 @@ const (
 
 var names = []string{first, second, kwok}
 
-// newSpec places the cluster in the network; its parts are added by the caller.
+// newSpec sets the addresses of the cluster. The caller adds its parts.
 func (o Options) newSpec(name string) spec {
 	s := spec{Name: name, Dir: o.clusterDir(name), Binaries: o.binary("")}
 	for i, other := range names {
@@ -76,19 +76,19 @@ func (s spec) file(elem ...string) string {
 
 func (s spec) server() string { return "https://" + s.Address + ":6443" }
 
-// cgroup is the control group of the cluster's pods. Kubelets that shared one
-// would end each other's pods, so that it is named after the state directory too.
+// cgroup is the control group of the cluster's pods. Kubelets with the same group
+// would end each other's pods, so its name also contains the state directory.
 func (s spec) cgroup() string { return "sluice-" + s.Name + cgroupSuffix(filepath.Dir(s.Dir)) }
 
 func cgroupSuffix(stateDir string) string {
 	return fmt.Sprintf("-%x", sha256.Sum256([]byte(stateDir)))[:9]
 }
 
-// A link has at most 15 letters.
+// The name of a link has at most 15 letters.
 func (s spec) link() string { return linkPrefix + s.Name }
 
-// environment is that of the cluster's programs. They use more memory for their
-// garbage than Go programs do by default, since the processor is what is short.
+// environment is the environment of the cluster's programs. They collect garbage
+// less often than Go programs do by default, because processor time is scarce.
 func (s spec) environment() []string {
 	return []string{"PATH=" + searchPath, "HOME=" + s.Dir, "LANG=C.UTF-8", "GOGC=400"}
 }

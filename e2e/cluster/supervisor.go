@@ -17,8 +17,8 @@ import (
 const startTimeout = 2 * time.Minute
 
 // A supervisor is process 1 of a cluster's namespaces. It starts the parts in
-// order, starts each again when it ends, and reaps every orphan; when it is
-// killed, the kernel ends everything else.
+// order, restarts each when it ends, and reaps every orphan. When the supervisor
+// is killed, the kernel ends everything else.
 type supervisor struct {
 	spec spec
 
@@ -26,7 +26,7 @@ type supervisor struct {
 	parts    map[string]*runningPart
 	children map[int]chan syscall.WaitStatus
 
-	ready    chan struct{} // closed when all parts have answered, or one never did
+	ready    chan struct{} // closed when all parts have answered, or when one never will
 	readyErr error         // valid once ready is closed
 }
 
@@ -46,12 +46,13 @@ func Supervise(dir string) error {
 	if err != nil {
 		return err
 	}
-	s := &supervisor{parts: map[string]*runningPart{}, children: map[int]chan syscall.WaitStatus{}, ready: make(chan struct{})}
+	s := &supervisor{parts: map[string]*runningPart{}, children: map[int]chan syscall.WaitStatus{},
+		ready: make(chan struct{})}
 	if err := json.Unmarshal(data, &s.spec); err != nil {
 		return fmt.Errorf("read %s: %w", specFile, err)
 	}
 	if n, err := os.NewFile(3, "start").Read(make([]byte, 1)); n != 1 {
-		return fmt.Errorf("the process that began this cluster is gone: %w", err)
+		return fmt.Errorf("the process that started this cluster has ended: %w", err)
 	}
 	if err := s.spec.enterNamespaces(); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (s *supervisor) launch(p *runningPart) error {
 	return nil
 }
 
-// watch waits for the end of p's process and starts another, later each time.
+// watch waits for the end of p's process and starts another one, with a longer delay each time.
 func (s *supervisor) watch(p *runningPart, exited <-chan syscall.WaitStatus) {
 	status := <-exited
 	s.mu.Lock()
@@ -132,7 +133,8 @@ func (s *supervisor) watch(p *runningPart, exited <-chan syscall.WaitStatus) {
 	}
 	delay := min(250*time.Millisecond<<min(p.restarts, 5), 5*time.Second)
 	p.restarts++
-	fmt.Fprintf(os.Stderr, "%s ended (exit %d, signal %v), starts again in %v\n", p.Name, status.ExitStatus(), status.Signal(), delay)
+	fmt.Fprintf(os.Stderr, "%s ended (exit %d, signal %v), starts again in %v\n", p.Name, status.ExitStatus(),
+		status.Signal(), delay)
 	time.AfterFunc(delay, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -166,8 +168,8 @@ func (s *supervisor) stop(name string) error {
 }
 
 // spawn starts a process whose end is sent on the channel. The caller holds
-// s.mu, so that the process cannot be reaped before it is known. Package
-// os/exec would wait for it, and so does reap: only one may.
+// s.mu, so the process cannot be reaped before it is known. Only reap waits for
+// processes; package os/exec would wait for them too.
 func (s *supervisor) spawn(args []string, out *os.File) (int, <-chan syscall.WaitStatus, error) {
 	process, err := os.StartProcess(args[0], args, &os.ProcAttr{
 		Dir:   s.spec.Dir,

@@ -20,7 +20,7 @@ const upTimeout = 4 * time.Minute
 
 // Up returns the two clusters, ready to use. If they are up it returns at once,
 // otherwise it installs, builds and starts what is missing; a cluster that is
-// half up begins anew, without what was in it. Callers in several processes
+// partly up starts again without its old content. Callers in several processes
 // wait for each other. Clusters outlive the process; Down ends them.
 func Up(ctx context.Context, o Options) (*Pair, error) {
 	o, err := o.withDefaults()
@@ -48,7 +48,8 @@ func pairSpec(s *spec) error {
 }
 
 // upAll starts those clusters that are not up, all at the same time.
-func (o Options) upAll(ctx context.Context, clusters []*Cluster, complete func(*spec) error, programs ...program) error {
+func (o Options) upAll(ctx context.Context, clusters []*Cluster, complete func(*spec) error,
+	programs ...program) error {
 	var down []*Cluster
 	for _, c := range clusters {
 		if !c.healthy(ctx) {
@@ -78,7 +79,8 @@ func (o Options) upAll(ctx context.Context, clusters []*Cluster, complete func(*
 
 func (o Options) prepare(ctx context.Context, programs ...program) error {
 	if os.Geteuid() != 0 {
-		return errors.New("the clusters need root, for namespaces, mounts and control groups; E2E_CONTEXTS=a,b takes two contexts of your kubeconfig instead")
+		return errors.New("the clusters need root, for namespaces, mounts and control groups; " +
+			"E2E_CONTEXTS=a,b uses two contexts of your kubeconfig instead")
 	}
 	if err := os.WriteFile(filepath.Join(o.Dir, ".gitignore"), []byte("*\n"), 0o644); err != nil {
 		return err
@@ -95,7 +97,7 @@ func (o Options) prepare(ctx context.Context, programs ...program) error {
 	return o.ensureBridge()
 }
 
-// existing names the clusters whose kubeconfig is there.
+// existing names the clusters whose kubeconfig exists.
 func (o Options) existing() []string {
 	var all []string
 	for _, name := range names {
@@ -106,7 +108,7 @@ func (o Options) existing() []string {
 	return all
 }
 
-// up begins the cluster anew and waits until it is ready.
+// up starts the cluster from nothing and waits until it is ready.
 func (c *Cluster) up(ctx context.Context, complete func(*spec) error) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, upTimeout)
@@ -156,7 +158,7 @@ func (s spec) startSupervisor() error {
 	if err != nil {
 		return fmt.Errorf("start the supervisor: %w", err)
 	}
-	go cmd.Wait() // so that a supervisor killed by this process does not stay as a zombie
+	go cmd.Wait() // so that a supervisor that this process kills does not stay as a zombie
 	id, err := identify(cmd.Process.Pid)
 	if err != nil {
 		return err
@@ -171,9 +173,10 @@ func (s spec) startSupervisor() error {
 	return err
 }
 
-// buildPause builds the image without which no pod starts.
+// buildPause builds the image that every pod needs to start.
 func (o Options) buildPause(ctx context.Context) (string, error) {
-	return image.Build(ctx, image.Source{Dir: filepath.Join(moduleDir(), "cmd", "pause"), Name: pauseImage, Into: filepath.Join(o.Dir, "images")})
+	return image.Build(ctx,
+		image.Source{Dir: filepath.Join(moduleDir(), "cmd", "pause"), Name: pauseImage, Into: filepath.Join(o.Dir, "images")})
 }
 
 // lock keeps other processes from bringing clusters up or down.

@@ -1,6 +1,6 @@
 // Package crds pins the modules whose custom resource definitions the tests
-// install; it is never built. Their files are read from the module cache, where
-// go mod download in this directory puts them; trafficsplit.yaml lies here.
+// install; it is never built. The tests read their files from the module cache,
+// after go mod download in this directory. trafficsplit.yaml is in this directory.
 package crds
 
 import (

@@ -1,5 +1,5 @@
 // Command dns is CoreDNS with the few plugins that the test clusters use. It is
-// a module of its own, because CoreDNS brings hundreds of others.
+// a module of its own, because CoreDNS depends on hundreds of others.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 )
 
 func init() {
-	// The order in which a query passes through them.
+	// A query passes through the plugins in this order.
 	dnsserver.Directives = []string{"ready", "errors", "cache", "kubernetes"}
 }
 

@@ -22,28 +22,28 @@ import (
 	"strings"
 )
 
-// A Source says what an image is made of.
+// A Source describes an image.
 type Source struct {
-	// Dir is the directory of a main package, whose module is the one it lies
-	// in. The program becomes /NAME, after the directory, and the entry point.
+	// Dir is the directory of a main package, inside its module. The program
+	// becomes /NAME, after the directory, and the entry point.
 	Dir string
-	// Package is another main package to build in Dir, such as one that its go.mod
-	// pins as a tool; the program is named after it.
+	// Package is another main package to build in Dir, such as a tool that its
+	// go.mod pins. The program is named after it.
 	Package string
-	// Large says that the program was built on this machine already, and for so long
-	// that it is linked with the C library's archive rather than compiled once more
-	// without cgo. It must look up no users and no names.
+	// Large says that the program takes long to build and was already built on this
+	// machine with cgo. So it is linked statically with the C library instead of
+	// compiled again without cgo. It must not look up users or host names.
 	Large bool
-	// Name is that of the image, with a tag.
+	// Name is the name of the image, with a tag.
 	Name string
-	// Files are put into the image beside the program, under their absolute paths.
+	// Files are added to the image, by their absolute paths in it.
 	Files map[string][]byte
-	// Into is the directory for the archive; it is made if it is not there.
+	// Into is the directory for the archive. Build creates it if necessary.
 	Into string
 }
 
-// Build builds the image and returns its archive. The same sources make the
-// same archive, byte by byte, in the same directory.
+// Build builds the image and returns its archive. The same sources in the same
+// directory give the same archive, byte for byte.
 func Build(ctx context.Context, s Source) (archive string, err error) {
 	if err := os.MkdirAll(s.Into, 0o755); err != nil {
 		return "", err
@@ -102,7 +102,8 @@ func (s Source) compile(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if s.Large && hasCgo(ctx) {
-		cmd = exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w -linkmode=external -extldflags=-static", "-o", target, pkg)
+		cmd = exec.CommandContext(ctx, "go", "build", "-buildvcs=false",
+			"-ldflags=-s -w -linkmode=external -extldflags=-static", "-o", target, pkg)
 	}
 	cmd.Dir = s.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -111,7 +112,7 @@ func (s Source) compile(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(target)
 }
 
-// hasCgo reports whether programs are built with cgo here, which is where there is a C compiler.
+// hasCgo reports whether programs are built with cgo here, because there is a C compiler.
 func hasCgo(ctx context.Context) bool {
 	out, err := exec.CommandContext(ctx, "go", "env", "CGO_ENABLED").Output()
 	return err == nil && strings.TrimSpace(string(out)) == "1"
@@ -150,7 +151,8 @@ func writeDirs(w *tar.Writer, dir string, made map[string]bool) error {
 }
 
 func writeFile(w *tar.Writer, name string, data []byte, mode int64) error {
-	if err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: mode, Size: int64(len(data))}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: mode,
+		Size: int64(len(data))}); err != nil {
 		return err
 	}
 	_, err := w.Write(data)
@@ -171,7 +173,8 @@ func (s Source) archive(layer []byte) ([]byte, error) {
 		return nil, err
 	}
 	configName := fmt.Sprintf("%x.json", sha256.Sum256(config))
-	manifest, err := json.Marshal([]object{{"Config": configName, "RepoTags": []string{s.Name}, "Layers": []string{"layer.tar"}}})
+	manifest, err := json.Marshal([]object{{"Config": configName, "RepoTags": []string{s.Name},
+		"Layers": []string{"layer.tar"}}})
 	if err != nil {
 		return nil, err
 	}

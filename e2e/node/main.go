@@ -1,7 +1,7 @@
-// Command node is every Kubernetes program that a node of the test clusters
-// runs, and kubectl, in one binary: it becomes the one it is called as, or the
-// one named by its first argument. It is a module of its own so that nothing
-// else builds Kubernetes.
+// Command node contains kubectl and every Kubernetes program that a node of the
+// test clusters runs, in one binary. It becomes the program whose name it is
+// called by, or that its first argument names. It is a module of its own so that
+// nothing else builds Kubernetes.
 package main
 
 import (
@@ -41,7 +41,7 @@ func main() {
 	}
 	if len(os.Args) == 0 || programs[filepath.Base(os.Args[0])] == nil {
 		names := strings.Join(slices.Sorted(maps.Keys(programs)), ", ")
-		fmt.Fprintf(os.Stderr, "node: the first argument names the program to be: %s\n", names)
+		fmt.Fprintf(os.Stderr, "node: the first argument names the program to run: %s\n", names)
 		os.Exit(2)
 	}
 	os.Exit(cli.Run(programs[filepath.Base(os.Args[0])]()))

@@ -22,16 +22,18 @@ const (
 )
 
 // preview is a Service that somebody keeps beside the application.
-const preview = `{apiVersion: v1, kind: Service, metadata: {name: preview}, spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}}`
+const preview = `{apiVersion: v1, kind: Service, metadata: {name: preview}, ` +
+	`spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}}`
 
-// switched begins a blue/green release of v2, and returns once the traffic has gone to it.
+// switched starts a blue/green release of v2 and returns when v2 has the traffic.
 func (s shop) switched() *world.Process {
 	s.Helper()
 	s.release("v2", "green")
 	p := s.Start("run", "-f", "deploy.yaml")
 	p.Await(waits(redirect))
 	s.expect("web-canary", map[string]int{"v2": 4})
-	if active, shown := s.AskService("web", "/version"), s.AskService("preview", "/version"); active != "v1 blue" || shown != "v2 green" {
+	if active, shown := s.AskService("web", "/version"), s.AskService("preview", "/version"); active != "v1 blue" ||
+		shown != "v2 green" {
 		s.Errorf("before the switch the active Service shows %q, the preview %q", active, shown)
 	}
 	s.approve()

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// failing is the share of the new version's requests that failed, by the annotations of its pods.
+// failing is the share of failed requests of the new version, which the query selects by the annotations of its pods.
 const failing = `
 analysis:
   defaultMetricProviderName: prometheus
@@ -100,7 +100,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 	load.Perfect()
 }
 
-// after is how requests fare from now on.
+// after returns how requests go from now on.
 func after(load *world.Load) world.Counts {
 	before := load.Counts()
 	time.Sleep(time.Second)
@@ -116,14 +116,15 @@ func share(t *testing.T, c world.Counts, want float64) {
 	}
 }
 
-// stamped fails unless the pods of the canary say which delivery they belong to, and a query chooses them by that.
+// stamped fails unless the canary's pods say which deployment they belong to and a query selects them by that.
 func (s shop) stamped(m *world.Monitor) {
 	s.Helper()
 	for _, p := range s.PodsOf("web-canary") {
 		got := map[string]string{}
 		containers, _ := p.Field("spec", "containers").([]any)
 		for annotation, name := range map[string]string{
-			"application": "APPLICATION_NAME", "deployment-id": "DEPLOYMENT_ID", "environment": "ENVIRONMENT_NAME", "replica-set-name": "REPLICA_SET_NAME",
+			"application": "APPLICATION_NAME", "deployment-id": "DEPLOYMENT_ID", "environment": "ENVIRONMENT_NAME",
+			"replica-set-name": "REPLICA_SET_NAME",
 		} {
 			value := world.Annotation(p, "deploy.armory.io/"+annotation)
 			if v := variable(containers[0].(map[string]any), "ARMORY_"+name); v != value || v == "" {
@@ -154,7 +155,8 @@ func TestBadCanaryIsRolledBack(t *testing.T) {
 	s.release("v2", "green")
 	r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())
-	if f := r.Failures["production/canary/1"]; f.Code != sluice.Failed || f.Result == nil || f.Result.Judgment == nil || f.Result.Judgment.Verdict != sluice.Bad {
+	if f := r.Failures["production/canary/1"]; f.Code != sluice.Failed || f.Result == nil || f.Result.Judgment == nil ||
+		f.Result.Judgment.Verdict != sluice.Bad {
 		t.Errorf("the analysis ended with %+v", f)
 	}
 	share(t, after(load), 0)

@@ -28,7 +28,7 @@ spec:
   metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]
 `
 
-// No metrics are served here, so that the autoscaler itself decides nothing: the test does what it would do.
+// The cluster serves no metrics, so the autoscaler itself decides nothing. The test does its work.
 func TestAutoscalerGoesOnAllTheWhile(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -47,7 +47,7 @@ func TestAutoscalerGoesOnAllTheWhile(t *testing.T) {
 	s.Scale("Deployment", "web", 2)
 	s.approve()
 	p.Await(waits("production/canary/3"))
-	s.expect("web", map[string]int{"v1": 2}) // nobody but the autoscaler makes it fewer
+	s.expect("web", map[string]int{"v1": 2}) // only the autoscaler reduces it
 	s.expect("web-canary", map[string]int{"v2": 6})
 	s.Scale("Deployment", "web", 4)
 	s.approve()
@@ -64,8 +64,8 @@ func TestAutoscalerGoesOnAllTheWhile(t *testing.T) {
 	load.Perfect()
 }
 
-// A count that the file says and somebody changed by hand is theirs, also when the release is undone at a weight for
-// which the old version had been made smaller.
+// If somebody changes a replica count that the file sets, the new count stays, also if the release is undone at a
+// weight for which the old version was made smaller.
 func TestHandScaledCountsComeBack(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -40,14 +40,14 @@ func TestFailedFirstDeploymentLeavesNothing(t *testing.T) {
 		t.Parallel()
 		testFailedFirst(t, "Never", "ErrImageNeverPull", 30*time.Second)
 	})
-	// A registry that does not answer may come back, and gets a minute.
+	// A registry that does not answer may return, so it gets a minute.
 	t.Run("IfNotPresent", func(t *testing.T) {
 		t.Parallel()
 		testFailedFirst(t, "IfNotPresent", "ErrImagePull", 2*time.Minute)
 	})
 }
 
-// testFailedFirst delivers an image that is nowhere: nobody listens at its registry.
+// testFailedFirst delivers an image that does not exist: its registry does not answer.
 func testFailedFirst(t *testing.T, pull, reason string, limit time.Duration) {
 	s := newShop(t)
 	s.file(threeSteps)
@@ -63,7 +63,7 @@ func testFailedFirst(t *testing.T, pull, reason string, limit time.Duration) {
 		}
 	}
 	if r.Took > limit {
-		t.Errorf("it was found out after %s only", r.Took)
+		t.Errorf("it was reported only after %s", r.Took)
 	}
 	s.Unchanged(before)
 	if out := s.command("logs"); !strings.Contains(out, reason) {

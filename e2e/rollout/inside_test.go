@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// delivery is sluice as a pod, with nothing but the files that it is given and the rights of its ServiceAccount.
+// delivery runs sluice in a pod, only with the given files and the rights of its ServiceAccount.
 const delivery = `
 apiVersion: batch/v1
 kind: Job
@@ -65,7 +65,8 @@ func (s shop) deliverInside(version string) {
 		}
 		files[filepath.Base(name)] = string(data)
 	}
-	config, err := yaml.Marshal(sluice.Object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "deploy-" + version}, "data": files})
+	config, err := yaml.Marshal(sluice.Object{"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{"name": "deploy-" + version}, "data": files})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func (s shop) deliverInside(version string) {
 	})
 }
 
-// printed is what the Job's pod wrote.
+// printed returns the output of the Job's pod.
 func (s shop) printed(job string) string {
 	s.Helper()
 	client, err := s.Cluster.Client()

@@ -31,11 +31,11 @@ trafficManagement:
   - kubernetes: [{activeService: web, previewService: preview}]
 `
 
-// rejectable makes a rollout wait for a person once all is done. Who rejects it has all of it undone.
+// rejectable makes a rollout wait for a person at the end. Rejecting it undoes all of it.
 const rejectable = "constraints: {afterDeploymentFailure: rollBack, afterDeployment: [{pause: {untilApproved: true}}]}"
 
-// tormented kills sluice ten times, each time somewhere behind one of the next events of the deployment or after a while
-// without any, and resumes it. It returns the result of the last process.
+// tormented kills sluice ten times and resumes it. Each kill comes at a random moment after one of the next events of
+// the deployment, or after some time without events. It returns the result of the last process.
 func (s shop) tormented(p *world.Process) world.Result {
 	s.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -62,7 +62,7 @@ func (s shop) tormented(p *world.Process) world.Result {
 	return p.Wait()
 }
 
-// reaches waits for the event of the number or until it is late; false if the process ends before that.
+// reaches waits for the event with the number, or until it is late. It returns false if the process ends first.
 func reaches(p *world.Process, seq sluice.Seq, late <-chan time.Time) bool {
 	for {
 		_, news := p.Events()
@@ -111,8 +111,8 @@ func testKilled(t *testing.T, strategy string) {
 	load.Perfect()
 }
 
-// A release that is rejected after its promotion goes back as a whole, although the old version had only a pod left when
-// it was replaced.
+// A release that is rejected after its promotion goes back completely, although the old version had only one pod left
+// when it was replaced.
 func TestRejectedAfterPromotion(t *testing.T) {
 	t.Parallel()
 	testRejected(t, hasty, func(p *world.Process) world.Result { return p.Wait() })
@@ -128,8 +128,8 @@ func TestUndoOfABlueGreenIsKilledTenTimes(t *testing.T) {
 	testRejected(t, hastyBlueGreen, nil)
 }
 
-// testRejected rejects the release once it is promoted: all of it has to be undone. end waits for the end; nil torments
-// the process meanwhile.
+// testRejected rejects the release when it is promoted. All of it must be undone. end waits for the end; with nil the
+// process is killed again and again meanwhile.
 func testRejected(t *testing.T, strategy string, end func(*world.Process) world.Result) {
 	s := newShop(t)
 	s.installed(strategy)

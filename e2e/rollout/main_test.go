@@ -1,5 +1,5 @@
-// Package rollout_test proves on a real cluster how workloads without state change their version: with users who send
-// requests all the while, with Prometheus, and with sluice as a process that can be killed.
+// Package rollout_test tests on a real cluster how stateless workloads change their version, with users who send
+// requests all the time, with Prometheus, and with sluice as a process that can be killed.
 package rollout_test
 
 import (
@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(world.Main(prepared{m}, world.Sluice())) }
 
-// prepared runs the tests in a cluster that has the definitions they need.
+// prepared runs the tests after it installed the definitions that they need.
 type prepared struct{ m *testing.M }
 
 func (p prepared) Run() int {
-	// They wait far more than they work.
+	// They wait most of the time.
 	if err := flag.Set("test.parallel", "5"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -26,7 +26,8 @@ func TestPrometheusAwayForTwoMinutes(t *testing.T) {
 	s.release("v2", "green")
 	p := s.Start("run", "-f", "deploy.yaml")
 	p.Await(func(e world.Event) bool {
-		return e.Step == "production/canary/1" && e.Progress != nil && e.Progress.Result != nil && len(e.Progress.Result.Judgment.Samples) > 0
+		return e.Step == "production/canary/1" && e.Progress != nil && e.Progress.Result != nil &&
+			len(e.Progress.Result.Judgment.Samples) > 0
 	})
 	m.Stop()
 	time.Sleep(5 * time.Second) // samples on the way

@@ -19,7 +19,7 @@ trafficManagement:
   - gateway: [{httpRoute: web, service: web}]
 `
 
-// route has a rule for the application with a backend of somebody else in it, and a rule of somebody else.
+// route has a rule for the application that also contains another backend, and a rule for something else.
 const route = `
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -32,7 +32,7 @@ spec:
       backendRefs: [{name: login, port: 80}]
 `
 
-// weights are those of the route's first rule, by backend.
+// weights returns the weights in the route's first rule, by backend.
 func (s shop) weights() map[string]int {
 	s.Helper()
 	rules, _ := s.Get("HTTPRoute", "web").Field("spec", "rules").([]any)

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// web is the application: a Deployment behind a Service, with a ConfigMap. Its number of replicas is nobody's in particular.
+// web is the application: a Deployment behind a Service, with a ConfigMap. The manifest sets no number of replicas.
 const web = `
 apiVersion: v1
 kind: ConfigMap
@@ -45,20 +45,21 @@ spec:
           resources: {requests: {cpu: 1m, memory: 8Mi}}
 `
 
-// A shop is a world in which the application is delivered.
+// A shop is a world with the application.
 type shop struct{ *world.World }
 
-// newShop returns one without any deployment yet.
+// newShop returns a shop without any deployment.
 func newShop(t *testing.T) shop {
 	t.Helper()
 	s := shop{world.New(t)}
-	for name, value := range map[string]string{"Target": "", "Replicas": "replicas: 4", "Pull": "Never", "Errors": "0", "Color": "blue"} {
+	for name, value := range map[string]string{"Target": "", "Replicas": "replicas: 4", "Pull": "Never", "Errors": "0",
+		"Color": "blue"} {
 		s.Value(name, value)
 	}
 	return s
 }
 
-// file writes the deploy file: a strategy, and after it other keys of the file, which begin at a line's start.
+// file writes the deploy file with the strategy, and after it other keys, which begin at the start of a line.
 func (s shop) file(strategy string) {
 	s.Helper()
 	strategy, rest := parted(strategy)
@@ -80,7 +81,7 @@ strategies:
 `+indent(4, strategy)+rest)
 }
 
-// parted parts the text behind the strategy, which is its first key.
+// parted splits the text after the strategy, which is its first key.
 func parted(text string) (strategy, rest string) {
 	lines := strings.Split(strings.TrimLeft(text, "\n"), "\n")
 	for i := 1; i < len(lines); i++ {
@@ -104,7 +105,7 @@ func (s shop) release(version, color string) {
 	s.Write("manifests/web.yaml", web)
 }
 
-// installed delivers v1 blue, then leaves the strategy for what follows.
+// installed delivers v1 blue and leaves the deploy file with the strategy for the next release.
 func (s shop) installed(strategy string) {
 	s.Helper()
 	s.file("canary: {steps: [{setWeight: {weight: 100}}]}")
@@ -113,7 +114,7 @@ func (s shop) installed(strategy string) {
 	s.file(strategy)
 }
 
-// running is how many pods of the Deployment are ready, by version.
+// running returns how many pods of the Deployment are ready, by version.
 func (s shop) running(deployment string) map[string]int {
 	s.Helper()
 	n := map[string]int{}
@@ -130,7 +131,7 @@ func version(pod sluice.Object) string {
 	return variable(containers[0].(map[string]any), "VERSION")
 }
 
-// variable is the value of a container's variable.
+// variable returns the value of a container's variable.
 func variable(container sluice.Object, name string) string {
 	env, _ := container["env"].([]any)
 	for _, e := range env {
@@ -151,7 +152,7 @@ func isTrue(o sluice.Object, condition string) bool {
 	return false
 }
 
-// expect fails if the Deployment's ready pods are others.
+// expect fails if the Deployment has other ready pods.
 func (s shop) expect(deployment string, want map[string]int) {
 	s.Helper()
 	if got := s.running(deployment); fmt.Sprint(got) != fmt.Sprint(want) {

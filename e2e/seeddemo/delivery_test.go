@@ -25,7 +25,7 @@ func testDelivery(t *testing.T, w *seeddemo.World) {
 	t.Run("migration fails", func(t *testing.T) { testMigrationFails(t, w) })
 }
 
-// nobody is who decides where nothing should wait for a person.
+// nobody decides in tests where no step should wait for a person.
 func nobody(t *testing.T) func(string) {
 	return func(step string) { t.Errorf("%s waits for a person", step) }
 }
@@ -75,11 +75,11 @@ func testGood(t *testing.T, w *seeddemo.World) {
 		"cluster01 serviceaccount pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(append(before, asksFor...))), w.Everything(t)); diff != "" {
-		t.Errorf("besides what the files ask for, there is (-want +got):\n%s", diff)
+		t.Errorf("the namespace has more than the files declare (-want +got):\n%s", diff)
 	}
 }
 
-// canary looks at the metrics while a person is asked: the demo's own query can be answered from the canary's pods.
+// canary checks the metrics while a step waits for a person: the canary's pods can answer the demo's own query.
 func canary(t *testing.T, w *seeddemo.World) {
 	t.Helper()
 	name := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "sluice-cd.github.io/track=canary",
@@ -88,7 +88,8 @@ func canary(t *testing.T, w *seeddemo.World) {
 		t.Error("the canary's pods do not say which replica set they belong to")
 	}
 	query := `avg_over_time(container_cpu_system_seconds_total{job="kubelet"}[10s]) * on (pod) group_left (annotation_app)
-		sum(kube_pod_annotations{job="kube-state-metrics",annotation_deploy_armory_io_replica_set_name="` + name + `"}) by (annotation_app, pod)`
+		sum(kube_pod_annotations{job="kube-state-metrics",annotation_deploy_armory_io_replica_set_name="` + name + `"}) ` +
+		`by (annotation_app, pod)`
 	w.Await(t, "metrics of the canary "+name, func() bool { return len(w.Query(t, query)) > 0 })
 }
 
@@ -132,15 +133,16 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 	}
 }
 
-// running names the images of the ready pods with the label, once each.
+// running names the images of the ready pods with the label, each once.
 func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) string {
 	t.Helper()
-	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label, "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.containers[*].image}"))
+	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label,
+		"--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.containers[*].image}"))
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), " ")
 }
 
-// files are the demo's, by their path.
+// files are the demo's files, by path.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

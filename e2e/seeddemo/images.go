@@ -14,7 +14,7 @@ import (
 
 const worldImage = "docker.io/sluice-e2e/world:1"
 
-// databases are the tags of the demo's database and what each is in truth. The bad one is bad only to the
+// databases maps the tags of the demo's database to the example that really runs. The bad tag is bad only for the
 // integration tests.
 var databases = map[string]string{"6.0.1": "ferretdb-1.23", "6.0.2": "ferretdb-1.24", "6.0.3": "ferretdb-1.24"}
 
@@ -25,7 +25,7 @@ func moduleDir() string {
 
 func repository() string { return filepath.Dir(moduleDir()) }
 
-// loadImages builds what the pods run, under the names that the manifests use, and loads it into both clusters.
+// loadImages builds the images that the manifests name and loads them into both clusters.
 func loadImages(ctx context.Context, pair *cluster.Pair, state string) error {
 	own := filepath.Join(moduleDir(), "seeddemo")
 	sources := []image.Source{

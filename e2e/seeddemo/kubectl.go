@@ -22,7 +22,7 @@ func (w *World) Kubectl(t *testing.T, c *cluster.Cluster, stdin string, args ...
 	return out
 }
 
-// kubectl is Kubectl for what goes on after a failure.
+// kubectl is Kubectl for callers that continue after a failure.
 func (w *World) kubectl(t *testing.T, c *cluster.Cluster, stdin string, args ...string) string {
 	t.Helper()
 	out, err := w.tryKubectl(c, stdin, args...)

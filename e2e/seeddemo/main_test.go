@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// TestWorld proves what surrounds the demo, then delivers the demo in it.
+// TestWorld tests the surroundings of the demo, then delivers the demo in them.
 func TestWorld(t *testing.T) {
 	w := seeddemo.Setup(t, pair)
 	t.Run("receiver", func(t *testing.T) { testReceiver(t, w) })

@@ -9,19 +9,21 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// passing are the kinds of objects that come and go by themselves, or with another object that is listed.
+// passing are kinds of objects that come and go by themselves or with another listed object.
 var passing = []string{
-	"bindings", "componentstatuses", "controllerrevisions.apps", "endpoints", "endpointslices.discovery.k8s.io", "events", "events.events.k8s.io",
-	"ipaddresses.networking.k8s.io", "leases.coordination.k8s.io", "persistentvolumes", "replicasets.apps",
+	"bindings", "componentstatuses", "controllerrevisions.apps", "endpoints", "endpointslices.discovery.k8s.io", "events",
+	"events.events.k8s.io", "ipaddresses.networking.k8s.io", "leases.coordination.k8s.io", "persistentvolumes",
+	"replicasets.apps",
 }
 
 // ours are the namespaces of the demo. Other tests use the clusters, too.
 var ours = []string{"pxbbq", "portworx", "armory-rna"}
 
-// isOurs reports whether the object lies in a namespace of the demo, or is one or the like of one.
+// isOurs reports whether the object is in a namespace of the demo, is one, or belongs to one by its name.
 func (o object) isOurs() bool {
 	return slices.Contains(ours, o.Metadata.Namespace) ||
-		o.Kind == "Namespace" && slices.ContainsFunc(ours, func(name string) bool { return strings.HasPrefix(o.Metadata.Name, name) })
+		o.Kind == "Namespace" &&
+			slices.ContainsFunc(ours, func(name string) bool { return strings.HasPrefix(o.Metadata.Name, name) })
 }
 
 // Everything names each object of the demo in both clusters, apart from passing ones and the pods of workloads, as
@@ -44,13 +46,15 @@ func (w *World) Everything(t *testing.T) []string {
 	return all
 }
 
-// Objects returns those of the namespace as somebody wants them, without what the cluster says of them.
+// Objects returns the objects of the namespace without what the cluster itself adds to them.
 func (w *World) Objects(t *testing.T, c *cluster.Cluster, namespace string) map[string]string {
 	t.Helper()
-	text := w.Kubectl(t, c, "", "get", "deployments,statefulsets,replicasets,pods,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims", "-n", namespace, "-o", "json")
+	text := w.Kubectl(t, c, "", "get", "-n", namespace, "-o", "json",
+		"deployments,statefulsets,replicasets,pods,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims")
 	all := map[string]string{}
 	for _, o := range decode(t, text) {
-		spec, err := json.MarshalIndent([]any{o.Metadata.UID, o.Metadata.Labels, o.Metadata.Annotations, o.Spec, o.Data}, "", " ")
+		spec, err := json.MarshalIndent([]any{o.Metadata.UID, o.Metadata.Labels, o.Metadata.Annotations, o.Spec, o.Data},
+			"", " ")
 		try(t, err)
 		all[o.kind()+" "+o.Metadata.Name] = string(spec)
 	}
@@ -67,7 +71,7 @@ type object struct {
 	Spec, Data any
 }
 
-// kind is as kubectl names it: kind.group.
+// kind returns the kind as kubectl names it: kind.group.
 func (o object) kind() string {
 	kind := strings.ToLower(o.Kind)
 	if group, _, found := strings.Cut(o.APIVersion, "/"); found {

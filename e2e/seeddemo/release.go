@@ -18,8 +18,8 @@ import (
 
 const githubToken = "not-a-token-of-anybody"
 
-// Install brings both clusters to where the demo's delivery begins: the namespace empty, then the claim and an older
-// release applied by hand, and orders taken in production only. It returns those orders.
+// Install prepares both clusters for the demo's delivery: an empty namespace, then the claim and an older release,
+// applied by hand, and orders in production only. It returns those orders.
 func (w *World) Install(t *testing.T, orders int) string {
 	t.Helper()
 	for _, wait := range []string{"--wait=false", "--wait"} { // both at the same time
@@ -54,10 +54,11 @@ func (w *World) File(t *testing.T, name string) string {
 	return string(data)
 }
 
-// older returns the manifest as it was one release ago.
+// older returns the manifest of the release before.
 func (w *World) older(t *testing.T, file string) string {
 	t.Helper()
-	return strings.NewReplacer("mongo:6.0.3", "mongo:6.0.1", "eshanks16/pxbbq:v3.3.1", "eshanks16/pxbbq:v3.3.0").Replace(w.File(t, "pxbbq-demo/"+file))
+	old := strings.NewReplacer("mongo:6.0.3", "mongo:6.0.1", "eshanks16/pxbbq:v3.3.1", "eshanks16/pxbbq:v3.3.0")
+	return old.Replace(w.File(t, "pxbbq-demo/"+file))
 }
 
 // Checkout copies the demo's files into a directory of their own, with the tag of the database as the only change
@@ -73,7 +74,8 @@ func (w *World) Checkout(t *testing.T, tag string) string {
 		try(t, os.Chmod(database, 0o600))
 		try(t, os.WriteFile(database, []byte(changed), 0o600))
 	}
-	github := httptest.NewServer(dispatch.New(t.Context(), dispatch.Repository{Name: "ccrow42/armory", Token: githubToken, Database: database}))
+	github := httptest.NewServer(dispatch.New(t.Context(),
+		dispatch.Repository{Name: "ccrow42/armory", Token: githubToken, Database: database}))
 	t.Cleanup(github.Close)
 	try(t, os.WriteFile(filepath.Join(dir, "sluice.yaml"), w.config(github.URL), 0o600))
 	return dir
@@ -97,7 +99,8 @@ webhooks:
 // service is the address of the shop in the cluster.
 func (w *World) service(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
-	return "http://" + w.Kubectl(t, c, "", "get", "service", "-n", "pxbbq", "pxbbq-svc", "-o", "jsonpath={.spec.clusterIP}")
+	return "http://" + w.Kubectl(t, c, "", "get", "service", "-n", "pxbbq", "pxbbq-svc", "-o",
+		"jsonpath={.spec.clusterIP}")
 }
 
 func (w *World) order(t *testing.T, c *cluster.Cluster, order string) {

@@ -15,15 +15,15 @@ import (
 
 // A Result is how a delivery ended.
 type Result struct {
-	// Status is that of the process.
+	// Status is the exit status of the process.
 	Status int
-	// Targets is how each of them ended.
+	// Targets is how each target ended.
 	Targets map[string]string
 	// Steps are the last states of the steps: done, failed, ...
 	Steps map[string]string
 	// Failures are the messages of failed steps.
 	Failures map[string]string
-	// Warnings is what was said on standard error.
+	// Warnings is the standard error.
 	Warnings string
 }
 
@@ -38,7 +38,7 @@ type event struct {
 	Targets map[string]string
 }
 
-// Run delivers what is in the directory. Whenever a step waits for a person, decide is called with the step.
+// Run delivers the directory's deploy file. It calls decide for each step that waits for a person.
 func (w *World) Run(t *testing.T, dir string, decide func(step string)) Result {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), w.Sluice, "run", "-f", "pxbbq.yaml", "-o", "json")
@@ -99,7 +99,7 @@ func (r *Result) record(e event) {
 
 func shortened(line string) string { return line[:min(len(line), 600)] }
 
-// Command runs another command of the program in the directory and returns what it prints.
+// Command runs another command of the program in the directory and returns its output.
 func (w *World) Command(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), w.Sluice, args...)

@@ -30,7 +30,7 @@ import (
 //go:embed world.yaml
 var worldManifest string
 
-// A World is what the demo was surrounded by, in both clusters and beside them.
+// A World is the surroundings of the demo, in both clusters and beside them.
 type World struct {
 	// Sluice is the program.
 	Sluice string
@@ -38,15 +38,15 @@ type World struct {
 	Demo string
 	// Prometheus is the address of its API.
 	Prometheus string
-	// Host is the address of this machine for the pods.
+	// Host is the address at which pods reach this machine.
 	Host string
 
 	pair  *cluster.Pair
-	state string // what is built once
+	state string // for everything that is built once
 }
 
-// Setup builds the world and takes it away when the test ends. The test is skipped where the demo's files are not, or
-// where the clusters are a person's own: what is loaded and mounted there is not ours to choose.
+// Setup builds the world and removes it when the test ends. It skips the test if the demo's files are missing, or if
+// the clusters belong to a person, because the test cannot choose what is loaded and mounted there.
 func Setup(t *testing.T, pair *cluster.Pair) *World {
 	t.Helper()
 	w := &World{pair: pair, Demo: demoDir(t), state: filepath.Dir(pair.Kubeconfig)}
@@ -62,7 +62,7 @@ func Setup(t *testing.T, pair *cluster.Pair) *World {
 	var texts []string
 	for _, c := range pair.Clusters() {
 		text := w.manifest(t, c)
-		w.remove(t, c, text) // what a killed test has left
+		w.remove(t, c, text) // the leftovers of a killed test
 		texts = append(texts, text)
 	}
 	for i, c := range pair.Clusters() {
@@ -73,7 +73,7 @@ func Setup(t *testing.T, pair *cluster.Pair) *World {
 	return w
 }
 
-// demoDir is where the demo's files are, if they are.
+// demoDir returns the directory of the demo's files, if they exist.
 func demoDir(t *testing.T) string {
 	t.Helper()
 	shared := os.Getenv("SLUICE_SHARED")
@@ -109,18 +109,19 @@ func (w *World) findHost(t *testing.T) string {
 	return host
 }
 
-// storage is where the cluster's volumes of the class px-db are.
+// storage is the directory of the cluster's volumes of class px-db.
 func (w *World) storage(c *cluster.Cluster) string {
 	return filepath.Join(filepath.Dir(c.Volumes()), "portworx")
 }
 
-// manifest is the cluster's own part of the world: storage, the receiver of webhooks, and admission of pods.
+// manifest returns the world's objects in the cluster: storage, the receiver of webhooks, and the admission of pods.
 func (w *World) manifest(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	cert, key, err := certificate("admission.armory-rna.svc")
 	try(t, err)
 	values := map[string]string{
-		"Image": worldImage, "Storage": w.storage(c), "Destination": "", "Tick": "500ms", "Programs": filepath.Join(w.state, "bin"),
+		"Image": worldImage, "Storage": w.storage(c), "Destination": "", "Tick": "500ms",
+		"Programs":    filepath.Join(w.state, "bin"),
 		"Certificate": base64.StdEncoding.EncodeToString(cert), "Key": base64.StdEncoding.EncodeToString(key),
 	}
 	if c == w.pair.Cluster01 {
@@ -131,7 +132,7 @@ func (w *World) manifest(t *testing.T, c *cluster.Cluster) string {
 	return text.String()
 }
 
-// populate brings the manifest and waits until it runs.
+// populate applies the manifest and waits until it runs.
 func (w *World) populate(t *testing.T, c *cluster.Cluster, manifest string) {
 	t.Helper()
 	t.Cleanup(func() { w.remove(t, c, manifest) })
@@ -142,13 +143,14 @@ func (w *World) populate(t *testing.T, c *cluster.Cluster, manifest string) {
 	}
 }
 
-// remove takes away what populate brought, what the demo itself brought, and what Stork registered.
+// remove deletes what populate, the demo and Stork have created.
 func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
 	t.Helper()
 	w.kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
-	registered := slices.DeleteFunc(strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")), func(crd string) bool {
-		return !strings.HasSuffix(crd, "."+stork.Migrations.Group)
-	})
+	registered := slices.DeleteFunc(strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")),
+		func(crd string) bool {
+			return !strings.HasSuffix(crd, "."+stork.Migrations.Group)
+		})
 	if len(registered) > 0 {
 		w.kubectl(t, c, "", "delete", "migrations,clusterpairs", "-n", "portworx", "--all", "--ignore-not-found")
 	}
@@ -166,7 +168,7 @@ func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
 	}
 }
 
-// connect makes the pair from production's cluster to staging's.
+// connect creates the ClusterPair from production's cluster to staging's.
 func (w *World) connect(t *testing.T) {
 	t.Helper()
 	try(t, stork.Register(t.Context(), w.dynamic(t, w.pair.Cluster01)))
@@ -175,13 +177,15 @@ func (w *World) connect(t *testing.T) {
 	_, err = w.dynamic(t, w.pair.Cluster01).Resource(stork.ClusterPairs).Namespace("portworx").
 		Create(t.Context(), stork.NewPair("portworx", "stage", to, stork.Good), metav1.CreateOptions{})
 	try(t, err)
-	w.Kubectl(t, w.pair.Cluster01, "", "wait", "-n", "portworx", "clusterpair/stage", "--for=jsonpath={.status.storageStatus}=Ready", "--timeout=1m")
+	w.Kubectl(t, w.pair.Cluster01, "", "wait", "-n", "portworx", "clusterpair/stage",
+		"--for=jsonpath={.status.storageStatus}=Ready", "--timeout=1m")
 }
 
-// Migrations makes those that begin from now on go in the mode.
+// Migrations sets the mode of all migrations that begin from now on.
 func (w *World) Migrations(t *testing.T, mode stork.Mode) {
 	t.Helper()
-	w.Kubectl(t, w.pair.Cluster01, "", "annotate", "--overwrite", "-n", "portworx", "clusterpair/stage", stork.ModeAnnotation+"="+string(mode))
+	w.Kubectl(t, w.pair.Cluster01, "", "annotate", "--overwrite", "-n", "portworx", "clusterpair/stage",
+		stork.ModeAnnotation+"="+string(mode))
 }
 
 func (w *World) dynamic(t *testing.T, c *cluster.Cluster) dynamic.Interface {
@@ -193,7 +197,7 @@ func (w *World) dynamic(t *testing.T, c *cluster.Cluster) dynamic.Interface {
 	return client
 }
 
-// watch starts Prometheus over what production's cluster tells, and returns its address.
+// watch starts Prometheus for the metrics of production's cluster and returns its address.
 func (w *World) watch(t *testing.T) string {
 	t.Helper()
 	client, err := w.pair.Cluster01.Client()
@@ -213,7 +217,7 @@ func (w *World) watch(t *testing.T) string {
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	try(t, cmd.Start())
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // it may have ended already
+		_ = cmd.Process.Signal(os.Interrupt) // it may have already ended
 		_ = cmd.Wait()
 	})
 	w.Await(t, "Prometheus", func() bool {
@@ -231,7 +235,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// Await looks every now and then, for a minute at most: not everything here can be watched.
+// Await polls for at most a minute, because not everything here can be watched.
 func (w *World) Await(t *testing.T, what string, there func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !there(); time.Sleep(100 * time.Millisecond) {

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/seeddemo/stork"
 )
 
-// testReceiver lets each cluster's cmd-hook, reached through the API server, run kubectl and call back to this machine.
+// testReceiver calls each cluster's cmd-hook through the API server; it runs kubectl and calls back to this machine.
 func testReceiver(t *testing.T, w *seeddemo.World) {
 	answers := make(chan string, 1)
 	listener, err := net.Listen("tcp", net.JoinHostPort(w.Host, "0"))
@@ -40,13 +40,16 @@ func testReceiver(t *testing.T, w *seeddemo.World) {
 			t.Fatal(err)
 		}
 		for arg, want := range map[string]string{
-			"get namespace armory-rna -o name":                                                  "true namespace/armory-rna",
-			"scale -n=pxbbq statefulset nosuch --replicas=0":                                    `false error: no objects passed to scale`,
-			"delete -n=portworx service/nosuch --ignore-not-found=true -o name":                 "true ",
-			"wait -n=portworx service/nosuch --for=jsonpath={.status.stage}=Final --timeout=1s": "false Error from server (NotFound)",
+			"get namespace armory-rna -o name":                                  "true namespace/armory-rna",
+			"scale -n=pxbbq statefulset nosuch --replicas=0":                    `false error: no objects passed to scale`,
+			"delete -n=portworx service/nosuch --ignore-not-found=true -o name": "true ",
+			"wait -n=portworx service/nosuch --for=jsonpath={.status.stage}=Final --timeout=1s": "" +
+				"false Error from server (NotFound)",
 		} {
 			body := fmt.Sprintf("{\"cmd\": \"kubectl\", \"arg\": %q, \"callbackURL\": %q}\n #and more", arg, callback.URL)
-			err := client.CoreV1().RESTClient().Post().AbsPath("/api/v1/namespaces/armory-rna/services/cmd-hook:8081/proxy/cmd").Body([]byte(body)).Do(t.Context()).Error()
+			err := client.CoreV1().RESTClient().Post().
+				AbsPath("/api/v1/namespaces/armory-rna/services/cmd-hook:8081/proxy/cmd").
+				Body([]byte(body)).Do(t.Context()).Error()
 			if err != nil {
 				t.Fatalf("%s: %v", c.Name, err)
 			}
@@ -57,27 +60,30 @@ func testReceiver(t *testing.T, w *seeddemo.World) {
 	}
 }
 
-// testMigrations lets migrations go in each way, once the storage has something to migrate.
+// testMigrations runs migrations in each mode, after the storage has something to migrate.
 func testMigrations(t *testing.T, w *seeddemo.World) {
 	orders := w.Install(t, 5)
 	production, staging := pair.Cluster01, pair.Cluster02
 	migrate := w.File(t, "pxbbq-demo/migrate.yaml")
 	status := func() string {
-		return w.Kubectl(t, production, "", "get", "-n", "portworx", "migration/migrate01", "-o", "jsonpath={.status.stage}/{.status.status}")
+		return w.Kubectl(t, production, "", "get", "-n", "portworx", "migration/migrate01", "-o",
+			"jsonpath={.status.stage}/{.status.status}")
 	}
 	begin := func(mode stork.Mode, until string) {
 		t.Helper()
 		w.Migrations(t, mode)
 		w.Kubectl(t, production, "", "delete", "-n", "portworx", "migration/migrate01", "--ignore-not-found")
 		w.Kubectl(t, production, migrate, "apply", "-f", "-")
-		w.Kubectl(t, production, "", "wait", "-n", "portworx", "migration/migrate01", "--for=jsonpath={.status.stage}="+until, "--timeout=2m")
+		w.Kubectl(t, production, "", "wait", "-n", "portworx", "migration/migrate01", "--for=jsonpath={.status.stage}="+until,
+			"--timeout=2m")
 	}
 
 	begin(stork.Good, "Final") // a pod uses the claim
 	if got := status(); got != "Final/PartialSuccess" {
 		t.Errorf("into a claim in use: %s", got)
 	}
-	if ending := w.Kubectl(t, staging, "", "get", "-n", "pxbbq", "pvc/mongodb-pvc", "-o", "jsonpath={.metadata.deletionTimestamp}"); ending == "" {
+	if ending := w.Kubectl(t, staging, "", "get", "-n", "pxbbq", "pvc/mongodb-pvc", "-o",
+		"jsonpath={.metadata.deletionTimestamp}"); ending == "" {
 		t.Error("the claim in use is not Terminating")
 	}
 	w.Kubectl(t, staging, "", "scale", "-n", "pxbbq", "statefulset/mongo", "--replicas=0")
@@ -108,13 +114,15 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 	w.Kubectl(t, production, "", "delete", "-n", "portworx", "migration/migrate01")
 }
 
-// testMetrics asks for each thing that the demo's queries join.
+// testMetrics queries every metric that the demo's queries join.
 func testMetrics(t *testing.T, w *seeddemo.World) {
-	web := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "app=pxbbq-web", "-o", "jsonpath={.items[0].metadata.name}")
+	web := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "app=pxbbq-web", "-o",
+		"jsonpath={.items[0].metadata.name}")
 	for _, query := range []string{
 		`kube_pod_annotations{job="kube-state-metrics",pod="` + web + `"}`,
 		`container_cpu_system_seconds_total{job="kubelet",pod="` + web + `"}`,
-		`container_cpu_system_seconds_total{job="kubelet"} * on (pod) group_left (annotation_app) sum(kube_pod_annotations{job="kube-state-metrics",pod="` + web + `"}) by (annotation_app, pod)`,
+		`container_cpu_system_seconds_total{job="kubelet"} * on (pod) group_left (annotation_app) ` +
+			`sum(kube_pod_annotations{job="kube-state-metrics",pod="` + web + `"}) by (annotation_app, pod)`,
 	} {
 		w.Await(t, "an answer to "+query, func() bool { return len(w.Query(t, query)) > 0 })
 	}

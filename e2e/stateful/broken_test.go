@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A StatefulSet's own controller waits for ever for a broken pod under OrderedReady, also when the template is put back.
+// Under OrderedReady a StatefulSet's own controller waits for ever for a broken pod, even if the template is put back.
 func TestBrokenOrdinalIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []string{"OrderedReady", "Parallel"} {
@@ -21,7 +21,8 @@ func TestBrokenOrdinalIsReplaced(t *testing.T) {
 			s.release("v2")
 			r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 			t.Logf("took %s\n%s", r.Took, r.Story())
-			says(t, r.Failures["production/canary/1"].Message, "StatefulSet/store", "pod store-1", "CrashLoopBackOff", "cannot open the tables of v2")
+			says(t, r.Failures["production/canary/1"].Message, "StatefulSet/store", "pod store-1", "CrashLoopBackOff",
+				"cannot open the tables of v2")
 			if r.Took > 3*time.Minute {
 				t.Errorf("it took %s", r.Took)
 			}
@@ -31,7 +32,7 @@ func TestBrokenOrdinalIsReplaced(t *testing.T) {
 	}
 }
 
-// A release that broke, and whose undo was lost, is repaired by the next one, although the controller waits for the broken pod.
+// The next release repairs a broken one whose undo was lost, although the controller waits for the broken pod.
 func TestReleaseRepairsABrokenSet(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, stepwise)

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Somebody else takes a field of ours while the rollout waits: its next write is a conflict.
+// Somebody else takes one of our fields while the rollout waits, so its next write is a conflict.
 func TestSomebodyElseWritesInMidRollout(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, gated)
@@ -21,13 +21,14 @@ func TestSomebodyElseWritesInMidRollout(t *testing.T) {
 	t.Logf("%s\n%s", r.Outcome, r.Story())
 	says(t, r.Failures["production/canary/2"].Message, "StatefulSet/store", "terminationGracePeriodSeconds", `"kubectl"`)
 	says(t, r.Story(), "StatefulSet/store")
-	if got := s.Get("StatefulSet", "store").Number(0, "spec", "template", "spec", "terminationGracePeriodSeconds"); got != 7 {
+	if got := s.Get("StatefulSet", "store").Number(0, "spec", "template", "spec",
+		"terminationGracePeriodSeconds"); got != 7 {
 		t.Errorf("their value is %d now", got)
 	}
 	s.but(before, func(o sluice.Object) { o.Set(int64(7), "spec", "template", "spec", "terminationGracePeriodSeconds") })
 }
 
-// Somebody else takes a field of ours before the undo, which has no conflict until then.
+// Somebody else takes one of our fields just before the undo.
 func TestSomebodyElseWritesBeforeUndo(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, gated)
@@ -48,7 +49,7 @@ func TestSomebodyElseWritesBeforeUndo(t *testing.T) {
 	s.Unchanged(before, "ConfigMap/store")
 }
 
-// Somebody else has a field of ours from the beginning: nothing is changed.
+// Somebody else owns one of our fields from the beginning, so nothing is changed.
 func TestSomebodyElseWroteBefore(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, gated)
@@ -66,7 +67,7 @@ func TestSomebodyElseWroteBefore(t *testing.T) {
 	s.Unchanged(before)
 }
 
-// but fails unless the namespace is as before, but for what change does to the StatefulSet.
+// but fails unless the namespace is as before, except for what change does to the StatefulSet.
 func (s store) but(before map[string]any, change func(sluice.Object)) {
 	s.Helper()
 	want := before["StatefulSet/store"].(sluice.Object).Clone()

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// A group of its own keeps the definition, which belongs to the whole cluster, apart from those of other runs.
+// The definition belongs to the whole cluster, so its own group keeps it apart from those of other runs.
 const definition = `
 apiVersion: example.com/v1
 kind: Backup
@@ -50,7 +50,7 @@ func TestDefinitionAndResourceInOneFile(t *testing.T) {
 	}
 	before := s.Snapshot()
 
-	release("99") // beyond the schema: nothing stays of the first deployment
+	release("99") // not allowed by the schema: nothing of the first deployment stays
 	r := s.RollsBack(s.Start("run", "-f", "deploy.yaml"))
 	says(t, r.Failures["production/apply"].Message, "Backup/nightly", "spec.hour")
 	s.Unchanged(before)
@@ -83,7 +83,7 @@ func TestDefinitionAndResourceInOneFile(t *testing.T) {
 	says(t, r.Failures["production/apply"].Message, "Backup/nightly", "no such bucket")
 }
 
-// hour waits until the resource has it.
+// hour waits until the resource has the hour.
 func (s store) hour(kind string, want int) {
 	s.Helper()
 	s.Until(kind, "nightly", "as applied", func(o sluice.Object) bool { return o.Number(0, "spec", "hour") == want })
@@ -92,16 +92,17 @@ func (s store) hour(kind string, want int) {
 // unfinished fails if the deployment does not wait.
 func (s store) unfinished(p *world.Process) {
 	s.Helper()
-	time.Sleep(time.Second) // what must not happen gives no sign
+	time.Sleep(time.Second) // there is no event for what must not happen
 	events, _ := p.Events()
 	if slices.ContainsFunc(events, world.Step(sluice.StepDone, "production/apply")) {
 		s.Error("the resource is not waited for")
 	}
 }
 
-// status plays the controller.
+// status acts as the controller.
 func (s store) status(kind string, generation int, condition, value, message string) {
 	s.Helper()
-	s.Patch(kind, "nightly", fmt.Sprintf(`{"status": {"observedGeneration": %d, "conditions": [{"type": %q, "status": %q, "reason": "Because", "message": %q}]}}`,
-		generation, condition, value, message), "status")
+	status := fmt.Sprintf(`{"status": {"observedGeneration": %d, "conditions": [{"type": %q, "status": %q, `+
+		`"reason": "Because", "message": %q}]}}`, generation, condition, value, message)
+	s.Patch(kind, "nightly", status, "status")
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// What cannot heal is reported long before the timeout, with the pod's name.
+// A failure that cannot heal is reported long before the timeout, with the pod's name.
 func TestWhatCannotHealFailsEarly(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -15,16 +15,19 @@ func TestWhatCannotHealFailsEarly(t *testing.T) {
 		within time.Duration
 		says   []string
 	}{
-		"an image that is not there": {map[string]string{"Image": "sluice-e2e/nosuch:1"}, 30 * time.Second, []string{"ErrImageNeverPull"}},
-		"a bad image name":           {map[string]string{"Image": "'Not An Image'"}, 30 * time.Second, []string{"InvalidImageName"}},
+		"an image that is not there": {map[string]string{"Image": "sluice-e2e/nosuch:1"}, 30 * time.Second,
+			[]string{"ErrImageNeverPull"}},
+		"a bad image name": {map[string]string{"Image": "'Not An Image'"}, 30 * time.Second, []string{"InvalidImageName"}},
 		"a registry that is not there": {
-			map[string]string{"Image": "registry.invalid/store:1", "Pull": "Always"}, 100 * time.Second, []string{"Pull", "registry.invalid"},
+			map[string]string{"Image": "registry.invalid/store:1", "Pull": "Always"}, 100 * time.Second,
+			[]string{"Pull", "registry.invalid"},
 		},
 		"a crash loop": {
 			map[string]string{"Args": `[print, "3", "the first line", "no such table: orders"]`}, 2 * time.Minute,
 			[]string{"CrashLoopBackOff", "status 3", "restarted 3 times", "no such table: orders"},
 		},
-		"no node": {map[string]string{"Node": "nodeSelector: {disk: golden}"}, 90 * time.Second, []string{"no node takes it", "node affinity"}},
+		"no node": {map[string]string{"Node": "nodeSelector: {disk: golden}"}, 90 * time.Second,
+			[]string{"no node takes it", "node affinity"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// equal compares objects as JSON, in which a number has one form.
+// equal compares objects as JSON, where a number has only one form.
 func equal(a, b sluice.Object) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)

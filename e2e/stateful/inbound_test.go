@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// inbound has sluice listen where pods of the clusters reach it: at the bridge that joins them to this machine.
+// inbound makes sluice listen at the bridge to this machine, where pods of the clusters can reach it.
 func (s store) inbound() {
 	s.Helper()
 	if !world.Pair().Owned {
@@ -127,7 +127,7 @@ webhooks:
     bodyTemplate: {inline: '{"callback": "[[armory.callbackUri]]", "deployment": "[[armory.deploymentId]]"}'}
 `
 
-// The receiver is a pod that this machine reaches through the API server only, and it calls back over the bridge.
+// This machine reaches the receiver, a pod, only through the API server. The receiver calls back over the bridge.
 func TestWebhookThroughTheCluster(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, stepwise)
@@ -141,6 +141,7 @@ func TestWebhookThroughTheCluster(t *testing.T) {
 	pods := s.List("Pod", "app=served")
 	s.Await("the receiver's record", func() bool {
 		calls, err := s.Ask(pods[0].Text("metadata", "name"), "/calls")
-		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/after/0") && strings.Contains(calls, `"callback":"200 OK"`)
+		return err == nil && strings.Contains(calls, string(r.Deployment())+"/production/after/0") &&
+			strings.Contains(calls, `"callback":"200 OK"`)
 	})
 }

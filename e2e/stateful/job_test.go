@@ -24,7 +24,10 @@ canary:
                 restartPolicy: Never
                 terminationGracePeriodSeconds: 1
                 containers:
-                  - {name: main, image: {{.Image}}, imagePullPolicy: Never, args: [print, "{{.Exit}}", first, "{{.Line}}"]}
+                  - name: main
+                    image: {{.Image}}
+                    imagePullPolicy: Never
+                    args: [print, "{{.Exit}}", first, "{{.Line}}"]
     - setWeight: {weight: 100}
 `
 

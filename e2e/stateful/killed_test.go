@@ -13,7 +13,7 @@ import (
 
 const kills = 10
 
-// moments are when sluice is killed: seeded, so that a failure can be had again with E2E_SEED.
+// moments are when sluice is killed. Their seed can be set by E2E_SEED to repeat a failure.
 func moments(t *testing.T) []time.Duration {
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("E2E_SEED"); text != "" {
@@ -35,8 +35,8 @@ func moments(t *testing.T) []time.Duration {
 	return list
 }
 
-// killed kills the process at every one of the moments, each counted from the first thing that the process tells, and
-// goes on with it each time. It returns the last one, and how often the deployment was still under way.
+// killed kills the process at each of the moments, counted from the first event that the process prints, and resumes it
+// each time. It returns the last process, and how often the deployment was still running.
 func (s store) killed(p *world.Process, at []time.Duration) (last *world.Process, times int) {
 	s.Helper()
 	for _, moment := range at {
@@ -66,8 +66,8 @@ func TestUpgradeSurvivesKills(t *testing.T) {
 	s.delivered(before)
 }
 
-// The second ordinal is broken, so the rollback has to replace it: where the controller's own order holds, and where the
-// pods are replaced in an order of ours.
+// The second ordinal is broken, so the rollback must replace it, both in the controller's own order and in the order
+// that Sluice chooses.
 func TestRollbackSurvivesKills(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range map[string]string{
@@ -83,7 +83,8 @@ func TestRollbackSurvivesKills(t *testing.T) {
 			s.Value("Crash", "1")
 			s.release("v2")
 			p := s.Start("run", "-f", "deploy.yaml")
-			s.Until("Pod", "store-1", "crashing", func(pod sluice.Object) bool { return version(pod) == "v2" && restarts(pod) > 0 })
+			s.Until("Pod", "store-1", "crashing",
+				func(pod sluice.Object) bool { return version(pod) == "v2" && restarts(pod) > 0 })
 			s.must("cancel")
 			p, times := s.killed(p, moments(t))
 			r := s.Ends(sluice.StatusCancelled, p)

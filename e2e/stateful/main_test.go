@@ -1,6 +1,6 @@
-// Package stateful_test proves on real clusters what becomes of workloads with state, of objects that are not workloads,
-// and of steps that run in the cluster: upgrades pod by pod, rollbacks from what is broken, sluice killed, the API server
-// away, somebody else writing, quotas, rights.
+// Package stateful_test tests workloads with state, objects other than workloads, and steps that run in the cluster, on
+// real clusters: upgrades pod by pod, rollbacks from broken versions, sluice killed, the API server away, somebody else
+// writing, quotas, rights.
 package stateful_test
 
 import (
@@ -16,7 +16,7 @@ import (
 // storeImage is the program of e2e/cmd/store.
 const storeImage = "sluice-e2e/store:1"
 
-// atOnce is how many tests run at a time: most of their time they wait for pods.
+// atOnce is how many tests run at a time. Most of the time they wait for pods.
 const atOnce = "12"
 
 func TestMain(m *testing.M) {

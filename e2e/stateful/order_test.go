@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// An order watches pods, and remembers in which order they became ready in another version than before, and how many
-// were missing at a time.
+// An order watches pods. It remembers in which order they became ready in a new version, and how many were missing at
+// the same time.
 type order struct {
 	mu      sync.Mutex
 	ready   map[string]bool   // by pod
@@ -18,7 +18,7 @@ type order struct {
 	missing int               // the largest number
 }
 
-// order begins to watch the pods with the label, all of which are ready.
+// order starts to watch the pods with the label, which are all ready.
 func (s store) order(label string) *order {
 	s.Helper()
 	o := &order{ready: map[string]bool{}, is: map[string]string{}}
@@ -49,7 +49,7 @@ func (o *order) see(pod sluice.Object, gone bool) {
 	o.is[name] = v
 }
 
-// of returns the pods in the order in which they came to the version.
+// of returns the pods in the order in which they got the version.
 func (o *order) of(version string) []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -62,7 +62,7 @@ func (o *order) of(version string) []string {
 	return pods
 }
 
-// expect fails unless the pods came to the version in this order, one at a time.
+// expect fails unless the pods got the version in this order, one at a time.
 func (o *order) expect(s store, version string, want ...string) {
 	s.Helper()
 	if got := o.of(version); !slices.Equal(got, want) {

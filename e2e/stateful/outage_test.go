@@ -35,10 +35,10 @@ spec:
           readinessProbe: {httpGet: {path: /version, port: http}, periodSeconds: 1}
 `
 
-// outage is how long the API server is away.
+// outage is how long the API server is stopped.
 const outage = 30 * time.Second
 
-// The second cluster is stopped, since most other tests use the first.
+// This stops the second cluster, because most other tests use the first.
 func TestAPIServerAwayInMidRollout(t *testing.T) {
 	t.Parallel()
 	if !world.Pair().Owned {
@@ -74,7 +74,7 @@ func (s store) both(version string) {
 	s.Write("manifests/web.yaml", web)
 }
 
-// outage takes the API server away for a while.
+// outage stops the API server for a while.
 func (s store) outage() {
 	s.Helper()
 	if err := s.Cluster.StopAPIServer(s.Context()); err != nil {

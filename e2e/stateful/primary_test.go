@@ -54,7 +54,7 @@ func TestPrimaryGoesBackLast(t *testing.T) {
 	s.Unchanged(before)
 }
 
-// Under OnDelete nobody but Sluice replaces pods, on the way there and on the way back.
+// Under OnDelete only Sluice replaces pods, on the way forward and on the way back.
 func TestOnDeleteIsKept(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, gated)

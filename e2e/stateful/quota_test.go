@@ -34,7 +34,7 @@ func TestQuotaIsTooSmall(t *testing.T) {
 	s.Unchanged(before)
 }
 
-// worker is a Deployment that serves nobody.
+// worker is a Deployment without a Service.
 const worker = `
 apiVersion: apps/v1
 kind: Deployment

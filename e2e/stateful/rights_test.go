@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-// robot gives sluice.yaml the account robot, with the credentials of a ServiceAccount of the namespace, to which the
-// files of deploy/ give rights.
+// robot adds the account robot to sluice.yaml, with the credentials of a ServiceAccount of the namespace. The files of
+// deploy/ give it its rights.
 func (s store) robot(features ...string) {
 	s.Helper()
 	s.Grant(features...)
@@ -22,7 +22,8 @@ func (s store) robot(features ...string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	token, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "sluice", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "sluice",
+		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -46,14 +47,15 @@ func TestMissingRightsAreFoundBeforehand(t *testing.T) {
 	s.release("v1")
 	before := s.Snapshot()
 	const denied = 6
-	for _, command := range [][]string{{"plan", "-f", "deploy.yaml"}, {"doctor", "-f", "deploy.yaml"}, {"run", "-f", "deploy.yaml"}} {
+	for _, command := range [][]string{{"plan", "-f", "deploy.yaml"}, {"doctor", "-f", "deploy.yaml"},
+		{"run", "-f", "deploy.yaml"}} {
 		out, status := s.Sluice(command...)
 		if status != denied {
 			t.Errorf("sluice %s ends with status %d, want %d", command[0], status, denied)
 		}
 		says(t, out, "pods/eviction", "kubectl apply --namespace "+s.Namespace+" -f deploy/rollout.yaml")
 		if strings.Contains(out, "deploy/observe.yaml") || strings.Contains(out, "deploy/apply.yaml") {
-			t.Errorf("sluice %s says that rights are missing which are not:\n%s", command[0], out)
+			t.Errorf("sluice %s reports missing rights although none is missing:\n%s", command[0], out)
 		}
 	}
 	s.Unchanged(before)

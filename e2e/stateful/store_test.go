@@ -72,13 +72,13 @@ canary:
     - setWeight: {weight: 100}
 `
 
-// A store is a world in which the application is delivered.
+// A store is a world with the application.
 type store struct {
 	*world.World
 	strategy string
 }
 
-// newStore returns one in the first cluster, without any deployment yet.
+// newStore returns a store in the first cluster, without any deployment.
 func newStore(t *testing.T, strategy string) store {
 	t.Helper()
 	return storeIn(t, world.Pair().Cluster01, strategy)
@@ -98,7 +98,7 @@ func storeIn(t *testing.T, c *cluster.Cluster, strategy string) store {
 	return s
 }
 
-// file writes the deploy file: the strategy, and what more the file has, which begins at a line's start.
+// file writes the deploy file with the strategy and more, which begins at the start of a line.
 func (s store) file(strategy, more string) {
 	s.Helper()
 	s.Write("deploy.yaml", `
@@ -107,7 +107,8 @@ kind: kubernetes
 application: store
 deploymentConfig: {timeout: 5m}
 targets:
-  production: {account: `+s.Cluster.Name+`, namespace: "{{.Namespace}}", strategy: rollout, constraints: {{.Constraints}}}
+  production: {account: `+s.Cluster.Name+`, namespace: "{{.Namespace}}", strategy: rollout, `+
+		`constraints: {{.Constraints}}}
 manifests:
   - path: manifests
 strategies:
@@ -126,7 +127,7 @@ func (s store) release(version string) {
 	s.Write("manifests/store.yaml", manifests)
 }
 
-// installed delivers v1, with no gate on the way.
+// installed delivers v1 without gates.
 func (s store) installed() {
 	s.Helper()
 	s.file(stepwise, "")
@@ -136,13 +137,13 @@ func (s store) installed() {
 	s.expect("v1 v1 v1")
 }
 
-// approve lets the step go on.
+// approve approves the step.
 func (s store) approve() {
 	s.Helper()
 	s.must("approve")
 }
 
-// must runs a command of sluice, which has to succeed.
+// must runs a command of sluice, which must succeed.
 func (s store) must(args ...string) string {
 	s.Helper()
 	out, status := s.Sluice(args...)
@@ -152,14 +153,14 @@ func (s store) must(args ...string) string {
 	return out
 }
 
-// waits selects the event that a step waits for somebody.
+// waits selects the event that a step waits for a person.
 func waits(id sluice.StepID) func(world.Event) bool {
 	return func(e world.Event) bool {
 		return e.Step == id && e.Kind == sluice.StepProgressed && e.Progress != nil && e.Progress.State == sluice.Waiting
 	}
 }
 
-// expect fails if the versions of the three pods are others, by their ordinals; one that is not ready has a mark behind it.
+// expect fails if the pods have other versions, in the order of their ordinals. A mark follows a pod that is not ready.
 func (s store) expect(want string) {
 	s.Helper()
 	if got := s.versions(); got != want {
@@ -203,7 +204,7 @@ func isReady(pod sluice.Object) bool {
 	return false
 }
 
-// delivered fails unless nothing but the application itself is another than before, and the StatefulSet is as declared.
+// delivered fails unless only the application has changed and the StatefulSet is as declared.
 func (s store) delivered(before world.Snapshot) {
 	s.Helper()
 	now := s.Snapshot()
@@ -231,7 +232,8 @@ func podsIn(all ...world.Snapshot) []string {
 // says fails unless the text has every one of the words.
 func says(t testing.TB, text string, words ...string) {
 	t.Helper()
-	if missing := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.Contains(text, w) }); len(missing) > 0 {
+	if missing := slices.DeleteFunc(slices.Clone(words),
+		func(w string) bool { return strings.Contains(text, w) }); len(missing) > 0 {
 		t.Errorf("%q is not said in:\n%s", missing, text)
 	}
 }

@@ -9,7 +9,8 @@ import (
 
 const (
 	mounts = `volumeMounts: [{name: data, mountPath: /data}]`
-	claims = `volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}]`
+	claims = `volumeClaimTemplates: [{metadata: {name: data}, ` +
+		`spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}]`
 )
 
 func TestVolumesKeepTheirData(t *testing.T) {
@@ -42,7 +43,7 @@ func TestVolumesKeepTheirData(t *testing.T) {
 	}
 }
 
-// volumes are those of the claims.
+// volumes returns the volumes of the claims.
 func (s store) volumes() string {
 	s.Helper()
 	var words []string
@@ -52,7 +53,7 @@ func (s store) volumes() string {
 	return strings.Join(words, " ")
 }
 
-// journals fails unless these are the versions that wrote into each pod's volume.
+// journals fails unless exactly these versions wrote into each pod's volume.
 func (s store) journals(want ...string) {
 	s.Helper()
 	for i, pod := range []string{"store-0", "store-1", "store-2"} {
@@ -66,7 +67,7 @@ func (s store) journals(want ...string) {
 	}
 }
 
-// daemon has one pod, since a cluster has one node.
+// daemon has one pod, because a cluster has one node.
 const daemon = `
 apiVersion: apps/v1
 kind: DaemonSet
@@ -90,7 +91,8 @@ spec:
 
 func TestDaemonSet(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, "canary: {steps: [{setWeight: {weight: 0}}, {pause: {untilApproved: true}}, {setWeight: {weight: 100}}, {pause: {untilApproved: true}}]}")
+	s := newStore(t, "canary: {steps: [{setWeight: {weight: 0}}, {pause: {untilApproved: true}}, "+
+		"{setWeight: {weight: 100}}, {pause: {untilApproved: true}}]}")
 	s.Write("manifests/store.yaml", daemon)
 	s.Run()
 	s.expect("v1")
@@ -125,7 +127,7 @@ func TestDaemonSet(t *testing.T) {
 	}
 }
 
-// unchangedDaemon leaves out what a DaemonSet counts in an annotation: its templates.
+// unchangedDaemon ignores the number of templates, which a DaemonSet counts in an annotation.
 func (s store) unchangedDaemon(before map[string]any) {
 	s.Helper()
 	now := s.Snapshot()

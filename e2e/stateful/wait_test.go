@@ -66,8 +66,9 @@ func TestWaitFor(t *testing.T) {
 	s.Unchanged(before, "ConfigMap/theirs")
 }
 
-// phase sets what is waited for.
+// phase sets the phase and result for which the step waits.
 func (s store) phase(phase, result string) {
 	s.Helper()
-	s.Put("{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs}, data: {phase: " + phase + ", result: \"" + result + "\"}}")
+	s.Put("{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs}, " +
+		"data: {phase: " + phase + ", result: \"" + result + "\"}}")
 }

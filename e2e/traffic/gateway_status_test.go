@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// report says in the route's status what a gateway does: that it has taken up the generation.
+// report writes into the route's status what a gateway writes: that it uses the generation.
 func (s *shop) report(ctx context.Context, o sluice.Object, generation int) error {
 	var conditions []any
 	for _, kind := range []string{"Accepted", "ResolvedRefs"} {
@@ -20,12 +20,13 @@ func (s *shop) report(ctx context.Context, o sluice.Object, generation int) erro
 			"observedGeneration": int64(generation), "lastTransitionTime": time.Now().UTC().Format(time.RFC3339)})
 	}
 	o = o.Clone()
-	o.Set([]any{map[string]any{"parentRef": map[string]any{"name": "gateway"}, "controllerName": "example.com/gateway", "conditions": conditions}}, "status", "parents")
+	o.Set([]any{map[string]any{"parentRef": map[string]any{"name": "gateway"}, "controllerName": "example.com/gateway",
+		"conditions": conditions}}, "status", "parents")
 	_, err := s.of("HTTPRoute").UpdateStatus(ctx, &unstructured.Unstructured{Object: o}, metav1.UpdateOptions{})
 	return err
 }
 
-// changes yields the route as it is now and whenever it changes, also where the server ends a watch.
+// changes yields the route now and after each change, also if the server ends a watch.
 func (s *shop) changes(ctx context.Context, t *testing.T) iter.Seq[sluice.Object] {
 	return func(yield func(sluice.Object) bool) {
 		for {
@@ -48,7 +49,7 @@ func (s *shop) changes(ctx context.Context, t *testing.T) iter.Seq[sluice.Object
 	}
 }
 
-// A shift returns when the gateway that reports on the route has taken it up, and not before.
+// A shift returns only when the gateway that reports on the route uses it.
 func TestAGatewayThatReportsIsWaitedFor(t *testing.T) {
 	s := newShop(t)
 	s.put(httpRoute)
@@ -66,7 +67,7 @@ func TestAGatewayThatReportsIsWaitedFor(t *testing.T) {
 		if o.Number(0, "metadata", "generation") == route.Number(0, "metadata", "generation") {
 			continue
 		}
-		for range 20 { // long enough for a shift that does not wait to be back
+		for range 20 { // long enough for a shift that does not wait to return
 			s.get("HTTPRoute", "shop")
 		}
 		select {
@@ -82,6 +83,6 @@ func TestAGatewayThatReportsIsWaitedFor(t *testing.T) {
 	if err := <-shifted; err != nil {
 		t.Fatal(err)
 	}
-	s.release(by) // a gateway that says nothing any more does not keep the route from being put back
+	s.release(by) // the route is put back even if the gateway reports nothing any more
 	s.unchanged(route)
 }

@@ -1,5 +1,5 @@
-// Package traffic_test proves on real clusters that traffic is divided as asked, that nothing fails meanwhile, and
-// that every object is afterwards what it was.
+// Package traffic_test tests on real clusters that traffic is divided as requested, that no request fails meanwhile,
+// and that every object is the same afterwards.
 package traffic_test
 
 import (

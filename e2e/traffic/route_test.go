@@ -24,7 +24,7 @@ spec:
       backendRefs: [{name: login, port: 80}]
 `
 
-// A weight is what a backend of a route gets.
+// A weight is the share of one backend of a route.
 type weight struct {
 	Backend string
 	Weight  int
@@ -52,7 +52,7 @@ func (s *shop) same(what string, want, got any) {
 	}
 }
 
-// gone fails if the object is there.
+// gone fails if the object exists.
 func (s *shop) gone(kind, name string) {
 	s.Helper()
 	if _, err := s.of(kind).Get(s.Context(), name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
@@ -70,11 +70,13 @@ func TestGatewayRoute(t *testing.T) {
 	s.unchanged(route)
 
 	s.shift(20, by)
-	s.same("a rule with another backend", []weight{{"api", 100}, {"web", 80}, {"web-canary", 20}}, s.rule("HTTPRoute", "shop", 0))
+	s.same("a rule with another backend", []weight{{"api", 100}, {"web", 80}, {"web-canary", 20}},
+		s.rule("HTTPRoute", "shop", 0))
 	s.same("a rule for the Service", []weight{{"web", 80}, {"web-canary", 20}}, s.rule("HTTPRoute", "shop", 1))
 	s.same("a rule of somebody else", []weight{{"login", 1}}, s.rule("HTTPRoute", "shop", 2))
 	canary := s.get("Service", "web-canary")
-	s.same("the canary's pods", map[string]any{"app": "web", sluice.TrackLabel: sluice.TrackCanary}, canary.Field("spec", "selector"))
+	s.same("the canary's pods", map[string]any{"app": "web", sluice.TrackLabel: sluice.TrackCanary},
+		canary.Field("spec", "selector"))
 	for _, o := range []sluice.Object{was, route, canary} {
 		s.unwritten(o.Text("kind"), o.Text("metadata", "name"), func() { s.shift(20, by) })
 	}
@@ -91,7 +93,7 @@ func TestGatewayRoute(t *testing.T) {
 	s.release(by)
 }
 
-// What Shift did is put back from any weight, by a process that knows nothing but the division.
+// A process that knows only the division can put back what Shift did, from any weight.
 func TestReleaseFromTheMiddle(t *testing.T) {
 	s := newShop(t)
 	s.put(httpRoute)
@@ -122,7 +124,8 @@ func TestAForeignCanaryServiceIsNotTouched(t *testing.T) {
 
 func TestGRPCRoute(t *testing.T) {
 	s := newShop(t)
-	s.put(`{apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: shop}, spec: {rules: [{backendRefs: [{name: web, port: 8080}]}]}}`)
+	s.put(`{apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: shop}, ` +
+		`spec: {rules: [{backendRefs: [{name: web, port: 8080}]}]}}`)
 	route := s.get("GRPCRoute", "shop")
 	by := sluice.Traffic{Gateway: []sluice.GatewayRoute{{Kind: "GRPCRoute", Name: "shop", Service: "web"}}}
 	s.withCanary(1)
@@ -134,7 +137,8 @@ func TestGRPCRoute(t *testing.T) {
 
 func TestARouteThatSendsNothingToTheServiceIsRefused(t *testing.T) {
 	s := newShop(t)
-	s.put(`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: shop}, spec: {rules: [{backendRefs: [{name: api, port: 80}]}]}}`)
+	s.put(`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: shop}, ` +
+		`spec: {rules: [{backendRefs: [{name: api, port: 80}]}]}}`)
 	for name, want := range map[string]sluice.Code{"shop": sluice.Invalid, "none": sluice.NotFound} {
 		by := sluice.Traffic{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: name, Service: "web"}}}
 		if err := s.account.Shift(t.Context(), s.division(0, by)); sluice.ErrorCode(err) != want {
@@ -146,11 +150,14 @@ func TestARouteThatSendsNothingToTheServiceIsRefused(t *testing.T) {
 
 func TestIstio(t *testing.T) {
 	s := newShop(t)
-	s.put(`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: shop}, spec: {hosts: [web], http: [{name: main, route: [{destination: {host: web}}]},
+	s.put(`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: shop}, ` +
+		`spec: {hosts: [web], http: [{name: main, route: [{destination: {host: web}}]},
 		{name: other, match: [{uri: {prefix: /x}}], route: [{destination: {host: web}}]}]}}`)
-	s.put(`{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: web}, spec: {host: web.` + s.namespace + `.svc.cluster.local}}`)
+	s.put(`{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: web}, ` +
+		`spec: {host: web.` + s.namespace + `.svc.cluster.local}}`)
 	route, rule, was := s.get("VirtualService", "shop"), s.get("DestinationRule", "web"), s.get("Service", "web")
-	if err := s.account.Shift(t.Context(), s.division(0, sluice.Traffic{Istio: []sluice.Istio{{VirtualService: "shop"}}})); sluice.ErrorCode(err) != sluice.Invalid {
+	unnamed := s.division(0, sluice.Traffic{Istio: []sluice.Istio{{VirtualService: "shop"}}})
+	if err := s.account.Shift(t.Context(), unnamed); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("two routes and no name: %v", err)
 	}
 	by := sluice.Traffic{Istio: []sluice.Istio{{VirtualService: "shop", HTTPRoute: "main"}}}
@@ -186,31 +193,37 @@ func (s *shop) subsets(i int) []weight {
 func TestSMI(t *testing.T) {
 	s := newShop(t)
 	was := s.get("Service", "web")
-	by := sluice.Traffic{SMI: []sluice.SMI{{RootServiceName: "web", CanaryServiceName: "web-next", TrafficSplitName: "web"}}}
+	by := sluice.Traffic{SMI: []sluice.SMI{{RootServiceName: "web", CanaryServiceName: "web-next",
+		TrafficSplitName: "web"}}}
 	s.shift(0, by)
 	s.withCanary(1)
 	s.gone("TrafficSplit", "web")
 	s.shift(7, by)
-	s.same("the split", []weight{{"web", 93}, {"web-next", 7}}, weights(s.get("TrafficSplit", "web").Field("spec", "backends"), "service"))
+	s.same("the split", []weight{{"web", 93}, {"web-next", 7}},
+		weights(s.get("TrafficSplit", "web").Field("spec", "backends"), "service"))
 	s.unwritten("TrafficSplit", "web", func() { s.shift(7, by) })
 	s.shift(50, by)
-	s.same("the split", []weight{{"web", 50}, {"web-next", 50}}, weights(s.get("TrafficSplit", "web").Field("spec", "backends"), "service"))
+	s.same("the split", []weight{{"web", 50}, {"web-next", 50}},
+		weights(s.get("TrafficSplit", "web").Field("spec", "backends"), "service"))
 	s.release(by)
 	s.gone("TrafficSplit", "web")
 	s.gone("Service", "web-next")
 	s.unchanged(was)
 }
 
-// A split and a canary Service that the owner keeps are used, and are the owner's again afterwards.
+// Shift uses the owner's TrafficSplit and canary Service. Afterwards both are as before.
 func TestSMIOfTheOwner(t *testing.T) {
 	s := newShop(t)
 	s.put(service("web-canary"))
-	s.put(`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: web}, spec: {service: web, backends: [{service: web, weight: 1}, {service: web-canary, weight: 0}]}}`)
+	s.put(`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: web}, spec: {service: web, ` +
+		`backends: [{service: web, weight: 1}, {service: web-canary, weight: 0}]}}`)
 	split, canary := s.get("TrafficSplit", "web"), s.get("Service", "web-canary")
-	by := sluice.Traffic{SMI: []sluice.SMI{{RootServiceName: "web", CanaryServiceName: "web-canary", TrafficSplitName: "web"}}}
+	by := sluice.Traffic{SMI: []sluice.SMI{{RootServiceName: "web", CanaryServiceName: "web-canary",
+		TrafficSplitName: "web"}}}
 	s.withCanary(1)
 	s.shift(25, by)
-	s.same("the split", []weight{{"web", 75}, {"web-canary", 25}}, weights(s.get("TrafficSplit", "web").Field("spec", "backends"), "service"))
+	s.same("the split", []weight{{"web", 75}, {"web-canary", 25}},
+		weights(s.get("TrafficSplit", "web").Field("spec", "backends"), "service"))
 	s.release(by)
 	s.unchanged(split)
 	s.unchanged(canary)

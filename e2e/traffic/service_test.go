@@ -16,10 +16,10 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// following is what kube-proxy may take after a shift has returned.
+// following is how long kube-proxy may take after a shift has returned.
 const following = 5 * time.Second
 
-// A caller sends requests all the time, each over a connection of its own, and knows who answered.
+// A caller sends requests all the time, each over a new connection, and knows which pod answered.
 type caller struct {
 	address string
 	client  http.Client
@@ -85,7 +85,7 @@ func (c *caller) answers(s *shop) map[string]int {
 	return all
 }
 
-// only fails unless, once kube-proxy has followed, nobody but the side answers.
+// only fails unless, after kube-proxy has followed, only the side answers.
 func (c *caller) only(s *shop, who string) {
 	s.Helper()
 	for deadline := time.Now().Add(following); ; {
@@ -122,7 +122,7 @@ func TestPlainServiceGoesToOneSideOrBothAndComesBack(t *testing.T) {
 	c.only(s, "canary")
 	s.unwritten("Service", "web", func() { s.shift(100) })
 
-	// Promotion: the stable pods are replaced while the canary has the traffic, and get it back under their new hash.
+	// At promotion the stable pods are replaced while the canary has the traffic. They get it back with their new hash.
 	s.put(deployment("web", 2, "", "2"))
 	s.ready("web")
 	c.only(s, "canary")
@@ -142,9 +142,11 @@ func TestNoTrafficGoesToASideWithoutAReadyPod(t *testing.T) {
 	s.put(httpRoute)
 	s.shift(0)
 	was := s.get("Service", "web")
-	for _, by := range [][]sluice.Traffic{nil, {{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "web"}}}}} {
+	for _, by := range [][]sluice.Traffic{nil,
+		{{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "web"}}}}} {
 		err := s.account.Shift(t.Context(), s.division(100, by...))
-		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "Deployment/web-canary") || sluice.ErrorHint(err) == "" {
+		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "Deployment/web-canary") ||
+			sluice.ErrorHint(err) == "" {
 			t.Errorf("got %v, hint %q", err, sluice.ErrorHint(err))
 		}
 	}
@@ -153,7 +155,7 @@ func TestNoTrafficGoesToASideWithoutAReadyPod(t *testing.T) {
 	}
 }
 
-// A Service that other pods serve too would send them nothing once it is divided.
+// A divided Service would send nothing to other pods that serve it too.
 func TestServiceOfOtherPodsIsNotDivided(t *testing.T) {
 	s := newShop(t)
 	partly := func(text, app string) string {
@@ -166,7 +168,8 @@ func TestServiceOfOtherPodsIsNotDivided(t *testing.T) {
 	s.ready("web")
 	s.ready("other")
 	err := s.account.Shift(t.Context(), s.division(0))
-	if sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Pod/other-") || sluice.ErrorHint(err) == "" {
+	if sluice.ErrorCode(err) != sluice.Unsupported || !strings.Contains(err.Error(), "Pod/other-") ||
+		sluice.ErrorHint(err) == "" {
 		t.Errorf("got %v, hint %q", err, sluice.ErrorHint(err))
 	}
 	s.unchanged(was)
@@ -179,7 +182,7 @@ func TestServiceOfOtherPodsIsNotDivided(t *testing.T) {
 	s.unchanged(was)
 }
 
-// A preview Service shows the new version, whatever the traffic of the active one does.
+// A preview Service shows the new version, whatever the active Service does.
 func TestBlueGreenServices(t *testing.T) {
 	s := newShop(t)
 	s.put(service("preview"))

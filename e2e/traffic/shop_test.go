@@ -53,17 +53,22 @@ func newShop(t *testing.T) *shop {
 	if s.client, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
-	if s.account, err = kubernetes.Open(t.Context(), kubernetes.Options{Name: "east", Kubeconfig: pair.Kubeconfig, Context: c.Name, UserAgent: "sluice-e2e-traffic"}); err != nil {
+	s.account, err = kubernetes.Open(t.Context(), kubernetes.Options{Name: "east", Kubeconfig: pair.Kubeconfig,
+		Context: c.Name, UserAgent: "sluice-e2e-traffic"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := s.client.Resource(resource("Namespace")).Create(t.Context(), &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": "traffic-"}}}, metav1.CreateOptions{})
+	n, err := s.client.Resource(resource("Namespace")).Create(t.Context(),
+		&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"generateName": "traffic-"}}},
+		metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.namespace = n.GetName()
 	t.Cleanup(func() {
-		if err := s.client.Resource(resource("Namespace")).Delete(context.Background(), s.namespace, metav1.DeleteOptions{}); err != nil {
+		if err := s.client.Resource(resource("Namespace")).Delete(context.Background(), s.namespace,
+			metav1.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -74,7 +79,8 @@ func newShop(t *testing.T) *shop {
 }
 
 func service(name string) string {
-	return fmt.Sprintf(`{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}}`, name)
+	return fmt.Sprintf(`{apiVersion: v1, kind: Service, metadata: {name: %s}, `+
+		`spec: {selector: {app: web}, ports: [{name: http, port: 8080}]}}`, name)
 }
 
 func deployment(name string, replicas int, track, version string) string {
@@ -108,7 +114,7 @@ func (s *shop) of(kind string) dynamic.ResourceInterface {
 	return s.client.Resource(resource(kind)).Namespace(s.namespace)
 }
 
-// put creates the object, or gives the one that is there its spec.
+// put creates the object or replaces its spec.
 func (s *shop) put(text string) sluice.Object {
 	s.Helper()
 	var o map[string]any
@@ -116,7 +122,8 @@ func (s *shop) put(text string) sluice.Object {
 		s.Fatal(err)
 	}
 	u := &unstructured.Unstructured{Object: o}
-	made, err := s.of(u.GetKind()).Apply(s.Context(), u.GetName(), u, metav1.ApplyOptions{FieldManager: "owner", Force: true})
+	made, err := s.of(u.GetKind()).Apply(s.Context(), u.GetName(), u,
+		metav1.ApplyOptions{FieldManager: "owner", Force: true})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -132,7 +139,7 @@ func (s *shop) get(kind, name string) sluice.Object {
 	return u.Object
 }
 
-// ready waits until all pods of the Deployment's current version are ready, and no others are left.
+// ready waits until the Deployment has only pods of its current version and all are ready.
 func (s *shop) ready(name string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 2*time.Minute)
@@ -149,7 +156,8 @@ func (s *shop) ready(name string) {
 		}
 		o := sluice.Object(u.Object)
 		want := o.Number(1, "spec", "replicas")
-		if o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation") && o.Number(0, "status", "updatedReplicas") == want &&
+		if o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation") &&
+			o.Number(0, "status", "updatedReplicas") == want &&
 			o.Number(0, "status", "readyReplicas") == want && o.Number(0, "status", "replicas") == want {
 			return
 		}
@@ -157,7 +165,7 @@ func (s *shop) ready(name string) {
 	s.Fatalf("Deployment/%s does not get ready", name)
 }
 
-// withCanary brings the canary beside the stable pods.
+// withCanary creates the canary beside the stable pods.
 func (s *shop) withCanary(replicas int) {
 	s.Helper()
 	s.put(deployment("web-canary", replicas, sluice.TrackCanary, "2"))
@@ -165,7 +173,8 @@ func (s *shop) withCanary(replicas int) {
 }
 
 func (s *shop) division(percent int, by ...sluice.Traffic) sluice.Division {
-	return sluice.Division{Namespace: s.namespace, Service: "web", Declared: true, Stable: "web", Canary: "web-canary", Percent: percent, Traffic: by}
+	return sluice.Division{Namespace: s.namespace, Service: "web", Declared: true, Stable: "web", Canary: "web-canary",
+		Percent: percent, Traffic: by}
 }
 
 func (s *shop) shift(percent int, by ...sluice.Traffic) {
@@ -182,7 +191,7 @@ func (s *shop) release(by ...sluice.Traffic) {
 	}
 }
 
-// unchanged fails if the object's spec is not exactly what it was, or anything of the division is left.
+// unchanged fails if the object's spec has changed or anything of the division is left.
 func (s *shop) unchanged(was sluice.Object) {
 	s.Helper()
 	now := s.get(was.Text("kind"), was.Text("metadata", "name"))
@@ -204,7 +213,7 @@ func (s *shop) unwritten(kind, name string, call func()) {
 	}
 }
 
-// side tells which Deployment a pod is of.
+// side returns the Deployment of a pod.
 func side(pod string) string {
 	if strings.HasPrefix(pod, "web-canary-") {
 		return "canary"

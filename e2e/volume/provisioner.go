@@ -26,7 +26,7 @@ const (
 	// Class is the name of the default StorageClass.
 	Class       = "standard"
 	provisioner = "sluice.e2e/directory"
-	// The names that Kubernetes and its tools know these facts by.
+	// The names that Kubernetes and its tools use.
 	defaultAnnotation     = "storageclass.kubernetes.io/is-default-class"
 	provisionedAnnotation = "pv.kubernetes.io/provisioned-by"
 )
@@ -42,8 +42,8 @@ type controller struct {
 // A key names a claim, or a volume if it has no namespace.
 type key struct{ namespace, name string }
 
-// Run makes the default StorageClass and serves it with directories in dir
-// until ctx ends. After an interruption it goes on where it was.
+// Run creates the default StorageClass and serves it with directories in dir
+// until ctx ends. After an interruption it continues where it was.
 func Run(ctx context.Context, client kubernetes.Interface, dir string) error {
 	if err := ensureClass(ctx, client); err != nil {
 		return fmt.Errorf("make the storage class: %w", err)
@@ -52,7 +52,8 @@ func Run(ctx context.Context, client kubernetes.Interface, dir string) error {
 	claims, volumes := factory.Core().V1().PersistentVolumeClaims(), factory.Core().V1().PersistentVolumes()
 	c := &controller{
 		client: client, dir: dir, claims: claims.Lister(), volumes: volumes.Lister(),
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](100*time.Millisecond, 10*time.Second)),
+		queue: workqueue.NewTypedRateLimitingQueue(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[key](100*time.Millisecond, 10*time.Second)),
 	}
 	for _, informer := range []cache.SharedIndexInformer{claims.Informer(), volumes.Informer()} {
 		if _, err := informer.AddEventHandler(c.handler()); err != nil {
@@ -83,7 +84,7 @@ func (c *controller) handler() cache.ResourceEventHandler {
 	add := func(o any) {
 		meta, ok := o.(metav1.Object)
 		if !ok {
-			return // what is deleted needs nothing more
+			return // a deleted object needs nothing more
 		}
 		c.queue.Add(key{meta.GetNamespace(), meta.GetName()})
 	}
@@ -109,21 +110,22 @@ func (c *controller) next(ctx context.Context) bool {
 	return true
 }
 
-// provision makes a directory and its volume for a claim of our class; binding
-// them is Kubernetes' work.
+// provision creates a directory and its volume for a claim of the class.
+// Kubernetes binds them.
 func (c *controller) provision(ctx context.Context, k key) error {
 	claim, err := c.claims.PersistentVolumeClaims(k.namespace).Get(k.name)
 	if err != nil {
 		return err
 	}
-	if claim.Spec.VolumeName != "" || claim.DeletionTimestamp != nil || claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName != Class || claim.Spec.Selector != nil {
+	if claim.Spec.VolumeName != "" || claim.DeletionTimestamp != nil || claim.Spec.StorageClassName == nil ||
+		*claim.Spec.StorageClassName != Class || claim.Spec.Selector != nil {
 		return nil
 	}
 	volume := c.volumeFor(claim)
 	if err := os.MkdirAll(volume.Spec.HostPath.Path, 0o777); err != nil {
 		return err
 	}
-	// Whatever user the pod runs as must be able to write, whatever this process' mask.
+	// Any user of the pod must be able to write, whatever the mask of this process is.
 	if err := os.Chmod(volume.Spec.HostPath.Path, 0o777); err != nil {
 		return err
 	}
@@ -143,7 +145,8 @@ func (c *controller) volumeFor(claim *corev1.PersistentVolumeClaim) *corev1.Pers
 			AccessModes:                   claim.Spec.AccessModes,
 			StorageClassName:              Class,
 			PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimDelete,
-			ClaimRef:                      &corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID},
+			ClaimRef: &corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim",
+				Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID},
 			PersistentVolumeSource: corev1.PersistentVolumeSource{
 				HostPath: &corev1.HostPathVolumeSource{Path: filepath.Join(c.dir, name), Type: &kind},
 			},
@@ -151,14 +154,15 @@ func (c *controller) volumeFor(claim *corev1.PersistentVolumeClaim) *corev1.Pers
 	}
 }
 
-// reclaim removes a released volume of ours, its data first.
+// reclaim removes a released volume of the class, its data first.
 func (c *controller) reclaim(ctx context.Context, k key) error {
 	volume, err := c.volumes.Get(k.name)
 	if err != nil {
 		return err
 	}
 	ours := volume.Annotations[provisionedAnnotation] == provisioner
-	if !ours || volume.Status.Phase != corev1.VolumeReleased || volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
+	if !ours || volume.Status.Phase != corev1.VolumeReleased ||
+		volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
 		return nil
 	}
 	if err := os.RemoveAll(filepath.Join(c.dir, volume.Name)); err != nil {

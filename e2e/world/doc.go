@@ -1,6 +1,6 @@
-// Package world is where the tests of rollouts happen: a namespace in a real
-// cluster, a directory with a deploy file, the program sluice as a process of
-// its own, users who send requests, and Prometheus.
+// Package world provides what the tests of rollouts need: a namespace in a real
+// cluster, a directory with a deploy file, the program sluice as a separate
+// process, users who send requests, and Prometheus.
 //
 //	func TestMain(m *testing.M) { os.Exit(world.Main(m)) }
 //
@@ -15,17 +15,17 @@
 //	p.Kill()                                // kill -9
 //	r := w.Start("run", "--resume").Wait()
 //	load.Stop()                             // its counts; load.Perfect() fails the test if a request failed
-//	w.Unchanged(before)                     // every object but Kubernetes' own books
+//	w.Unchanged(before)                     // every object except Kubernetes' own records
 //
-// Monitor starts Prometheus, which can be stopped and started again; Lowest and
-// Follow watch pods and other objects all the while.
+// Monitor starts Prometheus, which can be stopped and started again. Lowest and
+// Follow watch pods and other objects all the time.
 //
-// Everything that New makes goes away with the test. When a test ends, nothing
-// that names a deployment of its state directory may be left outside its own
-// namespace, nor in it but on objects that stand for good.
+// Everything that New creates is removed with the test. When a test ends, no object
+// may name a deployment of its state directory, except permanent objects in its own
+// namespace.
 //
 // The image is the program in e2e/cmd/web; Main loads other images too.
 //
-// It may import packages cluster and image, client-go, and of the product the
-// root package and internal/manifest. Start with world.go.
+// It may import packages cluster and image, client-go, and two packages of the
+// product, the root and internal/manifest. Start with world.go.
 package world

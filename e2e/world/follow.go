@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Follow calls see with each of the namespace's objects of the kind with the labels, and again whenever one changes or
-// goes, until stop is called or the test ends. see is not called after stop has returned.
+// Follow calls see with each object of the kind with the labels in the namespace, and again whenever one changes or is
+// deleted, until stop is called or the test ends. see is not called after stop has returned.
 func (w *World) Follow(kind, labels string, see func(o sluice.Object, gone bool)) (stop func()) {
 	w.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -40,7 +40,7 @@ func (w *World) Follow(kind, labels string, see func(o sluice.Object, gone bool)
 	return stop
 }
 
-// Ask asks a pod's port 8080 through the API server, and returns the answer's text.
+// Ask calls a pod's port 8080 through the API server and returns the answer's text.
 func (w *World) Ask(pod, path string) (string, error) {
 	data, err := w.proxy(w.Namespace, pod, path)
 	return string(data), err

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Grant makes the ServiceAccount sluice in the namespace, with the rights there that the named files of deploy/ give.
+// Grant creates the ServiceAccount sluice in the namespace, with the rights of the named files of deploy/.
 func (w *World) Grant(features ...string) {
 	w.Helper()
 	w.Put("{apiVersion: v1, kind: ServiceAccount, metadata: {name: sluice}}")

@@ -24,24 +24,25 @@ type Load struct {
 	began     time.Time
 }
 
-// Counts are how requests fared.
+// Counts are the results of requests.
 type Counts struct {
 	Requests   int
 	Unanswered int            // refused, reset, timed out
 	Answers    map[string]int // by status and text, such as "200 v1 blue"
-	Complaints []string       // the first of the unanswered
+	Complaints []string       // the first unanswered requests
 }
 
 // rate is how many requests a Load sends in a second.
 const rate = 40
 
-// Load begins to send requests to the Service's port, and returns once the first was answered.
+// Load starts to send requests to the Service's port and returns when the first is answered.
 func (w *World) Load(service string, port int, path string) *Load {
 	w.Helper()
 	l := &Load{world: w, namespace: w.Cluster.Namespace(w.T, "rollout-users-"), began: time.Now()}
 	ip := w.Get("Service", service).Text("spec", "clusterIP")
-	pod := fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: users}, spec: {terminationGracePeriodSeconds: 0, containers: [
-		{name: users, image: %s, imagePullPolicy: Never, args: [load, "http://%s:%d%s", "%d"]}]}}`, Image, ip, port, path, rate)
+	pod := fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: users}, spec: {terminationGracePeriodSeconds: 0, `+
+		`containers: [{name: users, image: %s, imagePullPolicy: Never, args: [load, "http://%s:%d%s", "%d"]}]}}`,
+		Image, ip, port, path, rate)
 	namespace := w.Namespace
 	w.Namespace = l.namespace
 	w.Put(pod)
@@ -51,7 +52,7 @@ func (w *World) Load(service string, port int, path string) *Load {
 	return l
 }
 
-// Counts asks how the requests fared until now.
+// Counts returns the results of the requests so far.
 func (l *Load) Counts() Counts {
 	l.world.Helper()
 	var c Counts
@@ -63,7 +64,7 @@ func (l *Load) Counts() Counts {
 	return c
 }
 
-// Stop ends the requests and returns how they fared, those on the way included.
+// Stop ends the requests and returns their results, including those of open requests.
 func (l *Load) Stop() Counts {
 	l.world.Helper()
 	c := l.Counts()
@@ -74,7 +75,7 @@ func (l *Load) Stop() Counts {
 	return c
 }
 
-// Perfect ends the requests, which all have to have been answered with success.
+// Perfect ends the requests and fails the test unless all were answered with success.
 func (l *Load) Perfect() Counts {
 	l.world.Helper()
 	c := l.Stop()
@@ -84,7 +85,7 @@ func (l *Load) Perfect() Counts {
 	return c
 }
 
-// Failed is how many were not answered with success.
+// Failed returns how many requests were not answered with success.
 func (c Counts) Failed() int {
 	failed := c.Unanswered
 	for answer, n := range c.Answers {
@@ -95,7 +96,7 @@ func (c Counts) Failed() int {
 	return failed
 }
 
-// Of is how many were answered with success by the version, the beginning of an answer.
+// Of returns how many successful answers begin with the version.
 func (c Counts) Of(version string) int {
 	n := 0
 	for answer, count := range c.Answers {
@@ -106,9 +107,10 @@ func (c Counts) Of(version string) int {
 	return n
 }
 
-// Since returns what came after before.
+// Since returns the counts since before.
 func (c Counts) Since(before Counts) Counts {
-	d := Counts{Requests: c.Requests - before.Requests, Unanswered: c.Unanswered - before.Unanswered, Answers: map[string]int{}}
+	d := Counts{Requests: c.Requests - before.Requests, Unanswered: c.Unanswered - before.Unanswered,
+		Answers: map[string]int{}}
 	for answer, n := range c.Answers {
 		if n > before.Answers[answer] {
 			d.Answers[answer] = n - before.Answers[answer]
@@ -117,7 +119,7 @@ func (c Counts) Since(before Counts) Counts {
 	return d
 }
 
-// String says how many requests were answered how.
+// String returns the number of requests for each kind of answer.
 func (c Counts) String() string {
 	text := fmt.Sprintf("%d requests, %d unanswered", c.Requests, c.Unanswered)
 	for _, answer := range slices.Sorted(maps.Keys(c.Answers)) {
@@ -126,34 +128,37 @@ func (c Counts) String() string {
 	return strings.Join(append([]string{text}, c.Complaints...), "\n  ")
 }
 
-// AskService asks a Service's port http through the API server, and returns the answer; "" if it has no endpoints.
+// AskService calls a Service's port http through the API server and returns the answer, "" if it has no endpoints.
 func (w *World) AskService(service, path string) string {
 	w.Helper()
 	client, err := w.rest()
 	w.try(err)
-	data, err := client.Get().AbsPath("/api/v1/namespaces/" + w.Namespace + "/services/" + service + ":http/proxy" + path).DoRaw(w.Context())
+	path = "/api/v1/namespaces/" + w.Namespace + "/services/" + service + ":http/proxy" + path
+	data, err := client.Get().AbsPath(path).DoRaw(w.Context())
 	if err != nil && !apierrors.IsServiceUnavailable(err) {
 		w.Fatal(err)
 	}
 	return strings.TrimSpace(string(data))
 }
 
-// proxy asks a pod's port 8080 through the API server.
+// proxy calls a pod's port 8080 through the API server.
 func (w *World) proxy(namespace, pod, path string) ([]byte, error) {
 	client, err := w.rest()
 	if err != nil {
 		return nil, err
 	}
-	return client.Get().AbsPath("/api/v1/namespaces/" + namespace + "/pods/" + pod + ":8080/proxy" + path).DoRaw(w.Context())
+	path = "/api/v1/namespaces/" + namespace + "/pods/" + pod + ":8080/proxy" + path
+	return client.Get().AbsPath(path).DoRaw(w.Context())
 }
 
 func (w *World) rest() (rest.Interface, error) {
 	c := rest.CopyConfig(w.config)
-	c.GroupVersion, c.APIPath, c.NegotiatedSerializer = &schema.GroupVersion{Version: "v1"}, "/api", serializer.NewCodecFactory(scheme.Scheme)
+	c.GroupVersion, c.APIPath, c.NegotiatedSerializer = &schema.GroupVersion{Version: "v1"}, "/api",
+		serializer.NewCodecFactory(scheme.Scheme)
 	return rest.RESTClientFor(c)
 }
 
-// PodsOf returns the pods of a Deployment or its canary that are not ending, by whose name they begin.
+// PodsOf returns the pods of a Deployment, or of a canary by its own name, that are not being deleted.
 func (w *World) PodsOf(deployment string) []sluice.Object {
 	w.Helper()
 	sets := map[string]bool{}
@@ -171,7 +176,7 @@ func (w *World) PodsOf(deployment string) []sluice.Object {
 	return all
 }
 
-// owner is the object's controller as Kind/name, "" if it has none.
+// owner returns the object's controller as Kind/name, "" if it has none.
 func owner(o sluice.Object) string {
 	owners, _ := o.Field("metadata", "ownerReferences").([]any)
 	for _, r := range owners {

@@ -5,14 +5,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// A Lowest watches how many pods are ready, and remembers the lowest number that there ever was.
+// A Lowest watches how many pods are ready and remembers the lowest number.
 type Lowest struct {
 	stop  func()
 	ready map[string]bool
 	count int
 }
 
-// Lowest begins to watch the namespace's pods with the labels. A pod that is ending does not count.
+// Lowest starts to watch the namespace's pods with the labels. A pod that is being deleted does not count.
 func (w *World) Lowest(labels string) *Lowest {
 	w.Helper()
 	l := &Lowest{ready: map[string]bool{}}

@@ -14,7 +14,7 @@ import (
 // Image is the program of e2e/cmd/web as an image.
 const Image = "sluice-e2e/web:1"
 
-// Sluice is the program itself as an image, which not every suite has.
+// Sluice is the program itself as an image. Not every suite builds it.
 func Sluice() image.Source {
 	return image.Source{Dir: filepath.Join(repository(), "cmd", "sluice"), Name: "sluice-e2e/sluice:1", Large: true}
 }
@@ -22,8 +22,8 @@ func Sluice() image.Source {
 // pair is the clusters of this process.
 var pair *cluster.Pair
 
-// Main is the whole of a package's TestMain: it brings the clusters up, builds the program and the images, and runs
-// the tests. The images' Into is set here.
+// Main is a package's whole TestMain: it starts the clusters, builds the program and the images, and runs the tests. It
+// sets the images' Into.
 func Main(m interface{ Run() int }, images ...image.Source) int {
 	return cluster.Main(m, func(ctx context.Context, p *cluster.Pair) error {
 		pair = p
@@ -38,7 +38,7 @@ func Main(m interface{ Run() int }, images ...image.Source) int {
 // Pair returns the clusters.
 func Pair() *cluster.Pair { return pair }
 
-// state is where what is built is kept.
+// state is the directory for built files.
 func state() string { return filepath.Dir(pair.Kubeconfig) }
 
 func program(name string) string { return filepath.Join(state(), "bin", name) }
@@ -49,7 +49,7 @@ func repository() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-// build is quick where nothing has changed.
+// build is quick if nothing has changed.
 func build(ctx context.Context, dir, target string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", target, ".")
 	cmd.Dir = dir

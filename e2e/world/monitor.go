@@ -26,8 +26,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Monitor is Prometheus, as a process on this machine, and what it scrapes: every second each pod of the namespace,
-// through the API server, and the pods' annotations as kube-state-metrics shows them.
+// A Monitor is Prometheus, as a process on this machine. Every second it scrapes each pod of the namespace, through the
+// API server, and the pods' annotations in the form of kube-state-metrics.
 type Monitor struct {
 	world   *World
 	address string
@@ -63,7 +63,8 @@ func (m *Monitor) URL() string { return "http://" + m.address }
 // Start starts it again after Stop, with the samples it had.
 func (m *Monitor) Start() {
 	m.world.Helper()
-	m.cmd = exec.Command(program("monitor"), "--listen", m.address, "--targets", filepath.Join(m.dir, "targets.json"), "--data", filepath.Join(m.dir, "samples"))
+	m.cmd = exec.Command(program("monitor"), "--listen", m.address, "--targets", filepath.Join(m.dir, "targets.json"),
+		"--data", filepath.Join(m.dir, "samples"))
 	m.cmd.Stdout, m.cmd.Stderr = m.world.Output(), m.world.Output()
 	m.world.try(m.cmd.Start())
 	m.world.Await("Prometheus", func() bool {
@@ -72,9 +73,9 @@ func (m *Monitor) Start() {
 	})
 }
 
-// Stop ends it: nothing answers at its address any more.
+// Stop ends it. Then nothing answers at its address.
 func (m *Monitor) Stop() {
-	_ = m.cmd.Process.Signal(os.Interrupt) // it may have ended already
+	_ = m.cmd.Process.Signal(os.Interrupt) // it may have already ended
 	_ = m.cmd.Wait()
 }
 
@@ -140,10 +141,12 @@ func orNil(ctx context.Context, err error) error {
 }
 
 func targets(pods *unstructured.UnstructuredList, collector string) []targetGroup {
-	all := []targetGroup{{[]string{collector}, map[string]string{"job": "kube-state-metrics", "__metrics_path__": "/annotations"}}}
+	all := []targetGroup{{[]string{collector},
+		map[string]string{"job": "kube-state-metrics", "__metrics_path__": "/annotations"}}}
 	for _, p := range pods.Items {
 		all = append(all, targetGroup{[]string{collector}, map[string]string{
-			"job": "pods", "namespace": p.GetNamespace(), "pod": p.GetName(), "instance": p.GetName(), "__metrics_path__": "/pods/" + p.GetName(),
+			"job": "pods", "namespace": p.GetNamespace(), "pod": p.GetName(), "instance": p.GetName(),
+			"__metrics_path__": "/pods/" + p.GetName(),
 		}})
 	}
 	return all
@@ -172,7 +175,7 @@ func (w *World) collector() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /pods/{pod}", &httputil.ReverseProxy{
 		Transport: transport,
-		ErrorLog:  log.New(io.Discard, "", 0), // a pod that does not answer is Prometheus's concern
+		ErrorLog:  log.New(io.Discard, "", 0), // Prometheus handles a pod that does not answer
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(server)
 			r.Out.URL.Path = "/api/v1/namespaces/" + w.Namespace + "/pods/" + r.In.PathValue("pod") + ":8080/proxy/metrics"
@@ -185,14 +188,14 @@ func (w *World) collector() http.Handler {
 			return
 		}
 		rw.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		_, _ = rw.Write([]byte(annotations(list))) // a client that has gone is no concern of ours
+		_, _ = rw.Write([]byte(annotations(list))) // a client that has gone does not matter
 	})
 	return mux
 }
 
 var noLabel = regexp.MustCompile(`[^a-zA-Z0-9_]`)
 
-// annotations shows the pods' as kube-state-metrics does.
+// annotations shows the pods' annotations as kube-state-metrics does.
 func annotations(pods *unstructured.UnstructuredList) string {
 	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 	var b strings.Builder

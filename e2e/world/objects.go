@@ -21,7 +21,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// manager is who the tests are where they write objects: as far from Sluice as a person with kubectl.
+// manager is the field manager of the tests, as unrelated to Sluice as a person with kubectl.
 const manager = "kubectl"
 
 func unstructuredOf(o map[string]any) *unstructured.Unstructured {
@@ -56,11 +56,11 @@ func (w *World) mapping(kind string) (*meta.RESTMapping, error) {
 	if !meta.IsNoMatchError(err) {
 		return mapping, err
 	}
-	w.mapper.Reset() // its definition may be younger than what is remembered
+	w.mapper.Reset() // its definition may be newer than the cached list
 	return w.mapper.RESTMapping(of)
 }
 
-// Put makes objects, YAML documents, as somebody else than Sluice, or gives those that are there what the text says.
+// Put applies objects, YAML documents, as somebody other than Sluice.
 func (w *World) Put(text string) {
 	w.Helper()
 	w.PutAs(manager, text)
@@ -85,7 +85,8 @@ func (w *World) PutAs(manager, text string) {
 		if g := u.GroupVersionKind().Group; g != "" {
 			kind += "." + g
 		}
-		_, err = w.of(kind, w.Namespace).Apply(w.Context(), u.GetName(), u, metav1.ApplyOptions{FieldManager: manager, Force: true})
+		_, err = w.of(kind, w.Namespace).Apply(w.Context(), u.GetName(), u,
+			metav1.ApplyOptions{FieldManager: manager, Force: true})
 		w.try(err)
 	}
 }
@@ -98,7 +99,7 @@ func (w *World) Get(kind, name string) sluice.Object {
 	return u.Object
 }
 
-// There reports whether the object is in the namespace.
+// There reports whether the object exists in the namespace.
 func (w *World) There(kind, name string) bool {
 	w.Helper()
 	return w.there(kind, w.Namespace, name)
@@ -126,12 +127,13 @@ func (w *World) List(kind, labels string) []sluice.Object {
 	return all
 }
 
-// Patch changes an object as a merge patch says, such as {"spec": {"replicas": 5}}.
+// Patch applies a merge patch to an object, such as {"spec": {"replicas": 5}}.
 func (w *World) Patch(kind, name, patch string, subresources ...string) {
 	w.Helper()
 	data, err := yaml.ToJSON([]byte(patch))
 	w.try(err)
-	_, err = w.of(kind, w.Namespace).Patch(w.Context(), name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: manager}, subresources...)
+	_, err = w.of(kind, w.Namespace).Patch(w.Context(), name, types.MergePatchType, data,
+		metav1.PatchOptions{FieldManager: manager}, subresources...)
 	w.try(err)
 }
 
@@ -152,13 +154,13 @@ func (w *World) Delete(kind, name string) {
 	w.Await(kind+"/"+name+" to go", func() bool { return !w.There(kind, name) })
 }
 
-// Ready waits until the object is ready, two minutes at most.
+// Ready waits at most two minutes until the object is ready.
 func (w *World) Ready(kind, name string) {
 	w.Helper()
 	w.Until(kind, name, "ready", func(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Ready })
 }
 
-// Until watches the object until it is so, two minutes at most.
+// Until watches the object for at most two minutes until the condition holds.
 func (w *World) Until(kind, name, so string, is func(sluice.Object) bool) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), 2*time.Minute)

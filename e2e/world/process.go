@@ -22,18 +22,18 @@ type Event struct {
 	Targets map[string]sluice.Status
 }
 
-// A Process is sluice run, or another command that tells events.
+// A Process is sluice run, or another command that prints events.
 type Process struct {
 	world *World
 	cmd   *exec.Cmd
 	began time.Time
-	ended chan struct{} // closed once the process is gone and err is set
+	ended chan struct{} // closed when the process has ended and err is set
 	err   error
 	took  time.Duration
 
 	mu        sync.Mutex
 	events    []Event
-	news      chan struct{} // closed and made anew with every event
+	news      chan struct{} // closed and replaced at every event
 	complaint bytes.Buffer
 }
 
@@ -51,7 +51,8 @@ type Result struct {
 // Start starts sluice with the arguments, and -o json.
 func (w *World) Start(args ...string) *Process {
 	w.Helper()
-	p := &Process{world: w, cmd: exec.Command(program("sluice"), append(args, "-o", "json")...), began: time.Now(), ended: make(chan struct{}), news: make(chan struct{})}
+	p := &Process{world: w, cmd: exec.Command(program("sluice"), append(args, "-o", "json")...), began: time.Now(),
+		ended: make(chan struct{}), news: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stderr = w.Dir, &p.complaint
 	out, err := p.cmd.StdoutPipe()
 	w.try(err)
@@ -81,14 +82,14 @@ func (p *Process) add(line []byte) {
 	p.news = make(chan struct{})
 }
 
-// Events returns those that came until now, and a channel that is closed with the next.
+// Events returns the events so far, and a channel that is closed at the next one.
 func (p *Process) Events() ([]Event, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.events), p.news
 }
 
-// Latest is the number of the last event that came, and what it was.
+// Latest returns the number of the last event and the event itself.
 func (p *Process) Latest() (sluice.Seq, string) {
 	events, _ := p.Events()
 	for _, e := range slices.Backward(events) {
@@ -99,7 +100,7 @@ func (p *Process) Latest() (sluice.Seq, string) {
 	return 0, "nothing"
 }
 
-// Await waits until one of the process's events is so, five minutes at most. It is harmless if it came before.
+// Await waits at most five minutes until one of the process's events matches. Earlier events count.
 func (p *Process) Await(is func(Event) bool) {
 	p.world.Helper()
 	limit := time.After(5 * time.Minute)
@@ -112,7 +113,7 @@ func (p *Process) Await(is func(Event) bool) {
 		case <-news:
 		case <-p.ended:
 			if events, _ := p.Events(); !slices.ContainsFunc(events, is) {
-				p.world.Fatalf("the process ended before what was awaited\n%s", p.Wait().Story())
+				p.world.Fatalf("the process ended before the awaited event\n%s", p.Wait().Story())
 			}
 		case <-limit:
 			p.world.Fatal("an event did not come in time")
@@ -130,13 +131,13 @@ func Kind(kind sluice.EventKind) func(Event) bool {
 	return func(e Event) bool { return e.Kind == kind }
 }
 
-// Kill is kill -9. It returns once the process is gone; it may have ended already.
+// Kill is kill -9. It returns when the process has ended, which may have happened before.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// Ended is closed once the process is gone.
+// Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // Wait waits for the end of the process.
@@ -162,13 +163,13 @@ func (p *Process) Wait() Result {
 			r.Targets = e.Targets
 		}
 	}
-	if len(r.Events) == 0 && r.Status == 0 { // resumed after the end, which whoever was killed had recorded but not told of
+	if len(r.Events) == 0 && r.Status == 0 { // resumed after the end: the killed process recorded it, but did not print it
 		r.Outcome = p.world.latest()
 	}
 	return r
 }
 
-// latest is how the latest deployment of the world ended, "" if none has.
+// latest returns the outcome of the world's latest deployment, "" if none has ended.
 func (w *World) latest() sluice.Status {
 	w.Helper()
 	cmd := exec.Command(program("sluice"), "status", "--output", "json")
@@ -183,7 +184,7 @@ func (w *World) latest() sluice.Status {
 	return list[0].Status
 }
 
-// Deployment is the id of the deployment that the events tell of.
+// Deployment returns the id of the deployment in the events.
 func (r Result) Deployment() sluice.DeploymentID {
 	if len(r.Events) == 0 {
 		return ""
@@ -191,7 +192,7 @@ func (r Result) Deployment() sluice.DeploymentID {
 	return r.Events[0].Deployment
 }
 
-// Story tells what happened, a line a fact.
+// Story says what happened, one event a line.
 func (r Result) Story() string {
 	var b strings.Builder
 	for _, e := range r.Events {
@@ -210,19 +211,19 @@ func (r Result) Story() string {
 	return b.String() + r.Err
 }
 
-// Run carries out deploy.yaml, which has to succeed.
+// Run runs deploy.yaml, which must succeed.
 func (w *World) Run(args ...string) Result {
 	w.Helper()
 	return w.Ends(sluice.StatusSucceeded, w.Start(append([]string{"run", "-f", "deploy.yaml"}, args...)...))
 }
 
-// RollsBack waits for the end of the deployment, which has to be undone.
+// RollsBack waits for the end of the deployment, which must be undone.
 func (w *World) RollsBack(p *Process) Result {
 	w.Helper()
 	return w.Ends(sluice.StatusRolledBack, p)
 }
 
-// Ends waits for the end of the deployment, which has to be so.
+// Ends waits for the end of the deployment, which must have the outcome.
 func (w *World) Ends(want sluice.Status, p *Process) Result {
 	w.Helper()
 	r := p.Wait()
@@ -232,7 +233,7 @@ func (w *World) Ends(want sluice.Status, p *Process) Result {
 	return r
 }
 
-// Sluice runs another command to its end, and returns what it printed and its exit status.
+// Sluice runs another command to its end and returns its output and exit status.
 func (w *World) Sluice(args ...string) (out string, status int) {
 	w.Helper()
 	cmd := exec.Command(program("sluice"), args...)

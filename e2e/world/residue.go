@@ -19,11 +19,11 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Snapshot is every object of a namespace as it is meant to be: without status and what the server counts. Pods and
-// replica sets are counted by who owns them, since their names mean nothing.
+// A Snapshot is every object of a namespace, without status and without the server's own numbers. Pods and replica sets
+// are counted by their owner, because their names have no meaning.
 type Snapshot map[string]any
 
-// books are kinds that Kubernetes keeps for itself.
+// books are kinds that Kubernetes keeps for its own use.
 var books = []string{"events", "endpoints", "endpointslices", "leases", "controllerrevisions", "componentstatuses"}
 
 // Snapshot takes all objects of the namespace.
@@ -41,7 +41,7 @@ func (w *World) Snapshot() Snapshot {
 			continue
 		case "ReplicaSet":
 			if owner(o) != "" {
-				continue // its Deployment and pods say all there is
+				continue // its Deployment and pods show the same
 			}
 		}
 		s[key] = meant(o)
@@ -52,7 +52,7 @@ func (w *World) Snapshot() Snapshot {
 	return s
 }
 
-// workload is what the pod belongs to in the end: its owner, or that of its replica set.
+// workload is the pod's owner, or the owner of its replica set.
 func (w *World) workload(pod sluice.Object) string {
 	w.Helper()
 	by := owner(pod)
@@ -64,12 +64,13 @@ func (w *World) workload(pod sluice.Object) string {
 	return "Deployment/" + strings.TrimSuffix(set, "-"+hash)
 }
 
-// meant is what somebody wants of the object.
+// meant returns the parts of the object that somebody wrote.
 func meant(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
 	if m, ok := o["metadata"].(map[string]any); ok {
-		for _, key := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionGracePeriodSeconds"} {
+		for _, key := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
+			"deletionGracePeriodSeconds"} {
 			delete(m, key)
 		}
 		if a, ok := m["annotations"].(map[string]any); ok {
@@ -82,8 +83,8 @@ func meant(o sluice.Object) sluice.Object {
 	return o
 }
 
-// Unchanged fails unless all objects of the namespace are as they were, but for what the named ones are: "Deployment/web".
-// What is ending is awaited first.
+// Unchanged fails unless all objects of the namespace are as they were, except those in but, such as "Deployment/web".
+// It first waits for objects that are being deleted.
 func (w *World) Unchanged(was Snapshot, but ...string) {
 	w.Helper()
 	w.settle()
@@ -98,11 +99,12 @@ func (w *World) Unchanged(was Snapshot, but ...string) {
 	}
 }
 
-// settle waits until nothing in the namespace is ending.
+// settle waits until nothing in the namespace is being deleted.
 func (w *World) settle() {
 	w.Helper()
 	w.Await("pods to end", func() bool {
-		return !slices.ContainsFunc(w.List("Pod", ""), func(o sluice.Object) bool { return o.Text("metadata", "deletionTimestamp") != "" })
+		return !slices.ContainsFunc(w.List("Pod", ""),
+			func(o sluice.Object) bool { return o.Text("metadata", "deletionTimestamp") != "" })
 	})
 }
 
@@ -116,7 +118,7 @@ func (w *World) everything(ctx context.Context, namespace string) []sluice.Objec
 		}
 		list, err := w.client.Resource(r.GroupVersionResource).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
-			continue // a definition that another test has just taken away
+			continue // a definition that another test has just deleted
 		}
 		for _, u := range list.Items {
 			o := sluice.Object(u.Object)
@@ -146,7 +148,8 @@ func (w *World) resources() []resource {
 		version, err := schema.ParseGroupVersion(l.GroupVersion)
 		w.try(err)
 		for _, r := range l.APIResources {
-			if slices.Contains(r.Verbs, "list") && !slices.Contains(books, r.Name) && !strings.Contains(l.GroupVersion, "metrics.k8s.io") {
+			if slices.Contains(r.Verbs, "list") && !slices.Contains(books, r.Name) &&
+				!strings.Contains(l.GroupVersion, "metrics.k8s.io") {
 				all = append(all, resource{version.WithResource(r.Name), r.Namespaced})
 			}
 		}
@@ -154,8 +157,8 @@ func (w *World) resources() []resource {
 	return all
 }
 
-// inspect fails the test if anything in the cluster still names one of its deployments, but for the pods of delivered
-// workloads in its namespace, which say which delivery they belong to.
+// inspect fails the test if anything in the cluster still names one of its deployments, except the pods of delivered
+// workloads in its namespace, which say which deployment they belong to.
 func (w *World) inspect() {
 	ids := w.deployments()
 	if len(ids) == 0 {
@@ -167,7 +170,7 @@ func (w *World) inspect() {
 		}
 		ref := o.Ref()
 		if ref.Namespace == w.Namespace && (ref.Kind == "Pod" || ref.Kind == "ReplicaSet") {
-			continue // they are compared by Unchanged
+			continue // Unchanged compares them
 		}
 		if ref.Namespace == w.Namespace {
 			delete(o, "spec")
@@ -185,7 +188,7 @@ func (w *World) inspect() {
 	}
 }
 
-// deployments are those of the state directory that have ended.
+// deployments returns the ended deployments of the state directory.
 func (w *World) deployments() []sluice.DeploymentID {
 	if found, err := filepath.Glob(filepath.Join(w.Dir, ".sluice", "sluice.db")); err != nil || len(found) == 0 {
 		return nil

@@ -19,18 +19,18 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// A World is one test's part of a cluster. Its methods end the test if they cannot do what they are for.
+// A World is one test's part of a cluster. Its methods end the test if they fail.
 type World struct {
 	*testing.T
 	Cluster   *cluster.Cluster
-	Namespace string // made by New, gone after the test
+	Namespace string // created by New, deleted after the test
 	Dir       string // sluice runs here
 
 	config *rest.Config
 	client dynamic.Interface
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 	lists  discovery.DiscoveryInterface
-	values map[string]string // what Write replaces
+	values map[string]string // the values that Write fills in
 }
 
 // New returns a world in the first cluster. Tests that use nothing else may run in parallel.
@@ -59,7 +59,7 @@ func In(t *testing.T, c *cluster.Cluster) *World {
 	return w
 }
 
-// configure writes sluice.yaml; more is added to it.
+// configure writes sluice.yaml and adds more to it.
 func (w *World) configure(more string) {
 	w.Helper()
 	w.Write("sluice.yaml", fmt.Sprintf(`
@@ -75,11 +75,11 @@ func (w *World) Configure(more string) {
 	w.configure(more)
 }
 
-// Value sets what {{.name}} stands for in what Write writes from now on. Namespace and Image are set.
+// Value sets the value of {{.name}} for later calls of Write. Namespace and Image are set already.
 func (w *World) Value(name, value string) { w.values[name] = value }
 
-// Write writes a file into Dir. In it {{.Namespace}} and {{.Image}} are replaced; what Sluice is to replace itself is
-// written [[armory.deploymentId]].
+// Write writes a file into Dir and replaces {{.Namespace}} and {{.Image}} in it. Write templates for Sluice itself as
+// [[armory.deploymentId]].
 func (w *World) Write(name, text string) {
 	w.Helper()
 	path := filepath.Join(w.Dir, name)
@@ -96,7 +96,7 @@ func (w *World) fill(text string) string {
 	return strings.NewReplacer("[[", "{{", "]]", "}}").Replace(b.String())
 }
 
-// Await looks every now and then, for two minutes at most: not everything here can be watched.
+// Await polls for at most two minutes, because not everything here can be watched.
 func (w *World) Await(what string, there func() bool) {
 	w.Helper()
 	for end := time.Now().Add(2 * time.Minute); !there(); time.Sleep(50 * time.Millisecond) {

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// allTheWay deploys a good release, and with it a new version of the database server, while customers come and go.
+// allTheWay deploys a good release with a new version of the database server, while customers send orders.
 func (s *stage) allTheWay(ctx context.Context, r *result) error {
 	crowd, err := s.crowd(ctx, "way")
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *stage) allTheWay(ctx context.Context, r *result) error {
 	)
 }
 
-// runs fails unless the namespace runs these images, ready, and no others.
+// runs fails unless the namespace runs exactly these images and all are ready.
 func (s *stage) runs(ctx context.Context, namespace string, images ...string) error {
 	pods, err := s.pods(ctx, namespace)
 	if err != nil {

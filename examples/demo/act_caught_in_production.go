@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop/load"
 )
 
-// caughtInProduction deploys a release that fails under load, and measures what that cost the customers.
+// caughtInProduction deploys a release that fails under load, and measures how many customers it affected.
 func (s *stage) caughtInProduction(ctx context.Context, r *result) error {
 	crowd, err := s.crowd(ctx, "caught")
 	if err != nil {
@@ -29,7 +29,7 @@ func (s *stage) caughtInProduction(ctx context.Context, r *result) error {
 	if !ok {
 		return errors.Join(faults, errors.New("the bad release never failed a request, so there was nothing to catch"))
 	}
-	// The customer who came last to the bad release: after that moment there was no canary traffic.
+	// After the last request to the bad release there was no canary traffic.
 	r.RollbackSeconds = new(seconds(max(figures.Last["2.1"].Sub(first.At), 0)))
 	say("  the last customer of release 2.1 came %.2f s after its first error", *r.RollbackSeconds)
 	return errors.Join(faults, onlyFrom(figures, "2.1"))
@@ -44,7 +44,7 @@ func firstFault(f load.Figures, release string) (load.Fault, bool) {
 	return load.Fault{}, false
 }
 
-// onlyFrom fails if a request failed that another release answered, or none.
+// onlyFrom fails if a failed request was answered by another release, or by none.
 func onlyFrom(f load.Figures, release string) error {
 	for _, fault := range f.Faults {
 		if fault.Release != release {

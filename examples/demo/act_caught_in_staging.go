@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// caughtInStaging deploys a release whose data migration loses orders. Nobody writes meanwhile, so that production
-// and staging hold the same orders but for what the migration did.
+// caughtInStaging deploys a release whose data migration loses orders. Nobody writes meanwhile, so production and
+// staging have the same orders except for what the migration did.
 func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	before, err := s.look(ctx, "production")
 	if err != nil {
@@ -39,7 +39,8 @@ func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	if err != nil {
 		return errors.Join(s.expect(d, sluice.StatusFailed), err)
 	}
-	say("  sluice names %d lost orders; %d orders of production are not in staging", len(r.LostKeysReported), len(r.LostKeysActual))
+	say("  sluice names %d lost orders; %d orders of production are not in staging", len(r.LostKeysReported),
+		len(r.LostKeysActual))
 	switch {
 	case changed != "":
 		return fmt.Errorf("production was touched: %s", changed)
@@ -51,7 +52,7 @@ func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	return s.expect(d, sluice.StatusFailed)
 }
 
-// reported reads the lost orders from the verification that sluice wrote down.
+// reported reads the lost orders from sluice's verification report.
 func (s *stage) reported(d *deployment) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(s.state, "reports", string(d.ID), "*.json"))
 	if err != nil {
@@ -77,13 +78,14 @@ func (s *stage) reported(d *deployment) ([]string, error) {
 		}
 	}
 	if len(lost) == 0 {
-		return nil, fmt.Errorf("no verification in %s names a lost order", s.relative(filepath.Join(s.state, "reports", string(d.ID))))
+		reports := s.relative(filepath.Join(s.state, "reports", string(d.ID)))
+		return nil, fmt.Errorf("no verification in %s names a lost order", reports)
 	}
 	slices.Sort(lost)
 	return lost, nil
 }
 
-// plainKey takes a key out of the quotes in which the engine writes texts.
+// plainKey removes the quotes that the engine puts around texts.
 func plainKey(key string) string {
 	var text string
 	if json.Unmarshal([]byte(key), &text) == nil {

@@ -39,7 +39,7 @@ func (s *stage) killed(ctx context.Context, r *result) error {
 	)
 }
 
-// A killer ends sluice twice: some time after the migration has begun, and in the first analysis of the canary.
+// A killer kills sluice twice: some time after the start of the migration, and in the first analysis of the canary.
 type killer struct {
 	pause   time.Duration // how long into the migration
 	kills   atomic.Int32
@@ -67,7 +67,7 @@ func (k *killer) plan(after time.Duration, kill func()) {
 	})
 }
 
-// more says whether sluice may be started once more.
+// more reports whether sluice may be started once more.
 func (k *killer) more() bool {
 	k.resumed++
 	return k.resumed <= 2
@@ -83,7 +83,7 @@ func (k *killer) judge() error {
 	return nil
 }
 
-// judgeEffects counts what was done more than once.
+// judgeEffects counts effects that happened more than once.
 func (s *stage) judgeEffects(ctx context.Context, r *result, d *deployment, began time.Time) error {
 	pods, err := s.startedSince(began)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop/load"
 )
 
-// putBack deploys a release that deletes orders once it takes traffic. Customers come from the checkpoint on, so
-// that what is in the database before the deployment is what the checkpoint holds.
+// putBack deploys a release that deletes orders when it gets traffic. Customers start after the checkpoint, so the
+// checkpoint has the same orders as the database before the deployment.
 func (s *stage) putBack(ctx context.Context, r *result) error {
 	checkpoint, err := s.orders(ctx, "production")
 	if err != nil {
@@ -38,7 +38,8 @@ func (s *stage) putBack(ctx context.Context, r *result) error {
 		return err
 	}
 	r.Outcome, r.OrdersDamaged = string(d.Outcome), new(damaged)
-	return errors.Join(s.judgeRestored(ctx, r, d, checkpoint, figures), s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
+	return errors.Join(s.judgeRestored(ctx, r, d, checkpoint, figures),
+		s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
 }
 
 func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, checkpoint orders, f load.Figures) error {
@@ -48,7 +49,8 @@ func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, che
 	}
 	r.RequestsTotal, r.RequestsFailed = new(f.Total), new(f.Failed)
 	r.OrdersAtCheckpoint, r.OrdersRestored = new(len(checkpoint)), new(checkpoint.kept(restored))
-	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), *r.OrdersDamaged, *r.OrdersRestored)
+	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), *r.OrdersDamaged,
+		*r.OrdersRestored)
 	switch {
 	case *r.OrdersDamaged == 0:
 		return errors.New("the bad release damaged nothing, so there was nothing to put back")
@@ -58,8 +60,8 @@ func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, che
 	return s.judgeSavedAside(ctx, r, d, restored, f)
 }
 
-// judgeSavedAside opens in staging what was kept before the restore, and looks for every promised order that is gone
-// from production.
+// judgeSavedAside restores in staging the checkpoint that was taken before the restore, and looks in it for every
+// promised order that production no longer has.
 func (s *stage) judgeSavedAside(ctx context.Context, r *result, d *deployment, restored orders, f load.Figures) error {
 	aside := d.savedAside()
 	if aside == "" {

@@ -12,22 +12,21 @@ import (
 // A program is built from a Go module of its own.
 type program struct{ dir, pattern, name string }
 
-// lanes are the programs in the order in which they are built. Lanes are built side by side, so that one
-// compiles while another downloads or links. The databases come last: by then the store that they share with
-// sluice is compiled.
+// lanes are the programs in the order in which they are built. Lanes are built in parallel, so one compiles while
+// another downloads or links. The databases come last, when the store that they share with sluice is compiled.
 var lanes = [][]program{
 	{
 		{".", "./cmd/sluice", "sluice"},
 	},
 	{
 		{"examples/monitor", ".", "monitor"},
-		{"examples/shop", "./cmd/...", ""}, // several programs, by their own names
+		{"examples/shop", "./cmd/...", ""}, // several programs with their own names
 		{"examples/ferretdb-1.23", ".", "ferretdb-1.23"},
 		{"examples/ferretdb-1.24", ".", "ferretdb-1.24"},
 	},
 }
 
-// build makes the programs. Go knows what is up to date.
+// build builds the programs. Go knows which are up to date.
 func (s *stage) build(ctx context.Context) error {
 	if err := os.MkdirAll(s.bin, 0o700); err != nil {
 		return err
@@ -43,7 +42,7 @@ func (s *stage) build(ctx context.Context) error {
 	for range lanes {
 		if err := <-faults; err != nil && first == nil {
 			first = err
-			cancel() // the other lanes need not go on
+			cancel() // the other lanes need not continue
 		}
 	}
 	say("built everything in %.1f s", time.Since(began).Seconds())

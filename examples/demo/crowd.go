@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop/load"
 )
 
-// rate is how many requests a second the shop gets while an act is under load.
+// rate is how many requests a second the shop gets under load.
 const rate = 50
 
 // crowd sends customers to production's shop.
@@ -22,7 +22,7 @@ func (s *stage) crowd(ctx context.Context, prefix string) (*load.Generator, erro
 	return g, nil
 }
 
-// account writes down what a crowd has seen and compares its promises with the database.
+// account records what a crowd has seen and compares the confirmed orders with the database.
 func (s *stage) account(ctx context.Context, r *result, f load.Figures) error {
 	now, err := s.orders(ctx, "production")
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *stage) account(ctx context.Context, r *result, f load.Figures) error {
 	return nil
 }
 
-// faultless fails if any request did.
+// faultless fails if any request failed.
 func faultless(f load.Figures) error {
 	if f.Failed == 0 {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A started pod is a line of the book that the local account keeps of every pod that ever was.
+// A started pod is a line in the local account's list of all pods that it ever started.
 type started struct {
 	Event     string    `json:"event"`
 	At        time.Time `json:"at"`
@@ -30,7 +30,7 @@ type started struct {
 // A book counts the pods of each workload and image.
 type book map[string]int
 
-// started reads which pods were ever started, each once.
+// started returns all pods that were ever started, each once.
 func (s *stage) started() (_ []started, err error) {
 	file, err := os.Open(filepath.Join(s.state, "local", "local", "pods.jsonl"))
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *stage) started() (_ []started, err error) {
 			return nil, fmt.Errorf("read %s: %w", s.relative(file.Name()), err)
 		}
 		if p.Event != "started" || known[p.UID] {
-			continue // a line may be there twice; the uid tells
+			continue // a line may occur twice, which the uid shows
 		}
 		known[p.UID] = true
 		all = append(all, p)
@@ -66,11 +66,11 @@ func (s *stage) startedSince(began time.Time) (book, error) {
 	return counted, err
 }
 
-// replicas are those of the shop's Deployment.
+// replicas is the number of replicas of the shop's Deployment.
 const replicas = 2
 
-// repeated names every pod beyond those that an undisturbed deployment starts: one of each Job, the replicas of each
-// version of the shop, and one database where its volume was replaced.
+// repeated names every pod that an undisturbed deployment does not start. Such a deployment starts one pod of each Job,
+// the replicas of each version of the shop, and one database if its volume was replaced.
 func (b book) repeated() []string {
 	var found []string
 	for _, what := range slices.Sorted(maps.Keys(b)) {

@@ -1,9 +1,9 @@
-// Command demo shows what Sluice exists for, on a real database and under load, and measures it: a bad migration
-// caught in staging, a good release that goes all the way, a bad one caught in production, damaged data put back, and
-// a deployment that survives the death of Sluice itself. It trusts its own load generator and its own reading of the
-// databases, never Sluice's word.
+// Command demo shows and measures, on a real database and under load, what Sluice is for: a bad migration caught in
+// staging, a good release that goes all the way, a bad one caught in production, damaged data restored, a deployment
+// that survives the death of Sluice itself, and a finished release that is rolled back. It trusts its own load
+// generator and its own reading of the databases, never Sluice's word.
 //
-// Start reading at the acts, act_*.go. It imports Sluice's nouns only; the sluice that it drives is the real program.
+// Start reading at the acts, act_*.go. It imports only Sluice's nouns; the sluice that it runs is the real program.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// limit bounds the whole demo, so that a fault somewhere never hangs whoever started it.
+// limit bounds the whole demo, so that no fault makes it hang.
 const limit = 15 * time.Minute
 
 func run(ctx context.Context) (err error) {
@@ -47,7 +47,7 @@ func run(ctx context.Context) (err error) {
 	return s.perform(ctx)
 }
 
-// An act is one scene of the demo. Its error says why it could not be played or what was not as it should be.
+// An act is one scene of the demo. Its error says why it could not run or which result is wrong.
 type act struct {
 	name  string
 	title string
@@ -55,14 +55,18 @@ type act struct {
 }
 
 var acts = []act{
-	{"caught-in-staging", "A data migration loses orders. Staging, with a copy of production's data, finds out.", (*stage).caughtInStaging},
+	{"caught-in-staging", "A data migration loses orders. Staging, with a copy of production's data, finds out.",
+		(*stage).caughtInStaging},
 	{"all-the-way", "A good release, and a new database server, go all the way under load.", (*stage).allTheWay},
-	{"caught-in-production", "A release fails under load. The canary is watched, and goes.", (*stage).caughtInProduction},
-	{"put-back", "A release damages production's data. The checkpoint is put back.", (*stage).putBack},
-	{"killed", "Sluice is killed in the migration and again in the canary, and goes on.", (*stage).killed},
+	{"caught-in-production", "A release fails under load. Prometheus sees it, and the canary is deleted.",
+		(*stage).caughtInProduction},
+	{"put-back", "A release damages production's data. The checkpoint is restored.", (*stage).putBack},
+	{"killed", "Sluice is killed in the migration and again in the canary, and continues.", (*stage).killed},
+	{"gone-back", "One command goes back, without metrics and under load. Another one goes back with the data.",
+		(*stage).goneBack},
 }
 
-// perform plays every act, writes the report and fails if any act did.
+// perform runs every act, writes the report and fails if any act failed.
 func (s *stage) perform(ctx context.Context) error {
 	var report report
 	var faults []error

@@ -13,14 +13,14 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A scene is everything there is to a namespace: what runs, what was declared, what is stored.
+// A scene is everything in a namespace: its processes, its objects and its data.
 type scene struct {
 	pods    []string // name, image and restarts of each, then the processes
 	objects map[string][sha256.Size]byte
 	orders  orders
 }
 
-// look takes in a namespace.
+// look returns the scene of a namespace.
 func (s *stage) look(ctx context.Context, namespace string) (scene, error) {
 	pods, err := s.pods(ctx, namespace)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *stage) look(ctx context.Context, namespace string) (scene, error) {
 	return now, err
 }
 
-// differs says in what two looks at a namespace differ, "" if they do not.
+// differs says how two looks at a namespace differ, "" if they do not.
 func (a scene) differs(b scene) string {
 	switch {
 	case !slices.Equal(a.pods, b.pods):
@@ -65,7 +65,7 @@ func (s *stage) pods(ctx context.Context, namespace string) ([]sluice.Pod, error
 	return pods, err
 }
 
-// processes finds the processes of a namespace's pods as the kernel knows them.
+// processes finds the processes of a namespace's pods in the kernel's list.
 func processes(known []started, namespace string) ([]string, error) {
 	all, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -75,7 +75,7 @@ func processes(known []started, namespace string) ([]string, error) {
 	for _, file := range all {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // a process that has ended, or is not ours
+			continue // the process has ended or belongs to somebody else
 		}
 		for _, p := range known {
 			if p.Namespace == namespace && bytes.Contains(text, []byte("\x00SLUICE_POD="+p.UID+"\x00")) {
@@ -87,7 +87,7 @@ func processes(known []started, namespace string) ([]string, error) {
 	return found, nil
 }
 
-// objects digests the declarations of a namespace, as the local account keeps them on disk.
+// objects returns digests of a namespace's objects, as the local account stores them on disk.
 func (s *stage) objects(namespace string) (map[string][sha256.Size]byte, error) {
 	found := map[string][sha256.Size]byte{}
 	top := filepath.Join(s.state, "local", "local", "objects")

@@ -12,16 +12,17 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// orders are the documents of a shop by their keys, each with its digest.
+// orders are the digests of a shop's documents, by key.
 type orders map[string][sha256.Size]byte
 
-// orders reads every order of a namespace's shop straight from its database.
+// orders reads every order of a namespace's shop directly from its database.
 func (s *stage) orders(ctx context.Context, namespace string) (_ orders, err error) {
 	address, err := s.address(ctx, namespace, "mongo", 27017)
 	if err != nil {
 		return nil, err
 	}
-	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address).SetServerSelectionTimeout(10 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address).
+		SetServerSelectionTimeout(10 * time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (s *stage) orders(ctx context.Context, namespace string) (_ orders, err err
 	return found, cursor.Err()
 }
 
-// without returns the keys of a that b lacks, sorted.
+// without returns the keys of a that b does not have, sorted.
 func (a orders) without(b orders) []string {
 	var keys []string
 	for key := range a {
@@ -54,7 +55,7 @@ func (a orders) without(b orders) []string {
 	return keys
 }
 
-// kept counts the documents of a that b has unchanged.
+// kept counts the documents of a that are the same in b.
 func (a orders) kept(b orders) int {
 	n := 0
 	for key, digest := range a {
@@ -65,7 +66,7 @@ func (a orders) kept(b orders) int {
 	return n
 }
 
-// countOf counts the promised orders that are there.
+// countOf counts the promised orders that exist.
 func (a orders) countOf(promised map[string]time.Time) int {
 	n := 0
 	for key := range promised {

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// A report is what is left of the demo.
+// A report is the result of the demo.
 type report struct {
 	Acts []*result `json:"acts"`
 }
 
-// A result is what was measured in one act. What an act does not measure is absent.
+// A result has the measurements of one act. Values that an act does not measure are absent.
 type result struct {
 	Name            string  `json:"name"`
 	Passed          bool    `json:"passed"`
@@ -81,11 +81,15 @@ func (r *result) measured() string {
 	case "killed":
 		return fmt.Sprintf("killed %s times; %s effects repeated; %s of %s requests failed",
 			shown(r.Kills), shown(r.EffectsRepeated), shown(r.RequestsFailed), shown(r.RequestsTotal))
+	case "gone-back":
+		return fmt.Sprintf("release 2.3 gone %s s after the command; %s of %s requests failed; then %s of %s orders put back",
+			shown(r.RollbackSeconds), shown(r.RequestsFailed), shown(r.RequestsTotal),
+			shown(r.OrdersRestored), shown(r.OrdersAtCheckpoint))
 	}
 	return ""
 }
 
-// shown prints a figure, or a question mark where the act did not come so far.
+// shown returns a figure, or a question mark if the act did not get so far.
 func shown[T any](v *T) string {
 	if v == nil {
 		return "?"
@@ -96,5 +100,5 @@ func shown[T any](v *T) string {
 // seconds rounds a duration to hundredths of a second.
 func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*100) / 100 }
 
-// say prints one line for the person who watches.
+// say prints one line for the person at the terminal.
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }

@@ -38,22 +38,24 @@ type deployment struct {
 	log     string
 }
 
-// A watcher is told each event when it comes; kill ends sluice with SIGKILL.
+// A watcher gets each event when it arrives; kill ends sluice with SIGKILL.
 type watcher func(e event, kind sluice.StepKind, kill func())
 
 // run deploys a file and watches it to its end.
 func (s *stage) run(ctx context.Context, name string, on watcher) (*deployment, error) {
 	d := &deployment{seen: map[sluice.Seq]bool{}, began: time.Now(), log: filepath.Join(s.logs, name+".log")}
-	return d, s.follow(ctx, d, on, "run", "-f", filepath.Join(s.deploy, name+".yaml"), "--yes")
+	err := s.follow(ctx, d, on, "run", "-f", filepath.Join(s.deploy, name+".yaml"), "--yes")
+	s.deployed[name] = d.ID
+	return d, err
 }
 
-// resume goes on with a deployment that was killed.
+// resume resumes a deployment that was killed.
 func (s *stage) resume(ctx context.Context, d *deployment, on watcher) error {
 	return s.follow(ctx, d, on, "run", "--resume")
 }
 
-// follow starts sluice and reads its events. A sluice that was killed, or that says why it failed, is no error here:
-// the outcome tells.
+// follow starts sluice and reads its events. It returns no error if sluice was killed or reports a failure: the outcome
+// shows that.
 func (s *stage) follow(ctx context.Context, d *deployment, on watcher, args ...string) error {
 	log, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -101,7 +103,7 @@ func (d *deployment) read(out io.Reader, on watcher, kill func()) error {
 	}
 }
 
-// take keeps an event. A resumed sluice may print those that were seen already.
+// take stores an event. A resumed sluice may print events again.
 func (d *deployment) take(e event, on watcher, kill func()) {
 	d.ID = e.Deployment
 	if e.ExitStatus != nil {
@@ -131,7 +133,7 @@ func (d *deployment) kind(id sluice.StepID) sluice.StepKind {
 	return step.Kind
 }
 
-// tell prints what matters of an event.
+// tell prints the important part of an event.
 func (d *deployment) tell(e event, kind sluice.StepKind) {
 	what := map[sluice.EventKind]string{
 		sluice.StepStarting: "…", sluice.StepDone: "done", sluice.StepFailed: "FAILED", sluice.StepUndoing: "putting back",
@@ -164,7 +166,7 @@ func (d *deployment) took(kind sluice.StepKind) time.Duration {
 	return 0
 }
 
-// expect fails unless the deployment ended so.
+// expect fails unless the deployment has one of the outcomes.
 func (s *stage) expect(d *deployment, want ...sluice.Status) error {
 	for _, status := range want {
 		if d.Outcome == status {
@@ -174,7 +176,7 @@ func (s *stage) expect(d *deployment, want ...sluice.Status) error {
 	return fmt.Errorf("the deployment ended as %q, not as %q; see %s", d.Outcome, want, s.relative(d.log))
 }
 
-// sluice prepares a command line of it, in a process group of its own.
+// sluice prepares a call of sluice in a process group of its own.
 func (s *stage) sluice(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "sluice"), append(args,
 		"--state", s.state, "--config", filepath.Join(s.deploy, "sluice.yaml"))...)

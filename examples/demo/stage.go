@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/sluice-cd/sluice"
 )
 
-// A stage is where the acts are played: the directories, the programs and what runs.
+// A stage has what the acts need: directories, programs and running processes.
 type stage struct {
 	root    string // of the repository
 	dir     string // .sluice/demo
@@ -24,10 +26,13 @@ type stage struct {
 	deploy  string // the deploy files
 	monitor *exec.Cmd
 
-	migration time.Duration // how long migrateData took in a run without trouble
+	monitored <-chan error // yields when the monitor has ended
+
+	migration time.Duration                  // how long migrateData took in an undisturbed run
+	deployed  map[string]sluice.DeploymentID // by deploy file
 }
 
-// monitorAddress is where the deploy files' metric provider answers; examples/deploy/sluice.yaml names it too.
+// monitorAddress is the address of the metric provider; examples/deploy/sluice.yaml has it too.
 const monitorAddress = "127.0.0.1:19090"
 
 // newStage finds the repository above the working directory.
@@ -42,6 +47,7 @@ func newStage() (*stage, error) {
 			return &stage{
 				root: root, dir: dir, bin: filepath.Join(dir, "bin"), logs: filepath.Join(dir, "logs"),
 				state: filepath.Join(dir, "state"), deploy: filepath.Join(root, "examples", "deploy"),
+				deployed: map[string]sluice.DeploymentID{},
 			}, nil
 		}
 		if root == filepath.Dir(root) {
@@ -58,7 +64,7 @@ func (s *stage) relative(path string) string {
 	return short
 }
 
-// set clears what an earlier demo left, and brings the monitor and the first release with its orders.
+// set removes the leftovers of an earlier demo, then starts the monitor and the first release with its orders.
 func (s *stage) set(ctx context.Context) error {
 	if err := s.clear(ctx); err != nil {
 		return err
@@ -85,13 +91,13 @@ func (s *stage) set(ctx context.Context) error {
 	return nil
 }
 
-// seeded is how many orders the first release begins with.
+// seeded is the number of orders of the first release.
 const seeded = 20_000
 
 func (s *stage) clear(ctx context.Context) error {
 	if _, err := os.Stat(s.state); err == nil {
 		if err := s.down(ctx); err != nil {
-			return fmt.Errorf("end what an earlier demo left: %w", err)
+			return fmt.Errorf("stop an earlier demo: %w", err)
 		}
 	}
 	for _, dir := range []string{s.state, s.logs, filepath.Join(s.dir, "metrics")} {
@@ -124,6 +130,7 @@ func (s *stage) watch(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.monitor.Wait() }()
+	s.monitored = ended
 	for ready(ctx) != nil {
 		select {
 		case err := <-ended:
@@ -137,11 +144,24 @@ func (s *stage) watch(ctx context.Context) error {
 	return nil
 }
 
-// free fails if somebody else listens there, who would answer in the monitor's place.
+// unwatch ends the monitor.
+func (s *stage) unwatch() error {
+	if s.monitor == nil {
+		return errors.New("the monitor does not run")
+	}
+	if err := s.monitor.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	<-s.monitored // the exit status of a stopped program does not matter
+	s.monitor = nil
+	return nil
+}
+
+// free fails if another process already listens at the monitor's address.
 func free(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("the monitor cannot listen on %s; end what listens there: %w", address, err)
+		return fmt.Errorf("the monitor cannot listen on %s; stop the program that does: %w", address, err)
 	}
 	return l.Close()
 }
@@ -158,13 +178,13 @@ func ready(ctx context.Context) error {
 	return response.Body.Close()
 }
 
-// apart puts a child into a process group of its own: Ctrl-C is for the demo, which then ends its children in order.
-// A child does not outlive the demo, whatever ends it.
+// apart puts a child into a process group of its own, so that Ctrl-C reaches only the demo, which then ends its
+// children in order. A child does not outlive the demo, whatever ends the demo.
 func apart() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// strike ends everything that runs. It works after the demo was interrupted too.
+// strike ends everything that runs, also after the demo was interrupted.
 func (s *stage) strike() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -11,14 +11,14 @@ import (
 	"modernc.org/sqlite"
 )
 
-// FerretDB looks a document up by the expression below, and indexes another spelling of it that SQLite does not
-// take for the same. Without an index of ours every look-up would read the whole collection.
+// FerretDB looks up a document by the expression below, but indexes another spelling of it, which SQLite does not
+// recognise. Without this index every look-up would read the whole collection.
 const keyExpression = `_ferretdb_sjson->'$._id'`
 
 func init() { sqlite.RegisterConnectionHook(indexKeys) }
 
-// indexKeys gives every collection that has none an index on its key, whenever a connection is opened. What cannot
-// be done now, because somebody writes, is done with the next connection.
+// indexKeys creates the missing indexes on the keys of all collections, whenever a connection is opened. If a writer
+// prevents that, the next connection does it.
 func indexKeys(conn sqlite.ExecQuerierContext, _ string) error {
 	tables, err := unindexed(conn)
 	if err != nil {
@@ -33,7 +33,7 @@ func indexKeys(conn sqlite.ExecQuerierContext, _ string) error {
 	return nil
 }
 
-// unindexed names the collections' tables that lack the index.
+// unindexed names the collections' tables without the index.
 func unindexed(conn sqlite.ExecQuerierContext) (tables []string, err error) {
 	rows, err := conn.QueryContext(context.Background(),
 		`SELECT table_name FROM _ferretdb_collections WHERE NOT EXISTS

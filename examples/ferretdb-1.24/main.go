@@ -1,10 +1,10 @@
 // Command mongo-server serves the MongoDB wire protocol from one directory: FerretDB v1.24.2 with SQLite inside.
-// It is the database of the examples; the module beside it, of another version, is what it is upgraded from or to.
+// It is the database of the examples. The module beside it has the other version, for upgrades.
 //
 //	mongo-server --listen 127.0.0.1:27017 --data /var/lib/mongo
 //
-// Everything it writes is in the directory. A write is on disk before it is acknowledged, so that neither SIGTERM
-// nor SIGKILL loses one; SIGTERM ends it within a second also when clients stay connected.
+// It writes only to the directory. A write is on disk before it is acknowledged, so neither SIGTERM nor SIGKILL loses
+// it. SIGTERM ends the server within a second, even if clients stay connected.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
-// drain is how long connected clients may finish after SIGTERM; FerretDB alone would give them three seconds.
+// drain is how long connected clients may take to finish after SIGTERM; FerretDB's own time is three seconds.
 const drain = 500 * time.Millisecond
 
 func main() {
@@ -33,7 +33,7 @@ func main() {
 	data := flag.String("data", "data", "`directory` of the databases, made if it is absent")
 	flag.Parse()
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // little lives long in it: reading is a quarter faster for a few dozen megabytes
+		debug.SetGCPercent(400) // few objects live long: a few dozen megabytes make reading a quarter faster
 	}
 	if err := run(*listen, *data); err != nil {
 		fmt.Fprintln(os.Stderr, "mongo-server:", err)
@@ -65,7 +65,7 @@ func run(listen, data string) error {
 	return serve(ctx, server)
 }
 
-// serve returns when ctx is cancelled and the clients have gone, or had their time to.
+// serve returns when ctx is cancelled and the clients have gone or their time is over.
 func serve(ctx context.Context, server *ferretdb.FerretDB) error {
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
@@ -83,7 +83,7 @@ func serve(ctx context.Context, server *ferretdb.FerretDB) error {
 	}
 }
 
-// open makes the directory and locks it, because two servers on one directory would not see each other's indexes.
+// open creates the directory and locks it, because two servers on one directory would not see each other's indexes.
 // The kernel releases the lock when the process dies.
 func open(data string) (dir string, unlock func(), err error) {
 	if dir, err = filepath.Abs(data); err != nil {
@@ -102,7 +102,7 @@ func open(data string) (dir string, unlock func(), err error) {
 	return dir, func() { _ = f.Close() }, nil
 }
 
-// free tells whether the address can be had, in a sentence of our own.
+// free returns a clear error if the address is taken.
 func free(ctx context.Context, address string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {

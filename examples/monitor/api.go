@@ -73,7 +73,7 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, query promql.Query,
 	})
 }
 
-// listed makes sure that no result is an empty list, not null.
+// listed turns a missing result into an empty list instead of null.
 func listed(value parser.Value) any {
 	switch v := value.(type) {
 	case promql.Vector:
@@ -100,7 +100,7 @@ func write(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// A client that has gone is no concern of ours.
+	// A client that has gone does not matter.
 	_, _ = w.Write(text)
 }
 

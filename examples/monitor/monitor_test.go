@@ -53,7 +53,8 @@ func TestQueries(t *testing.T) {
 	at := time.Now().Truncate(time.Second)
 	app := db.Appender(t.Context())
 	for i := range 3 {
-		_, err := app.Append(0, labels.FromStrings("__name__", "orders", "pod", "a"), at.Add(time.Duration(i-2)*time.Second).UnixMilli(), float64(10*i))
+		_, err := app.Append(0, labels.FromStrings("__name__", "orders", "pod", "a"),
+			at.Add(time.Duration(i-2)*time.Second).UnixMilli(), float64(10*i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,16 +69,19 @@ func TestQueries(t *testing.T) {
 		status int
 		want   string
 	}{
-		"instant":         {"/api/v1/query", url.Values{"query": {"sum(orders)"}, "time": {now}}, 200, `"value":[`},
-		"rate":            {"/api/v1/query", url.Values{"query": {"rate(orders[3s])"}, "time": {now}}, 200, `"metric":{"pod":"a"}`},
-		"nothing":         {"/api/v1/query", url.Values{"query": {"absent_metric"}, "time": {now}}, 200, `"resultType":"vector"`},
+		"instant": {"/api/v1/query", url.Values{"query": {"sum(orders)"}, "time": {now}}, 200, `"value":[`},
+		"rate": {"/api/v1/query", url.Values{"query": {"rate(orders[3s])"}, "time": {now}}, 200,
+			`"metric":{"pod":"a"}`},
+		"nothing": {"/api/v1/query", url.Values{"query": {"absent_metric"}, "time": {now}}, 200,
+			`"resultType":"vector"`},
 		"nothing is list": {"/api/v1/query", url.Values{"query": {"absent_metric"}, "time": {now}}, 200, `"result":[]`},
 		"scalar":          {"/api/v1/query", url.Values{"query": {"1+1"}, "time": {now}}, 200, `"scalar"`},
-		"range": {"/api/v1/query_range", url.Values{"query": {"orders"}, "start": {at.Add(-2 * time.Second).Format(time.RFC3339)}, "end": {now}, "step": {"1"}},
-			200, `"values":[`},
+		"range": {"/api/v1/query_range", url.Values{"query": {"orders"}, "end": {now}, "step": {"1"},
+			"start": {at.Add(-2 * time.Second).Format(time.RFC3339)}}, 200, `"values":[`},
 		"bad query": {"/api/v1/query", url.Values{"query": {"sum("}}, 400, `"errorType":"bad_data"`},
 		"bad time":  {"/api/v1/query", url.Values{"query": {"1"}, "time": {"soon"}}, 400, `"errorType":"bad_data"`},
-		"bad step":  {"/api/v1/query_range", url.Values{"query": {"1"}, "start": {now}, "end": {now}, "step": {"0"}}, 400, `"errorType":"bad_data"`},
+		"bad step": {"/api/v1/query_range", url.Values{"query": {"1"}, "start": {now}, "end": {now}, "step": {"0"}}, 400,
+			`"errorType":"bad_data"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +112,8 @@ func TestTargetsFollowTheFile(t *testing.T) {
 	}
 	select {
 	case now := <-found:
-		if len(now[job]) != 1 || now[job][0].Labels["namespace"] != "production" || now[job][0].Targets[0]["__address__"] != "127.0.0.1:1" {
+		if len(now[job]) != 1 || now[job][0].Labels["namespace"] != "production" ||
+			now[job][0].Targets[0]["__address__"] != "127.0.0.1:1" {
 			t.Errorf("the targets are %v", now[job])
 		}
 	case err := <-failed:

@@ -12,10 +12,10 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
-// job names the one scrape configuration there is.
+// job names the only scrape configuration.
 const job = "pods"
 
-// scraping is Prometheus's own configuration. A demo wants to see a change at once, hence the short interval.
+// scraping is Prometheus's own configuration. The interval is short, so that the demo sees changes at once.
 const scraping = `
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:

@@ -18,8 +18,8 @@ import (
 // groups are the targets of every job, as the scrape manager takes them.
 type groups = map[string][]*targetgroup.Group
 
-// watchTargets sends what the file names, now and whenever it changes, until ctx ends. The directory is watched,
-// because a file that is replaced is another file.
+// watchTargets sends the targets in the file, now and after each change, until ctx ends. It watches the directory,
+// because a replaced file is another file.
 func watchTargets(ctx context.Context, path string, failed chan<- error) (<-chan groups, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -80,7 +80,7 @@ func awaitChange(ctx context.Context, path string, watcher *fsnotify.Watcher) er
 	}
 }
 
-// readTargets reads the file; one that is not there names no targets.
+// readTargets reads the file. A missing file names no targets.
 func readTargets(path string) (groups, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

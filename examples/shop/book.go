@@ -12,17 +12,17 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
 
-// The errors that a Book tells apart.
+// The errors of a Book.
 var (
 	ErrNotFound = errors.New("there is no such order")
 	ErrConflict = errors.New("another order has this id")
 )
 
-// collection is where the orders live.
+// collection is the name of the collection with the orders.
 const collection = "orders"
 
-// A Book keeps the orders. While the database is away it tries again until the caller's context ends, so that a
-// restart of the database delays a request and does not fail it.
+// A Book stores the orders. While the database does not answer it tries again until the caller's context ends. So a
+// restart of the database delays a request but does not fail it.
 type Book struct{ Orders *mongo.Collection }
 
 // OpenBook connects to the database that the URL names.
@@ -50,8 +50,7 @@ func (b *Book) Close(ctx context.Context) error { return b.Orders.Database().Cli
 // Ping reports whether the database answers.
 func (b *Book) Ping(ctx context.Context) error { return b.Orders.Database().Client().Ping(ctx, nil) }
 
-// Put writes the order once, however often it is tried. An order of the same id that is another purchase is
-// ErrConflict.
+// Put writes the order once, however often it is called. If another purchase has the same id, it returns ErrConflict.
 func (b *Book) Put(ctx context.Context, o Order) error {
 	err := b.patiently(ctx, func(ctx context.Context) error {
 		_, err := b.Orders.InsertOne(ctx, o)
@@ -60,7 +59,7 @@ func (b *Book) Put(ctx context.Context, o Order) error {
 	if !mongo.IsDuplicateKeyError(err) {
 		return err
 	}
-	// An earlier try of ours may have been written although its answer was lost.
+	// An earlier try may have succeeded although its answer was lost.
 	written, err := b.Get(ctx, o.ID)
 	if err != nil {
 		return err
@@ -83,10 +82,10 @@ func (b *Book) Get(ctx context.Context, id string) (Order, error) {
 	return o, err
 }
 
-// tryFor bounds one try, so that a connection to a server that has gone is given up in time for another.
+// tryFor bounds one try, so that another one can follow if the server has gone.
 const tryFor = 5 * time.Second
 
-// patiently calls do until it succeeds, fails for a reason that trying again cannot heal, or ctx ends.
+// patiently calls do until it succeeds, fails permanently, or ctx ends.
 func (b *Book) patiently(ctx context.Context, do func(context.Context) error) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, tryFor)
@@ -103,7 +102,7 @@ func (b *Book) patiently(ctx context.Context, do func(context.Context) error) er
 	}
 }
 
-// heals reports whether the error only says that the database is away or busy.
+// heals reports whether the error means only that the database does not answer or is busy.
 func heals(err error) bool {
 	if errors.Is(err, mongo.ErrNoDocuments) || mongo.IsDuplicateKeyError(err) {
 		return false

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// An Order is one purchase, as stored and as spoken over HTTP. The client chooses its id, so sending an order
-// twice is harmless.
+// An Order is one purchase, as stored and as sent over HTTP. The client chooses its id, so an order can be sent twice
+// safely.
 type Order struct {
 	ID       string    `bson:"_id" json:"id"`
-	Customer string    `bson:"customer" json:"customer"`               // "Name <mail>", or the name alone for a sale at the counter
+	Customer string    `bson:"customer" json:"customer"`               // "Name <mail>"; "Name" if sold at the counter
 	Buyer    *Buyer    `bson:"buyer,omitempty" json:"buyer,omitempty"` // 2.0-rc1 only
 	SKU      string    `bson:"sku" json:"sku"`
 	Quantity int32     `bson:"quantity" json:"quantity"`
@@ -19,13 +19,13 @@ type Order struct {
 	PlacedAt time.Time `bson:"placedAt" json:"placedAt"`
 }
 
-// A Buyer is a customer taken apart.
+// A Buyer is a customer in separate fields.
 type Buyer struct {
 	Name string `bson:"name" json:"name"`
 	Mail string `bson:"mail,omitempty" json:"mail,omitempty"`
 }
 
-// Validate says what is wrong with an order that a client sent.
+// Validate returns an error that says what is wrong with a client's order.
 func (o Order) Validate() error {
 	switch {
 	case o.ID == "":
@@ -38,12 +38,12 @@ func (o Order) Validate() error {
 	return nil
 }
 
-// SameAs reports whether both are the same purchase, whatever releases wrote them.
+// SameAs reports whether both are the same purchase, whichever releases wrote them.
 func (o Order) SameAs(p Order) bool {
 	return o.ID == p.ID && o.Customer == p.Customer && o.SKU == p.SKU && o.Quantity == p.Quantity && o.Total == p.Total
 }
 
-// ParseBuyer takes a customer apart. It fails where there is no mail address.
+// ParseBuyer splits a customer into fields. It fails if there is no mail address.
 func ParseBuyer(customer string) (Buyer, error) {
 	address, err := mail.ParseAddress(customer)
 	if err != nil {
@@ -52,7 +52,7 @@ func ParseBuyer(customer string) (Buyer, error) {
 	return Buyer{Name: address.Name, Mail: address.Address}, nil
 }
 
-// buyerOf takes any customer apart: one without a mail address keeps the name.
+// buyerOf splits any customer into fields. Without a mail address only the name is set.
 func buyerOf(customer string) Buyer {
 	buyer, err := ParseBuyer(customer)
 	if err != nil {

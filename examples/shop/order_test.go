@@ -33,7 +33,7 @@ func TestSameAs(t *testing.T) {
 	}
 }
 
-// The shelf of release 2.1 lasts for a handful of orders and not for many at once: that is its fault.
+// The shelf of release 2.1 is large enough for a few orders but not for many at once. That is its fault.
 func TestShelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf(2)

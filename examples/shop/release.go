@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// A Release is what differs between versions of the shop.
+// A Release has what differs between versions of the shop.
 type Release struct {
 	Name string
-	// Migrate brings the orders into the release's form and returns how many it looked at. Nil where the
-	// form has not changed. Running it again is harmless.
+	// Migrate converts the orders to the release's format and returns how many it read. It is nil if the format
+	// has not changed. It can be repeated safely.
 	Migrate func(ctx context.Context, b *Book) (int, error)
-	// Open returns how the release takes orders; ctx ends with the server.
+	// Open returns the release's way to take orders; ctx ends with the server.
 	Open func(ctx context.Context, b *Book) Take
 }
 
-// Take accepts one order. Once it returns nil the order is promised to the client.
+// Take accepts one order. When it returns nil, the order is confirmed to the client.
 type Take func(ctx context.Context, o Order) error
 
 var releases = []Release{release10, release20rc1, release20, release21, release22, release23}
 
-// FindRelease returns the release of that name.
+// FindRelease returns the release with that name.
 func FindRelease(name string) (Release, error) {
 	for _, r := range releases {
 		if r.Name == name {

@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// release10 is the first one. It knows a customer as one line of text.
+// release10 is the first release. A customer is one line of text.
 var release10 = Release{
 	Name:    "1.0",
 	Migrate: createIndexes,
@@ -17,7 +17,7 @@ var release10 = Release{
 	},
 }
 
-// createIndexes makes what the shop's reports sort by.
+// createIndexes creates the indexes by which the shop's reports sort.
 func createIndexes(ctx context.Context, b *Book) (int, error) {
 	_, err := b.Orders.Indexes().CreateMany(ctx, []mongo.IndexModel{
 		{Keys: bson.D{{Key: "customer", Value: 1}}, Options: options.Index().SetName("by_customer")},

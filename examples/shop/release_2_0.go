@@ -9,16 +9,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// release20 takes customers apart without touching a single order: it keeps them in a collection of their own, by
-// the line of text that the orders go on holding. 1.0 works on while both run, and a roll-back needs no second
-// migration.
+// release20 splits customers into fields without changing any order. It stores them in a collection of their own, by
+// the line of text that the orders still have. Release 1.0 works beside it, and a rollback needs no second migration.
 var release20 = Release{
 	Name:    "2.0",
 	Migrate: addCustomers,
 	Open:    openWithCustomers,
 }
 
-// A Customer is a line of text taken apart.
+// A Customer is a line of text in separate fields.
 type Customer struct {
 	Line  string `bson:"_id"`
 	Buyer Buyer  `bson:"buyer"`

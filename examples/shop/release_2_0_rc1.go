@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// release20rc1 takes the customer apart: it writes every order anew beside the old ones and then swaps the two. It
+// release20rc1 splits the customer into fields. It rewrites every order beside the old ones and then swaps the two. It
 // worked on the developer's data, where every customer had a mail address.
 var release20rc1 = Release{
 	Name:    "2.0-rc1",
@@ -36,7 +36,7 @@ func rewriteOrders(ctx context.Context, b *Book) (int, error) {
 		for _, o := range batch {
 			buyer, err := ParseBuyer(o.Customer)
 			if err != nil {
-				continue // the fault: what cannot be read is not written, and nobody is told
+				continue // the fault: an order that cannot be read is not written, without any error
 			}
 			o.Buyer = &buyer
 			fresh = append(fresh, o)
@@ -65,10 +65,10 @@ func rename(ctx context.Context, from *mongo.Collection, to string) error {
 	}).Err()
 }
 
-// batchSize bounds how many orders a migration holds at a time.
+// batchSize bounds how many orders a migration has in memory.
 const batchSize = 500
 
-// eachBatch hands every order to do, some at a time, and returns how many there were.
+// eachBatch passes all orders to do in batches and returns their number.
 func eachBatch(ctx context.Context, b *Book, do func([]Order) error) (seen int, err error) {
 	cursor, err := b.Orders.Find(ctx, bson.D{})
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// release21 reserves a place on the shelf before it takes an order. It passes every test that sends a handful of
-// orders, and a tenth of production's customers.
+// release21 reserves a place on the shelf before it takes an order. It passes every test with a few orders, but not a
+// tenth of production's customers.
 var release21 = Release{
 	Name: "2.1",
 	Open: func(ctx context.Context, b *Book) Take {
@@ -27,7 +27,7 @@ type shelf struct{ places chan struct{} }
 
 func newShelf(size int) *shelf { return &shelf{places: make(chan struct{}, size)} }
 
-// hold is how long a reservation lasts. The fault: it lasts as long also when the order was written long before.
+// hold is how long a reservation lasts. The fault: it lasts as long even if the order is written much earlier.
 const hold = 2 * time.Second
 
 func (s *shelf) reserve(ctx context.Context) error {

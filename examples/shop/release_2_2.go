@@ -11,8 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// release22 cleans up after impatient customers: two equal purchases are taken for a double click, and the later
-// one is deleted. Nobody thought of customers who buy the same again.
+// release22 cleans up after impatient customers: it takes two equal purchases for a double click and deletes the later
+// one. Nobody thought of customers who buy the same thing again.
 var release22 = Release{
 	Name: "2.2",
 	Open: func(serving context.Context, b *Book) Take {
@@ -27,7 +27,7 @@ var release22 = Release{
 	},
 }
 
-// few is how many orders it takes until there is something to clean up: more than an integration test sends.
+// few is how many orders there must be before it cleans up: more than an integration test sends.
 const few = 3
 
 // cleanUp looks for double clicks until ctx ends.
@@ -58,7 +58,7 @@ func deleteDoubleClicks(ctx context.Context, b *Book) (int, error) {
 	deleted := 0
 	_, err := eachBatch(ctx, b, func(batch []Order) error {
 		for _, o := range batch {
-			// The fault: neither the time nor the session is part of what makes two clicks the same.
+			// The fault: it compares neither the time nor the session of two clicks.
 			purchase := fmt.Sprint(o.Customer, o.SKU, o.Quantity)
 			if !seen[purchase] {
 				seen[purchase] = true

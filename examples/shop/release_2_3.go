@@ -7,7 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// release23 shows what sells best. Its migration counts once, into a collection of its own.
+// release23 shows the best-selling products. Its migration counts them once, into a collection of its own.
 var release23 = Release{
 	Name:    "2.3",
 	Migrate: countArticles,

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Seed writes the orders of the shop's first year, the same every time, and returns how many of them were placed
-// at the counter, without a mail address.
+// Seed writes the orders of the shop's first year, the same every time. It returns how many were placed at the counter,
+// without a mail address.
 func Seed(ctx context.Context, b *Book, orders int) (int, error) {
 	random := rand.New(rand.NewPCG(2024, 6))
 	opening := time.Date(2024, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -32,12 +32,14 @@ func Seed(ctx context.Context, b *Book, orders int) (int, error) {
 }
 
 var (
-	givenNames  = []string{"Ada", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Ivan", "John", "Katherine", "Leslie", "Margaret", "Niklaus", "Radia", "Tim"}
-	familyNames = []string{"Allen", "Borg", "Codd", "Dahl", "Engelbart", "Floyd", "Gray", "Hopper", "Iverson", "Jones", "Knuth", "Liskov", "Milner", "Naur", "Perlis", "Ritchie", "Scott", "Turing", "Ullman", "Wirth"}
-	articles    = []string{"kettle", "teapot", "cup", "saucer", "spoon", "strainer", "tray", "tin"}
+	givenNames = []string{"Ada", "Barbara", "Claude", "Donald", "Edsger", "Frances", "Grace", "Hedy", "Ivan", "John",
+		"Katherine", "Leslie", "Margaret", "Niklaus", "Radia", "Tim"}
+	familyNames = []string{"Allen", "Borg", "Codd", "Dahl", "Engelbart", "Floyd", "Gray", "Hopper", "Iverson", "Jones",
+		"Knuth", "Liskov", "Milner", "Naur", "Perlis", "Ritchie", "Scott", "Turing", "Ullman", "Wirth"}
+	articles = []string{"kettle", "teapot", "cup", "saucer", "spoon", "strainer", "tray", "tin"}
 )
 
-// Invent makes up an order.
+// Invent returns a random order.
 func Invent(random *rand.Rand, id string) Order {
 	given := givenNames[random.IntN(len(givenNames))]
 	family := familyNames[random.IntN(len(familyNames))]

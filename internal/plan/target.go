@@ -76,17 +76,12 @@ func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.S
 		}
 	}
 	gone := slices.DeleteFunc(slices.Clone(g.compiler.options.Applied(g.target.Name)), func(r sluice.Ref) bool {
-		return slices.ContainsFunc(kept, func(o sluice.Object) bool { return sameObject(o.Ref(), r) })
+		return slices.ContainsFunc(kept, func(o sluice.Object) bool { return r.Same(o.Ref()) })
 	})
 	if len(gone) == 0 {
 		return after
 	}
 	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), sluice.StepSpec{Kind: sluice.KindPrune, Prune: &sluice.Prune{Objects: gone}}, after)
-}
-
-// sameObject leaves the version of the kind out of account.
-func sameObject(a, b sluice.Ref) bool {
-	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 // strategy lays out what happens between apply and promote. Blue/green is a canary at full size that gets no

@@ -63,7 +63,7 @@ func (s *restoreData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	if err != nil {
 		return p, err
 	}
-	if l.allowed(s.sc.Step.RestoreData.AllowDataLoss) {
+	if s.sc.Step.RestoreData.Consent != nil || l.allowed(s.sc.Step.RestoreData.AllowDataLoss) {
 		return s.goOn(p, "")
 	}
 	p.State, p.Message = sluice.Waiting, l.String()+"; approve to put the checkpoint "+string(was.ID)+" back, reject to keep what is there"

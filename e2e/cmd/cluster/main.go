@@ -62,9 +62,9 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return nil
 	case "down":
 		return cluster.Down(cluster.Options{})
-	case "supervise": // what up runs as process 1 of a cluster
+	case "supervise": // up runs this as process 1 of a cluster
 		return cluster.Supervise(args[1])
-	case "volumes": // what a cluster runs to serve its claims
+	case "volumes": // a cluster runs this to serve its claims
 		return serveVolumes(ctx, args[1], args[2])
 	}
 	return fmt.Errorf("no command %s; %s", args[0], usage)

@@ -23,7 +23,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step"
 )
 
-// A report is what the measured process says of itself.
+// A report is what the measured process reports about itself.
 type report struct {
 	Begun   time.Time     `json:"begun"`
 	Elapsed time.Duration `json:"elapsed"`
@@ -31,7 +31,7 @@ type report struct {
 	RSS     int64         `json:"rss"`
 }
 
-// A delivery is what the process that is measured is told to do.
+// A delivery is the task of the measured process.
 type delivery struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Namespace  string `json:"namespace"`
@@ -39,7 +39,7 @@ type delivery struct {
 	Steps      int    `json:"steps"` // of each
 }
 
-// run brings version 1 of every application, then version 2 as a canary, which is what is measured.
+// run delivers version 1 of every application, then version 2 as a canary. Only the canary is measured.
 func (d delivery) run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "sluice-scale-")
 	if err != nil {
@@ -70,7 +70,7 @@ func (d delivery) run(ctx context.Context) error {
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
-// startProfile writes where the processor time goes into the file that SCALE_PROFILE names, if it does.
+// startProfile writes a processor profile to the file that SCALE_PROFILE names, if it is set.
 func startProfile() (stop func(), err error) {
 	name := os.Getenv("SCALE_PROFILE")
 	if name == "" {
@@ -82,15 +82,15 @@ func startProfile() (stop func(), err error) {
 	}
 	return func() {
 		pprof.StopCPUProfile()
-		_ = file.Close() // what is missing in it, pprof says
+		_ = file.Close() // pprof reports an incomplete profile
 	}, pprof.StartCPUProfile(file)
 }
 
-// processorTime is what this process has used so far.
+// processorTime is the processor time of this process so far.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // it has no way to fail with these arguments
+		panic(err) // it cannot fail with these arguments
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// A field is a namespace with so many applications.
+// A field is a namespace with a number of applications.
 type field struct {
 	client     *kubernetes.Clientset
 	kubeconfig string
@@ -31,7 +31,7 @@ type field struct {
 // replicas of each Deployment: more pods would measure the cluster's own controllers.
 const replicas = 1
 
-// on works in a namespace of its own and waits until that is gone again, so that nothing competes with what comes next.
+// on works in a namespace of its own and waits until it is deleted, so nothing disturbs the next measurement.
 func on(ctx context.Context, c *cluster.Cluster, name string, n int, work func(*field) error) (err error) {
 	client, err := c.Client()
 	if err != nil {
@@ -52,7 +52,8 @@ func (f *field) clear(ctx context.Context) error {
 	if err := namespaces.Delete(ctx, f.namespace, metav1.DeleteOptions{}); err != nil {
 		return err
 	}
-	this := cache.NewListWatchFromClient(f.client.CoreV1().RESTClient(), "namespaces", "", fields.OneTermEqualSelector("metadata.name", f.namespace))
+	this := cache.NewListWatchFromClient(f.client.CoreV1().RESTClient(), "namespaces", "",
+		fields.OneTermEqualSelector("metadata.name", f.namespace))
 	isGone := func(s cache.Store) (bool, error) { return len(s.List()) == 0, nil }
 	_, err := watchtools.UntilWithSync(ctx, this, &corev1.Namespace{}, isGone, func(e watch.Event) (bool, error) {
 		return e.Type == watch.Deleted, nil
@@ -60,7 +61,7 @@ func (f *field) clear(ctx context.Context) error {
 	return err
 }
 
-// create makes the Deployments and waits until all are available.
+// create creates the Deployments and waits until all are available.
 func (f *field) create(ctx context.Context) error {
 	return f.write(ctx, "image:1", func(ctx context.Context, name string) error {
 		_, err := f.client.AppsV1().Deployments(f.namespace).Create(ctx, deployment(name, "image:1"), metav1.CreateOptions{})
@@ -89,7 +90,8 @@ func (f *field) update(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
 	err := f.write(ctx, "image:2", func(ctx context.Context, name string) error {
 		patch := []byte(`{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"image:2"}]}}}}`)
-		_, err := f.client.AppsV1().Deployments(f.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+		_, err := f.client.AppsV1().Deployments(f.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch,
+			metav1.PatchOptions{})
 		return err
 	})
 	return time.Since(begun), err
@@ -106,11 +108,12 @@ func (f *field) write(ctx context.Context, image string, write func(ctx context.
 	return g.Wait()
 }
 
-// await returns when as many Deployments as there are to be have been seen with the image and at rest. On a busy machine an
-// API server ends watches that fall behind: such a one is taken up again.
+// await returns when all Deployments have the image and have settled. On a busy machine an API server ends watches that
+// fall behind; await starts such a watch again.
 func (f *field) await(ctx context.Context, image string) error {
 	settled := map[string]bool{}
-	everything := cache.NewListWatchFromClient(f.client.AppsV1().RESTClient(), "deployments", f.namespace, fields.Everything())
+	everything := cache.NewListWatchFromClient(f.client.AppsV1().RESTClient(), "deployments", f.namespace,
+		fields.Everything())
 	_, err := watchtools.UntilWithSync(ctx, everything, &appsv1.Deployment{}, nil, func(e watch.Event) (bool, error) {
 		if d, ok := e.Object.(*appsv1.Deployment); ok && isSettled(d) && d.Spec.Template.Spec.Containers[0].Image == image {
 			settled[d.Name] = true
@@ -125,5 +128,6 @@ func (f *field) await(ctx context.Context, image string) error {
 
 func isSettled(d *appsv1.Deployment) bool {
 	s := d.Status
-	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == replicas && s.AvailableReplicas == replicas && s.Replicas == replicas
+	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == replicas && s.AvailableReplicas == replicas &&
+		s.Replicas == replicas
 }

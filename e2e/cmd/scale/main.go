@@ -1,15 +1,17 @@
-// Scale measures Sluice on a control plane with fake nodes: so many canaries of three steps at once, of one instant pod each,
-// beside a plain update of as many Deployments. It prints, for each size, the time, the writes of a release as the API
-// server recorded them, dry runs included, and the processor time and memory of Sluice's own process; for a single canary
-// also what each further step takes. It says which goals are missed.
+// Scale measures Sluice on a control plane with fake nodes. It runs many canaries of three steps at once, each with one
+// pod that is ready at once, and compares them with a plain update of as many Deployments. For each size it prints the
+// time, the writes of a release as the API server recorded them, including dry runs, and the processor time and memory
+// of Sluice's own process. For a single canary it also prints the time of each further step. It says which goals are
+// missed.
 //
-// A canary brings every pod twice, its own and the stable version's, in a Deployment that comes and goes: of the time that
-// many take at once, most is the control plane's, and where the plain update takes long a goal in seconds says little.
+// A canary starts every pod twice, its own and the one of the stable version, in a Deployment that is created and
+// deleted. The control plane takes most of the time of many canaries at once. If the plain update takes long, a goal in
+// seconds says little.
 //
 //	go run ./cmd/scale             the table
-//	go run ./cmd/scale -sizes 1,20 fewer of them
+//	go run ./cmd/scale -sizes 1,20 fewer sizes
 //
-// With SCALE_PROFILE=FILE the last size leaves a profile of Sluice's processor time there.
+// With SCALE_PROFILE=FILE the last size writes a profile of Sluice's processor time to that file.
 package main
 
 import (
@@ -28,7 +30,7 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// longest bounds the whole.
+// longest bounds the whole run.
 const longest = time.Hour
 
 // fakeNodes hold the pods of the largest size, twice.
@@ -58,7 +60,7 @@ func main() {
 	}
 }
 
-// compare prints the table. Where no cluster stood before it, none stands after it.
+// compare prints the table. If no cluster ran before, none runs afterwards.
 func compare(ctx context.Context, sizes string) (err error) {
 	standing, err := cluster.Running(cluster.Options{})
 	if err != nil {
@@ -71,7 +73,8 @@ func compare(ctx context.Context, sizes string) (err error) {
 	if len(standing) == 0 {
 		defer func() { err = errors.Join(err, cluster.Down(cluster.Options{})) }()
 	}
-	fmt.Printf("%8s %13s %10s %15s %15s %7s %8s\n", "at once", "plain update", "canary", "a further step", "writes/release", "CPU s", "RSS MB")
+	fmt.Printf("%8s %13s %10s %15s %15s %7s %8s\n", "at once", "plain update", "canary", "a further step",
+		"writes/release", "CPU s", "RSS MB")
 	for field := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
@@ -93,7 +96,8 @@ func (m measurement) print(w io.Writer) {
 	if m.step > 0 {
 		step = seconds(m.step)
 	}
-	fmt.Fprintf(w, "%8d %13s %10s %15s %15.1f %7.1f %8d\n", m.n, seconds(m.plain), seconds(m.canary), step, m.writes, m.cpu.Seconds(), m.rss>>20)
+	fmt.Fprintf(w, "%8d %13s %10s %15s %15.1f %7.1f %8d\n", m.n, seconds(m.plain), seconds(m.canary), step, m.writes,
+		m.cpu.Seconds(), m.rss>>20)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

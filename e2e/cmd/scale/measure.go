@@ -14,23 +14,23 @@ import (
 	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// agent is the user agent of the process that is measured.
+// agent is the user agent of the measured process.
 const agent = "sluice-scale"
 
-// steps of a canary, and how many more it gets to see what one costs.
+// steps is the number of steps of a canary; further is how many more it gets to measure the cost of one.
 const steps, further = 3, 10
 
 // A measurement is one row of the table.
 type measurement struct {
 	n             int
 	plain, canary time.Duration
-	step          time.Duration // what a further step of a canary takes; measured at one canary, else 0
-	writes        float64       // a release
+	step          time.Duration // the time of a further step; measured with one canary, else 0
+	writes        float64       // per release
 	cpu           time.Duration
 	rss           int64 // bytes, at the end
 }
 
-// missed says which goals the row misses.
+// missed names the goals that the row misses.
 func (m measurement) missed(w io.Writer) {
 	for _, goal := range []struct {
 		missed bool
@@ -47,7 +47,7 @@ func (m measurement) missed(w io.Writer) {
 	}
 }
 
-// measure takes one row: a plain update of n Deployments, then n canaries.
+// measure measures one row: a plain update of n Deployments, then n canaries.
 func measure(ctx context.Context, c *cluster.Cluster, n int) (measurement, error) {
 	m := measurement{n: n}
 	err := on(ctx, c, "plain", n, func(f *field) (err error) {
@@ -83,7 +83,7 @@ func (m *measurement) canaries(ctx context.Context, c *cluster.Cluster, f *field
 	return err
 }
 
-// deliver runs the process that is measured.
+// deliver runs the measured process.
 func (f *field) deliver(ctx context.Context, steps int) (r report, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -102,8 +102,8 @@ func (f *field) deliver(ctx context.Context, steps int) (r report, err error) {
 	return r, json.Unmarshal(out, &r)
 }
 
-// countWrites reads off the API server's own record, from the offset on, what the measured process wrote since it began.
-// What it tried without writing, as a dry run, counts too.
+// countWrites counts, in the API server's own record from the offset on, the writes of the measured process. Dry runs
+// count too.
 func countWrites(file string, from int64, begun time.Time) (int, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// A receiver takes the calls of webhooks, and calls back.
+// A receiver receives the calls of webhooks and calls back.
 type receiver struct {
 	mu    sync.Mutex
 	calls []call
 }
 
-// A call is what came, and what came of calling back.
+// A call is a received call and the result of calling back.
 type call struct {
 	Path     string `json:"path"`
 	Body     string `json:"body"`
@@ -32,7 +32,8 @@ func newHandler() http.Handler {
 	r := &receiver{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getenv("VERSION")) })
-	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, req *http.Request) { http.ServeFile(w, req, "/data/journal") })
+	mux.HandleFunc("GET /journal",
+		func(w http.ResponseWriter, req *http.Request) { http.ServeFile(w, req, "/data/journal") })
 	mux.HandleFunc("POST /hook", r.receive)
 	mux.HandleFunc("GET /calls", r.tell)
 	return mux
@@ -59,11 +60,12 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// callBack says where the call came to.
+// callBack calls back and records the answer.
 func (r *receiver) callBack(at int, url string) {
 	client := &http.Client{Timeout: 10 * time.Second}
 	status := ""
-	response, err := client.Post(url+"/callback", "application/json", bytes.NewReader([]byte(`{"success":true,"mdMessage":"received in the cluster"}`)))
+	response, err := client.Post(url+"/callback", "application/json",
+		bytes.NewReader([]byte(`{"success":true,"mdMessage":"received in the cluster"}`)))
 	if err != nil {
 		log.Print(err)
 		status = err.Error()
@@ -85,5 +87,5 @@ func (r *receiver) tell(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	_, _ = w.Write(data) // a client that has gone is no concern of ours
+	_, _ = w.Write(data) // a client that has gone does not matter
 }

@@ -1,13 +1,13 @@
-// Command store is the application with state of the rollout tests, and what
-// else their pods do.
+// Command store is the stateful application of the rollout tests, with the other
+// commands that their pods run.
 //
 //	store serve           answers on port 8080, and keeps a journal in /data
 //	store print N [TEXT]  prints each text on a line and exits with status N
-//	sh -c "test -f FILE"  all of a shell that a probe for the primary needs
+//	sh -c "test -f FILE"  the part of a shell that a probe for the primary needs
 //
-// The application is set up by its environment: VERSION is what it answers
-// with and writes into the journal when it starts, CRASH the ordinal of the pod
-// in which it exits after a second, PRIMARY that of the pod with the file
+// Environment variables configure the application. It answers with VERSION and
+// writes it into the journal when it starts. It exits after a second in the pod
+// with the ordinal CRASH. The pod with the ordinal PRIMARY has the file
 // /data/primary.
 package main
 
@@ -69,7 +69,7 @@ func shell(args []string) int {
 			return 1
 		}
 	}
-	log.Printf("sh: %q is beyond this shell", args)
+	log.Printf("sh: this shell does not know %q", args)
 	return 127
 }
 
@@ -96,7 +96,7 @@ func serve() error {
 	return listen()
 }
 
-// prepare makes the image's only program its shell, and writes the version into the journal.
+// prepare installs the image's only program as its shell, and writes the version into the journal.
 func prepare() error {
 	program, err := os.Executable()
 	if err != nil {

@@ -1,5 +1,5 @@
 // Command talker is the program in the pods of the tests of package host. "serve" answers on port 8080, "say" prints
-// and ends as told, "unready" makes a serving one say that it is not ready.
+// a text and ends, "unready" makes a serving program report that it is not ready.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// unready is the file whose presence says that the pod is not ready.
+// unready is a file that exists if the pod is not ready.
 const unready = "/tmp/unready"
 
 func main() {
@@ -62,14 +62,16 @@ func serve() error {
 	fmt.Println("serving as", name)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %s %s auth=%s x=%s", name, r.Method, r.URL.RequestURI(), r.Header.Get("Authorization"), r.Header.Get("X-Own"))
+		fmt.Fprintf(w, "%s %s %s auth=%s x=%s", name, r.Method, r.URL.RequestURI(), r.Header.Get("Authorization"),
+			r.Header.Get("X-Own"))
 	})
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := os.Stat(unready); !errors.Is(err, fs.ErrNotExist) {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
 	})
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page?from=away", http.StatusFound) })
+	mux.HandleFunc("/away",
+		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page?from=away", http.StatusFound) })
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<a href="/next">next</a>`)

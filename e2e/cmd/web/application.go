@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An application answers with its version, and counts how.
+// An application answers with its version and counts its answers.
 type application struct {
 	version, color string
 	errors         int
@@ -20,7 +20,8 @@ type application struct {
 }
 
 func newApplication() http.Handler {
-	a := &application{version: os.Getenv("VERSION"), color: os.Getenv("COLOR"), errors: number("ERRORS", 0), answers: map[int]int{}}
+	a := &application{version: os.Getenv("VERSION"), color: os.Getenv("COLOR"), errors: number("ERRORS", 0),
+		answers: map[int]int{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ready\n") })
 	mux.HandleFunc("GET /version", a.answer)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A load sends requests, each over a connection of its own, so that each is sent where the Service sends new ones.
+// A load sends each request over a new connection, so the Service chooses a pod for each.
 type load struct {
 	url    string
 	client *http.Client
@@ -19,12 +19,12 @@ type load struct {
 	stats stats
 }
 
-// stats are what GET /stats tells.
+// stats is the answer of GET /stats.
 type stats struct {
 	Requests   int            `json:"requests"`
 	Unanswered int            `json:"unanswered"`
 	Answers    map[string]int `json:"answers"`    // by status and text
-	Complaints []string       `json:"complaints"` // the first of the unanswered
+	Complaints []string       `json:"complaints"` // the first unanswered requests
 }
 
 const maxComplaints = 10
@@ -58,7 +58,8 @@ func (l *load) one() {
 	}
 	l.stats.Unanswered++
 	if len(l.stats.Complaints) < maxComplaints {
-		l.stats.Complaints = append(l.stats.Complaints, fmt.Sprintf("%s after %s: %v", began.UTC().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
+		l.stats.Complaints = append(l.stats.Complaints,
+			fmt.Sprintf("%s after %s: %v", began.UTC().Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
 	}
 }
 
@@ -81,5 +82,5 @@ func (l *load) tell(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(data) // a client that has gone is no concern of ours
+	_, _ = w.Write(data) // a client that has gone does not matter
 }

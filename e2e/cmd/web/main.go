@@ -1,12 +1,12 @@
-// Command web is the application of the rollout tests, and who uses it.
+// Command web is the application of the rollout tests, and its users.
 //
 //	web serve           the application, on port 8080
-//	web load URL RATE   sends so many requests a second, and tells on port 8080 how they fared
+//	web load URL RATE   sends so many requests a second, and reports on port 8080 how they went
 //
-// The application is set up by its environment: VERSION and COLOR are what it
-// answers with, ERRORS is the percentage of requests that it answers with
-// status 500, LAME the seconds that it goes on serving after SIGTERM, as
-// everything behind a Service has to.
+// Environment variables configure the application. It answers with VERSION and
+// COLOR. ERRORS is the percentage of requests that it answers with status 500,
+// LAME the number of seconds that it continues to serve after SIGTERM, which
+// every pod of a Service must do.
 package main
 
 import (
@@ -44,7 +44,7 @@ func run(args []string) error {
 	return errors.New("use: web serve | web load URL RATE")
 }
 
-// serve answers until SIGTERM, then for the time lame, then ends what it is at.
+// serve answers until SIGTERM, then for the time lame, then finishes open requests.
 func serve(h http.Handler, lame time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
@@ -63,7 +63,7 @@ func serve(h http.Handler, lame time.Duration) error {
 	return server.Shutdown(ctx)
 }
 
-// number reads a variable of the environment, absent where it is not a number.
+// number returns the environment variable, or absent if it is not a number.
 func number(name string, absent int) int {
 	n, err := strconv.Atoi(os.Getenv(name))
 	if err != nil {
@@ -75,5 +75,5 @@ func number(name string, absent int) int {
 func text(w http.ResponseWriter, status int, format string, args ...any) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, format, args...) // a client that has gone is no concern of ours
+	_, _ = fmt.Fprintf(w, format, args...) // a client that has gone does not matter
 }

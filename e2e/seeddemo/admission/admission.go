@@ -59,14 +59,15 @@ func New() http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		// A client that has gone is no concern of ours.
+		// A client that has gone does not matter.
 		_ = json.NewEncoder(w).Encode(review{APIVersion: asked.APIVersion, Kind: asked.Kind, Response: answer})
 	})
 }
 
 func allow(r *request) (*response, error) {
 	var changes []operation
-	for list, containers := range map[string][]container{"initContainers": r.Object.Spec.InitContainers, "containers": r.Object.Spec.Containers} {
+	for list, containers := range map[string][]container{"initContainers": r.Object.Spec.InitContainers,
+		"containers": r.Object.Spec.Containers} {
 		for i, c := range containers {
 			if c.ImagePullPolicy == "Always" {
 				changes = append(changes, operation{"replace", fmt.Sprintf("/spec/%s/%d/imagePullPolicy", list, i), "IfNotPresent"})

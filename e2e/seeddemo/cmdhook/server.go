@@ -1,7 +1,7 @@
 // Package cmdhook is a receiver of webhooks that runs the command it is sent
 // and calls back with what it printed: POST /cmd {"cmd", "arg", "callbackURL"}
 // answers 200 at once, and {"success", "mdMessage"} is posted to the URL when
-// the command has ended. Whoever can reach it can run anything.
+// the command has ended. Everybody who can reach it can run any command.
 //
 // It imports the standard library only. Start with New.
 package cmdhook
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// bodies that name a command have at most this many bytes.
+// A body has at most this many bytes.
 const largest = 1 << 20
 
 // An order is what a webhook asks for.
@@ -38,10 +38,11 @@ type result struct {
 func New(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /cmd", func(w http.ResponseWriter, r *http.Request) {
-		// Only the first value counts: what follows it may be anything, such as a comment.
+		// Only the first value counts; anything may follow it, such as a comment.
 		var o order
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, largest)).Decode(&o); err != nil || o.Cmd == "" || o.CallbackURL == "" {
-			http.Error(w, fmt.Sprintf("cmd, arg and callbackURL are wanted: %v", err), http.StatusBadRequest)
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, largest)).Decode(&o); err != nil || o.Cmd == "" ||
+			o.CallbackURL == "" {
+			http.Error(w, fmt.Sprintf("cmd and callbackURL are required: %v", err), http.StatusBadRequest)
 			return
 		}
 		go carryOut(ctx, o)
@@ -57,7 +58,7 @@ func carryOut(ctx context.Context, o order) {
 	}
 }
 
-// execute splits the arguments at blanks; quotes mean nothing.
+// execute splits the arguments at blanks; quotes have no meaning.
 func execute(ctx context.Context, o order) result {
 	out, err := exec.CommandContext(ctx, o.Cmd, strings.Fields(o.Arg)...).Output()
 	exit := new(exec.ExitError)

@@ -33,9 +33,11 @@ func TestCommands(t *testing.T) {
 	}{
 		"success":         {"echo", "two  words", answer{true, "two words"}},
 		"quotes are text": {"echo", `'a b'`, answer{true, "'a b'"}},
-		"failure":         {"ls", "/nowhere/at/all", answer{false, "ls: cannot access '/nowhere/at/all': No such file or directory"}},
+		"failure": {"ls", "/nowhere/at/all",
+			answer{false, "ls: cannot access '/nowhere/at/all': No such file or directory"}},
 	} {
-		body := fmt.Sprintf("{\"cmd\": %q, \"arg\": %q, \"callbackURL\": %q}\n#a comment follows", tt.cmd, tt.arg, callback.URL)
+		body := fmt.Sprintf("{\"cmd\": %q, \"arg\": %q, \"callbackURL\": %q}\n#a comment follows", tt.cmd, tt.arg,
+			callback.URL)
 		response, err := http.Post(hook.URL+"/cmd", "", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)

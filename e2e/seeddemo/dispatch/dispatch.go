@@ -22,11 +22,11 @@ import (
 // BadImage is the one image with which the integration tests fail.
 const BadImage = "mongo:6.0.2"
 
-// A Repository is what a dispatch is sent to.
+// A Repository is the receiver of dispatches.
 type Repository struct {
 	// Name is owner/name.
 	Name string
-	// Token must come with a dispatch.
+	// Token is required in a dispatch.
 	Token string
 	// Database is the path of the database's manifest.
 	Database string
@@ -85,7 +85,7 @@ func (r Repository) work(ctx context.Context, e event) {
 	slog.Info("called back", "success", success, "status", response.Status)
 }
 
-// image returns that of the manifest's first object.
+// image returns the image of the manifest's first object.
 func (r Repository) image() (string, error) {
 	f, err := os.Open(r.Database)
 	if err != nil {

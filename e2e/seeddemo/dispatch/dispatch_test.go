@@ -24,12 +24,14 @@ func TestWorkflow(t *testing.T) {
 	}))
 	defer callback.Close()
 	manifest := filepath.Join(t.TempDir(), "mongodb.yaml")
-	github := httptest.NewServer(dispatch.New(t.Context(), dispatch.Repository{Name: "a/b", Token: "t", Database: manifest}))
+	github := httptest.NewServer(dispatch.New(t.Context(),
+		dispatch.Repository{Name: "a/b", Token: "t", Database: manifest}))
 	defer github.Close()
 
 	send := func(token string) int {
 		body := fmt.Sprintf(`{"event_type": "integrationTests", "client_payload": {"callbackUri": %q}}`, callback.URL)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, github.URL+"/repos/a/b/dispatches", strings.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, github.URL+"/repos/a/b/dispatches",
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +47,8 @@ func TestWorkflow(t *testing.T) {
 		t.Errorf("with a wrong token: %d", status)
 	}
 	for image, want := range map[string]bool{"mongo:6.0.1": true, dispatch.BadImage: false, "mongo:6.0.3": true} {
-		text := "apiVersion: apps/v1\nspec: {template: {spec: {containers: [{image: '" + image + "'}]}}}\n---\nkind: Service\n"
+		text := "apiVersion: apps/v1\nspec: {template: {spec: {containers: [{image: '" + image +
+			"'}]}}}\n---\nkind: Service\n"
 		if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

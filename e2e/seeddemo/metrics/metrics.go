@@ -48,7 +48,7 @@ func New(client kubernetes.Interface) http.Handler {
 				return
 			}
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-			// A client that has gone is no concern of ours.
+			// A client that has gone does not matter.
 			_, _ = w.Write(out.Bytes())
 		})
 	}
@@ -63,7 +63,8 @@ func Targets(address string) ([]byte, error) {
 	}
 	var groups []group
 	for _, job := range slices.Sorted(maps.Keys(jobs)) {
-		groups = append(groups, group{[]string{address}, map[string]string{"job": job, "__metrics_path__": "/" + job + "/metrics"}})
+		groups = append(groups,
+			group{[]string{address}, map[string]string{"job": job, "__metrics_path__": "/" + job + "/metrics"}})
 	}
 	return json.Marshal(groups)
 }
@@ -86,7 +87,7 @@ func (c *collector) annotations(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// quoted escapes a label's value as the text format wants it, which is not quite as Go does.
+// quoted escapes a label's value for the text format, which differs a little from Go.
 func quoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
 }
@@ -97,7 +98,8 @@ func (c *collector) cpu(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	for _, node := range nodes.Items {
-		data, err := c.client.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/" + node.Name + "/proxy/metrics/cadvisor").DoRaw(ctx)
+		data, err := c.client.CoreV1().RESTClient().Get().
+			AbsPath("/api/v1/nodes/" + node.Name + "/proxy/metrics/cadvisor").DoRaw(ctx)
 		if err != nil {
 			return err
 		}
@@ -113,7 +115,7 @@ func (c *collector) cpu(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// asserts asks every exporter that runs. One that does not answer yet is left out, as by Prometheus.
+// asserts asks every exporter that runs. It ignores one that does not answer yet, as Prometheus does.
 func (c *collector) asserts(ctx context.Context, w io.Writer) error {
 	pods, err := c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: exporters})
 	if err != nil {

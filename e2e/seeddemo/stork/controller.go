@@ -13,19 +13,19 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// A Controller carries out the migrations of the cluster that it runs in.
+// A Controller runs the migrations of its own cluster.
 type Controller struct {
-	// Client is that of the source cluster.
+	// Client is a client of the source cluster.
 	Client dynamic.Interface
 	// Tick stands for the 10 seconds between two looks of the real controller.
 	Tick time.Duration
-	// VolumeDir is where the destination's volumes go: a directory of the machine,
+	// VolumeDir is the directory of the destination's volumes on this machine,
 	// the same for this process and for the destination's node.
 	VolumeDir string
 
 	mu   sync.Mutex
 	busy map[types.UID]bool
-	seen map[string]int // looks at volumes that are on their way
+	seen map[string]int // counts the looks at volumes that are being moved
 }
 
 // Run looks at every pair and migration once a tick until the context ends. Stork's resources are registered already.
@@ -41,8 +41,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// look reconciles each object of the resource, unless an earlier look at it still goes on.
-func (c *Controller) look(ctx context.Context, resource schema.GroupVersionResource, reconcile func(context.Context, *unstructured.Unstructured) error) {
+// look reconciles each object of the resource, unless an earlier look at it is not finished.
+func (c *Controller) look(ctx context.Context, resource schema.GroupVersionResource,
+	reconcile func(context.Context, *unstructured.Unstructured) error) {
 	list, err := c.Client.Resource(resource).List(ctx, v1.ListOptions{})
 	if err != nil {
 		slog.Warn("list", "resource", resource.Resource, "error", err)
@@ -78,17 +79,20 @@ func (c *Controller) end(id types.UID) {
 	delete(c.busy, id)
 }
 
-// update writes the whole object, its status with it, as Stork does.
-func (c *Controller) update(ctx context.Context, resource schema.GroupVersionResource, o *unstructured.Unstructured) error {
-	written, err := c.Client.Resource(resource).Namespace(o.GetNamespace()).Update(ctx, o, v1.UpdateOptions{FieldManager: "stork"})
+// update writes the whole object including its status, as Stork does.
+func (c *Controller) update(ctx context.Context, resource schema.GroupVersionResource,
+	o *unstructured.Unstructured) error {
+	written, err := c.Client.Resource(resource).Namespace(o.GetNamespace()).Update(ctx, o,
+		v1.UpdateOptions{FieldManager: "stork"})
 	if err == nil {
 		o.Object = written.Object
 	}
 	return err
 }
 
-// released takes the finalizer from an object that is being deleted.
-func (c *Controller) released(ctx context.Context, resource schema.GroupVersionResource, o *unstructured.Unstructured) error {
+// released removes the finalizer from an object that is being deleted.
+func (c *Controller) released(ctx context.Context, resource schema.GroupVersionResource,
+	o *unstructured.Unstructured) error {
 	o.SetFinalizers(nil)
 	return c.update(ctx, resource, o)
 }

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// copyTree makes to what from is, and returns how many bytes that were. The old content goes only when the new one
-// is complete. Files may change while they are read: the copy is as after a crash, or worse.
+// copyTree replaces the content of to by that of from, and returns the number of bytes. It removes the old content only
+// when the new one is complete. Files may change while they are read, so the copy is like one after a crash, or worse.
 func copyTree(from, to string) (int64, error) {
 	temp := to + ".new"
 	if err := os.RemoveAll(temp); err != nil {
@@ -20,7 +20,7 @@ func copyTree(from, to string) (int64, error) {
 	total := int64(0)
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) && path != from {
-			return nil // gone meanwhile
+			return nil // removed in the meantime
 		}
 		if err != nil {
 			return err
@@ -36,7 +36,7 @@ func copyTree(from, to string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// The directory itself stays: it may be mounted.
+	// The directory itself stays, because it may be mounted.
 	if err := os.MkdirAll(to, 0o777); err != nil {
 		return 0, err
 	}
@@ -83,7 +83,7 @@ func copyEntry(from, to string, entry fs.DirEntry) (int64, error) {
 		n, err := copyFile(from, to)
 		return n, errors.Join(err, keepOwner(to, info))
 	}
-	return 0, nil // sockets and the like are of no use elsewhere
+	return 0, nil // sockets and the like are useless elsewhere
 }
 
 func copyFile(from, to string) (n int64, err error) {

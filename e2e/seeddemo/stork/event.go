@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// warn writes an event about the migration, or counts it once more. It outlives the migration.
+// warn writes an event about the migration, or counts it again. The event outlives the migration.
 func (r *run) warn(ctx context.Context, message string) error {
 	h := fnv.New32a()
 	h.Write([]byte(message))
@@ -30,8 +30,8 @@ func (r *run) warn(ctx context.Context, message string) error {
 	}
 	_, err = client.Create(ctx, &unstructured.Unstructured{Object: object{
 		"apiVersion": "v1", "kind": "Event", "metadata": object{"namespace": r.m.GetNamespace(), "name": name},
-		"type": "Warning", "reason": "Failed", "message": message, "count": int64(1), "firstTimestamp": now, "lastTimestamp": now,
-		"source": object{"component": "stork"},
+		"type": "Warning", "reason": "Failed", "message": message, "count": int64(1), "firstTimestamp": now,
+		"lastTimestamp": now, "source": object{"component": "stork"},
 		"involvedObject": object{
 			"apiVersion": group + "/" + version, "kind": "Migration",
 			"namespace": r.m.GetNamespace(), "name": r.m.GetName(), "uid": string(r.m.GetUID()),

@@ -30,7 +30,7 @@ type run struct {
 	m *unstructured.Unstructured
 }
 
-// migration goes one step on. What it waits for is looked at again with the next tick.
+// migration advances by one step. It looks again at what it waits for with the next tick.
 func (c *Controller) migration(ctx context.Context, m *unstructured.Unstructured) error {
 	r := &run{c, m}
 	if m.GetDeletionTimestamp() != nil {
@@ -79,13 +79,14 @@ func (r *run) become(ctx context.Context, stage, status string) error {
 	return r.update(ctx, Migrations, r.m)
 }
 
-// defaults are what the real controller writes into every spec, nulls and all.
+// defaults are the values, including nulls, that the real controller writes into every spec.
 func defaults() object {
 	return object{
 		"adminClusterPair": "", "excludeResourceTypes": nil, "excludeSelectors": nil, "ignoreOwnerReferencesCheck": false,
-		"includeNetworkPolicyWithCIDR": false, "includeOptionalResourceTypes": nil, "includeResources": true, "includeVolumes": true,
-		"namespaceSelectors": nil, "namespaces": nil, "postExecRule": "", "preExecRule": "", "purgeDeletedResources": false,
-		"selectors": nil, "skipDeletedNamespaces": true, "skipServiceUpdate": false, "startApplications": false, "transformSpecs": nil,
+		"includeNetworkPolicyWithCIDR": false, "includeOptionalResourceTypes": nil, "includeResources": true,
+		"includeVolumes": true, "namespaceSelectors": nil, "namespaces": nil, "postExecRule": "", "preExecRule": "",
+		"purgeDeletedResources": false, "selectors": nil, "skipDeletedNamespaces": true, "skipServiceUpdate": false,
+		"startApplications": false, "transformSpecs": nil,
 	}
 }
 
@@ -96,7 +97,7 @@ func newStatus() object {
 	}
 }
 
-// begin writes the defaults and enters the first stage. Bad input never gets any further.
+// begin writes the defaults and enters the first stage. Bad input never gets further.
 func (r *run) begin(ctx context.Context) error {
 	spec, ok := r.m.Object["spec"].(object)
 	if !ok {
@@ -126,7 +127,7 @@ func (r *run) begin(ctx context.Context) error {
 	return r.become(ctx, stageVolumes, statusPending)
 }
 
-// existing returns those of the migration's namespaces that are there.
+// existing returns those of the migration's namespaces that exist.
 func (r *run) existing(ctx context.Context) ([]string, error) {
 	var there []string
 	for _, name := range r.namespaces() {
@@ -142,12 +143,13 @@ func (r *run) existing(ctx context.Context) ([]string, error) {
 	return there, nil
 }
 
-// ready returns the migration's pair, nil and an event where it cannot be used.
+// ready returns the migration's pair. If the pair cannot be used, it returns nil and writes an event.
 func (r *run) ready(ctx context.Context, storage bool) (*unstructured.Unstructured, error) {
 	name := r.text("spec", "clusterPair")
 	p, err := r.Client.Resource(ClusterPairs).Namespace(r.m.GetNamespace()).Get(ctx, name, v1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, r.warn(ctx, fmt.Sprintf("Error getting clusterpair: clusterpairs.stork.libopenstorage.org %q not found", name))
+		missing := fmt.Sprintf("Error getting clusterpair: clusterpairs.stork.libopenstorage.org %q not found", name)
+		return nil, r.warn(ctx, missing)
 	}
 	if err != nil {
 		return nil, err
@@ -155,12 +157,13 @@ func (r *run) ready(ctx context.Context, storage bool) (*unstructured.Unstructur
 	scheduler, _, _ := unstructured.NestedString(p.Object, "status", "schedulerStatus")
 	stored, _, _ := unstructured.NestedString(p.Object, "status", "storageStatus")
 	if scheduler != "Ready" || storage && stored != "Ready" {
-		return nil, r.warn(ctx, fmt.Sprintf("Cluster pair %s is not ready. Scheduler: %s, storage: %s", name, scheduler, stored))
+		unready := fmt.Sprintf("Cluster pair %s is not ready. Scheduler: %s, storage: %s", name, scheduler, stored)
+		return nil, r.warn(ctx, unready)
 	}
 	return p, nil
 }
 
-// finish ends the migration. The deletion of the record later takes back nothing.
+// finish ends the migration. Deleting the record later reverts nothing.
 func (r *run) finish(ctx context.Context, status string) error {
 	now := time.Now().UTC().Format(time.RFC3339)
 	s := r.status()

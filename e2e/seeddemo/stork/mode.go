@@ -11,12 +11,12 @@ const (
 	Good Mode = "good"
 	// VolumeFails ends as Final/Failed, after every volume has ended.
 	VolumeFails Mode = "volume-fails"
-	// ClaimFails ends as Final/PartialSuccess: the claim is not brought.
+	// ClaimFails ends as Final/PartialSuccess: the claim is not copied.
 	ClaimFails Mode = "claim-fails"
 	// StartFails stays in Volumes/Pending for ever, with an event now and then.
 	StartFails Mode = "start-fails"
 	// NeverBinds stays in Applications for ever.
 	NeverBinds Mode = "never-binds"
-	// NotReady has a pair whose storage is away: migrations stay in Volumes/Pending.
+	// NotReady has a pair whose storage does not answer: migrations stay in Volumes/Pending.
 	NotReady Mode = "not-ready"
 )

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// How many ticks a claim may take to be gone, and to be bound. Pods end and volumes are bound at their own pace,
-	// however fast the ticks are.
+	// How many ticks a claim may take to be deleted, and to be bound. Pods and volumes have their own pace, so patience
+	// has a minimum that does not depend on the length of a tick.
 	ticksToDelete = 12
 	ticksToBind   = 12
 	leastPatience = 40 * time.Second
@@ -32,8 +32,8 @@ var (
 	errTurnedAside = errors.New("admission refused the claim: <nil>")
 )
 
-// bringObjects makes the claims and their volumes at the destination. What is not to be tried again ends the
-// migration; the rest leaves it where it is, with an event.
+// bringObjects creates the claims and their volumes at the destination. A permanent failure ends the migration; another
+// one leaves it in its stage, with an event.
 func (r *run) bringObjects(ctx context.Context) error {
 	p, err := r.ready(ctx, false)
 	if err != nil || p == nil {
@@ -59,7 +59,8 @@ func (r *run) bringObjects(ctx context.Context) error {
 			return errors.Join(err, r.warn(ctx, err.Error()))
 		}
 		all = all && err == nil
-		results = append(results, b.result("PersistentVolume", "", b.volume(), nil), b.result("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), err))
+		results = append(results, b.result("PersistentVolume", "", b.volume(), nil),
+			b.result("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), err))
 	}
 	r.status()["resources"] = results
 	if !all {
@@ -68,7 +69,7 @@ func (r *run) bringObjects(ctx context.Context) error {
 	return r.finish(ctx, statusSuccessful)
 }
 
-// A bearer takes one claim and its volume to the destination.
+// A bearer copies one claim and its volume to the destination.
 type bearer struct {
 	*run
 	to    dynamic.Interface
@@ -81,7 +82,8 @@ func (b *bearer) result(kind, namespace, name string, err error) object {
 	if err != nil {
 		status, reason = statusFailed, "Error applying resource: "+err.Error()
 	}
-	return object{"group": "core", "version": "v1", "kind": kind, "namespace": namespace, "name": name, "status": status, "reason": reason, "transformedBy": ""}
+	return object{"group": "core", "version": "v1", "kind": kind, "namespace": namespace, "name": name, "status": status,
+		"reason": reason, "transformedBy": ""}
 }
 
 func (b *bearer) volume() string {
@@ -105,7 +107,7 @@ func (b *bearer) bring(ctx context.Context) error {
 	}
 	old, err := b.there().Get(ctx, b.claim.GetName(), v1.GetOptions{})
 	if err == nil && old.GetDeletionTimestamp() == nil && old.GetAnnotations()[hashAnnotation] == b.hash() {
-		return b.settle(ctx) // the volume under it has the new content already
+		return b.settle(ctx) // its volume already has the new content
 	}
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
@@ -121,10 +123,12 @@ func (b *bearer) bring(ctx context.Context) error {
 	return b.settle(ctx)
 }
 
-// ensureAround copies the namespace and the StorageClass where they are absent.
+// ensureAround copies the namespace and the StorageClass if they do not exist.
 func (b *bearer) ensureAround(ctx context.Context) error {
-	namespace := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": b.claim.GetNamespace()}}}
-	if _, err := b.to.Resource(namespaces).Create(ctx, namespace, v1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	namespace := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": "Namespace",
+		"metadata": object{"name": b.claim.GetNamespace()}}}
+	if _, err := b.to.Resource(namespaces).Create(ctx, namespace, v1.CreateOptions{}); err != nil &&
+		!apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	name, _, _ := unstructured.NestedString(b.claim.Object, "spec", "storageClassName")
@@ -143,7 +147,7 @@ func (b *bearer) ensureAround(ctx context.Context) error {
 	return err
 }
 
-// hash tells whether the claim has changed since an earlier migration.
+// hash shows whether the claim has changed since an earlier migration.
 func (b *bearer) hash() string {
 	data, err := json.Marshal([]any{b.claim.Object["spec"], b.claim.GetLabels()})
 	if err != nil {
@@ -154,7 +158,7 @@ func (b *bearer) hash() string {
 	return fmt.Sprint(h.Sum64())
 }
 
-// remove deletes the claim that stands in the way and waits for a time. Where a pod uses it, it stays as Terminating.
+// remove deletes the old claim and waits for some time. A claim that a pod uses stays as Terminating.
 func (b *bearer) remove(ctx context.Context) error {
 	if err := b.there().Delete(ctx, b.claim.GetName(), v1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err
@@ -174,7 +178,7 @@ func (b *bearer) remove(ctx context.Context) error {
 	return errInUse
 }
 
-// create makes the volume, kept while its claim is changed, and the claim.
+// create creates the claim and its volume, with the policy Retain until settle.
 func (b *bearer) create(ctx context.Context) error {
 	pv, err := b.Client.Resource(volumes).Get(ctx, b.volume(), v1.GetOptions{})
 	if err != nil {
@@ -182,14 +186,17 @@ func (b *bearer) create(ctx context.Context) error {
 	}
 	spec, _ := pv.Object["spec"].(object)
 	spec["persistentVolumeReclaimPolicy"] = "Retain"
-	spec["claimRef"] = object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": b.claim.GetNamespace(), "name": b.claim.GetName()}
+	spec["claimRef"] = object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": b.claim.GetNamespace(),
+		"name": b.claim.GetName()}
 	spec["hostPath"] = object{"path": filepath.Join(b.VolumeDir, b.volume()), "type": "Directory"}
 	delete(spec, "nodeAffinity")
 	if err := b.replaceVolume(ctx, b.stamped("PersistentVolume", "", b.volume(), spec, nil)); err != nil {
 		return err
 	}
 	claim, _, _ := unstructured.NestedMap(b.claim.Object, "spec")
-	_, err = b.there().Create(ctx, b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()), v1.CreateOptions{})
+	_, err = b.there().Create(ctx,
+		b.stamped("PersistentVolumeClaim", b.claim.GetNamespace(), b.claim.GetName(), claim, b.claim.GetLabels()),
+		v1.CreateOptions{})
 	return err
 }
 
@@ -208,7 +215,7 @@ func (b *bearer) settle(ctx context.Context) error {
 	return err
 }
 
-// replaceVolume puts a volume whose claim is gone aside: it would never be bound again.
+// replaceVolume replaces the old volume: its claim is gone, so it would never be bound again.
 func (b *bearer) replaceVolume(ctx context.Context, pv *unstructured.Unstructured) error {
 	err := b.to.Resource(volumes).Delete(ctx, pv.GetName(), v1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -220,9 +227,11 @@ func (b *bearer) replaceVolume(ctx context.Context, pv *unstructured.Unstructure
 	})
 }
 
-// stamped returns the object with what the real controller notes on what it brings.
-func (b *bearer) stamped(kind, namespace, name string, spec object, labels map[string]string) *unstructured.Unstructured {
-	o := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": kind, "metadata": object{"name": name}, "spec": spec}}
+// stamped returns the object with the marks that the real controller puts on its copies.
+func (b *bearer) stamped(kind, namespace, name string, spec object,
+	labels map[string]string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: object{"apiVersion": "v1", "kind": kind, "metadata": object{"name": name},
+		"spec": spec}}
 	o.SetNamespace(namespace)
 	o.SetLabels(labels)
 	o.SetAnnotations(map[string]string{
@@ -236,7 +245,7 @@ func (b *bearer) stamped(kind, namespace, name string, spec object, labels map[s
 	return o
 }
 
-// patience is when a wait of so many ticks is over.
+// patience returns when a wait of the given number of ticks is over.
 func (b *bearer) patience(ticks int) time.Time {
 	return time.Now().Add(max(time.Duration(ticks)*b.Tick, leastPatience))
 }

@@ -13,15 +13,16 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// NewPair returns a ClusterPair to the cluster of the configuration.
+// NewPair returns a ClusterPair for the cluster of the configuration.
 func NewPair(namespace, name string, to *rest.Config, mode Mode) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: object{
 		"apiVersion": group + "/" + version, "kind": "ClusterPair",
 		"metadata": object{"namespace": namespace, "name": name, "annotations": object{ModeAnnotation: string(mode)}},
 		"spec": object{
 			"config": object{
-				"clusters":        object{name: object{"server": to.Host, "certificate-authority-data": to.CAData}},
-				"users":           object{name: object{"client-certificate-data": to.CertData, "client-key-data": to.KeyData, "token": to.BearerToken}},
+				"clusters": object{name: object{"server": to.Host, "certificate-authority-data": to.CAData}},
+				"users": object{name: object{"client-certificate-data": to.CertData, "client-key-data": to.KeyData,
+					"token": to.BearerToken}},
 				"contexts":        object{name: object{"cluster": name, "user": name}},
 				"current-context": name,
 				"preferences":     object{},
@@ -31,7 +32,7 @@ func NewPair(namespace, name string, to *rest.Config, mode Mode) *unstructured.U
 	}}
 }
 
-// pair probes the other cluster once; what is Ready then is never looked at again.
+// pair probes the other cluster once. It never looks again at what is Ready.
 func (c *Controller) pair(ctx context.Context, p *unstructured.Unstructured) error {
 	if p.GetDeletionTimestamp() != nil {
 		return c.released(ctx, ClusterPairs, p)
@@ -52,7 +53,8 @@ func (c *Controller) pair(ctx context.Context, p *unstructured.Unstructured) err
 		return nil
 	}
 	p.SetFinalizers([]string{finalizer})
-	p.Object["status"] = object{"schedulerStatus": wantScheduler, "storageStatus": wantStorage, "remoteStorageId": p.GetName()}
+	p.Object["status"] = object{"schedulerStatus": wantScheduler, "storageStatus": wantStorage,
+		"remoteStorageId": p.GetName()}
 	return c.update(ctx, ClusterPairs, p)
 }
 
@@ -69,7 +71,7 @@ func probe(ctx context.Context, p *unstructured.Unstructured) string {
 
 func mode(p *unstructured.Unstructured) Mode { return Mode(p.GetAnnotations()[ModeAnnotation]) }
 
-// destination connects to the cluster whose kubeconfig the pair holds, as maps and not as lists.
+// destination connects to the cluster of the pair's kubeconfig, which has maps instead of lists.
 func destination(p *unstructured.Unstructured) (dynamic.Interface, error) {
 	raw, _, _ := unstructured.NestedMap(p.Object, "spec", "config")
 	data, err := json.Marshal(raw)

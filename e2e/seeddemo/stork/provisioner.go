@@ -19,14 +19,14 @@ const (
 	provisionedBy = "pv.kubernetes.io/provisioned-by"
 )
 
-// Storage plays the storage of one cluster: every claim of a class of ours gets a directory.
+// Storage simulates the storage of one cluster: every claim of its class gets a directory.
 type Storage struct {
 	Client dynamic.Interface
-	// Dir holds the volumes, under the same path for this process and for the node.
+	// Dir has the volumes. Its path is the same for this process and for the node.
 	Dir string
 }
 
-// Run looks for claims and for volumes that nobody claims any more until the context ends.
+// Run serves claims, and removes volumes without claims, until the context ends.
 func (s *Storage) Run(ctx context.Context) error {
 	for {
 		if err := s.look(ctx); err != nil && ctx.Err() == nil {
@@ -79,7 +79,7 @@ func (s *Storage) provision(ctx context.Context, claim *unstructured.Unstructure
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return err
 	}
-	if err := os.Chmod(path, 0o777); err != nil { // whatever the process' mask
+	if err := os.Chmod(path, 0o777); err != nil { // whatever the mask of the process is
 		return err
 	}
 	wanted, _ := claim.Object["spec"].(object)
@@ -90,7 +90,8 @@ func (s *Storage) provision(ctx context.Context, claim *unstructured.Unstructure
 		"spec": object{
 			"capacity": requests, "accessModes": wanted["accessModes"], "storageClassName": wanted["storageClassName"],
 			"persistentVolumeReclaimPolicy": "Delete", "hostPath": object{"path": path, "type": "Directory"},
-			"claimRef": object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim.GetNamespace(), "name": claim.GetName(), "uid": string(claim.GetUID())},
+			"claimRef": object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim.GetNamespace(),
+				"name": claim.GetName(), "uid": string(claim.GetUID())},
 		},
 	}}
 	_, err := s.Client.Resource(volumes).Create(ctx, pv, v1.CreateOptions{})
@@ -100,7 +101,7 @@ func (s *Storage) provision(ctx context.Context, claim *unstructured.Unstructure
 	return err
 }
 
-// reclaim removes the volumes of deleted claims. Kubernetes itself gives up on directories and calls them failed.
+// reclaim removes the volumes of deleted claims. Kubernetes itself cannot delete directories and calls them failed.
 func (s *Storage) reclaim(ctx context.Context) error {
 	list, err := s.Client.Resource(volumes).List(ctx, v1.ListOptions{})
 	if err != nil {
@@ -116,7 +117,8 @@ func (s *Storage) reclaim(ctx context.Context) error {
 		if err := os.RemoveAll(filepath.Join(s.Dir, pv.GetName())); err != nil {
 			return err
 		}
-		if err := s.Client.Resource(volumes).Delete(ctx, pv.GetName(), v1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		if err := s.Client.Resource(volumes).Delete(ctx, pv.GetName(), v1.DeleteOptions{}); err != nil &&
+			!apierrors.IsNotFound(err) {
 			return err
 		}
 	}

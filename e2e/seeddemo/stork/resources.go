@@ -18,26 +18,30 @@ const (
 )
 
 var (
-	// Migrations are the resource that the simulator carries out.
+	// Migrations is the resource that the simulator runs.
 	Migrations = schema.GroupVersionResource{Group: group, Version: version, Resource: "migrations"}
-	// ClusterPairs are the resource that says where to.
+	// ClusterPairs is the resource that names the destination.
 	ClusterPairs = schema.GroupVersionResource{Group: group, Version: version, Resource: "clusterpairs"}
 
-	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	events      = schema.GroupVersionResource{Version: "v1", Resource: "events"}
-	namespaces  = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	claims      = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
-	volumes     = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumes"}
-	classes     = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
+	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1",
+		Resource: "customresourcedefinitions"}
+	events     = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+	namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	claims     = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
+	volumes    = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumes"}
+	classes    = schema.GroupVersionResource{Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"}
 )
 
 type object = map[string]any
 
 var kinds = map[string]string{
-	"applicationbackups": "ApplicationBackup", "applicationclones": "ApplicationClone", "applicationrestores": "ApplicationRestore",
-	"backuplocations": "BackupLocation", "clusterpairs": "ClusterPair", "groupvolumesnapshots": "GroupVolumeSnapshot",
-	"migrations": "Migration", "migrationschedules": "MigrationSchedule", "namespacedschedulepolicies": "NamespacedSchedulePolicy",
-	"resourcetransformations": "ResourceTransformation", "rules": "Rule", "volumesnapshotrestores": "VolumeSnapshotRestore",
+	"applicationbackups": "ApplicationBackup", "applicationclones": "ApplicationClone",
+	"applicationrestores": "ApplicationRestore", "backuplocations": "BackupLocation",
+	"clusterpairs": "ClusterPair", "groupvolumesnapshots": "GroupVolumeSnapshot",
+	"migrations": "Migration", "migrationschedules": "MigrationSchedule",
+	"namespacedschedulepolicies": "NamespacedSchedulePolicy",
+	"resourcetransformations":    "ResourceTransformation", "rules": "Rule",
+	"volumesnapshotrestores": "VolumeSnapshotRestore",
 }
 
 // Register defines Stork's resources as the real controller does when it
@@ -77,7 +81,7 @@ func definition(plural, kind string) *unstructured.Unstructured {
 	}}
 }
 
-// retry repeats what fails for a minute at most.
+// retry repeats a failing call for at most a minute.
 func retry(ctx context.Context, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

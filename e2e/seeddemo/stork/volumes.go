@@ -11,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// looks is how many ticks a volume is on its way. The real one needs two or three.
+// looks is how many ticks a volume takes. A real one takes two or three.
 const looks = 2
 
-// moveVolumes starts the volumes, or sees how far they are. A failed one does not end the stage before the others
+// moveVolumes starts the volumes, or checks their progress. A failed volume does not end the stage before the others
 // have ended.
 func (r *run) moveVolumes(ctx context.Context) error {
 	p, err := r.ready(ctx, true)
@@ -58,7 +58,8 @@ func (r *run) startVolumes(ctx context.Context, mode Mode) error {
 		volume, _, _ := unstructured.NestedString(claim.Object, "spec", "volumeName")
 		list = append(list, object{
 			"namespace": claim.GetNamespace(), "persistentVolumeClaim": claim.GetName(), "volume": volume,
-			"status": statusInProgress, "bytesTotal": int64(0), "reason": "Volume migration has started. Backup in progress. BytesDone: 0 BytesTotal: 0 ETA: 0 seconds",
+			"status": statusInProgress, "bytesTotal": int64(0),
+			"reason": "Volume migration has started. Backup in progress. BytesDone: 0 BytesTotal: 0 ETA: 0 seconds",
 		})
 	}
 	r.status()["volumes"] = list
@@ -70,7 +71,8 @@ func (r *run) claims(ctx context.Context) ([]unstructured.Unstructured, error) {
 	wanted, _, _ := unstructured.NestedStringMap(r.m.Object, "spec", "selectors")
 	var matched []unstructured.Unstructured
 	for _, namespace := range r.namespaces() {
-		list, err := r.Client.Resource(claims).Namespace(namespace).List(ctx, v1.ListOptions{LabelSelector: labels.FormatLabels(wanted)})
+		list, err := r.Client.Resource(claims).Namespace(namespace).List(ctx,
+			v1.ListOptions{LabelSelector: labels.FormatLabels(wanted)})
 		if err != nil {
 			return nil, err
 		}
@@ -83,11 +85,12 @@ func (r *run) claims(ctx context.Context) ([]unstructured.Unstructured, error) {
 	return matched, nil
 }
 
-// advance takes a volume one look further; with the last one its content is there.
+// advance moves a volume on by one look. After the last look it has its content.
 func (r *run) advance(ctx context.Context, p *unstructured.Unstructured, entry object, fails bool) {
 	done := r.progress(entry["volume"])
 	if done < looks {
-		entry["reason"] = fmt.Sprintf("Volume migration has started. Restore in progress. BytesDone: %d BytesTotal: %d ETA: 2 seconds", done, looks)
+		entry["reason"] = fmt.Sprintf("Volume migration has started. Restore in progress. "+
+			"BytesDone: %d BytesTotal: %d ETA: 2 seconds", done, looks)
 		return
 	}
 	r.forget(entry["volume"])
@@ -103,7 +106,7 @@ func (r *run) advance(ctx context.Context, p *unstructured.Unstructured, entry o
 	entry["status"], entry["reason"], entry["bytesTotal"] = statusSuccessful, "Migration successful for volume", size
 }
 
-// copy replaces the volume's directory at the destination by what the source's holds now.
+// copy replaces the volume's directory at the destination by the current content of the source.
 func (r *run) copy(ctx context.Context, volume string) (int64, error) {
 	from, err := r.Client.Resource(volumes).Get(ctx, volume, v1.GetOptions{})
 	if err != nil {
@@ -111,7 +114,7 @@ func (r *run) copy(ctx context.Context, volume string) (int64, error) {
 	}
 	dir, _, _ := unstructured.NestedString(from.Object, "spec", "hostPath", "path")
 	if dir == "" {
-		return 0, fmt.Errorf("volume %s is no directory", volume)
+		return 0, fmt.Errorf("volume %s is not a directory", volume)
 	}
 	return copyTree(dir, filepath.Join(r.VolumeDir, volume))
 }

@@ -1,5 +1,5 @@
-// Package load sends orders to a shop at a fixed rate, whether or not the shop keeps up, and remembers every
-// order that it was promised. It imports the shop's nouns only. Start reading at [Generator].
+// Package load sends orders to a shop at a fixed rate, even if the shop is too slow, and remembers every confirmed
+// order. It imports only the shop's nouns. Start reading at [Generator].
 package load
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Generator is a crowd of customers. It runs from Start to Stop and may be asked for its figures at any time.
+// A Generator is a crowd of customers. It runs from Start to Stop and returns its figures at any time.
 type Generator struct {
 	URL    string // of the shop
 	Rate   int    // requests a second
@@ -30,13 +30,13 @@ type Generator struct {
 
 // Figures are what a Generator has seen.
 type Figures struct {
-	Total    int                  // requests that have ended
-	Failed   int                  // those among them without the right answer
+	Total    int                  // finished requests
+	Failed   int                  // finished requests without the right answer
 	Slowest  time.Duration        // of all answers
-	Releases map[string]int       // answers by the release that gave them
-	Last     map[string]time.Time // when each release was last sent a request that it answered
+	Releases map[string]int       // answers by release
+	Last     map[string]time.Time // when the last request that each release answered was sent
 	Faults   []Fault              // the failed ones, oldest first
-	Promised map[string]time.Time // orders that the shop accepted, and when
+	Promised map[string]time.Time // accepted orders, and when
 }
 
 // A Fault is one failed request.
@@ -46,14 +46,13 @@ type Fault struct {
 	What    string
 }
 
-// inFlight bounds the requests under way; an order that finds no place counts as failed, for a customer would
-// have gone.
+// inFlight bounds the open requests. An order beyond that counts as failed, because a customer would have left.
 const inFlight = 2048
 
 // patience is how long a customer waits for an answer.
 const patience = 30 * time.Second
 
-// Start begins to send. It must not be called twice.
+// Start starts to send. It must not be called twice.
 func (g *Generator) Start() {
 	transport := &http.Transport{MaxIdleConns: inFlight, MaxIdleConnsPerHost: inFlight, IdleConnTimeout: time.Minute}
 	g.client = &http.Client{Transport: transport, Timeout: patience}
@@ -64,7 +63,7 @@ func (g *Generator) Start() {
 	g.crowd.Go(func() { g.send(ctx) })
 }
 
-// Stop ends the sending and waits for the answers still due.
+// Stop ends the sending and waits for the open answers.
 func (g *Generator) Stop() Figures {
 	g.stop()
 	g.crowd.Wait()
@@ -72,7 +71,7 @@ func (g *Generator) Stop() Figures {
 	return g.Figures()
 }
 
-// Figures returns what was seen so far.
+// Figures returns the figures so far.
 func (g *Generator) Figures() Figures {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -84,7 +83,7 @@ func (g *Generator) Figures() Figures {
 	return f
 }
 
-// send starts one request a tick: open-loop, so that a slow shop meets the same crowd as a fast one.
+// send starts one request a tick, whether or not earlier ones are answered, so a slow shop gets the same load.
 func (g *Generator) send(ctx context.Context) {
 	tick := time.NewTicker(time.Second / time.Duration(g.Rate))
 	defer tick.Stop()

@@ -13,16 +13,16 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop"
 )
 
-// An outcome is what became of one request.
+// An outcome is the result of one request.
 type outcome struct {
 	sent     time.Time
 	took     time.Duration
 	release  string
-	promised string // the order that was accepted
-	fault    string // why the answer is not the right one
+	promised string // the accepted order
+	fault    string // why the answer is wrong
 }
 
-// plan decides what the next customer does: three of four place an order, the others look one up.
+// plan decides what the next customer does: three of four place an order, the others read one.
 func (g *Generator) plan(random *rand.Rand) func() outcome {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -80,7 +80,7 @@ func (g *Generator) call(method, url string, body []byte, want int) outcome {
 	return out
 }
 
-// keepRecent bounds the orders that are looked up.
+// keepRecent bounds the orders that customers read again.
 const keepRecent = 500
 
 func (g *Generator) record(out outcome) {

@@ -31,10 +31,11 @@ func main() {
 func run(listen, uri string) error {
 	address, err := url.Parse(uri)
 	if err != nil {
-		return fmt.Errorf("MONGODB_URI is no address")
+		return fmt.Errorf("MONGODB_URI is not an address")
 	}
-	address.User = nil // the database lets everybody in
-	client, err := mongo.Connect(options.Client().ApplyURI(address.String()).SetDirect(true).SetServerSelectionTimeout(2 * time.Second))
+	address.User = nil // the database needs no credentials
+	client, err := mongo.Connect(options.Client().ApplyURI(address.String()).
+		SetDirect(true).SetServerSelectionTimeout(2 * time.Second))
 	if err != nil {
 		return err
 	}

@@ -29,15 +29,17 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	// The users that the manifest names are not asked for: the database lets everybody in.
+	// The users in the manifest do not matter: the database needs no credentials.
 	uri := "mongodb://" + net.JoinHostPort(os.Getenv("MONGO_NODES"), os.Getenv("MONGO_PORT"))
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetDirect(true).SetTimeout(5 * time.Second).SetServerSelectionTimeout(5 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetDirect(true).
+		SetTimeout(5 * time.Second).SetServerSelectionTimeout(5 * time.Second))
 	if err != nil {
 		return err
 	}
 	orders := client.Database("porxbbq").Collection("orders")
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", answer(func(r *http.Request) (any, error) { return orders.CountDocuments(r.Context(), bson.D{}) }))
+	mux.HandleFunc("GET /{$}",
+		answer(func(r *http.Request) (any, error) { return orders.CountDocuments(r.Context(), bson.D{}) }))
 	mux.HandleFunc("GET /orders", answer(func(r *http.Request) (any, error) { return list(r.Context(), orders) }))
 	mux.HandleFunc("POST /orders", answer(func(r *http.Request) (any, error) {
 		order := bson.M{}
@@ -76,7 +78,7 @@ func answer(do func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		// A client that has gone is no concern of ours.
+		// A client that has gone does not matter.
 		_ = json.NewEncoder(w).Encode(value)
 	}
 }

@@ -1,6 +1,6 @@
-// Command world is what stands around the application in both clusters, one
-// role a pod: the storage with its migrations, the receiver of webhooks, and
-// what lets pods run images that are in no registry.
+// Command world provides the surroundings of the application in both clusters, one
+// role a pod: the storage with its migrations, the receiver of webhooks, and the
+// admission that lets pods run images that are in no registry.
 //
 //	world portworx -storage DIR [-destination DIR] [-tick 1s]
 //	world cmdhook
@@ -26,7 +26,9 @@ import (
 	"github.com/sluice-cd/sluice/e2e/seeddemo/stork"
 )
 
-var roles = map[string]func(context.Context, *flag.FlagSet, []string) error{"portworx": portworx, "cmdhook": receive, "admission": admit}
+var roles = map[string]func(context.Context, *flag.FlagSet, []string) error{
+	"portworx": portworx, "cmdhook": receive, "admission": admit,
+}
 
 func main() {
 	if len(os.Args) < 2 || roles[os.Args[1]] == nil {
@@ -44,7 +46,8 @@ func main() {
 
 func portworx(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	storage := flags.String("storage", "", "`directory` of this cluster's volumes")
-	destination := flags.String("destination", "", "`directory` of the other cluster's volumes; without one nothing migrates")
+	destination := flags.String("destination", "",
+		"`directory` of the other cluster's volumes; without one nothing migrates")
 	tick := flags.Duration("tick", time.Second, "what stands for 10 seconds of the real Stork")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -53,7 +56,7 @@ func portworx(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	config.QPS = -1 // this looks often, where the real ones watch
+	config.QPS = -1 // this polls; the real controllers watch
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err
@@ -75,7 +78,8 @@ func receive(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	return serve(ctx, &http.Server{Addr: ":8080", Handler: cmdhook.New(ctx)}, func(s *http.Server) error { return s.ListenAndServe() })
+	return serve(ctx, &http.Server{Addr: ":8080", Handler: cmdhook.New(ctx)},
+		func(s *http.Server) error { return s.ListenAndServe() })
 }
 
 func admit(ctx context.Context, flags *flag.FlagSet, args []string) error {
@@ -83,7 +87,8 @@ func admit(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	return serve(ctx, &http.Server{Addr: ":8443", Handler: admission.New()}, func(s *http.Server) error { return s.ListenAndServeTLS(*cert, *key) })
+	return serve(ctx, &http.Server{Addr: ":8443", Handler: admission.New()},
+		func(s *http.Server) error { return s.ListenAndServeTLS(*cert, *key) })
 }
 
 func serve(ctx context.Context, server *http.Server, listen func(*http.Server) error) error {

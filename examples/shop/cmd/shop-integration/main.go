@@ -1,5 +1,5 @@
 // Command shop-integration places an order in the shop at $SHOP_URL and reads it back. A Kubernetes Job runs it
-// against staging; any difference is a failed Job.
+// against staging. Any difference fails the Job.
 package main
 
 import (

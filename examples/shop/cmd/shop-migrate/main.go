@@ -1,5 +1,5 @@
-// Command shop-migrate brings the orders into the form of a release. A Kubernetes Job runs it; running it again
-// is harmless.
+// Command shop-migrate converts the orders to the format of a release. A Kubernetes Job runs it. It can be repeated
+// safely.
 package main
 
 import (
@@ -44,6 +44,7 @@ func run(name string) error {
 	if err != nil {
 		return err
 	}
-	slog.Info("the orders are migrated", "release", name, "orders", orders, "took", time.Since(began).Round(time.Millisecond))
+	slog.Info("the orders are migrated", "release", name, "orders", orders, "took",
+		time.Since(began).Round(time.Millisecond))
 	return nil
 }

@@ -1,7 +1,7 @@
 // Command shop serves orders over HTTP.
 //
-// It listens on $POD_IP:8080 and keeps the orders in the database that $MONGO_URL names. When it is told to end,
-// it finishes the requests it has begun.
+// It listens on $POD_IP:8080 and stores the orders in the database that $MONGO_URL names. When it is stopped, it
+// finishes the open requests.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop"
 )
 
-// patience is how long a request waits for a database that is away.
+// patience is how long a request waits for a database that does not answer.
 const patience = 20 * time.Second
 
 func main() {
@@ -66,7 +66,7 @@ func run(name, address string) error {
 	return drain(server, book)
 }
 
-// drain lets the requests that have begun end.
+// drain waits for the open requests.
 func drain(server *http.Server, book *shop.Book) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience+5*time.Second)
 	defer cancel()

@@ -53,7 +53,7 @@ func (w *watch) over(handler string, next http.HandlerFunc) http.Handler {
 	})
 }
 
-// A notedWriter remembers the status that was written.
+// A notedWriter remembers the written status.
 type notedWriter struct {
 	http.ResponseWriter
 	status int

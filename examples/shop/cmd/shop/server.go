@@ -77,8 +77,8 @@ func (s *server) show(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, o)
 }
 
-// health says that the shop may get customers: from its first contact with the database on. Later it does not ask
-// again, for then a request waits for a database that is away, and all replicas would be away together.
+// health reports that the shop is ready after its first contact with the database. It does not ask again later:
+// requests wait for a database that does not answer, and otherwise all replicas would become unready together.
 func (s *server) health(w http.ResponseWriter, r *http.Request) {
 	if s.ready.Load() {
 		w.WriteHeader(http.StatusOK)

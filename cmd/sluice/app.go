@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
+)
+
+// configuration reads the sluice.yaml of a deploy file, or without one that of the state directory.
+func (a *app) configuration(file string) (*config.Config, error) {
+	return a.dir.Configuration(a.config, file)
+}
+
+// open connects to the engine of the state directory. If hold is true, an engine of this process records new
+// deployments but does not begin them.
+func (a *app) open(ctx context.Context, c *config.Config, hold bool) (*bootstrap.Session, error) {
+	return bootstrap.Open(ctx, bootstrap.Instance{Dir: a.dir, Config: c, Log: a.err, Note: a.note, Hold: hold})
+}
+
+// wiring returns the adapters for a command that runs no deployment. The caller closes it.
+func (a *app) wiring() (*bootstrap.Wiring, error) {
+	c, err := a.configuration("")
+	return bootstrap.NewWiring(a.dir, c), err
+}
+
+// list writes a list as JSON or as a table below its header, or says that it is empty.
+func (a *app) list(v any, empty string, rows [][]string) error {
+	if a.json() {
+		return present.JSON(a.out, v)
+	}
+	if len(rows) == 1 {
+		_, err := fmt.Fprintln(a.out, empty)
+		return err
+	}
+	return present.Table(a.out, rows)
+}
+
+// actor is the user who runs this command.
+func actor(roles ...string) sluice.Actor {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return sluice.Actor{Name: name, Roles: roles, Via: "cli"}
+}
+
+// findRunning returns the deployment that arg names, or the only one that runs, as it stands.
+func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State, err error) {
+	err = a.reading(ctx, func(store sluice.Store) error {
+		state, err = service.Running(ctx, store, arg)
+		return err
+	})
+	return state, err
+}
+
+// reading hands out the store for reading and closes it afterwards.
+func (a *app) reading(ctx context.Context, use func(sluice.Store) error) error {
+	store, err := a.dir.Read(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return use(store)
+}
+
+func sourceFlags(cmd *cobra.Command, s *service.Source) {
+	f := cmd.Flags()
+	f.StringVarP(&s.File, "file", "f", "", "deploy file")
+	f.StringVar(&s.Root, "root", "",
+		"directory that paths of manifests start from and cannot leave (default: that of the deploy file)")
+	f.StringSliceVarP(&s.Targets, "target", "t", nil, "use only this target and ignore its dependsOn (may be repeated)")
+	f.StringToStringVar(&s.Context, "add-context", nil, "key=value for templates; overrides the deploy file")
+	f.BoolVar(&s.Fetch, "fetch", false, "also read manifests from https addresses")
+	f.StringVarP(&s.Application, "application", "n", "", "application name; overrides the deploy file")
+}
+
+// compile returns the plan of a deploy file and prints its warnings. local reports whether an account is this machine.
+func (a *app) compile(ctx context.Context, s service.Source, local func(string) bool) (service.Compiled, error) {
+	key, err := a.dir.Key()
+	if err != nil {
+		return service.Compiled{}, err
+	}
+	in := service.Surroundings{Local: local, Sealer: key}
+	if store, err := a.dir.Read(ctx); err == nil {
+		defer store.Close()
+		in.History = store
+	}
+	c, err := service.Compile(ctx, s, in)
+	present.Findings(a.err, c.Warnings)
+	return c, err
+}

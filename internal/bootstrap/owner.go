@@ -1,0 +1,134 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/service"
+	"github.com/sluice-cd/sluice/internal/sqlite"
+)
+
+// An owner is the one process that runs the deployments of a state directory. It listens at the directory's socket and
+// at the callback address.
+type owner struct {
+	engine *engine.Engine
+	store  *sqlite.Store
+	server *httpapi.Server
+	close  closers
+}
+
+// closers are called once, the last one first.
+type closers struct {
+	once  sync.Once
+	calls []func() error
+	err   error
+}
+
+func (c *closers) add(call func() error) { c.calls = append(c.calls, call) }
+
+func (c *closers) run() error {
+	c.once.Do(func() {
+		for i := len(c.calls) - 1; i >= 0; i-- {
+			c.err = errors.Join(c.err, c.calls[i]())
+		}
+	})
+	return c.err
+}
+
+// own starts an engine on the directory. The lock is released with the owner, and also if this fails.
+func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err error) {
+	dir, c := i.Dir, i.Config
+	o = &owner{}
+	o.close.add(lock.Unlock)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.Close())
+		}
+	}()
+	if o.store, err = sqlite.Open(ctx, dir.store()); err != nil {
+		return o, err
+	}
+	o.close.add(o.store.Close)
+	if err := service.CheckUnended(ctx, o.store, c); err != nil {
+		return o, err
+	}
+	if err := dir.remember(c); err != nil {
+		return o, err
+	}
+	listener, base, err := i.listenCallbacks()
+	if err != nil {
+		return o, err
+	}
+	o.close.add(func() error { return ignoreClosed(listener.Close()) })
+	w := NewWiring(dir, c)
+	steps, err := w.steps(ctx, o.store, base)
+	o.close.add(w.Close)
+	if err != nil {
+		return o, err
+	}
+	o.engine = engine.New(engine.Config{
+		Log: o.store, Steps: steps, RetryFor: c.RetryFor,
+		Logger: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	o.close.add(func() error { return o.engine.Stop(context.Background()) })
+	o.serveInbound(listener, w.inbound(o.engine, o.store))
+	return o, o.serveControl(dir)
+}
+
+// Close interrupts running deployments; they can be resumed.
+func (o *owner) Close() error { return o.close.run() }
+
+// serve runs a server until it is stopped, and waits for it when the owner is closed.
+func (o *owner) serve(run, stop func() error) {
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	o.close.add(func() error { return errors.Join(stop(), <-done) })
+}
+
+func (o *owner) serveInbound(l net.Listener, handler http.Handler) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
+	o.serve(func() error { return ignoreClosed(server.Serve(l)) }, server.Close)
+}
+
+func (o *owner) serveControl(dir StateDir) error {
+	l, err := httpapi.Listen(dir.socket())
+	if err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
+	}
+	o.server = httpapi.NewServer(o.engine, o.store)
+	stop := func() error { return ignoreClosed(o.server.Close()) }
+	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) }, stop)
+	return nil
+}
+
+// listenCallbacks opens the callback address, the same as last time if possible.
+func (i Instance) listenCallbacks() (net.Listener, string, error) {
+	l, moved, err := httpapi.ListenAgain(i.Config.Webhooks.CallbackAddress, i.Dir.Path("callback-port"))
+	if err != nil {
+		return nil, "", err
+	}
+	if moved {
+		i.Note("warning: the previous callback address is taken; callbacks now arrive at %s", l.Addr())
+	}
+	if i.Config.Webhooks.CallbackURL != "" {
+		return l, i.Config.Webhooks.CallbackURL, nil
+	}
+	return l, "http://" + l.Addr().String(), nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,157 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/service"
+)
+
+// A Session is a connection to the engine of a state directory: an engine in this process, or in another process behind
+// its socket.
+type Session struct {
+	httpapi.Engine
+	instance Instance
+	own      *owner // nil where another process owns the state directory
+	client   *httpapi.Client
+}
+
+var _ service.Engine = (*Session)(nil)
+
+// An Instance says how to run deployments in a state directory.
+type Instance struct {
+	Dir    StateDir
+	Config *config.Config
+	Log    io.Writer                        // of the engine
+	Note   func(format string, args ...any) // tells the user something
+	Hold   bool                             // an engine of this process records new deployments but does not begin them
+}
+
+// Open connects to the engine of the state directory. If none runs, it starts one in this process.
+func Open(ctx context.Context, i Instance) (*Session, error) {
+	lock, held, err := i.Dir.lock()
+	if err != nil {
+		return nil, err
+	}
+	if !held {
+		if s, err := attach(ctx, i); err == nil {
+			return s, nil
+		}
+		// Another process holds the lock and does not answer: its engine is starting or stopping.
+		if lock, err = i.Dir.waitLock(ctx); err != nil {
+			return attach(ctx, i)
+		}
+	}
+	own, err := i.own(ctx, lock)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Engine: own.engine, instance: i, own: own}, nil
+}
+
+// attach reaches the engine that runs in another process, or Unavailable.
+func attach(ctx context.Context, i Instance) (*Session, error) {
+	client := httpapi.NewClient(i.Dir.socket())
+	if _, err := client.Deployments(ctx, ""); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &Session{Engine: client, instance: i, client: client}, nil
+}
+
+// Start begins a deployment. If the instance holds, an engine of this process only records it: what it began, such as
+// the call of a webhook, would be interrupted and repeated. An engine elsewhere must use the same configuration.
+func (s *Session) Start(ctx context.Context, p *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
+	if s.own != nil && s.instance.Hold {
+		return s.own.engine.Submit(ctx, p, by)
+	}
+	if s.own == nil && p.Rehearsal == nil {
+		if err := s.instance.Dir.sameConfiguration(s.instance.Config); err != nil {
+			return "", err
+		}
+	}
+	return s.Engine.Start(ctx, p, by)
+}
+
+// IsOwner reports whether the engine runs in this process.
+func (s *Session) IsOwner() bool { return s.own != nil }
+
+// Resume continues interrupted deployments if the engine runs in this process.
+func (s *Session) Resume(ctx context.Context) error {
+	if s.own == nil {
+		return nil
+	}
+	return s.own.engine.Resume(ctx)
+}
+
+// Wait returns the error with which the engine of this process stopped working on a deployment.
+func (s *Session) Wait(ctx context.Context, id sluice.DeploymentID) error {
+	_, err := s.own.engine.Wait(ctx, id)
+	return err
+}
+
+// Finish closes the session. It returns the deployments that the engine of this process has not ended: those that other
+// processes handed to it.
+func (s *Session) Finish(ctx context.Context) ([]sluice.DeploymentID, error) {
+	if s.own == nil {
+		return nil, s.Close()
+	}
+	s.own.server.Refuse()
+	unended, err := s.Unended(ctx)
+	return unended, errors.Join(err, s.Close())
+}
+
+// Unended lists the deployments that have not ended.
+func (s *Session) Unended(ctx context.Context) ([]sluice.DeploymentID, error) {
+	if s.own != nil {
+		return s.own.store.Unended(ctx)
+	}
+	deployments, err := s.client.Deployments(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var list []sluice.DeploymentID
+	for _, d := range deployments {
+		if d.Outcome == "" {
+			list = append(list, d.ID)
+		}
+	}
+	return list, nil
+}
+
+// Close disconnects, and stops the engine of this process. Its deployments can be resumed.
+func (s *Session) Close() error {
+	if s.own != nil {
+		return s.own.Close()
+	}
+	s.client.Close()
+	return nil
+}
+
+// Signal sends a signal to a deployment. If no engine runs, it records the signal in the log and returns true: the
+// signal takes effect when the deployment is resumed.
+func (d StateDir) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (recorded bool, err error) {
+	lock, held, err := d.lock()
+	if err != nil {
+		return false, err
+	}
+	if !held {
+		s, err := attach(ctx, Instance{Dir: d})
+		if err == nil {
+			err = errors.Join(s.Signal(ctx, id, sig), s.Close())
+		}
+		if sluice.ErrorCode(err) != sluice.Unavailable {
+			return false, err
+		}
+		// The engine has just ended.
+		if lock, err = d.waitLock(ctx); err != nil {
+			return false, err
+		}
+	}
+	err = record(ctx, d, id, sig)
+	return err == nil, errors.Join(err, lock.Unlock())
+}

@@ -1,0 +1,233 @@
+package bootstrap
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/secret"
+	"github.com/sluice-cd/sluice/internal/sqlite"
+)
+
+// StateName is the default name of the state directory.
+const StateName = ".sluice"
+
+// A StateDir is the directory of everything that outlives a process.
+type StateDir string
+
+// OpenState returns the directory at the path. It need not exist.
+func OpenState(path string) (StateDir, error) {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return "", sluice.Errorf(sluice.Invalid, "the state directory %s has no absolute path: %w", path, err)
+	}
+	return StateDir(dir), nil
+}
+
+// Path returns the path of a file in the directory.
+func (d StateDir) Path(name string) string { return filepath.Join(string(d), name) }
+
+func (d StateDir) store() string  { return d.Path("sluice.db") }
+func (d StateDir) socket() string { return d.Path("sluice.sock") }
+func (d StateDir) account(name string) string {
+	return filepath.Join(string(d), "local", name)
+}
+
+// make creates the directory for its owner alone. It leaves an existing directory as it is.
+func (d StateDir) make() error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return sluice.Errorf(sluice.Denied, "the state directory cannot be created: %w", err).
+			WithHint("name another directory with --state")
+	}
+	return nil
+}
+
+// Key returns the key of the directory. It creates the key if there is none.
+func (d StateDir) Key() (*secret.Key, error) {
+	if err := d.make(); err != nil {
+		return nil, err
+	}
+	return secret.OpenKey(d.Path("key"))
+}
+
+// Read opens the store for reading, also while an engine writes it. NotFound: there is no store.
+func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
+	store, err := sqlite.OpenReadOnly(ctx, d.store())
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return nil, sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet: %s holds no state", d).
+			WithHint("change to the directory where you started sluice run, or name its state directory with --state")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// lockPatience is how long a command waits while another process starts or stops its engine.
+const lockPatience = 5 * time.Second
+
+// lock makes this process the owner of the directory. It returns false if another process is the owner.
+func (d StateDir) lock() (*flock.Flock, bool, error) {
+	if err := d.make(); err != nil {
+		return nil, false, err
+	}
+	l := flock.New(d.Path("lock"), flock.SetPermissions(0o600))
+	held, err := l.TryLock()
+	if err != nil {
+		return nil, false, sluice.Errorf(sluice.Denied, "the state directory cannot be locked: %w", err)
+	}
+	return l, held, nil
+}
+
+// waitLock waits for the lock for a short time.
+func (d StateDir) waitLock(ctx context.Context) (*flock.Flock, error) {
+	l := flock.New(d.Path("lock"), flock.SetPermissions(0o600))
+	waiting, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	held, err := l.TryLockContext(waiting, 50*time.Millisecond) // locks of files bring no event
+	if held {
+		return l, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, sluice.Errorf(sluice.Denied, "the state directory cannot be locked: %w", err)
+	}
+	return nil, sluice.Errorf(sluice.Unavailable, "another sluice holds %s and does not answer", d).
+		WithHint("try again; if it still does not answer, end that process")
+}
+
+// Configuration reads the sluice.yaml at the explicit path, or that of a deploy file. Without either it reads the one
+// that the last engine of this directory used, so that account names keep their meaning, or the working directory's.
+func (d StateDir) Configuration(explicit, file string) (*config.Config, error) {
+	path, err := d.configurationPath(explicit, file)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return config.Default(), nil
+	}
+	return config.Load(path)
+}
+
+func (d StateDir) configurationPath(explicit, file string) (string, error) {
+	if explicit != "" {
+		return explicit, nil
+	}
+	if file != "" {
+		return config.Find(filepath.Dir(file), ".")
+	}
+	if path, err := d.remembered(); path != "" || err != nil {
+		return path, err
+	}
+	return config.Find(".")
+}
+
+// remembered returns the path of the sluice.yaml that the last engine used, "" if it used none.
+func (d StateDir) remembered() (string, error) {
+	path, err := os.ReadFile(d.Path("configuration"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", sluice.Errorf(sluice.Invalid, "the state directory cannot be read: %w", err)
+	}
+	return strings.TrimSpace(string(path)), nil
+}
+
+// remember records the path of the sluice.yaml. The caller holds the lock.
+func (d StateDir) remember(c *config.Config) error {
+	path, err := absolute(c.File)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(d.Path("configuration"), []byte(path+"\n")); err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the state directory cannot be written: %w", err)
+	}
+	return nil
+}
+
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
+}
+
+// sameConfiguration returns an error if the engine of this directory uses another sluice.yaml: an account of the same
+// name may be another place there.
+func (d StateDir) sameConfiguration(c *config.Config) error {
+	theirs, err := d.remembered()
+	if err != nil {
+		return err
+	}
+	ours, err := absolute(c.File)
+	if err != nil || ours == theirs {
+		return err
+	}
+	const none = "no " + config.FileName
+	return sluice.Errorf(sluice.Conflict, "the sluice that runs deployments in %s uses %s, and this command uses %s",
+		d, cmp.Or(theirs, none), cmp.Or(ours, none)).
+		WithHint("wait until it ends, name the same file with --config, or use another state directory with --state")
+}
+
+// KeepReport writes the verification that the event ends into a file of its own. A repetition changes nothing.
+func (d StateDir) KeepReport(s *engine.State, e sluice.Event) error {
+	v := verification(e)
+	if v == nil {
+		return nil
+	}
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(d.Report(s.ID, e.Step), append(data, '\n'))
+}
+
+// verification returns the verification that an event ends, nil if it ends none.
+func verification(e sluice.Event) *sluice.Verification {
+	if e.Kind != sluice.StepDone && e.Kind != sluice.StepFailed {
+		return nil
+	}
+	if e.Failure != nil && e.Failure.Result != nil && e.Failure.Result.Verification != nil {
+		return e.Failure.Result.Verification
+	}
+	if e.Progress != nil && e.Progress.Result != nil {
+		return e.Progress.Result.Verification
+	}
+	return nil
+}
+
+// Report returns the path of a step's verification.
+func (d StateDir) Report(id sluice.DeploymentID, step sluice.StepID) string {
+	return filepath.Join(d.Path("reports"), string(id), strings.ReplaceAll(string(step), "/", ".")+".json")
+}
+
+// writeFile replaces the file durably and atomically. It creates the directory.
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".next-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

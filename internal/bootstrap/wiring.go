@@ -1,0 +1,179 @@
+package bootstrap
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/database/mongodb"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/mover/kopia"
+	"github.com/sluice-cd/sluice/internal/prometheus"
+	"github.com/sluice-cd/sluice/internal/secret"
+	"github.com/sluice-cd/sluice/internal/step"
+)
+
+// A Wiring ties the adapters of one configuration together.
+type Wiring struct {
+	dir          StateDir
+	config       *config.Config
+	key          *secret.Key
+	opened       map[string]sluice.Account
+	callbackBase string
+	close        closers
+}
+
+// NewWiring returns a wiring that has opened nothing yet. The caller closes it.
+func NewWiring(dir StateDir, c *config.Config) *Wiring { return &Wiring{dir: dir, config: c} }
+
+// steps opens all accounts and returns the maker of every step. Callbacks arrive at base.
+func (w *Wiring) steps(ctx context.Context, catalogue sluice.Catalogue, base string) (sluice.Steps, error) {
+	if err := w.accounts(ctx, nil); err != nil {
+		return nil, err
+	}
+	return w.maker(catalogue, base)
+}
+
+// Preview returns the maker of steps that only say what they would do, and the accounts of the plan that run. It starts
+// nothing.
+func (w *Wiring) Preview(ctx context.Context, p *sluice.Plan) (sluice.Steps, map[string]sluice.Account, error) {
+	if err := w.accounts(ctx, p); err != nil {
+		return nil, nil, err
+	}
+	var catalogue sluice.Catalogue = noCatalogue{}
+	if store, err := w.dir.Read(ctx); err == nil {
+		w.close.add(store.Close)
+		catalogue = store
+	}
+	steps, err := w.maker(catalogue, "http://"+w.config.Webhooks.CallbackAddress)
+	return steps, w.opened, err
+}
+
+func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, error) {
+	var err error
+	if w.key, err = w.dir.Key(); err != nil {
+		return nil, err
+	}
+	w.callbackBase = base
+	metrics, err := w.Metrics()
+	if err != nil {
+		return nil, err
+	}
+	d := step.Deps{
+		Accounts: w.opened, Metrics: metrics, Secrets: secret.Values(w.config.Secrets),
+		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
+		Movers: w.Movers(), Databases: databases(), Catalogue: catalogue,
+		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
+			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
+		},
+		Preview: w.preview, HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
+	}
+	return w.rehearsing(step.New(d), d), nil
+}
+
+// Close closes everything that was opened.
+func (w *Wiring) Close() error { return w.close.run() }
+
+// Metrics returns the metric providers.
+func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) {
+	all := map[string]sluice.Metrics{}
+	for name, m := range w.config.Metrics {
+		o := prometheus.Options{Username: m.Username, Password: reader(m.Password), Bearer: reader(m.Bearer)}
+		p, err := prometheus.New(m.URL, o)
+		if err != nil {
+			return nil, sluice.Errorf(sluice.ErrorCode(err), "metric provider %s: %w", name, err).At(m.Pos)
+		}
+		all[name] = p
+	}
+	return all, nil
+}
+
+// reader returns a function that reads the secret each time it is called, nil if there is none.
+func reader(s config.Source) func(context.Context) (string, error) {
+	if !s.IsSet() {
+		return nil
+	}
+	return func(context.Context) (string, error) { return secret.Read(s) }
+}
+
+// Movers returns the movers. They open their repository at the first use.
+func (w *Wiring) Movers() map[string]sluice.Mover {
+	m := &lazyMover{open: w.openRepository}
+	w.close.add(m.Close)
+	return map[string]sluice.Mover{kopia.Name: m}
+}
+
+// RepositoryDir returns the directory of the checkpoint repository.
+func (w *Wiring) RepositoryDir() string {
+	return cmp.Or(w.config.Repository.Path, w.dir.Path("repository"))
+}
+
+// IsListening reports whether an engine of the state directory may be listening for callbacks.
+func (w *Wiring) IsListening() bool {
+	_, err := os.Stat(w.dir.socket())
+	return err == nil
+}
+
+func (w *Wiring) openRepository(ctx context.Context) (closableMover, error) {
+	password := reader(w.config.Repository.Password)
+	if password == nil {
+		key, err := w.dir.Key()
+		if err != nil {
+			return nil, err
+		}
+		password = func(context.Context) (string, error) { return key.Password("repository"), nil }
+	}
+	return kopia.Open(ctx, kopia.Options{Dir: w.RepositoryDir(), CacheDir: w.dir.Path("cache"), Password: password})
+}
+
+// databases are the database engines that datasets can use.
+func databases() map[string]sluice.Databases {
+	return map[string]sluice.Databases{"mongodb": mongodb.New()}
+}
+
+// noCatalogue is the catalogue of a state directory without a store.
+type noCatalogue struct{}
+
+func (noCatalogue) PutCheckpoint(context.Context, sluice.Checkpoint) error {
+	return sluice.Errorf(sluice.Denied, "a preview keeps no checkpoint")
+}
+
+func (noCatalogue) Checkpoint(_ context.Context, id sluice.CheckpointID) (sluice.Checkpoint, error) {
+	return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s", id)
+}
+
+func (noCatalogue) Checkpoints(context.Context, string) ([]sluice.Checkpoint, error) { return nil, nil }
+
+func (noCatalogue) DeleteCheckpoint(context.Context, sluice.CheckpointID) error { return nil }
+
+// preview returns the URL of the preview of a Service in a cluster, "" for an account with addresses on this machine.
+func (w *Wiring) preview(account, namespace, service string, port int, until time.Time) (string, error) {
+	if _, cluster := w.opened[account].(*kubernetes.Account); !cluster {
+		return "", nil
+	}
+	p := httpapi.Preview{Account: account, Namespace: namespace, Service: service, Port: port, Expires: until}
+	return httpapi.PreviewURL(w.callbackBase, w.key, p)
+}
+
+// inbound serves callbacks and previews at the callback address.
+func (w *Wiring) inbound(e *engine.Engine, log sluice.Log) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/callbacks/", httpapi.NewCallbacks(e, log, w.key, time.Now))
+	mux.Handle("/", httpapi.NewPreviews(w.key, w.carry, time.Now))
+	return mux
+}
+
+// carry returns the transport to a Service that is previewed.
+func (w *Wiring) carry(ctx context.Context, p httpapi.Preview) (http.RoundTripper, error) {
+	a, ok := w.opened[p.Account]
+	if !ok {
+		return nil, sluice.Errorf(sluice.NotFound, "account %q is not open here any more", p.Account)
+	}
+	return a.Transport(ctx, p.Namespace, p.Service, p.Port)
+}

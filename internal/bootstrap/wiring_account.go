@@ -1,0 +1,186 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/kubernetes/rights"
+	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/local/agent"
+	"github.com/sluice-cd/sluice/internal/service"
+)
+
+// accounts opens the accounts of the configuration. For the preview of a plan it opens the plan's clusters and the
+// accounts of this machine that run, and starts nothing.
+func (w *Wiring) accounts(ctx context.Context, preview *sluice.Plan) error {
+	all, err := w.locals(ctx, preview != nil)
+	if err != nil {
+		return err
+	}
+	clusters, err := w.Clusters(ctx, preview)
+	maps.Copy(all, clusters)
+	w.opened = all
+	return err
+}
+
+// locals opens the accounts of this machine. If passive is true, only those that run.
+func (w *Wiring) locals(ctx context.Context, passive bool) (map[string]sluice.Account, error) {
+	all := map[string]sluice.Account{}
+	known, err := w.localAccounts()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		c := local.Config{Dir: w.dir.account(name), Name: name}
+		_, use := w.config.Accounts[name] // what rehearsals left is only looked at
+		if passive {
+			use = runs(ctx, c.Dir) // no images are passed: looking at an account must not change what it runs
+		} else {
+			c.Images = imagesOf(known[name].Images)
+		}
+		if !use {
+			continue
+		}
+		if all[name], err = openLocal(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// openLocal starts an account that was used before. An account that was never used starts with its first use.
+func openLocal(ctx context.Context, c local.Config) (sluice.Account, error) {
+	if _, err := os.Stat(c.Dir); errors.Is(err, fs.ErrNotExist) {
+		return local.NewLazy(c), nil
+	}
+	return local.Dial(ctx, c)
+}
+
+// runs reports whether the agent of the account in dir answers.
+func runs(ctx context.Context, dir string) bool {
+	conn, err := agent.DialSocket(ctx, dir)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// Account opens a cluster, or an account of this machine that already runs.
+func (w *Wiring) Account(ctx context.Context, name string) (sluice.Account, error) {
+	if c := w.config.Accounts[name]; c.Type == config.AccountKubernetes {
+		return w.cluster(ctx, c)
+	}
+	accounts, err := w.locals(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	if account, ok := accounts[name]; ok {
+		return account, nil
+	}
+	known, err := w.localAccounts()
+	if err != nil {
+		return nil, err
+	}
+	if _, exists := known[name]; !exists {
+		return nil, sluice.Errorf(sluice.NotFound, "there is no account %q", name).
+			WithHint("the accounts are: %s", service.Names(known))
+	}
+	return nil, sluice.Errorf(sluice.Unavailable, "account %s does not run", name).WithHint("sluice run starts it")
+}
+
+// Down ends everything that runs in the accounts of this machine, or only in the named one. It returns the accounts
+// that it ended.
+func (w *Wiring) Down(ctx context.Context, only string) ([]string, error) {
+	known, err := w.localAccounts()
+	if err != nil {
+		return nil, err
+	}
+	ended := []string{}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if only != "" && name != only || !w.up(ctx, name) {
+			continue
+		}
+		account, err := local.Open(local.Config{Dir: w.dir.account(name), Name: name})
+		if err != nil {
+			return nil, err
+		}
+		if err := account.Down(ctx); err != nil { // does not bring back an account whose agent was killed
+			return nil, err
+		}
+		ended = append(ended, name)
+	}
+	if only != "" && len(ended) == 0 {
+		return nil, sluice.Errorf(sluice.NotFound, "account %q does not run on this machine", only).
+			WithHint("the accounts are: %s", service.Names(known))
+	}
+	return ended, nil
+}
+
+// up reports whether something of the account may still run.
+func (w *Wiring) up(ctx context.Context, name string) bool {
+	dir := w.dir.account(name)
+	_, err := os.Stat(dir)
+	return !errors.Is(err, fs.ErrNotExist) && (!agent.IsDown(dir) || runs(ctx, dir))
+}
+
+// Cluster opens an account of the type kubernetes to examine it. It does not contact the cluster yet.
+func (w *Wiring) Cluster(ctx context.Context, c config.Account) (service.Cluster, error) {
+	a, err := w.cluster(ctx, c)
+	return examined{a}, err
+}
+
+// examined makes a cluster a [service.Cluster].
+type examined struct{ *kubernetes.Account }
+
+func (e examined) Reach(ctx context.Context) (service.Reached, error) {
+	r, err := e.Account.Reach(ctx)
+	return service.Reached(r), err
+}
+
+func (e examined) MissingBase(ctx context.Context, namespace string) ([]sluice.Right, error) {
+	return e.Review(ctx, rights.Base(namespace))
+}
+
+func (w *Wiring) cluster(ctx context.Context, c config.Account) (*kubernetes.Account, error) {
+	a, err := kubernetes.Open(ctx, kubernetes.Options{
+		Name: c.Name, Kubeconfig: c.Kubeconfig, Context: c.Context, InCluster: c.InCluster,
+		UserAgent: "sluice/" + Version().Version,
+	})
+	if err != nil {
+		return nil, placed(err, c.Pos)
+	}
+	w.close.add(a.Close)
+	return a, nil
+}
+
+// Clusters opens the accounts of the type kubernetes that the plan uses, or all if there is no plan.
+func (w *Wiring) Clusters(ctx context.Context, p *sluice.Plan) (map[string]sluice.Account, error) {
+	all := map[string]sluice.Account{}
+	for _, name := range slices.Sorted(maps.Keys(w.config.Accounts)) {
+		c := w.config.Accounts[name]
+		if c.Type != config.AccountKubernetes || p != nil && !service.Uses(p, name) {
+			continue
+		}
+		a, err := w.cluster(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = a
+	}
+	return all, nil
+}
+
+// placed adds the place in sluice.yaml to an error.
+func placed(err error, pos sluice.Position) error {
+	if e, ok := err.(*sluice.Error); ok {
+		return e.At(pos)
+	}
+	return err
+}

@@ -1,0 +1,43 @@
+package bootstrap
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// webhookClient calls webhooks. It refuses addresses of this machine and link-local ones, such as those where
+// clouds hand out credentials, unless the host is allowed by name. It looks at the address that is really
+// dialled: a name may resolve to anything.
+func webhookClient(allow []string) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil // a proxy would hide the address
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		d := net.Dialer{Timeout: 10 * time.Second}
+		host, _, err := net.SplitHostPort(address)
+		if err == nil && !slices.Contains(allow, host) && !slices.Contains(allow, address) {
+			d.Control = func(_, resolved string, _ syscall.RawConn) error { return refusePrivate(host, resolved) }
+		}
+		return d.DialContext(ctx, network, address)
+	}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
+}
+
+func refusePrivate(host, resolved string) error {
+	at, err := netip.ParseAddrPort(resolved)
+	if err != nil {
+		return sluice.Errorf(sluice.Denied, "a webhook is not called at %q", resolved)
+	}
+	ip := at.Addr().Unmap()
+	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() {
+		return sluice.Errorf(sluice.Denied, "a webhook points at %s, an address of this machine or of its link", host).
+			WithHint("allow it in sluice.yaml: webhooks: {allow: [%s]}", host)
+	}
+	return nil
+}

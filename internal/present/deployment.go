@@ -1,0 +1,157 @@
+package present
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// A Deployment is a deployment in JSON output.
+type Deployment struct {
+	ID          sluice.DeploymentID `json:"id"`
+	Application string              `json:"application"`
+	Status      sluice.Status       `json:"status"`
+	StartedAt   time.Time           `json:"startedAt"`
+	StartedBy   string              `json:"startedBy"`
+	EndedAt     time.Time           `json:"endedAt,omitzero"`
+	Targets     []targetOutput      `json:"targets"`
+	RunsIn      []string            `json:"runsIn,omitempty"` // in a list: the targets that run what it brought
+	Steps       []stepOutput        `json:"steps,omitempty"`
+
+	state *engine.State
+}
+
+type targetOutput struct {
+	Name   string        `json:"name"`
+	Status sluice.Status `json:"status"`
+}
+
+type stepOutput struct {
+	ID        sluice.StepID   `json:"id"`
+	Kind      sluice.StepKind `json:"kind"`
+	Phase     engine.RunPhase `json:"phase"`
+	StartedAt time.Time       `json:"startedAt,omitzero"`
+	EndedAt   time.Time       `json:"endedAt,omitzero"`
+	Message   string          `json:"message,omitempty"`
+	Wait      *sluice.Wait    `json:"wait,omitempty"`
+	Amount    *sluice.Amount  `json:"amount,omitempty"`
+	Changes   []sluice.Change `json:"changes,omitempty"`
+	Result    *sluice.Result  `json:"result,omitempty"`
+	Failure   *sluice.Failure `json:"failure,omitempty"`
+	Leftover  *sluice.Failure `json:"leftover,omitempty"`
+	Retrying  *sluice.Failure `json:"retrying,omitempty"`
+}
+
+// Deployments returns the rows of a table of deployments, its header first.
+func Deployments(list []Deployment) [][]string {
+	rows := [][]string{{"DEPLOYMENT", "APPLICATION", "STATUS", "STARTED", "TOOK", "RUNS IN", "WAITS FOR"}}
+	for _, d := range list {
+		rows = append(rows, []string{
+			string(d.ID), d.Application, string(d.Status), Moment(d.StartedAt), Took(age(d.state)),
+			strings.Join(d.RunsIn, ", "), waitingSteps(d.state),
+		})
+	}
+	return rows
+}
+
+func age(s *engine.State) time.Duration {
+	if s.EndedAt.IsZero() {
+		return time.Since(s.StartedAt)
+	}
+	return s.EndedAt.Sub(s.StartedAt)
+}
+
+func waitingSteps(s *engine.State) string {
+	var steps []string
+	for _, id := range s.Started {
+		if s.Outcome == "" && s.Steps[id].Phase == engine.PhaseWaiting {
+			steps = append(steps, string(id))
+		}
+	}
+	return strings.Join(steps, ", ")
+}
+
+// DeploymentOf returns the deployment for JSON output, with its steps if steps is true.
+func DeploymentOf(s *engine.State, steps bool) Deployment {
+	out := Deployment{
+		ID: s.ID, Application: s.Plan.Application, Status: s.Status(),
+		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt, state: s,
+	}
+	for _, t := range s.Plan.Targets {
+		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name)})
+	}
+	if !steps {
+		return out
+	}
+	for _, p := range s.Plan.Steps {
+		run := s.Steps[p.ID]
+		o := stepOutput{
+			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
+			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
+			Result: run.Progress.Result, Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
+		}
+		if run.Phase == engine.PhaseWaiting {
+			o.Wait = run.Progress.Wait
+		}
+		out.Steps = append(out.Steps, o)
+	}
+	return out
+}
+
+// Status writes one deployment in detail: its targets and steps, and the summary if a step failed.
+func (m Summary) Status() error {
+	s := m.State
+	m.line(0, "%s %s: %s, started %s by %s, %s",
+		s.Plan.Application, s.ID, s.Status(), Moment(s.StartedAt), s.StartedBy.Name, Took(age(s)))
+	for _, t := range s.Plan.Targets {
+		m.line(0, "\n%s: %s", t.Name, s.Target(t.Name))
+		var rows [][]string
+		for _, p := range s.Plan.Steps {
+			if p.Target == t.Name && (p.Phase != sluice.PhaseOnRollback || !s.Steps[p.ID].StartedAt.IsZero()) {
+				rows = append(rows, stepRow(s, s.Steps[p.ID]))
+			}
+		}
+		if err := Table(m.Out, rows); err != nil {
+			return err
+		}
+	}
+	failed := func(id sluice.StepID) bool { return s.Steps[id].Failure != nil }
+	if s.Outcome != "" && slices.ContainsFunc(s.Started, failed) {
+		m.line(0, "")
+		m.Print()
+	}
+	return nil
+}
+
+func stepRow(s *engine.State, run *engine.StepRun) []string {
+	elapsed := ""
+	if !run.StartedAt.IsZero() {
+		end := run.EndedAt
+		if end.IsZero() {
+			end = time.Now()
+		}
+		elapsed = Took(end.Sub(run.StartedAt))
+	}
+	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s.ID, run)}
+}
+
+// stepText says the most important thing about a step now.
+func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
+	switch {
+	case run.Leftover != nil:
+		return run.Leftover.Message
+	case run.Failure != nil:
+		return run.Failure.Message
+	case run.Retrying != nil:
+		return "tries again: " + run.Retrying.Message
+	case run.Phase == engine.PhaseWaiting:
+		return waits(id, run.Plan.ID, run.Progress)
+	case run.Progress.Message != "" || run.Progress.Amount != nil:
+		return liveText(run.Progress)
+	}
+	return plan.Describe(run.Plan)
+}

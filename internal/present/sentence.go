@@ -1,0 +1,166 @@
+package present
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// Sentences says what an event means, in one or more lines. s is the deployment after the event.
+func Sentences(s *engine.State, e sluice.Event) []string {
+	switch e.Kind {
+	case sluice.DeploymentStarted:
+		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s",
+			s.ID, e.Plan.Application, e.Actor.Name, plan.TargetNames(e.Plan))}
+	case sluice.DeploymentEnded:
+		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, e.Outcome)}
+	case sluice.SignalReceived:
+		return []string{signalSentence(*e.Signal)}
+	}
+	run := s.Steps[e.Step]
+	if run == nil {
+		return []string{fmt.Sprintf("%s  %s", e.Step, e.Kind)}
+	}
+	lines := stepSentences(s, run, e)
+	for i, l := range lines {
+		lines[i] = string(e.Step) + "  " + l
+	}
+	return lines
+}
+
+func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
+	switch e.Kind {
+	case sluice.StepStarting:
+		return []string{"starts: " + plan.Describe(run.Plan)}
+	case sluice.StepProgressed:
+		return progressed(s, run, e)
+	case sluice.StepRetrying:
+		until := e.Until.Local().Format(time.TimeOnly)
+		return []string{"tries again until " + until + ": " + failureText(e.Failure)}
+	case sluice.StepDone:
+		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
+	case sluice.StepFailed:
+		return append([]string{"failed: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	case sluice.StepUndoFailed:
+		return append([]string{"could not be undone: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	case sluice.StepFinishFailed:
+		return append([]string{"left something behind: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	}
+	return []string{plainKinds[e.Kind]}
+}
+
+var plainKinds = map[sluice.EventKind]string{
+	sluice.StepUndoing:   "is being undone",
+	sluice.StepUndone:    "undone",
+	sluice.StepFinishing: "is being finished",
+	sluice.StepFinished:  "finished",
+}
+
+func progressed(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
+	lines := changes(e.Progress)
+	if e.Progress.State == sluice.Waiting {
+		return append(lines, waits(s.ID, run.Plan.ID, *e.Progress))
+	}
+	if e.Progress.Message != "" {
+		lines = append(lines, strings.Split(e.Progress.Message, "\n")...)
+	}
+	return lines
+}
+
+func changes(p *sluice.Progress) []string {
+	var lines []string
+	for _, c := range p.Changes {
+		if c.Outcome != sluice.Unchanged {
+			lines = append(lines, fmt.Sprintf("%s %s", c.Object, c.Outcome))
+		}
+	}
+	return lines
+}
+
+func withMessage(text string, p *sluice.Progress) string {
+	if p == nil || p.Message == "" {
+		return text
+	}
+	return text + ": " + p.Message
+}
+
+func failureText(f *sluice.Failure) string {
+	if f == nil {
+		return "no reason was recorded"
+	}
+	return f.Message
+}
+
+func hintLines(f *sluice.Failure) []string {
+	if f == nil || f.Hint == "" {
+		return nil
+	}
+	return []string{"hint: " + f.Hint}
+}
+
+func signalSentence(sig sluice.Signal) string {
+	text := sig.Kind
+	if sig.Kind == sluice.SignalCallback {
+		text = "callback, " + map[bool]string{true: "success", false: "failure"}[sig.Success]
+	}
+	if sig.Step != "" {
+		text = string(sig.Step) + "  " + text
+	}
+	text += " by " + sig.By.Name
+	if len(sig.By.Roles) > 0 {
+		text += " (" + strings.Join(sig.By.Roles, ", ") + ")"
+	}
+	if sig.Reason != "" {
+		text += ": " + sig.Reason
+	}
+	return text
+}
+
+// waits says what a step waits for, and what to type to end the wait.
+func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
+	w := *p.Wait
+	text := p.Message
+	if text == "" {
+		text = waitReason(w)
+	}
+	if len(decisions(w)) > 0 && len(w.Roles) > 0 {
+		text += " by " + strings.Join(w.Roles, " or ")
+	}
+	if !w.Until.IsZero() {
+		text += ", until " + w.Until.Local().Format("2006-01-02 15:04:05")
+	}
+	if len(decisions(w)) > 0 {
+		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
+	}
+	return text
+}
+
+func waitReason(w sluice.Wait) string {
+	var reasons []string
+	if len(decisions(w)) > 0 {
+		reasons = append(reasons, "an approval")
+	}
+	if slices.Contains(w.Signals, sluice.SignalCallback) {
+		reasons = append(reasons, strings.TrimSpace("a callback "+w.Callback))
+	}
+	if len(reasons) == 0 {
+		return "waits"
+	}
+	return "waits for " + strings.Join(reasons, " or ")
+}
+
+// decisions are the signals of a wait that a person sends.
+func decisions(w sluice.Wait) []string {
+	var kinds []string
+	for _, kind := range []string{sluice.SignalApprove, sluice.SignalRollForward} {
+		if slices.Contains(w.Signals, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}

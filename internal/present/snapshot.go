@@ -1,0 +1,154 @@
+package present
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// A snapshot is what the live view draws of a deployment. It shares nothing with the state.
+type snapshot struct {
+	title   string
+	status  sluice.Status
+	started time.Time
+	ended   time.Time
+	targets []targetRow
+}
+
+type targetRow struct {
+	name   string
+	status sluice.Status
+	note   string // the weight
+	steps  []stepLine
+}
+
+type stepLine struct {
+	path    string // below the target
+	phase   engine.RunPhase
+	failed  bool
+	started time.Time
+	ended   time.Time
+	text    string
+	hint    string // what to type, on a line of its own
+	amount  *sluice.Amount
+	since   gauge
+}
+
+// A gauge remembers a step's first amount, from which its rate follows.
+type gauge struct {
+	at   time.Time
+	unit string
+	done int64
+}
+
+// snap returns the snapshot of a deployment. live is progress that is not recorded.
+func snap(s *engine.State, live map[sluice.StepID]sluice.Progress, gauges map[sluice.StepID]gauge) snapshot {
+	title := s.Plan.Application + " " + string(s.ID)
+	shot := snapshot{title: title, status: s.Status(), started: s.StartedAt, ended: s.EndedAt}
+	for _, t := range s.Plan.Targets {
+		row := targetRow{name: t.Name, status: s.Target(t.Name), note: weight(s, t.Name)}
+		for _, p := range s.Plan.Steps {
+			run := s.Steps[p.ID]
+			if p.Target != t.Name || p.Phase == sluice.PhaseOnRollback && run.StartedAt.IsZero() {
+				continue
+			}
+			row.steps = append(row.steps, snapStep(s, run, live[p.ID], gauges[p.ID]))
+		}
+		shot.targets = append(shot.targets, row)
+	}
+	return shot
+}
+
+func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since gauge) stepLine {
+	row := stepLine{
+		path: strings.TrimPrefix(string(run.Plan.ID), run.Plan.Target+"/"), phase: run.Phase,
+		failed: run.Failure != nil || run.Leftover != nil, started: run.StartedAt, ended: run.EndedAt,
+		text: plan.Describe(run.Plan), since: since,
+	}
+	if isBusy(run) && (live.Message != "" || live.Amount != nil || live.Result != nil) {
+		row.amount = live.Amount
+		row.text = strings.Join(filled(live.Message, samples(live.Result)), ", ")
+		return row
+	}
+	if run.Phase == engine.PhaseWaiting {
+		row.text, row.hint, _ = strings.Cut(waits(s.ID, run.Plan.ID, run.Progress), "; ")
+		row.text = strings.Join(filled(row.text, samples(run.Progress.Result)), ", ")
+		return row
+	}
+	if run.Phase != engine.PhasePending {
+		row.text = stepText(s.ID, run)
+	}
+	return row
+}
+
+func isBusy(run *engine.StepRun) bool {
+	switch run.Phase {
+	case engine.PhaseStarting, engine.PhaseRunning, engine.PhaseWaiting, engine.PhaseUndoing, engine.PhaseFinishing:
+		return true
+	}
+	return false
+}
+
+func filled(texts ...string) []string {
+	var list []string
+	for _, t := range texts {
+		if t != "" {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// weight says what share of the target's traffic the new version has, if any.
+func weight(s *engine.State, target string) string {
+	text := ""
+	for _, id := range s.Started {
+		run := s.Steps[id]
+		if run.Plan.Target == target && run.Plan.SetWeight != nil && run.Phase == engine.PhaseDone {
+			text = fmt.Sprintf("%d %% of the traffic to the new version", run.Plan.SetWeight.Weight)
+		}
+	}
+	return text
+}
+
+// maxSamples is how many of the latest samples of an analysis are shown.
+const maxSamples = 4
+
+func samples(r *sluice.Result) string {
+	if r == nil || r.Judgment == nil {
+		return ""
+	}
+	list := r.Judgment.Samples
+	var texts []string
+	for _, sample := range list[max(0, len(list)-maxSamples):] {
+		value := "no value"
+		if sample.Value != nil {
+			value = fmt.Sprintf("%.4g", *sample.Value)
+		}
+		texts = append(texts, fmt.Sprintf("%s %s %s", sample.Query, value, sample.Verdict))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// speed says how fast a piece of work is and how long it still takes, as soon as that is known.
+func speed(n sluice.Amount, since gauge, now time.Time) string {
+	elapsed := now.Sub(since.at).Seconds()
+	if since.unit != n.Unit || elapsed < 1 || n.Done <= since.done {
+		return ""
+	}
+	rate := float64(n.Done-since.done) / elapsed
+	text := humanize.Comma(int64(rate)) + " " + n.Unit + "/s"
+	if n.Unit == "bytes" {
+		text = humanize.IBytes(uint64(rate)) + "/s"
+	}
+	if n.Total > n.Done {
+		text += ", " + Took(time.Duration(float64(n.Total-n.Done)/rate*float64(time.Second))) + " left"
+	}
+	return text
+}

@@ -1,0 +1,202 @@
+package present
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// frame is how often the elapsed times are redrawn.
+const frame = 200 * time.Millisecond
+
+type frameMsg time.Time
+
+// A model is what the live view draws.
+type model struct {
+	styles  Styles
+	choices chan<- Choice
+
+	shot          snapshot
+	now           time.Time
+	width, height int
+	asking        bool
+	asked         Choice // the choice that is pending
+}
+
+func (m model) Init() tea.Cmd { return nextFrame() }
+
+func nextFrame() tea.Cmd {
+	return tea.Tick(frame, func(t time.Time) tea.Msg { return frameMsg(t) })
+}
+
+func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case frameMsg:
+		m.now = time.Time(msg)
+		return m, nextFrame()
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case snapshot:
+		m.shot, m.now = msg, time.Now()
+	case tea.KeyMsg:
+		return m.key(msg.String()), nil
+	}
+	return m, nil
+}
+
+var answers = map[string]Choice{
+	"d": ChoiceDetach, "enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave,
+}
+
+func (m model) key(key string) model {
+	if !m.asking {
+		m.asking = key == "ctrl+c"
+		return m
+	}
+	if key == "esc" || key == "q" {
+		m.asking = false
+		return m
+	}
+	if c, ok := answers[key]; ok {
+		m.asking, m.asked = false, c
+		select {
+		case m.choices <- c:
+		default: // an earlier choice is still pending
+		}
+	}
+	return m
+}
+
+// View draws the tree with as much detail as fits the terminal.
+func (m model) View() string {
+	if m.shot.title == "" {
+		return ""
+	}
+	foot := m.foot()
+	var lines []string
+	for detail := 2; detail >= 0; detail-- {
+		lines = append(m.tree(detail), foot...)
+		if len(lines) < m.height {
+			break
+		}
+	}
+	if len(lines) >= m.height && m.height > len(foot)+1 {
+		lines = append(lines[:m.height-len(foot)-1], foot...)
+	}
+	for i, l := range lines {
+		lines[i] = ansi.Truncate(l, max(m.width, 20), "…")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// tree draws the targets with all steps, with those that are not done, or only with those that run.
+func (m model) tree(detail int) []string {
+	title, elapsed := m.styles.strong.Render(m.shot.title), m.elapsed(m.shot.started, m.shot.ended)
+	lines := []string{fmt.Sprintf("%s  %s  %s", title, m.styles.status(m.shot.status), elapsed)}
+	for _, t := range m.shot.targets {
+		mark := m.styles.of(t.status).Render(cmp.Or(targetMarks[t.status], "▶"))
+		line := fmt.Sprintf("%s %-12s %s", mark, t.name, m.styles.status(t.status))
+		if t.note != "" && !isOver(t.status) {
+			line += m.styles.Faint.Render("  " + t.note)
+		}
+		lines = append(lines, line)
+		for _, s := range t.steps {
+			if m.shows(detail, t, s) {
+				lines = append(lines, m.step(s)...)
+			}
+		}
+	}
+	return lines
+}
+
+func (m model) shows(detail int, t targetRow, s stepLine) bool {
+	isDone := s.phase == engine.PhaseFinished || s.phase == engine.PhaseUndone || s.phase == engine.PhaseDone
+	switch {
+	case s.failed:
+		return true
+	case t.status == sluice.StatusFailed || t.status == sluice.StatusRolledBack:
+	case t.status == sluice.StatusPending || isOver(t.status):
+		return false
+	}
+	return detail == 2 || !isDone && (detail == 1 || s.phase != engine.PhasePending)
+}
+
+func (m model) step(s stepLine) []string {
+	text := s.text
+	if s.amount != nil {
+		text = strings.Join(filled(text, Amount(*s.amount), speed(*s.amount, s.since, m.now)), ", ")
+	}
+	elapsed := ""
+	if !s.started.IsZero() {
+		elapsed = m.elapsed(s.started, s.ended)
+	}
+	line := fmt.Sprintf("    %s %-14s %7s  %s", m.stepMark(s), s.path, elapsed, m.shade(s, text))
+	if s.hint == "" {
+		return []string{line}
+	}
+	return []string{line, strings.Repeat(" ", 30) + m.styles.strong.Render(s.hint)}
+}
+
+func (m model) shade(s stepLine, text string) string {
+	if s.phase == engine.PhasePending || s.phase == engine.PhaseFinished || s.phase == engine.PhaseDone {
+		return m.styles.Faint.Render(text)
+	}
+	return text
+}
+
+func (m model) stepMark(s stepLine) string {
+	st := m.styles
+	switch s.phase {
+	case engine.PhasePending:
+		return st.Faint.Render("·")
+	case engine.PhaseDone, engine.PhaseFinishing, engine.PhaseFinished:
+		return st.Good.Render("✓")
+	case engine.PhaseFailed, engine.PhaseUndoFailed:
+		return st.Bad.Render("✗")
+	case engine.PhaseWaiting:
+		return st.Busy.Render("‖")
+	case engine.PhaseUndoing, engine.PhaseUndone:
+		return st.Bad.Render("↩")
+	}
+	return st.Busy.Render("▶")
+}
+
+var targetMarks = map[sluice.Status]string{
+	sluice.StatusSucceeded: "✓", sluice.StatusFailed: "✗", sluice.StatusRolledBack: "↩", sluice.StatusRollingBack: "↩",
+	sluice.StatusCancelled: "↩", sluice.StatusPending: "·", sluice.StatusSkipped: "·", sluice.StatusWaiting: "‖",
+}
+
+func isOver(s sluice.Status) bool {
+	return isBad(s) || s == sluice.StatusSucceeded || s == sluice.StatusSkipped
+}
+
+func isBad(s sluice.Status) bool {
+	return s == sluice.StatusFailed || s == sluice.StatusRolledBack || s == sluice.StatusCancelled
+}
+
+func (m model) elapsed(from, to time.Time) string {
+	if to.IsZero() {
+		to = m.now
+	}
+	return Took(to.Sub(from))
+}
+
+func (m model) foot() []string {
+	switch {
+	case m.asking:
+		return []string{"", m.styles.strong.Render("Stop watching?") +
+			"  d detach (Enter)   c cancel   r roll back   Esc continue watching   Ctrl-C stop; resume later"}
+	case isOver(m.shot.status):
+		return nil
+	case m.asked != "":
+		return []string{"", m.styles.Faint.Render("asked to " + strings.ToLower(string(m.asked)))}
+	}
+	return []string{"", m.styles.Faint.Render("Ctrl-C: detach, cancel or roll back")}
+}

@@ -1,0 +1,95 @@
+package present
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// liveEvery is how often a step prints progress that is not recorded.
+const liveEvery = 10 * time.Second
+
+// A PlainView prints one line a fact, with the time since the deployment started.
+type PlainView struct {
+	mute
+	out  io.Writer
+	now  func() time.Time
+	last map[sluice.StepID]time.Time
+	said map[sluice.StepID]string // what a waiting step says, so that a wait is printed once
+	name bool
+}
+
+// NewPlainView prints to out. If named is true, each line begins with the application.
+func NewPlainView(out io.Writer, named bool) *PlainView {
+	v := &PlainView{out: out, now: time.Now, name: named}
+	v.last, v.said = map[sluice.StepID]time.Time{}, map[sluice.StepID]string{}
+	return v
+}
+
+// Show prints the update: an event at once, other progress every ten seconds.
+func (v *PlainView) Show(s *engine.State, u engine.Update) {
+	if u.Event == nil {
+		v.live(s, u)
+		return
+	}
+	if u.Event.Kind == sluice.StepFinishing || u.Event.Kind == sluice.StepFinished {
+		return // clean-up after a success
+	}
+	if v.goesOn(*u.Event) {
+		return
+	}
+	v.Event(s, *u.Event)
+}
+
+// Event prints everything that an event means, including what Show leaves out.
+func (v *PlainView) Event(s *engine.State, e sluice.Event) {
+	for _, sentence := range Sentences(s, e) {
+		v.line(s, e.At, sentence)
+	}
+}
+
+// goesOn reports whether the event only says that a step still waits for the same thing.
+func (v *PlainView) goesOn(e sluice.Event) bool {
+	if e.Kind != sluice.StepProgressed || e.Progress.State != sluice.Waiting {
+		return false
+	}
+	before := v.said[e.Step]
+	v.said[e.Step] = e.Progress.Message
+	return before != "" && before == e.Progress.Message && len(changes(e.Progress)) == 0
+}
+
+func (v *PlainView) live(s *engine.State, u engine.Update) {
+	now := v.now()
+	run := s.Steps[u.Step]
+	if run == nil || now.Sub(v.last[u.Step]) < liveEvery || now.Sub(run.StartedAt) < liveEvery {
+		return
+	}
+	text := liveText(*u.Progress)
+	if text == "" {
+		return
+	}
+	v.last[u.Step] = now
+	v.line(s, now, string(u.Step)+"  "+text)
+}
+
+func (v *PlainView) line(s *engine.State, at time.Time, text string) {
+	if v.name {
+		text = s.Plan.Application + "  " + text
+	}
+	fmt.Fprintf(v.out, "%8s  %s\n", Took(at.Sub(s.StartedAt)), text)
+}
+
+// liveText says in one line how much of a step is done.
+func liveText(p sluice.Progress) string {
+	text := p.Message
+	if p.Amount != nil {
+		if text != "" {
+			text += ", "
+		}
+		text += Amount(*p.Amount)
+	}
+	return text
+}

@@ -1,0 +1,141 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/history"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// Surroundings are what a plan depends on apart from its deploy file. The zero value knows nothing.
+type Surroundings struct {
+	Local   func(account string) bool // whether an account is this machine; nil: none is
+	History sluice.Log                // of earlier deployments; nil: there are none
+	Sealer  sluice.Sealer             // nil: the plan MUST NOT be recorded
+}
+
+// Compiled is the plan of a deploy file.
+type Compiled struct {
+	Plan     *sluice.Plan
+	Enqueue  bool // it waits for the application's running deployment
+	Warnings sluice.Diagnostics
+}
+
+// Compile returns the plan of the deploy file. If a finding is an error, it returns all findings as the error.
+func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
+	spec, ds, err := s.read()
+	if err != nil {
+		return Compiled{}, err
+	}
+	if ds.HasErrors() {
+		return Compiled{}, ds
+	}
+	root := cmp.Or(s.Root, filepath.Dir(s.File))
+	o := plan.Options{
+		Root: root, Base: root, Fetch: s.Fetch, Targets: s.Targets, LocalAccounts: in.Local, Sealer: in.Sealer,
+	}
+	if in.History != nil {
+		if o.Applied, err = applied(ctx, spec, in.History); err != nil {
+			return Compiled{}, err
+		}
+	}
+	p, more := plan.Compile(spec, o)
+	for i := range more {
+		if s.Strict {
+			more[i].Severity = sluice.SeverityError
+		}
+	}
+	if ds = append(ds, more...); ds.HasErrors() {
+		return Compiled{}, ds
+	}
+	return Compiled{Plan: p, Enqueue: spec.Config.InProgress == "enqueueOne", Warnings: ds}, nil
+}
+
+// applied returns what earlier deployments applied to the targets that prune.
+func applied(ctx context.Context, spec *sluice.Spec, log sluice.Log) (func(string) []sluice.Ref, error) {
+	all := map[string][]sluice.Ref{}
+	for _, t := range spec.Targets {
+		if !t.Prune {
+			continue
+		}
+		refs, err := history.Inventory(ctx, log, spec.Application, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		all[t.Name] = refs
+	}
+	return func(target string) []sluice.Ref { return all[target] }, nil
+}
+
+// Validate returns all findings in the deploy file, and in its manifests if manifests is true.
+func Validate(ctx context.Context, s Source, in Surroundings, manifests bool) (sluice.Diagnostics, error) {
+	if !manifests {
+		_, ds, err := s.read()
+		return ds, err
+	}
+	c, err := Compile(ctx, s, in)
+	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
+		return ds, nil
+	}
+	return c.Warnings, err
+}
+
+// maxDeployFile limits the size of a deploy file.
+const maxDeployFile = 4 << 20
+
+// A Source is a deploy file and what the caller adds to it.
+type Source struct {
+	File        string
+	Root        string // the directory that paths of manifests begin at and cannot leave; "": the deploy file's
+	Targets     []string
+	Context     map[string]string // wins over the file's own
+	Application string            // replaces the file's
+	Strict      bool              // warnings are errors
+	Fetch       bool              // manifests may come from https addresses
+}
+
+// read returns the deploy file as declared, with all findings.
+func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
+	if s.File == "" {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "no deploy file is named").WithHint("add -f deploy.yaml")
+	}
+	f, err := os.Open(s.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, sluice.Errorf(sluice.NotFound, "there is no file %s", s.File).
+			WithHint("name the deploy file with -f")
+	}
+	if err != nil {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file cannot be read: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxDeployFile+1))
+	if err != nil {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file cannot be read: %w", err)
+	}
+	if len(data) > maxDeployFile {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "%s is larger than 4 MiB, so it is not a deploy file", s.File)
+	}
+	root, err := os.OpenRoot(filepath.Dir(s.File))
+	if err != nil {
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file's directory cannot be read: %w", err)
+	}
+	defer root.Close()
+	o := deployfile.Options{Application: s.Application, Strict: s.Strict, Files: root.FS()}
+	spec, ds := deployfile.ParseWith(s.File, data, o)
+	if spec != nil && len(s.Context) > 0 {
+		merged := map[string]string{}
+		maps.Copy(merged, spec.Context)
+		maps.Copy(merged, s.Context)
+		spec.Context = merged
+	}
+	return spec, ds, nil
+}

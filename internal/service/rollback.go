@@ -1,0 +1,212 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/history"
+	"github.com/sluice-cd/sluice/internal/plan"
+)
+
+// A RollbackRequest says what is to be rolled back, and how.
+type RollbackRequest struct {
+	Deployment string   // an id or its beginning; "": the one that runs, or the latest that brought a release
+	Gates      bool     // go through the weights and gates of the earlier releases again
+	Data       []string // checkpoints that are put back too; none: data is left as it is
+	By         sluice.Actor
+	Reason     string
+}
+
+// A Rollback is what rolling back means, before anything is done.
+type Rollback struct {
+	Application string
+	Running     *sluice.Deployment // a deployment that still runs; it is rolled back by a signal, and the rest is absent
+	Targets     []TargetRollback
+	Plan        *sluice.Plan
+}
+
+// A TargetRollback is what rolling back means for one target.
+type TargetRollback struct {
+	Target  string
+	Now     sluice.Release
+	Back    *sluice.Release     // nil: the target is left alone
+	Reason  string              // why it is left alone
+	Gone    []sluice.Ref        // what is deleted
+	Restore *sluice.Checkpoint  // what is put back; nil: data is left as it is
+	Choices []sluice.Checkpoint // what could be put back: the target's data before its current release
+}
+
+// PlanRollback finds what each target goes back to and changes nothing. It returns NotFound if there is no deployment,
+// or nothing to go back to in any target.
+func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*Rollback, error) {
+	list, err := store.Deployments(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	d, err := chosen(list, q.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	if IsRunning(d) {
+		return &Rollback{Application: d.Application, Running: &d}, nil
+	}
+	r := &Rollback{Application: d.Application}
+	if err := r.findTargets(ctx, store, d, q.Deployment != ""); err != nil {
+		return nil, err
+	}
+	if err := r.findData(ctx, store, q); err != nil {
+		return nil, err
+	}
+	return r, r.compile(q)
+}
+
+// chosen returns the deployment that is meant: the named one, the only one that runs, or the latest of the only
+// application.
+func chosen(list []sluice.Deployment, arg string) (sluice.Deployment, error) {
+	d, err := Find(list, arg, IsRunning)
+	if err == nil || arg != "" || sluice.ErrorCode(err) != sluice.NotFound {
+		return d, err
+	}
+	newest := map[string]bool{}
+	return Find(list, "", func(d sluice.Deployment) bool {
+		first := !newest[d.Application]
+		newest[d.Application] = true
+		return first
+	})
+}
+
+// findTargets looks up the targets that run what the deployment brought. A deployment that was not named stands for the
+// latest one that brought anything.
+func (r *Rollback) findTargets(ctx context.Context, store sluice.Store, d sluice.Deployment, named bool) error {
+	state, err := engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
+	if err != nil {
+		return err
+	}
+	targets := func(h *history.History) []string {
+		if !named {
+			_, latest := h.Latest()
+			return latest
+		}
+		var all []string
+		for _, t := range state.Plan.Targets {
+			all = append(all, t.Name)
+		}
+		return all
+	}
+	h, err := history.Read(ctx, store, d.Application, state.Plan.Rehearsal != nil, func(h *history.History) bool {
+		names := targets(h)
+		return len(names) > 0 && !slices.ContainsFunc(names, func(t string) bool { return len(h.Target(t)) < 2 })
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range targets(h) {
+		now, ok := h.Current(name)
+		if named && ok && now.By != d.ID && now.Deployment != d.ID {
+			ok = false
+			reason := "it runs release " + string(now.Deployment)
+			r.Targets = append(r.Targets, TargetRollback{Target: name, Now: now, Reason: reason})
+		}
+		if ok {
+			r.Targets = append(r.Targets, goBack(h, now))
+		}
+	}
+	return r.checkAny(d)
+}
+
+func goBack(h *history.History, now sluice.Release) TargetRollback {
+	t := TargetRollback{Target: now.Target, Now: now}
+	before, ok := h.Before(now.Target)
+	if !ok {
+		t.Reason = whyNot(h, now)
+		return t
+	}
+	t.Back, t.Gone = &before, h.Gone(before)
+	return t
+}
+
+// whyNot says why a target has no release to go back to.
+func whyNot(h *history.History, now sluice.Release) string {
+	switch {
+	case len(h.Target(now.Target)) > 1:
+		return "its earlier release ran in another account or namespace"
+	case h.Repeated(now):
+		return "each of its deployments brought the same objects"
+	}
+	return "it ran no release before " + string(now.Deployment)
+}
+
+func (r *Rollback) checkAny(d sluice.Deployment) error {
+	if slices.ContainsFunc(r.Targets, func(t TargetRollback) bool { return t.Back != nil }) {
+		return nil
+	}
+	var why []string
+	for _, t := range r.Targets {
+		why = append(why, t.Target+": "+t.Reason)
+	}
+	if len(why) == 0 {
+		why = []string{fmt.Sprintf("no target runs what deployment %s brought", d.ID)}
+	}
+	return sluice.Errorf(sluice.NotFound, "there is nothing to go back to; %s", strings.Join(why, "; ")).
+		WithHint("deploy the release that you want with: sluice run -f deploy.yaml")
+}
+
+// findData looks up the checkpoints that are put back, and those that could be.
+func (r *Rollback) findData(ctx context.Context, store sluice.Store, q RollbackRequest) error {
+	all, err := store.Checkpoints(ctx, r.Application)
+	if err != nil {
+		return err
+	}
+	for i, t := range r.Targets {
+		if t.Back == nil {
+			continue
+		}
+		for _, c := range all {
+			if slices.Contains(t.Now.Checkpoints, c.ID) {
+				r.Targets[i].Choices = append(r.Targets[i].Choices, c)
+			}
+		}
+	}
+	for _, arg := range q.Data {
+		c, err := FindCheckpoint(all, arg)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(r.Targets, func(t TargetRollback) bool { return t.Target == c.Target && t.Back != nil })
+		if i < 0 {
+			return sluice.Errorf(sluice.Invalid,
+				"checkpoint %s is of the target %s, which does not go back to an earlier release", c.ID, c.Target).
+				WithHint("put it back by itself with: sluice data restore %s", c.ID)
+		}
+		if r.Targets[i].Restore != nil {
+			return sluice.Errorf(sluice.Invalid, "two checkpoints are to be put back into the target %s", c.Target).
+				WithHint("name one of them, and put the other one back with: sluice data restore")
+		}
+		r.Targets[i].Restore = &c
+	}
+	return nil
+}
+
+func (r *Rollback) compile(q RollbackRequest) error {
+	var returns []plan.Return
+	for _, t := range r.Targets {
+		if t.Back == nil {
+			continue
+		}
+		back := plan.Return{Release: *t.Back, Gone: t.Gone}
+		if t.Restore != nil {
+			data, err := restoring(t.Now.Plan, *t.Restore, q.By)
+			if err != nil {
+				return err
+			}
+			back.Restore = &data
+		}
+		returns = append(returns, back)
+	}
+	r.Plan = plan.Back(returns, plan.BackOptions{Gates: q.Gates, Reason: q.Reason})
+	return nil
+}

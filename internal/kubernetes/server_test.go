@@ -52,6 +52,9 @@ var kinds = map[string]string{
 		{"name":"configmaps","kind":"ConfigMap","namespaced":true},{"name":"pods","kind":"Pod","namespaced":true},
 		{"name":"services","kind":"Service","namespaced":true},{"name":"namespaces","kind":"Namespace"}]}`,
 	"/apis/example.com/v1alpha1": `{"kind":"APIResourceList","groupVersion":"example.com/v1alpha1","resources":[]}`,
+	"/apis/networking.istio.io/v1": `{"kind":"APIResourceList","groupVersion":"networking.istio.io/v1","resources":[
+		{"name":"virtualservices","kind":"VirtualService","namespaced":true},
+		{"name":"destinationrules","kind":"DestinationRule","namespaced":true}]}`,
 	"/apis/gateway.networking.k8s.io/v1": `{"kind":"APIResourceList","groupVersion":"gateway.networking.k8s.io/v1",
 		"resources":[{"name":"httproutes","kind":"HTTPRoute","namespaced":true}]}`,
 	"/apis/apps/v1": `{"kind":"APIResourceList","groupVersion":"apps/v1","resources":[

@@ -3,6 +3,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -66,7 +67,7 @@ func (w *Writer) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluic
 	return now, outcome, nil
 }
 
-// An applyRequest is what one call of Apply asks for.
+// An applyRequest is one call of Apply.
 type applyRequest struct {
 	client.ObjectRef
 	declared sluice.Object // the fields that Sluice is to own
@@ -85,11 +86,8 @@ func declaredFields(o sluice.Object, r client.Resource) sluice.Object {
 	}
 	namespace := o.Text("metadata", "namespace")
 	delete(meta, "namespace")
-	if r.Namespaced && namespace == "" {
-		namespace = metav1.NamespaceDefault
-	}
 	if r.Namespaced {
-		o.Set(namespace, "metadata", "namespace")
+		o.Set(cmp.Or(namespace, metav1.NamespaceDefault), "metadata", "namespace")
 	}
 	if r.Has("status") {
 		delete(o, "status")
@@ -178,7 +176,7 @@ func withoutScaled(want, live sluice.Object) sluice.Object {
 // as kubectl apply itself would do. It happens once, before Sluice first applies the object. It returns the manager
 // whose fields may be taken by force, "" if there is none.
 func (w *Writer) adopt(ctx context.Context, live sluice.Object, r applyRequest) (previous string, err error) {
-	if appliedSet(live) != nil || kubectlEntry(live) == nil {
+	if appliedSet(live) != nil || entryOf(live, kubectlApply, "Update") == nil {
 		return "", nil
 	}
 	if r.dryRun {

@@ -107,11 +107,7 @@ func (d *deletion) look(ctx context.Context) (gone bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if types.UID(u.GetUID()) != d.uid() {
-		return true, nil
-	}
-	d.last = u.Object
-	return false, nil
+	return d.saw(u), nil
 }
 
 var errStuck = errors.New("stuck")
@@ -140,7 +136,7 @@ func (d *deletion) follow(ctx context.Context) (gone bool, err error) {
 			if !ok || e.Type == apiwatch.Error {
 				return false, nil
 			}
-			if gone := d.saw(e); gone {
+			if u, ok := e.Object.(*unstructured.Unstructured); ok && (e.Type == apiwatch.Deleted || d.saw(u)) {
 				return true, nil
 			}
 			d.stuck.Reset(stuckTimeout)
@@ -148,19 +144,16 @@ func (d *deletion) follow(ctx context.Context) (gone bool, err error) {
 	}
 }
 
-func (d *deletion) saw(e apiwatch.Event) (gone bool) {
-	u, ok := e.Object.(*unstructured.Unstructured)
-	if !ok {
-		return false
-	}
-	if e.Type == apiwatch.Deleted || u.GetUID() != d.uid() {
+// saw keeps the state, and returns true if it is that of another object under the name.
+func (d *deletion) saw(u *unstructured.Unstructured) (isOther bool) {
+	if u.GetUID() != d.uid() {
 		return true
 	}
 	d.last = u.Object
 	return false
 }
 
-// explain adds to the error of an object that stays what holds it back.
+// explain returns the error of a deletion. If the object stays, the error names what holds it back.
 func (d *deletion) explain(ctx context.Context, err error) error {
 	if !errors.Is(err, errStuck) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -173,7 +166,7 @@ func (d *deletion) explain(ctx context.Context, err error) error {
 		strings.ToLower(d.Kind), d.Name)
 }
 
-// holders names the finalizers, and what a Namespace says is left in it.
+// holders names the finalizers of the object, and the remaining content of a Namespace.
 func holders(o sluice.Object) string {
 	text := ""
 	names, _ := o.Field("metadata", "finalizers").([]any)

@@ -27,9 +27,7 @@ func appliedSetOf(o sluice.Object, apiVersion string) *fieldpath.Set {
 	return nil
 }
 
-// kubectlEntry returns the entry of kubectl apply without --server-side, nil if there is none.
-func kubectlEntry(o sluice.Object) sluice.Object { return entryOf(o, kubectlApply, "Update") }
-
+// entryOf returns the first entry of a manager's operation, nil if there is none.
 func entryOf(o sluice.Object, manager, operation string) sluice.Object {
 	for _, e := range client.ManagedFields(o) {
 		if e.Text("manager") == manager && e.Text("operation") == operation {

@@ -87,7 +87,7 @@ func restorableSet(was sluice.Object) *fieldpath.Set {
 	set := appliedSetOf(was, was.Text("apiVersion"))
 	switch {
 	case set == nil:
-		return fieldSet(kubectlEntry(was))
+		return fieldSet(entryOf(was, kubectlApply, "Update"))
 	case isScaledByUs(was):
 		return set.Union(fieldpath.NewSet(replicasPath))
 	}

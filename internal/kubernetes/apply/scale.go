@@ -58,7 +58,7 @@ func (w *Writer) Scale(ctx context.Context, ref sluice.Ref, replicas int) error 
 	if !w.informers.IsWatched(o.Resource, live) {
 		return nil
 	}
-	// Nobody who watches may see the previous number after this.
+	// After Scale no watch may yield the previous number.
 	_, err = w.informers.Read(ctx, o)
 	return err
 }

@@ -74,7 +74,7 @@ func classify(s metav1.Status) *sluice.Error {
 	return unavailable(s)
 }
 
-// noAnswer judges what happened before an answer, or instead of one.
+// noAnswer judges an error that came before an answer, or instead of one.
 func noAnswer(err error) *sluice.Error {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -218,7 +218,7 @@ func causes(s metav1.Status) []metav1.StatusCause {
 	return s.Details.Causes
 }
 
-// maxMessage bounds what a message of the cluster adds to one of Sluice.
+// maxMessage bounds the messages of the cluster that become part of one of Sluice.
 const maxMessage = 300
 
 // OneLine returns a message of the cluster on one line, bounded, without its final period.

@@ -26,7 +26,7 @@ func (c *Client) Resolve(ctx context.Context, ref sluice.Ref) (ObjectRef, error)
 	return ObjectRef{ref, r}, err
 }
 
-// Objects returns what reads and writes objects in the namespace of the reference.
+// Objects returns client-go's interface to the resource in the namespace of the reference.
 func (c *Client) Objects(o ObjectRef) dynamic.ResourceInterface {
 	all := c.dynamic.Resource(o.Resource.GroupVersionResource)
 	if !o.Resource.Namespaced {

@@ -22,7 +22,7 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
-// Bounds of what is read of an answer.
+// Bounds of how much of an answer is read.
 const (
 	maxAnswer  = 64 << 20 // one that is neither a log nor a stream
 	MaxFailure = 1 << 20  // one that says why the server refused a request

@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// Bounds of what is kept of a command's output.
+// Bounds of the output that is kept.
 const (
 	maxOutput = 1 << 20 // of stdout, from its beginning
 	maxStderr = 4 << 10 // of stderr, up to its end

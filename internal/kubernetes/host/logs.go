@@ -19,7 +19,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 )
 
-// Bounds of what is kept of a log.
+// Bounds of the part of a log that is kept.
 const (
 	maxLogLine  = 8 << 10
 	maxLogBytes = 1 << 20

@@ -60,7 +60,7 @@ type service struct {
 	} `json:"spec"`
 }
 
-// service returns the Service if it has the port. NotFound names what is missing.
+// service returns the Service if it has the port. Otherwise NotFound names the Service or the port.
 func (n *Network) service(ctx context.Context, namespace, name string, port int) (*service, error) {
 	s := &service{}
 	ask := client.Request{Op: "get Service/" + name, Path: client.Path("v1", namespace, "services", name), Into: s}

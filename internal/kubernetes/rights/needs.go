@@ -171,7 +171,7 @@ func granting(r sluice.Right) string {
 	return ""
 }
 
-// traffic adds what divides the traffic of the namespace's Deployments.
+// traffic adds the features that divide the traffic of the namespace's Deployments.
 func (n *needs) traffic(namespace string) {
 	n.features(namespace, FeatureTraffic)
 	for _, t := range n.target.Traffic {
@@ -202,7 +202,7 @@ func (n *needs) waitFor(w sluice.WaitFor) {
 	n.kind(ref, look)
 }
 
-// elsewhere adds what a step of another target does in this target's account: it calls a Service or copies data.
+// elsewhere adds the rights for a step of another target that calls a Service or copies data in this account.
 func (n *needs) elsewhere(s sluice.PlannedStep, other sluice.PlannedTarget) {
 	if other.Account == n.target.Account {
 		return // it asks itself
@@ -213,14 +213,14 @@ func (n *needs) elsewhere(s sluice.PlannedStep, other sluice.PlannedTarget) {
 	n.source(s.MigrateData)
 }
 
-// source adds what copying data out of this target's account needs.
+// source adds the rights to copy data out of this target's account.
 func (n *needs) source(m *sluice.MigrateData) {
 	if m != nil && m.Source != nil && m.Source.Account == n.target.Account {
 		n.dataset(m.Spec, cmp.Or(m.Source.Namespace, metav1.NamespaceDefault))
 	}
 }
 
-// webhook adds what a call of a Service in this account needs.
+// webhook adds the rights to call a Service in this account.
 func (n *needs) webhook(w *sluice.Webhook, own string) {
 	if w == nil || w.NetworkMode != "remoteNetworkAgent" ||
 		cmp.Or(w.AgentIdentifier, n.target.Account) != n.target.Account {
@@ -245,7 +245,7 @@ func webhookNamespace(uri, own string) (string, bool) {
 	return cmp.Or(namespace, own), slices.Contains([]string{"", "svc", "svc.cluster.local"}, suffix)
 }
 
-// data adds what the steps on datasets need.
+// data adds the rights for steps on datasets.
 func (n *needs) data(s sluice.PlannedStep) {
 	var spec sluice.Dataset
 	switch {

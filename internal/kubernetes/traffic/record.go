@@ -8,14 +8,14 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Annotation holds what puts back an object whose traffic is divided.
+// Annotation is the annotation that records how to put back an object whose traffic is divided.
 const Annotation = "sluice-cd.github.io/traffic"
 
 // A record is the content of the annotation. The zero record means that the object is as its owner wants it.
 type record struct {
 	Made    string            `json:"made,omitempty"`    // the Service for which the whole object was made
-	Pin     map[string]string `json:"pin,omitempty"`     // what was added to a selector
-	Was     map[string]string `json:"was,omitempty"`     // what a pin replaced
+	Pin     map[string]string `json:"pin,omitempty"`     // the labels that were added to a selector
+	Was     map[string]string `json:"was,omitempty"`     // the labels that a pin replaced
 	Shares  []Share           `json:"shares,omitempty"`  // by Service
 	Lists   []saved           `json:"lists,omitempty"`   // of backends, as they were
 	Subsets []savedSubset     `json:"subsets,omitempty"` // of a destination rule

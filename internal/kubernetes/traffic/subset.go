@@ -9,7 +9,7 @@ import (
 // A savedSubset is one subset of a destination rule before its labels were narrowed.
 type savedSubset struct {
 	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels"`        // what was added
+	Labels map[string]string `json:"labels"`        // the added labels
 	Was    map[string]any    `json:"was,omitempty"` // nil: the subset was added
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// A replica is what is kept of a pod to diagnose its workload.
+// A replica is the part of a pod that is kept to diagnose its workload.
 type replica struct {
 	namespace, name, uid string
 	owner                string // as Kind/name; for a Deployment's pod the Deployment
@@ -146,7 +146,7 @@ func ordinal(pod string) int {
 	return n
 }
 
-// A condition is what the pods of a workload add to its status. The zero condition adds nothing.
+// A condition is added to the status of a workload because of its pods. The zero condition adds nothing.
 type condition struct{ kind, reason, message string }
 
 func waiting(state manifest.State, text string) condition {

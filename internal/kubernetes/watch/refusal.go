@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"cmp"
 	"net/url"
 	"strings"
 	"time"
@@ -31,7 +30,7 @@ func creationFailures(uid string) url.Values {
 	return url.Values{"fieldSelector": {selector}}
 }
 
-// since returns what the event says about the time since the workload was last written.
+// since returns the refusal, unless it is older than the last write of the workload.
 func (e creationFailure) since(written time.Time) refusal {
 	if e.LastTimestamp.Time.Before(written) {
 		return refusal{}
@@ -45,7 +44,7 @@ func (e creationFailure) since(written time.Time) refusal {
 
 // isLater reports whether the event is at least as new as the other.
 func (e creationFailure) isLater(other creationFailure) bool {
-	return cmp.Compare(e.LastTimestamp.Unix(), other.LastTimestamp.Unix()) >= 0
+	return e.LastTimestamp.Unix() >= other.LastTimestamp.Unix()
 }
 
 // A refusal is why the API server refuses to create pods of a workload.

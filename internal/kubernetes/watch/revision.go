@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// A replicaSet is what is kept of a ReplicaSet. The template of a ReplicaSet never changes.
+// A replicaSet is the part of a ReplicaSet that is kept. The template of a ReplicaSet never changes.
 type replicaSet struct {
 	ownerUID string
 	template [sha256.Size]byte

@@ -26,7 +26,7 @@ type workloads struct {
 	failures map[string]creationFailure    // by uid of the workload
 }
 
-// A workload is what is known about one.
+// A workload is one object with its condition.
 type workload struct {
 	object    sluice.Object
 	written   time.Time // when its specification was last written
@@ -257,7 +257,7 @@ func (p *podStore) drop(item pod.Pod) {
 	s.update(key)
 }
 
-// addPod keeps the pod with what was known about it before, and returns the key of its workload.
+// addPod keeps the pod and the earlier knowledge of its wait. It returns the key of its workload.
 func (s *workloads) addPod(r replica, before map[string]map[string]replica) string {
 	key := r.namespace + "/" + r.owner
 	r.wait = r.wait.after(before[key][r.uid].wait, time.Now())

@@ -42,7 +42,7 @@ func TestDelete(t *testing.T) {
 			s.on(getSettings, test.get...)
 			s.on("DELETE "+settingsPath, test.del...)
 			s.on(watchPath, test.watch...)
-			if err := s.Delete(t.Context(), object(t, settings).Ref()); err != nil {
+			if err := s.Delete(s.soon(), object(t, settings).Ref()); err != nil {
 				t.Fatal(err)
 			}
 			s.order(test.want...)

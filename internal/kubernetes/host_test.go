@@ -84,7 +84,7 @@ func TestEvict(t *testing.T) {
 			s.may("WATCH "+podsPath, test.watch...)
 			s.may("GET "+budgetsIn, list("1", budget("0")))
 			s.may("WATCH "+budgetsIn, test.budgets...)
-			wantError(t, s.Evict(t.Context(), "shop", "web-0"), test.code, "try again later")
+			wantError(t, s.Evict(s.soon(), "shop", "web-0"), test.code, "try again later")
 			for _, r := range s.sent("POST ") {
 				if !strings.Contains(r.body, `"preconditions":{"uid":"u"}`) {
 					t.Errorf("evicted with %s", r.body)
@@ -163,7 +163,7 @@ func TestTailWaitsForTheContainer(t *testing.T) {
 	s.on("WATCH "+podsPath, starts)
 	s.on("GET "+webPath+"/log", waits, answer{body: "one\r\n\ntwo"})
 	var got []string
-	for line, err := range s.Tail(t.Context(), "shop", "web-0") {
+	for line, err := range s.Tail(s.soon(), "shop", "web-0") {
 		if err != nil {
 			t.Fatal(err)
 		}

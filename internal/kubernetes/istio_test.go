@@ -1,10 +1,8 @@
 package kubernetes_test
 
 import (
-	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -35,8 +33,7 @@ func inMesh(percent int) sluice.Division {
 func TestShiftOfSubsets(t *testing.T) {
 	for _, ready := range []string{"True", "False"} {
 		s := serve(t)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
+		ctx := s.soon()
 		canary, stable := aPod("c", canaryLabel, ready), aPod("s", `,"tier":"front","pod-template-hash":"abc"`, "True")
 		s.on("GET "+meshRules, list("1", rule("other", "other"), rule("web", "web.shop.svc.cluster.local")))
 		s.on("GET "+meshRules+"/web", answer{body: rule("web", "web")})

@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	kjson "sigs.k8s.io/json"
@@ -98,6 +100,13 @@ func (s *server) on(line string, answers ...answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[line] = append(s.answers[line], answers...)
+}
+
+// soon returns a context that ends before a test hangs.
+func (s *server) soon() context.Context {
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	s.Cleanup(cancel)
+	return ctx
 }
 
 // may is on for requests that run beside others and may not have been sent when the test ends.

@@ -1,10 +1,8 @@
 package kubernetes_test
 
 import (
-	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
@@ -56,8 +54,7 @@ const canaryLabel = `,"sluice-cd.github.io/track":"canary"`
 // kept.
 func TestShiftToTheCanary(t *testing.T) {
 	s := serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := s.soon()
 	canary := list("1", aPod("c", canaryLabel, "True"))
 	service := pinned(t, map[string]string{sluice.TrackLabel: sluice.TrackCanary})
 	s.on("GET "+servicePath+"web", answer{body: plainWeb}, answer{body: strings.Replace(plainWeb, `"7"`, `"8"`, 1)})
@@ -121,8 +118,7 @@ func TestShiftBegins(t *testing.T) {
 // The Service selects all its pods again after Release; what was never shifted is not written.
 func TestRelease(t *testing.T) {
 	s := serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := s.soon()
 	s.on("GET "+servicePath+"web", answer{body: pinned(t, map[string]string{traffic.HashLabel: "abc"})})
 	s.on("PATCH "+servicePath+"web", answer{body: plainWeb})
 	s.on("GET "+slicesPath, list("1", endpoints("a", "b")))
@@ -148,8 +144,7 @@ func TestRelease(t *testing.T) {
 // gateway has taken them up.
 func TestShiftOfARoute(t *testing.T) {
 	s := serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := s.soon()
 	const routes = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes"
 	route := func(generation, seen string) string {
 		return `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"web","namespace":"shop",

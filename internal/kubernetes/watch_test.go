@@ -1,7 +1,6 @@
 package kubernetes_test
 
 import (
-	"context"
 	"iter"
 	"strings"
 	"testing"
@@ -43,8 +42,7 @@ func follow(t *testing.T, seq iter.Seq2[sluice.Object, error]) (next func() stri
 // Those who watch learn what this account wrote before the API server tells of it, and never a state from before.
 func TestWatchKnowsOwnWrites(t *testing.T) {
 	s := serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := s.soon()
 	late := make(chan struct{})
 	s.on("GET "+configMaps, list("5", configMap("settings", "4", "listed")))
 	s.on("WATCH "+configMaps, answer{when: late, body: frame("MODIFIED", configMap("settings", "6", "from the past")) +
@@ -80,9 +78,8 @@ func TestWatchKnowsOwnWrites(t *testing.T) {
 }
 
 func TestWatchEnds(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	s := serve(t)
+	ctx := s.soon()
 	s.on("GET "+configMaps, failure(403, "Forbidden",
 		`configmaps is forbidden: User "ci" cannot list resource "configmaps" in API group "" in the namespace "shop"`, ""))
 	if got := follow(t, s.Watch(ctx, "v1", "ConfigMap", "shop"))(); got != "end: denied" {
@@ -129,8 +126,7 @@ func stalledBecause(o sluice.Object) string {
 // A Deployment whose pods cannot start is Stalled, for one who reads it and for one who watches it.
 func TestStalledDeployment(t *testing.T) {
 	s := serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
+	ctx := s.soon()
 	const sets = "/apis/apps/v1/namespaces/shop/replicasets/web-1"
 	s.on("GET "+deployments+"web", answer{body: crashing})
 	s.on("GET "+podsPath, list("2", crashedPod))
@@ -159,9 +155,8 @@ func TestStalledDeployment(t *testing.T) {
 
 // Rights to see the pods may be missing: the Deployment is read and watched all the same.
 func TestDeploymentWithoutRightsToItsPods(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	s := serve(t)
+	ctx := s.soon()
 	denied := failure(403, "Forbidden",
 		`pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "shop"`, "")
 	all := strings.TrimSuffix(deployments, "/")

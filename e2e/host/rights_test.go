@@ -102,7 +102,10 @@ func TestManifestsSuffice(t *testing.T) {
 	w := newWorld(t)
 	w.serving(2)
 	robot := w.robot()
-	features := []string{rights.FeatureObserve, rights.FeatureLogs, rights.FeatureApply, rights.FeatureRollout, rights.FeatureExec, rights.FeaturePortForward, rights.FeatureServiceProxy}
+	features := []string{
+		rights.FeatureObserve, rights.FeatureLogs, rights.FeatureApply, rights.FeatureRollout, rights.FeatureExec,
+		rights.FeaturePortForward, rights.FeatureServiceProxy,
+	}
 	var wanted []sluice.Right
 	for _, feature := range features {
 		w.grant(feature)

@@ -170,8 +170,7 @@ func invalid(s metav1.Status) *sluice.Error {
 		return refused(s)
 	}
 	if fields := unknownField.FindAllStringSubmatch(s.Message, -1); fields != nil {
-		return sluice.Errorf(sluice.Invalid, "there is no field %s", fields[0][1]).
-			WithHint("correct its name or its place")
+		return sluice.Errorf(sluice.Invalid, "there is no field %s", fields[0][1]).WithHint("correct its name or place")
 	}
 	if strings.Contains(s.Message, "illegal base64") {
 		return sluice.Errorf(sluice.Invalid, "data holds a value that is not base64").

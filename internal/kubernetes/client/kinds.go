@@ -66,8 +66,7 @@ func (c *Client) Find(ctx context.Context, apiVersion, kind string) (Resource, e
 
 func unknownKind(apiVersion, kind string) error {
 	return sluice.Errorf(sluice.Unsupported, "the cluster does not know the kind %s of %s", kind, apiVersion).
-		WithHint("install its CustomResourceDefinition, or correct apiVersion; " +
-			"list the known kinds with: kubectl api-resources")
+		WithHint("install its CustomResourceDefinition, or correct apiVersion; list the kinds with: kubectl api-resources")
 }
 
 func (k *kinds) find(apiVersion, kind string) (Resource, bool) {

@@ -272,6 +272,8 @@ func (s *workloads) addPod(r replica, before map[string]map[string]replica) stri
 // failureStore takes the events of pods that cannot be created.
 type failureStore workloads
 
+var _ store[creationFailure] = (*failureStore)(nil)
+
 func (f *failureStore) replace(items []creationFailure, _ string) {
 	s := (*workloads)(f)
 	s.mu.Lock()

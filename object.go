@@ -10,7 +10,7 @@ import (
 // An Object is a Kubernetes object as decoded from JSON: maps, slices, strings, float64 or int64, bools, nil.
 type Object map[string]any
 
-// A Ref names an object. Namespace is "" for what has none.
+// A Ref names an object. Namespace is "" for a kind without namespaces.
 type Ref struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -28,10 +28,13 @@ func (r Ref) Same(other Ref) bool {
 
 // Ref returns the object's name.
 func (o Object) Ref() Ref {
-	return Ref{APIVersion: o.Text("apiVersion"), Kind: o.Text("kind"), Namespace: o.Text("metadata", "namespace"), Name: o.Text("metadata", "name")}
+	return Ref{
+		APIVersion: o.Text("apiVersion"), Kind: o.Text("kind"),
+		Namespace: o.Text("metadata", "namespace"), Name: o.Text("metadata", "name"),
+	}
 }
 
-// Field returns what lies at the path, nil where anything on the way is absent.
+// Field returns the value at the path, nil if there is none.
 func (o Object) Field(path ...string) any {
 	var v any = map[string]any(o)
 	for _, key := range path {
@@ -44,13 +47,13 @@ func (o Object) Field(path ...string) any {
 	return v
 }
 
-// Text returns the string at the path, "" where there is none.
+// Text returns the string at the path, "" if there is none.
 func (o Object) Text(path ...string) string {
 	s, _ := o.Field(path...).(string)
 	return s
 }
 
-// Number returns the integer at the path, or absent where there is none.
+// Number returns the integer at the path, or absent if there is none.
 func (o Object) Number(absent int, path ...string) int {
 	switch n := o.Field(path...).(type) {
 	case int64:
@@ -117,109 +120,112 @@ const (
 type ClusterReader interface {
 	// Get returns the object with its status, or NotFound.
 	Get(ctx context.Context, ref Ref) (Object, error)
-	// List returns the objects of the kind in the namespace, "" for all of them, by name; none where the account does not know the kind.
+	// List returns the objects of the kind in the namespace, "" for all of them, sorted by name. It returns none for a
+	// kind that the account does not know.
 	List(ctx context.Context, apiVersion, kind, namespace string) ([]Object, error)
-	// Watch yields each object of the kind in the namespace, then each again whenever it changes; what was
-	// deleted comes with metadata.deletionTimestamp set, once. It ends with ctx or with an error. A workload
-	// whose pods cannot heal by themselves has the condition Stalled, which says why. Watchers share what is
-	// yielded: they MUST NOT change it.
+	// Watch yields each object of the kind in the namespace, and yields it again whenever it changes. It yields a
+	// deleted object once, with metadata.deletionTimestamp set. It ends with ctx or with an error. A workload whose
+	// pods cannot become ready by themselves has the condition Stalled, which says why. Watchers share the objects:
+	// they MUST NOT change them.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
 	// Follow is Watch for one object.
 	Follow(ctx context.Context, ref Ref) iter.Seq2[Object, error]
 }
 
-// A ClusterWriter changes the objects of one account. Errors are those of a ClusterReader, and those that are named.
+// A ClusterWriter changes the objects of one account. It returns the errors of a ClusterReader, and those that its
+// methods name. After ctx is cancelled nothing changes any more.
 type ClusterWriter interface {
-	// Apply makes the object's fields so, under Sluice's own name, and returns the object as it is now.
-	// Fields that Sluice set before and the object no longer has are removed; fields of others stay. A field
-	// that someone else owns with another value is a Conflict. A kind or field that the cluster cannot
-	// carry out is Unsupported and named. With dryRun nothing is changed, all else is the same.
+	// Apply sets the object's fields, under Sluice's own name, and returns the object as it is now. It removes fields
+	// that Sluice set before and that the object no longer has; it keeps the fields of others. A field that somebody
+	// else owns with another value is a Conflict. A kind or field that the account does not support is Unsupported, a
+	// value that it refuses is Invalid; both name it. With dryRun nothing changes, and everything else is the same.
 	Apply(ctx context.Context, o Object, dryRun bool) (Object, Outcome, error)
-	// Restore makes the object as it was when Get returned was, as far as Sluice changed it since: what others
-	// changed stays. A field of ours that others have taken over is a Conflict, which is returned when the rest is
-	// back. An object that is gone is made anew. With dryRun nothing is changed, all else is the same.
+	// Restore takes back what Sluice changed of the object since Get returned was; it keeps what others changed. A
+	// field of Sluice that others have taken over is a Conflict, which is returned after everything else is back. An
+	// object that is gone is created again. With dryRun nothing changes, and everything else is the same.
 	Restore(ctx context.Context, was Object, dryRun bool) (Object, Outcome, error)
-	// Scale sets how many pods the workload wants, and keeps who owns that and every other field.
+	// Scale sets how many pods the workload wants. Every other field, and who owns the count, stay as they are. A
+	// workload that does not exist is NotFound; a kind that has no count is Unsupported.
 	Scale(ctx context.Context, ref Ref, replicas int) error
-	// Delete deletes the object and returns when it is gone, with all that belongs to it. Deleting what is
-	// not there succeeds.
+	// Delete deletes the object and returns when it is gone, with everything that belongs to it. Deleting an object
+	// that does not exist succeeds.
 	Delete(ctx context.Context, ref Ref) error
-}
-
-// A Cluster holds the objects of one account: a Kubernetes cluster, or the local machine.
-type Cluster interface {
-	ClusterReader
-	ClusterWriter
 }
 
 // A Pod is one running replica of a workload.
 type Pod struct {
-	Namespace string            `json:"namespace"`
-	Name      string            `json:"name"`
-	Owner     string            `json:"owner"` // the workload, as Kind/name
-	Image     string            `json:"image"`
-	Ready     bool              `json:"ready"`
-	Restarts  int               `json:"restarts"`
-	Reason    string            `json:"reason,omitempty"`   // why it is not ready
-	Revision  string            `json:"revision,omitempty"` // of its workload's template; "" where the account keeps none
-	Labels    map[string]string `json:"labels,omitempty"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Owner     string `json:"owner"` // the workload, as Kind/name
+	Image     string `json:"image"`
+	Ready     bool   `json:"ready"`
+	Restarts  int    `json:"restarts"`
+	Reason    string `json:"reason,omitempty"` // why it is not ready
+	// Revision names the template that the pod was made from, spelled as in status.currentRevision and
+	// status.updateRevision of its workload; "" where the account keeps no revisions.
+	Revision string            `json:"revision,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
 }
 
-// A Host is what runs the pods of an account.
+// A Host runs the pods of an account. A pod that does not exist is NotFound, except where a method says otherwise.
 type Host interface {
-	// Pods lists the replicas in the namespace, "" for all of them, by name.
+	// Pods lists the replicas in the namespace, "" for all of them, sorted by name.
 	Pods(ctx context.Context, namespace string) ([]Pod, error)
 	// Logs returns the last n lines that the pod wrote.
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
-	// Tail yields the lines that the pod's first container writes, from the first one that is kept, until the pod
-	// has ended. It ends with ctx or with an error.
+	// Tail yields the lines that the pod's first container writes, from the first line that is kept, until the pod has
+	// ended. It ends with ctx or with an error.
 	Tail(ctx context.Context, namespace, pod string) iter.Seq2[string, error]
-	// Exec runs a command in the pod and returns what it printed; a non-zero status is a Failed error.
+	// Exec runs a command in the pod and returns what it printed. A command that ends with a status other than 0 is
+	// Failed.
 	Exec(ctx context.Context, namespace, pod string, command []string) (string, error)
-	// Evict ends the pod, so that its workload makes another one; it waits while a disruption budget forbids
-	// it. Evicting what is not there succeeds.
+	// Evict ends the pod, so that its workload makes another one, and returns when it has ended. It waits while a
+	// disruption budget forbids the eviction. Evicting a pod that does not exist succeeds.
 	Evict(ctx context.Context, namespace, pod string) error
 }
 
 // A Network reaches the Services of an account.
 type Network interface {
-	// Address returns where a Service's port answers from here, as host:port. NotFound names what is missing.
+	// Address returns where a Service's port answers from here, as host:port. NotFound names what does not exist.
 	Address(ctx context.Context, namespace, service string, port int) (string, error)
-	// Transport returns what carries HTTP requests to a Service's port, whatever host they name.
+	// Transport returns a transport that sends every HTTP request to the Service's port, whatever host it names.
 	Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error)
 }
 
-// A Division is how the traffic of a workload is to be divided between the pods of its stable and its canary track.
+// A Division says how to divide the traffic of a workload between the pods of its stable and its canary track.
 type Division struct {
 	Namespace string
-	Service   string    // it selects the pods of both tracks
-	Declared  bool      // the deployment brings the Service; another one is left undivided where something else's pods serve it too
+	Service   string    // selects the pods of both tracks
+	Declared  bool      // the deployment brings the Service; another one that serves foreign pods too stays undivided
 	Stable    string    // the Deployment of the stable pods
 	Canary    string    // the Deployment of the canary pods
 	Percent   int       // for the canary pods, 0 to 100
-	Traffic   []Traffic // of the target: by what its traffic is divided; empty: by its Services alone
+	Traffic   []Traffic // how the target divides its traffic; empty: by its Services alone
 }
 
 // A Shifter divides traffic.
 type Shifter interface {
-	// Weighs reports whether every percentage can be had whatever the numbers of pods. If not, the numbers of
-	// ready pods divide what lies between 0 and 100.
+	// Weighs reports whether Shift can reach every percentage with any number of pods. If not, percentages between 0
+	// and 100 follow from the numbers of ready pods.
 	Weighs(traffic []Traffic) bool
-	// Shift sends the percentage to the ready canary pods and the rest to the stable ones. It returns once the
-	// division holds for every new request. No traffic is ever sent to a side without a ready pod.
+	// Shift sends the percentage of the traffic to the ready canary pods and the rest to the ready stable pods. It
+	// returns once the division holds for every new request. It never sends traffic to a side without a ready pod.
 	Shift(ctx context.Context, d Division) error
-	// Release takes away what Shift made and puts back what it changed, whatever the percentage: the Service
-	// sends its traffic to every pod that it selects. Releasing what was never shifted changes nothing.
+	// Release removes what Shift made and puts back what it changed, whatever the percentage: the Service sends its
+	// traffic to every pod that it selects. Releasing a Service that was never shifted changes nothing.
 	Release(ctx context.Context, d Division) error
 }
 
-// An Account is a named place to deploy to.
-type Account interface {
-	Cluster
+// An Account is a place to deploy to: a Kubernetes cluster or the local machine. It is what its abilities are; every
+// account has those that are embedded. An ability in a named field is nil where the account does not have it.
+type Account struct {
+	ClusterReader
+	ClusterWriter
 	Host
 	Network
 	Shifter
-	Volumes
+	Volumes  Volumes
+	Reviewer Reviewer
 }
 
 // Manager is the name under which Sluice writes objects where an account keeps who set which field.
@@ -240,8 +246,8 @@ const (
 	PrimaryProbe  = "sluice-cd.github.io/primary-probe"
 )
 
-// ParseRef reads Kind/name of a built-in kind, Kind.version/name of a kind without a group, Kind.group/name, whose version is
-// v1, and Kind.version.group/name. The API version of a kind that is not built in and has no group is "".
+// ParseRef reads Kind/name for a built-in kind, Kind.version/name for a kind without a group, Kind.group/name, whose
+// version is v1, and Kind.version.group/name. The API version of a kind that is not built in and has no group is "".
 func ParseRef(s, namespace string) (Ref, error) {
 	kind, name, ok := strings.Cut(s, "/")
 	if !ok || kind == "" || name == "" {
@@ -267,9 +273,10 @@ func isAPIVersion(word string) bool {
 }
 
 var apiVersions = map[string]string{
-	"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1", "CronJob": "batch/v1",
-	"Service": "v1", "PersistentVolumeClaim": "v1", "ConfigMap": "v1", "Secret": "v1", "Namespace": "v1", "Pod": "v1",
-	"PersistentVolume": "v1", "ServiceAccount": "v1", "Node": "v1", "ReplicaSet": "apps/v1", "HorizontalPodAutoscaler": "autoscaling/v2",
+	"ConfigMap": "v1", "Namespace": "v1", "Node": "v1", "PersistentVolume": "v1", "PersistentVolumeClaim": "v1",
+	"Pod": "v1", "Secret": "v1", "Service": "v1", "ServiceAccount": "v1",
+	"DaemonSet": "apps/v1", "Deployment": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1",
+	"CronJob": "batch/v1", "Job": "batch/v1", "HorizontalPodAutoscaler": "autoscaling/v2",
 	"Ingress": "networking.k8s.io/v1", "NetworkPolicy": "networking.k8s.io/v1", "PodDisruptionBudget": "policy/v1",
 	"StorageClass": "storage.k8s.io/v1", "CustomResourceDefinition": "apiextensions.k8s.io/v1",
 }

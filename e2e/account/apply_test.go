@@ -8,43 +8,20 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-func TestApplyOutcomes(t *testing.T) {
-	w := newWorld(t)
-	config := w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, labels: {a: '1'}}, data: {x: '1', old: '2'}}")
-	if _, outcome, err := w.Apply(t.Context(), config, true); err != nil || outcome != sluice.Created {
-		t.Fatalf("preview of what is new: %s, %v", outcome, err)
-	}
-	if _, err := w.Get(t.Context(), config.Ref()); sluice.ErrorCode(err) != sluice.NotFound {
-		t.Fatalf("the preview left %v", err)
-	}
-	first := w.apply(config, sluice.Created)
-	if again := w.apply(config, sluice.Unchanged); again.Text("metadata", "resourceVersion") != first.Text("metadata", "resourceVersion") {
-		t.Error("what is so already was written")
-	}
-	w.other("them", "configmaps", "c", `{"data":{"z":"theirs"}}`)
-	w.apply(config, sluice.Unchanged)
-	delete(config["data"].(map[string]any), "old")
-	preview, outcome, err := w.Apply(t.Context(), config, true)
-	if err != nil || outcome != sluice.Configured || preview.Field("data", "old") != nil {
-		t.Fatalf("preview of a field less: %v, %s, %v", preview["data"], outcome, err)
-	}
-	now := w.apply(config, sluice.Configured)
-	if now.Field("data", "old") != nil || now.Text("data", "z") != "theirs" {
-		t.Errorf("after a field less there is %v", now["data"])
-	}
-}
-
 // Every kind of list, default and quantity in a workload is found to be so without a write.
 func TestApplyWorkloadUnchanged(t *testing.T) {
 	w := newWorld(t)
-	web := w.deployment(0, "minReadySeconds: 1", `, env: [{name: A, value: b}], args: [x], ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], resources: {limits: {cpu: 1000m, memory: 64Mi}}, volumeMounts: [{name: v, mountPath: /v}]`)
+	web := w.deployment(0, "minReadySeconds: 1", ", env: [{name: A, value: b}], args: [x], "+
+		"ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}], "+
+		"resources: {limits: {cpu: 1000m, memory: 64Mi}}, volumeMounts: [{name: v, mountPath: /v}]")
 	web.Set([]any{map[string]any{"name": "v", "emptyDir": map[string]any{}}}, "spec", "template", "spec", "volumes")
 	before := w.apply(web, sluice.Created)
 	after := w.apply(web, sluice.Unchanged)
 	if before.Number(0, "metadata", "generation") != after.Number(1, "metadata", "generation") {
 		t.Error("its spec was written")
 	}
-	service := w.read("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080, name: http}]}}")
+	service := w.read("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: " +
+		"[{port: 80, targetPort: 8080, name: http}]}}")
 	w.apply(service, sluice.Created)
 	w.apply(service, sluice.Unchanged)
 	secret := w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: hunter2}}")
@@ -69,50 +46,6 @@ func TestApplyConflict(t *testing.T) {
 	}
 }
 
-func TestHandScaledStaysSo(t *testing.T) {
-	w := newWorld(t)
-	web := w.deployment(1, "paused: true", "")
-	w.apply(web, sluice.Created)
-	w.other("kubectl", "deployments", "web", `{"spec":{"replicas":2}}`, "scale")
-	web.Set("1", "metadata", "labels", "release")
-	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
-		t.Fatalf("applying scaled it to %v", now.Field("spec", "replicas"))
-	}
-	w.apply(web, sluice.Unchanged)
-	// Sluice scales it down and up again on their behalf: the count stays theirs.
-	for _, n := range []int{0, 2, 2} {
-		must(t, w.Scale(t.Context(), w.web(), n))
-	}
-	web.Set("2", "metadata", "labels", "release")
-	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
-		t.Fatalf("applying scaled it to %v", now.Field("spec", "replicas"))
-	}
-	w.other("kubectl", "deployments", "web", `{"spec":{"replicas":0}}`, "scale")
-	web.Set("3", "metadata", "labels", "release")
-	if now := w.apply(web, sluice.Configured); now.Number(1, "spec", "replicas") != 0 {
-		t.Fatalf("what was scaled to none by hand is at %v", now.Field("spec", "replicas"))
-	}
-}
-
-func TestScale(t *testing.T) {
-	w := newWorld(t)
-	web := w.deployment(1, "paused: true", "")
-	w.apply(web, sluice.Created)
-	must(t, w.Scale(t.Context(), w.web(), 3))
-	scaled, err := w.Get(t.Context(), w.web())
-	must(t, err)
-	must(t, w.Scale(t.Context(), w.web(), 3))
-	if now, err := w.Get(t.Context(), w.web()); err != nil || now.Number(0, "spec", "replicas") != 3 || now.Number(0, "metadata", "generation") != scaled.Number(1, "metadata", "generation") {
-		t.Fatalf("it wants %v, %v", now.Field("spec", "replicas"), err)
-	}
-	web.Set(int64(2), "spec", "replicas")
-	if now := w.apply(web, sluice.Configured); now.Number(0, "spec", "replicas") != 2 {
-		t.Errorf("the declared count does not win over Sluice's own: %v", now.Field("spec", "replicas"))
-	}
-	w.wants(w.Scale(t.Context(), w.ref("apps/v1", "Deployment", "none"), 1), sluice.NotFound)
-	w.wants(w.Scale(t.Context(), w.ref("v1", "ConfigMap", "c"), 1), sluice.Unsupported)
-}
-
 func TestTakeOverFromKubectl(t *testing.T) {
 	w := newWorld(t)
 	theirs := w.deployment(0, "minReadySeconds: 1", "")
@@ -120,11 +53,13 @@ func TestTakeOverFromKubectl(t *testing.T) {
 	theirs.Set("x", "metadata", "labels", "old")
 	w.create("kubectl-client-side-apply", "deployments", theirs)
 	ours := w.deployment(0, "minReadySeconds: 2", "")
-	if now, outcome, err := w.Apply(t.Context(), ours, true); err != nil || outcome != sluice.Configured || now.Number(0, "spec", "minReadySeconds") != 2 {
+	if now, outcome, err := w.Apply(t.Context(), ours, true); err != nil || outcome != sluice.Configured ||
+		now.Number(0, "spec", "minReadySeconds") != 2 {
 		t.Fatalf("preview: %s, %v", outcome, err)
 	}
 	now := w.apply(ours, sluice.Configured)
-	if now.Number(0, "spec", "minReadySeconds") != 2 || now.Field("metadata", "labels", "old") != nil || now.Field("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration") != nil {
+	if now.Number(0, "spec", "minReadySeconds") != 2 || now.Field("metadata", "labels", "old") != nil ||
+		now.Field("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration") != nil {
 		t.Errorf("it is %v", now["metadata"])
 	}
 	w.apply(ours, sluice.Unchanged)
@@ -134,28 +69,37 @@ func TestTakeOverFromKubectl(t *testing.T) {
 
 func TestApplyRefused(t *testing.T) {
 	w := newWorld(t)
-	w.refuses(w.read("{apiVersion: example.com/v1, kind: Nothing, metadata: {name: a}}"), sluice.Unsupported, "Nothing", "example.com/v1")
+	w.refuses(w.read("{apiVersion: example.com/v1, kind: Nothing, metadata: {name: a}}"), sluice.Unsupported, "Nothing",
+		"example.com/v1")
 	w.refuses(w.deployment(1, "replicsa: 3", ""), sluice.Invalid, "replicsa")
 	w.refuses(w.deployment(-1, "", ""), sluice.Invalid, "spec.replicas")
 	w.refuses(w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, data: {a: hunter2}}"), sluice.Invalid)
-	if _, _, err := w.Apply(t.Context(), w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, data: {tls.crt: aHVudGVyMg==}}"), false); err == nil || strings.Contains(err.Error(), "aHVudGVyMg") || strings.Contains(err.Error(), "hunter2") {
+	bad := w.read("{apiVersion: v1, kind: Secret, metadata: {name: s}, type: kubernetes.io/tls, " +
+		"data: {tls.crt: aHVudGVyMg==}}")
+	_, _, err := w.Apply(t.Context(), bad, false)
+	if err == nil || strings.Contains(err.Error(), "aHVudGVyMg") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a bad Secret: %v", err)
 	}
 	set := w.read(`
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db}
-spec: {replicas: 0, serviceName: db, selector: {matchLabels: {app: db}}, template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: %q}]}}}`, pause)
+spec:
+  replicas: 0
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: %q}]}}`, pause)
 	w.apply(set, sluice.Created)
 	set.Set("other", "spec", "serviceName")
 	w.refuses(set, sluice.Invalid, "spec", "statefulset")
-	job := w.read("{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: j, image: %q}]}}}}", pause)
+	job := w.read("{apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {suspend: true, template: {spec: "+
+		"{restartPolicy: Never, containers: [{name: j, image: %q}]}}}}", pause)
 	w.apply(job, sluice.Created)
 	job.Set([]any{map[string]any{"name": "j", "image": "other"}}, "spec", "template", "spec", "containers")
 	w.refuses(job, sluice.Invalid, "spec.template", "immutable")
 	elsewhere := w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}")
 	elsewhere.Set(w.namespace+"-none", "metadata", "namespace")
-	_, _, err := w.Apply(t.Context(), elsewhere, true)
+	_, _, err = w.Apply(t.Context(), elsewhere, true)
 	w.wants(err, sluice.NotFound, w.namespace+"-none")
 }
 
@@ -171,7 +115,10 @@ spec:
   scope: Namespaced
   names: {kind: Gizmo, plural: gizmos, singular: gizmo}
   versions:
-  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}
 `)
 	gizmo := w.read("{apiVersion: account.example.com/v1, kind: Gizmo, metadata: {name: g}, spec: {size: 1}}")
 	if list, err := w.List(t.Context(), "account.example.com/v1", "Gizmo", w.namespace); err != nil || list != nil {

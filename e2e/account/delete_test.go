@@ -5,24 +5,8 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/sluice-cd/sluice"
 )
-
-func TestDelete(t *testing.T) {
-	w := newWorld(t)
-	w.apply(w.deployment(2, "", ""), sluice.Created)
-	w.await(w.web(), time.Minute, func(o sluice.Object) bool { return o.Number(0, "status", "readyReplicas") == 2 })
-	must(t, w.Delete(t.Context(), w.web()))
-	pods, err := w.client.CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
-	must(t, err)
-	if len(pods.Items) != 0 {
-		t.Errorf("%d pods are left", len(pods.Items))
-	}
-	must(t, w.Delete(t.Context(), w.web()))
-	must(t, w.Delete(t.Context(), w.ref("example.com/v1", "Nothing", "x")))
-}
 
 func TestDeleteHeldBack(t *testing.T) {
 	w := newWorld(t)

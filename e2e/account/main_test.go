@@ -23,15 +23,16 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/image"
 	account "github.com/sluice-cd/sluice/internal/kubernetes"
 )
 
 var pair *cluster.Pair
 
 func TestMain(m *testing.M) {
-	os.Exit(cluster.Main(m, func(_ context.Context, p *cluster.Pair) error {
+	os.Exit(cluster.Main(m, func(ctx context.Context, p *cluster.Pair) error {
 		pair = p
-		return nil
+		return pair.Provide(ctx, image.Source{Dir: "../cmd/talker", Name: strings.TrimPrefix(talker, "docker.io/")})
 	}))
 }
 
@@ -54,7 +55,8 @@ func newWorldOn(t *testing.T, c *cluster.Cluster) *world {
 	must(t, err)
 	others, err := dynamic.NewForConfig(config)
 	must(t, err)
-	a, err := account.Open(t.Context(), account.Options{Name: c.Name, Kubeconfig: pair.Kubeconfig, Context: c.Name, UserAgent: "sluice-e2e-account"})
+	a, err := account.Open(t.Context(),
+		account.Options{Name: c.Name, Kubeconfig: pair.Kubeconfig, Context: c.Name, UserAgent: "sluice-e2e-account"})
 	must(t, err)
 	t.Cleanup(func() { _ = a.Close() })
 	return &world{T: t, Account: a, namespace: c.Namespace(t, "account-"), client: client, others: others}
@@ -140,7 +142,8 @@ func (w *world) other(manager, resource, name, patch string, subresources ...str
 	if resource == "configmaps" {
 		gvr.Group = ""
 	}
-	_, err := w.others.Resource(gvr).Namespace(w.namespace).Patch(w.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: manager}, subresources...)
+	_, err := w.others.Resource(gvr).Namespace(w.namespace).Patch(w.Context(), name, types.MergePatchType, []byte(patch),
+		metav1.PatchOptions{FieldManager: manager}, subresources...)
 	must(w.T, err)
 }
 
@@ -151,7 +154,8 @@ func (w *world) create(manager, resource string, o sluice.Object) {
 	if resource == "configmaps" {
 		gvr.Group = ""
 	}
-	_, err := w.others.Resource(gvr).Namespace(w.namespace).Create(w.Context(), &unstructured.Unstructured{Object: o.Clone()}, metav1.CreateOptions{FieldManager: manager})
+	_, err := w.others.Resource(gvr).Namespace(w.namespace).Create(w.Context(),
+		&unstructured.Unstructured{Object: o.Clone()}, metav1.CreateOptions{FieldManager: manager})
 	if !apierrors.IsAlreadyExists(err) {
 		must(w.T, err)
 	}
@@ -211,7 +215,8 @@ func (w *world) as(user string) *account.Account {
 	return a
 }
 
-var longRunning = regexp.MustCompile(`(?m)^apiserver_longrunning_requests\{.*resource="([^"]*)".*verb="WATCH".*\} (\d+)`)
+var longRunning = regexp.MustCompile(
+	`(?m)^apiserver_longrunning_requests\{.*resource="([^"]*)".*verb="WATCH".*\} (\d+)`)
 
 // watches returns how many connections watch the resource.
 func (w *world) watches(resource string) int {

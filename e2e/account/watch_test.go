@@ -11,46 +11,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-func TestWatch(t *testing.T) {
-	w := newWorld(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	w.create("them", "configmaps", w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"))
-	next := 0
-	script := []struct {
-		what string
-		do   func()
-	}{
-		{"a", func() {
-			w.create("them", "configmaps", w.read("{apiVersion: v1, kind: ConfigMap, metadata: {name: b}}"))
-		}},
-		{"b", func() { w.other("them", "configmaps", "b", `{"data":{"x":"1"}}`) }},
-		{"b=1", func() { must(t, w.Delete(ctx, w.ref("v1", "ConfigMap", "b"))) }},
-		{"b=1!", nil},
-	}
-	for o, err := range w.Watch(ctx, "v1", "ConfigMap", w.namespace) {
-		must(t, err)
-		word := o.Text("metadata", "name")
-		if word == "kube-root-ca.crt" {
-			continue
-		}
-		if x := o.Text("data", "x"); x != "" {
-			word += "=" + x
-		}
-		if o.Text("metadata", "deletionTimestamp") != "" {
-			word += "!"
-		}
-		if o.Text("kind") != "ConfigMap" || word != script[next].what {
-			t.Fatalf("told of %s %q, want %q", o.Text("kind"), word, script[next].what)
-		}
-		if script[next].do == nil {
-			return
-		}
-		script[next].do()
-		next++
-	}
-}
-
 // Whoever watches after a write is never told of the state before it, however many watch already.
 func TestWatchAfterWrite(t *testing.T) {
 	w := newWorld(t)

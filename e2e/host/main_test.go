@@ -55,7 +55,8 @@ func newWorld(t *testing.T) *world {
 
 func open(t *testing.T, kubeconfig, kubeContext string) *account.Account {
 	t.Helper()
-	a, err := account.Open(t.Context(), account.Options{Name: "east", Kubeconfig: kubeconfig, Context: kubeContext, UserAgent: "sluice-e2e-host"})
+	a, err := account.Open(t.Context(),
+		account.Options{Name: "east", Kubeconfig: kubeconfig, Context: kubeContext, UserAgent: "sluice-e2e-host"})
 	must(t, err)
 	t.Cleanup(func() { must(t, a.Close()) })
 	return a

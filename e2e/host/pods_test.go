@@ -21,7 +21,8 @@ func TestPods(t *testing.T) {
 		t.Fatalf("%+v of %d replica sets", pods, len(sets.Items))
 	}
 	for _, p := range pods {
-		if p.Owner != "Deployment/web" || p.Image != talker || !p.Ready || p.Reason != "" || p.Restarts != 0 || p.Namespace != w.namespace ||
+		if p.Owner != "Deployment/web" || p.Image != talker || !p.Ready || p.Reason != "" || p.Restarts != 0 ||
+			p.Namespace != w.namespace ||
 			p.Revision == "" || p.Revision != sets.Items[0].Labels["pod-template-hash"] || p.Labels["app"] != "web" {
 			t.Errorf("%+v", p)
 		}
@@ -38,7 +39,8 @@ func TestPodsSayWhyTheyAreNotReady(t *testing.T) {
 	w.apply(single("image", `image: docker.io/sluice-e2e/absent:1, imagePullPolicy: Never`, ""))
 	w.apply(single("big", fmt.Sprintf(`image: %q, resources: {requests: {memory: 1Ei}}`, talker), ""))
 	w.apply(single("crash", fmt.Sprintf(`image: %q, imagePullPolicy: Never, args: [say, "3", "", bye]`, talker), ""))
-	words := map[string]string{"image": "ErrImageNeverPull", "big": "no node takes it: 0/1 nodes", "crash": "it ended with status 3"}
+	words := map[string]string{"image": "ErrImageNeverPull", "big": "no node takes it: 0/1 nodes",
+		"crash": "it ended with status 3"}
 	w.await(func(pods []sluice.Pod) bool {
 		for _, p := range pods {
 			if p.Owner != "Pod/"+p.Name || !strings.Contains(p.Reason, words[p.Name]) {

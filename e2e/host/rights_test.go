@@ -22,9 +22,11 @@ import (
 // robot returns the account with the credentials of a ServiceAccount of the test's namespace.
 func (w *world) robot() *account.Account {
 	w.Helper()
-	_, err := w.client.CoreV1().ServiceAccounts(w.namespace).Create(w.ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "sluice"}}, metav1.CreateOptions{})
+	_, err := w.client.CoreV1().ServiceAccounts(w.namespace).Create(w.ctx,
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "sluice"}}, metav1.CreateOptions{})
 	must(w.T, err)
-	token, err := w.client.CoreV1().ServiceAccounts(w.namespace).CreateToken(w.ctx, "sluice", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := w.client.CoreV1().ServiceAccounts(w.namespace).CreateToken(w.ctx, "sluice",
+		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	must(w.T, err)
 	raw, err := clientcmd.LoadFromFile(pair.Kubeconfig)
 	must(w.T, err)
@@ -166,7 +168,8 @@ func TestMissingKnowsTheClustersOwnNames(t *testing.T) {
 	object.Set("x", "metadata", "name")
 	p := &sluice.Plan{
 		Targets: []sluice.PlannedTarget{{Name: "t", Namespace: w.namespace}},
-		Steps:   []sluice.PlannedStep{{ID: "t/apply", Target: "t", StepSpec: sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{object}}}}},
+		Steps: []sluice.PlannedStep{{ID: "t/apply", Target: "t",
+			StepSpec: sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{object}}}}},
 	}
 	missing, err := robot.Missing(w.ctx, p, "t")
 	must(t, err)

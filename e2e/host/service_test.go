@@ -39,7 +39,8 @@ func TestAddress(t *testing.T) {
 		t.Errorf("first at %s, then at %s, %v", address, again, err)
 	}
 	for range 3 {
-		if got := get(t, fresh(), "http://"+address+"/x?y=1", map[string]string{"Authorization": "Bearer theirs"}); !strings.Contains(got, "GET /x?y=1 auth=Bearer theirs") {
+		if got := get(t, fresh(), "http://"+address+"/x?y=1",
+			map[string]string{"Authorization": "Bearer theirs"}); !strings.Contains(got, "GET /x?y=1 auth=Bearer theirs") {
 			t.Error(got)
 		}
 	}
@@ -111,10 +112,12 @@ func TestTransport(t *testing.T) {
 	rt, err := w.Transport(w.ctx, w.namespace, "web", 80)
 	must(t, err)
 	c := &http.Client{Transport: rt}
-	if got := get(t, c, "http://web/a/b?c=d", map[string]string{"X-Own": "kept"}); !strings.HasSuffix(got, "GET /a/b?c=d auth= x=kept") {
+	if got := get(t, c, "http://web/a/b?c=d", map[string]string{"X-Own": "kept"}); !strings.HasSuffix(got,
+		"GET /a/b?c=d auth= x=kept") {
 		t.Error(got)
 	}
-	if got := get(t, c, "http://web/a", map[string]string{"Authorization": "Basic abc"}); !strings.Contains(got, "auth=Basic abc") {
+	if got := get(t, c, "http://web/a", map[string]string{"Authorization": "Basic abc"}); !strings.Contains(got,
+		"auth=Basic abc") {
 		t.Error(got)
 	}
 	if got := get(t, c, "http://web/away", nil); got != `<a href="/next">next</a>` {

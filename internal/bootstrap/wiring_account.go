@@ -58,9 +58,13 @@ func (w *Wiring) locals(ctx context.Context, passive bool) (map[string]sluice.Ac
 // openLocal starts an account that was used before. An account that was never used starts with its first use.
 func openLocal(ctx context.Context, c local.Config) (sluice.Account, error) {
 	if _, err := os.Stat(c.Dir); errors.Is(err, fs.ErrNotExist) {
-		return local.NewLazy(c), nil
+		return local.Open(c).Abilities(), nil
 	}
-	return local.Dial(ctx, c)
+	a, err := local.Dial(ctx, c)
+	if err != nil {
+		return sluice.Account{}, err
+	}
+	return a.Abilities(), nil
 }
 
 // runs reports whether the agent of the account in dir answers.
@@ -75,24 +79,29 @@ func runs(ctx context.Context, dir string) bool {
 // Account opens a cluster, or an account of this machine that already runs.
 func (w *Wiring) Account(ctx context.Context, name string) (sluice.Account, error) {
 	if c := w.config.Accounts[name]; c.Type == config.AccountKubernetes {
-		return w.cluster(ctx, c)
+		a, err := w.cluster(ctx, c)
+		if err != nil {
+			return sluice.Account{}, err
+		}
+		return a.Abilities(), nil
 	}
 	accounts, err := w.locals(ctx, true)
 	if err != nil {
-		return nil, err
+		return sluice.Account{}, err
 	}
 	if account, ok := accounts[name]; ok {
 		return account, nil
 	}
 	known, err := w.localAccounts()
 	if err != nil {
-		return nil, err
+		return sluice.Account{}, err
 	}
 	if _, exists := known[name]; !exists {
-		return nil, sluice.Errorf(sluice.NotFound, "there is no account %q", name).
+		return sluice.Account{}, sluice.Errorf(sluice.NotFound, "there is no account %q", name).
 			WithHint("the accounts are: %s", service.Names(known))
 	}
-	return nil, sluice.Errorf(sluice.Unavailable, "account %s does not run", name).WithHint("sluice run starts it")
+	return sluice.Account{}, sluice.Errorf(sluice.Unavailable, "account %s does not run", name).
+		WithHint("sluice run starts it")
 }
 
 // Down ends everything that runs in the accounts of this machine, or only in the named one. It returns the accounts
@@ -107,10 +116,7 @@ func (w *Wiring) Down(ctx context.Context, only string) ([]string, error) {
 		if only != "" && name != only || !w.up(ctx, name) {
 			continue
 		}
-		account, err := local.Open(local.Config{Dir: w.dir.account(name), Name: name})
-		if err != nil {
-			return nil, err
-		}
+		account := local.Open(local.Config{Dir: w.dir.account(name), Name: name})
 		if err := account.Down(ctx); err != nil { // does not bring back an account whose agent was killed
 			return nil, err
 		}
@@ -172,7 +178,7 @@ func (w *Wiring) Clusters(ctx context.Context, p *sluice.Plan) (map[string]sluic
 		if err != nil {
 			return nil, err
 		}
-		all[name] = a
+		all[name] = a.Abilities()
 	}
 	return all, nil
 }

@@ -23,12 +23,12 @@ type stage struct {
 	wiring *Wiring
 
 	mu       sync.Mutex
-	accounts map[string]*local.Lazy // by plan and account
+	accounts map[string]*local.Account // by plan and account
 }
 
 // rehearsing returns steps that use stand-ins in a rehearsal, and real everywhere else.
 func (w *Wiring) rehearsing(real sluice.Steps, d step.Deps) sluice.Steps {
-	s := &stage{wiring: w, accounts: map[string]*local.Lazy{}}
+	s := &stage{wiring: w, accounts: map[string]*local.Account{}}
 	return rehearsal.Steps(rehearsal.Parts{
 		Real: real, Secrets: d.Secrets, Catalogue: d.Catalogue, Callback: d.Callbacks,
 		Make: func(p *sluice.Plan, within rehearsal.Surroundings) sluice.Steps {
@@ -46,12 +46,12 @@ func (w *Wiring) rehearsing(real sluice.Steps, d step.Deps) sluice.Steps {
 func (s *stage) of(p *sluice.Plan) map[string]sluice.Account {
 	all := map[string]sluice.Account{}
 	for _, name := range rehearsal.Accounts(p) {
-		all[name] = rehearsal.NewAccount(s.account(p, name), p.Rehearsal.Services[name])
+		all[name] = rehearsal.NewAccount(s.account(p, name).Abilities(), p.Rehearsal.Services[name])
 	}
 	return all
 }
 
-func (s *stage) account(p *sluice.Plan, name string) *local.Lazy {
+func (s *stage) account(p *sluice.Plan, name string) *local.Account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := p.Digest + " " + name
@@ -62,7 +62,7 @@ func (s *stage) account(p *sluice.Plan, name string) *local.Lazy {
 	for _, image := range p.Rehearsal.Images[name] {
 		images[image] = local.Image{Command: []string{executable(), "local", "stand-in"}}
 	}
-	a := local.NewLazy(local.Config{Dir: s.wiring.dir.account(rehearsal.DirName(name)), Name: name, Images: images})
+	a := local.Open(local.Config{Dir: s.wiring.dir.account(rehearsal.DirName(name)), Name: name, Images: images})
 	s.accounts[key] = a
 	return a
 }

@@ -38,8 +38,6 @@ type Account struct {
 	informers *watch.Informers
 }
 
-var _ sluice.Reviewer = (*Account)(nil)
-
 // Open reads the configuration and does not contact the cluster. An unusable file or context is Invalid.
 func Open(_ context.Context, o Options) (*Account, error) {
 	c, err := client.Open(o)
@@ -52,6 +50,14 @@ func Open(_ context.Context, o Options) (*Account, error) {
 		Reader: r, Writer: apply.NewWriter(c, i), Host: host.New(c, r), Network: network.New(c),
 		Shifter: shift.New(c, i), Reviewer: rights.NewReviewer(c), client: c, informers: i,
 	}, nil
+}
+
+// Abilities returns what the account can do. It has no volumes: the claims of a cluster have no generations.
+func (a *Account) Abilities() sluice.Account {
+	return sluice.Account{
+		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Shifter: a.Shifter,
+		Reviewer: a.Reviewer,
+	}
 }
 
 // Reach asks the API server for its version. It returns Unavailable if the server does not answer, and Denied if it

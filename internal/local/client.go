@@ -8,30 +8,57 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
+	"sync"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local/agent"
 	kjson "sigs.k8s.io/json"
 )
 
-// An Account is an open local account. It is safe for concurrent use. While its agent is away every method
-// returns Unavailable, except that an agent that has died is started again by the next call.
+// An Account is a local account. The first call dials it. It is safe for concurrent use. While its agent is away,
+// every method returns Unavailable; an agent that has died is started again by the next call.
 type Account struct {
 	config Config
 	client *http.Client
+
+	mu     sync.Mutex
+	dialed bool
 }
 
-var _ sluice.Account = (*Account)(nil)
-
-func newAccount(c Config) *Account {
+// Open returns the account without looking whether its agent runs. The first call dials it, except for Down and
+// Remove, which start nothing again.
+func Open(c Config) *Account {
+	if dir, err := filepath.Abs(c.Dir); err == nil { // else the working directory is gone, and so is c.Dir
+		c.Dir = dir
+	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return agent.DialSocket(ctx, c.Dir) },
 	}
 	return &Account{config: c, client: &http.Client{Transport: transport}}
 }
 
-// call sends the request and fills response, which may be nil. Where no agent answers, it starts one and asks again.
+// Abilities returns what the account can do. It has no reviewer: it knows no rights.
+func (a *Account) Abilities() sluice.Account {
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Shifter: a, Volumes: a}
+}
+
+// call sends the request and fills response, which may be nil.
 func call(ctx context.Context, a *Account, path string, request, response any) error {
+	if err := a.dial(ctx); err != nil {
+		return err
+	}
+	return a.ask(ctx, path, request, response)
+}
+
+// answer is call for what returns something.
+func answer[T any](ctx context.Context, a *Account, path string, request any) (response T, err error) {
+	err = call(ctx, a, path, request, &response)
+	return response, err
+}
+
+// ask is call for an account that is not to be dialed.
+func (a *Account) ask(ctx context.Context, path string, request, response any) error {
 	body, err := a.post(ctx, path, request)
 	if err != nil {
 		return err
@@ -47,6 +74,15 @@ func call(ctx context.Context, a *Account, path string, request, response any) e
 	return kjson.UnmarshalCaseSensitivePreserveInts(b, response)
 }
 
+// stream sends the request and returns what the agent answers bit by bit.
+func (a *Account) stream(ctx context.Context, path string, request any) (io.ReadCloser, error) {
+	if err := a.dial(ctx); err != nil {
+		return nil, err
+	}
+	return a.post(ctx, path, request)
+}
+
+// post sends the request. Where no agent answers, it starts one and asks again.
 func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCloser, error) {
 	b, err := json.Marshal(request)
 	if err != nil {
@@ -70,7 +106,7 @@ func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCl
 	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
 		return nil, away(ctx, err)
 	}
-	return nil, &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
+	return nil, f.Err()
 }
 
 func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Response, error) {
@@ -94,9 +130,7 @@ func away(ctx context.Context, err error) error {
 
 // Get returns the object with its status, or NotFound.
 func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
-	var o sluice.Object
-	err := call(ctx, a, "/get", ref, &o)
-	return o, err
+	return answer[sluice.Object](ctx, a, "/get", ref)
 }
 
 // Apply makes the object so. Only Sluice writes to the account, so what the object no longer has is removed.
@@ -113,9 +147,8 @@ func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (
 
 // List returns the objects of the kind.
 func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
-	var all []sluice.Object
-	err := call(ctx, a, "/list", agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace}, &all)
-	return all, err
+	request := agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace}
+	return answer[[]sluice.Object](ctx, a, "/list", request)
 }
 
 // Scale changes nothing of the workload but how many pods it wants. Applying it with another number does so too.
@@ -135,30 +168,27 @@ func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 
 // Pods lists the replicas in the namespace, "" for all of them, by name.
 func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
-	var pods []sluice.Pod
-	err := call(ctx, a, "/pods", namespace, &pods)
-	return pods, err
+	return answer[[]sluice.Pod](ctx, a, "/pods", namespace)
 }
 
 // Logs returns the last n lines that the pod wrote, also after it has ended.
 func (a *Account) Logs(ctx context.Context, namespace, pod string, n int) ([]string, error) {
-	var lines []string
-	err := call(ctx, a, "/logs", agent.LogsRequest{Namespace: namespace, Pod: pod, Lines: n}, &lines)
-	return lines, err
+	return answer[[]string](ctx, a, "/logs", agent.LogsRequest{Namespace: namespace, Pod: pod, Lines: n})
 }
 
 // Exec runs a command in the pod's first container and returns what it printed.
 func (a *Account) Exec(ctx context.Context, namespace, pod string, command []string) (string, error) {
 	var out string
 	err := call(ctx, a, "/exec", agent.ExecRequest{Namespace: namespace, Pod: pod, Command: command}, &out)
+	if failed, ok := errors.AsType[agent.CommandError](err); ok {
+		out = failed.Output
+	}
 	return out, err
 }
 
 // Address returns where a Service's port answers.
 func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
-	var address string
-	err := call(ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port}, &address)
-	return address, err
+	return answer[string](ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port})
 }
 
 // Transport carries HTTP requests to where the Service's port answers.
@@ -184,10 +214,11 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Percent: d.Percent}, nil)
 }
 
-// Release sends everything to the stable pods: what is no canary is stable.
+// Release lets every pod that the Service selects have its share of the traffic. An agent that runs since before
+// Sluice was replaced sends everything to the stable pods.
 func (a *Account) Release(ctx context.Context, d sluice.Division) error {
-	d.Percent = 0
-	if err := a.Shift(ctx, d); sluice.ErrorCode(err) != sluice.NotFound {
+	request := agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Release: true}
+	if err := call(ctx, a, "/shift", request, nil); sluice.ErrorCode(err) != sluice.NotFound {
 		return err
 	}
 	return nil

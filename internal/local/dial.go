@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -34,24 +33,34 @@ type Config struct {
 // readyVariable names the descriptor on which a new agent says that it answers.
 const readyVariable = "SLUICE_READY_FD"
 
-// Dial opens the account, starting its agent if none runs, and tells it what stands for images. The agent stays when
+// Dial opens the account, starts its agent if none runs, and tells it what stands for images. The agent stays when
 // the caller ends.
 func Dial(ctx context.Context, c Config) (*Account, error) {
-	a, err := Open(c)
-	if err != nil {
-		return nil, err
+	a := Open(c)
+	return a, a.dial(ctx)
+}
+
+// dial does so once. If it fails, the next call tries again.
+func (a *Account) dial(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.dialed {
+		return nil
 	}
 	if err := a.ensure(ctx, bringBack); err != nil {
-		return nil, err
+		return err
 	}
-	if len(c.Images) == 0 {
-		return a, nil
+	if len(a.config.Images) > 0 {
+		images, err := absolute(a.config.Images)
+		if err != nil {
+			return err
+		}
+		if err := a.ask(ctx, "/images", images, nil); err != nil {
+			return err
+		}
 	}
-	images, err := absolute(c.Images)
-	if err != nil {
-		return nil, err
-	}
-	return a, call(ctx, a, "/images", images, nil)
+	a.dialed = true
+	return nil
 }
 
 // absolute resolves relative paths here, because the agent works in another directory.
@@ -79,13 +88,6 @@ func first(command []string) *string {
 		return nil
 	}
 	return &command[0]
-}
-
-// Open returns the account without looking whether its agent runs: for Down and Remove, which must bring nothing back.
-func Open(c Config) (*Account, error) {
-	dir, err := filepath.Abs(c.Dir)
-	c.Dir = dir
-	return newAccount(c), err
 }
 
 // RunAgent is the agent of the directory: what the hidden command "local agent --dir" runs. It returns when ctx
@@ -210,7 +212,8 @@ func (a *Account) awaitReady(ctx context.Context, r *os.File) error {
 	if len(parts) < 3 {
 		return unavailable
 	}
-	return &sluice.Error{Code: sluice.Code(parts[0]), Op: fmt.Sprintf("start the local account %s", a.config.Name), Message: parts[2], Hint: parts[1]}
+	op := "start the local account " + a.config.Name
+	return &sluice.Error{Code: sluice.Code(parts[0]), Op: op, Message: parts[2], Hint: parts[1]}
 }
 
 // isGone reports whether the error says that no agent answered.

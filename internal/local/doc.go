@@ -3,5 +3,5 @@
 // which outlives the caller; this package starts it when it is not there and speaks to it. It imports the root
 // package and the packages below it.
 //
-// Start reading at [Dial]; internal/local/agent is the other side. docs/local.md tells users what is carried out.
+// Start reading at [Dial]; internal/local/agent is the other side. docs/local.md tells users what is supported.
 package local

@@ -46,7 +46,7 @@ func (a *Account) Down(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := call(ctx, a, "/down", struct{}{}, nil); err != nil {
+	if err := a.ask(ctx, "/down", struct{}{}, nil); err != nil {
 		return err
 	}
 	a.client.CloseIdleConnections()

@@ -38,7 +38,9 @@ metadata: {name: web}
 spec:
   selector: {matchLabels: {app: web}}
   template:
-    metadata: {labels: {app: web}, annotations: {note: hi, prometheus.io/scrape: "true", prometheus.io/port: "8080", prometheus.io/path: /m}}
+    metadata:
+      labels: {app: web}
+      annotations: {note: hi, prometheus.io/scrape: "true", prometheus.io/port: "8080", prometheus.io/path: /m}
     spec:
       volumes:
       - {name: config, configMap: {name: settings, items: [{key: motd, path: sub/motd.txt}]}}
@@ -47,7 +49,9 @@ spec:
       containers:
       - name: web
         image: web:1
-        args: [--data=/var/data/x, "$(COLOUR)", "$$(COLOUR)", "$(MISSING)", /var/database, "file:///var/data", "http://h/var/data"]
+        args:
+          [--data=/var/data/x, "$(COLOUR)", "$$(COLOUR)", "$(MISSING)", /var/database,
+           "file:///var/data", "http://h/var/data"]
         readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}
         envFrom: [{configMapRef: {name: settings}}, {secretRef: {name: absent, optional: true}, prefix: X_}]
         env:
@@ -84,7 +88,8 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	want := `["--data=` + home + `/var/data/x" "blue" "$(COLOUR)" "$(MISSING)" "/var/database" "file://` + home + `/var/data" "http://h/var/data"]`
+	want := `["--data=` + home + `/var/data/x" "blue" "$(COLOUR)" "$(MISSING)" "/var/database" "file://` + home +
+		`/var/data" "http://h/var/data"]`
 	if got := a.fetch("web", "/args"); got != want {
 		t.Errorf("arguments are\n%s, want\n%s", got, want)
 	}
@@ -107,7 +112,8 @@ func TestExec(t *testing.T) {
 	if want := "s3cretblue\n" + a.home() + "\n"; out != want || err != nil {
 		t.Errorf("Exec: %q, %v, want %q", out, err, want)
 	}
-	if _, err := a.Exec(a.ctx, "test", pod, []string{"sh", "-c", "echo no; exit 3"}); err == nil || !strings.Contains(err.Error(), "status 3: no") {
+	if _, err := a.Exec(a.ctx, "test", pod, []string{"sh", "-c", "echo no; exit 3"}); err == nil ||
+		!strings.Contains(err.Error(), "status 3: no") {
 		t.Errorf("Exec of a failing command: %v", err)
 	}
 	if _, err := a.Exec(a.ctx, "test", "other", []string{"true"}); err == nil {
@@ -139,7 +145,8 @@ func TestTargets(t *testing.T) {
 		t.Fatalf("targets are %v", groups)
 	}
 	l := groups[0].Labels
-	if l["pod"] != pod || l["namespace"] != "test" || l["app"] != "web" || l["__metrics_path__"] != "/m" || !strings.HasPrefix(pod, l["replica_set_name"]+"-") || l["pod_template_hash"] == "" {
+	if l["pod"] != pod || l["namespace"] != "test" || l["app"] != "web" || l["__metrics_path__"] != "/m" ||
+		!strings.HasPrefix(pod, l["replica_set_name"]+"-") || l["pod_template_hash"] == "" {
 		t.Errorf("labels are %v", l)
 	}
 	if err := a.Delete(a.ctx, ref(t, "Deployment/web")); err != nil {

@@ -64,10 +64,13 @@ func (a *account) dial() {
 	images := map[string]local.Image{}
 	for name := range programs {
 		for _, version := range []string{"1", "2"} {
-			images[name+":"+version] = local.Image{Command: []string{exe}, Env: map[string]string{"PROGRAM": name, "VERSION": version}}
+			images[name+":"+version] = local.Image{Command: []string{exe},
+				Env: map[string]string{"PROGRAM": name, "VERSION": version}}
 		}
 	}
-	images["broken:1"] = local.Image{Command: []string{"/does/not/exist"}}
+	for _, version := range []string{"1", "2"} {
+		images["broken:"+version] = local.Image{Command: []string{"/does/not/exist"}}
+	}
 	if a.Account, err = local.Dial(a.ctx, local.Config{Dir: a.dir, Name: "test", Images: images}); err != nil {
 		a.t.Fatal(err)
 	}

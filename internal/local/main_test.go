@@ -39,6 +39,7 @@ var programs = map[string]func(){
 	"exit":    exit,
 	"twins":   twins,
 	"forking": forking,
+	"speak":   speak,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -51,9 +52,11 @@ func web() {
 		w.Header().Set("Forwarded-For", r.Header.Get("X-Forwarded-For"))
 		fmt.Fprintf(w, "%s %s", os.Getenv("VERSION"), os.Getenv("HOSTNAME"))
 	})
-	mux.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.Query().Get("name"))) })
+	mux.HandleFunc("/env",
+		func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.Query().Get("name"))) })
 	mux.HandleFunc("/args", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "%q", os.Args[1:]) })
-	mux.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.URL.Query().Get("path")) })
+	mux.HandleFunc("/file",
+		func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.URL.Query().Get("path")) })
 	mux.HandleFunc("/ready", statusFromFile("not-ready"))
 	mux.HandleFunc("/live", statusFromFile("not-live"))
 	s := &http.Server{Addr: net.JoinHostPort(os.Getenv("POD_IP"), "8080"), Handler: mux}
@@ -124,6 +127,14 @@ func exit() {
 	os.Exit(code)
 }
 
+// speak prints three lines and waits until it is told to end.
+func speak() {
+	fmt.Print("one\ntwo\nthree\n")
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	<-ended
+}
+
 // twins writes a counter to two files, always to the first one first, as fast as it can.
 func twins() {
 	first, err := os.OpenFile(os.Args[1]+"/first", os.O_CREATE|os.O_WRONLY, 0o600)
@@ -150,7 +161,8 @@ func forking() {
 		panic(err)
 	}
 	if os.Getenv("CHILD") == "" {
-		_, err := os.StartProcess(exe, os.Args, &os.ProcAttr{Env: append(os.Environ(), "CHILD=1"), Sys: &syscall.SysProcAttr{Setsid: true}})
+		_, err := os.StartProcess(exe, os.Args,
+			&os.ProcAttr{Env: append(os.Environ(), "CHILD=1"), Sys: &syscall.SysProcAttr{Setsid: true}})
 		if err != nil {
 			panic(err)
 		}

@@ -24,16 +24,25 @@ func TestUnsupportedIsNamed(t *testing.T) {
 		code     sluice.Code
 		names    string
 	}{
-		"another kind":      {"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}", sluice.Unsupported, "DaemonSet"},
-		"another version":   {"apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: d}", sluice.Unsupported, "apps/v1beta1"},
-		"init containers":   {deployment + pod + "initContainers: [{name: i, image: 'web:1'}]", sluice.Unsupported, "spec.template.spec.initContainers[0].image"},
-		"shared processes":  {deployment + pod + "shareProcessNamespace: true", sluice.Unsupported, "spec.template.spec.shareProcessNamespace"},
-		"a host path":       {deployment + pod + "volumes: [{name: h, hostPath: {path: /etc}}]", sluice.Unsupported, "spec.template.spec.volumes[0].hostPath.path"},
-		"privileges":        {deployment + container + "securityContext: {privileged: true}", sluice.Unsupported, "spec.template.spec.containers[0].securityContext.privileged"},
-		"capabilities":      {deployment + container + "securityContext: {capabilities: {add: [NET_ADMIN]}}", sluice.Unsupported, "securityContext.capabilities.add"},
-		"a UDP port":        {strings.Replace(webService, "port: 8080", "port: 8080, protocol: UDP", 1), sluice.Unsupported, "spec.ports[0].protocol"},
-		"an external name":  {"apiVersion: v1\nkind: Service\nmetadata: {name: e}\nspec: {type: ExternalName, externalName: example.com}", sluice.Unsupported, "spec.externalName"},
-		"finalizers":        {strings.Replace(webService, "name: web}", "name: web, finalizers: [x/y]}", 1), sluice.Unsupported, "metadata.finalizers[0]"},
+		"another kind": {"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}", sluice.Unsupported, "DaemonSet"},
+		"another version": {"apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: d}", sluice.Unsupported,
+			"apps/v1beta1"},
+		"init containers": {deployment + pod + "initContainers: [{name: i, image: 'web:1'}]", sluice.Unsupported,
+			"spec.template.spec.initContainers[0].image"},
+		"shared processes": {deployment + pod + "shareProcessNamespace: true", sluice.Unsupported,
+			"spec.template.spec.shareProcessNamespace"},
+		"a host path": {deployment + pod + "volumes: [{name: h, hostPath: {path: /etc}}]", sluice.Unsupported,
+			"spec.template.spec.volumes[0].hostPath.path"},
+		"privileges": {deployment + container + "securityContext: {privileged: true}", sluice.Unsupported,
+			"spec.template.spec.containers[0].securityContext.privileged"},
+		"capabilities": {deployment + container + "securityContext: {capabilities: {add: [NET_ADMIN]}}",
+			sluice.Unsupported, "securityContext.capabilities.add"},
+		"a UDP port": {strings.Replace(webService, "port: 8080", "port: 8080, protocol: UDP", 1), sluice.Unsupported,
+			"spec.ports[0].protocol"},
+		"an external name": {"apiVersion: v1\nkind: Service\nmetadata: {name: e}\nspec: {type: ExternalName, " +
+			"externalName: example.com}", sluice.Unsupported, "spec.externalName"},
+		"finalizers": {strings.Replace(webService, "name: web}", "name: web, finalizers: [x/y]}", 1),
+			sluice.Unsupported, "metadata.finalizers[0]"},
 		"indexed Jobs":      {job(`"0"`, "\n  completionMode: Indexed"), sluice.Unsupported, "spec.completionMode"},
 		"a misspelt field":  {strings.Replace(deployment, "replicas:", "replica:", 1), sluice.Invalid, "spec.replica"},
 		"a wrong type":      {strings.Replace(deployment, "replicas: 1", "replicas: one", 1), sluice.Invalid, "replicas"},
@@ -43,7 +52,8 @@ func TestUnsupportedIsNamed(t *testing.T) {
 	} {
 		for _, dryRun := range []bool{true, false} {
 			_, _, err := a.Apply(a.ctx, objects(t, tt.manifest)[0], dryRun)
-			if sluice.ErrorCode(err) != tt.code || !strings.Contains(err.Error(), tt.names) || sluice.ErrorHint(err) == "" && tt.code == sluice.Unsupported {
+			if sluice.ErrorCode(err) != tt.code || !strings.Contains(err.Error(), tt.names) || sluice.ErrorHint(err) == "" &&
+				tt.code == sluice.Unsupported {
 				t.Errorf("%s: %v (hint %q), want %s that names %s", name, err, sluice.ErrorHint(err), tt.code, tt.names)
 			}
 		}
@@ -61,7 +71,9 @@ func TestHarmlessFields(t *testing.T) {
 	a.apply(webDeployment("web", "1", "1", "") + `
         imagePullPolicy: IfNotPresent
         resources: {requests: {cpu: 100m}, limits: {memory: 1Gi}}
-        securityContext: {runAsNonRoot: true, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+        securityContext:
+          {runAsNonRoot: true, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false,
+           capabilities: {drop: [ALL]}}
       nodeSelector: {disk: ssd}
       tolerations: [{operator: Exists}]
       serviceAccountName: web
@@ -95,7 +107,8 @@ func TestTakenPort(t *testing.T) {
 	for _, dryRun := range []bool{true, false} {
 		_, _, err = a.Apply(a.ctx, objects(t, taken)[0], dryRun)
 		holder := fmt.Sprintf("process %d", os.Getpid())
-		if sluice.ErrorCode(err) != sluice.Exhausted || !strings.Contains(err.Error(), l.Addr().String()) || !strings.Contains(err.Error(), holder) {
+		if sluice.ErrorCode(err) != sluice.Exhausted || !strings.Contains(err.Error(), l.Addr().String()) ||
+			!strings.Contains(err.Error(), holder) {
 			t.Errorf("Apply with a taken port: %v, want Exhausted that names %s and %s", err, l.Addr(), holder)
 		}
 	}
@@ -168,10 +181,7 @@ func TestDownAfterAgentDied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := local.Open(local.Config{Dir: a.dir, Executable: exe})
-	if err != nil {
-		t.Fatal(err)
-	}
+	again := local.Open(local.Config{Dir: a.dir, Executable: exe})
 	if err := again.Down(a.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,8 @@ func TestBrokenRolloutKeepsTheOldVersion(t *testing.T) {
 	}
 	a.apply(webDeployment("web", "1", "2", ""))
 	o := a.awaitSettled("Deployment/web")
-	if condition(o, "Progressing") != "True NewReplicaSetAvailable" || condition(o, "Available") != "True MinimumReplicasAvailable" {
+	if condition(o, "Progressing") != "True NewReplicaSetAvailable" ||
+		condition(o, "Available") != "True MinimumReplicasAvailable" {
 		t.Errorf("conditions after the way back: %v", o.Field("status", "conditions"))
 	}
 }

@@ -76,7 +76,8 @@ func TestShiftRefuses(t *testing.T) {
 		"more than all":      {"web", 101, sluice.Invalid},
 		"less than nothing":  {"web", -1, sluice.Invalid},
 	} {
-		if err := a.Shift(a.ctx, sluice.Division{Namespace: "test", Service: tt.service, Percent: tt.percent}); sluice.ErrorCode(err) != tt.want {
+		if err := a.Shift(a.ctx,
+			sluice.Division{Namespace: "test", Service: tt.service, Percent: tt.percent}); sluice.ErrorCode(err) != tt.want {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
 	}

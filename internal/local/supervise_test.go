@@ -52,7 +52,8 @@ func TestLivenessProbeRestarts(t *testing.T) {
 	t.Parallel()
 	a := open(t)
 	a.apply(webDeployment("web", "1", "1", "") + `
-        livenessProbe: {httpGet: {path: /live, port: 8080}, initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 1}`)
+        livenessProbe:
+          {httpGet: {path: /live, port: 8080}, initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 1}`)
 	a.awaitSettled("Deployment/web")
 	before := marked(t, "POD_DIR="+a.home())
 	flag := filepath.Join(a.home(), "not-live")
@@ -78,10 +79,19 @@ func TestLivenessProbeRestarts(t *testing.T) {
 func TestExecProbeAndStartup(t *testing.T) {
 	t.Parallel()
 	a := open(t)
-	a.apply(strings.Replace(webDeployment("web", "1", "1", ""), "readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1, failureThreshold: 1}",
+	a.apply(strings.Replace(webDeployment("web", "1", "1", ""),
+		"readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1, failureThreshold: 1}",
 		`startupProbe: {tcpSocket: {port: http}, periodSeconds: 1}
         readinessProbe: {exec: {command: [sh, -c, "test -e $POD_DIR/go"]}, periodSeconds: 1}`, 1))
 	a.await("Deployment/web", "has its pod", func(o sluice.Object) bool { return o.Number(0, "status", "replicas") == 1 })
+	for name := range a.pods() {
+		for _, err := range a.Tail(a.ctx, "test", name) { // its first line: the program runs
+			if err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
 	if n := a.get("Deployment/web").Number(0, "status", "readyReplicas"); n != 0 {
 		t.Errorf("%d pods are ready before the command succeeds", n)
 	}
@@ -106,7 +116,8 @@ spec:
     metadata: {labels: {app: failing}}
     spec: {containers: [{name: main, image: "exit:1", args: ["3"], startupProbe: {tcpSocket: {port: 1}}}]}`)
 	var pod string
-	a.await("Deployment/failing", "has its pod", func(o sluice.Object) bool { return o.Number(0, "status", "replicas") == 1 })
+	a.await("Deployment/failing", "has its pod",
+		func(o sluice.Object) bool { return o.Number(0, "status", "replicas") == 1 })
 	for name := range a.pods() {
 		pod = name
 	}
@@ -168,7 +179,8 @@ func TestAgentDies(t *testing.T) {
 	if err := before[0].Signal(unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	a.await("Deployment/web", "is whole again", func(o sluice.Object) bool { return settled(o) && restarted(a.pods()) == 1 })
+	a.await("Deployment/web", "is whole again",
+		func(o sluice.Object) bool { return settled(o) && restarted(a.pods()) == 1 })
 	if a.agentProcess() == agent {
 		t.Error("the agent is the one that was killed")
 	}
@@ -188,7 +200,8 @@ func TestAgentDies(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a.await("Deployment/web", "restarts the adopted", func(o sluice.Object) bool { return settled(o) && restarted(a.pods()) == 3 })
+	a.await("Deployment/web", "restarts the adopted",
+		func(o sluice.Object) bool { return settled(o) && restarted(a.pods()) == 3 })
 }
 
 func restarted(pods map[string]sluice.Pod) int {
@@ -245,7 +258,8 @@ spec:
 		t.Errorf("processes left: %v", left)
 	}
 	lines := a.ledger()
-	if len(lines) != 2 || lines[0]["event"] != "started" || lines[1]["event"] != "ended" || lines[0]["uid"] != lines[1]["uid"] {
+	if len(lines) != 2 || lines[0]["event"] != "started" || lines[1]["event"] != "ended" ||
+		lines[0]["uid"] != lines[1]["uid"] {
 		t.Errorf("the ledger says %v", lines)
 	}
 }

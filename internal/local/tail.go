@@ -14,7 +14,7 @@ import (
 // Tail yields each line that the pod's first container writes, until the pod has ended.
 func (a *Account) Tail(ctx context.Context, namespace, pod string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		body, err := a.post(ctx, "/tail", agent.LogsRequest{Namespace: namespace, Pod: pod})
+		body, err := a.stream(ctx, "/tail", agent.LogsRequest{Namespace: namespace, Pod: pod})
 		if err != nil {
 			yield("", err)
 			return
@@ -37,17 +37,5 @@ func (a *Account) Tail(ctx context.Context, namespace, pod string) iter.Seq2[str
 				return
 			}
 		}
-	}
-}
-
-// Tail is that of Account.
-func (l *Lazy) Tail(ctx context.Context, namespace, pod string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		a, err := l.open(ctx)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		a.Tail(ctx, namespace, pod)(yield)
 	}
 }

@@ -17,7 +17,8 @@ import (
 // agent: what changed or went away meanwhile is yielded, what did not is not repeated.
 func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
-		w := &watch{account: a, request: agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace}, seen: map[string]sluice.Object{}, yield: yield}
+		w := &watch{account: a, request: agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace},
+			seen: map[string]sluice.Object{}, yield: yield}
 		for {
 			err := w.once(ctx)
 			if w.stopped {
@@ -56,7 +57,7 @@ type watch struct {
 
 // once follows one connection to its end.
 func (w *watch) once(ctx context.Context) error {
-	body, err := w.account.post(ctx, "/watch", w.request)
+	body, err := w.account.stream(ctx, "/watch", w.request)
 	if err != nil {
 		return err
 	}

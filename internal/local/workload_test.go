@@ -88,7 +88,7 @@ func (a *account) images() string {
 	return strings.Join(all, " ")
 }
 
-// TestStatefulSetBrokenRevision rolls back from a revision that never gets ready, which Kubernetes does not do by itself.
+// TestStatefulSetBrokenRevision rolls back from a revision that never gets ready. Kubernetes does not do so by itself.
 func TestStatefulSetBrokenRevision(t *testing.T) {
 	t.Parallel()
 	a := open(t)
@@ -135,7 +135,8 @@ func TestJob(t *testing.T) {
 			a := open(t)
 			a.apply(tt.manifest)
 			o := a.await("Job/work", "ends", ended)
-			if condition(o, tt.condition) == "" || o.Number(0, "status", "succeeded") != tt.succeeded || o.Number(0, "status", "failed") != tt.failed {
+			if condition(o, tt.condition) == "" || o.Number(0, "status", "succeeded") != tt.succeeded ||
+				o.Number(0, "status", "failed") != tt.failed {
 				t.Errorf("the Job ended as %v", o.Field("status"))
 			}
 			lines, err := a.Logs(a.ctx, "test", a.ledger()[0]["name"].(string), 10)

@@ -103,9 +103,7 @@ func MissingRights(ctx context.Context, p *sluice.Plan, accounts map[string]slui
 ) {
 	reviewers := map[string]sluice.Reviewer{}
 	for name, a := range accounts {
-		if r, ok := a.(sluice.Reviewer); ok {
-			reviewers[name] = r
-		}
+		reviewers[name] = a.Reviewer
 	}
 	return missing(ctx, p, reviewers)
 }

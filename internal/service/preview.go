@@ -23,7 +23,7 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 	out.Missing, warning = MissingRights(ctx, p, accounts)
 	for _, planned := range p.Steps {
 		target, _ := p.Target(planned.Target)
-		if accounts[target.Account] == nil {
+		if _, runs := accounts[target.Account]; !runs {
 			out.Unknown[planned.ID] = "account " + target.Account + " does not run; sluice run starts it"
 			continue
 		}
@@ -35,7 +35,7 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 			out.Unknown[planned.ID] = err.Error()
 			continue
 		}
-		preview.Image = nil // only undo needs it
+		preview.Snapshot = nil // only undo needs it
 		out.Previews[planned.ID] = preview
 	}
 	return out, warning, nil

@@ -193,7 +193,7 @@ func TestPreviewShowsWhatItCan(t *testing.T) {
 	away := p.Steps[0]
 	away.ID, away.Target = "production/before/0", "production"
 	p.Steps = append(p.Steps, away)
-	accounts := map[string]sluice.Account{"here": struct{ sluice.Account }{}} // has no rights to review
+	accounts := map[string]sluice.Account{"here": {}} // has no rights to review
 	out, warning, err := service.Preview(t.Context(), p, step.New(step.Deps{}), accounts)
 	if warning != nil || err != nil {
 		t.Fatal(warning, err)

@@ -93,7 +93,7 @@ func TestWeightsGoBackFromABrokenVersion(t *testing.T) {
 	b.mustRun(t, "apply")
 	b.mustRun(t, "canary/0")
 	p := b.mustRun(t, "canary/1")
-	b.account.Edit(webCanary, breakOld)
+	b.account.Break("web:2")
 	if err := b.must(t, "canary/1").Undo(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,8 @@ func TestResumedUndoOfPromoteWaitsForTheOldVersion(t *testing.T) {
 	}
 }
 
-// Of two Deployments one cannot be promoted. Undo gives both all their pods back, also the one that was only made smaller.
+// Of two Deployments one cannot be promoted. Undo gives both all their pods back, also the one that was only made
+// smaller.
 func TestHalfPromotedComesBackWhole(t *testing.T) {
 	shop := func(version string) []sluice.Object {
 		return []sluice.Object{service("api"), service("web"), workload("Deployment", "api", "api:"+version), workload("Deployment", "web", "web:"+version)}
@@ -136,7 +137,7 @@ func TestHalfPromotedComesBackWhole(t *testing.T) {
 	done := map[string]sluice.Progress{"apply": b.mustRun(t, "apply"), "canary/0": b.mustRun(t, "canary/0")}
 
 	open := b.deps.Accounts["cluster"]
-	b.deps.Accounts["cluster"] = denier{b.account, web}
+	b.deps.Accounts["cluster"] = denier{b.account, web}.Abilities()
 	p, err := b.run(t, "promote")
 	if sluice.ErrorCode(err) != sluice.Denied || imageIn(b.get(t, ref("apps/v1", "Deployment", "api"))) != "api:2" {
 		t.Fatalf("got %v in\n%s", err, b.account.Snapshot())
@@ -153,19 +154,18 @@ func TestHalfPromotedComesBackWhole(t *testing.T) {
 	}
 }
 
-// What the stable pods need may be the very thing that the release changed: it is put back whether they are ready or not. A
-// canary that is all that serves stays.
+// What the stable pods need may be the very thing that the release changed: it is put back whether they are ready or
+// not. A canary that is all that serves stays.
 func TestUndoWithoutAReadyStablePod(t *testing.T) {
 	for name, canaryServes := range map[string]bool{"the canary serves": true, "nothing serves": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := installed(t)
-				b.account.RefuseUnready()
 				b.plan.Steps[0].Apply.Objects = append(b.plan.Steps[0].Apply.Objects, configMap("other", "2"))
 				p := b.mustRun(t, "apply")
-				b.account.Edit(web, breakOld)
+				b.account.Break("web:1")
 				if !canaryServes {
-					b.account.Edit(webCanary, breakOld)
+					b.account.Break("web:2")
 				}
 				err := b.must(t, "apply").Undo(t.Context(), p)
 				if b.get(t, ref("v1", "ConfigMap", "other")) != nil || imageIn(b.get(t, ref("apps/v1", "StatefulSet", "db"))) != "db:1" {

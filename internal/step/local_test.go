@@ -149,7 +149,7 @@ func TestRolloutOnProcesses(t *testing.T) {
 		}
 	})
 	b := newBench().add("apply", applying(true, shop("1")...))
-	b.deps.Accounts["cluster"], b.deps.Now = account, time.Now
+	b.deps.Accounts["cluster"], b.deps.Now = account.Abilities(), time.Now
 	b.mustRun(t, "apply")
 	address, err := account.Address(t.Context(), namespace, "web", 8080)
 	if err != nil {

@@ -134,7 +134,9 @@ func (mute) Exec(ctx context.Context, _, _ string, _ []string) (string, error) {
 func TestPrimaryThatDoesNotAnswerFailsTheStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := upgrading(t, func(o sluice.Object) { o.Set("sleep infinity", "metadata", "annotations", sluice.PrimaryProbe) })
-		b.deps.Accounts["cluster"] = mute{b.account}
+		account := b.account.Abilities()
+		account.Host = mute{b.account}
+		b.deps.Accounts["cluster"] = account
 		b.mustRun(t, "apply")
 		_, err := b.run(t, "canary/0")
 		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "did not say within 10s") {

@@ -114,11 +114,6 @@ func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
 	}
 }
 
-func breakOld(o sluice.Object) {
-	o.Set("web:1-broken", "metadata", "annotations", "note")
-	o.Field("spec", "template", "spec", "containers").([]any)[0].(map[string]any)["image"] = "web:1-broken"
-}
-
 // Without its canary a rollout would end as a success, with the old version in place.
 func TestCanaryThatSomebodyDeletesFailsTheRollout(t *testing.T) {
 	for _, id := range []string{"canary/1", "promote"} {
@@ -138,12 +133,12 @@ func TestCanaryThatSomebodyDeletesFailsTheRollout(t *testing.T) {
 // Where the old version serves nobody, there is nothing to compare the new one with.
 func TestBrokenOldVersionIsReplacedStraight(t *testing.T) {
 	b := installed(t)
-	b.account.Edit(web, breakOld)
+	b.account.Break("web:1")
 	p := b.mustRun(t, "apply")
 	if imageIn(b.get(t, web)) != "web:2" || b.get(t, webCanary) != nil {
 		t.Errorf("after apply:\n%s", b.account.Snapshot())
 	}
-	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil || imageIn(b.get(t, web)) != "web:1-broken" {
+	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil || imageIn(b.get(t, web)) != "web:1" {
 		t.Errorf("undo (%v) leaves:\n%s", err, b.account.Snapshot())
 	}
 }
@@ -152,7 +147,7 @@ func TestOldVersionThatDoesNotStartLeavesTheNewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := installed(t)
 		b.mustRun(t, "apply")
-		b.account.Edit(web, breakOld)
+		b.account.Break("web:1")
 		p := b.mustRun(t, "promote")
 		err := b.must(t, "promote").Undo(t.Context(), p)
 		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "the new one stays") {
@@ -255,7 +250,8 @@ func TestConfigurationOfAJobIsAppliedAtOnce(t *testing.T) {
 	}
 }
 
-// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods serve.
+// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods
+// serve.
 func TestCanaryOfAnEarlierDeploymentGoes(t *testing.T) {
 	b := installed(t)
 	for _, id := range []string{"apply", "canary/0", "promote"} {
@@ -286,11 +282,7 @@ func TestTrafficLeavesACanaryThoughAStablePodIsNotReady(t *testing.T) {
 	b.account.DivideByPods()
 	b.mustRun(t, "apply")
 	p := b.mustRun(t, "canary/0")
-	stable := b.get(t, web)
-	breakOld(stable)
-	if _, _, err := b.account.Apply(t.Context(), stable, false); err != nil {
-		t.Fatal(err)
-	}
+	b.account.Amend(web, func(o sluice.Object) { o.Set(int64(2), "status", "readyReplicas") })
 	if err := b.must(t, "canary/0").Undo(t.Context(), p); err != nil {
 		t.Error(err)
 	}
@@ -320,8 +312,15 @@ func TestUnreadyVersionFailsAndIsPutBack(t *testing.T) {
 		change func([]sluice.Object)
 		says   string
 	}{
-		"canary":      {func(o []sluice.Object) { o[4] = workload("Deployment", "web", "web:broken", fromConfigMap("web")) }, "Deployment/web-canary is not ready in time: 0 of 3 replicas ready"},
-		"StatefulSet": {func(o []sluice.Object) { o[3] = workload("StatefulSet", "db", "db:broken") }, "StatefulSet/db is not ready in time: 0 of 3 replicas ready"},
+		"canary": {func(o []sluice.Object) {
+			o[4] = workload("Deployment", "web", "web:unready", fromConfigMap("web"))
+		}, "Deployment/web-canary is not ready in time: 0 of 3 replicas ready"},
+		"StatefulSet": {func(o []sluice.Object) {
+			o[3] = workload("StatefulSet", "db", "db:unready")
+		}, "StatefulSet/db is not ready in time: 0 of 3 replicas ready"},
+		"a canary that cannot": {func(o []sluice.Object) {
+			o[4] = workload("Deployment", "web", "web:broken", fromConfigMap("web"))
+		}, "Deployment/web-canary cannot become ready: 0 of 3 replicas ready; CrashLoopBackOff"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -330,7 +329,7 @@ func TestUnreadyVersionFailsAndIsPutBack(t *testing.T) {
 				test.change(b.plan.Steps[0].Apply.Objects)
 				p, err := b.run(t, "apply")
 				if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), test.says) ||
-					!strings.Contains(err.Error(), "CrashLoopBackOff") || !strings.Contains(err.Error(), "last words of") {
+					!strings.Contains(err.Error(), "pod ") || !strings.Contains(err.Error(), "last words of") {
 					t.Errorf("got %v", err)
 				}
 				if err := b.must(t, "apply").Undo(t.Context(), p); err != nil {
@@ -376,7 +375,7 @@ func TestImageHoldsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := string(preview.Image) + fmt.Sprint(preview.Changes)
+	raw := string(preview.Snapshot) + fmt.Sprint(preview.Changes)
 	if !strings.Contains(raw, "db-login") {
 		t.Fatal("the Secret is not in the image")
 	}
@@ -427,6 +426,12 @@ func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 	return d.Apply(ctx, was, dryRun)
 }
 
+func (d denier) Abilities() sluice.Account {
+	a := d.Account.Abilities()
+	a.ClusterWriter = d
+	return a
+}
+
 // One object that cannot be put back does not keep the others from it.
 func TestUndoPutsBackWhatItCan(t *testing.T) {
 	config := func(name, value string) sluice.Object {
@@ -435,7 +440,7 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 	b := newBench(config("a", "1"), config("b", "1"), config("c", "1"))
 	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
 	p := b.mustRun(t, "apply")
-	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}
+	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}.Abilities()
 	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(err.Error(), "ConfigMap/b") {
 		t.Errorf("undo: %v", err)
 	}
@@ -455,12 +460,12 @@ func TestWhatEndedDuringAnOutageIsSeen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+		p, err := s.Start(t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.now = b.now.Add(time.Hour)
-		p.Image = preview.Image
+		p.Snapshot = preview.Snapshot
 		if p, err = b.must(t, "after/0").Observe(t.Context(), p); sluice.ErrorCode(err) != code || err == nil && p.State != sluice.Done {
 			t.Errorf("%s: %s, %v", image, p.State, err)
 		}
@@ -559,7 +564,7 @@ func TestJobIsHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+	p, err := s.Start(t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -203,7 +203,7 @@ func TestWebhookReplaceAndAgent(t *testing.T) {
 			b := newBench().add("after/0", calling(test.hook))
 			other := steptest.NewAccount()
 			other.SetAddress("qa", "tests", 80, address)
-			b.deps.Accounts["other"] = other
+			b.deps.Accounts["other"] = other.Abilities()
 			b.account.SetAddress(namespace, "tests", 8080, address)
 			b.deps.Replace = map[string]string{"https://api.example.org": "http://127.0.0.1:1", "https://api.example.org/v1": server.URL}
 			b.mustRun(t, "after/0")

@@ -19,7 +19,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		code   sluice.Code
 		says   []string
 	}{
-		"account":          {weight(10), func(b *bench) { delete(b.deps.Accounts, "cluster"); b.deps.Accounts["other"] = b.account }, sluice.Invalid, []string{`"cluster"`, "other", "sluice.yaml"}},
+		"account":          {weight(10), func(b *bench) { delete(b.deps.Accounts, "cluster"); b.deps.Accounts["other"] = b.account.Abilities() }, sluice.Invalid, []string{`"cluster"`, "other", "sluice.yaml"}},
 		"no account":       {weight(10), func(b *bench) { delete(b.deps.Accounts, "cluster") }, sluice.Invalid, []string{"none"}},
 		"agent":            {hook(sluice.Webhook{URITemplate: "http://x", NetworkMode: "remoteNetworkAgent", AgentIdentifier: "rna"}), nil, sluice.Invalid, []string{`"rna"`, "cluster"}},
 		"provider":         {analysing(nil), nil, sluice.Invalid, []string{`"prometheus"`, "none", "sluice.yaml"}},

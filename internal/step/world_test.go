@@ -47,7 +47,7 @@ type bench struct {
 func newBench(objects ...sluice.Object) *bench {
 	b := &bench{account: steptest.NewAccount(objects...), now: noon, plan: &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}}, results: map[sluice.StepID]sluice.Result{}}
 	b.deps = step.Deps{
-		Accounts: map[string]sluice.Account{"cluster": b.account},
+		Accounts: map[string]sluice.Account{"cluster": b.account.Abilities()},
 		Secrets:  mapSecrets{"token": "s3cret"},
 		Sealer:   plainSealer{},
 		Now:      func() time.Time { return b.now },
@@ -90,11 +90,11 @@ func (b *bench) run(t *testing.T, id string) (sluice.Progress, error) {
 	if err != nil {
 		return sluice.Progress{}, err
 	}
-	p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+	p, err := s.Start(t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 	for err == nil && p.State == sluice.Running {
 		p, err = b.must(t, id).Observe(t.Context(), p)
 	}
-	p.Image = preview.Image
+	p.Snapshot = preview.Snapshot
 	if err == nil && p.Result != nil {
 		b.results[sluice.StepID("production/"+id)] = *p.Result
 	}

@@ -14,11 +14,12 @@ import (
 
 // A World is one step and all that it can change.
 type World struct {
-	New      func() (sluice.Step, error)                 // the step, as made anew after a restart
-	Snapshot func() string                               // all that the step may change
-	Arrive   func(p sluice.Progress) sluice.Progress     // brings what a waiting step waits for; nil if it never waits
-	Crash    func(n int) (restart func() (crashed bool)) // the nth write takes effect and is the last before restart; nil if it writes nothing
-	Keeps    bool                                        // the step's effect is outside the snapshot or cannot be undone
+	New      func() (sluice.Step, error)             // the step, as made anew after a restart
+	Snapshot func() string                           // all that the step may change
+	Arrive   func(p sluice.Progress) sluice.Progress // brings what a waiting step waits for; nil if it never waits
+	// Crash lets n more writes take effect; the last one is followed by nothing until restart. nil if it writes nothing.
+	Crash func(n int) (restart func() (crashed bool))
+	Keeps bool // the step's effect is outside the snapshot or cannot be undone
 }
 
 // maxCrashes bounds how many places of a verb are crashed at.
@@ -82,7 +83,7 @@ func (r *run) checked() sluice.Progress {
 	if err != nil {
 		r.t.Fatalf("check: %v", err)
 	}
-	return r.recorded(sluice.Progress{Image: preview.Image, Changes: preview.Changes})
+	return r.recorded(sluice.Progress{Snapshot: preview.Snapshot, Changes: preview.Changes})
 }
 
 // started calls Start and keeps what the engine keeps.
@@ -96,7 +97,7 @@ func (r *run) started(p sluice.Progress) sluice.Progress {
 }
 
 func (r *run) keep(was, is sluice.Progress) sluice.Progress {
-	is.Image, is.Signals = was.Image, was.Signals
+	is.Snapshot, is.Signals = was.Snapshot, was.Signals
 	if is.Data == nil {
 		is.Data = was.Data
 	}

@@ -33,8 +33,8 @@ func (a *Agent) handler() http.Handler {
 	handle(mux, "/images", func(_ context.Context, r map[string]Image) (none, error) { return none{}, a.SetImages(r) })
 	handle(mux, "/down", func(ctx context.Context, _ none) (none, error) { return none{}, a.Down(ctx) })
 	a.handleVolumes(mux)
-	mux.HandleFunc("POST /watch", a.serveWatch)
-	mux.HandleFunc("POST /tail", a.serveTail)
+	stream(mux, "/watch", a.Watch)
+	stream(mux, "/tail", a.Tail)
 	return mux
 }
 
@@ -43,7 +43,8 @@ type none struct{}
 // requestLimit is above every manifest that makes sense.
 const requestLimit = 16 << 20
 
-func handle[Request, Response any](mux *http.ServeMux, path string, f func(context.Context, Request) (Response, error)) {
+func handle[Request, Response any](mux *http.ServeMux, path string,
+	f func(context.Context, Request) (Response, error)) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		request, err := decode[Request](w, r)
 		if err != nil {
@@ -75,6 +76,9 @@ func decode[Request any](w http.ResponseWriter, r *http.Request) (Request, error
 func refuse(w http.ResponseWriter, err error) {
 	err = spaceError(err)
 	f := Failure{Code: sluice.ErrorCode(err), Message: err.Error(), Hint: sluice.ErrorHint(err)}
+	if command, ok := errors.AsType[CommandError](err); ok {
+		f.Output = command.Output
+	}
 	if errors.Is(err, context.Canceled) {
 		f.Code = sluice.Cancelled
 	}
@@ -83,31 +87,44 @@ func refuse(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(f) // the client may have gone
 }
 
+// Err returns the error as it was before its way to the client.
+func (f Failure) Err() error {
+	err := &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
+	if f.Output != "" {
+		return CommandError{err, f.Output}
+	}
+	return err
+}
+
 // spaceError tells a full disk from a defect. What is an Error already stays as it is.
 func spaceError(err error) error {
-	if _, known := errors.AsType[*sluice.Error](err); known || !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+	isFull := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	if _, known := errors.AsType[*sluice.Error](err); known || !isFull {
 		return err
 	}
 	return sluice.Errorf(sluice.Exhausted, "no space is left for the local account: %w", err).
 		WithHint("free space on the disk that holds this file")
 }
 
-// serveWatch answers with one WatchEvent a line until somebody leaves.
-func (a *Agent) serveWatch(w http.ResponseWriter, r *http.Request) {
-	request, err := decode[WatchRequest](w, r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	out, begun := json.NewEncoder(w), false
-	err = a.Watch(r.Context(), request, func(e WatchEvent) error {
-		begun = true
-		if err := out.Encode(e); err != nil {
-			return err
+// stream answers with a line of JSON for everything that f sends, until f returns or the client leaves.
+func stream[Request, Line any](mux *http.ServeMux, path string,
+	f func(ctx context.Context, request Request, send func(Line) error) error) {
+	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		request, err := decode[Request](w, r)
+		if err != nil {
+			refuse(w, err)
+			return
 		}
-		return http.NewResponseController(w).Flush()
+		out, begun := json.NewEncoder(w), false
+		err = f(r.Context(), request, func(line Line) error {
+			begun = true
+			if err := out.Encode(line); err != nil {
+				return err
+			}
+			return http.NewResponseController(w).Flush()
+		})
+		if !begun && err != nil {
+			refuse(w, err)
+		}
 	})
-	if !begun {
-		refuse(w, err)
-	}
 }

@@ -73,6 +73,7 @@ func (a *Agent) write(before, e *entry, given sluice.Object, dryRun bool) (sluic
 	e.Object.Set(newUID(), "metadata", "uid")
 	e.Object.Set(timestamp(), "metadata", "creationTimestamp")
 	e.Object.Set(int64(1), "metadata", "generation")
+	e.Undivided = e.key().Kind == "Service"
 	if before != nil {
 		outcome = sluice.Configured
 		carry(before, e)
@@ -95,7 +96,7 @@ func (a *Agent) write(before, e *entry, given sluice.Object, dryRun bool) (sluic
 
 // carry keeps what the account remembers of the object, and counts its generation up if what it asks for changed.
 func carry(before, e *entry) {
-	e.Percent, e.Address, e.Revisions = before.Percent, before.Address, before.Revisions
+	e.Percent, e.Undivided, e.Address, e.Revisions = before.Percent, before.Undivided, before.Address, before.Revisions
 	for _, f := range []string{"uid", "creationTimestamp", "generation"} {
 		e.Object.Set(before.Object.Field("metadata", f), "metadata", f)
 	}

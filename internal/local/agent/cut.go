@@ -44,7 +44,8 @@ func (a *Agent) Cut(ctx context.Context, r CutRequest) (sluice.Cut, error) {
 	}
 	cut, err := a.cut(ctx, r, sources)
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		err = sluice.Errorf(sluice.Exhausted, "there is not enough space to copy the claims: %w", err).WithHint("free space on the disk of %s", a.dir)
+		err = sluice.Errorf(sluice.Exhausted, "there is not enough space to copy the claims: %w", err).
+			WithHint("free space on the disk of %s", a.dir)
 	}
 	return cut, err
 }
@@ -57,7 +58,8 @@ func (a *Agent) cutSources(r CutRequest) ([]string, error) {
 	for _, c := range r.Claims {
 		dir, err := a.claimDir(r.Namespace, c)
 		if err != nil {
-			return nil, sluice.Errorf(sluice.NotFound, "there is no PersistentVolumeClaim/%s in the namespace %s", c, r.Namespace)
+			return nil, sluice.Errorf(sluice.NotFound, "there is no PersistentVolumeClaim/%s in the namespace %s",
+				c, r.Namespace)
 		}
 		dirs = append(dirs, dir)
 	}
@@ -99,7 +101,8 @@ func (a *Agent) checkSpace(r CutRequest, sources []string) error {
 		return err
 	}
 	if need+spare > free {
-		return sluice.Errorf(sluice.Exhausted, "copying the claims needs %d MiB and %d MiB are free", (need+spare)>>20, free>>20).
+		return sluice.Errorf(sluice.Exhausted, "copying the claims needs %d MiB and %d MiB are free",
+			(need+spare)>>20, free>>20).
 			WithHint("free space on the disk of %s, or put the account on a file system with reflinks (Btrfs, XFS)", a.dir)
 	}
 	return nil
@@ -109,7 +112,8 @@ func (a *Agent) cut(ctx context.Context, r CutRequest, sources []string) (cut sl
 	parts := make([]string, len(sources))
 	for i, c := range r.Claims {
 		parts[i] = filepath.Join(a.claimRoot(r.Namespace, c), ".part-"+r.Generation)
-		if err := errors.Join(os.RemoveAll(parts[i]), os.RemoveAll(filepath.Join(a.claimRoot(r.Namespace, c), r.Generation))); err != nil {
+		if err := errors.Join(os.RemoveAll(parts[i]),
+			os.RemoveAll(filepath.Join(a.claimRoot(r.Namespace, c), r.Generation))); err != nil {
 			return cut, err
 		}
 	}
@@ -141,7 +145,8 @@ func (a *Agent) publish(r CutRequest, cut sluice.Cut, parts []string) (sluice.Cu
 }
 
 // copyFrozen copies while every process of the pods that use the claims stands still.
-func (a *Agent) copyFrozen(ctx context.Context, r CutRequest, sources, parts []string) (at time.Time, paused time.Duration, err error) {
+func (a *Agent) copyFrozen(ctx context.Context, r CutRequest, sources, parts []string) (
+	at time.Time, paused time.Duration, err error) {
 	pods := a.freeze(r)
 	defer a.thaw(pods)
 	lease := max(r.Lease, time.Second)
@@ -179,7 +184,8 @@ func (a *Agent) copyFrozen(ctx context.Context, r CutRequest, sources, parts []s
 
 func leaseError(err error, lease time.Duration) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-		return sluice.Errorf(sluice.Failed, "the pods would have had to stand still for longer than %s, so the copy was given up", lease).
+		return sluice.Errorf(sluice.Failed,
+			"the pods would have had to stand still for longer than %s, so the copy was given up", lease).
 			WithHint("allow a longer pause, or put the account on a file system with reflinks (Btrfs, XFS)")
 	}
 	return err

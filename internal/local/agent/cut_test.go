@@ -18,7 +18,8 @@ import (
 
 // TestLeaseEnds has a watchdog whose lease ends while a process stands still.
 func TestLeaseEnds(t *testing.T) {
-	p, err := process.Start(process.Spec{Path: "/bin/sleep", Args: []string{"sleep", "60"}, Log: filepath.Join(t.TempDir(), "log")})
+	p, err := process.Start(process.Spec{Path: "/bin/sleep", Args: []string{"sleep", "60"},
+		Log: filepath.Join(t.TempDir(), "log")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,8 @@ func TestTooLittleSpace(t *testing.T) {
 	freeSpace = func(string) (int64, error) { return spare + 2<<20, nil }
 	r := CutRequest{Namespace: "test", Claims: []string{"data"}, Generation: "new"}
 	err := a.checkSpace(r, []string{source})
-	if sluice.ErrorCode(err) != sluice.Exhausted || !strings.Contains(err.Error(), "67 MiB") || !strings.Contains(err.Error(), "66 MiB are free") {
+	if sluice.ErrorCode(err) != sluice.Exhausted || !strings.Contains(err.Error(), "67 MiB") ||
+		!strings.Contains(err.Error(), "66 MiB are free") {
 		t.Errorf("with 66 MiB free of 67: %v", err)
 	}
 	freeSpace = func(string) (int64, error) { return spare + 4<<20, nil }

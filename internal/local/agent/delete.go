@@ -13,8 +13,8 @@ import (
 // deletion goes on.
 func (a *Agent) Delete(ctx context.Context, ref sluice.Ref) error {
 	k := keyOf(ref)
-	if _, err := kind.Find(ref.APIVersion, ref.Kind); err != nil {
-		return err
+	if !kind.Runs(ref.APIVersion, ref.Kind) {
+		return nil // there is none
 	}
 	if !kind.Namespaced(k.Kind) {
 		k.Namespace = ""

@@ -103,7 +103,8 @@ func (a *Agent) advance(r *rollout) error {
 	if r.deployment.Spec.Paused {
 		return nil
 	}
-	if r.deployment.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && (len(r.old) > 0 || len(r.fresh) == 0 && r.leaving > 0) {
+	if r.deployment.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType &&
+		(len(r.old) > 0 || len(r.fresh) == 0 && r.leaving > 0) {
 		return a.stopAll(r.old, "replaced by a new version")
 	}
 	if n := len(r.fresh) - r.want; n > 0 {

@@ -49,7 +49,8 @@ func (r *rollout) complete(s *appsv1.DeploymentStatus) bool {
 // progress fills in the conditions and returns when the rollout will count as stuck, zero if it is complete.
 func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentStatus) time.Time {
 	available := condition("Available", int(s.AvailableReplicas) >= r.want-r.unavailable,
-		"MinimumReplicasAvailable", "MinimumReplicasUnavailable", fmt.Sprintf("%d of %d replicas are available", s.AvailableReplicas, r.want))
+		"MinimumReplicasAvailable", "MinimumReplicasUnavailable",
+		fmt.Sprintf("%d of %d replicas are available", s.AvailableReplicas, r.want))
 	progressing := condition("Progressing", true, "ReplicaSetUpdated", "", "the rollout is under way")
 	limit := 600 * time.Second
 	if n := r.deployment.Spec.ProgressDeadlineSeconds; n != nil {
@@ -73,6 +74,9 @@ func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentS
 		deadline = r.now.Add(limit)
 	}
 	s.Conditions = []appsv1.DeploymentCondition{keepTimes(before, available), keepTimes(before, progressing)}
+	if why := stalled(r.fresh); why != "" {
+		s.Conditions = append(s.Conditions, keepTimes(before, condition("Stalled", true, "PodsNotReady", "", why)))
+	}
 	return deadline
 }
 
@@ -106,7 +110,10 @@ func (r *rollout) nextLook(deadline time.Time) time.Time {
 
 func condition(kind string, holds bool, yes, no, message string) appsv1.DeploymentCondition {
 	now := metav1.Now()
-	c := appsv1.DeploymentCondition{Type: appsv1.DeploymentConditionType(kind), Status: corev1.ConditionTrue, Reason: yes, Message: message, LastUpdateTime: now, LastTransitionTime: now}
+	c := appsv1.DeploymentCondition{
+		Type: appsv1.DeploymentConditionType(kind), Status: corev1.ConditionTrue, Reason: yes, Message: message,
+		LastUpdateTime: now, LastTransitionTime: now,
+	}
 	if !holds {
 		c.Status, c.Reason = corev1.ConditionFalse, no
 	}

@@ -101,9 +101,11 @@ func (a *Agent) envVar(e *environ, p *pod, v corev1.EnvVar, mounts []mount) erro
 	}
 	switch from := v.ValueFrom; {
 	case from.ConfigMapKeyRef != nil:
-		return a.keyRef(e, p, v.Name, keyRef{"ConfigMap", from.ConfigMapKeyRef.Name, from.ConfigMapKeyRef.Key, from.ConfigMapKeyRef.Optional})
+		return a.keyRef(e, p, v.Name,
+			keyRef{"ConfigMap", from.ConfigMapKeyRef.Name, from.ConfigMapKeyRef.Key, from.ConfigMapKeyRef.Optional})
 	case from.SecretKeyRef != nil:
-		return a.keyRef(e, p, v.Name, keyRef{"Secret", from.SecretKeyRef.Name, from.SecretKeyRef.Key, from.SecretKeyRef.Optional})
+		return a.keyRef(e, p, v.Name,
+			keyRef{"Secret", from.SecretKeyRef.Name, from.SecretKeyRef.Key, from.SecretKeyRef.Optional})
 	case from.FieldRef != nil:
 		value, err := podField(p, from.FieldRef.FieldPath)
 		if err != nil {
@@ -137,7 +139,8 @@ func (a *Agent) keyRef(e *environ, p *pod, name string, ref keyRef) error {
 
 // podField returns what the downward API knows of the pod.
 func podField(p *pod, path string) (string, error) {
-	for prefix, from := range map[string]map[string]string{"metadata.labels": p.Labels, "metadata.annotations": p.Annotations} {
+	maps := map[string]map[string]string{"metadata.labels": p.Labels, "metadata.annotations": p.Annotations}
+	for prefix, from := range maps {
 		if rest, ok := strings.CutPrefix(path, prefix+"['"); ok {
 			return from[strings.TrimSuffix(rest, "']")], nil
 		}

@@ -13,6 +13,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
+// A CommandError is a command that failed, and what it printed.
+type CommandError struct {
+	error
+	Output string
+}
+
+// Unwrap returns the error without the output.
+func (e CommandError) Unwrap() error { return e.error }
+
 // execOutput bounds what is kept of a command's output.
 const execOutput = 1 << 20
 
@@ -31,7 +40,9 @@ func (a *Agent) execIn(ctx context.Context, p *pod, c *container, command []stri
 		err = cmd.Wait()
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return out.String(), sluice.Errorf(sluice.Failed, "%s in %s ended with status %d: %s", command[0], p.Name, exit.ExitCode(), strings.TrimSpace(out.tail(400)))
+		err := sluice.Errorf(sluice.Failed, "%s in %s ended with status %d: %s",
+			command[0], p.Name, exit.ExitCode(), strings.TrimSpace(out.tail(400)))
+		return "", CommandError{err, out.String()}
 	}
 	if err != nil {
 		return out.String(), sluice.Errorf(sluice.Failed, "run %s in %s: %w", command[0], p.Name, err)

@@ -24,7 +24,8 @@ func (a *Agent) handleVolumes(mux *http.ServeMux) {
 // checkGeneration refuses names that are no plain file names.
 func checkGeneration(name string) error {
 	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 || name == "current" {
-		return sluice.Errorf(sluice.Invalid, "%q is not a name that a generation may have", name).WithHint("use lower-case letters, digits, dots and dashes")
+		return sluice.Errorf(sluice.Invalid, "%q is not a name that a generation may have", name).
+			WithHint("use lower-case letters, digits, dots and dashes")
 	}
 	return nil
 }
@@ -51,7 +52,8 @@ func (a *Agent) Stage(r VolumeRequest) (sluice.Volume, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return sluice.Volume{}, err
 	}
-	return sluice.Volume{Namespace: r.Namespace, Claim: r.Claim, Generation: r.Generation, Dir: dir}, syncDir(filepath.Dir(dir))
+	return sluice.Volume{Namespace: r.Namespace, Claim: r.Claim, Generation: r.Generation, Dir: dir},
+		syncDir(filepath.Dir(dir))
 }
 
 // Use makes the generation the current one.
@@ -60,7 +62,8 @@ func (a *Agent) Use(r VolumeRequest) (before string, err error) {
 		return "", err
 	}
 	if _, err := os.Stat(a.generationDir(r)); err != nil {
-		return "", sluice.Errorf(sluice.NotFound, "PersistentVolumeClaim/%s in the namespace %s has no generation %s", r.Claim, r.Namespace, r.Generation)
+		return "", sluice.Errorf(sluice.NotFound, "PersistentVolumeClaim/%s in the namespace %s has no generation %s",
+			r.Claim, r.Namespace, r.Generation)
 	}
 	// What was put into the generation must not be lost after pods rely on it.
 	if err := volume.Sync(a.generationDir(r)); err != nil {
@@ -95,7 +98,8 @@ func (a *Agent) Discard(r VolumeRequest) error {
 	current := a.current(r.Namespace, r.Claim)
 	a.mu.Unlock()
 	if current == r.Generation {
-		return sluice.Errorf(sluice.Conflict, "%s is the current generation of PersistentVolumeClaim/%s", r.Generation, r.Claim)
+		return sluice.Errorf(sluice.Conflict, "%s is the current generation of PersistentVolumeClaim/%s",
+			r.Generation, r.Claim)
 	}
 	root := a.claimRoot(r.Namespace, r.Claim)
 	if err := os.Remove(filepath.Join(root, ".cut-"+r.Generation+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {

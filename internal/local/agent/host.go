@@ -25,7 +25,7 @@ func (a *Agent) Pods(namespace string) []sluice.Pod {
 		}
 		pods = append(pods, sluice.Pod{
 			Namespace: p.Namespace, Name: p.Name, Owner: p.Owner.String(), Image: p.Spec.Containers[0].Image,
-			Ready: p.ready(), Restarts: p.restarts(), Reason: p.why(), Revision: p.Revision, Labels: p.Labels,
+			Ready: p.ready(), Restarts: p.restarts(), Reason: p.why(), Revision: p.revisionName(), Labels: p.Labels,
 		})
 	}
 	slices.SortFunc(pods, func(a, b sluice.Pod) int {
@@ -47,7 +47,8 @@ func (a *Agent) findPod(namespace, name string) *pod {
 
 // Logs returns the last lines that the pod wrote, also after it has ended.
 func (a *Agent) Logs(r LogsRequest) ([]string, error) {
-	if strings.ContainsAny(r.Namespace+r.Pod, "/\x00") || r.Namespace == "" || r.Pod == "" || r.Pod[0] == '.' || r.Namespace[0] == '.' {
+	if strings.ContainsAny(r.Namespace+r.Pod, "/\x00") || r.Namespace == "" || r.Pod == "" || r.Pod[0] == '.' ||
+		r.Namespace[0] == '.' {
 		return nil, sluice.Errorf(sluice.Invalid, "%s/%s is not the name of a pod", r.Namespace, r.Pod)
 	}
 	files, err := filepath.Glob(filepath.Join(a.logDir(r.Namespace, r.Pod), "*.log"))

@@ -88,11 +88,14 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 	}
 	switch {
 	case t.succeeded >= completions:
-		return t.finish(batchv1.JobComplete, "CompletionsReached", fmt.Sprintf("%d of %d pods succeeded", t.succeeded, completions)), a.stopAll(t.active, "the Job is complete")
+		return t.finish(batchv1.JobComplete, "CompletionsReached",
+			fmt.Sprintf("%d of %d pods succeeded", t.succeeded, completions)), a.stopAll(t.active, "the Job is complete")
 	case t.failed > limit:
-		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded", fmt.Sprintf("%d pods failed, %d may", t.failed, limit)), a.stopAll(t.active, "the Job failed")
+		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded", fmt.Sprintf("%d pods failed, %d may", t.failed, limit)),
+			a.stopAll(t.active, "the Job failed")
 	case !deadline.IsZero() && !deadline.After(t.now):
-		return t.finish(batchv1.JobFailed, "DeadlineExceeded", "the Job was active for longer than activeDeadlineSeconds"), a.stopAll(t.active, "the Job's deadline")
+		return t.finish(batchv1.JobFailed, "DeadlineExceeded", "the Job was active for longer than activeDeadlineSeconds"),
+			a.stopAll(t.active, "the Job's deadline")
 	}
 	next, err := a.startJobPods(t, completions)
 	if next.IsZero() || !deadline.IsZero() && deadline.Before(next) {
@@ -133,7 +136,8 @@ func (t *tally) finish(kind batchv1.JobConditionType, reason, message string) ti
 	}
 	t.status.Active, t.status.Ready = 0, new(int32)
 	t.status.Conditions = append(t.status.Conditions, batchv1.JobCondition{
-		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message, LastProbeTime: now, LastTransitionTime: now,
+		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
+		LastProbeTime: now, LastTransitionTime: now,
 	})
 	return t.now // look again at once: for ttlSecondsAfterFinished
 }

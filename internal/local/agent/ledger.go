@@ -27,7 +27,8 @@ type ledgerLine struct {
 func (a *Agent) enter(p *pod, event string, at time.Time) error {
 	line, err := json.Marshal(ledgerLine{
 		Event: event, At: at, Namespace: p.Namespace, Name: p.Name, UID: p.UID, Owner: p.Owner.String(),
-		Image: p.Spec.Containers[0].Image, StartedAt: p.CreatedAt, EndedAt: p.EndedAt, Restarts: p.restarts(), Reason: p.Reason,
+		Image: p.Spec.Containers[0].Image, StartedAt: p.CreatedAt, EndedAt: p.EndedAt,
+		Restarts: p.restarts(), Reason: p.Reason,
 	})
 	if err != nil {
 		return err

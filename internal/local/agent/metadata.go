@@ -71,7 +71,8 @@ func normalise(o sluice.Object) (sluice.Object, error) {
 	n := sluice.Object(m)
 	delete(n, "status")
 	if meta, ok := n["metadata"].(map[string]any); ok {
-		for _, f := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"} {
+		for _, f := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
+			"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"} {
 			delete(meta, f)
 		}
 	}

@@ -43,7 +43,8 @@ func openNetwork(dir string) (*network, error) {
 		}
 		return n, writeJSON(file, n)
 	}
-	return nil, sluice.Errorf(sluice.Exhausted, "every part of 127.0.0.0/8 is in use").WithHint("end other local accounts with: sluice local down")
+	return nil, sluice.Errorf(sluice.Exhausted, "every part of 127.0.0.0/8 is in use").
+		WithHint("end other local accounts with: sluice local down")
 }
 
 // take claims the part among the agents of this machine for as long as this process lives: an abstract socket

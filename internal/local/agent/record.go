@@ -72,6 +72,7 @@ type container struct {
 	started bool // its startup probe has succeeded
 	ready   bool
 	reason  string // why it is not ready
+	refused int    // how often in a row its process did not start
 	kill    chan string
 }
 
@@ -82,9 +83,18 @@ func newPod(ctx context.Context, r record) *pod {
 		p.Containers = make([]containerRecord, len(p.Spec.Containers))
 	}
 	for i, c := range p.Spec.Containers {
-		p.containers = append(p.containers, &container{spec: c, rec: &p.Containers[i], reason: "starting", kill: make(chan string, 1)})
+		kill := make(chan string, 1)
+		p.containers = append(p.containers, &container{spec: c, rec: &p.Containers[i], reason: "starting", kill: kill})
 	}
 	return p
+}
+
+// revisionName spells the revision as the status of the pod's workload does.
+func (p *pod) revisionName() string {
+	if p.Owner.Kind == "StatefulSet" {
+		return p.Owner.Name + "-" + p.Revision
+	}
+	return p.Revision
 }
 
 func (p *pod) stopping() bool { return !p.StoppingAt.IsZero() }

@@ -57,8 +57,9 @@ type (
 		Namespace string `json:"namespace"`
 		Pod       string `json:"pod"`
 	}
-	// ShiftRequest divides a Service's traffic.
+	// ShiftRequest divides a Service's traffic, or lets every pod have its share again.
 	ShiftRequest struct {
+		Release   bool   `json:"release,omitempty"`
 		Namespace string `json:"namespace"`
 		Service   string `json:"service"`
 		Percent   int    `json:"percent"`
@@ -81,5 +82,6 @@ type (
 		Code    sluice.Code `json:"code"`
 		Message string      `json:"message"`
 		Hint    string      `json:"hint,omitempty"`
+		Output  string      `json:"output,omitempty"` // of a command that failed
 	}
 )

@@ -26,8 +26,11 @@ func (a *Agent) List(r WatchRequest) []sluice.Object {
 	return all
 }
 
-// Scale changes nothing of the workload but how many pods it wants.
+// Scale changes how many pods the workload wants, and nothing else.
 func (a *Agent) Scale(r ScaleRequest) error {
+	if r.Ref.Kind != "Deployment" && r.Ref.Kind != "StatefulSet" {
+		return sluice.Errorf(sluice.Unsupported, "a %s has no count of pods that can be scaled", r.Ref.Kind)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer a.wake()

@@ -41,7 +41,8 @@ func (a *Agent) admitService(e *entry) error {
 		}
 	}
 	if !a.net.owns(e.Address) {
-		return sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s", asked, s.Name).
+		return sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s",
+			asked, s.Name).
 			WithHint("leave spec.clusterIP out, or write None")
 	}
 	if !headless {
@@ -76,7 +77,7 @@ func (a *Agent) listen(e *entry, dryRun bool) error {
 			}
 			return portError(err, s.Name, e.Address, p.Port)
 		}
-		port.Shift(e.Percent)
+		port.Shift(e.share())
 		a.ports[k] = port
 		opened = append(opened, k)
 	}
@@ -215,7 +216,15 @@ func targetPort(pod *pod, p corev1.ServicePort) int32 {
 	return 0
 }
 
-// Shift records the division of a Service's traffic and makes it hold.
+// share is the canary's share of the Service's traffic as its ports take it.
+func (e *entry) share() int {
+	if e.Undivided {
+		return proxy.Undivided
+	}
+	return e.Percent
+}
+
+// Shift records the division of a Service's traffic, or that there is none, and makes it hold.
 func (a *Agent) Shift(r ShiftRequest) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -226,15 +235,15 @@ func (a *Agent) Shift(r ShiftRequest) error {
 	if e == nil {
 		return sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
 	}
-	if e.Percent != r.Percent {
-		e.Percent = r.Percent
+	if e.Percent != r.Percent || e.Undivided != r.Release {
+		e.Percent, e.Undivided = r.Percent, r.Release
 		if err := a.store.put(e); err != nil {
 			return err
 		}
 	}
 	for k, port := range a.ports {
 		if k.service == e.key() {
-			port.Shift(r.Percent)
+			port.Shift(e.share())
 		}
 	}
 	return nil
@@ -249,7 +258,8 @@ func (a *Agent) Address(r AddressRequest) (string, error) {
 		return "", sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
 	}
 	if a.ports[portKey{e.key(), int32(r.Port)}] == nil {
-		return "", sluice.Errorf(sluice.NotFound, "Service/%s in the namespace %s has no port %d", r.Service, r.Namespace, r.Port)
+		return "", sluice.Errorf(sluice.NotFound, "Service/%s in the namespace %s has no port %d",
+			r.Service, r.Namespace, r.Port)
 	}
 	return net.JoinHostPort(e.Address, fmt.Sprint(r.Port)), nil
 }

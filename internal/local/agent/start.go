@@ -41,7 +41,8 @@ func (a *Agent) start(p *pod, c *container) (*process.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(os.MkdirAll(spec.Dir, 0o700), os.MkdirAll(filepath.Join(a.containerRoot(p, c), "tmp"), 0o700), os.MkdirAll(filepath.Dir(spec.Log), 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(spec.Dir, 0o700), os.MkdirAll(filepath.Join(a.containerRoot(p, c), "tmp"), 0o700),
+		os.MkdirAll(filepath.Dir(spec.Log), 0o700)); err != nil {
 		return nil, err
 	}
 	a.logs.keep(spec.Log)
@@ -138,7 +139,8 @@ func lookUp(name, dir string) (string, error) {
 	}
 	at, err := exec.LookPath(name)
 	if err != nil {
-		return "", sluice.Errorf(sluice.NotFound, "there is no program %q in %s or in PATH", name, cmp.Or(dir, "the image's dir")).
+		return "", sluice.Errorf(sluice.NotFound, "there is no program %q in %s or in PATH",
+			name, cmp.Or(dir, "the image's dir")).
 			WithHint("set command or dir of the image in sluice.yaml")
 	}
 	return at, nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // reportStatefulSet writes the status and returns when time alone will change it.
@@ -23,8 +24,13 @@ func (a *Agent) reportStatefulSet(o *ordinals) (time.Time, error) {
 }
 
 func (o *ordinals) status() appsv1.StatefulSetStatus {
-	s := appsv1.StatefulSetStatus{ObservedGeneration: int64(o.entry.Object.Number(0, "metadata", "generation")), CollisionCount: new(int32)}
-	for _, p := range o.pods {
+	generation := int64(o.entry.Object.Number(0, "metadata", "generation"))
+	s := appsv1.StatefulSetStatus{ObservedGeneration: generation, CollisionCount: new(int32)}
+	var fresh []*pod
+	for i, p := range o.pods {
+		if p.Revision == o.wanted(i) {
+			fresh = append(fresh, p)
+		}
 		s.Replicas++
 		if p.Revision == o.update && !p.stopping() {
 			s.UpdatedReplicas++
@@ -42,6 +48,11 @@ func (o *ordinals) status() appsv1.StatefulSetStatus {
 	if int(s.UpdatedReplicas) == o.want && int(s.Replicas) == o.want && int(s.AvailableReplicas) == o.want {
 		o.current = o.update
 		s.CurrentReplicas = s.UpdatedReplicas
+	}
+	if why := stalled(fresh); why != "" {
+		s.Conditions = []appsv1.StatefulSetCondition{
+			{Type: "Stalled", Status: corev1.ConditionTrue, Reason: "PodsNotReady", Message: why},
+		}
 	}
 	s.CurrentRevision, s.UpdateRevision = o.revisionName(o.current), o.revisionName(o.update)
 	return s

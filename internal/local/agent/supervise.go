@@ -42,9 +42,7 @@ func (a *Agent) supervise(p *pod, c *container) {
 			a.exited(p, c, a.exitCode(p, c, process.Unknown))
 			continue
 		}
-		if err != nil {
-			a.setReason(c, err.Error())
-		}
+		a.noteStart(c, err)
 		if err == nil && !a.attend(p, c, proc) {
 			return
 		}
@@ -150,10 +148,16 @@ func (a *Agent) setUnready(c *container, reason string) {
 	a.route()
 }
 
-func (a *Agent) setReason(c *container, reason string) {
+// noteStart keeps why the process did not start.
+func (a *Agent) noteStart(c *container, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.reason = reason
+	if err == nil {
+		c.refused = 0
+		return
+	}
+	c.reason = err.Error()
+	c.refused++
 	a.wake()
 }
 

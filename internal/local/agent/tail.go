@@ -3,11 +3,9 @@ package agent
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +15,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Tail hands every line that the pod's first container writes to send, from the first one that is kept, until the pod has
-// ended, ctx is over or send fails.
+// Tail sends every line that the pod's first container writes, from the first line that is kept, until the pod has
+// ended, ctx ends or send fails.
 func (a *Agent) Tail(ctx context.Context, r LogsRequest, send func(string) error) error {
 	a.mu.Lock()
 	p := a.findPod(r.Namespace, r.Pod)
@@ -95,25 +93,5 @@ func (t *tailer) read(send func(string) error) error {
 		if err := send(strings.TrimSuffix(line, "\n")); err != nil {
 			return err
 		}
-	}
-}
-
-// serveTail answers with one line of JSON a line of the log until somebody leaves.
-func (a *Agent) serveTail(w http.ResponseWriter, r *http.Request) {
-	request, err := decode[LogsRequest](w, r)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	out, begun := json.NewEncoder(w), false
-	err = a.Tail(r.Context(), request, func(line string) error {
-		begun = true
-		if err := out.Encode(line); err != nil {
-			return err
-		}
-		return http.NewResponseController(w).Flush()
-	})
-	if !begun && err != nil {
-		refuse(w, err)
 	}
 }

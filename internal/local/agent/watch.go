@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"maps"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local/kind"
@@ -56,9 +57,10 @@ func (a *Agent) sendAll(kindName, namespace string, send func(WatchEvent) error)
 }
 
 func sendOne(o sluice.Object, send func(WatchEvent) error) error {
-	gone := o.Field(goneField) != nil
-	delete(o, goneField)
-	if o.Text("metadata", "deletionTimestamp") != "" && !gone {
+	if o.Field(goneField) != nil {
+		o = maps.Clone(o) // Delete, which waits for the mark, and other watches share it
+		delete(o, goneField)
+	} else if o.Text("metadata", "deletionTimestamp") != "" {
 		return nil
 	}
 	return send(WatchEvent{Object: o})

@@ -37,7 +37,8 @@ func checkService(v any) error {
 
 func checkDeployment(v any) error {
 	d := v.(*appsv1.Deployment)
-	if t := d.Spec.Strategy.Type; t != "" && t != appsv1.RollingUpdateDeploymentStrategyType && t != appsv1.RecreateDeploymentStrategyType {
+	if t := d.Spec.Strategy.Type; t != "" && t != appsv1.RollingUpdateDeploymentStrategyType &&
+		t != appsv1.RecreateDeploymentStrategyType {
 		return invalid("Deployment/%s has the strategy %q; RollingUpdate and Recreate exist", d.Name, t)
 	}
 	ref := sluice.Ref{Kind: "Deployment", Name: d.Name}
@@ -53,7 +54,8 @@ func checkStatefulSet(v any) error {
 	}
 	t := s.Spec.Template.DeepCopy()
 	for name := range claims {
-		t.Spec.Volumes = append(t.Spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+		t.Spec.Volumes = append(t.Spec.Volumes,
+			corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 	}
 	return checkTemplate(ref, s.Spec.Selector, *t, corev1.RestartPolicyAlways)
 }
@@ -67,7 +69,8 @@ func checkJob(v any) error {
 	return checkTemplate(sluice.Ref{Kind: "Job", Name: j.Name}, nil, j.Spec.Template, policy)
 }
 
-func checkTemplate(ref sluice.Ref, selector *metav1.LabelSelector, t corev1.PodTemplateSpec, policy corev1.RestartPolicy) error {
+func checkTemplate(ref sluice.Ref, selector *metav1.LabelSelector, t corev1.PodTemplateSpec,
+	policy corev1.RestartPolicy) error {
 	if p := t.Spec.RestartPolicy; p != "" && p != policy {
 		return invalid("%s has the restartPolicy %q; pods of a %s are always restarted", ref, p, ref.Kind)
 	}
@@ -121,7 +124,10 @@ func checkContainer(ref sluice.Ref, spec corev1.PodSpec, c corev1.Container) err
 }
 
 func checkProbes(ref sluice.Ref, c corev1.Container) error {
-	for name, p := range map[string]*corev1.Probe{"readinessProbe": c.ReadinessProbe, "livenessProbe": c.LivenessProbe, "startupProbe": c.StartupProbe} {
+	probes := map[string]*corev1.Probe{
+		"readinessProbe": c.ReadinessProbe, "livenessProbe": c.LivenessProbe, "startupProbe": c.StartupProbe,
+	}
+	for name, p := range probes {
 		if p == nil {
 			continue
 		}

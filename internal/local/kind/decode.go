@@ -20,7 +20,7 @@ type Kind struct {
 	APIVersion string
 	Name       string
 	make       func() any
-	fields     string // patterns of the fields that are carried out or harmless
+	fields     string // patterns of the fields that are supported or harmless
 	check      func(any) error
 }
 
@@ -50,14 +50,14 @@ func Find(apiVersion, name string) (Kind, error) {
 		return k.Name == name && (apiVersion == k.APIVersion || apiVersion == "")
 	})
 	if i < 0 {
-		return Kind{}, sluice.Errorf(sluice.Unsupported, "the local account does not run %s of %s", name, apiVersion).
-			WithHint("it runs %s; deploy the rest to a Kubernetes account", strings.Join(Names(), ", "))
+		return Kind{}, sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", name, apiVersion).
+			WithHint("it supports %s; deploy the rest to a Kubernetes account", strings.Join(Names(), ", "))
 	}
 	return kinds[i], nil
 }
 
-// Decode returns the object as its Kubernetes type. Unknown fields are Invalid; fields that would not be
-// carried out are Unsupported and named by their path.
+// Decode returns the object as its Kubernetes type. Unknown fields are Invalid; fields that are not
+// supported are Unsupported and named by their path.
 func Decode(o sluice.Object) (any, error) {
 	ref := o.Ref()
 	k, err := Find(ref.APIVersion, ref.Kind)
@@ -111,10 +111,10 @@ func (k Kind) decode(o sluice.Object) (any, error) {
 	return typed, nil
 }
 
-// Unsupported is the error of a field that the local account does not carry out.
+// Unsupported is the error of a field that the local account does not support.
 func Unsupported(ref sluice.Ref, path string) error {
-	return sluice.Errorf(sluice.Unsupported, "the local account does not carry out %s of %s", path, ref).
-		WithHint("leave the field out for this target, or deploy to a Kubernetes account; docs/local.md lists what is carried out")
+	return sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", path, ref).
+		WithHint("leave the field out for this target, or deploy to a Kubernetes account; docs/local.md lists the fields")
 }
 
 // Namespaced reports whether objects of the kind live in a namespace.

@@ -1,5 +1,5 @@
 // Package kind decodes the objects that the local account can run, strictly, and names every field that it
-// would not carry out. It imports the root package and the Kubernetes API types only.
+// does not support. It imports the root package and the Kubernetes API types only.
 //
 // Start reading at [Decode] and fields.go.
 package kind

@@ -2,9 +2,9 @@ package kind
 
 import "strings"
 
-// The fields that the local account carries out or that change nothing on one machine, as dotted paths; lists
-// count as their elements, ** is everything below, =a|b allows these values only. What is not here is Unsupported,
-// so a field that Kubernetes adds one day is refused until somebody has thought about it. docs/local.md says which is which.
+// The fields that the local account supports or that change nothing on one machine, as dotted paths. Lists count as
+// their elements, ** is everything below, =a|b allows these values only. Other fields are Unsupported, so a field that
+// Kubernetes adds one day is refused until somebody has thought about it. docs/local.md says which is which.
 
 const (
 	header = `apiVersion kind metadata.name metadata.namespace metadata.labels.** metadata.annotations.** `
@@ -13,12 +13,14 @@ const (
 	configMapFields = header + `data.** binaryData.** immutable`
 	secretFields    = header + `data.** stringData.** type immutable`
 	claimFields     = header + claimSpecFields
-	claimSpecFields = `spec.accessModes.** spec.resources.** spec.storageClassName spec.volumeName spec.volumeMode=Filesystem`
-	serviceFields   = header + `spec.selector.** spec.clusterIP spec.clusterIPs.** spec.sessionAffinity=None
+	claimSpecFields = `spec.accessModes.** spec.resources.** spec.storageClassName spec.volumeName
+		spec.volumeMode=Filesystem`
+	serviceFields = header + `spec.selector.** spec.clusterIP spec.clusterIPs.** spec.sessionAffinity=None
 		spec.type=ClusterIP|NodePort|LoadBalancer spec.publishNotReadyAddresses=false
 		spec.ipFamilies.** spec.ipFamilyPolicy spec.internalTrafficPolicy=Cluster spec.externalTrafficPolicy
 		spec.allocateLoadBalancerNodePorts spec.loadBalancerClass spec.healthCheckNodePort
-		spec.ports.name spec.ports.port spec.ports.targetPort spec.ports.nodePort spec.ports.appProtocol spec.ports.protocol=TCP`
+		spec.ports.name spec.ports.port spec.ports.targetPort spec.ports.nodePort
+		spec.ports.appProtocol spec.ports.protocol=TCP`
 
 	podFields = `metadata.name metadata.labels.** metadata.annotations.** ` +
 		`spec.restartPolicy spec.terminationGracePeriodSeconds spec.enableServiceLinks
@@ -32,8 +34,10 @@ const (
 		spec.securityContext.seccompProfile.** spec.securityContext.appArmorProfile.** spec.securityContext.seLinuxOptions.**
 		spec.volumes.name spec.volumes.emptyDir.** spec.volumes.persistentVolumeClaim.claimName
 		spec.volumes.persistentVolumeClaim.readOnly ` +
-		`spec.volumes.configMap.name spec.volumes.configMap.items.** spec.volumes.configMap.defaultMode spec.volumes.configMap.optional
-		spec.volumes.secret.secretName spec.volumes.secret.items.** spec.volumes.secret.defaultMode spec.volumes.secret.optional `
+		`spec.volumes.configMap.name spec.volumes.configMap.items.** spec.volumes.configMap.defaultMode
+		spec.volumes.configMap.optional
+		spec.volumes.secret.secretName spec.volumes.secret.items.** spec.volumes.secret.defaultMode
+		spec.volumes.secret.optional `
 
 	containerFields = `name image command.** args.** workingDir imagePullPolicy resources.** resizePolicy.**
 		terminationMessagePath terminationMessagePolicy stdin=false stdinOnce=false tty=false

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Reduce returns the object without the fields that the local account does not carry out, and their paths. What
+// Reduce returns the object without the fields that the local account does not support, and their paths. What
 // Kubernetes would refuse is Invalid; a kind that the local account does not run is Unsupported.
 func Reduce(o sluice.Object) (reduced sluice.Object, left []string, err error) {
 	ref := o.Ref()
@@ -44,7 +44,7 @@ func parsePatterns(patterns string) [][]string {
 
 type reducer struct{ left []string }
 
-// reduce returns what of the value is carried out; keep is false where nothing of it is.
+// reduce returns the supported part of the value; keep is false if there is none.
 func (r *reducer) reduce(v any, path string, allowed [][]string) (reduced any, keep bool) {
 	if empty(v) || slices.ContainsFunc(allowed, allowsAll) {
 		return v, true

@@ -21,12 +21,17 @@ func TestReduce(t *testing.T) {
 			want: `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n"},"data":{"k":"v"}}`,
 		},
 		"values and whole branches": {
-			in:   `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},"spec":{"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":5}},"selector":{"a":"b"},"ports":[{"port":1,"protocol":"TCP"},{"port":2,"protocol":"UDP"}]}}`,
-			want: `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},"spec":{"selector":{"a":"b"},"ports":[{"port":1,"protocol":"TCP"},{"port":2}]}}`,
+			in: `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},
+				"spec":{"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":5}},
+				"selector":{"a":"b"},"ports":[{"port":1,"protocol":"TCP"},{"port":2,"protocol":"UDP"}]}}`,
+			want: `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},
+				"spec":{"selector":{"a":"b"},"ports":[{"port":1,"protocol":"TCP"},{"port":2}]}}`,
 			left: []string{"spec.ports[1].protocol", "spec.sessionAffinity", "spec.sessionAffinityConfig"},
 		},
-		"what a cluster refuses": {in: `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},"spec":{"portz":[]}}`, code: sluice.Invalid},
-		"another kind":           {in: `{"apiVersion":"example.com/v1","kind":"Gadget","metadata":{"name":"a"}}`, code: sluice.Unsupported},
+		"what a cluster refuses": {in: `{"apiVersion":"v1","kind":"Service","metadata":{"name":"a"},"spec":{"portz":[]}}`,
+			code: sluice.Invalid},
+		"another kind": {in: `{"apiVersion":"example.com/v1","kind":"Gadget","metadata":{"name":"a"}}`,
+			code: sluice.Unsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, left, err := kind.Reduce(object(t, test.in))

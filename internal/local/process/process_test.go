@@ -16,7 +16,8 @@ import (
 func start(t *testing.T, script string, env ...string) *process.Process {
 	t.Helper()
 	p, err := process.Start(process.Spec{
-		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: append(env, "PATH=/usr/bin:/bin"), Log: filepath.Join(t.TempDir(), "log"),
+		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: append(env,
+			"PATH=/usr/bin:/bin"), Log: filepath.Join(t.TempDir(), "log"),
 	})
 	if err != nil {
 		t.Fatal(err)

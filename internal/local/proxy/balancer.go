@@ -45,6 +45,9 @@ func (b *Balancer) Set(endpoints []Endpoint) {
 	b.changed = make(chan struct{})
 }
 
+// Undivided is the percentage with which every endpoint gets its share, whichever track it is on.
+const Undivided = -1
+
 // Shift makes the percentage hold for every choice made after it returns.
 func (b *Balancer) Shift(percent int) {
 	b.mu.Lock()
@@ -82,14 +85,18 @@ func (b *Balancer) Acquire(ctx context.Context, tried map[string]bool) (e Endpoi
 // choose saves up the canary's share request by request, so that the division is exact over any hundred
 // requests and never bunched. At 0 the canary gets nothing, even when the stable side has no pod.
 func (b *Balancer) choose(tried map[string]bool) (Endpoint, bool) {
-	stable, canary := b.stable.left(tried), b.percent > 0 && b.canary.left(tried)
+	percent := b.percent
+	if all := len(b.stable.endpoints) + len(b.canary.endpoints); percent == Undivided && all > 0 {
+		percent = 100 * len(b.canary.endpoints) / all
+	}
+	stable, canary := b.stable.left(tried), percent > 0 && b.canary.left(tried)
 	if !stable && !canary {
 		return Endpoint{}, false
 	}
 	if !stable || !canary {
 		return b.only(stable).next(tried), true
 	}
-	b.spill += b.percent
+	b.spill += percent
 	if b.spill < 100 {
 		return b.stable.next(tried), true
 	}

@@ -96,7 +96,7 @@ func TestAcquireWaitsAndDrainWaits(t *testing.T) {
 	})
 }
 
-// TestDeadEndpoint has one endpoint that refuses connections: every request is answered by the other one, its body whole.
+// TestDeadEndpoint has one endpoint that refuses connections: the other one answers every request, its body whole.
 func TestDeadEndpoint(t *testing.T) {
 	dead, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,7 +115,8 @@ func TestDeadEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	p.Set([]proxy.Endpoint{{Pod: "dead", Address: dead.Addr().String()}, {Pod: "live", Address: live.Listener.Addr().String()}})
+	p.Set([]proxy.Endpoint{{Pod: "dead", Address: dead.Addr().String()},
+		{Pod: "live", Address: live.Listener.Addr().String()}})
 	for range 20 {
 		r, err := http.NewRequest(http.MethodPost, "http://"+address, strings.NewReader("an order"))
 		if err != nil {

@@ -10,18 +10,23 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// An Account is a local account that also keeps what it cannot carry out: such objects count as ready and do
-// nothing. Claims that pods use and nobody brought are made, empty.
-type Account struct {
+// An account is a local account that also keeps the objects that it does not support.
+type account struct {
 	sluice.Account
 	assumed []sluice.Ref // Services that count as there
 }
 
-// NewAccount returns the account over a local one. The Services are those that a plan uses and does not bring.
-func NewAccount(on sluice.Account, assumed []sluice.Ref) *Account { return &Account{on, assumed} }
+// NewAccount returns the account over a local one. It also keeps the objects that the local account does not support:
+// they count as ready and do nothing. It makes the claims that pods use and nobody brought, empty. The assumed Services
+// are those that a plan uses and does not bring.
+func NewAccount(on sluice.Account, assumed []sluice.Ref) sluice.Account {
+	a := &account{on, assumed}
+	on.ClusterReader, on.ClusterWriter, on.Network = a, a, a
+	return on
+}
 
 // Get returns the object, also an inert one or an assumed Service.
-func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+func (a *account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
 	if !kind.Runs(ref.APIVersion, ref.Kind) {
 		return a.getInert(ctx, ref)
 	}
@@ -39,7 +44,7 @@ func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error
 }
 
 // Apply makes the object so, or keeps it inert where the local account cannot.
-func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+func (a *account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref := o.Ref()
 	if !kind.Runs(ref.APIVersion, ref.Kind) {
 		return a.applyInert(ctx, o, dryRun)
@@ -56,8 +61,13 @@ func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 	return applied, outcome, err
 }
 
+// Restore makes the object as it was. Nobody else writes to the account.
+func (a *account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return a.Apply(ctx, was, dryRun)
+}
+
 // bringClaims makes the claims that the workload's pods mount and that are not there.
-func (a *Account) bringClaims(ctx context.Context, o sluice.Object) error {
+func (a *account) bringClaims(ctx context.Context, o sluice.Object) error {
 	namespace := o.Text("metadata", "namespace")
 	for _, name := range claimsOf(o) {
 		ref := sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: name}
@@ -84,7 +94,7 @@ func emptyClaim(ref sluice.Ref) sluice.Object {
 }
 
 // Delete deletes the object, inert or not.
-func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
+func (a *account) Delete(ctx context.Context, ref sluice.Ref) error {
 	if !kind.Runs(ref.APIVersion, ref.Kind) {
 		return a.deleteInert(ctx, ref)
 	}
@@ -97,16 +107,30 @@ func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 }
 
 // Watch yields the objects of the kind, inert ones where the local account does not run the kind.
-func (a *Account) Watch(ctx context.Context, apiVersion, kindName, namespace string) iter.Seq2[sluice.Object, error] {
+func (a *account) Watch(ctx context.Context, apiVersion, kindName, namespace string) iter.Seq2[sluice.Object, error] {
 	if !kind.Runs(apiVersion, kindName) {
 		return a.watchInert(ctx, kindName, namespace)
 	}
 	return a.Account.Watch(ctx, apiVersion, kindName, namespace)
 }
 
+// Follow is Watch for one object.
+func (a *account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	if kind.Runs(ref.APIVersion, ref.Kind) {
+		return a.Account.Follow(ctx, ref)
+	}
+	return func(yield func(sluice.Object, error) bool) {
+		for o, err := range a.watchInert(ctx, ref.Kind, ref.Namespace) {
+			if (err != nil || o.Ref().Name == ref.Name) && !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
 // Address returns where a Service's port answers: one that was moved where it was moved to, an assumed or inert
 // one where the cluster would answer.
-func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
+func (a *account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
 	address, err := a.Account.Address(ctx, namespace, service, port)
 	if sluice.ErrorCode(err) != sluice.NotFound {
 		return address, err
@@ -125,7 +149,7 @@ func (a *Account) Address(ctx context.Context, namespace, service string, port i
 	return "", err
 }
 
-func (a *Account) isAssumed(namespace, service string) bool {
+func (a *account) isAssumed(namespace, service string) bool {
 	return slices.ContainsFunc(a.assumed, func(r sluice.Ref) bool { return r.Namespace == namespace && r.Name == service })
 }
 

@@ -1,6 +1,7 @@
 package rehearsal_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/sluice-cd/sluice"
@@ -11,12 +12,15 @@ import (
 
 func TestInertObjectsAreKeptAndCountAsReady(t *testing.T) {
 	ctx := t.Context()
-	a := rehearsal.NewAccount(steptest.NewAccount(), nil)
+	a := rehearsal.NewAccount(steptest.NewAccount().Abilities(), nil)
 	for name, text := range map[string]string{
-		"custom":     `{"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"size": 3}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}`,
-		"definition": `{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "gadgets.example.com"}}`,
-		"daemons":    `{"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "a", "namespace": "shop"}, "spec": {}}`,
-		"bare pod":   `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "shop"}}`,
+		"custom": `{"apiVersion": "example.com/v1", "kind": "Gadget", "metadata": {"name": "a", "namespace": "shop"},
+			"spec": {"size": 3}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}`,
+		"definition": `{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+			"metadata": {"name": "gadgets.example.com"}}`,
+		"daemons": `{"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "a", "namespace": "shop"},
+			"spec": {}}`,
+		"bare pod": `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "shop"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := object(t, text)
@@ -44,9 +48,20 @@ func TestInertObjectsAreKeptAndCountAsReady(t *testing.T) {
 				}
 				break
 			}
-			// What was read is what undo applies again.
-			if _, outcome, err := a.Apply(ctx, got, false); err != nil || outcome != sluice.Unchanged {
-				t.Errorf("applied again: %s, %v", outcome, err)
+			for followed, err := range a.Follow(ctx, ref) {
+				if err != nil || followed.Ref() != ref {
+					t.Errorf("followed %v, %v", followed, err)
+				}
+				break
+			}
+			// What was read is what undo restores.
+			for verb, write := range map[string]func(context.Context, sluice.Object, bool) (sluice.Object, sluice.Outcome,
+				error){
+				"applied": a.Apply, "restored": a.Restore,
+			} {
+				if _, outcome, err := write(ctx, got, false); err != nil || outcome != sluice.Unchanged {
+					t.Errorf("%s again: %s, %v", verb, outcome, err)
+				}
 			}
 			if err := a.Delete(ctx, ref); err != nil {
 				t.Error(err)
@@ -60,10 +75,12 @@ func TestInertObjectsAreKeptAndCountAsReady(t *testing.T) {
 
 func TestClaimsThatNobodyBroughtAreMade(t *testing.T) {
 	ctx := t.Context()
-	a := rehearsal.NewAccount(steptest.NewAccount(), nil)
-	o := object(t, `{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"}, "spec": {
+	a := rehearsal.NewAccount(steptest.NewAccount().Abilities(), nil)
+	o := object(t, `{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"},
+		"spec": {
 		"selector": {"matchLabels": {"app": "db"}}, "template": {"metadata": {"labels": {"app": "db"}}, "spec": {
-		"containers": [{"name": "db", "image": "db:1"}], "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]}}}}`)
+		"containers": [{"name": "db", "image": "db:1"}],
+		"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]}}}}`)
 	claim := sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: "shop", Name: "data"}
 	if _, _, err := a.Apply(ctx, o, true); err != nil {
 		t.Fatal(err)
@@ -82,7 +99,7 @@ func TestClaimsThatNobodyBroughtAreMade(t *testing.T) {
 func TestServicesOnTheCluster(t *testing.T) {
 	ctx := t.Context()
 	there := sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"}
-	a := rehearsal.NewAccount(steptest.NewAccount(), []sluice.Ref{there})
+	a := rehearsal.NewAccount(steptest.NewAccount().Abilities(), []sluice.Ref{there})
 	if o, err := a.Get(ctx, there); err != nil || o.Ref() != there {
 		t.Errorf("%v, %v", o, err)
 	}

@@ -26,7 +26,8 @@ func standIn(c, workload sluice.Object, i int, ports []int, fails bool) error {
 	if err != nil {
 		return err
 	}
-	for _, field := range []string{"command", "args", "workingDir", "lifecycle", "readinessProbe", "livenessProbe", "startupProbe", "securityContext"} {
+	for _, field := range []string{"command", "args", "workingDir", "lifecycle", "readinessProbe", "livenessProbe",
+		"startupProbe", "securityContext"} {
 		delete(c, field)
 	}
 	c["image"] = imagePrefix + spec.Image
@@ -91,7 +92,8 @@ func easeVolumes(workload sluice.Object) {
 // dropEmptyProbes leaves out probes of which nothing is left that could be asked.
 func dropEmptyProbes(c sluice.Object) {
 	for _, name := range []string{"readinessProbe", "livenessProbe", "startupProbe"} {
-		if c[name] != nil && c.Field(name, "httpGet") == nil && c.Field(name, "tcpSocket") == nil && c.Field(name, "exec") == nil {
+		if c[name] != nil && c.Field(name, "httpGet") == nil && c.Field(name, "tcpSocket") == nil &&
+			c.Field(name, "exec") == nil {
 			delete(c, name)
 		}
 	}

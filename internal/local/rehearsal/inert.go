@@ -32,7 +32,7 @@ func inertNamespace(namespace string) string {
 	return namespace
 }
 
-func (a *Account) getInert(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+func (a *account) getInert(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
 	box, err := a.Account.Get(ctx, inertRef(ref))
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, sluice.Errorf(sluice.NotFound, "there is no %s in the namespace %s", ref, ref.Namespace)
@@ -43,7 +43,7 @@ func (a *Account) getInert(ctx context.Context, ref sluice.Ref) (sluice.Object, 
 	return unbox(box)
 }
 
-func (a *Account) applyInert(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+func (a *account) applyInert(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	box, err := boxed(o)
 	if err != nil {
 		return nil, "", err
@@ -56,11 +56,11 @@ func (a *Account) applyInert(ctx context.Context, o sluice.Object, dryRun bool) 
 	return kept, outcome, err
 }
 
-func (a *Account) deleteInert(ctx context.Context, ref sluice.Ref) error {
+func (a *account) deleteInert(ctx context.Context, ref sluice.Ref) error {
 	return a.Account.Delete(ctx, inertRef(ref))
 }
 
-func (a *Account) watchInert(ctx context.Context, kind, namespace string) iter.Seq2[sluice.Object, error] {
+func (a *account) watchInert(ctx context.Context, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
 		for box, err := range a.Account.Watch(ctx, "v1", "ConfigMap", inertNamespace(namespace)) {
 			if err == nil && box.Text("metadata", "labels", inertLabel) != kind {
@@ -82,7 +82,8 @@ func boxed(o sluice.Object) (sluice.Object, error) {
 	plain := o.Clone()
 	delete(plain, "status")
 	if meta, ok := plain["metadata"].(map[string]any); ok {
-		for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionTimestamp"} {
+		for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
+			"deletionTimestamp"} {
 			delete(meta, field)
 		}
 	}
@@ -95,8 +96,9 @@ func boxed(o sluice.Object) (sluice.Object, error) {
 	ref := inertRef(o.Ref())
 	return sluice.Object{
 		"apiVersion": ref.APIVersion, "kind": ref.Kind,
-		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{inertLabel: o.Text("kind")}},
-		"data":     map[string]any{inertKey: strings.TrimSpace(encoded.String())},
+		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace,
+			"labels": map[string]any{inertLabel: o.Text("kind")}},
+		"data": map[string]any{inertKey: strings.TrimSpace(encoded.String())},
 	}, nil
 }
 

@@ -38,7 +38,8 @@ func wouldRun(o sluice.Object) []string {
 	for _, c := range containers(o) {
 		for _, v := range list(c, "env") {
 			var s standin.Spec
-			if v.Text("name") != standin.Variable || json.Unmarshal([]byte(strings.ReplaceAll(v.Text("value"), "$$", "$")), &s) != nil {
+			if v.Text("name") != standin.Variable ||
+				json.Unmarshal([]byte(strings.ReplaceAll(v.Text("value"), "$$", "$")), &s) != nil {
 				continue
 			}
 			all = append(all, s.String())

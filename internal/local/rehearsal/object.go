@@ -17,7 +17,7 @@ import (
 // a change of what was left out is a change of version all the same.
 const templateAnnotation = "sluice-cd.github.io/rehearsed-template"
 
-// object returns what the local account carries out of an object. all are those that come with it.
+// object returns the part of an object that the local account supports. all are those that come with it.
 func (r *rehearser) object(s *sluice.PlannedStep, o sluice.Object, all []sluice.Object) (sluice.Object, error) {
 	ref := o.Ref()
 	if !kind.Runs(ref.APIVersion, ref.Kind) {

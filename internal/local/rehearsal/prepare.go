@@ -30,7 +30,8 @@ func Prepare(p *sluice.Plan, o Options) (*sluice.Plan, error) {
 	c := *p
 	r := &rehearser{
 		options: o, plan: &c, moved: map[int]bool{},
-		out: &sluice.Rehearsal{Webhooks: map[string]string{}, Metrics: map[string]*float64{}, Images: map[string][]string{}, Services: map[string][]sluice.Ref{}, Approve: o.Approve},
+		out: &sluice.Rehearsal{Webhooks: map[string]string{}, Metrics: map[string]*float64{}, Images: map[string][]string{},
+			Services: map[string][]sluice.Ref{}, Approve: o.Approve},
 	}
 	if err := r.checkNames(); err != nil {
 		return nil, err
@@ -138,7 +139,8 @@ func (r *rehearser) checkNames() error {
 			jobs[name] = true
 		}
 	}
-	if err := known("webhook", r.options.Webhooks, hooks, "succeed", sluice.RehearseFail, sluice.RehearseTimeout); err != nil {
+	if err := known("webhook", r.options.Webhooks, hooks, "succeed", sluice.RehearseFail,
+		sluice.RehearseTimeout); err != nil {
 		return err
 	}
 	if err := known("job", r.options.Jobs, jobs, "succeed", sluice.RehearseFail); err != nil {

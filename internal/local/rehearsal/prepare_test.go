@@ -23,7 +23,8 @@ func object(t *testing.T, text string) sluice.Object {
 	return o
 }
 
-const deployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {
+const deployment = `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+	"spec": {
 	"selector": {"matchLabels": {"app": "web"}},
 	"template": {"metadata": {"labels": {"app": "web"}}, "spec": {
 		"hostNetwork": true,
@@ -40,7 +41,8 @@ func plan(objects ...sluice.Object) *sluice.Plan {
 	return &sluice.Plan{
 		Application: "shop", Digest: "d",
 		Targets: []sluice.PlannedTarget{{Name: "production", Account: "cluster", Namespace: "shop"}},
-		Steps:   []sluice.PlannedStep{step("apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}})},
+		Steps: []sluice.PlannedStep{step("apply",
+			sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}})},
 	}
 }
 
@@ -87,18 +89,22 @@ func TestWhatIsNotHereIsStoodInFor(t *testing.T) {
 	}
 	var spec standin.Spec
 	env := first["env"].([]any)
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(sluice.Object(env[0].(map[string]any)).Text("value"), "$$", "$")), &spec); err != nil {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(sluice.Object(env[0].(map[string]any)).Text("value"), "$$", "$")),
+		&spec); err != nil {
 		t.Fatal(err)
 	}
-	want := standin.Spec{Image: "web:1", Command: []string{"web"}, Args: []string{"--cost", "$5"}, Ports: []int{20080, 8443}}
+	want := standin.Spec{Image: "web:1", Command: []string{"web"}, Args: []string{"--cost", "$5"},
+		Ports: []int{20080, 8443}}
 	if diff := cmp.Diff(want, spec); diff != "" {
 		t.Error(diff)
 	}
-	if v := sluice.Object(env[1].(map[string]any)).Field("valueFrom", "secretKeyRef", "optional"); len(env) != 2 || v != true {
+	if v := sluice.Object(env[1].(map[string]any)).Field("valueFrom", "secretKeyRef", "optional"); len(env) != 2 ||
+		v != true {
 		t.Errorf("environment %v", env)
 	}
 	ports := got.Steps[0].Apply.Objects[1].Field("spec", "ports").([]any)[0].(map[string]any)
-	if ports["port"] != int64(20443) || ports["targetPort"] != int64(8443) || got.Steps[0].Apply.Objects[1].Text("spec", "clusterIP") != "" {
+	if ports["port"] != int64(20443) || ports["targetPort"] != int64(8443) ||
+		got.Steps[0].Apply.Objects[1].Text("spec", "clusterIP") != "" {
 		t.Errorf("service %v", got.Steps[0].Apply.Objects[1])
 	}
 	says(t, got, "image web:1: a stand-in that answers on 80, 8443", "port 80: 20080, since only root may listen that low",
@@ -141,7 +147,8 @@ func TestAnswersOfQueries(t *testing.T) {
 	query := func(q sluice.Query) *sluice.Plan {
 		q.Name, q.Provider = "q", "prom"
 		p := plan()
-		p.Steps = []sluice.PlannedStep{step("canary/0", sluice.StepSpec{Kind: sluice.KindAnalysis, Analysis: &sluice.Analysis{Interval: time.Hour, Resolved: []sluice.Query{q}}})}
+		p.Steps = []sluice.PlannedStep{step("canary/0", sluice.StepSpec{Kind: sluice.KindAnalysis,
+			Analysis: &sluice.Analysis{Interval: time.Hour, Resolved: []sluice.Query{q}}})}
 		return p
 	}
 	for name, test := range map[string]struct {
@@ -191,8 +198,10 @@ func TestOptionsThatNameNothingAreRefused(t *testing.T) {
 }
 
 func TestDirNameNeverLeavesItsDirectory(t *testing.T) {
-	for account, same := range map[string]bool{"cluster-01": true, "..": false, "a/b": false, "": false, ".hidden": false, "with space": false, strings.Repeat("a", 64): false} {
-		if got := rehearsal.DirName(account); (got == account) != same || strings.ContainsAny(got, "/ ") || strings.HasPrefix(got, ".") {
+	for account, same := range map[string]bool{"cluster-01": true, "..": false, "a/b": false, "": false, ".hidden": false,
+		"with space": false, strings.Repeat("a", 64): false} {
+		if got := rehearsal.DirName(account); (got == account) != same || strings.ContainsAny(got, "/ ") ||
+			strings.HasPrefix(got, ".") {
 			t.Errorf("%q is kept in %q", account, got)
 		}
 	}

@@ -37,7 +37,8 @@ func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(status), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"text/plain"}}, Body: io.NopCloser(strings.NewReader("rehearsed\n")), Request: request,
+		Header: http.Header{"Content-Type": {"text/plain"}},
+		Body:   io.NopCloser(strings.NewReader("rehearsed\n")), Request: request,
 	}, nil
 }
 

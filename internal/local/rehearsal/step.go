@@ -106,7 +106,8 @@ func (r *rehearser) webhook(s *sluice.PlannedStep) {
 		templates = append(templates, h.Value)
 	}
 	if !hook.DisableCallback && !strings.Contains(strings.Join(templates, " "), "armory.callbackUri") {
-		r.instead("the callback of "+strconv.Quote(hook.Name), "assumed: the call does not hold {{armory.callbackUri}}, so nobody could call back and it would wait until its timeout", s.ID)
+		r.instead("the callback of "+strconv.Quote(hook.Name), "assumed: the call does not hold {{armory.callbackUri}}, so "+
+			"nobody could call back and it would wait until its timeout", s.ID)
 	}
 	r.templates(s, templates...)
 }
@@ -191,7 +192,8 @@ func (r *rehearser) answer(q sluice.Query, given string, said bool) (*float64, e
 	if said {
 		value, err := strconv.ParseFloat(given, 64)
 		if err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
-			return nil, sluice.Errorf(sluice.Invalid, "--metric gives the query %q the value %q, which is no number", q.Name, given).
+			return nil, sluice.Errorf(sluice.Invalid, "--metric gives the query %q the value %q, which is no number", q.Name,
+				given).
 				WithHint("write a number, or none where the provider has no data")
 		}
 		return &value, nil

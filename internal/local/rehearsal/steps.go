@@ -82,7 +82,7 @@ func (m steps) receiver(sc sluice.StepContext) (*receiver, error) {
 	return r, nil
 }
 
-// skipped says why a step is not carried out at all, "" where it is.
+// skipped says why a step is skipped, "" if it is not.
 func skipped(sc sluice.StepContext) string {
 	s := sc.Step
 	switch {

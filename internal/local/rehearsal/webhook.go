@@ -45,13 +45,15 @@ func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	}
 	outcome := w.sc.Plan.Rehearsal.Webhooks[w.sc.Step.RunWebhook.Name]
 	if outcome == sluice.RehearseTimeout {
-		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as the rehearsal has it", w.sc.Step.RunWebhook.Name, w.timeout())
+		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as the rehearsal has it",
+			w.sc.Step.RunWebhook.Name, w.timeout())
 	}
 	if !s.Waits {
 		p.State, p.Message = sluice.Done, "rehearsed: the webhook was accepted"
 		return p, nil
 	}
-	answer := sluice.Signal{Kind: sluice.SignalCallback, Step: w.sc.Step.ID, By: by, Success: outcome != sluice.RehearseFail, Reason: "rehearsed success"}
+	answer := sluice.Signal{Kind: sluice.SignalCallback, Step: w.sc.Step.ID, By: by,
+		Success: outcome != sluice.RehearseFail, Reason: "rehearsed success"}
 	if !answer.Success {
 		answer.Reason = "rehearsed failure"
 	}
@@ -106,7 +108,7 @@ func (c copied) Check(ctx context.Context) (sluice.Preview, error) {
 // Start copies what there is.
 func (c copied) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	_, err := c.Step.Check(ctx)
-	if len(p.Image) == 0 && sluice.ErrorCode(err) == sluice.NotFound {
+	if len(p.Snapshot) == 0 && sluice.ErrorCode(err) == sluice.NotFound {
 		p.State, p.Message = sluice.Done, nothingHere
 		return p, nil
 	}

@@ -1,0 +1,236 @@
+package steptest
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// knows reports whether the account has the kind: every cluster has it, it was served, or a definition defines it.
+func (a *Account) knows(apiVersion, kind string) bool {
+	builtIn, err := sluice.ParseRef(kind+"/x", "")
+	if err == nil && builtIn.APIVersion == apiVersion || a.served[apiVersion+" "+kind] || apiVersion == "apps/v1" {
+		return true
+	}
+	group, _, _ := strings.Cut(apiVersion, "/")
+	for ref, o := range a.objects {
+		if ref.Kind == "CustomResourceDefinition" && o.Text("spec", "group") == group &&
+			o.Text("spec", "names", "kind") == kind {
+			return true
+		}
+	}
+	return false
+}
+
+const unknown = "the account does not know the kind %s of %s"
+
+// shown is the object as others read it.
+func (a *Account) shown(ref sluice.Ref) sluice.Object {
+	o := a.objects[ref].Clone()
+	o.Set(a.owners[ref].managedFields(), "metadata", "managedFields")
+	return o
+}
+
+// Get implements sluice.ClusterReader.
+func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+	if err := a.enter(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case !a.knows(ref.APIVersion, ref.Kind):
+		return nil, a.refuse(sluice.Unsupported, unknown, ref.Kind, ref.APIVersion)
+	case a.objects[ref] == nil:
+		return nil, a.refuse(sluice.NotFound, "there is no %s in %s", ref, ref.Namespace)
+	}
+	defer a.mu.Unlock()
+	return a.shown(ref), nil
+}
+
+// immutable are fields of the spec that a cluster lets nobody change.
+var immutable = map[string][]string{
+	"Job":         {"template", "selector", "completions"},
+	"StatefulSet": {"selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"},
+	"Deployment":  {"selector"},
+}
+
+// Apply implements sluice.ClusterWriter.
+func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	if err := a.enter(ctx); err != nil {
+		return nil, "", err
+	}
+	o, ref := normal(intent(o)), o.Ref()
+	if !a.knows(ref.APIVersion, ref.Kind) {
+		return nil, "", a.refuse(sluice.Unsupported, unknown, ref.Kind, ref.APIVersion)
+	}
+	now, own, outcome := a.objects[ref], owned(o, sluice.Manager), sluice.Created
+	next := o
+	if now != nil {
+		o = a.owners[ref].withoutScaled(o, now)
+		if list := a.owners[ref].conflicts(o, now); len(list) > 0 {
+			return nil, "", a.refuse(sluice.Conflict, "%s", strings.Join(list, "; "))
+		}
+		next, own = a.owners[ref].apply(o, now)
+		if outcome = sluice.Configured; same(intent(next), intent(now)) {
+			outcome = sluice.Unchanged
+		}
+		for _, field := range immutable[ref.Kind] {
+			if !same(next.Field("spec", field), now.Field("spec", field)) {
+				return nil, "", a.refuse(sluice.Invalid, "spec.%s of %s cannot be changed", field, ref)
+			}
+		}
+	}
+	if dryRun {
+		a.mu.Unlock()
+		return next, outcome, nil
+	}
+	a.owners[ref] = own
+	if outcome != sluice.Unchanged {
+		a.store(ref, next)
+	}
+	shown := a.shown(ref)
+	return shown, outcome, a.wrote()
+}
+
+// Restore implements sluice.ClusterWriter.
+func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	if err := a.enter(ctx); err != nil {
+		return nil, "", err
+	}
+	ref := was.Ref()
+	now, own := a.objects[ref], a.owners[ref]
+	a.mu.Unlock()
+	if now == nil {
+		return a.Apply(ctx, was, dryRun)
+	}
+	if same(intent(was), intent(now)) {
+		return now.Clone(), sluice.Unchanged, nil
+	}
+	back, taken := own.back(normal(was), now)
+	o, outcome, err := a.Apply(ctx, back, dryRun)
+	if err == nil && len(taken) > 0 {
+		err = sluice.Errorf(sluice.Conflict, "%s", strings.Join(taken, "; "))
+	}
+	return o, outcome, err
+}
+
+// Scale implements sluice.ClusterWriter.
+func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
+	if err := a.enter(ctx); err != nil {
+		return err
+	}
+	o := a.objects[ref]
+	switch {
+	case ref.Kind != "Deployment" && ref.Kind != "StatefulSet" && ref.Kind != "ReplicaSet":
+		return a.refuse(sluice.Unsupported, "a %s cannot be scaled", ref.Kind)
+	case o == nil:
+		return a.refuse(sluice.NotFound, "there is no %s in %s", ref, ref.Namespace)
+	case o.Number(1, "spec", "replicas") == replicas:
+		a.mu.Unlock()
+		return nil
+	}
+	o = o.Clone()
+	o.Set(int64(replicas), "spec", "replicas")
+	a.store(ref, o)
+	return a.wrote()
+}
+
+// Delete implements sluice.ClusterWriter.
+func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
+	if err := a.enter(ctx); err != nil {
+		return err
+	}
+	for other := range a.objects {
+		if other == ref || ref.Kind == "Namespace" && other.Namespace == ref.Name {
+			delete(a.objects, other)
+			delete(a.owners, other)
+			delete(a.before, other)
+		}
+	}
+	return a.wrote()
+}
+
+// List implements sluice.ClusterReader.
+func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
+	all, _, err := a.since(ctx, map[sluice.Ref]sluice.Object{},
+		sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
+	if sluice.ErrorCode(err) == sluice.Unsupported {
+		return nil, nil
+	}
+	return all, err
+}
+
+// Watch implements sluice.ClusterReader.
+func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
+	return a.Follow(ctx, sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
+}
+
+// Follow implements sluice.ClusterReader.
+func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		seen := map[sluice.Ref]sluice.Object{}
+		for ctx.Err() == nil {
+			fresh, changed, err := a.since(ctx, seen, ref)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, o := range fresh {
+				if !yield(o, nil) {
+					return
+				}
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// since returns what differs from what was seen, by name, and what tells of the next change. A ref without a name
+// stands for all of the kind.
+func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, of sluice.Ref) ([]sluice.Object,
+	chan struct{}, error) {
+	if err := a.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	if !a.knows(of.APIVersion, of.Kind) {
+		return nil, nil, a.refuse(sluice.Unsupported, unknown, of.Kind, of.APIVersion)
+	}
+	defer a.mu.Unlock()
+	var fresh []sluice.Object
+	for ref, o := range maps.Clone(seen) {
+		if a.objects[ref].Text("metadata", "uid") != o.Text("metadata", "uid") {
+			o.Set("2026-01-01T00:00:00Z", "metadata", "deletionTimestamp")
+			fresh = append(fresh, o)
+			delete(seen, ref)
+		}
+	}
+	for _, ref := range a.refs(of) {
+		if o := a.shown(ref); !reflect.DeepEqual(seen[ref], o) {
+			seen[ref] = o
+			fresh = append(fresh, o.Clone())
+		}
+	}
+	return fresh, a.changed, nil
+}
+
+// refs lists the objects that are meant, by name.
+func (a *Account) refs(of sluice.Ref) []sluice.Ref {
+	var all []sluice.Ref
+	for ref := range a.objects {
+		if ref.APIVersion == of.APIVersion && ref.Kind == of.Kind &&
+			(of.Namespace == "" || ref.Namespace == of.Namespace) && (of.Name == "" || ref.Name == of.Name) {
+			all = append(all, ref)
+		}
+	}
+	slices.SortFunc(all,
+		func(a, b sluice.Ref) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return all
+}

@@ -1,0 +1,243 @@
+package steptest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// owners says who set each field of an object: the names of writers by the path of the field. A list is one field.
+type owners map[string]map[string]bool
+
+const (
+	pathSeparator = "\x00"
+	scaler        = "somebody, through the scale subresource"
+	replicasPath  = "spec" + pathSeparator + "replicas"
+)
+
+// leaves returns the values by their paths.
+func leaves(o sluice.Object) map[string]any {
+	all := map[string]any{}
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		m, ok := asMap(v)
+		if !ok || len(m) == 0 && path != "" {
+			all[path] = v
+			return
+		}
+		for key, e := range m {
+			walk(strings.TrimPrefix(path+pathSeparator+key, pathSeparator), e)
+		}
+	}
+	walk("", o)
+	return all
+}
+
+// fields returns the values of the object by their paths, without what names it and without its status.
+func fields(o sluice.Object) map[string]any {
+	all := leaves(normal(intent(o)))
+	for _, path := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"},
+		{"metadata"}} {
+		delete(all, strings.Join(path, pathSeparator))
+	}
+	return all
+}
+
+func path(p string) []string { return strings.Split(p, pathSeparator) }
+
+// owned lets the managers have every field of the object.
+func owned(o sluice.Object, managers ...string) owners {
+	own := owners{}
+	for p := range fields(o) {
+		own[p] = map[string]bool{}
+		for _, name := range managers {
+			own[p][name] = true
+		}
+	}
+	return own
+}
+
+func (w owners) clone() owners {
+	c := owners{}
+	for p, names := range w {
+		c[p] = maps.Clone(names)
+	}
+	return c
+}
+
+// rival returns who else than Sluice has set the field, "" if nobody has.
+func (w owners) rival(p string) string {
+	for _, name := range slices.Sorted(maps.Keys(w[p])) {
+		if name != sluice.Manager && name != scaler {
+			return name
+		}
+	}
+	return ""
+}
+
+func taken(p, by string) string {
+	return fmt.Sprintf("field .%s is set by %q", strings.Join(path(p), "."), by)
+}
+
+// withoutScaled leaves out a count that somebody scaled.
+func (w owners) withoutScaled(o, now sluice.Object) sluice.Object {
+	if !w[replicasPath][scaler] || o.Field("spec", "replicas") == nil {
+		return o
+	}
+	o = o.Clone()
+	o.Set(now.Field("spec", "replicas"), "spec", "replicas")
+	return o
+}
+
+// conflicts names the fields that others have set to another value.
+func (w owners) conflicts(o, now sluice.Object) []string {
+	var list []string
+	have := fields(now)
+	for p, v := range fields(o) {
+		if by := w.rival(p); by != "" && !same(v, have[p]) {
+			list = append(list, taken(p, by))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// apply lays the object over what is there, and takes out what Sluice alone had set and no longer sets.
+func (w owners) apply(o, now sluice.Object) (sluice.Object, owners) {
+	next, own, want := now.Clone(), w.clone(), fields(o)
+	for p := range w {
+		if _, wanted := want[p]; wanted || !own[p][sluice.Manager] {
+			continue
+		}
+		if delete(own[p], sluice.Manager); len(own[p]) == 0 {
+			delete(own, p)
+			remove(next, path(p))
+		}
+	}
+	for p, v := range want {
+		empty, isMap := asMap(v)
+		if _, there := asMap(next.Field(path(p)...)); !isMap || len(empty) > 0 || !there {
+			next.Set(v, path(p)...)
+		}
+		if own[p] == nil {
+			own[p] = map[string]bool{}
+		}
+		if p != replicasPath || !own[p][scaler] {
+			own[p][sluice.Manager] = true
+		}
+	}
+	return next.Clone(), own
+}
+
+// remove deletes the field, and the maps that are empty without it.
+func remove(m map[string]any, at []string) {
+	if len(at) == 1 {
+		delete(m, at[0])
+		return
+	}
+	child, ok := asMap(m[at[0]])
+	if !ok {
+		return
+	}
+	if remove(child, at[1:]); len(child) == 0 {
+		delete(m, at[0])
+	}
+}
+
+// edited gives the fields that differ to the manager alone.
+func (w owners) edited(before, now sluice.Object, manager string) {
+	was, is := fields(before), fields(now)
+	for p := range was {
+		if _, left := is[p]; !left {
+			delete(w, p)
+		}
+	}
+	for p, v := range is {
+		if old, had := was[p]; had && same(old, v) {
+			continue
+		}
+		if w[p] = map[string]bool{manager: true}; p == replicasPath {
+			w[p] = map[string]bool{scaler: true}
+		}
+	}
+}
+
+// back returns what Sluice had set of the object when it was read, but for the fields that others have taken over.
+func (w owners) back(was, now sluice.Object) (sluice.Object, []string) {
+	ref := was.Ref()
+	o := sluice.Object{"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{"name": ref.Name}}
+	if ref.Namespace != "" {
+		o.Set(ref.Namespace, "metadata", "namespace")
+	}
+	had, has := fields(was), fields(now)
+	var list []string
+	for p := range applied(was) {
+		if by := w.rival(p); by != "" && !same(had[p], has[p]) {
+			list = append(list, taken(p, by))
+			continue
+		}
+		if v, ok := had[p]; ok {
+			o.Set(v, path(p)...)
+		}
+	}
+	slices.Sort(list)
+	return o.Clone(), list
+}
+
+// managedFields is how the API server says who has set which field.
+func (w owners) managedFields() []any {
+	byManager := map[string]sluice.Object{}
+	for p, names := range w {
+		for name := range names {
+			if byManager[name] == nil {
+				byManager[name] = sluice.Object{}
+			}
+			byManager[name].Set(map[string]any{}, path("f:"+strings.ReplaceAll(p, pathSeparator, pathSeparator+"f:"))...)
+		}
+	}
+	var list []any
+	for _, name := range slices.Sorted(maps.Keys(byManager)) {
+		entry := map[string]any{
+			"manager": name, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": map[string]any(byManager[name]),
+		}
+		switch name {
+		case sluice.Manager:
+			entry["operation"] = "Apply"
+		case scaler:
+			entry["manager"], entry["subresource"] = Somebody, "scale"
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+// applied returns the paths of the fields that Sluice had applied when the object was read.
+func applied(was sluice.Object) map[string]bool {
+	all := map[string]bool{}
+	list, _ := was.Field("metadata", "managedFields").([]any)
+	for _, e := range list {
+		m, _ := asMap(e)
+		if m["manager"] != sluice.Manager {
+			continue
+		}
+		f, _ := asMap(m["fieldsV1"])
+		for p := range leaves(f) {
+			all[strings.ReplaceAll(strings.TrimPrefix(p, "f:"), pathSeparator+"f:", pathSeparator)] = true
+		}
+	}
+	return all
+}
+
+// managersOf returns the names in the object's managedFields.
+func managersOf(o sluice.Object) []string {
+	var names []string
+	list, _ := o.Field("metadata", "managedFields").([]any)
+	for _, e := range list {
+		m, _ := asMap(e)
+		names = append(names, fmt.Sprint(m["manager"]))
+	}
+	return names
+}

@@ -56,15 +56,7 @@ func actor(roles ...string) sluice.Actor {
 // findRunning returns the deployment that arg names, or the only one that runs, as it stands.
 func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State, err error) {
 	err = a.reading(ctx, func(store sluice.Store) error {
-		list, err := store.Deployments(ctx, "")
-		if err != nil {
-			return err
-		}
-		d, err := service.Find(list, arg, service.IsRunning)
-		if err != nil {
-			return err
-		}
-		state, err = engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
+		state, err = service.Running(ctx, store, arg)
 		return err
 	})
 	return state, err

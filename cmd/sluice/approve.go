@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -42,85 +40,20 @@ func (a *app) decision(name, short string, kinds []string) *cobra.Command {
 }
 
 func (a *app) decide(ctx context.Context, args, kinds []string, o *decideOptions) error {
-	state, step, err := a.findWaiting(ctx, args, kinds)
+	d := service.Decision{Deployment: first(args), Kinds: kinds, By: actor(o.roles...), Reason: o.reason}
+	if len(args) > 1 {
+		d.Step = args[1]
+	}
+	var id sluice.DeploymentID
+	var sig sluice.Signal
+	err := a.reading(ctx, func(store sluice.Store) (err error) {
+		id, sig, err = service.Decide(ctx, store, d)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	accepted := state.Steps[step].Progress.Wait
-	kind := kinds[0]
-	for _, k := range kinds {
-		if accepted != nil && slices.Contains(accepted.Signals, k) {
-			kind = k
-			break
-		}
-	}
-	return a.tell(ctx, state.ID, sluice.Signal{Kind: kind, Step: step, By: actor(o.roles...), Reason: o.reason})
-}
-
-// findWaiting returns the step that is meant: the named one, or the only one that waits for one of the kinds.
-func (a *app) findWaiting(ctx context.Context, args, kinds []string) (*engine.State, sluice.StepID, error) {
-	var found *engine.State
-	var steps []sluice.StepID
-	err := a.reading(ctx, func(store sluice.Store) error {
-		list, err := candidates(ctx, store, args)
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			state, err := engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
-			if err != nil {
-				return err
-			}
-			for _, step := range waitingFor(state, args, kinds) {
-				found, steps = state, append(steps, step)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	switch len(steps) {
-	case 0:
-		return nil, "", sluice.Errorf(sluice.NotFound, "no step waits for a person").
-			WithHint("see what the deployments wait for with: sluice status")
-	case 1:
-		return found, steps[0], nil
-	}
-	return nil, "", sluice.Errorf(sluice.Invalid, "%s wait for a person", present.Plural(len(steps), "step")).
-		WithHint("name the deployment and one of the steps: %v", steps)
-}
-
-func candidates(ctx context.Context, store sluice.Store, args []string) ([]sluice.Deployment, error) {
-	list, err := store.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	if len(args) > 0 {
-		d, err := service.Find(list, args[0], service.IsRunning)
-		return []sluice.Deployment{d}, err
-	}
-	return slices.DeleteFunc(list, func(d sluice.Deployment) bool { return !service.IsRunning(d) }), nil
-}
-
-// waitingFor lists the steps that take one of the kinds now. A step that is named is returned as it is: whether
-// it waits is for the engine to say.
-func waitingFor(s *engine.State, args, kinds []string) []sluice.StepID {
-	if len(args) > 1 {
-		if s.Steps[sluice.StepID(args[1])] == nil {
-			return nil
-		}
-		return []sluice.StepID{sluice.StepID(args[1])}
-	}
-	var steps []sluice.StepID
-	for _, id := range s.Started {
-		run := s.Steps[id]
-		takes := func(kind string) bool { return slices.Contains(run.Progress.Wait.Signals, kind) }
-		if run.Phase == engine.PhaseWaiting && slices.ContainsFunc(kinds, takes) {
-			steps = append(steps, id)
-		}
-	}
-	return steps
+	return a.tell(ctx, id, sig)
 }
 
 type signalOutput struct {

@@ -102,27 +102,6 @@ func (a *app) planRollback(ctx context.Context, q service.RollbackRequest) (r *s
 	return r, err
 }
 
-// showRollback says what each target runs, what it goes back to, and what could be put back.
-func (a *app) showRollback(r *service.Rollback) {
-	for _, t := range r.Targets {
-		if t.Back == nil {
-			a.note("%s stays as it is: %s", t.Target, t.Reason)
-			continue
-		}
-		a.note("%s runs release %s of %s and goes back to release %s of %s",
-			t.Target, t.Now.Deployment, present.Moment(t.Now.At), t.Back.Deployment, present.Moment(t.Back.At))
-		for _, ref := range t.Gone {
-			a.note("%s: %s is deleted, which a later release created", t.Target, ref)
-		}
-		if t.Restore == nil {
-			for _, c := range t.Choices {
-				a.note("%s: to put the data of %s back to %s as well: --data %s",
-					t.Target, c.Dataset, present.Moment(c.TakenAt), c.ID)
-			}
-		}
-	}
-}
-
 // askForData asks for each checkpoint that could be put back.
 func (a *app) askForData(r *service.Rollback) []string {
 	var chosen []string
@@ -136,6 +115,27 @@ func (a *app) askForData(r *service.Rollback) []string {
 		}
 	}
 	return chosen
+}
+
+// showRollback says what each target runs, what it goes back to, and what could be put back.
+func (a *app) showRollback(r *service.Rollback) {
+	for _, t := range r.Targets {
+		if t.Back == nil {
+			a.note("%s stays as it is: %s", t.Target, t.Reason)
+			continue
+		}
+		a.note("%s runs release %s of %s and goes back to release %s of %s", t.Target,
+			t.Now.Deployment, present.Moment(t.Now.At), t.Back.Deployment, present.Moment(t.Back.At))
+		for _, ref := range t.Gone {
+			a.note("%s: %s is deleted, which a later release created", t.Target, ref)
+		}
+		for _, c := range t.Choices {
+			if t.Restore == nil {
+				a.note("%s: to put the data of %s back to %s as well: --data %s",
+					t.Target, c.Dataset, present.Moment(c.TakenAt), c.ID)
+			}
+		}
+	}
 }
 
 // showClasses says what the rollback does to the data of each target.

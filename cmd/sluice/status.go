@@ -17,8 +17,8 @@ const maxListed = 20
 func newStatus(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status [DEPLOYMENT]", Short: "Show the deployments, or one of them in detail",
-		Long: "Status lists the latest deployments. With an id, or the beginning of one, it shows the targets and steps\n" +
-			"of that deployment, what it waits for and what to type.",
+		Long: "Status lists the latest deployments and the targets that run what they brought. With an id, or the beginning\n" +
+			"of one, it shows the targets and steps of that deployment, what it waits for and what to type.",
 		Example: "  sluice status\n  sluice status 6921a\n  sluice status 6921a --output json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,12 +28,12 @@ func newStatus(a *app) *cobra.Command {
 }
 
 func (a *app) status(ctx context.Context, store sluice.Store, args []string) error {
+	if len(args) == 0 {
+		return a.statusList(ctx, store)
+	}
 	list, err := store.Deployments(ctx, "")
 	if err != nil {
 		return err
-	}
-	if len(args) == 0 {
-		return a.statusList(ctx, store, list[:min(len(list), maxListed)])
 	}
 	d, err := service.Find(list, args[0], service.IsRunning)
 	if err != nil {
@@ -49,14 +49,15 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 	return a.summary(state).Status()
 }
 
-func (a *app) statusList(ctx context.Context, store sluice.Store, list []sluice.Deployment) error {
-	outputs, states := []present.Deployment{}, []*engine.State{}
-	for _, d := range list {
-		s, err := engine.Fold(d.ID, store.Read(ctx, d.ID, 0))
-		if err != nil {
-			return err
-		}
-		outputs, states = append(outputs, present.DeploymentOf(s, false)), append(states, s)
+func (a *app) statusList(ctx context.Context, store sluice.Store) error {
+	list, err := service.List(ctx, store, maxListed)
+	if err != nil {
+		return err
 	}
-	return a.list(outputs, "nothing was deployed from here yet", present.Deployments(states))
+	outputs := make([]present.Deployment, len(list))
+	for i, d := range list {
+		outputs[i] = present.DeploymentOf(d.State, false)
+		outputs[i].RunsIn = d.RunsIn
+	}
+	return a.list(outputs, "nothing was deployed from here yet", present.Deployments(outputs))
 }

@@ -19,7 +19,10 @@ type Deployment struct {
 	StartedBy   string              `json:"startedBy"`
 	EndedAt     time.Time           `json:"endedAt,omitzero"`
 	Targets     []targetOutput      `json:"targets"`
+	RunsIn      []string            `json:"runsIn,omitempty"` // in a list: the targets that run what it brought
 	Steps       []stepOutput        `json:"steps,omitempty"`
+
+	state *engine.State
 }
 
 type targetOutput struct {
@@ -44,11 +47,12 @@ type stepOutput struct {
 }
 
 // Deployments returns the rows of a table of deployments, its header first.
-func Deployments(list []*engine.State) [][]string {
-	rows := [][]string{{"DEPLOYMENT", "APPLICATION", "STATUS", "STARTED", "TOOK", "WAITS FOR"}}
-	for _, s := range list {
+func Deployments(list []Deployment) [][]string {
+	rows := [][]string{{"DEPLOYMENT", "APPLICATION", "STATUS", "STARTED", "TOOK", "RUNS IN", "WAITS FOR"}}
+	for _, d := range list {
 		rows = append(rows, []string{
-			string(s.ID), s.Plan.Application, string(s.Status()), Moment(s.StartedAt), Took(age(s)), waitingSteps(s),
+			string(d.ID), d.Application, string(d.Status), Moment(d.StartedAt), Took(age(d.state)),
+			strings.Join(d.RunsIn, ", "), waitingSteps(d.state),
 		})
 	}
 	return rows
@@ -75,7 +79,7 @@ func waitingSteps(s *engine.State) string {
 func DeploymentOf(s *engine.State, steps bool) Deployment {
 	out := Deployment{
 		ID: s.ID, Application: s.Plan.Application, Status: s.Status(),
-		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt,
+		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt, state: s,
 	}
 	for _, t := range s.Plan.Targets {
 		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name)})

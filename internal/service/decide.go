@@ -1,0 +1,95 @@
+package service
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// A Decision is what a person decides about a waiting step.
+type Decision struct {
+	Deployment string   // an id or its beginning; "": the only one with such a step
+	Step       string   // "": the only one that waits
+	Kinds      []string // the kinds of signals that say so; the first one that the step takes is sent
+	By         sluice.Actor
+	Reason     string
+}
+
+// Decide returns the signal that tells a deployment of the decision, and changes nothing. NotFound: no step waits for a
+// person; Invalid: several do. If the step was named, only the engine knows whether it waits.
+func Decide(ctx context.Context, store sluice.Store, d Decision) (sluice.DeploymentID, sluice.Signal, error) {
+	list, err := store.Deployments(ctx, "")
+	if err != nil {
+		return "", sluice.Signal{}, err
+	}
+	running := slices.DeleteFunc(slices.Clone(list), func(d sluice.Deployment) bool { return !IsRunning(d) })
+	if d.Deployment != "" {
+		named, err := Find(list, d.Deployment, IsRunning)
+		if err != nil {
+			return "", sluice.Signal{}, err
+		}
+		running = []sluice.Deployment{named}
+	}
+	var id sluice.DeploymentID
+	var found []*engine.StepRun
+	for _, r := range running {
+		state, err := engine.Fold(r.ID, store.Read(ctx, r.ID, 0))
+		if err != nil {
+			return "", sluice.Signal{}, err
+		}
+		if runs := d.steps(state); len(runs) > 0 {
+			id, found = r.ID, append(found, runs...)
+		}
+	}
+	if len(found) == 1 {
+		step := found[0]
+		return id, sluice.Signal{Kind: d.kind(step), Step: step.Plan.ID, By: d.By, Reason: d.Reason}, nil
+	}
+	return "", sluice.Signal{}, undecided(found)
+}
+
+func undecided(found []*engine.StepRun) error {
+	if len(found) == 0 {
+		return sluice.Errorf(sluice.NotFound, "no step waits for a person").
+			WithHint("see what the deployments wait for with: sluice status")
+	}
+	var ids []sluice.StepID
+	for _, r := range found {
+		ids = append(ids, r.Plan.ID)
+	}
+	return sluice.Errorf(sluice.Invalid, "%d steps wait for a person", len(found)).
+		WithHint("name the deployment and one of the steps: %v", ids)
+}
+
+// steps returns the named step, or those that take one of the kinds now.
+func (d Decision) steps(s *engine.State) []*engine.StepRun {
+	if d.Step != "" {
+		if run := s.Steps[sluice.StepID(d.Step)]; run != nil {
+			return []*engine.StepRun{run}
+		}
+		return nil
+	}
+	var runs []*engine.StepRun
+	for _, id := range s.Started {
+		run := s.Steps[id]
+		if run.Phase == engine.PhaseWaiting && slices.ContainsFunc(d.Kinds, takes(run)) {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+func (d Decision) kind(run *engine.StepRun) string {
+	if i := slices.IndexFunc(d.Kinds, takes(run)); i >= 0 {
+		return d.Kinds[i]
+	}
+	return d.Kinds[0]
+}
+
+func takes(run *engine.StepRun) func(kind string) bool {
+	return func(kind string) bool {
+		return run.Progress.Wait != nil && slices.Contains(run.Progress.Wait.Signals, kind)
+	}
+}

@@ -72,7 +72,7 @@ type container struct {
 	started bool // its startup probe has succeeded
 	ready   bool
 	reason  string // why it is not ready
-	refused int    // how often in a row its process did not start
+	faults  int    // how often in a row its process did not start, or ended within a minute
 	kill    chan string
 }
 

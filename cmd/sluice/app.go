@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/user"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -79,7 +80,13 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 		"directory that paths of manifests start from and cannot leave (default: that of the deploy file)")
 	f.StringSliceVarP(&s.Targets, "target", "t", nil, "use only this target and ignore its dependsOn (may be repeated)")
 	f.StringToStringVar(&s.Context, "add-context", nil, "key=value for templates; overrides the deploy file")
-	f.BoolVar(&s.Fetch, "fetch", false, "also read manifests from https addresses")
+	f.BoolFunc("fetch", "also read manifests from https addresses", func(value string) error {
+		on, err := strconv.ParseBool(value)
+		if s.Fetch = nil; on {
+			s.Fetch = bootstrap.Fetch
+		}
+		return err
+	})
 	f.StringVarP(&s.Application, "application", "n", "", "application name; overrides the deploy file")
 }
 

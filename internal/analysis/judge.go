@@ -7,15 +7,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Growing is the lookback with which every sample covers the time since the analysis began.
+// Growing is the lookback in which every sample covers the time since the analysis began.
 const Growing = "growing"
 
-// Judge concludes from the samples so far, given in the order they were taken. Only good and bad samples count.
+// Judge judges the samples so far, which are in the order in which they were taken. Only good and bad samples count.
 //
-// A query is judged once it has a.Runs of them: by their average, or where the lookback is growing by the last,
-// which covers the whole time. One bad query makes the judgment Bad, also when others are still unknown; with
-// AbortOnFailedJudgment one bad sample does. It is Good once every query is, and Unknown until then; the reason
-// says what is missing.
+// A query is judged once it has a.Runs such samples: by their average, or, if the lookback is growing, by the last one,
+// which covers the whole time. One bad query makes the judgment Bad, even if others are still unknown. With
+// AbortOnFailedJudgment one bad sample is enough. The judgment is Good once every query is good, and Unknown until
+// then; the reason says what is missing.
 func Judge(a sluice.Analysis, samples []sluice.Sample) sluice.Judgment {
 	j := sluice.Judgment{Samples: samples}
 	if s, ok := firstBad(samples); ok && a.AbortOnFailedJudgment {

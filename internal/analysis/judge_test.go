@@ -26,17 +26,22 @@ func TestSample(t *testing.T) {
 		verdict sluice.Verdict
 		why     string
 	}{
-		"inside":     {"a value between the limits passes", analysis.Answer{Value: 3}, sluice.Good, ""},
-		"upper":      {"the upper limit itself passes", analysis.Answer{Value: 5}, sluice.Good, ""},
-		"lower":      {"the lower limit itself passes", analysis.Answer{Value: 0}, sluice.Good, ""},
-		"above":      {"a value above fails", analysis.Answer{Value: 5.001}, sluice.Bad, "5.001 is above 5"},
-		"below":      {"a value below fails", analysis.Answer{Value: -1}, sluice.Bad, "-1 is below 0"},
-		"NaN":        {"not a number says nothing", analysis.Answer{Value: math.NaN()}, sluice.Unknown, "NaN"},
-		"Inf":        {"infinity says nothing, though it is above", analysis.Answer{Value: math.Inf(1)}, sluice.Unknown, "+Inf"},
-		"no data":    {"an empty answer is neither good nor bad", analysis.Answer{Err: sluice.Errorf(sluice.NotFound, "no data")}, sluice.Unknown, "no data"},
-		"away":       {"an outage is neither good nor bad", analysis.Answer{Err: sluice.Errorf(sluice.Unavailable, "503")}, sluice.Unknown, "503"},
-		"no answer":  {"too slow is late", analysis.Answer{Err: context.DeadlineExceeded}, sluice.Late, "in time"},
-		"timed away": {"an outage caused by the deadline is late", analysis.Answer{Err: sluice.Errorf(sluice.Unavailable, "ask: %w", context.DeadlineExceeded)}, sluice.Late, "in time"},
+		"inside": {"a value between the limits passes", analysis.Answer{Value: 3}, sluice.Good, ""},
+		"upper":  {"the upper limit itself passes", analysis.Answer{Value: 5}, sluice.Good, ""},
+		"lower":  {"the lower limit itself passes", analysis.Answer{Value: 0}, sluice.Good, ""},
+		"above":  {"a value above fails", analysis.Answer{Value: 5.001}, sluice.Bad, "5.001 is above 5"},
+		"below":  {"a value below fails", analysis.Answer{Value: -1}, sluice.Bad, "-1 is below 0"},
+		"NaN":    {"not a number says nothing", analysis.Answer{Value: math.NaN()}, sluice.Unknown, "NaN"},
+		"Inf": {"infinity says nothing, though it is above", analysis.Answer{Value: math.Inf(1)}, sluice.Unknown,
+			"+Inf"},
+		"no data": {"an empty answer is neither good nor bad",
+			analysis.Answer{Err: sluice.Errorf(sluice.NotFound, "no data")}, sluice.Unknown, "no data"},
+		"away": {"an outage is neither good nor bad", analysis.Answer{Err: sluice.Errorf(sluice.Unavailable, "503")},
+			sluice.Unknown, "503"},
+		"no answer": {"too slow is late", analysis.Answer{Err: context.DeadlineExceeded}, sluice.Late, "in time"},
+		"timed away": {"an outage caused by the deadline is late",
+			analysis.Answer{Err: sluice.Errorf(sluice.Unavailable, "ask: %w", context.DeadlineExceeded)}, sluice.Late,
+			"in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := analysis.Sample(query("q", 0, 5), test.answer)
@@ -48,7 +53,8 @@ func TestSample(t *testing.T) {
 			}
 		})
 	}
-	if _, err := analysis.Sample(query("q", 0, 5), analysis.Answer{Err: sluice.Errorf(sluice.Invalid, "parse error")}); sluice.ErrorCode(err) != sluice.Invalid {
+	if _, err := analysis.Sample(query("q", 0, 5),
+		analysis.Answer{Err: sluice.Errorf(sluice.Invalid, "parse error")}); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("a refused query became a sample: %v", err)
 	}
 }
@@ -85,9 +91,10 @@ func TestJudge(t *testing.T) {
 		verdict sluice.Verdict
 		why     string
 	}{
-		"nothing yet":       {"without samples nothing can be said", nil, m{"q": {}}, sluice.Unknown, "0 of 3"},
-		"too few":           {"two good samples of three are not enough", nil, m{"q": {1, 1}}, sluice.Unknown, "2 of 3"},
-		"good":              {"three good ones are", nil, m{"q": {1, 2, 3}}, sluice.Good, "the average of 3 samples, 2, is within"},
+		"nothing yet": {"without samples nothing can be said", nil, m{"q": {}}, sluice.Unknown, "0 of 3"},
+		"too few":     {"two good samples of three are not enough", nil, m{"q": {1, 1}}, sluice.Unknown, "2 of 3"},
+		"good": {"three good ones are", nil, m{"q": {1, 2, 3}}, sluice.Good,
+			"the average of 3 samples, 2, is within"},
 		"outlier":           {"the average decides", nil, m{"q": {1, 1, 9}}, sluice.Good, "3.66667"},
 		"bad":               {"the average is above", nil, m{"q": {5, 5, 9}}, sluice.Bad, "is above 5"},
 		"unknown between":   {"an unknown sample does not count", nil, m{"q": {1, "?", 1, 1}}, sluice.Good, "3 samples"},
@@ -96,9 +103,12 @@ func TestJudge(t *testing.T) {
 		"two queries":       {"all must be good", nil, m{"p": {1, 1, 1}, "q": {1, 1, "?"}}, sluice.Unknown, "q: "},
 		"bad beats unknown": {"one bad query is enough", nil, m{"p": {9, 9, 9}, "q": {"?"}}, sluice.Bad, "p: "},
 		"no abort":          {"a bad sample alone does not end it", nil, m{"q": {9}}, sluice.Unknown, ""},
-		"abort":             {"unless it was asked for", func(a *sluice.Analysis) { a.AbortOnFailedJudgment = true }, m{"q": {9}}, sluice.Bad, "9 is above 5"},
-		"growing":           {"the last sample covers everything", func(a *sluice.Analysis) { a.Lookback = "growing" }, m{"q": {9, 9, 4}}, sluice.Good, "whole time"},
-		"growing bad":       {"the last sample covers everything", func(a *sluice.Analysis) { a.Lookback = "growing" }, m{"q": {1, 1, 6}}, sluice.Bad, "6, is above 5"},
+		"abort": {"unless it was asked for", func(a *sluice.Analysis) { a.AbortOnFailedJudgment = true },
+			m{"q": {9}}, sluice.Bad, "9 is above 5"},
+		"growing": {"the last sample covers everything", func(a *sluice.Analysis) { a.Lookback = "growing" },
+			m{"q": {9, 9, 4}}, sluice.Good, "whole time"},
+		"growing bad": {"the last sample covers everything", func(a *sluice.Analysis) { a.Lookback = "growing" },
+			m{"q": {1, 1, 6}}, sluice.Bad, "6, is above 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sluice.Analysis{Runs: 3}

@@ -10,16 +10,16 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// An Answer is what a metric provider said about the time from Start to End: a value, or why there is none.
+// An Answer is a metric provider's answer for the time from Start to End: a value, or why there is none.
 type Answer struct {
 	Start, End time.Time
 	Value      float64
 	Err        error
 }
 
-// Sample gives the answer its verdict. Limits are inclusive. No data, not a number and a provider that is away
-// are Unknown; a provider that did not answer in time is Late. An error that no later answer can heal, such
-// as a refused query, is returned.
+// Sample gives the answer its verdict. Limits are inclusive. Missing data, NaN and a provider that is away are Unknown.
+// A provider that did not answer in time is Late. Sample returns an error that no later answer can heal, such as a
+// refused query.
 func Sample(q sluice.Query, a Answer) (sluice.Sample, error) {
 	s := sluice.Sample{Query: q.Name, Start: a.Start, End: a.End}
 	if a.Err != nil {
@@ -58,8 +58,8 @@ func within(q sluice.Query, value float64) (sluice.Verdict, string) {
 	return sluice.Good, ""
 }
 
-// Add appends the sample. An unbroken row of unknown or late answers of one query for one reason is kept as a
-// single sample that spans it, so that a long outage stays small.
+// Add appends the sample. Consecutive unknown or late answers of one query for the same reason become one sample, so
+// that a long outage stays small.
 func Add(samples []sluice.Sample, s sluice.Sample) []sluice.Sample {
 	for i := len(samples) - 1; i >= 0; i-- {
 		last := &samples[i]

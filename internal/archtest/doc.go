@@ -1,3 +1,2 @@
-// Package archtest keeps the rules of CONTRIBUTING.md: they are tests over the source tree. It holds no code
-// of its own.
+// Package archtest tests the rules of CONTRIBUTING.md over the source tree. It holds no code of its own.
 package archtest

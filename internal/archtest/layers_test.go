@@ -2,34 +2,36 @@ package archtest_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
 
 const module = "github.com/sluice-cd/sluice"
 
-// levels says from how far down a package may be imported: it imports only what has a lower level, and level 1
-// may import level 1. Packages that are missing here fail the test, so that a new one is placed on purpose.
+// levels says what a package may import: only packages of lower levels, and level 1 also of level 1. A package that
+// is missing here fails the test, so that every new one is placed on purpose.
 var levels = map[string]int{
 	"": 0,
 
-	"internal/analysis":           1,
-	"internal/config":             1,
-	"internal/deployfile":         1,
-	"internal/engine":             1,
-	"internal/fingerprint":        1,
-	"internal/history":            1,
-	"internal/manifest":           1,
-	"internal/mask":               1,
-	"internal/manifest/kustomize": 1,
-	"internal/manifest/yamldoc":   1,
-	"internal/mover":              1,
-	"internal/plan":               1,
-	"internal/secret":             1,
+	"internal/analysis":    1,
+	"internal/config":      1,
+	"internal/deployfile":  1,
+	"internal/engine":      1,
+	"internal/fingerprint": 1,
+	"internal/history":     1,
+	"internal/manifest":    1,
+	"internal/mask":        1,
+	"internal/mover":       1,
+	"internal/plan":        1,
+	"internal/secret":      1,
 
 	"internal/database/mongodb": 2,
+	"internal/fetch":            2,
 	"internal/httpapi":          2,
+	"internal/keyfile":          2,
 	"internal/kubernetes":       2,
 	"internal/local":            2,
 	"internal/mover/kopia":      2,
@@ -50,11 +52,17 @@ var commandMayImport = map[string]bool{
 	"internal/present": true, "internal/service": true, "internal/local": true, "internal/local/standin": true,
 }
 
-// testing-only packages may import anything, and nothing that ships may import them.
+// adapters talk to the world. Only internal/bootstrap and tests import them.
+var adapters = []string{
+	"internal/database/mongodb", "internal/fetch", "internal/httpapi", "internal/keyfile", "internal/kubernetes",
+	"internal/local", "internal/mover/kopia", "internal/prometheus", "internal/sqlite",
+}
+
+// testsOnly are packages that may import anything. Nothing that ships may import them.
 var testsOnly = map[string]bool{
-	"internal/accounttest": true, "internal/archtest": true, "internal/datatest": true, "internal/databasetest": true,
-	"internal/enginetest": true, "internal/movertest": true, "internal/plantest": true,
-	"internal/steptest": true, "internal/storetest": true, "internal/benchtable": true, "internal/faulttest": true,
+	"internal/accounttest": true, "internal/archtest": true, "internal/benchtable": true, "internal/databasetest": true,
+	"internal/datatest": true, "internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true,
+	"internal/plantest": true, "internal/steptest": true, "internal/storetest": true,
 }
 
 type pkg struct {
@@ -110,7 +118,7 @@ func checkImport(t *testing.T, name string, level int, imported string) {
 	other, ours := local(imported)
 	if !ours {
 		if level == 0 && strings.Contains(imported, ".") {
-			t.Errorf("the root imports %s: it may import the standard library only, so that everybody can import it", imported)
+			t.Errorf("the root imports %s: it imports the standard library only, so that every package can import it", imported)
 		}
 		return
 	}
@@ -119,12 +127,16 @@ func checkImport(t *testing.T, name string, level int, imported string) {
 	}
 	theirs, _ := levelOf(other)
 	if name == "cmd/sluice" && theirs == 2 && !commandMayImport[other] {
-		t.Errorf("cmd/sluice imports %s: it turns flags into calls of internal/service, and internal/bootstrap opens adapters", other)
+		t.Errorf("cmd/sluice imports %s: use internal/service, or let internal/bootstrap open it", other)
 	}
 	ourFamily, _ := familyOf(name)
 	theirFamily, _ := familyOf(other)
 	if theirs > level || theirs == level && level >= 2 && ourFamily != theirFamily {
-		t.Errorf("%s (level %d) imports %s (level %d): adapters never import each other, only internal/bootstrap ties them together", name, level, other, theirs)
+		t.Errorf("%s (level %d) imports %s (level %d)", name, level, other, theirs)
+	}
+	mayWire := ourFamily == "internal/bootstrap" || ourFamily == "cmd/sluice" // see commandMayImport
+	if slices.Contains(adapters, theirFamily) && ourFamily != theirFamily && !mayWire {
+		t.Errorf("%s imports the adapter %s: only internal/bootstrap opens adapters", name, other)
 	}
 }
 
@@ -162,6 +174,23 @@ func TestBinaryHoldsNothingBanned(t *testing.T) {
 			if why, ok := banned[dep]; ok {
 				t.Errorf("cmd/sluice contains %s: %s", dep, why)
 			}
+		}
+	}
+}
+
+// A package below another one, such as internal/local/proxy, goes without being named.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages(t, "./...") {
+		name, _ := local(p.ImportPath)
+		if family, _ := familyOf(name); !testsOnly[name] {
+			name = family
+		}
+		if short := strings.TrimPrefix(name, "internal/"); short != "" && !strings.Contains(string(page), "`"+short+"`") {
+			t.Errorf("ARCHITECTURE.md does not name %s", short)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/keyfile"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
@@ -58,7 +59,7 @@ func (d StateDir) Key() (*secret.Key, error) {
 	if err := d.make(); err != nil {
 		return nil, err
 	}
-	return secret.OpenKey(d.Path("key"))
+	return keyfile.Open(d.Path("key"))
 }
 
 // Read opens the store for reading, also while an engine writes it. NotFound: there is no store.

@@ -11,12 +11,16 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/database/mongodb"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/fetch"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/prometheus"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/step"
 )
+
+// Fetch reads a manifest from an https address on the public internet.
+func Fetch(address string) ([]byte, error) { return fetch.Get(address) }
 
 // A Wiring ties the adapters of one configuration together.
 type Wiring struct {

@@ -2,8 +2,6 @@ package config
 
 // The codes of this package's findings; docs/diagnostics.md explains each.
 const (
-	codeTooLarge         = "too-large"
-	codeYAMLSyntax       = "yaml-syntax"
 	codeSeveralDocuments = "several-documents"
 	codeUnknownKey       = "unknown-key"
 	codeDuplicateKey     = "duplicate-key"

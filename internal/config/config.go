@@ -7,19 +7,18 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// FileName is what the configuration is called where no other name is given.
+// FileName is the default name of the configuration.
 const FileName = "sluice.yaml"
 
-// A Config is a sluice.yaml as read. Paths in it are absolute. The zero Config, with only its maps empty, is
-// what holds where there is no file.
+// A Config is a sluice.yaml as read. Paths in it are absolute.
 type Config struct {
-	File       string // "" where there is none
+	File       string // "" if there is no file
 	Accounts   map[string]Account
 	Metrics    map[string]Metrics
 	Secrets    map[string]Source
 	Repository Repository
 	Webhooks   Webhooks
-	RetryFor   time.Duration // how long what is away is tried again before its step fails; 0: the engine's default
+	RetryFor   time.Duration // how long to retry what is unavailable before its step fails; 0: the engine's default
 }
 
 // The types of an account.
@@ -33,17 +32,17 @@ type Account struct {
 	Pos    sluice.Position
 	Name   string
 	Type   string           // AccountLocal or AccountKubernetes
-	Images map[string]Image // what runs on this machine for an image of a manifest; with AccountKubernetes in rehearsals only
+	Images map[string]Image // what runs on this machine for a container image; for AccountKubernetes only in rehearsals
 
-	Kubeconfig string // AccountKubernetes: the file; "": what kubectl would use
+	Kubeconfig string // AccountKubernetes: the file; "": the one that kubectl would use
 	Context    string // of the kubeconfig; "": its current one
-	InCluster  bool   // AccountKubernetes: the cluster that Sluice runs in, without a kubeconfig
+	InCluster  bool   // AccountKubernetes: the cluster that Sluice runs in, instead of a kubeconfig
 }
 
-// An Image says what the local account runs where a manifest names a container image.
+// An Image says what the local account runs for a container image.
 type Image struct {
 	Command []string          // the program and its first arguments
-	Dir     string            // where a program without a slash is looked for before PATH
+	Dir     string            // where a program without a slash is searched first, before PATH
 	Env     map[string]string // set before the manifest's own variables
 }
 
@@ -61,7 +60,7 @@ type Metrics struct {
 	Bearer   Source // instead of both
 }
 
-// A Source says where a secret value is found. Exactly one of Env and File is set; the zero Source is none.
+// A Source says where to find a secret value. Exactly one of Env and File is set; the zero Source names nothing.
 type Source struct {
 	Pos  sluice.Position
 	Env  string
@@ -79,16 +78,16 @@ type Repository struct {
 
 // Webhooks says how webhooks are called and called back.
 type Webhooks struct {
-	CallbackAddress string            // where callbacks are listened for
+	CallbackAddress string            // where Sluice listens for callbacks
 	CallbackURL     string            // how others reach that address; "": the address itself
 	Allow           []string          // hosts that may be called although they are this machine or link-local
-	Replace         map[string]string // base URLs that are called in another's place
+	Replace         map[string]string // base URLs to call instead of others
 }
 
-// DefaultCallbackAddress is where callbacks are listened for by default: on this machine, on any free port.
+// DefaultCallbackAddress is where Sluice listens for callbacks by default: on this machine, on any free port.
 const DefaultCallbackAddress = "127.0.0.1:0"
 
-// Default returns what holds where there is no sluice.yaml: one account "local" without images.
+// Default returns the configuration without a sluice.yaml: one account "local" without images.
 func Default() *Config {
 	return &Config{
 		Accounts: map[string]Account{AccountLocal: {Name: AccountLocal, Type: AccountLocal, Images: map[string]Image{}}},

@@ -43,14 +43,17 @@ retryFor: 1m30s
 		File:     "/etc/app/sluice.yaml",
 		Accounts: map[string]config.Account{
 			"local": {Name: "local", Type: "local", Images: map[string]config.Image{
-				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run", Env: map[string]string{"PORT": "8080"}},
-				"mongo:7":  {Command: []string{"mongod"}, Dir: "/etc/app", Env: map[string]string{}},
+				"shop:1.0": {Command: []string{"/etc/app/bin/shop", "--release", "1.0"}, Dir: "/etc/app/run",
+					Env: map[string]string{"PORT": "8080"}},
+				"mongo:7": {Command: []string{"mongod"}, Dir: "/etc/app", Env: map[string]string{}},
 			}},
-			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}, Kubeconfig: "/etc/kube/config", Context: "admin@east"},
-			"own":     {Name: "own", Type: "kubernetes", Images: map[string]config.Image{}, InCluster: true},
+			"cluster": {Name: "cluster", Type: "kubernetes", Images: map[string]config.Image{}, Kubeconfig: "/etc/kube/config",
+				Context: "admin@east"},
+			"own": {Name: "own", Type: "kubernetes", Images: map[string]config.Image{}, InCluster: true},
 		},
 		Metrics: map[string]config.Metrics{
-			"prometheus": {Name: "prometheus", Type: "prometheus", URL: "http://127.0.0.1:9090", Username: "me", Password: config.Source{Env: "PROM"}},
+			"prometheus": {Name: "prometheus", Type: "prometheus", URL: "http://127.0.0.1:9090", Username: "me",
+				Password: config.Source{Env: "PROM"}},
 		},
 		Secrets:    map[string]config.Source{"mongo_password": {File: "/etc/app/secret/mongo"}},
 		Repository: config.Repository{Path: "/srv/checkpoints", Password: config.Source{Env: "REPO"}},
@@ -76,21 +79,22 @@ func TestParseFaults(t *testing.T) {
 		"unknown key with nothing near": {
 			"secrets:\n  a: {environment: X}\n",
 			[]string{
-				`s.yaml:2:6: error: a secret comes from exactly one of env and file [bad-combination] write {env: NAME} or {file: path}`,
-				`s.yaml:2:7: error: unknown key "environment" [unknown-key] what may stand here: env, file`,
+				`s.yaml:2:6: error: a secret needs exactly one of env and file [bad-combination] write {env: NAME} or {file: path}`,
+				`s.yaml:2:7: error: unknown key "environment" [unknown-key] known keys: env, file`,
 			},
 		},
 		"all at once, in the order of the file": {
 			"metrics:\n  p: {url: nowhere}\naccounts:\n  a: {type: docker}\n  b: {images: {x: {dir: .}}}\n",
 			[]string{
 				`s.yaml:2:12: error: "nowhere" is not an http or https URL [bad-value] write it like http://127.0.0.1:9090`,
-				`s.yaml:4:13: error: "docker" is not known here [bad-value] write local or kubernetes`,
-				`s.yaml:5:19: error: this image has no command [missing-key] add what to run, like command: [bin/shop, --port, "8080"]`,
+				`s.yaml:4:13: error: "docker" is not supported here [bad-value] write local or kubernetes`,
+				`s.yaml:5:19: error: this image has no command [missing-key] add the command, like command: [bin/shop, --port, ` +
+					`"8080"]`,
 			},
 		},
 		"duplicate": {
 			"secrets: {}\nsecrets: {}\n",
-			[]string{`s.yaml:2:1: error: the key "secrets" stands here twice [duplicate-key] remove one of the two`},
+			[]string{`s.yaml:2:1: error: the key "secrets" is repeated [duplicate-key] remove one of them`},
 		},
 		"wrong type": {
 			"accounts: [local]\n",
@@ -98,7 +102,8 @@ func TestParseFaults(t *testing.T) {
 		},
 		"credentials of two kinds": {
 			"metrics: {p: {url: 'http://x', username: a, bearer: {env: T}}}\n",
-			[]string{`s.yaml:1:14: error: bearer cannot stand beside username and password [bad-combination] keep bearer, or username and password`},
+			[]string{`s.yaml:1:14: error: bearer excludes username and password [bad-combination] keep bearer, or username ` +
+				`and password`},
 		},
 		"a kubeconfig without a cluster": {
 			"accounts: {a: {kubeconfig: x}, b: {type: local, inCluster: true}}\n",
@@ -110,17 +115,20 @@ func TestParseFaults(t *testing.T) {
 		"two ways to a cluster": {
 			"accounts: {a: {type: kubernetes, inCluster: true, context: x}, b: {type: kubernetes, inCluster: yes}}\n",
 			[]string{
-				`s.yaml:1:15: error: inCluster cannot stand beside kubeconfig and context [bad-combination] keep inCluster: true, or kubeconfig and context`,
+				`s.yaml:1:15: error: inCluster excludes kubeconfig and context [bad-combination] keep inCluster: true, or ` +
+					`kubeconfig and context`,
 				`s.yaml:1:97: error: "yes" is neither true nor false [bad-value] write true or false`,
 			},
 		},
 		"address without a port": {
 			"webhooks: {callbackAddress: localhost}\n",
-			[]string{`s.yaml:1:29: error: "localhost" is not of the form host:port [bad-value] write it like 127.0.0.1:0, where 0 is any free port`},
+			[]string{`s.yaml:1:29: error: "localhost" does not have the form host:port [bad-value] write it like ` +
+				`127.0.0.1:0, where 0 is any free port`},
 		},
 		"not YAML": {
 			"accounts:\n\t- x\n",
-			[]string{`s.yaml:2:1: error: this is not YAML: found character that cannot start any token [yaml-syntax] check the indentation and the quotes around here`},
+			[]string{`s.yaml:2:1: error: this is not YAML: found character that cannot start any token [yaml-syntax] check ` +
+				`the indentation and the quotes here and on the line above`},
 		},
 	}
 	for name, tt := range tests {

@@ -24,12 +24,12 @@ func Find(dirs ...string) (string, error) {
 	return "", nil
 }
 
-// Load reads the file. A file that is not there is NotFound; one with mistakes fails with sluice.Diagnostics,
-// all of them at once.
+// Load reads the file. A missing file is NotFound. A file with mistakes fails with sluice.Diagnostics that list all.
 func Load(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, sluice.Errorf(sluice.NotFound, "there is no file %s", file).WithHint("name the configuration with --config, or leave it out to use the defaults")
+		return nil, sluice.Errorf(sluice.NotFound, "there is no file %s", file).
+			WithHint("name the configuration with --config, or leave it out to use the defaults")
 	}
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Invalid, "%s cannot be read: %w", file, err)

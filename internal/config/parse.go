@@ -1,81 +1,40 @@
 package config
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"net"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
-// maxBytes bounds what is read as configuration.
-const maxBytes = 1 << 20
+var limits = yamldoc.Limits{Bytes: 1 << 20, Nodes: 100_000, Depth: 50}
 
-// Parse reads the content of the named file. Relative paths in it are taken from the file's directory. What is
-// wrong is reported all at once, in the order of the file; the Config is nil where anything is.
+// Parse reads the content of the named file. Relative paths in it are relative to the file's directory. Parse reports
+// all mistakes at once, in the order of the file. The Config is nil if there is an error.
 func Parse(file string, data []byte) (*Config, sluice.Diagnostics) {
-	r := &reader{file: file}
-	if len(data) > maxBytes {
-		r.diags = append(r.diags, sluice.Diagnostic{
-			Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError, Code: codeTooLarge,
-			Message: "the configuration is larger than 1 MiB", Hint: "keep what is no setting in other files",
-		})
-		return nil, r.diags
+	roots, ds := yamldoc.Read(file, data, limits)
+	if ds.HasErrors() {
+		return nil, ds
 	}
-	root := r.document(data)
+	r := &reader{file: file}
 	c := Default()
 	c.File = file
-	if root != nil {
-		r.config(root, c)
+	if len(roots) > 0 {
+		r.config(roots[0], c)
+	}
+	if len(roots) > 1 {
+		r.fault(roots[1], codeSeveralDocuments, "write one document; remove the --- and what follows",
+			"the configuration has more than one document")
 	}
 	if r.diags.HasErrors() {
 		r.sort()
 		return nil, r.diags
 	}
 	return c, r.diags
-}
-
-// document decodes the single document; nil where it is empty or not YAML.
-func (r *reader) document(data []byte) *yaml.Node {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc yaml.Node
-	err := dec.Decode(&doc)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err != nil {
-		r.syntax(err)
-		return nil
-	}
-	var second yaml.Node
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		r.fault(&second, codeSeveralDocuments, "write one document; remove the --- and what follows", "the configuration has more than one document")
-	}
-	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-		return nil
-	}
-	return doc.Content[0]
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
-func (r *reader) syntax(err error) {
-	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = strings.TrimPrefix(err.Error(), m[0])
-	}
-	r.diags = append(r.diags, sluice.Diagnostic{
-		Pos: sluice.Position{File: r.file, Line: line, Column: 1}, Severity: sluice.SeverityError, Code: codeYAMLSyntax,
-		Message: "this is not YAML: " + message, Hint: "check the indentation and the quotes around here",
-	})
 }
 
 func (r *reader) config(n *yaml.Node, c *Config) {
@@ -118,7 +77,7 @@ func (r *reader) account(name string, n *yaml.Node) Account {
 	return a
 }
 
-// checkAccount finds keys that do not go together.
+// checkAccount reports keys that exclude each other.
 func (r *reader) checkAccount(n *yaml.Node, a Account) {
 	for _, key := range []string{"kubeconfig", "context", "inCluster"} {
 		if a.Type == AccountLocal && r.has(n, key) {
@@ -127,7 +86,8 @@ func (r *reader) checkAccount(n *yaml.Node, a Account) {
 		}
 	}
 	if a.InCluster && (r.has(n, "kubeconfig") || r.has(n, "context")) {
-		r.fault(n, codeBadCombination, "keep inCluster: true, or kubeconfig and context", "inCluster cannot stand beside kubeconfig and context")
+		r.fault(n, codeBadCombination, "keep inCluster: true, or kubeconfig and context",
+			"inCluster excludes kubeconfig and context")
 	}
 }
 
@@ -141,10 +101,10 @@ func (r *reader) image(n *yaml.Node) Image {
 		},
 	})
 	if found && len(i.Command) == 0 {
-		r.fault(n, codeMissingKey, "add what to run, like command: [bin/shop, --port, \"8080\"]", "this image has no command")
+		r.fault(n, codeMissingKey, "add the command, like command: [bin/shop, --port, \"8080\"]", "this image has no command")
 		return i
 	}
-	// A program named by a path is meant relative to this file; a bare name is looked for in PATH.
+	// The path of a program is relative to this file; a bare name is searched in PATH.
 	if len(i.Command) > 0 && strings.ContainsRune(i.Command[0], filepath.Separator) {
 		i.Command[0] = r.abs(i.Command[0])
 	}
@@ -163,11 +123,11 @@ func (r *reader) metrics(name string, n *yaml.Node) Metrics {
 	switch {
 	case !found:
 	case !r.has(n, "url"):
-		r.fault(n, codeMissingKey, "add where it answers, like url: http://127.0.0.1:9090", "this metric provider has no url")
+		r.fault(n, codeMissingKey, "add its address, like url: http://127.0.0.1:9090", "this metric provider has no url")
 	case m.Bearer.IsSet() && (m.Username != "" || m.Password.IsSet()):
-		r.fault(n, codeBadCombination, "keep bearer, or username and password", "bearer cannot stand beside username and password")
+		r.fault(n, codeBadCombination, "keep bearer, or username and password", "bearer excludes username and password")
 	case m.Password.IsSet() && m.Username == "":
-		r.fault(n, codeMissingKey, "add username", "password has no username beside it")
+		r.fault(n, codeMissingKey, "add username", "password needs a username")
 	}
 	return m
 }
@@ -179,7 +139,7 @@ func (r *reader) source(n *yaml.Node) Source {
 		"file": func(n *yaml.Node) { s.File = r.path(n) },
 	})
 	if found && (s.Env == "") == (s.File == "") {
-		r.fault(n, codeBadCombination, "write {env: NAME} or {file: path}", "a secret comes from exactly one of env and file")
+		r.fault(n, codeBadCombination, "write {env: NAME} or {file: path}", "a secret needs exactly one of env and file")
 	}
 	return s
 }
@@ -189,7 +149,8 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 		"callbackAddress": func(n *yaml.Node) {
 			w.CallbackAddress = r.text(n)
 			if _, _, err := net.SplitHostPort(w.CallbackAddress); err != nil {
-				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port", "%q is not of the form host:port", w.CallbackAddress)
+				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port",
+					"%q does not have the form host:port", w.CallbackAddress)
 			}
 		},
 		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },

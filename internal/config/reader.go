@@ -12,15 +12,16 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
-// A reader walks the nodes of one file and collects what is wrong with them.
+// A reader walks the nodes of one file and collects its mistakes.
 type reader struct {
 	file  string
 	diags sluice.Diagnostics
 }
 
-// fields says what is read where a mapping has a key.
+// fields says how to read the value of each key of a mapping.
 type fields map[string]func(*yaml.Node)
 
 func (r *reader) pos(n *yaml.Node) sluice.Position {
@@ -39,7 +40,7 @@ func (r *reader) sort() {
 	})
 }
 
-// mapping reads the known keys of a mapping and reports every other one. It returns false where n is no mapping.
+// mapping reads the known keys of a mapping and reports all others. It returns false if n is not a mapping.
 func (r *reader) mapping(n *yaml.Node, known fields) bool {
 	return r.pairs(n, func(key, value *yaml.Node) {
 		if read, ok := known[key.Value]; ok {
@@ -56,8 +57,7 @@ func (r *reader) each(n *yaml.Node, read func(name string, n *yaml.Node)) {
 }
 
 func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
-	n = resolve(n)
-	if n.Tag == "!!null" {
+	if yamldoc.IsNull(n) {
 		return true
 	}
 	if n.Kind != yaml.MappingNode {
@@ -68,7 +68,7 @@ func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if seen[key.Value] {
-			r.fault(key, codeDuplicateKey, "remove one of the two", "the key %q stands here twice", key.Value)
+			r.fault(key, codeDuplicateKey, "remove one of them", "the key %q is repeated", key.Value)
 			continue
 		}
 		seen[key.Value] = true
@@ -78,7 +78,6 @@ func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
 }
 
 func (r *reader) has(n *yaml.Node, name string) bool {
-	n = resolve(n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
 			return true
@@ -88,17 +87,16 @@ func (r *reader) has(n *yaml.Node, name string) bool {
 }
 
 func (r *reader) unknown(key *yaml.Node, known []string) {
-	hint := "what may stand here: " + strings.Join(known, ", ")
-	if near := nearest(key.Value, known); near != "" {
+	hint := "known keys: " + strings.Join(known, ", ")
+	if near := yamldoc.Nearest(key.Value, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	r.fault(key, codeUnknownKey, hint, "unknown key %q", key.Value)
 }
 
-// text reads a scalar as it is written.
+// text returns a scalar as it is written.
 func (r *reader) text(n *yaml.Node) string {
-	n = resolve(n)
-	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+	if n.Kind != yaml.ScalarNode || yamldoc.IsNull(n) {
 		r.fault(n, codeWrongType, "write a text here", "expected a text, found %s", describe(n))
 		return ""
 	}
@@ -126,7 +124,6 @@ func (r *reader) flag(n *yaml.Node) bool {
 }
 
 func (r *reader) list(n *yaml.Node) []string {
-	n = resolve(n)
 	if n.Kind != yaml.SequenceNode {
 		r.fault(n, codeWrongType, "write it like [first, second]", "expected a list, found %s", describe(n))
 		return nil
@@ -143,7 +140,7 @@ func (r *reader) oneOf(n *yaml.Node, allowed ...string) string {
 	if s == "" || slices.Contains(allowed, s) {
 		return s
 	}
-	r.fault(n, codeBadValue, "write "+strings.Join(allowed, " or "), "%q is not known here", s)
+	r.fault(n, codeBadValue, "write "+strings.Join(allowed, " or "), "%q is not supported here", s)
 	return s
 }
 
@@ -173,54 +170,14 @@ func (r *reader) abs(path string) string {
 	return path
 }
 
-func resolve(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
-}
-
 func describe(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
 		return "a mapping"
 	case n.Kind == yaml.SequenceNode:
 		return "a list"
-	case n.Tag == "!!null":
+	case yamldoc.IsNull(n):
 		return "nothing"
 	}
 	return fmt.Sprintf("%q", n.Value)
-}
-
-// nearest returns the known word that a slip of the fingers turns into word, "" if none is that near.
-func nearest(word string, known []string) string {
-	best, distance := "", len(word)/3+2
-	for _, k := range known {
-		if d := edits(strings.ToLower(word), strings.ToLower(k)); d < distance {
-			best, distance = k, d
-		}
-	}
-	return best
-}
-
-// edits counts the insertions, deletions and replacements between two words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			above := row[j+1]
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(diagonal+cost, above+1, row[j]+1)
-			diagonal = above
-		}
-	}
-	return row[len(b)]
 }

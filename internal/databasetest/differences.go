@@ -16,7 +16,10 @@ func order(id any, fields ...bson.E) bson.D {
 
 func field(name string, value any) bson.E { return bson.E{Key: name, Value: value} }
 
-// A difference is what one collection held before and after, and what is to be found.
+// n returns a document with the key a and the field n.
+func n(value any) []bson.D { return []bson.D{order("a", field("n", value))} }
+
+// A difference is the content of one collection before and after, and what a comparison must find.
 type difference struct {
 	reason   string
 	was, now []bson.D
@@ -25,15 +28,16 @@ type difference struct {
 }
 
 func changed(key string, fields ...string) *sluice.CollectionComparison {
-	return &sluice.CollectionComparison{Name: "orders", Changed: 1, ChangedKeys: []sluice.ChangedKey{{Key: key, Fields: fields}}}
+	return &sluice.CollectionComparison{Name: "orders", Changed: 1,
+		ChangedKeys: []sluice.ChangedKey{{Key: key, Fields: fields}}}
 }
 
 func testDifferences(t *testing.T, databases sluice.Databases) {
 	f := newFixture(t, databases)
-	n := 0
+	number := 0
 	for name, test := range differences() {
-		n++
-		was, now := fmt.Sprintf("was%d", n), fmt.Sprintf("now%d", n)
+		number++
+		was, now := fmt.Sprintf("was%d", number), fmt.Sprintf("now%d", number)
 		t.Run(name, func(t *testing.T) {
 			f.put(t, was, "orders", test.was...)
 			f.put(t, now, "orders", test.now...)
@@ -49,32 +53,37 @@ func testDifferences(t *testing.T, databases sluice.Databases) {
 func differences() map[string]difference {
 	a, b, c := order("a", field("n", 1)), order("b", field("n", 2)), order("c", field("n", 3))
 	return map[string]difference{
-		"none":      {reason: "the order of insertion does not count", was: []bson.D{a, b, c}, now: []bson.D{c, a, b}},
-		"empty":     {reason: "two empty collections are alike"},
-		"deletions": {"lost keys are named in order", []bson.D{a, b, c}, []bson.D{b}, nil, &sluice.CollectionComparison{Name: "orders", Missing: 2, MissingKeys: []string{"a", "c"}}},
-		"all gone":  {"an emptied collection has lost all", []bson.D{a, b}, nil, nil, &sluice.CollectionComparison{Name: "orders", Missing: 2, MissingKeys: []string{"a", "b"}}},
-		"additions": {"new keys are named", []bson.D{b}, []bson.D{a, b}, nil, &sluice.CollectionComparison{Name: "orders", Added: 1, AddedKeys: []string{"a"}}},
-		"field":     {"a changed value", []bson.D{a, b}, []bson.D{order("a", field("n", 9)), b}, nil, changed("a", "n")},
-		"new field": {"an added and a removed field", []bson.D{a}, []bson.D{order("a", field("m", 1))}, nil, changed("a", "m", "n")},
-		"int to double": {"1 and 1.0 are two values", []bson.D{order("a", field("n", int32(1)))},
-			[]bson.D{order("a", field("n", 1.0))}, nil, changed("a", "n")},
-		"int to long": {"1 and the long 1 are two values", []bson.D{order("a", field("n", int32(1)))},
-			[]bson.D{order("a", field("n", int64(1)))}, nil, changed("a", "n")},
-		"int to string": {"1 and \"1\" are two values", []bson.D{order("a", field("n", int32(1)))},
-			[]bson.D{order("a", field("n", "1"))}, nil, changed("a", "n")},
-		"null to absent": {"a null field is not an absent one", []bson.D{order("a", field("n", nil))}, []bson.D{order("a")}, nil, changed("a", "n")},
+		"none":  {reason: "the order of insertion does not count", was: []bson.D{a, b, c}, now: []bson.D{c, a, b}},
+		"empty": {reason: "two empty collections are equal"},
+		"deletions": {"lost keys are named in order", []bson.D{a, b, c}, []bson.D{b}, nil,
+			&sluice.CollectionComparison{Name: "orders", Missing: 2, MissingKeys: []string{"a", "c"}}},
+		"all gone": {"an emptied collection has lost all", []bson.D{a, b}, nil, nil,
+			&sluice.CollectionComparison{Name: "orders", Missing: 2, MissingKeys: []string{"a", "b"}}},
+		"additions": {"new keys are named", []bson.D{b}, []bson.D{a, b}, nil,
+			&sluice.CollectionComparison{Name: "orders", Added: 1, AddedKeys: []string{"a"}}},
+		"field": {"a changed value", []bson.D{a, b}, []bson.D{order("a", field("n", 9)), b}, nil, changed("a", "n")},
+		"new field": {"an added and a removed field", []bson.D{a}, []bson.D{order("a", field("m", 1))}, nil,
+			changed("a", "m", "n")},
+		"int to double":  {"1 and 1.0 are two values", n(int32(1)), n(1.0), nil, changed("a", "n")},
+		"int to long":    {"1 and the long 1 are two values", n(int32(1)), n(int64(1)), nil, changed("a", "n")},
+		"int to string":  {"1 and \"1\" are two values", n(int32(1)), n("1"), nil, changed("a", "n")},
+		"null to absent": {"a null field is not an absent one", n(nil), []bson.D{order("a")}, nil, changed("a", "n")},
 		"order of fields": {"the same fields in another order", []bson.D{order("a", field("n", 1), field("m", 2))},
 			[]bson.D{order("a", field("m", 2), field("n", 1))}, nil, changed("a", "(order)")},
 		"nested": {"paths lead through documents and arrays",
-			[]bson.D{order("a", field("to", bson.D{field("city", "Ulm"), field("zip", 1)}), field("items", bson.A{1, bson.D{field("price", 5)}}))},
-			[]bson.D{order("a", field("to", bson.D{field("zip", 1), field("city", "Ulm")}), field("items", bson.A{1, bson.D{field("price", 6)}, 3}))},
+			[]bson.D{order("a", field("to", bson.D{field("city", "Ulm"), field("zip", 1)}),
+				field("items", bson.A{1, bson.D{field("price", 5)}}))},
+			[]bson.D{order("a", field("to", bson.D{field("zip", 1), field("city", "Ulm")}),
+				field("items", bson.A{1, bson.D{field("price", 6)}, 3}))},
 			nil, changed("a", "items.1.price", "items.2", "to.(order)")},
 		"swapped values": {"two documents that exchanged a value are both changed", []bson.D{a, b},
-			[]bson.D{order("a", field("n", 2)), order("b", field("n", 1))}, nil, &sluice.CollectionComparison{Name: "orders", Changed: 2,
+			[]bson.D{order("a", field("n", 2)), order("b", field("n", 1))}, nil,
+			&sluice.CollectionComparison{Name: "orders", Changed: 2,
 				ChangedKeys: []sluice.ChangedKey{{Key: "a", Fields: []string{"n"}}, {Key: "b", Fields: []string{"n"}}}}},
 		"ignored field": {"a field that is left out is no difference, others are",
 			[]bson.D{order("a", field("n", 1), field("to", bson.D{field("zip", 1)})), b},
-			[]bson.D{order("a", field("n", 1), field("to", bson.D{field("zip", 2)}), field("state", "new")), order("b", field("n", 3), field("state", "new"))},
+			[]bson.D{order("a", field("n", 1), field("to", bson.D{field("zip", 2)}), field("state", "new")),
+				order("b", field("n", 3), field("state", "new"))},
 			[]string{"orders.state", "orders.to.zip"}, changed("b", "n")},
 		"ignored collection": {"a collection that is left out is none", []bson.D{a}, []bson.D{b}, []string{"orders"}, nil},
 		"mixed keys":         mixedKeys(),
@@ -102,7 +111,7 @@ func mixedKeys() difference {
 	}
 }
 
-// testCollections is about what is beside the documents.
+// testCollections compares collections, indexes and schemas.
 func testCollections(t *testing.T, databases sluice.Databases) {
 	f := newFixture(t, databases)
 	a := order("a", field("n", 1), field("m", bson.A{1, "x", bson.D{field("k", 1.5)}}))
@@ -122,7 +131,8 @@ func testCollections(t *testing.T, databases sluice.Databases) {
 		sluice.CollectionComparison{
 			Name: "orders", MissingIndexes: []string{"lost"}, AddedIndexes: []string{"late"}, ChangedIndexes: []string{"turned"},
 		})
-	check(t, "an index on a field that is left out", f.compare(t, "was", "now", 10, "created", "dropped", "orders.m", "orders.k", "orders.o"))
+	check(t, "an index on a field that is left out", f.compare(t, "was", "now", 10, "created", "dropped", "orders.m",
+		"orders.k", "orders.o"))
 	print := fingerprintOf(t, f.open(t, "was")).Collections[1]
 	if want := `{"n":1,"k":-1}`; print.Indexes["turned"] != want {
 		t.Errorf("index turned is %s, want %s", print.Indexes["turned"], want)

@@ -18,11 +18,11 @@ import (
 
 const (
 	largeCount = 100_000
-	// largeHeap is what reading 100 MB twice may add to the heap: batches, chunks and digests, not documents.
+	// largeHeap bounds how much reading 100 MB twice adds to the heap: batches, chunks and digests, but no documents.
 	largeHeap = 64 << 20
 )
 
-// testLarge has 100,000 documents of 1 KiB, of which one is lost, one changed and one new.
+// testLarge compares 100,000 documents of 1 KiB, of which one is lost, one changed and one new.
 func testLarge(t *testing.T, databases sluice.Databases) {
 	f := newLarge(t, databases)
 	was, now := f.open(t, "was"), f.open(t, "now")
@@ -30,7 +30,8 @@ func testLarge(t *testing.T, databases sluice.Databases) {
 	if _, err := orders.DeleteOne(t.Context(), bson.D{field("_id", "order-077777")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := orders.UpdateByID(t.Context(), "order-000000", bson.D{field("$set", bson.D{field("n", 1.0)})}); err != nil {
+	set := bson.D{field("$set", bson.D{field("n", 1.0)})}
+	if _, err := orders.UpdateByID(t.Context(), "order-000000", set); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := orders.InsertOne(t.Context(), order("order-late")); err != nil {
@@ -54,8 +55,8 @@ func testLarge(t *testing.T, databases sluice.Databases) {
 	cancelled(t, was)
 }
 
-// printLarge fingerprints both at the same time, because FerretDB uses one processor a cursor, and watches the heap and
-// the reports of one.
+// printLarge fingerprints both at the same time, because FerretDB uses one processor per cursor. It watches the heap
+// and the reports of one.
 func printLarge(t *testing.T, was, now sluice.Database) (wasPrint, nowPrint sluice.Fingerprint) {
 	t.Helper()
 	runtime.GC() // what filling left behind must not hide what reading needs

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,23 +22,28 @@ import (
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// people is a mask for customers and their orders that covers every field of both.
+// people is a mask for every field of customers and their orders.
 func people() sluice.Mask {
 	return sluice.Mask{
-		"customers.email": "email", "customers.name": "hash", "customers.phone": "format", "customers.address": "hash", "customers.notes.text": "empty",
-		"customers.tags": "hash", "customers.born": "hash", "customers.score": "format", "customers.since": "keep", "customers.active": "keep", "customers.token": "hash",
-		"orders.customer": "email", "orders.total": "keep",
+		"customers.email": "email", "customers.name": "hash", "customers.phone": "format", "customers.address": "hash",
+		"customers.notes.text": "empty", "customers.tags": "hash", "customers.born": "hash", "customers.score": "format",
+		"customers.since": "keep", "customers.active": "keep", "customers.token": "hash", "orders.customer": "email",
+		"orders.total": "keep",
 	}
 }
 
 func customer(i int) bson.D {
 	return order(fmt.Sprintf("c%03d", i),
-		field("email", fmt.Sprintf("person%d@example.com", i)), field("name", "Ada"), field("phone", fmt.Sprintf("+49 711 %06d", i)),
-		field("address", bson.D{field("street", "Main Street"), field("zip", int32(70000+i)), field("geo", bson.A{48.5, 9.25})}),
+		field("email", person(i)), field("name", "Ada"), field("phone", fmt.Sprintf("+49 711 %06d", i)),
+		field("address", bson.D{field("street", "Main Street"), field("zip", int32(70000+i)),
+			field("geo", bson.A{48.5, 9.25})}),
 		field("notes", bson.A{bson.D{field("text", "called twice")}, bson.D{field("text", "angry")}}),
-		field("tags", bson.A{"vip", nil}), field("born", time.UnixMilli(int64(i)*86_400_000).UTC()), field("score", int64(1000+i)),
-		field("since", int32(2020)), field("active", true), field("token", bson.Binary{Subtype: 4, Data: []byte("0123456789abcdef")}))
+		field("tags", bson.A{"vip", nil}), field("born", time.UnixMilli(int64(i)*86_400_000).UTC()),
+		field("score", int64(1000+i)), field("since", int32(2020)), field("active", true),
+		field("token", bson.Binary{Subtype: 4, Data: []byte("0123456789abcdef")}))
 }
+
+func person(i int) string { return fmt.Sprintf("person%d@example.com", i) }
 
 const customers = 1200 // more than one batch
 
@@ -47,16 +53,15 @@ func (f fixture) shop(t *testing.T, database string) {
 	var all, ordered []bson.D
 	for i := range customers {
 		all = append(all, customer(i))
-		ordered = append(ordered, order(fmt.Sprintf("o%03d", i), field("customer", fmt.Sprintf("person%d@example.com", i)), field("total", 9.5)))
+		ordered = append(ordered, order(fmt.Sprintf("o%03d", i), field("customer", person(i)), field("total", 9.5)))
 	}
 	f.put(t, database, "customers", all...)
 	f.put(t, database, "orders", ordered...)
 	f.put(t, database, "stock", order("tea", field("n", 1)))
-	model := mongo.IndexModel{Keys: bson.D{field("phone", 1)}, Options: options.Index().SetName("phones").SetUnique(true)}
-	if _, err := f.client.Database(database).Collection("customers").Indexes().CreateOne(t.Context(), model); err != nil {
-		t.Fatal(err)
-	}
+	f.createIndex(t, database, "customers", phones)
 }
+
+var phones = mongo.IndexModel{Keys: bson.D{field("phone", 1)}, Options: options.Index().SetUnique(true)}
 
 func testMasking(t *testing.T, databases sluice.Databases) {
 	f, twin := newFixture(t, databases), newFixture(t, databases)
@@ -72,7 +77,8 @@ func testMasking(t *testing.T, databases sluice.Databases) {
 	full := fingerprintOf(t, f.open(t, "masked"))
 	for _, f := range []fixture{f, twin} {
 		var last sluice.Amount
-		n, err := f.open(t, "masked").(sluice.Masker).Mask(t.Context(), people(), []byte("key"), func(a sluice.Amount) { last = a })
+		n, err := f.open(t, "masked").(sluice.Masker).Mask(t.Context(), people(), []byte("key"),
+			func(a sluice.Amount) { last = a })
 		if err != nil || n != 2*customers || last.Done != n || last.Unit != "documents" {
 			t.Fatalf("masked %d documents, reported %+v: %v", n, last, err)
 		}
@@ -139,31 +145,35 @@ func (f fixture) checkMasked(t *testing.T) {
 		if i%100 > 0 { // FerretDB reads everything to count
 			continue
 		}
-		n, err := db.Collection("orders").CountDocuments(t.Context(), bson.D{field("customer", raw.Lookup("email").StringValue())})
+		n, err := db.Collection("orders").CountDocuments(t.Context(),
+			bson.D{field("customer", raw.Lookup("email").StringValue())})
 		if err != nil || n != 1 {
 			t.Fatalf("%d orders belong to the masked customer: %v", n, err)
 		}
 	}
 }
 
-// maskRefusals are the masks that are refused, by the names of fields and never by a value.
+// maskRefusals checks that wrong masks are refused with the names of fields and without values.
 func maskRefusals(t *testing.T, databases sluice.Databases) {
 	f := newFixture(t, databases)
-	changed := func(change func(sluice.Mask)) sluice.Mask {
+	with := func(rules ...string) sluice.Mask {
 		m := people()
-		change(m)
+		for i := 0; i < len(rules); i += 2 {
+			m[rules[i]] = rules[i+1]
+		}
+		maps.DeleteFunc(m, func(_, rule string) bool { return rule == "" })
 		return m
 	}
 	for name, test := range map[string]struct {
 		mask     sluice.Mask
 		mentions []string
 	}{
-		"undeclared":    {changed(func(m sluice.Mask) { delete(m, "customers.phone"); delete(m, "customers.notes.text") }), []string{"customers.phone", "customers.notes.text"}},
-		"no field":      {changed(func(m sluice.Mask) { m["customers.fax"] = "hash" }), []string{"customers.fax"}},
-		"no collection": {changed(func(m sluice.Mask) { m["clients.name"] = "hash" }), []string{"clients.name", "clients"}},
-		"misfit":        {changed(func(m sluice.Mask) { m["customers.active"] = "hash" }), []string{"customers.active", "bool"}},
-		"not a text":    {changed(func(m sluice.Mask) { m["customers.score"] = "email" }), []string{"customers.score", "long"}},
-		"made alike":    {changed(func(m sluice.Mask) { m["customers.phone"] = "empty" }), []string{"customers", "unique"}},
+		"undeclared":    {with("customers.phone", "", "customers.notes.text", ""), []string{"customers.phone", "notes.text"}},
+		"no field":      {with("customers.fax", "hash"), []string{"customers.fax"}},
+		"no collection": {with("clients.name", "hash"), []string{"clients.name", "clients"}},
+		"misfit":        {with("customers.active", "hash"), []string{"customers.active", "bool"}},
+		"not a text":    {with("customers.score", "email"), []string{"customers.score", "long"}},
+		"made alike":    {with("customers.phone", "empty"), []string{"customers", "unique"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const database = "refused"
@@ -174,10 +184,7 @@ func maskRefusals(t *testing.T, databases sluice.Databases) {
 			}()
 			f.put(t, database, "customers", customer(1), customer(2))
 			f.put(t, database, "orders", order("o", field("customer", "person1@example.com"), field("total", 1)))
-			model := mongo.IndexModel{Keys: bson.D{field("phone", 1)}, Options: options.Index().SetUnique(true)}
-			if _, err := f.client.Database(database).Collection("customers").Indexes().CreateOne(t.Context(), model); err != nil {
-				t.Fatal(err)
-			}
+			f.createIndex(t, database, "customers", phones)
 			_, err := f.open(t, database).(sluice.Masker).Mask(t.Context(), test.mask, []byte("key"), nil)
 			if sluice.ErrorCode(err) != sluice.Failed || sluice.ErrorHint(err) == "" {
 				t.Fatalf("got %v (%s)", err, sluice.ErrorHint(err))

@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/database/mongodb"
 )
 
-// MeasureVerification fills a collection on a real server and returns how long fingerprinting it takes, and how long
-// a plain cursor over the same collection takes to read it without looking at anything. Each is the best of two.
+// MeasureVerification fills a collection on a real server. It returns how long it takes to fingerprint the collection
+// and how long a plain cursor takes to read it. Each is the best of two runs.
 func MeasureVerification(ctx context.Context, documents int) (verify, cursor time.Duration, err error) {
 	dir, err := os.MkdirTemp("", "sluice-verification-")
 	if err != nil {
@@ -70,7 +70,7 @@ func best(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// verification reads as a gate would: everything, with an invariant of each kind.
+// verification reads everything with an invariant of each kind, as a gate does.
 func verification(ctx context.Context, db sluice.Database, documents int) error {
 	f, err := db.Fingerprint(ctx, []sluice.Invariant{
 		{Name: "count", Count: "orders"}, {Name: "sum", Sum: "orders", Field: "total"},

@@ -23,10 +23,10 @@ type Server struct {
 	process *exec.Cmd
 }
 
-// Start builds the example, such as ferretdb-1.24, unless that was done before, and runs it on a free loopback
-// address with its data in dir. It returns once clients can connect. The server dies with this process.
+// Start builds the example, such as ferretdb-1.24, if needed, and runs it on a free loopback address with its data in
+// dir. It returns once clients can connect. The server dies with this process.
 func Start(ctx context.Context, example, dir string) (*Server, error) {
-	binary, err := build(ctx, example)
+	binary, err := Binary(ctx, example)
 	if err != nil {
 		return nil, err
 	}
@@ -55,24 +55,23 @@ func Start(ctx context.Context, example, dir string) (*Server, error) {
 	return s, nil
 }
 
-// run holds its thread, because the kernel ends the server when the thread that started it ends.
+// run keeps its thread, because the kernel ends the server when the thread that started it ends.
 func (s *Server) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := s.process.Start(); err != nil {
-		started <- err
-		return
+	err := s.process.Start()
+	started <- err
+	if err == nil {
+		s.exited <- s.process.Wait()
 	}
-	started <- nil
-	s.exited <- s.process.Wait()
 }
 
-// URI names one of the server's databases.
+// URI returns the URI of one of the server's databases.
 func (s *Server) URI(database string) string {
 	return fmt.Sprintf("mongodb://%s/%s", s.Address, database)
 }
 
-// Stop ends the server and waits until it has gone.
+// Stop ends the server and waits until it is gone.
 func (s *Server) Stop() error {
 	_ = s.process.Process.Signal(syscall.SIGTERM) // gone already is as good
 	select {
@@ -83,13 +82,13 @@ func (s *Server) Stop() error {
 	}
 }
 
-// Kill ends the server as a power cut would and waits until it has gone.
+// Kill ends the server as a power cut would and waits until it is gone.
 func (s *Server) Kill() {
 	_ = s.process.Process.Kill() // gone already is as good
 	<-s.exited
 }
 
-// freeAddress has a loopback address of its own, so that parallel tests do not race for one port.
+// freeAddress returns a random loopback address, so that parallel tests do not race for one port.
 func freeAddress(ctx context.Context) (string, error) {
 	host := fmt.Sprintf("127.%d.%d.%d:0", 100+rand.IntN(100), rand.IntN(256), 1+rand.IntN(250))
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", host)

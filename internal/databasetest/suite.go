@@ -14,7 +14,7 @@ import (
 )
 
 // Suite checks an implementation of [sluice.Databases] that reads MongoDB against a real server: that it finds every
-// difference, and none where there is none, that its memory stays bounded, and what it says when a server will not.
+// difference and no others, that it masks completely, that its memory stays bounded, and how it reports refusals.
 func Suite(t *testing.T, databases sluice.Databases) {
 	t.Run("Differences", func(t *testing.T) { testDifferences(t, databases) })
 	t.Run("Collections", func(t *testing.T) { testCollections(t, databases) })
@@ -24,7 +24,7 @@ func Suite(t *testing.T, databases sluice.Databases) {
 	t.Run("Large", func(t *testing.T) { testLarge(t, databases) })
 }
 
-// A fixture is one server and a way to fill it.
+// A fixture is one server and a client that fills it.
 type fixture struct {
 	server    *Server
 	client    *mongo.Client
@@ -67,7 +67,7 @@ func (f fixture) open(t *testing.T, database string, ignore ...string) sluice.Da
 	return db.(sluice.Ignorer).Ignoring(ignore)
 }
 
-// put makes the collection and its documents.
+// put creates the collection with the documents.
 func (f fixture) put(t *testing.T, database, collection string, documents ...bson.D) {
 	t.Helper()
 	if err := f.client.Database(database).CreateCollection(t.Context(), collection); err != nil {
@@ -84,8 +84,12 @@ func (f fixture) put(t *testing.T, database, collection string, documents ...bso
 // index makes an index of the collection orders.
 func (f fixture) index(t *testing.T, database, name string, keys bson.D) {
 	t.Helper()
-	model := mongo.IndexModel{Keys: keys, Options: options.Index().SetName(name)}
-	if _, err := f.client.Database(database).Collection("orders").Indexes().CreateOne(t.Context(), model); err != nil {
+	f.createIndex(t, database, "orders", mongo.IndexModel{Keys: keys, Options: options.Index().SetName(name)})
+}
+
+func (f fixture) createIndex(t *testing.T, database, collection string, model mongo.IndexModel) {
+	t.Helper()
+	if _, err := f.client.Database(database).Collection(collection).Indexes().CreateOne(t.Context(), model); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -99,8 +103,8 @@ func fingerprintOf(t *testing.T, db sluice.Database, invariants ...sluice.Invari
 	return f
 }
 
-// compare fingerprints both and narrows, and checks that fingerprint and comparison agree on whether there is a
-// difference at all.
+// compare fingerprints and compares both databases, and checks that fingerprints and comparison agree on whether there
+// is a difference.
 func (f fixture) compare(t *testing.T, was, now string, limit int, ignore ...string) sluice.Comparison {
 	t.Helper()
 	before, after := f.open(t, was), f.open(t, now, ignore...)

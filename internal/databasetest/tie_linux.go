@@ -5,5 +5,5 @@ import (
 	"syscall"
 )
 
-// tie lets the process die with this one, also when this one is killed.
+// tie lets the process die with this one, even if this one is killed.
 func tie(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,5 +4,5 @@ package databasetest
 
 import "os/exec"
 
-// tie does nothing where the kernel cannot tie processes: a killed test leaves its server behind.
+// tie does nothing on systems that cannot tie processes: a killed test leaves its server behind.
 func tie(*exec.Cmd) {}

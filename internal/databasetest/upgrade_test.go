@@ -67,7 +67,8 @@ func writeOrders(t *testing.T, uri string) {
 	if _, err := orders.InsertMany(t.Context(), some); err != nil {
 		t.Fatal(err)
 	}
-	index := mongo.IndexModel{Keys: bson.D{{Key: "n", Value: 1}, {Key: "total", Value: -1}}, Options: options.Index().SetUnique(true)}
+	index := mongo.IndexModel{Keys: bson.D{{Key: "n", Value: 1}, {Key: "total", Value: -1}},
+		Options: options.Index().SetUnique(true)}
 	if _, err := orders.Indexes().CreateOne(t.Context(), index); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ var (
 	gluedKey    = regexp.MustCompile(`^[A-Za-z]+:[^/\s]`)
 )
 
-// What people wrote in places where it means nothing, by the kind of place and the key.
+// misplaced says what to do with known keys in wrong places, by the kind of place and the key.
 var misplaced = map[string]map[string]string{
 	"the deploy file": {
 		"artifacts":             "remove it: it belongs to kind: lambda, which is not supported",
@@ -43,15 +43,15 @@ var misplaced = map[string]map[string]string{
 		"strategy":   "move it up beside constraints:",
 	},
 	"the webhook": {
-		"uses":    "remove it: this is a GitHub Action and belongs into a workflow file",
-		"with":    "remove it: this is a GitHub Action and belongs into a workflow file",
-		"run":     "remove it: this is a GitHub Action and belongs into a workflow file",
+		"uses":    "remove it: this is a GitHub Action and belongs in a workflow file",
+		"with":    "remove it: this is a GitHub Action and belongs in a workflow file",
+		"run":     "remove it: this is a GitHub Action and belongs in a workflow file",
 		"url":     "write uriTemplate:",
 		"uri":     "write uriTemplate:",
 		"body":    "write bodyTemplate: {inline: …}",
 		"context": "move it to the runWebhook step",
 	},
-	"bodyTemplate": {"path": "paste the text below inline: |"},
+	"bodyTemplate": {"path": "write the text below inline: |"},
 	"analysis step": {
 		"unit":           "write units:, with an s",
 		"numberOfRuns":   "write numberOfJudgmentRuns:",
@@ -67,10 +67,11 @@ var misplaced = map[string]map[string]string{
 		"rolling": "write it as canary: {steps: [{setWeight: {weight: 100}}]}",
 		"steps":   "move it below canary:",
 	},
-	"trafficManagement": {"lambda": "remove it: it belongs to kind: lambda, which is not supported", "alias": "remove it: it belongs to kind: lambda, which is not supported"},
+	"trafficManagement": {"lambda": "remove it: it belongs to kind: lambda, which is not supported",
+		"alias": "remove it: it belongs to kind: lambda, which is not supported"},
 }
 
-// advice returns what to do with a key that is known to be written in the wrong place, "" for others.
+// advice returns what to do with a key that is known but in the wrong place, or "" for other keys.
 func advice(what, key string) string {
 	best := ""
 	for place, keys := range misplaced {

@@ -1,10 +1,6 @@
 package deployfile
 
-import (
-	"go.yaml.in/yaml/v3"
-
-	"github.com/sluice-cd/sluice"
-)
+import "github.com/sluice-cd/sluice"
 
 func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	c := sluice.AnalysisConfig{Queries: map[string]sluice.Query{}}
@@ -15,32 +11,27 @@ func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	c.DefaultProvider = m.text("defaultMetricProviderName")
 	p.oldNames(&c, m)
 	m.need("queries", "list the queries, or remove analysis:")
-	for _, n := range m.items("queries", "begin each query with a dash: - name: errors") {
-		p.query(&c, n)
+	for _, q := range m.maps("queries", "the query", "begin each query with a dash: - name: errors") {
+		p.query(&c, q)
 	}
 	return c
 }
 
-// oldNames accepts what files of 2021 say instead of defaultMetricProviderName.
+// oldNames accepts the keys that files of 2021 have instead of defaultMetricProviderName.
 func (p *parser) oldNames(c *sluice.AnalysisConfig, m *fieldset) {
-	if m.has("defaultType") {
-		p.warn(m.keys["defaultType"], codeIgnoredKey, "remove it: a provider's type is configured with the provider", "defaultType has no meaning any more")
-	}
+	m.ignore("defaultType", "remove it")
 	if !m.has("defaultAccount") {
 		return
 	}
-	p.warn(m.keys["defaultAccount"], codeIgnoredKey, "write defaultMetricProviderName:", "defaultAccount is an old name")
+	p.warn(m.keys["defaultAccount"], codeIgnoredKey, "write defaultMetricProviderName:",
+		"defaultAccount is the old name of defaultMetricProviderName")
 	if c.DefaultProvider == "" {
 		c.DefaultProvider = m.text("defaultAccount")
 	}
 }
 
-func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
-	f, ok := p.fields(n, "the query", keysQuery)
-	if !ok {
-		return
-	}
-	q := sluice.Query{Pos: p.at(n), Name: f.name("name", "name the query")}
+func (p *parser) query(c *sluice.AnalysisConfig, f *fieldset) {
+	q := sluice.Query{Pos: p.at(f.node), Name: f.name("name", "name the query")}
 	if q.Name != "" {
 		f.what = "the query " + clip(q.Name)
 	}
@@ -48,11 +39,9 @@ func (p *parser) query(c *sluice.AnalysisConfig, n *yaml.Node) {
 	q.Lower, q.Upper = f.number("lowerLimit"), f.number("upperLimit")
 	q.Provider = f.text("metricProviderName")
 	p.limits(f, q)
-	if f.has("aggregationMethod") {
-		p.warn(f.keys["aggregationMethod"], codeIgnoredKey, "remove it, and aggregate in the query", "aggregationMethod has no meaning any more")
-	}
+	f.ignore("aggregationMethod", "remove it, and aggregate in the query")
 	if _, twice := c.Queries[q.Name]; twice && q.Name != "" {
-		p.error(f.get("name"), codeDuplicateName, "give each query a name of its own", "there are two queries %s", clip(q.Name))
+		p.error(f.get("name"), codeDuplicateName, "rename one of them", "there are two queries %s", clip(q.Name))
 		return
 	}
 	c.Queries[q.Name] = q
@@ -63,6 +52,7 @@ func (p *parser) limits(f *fieldset, q sluice.Query) {
 		p.error(f.node, codeMissingKey, "add upperLimit: or lowerLimit:", "%s has no limit, so it cannot fail", f.what)
 	}
 	if q.Lower != nil && q.Upper != nil && *q.Lower > *q.Upper {
-		p.error(f.keys["lowerLimit"], codeOutOfRange, "exchange the limits", "no value is at least %g and at most %g", *q.Lower, *q.Upper)
+		p.error(f.keys["lowerLimit"], codeOutOfRange, "swap the limits", "the lower limit %g is above the upper limit %g",
+			*q.Lower, *q.Upper)
 	}
 }

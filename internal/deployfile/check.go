@@ -22,12 +22,12 @@ const (
 	refDataset  refKind = "dataset"
 )
 
-// A reference is a use of a name that has to be defined in the file.
+// A reference is a use of a name that the file must define.
 type reference struct {
 	pos      sluice.Position
 	kind     refKind
 	name     string
-	lenient  bool // a warning is enough
+	lenient  bool // an undefined name is a warning
 	provided bool // the step names a metric provider itself
 }
 
@@ -45,7 +45,8 @@ func (p *parser) referEach(f *fieldset, key string, names []string, r reference)
 }
 
 var unknownName = map[refKind]string{
-	refTarget: codeUnknownTarget, refStrategy: codeUnknownStrategy, refWebhook: codeUnknownWebhook, refQuery: codeUnknownQuery, refDataset: codeUnknownDataset,
+	refTarget: codeUnknownTarget, refStrategy: codeUnknownStrategy, refWebhook: codeUnknownWebhook,
+	refQuery: codeUnknownQuery, refDataset: codeUnknownDataset,
 }
 
 var howToDefine = map[refKind]string{
@@ -117,11 +118,12 @@ func (p *parser) checkProvider(r reference) {
 	if r.provided || q.Provider != "" || p.spec.Analysis.DefaultProvider != "" {
 		return
 	}
-	p.add(q.Pos, sluice.SeverityError, codeNoMetricProvider, "add defaultMetricProviderName: below analysis:, or metricProviderName: to the query",
-		"nothing says which metric provider answers the query "+clip(r.name))
+	p.errorAt(q.Pos, codeNoMetricProvider,
+		"add defaultMetricProviderName: below analysis:, or metricProviderName: to the query",
+		"the query %s names no metric provider, and there is no default", clip(r.name))
 }
 
-// checkCycles reports each circle of dependencies once, at the target of it that stands first in the file.
+// checkCycles reports each circle of dependencies once, at its first target in the file.
 func (p *parser) checkCycles() {
 	after := map[string][]string{}
 	for i := range p.spec.Targets {
@@ -153,12 +155,13 @@ func (p *parser) checkCycles() {
 	}
 }
 
-// dropSelf forgives a target that waits for itself: real files have it, and it can only mean nothing.
+// dropSelf removes a target's dependency on itself, which real files have and which means nothing.
 func (p *parser) dropSelf(t *sluice.Target) {
 	if !slices.Contains(t.DependsOn, t.Name) {
 		return
 	}
-	p.add(t.Pos, sluice.SeverityWarning, codeDependencyCycle, "remove it from its own dependsOn", "the target "+clip(t.Name)+" waits for itself, which is ignored")
+	p.add(t.Pos, sluice.SeverityWarning, codeDependencyCycle, "remove it from its own dependsOn",
+		"the target "+clip(t.Name)+" depends on itself; this is ignored")
 	t.DependsOn = slices.DeleteFunc(t.DependsOn, func(name string) bool { return name == t.Name })
 }
 
@@ -170,5 +173,6 @@ func (p *parser) cycle(way []string) {
 	if at == nil {
 		return
 	}
-	p.error(at, codeDependencyCycle, "remove one of these from its dependsOn", "targets wait for each other in a circle: %s", strings.Join(way, " → "))
+	p.error(at, codeDependencyCycle, "remove one of these from its dependsOn",
+		"targets depend on each other in a circle: %s", strings.Join(way, " → "))
 }

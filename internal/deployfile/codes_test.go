@@ -16,7 +16,8 @@ import (
 // docs/diagnostics.md has one row for every code of the packages that read what users write.
 func TestCodesAreDocumented(t *testing.T) {
 	var want []string
-	for _, file := range []string{"codes.go", "../manifest/codes.go", "../manifest/yamldoc/codes.go", "../plan/codes.go", "../config/codes.go"} {
+	for _, file := range []string{"codes.go", "../manifest/codes.go", "../manifest/yamldoc/codes.go", "../plan/codes.go",
+		"../config/codes.go"} {
 		want = append(want, codesIn(t, file)...)
 	}
 	doc, err := os.ReadFile("../../docs/diagnostics.md")

@@ -1,6 +1,7 @@
 package deployfile_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -10,7 +11,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/deployfile"
 )
 
-const corpus = "../../../shared/corpus/armory"
+// corpus holds deploy files that others wrote. It is not part of the repository.
+var corpus = filepath.Join(cmp.Or(os.Getenv("SLUICE_SHARED"), "../../../shared"), "corpus/armory")
 
 type corpusEntry struct {
 	File   string

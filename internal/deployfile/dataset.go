@@ -30,8 +30,9 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
 	d.Mover, d.Portworx = p.mover(f)
-	for _, n := range f.items("invariants", "begin each invariant with a dash: - {name: …, count: orders, atLeast: baseline}") {
-		d.Invariants = append(d.Invariants, p.invariant(n))
+	hint := "begin each with a dash: - {name: …, count: orders, atLeast: baseline}"
+	for _, m := range f.maps("invariants", "the invariant", hint) {
+		d.Invariants = append(d.Invariants, p.invariant(m))
 	}
 	return d
 }
@@ -44,7 +45,7 @@ func (p *parser) uri(f *fieldset, engine string) string {
 		return ""
 	}
 	if engine == "files" {
-		p.error(f.keys["database"], codeBadCombination, "remove database:", "files have no database")
+		p.error(f.keys["database"], codeBadCombination, "remove database:", "the engine files has no database")
 		return ""
 	}
 	m, ok := f.inner("database", "database")
@@ -63,7 +64,7 @@ func (p *parser) quiesce(f *fieldset) sluice.Quiesce {
 	if !ok {
 		return sluice.Quiesce{}
 	}
-	m.need("before", "write the commands that still the source")
+	m.need("before", "write the commands that stop writes")
 	return sluice.Quiesce{Mode: "commands", Before: p.commands(m, "before"), After: p.commands(m, "after")}
 }
 
@@ -87,7 +88,7 @@ func (p *parser) commands(f *fieldset, key string) [][]string {
 		commands = append(commands, command)
 	}
 	if len(words) > 0 && len(commands) > 0 {
-		p.error(f.keys[key], codeBadCombination, "write either one command or a list of commands", "%s mixes words and commands", f.of(key))
+		p.error(f.keys[key], codeBadCombination, "write one command, or a list", "%s mixes words and commands", f.of(key))
 		return nil
 	}
 	if len(words) > 0 {
@@ -113,27 +114,25 @@ func (p *parser) mover(f *fieldset) (string, *sluice.Portworx) {
 	if !ok {
 		return portworx, nil
 	}
-	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair", "name the ClusterPair that leads to the other cluster")}
+	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair", "name the ClusterPair")}
 }
 
 const portworx = "portworx"
 
-func (p *parser) invariant(n *yaml.Node) sluice.Invariant {
-	f, ok := p.fields(n, "the invariant", keysInvariant)
-	if !ok {
-		return sluice.Invariant{}
-	}
-	i := sluice.Invariant{Pos: p.at(n), Name: f.name("name", "say what must hold: name: no order is lost"), Count: f.text("count"), Sum: f.text("sum"), Field: f.text("field"),
+func (p *parser) invariant(f *fieldset) sluice.Invariant {
+	i := sluice.Invariant{Pos: p.at(f.node), Name: f.name("name", "say what must hold: name: no order is lost"),
+		Count: f.text("count"), Sum: f.text("sum"), Field: f.text("field"),
 		AtLeast: p.bound(f, "atLeast"), AtMost: p.bound(f, "atMost"), Equals: p.bound(f, "equals")}
 	p.oneOf(f, "count", "sum")
 	switch {
 	case f.has("sum") && !f.has("field") && !f.has("count"):
-		p.error(f.keys["sum"], codeMissingKey, "add field: with what is summed up", "a sum needs a field")
+		p.error(f.keys["sum"], codeMissingKey, "add field: with the field to add up", "a sum needs a field")
 	case f.has("field") && !f.has("sum") && f.has("count"):
 		p.error(f.keys["field"], codeBadCombination, "remove field:, or write sum: instead of count:", "a count has no field")
 	}
 	if !f.has("atLeast") && !f.has("atMost") && !f.has("equals") {
-		p.error(n, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline", "the invariant has no bound")
+		p.error(f.node, codeMissingKey, "add atLeast:, atMost: or equals:, with a number or the word baseline",
+			"the invariant has no bound")
 	}
 	return i
 }

@@ -35,7 +35,8 @@ func TestKeysAreDocumented(t *testing.T) {
 		got[string(m[1])] = string(m[2])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the tables in the source (-) and in %s (+) differ; go test ./internal/deployfile -run Documented -update writes them:\n%s", document, diff)
+		t.Errorf("the tables in the source (-) and in %s (+) differ; go test ./internal/deployfile -run Documented "+
+			"-update writes them:\n%s", document, diff)
 	}
 }
 

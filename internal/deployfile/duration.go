@@ -12,8 +12,8 @@ const longest = 10 * 365 * 24 * time.Hour
 
 var unitLength = map[string]time.Duration{"seconds": time.Second, "minutes": time.Minute, "hours": time.Hour}
 
-// duration returns a time written as "10m" or as {duration: 10, unit: minutes}, and what its table says where
-// there is none: no time at all where that is a word.
+// duration returns a time written as "10m" or as {duration: 10, unit: minutes}. If it is absent, duration returns the
+// default of its table, or 0 if that is a word.
 func (f *fieldset) duration(key string) time.Duration {
 	absent, _ := time.ParseDuration(f.table.key(key, formDuration).absent)
 	v := f.get(key)
@@ -45,7 +45,8 @@ func (f *fieldset) measured(number, unit string) (time.Duration, bool) {
 		return f.p.shortDuration(n, f.of(number))
 	}
 	if !f.has(unit) {
-		f.p.error(f.keys[number], codeBadCombination, "add "+unit+": with seconds, minutes or hours", "%s has a number without a unit", f.what)
+		f.p.error(f.keys[number], codeBadCombination, "add "+unit+": with seconds, minutes or hours",
+			"%s has a number without a unit", f.what)
 		return 0, false
 	}
 	count := f.whole(number, 0)
@@ -67,16 +68,16 @@ func (p *parser) shortDuration(n *yaml.Node, what string) (time.Duration, bool) 
 		if n.ShortTag() == "!!int" {
 			hint = fmt.Sprintf("write its unit: %ss, %sm or %sh", clip(n.Value), clip(n.Value), clip(n.Value))
 		}
-		p.error(n, codeBadDuration, hint, "%s has to be a duration, and this is %s", what, show(n))
+		p.error(n, codeBadDuration, hint, "%s must be a duration, but this is %s", what, show(n))
 		return 0, false
 	}
 	d, err := time.ParseDuration(strings.ReplaceAll(n.Value, " ", ""))
 	if err != nil {
-		p.error(n, codeBadDuration, "write it like 30s, 10m or 1h30m", "%s is %q, which is no duration", what, clip(n.Value))
+		p.error(n, codeBadDuration, "write it like 30s or 1h30m", "%s is %q, which is not a duration", what, clip(n.Value))
 		return 0, false
 	}
 	if d <= 0 || d > longest {
-		p.error(n, codeOutOfRange, "write more than nothing and at most ten years", "%s is %s", what, n.Value)
+		p.error(n, codeOutOfRange, "write more than zero and at most ten years", "%s is %s", what, n.Value)
 		return 0, false
 	}
 	return d, true

@@ -10,8 +10,8 @@ import (
 
 const widest = 160
 
-// Excerpt returns the line of the text at the position and a caret under the spot, "" where there is no such
-// line. Tabs become spaces and long lines are cut around the spot.
+// Excerpt returns the line at the position and a caret below the column, or "" if there is no such line. Tabs become
+// spaces, and long lines are cut around the column.
 func Excerpt(data []byte, pos sluice.Position) string {
 	line := strings.ReplaceAll(yamldoc.Line(data, pos.Line), "\t", " ")
 	if !pos.IsValid() || strings.TrimSpace(line) == "" || !utf8.ValidString(line) {

@@ -20,7 +20,8 @@ func KeyRows() map[string]string {
 		var b strings.Builder
 		b.WriteString("| key | value | default | |\n|---|---|---|---|\n")
 		for _, k := range t.keys {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s. |\n", k.name, valueOf(k), absentOf(k), strings.ReplaceAll(k.about, "|", `\|`))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s. |\n", k.name, valueOf(k), absentOf(k), strings.ReplaceAll(k.about, "|",
+				`\|`))
 			if k.in != nil {
 				visit(k.in)
 			}
@@ -59,11 +60,12 @@ func KeyRows() map[string]string {
 
 func absentOf(k key) string {
 	switch {
-	case k.need:
+	case k.absent == required:
 		return "required"
 	case k.absent == "":
 		return ""
-	case k.form == formChoice && slices.Contains(k.words, k.absent), k.form == formWordOrMap, strings.ContainsAny(k.absent[:1], "0123456789"):
+	case k.form == formChoice && slices.Contains(k.words, k.absent), k.form == formWordOrMap,
+		strings.ContainsAny(k.absent[:1], "0123456789"):
 		return "`" + k.absent + "`"
 	}
 	return k.absent

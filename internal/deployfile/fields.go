@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
-// A fieldset is a map of the file whose keys are known to be allowed. Its getters report what has the wrong
-// type and return a zero value then; a null counts as absent.
+// A fieldset is a map of the file whose keys are allowed. Its getters report a value of the wrong type and return a
+// zero value; a null counts as absent.
 type fieldset struct {
 	p      *parser
 	node   *yaml.Node
@@ -37,7 +37,7 @@ func (p *parser) fields(n *yaml.Node, what string, t *table) (*fieldset, bool) {
 	p.each(n, func(key, value *yaml.Node) {
 		name := key.Value
 		if _, known := t.find(name); !known {
-			// What was meant is read all the same, so that one slip is one finding.
+			// The key that was meant is read, so that one slip is one finding.
 			if name = p.unknownKey(key, what, t.names()); name == "" || find(n, name) != nil || f.keys[name] != nil {
 				return
 			}
@@ -47,17 +47,17 @@ func (p *parser) fields(n *yaml.Node, what string, t *table) (*fieldset, bool) {
 	return f, true
 }
 
-// each calls do for every key of the map that is plain text and given for the first time.
+// each calls do for every key of the map that is plain text, the first time that it is given.
 func (p *parser) each(n *yaml.Node, do func(key, value *yaml.Node)) {
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
-			p.error(key, codeWrongType, "write plain text before the colon", "a key has to be text, and this is %s", show(key))
+			p.error(key, codeWrongType, "write plain text before the colon", "a key must be text, but this is %s", show(key))
 			continue
 		}
 		if line, ok := first[key.Value]; ok {
-			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is given twice, first in line %d", key.Value, line)
+			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is repeated, first on line %d", key.Value, line)
 			continue
 		}
 		first[key.Value] = key.Line
@@ -71,7 +71,7 @@ func (p *parser) unknownKey(key *yaml.Node, what string, known []string) string 
 		return ""
 	}
 	if hint := advice(what, key.Value); hint != "" {
-		p.error(key, codeMisplacedKey, hint, "%s does not take the key %s here", what, key.Value)
+		p.error(key, codeMisplacedKey, hint, "%s does not take the key %s", what, key.Value)
 		if m := renamed.FindStringSubmatch(hint); m != nil && slices.Contains(known, m[1]) {
 			return m[1]
 		}
@@ -82,21 +82,28 @@ func (p *parser) unknownKey(key *yaml.Node, what string, known []string) string 
 	if near == "" {
 		hint = "known keys: " + strings.Join(known, ", ")
 	}
-	p.error(key, codeUnknownKey, hint, "%s has no key %s", what, clip(key.Value))
+	p.error(key, codeUnknownKey, hint, "unknown key %s in %s", clip(key.Value), what)
 	return near
 }
 
 func (p *parser) wrongType(n *yaml.Node, what, want, hint string) {
 	if n.Kind == yaml.ScalarNode && gluedKey.MatchString(n.Value) {
-		p.error(n, codeMissingSpace, "put a space after the colon", "%s has to be %s, and without a space after its colon this is text", what, want)
+		p.error(n, codeMissingSpace, "put a space after the colon",
+			"%s must be %s; without a space after the colon it is text", what, want)
 		return
 	}
-	p.error(n, codeWrongType, hint, "%s has to be %s, and this is %s", what, want, show(n))
+	p.error(n, codeWrongType, hint, "%s must be %s, but this is %s", what, want, show(n))
 }
 
 func (f *fieldset) of(key string) string { return key + " of " + f.what }
 
-// get returns the value of a key, nil if there is none or it is null.
+// value returns the value of a key that the table has in one of the forms, as get does.
+func (f *fieldset) value(key string, forms ...form) *yaml.Node {
+	f.table.key(key, forms...)
+	return f.get(key)
+}
+
+// get returns the value of a key, nil if it is absent or null.
 func (f *fieldset) get(key string) *yaml.Node {
 	if v := f.values[key]; v != nil && !yamldoc.IsNull(v) {
 		return v
@@ -121,14 +128,12 @@ func (f *fieldset) need(key, hint string) bool {
 	return false
 }
 
-// text returns plain text. Numbers and truths are refused, so that nobody wonders what became of 1.10.
+// text returns plain text. Numbers and booleans are refused: YAML would change a text such as 1.10.
 func (f *fieldset) text(key string) string {
-	f.table.key(key, formText, formChoice)
-	v := f.get(key)
-	if v == nil {
-		return ""
+	if v := f.value(key, formText, formChoice); v != nil {
+		return f.p.textOf(v, f.of(key))
 	}
-	return f.p.textOf(v, f.of(key))
+	return ""
 }
 
 func (p *parser) textOf(n *yaml.Node, what string) string {
@@ -148,12 +153,10 @@ func quoteHint(n *yaml.Node) string {
 
 // scalar returns any single value as it is written.
 func (f *fieldset) scalar(key string) string {
-	f.table.key(key, formScalar)
-	v := f.get(key)
-	if v == nil {
-		return ""
+	if v := f.value(key, formScalar); v != nil {
+		return f.p.scalarOf(v, f.of(key))
 	}
-	return f.p.scalarOf(v, f.of(key))
+	return ""
 }
 
 func (p *parser) scalarOf(n *yaml.Node, what string) string {
@@ -180,19 +183,14 @@ func (f *fieldset) name(key, hint string) string {
 }
 
 func (f *fieldset) bool(key string) bool {
-	f.table.key(key, formBool)
-	v := f.get(key)
-	if v == nil {
-		return false
-	}
 	var b bool
-	if v.ShortTag() != "!!bool" || v.Decode(&b) != nil {
+	if v := f.value(key, formBool); v != nil && (v.ShortTag() != "!!bool" || v.Decode(&b) != nil) {
 		f.p.wrongType(v, f.of(key), "true or false", "write true or false without quotes")
 	}
 	return b
 }
 
-// whole returns an integer within the bounds of its table, and absent where there is none.
+// whole returns an integer within the bounds of its table, or absent if there is none.
 func (f *fieldset) whole(key string, absent int) int {
 	k := f.table.key(key, formWhole, formAmount)
 	v := f.get(key)
@@ -216,12 +214,10 @@ func (f *fieldset) whole(key string, absent int) int {
 }
 
 func (f *fieldset) number(key string) *float64 {
-	f.table.key(key, formNumber)
-	v := f.get(key)
-	if v == nil {
-		return nil
+	if v := f.value(key, formNumber); v != nil {
+		return f.p.numberOf(v, f.of(key))
 	}
-	return f.p.numberOf(v, f.of(key))
+	return nil
 }
 
 func (p *parser) numberOf(n *yaml.Node, what string) *float64 {
@@ -234,9 +230,15 @@ func (p *parser) numberOf(n *yaml.Node, what string) *float64 {
 }
 
 // word is choice with the default of its table.
-func (f *fieldset) word(key string) string { return f.choice(key, f.table.key(key, formChoice).absent) }
+func (f *fieldset) word(key string) string {
+	absent := f.table.key(key, formChoice).absent
+	if absent == required {
+		absent = ""
+	}
+	return f.choice(key, absent)
+}
 
-// choice returns one of the words of its table, whatever its letter case, and absent where there is none.
+// choice returns one of the words of its table, whatever its letter case, or absent if there is none.
 func (f *fieldset) choice(key, absent string) string {
 	words := f.table.key(key, formChoice, formWordOrMap).words
 	v := f.get(key)
@@ -274,8 +276,7 @@ func (f *fieldset) inner(key, what string) (*fieldset, bool) {
 
 // items returns the members of a list.
 func (f *fieldset) items(key, hint string) []*yaml.Node {
-	f.table.key(key, formList, formTexts, formSteps, formCommands)
-	v := f.get(key)
+	v := f.value(key, formList, formTexts, formSteps, formCommands)
 	if v == nil {
 		return nil
 	}
@@ -284,6 +285,17 @@ func (f *fieldset) items(key, hint string) []*yaml.Node {
 		return nil
 	}
 	return v.Content
+}
+
+// maps returns the members of a list of maps, without those that are not maps.
+func (f *fieldset) maps(key, what, hint string) (list []*fieldset) {
+	in := f.table.key(key, formList).in
+	for _, n := range f.items(key, hint) {
+		if m, ok := f.p.fields(n, what, in); ok {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 func (f *fieldset) texts(key string) []string {
@@ -297,10 +309,24 @@ func (f *fieldset) texts(key string) []string {
 // someTexts returns a list that is required and has at least one member.
 func (f *fieldset) someTexts(key, hint string) []string {
 	list := f.texts(key)
-	if len(list) == 0 && f.need(key, hint) && f.get(key).Kind == yaml.SequenceNode {
-		f.p.error(f.keys[key], codeMissingKey, hint, "the list of %s is empty", key)
+	if f.need(key, hint) {
+		f.notEmpty(key, hint)
 	}
 	return list
+}
+
+// notEmpty reports a list without members.
+func (f *fieldset) notEmpty(key, hint string) {
+	if v := f.get(key); v != nil && v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
+		f.p.error(f.keys[key], codeMissingKey, hint, "the list of %s is empty", key)
+	}
+}
+
+// ignore warns of a key that has no meaning any more.
+func (f *fieldset) ignore(key, hint string) {
+	if f.has(key) {
+		f.p.warn(f.keys[key], codeIgnoredKey, hint, "%s is ignored", key)
+	}
 }
 
 func (f *fieldset) scalarOr(key, absent string) string {
@@ -311,8 +337,7 @@ func (f *fieldset) scalarOr(key, absent string) string {
 }
 
 func (f *fieldset) textMap(key string) map[string]string {
-	f.table.key(key, formTextMap)
-	v := f.get(key)
+	v := f.value(key, formTextMap)
 	if v == nil {
 		return nil
 	}
@@ -330,10 +355,9 @@ func (f *fieldset) textMap(key string) map[string]string {
 // mostEntries bounds maps of names, so that checks that follow every name from every target stay quick.
 const mostEntries = 500
 
-// entries calls do for the members of a map from names to maps, in the order of the file.
+// entries calls do for the members of a map of names, in the order of the file.
 func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
-	f.table.key(key, formNamed)
-	v := f.get(key)
+	v := f.value(key, formNamed)
 	if v == nil {
 		return
 	}
@@ -342,13 +366,13 @@ func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
 		return
 	}
 	if len(v.Content)/2 > mostEntries {
-		f.p.error(f.keys[key], codeOutOfRange, "split the deploy file", "%s are %d, more than the %d that are read", key, len(v.Content)/2, mostEntries)
+		f.p.error(f.keys[key], codeOutOfRange, "split the deploy file", "%s has more than %d entries", key, mostEntries)
 		return
 	}
 	f.p.each(v, do)
 }
 
-// find returns the value of the key in a map, nil where there is none.
+// find returns the value of the key in a map, nil if there is none.
 func find(n *yaml.Node, key string) *yaml.Node {
 	if n.Kind != yaml.MappingNode {
 		return nil
@@ -377,12 +401,12 @@ func show(n *yaml.Node) string {
 	case "!!int", "!!float":
 		return "the number " + clip(n.Value)
 	case "!!bool":
-		return "the truth value " + clip(n.Value)
+		return "the boolean " + clip(n.Value)
 	}
-	return "the text " + fmt.Sprintf("%q", clip(n.Value))
+	return fmt.Sprintf("the text %q", clip(n.Value))
 }
 
-// clip shortens what a stranger wrote to what fits a message.
+// clip shortens text of the file to what fits a message.
 func clip(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
 	if r := []rune(s); len(r) > 60 {

@@ -130,7 +130,8 @@ func complete(t *testing.T, data []byte) {
 	}
 	made := map[sluice.Diagnostic]bool{}
 	for _, d := range ds {
-		if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > len(yamldoc.Lines(data))+1 || d.Code == "" || d.Hint == "" || d.Message == "" {
+		if !d.Pos.IsValid() || d.Pos.Column < 1 || d.Pos.Line > len(yamldoc.Lines(data))+1 || d.Code == "" || d.Hint == "" ||
+			d.Message == "" {
 			t.Fatalf("incomplete finding %#v", d)
 		}
 		d.Hint = ""

@@ -27,17 +27,13 @@ const (
 // An inclusion follows include: from file to file. Names are relative to the deploy file's directory.
 type inclusion struct {
 	files fs.FS
-	dir   string          // of the deploy file, to name the others by
-	way   []string        // from the deploy file to the one that is being read
-	done  map[string]bool // read already: including a file twice changes nothing
+	dir   string          // of the deploy file; the other names are relative to it
+	way   []string        // from the deploy file to the file that is being read
+	done  map[string]bool // files that were read; including one again changes nothing
 	bytes int
 }
 
-func (in *inclusion) shown(name string) string {
-	return filepath.Join(in.dir, filepath.FromSlash(name))
-}
-
-// include reads the files that the map names, and what they define becomes part of the spec.
+// include reads the files that the map names and adds what they define to the spec.
 func (p *parser) include(f *fieldset) {
 	for _, n := range f.items("include", "write it as a list: include: ["+f.scalarOr("include", "shared.yaml")+"]") {
 		name, ok := p.mayInclude(n, p.textOf(n, "each of "+f.of("include")))
@@ -49,14 +45,14 @@ func (p *parser) include(f *fieldset) {
 	}
 }
 
-// nothingKnown keeps what an unread file might define from being reported as undefined.
+// nothingKnown suppresses findings about undefined names, which the file that was not read may define.
 func (p *parser) nothingKnown() {
 	for _, kind := range []refKind{refStrategy, refWebhook, refQuery, refDataset} {
 		p.broken[kind] = true
 	}
 }
 
-// mayInclude returns the name relative to the deploy file's directory, or reports what forbids it.
+// mayInclude returns the name relative to the deploy file's directory, or reports why it must not be included.
 func (p *parser) mayInclude(n *yaml.Node, written string) (string, bool) {
 	in := &p.inclusion
 	name := path.Join(path.Dir(in.way[len(in.way)-1]), filepath.ToSlash(written))
@@ -64,16 +60,18 @@ func (p *parser) mayInclude(n *yaml.Node, written string) (string, bool) {
 	case written == "":
 		p.error(n, codeMissingKey, "name the file", "the name of the included file is missing")
 	case in.files == nil:
-		p.error(n, codeIncludeUnreadable, "put what it defines into this file", "other files cannot be included here")
+		p.error(n, codeIncludeUnreadable, "copy its content into this file", "other files cannot be included here")
 	case path.IsAbs(written) || filepath.IsAbs(written) || !filepath.IsLocal(name) || !fs.ValidPath(name):
-		p.error(n, codeIncludeOutside, "move the file below the deploy file's directory", "%s leaves the deploy file's directory", clip(written))
+		p.error(n, codeIncludeOutside, "move the file below the deploy file's directory",
+			"%s is outside the deploy file's directory", clip(written))
 	case slices.Contains(in.way, name):
 		way := append(slices.Clone(in.way[slices.Index(in.way, name):]), name)
-		p.error(n, codeIncludeCycle, "remove one of these from its include:", "files include each other in a circle: %s", strings.Join(way, " → "))
+		p.error(n, codeIncludeCycle, "remove one of these from its include:", "files include each other in a circle: %s",
+			strings.Join(way, " → "))
 	case len(in.way) > deepestNested:
-		p.error(n, codeIncludeBounds, "include it from a file further up", "files are included more than %d deep", deepestNested)
+		p.error(n, codeIncludeBounds, "nest less deeply", "includes are nested more than %d deep", deepestNested)
 	case len(in.done) >= mostIncluded && !in.done[name]:
-		p.error(n, codeIncludeBounds, "put some of them together", "more than %d files are included", mostIncluded)
+		p.error(n, codeIncludeBounds, "combine some of them", "more than %d files are included", mostIncluded)
 	default:
 		return name, true
 	}
@@ -92,7 +90,7 @@ func (p *parser) includeFile(n *yaml.Node, name string) {
 		return
 	}
 	before := p.file
-	p.file = in.shown(name)
+	p.file = filepath.Join(in.dir, filepath.FromSlash(name))
 	p.files = append(p.files, p.file)
 	in.way = append(in.way, name)
 	p.includedText(data)
@@ -126,11 +124,12 @@ func (p *parser) unreadable(n *yaml.Node, name string, err error) {
 	p.nothingKnown()
 	switch {
 	case errors.Is(err, errTooMuch):
-		p.error(n, codeIncludeBounds, "include less", "the included files are larger than %d MiB together", limits.Bytes>>20)
+		p.error(n, codeIncludeBounds, "include less", "the included files together are larger than %d MiB", limits.Bytes>>20)
 	case errors.Is(err, fs.ErrNotExist):
 		p.error(n, codeIncludeUnreadable, p.nearFile(name), "there is no file %s", clip(name))
 	case strings.Contains(err.Error(), "path escapes"):
-		p.error(n, codeIncludeOutside, "copy the file instead of linking to it", "%s leaves the deploy file's directory through a symbolic link", clip(name))
+		p.error(n, codeIncludeOutside, "copy the file instead of linking to it",
+			"%s leads outside the deploy file's directory through a symbolic link", clip(name))
 	default:
 		cause := err.Error()
 		if pe, ok := errors.AsType[*fs.PathError](err); ok {
@@ -160,7 +159,7 @@ func (p *parser) includedText(data []byte) {
 		p.nothingKnown()
 		return
 	}
-	root := p.only(roots, "write strategies:, webhooks:, analysis:, datasets: or trafficManagement: into it, or do not include it")
+	root := p.only(roots, "write "+strings.Join(keysIncluded.names(), ":, ")+": into it, or do not include it")
 	if root == nil {
 		return
 	}
@@ -179,15 +178,17 @@ func (p *parser) includedText(data []byte) {
 func (p *parser) blocks(f *fieldset) {
 	s := p.spec
 	s.Datasets = merge(p, "datasets", s.Datasets, p.datasets(f), func(d sluice.Dataset) sluice.Position { return d.Pos })
-	s.Strategies = merge(p, "strategies", s.Strategies, p.strategies(f), func(t sluice.Strategy) sluice.Position { return t.Pos })
+	s.Strategies = merge(p, "strategies", s.Strategies, p.strategies(f),
+		func(t sluice.Strategy) sluice.Position { return t.Pos })
 	s.Webhooks = merge(p, "webhooks", s.Webhooks, p.webhooks(f), func(w sluice.Webhook) sluice.Position { return w.Pos })
 	s.Traffic = append(s.Traffic, p.traffic(f)...)
 	analysis := p.analysisConfig(f)
-	s.Analysis.Queries = merge(p, "queries", s.Analysis.Queries, analysis.Queries, func(q sluice.Query) sluice.Position { return q.Pos })
+	s.Analysis.Queries = merge(p, "queries", s.Analysis.Queries, analysis.Queries,
+		func(q sluice.Query) sluice.Position { return q.Pos })
 	p.defaultProvider(f, analysis.DefaultProvider)
 }
 
-// merge adds the names of one file to those of the others. No file wins silently over another.
+// merge adds the names of one file to those of the others. It reports names that both define.
 func merge[T any](p *parser, noun string, all, more map[string]T, at func(T) sluice.Position) map[string]T {
 	if all == nil {
 		return more
@@ -199,7 +200,7 @@ func merge[T any](p *parser, noun string, all, more map[string]T, at func(T) slu
 			continue
 		}
 		p.add(at(more[name]), sluice.SeverityError, codeDuplicateName, "give one of them another name, or remove it",
-			fmt.Sprintf("%s is among the %s twice: here and at %s", clip(name), noun, at(first)))
+			fmt.Sprintf("%s is defined twice in %s: here and at %s", clip(name), noun, at(first)))
 	}
 	return all
 }

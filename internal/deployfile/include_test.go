@@ -68,7 +68,8 @@ func included(files fstest.MapFS) string {
 		fmt.Fprintf(&b, "webhook %s at %s\n", name, spec.Webhooks[name].Pos)
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Analysis.Queries)) {
-		fmt.Fprintf(&b, "query %s at %s, default provider %s\n", name, spec.Analysis.Queries[name].Pos, spec.Analysis.DefaultProvider)
+		fmt.Fprintf(&b, "query %s at %s, default provider %s\n", name, spec.Analysis.Queries[name].Pos,
+			spec.Analysis.DefaultProvider)
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Datasets)) {
 		fmt.Fprintf(&b, "dataset %s at %s\n", name, spec.Datasets[name].Pos)
@@ -100,7 +101,8 @@ func TestIncludeBounds(t *testing.T) {
 	for i := range 60 {
 		name := fmt.Sprintf("%d.yaml", i)
 		list = append(list, name)
-		many[name] = &fstest.MapFile{Data: fmt.Appendf(nil, "strategies: {s%d: {canary: {steps: [{setWeight: {weight: 1}}]}}}\n", i)}
+		many[name] = &fstest.MapFile{Data: fmt.Appendf(nil,
+			"strategies: {s%d: {canary: {steps: [{setWeight: {weight: 1}}]}}}\n", i)}
 	}
 	large := fstest.MapFS{}
 	for _, name := range []string{"a.yaml", "b.yaml"} {
@@ -140,7 +142,8 @@ func TestIncludeThroughLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	_, ds := deployfile.ParseWith("deploy.yaml", []byte(small+"include: [shared.yaml]\n"), deployfile.Options{Files: root.FS()})
+	_, ds := deployfile.ParseWith("deploy.yaml", []byte(small+"include: [shared.yaml]\n"),
+		deployfile.Options{Files: root.FS()})
 	if len(ds) != 1 || ds[0].Code != "include-outside" {
 		t.Errorf("found %v", ds)
 	}
@@ -161,7 +164,8 @@ func TestOptions(t *testing.T) {
 	if spec, ds := deployfile.Parse("d.yaml", warns); spec == nil || len(ds) != 1 {
 		t.Errorf("want one warning: %v", ds)
 	}
-	if spec, ds := deployfile.ParseWith("d.yaml", warns, deployfile.Options{Strict: true}); spec != nil || len(ds) != 1 || !ds.HasErrors() {
+	if spec, ds := deployfile.ParseWith("d.yaml", warns, deployfile.Options{Strict: true}); spec != nil || len(ds) != 1 ||
+		!ds.HasErrors() {
 		t.Errorf("want one error: %v", ds)
 	}
 }

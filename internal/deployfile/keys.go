@@ -1,5 +1,7 @@
 package deployfile
 
+import "slices"
+
 // A form is what a value of the deploy file may be.
 type form int
 
@@ -23,24 +25,49 @@ const (
 	formBound                 // a number, or the word baseline
 )
 
-// A key is one key of the deploy file. The parser, the JSON Schema and the documentation are all made from it.
-type key struct {
-	name        string
+// A value is what a key of the deploy file takes.
+type value struct {
 	form        form
-	about       string   // one sentence without its period
-	absent      string   // what holds where the key is absent
-	need        bool     // absent is an error
 	words       []string // of a choice
 	least, most int      // of a whole number
 	in          *table   // the keys of the map, or of the maps
-	at          *place   // where the steps stand
+	at          *place   // the list that the steps belong to
 }
+
+// The values that need no more than their form.
+var (
+	text, scalar, truth      = value{form: formText}, value{form: formScalar}, value{form: formBool}
+	number, amount, duration = value{form: formNumber}, value{form: formAmount}, value{form: formDuration}
+	texts, textMap           = value{form: formTexts}, value{form: formTextMap}
+	commands, bound          = value{form: formCommands}, value{form: formBound}
+)
+
+func whole(least, most int) value  { return value{form: formWhole, least: least, most: most} }
+func choice(words ...string) value { return value{form: formChoice, words: words} }
+func mapOf(in *table) value        { return value{form: formMap, in: in} }
+func listOf(in *table) value       { return value{form: formList, in: in} }
+func named(in *table) value        { return value{form: formNamed, in: in} }
+func steps(at *place) value        { return value{form: formSteps, at: at} }
+func wordOrMap(in *table, words ...string) value {
+	return value{form: formWordOrMap, in: in, words: words}
+}
+
+// A key is one key of the deploy file. The parser, the JSON Schema and the documentation are all made from it.
+type key struct {
+	name string
+	value
+	absent string // the default, or required
+	about  string // one sentence without its period
+}
+
+// required is the default of a key that must be there.
+const required = "required"
 
 // A table is the closed set of keys that a map of the deploy file takes.
 type table struct {
 	name string // of its definition in the JSON Schema
 	keys []key
-	one  []string // at least one of these has to be there
+	one  []string // at least one of these must be there
 }
 
 // key returns the key of the name. Asking for one that the table does not have in this form is a defect.
@@ -73,156 +100,154 @@ func (t *table) names() []string {
 	return names
 }
 
-var keysRoot = &table{name: "deployFile", keys: []key{
-	{name: "version", form: formScalar, absent: "v1", about: "The version of the format; it is not checked"},
-	{name: "kind", form: formChoice, words: []string{"kubernetes"}, absent: "kubernetes", about: "What is delivered"},
-	{name: "application", form: formText, about: "The name of what is delivered; it may be given on the command line instead"},
-	{name: "description", form: formText, about: "A text for people"},
-	{name: "context", form: formTextMap, about: "Variables for templates: {{context.name}}"},
-	{name: "deploymentConfig", form: formMap, in: keysConfig, about: "What holds for every target"},
-	{name: "targets", form: formNamed, in: keysTarget, need: true, about: "The environments, by name"},
-	{name: "manifests", form: formList, in: keysManifest, about: "Where objects come from; required unless there are datasets"},
-	{name: "strategies", form: formNamed, in: keysStrategy, about: "How workloads change version, by name"},
-	{name: "analysis", form: formMap, in: keysAnalysis, about: "Queries to metric providers"},
-	{name: "webhooks", form: formList, in: keysWebhook, about: "HTTP calls that steps can make"},
-	{name: "trafficManagement", form: formList, in: keysTraffic, about: "How weights are made"},
-	{name: "datasets", form: formNamed, in: keysDataset, about: "Named pieces of state"},
-	{name: "include", form: formTexts, about: "Files with shared blocks, relative to this file"},
-}}
+var keysRoot = &table{name: "deployFile", keys: slices.Concat([]key{
+	{"version", scalar, "v1", "The version of the format; it is not checked"},
+	{"kind", choice("kubernetes"), "kubernetes", "What is delivered"},
+	{"application", text, "", "The application's name; the command line may give it instead"},
+	{"description", text, "", "A description for people"},
+	{"context", textMap, "", "Variables for templates: {{context.name}}"},
+	{"deploymentConfig", mapOf(keysConfig), "", "Settings for all targets"},
+	{"targets", named(keysTarget), required, "The environments, by name"},
+	{"manifests", listOf(keysManifest), "", "Where objects come from; required unless the file has datasets"},
+}, keysShared)}
 
-// keysIncluded are what an included file may define.
-var keysIncluded = &table{name: "includedFile", keys: []key{
-	{name: "strategies", form: formNamed, in: keysStrategy, about: "How workloads change version, by name"},
-	{name: "analysis", form: formMap, in: keysAnalysis, about: "Queries to metric providers"},
-	{name: "webhooks", form: formList, in: keysWebhook, about: "HTTP calls that steps can make"},
-	{name: "trafficManagement", form: formList, in: keysTraffic, about: "How weights are made"},
-	{name: "datasets", form: formNamed, in: keysDataset, about: "Named pieces of state"},
-	{name: "include", form: formTexts, about: "More files with shared blocks, relative to this file"},
-}}
+// keysShared may stand in a deploy file and in the files that it includes.
+var keysShared = []key{
+	{"strategies", named(keysStrategy), "", "How workloads change version, by name"},
+	{"analysis", mapOf(keysAnalysis), "", "Queries to metric providers"},
+	{"webhooks", listOf(keysWebhook), "", "HTTP calls that steps can make"},
+	{"trafficManagement", listOf(keysTraffic), "", "How traffic is divided"},
+	{"datasets", named(keysDataset), "", "Named pieces of state"},
+	{"include", texts, "", "Files with shared blocks, relative to this file"},
+}
+
+var keysIncluded = &table{name: "includedFile", keys: keysShared}
 
 var keysConfig = &table{name: "deploymentConfig", keys: []key{
-	{name: "timeout", form: formDuration, absent: "30m", about: "How long objects may take to become ready, at least one minute"},
-	{name: "keepDeploymentObject", form: formBool, absent: "false", about: "Read for compatibility: Deployments are always kept"},
-	{name: "ifDeploymentInProgress", form: formMap, in: keysInProgress, about: "What happens while another deployment of the application runs"},
+	{"timeout", duration, "30m", "How long objects may take to become ready, at least one minute"},
+	{"keepDeploymentObject", truth, "false", "Accepted for compatibility; Deployments are always kept"},
+	{"ifDeploymentInProgress", mapOf(keysInProgress), "", "What happens while another deployment of the application runs"},
 }}
 
 var keysInProgress = &table{name: "ifDeploymentInProgress", keys: []key{
-	{name: "strategy", form: formChoice, words: []string{"reject", "enqueueOne"}, absent: "reject", about: "Refuse the new one, or let the newest wait"},
+	{"strategy", choice("reject", "enqueueOne"), "reject", "Reject the new deployment, or queue the newest"},
 }}
 
 var keysTarget = &table{name: "target", keys: []key{
-	{name: "account", form: formText, need: true, about: "The account to deploy to"},
-	{name: "namespace", form: formText, about: "The namespace of every object; absent, the manifests say it"},
-	{name: "strategy", form: formText, about: "One of the strategies; required where a workload is delivered"},
-	{name: "constraints", form: formMap, in: keysConstraints, about: "What gates the target"},
-	{name: "onRollback", form: formSteps, at: &placeUndo, about: "Steps after the target was undone, one after the other"},
-	{name: "prune", form: formBool, absent: "false", about: "Delete what earlier deployments applied here and this one does not; never claims, namespaces and definitions"},
+	{"account", text, required, "The account to deploy to"},
+	{"namespace", text, "", "The namespace of every object; if absent, the manifests decide"},
+	{"strategy", text, "", "One of the strategies; required if the target gets a workload"},
+	{"constraints", mapOf(keysConstraints), "", "Dependencies, and steps before and after the deployment"},
+	{"onRollback", steps(&placeUndo), "", "Steps that run after the target was undone, one after the other"},
+	{"prune", truth, "false",
+		"Delete what earlier deployments applied and this one does not, except claims, namespaces and CRDs"},
 }}
 
 var keysConstraints = &table{name: "constraints", keys: []key{
-	{name: "dependsOn", form: formTexts, about: "Targets that must have succeeded first"},
-	{name: "beforeDeployment", form: formSteps, at: &placeBefore, about: "Steps before anything is applied, in parallel"},
-	{name: "afterDeployment", form: formSteps, at: &placeAfter, about: "Steps after the strategy, in parallel"},
-	{name: "afterDeploymentFailure", form: formChoice, words: []string{"keep", "rollBack"}, absent: "keep", about: "What a failed afterDeployment step does to the target"},
+	{"dependsOn", texts, "", "Targets that must succeed first"},
+	{"beforeDeployment", steps(&placeBefore), "", "Steps that run before anything is applied, in parallel"},
+	{"afterDeployment", steps(&placeAfter), "", "Steps that run after the strategy, in parallel"},
+	{"afterDeploymentFailure", choice("keep", "rollBack"), "keep", "What happens if an afterDeployment step fails"},
 }}
 
 var keysManifest = &table{name: "manifest", one: []string{"path", "inline"}, keys: []key{
-	{name: "path", form: formText, about: "A file, a directory, a kustomize directory or an https URL"},
-	{name: "inline", form: formText, about: "The YAML itself; one of path and inline"},
-	{name: "targets", form: formTexts, absent: "all targets", about: "The targets that get these objects"},
+	{"path", text, "", "A file, a directory, a kustomize directory or an https URL"},
+	{"inline", text, "", "The YAML itself; give either path or inline"},
+	{"targets", texts, "all targets", "The targets that get these objects"},
 }}
 
 var keysStrategy = &table{name: "strategy", one: []string{"canary", "blueGreen"}, keys: []key{
-	{name: "canary", form: formMap, in: keysCanary, about: "Weights and gates, step by step; one of canary and blueGreen"},
-	{name: "blueGreen", form: formMap, in: keysBlueGreen, about: "The new version beside the old one, then all of the traffic at once"},
+	{"canary", mapOf(keysCanary), "", "Weights and gates, step by step; give either canary or blueGreen"},
+	{"blueGreen", mapOf(keysBlueGreen), "", "The new version starts beside the old one, then gets all traffic at once"},
 }}
 
 var keysCanary = &table{name: "canary", keys: []key{
-	{name: "steps", form: formSteps, at: &placeCanary, need: true, about: "Steps one after the other; afterwards the target goes to 100 %"},
+	{"steps", steps(&placeCanary), required, "Steps that run one after the other; afterwards the new version gets 100 %"},
 }}
 
 var keysBlueGreen = &table{name: "blueGreen", keys: []key{
-	{name: "redirectTrafficAfter", form: formSteps, at: &placeBlue, about: "Steps before the traffic goes to the new version, in parallel"},
-	{name: "shutDownOldVersionAfter", form: formSteps, at: &placeBlue, about: "Steps before the old version is shut down, in parallel"},
-	{name: "activeService", form: formText, about: "The Service that users reach; better said in trafficManagement"},
-	{name: "previewService", form: formText, about: "The Service that shows the new version beforehand"},
+	{"redirectTrafficAfter", steps(&placeBlue), "", "Steps that run before traffic goes to the new version, in parallel"},
+	{"shutDownOldVersionAfter", steps(&placeBlue), "", "Steps that run before the old version is shut down, in parallel"},
+	{"activeService", text, "", "The Service that users reach; better set in trafficManagement"},
+	{"previewService", text, "", "The Service that shows the new version before the switch"},
 }}
 
 var keysTraffic = &table{name: "traffic", keys: []key{
-	{name: "targets", form: formTexts, absent: "all targets", about: "The targets whose traffic is made so"},
-	{name: "smi", form: formList, in: keysSMI, about: "TrafficSplits of a service mesh"},
-	{name: "istio", form: formList, in: keysIstio, about: "Weighted routes of Istio"},
-	{name: "gateway", form: formList, in: keysGateway, about: "Weighted routes of the Gateway API"},
-	{name: "kubernetes", form: formList, in: keysServices, about: "The Services of a blue/green strategy"},
+	{"targets", texts, "all targets", "The targets that divide their traffic this way"},
+	{"smi", listOf(keysSMI), "", "TrafficSplits of a service mesh"},
+	{"istio", listOf(keysIstio), "", "Weighted routes of Istio"},
+	{"gateway", listOf(keysGateway), "", "Weighted routes of the Gateway API"},
+	{"kubernetes", listOf(keysServices), "", "The Services of a blue/green strategy"},
 }}
 
 var keysSMI = &table{name: "smi", keys: []key{
-	{name: "rootServiceName", form: formText, need: true, about: "The Service that is split"},
-	{name: "canaryServiceName", form: formText, absent: "root name and -canary", about: "The Service of the new version"},
-	{name: "trafficSplitName", form: formText, absent: "root name", about: "The TrafficSplit"},
+	{"rootServiceName", text, required, "The Service that is split"},
+	{"canaryServiceName", text, "root name and -canary", "The Service of the new version"},
+	{"trafficSplitName", text, "root name", "The TrafficSplit"},
 }}
 
 var keysIstio = &table{name: "istio", keys: []key{
-	{name: "virtualService", form: formMap, in: keysVirtualService, need: true, about: "The routes that are weighted"},
-	{name: "destinationRule", form: formMap, in: keysDestinationRule, about: "The subsets; may be absent if there is only one rule"},
+	{"virtualService", mapOf(keysVirtualService), required, "The routes that are weighted"},
+	{"destinationRule", mapOf(keysDestinationRule), "", "The subsets; optional if there is only one rule"},
 }}
 
 var keysVirtualService = &table{name: "virtualService", keys: []key{
-	{name: "name", form: formText, need: true, about: "The VirtualService"},
-	{name: "httpRouteName", form: formText, about: "The route; may be absent if there is only one"},
+	{"name", text, required, "The VirtualService"},
+	{"httpRouteName", text, "", "The route; optional if there is only one"},
 }}
 
 var keysDestinationRule = &table{name: "destinationRule", keys: []key{
-	{name: "name", form: formText, need: true, about: "The DestinationRule"},
-	{name: "activeSubsetName", form: formText, about: "The subset of the old version"},
-	{name: "canarySubsetName", form: formText, about: "The subset of the new version"},
+	{"name", text, required, "The DestinationRule"},
+	{"activeSubsetName", text, "", "The subset of the old version"},
+	{"canarySubsetName", text, "", "The subset of the new version"},
 }}
 
 var keysGateway = &table{name: "gateway", one: []string{"httpRoute", "grpcRoute"}, keys: []key{
-	{name: "httpRoute", form: formText, about: "The HTTPRoute that is weighted; one of httpRoute and grpcRoute"},
-	{name: "grpcRoute", form: formText, about: "The GRPCRoute that is weighted"},
-	{name: "service", form: formText, need: true, about: "The Service whose traffic is divided, a backend of the route"},
+	{"httpRoute", text, "", "The HTTPRoute that is weighted; give either httpRoute or grpcRoute"},
+	{"grpcRoute", text, "", "The GRPCRoute that is weighted"},
+	{"service", text, required, "The Service whose traffic is divided; it must be a backend of the route"},
 }}
 
 var keysServices = &table{name: "services", keys: []key{
-	{name: "activeService", form: formText, need: true, about: "The Service that users reach; every other one that selects the pods is switched with it"},
-	{name: "previewService", form: formText, about: "The Service that shows the new version beforehand"},
+	{"activeService", text, required,
+		"The Service that users reach; other Services that select the pods are switched with it"},
+	{"previewService", text, "", "The Service that shows the new version before the switch"},
 }}
 
 var keysWebhook = &table{name: "webhook", keys: []key{
-	{name: "name", form: formText, need: true, about: "The name that steps use"},
-	{name: "method", form: formChoice, words: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}, absent: "POST", about: "The HTTP method"},
-	{name: "uriTemplate", form: formText, need: true, about: "The address that is called; a template"},
-	{name: "networkMode", form: formChoice, words: []string{"direct", "remoteNetworkAgent"}, absent: "direct", about: "Where the call is made from"},
-	{name: "agentIdentifier", form: formText, absent: "the target's account", about: "The account in whose cluster remoteNetworkAgent looks the host up as a Service"},
-	{name: "headers", form: formList, in: keysHeader, about: "HTTP headers"},
-	{name: "bodyTemplate", form: formMap, in: keysBody, about: "What is sent"},
-	{name: "retryCount", form: formWhole, least: 0, most: 100, absent: "0", about: "How often a refused connection is tried again"},
-	{name: "disableCallback", form: formBool, absent: "false", about: "Go on as soon as the call was answered"},
-	{name: "timeout", form: formDuration, absent: "30s", about: "How long the call may take"},
+	{"name", text, required, "The name that steps use"},
+	{"method", choice("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"), "POST", "The HTTP method"},
+	{"uriTemplate", text, required, "The URL that is called; a template"},
+	{"networkMode", choice("direct", "remoteNetworkAgent"), "direct", "Where Sluice makes the call from"},
+	{"agentIdentifier", text, "the target's account", "The account whose cluster has the host, for remoteNetworkAgent"},
+	{"headers", listOf(keysHeader), "", "HTTP headers"},
+	{"bodyTemplate", mapOf(keysBody), "", "The body that is sent"},
+	{"retryCount", whole(0, 100), "0", "How often Sluice retries a refused connection"},
+	{"disableCallback", truth, "false", "Continue as soon as the call is answered"},
+	{"timeout", duration, "30s", "How long the call may take"},
 }}
 
 var keysHeader = &table{name: "header", keys: []key{
-	{name: "key", form: formText, need: true, about: "The header"},
-	{name: "value", form: formScalar, need: true, about: "Its value; a template"},
+	{"key", text, required, "The header's name"},
+	{"value", scalar, required, "Its value; a template"},
 }}
 
 var keysBody = &table{name: "bodyTemplate", keys: []key{
-	{name: "inline", form: formText, about: "The text; a template, sent as rendered"},
+	{"inline", text, "", "The text; a template, sent as rendered"},
 }}
 
 var keysAnalysis = &table{name: "analysis", keys: []key{
-	{name: "defaultMetricProviderName", form: formText, about: "Answers the queries that name no provider"},
-	{name: "queries", form: formList, in: keysQuery, need: true, about: "The queries"},
-	{name: "defaultAccount", form: formText, about: "An old name of defaultMetricProviderName (a warning)"},
-	{name: "defaultType", form: formScalar, about: "Has no meaning any more (a warning)"},
+	{"defaultMetricProviderName", text, "", "The provider for queries that name none"},
+	{"queries", listOf(keysQuery), required, "The queries"},
+	{"defaultAccount", text, "", "The old name of defaultMetricProviderName; accepted with a warning"},
+	{"defaultType", scalar, "", "Ignored, with a warning"},
 }}
 
 var keysQuery = &table{name: "query", keys: []key{
-	{name: "name", form: formText, need: true, about: "The name that steps use"},
-	{name: "queryTemplate", form: formText, need: true, about: "What the provider is asked; a template"},
-	{name: "upperLimit", form: formNumber, about: "The largest good value; at least one limit is required"},
-	{name: "lowerLimit", form: formNumber, about: "The smallest good value"},
-	{name: "metricProviderName", form: formText, absent: "defaultMetricProviderName", about: "The provider that is asked"},
-	{name: "aggregationMethod", form: formScalar, about: "Has no meaning any more (a warning)"},
+	{"name", text, required, "The name that steps use"},
+	{"queryTemplate", text, required, "The query that the provider gets; a template"},
+	{"upperLimit", number, "", "The largest good value; at least one limit is required"},
+	{"lowerLimit", number, "", "The smallest good value"},
+	{"metricProviderName", text, "defaultMetricProviderName", "The provider that is asked"},
+	{"aggregationMethod", scalar, "", "Ignored, with a warning"},
 }}

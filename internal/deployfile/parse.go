@@ -15,24 +15,26 @@ const maxFindings = 500
 
 var limits = yamldoc.Limits{Bytes: 4 << 20, Nodes: 250_000, Depth: 100}
 
-// Options are what a reading depends on besides the text.
+// Options are what reading depends on besides the text.
 type Options struct {
-	Application string // wins over the file's, which may then have none
+	Application string // replaces the file's application, which may then be absent
 	Strict      bool   // warnings are errors
-	Files       fs.FS  // the deploy file's directory, for include:; nil refuses it
+	Files       fs.FS  // the deploy file's directory, for include:; nil refuses includes
 }
 
-// Parse reads a deploy file that includes no others. The spec is nil if and only if a finding is an error;
-// warnings come beside a spec. Findings are in the order of the file.
+// Parse reads a deploy file that includes no other files. The spec is nil if and only if a finding is an error.
+// Findings are in the order of the file.
 func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
 	return ParseWith(file, data, Options{})
 }
 
-// ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, in the order
-// in which the files are read; their positions name them as they are found from where file is found.
+// ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, in the order of
+// reading. Their positions name each file relative to the directory that file is relative to.
 func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagnostics) {
-	p := &parser{file: file, files: []string{file}, application: o.Application, seen: map[sluice.Diagnostic]bool{}, spec: &sluice.Spec{}, broken: map[refKind]bool{}}
-	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)}, done: map[string]bool{}, bytes: len(data)}
+	p := &parser{file: file, files: []string{file}, application: o.Application, seen: map[sluice.Diagnostic]bool{},
+		spec: &sluice.Spec{}, broken: map[refKind]bool{}}
+	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)},
+		done: map[string]bool{}, bytes: len(data)}
 	p.text(data)
 	p.sortFindings()
 	if o.Strict {
@@ -59,30 +61,30 @@ func (p *parser) text(data []byte) {
 }
 
 type parser struct {
-	file   string   // the one that is being read
-	files  []string // all that were read, in that order
+	file   string   // the file that is being read
+	files  []string // all files that were read, in that order
 	spec   *sluice.Spec
 	ds     sluice.Diagnostics
 	seen   map[sluice.Diagnostic]bool
 	refs   []reference
 	pos    map[string]*yaml.Node // the names of targets
-	broken map[refKind]bool      // the sections that could not be read, so that their names are not known
-	// weight is the last one set in the canary that is being read.
-	weight int
-	// application is given by the caller, provider is where the default metric provider is named.
-	application string
-	provider    sluice.Position
+	broken map[refKind]bool      // sections that could not be read, so that their names are not known
+	weight int                   // the last one set in the canary that is being read
+
+	application string          // given by the caller
+	provider    sluice.Position // where the default metric provider is named
 	inclusion   inclusion
 }
 
 func (p *parser) only(roots []*yaml.Node, ifEmpty string) *yaml.Node {
 	start := sluice.Position{File: p.file, Line: 1, Column: 1}
 	if len(roots) == 0 {
-		p.add(start, sluice.SeverityError, codeEmptyFile, ifEmpty, "the file is empty")
+		p.errorAt(start, codeEmptyFile, ifEmpty, "the file is empty")
 		return nil
 	}
 	if len(roots) > 1 {
-		p.error(roots[1], codeSeveralDocuments, "put each into a file of its own", "a deploy file holds one YAML document, and here a second one starts")
+		p.error(roots[1], codeSeveralDocuments, "put each document into its own file",
+			"a deploy file holds one YAML document; a second one starts here")
 	}
 	return roots[0]
 }
@@ -96,13 +98,17 @@ func (p *parser) add(pos sluice.Position, severity sluice.Severity, code, hint, 
 	p.seen[d] = true
 	if len(p.ds) == maxFindings {
 		d = sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: codeTooManyFindings,
-			Message: fmt.Sprintf("there are more than %d findings", maxFindings), Hint: "correct those above first"}
+			Message: fmt.Sprintf("there are more than %d findings", maxFindings), Hint: "correct the findings above first"}
 	}
 	p.ds = append(p.ds, d)
 }
 
 func (p *parser) error(n *yaml.Node, code, hint, format string, args ...any) {
-	p.add(yamldoc.At(p.file, n), sluice.SeverityError, code, hint, fmt.Sprintf(format, args...))
+	p.errorAt(yamldoc.At(p.file, n), code, hint, format, args...)
+}
+
+func (p *parser) errorAt(pos sluice.Position, code, hint, format string, args ...any) {
+	p.add(pos, sluice.SeverityError, code, hint, fmt.Sprintf(format, args...))
 }
 
 func (p *parser) warn(n *yaml.Node, code, hint, format string, args ...any) {
@@ -143,16 +149,17 @@ func (p *parser) applicationName(f *fieldset) string {
 	return p.application
 }
 
-// refusedKind reports a kind that is not delivered here. Nothing else in such a file is worth a finding.
+// refusedKind reports a kind that Sluice does not deliver. Other findings in such a file would not help.
 func (p *parser) refusedKind(root *yaml.Node) bool {
 	kind := find(root, "kind")
 	if kind == nil || yamldoc.IsNull(kind) || fold(kind.Value) == "kubernetes" {
 		return false
 	}
 	if fold(kind.Value) == "lambda" {
-		p.error(kind, codeUnsupportedKind, "deliver functions with another tool; Sluice takes kind: kubernetes", "kind: lambda is not supported")
+		p.error(kind, codeUnsupportedKind, "deliver functions with another tool; Sluice supports kind: kubernetes",
+			"kind: lambda is not supported")
 		return true
 	}
-	p.error(kind, codeUnsupportedKind, "write kind: kubernetes", "the kind %s is not known", clip(kind.Value))
+	p.error(kind, codeUnsupportedKind, "write kind: kubernetes", "unknown kind %s", clip(kind.Value))
 	return true
 }

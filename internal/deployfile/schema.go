@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of deploy files, made from the tables that [Parse] reads by. It
-// accepts whatever Parse accepts; what Parse refuses for its meaning alone, such as a name that is not defined, it
-// accepts too. The same version of Sluice gives the same bytes.
+// Schema returns the JSON Schema (draft 2020-12) of deploy files, made from the tables that [Parse] uses. It accepts
+// every file that Parse accepts. It also accepts files that Parse refuses for their meaning alone, such as an undefined
+// name. The same version of Sluice always returns the same bytes.
 func Schema() []byte { return schemaOf(keysRoot, "A deploy file of Sluice") }
 
 // IncludedSchema is [Schema] for the files that include: names.
@@ -44,23 +44,23 @@ func (b *schemaBuilder) ref(t *table) schema {
 }
 
 func (b *schemaBuilder) object(t *table) schema {
-	properties, required := schema{}, []string{}
+	properties, needed := schema{}, []string{}
 	for _, k := range t.keys {
 		s := b.value(k)
-		if !k.need {
+		if k.absent != required {
 			s = orNull(s)
 		} else {
-			required = append(required, k.name)
+			needed = append(needed, k.name)
 		}
 		s["description"] = k.about + "."
-		if k.absent != "" {
+		if k.absent != "" && k.absent != required {
 			s["description"] = k.about + ". Default: " + k.absent + "."
 		}
 		properties[k.name] = s
 	}
 	s := schema{"type": "object", "properties": properties, "additionalProperties": false}
-	if len(required) > 0 {
-		s["required"] = required
+	if len(needed) > 0 {
+		s["required"] = needed
 	}
 	var choices []schema
 	for _, name := range t.one {
@@ -72,7 +72,7 @@ func (b *schemaBuilder) object(t *table) schema {
 	return s
 }
 
-// orNull lets a key stand without a value, which is as if it were absent.
+// orNull allows a key without a value, which counts as absent.
 func orNull(s schema) schema {
 	if word, ok := s["type"].(string); ok && s["anyOf"] == nil && s["enum"] == nil {
 		s["type"] = []string{word, "null"}
@@ -117,25 +117,25 @@ func (b *schemaBuilder) value(k key) schema {
 func (b *schemaBuilder) structured(k key) schema {
 	switch k.form {
 	case formTexts:
-		return listOf(schema{"type": "string"})
+		return arrayOf(schema{"type": "string"})
 	case formMap:
 		return b.ref(k.in)
 	case formList:
-		return listOf(b.ref(k.in))
+		return arrayOf(b.ref(k.in))
 	case formNamed:
 		return schema{"type": "object", "additionalProperties": b.ref(k.in)}
 	case formSteps:
 		return b.steps(*k.at)
 	case formCommands:
 		word := schema{"type": append(slices.Clone(anyScalar), "null")}
-		return schema{"anyOf": []schema{listOf(word), listOf(listOf(word))}}
+		return schema{"anyOf": []schema{arrayOf(word), arrayOf(arrayOf(word))}}
 	case formWordOrMap:
 		return schema{"anyOf": append(wordSchema(k.words)["anyOf"].([]schema), b.ref(k.in))}
 	}
 	return schema{"type": "string"}
 }
 
-func listOf(s schema) schema { return schema{"type": "array", "items": s} }
+func arrayOf(s schema) schema { return schema{"type": "array", "items": s} }
 
 // steps describes a list of steps of a place: each a map with one key, its kind.
 func (b *schemaBuilder) steps(p place) schema {
@@ -160,12 +160,13 @@ func (b *schemaBuilder) steps(p place) schema {
 	sequence := p.name + "InSequence"
 	inside["sequence"], kinds["sequence"] = refTo(sequence), refTo(sequence)
 	b.defs[sequence] = schema{"type": "array", "minItems": 1, "items": oneKey(inside)}
-	b.defs[p.name] = listOf(oneKey(kinds))
+	b.defs[p.name] = arrayOf(oneKey(kinds))
 	return refTo(p.name)
 }
 
 func oneKey(properties schema) schema {
-	return schema{"type": "object", "properties": properties, "additionalProperties": false, "minProperties": 1, "maxProperties": 1}
+	return schema{"type": "object", "properties": properties, "additionalProperties": false,
+		"minProperties": 1, "maxProperties": 1}
 }
 
 // wordSchema offers the words as they are best written, and accepts them in any letter case.
@@ -174,7 +175,8 @@ func wordSchema(words []string) schema {
 	for i, w := range words {
 		patterns[i] = anyCase(w)
 	}
-	return schema{"anyOf": []schema{{"enum": words}, {"type": "string", "pattern": "^(" + strings.Join(patterns, "|") + ")$"}}}
+	pattern := "^(" + strings.Join(patterns, "|") + ")$"
+	return schema{"anyOf": []schema{{"enum": words}, {"type": "string", "pattern": pattern}}}
 }
 
 func anyCase(word string) string {
@@ -186,7 +188,8 @@ func anyCase(word string) string {
 }
 
 func durationText() schema {
-	return schema{"type": "string", "pattern": "^[ +]*([0-9. ]+(ns|us|µs|μs|ms|s|m|h) *)+$", "examples": []string{"30s", "10m", "1h30m"}}
+	return schema{"type": "string", "pattern": "^[ +]*([0-9. ]+(ns|us|µs|μs|ms|s|m|h) *)+$",
+		"examples": []string{"30s", "10m", "1h30m"}}
 }
 
 func durationSchema() schema {

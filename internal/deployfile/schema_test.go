@@ -21,7 +21,8 @@ import (
 
 // The committed schemas are those of this version.
 func TestSchemaFiles(t *testing.T) {
-	for name, want := range map[string][]byte{"deploy-file.json": deployfile.Schema(), "included-file.json": deployfile.IncludedSchema()} {
+	for name, want := range map[string][]byte{"deploy-file.json": deployfile.Schema(),
+		"included-file.json": deployfile.IncludedSchema()} {
 		path := filepath.Join("../../schema", name)
 		if *update {
 			if err := os.WriteFile(path, want, 0o644); err != nil {
@@ -80,7 +81,8 @@ func asJSON(t *testing.T, name string, data []byte) (any, bool) {
 
 // What the parser says about the shape of a file, the schema sees too.
 var aboutShape = map[string]bool{
-	"unknown-key": true, "misplaced-key": true, "wrong-type": true, "unknown-step": true, "step-not-here": true, "step-indent": true,
+	"unknown-key": true, "misplaced-key": true, "wrong-type": true, "unknown-step": true, "step-not-here": true,
+	"step-indent":   true,
 	"missing-space": true, "unquoted-template": true, "unsupported-kind": true,
 }
 
@@ -159,7 +161,8 @@ func TestSchemaAgreesOnEveryPlace(t *testing.T) {
 		}
 	}
 	walk = func(v any, path string, set func(any)) {
-		for what, wrong := range map[string]any{"a list": []any{[]any{}}, "a map": map[string]any{"x": map[string]any{}}, "a truth": true} {
+		for what, wrong := range map[string]any{"a list": []any{[]any{}}, "a map": map[string]any{"x": map[string]any{}},
+			"a truth": true} {
 			set(wrong)
 			try(path, what)
 		}

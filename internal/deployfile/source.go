@@ -6,30 +6,23 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// manifests are required, but a file with datasets may be about data alone.
+// manifests are required, unless the file has datasets: it may be only about data.
 func (p *parser) manifests(f *fieldset) []sluice.ManifestSource {
-	if !f.has("manifests") && (f.has("datasets") || len(p.spec.Datasets) > 0) || !f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
+	if !f.has("manifests") && (f.has("datasets") || len(p.spec.Datasets) > 0) ||
+		!f.need("manifests", "list what to deploy: manifests: [{path: manifests}]") {
 		return nil
 	}
 	var sources []sluice.ManifestSource
-	items := f.items("manifests", "begin each entry with a dash: - path: manifests/app.yaml")
-	for _, n := range items {
-		if s, ok := p.manifest(n); ok {
-			sources = append(sources, s)
-		}
+	hint := "begin each entry with a dash: - path: manifests/app.yaml"
+	for _, m := range f.maps("manifests", "the manifest entry", hint) {
+		sources = append(sources, p.manifest(m))
 	}
-	if f.get("manifests").Kind == yaml.SequenceNode && len(items) == 0 {
-		p.error(f.keys["manifests"], codeMissingKey, "list what to deploy: - path: manifests", "the list of manifests is empty")
-	}
+	f.notEmpty("manifests", "list what to deploy: - path: manifests")
 	return sources
 }
 
-func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
-	f, ok := p.fields(n, "the manifest entry", keysManifest)
-	if !ok {
-		return sluice.ManifestSource{}, false
-	}
-	s := sluice.ManifestSource{Pos: p.at(n), Path: f.text("path"), Inline: f.text("inline"), Targets: p.targetList(f)}
+func (p *parser) manifest(f *fieldset) sluice.ManifestSource {
+	s := sluice.ManifestSource{Pos: p.at(f.node), Path: f.text("path"), Inline: f.text("inline"), Targets: p.targetList(f)}
 	for _, key := range []string{"path", "inline"} {
 		if v := f.get(key); v != nil {
 			s.Pos = p.at(v)
@@ -37,10 +30,10 @@ func (p *parser) manifest(n *yaml.Node) (sluice.ManifestSource, bool) {
 	}
 	p.oneOf(f, "path", "inline")
 	p.referEach(f, "targets", s.Targets, reference{kind: refTarget})
-	return s, true
+	return s
 }
 
-// targetList reads a list of targets, which means all of them where it is absent.
+// targetList reads a list of targets; if it is absent, it means all targets.
 func (p *parser) targetList(f *fieldset) []string {
 	list := f.texts("targets")
 	if v := f.get("targets"); v != nil && v.Kind == yaml.SequenceNode && len(list) == 0 {

@@ -11,23 +11,23 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
-// A place is a list of steps in the file, with the kinds that may stand in it.
+// A place is a list of steps in the file, with the kinds that it may hold.
 type place struct {
 	name  string // of its definition in the JSON Schema
 	what  string
 	kinds []sluice.StepKind
-	hint  string // for what may not
+	hint  string // for other kinds
 }
 
-// sequence is the place inside a sequence that stands in this one.
+// sequence is the place inside a sequence in this place.
 func (p place) sequence() place {
 	kinds := slices.DeleteFunc(slices.Clone(p.kinds), func(k sluice.StepKind) bool { return k == sluice.KindSetWeight })
 	return place{p.name, "a sequence in " + p.what, kinds, "put it outside the sequence"}
 }
 
 var everywhere = []sluice.StepKind{
-	sluice.KindPause, sluice.KindRunWebhook, sluice.KindRunJob, sluice.KindWaitFor, sluice.KindMigrateData, sluice.KindCheckpointData,
-	sluice.KindVerifyData, sluice.KindRestoreData, sluice.KindMaskData, sluice.KindSequence,
+	sluice.KindPause, sluice.KindRunWebhook, sluice.KindRunJob, sluice.KindWaitFor, sluice.KindMigrateData,
+	sluice.KindCheckpointData, sluice.KindVerifyData, sluice.KindRestoreData, sluice.KindMaskData, sluice.KindSequence,
 }
 
 func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kinds, everywhere) }
@@ -35,9 +35,11 @@ func also(kinds ...sluice.StepKind) []sluice.StepKind { return slices.Concat(kin
 var (
 	placeBefore = place{"stepsBefore", "beforeDeployment", everywhere, "put it into a strategy or into afterDeployment"}
 	placeAfter  = place{"stepsAfter", "afterDeployment", also(sluice.KindAnalysis), "put it into a strategy"}
-	placeCanary = place{"stepsCanary", "the steps of a canary", also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "put it elsewhere"}
-	placeBlue   = place{"stepsBlueGreen", "a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices), "weights are for a canary; remove it"}
-	placeUndo   = place{"stepsOnRollback", "onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
+	placeCanary = place{"stepsCanary", "the steps of a canary",
+		also(sluice.KindSetWeight, sluice.KindAnalysis, sluice.KindExposeServices), "move it to another list"}
+	placeBlue = place{"stepsBlueGreen", "a blue/green strategy", also(sluice.KindAnalysis, sluice.KindExposeServices),
+		"weights are for a canary; remove it"}
+	placeUndo = place{"stepsOnRollback", "onRollback", also(sluice.KindAnalysis), "put it into a strategy"}
 )
 
 func allKinds() []string {
@@ -67,7 +69,7 @@ func (p *parser) step(n *yaml.Node, at place) (sluice.StepSpec, bool) {
 	}
 	kind := sluice.StepKind(key.Value)
 	if !slices.Contains(at.kinds, kind) {
-		p.error(key, codeStepNotHere, at.hint, "%s may not stand in %s", kind, at.what)
+		p.error(key, codeStepNotHere, at.hint, "%s is not allowed in %s", kind, at.what)
 		return sluice.StepSpec{}, false
 	}
 	s := sluice.StepSpec{Pos: p.at(key), Kind: kind}
@@ -108,8 +110,8 @@ func (p *parser) sequence(n *yaml.Node, at place) []sluice.StepSpec {
 	return steps
 }
 
-// kindOf returns the one key of a step. Where the step's fields stand beside it instead of below it, that is
-// reported, and the value is what was meant.
+// kindOf returns the one key of a step and its value. If the step's fields are beside the key instead of below it,
+// kindOf reports that and returns the value that was meant.
 func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		hint := "write it as - pause: {untilApproved: true}"
@@ -131,7 +133,8 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 		return key, n.Content[1], ok && len(n.Content) == 2
 	case len(kinds) > 1:
 		second := n.Content[kinds[1]]
-		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own", "a step has one kind, and here are %s and %s", n.Content[kinds[0]].Value, second.Value)
+		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own",
+			"a step has one kind, but this one has %s and %s", n.Content[kinds[0]].Value, second.Value)
 		return nil, nil, false
 	}
 	key, value = n.Content[kinds[0]], n.Content[kinds[0]+1]
@@ -141,10 +144,11 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 	return key, p.adopt(n, key, value), true
 }
 
-// unknownStep reports the key and returns the one that was meant, if that can be told.
+// unknownStep reports the key and returns the one that was meant, if that is clear.
 func (p *parser) unknownStep(key *yaml.Node) (*yaml.Node, bool) {
 	if key.Kind != yaml.ScalarNode {
-		p.error(key, codeWrongType, "write it as - pause: {untilApproved: true}", "a step's kind has to be text, and this is %s", show(key))
+		p.error(key, codeWrongType, "write it as - pause: {untilApproved: true}",
+			"the kind of a step must be text, but this is %s", show(key))
 		return nil, false
 	}
 	near := yamldoc.Nearest(key.Value, allKinds())
@@ -152,13 +156,13 @@ func (p *parser) unknownStep(key *yaml.Node) (*yaml.Node, bool) {
 	if near == "" {
 		hint = "known steps: " + strings.Join(allKinds(), ", ")
 	}
-	p.error(key, codeUnknownStep, hint, "there is no step %s", clip(key.Value))
+	p.error(key, codeUnknownStep, hint, "unknown step %s", clip(key.Value))
 	meant := *key
 	meant.Value = near
 	return &meant, near != ""
 }
 
-// adopt returns the step's value with the fields that stand beside its key.
+// adopt returns the step's value together with the fields beside its key.
 func (p *parser) adopt(n, key, value *yaml.Node) *yaml.Node {
 	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: value.Line, Column: value.Column}
 	if value.Kind == yaml.MappingNode {
@@ -176,16 +180,13 @@ func (p *parser) adopt(n, key, value *yaml.Node) *yaml.Node {
 		beside = append(beside, clip(n.Content[i].Value))
 		merged.Content = append(merged.Content, n.Content[i], n.Content[i+1])
 	}
-	p.error(first, codeStepIndent, "indent "+strings.Join(beside, ", ")+" by two more spaces than "+key.Value,
-		"%s at the indent of %s, so YAML does not see that it belongs to it", stand(beside), key.Value)
-	return merged
-}
-
-func stand(names []string) string {
-	if len(names) == 1 {
-		return names[0] + " stands"
+	who, belong := beside[0]+" has", "belongs"
+	if len(beside) > 1 {
+		who, belong = fmt.Sprintf("%s and %d more have", beside[0], len(beside)-1), "belong"
 	}
-	return fmt.Sprintf("%s and %d more stand", names[0], len(names)-1)
+	p.error(first, codeStepIndent, "indent "+strings.Join(beside, ", ")+" by two more spaces than "+key.Value,
+		"%s the same indent as %s, but %s inside it", who, key.Value, belong)
+	return merged
 }
 
 func (p *parser) decode(s *sluice.StepSpec, f *fieldset) {

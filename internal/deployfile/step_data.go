@@ -53,12 +53,12 @@ func (p *parser) restoreData(f *fieldset) *sluice.RestoreData {
 
 func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 	s := &sluice.MaskData{Dataset: p.dataset(f), Fields: f.textMap("fields")}
-	if !f.need("fields", "name what is masked: fields: {customers.email: hash}") || f.get("fields").Kind != yaml.MappingNode {
+	if !f.need("fields", "write fields: {customers.email: hash}") || f.get("fields").Kind != yaml.MappingNode {
 		return s
 	}
 	v := f.get("fields")
 	if len(v.Content) == 0 {
-		p.error(v, codeMissingKey, "name at least one field", "nothing is masked")
+		p.error(v, codeMissingKey, "name at least one field", "maskData names no field")
 	}
 	for i := 0; i+1 < len(v.Content); i += 2 {
 		p.maskRule(v.Content[i], v.Content[i+1], s.Fields)
@@ -70,19 +70,22 @@ func (p *parser) maskData(f *fieldset) *sluice.MaskData {
 func (p *parser) maskRule(name, rule *yaml.Node, all sluice.Mask) {
 	collection, field, _ := strings.Cut(name.Value, ".")
 	if collection == "" || field == "" || strings.HasSuffix(field, ".") || strings.Contains(name.Value, "..") {
-		p.error(name, codeBadValue, "write collection.field, such as customers.email", "%s names no field of a collection", clip(name.Value))
+		p.error(name, codeBadValue, "write collection.field, such as customers.email",
+			"%s does not name a field of a collection", clip(name.Value))
 		return
 	}
 	if strings.HasSuffix(name.Value, "._id") || strings.Contains(name.Value, "._id.") {
-		p.error(name, codeBadValue, "remove it; _id stays as it is", "%s is a key, and keys are not masked", clip(name.Value))
+		p.error(name, codeBadValue, "remove it; _id stays as it is", "%s is a key; keys cannot be masked", clip(name.Value))
 	}
 	if rule.Kind == yaml.ScalarNode && !slices.Contains(mask.Rules(), rule.Value) {
-		p.error(rule, codeBadValue, "write one of: "+strings.Join(mask.Rules(), ", "), "the rule of %s is %s", clip(name.Value), clip(rule.Value))
+		p.error(rule, codeBadValue, "write one of: "+strings.Join(mask.Rules(), ", "), "the rule of %s is %s",
+			clip(name.Value), clip(rule.Value))
 	}
 	for outer := name.Value; strings.Contains(outer, "."); {
 		outer = outer[:strings.LastIndexByte(outer, '.')]
 		if _, ok := all[outer]; ok {
-			p.error(name, codeBadCombination, "keep one of them: a rule holds for everything inside its field", "%s is inside %s, which has a rule too", clip(name.Value), clip(outer))
+			p.error(name, codeBadCombination, "keep one of them: a rule covers everything inside its field",
+				"%s is inside %s, which has a rule too", clip(name.Value), clip(outer))
 			return
 		}
 	}

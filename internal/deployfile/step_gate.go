@@ -17,37 +17,37 @@ func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
 	}
 	w := f.whole("weight", -1)
 	if w >= 0 && w < p.weight {
-		p.error(f.get("weight"), codeDecreasingWeight, "write a weight from that on; undoing is what rollback does", "the weight goes down from %d to %d", p.weight, w)
+		p.error(f.get("weight"), codeDecreasingWeight, "write at least the weight before it; a rollback lowers weights",
+			"the weight goes down from %d to %d", p.weight, w)
 	}
 	p.weight = max(p.weight, w)
 	return &sluice.SetWeight{Weight: w}
 }
 
 func (p *parser) pause(f *fieldset) *sluice.Pause {
-	s := &sluice.Pause{
-		UntilApproved:      f.bool("untilApproved"),
-		RequiresRoles:      f.texts("requiresRoles"),
-		ApprovalExpiration: f.duration("approvalExpiration"),
-	}
+	s := &sluice.Pause{UntilApproved: f.bool("untilApproved"), RequiresRoles: f.texts("requiresRoles"),
+		ApprovalExpiration: f.duration("approvalExpiration")}
 	timed := f.has("duration") || f.has("unit")
 	switch {
 	case s.UntilApproved && timed:
-		p.error(f.node, codeBadCombination, "keep either untilApproved or duration and unit", "a pause waits for a person or for a time, and this one has both")
+		p.error(f.node, codeBadCombination, "keep either untilApproved or duration and unit",
+			"a pause waits for a person or for a time, but this one has both")
 	case !s.UntilApproved && !timed:
-		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes", "the pause does not say what it waits for")
+		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes",
+			"the pause does not say what it waits for")
 	case !s.UntilApproved && (f.has("requiresRoles") || f.has("approvalExpiration")):
-		p.error(f.node, codeBadCombination, "add untilApproved: true, or remove them", "requiresRoles and approvalExpiration need untilApproved: true")
+		p.error(f.node, codeBadCombination, "add untilApproved: true, or remove them",
+			"requiresRoles and approvalExpiration need untilApproved: true")
 	case timed:
 		s.Duration, _ = f.measured("duration", "unit")
 	}
-	if f.has("requiresRoles") && len(s.RequiresRoles) == 0 {
-		p.error(f.keys["requiresRoles"], codeMissingKey, "name a role, or remove the key to let anyone approve", "the list of roles is empty")
-	}
+	f.notEmpty("requiresRoles", "name a role, or remove the key to let anyone approve")
 	return s
 }
 
 func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
-	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"), Timeout: f.duration("timeout")}
+	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"),
+		Timeout: f.duration("timeout")}
 	p.refer(f, "name", refWebhook, s.Name)
 	return s
 }
@@ -67,19 +67,18 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	}
 	f.need("numberOfJudgmentRuns", "write how many intervals are judged, such as numberOfJudgmentRuns: 3")
 	s.Interval, _ = f.measured("interval", "units")
-	if f.has("count") {
-		p.warn(f.keys["count"], codeIgnoredKey, "remove it", "count has no meaning any more")
-	}
+	f.ignore("count", "remove it")
 	p.referEach(f, "queries", s.Queries, reference{kind: refQuery, provided: s.Provider != ""})
 	return s
 }
 
-// judgesNothing reports an analysis whose queries are all commented out, which real files have.
+// judgesNothing reports an analysis without queries: real files have some with all queries commented out.
 func (p *parser) judgesNothing(f *fieldset) bool {
 	if f.keys["queries"] == nil || f.has("queries") {
 		return false
 	}
-	p.warn(f.keys["queries"], codeEmptyAnalysis, "name a query, or remove the step", "the analysis names no query, so it is left out")
+	p.warn(f.keys["queries"], codeEmptyAnalysis, "name a query, or remove the step",
+		"the analysis names no query, so the step is skipped")
 	return true
 }
 

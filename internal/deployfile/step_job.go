@@ -16,7 +16,7 @@ func (p *parser) runJob(f *fieldset) *sluice.RunJob {
 	return s
 }
 
-// oneOf reports if not exactly one of the two keys is there.
+// oneOf reports a map that does not have exactly one of the two keys.
 func (p *parser) oneOf(f *fieldset, a, b string) {
 	switch {
 	case f.has(a) && f.has(b):
@@ -33,15 +33,12 @@ func (p *parser) waitFor(f *fieldset) *sluice.WaitFor {
 	}
 	p.oneOf(f, "condition", "jsonPath")
 	if f.has("value") && !f.has("jsonPath") {
-		p.error(f.keys["value"], codeBadCombination, "write the condition as Ready=False, or add jsonPath:", "value needs a jsonPath")
+		p.error(f.keys["value"], codeBadCombination, "add jsonPath:, or write condition:", "value needs a jsonPath")
 	}
-	for _, n := range f.items("failWhen", "write it as a list: - {jsonPath: …, value: …}") {
-		m, ok := p.fields(n, "failWhen", keysFailWhen)
-		if !ok {
-			continue
-		}
+	for _, m := range f.maps("failWhen", "failWhen", "write it as a list: - {jsonPath: …, value: …}") {
 		m.need("value", "write the value that cannot heal")
-		s.FailWhen = append(s.FailWhen, sluice.FailWhen{JSONPath: m.name("jsonPath", "write a path such as {.status.phase}"), Value: m.scalar("value")})
+		s.FailWhen = append(s.FailWhen, sluice.FailWhen{JSONPath: m.name("jsonPath", "write a path such as {.status.phase}"),
+			Value: m.scalar("value")})
 	}
 	return s
 }
@@ -53,7 +50,7 @@ func (f *fieldset) objectName(key string, required bool) string {
 	}
 	s := f.text(key)
 	if s != "" && !objectName.MatchString(s) {
-		f.p.error(f.get(key), codeBadValue, "write it as Kind/name, such as StatefulSet/mongo", "%s is %q", f.of(key), clip(s))
+		f.p.error(f.get(key), codeBadValue, "write it like StatefulSet/mongo", "%s is %q", f.of(key), clip(s))
 	}
 	return s
 }

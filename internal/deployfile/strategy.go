@@ -8,7 +8,7 @@ import (
 
 func (p *parser) strategies(f *fieldset) map[string]sluice.Strategy {
 	all := map[string]sluice.Strategy{}
-	f.entries("strategies", "write each strategy as name: {canary: {steps: […]}}, without a dash", func(name, value *yaml.Node) {
+	f.entries("strategies", "write name: {canary: {steps: […]}}, without a dash", func(name, value *yaml.Node) {
 		all[name.Value] = p.strategy(name, value)
 	})
 	return all
@@ -30,8 +30,7 @@ func (p *parser) strategy(name, value *yaml.Node) sluice.Strategy {
 	return s
 }
 
-// oneOfGiven is oneOf, but silent where an unknown key stands in the place of the known ones: that one is
-// reported already.
+// oneOfGiven is oneOf, but silent if the map has an unknown key instead of the known ones, which is reported already.
 func (p *parser) oneOfGiven(f *fieldset, a, b string) {
 	if f.has(a) == f.has(b) && (f.has(a) || len(f.node.Content) == 0 || len(f.keys) > 0) {
 		p.oneOf(f, a, b)
@@ -46,9 +45,7 @@ func (p *parser) canary(n *yaml.Node, what string) *sluice.Canary {
 	}
 	p.weight = 0
 	c.Steps = p.steps(f, "steps")
-	if f.get("steps").Kind == yaml.SequenceNode && len(f.get("steps").Content) == 0 {
-		p.error(f.keys["steps"], codeMissingKey, "write at least - setWeight: {weight: 100}", "the canary has no steps")
-	}
+	f.notEmpty("steps", "write at least - setWeight: {weight: 100}")
 	return c
 }
 

@@ -19,17 +19,18 @@ var (
 	tabIndent    = regexp.MustCompile(`^ *\t`)
 	innerSingle  = regexp.MustCompile(`^\s*(?:- )*[A-Za-z]+: +'(?:[^']|'')*(')[^\s',#\]}]`)
 	innerDouble  = regexp.MustCompile(`^\s*(?:- )*[A-Za-z]+: +"(?:[^"\\]|\\.)*(")[^\s",#\]}]`)
-	drifted      = regexp.MustCompile(`^ +(targets|manifests|strategies|analysis|webhooks|trafficManagement|datasets|deploymentConfig|application):`)
+	drifted      = regexp.MustCompile(`^ +(targets|manifests|strategies|analysis|webhooks|trafficManagement|datasets|` +
+		`deploymentConfig|application):`)
 )
 
 const (
 	mostRepairs   = 10
-	longestLine   = 4096      // bytes: longer lines are not written by people
-	mostRepairing = 256 << 10 // bytes: repairing reads the text again each time
+	longestLine   = 4096      // bytes: people do not write longer lines
+	mostRepairing = 256 << 10 // bytes: each repair reads the text again
 )
 
-// read reads the text. Where a usual mistake makes it no YAML, that is reported and, if it is plain what was
-// meant, corrected for the rest of the reading, so that what follows is found as well.
+// read reads the text. If a common mistake makes it invalid YAML, read reports the mistake. If the intent is clear, it
+// also corrects the line and reads on, to find further mistakes.
 func read(file string, data []byte) ([]*yaml.Node, sluice.Diagnostics) {
 	var found sluice.Diagnostics
 	for {
@@ -51,14 +52,14 @@ func read(file string, data []byte) ([]*yaml.Node, sluice.Diagnostics) {
 	}
 }
 
-// A mistake is why a line is no YAML; repaired is the line as it was meant, "" if that is not plain.
+// A mistake makes a line invalid YAML. repaired is the line as it was meant, "" if that is not clear.
 type mistake struct {
 	found    sluice.Diagnostic
 	repaired string
 }
 
-// usualMistake looks from a little before the place where the parser gave up, which for an open block is where
-// the block begins, to the first line that explains it. Lines of block texts explain nothing.
+// usualMistake looks for the first line that explains why the parser gave up, from a little before that place on.
+// Lines of block texts explain nothing.
 func usualMistake(data []byte, d sluice.Diagnostic) (mistake, bool) {
 	if d.Code != yamldoc.CodeSyntax {
 		return mistake{}, false
@@ -80,7 +81,6 @@ func usualMistake(data []byte, d sluice.Diagnostic) (mistake, bool) {
 		}
 		if m, ok := usual(text); ok {
 			m.found.Pos.Line = i + 1
-			m.found.Severity = sluice.SeverityError
 			return m, true
 		}
 	}
@@ -94,27 +94,32 @@ func withLine(data []byte, number int, text string) []byte {
 }
 
 func usual(text string) (mistake, bool) {
-	at := func(i int) sluice.Position { return sluice.Position{Column: utf8.RuneCountInString(text[:i]) + 1} }
+	fault := func(i int, code, hint, message string) sluice.Diagnostic {
+		return sluice.Diagnostic{Pos: sluice.Position{Column: utf8.RuneCountInString(text[:i]) + 1}, Code: code,
+			Severity: sluice.SeverityError, Message: message, Hint: hint}
+	}
 	if m := bareTemplate.FindStringSubmatchIndex(text); m != nil {
 		value := withoutComment(text[m[2]:])
-		return mistake{unquoted(at(m[2]), value), text[:m[2]] + "'" + strings.ReplaceAll(value, "'", "''") + "'"}, true
+		return mistake{fault(m[2], codeUnquotedTemplate, quoteIt(value), isMap),
+			text[:m[2]] + "'" + strings.ReplaceAll(value, "'", "''") + "'"}, true
 	}
 	if m := gluedLine.FindStringSubmatchIndex(text); m != nil {
 		key, value := text[m[2]:m[3]], text[m[4]:]
-		return mistake{sluice.Diagnostic{Pos: at(m[4]), Code: codeMissingSpace, Message: "there is no space after the colon of " + key,
-			Hint: "write " + key + ": " + clip(value)}, text[:m[4]] + " " + value}, true
+		return mistake{fault(m[4], codeMissingSpace, "write "+key+": "+clip(value),
+			"a space is missing after the colon of "+key), text[:m[4]] + " " + value}, true
 	}
 	if m := firstMatch(text, innerSingle, innerDouble); m != nil {
-		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeInnerQuote, Message: "this quote ends the text, but the text goes on",
-			Hint: "write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-"}}, true
+		return mistake{found: fault(m[2], codeInnerQuote,
+			"write a ' inside '…' twice, a \" inside \"…\" as \\\", or put the text below the key: inline: >-",
+			"this quote ends the text, but more text follows")}, true
 	}
 	if m := drifted.FindStringSubmatchIndex(text); m != nil {
-		return mistake{found: sluice.Diagnostic{Pos: at(m[2]), Code: codeDrifted,
-			Message: text[m[2]:m[3]] + " does not begin where the keys above it begin", Hint: "remove " + spaces(m[2]) + " before it"}}, true
+		return mistake{found: fault(m[2], codeDrifted, "remove "+spaces(m[2])+" before it",
+			text[m[2]:m[3]]+" is not indented like the keys above it")}, true
 	}
 	if tabIndent.MatchString(text) {
-		return mistake{found: sluice.Diagnostic{Pos: at(strings.IndexByte(text, '\t')), Code: yamldoc.CodeSyntax,
-			Message: "the line is indented with a tab", Hint: "indent with spaces"}}, true
+		return mistake{found: fault(strings.IndexByte(text, '\t'), yamldoc.CodeSyntax, "indent with spaces",
+			"the line is indented with a tab")}, true
 	}
 	return mistake{}, false
 }
@@ -142,12 +147,11 @@ func firstMatch(text string, patterns ...*regexp.Regexp) []int {
 	return nil
 }
 
-func unquoted(pos sluice.Position, template string) sluice.Diagnostic {
-	return sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: codeUnquotedTemplate,
-		Message: "a value that begins with {{ is a map to YAML", Hint: `put it in quotes: "` + clip(template) + `"`}
-}
+const isMap = "YAML reads a value that begins with {{ as a map"
 
-// quoteTemplates finds templates that YAML took for maps, reports them and makes them the text that was meant.
+func quoteIt(template string) string { return `put it in quotes: "` + clip(template) + `"` }
+
+// quoteTemplates reports templates that YAML reads as maps, and turns them into the text that was meant.
 func (p *parser) quoteTemplates(root *yaml.Node) {
 	seen := map[*yaml.Node]bool{}
 	var walk func(n *yaml.Node)
@@ -157,8 +161,7 @@ func (p *parser) quoteTemplates(root *yaml.Node) {
 		}
 		seen[n] = true
 		if name, ok := bareName(n); ok {
-			d := unquoted(p.at(n), "{{"+name+"}}")
-			p.add(d.Pos, d.Severity, d.Code, d.Hint, d.Message)
+			p.error(n, codeUnquotedTemplate, quoteIt("{{"+name+"}}"), isMap)
 			*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "{{" + name + "}}", Line: n.Line, Column: n.Column}
 			return
 		}
@@ -169,7 +172,7 @@ func (p *parser) quoteTemplates(root *yaml.Node) {
 	walk(root)
 }
 
-// bareName returns the name in {{name}}, which YAML reads as a map with a map as its only key.
+// bareName returns the name in {{name}}, which YAML reads as a map whose only key is a map.
 func bareName(n *yaml.Node) (string, bool) {
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
 		return "", false

@@ -4,14 +4,11 @@ import "github.com/sluice-cd/sluice"
 
 func (p *parser) webhooks(f *fieldset) map[string]sluice.Webhook {
 	all := map[string]sluice.Webhook{}
-	for _, n := range f.items("webhooks", "begin each webhook with a dash: - name: tests") {
-		m, ok := p.fields(n, "the webhook", keysWebhook)
-		if !ok {
-			continue
-		}
+	for _, m := range f.maps("webhooks", "the webhook", "begin each webhook with a dash: - name: tests") {
 		w := p.webhook(m)
 		if _, twice := all[w.Name]; twice && w.Name != "" {
-			p.warn(m.get("name"), codeDuplicateName, "remove the one above, or give each a name of its own", "there are two webhooks %s, and this one is used", clip(w.Name))
+			p.warn(m.get("name"), codeDuplicateName, "remove the one above, or give each a name of its own",
+				"there are two webhooks %s; this one is used", clip(w.Name))
 		}
 		all[w.Name] = w
 	}
@@ -39,11 +36,7 @@ func (p *parser) webhook(f *fieldset) sluice.Webhook {
 
 func (p *parser) headers(f *fieldset) []sluice.Header {
 	var headers []sluice.Header
-	for _, n := range f.items("headers", "write it as a list: - {key: Authorization, value: …}") {
-		m, ok := p.fields(n, "the header", keysHeader)
-		if !ok {
-			continue
-		}
+	for _, m := range f.maps("headers", "the header", "write it as a list: - {key: Authorization, value: …}") {
 		m.need("key", "name the header")
 		m.need("value", "write its value")
 		headers = append(headers, sluice.Header{Key: m.text("key"), Value: m.scalar("value")})

@@ -62,7 +62,8 @@ func TestDatabaseRefuses(t *testing.T) {
 			w.mustDeploy(deployFile("", data, join(first, objects)))
 			before := w.things()
 			changed := strings.Replace(first, "first}", "first}, data: {a: b}", 1)
-			out := w.deploy(deployFile("constraints: {beforeDeployment: [{checkpointData: {dataset: orders}}]}", data, join(changed, objects)))
+			out := w.deploy(deployFile("constraints: {beforeDeployment: [{checkpointData: {dataset: orders}}]}", data,
+				join(changed, objects)))
 			w.says(out, 1, test.says, "hint: ", "ended: rolledBack")
 			w.unchanged(before, 1)
 			if n := strings.Count(out.stdout, "tries again until"); n != 1 {

@@ -65,7 +65,8 @@ datasets:
 const checkpointing = "constraints: {beforeDeployment: [{checkpointData: {dataset: orders}}]}"
 
 func stored(release string) string {
-	return join(claim, databaseService, database, "{apiVersion: v1, kind: ConfigMap, metadata: {name: first}, data: {release: r"+release+"}}")
+	return join(claim, databaseService, database,
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: first}, data: {release: r"+release+"}}")
 }
 
 // TestAccountFull: a copy that does not fit is refused before anything stands still.
@@ -75,7 +76,8 @@ func TestAccountFull(t *testing.T) {
 	grow := w.small(filepath.Join(w.state, "local"), "24m")
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
-	w.says(w.deploy(deployFile(checkpointing, filesDataset, stored("2"))), 1, "copying the claims needs 68 MiB and ", "hint: free space on the disk of "+w.state)
+	w.says(w.deploy(deployFile(checkpointing, filesDataset, stored("2"))), 1, "copying the claims needs 68 MiB and ",
+		"hint: free space on the disk of "+w.state)
 	w.unchanged(before, 1)
 	w.says(w.sluice("data", "list"), 0, "there are no checkpoints")
 	grow("300m")
@@ -109,10 +111,14 @@ func TestMigrationFull(t *testing.T) {
 	w.small(disk, "110m")
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
-	data := strings.Replace(filesDataset, "claims: [data]}", `claims: [data], quiesce: {before: [["true"]], after: [[sh, -c, "test -e `+w.dir+`/filled || head -c 200M /dev/zero > `+disk+`/ballast; touch `+w.dir+`/filled"]]}}`, 1)
+	data := strings.Replace(filesDataset, "claims: [data]}",
+		`claims: [data], quiesce: {before: [["true"]], after: [[sh, -c, "test -e `+w.dir+`/filled || head -c 200M `+
+			`/dev/zero > `+disk+`/ballast; touch `+w.dir+`/filled"]]}}`, 1)
 	text := strings.Replace(deployFile("", data, stored("2")), "  production:\n",
-		"  staging: {account: local, namespace: staging, strategy: rolling, constraints: {beforeDeployment: [{migrateData: {dataset: orders, from: production}}]}}\n  production:\n", 1)
-	text = strings.Replace(text, "    namespace: production\n", "    namespace: production\n    constraints: {dependsOn: [staging]}\n", 1)
+		"  staging: {account: local, namespace: staging, strategy: rolling, constraints: {beforeDeployment: "+
+			"[{migrateData: {dataset: orders, from: production}}]}}\n  production:\n", 1)
+	text = strings.Replace(text, "    namespace: production\n",
+		"    namespace: production\n    constraints: {dependsOn: [staging]}\n", 1)
 	r := w.begin(text)
 	r.await("staging/before/0  is being undone")
 	if err := os.Remove(filepath.Join(disk, "ballast")); err != nil {

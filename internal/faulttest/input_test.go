@@ -47,13 +47,19 @@ func TestUnsupported(t *testing.T) {
 		manifest string
 		says     []string
 	}{
-		"kind":  {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly}, spec: {schedule: '@daily'}}", []string{"production/apply", "CronJob", "hint"}},
-		"field": {deployment("web", "web", "1", "securityContext: {privileged: true}"), []string{"production/apply", "spec.template.spec.containers[0].securityContext.privileged", "Deployment/web", "hint"}},
-		"image": {deployment("web", "nobody:1", "1", ""), []string{"production/apply", "Deployment/web", "nobody:1", "sluice.yaml"}},
+		"kind": {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly}, spec: {schedule: '@daily'}}",
+			[]string{"production/apply", "CronJob", "hint"}},
+		"field": {deployment("web", "web", "1", "securityContext: {privileged: true}"),
+			[]string{"production/apply", "spec.template.spec.containers[0].securityContext.privileged", "Deployment/web",
+				"hint"}},
+		"image": {deployment("web", "nobody:1", "1", ""), []string{"production/apply", "Deployment/web", "nobody:1",
+			"sluice.yaml"}},
 	} {
 		text := strings.Replace(deployFile("constraints: {dependsOn: [staging]}", "", test.manifest), "  production:\n",
 			"  staging: {account: local, namespace: staging, strategy: rolling}\n  production:\n", 1)
-		text = strings.Replace(text, "  - inline:", "  - targets: [staging]\n    inline: |\n      {apiVersion: v1, kind: ConfigMap, metadata: {name: first}}\n  - targets: [production]\n    inline:", 1)
+		text = strings.Replace(text, "  - inline:",
+			"  - targets: [staging]\n    inline: |\n      {apiVersion: v1, kind: ConfigMap, metadata: {name: first}}\n  - "+
+				"targets: [production]\n    inline:", 1)
 		before := w.things()
 		w.says(w.deploy(text), 2, test.says...)
 		w.unchanged(before, 0)

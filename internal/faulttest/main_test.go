@@ -59,7 +59,10 @@ func web() {
 		os.Exit(1)
 	}
 	go func() {
-		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, os.Getenv("RELEASE")) }))
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintln(w,
+				os.Getenv("RELEASE"))
+		}))
 	}()
 	untilTold()
 }

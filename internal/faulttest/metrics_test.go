@@ -55,7 +55,8 @@ func answer(w http.ResponseWriter, mode string) {
 
 // plain is a release without analysis.
 func plain(release string) string {
-	return deployFile("", "", join(strings.Replace(service, "{port", "{name: http, port", 1), deployment("web", "web", release, probe)))
+	return deployFile("", "", join(strings.Replace(service, "{port", "{name: http, port", 1),
+		deployment("web", "web", release, probe)))
 }
 
 // analysed is a release of which half of the traffic is analysed.
@@ -134,9 +135,11 @@ func TestPrometheusOutcomes(t *testing.T) {
 		status int
 		says   string
 	}{
-		"comes back":        {[]string{"down", "down", "503", "garbage", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
+		"comes back": {[]string{"down", "down", "503", "garbage", "good"}, ", unknownBudget: 20s", 0,
+			"ended: succeeded"},
 		"no data, then NaN": {[]string{"empty", "empty", "NaN", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
-		"the file says so":  {[]string{"down"}, ", unknownBudget: 2s, onUnknown: rollBack", 1, "nothing could be said in time"},
+		"the file says so": {[]string{"down"}, ", unknownBudget: 2s, onUnknown: rollBack", 1,
+			"nothing could be said in time"},
 		"comes back bad":    {[]string{"down", "down", "bad"}, ", unknownBudget: 20s", 1, "the analysis is bad"},
 		"refuses the query": {[]string{"refused"}, "", 1, "refuses the query: parse error"},
 	} {

@@ -45,7 +45,8 @@ func TestServicePortTaken(t *testing.T) {
 	take(t, address)
 	config := "{apiVersion: v1, kind: ConfigMap, metadata: {name: first}, data: {release: two}}"
 	out := w.deploy(deployFile("", "", join(config, service, deployment("web", "web", "1", probe))))
-	w.says(out, 1, "Service/web cannot listen on "+address, "taken by", fmt.Sprint("process ", os.Getpid()), "hint: end the program that listens there")
+	w.says(out, 1, "Service/web cannot listen on "+address, "taken by", fmt.Sprint("process ", os.Getpid()),
+		"hint: end the program that listens there")
 	w.unchanged(before, 0)
 }
 
@@ -60,6 +61,7 @@ func TestPodPortTaken(t *testing.T) {
 	}
 	out := w.deploy(deployFile("", "", join(first, service, deployment("web", "web", "2", probe))))
 	w.says(out, 1, "Deployment/web cannot become ready", "pod web-",
-		fmt.Sprintf("container web cannot listen on 127.%d.128.", w.second()), ":8080: the port is taken by", fmt.Sprint("process ", os.Getpid()), "hint:")
+		fmt.Sprintf("container web cannot listen on 127.%d.128.", w.second()), ":8080: the port is taken by",
+		fmt.Sprint("process ", os.Getpid()), "hint:")
 	w.unchanged(before, 1)
 }

@@ -14,9 +14,12 @@ func TestProgram(t *testing.T) {
 		says     []string
 		logged   string // what the command of the hint prints
 	}{
-		"crash":         {deployment("web", "crash", "2", probe), []string{"pod web-", "restarts: ", "panic: the setting COLOUR is missing"}, "reading the settings"},
-		"never ready":   {deployment("web", "deaf", "2", probe), []string{"pod web-", "readiness", "thinking about it"}, "thinking about it"},
-		"wrong command": {deployment("web", "web", "2", "command: [no-such-program]"), []string{"pod web-", "no-such-program"}, ""},
+		"crash": {deployment("web", "crash", "2", probe), []string{"pod web-", "restarts: ",
+			"panic: the setting COLOUR is missing"}, "reading the settings"},
+		"never ready": {deployment("web", "deaf", "2", probe), []string{"pod web-", "readiness", "thinking about it"},
+			"thinking about it"},
+		"wrong command": {deployment("web", "web", "2", "command: [no-such-program]"),
+			[]string{"pod web-", "no-such-program"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -28,7 +31,8 @@ func TestProgram(t *testing.T) {
 
 			w.mustDeploy(deployFile("", "", join(first, service, deployment("web", "web", "1", probe))))
 			before := w.things()
-			out := w.deploy(deployFile("", "", join(strings.Replace(first, "first}", "first}, data: {a: b}", 1), service, test.manifest)))
+			out := w.deploy(deployFile("", "", join(strings.Replace(first, "first}", "first}, data: {a: b}", 1), service,
+				test.manifest)))
 			w.says(out, 1, append(says, "put back: ")...)
 			w.unchanged(before, 1)
 			if test.logged != "" {

@@ -73,7 +73,8 @@ func (w *world) noArguments(values ...string) {
 // TestSecrets: what webhooks, providers and Secrets hold is used and never kept, whether it goes well or not.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
-	const inURL, inHeader, inBody, inManifest, forMetrics = "url-5ecret", "header-5ecret", "body-5ecret", "manifest-5ecret", "metrics-5ecret"
+	const inURL, inHeader, inBody, inManifest, forMetrics = "url-5ecret", "header-5ecret", "body-5ecret",
+		"manifest-5ecret", "metrics-5ecret"
 	values := []string{inURL, inHeader, inBody, inManifest, forMetrics, "bWFuaWZlc3QtNWVjcmV0"}
 	p := fake(t, "good")
 	var mu sync.Mutex
@@ -85,7 +86,8 @@ func TestSecrets(t *testing.T) {
 		got += r.URL.String() + " " + r.Header.Get("Authorization") + " " + string(body)
 	}))
 	t.Cleanup(hook.Close)
-	w := newWorld(t, "metrics: {prometheus: {url: \""+p.URL+"\", username: me, password: {env: FORMETRICS}}}\nretryFor: 1s\nwebhooks: {allow: [127.0.0.1]}\n"+
+	w := newWorld(t, "metrics: {prometheus: {url: \""+p.URL+"\", username: me, password: {env: "+
+		"FORMETRICS}}}\nretryFor: 1s\nwebhooks: {allow: [127.0.0.1]}\n"+
 		"secrets: {url: {env: INURL}, header: {env: INHEADER}, body: {env: INBODY}}\n")
 	w.env = append(w.env, "INURL="+inURL, "INHEADER="+inHeader, "INBODY="+inBody, "FORMETRICS="+forMetrics)
 	text := func(url, release string) string {
@@ -97,7 +99,8 @@ webhooks:
     headers: [{key: Authorization, value: "Bearer {{secrets.header}}"}]
     bodyTemplate: {inline: '{"password": "{{secrets.body}}"}'}`,
 			join(`{apiVersion: v1, kind: Secret, metadata: {name: shop}, stringData: {password: `+inManifest+`}}`, service,
-				deployment("web", "web", release, "envFrom: [{secretRef: {name: shop}}]\nvolumeMounts: [{name: shop, mountPath: /secrets}]\n"+probe)+
+				deployment("web", "web", release,
+					"envFrom: [{secretRef: {name: shop}}]\nvolumeMounts: [{name: shop, mountPath: /secrets}]\n"+probe)+
 					"\n      volumes: [{name: shop, secret: {secretName: shop}}]"))
 	}
 	w.mustDeploy(text(hook.URL, "1"))

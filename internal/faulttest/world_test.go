@@ -119,7 +119,8 @@ func (w *world) says(out outcome, status int, texts ...string) {
 	}
 }
 
-// things is everything that a deployment can change on the account: what each object asks for, and each file of the volumes.
+// things is everything that a deployment can change on the account: what each object asks for, and each file of the
+// volumes.
 func (w *world) things() map[string]string {
 	w.t.Helper()
 	all := map[string]string{}

@@ -15,12 +15,12 @@ func HashOf(document []byte) Hash {
 	return Hash{Hi: h.Hi, Lo: h.Lo}
 }
 
-// Merge sums up two disjoint sets of documents.
+// Merge returns the digest of the union of two disjoint sets of documents.
 func Merge(a, b sluice.Digest) sluice.Digest {
 	return sluice.Digest{Count: a.Count + b.Count, Xor: a.Xor ^ b.Xor, Sum: a.Sum + b.Sum}
 }
 
-// MergeAll sums up any number of disjoint sets.
+// MergeAll returns the digest of the union of disjoint sets.
 func MergeAll(digests []sluice.Digest) sluice.Digest {
 	var sum sluice.Digest
 	for _, d := range digests {

@@ -63,7 +63,11 @@ func TestDigestsSeeEveryChange(t *testing.T) {
 			d[1].content, d[2].content = d[2].content[:10]+d[1].content[10:], d[1].content[:10]+d[2].content[10:]
 			return d
 		},
-		"one for another":     func(d []document) []document { d[5] = document{"order-9999", "order-9999 total 1"}; return d },
+		"one for another": func(d []document) []document {
+			d[5] = document{"order-9999",
+				"order-9999 total 1"}
+			return d
+		},
 		"everything":          func(d []document) []document { return nil },
 		"deletion of a pair":  func(d []document) []document { return d[2:] },
 		"duplicated document": func(d []document) []document { return append(d, d[0]) },

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Ignored is what a release changes on purpose: entries that read collection or collection.field. Names of
-// collections may have dots in them, so an entry counts in every way it can be read.
+// Ignored is what a release changes on purpose. An entry is collection or collection.field. Names of collections may
+// contain dots, so an entry counts in every way in which it can be read.
 type Ignored []string
 
-// Collection tells whether the whole collection is left out.
+// Collection reports whether the whole collection is ignored.
 func (ig Ignored) Collection(name string) bool { return slices.Contains(ig, name) }
 
-// Fields returns the field paths of the collection that are left out, sorted.
+// Fields returns the sorted paths of the collection's ignored fields.
 func (ig Ignored) Fields(collection string) []string {
 	var fields []string
 	for _, entry := range ig {
@@ -25,7 +25,7 @@ func (ig Ignored) Fields(collection string) []string {
 	return slices.Compact(fields)
 }
 
-// Index tells whether an index is left out: it mentions a field that is.
+// Index reports whether an index is ignored because it mentions an ignored field.
 func (ig Ignored) Index(collection, definition string) bool {
 	return slices.ContainsFunc(ig.Fields(collection), func(field string) bool {
 		return strings.Contains(definition, strconv.Quote(field)+":")

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// JudgeInvariants puts each invariant's figure beside its baseline and says whether it keeps its bounds. A figure
-// that was not measured does not pass.
+// JudgeInvariants compares each invariant's value with its baseline and its bounds. An invariant without a value does
+// not pass.
 func JudgeInvariants(invariants []sluice.Invariant, was, now []sluice.InvariantValue) []sluice.InvariantJudgment {
 	var judgments []sluice.InvariantJudgment
 	for _, invariant := range invariants {
@@ -23,7 +23,7 @@ func judgeInvariant(invariant sluice.Invariant, was, now []sluice.InvariantValue
 	baseline, known := figure(was, invariant.Name)
 	j.Value, j.Baseline = value, baseline
 	if !measured {
-		j.Reason = fmt.Sprintf("%s: no figure was measured", invariant.Name)
+		j.Reason = fmt.Sprintf("%s: no value was measured", invariant.Name)
 		return j
 	}
 	for _, bound := range []struct {
@@ -43,7 +43,7 @@ func judgeInvariant(invariant sluice.Invariant, was, now []sluice.InvariantValue
 			limit, of = baseline, " of the baseline"
 		}
 		if bound.bound.Baseline && !known {
-			j.Reason = fmt.Sprintf("%s: the baseline has no figure to compare with", invariant.Name)
+			j.Reason = fmt.Sprintf("%s: the baseline has no value to compare with", invariant.Name)
 			return j
 		}
 		if !bound.holds(limit) {

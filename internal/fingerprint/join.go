@@ -2,8 +2,8 @@ package fingerprint
 
 import "sync"
 
-// A Join finds what differs between two sides that are read at the same time. What both sides have alike is
-// forgotten at once, so two sides in about the same order need little memory. It is safe for concurrent use.
+// A Join finds the differences between two sides that are read at the same time. It forgets equal documents at once, so
+// two sides in about the same order need little memory. It is safe for concurrent use.
 type Join struct {
 	mu      sync.Mutex
 	open    map[string]halfway
@@ -24,13 +24,13 @@ const (
 	Now Side = true
 )
 
-// NewJoin calls changed, one call at a time, with every key whose document is not alike on both sides. The bytes
-// are only valid during the call.
+// NewJoin returns a Join that calls changed, one call at a time, with every key whose document differs between the
+// sides. The bytes are only valid during the call.
 func NewJoin(changed func(key []byte)) *Join {
 	return &Join{open: map[string]halfway{}, changed: changed}
 }
 
-// Add gives the join one document of a side. A key MUST be given once a side at most.
+// Add adds a document of a side. A side MUST NOT add a key twice.
 func (j *Join) Add(side Side, key []byte, hash Hash) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -45,8 +45,8 @@ func (j *Join) Add(side Side, key []byte, hash Hash) {
 	}
 }
 
-// Rest calls missing with the keys that only Was had, added with those that only Now had, in no order. It is
-// called once both sides are read.
+// Rest calls missing with the keys that only Was has and added with the keys that only Now has, in no order. Call it
+// when both sides are read.
 func (j *Join) Rest(missing, added func(key string)) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

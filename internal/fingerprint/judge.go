@@ -10,10 +10,10 @@ import (
 // The modes of a verification.
 const (
 	Equal = "equal" // nothing may be missing, added or changed, nor an index
-	Loss  = "loss"  // no document may be missing; what was added or changed since is the users' work
+	Loss  = "loss"  // no document may be missing; users may have added or changed documents since
 )
 
-// A Case is what a verification judges. Comparison was made with the same Ignored.
+// A Case is the input of a verification. Comparison was made with the same Ignored.
 type Case struct {
 	Dataset    string
 	Mode       string
@@ -23,7 +23,7 @@ type Case struct {
 	Invariants []sluice.Invariant
 }
 
-// Judge says whether the dataset passes, and why. It decides nothing.
+// Judge says whether the dataset passes, and why. It does not act on the result.
 func Judge(c Case) sluice.Verification {
 	v := sluice.Verification{Dataset: c.Dataset, Comparison: without(c.Comparison, c.Ignored)}
 	for _, collection := range c.Now.Collections {
@@ -98,7 +98,7 @@ func changeOf(d sluice.CollectionComparison) []string {
 	return parts
 }
 
-// example names the first few keys, so that the reason alone already leads to the fault.
+// example names the first few keys, so that the reason alone helps to find the fault.
 func example(keys []string, total int64) string {
 	const shown = 3
 	if len(keys) == 0 {

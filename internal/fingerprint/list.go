@@ -2,7 +2,7 @@ package fingerprint
 
 import "slices"
 
-// A List counts keys and keeps the first of them in an order, with memory for twice as many as it may keep.
+// A List counts keys and keeps the first of them in an order. It needs memory for twice as many keys as it keeps.
 type List[K any] struct {
 	Count   int64
 	limit   int

@@ -8,11 +8,11 @@ type Batch struct {
 	in       []bool
 }
 
-// Has tells whether the document with this key is of the batch.
+// Has reports whether the batch contains the document with this key.
 func (b Batch) Has(key []byte) bool { return b.in[SegmentOf(key, b.segments)] }
 
-// Narrow says which documents of the pair must be read again: every segment whose digest differs, in batches of at
-// most about budget documents, so that a Join of one batch fits into memory. A segment above it is a batch by itself.
+// Narrow says which documents of the pair must be read again: those of every segment whose digests differ. A batch has
+// at most about budget documents, so that its Join fits into memory. A larger segment is a batch of its own.
 func Narrow(p Pair, budget int64) []Batch {
 	n := max(1, min(orMax(len(p.Was.Segments)), orMax(len(p.Now.Segments))))
 	was, now := Fold(p.Was.Segments, n), Fold(p.Now.Segments, n)
@@ -34,7 +34,7 @@ func Narrow(p Pair, budget int64) []Batch {
 
 func documents(was, now sluice.Digest) int64 { return max(was.Count, 0) + max(now.Count, 0) }
 
-// orMax lets a side without segments, which lacks the collection, take the number of the other.
+// orMax replaces the number of segments of a side without the collection, so that the other side's number is used.
 func orMax(n int) int {
 	if n == 0 {
 		return maxSegments

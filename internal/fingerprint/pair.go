@@ -7,13 +7,13 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Pair is one collection in two fingerprints. A side without it has a zero one with the name alone.
+// A Pair is one collection in two fingerprints. A side without the collection has only its name.
 type Pair struct {
 	Name     string
 	Was, Now sluice.CollectionFingerprint
 }
 
-// Pairs puts the collections of two fingerprints beside each other by name, without those left out.
+// Pairs pairs the collections of two fingerprints by name, without the ignored ones.
 func Pairs(was, now sluice.Fingerprint, ignored Ignored) []Pair {
 	pairs := map[string]Pair{}
 	add := func(name string, set func(*Pair)) {
@@ -41,11 +41,11 @@ func Pairs(was, now sluice.Fingerprint, ignored Ignored) []Pair {
 	return sorted
 }
 
-// SameDocuments tells whether the two sides hold the same documents.
+// SameDocuments reports whether the two sides have the same documents.
 func (p Pair) SameDocuments() bool { return p.Was.Digest == p.Now.Digest }
 
-// Indexes compares the indexes of the two sides, without those left out. A side that lacks the collection lacks all
-// of its indexes, so an empty collection that was dropped shows.
+// Indexes compares the indexes of the two sides, without the ignored ones. A side without the collection has no
+// indexes, so a dropped empty collection shows.
 func (p Pair) Indexes(ignored Ignored) (missing, added, changed []string) {
 	for _, name := range slices.Sorted(maps.Keys(p.Was.Indexes)) {
 		before, now := p.Was.Indexes[name], p.Now.Indexes[name]
@@ -65,8 +65,8 @@ func (p Pair) Indexes(ignored Ignored) (missing, added, changed []string) {
 	return missing, added, changed
 }
 
-// Differ tells whether documents or indexes differ outside of the collections that are left out: whether a comparison
-// of the data itself may find something. A digest cannot tell that only a field that is left out differs.
+// Differ reports whether documents or indexes differ outside the ignored collections, so that a comparison of the data
+// may find something. A digest cannot show that only an ignored field differs.
 func Differ(was, now sluice.Fingerprint, ignored Ignored) bool {
 	return slices.ContainsFunc(Pairs(was, now, ignored), func(p Pair) bool {
 		missing, added, changed := p.Indexes(ignored)

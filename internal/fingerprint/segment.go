@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	perSegment  = 128   // documents, so that a lost one costs few to be read again
+	perSegment  = 128   // documents; a lost document costs reading so many again
 	maxSegments = 65536 // 1.5 MB of digests
 )
 
-// Segments says how many segments suit a collection of about so many documents: a power of two.
+// Segments returns the number of segments for a collection of about that many documents: a power of two.
 func Segments(documents int64) int {
 	if documents <= perSegment {
 		return 1
@@ -21,10 +21,10 @@ func Segments(documents int64) int {
 	return min(maxSegments, 1<<bits.Len64(uint64(documents-1)/perSegment))
 }
 
-// SegmentOf says to which of n segments the key belongs. n MUST be a power of two.
+// SegmentOf returns which of n segments the key belongs to. n MUST be a power of two.
 func SegmentOf(key []byte, n int) int { return int(xxh3.Hash(key) & uint64(n-1)) }
 
-// Fold makes n segments out of a larger power of two. What is not there folds to empty segments.
+// Fold reduces a larger power of two of segments to n. Missing segments count as empty.
 func Fold(segments []sluice.Digest, n int) []sluice.Digest {
 	folded := make([]sluice.Digest, n)
 	for i, d := range segments {

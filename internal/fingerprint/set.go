@@ -2,7 +2,7 @@ package fingerprint
 
 import "github.com/sluice-cd/sluice"
 
-// A Set collects the documents of a collection, or of a part of it, in any order. It is for one goroutine.
+// A Set sums up the documents of a collection, or of a part of it, in any order. It is for one goroutine.
 type Set struct {
 	segments []sluice.Digest
 	bytes    int64
@@ -11,14 +11,14 @@ type Set struct {
 // NewSet returns an empty set. Sets that are to be merged MUST have the same number of segments, a power of two.
 func NewSet(segments int) *Set { return &Set{segments: make([]sluice.Digest, segments)} }
 
-// Add puts one document in. The bytes are not kept.
+// Add adds a document. It does not keep the bytes.
 func (s *Set) Add(key, document []byte) {
 	i := SegmentOf(key, len(s.segments))
 	s.segments[i] = Merge(s.segments[i], digestOf(HashOf(document)))
 	s.bytes += int64(len(document))
 }
 
-// Merge puts another set's documents in. The two MUST NOT share one.
+// Merge adds the documents of another set. The sets MUST NOT share a document.
 func (s *Set) Merge(other *Set) {
 	for i, d := range other.segments {
 		s.segments[i] = Merge(s.segments[i], d)
@@ -26,7 +26,7 @@ func (s *Set) Merge(other *Set) {
 	s.bytes += other.bytes
 }
 
-// Fingerprint sums up what was put in. The caller fills in indexes and schema.
+// Fingerprint returns the fingerprint of the documents. The caller adds indexes and schema.
 func (s *Set) Fingerprint(name string) sluice.CollectionFingerprint {
 	digest := MergeAll(s.segments)
 	return sluice.CollectionFingerprint{

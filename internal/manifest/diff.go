@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"encoding/base64"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
@@ -10,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Diff returns what changes from before to after as a unified diff of YAML, "" if nothing does. Either may be
-// nil. What a cluster adds by itself is left out. Of a Secret it shows which values change, but no value.
+// Diff returns the changes from before to after as a unified diff of YAML, or "" if there are none. Either may be nil.
+// Diff leaves out fields that a cluster adds. For a Secret it shows which values change, but no value.
 func Diff(before, after sluice.Object) string {
 	before, after = comparable(before), comparable(after)
 	mask(before, after)
@@ -31,10 +33,9 @@ func comparable(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
 	meta, _ := o["metadata"].(map[string]any)
-	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
-		delete(meta, field)
-	}
-	// kubectl keeps a whole manifest in this annotation, with the values of Secrets.
+	added := []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"}
+	maps.DeleteFunc(meta, func(field string, _ any) bool { return slices.Contains(added, field) })
+	// This annotation of kubectl holds a whole manifest, with the values of Secrets.
 	annotations, _ := o.Field("metadata", "annotations").(map[string]any)
 	delete(annotations, lastApplied)
 	if annotations != nil && len(annotations) == 0 {

@@ -1,4 +1,4 @@
-// Package manifest turns what users write into objects, and judges and compares objects: it reads files, sets
-// namespaces, orders, diffs, seals secrets and says whether an object is ready. It knows no cluster. It imports
-// the root package, a YAML parser and a differ; start at [Load] and [Status].
+// Package manifest reads the objects that users write, sets their namespaces, orders them, seals secrets, compares
+// objects and says whether an object is ready. It needs no cluster. It imports the root package, a YAML parser and a
+// differ. Start at [Load] and [Status].
 package manifest

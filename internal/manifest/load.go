@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,20 +19,16 @@ import (
 
 // Options are what loading depends on besides the source.
 type Options struct {
-	Fetch bool   // read https addresses; otherwise nothing leaves the machine
-	Base  string // put before the names of files in findings, so that they are found from the working directory
+	Base string // put before file names in findings, to make them relative to the working directory
+	// Fetch reads an https address; Denied means that it must not be read. Nil refuses every address.
+	Fetch func(address string) ([]byte, error)
 }
 
-// Load is [LoadWith] without options.
-func Load(root string, src sluice.ManifestSource) ([]sluice.Object, sluice.Diagnostics) {
-	return LoadWith(root, src, Options{})
-}
-
-// LoadWith returns the objects of one source, in the order in which they are written: of a file, of all .yaml and
-// .yml files below a directory, of what a kustomize directory renders to, of an https address, or of inline text.
-// Paths are relative to root and never leave it, also not through a symbolic link. A leading "/" means root, as in
-// files written for GitHub workflows. Findings about the source itself lie at src.Pos.
-func LoadWith(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
+// Load returns the objects of one source in the order in which they are written. A source is a file, all .yaml and .yml
+// files below a directory, the output of a kustomize directory, an https address, or inline text. Paths are relative to
+// root and never leave it, not even through a symbolic link. A leading "/" means root, as in files written for GitHub
+// workflows. Findings about the source itself are at src.Pos.
+func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
 	l := loader{src: src, options: o}
 	if src.Path == "" {
 		l.inline()
@@ -47,7 +44,8 @@ func LoadWith(root string, src sluice.ManifestSource, o Options) ([]sluice.Objec
 	}
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		l.report(codePathUnreadable, "start Sluice where the deploy file lies", "the directory %s cannot be opened: %s", root, reason(err))
+		l.report(codePathUnreadable, "start Sluice in the directory of the deploy file",
+			"the directory %s cannot be opened: %s", root, reason(err))
 		return nil, l.ds
 	}
 	defer func() { _ = r.Close() }()
@@ -70,15 +68,16 @@ func (l *loader) report(code, hint, format string, args ...any) {
 		Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// The place of inline text in its file is not known, so its findings lie at the source and name their line.
+// inline takes inline text. The position of the text in its file is not known, so findings are at the source and name
+// their line.
 func (l *loader) inline() {
 	l.made("the inline manifest", []byte(l.src.Inline))
 	if len(l.objects) == 0 && len(l.ds) == 0 {
-		l.report(codeEmptySource, "write a manifest, or remove the entry", "the inline manifest holds no object")
+		l.report(codeEmptySource, "write a manifest, or remove the entry", "the inline manifest has no object")
 	}
 }
 
-// made takes a text that is no file of the user's.
+// made takes a text that is not a file of the user.
 func (l *loader) made(what string, text []byte) {
 	objects, ds := Parse(l.src.Pos.File, text)
 	l.objects = objects
@@ -89,11 +88,48 @@ func (l *loader) made(what string, text []byte) {
 	}
 }
 
+// address takes the manifests at an https address.
+func (l *loader) address() {
+	u, err := url.Parse(l.src.Path)
+	if err != nil || u.Host == "" {
+		l.report(codeAddressRefused, "write it like https://example.com/app.yaml", "%s is not an address", l.src.Path)
+		return
+	}
+	shown := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String() // the rest may be secret
+	switch {
+	case u.Scheme != "https":
+		l.report(codeAddressRefused, "use https, or download it into the repository and name the file",
+			"manifests are read over https only: %s", shown)
+		return
+	case l.options.Fetch == nil:
+		l.report(codeAddressRefused, "add --fetch, or download it into the repository and name the file",
+			"reading manifests from addresses was not allowed: %s", shown)
+		return
+	}
+	data, err := l.options.Fetch(u.String())
+	switch sluice.ErrorCode(err) {
+	case "":
+	case sluice.Denied:
+		l.report(codeAddressRefused, "download it into the repository and name the file", "%s is not read: %s", shown, err)
+		return
+	default:
+		l.report(codeAddressUnreadable, "correct the address, or download it into the repository and name the file",
+			"%s cannot be read: %s", shown, err)
+		return
+	}
+	before := len(l.ds)
+	l.made(shown, data)
+	if len(l.objects) == 0 && len(l.ds) == before {
+		l.report(codeEmptySource, "name an address with manifests", "%s has no object", shown)
+	}
+}
+
 func (l *loader) clean() (string, bool) {
 	p := l.src.Path
 	name := path.Clean(strings.TrimLeft(filepath.ToSlash(p), "/"))
 	if !filepath.IsLocal(name) {
-		l.report(codePathOutside, "move the manifests below the deploy file's directory", "the path %s leaves the deploy file's directory", p)
+		l.report(codePathOutside, "move the manifests below the deploy file's directory",
+			"the path %s is outside the deploy file's directory", p)
 		return "", false
 	}
 	return name, true
@@ -118,7 +154,7 @@ func (l *loader) path(name string) {
 		l.fault(name, err)
 	}
 	if len(l.objects) == before && len(l.ds) == 0 {
-		l.report(codeEmptySource, "only .yaml and .yml files are read", "the directory %s holds no object", name)
+		l.report(codeEmptySource, "only .yaml and .yml files are read", "the directory %s has no object", name)
 	}
 }
 
@@ -146,22 +182,24 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 
 func (l *loader) isKustomizeDir(dir string) bool {
 	entries, err := fs.ReadDir(l.root.FS(), dir)
-	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && kustomize.IsKustomization(e.Name()) })
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !e.IsDir() && kustomize.IsKustomization(e.Name())
+	})
 }
 
-// kustomize takes what the directory renders to: what lies in it is its input.
+// kustomize takes the output of the directory; the files in it are only input.
 func (l *loader) kustomize(dir string) {
 	l.objects = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
-		l.report(codeKustomize, "see what it says: kustomize build "+dir, "the kustomize directory %s cannot be rendered: %s", dir, err)
+		l.report(codeKustomize, "for details, run: kustomize build "+dir, "kustomize cannot render %s: %s", dir, err)
 		return
 	}
 	for _, said := range dated {
-		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning, Code: codeKustomizeOutdated, Message: said,
-			Hint: "kustomize edit fix changes it"})
+		l.ds = append(l.ds, sluice.Diagnostic{Pos: l.src.Pos, Severity: sluice.SeverityWarning,
+			Code: codeKustomizeOutdated, Message: said, Hint: "to change it, run: kustomize edit fix"})
 	}
-	l.made("what "+dir+" renders to", text)
+	l.made("the output of "+dir, text)
 }
 
 func (l *loader) file(name string) {
@@ -181,7 +219,7 @@ func (l *loader) file(name string) {
 
 var errTooLarge = errors.New("too large")
 
-// read refuses what is not a regular file before it opens it: opening a pipe would wait for a writer.
+// read refuses a file that is not regular before it opens it: opening a pipe would wait for a writer.
 func (l *loader) read(name string) ([]byte, error) {
 	info, err := l.root.Stat(name)
 	if err != nil {
@@ -206,17 +244,20 @@ func (l *loader) read(name string) ([]byte, error) {
 func (l *loader) fault(name string, err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
-		l.report(codePathUnreadable, "split it", "%s is larger than the %d MiB that are read of a file, or with the others than %d MiB", name, maxBytes>>20, 4*maxBytes>>20)
+		l.report(codePathUnreadable, "split it",
+			"%s is larger than %d MiB, or all files together are larger than %d MiB", name, maxBytes>>20,
+			4*maxBytes>>20)
 	case errors.Is(err, fs.ErrNotExist):
 		l.report(codePathNotFound, l.suggest(name), "there is no file or directory %s", name)
 	case strings.Contains(err.Error(), "path escapes"):
-		l.report(codePathOutside, "copy the file instead of linking to it", "%s leaves the deploy file's directory through a symbolic link", name)
+		l.report(codePathOutside, "copy the file instead of linking to it",
+			"%s leads outside the deploy file's directory through a symbolic link", name)
 	default:
 		l.report(codePathUnreadable, "make it a readable file", "%s cannot be read: %s", name, reason(err))
 	}
 }
 
-// suggest walks down the path as far as it exists and names what comes nearest there.
+// suggest follows the path as far as it exists and names the nearest entry there.
 func (l *loader) suggest(name string) string {
 	dir, rest := ".", strings.Split(name, "/")
 	for len(rest) > 1 {
@@ -240,7 +281,7 @@ func (l *loader) suggest(name string) string {
 	return "create it, or correct the path; paths are relative to " + l.root.Name()
 }
 
-// reason returns the cause without the operation and path that the message names itself.
+// reason returns the cause without the operation and the path, which the message names.
 func reason(err error) string {
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()

@@ -16,9 +16,9 @@ var clusterScoped = []string{
 	"ClusterIssuer", "ClusterTrustBundle",
 }
 
-// SetNamespace puts every object that lives in a namespace into the given one, and makes role bindings follow
-// the service accounts that moved. "" changes nothing. Custom resources count as namespaced unless their
-// definition is among the objects and says otherwise.
+// SetNamespace puts every namespaced object into the namespace and updates role bindings to service accounts that
+// moved. "" changes nothing. Custom resources count as namespaced unless their definition is among the objects and says
+// otherwise.
 func SetNamespace(objs []sluice.Object, namespace string) {
 	if namespace == "" {
 		return
@@ -38,7 +38,7 @@ func SetNamespace(objs []sluice.Object, namespace string) {
 	}
 }
 
-// FillNamespace puts every object that lives in a namespace and names none into the given one.
+// FillNamespace puts every namespaced object that names no namespace into the given one.
 func FillNamespace(objs []sluice.Object, namespace string) {
 	scoped := clusterKinds(objs)
 	for _, o := range objs {

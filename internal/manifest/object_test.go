@@ -53,7 +53,8 @@ spec: {group: example.com, scope: Cluster, names: {kind: Wide}}
 			got = append(got, "  "+subject.Text("name")+" "+subject.Text("namespace"))
 		}
 	}
-	want := []string{"Service new", "Namespace ", "ServiceAccount new", "RoleBinding new", "  anyone new", "  other elsewhere", "  u ",
+	want := []string{"Service new", "Namespace ", "ServiceAccount new", "RoleBinding new", "  anyone new",
+		"  other elsewhere", "  u ",
 		"ClusterRoleBinding ", "  robot new", "  anyone old", "CustomResourceDefinition ", "Wide ", "Narrow new"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -69,11 +70,15 @@ func object(apiVersion, kind, name string) sluice.Object {
 }
 
 func TestOrder(t *testing.T) {
-	given := []sluice.Object{object("x/v1", "Own", "1"), object("autoscaling/v2", "HorizontalPodAutoscaler", "1"), object("batch/v1", "CronJob", "1"),
-		object("apps/v1", "Deployment", "1"), object("batch/v1", "Job", "1"), object("apps/v1", "DaemonSet", "1"), object("apps/v1", "StatefulSet", "1"), object("v1", "Service", "2"),
-		object("v1", "Service", "1"), object("r/v1", "Role", "1"), object("v1", "PersistentVolumeClaim", "1"), object("v1", "ConfigMap", "1"), object("v1", "Secret", "1"),
+	given := []sluice.Object{object("x/v1", "Own", "1"), object("autoscaling/v2", "HorizontalPodAutoscaler", "1"),
+		object("batch/v1", "CronJob", "1"),
+		object("apps/v1", "Deployment", "1"), object("batch/v1", "Job", "1"), object("apps/v1", "DaemonSet", "1"),
+		object("apps/v1", "StatefulSet", "1"), object("v1", "Service", "2"),
+		object("v1", "Service", "1"), object("r/v1", "Role", "1"), object("v1", "PersistentVolumeClaim", "1"),
+		object("v1", "ConfigMap", "1"), object("v1", "Secret", "1"),
 		object("v1", "ServiceAccount", "1"), object("a/v1", "CustomResourceDefinition", "1"), object("v1", "Namespace", "1")}
-	want := []string{"Namespace/1", "CustomResourceDefinition/1", "ServiceAccount/1", "Secret/1", "ConfigMap/1", "PersistentVolumeClaim/1", "Role/1", "Service/2", "Service/1",
+	want := []string{"Namespace/1", "CustomResourceDefinition/1", "ServiceAccount/1", "Secret/1", "ConfigMap/1",
+		"PersistentVolumeClaim/1", "Role/1", "Service/2", "Service/1",
 		"DaemonSet/1", "StatefulSet/1", "Job/1", "Deployment/1", "CronJob/1", "HorizontalPodAutoscaler/1", "Own/1"}
 	if diff := cmp.Diff(want, names(manifest.Order(given))); diff != "" {
 		t.Error(diff)
@@ -84,8 +89,10 @@ func TestOrder(t *testing.T) {
 }
 
 func TestDuplicates(t *testing.T) {
-	got := manifest.Duplicates([]sluice.Object{object("apps/v1", "Deployment", "a"), object("v1", "Service", "a"), object("apps/v1beta1", "Deployment", "a"), object("x/v1", "Service", "a")})
-	want := []manifest.Duplicate{{Ref: sluice.Ref{APIVersion: "apps/v1beta1", Kind: "Deployment", Name: "a"}, First: 0, Second: 2}}
+	got := manifest.Duplicates([]sluice.Object{object("apps/v1", "Deployment", "a"), object("v1", "Service", "a"),
+		object("apps/v1beta1", "Deployment", "a"), object("x/v1", "Service", "a")})
+	want := []manifest.Duplicate{{Ref: sluice.Ref{APIVersion: "apps/v1beta1", Kind: "Deployment", Name: "a"}, First: 0,
+		Second: 2}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -129,7 +136,8 @@ func TestSeal(t *testing.T) {
 	}
 	for _, v := range []string{objs[0].Text("data", "a"), objs[0].Text("stringData", "b"), objs[0].Text("stringData", "c"),
 		objs[0].Text("metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")} {
-		if !strings.HasPrefix(v, "sluice-sealed:") || strings.Contains(v, "hello") || strings.Contains(v, "aGVs") || strings.Contains(v, "chance") {
+		if !strings.HasPrefix(v, "sluice-sealed:") || strings.Contains(v, "hello") || strings.Contains(v, "aGVs") ||
+			strings.Contains(v, "chance") {
 			t.Errorf("not sealed: %s", v)
 		}
 	}
@@ -157,11 +165,13 @@ func TestDiff(t *testing.T) {
 	before := parse(t, `
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: a, resourceVersion: "1", uid: u, generation: 3, managedFields: [{}], annotations: {kubectl.kubernetes.io/last-applied-configuration: "{secret}"}}
+metadata: {name: a, resourceVersion: "1", uid: u, generation: 3, managedFields: [{}],
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: "{secret}"}}
 spec: {replicas: 1, paused: false}
 status: {replicas: 1}
 `)[0]
-	after := parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, paused: false}\n")[0]
+	after := parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, paused: "+
+		"false}\n")[0]
 	want := `--- before
 +++ after
 @@ -4,4 +4,4 @@

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// What stands first is needed by what stands later. Kinds that are not listed are custom resources: they
-// come last, when their definitions and the controllers that read them exist.
+// order lists kinds before the kinds that need them. Kinds that are not listed are custom resources: they come last,
+// after their definitions and the controllers that read them.
 var order = [][]string{
 	{"Namespace"},
 	{"CustomResourceDefinition"},
@@ -29,8 +29,8 @@ var order = [][]string{
 	{"Ingress", "APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"},
 }
 
-// Order returns the objects in the order in which they can be applied: each after the kinds that it may
-// need. Objects of one rank stay as they were. The argument is left alone.
+// Order returns the objects in the order in which they can be applied: each after the kinds that it may need. Objects
+// of one rank keep their order. Order does not change its argument.
 func Order(objs []sluice.Object) []sluice.Object {
 	sorted := slices.Clone(objs)
 	slices.SortStableFunc(sorted, func(a, b sluice.Object) int { return rank(a) - rank(b) })
@@ -53,7 +53,7 @@ type Duplicate struct {
 	First, Second int
 }
 
-// Duplicates returns each object that names the same thing as an earlier one, whatever the version of its API.
+// Duplicates returns each object with the same identity as an earlier one; the API's version does not count.
 func Duplicates(objs []sluice.Object) []Duplicate {
 	type identity struct{ group, kind, namespace, name string }
 	first := map[identity]int{}

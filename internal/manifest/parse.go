@@ -19,9 +19,9 @@ const (
 
 var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 1_000_000, Depth: 200}
 
-// Parse reads the objects of a YAML or JSON text. Empty documents are skipped and Lists unpacked. Every
-// object is complete enough to be named; bare ReplicaSets are refused, because nothing could roll them out, and bare Pods
-// are warned of. Objects are returned even if others have findings.
+// Parse reads the objects of a YAML or JSON text. It skips empty documents and unpacks Lists. Every object has an API
+// version, a kind and a name. Bare ReplicaSets are refused, because nothing could roll them out, and bare Pods cause a
+// warning. Parse returns objects even if others have findings.
 func Parse(file string, data []byte) ([]sluice.Object, sluice.Diagnostics) {
 	roots, ds := yamldoc.Read(file, data, limits)
 	if ds.HasErrors() && json.Valid(data) {
@@ -34,21 +34,18 @@ func Parse(file string, data []byte) ([]sluice.Object, sluice.Diagnostics) {
 	return r.objects, r.ds
 }
 
-// Some JSON is no YAML, for its tabs or its escapes; written anew it is.
+// rereadJSON reads JSON that is not YAML, because of its tabs or escapes, by writing it again.
 func rereadJSON(file string, data []byte) ([]*yaml.Node, sluice.Diagnostics) {
 	var v any
 	dec := json.NewDecoder(strings.NewReader(string(data)))
 	dec.UseNumber()
-	if err := dec.Decode(&v); err != nil {
-		return nil, sluice.Diagnostics{{Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError,
-			Code: codeBadManifest, Message: "this is not JSON: " + err.Error(), Hint: "write it as YAML"}}
-	}
+	err := dec.Decode(&v)
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	if err := errors.Join(err, enc.Encode(v)); err != nil {
 		return nil, sluice.Diagnostics{{Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError,
-			Code: codeBadManifest, Message: err.Error(), Hint: "write it as YAML"}}
+			Code: codeBadManifest, Message: "this is not JSON: " + err.Error(), Hint: "write it as YAML"}}
 	}
 	return yamldoc.Read(file, []byte(b.String()), limits)
 }
@@ -58,7 +55,7 @@ type reader struct {
 	objects []sluice.Object
 	ds      sluice.Diagnostics
 	full    bool
-	faults  int // findings that are no warnings
+	faults  int // errors among the findings
 }
 
 func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {
@@ -68,12 +65,13 @@ func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {
 }
 
 func (r *reader) warn(n *yaml.Node, code, hint, message string) {
-	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityWarning, Code: code, Message: message, Hint: hint})
+	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityWarning, Code: code,
+		Message: message, Hint: hint})
 }
 
 func (r *reader) document(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
-		r.report(n, codeBadManifest, "start with apiVersion: and kind:", "a manifest has to be a map of keys and values")
+		r.report(n, codeBadManifest, "start with apiVersion: and kind:", "a manifest must be a map of keys and values")
 		return
 	}
 	if items := get(n, "items"); text(get(n, "kind")) == "List" && items != nil {
@@ -105,7 +103,7 @@ func (r *reader) object(n *yaml.Node) {
 	r.objects = append(r.objects, sluice.Object(m))
 }
 
-// complete reports what the object lacks, or why it cannot be delivered.
+// complete reports what the object lacks and why it cannot be delivered.
 func (r *reader) complete(n *yaml.Node) bool {
 	before := r.faults
 	kind := text(get(n, "kind"))
@@ -113,12 +111,12 @@ func (r *reader) complete(n *yaml.Node) bool {
 	case "":
 		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
 	case "Pod":
-		r.warn(get(n, "kind"), codeBareWorkload, "wrap it in a Deployment or a Job", "a bare Pod is applied and never rolled out")
+		r.warn(get(n, "kind"), codeBareWorkload, "use a Deployment or a Job", "a bare Pod is applied but never rolled out")
 	case "ReplicaSet":
 		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
 	if text(get(n, "apiVersion")) == "" {
-		r.report(n, codeMissingField, "add apiVersion:, such as apiVersion: apps/v1", "the %s has no apiVersion", or(kind, "manifest"))
+		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion", or(kind, "manifest"))
 	}
 	if text(get(get(n, "metadata"), "name")) == "" {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", or(kind, "manifest"))
@@ -126,7 +124,7 @@ func (r *reader) complete(n *yaml.Node) bool {
 	return r.faults == before
 }
 
-// get returns the value of a key, nil where there is none.
+// get returns the value of a key, nil if there is none.
 func get(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil

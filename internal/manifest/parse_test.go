@@ -45,22 +45,32 @@ func TestParse(t *testing.T) {
 		codes []string
 	}{
 		"documents": {
-			text:  "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: b\n",
+			text: "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: " +
+				"apps/v1\nkind: Deployment\nmetadata:\n  name: b\n",
 			names: []string{"Service/a", "Deployment/b"},
 		},
 		"list": {
-			text:  "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: ConfigMap}\n",
+			text: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- " +
+				"{apiVersion: v1, kind: ConfigMap}\n",
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:3 manifest-field-missing"},
 		},
-		"json":           {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": \"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
-		"bare pod":       {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", names: []string{"Pod/a"}, codes: []string{"m.yaml:2:7 bare-workload"}},
-		"bare replicas":  {text: "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}\n", codes: []string{"m.yaml:2:7 bare-workload"}},
-		"nothing in it":  {text: "\na: b\n", codes: []string{"m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing"}},
-		"no map":         {text: "- a\n", codes: []string{"m.yaml:1:1 bad-manifest"}},
-		"twice":          {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: a\n  k: b\n", codes: []string{"m.yaml:6:3 bad-manifest"}},
-		"no number":      {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: .nan\n", codes: []string{"m.yaml:4:4 bad-manifest"}},
-		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n", codes: []string{"m.yaml:4:5 bad-manifest"}},
-		"broken behind":  {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n", names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:1 yaml-syntax"}},
+		"json": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": " +
+			"\"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
+		"bare pod": {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", names: []string{"Pod/a"},
+			codes: []string{"m.yaml:2:7 bare-workload"}},
+		"bare replicas": {text: "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}\n",
+			codes: []string{"m.yaml:2:7 bare-workload"}},
+		"nothing in it": {text: "\na: b\n", codes: []string{"m.yaml:2:1 manifest-field-missing",
+			"m.yaml:2:1 manifest-field-missing", "m.yaml:2:1 manifest-field-missing"}},
+		"no map": {text: "- a\n", codes: []string{"m.yaml:1:1 bad-manifest"}},
+		"twice": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: a\n  k: b\n",
+			codes: []string{"m.yaml:6:3 bad-manifest"}},
+		"no number": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: .nan\n",
+			codes: []string{"m.yaml:4:4 bad-manifest"}},
+		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n",
+			codes: []string{"m.yaml:4:5 bad-manifest"}},
+		"broken behind": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n",
+			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:1 yaml-syntax"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objs, ds := manifest.Parse("m.yaml", []byte(test.text))
@@ -93,8 +103,10 @@ merged: {<<: *b, b: 3}
 again: *b
 `)[0]
 	for key, want := range map[string]any{
-		"int": int64(3), "mode": int64(420), "float": 1.5, "big": 18446744073709551615.0, "text": "3", "yes": []any{true, false, "yes", true},
-		"date": "2024-01-02", "none": nil, "merged": map[string]any{"a": int64(1), "b": int64(3)}, "again": map[string]any{"a": int64(1), "b": int64(2)},
+		"int": int64(3), "mode": int64(420), "float": 1.5, "big": 18446744073709551615.0, "text": "3",
+		"yes":  []any{true, false, "yes", true},
+		"date": "2024-01-02", "none": nil, "merged": map[string]any{"a": int64(1), "b": int64(3)},
+		"again": map[string]any{"a": int64(1), "b": int64(2)},
 	} {
 		if diff := cmp.Diff(want, o[key]); diff != "" {
 			t.Errorf("%s:\n%s", key, diff)
@@ -136,15 +148,18 @@ func tree(t *testing.T, files map[string]string) string {
 
 func TestLoad(t *testing.T) {
 	root := tree(t, map[string]string{
-		"app/b.yaml": "b", "app/a/z.yml": "z", "app/c.txt": "c", "app/d.json": "d", "one.yaml": "one", "../outside.yaml": "outside",
-		"kust/a.yaml": "a", "deep/n.yaml": "n", "deep/k/a.yaml": "a", "empty/readme.md": "x", "broken/b.yaml": "b",
+		"app/b.yaml": "b", "app/a/z.yml": "z", "app/c.txt": "c", "app/d.json": "d", "one.yaml": "one",
+		"../outside.yaml": "outside",
+		"kust/a.yaml":     "a", "deep/n.yaml": "n", "deep/k/a.yaml": "a", "empty/readme.md": "x", "broken/b.yaml": "b",
 	})
-	for dir, text := range map[string]string{"kust": "namePrefix: eu-\nresources: [a.yaml]\n", "deep/k": "namePrefix: eu-\nresources: [a.yaml]\n", "broken": "resources: [absent.yaml]\n"} {
+	for dir, text := range map[string]string{"kust": "namePrefix: eu-\nresources: [a.yaml]\n",
+		"deep/k": "namePrefix: eu-\nresources: [a.yaml]\n", "broken": "resources: [absent.yaml]\n"} {
 		if err := os.WriteFile(filepath.Join(root, dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for link, target := range map[string]string{"out.yaml": "../outside.yaml", "abs.yaml": filepath.Join(root, "one.yaml"), "in.yaml": "one.yaml", "app/link.yaml": "../one.yaml"} {
+	for link, target := range map[string]string{"out.yaml": "../outside.yaml", "abs.yaml": filepath.Join(root, "one.yaml"),
+		"in.yaml": "one.yaml", "app/link.yaml": "../one.yaml"} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -155,39 +170,75 @@ func TestLoad(t *testing.T) {
 		code  string
 		hint  string
 	}{
-		"file":              {src: sluice.ManifestSource{Path: "one.yaml"}, names: []string{"Service/one"}},
-		"dotted":            {src: sluice.ManifestSource{Path: "./app/../one.yaml"}, names: []string{"Service/one"}},
-		"directory":         {src: sluice.ManifestSource{Path: "app"}, names: []string{"Service/z", "Service/b", "Service/one"}},
-		"link inside":       {src: sluice.ManifestSource{Path: "in.yaml"}, names: []string{"Service/one"}},
-		"link outside":      {src: sluice.ManifestSource{Path: "out.yaml"}, code: "path-outside"},
-		"absolute link":     {src: sluice.ManifestSource{Path: "abs.yaml"}, code: "path-outside"},
-		"parent":            {src: sluice.ManifestSource{Path: "../outside.yaml"}, code: "path-outside"},
-		"leading slash":     {src: sluice.ManifestSource{Path: "/one.yaml"}, names: []string{"Service/one"}},
-		"absolute":          {src: sluice.ManifestSource{Path: "/etc/one.yaml"}, code: "path-not-found"},
-		"misspelled":        {src: sluice.ManifestSource{Path: "app/a/x.yml"}, code: "path-not-found", hint: "did you mean app/a/z.yml?"},
-		"wrong directory":   {src: sluice.ManifestSource{Path: "ap/a/z.yml"}, code: "path-not-found", hint: "did you mean app/a/z.yml?"},
-		"kustomize":         {src: sluice.ManifestSource{Path: "kust"}, names: []string{"Service/eu-a"}},
-		"kustomize file":    {src: sluice.ManifestSource{Path: "kust/kustomization.yaml"}, names: []string{"Service/eu-a"}},
-		"url":               {src: sluice.ManifestSource{Path: "https://example.com/a.yaml"}, code: "address-refused"},
-		"url without tls":   {src: sluice.ManifestSource{Path: "http://example.com/a.yaml"}, code: "address-refused"},
-		"kustomize inside":  {src: sluice.ManifestSource{Path: "deep"}, names: []string{"Service/eu-a", "Service/n"}},
-		"kustomize broken":  {src: sluice.ManifestSource{Path: "broken"}, code: "kustomize"},
-		"nothing to read":   {src: sluice.ManifestSource{Path: "empty"}, code: "empty-source"},
-		"inline":            {src: sluice.ManifestSource{Inline: strings.ReplaceAll(service, "%", "i")}, names: []string{"Service/i"}},
+		"file":   {src: sluice.ManifestSource{Path: "one.yaml"}, names: []string{"Service/one"}},
+		"dotted": {src: sluice.ManifestSource{Path: "./app/../one.yaml"}, names: []string{"Service/one"}},
+		"directory": {src: sluice.ManifestSource{Path: "app"}, names: []string{"Service/z", "Service/b",
+			"Service/one"}},
+		"link inside":   {src: sluice.ManifestSource{Path: "in.yaml"}, names: []string{"Service/one"}},
+		"link outside":  {src: sluice.ManifestSource{Path: "out.yaml"}, code: "path-outside"},
+		"absolute link": {src: sluice.ManifestSource{Path: "abs.yaml"}, code: "path-outside"},
+		"parent":        {src: sluice.ManifestSource{Path: "../outside.yaml"}, code: "path-outside"},
+		"leading slash": {src: sluice.ManifestSource{Path: "/one.yaml"}, names: []string{"Service/one"}},
+		"absolute":      {src: sluice.ManifestSource{Path: "/etc/one.yaml"}, code: "path-not-found"},
+		"misspelled": {src: sluice.ManifestSource{Path: "app/a/x.yml"}, code: "path-not-found",
+			hint: "did you mean app/a/z.yml?"},
+		"wrong directory": {src: sluice.ManifestSource{Path: "ap/a/z.yml"}, code: "path-not-found",
+			hint: "did you mean app/a/z.yml?"},
+		"kustomize":        {src: sluice.ManifestSource{Path: "kust"}, names: []string{"Service/eu-a"}},
+		"kustomize file":   {src: sluice.ManifestSource{Path: "kust/kustomization.yaml"}, names: []string{"Service/eu-a"}},
+		"url":              {src: sluice.ManifestSource{Path: "https://example.com/a.yaml"}, code: "address-refused"},
+		"url without tls":  {src: sluice.ManifestSource{Path: "http://example.com/a.yaml"}, code: "address-refused"},
+		"kustomize inside": {src: sluice.ManifestSource{Path: "deep"}, names: []string{"Service/eu-a", "Service/n"}},
+		"kustomize broken": {src: sluice.ManifestSource{Path: "broken"}, code: "kustomize"},
+		"nothing to read":  {src: sluice.ManifestSource{Path: "empty"}, code: "empty-source"},
+		"inline": {src: sluice.ManifestSource{Inline: strings.ReplaceAll(service, "%", "i")},
+			names: []string{"Service/i"}},
 		"inline is nothing": {src: sluice.ManifestSource{Inline: "\n"}, code: "empty-source"},
 		"inline is wrong":   {src: sluice.ManifestSource{Inline: "a: b"}, code: "manifest-field-missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.src.Pos = sluice.Position{File: "deploy.yaml", Line: 7, Column: 5}
-			objs, ds := manifest.Load(root, test.src)
+			objs, ds := manifest.Load(root, test.src, manifest.Options{})
 			if diff := cmp.Diff(test.names, names(objs)); diff != "" {
 				t.Errorf("objects:\n%s", diff)
 			}
-			if ds.HasErrors() != (test.code != "") || test.code != "" && (ds[0].Code != test.code || ds[0].Pos != test.src.Pos || ds[0].Hint == "") {
+			if ds.HasErrors() != (test.code != "") || test.code != "" && (ds[0].Code != test.code || ds[0].Pos != test.src.Pos ||
+				ds[0].Hint == "") {
 				t.Fatalf("findings %v, want %q at the source", ds, test.code)
 			}
 			if test.hint != "" && ds[0].Hint != test.hint {
 				t.Errorf("hint %q, want %q", ds[0].Hint, test.hint)
+			}
+		})
+	}
+}
+
+func TestLoadAddress(t *testing.T) {
+	const address = "https://example.com/a.yaml?token=hidden"
+	for name, test := range map[string]struct {
+		served string
+		err    error
+		code   string
+	}{
+		"manifests":   {served: strings.ReplaceAll(service, "%", "a")},
+		"nothing":     {code: "empty-source"},
+		"refused":     {err: sluice.Errorf(sluice.Denied, "10.0.0.1 is not a public address"), code: "address-refused"},
+		"unreachable": {err: sluice.Errorf(sluice.Unavailable, "the server answers 404"), code: "address-unreadable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fetch := func(asked string) ([]byte, error) {
+				if asked != address {
+					t.Errorf("fetched %s, want %s", asked, address)
+				}
+				return []byte(test.served), test.err
+			}
+			objs, ds := manifest.Load(t.TempDir(), sluice.ManifestSource{Path: address}, manifest.Options{Fetch: fetch})
+			if test.code == "" && (len(objs) != 1 || len(ds) > 0) || test.code != "" &&
+				(len(ds) != 1 || ds[0].Code != test.code) {
+				t.Fatalf("%d objects, findings %v; want %q", len(objs), ds, test.code)
+			}
+			if strings.Contains(ds.Error(), "hidden") || test.err != nil && !strings.Contains(ds.Error(), test.err.Error()) {
+				t.Errorf("findings show the secret or not the cause: %v", ds)
 			}
 		})
 	}

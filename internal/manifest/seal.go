@@ -8,14 +8,14 @@ import (
 
 const sealed = "sluice-sealed:"
 
-// lastApplied is where kubectl apply keeps what it was given.
+// lastApplied is the annotation in which kubectl apply keeps its input.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// SealSecrets replaces every value of every Secret by its sealed form, in place. What is sealed already stays.
+// SealSecrets seals every value of every Secret, in place. Sealed values stay as they are.
 func SealSecrets(objs []sluice.Object, s sluice.Sealer) error {
 	return eachSecret(objs, func(value string) (string, error) {
 		if rest, ok := strings.CutPrefix(value, sealed); ok {
-			// A value may begin like a sealed one by chance; only what opens is one.
+			// A plain value may begin like a sealed one by chance; a sealed value can be opened.
 			if _, err := s.Open(rest); err == nil {
 				return value, nil
 			}
@@ -25,7 +25,7 @@ func SealSecrets(objs []sluice.Object, s sluice.Sealer) error {
 	})
 }
 
-// OpenSecrets reverses [SealSecrets], in place. What is not sealed stays.
+// OpenSecrets reverses [SealSecrets], in place. Values that are not sealed stay as they are.
 func OpenSecrets(objs []sluice.Object, s sluice.Sealer) error {
 	return eachSecret(objs, func(value string) (string, error) {
 		rest, ok := strings.CutPrefix(value, sealed)
@@ -48,7 +48,7 @@ func eachSecret(objs []sluice.Object, change func(string) (string, error)) error
 				return err
 			}
 		}
-		// kubectl apply keeps the values there once more.
+		// kubectl apply keeps a copy of the values there.
 		if v := o.Text("metadata", "annotations", lastApplied); v != "" {
 			hidden, err := change(v)
 			if err != nil {
@@ -61,7 +61,8 @@ func eachSecret(objs []sluice.Object, change func(string) (string, error)) error
 }
 
 func sealError(o sluice.Object, what string, err error) error {
-	return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(), Message: what + " cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
+	return &sluice.Error{Code: sluice.ErrorCode(err), Op: "seal " + o.Ref().String(),
+		Message: what + " cannot be sealed or opened", Hint: sluice.ErrorHint(err), Err: err}
 }
 
 func changeValues(o sluice.Object, field string, change func(string) (string, error)) error {
@@ -69,7 +70,8 @@ func changeValues(o sluice.Object, field string, change func(string) (string, er
 	for key, v := range m {
 		plain, ok := v.(string)
 		if !ok && v != nil {
-			return sluice.Errorf(sluice.Invalid, "%s.%s of %s is not text", field, key, o.Ref()).WithHint("put the value in quotes")
+			return sluice.Errorf(sluice.Invalid, "%s.%s of %s is not text", field, key, o.Ref()).
+				WithHint("put the value in quotes")
 		}
 		value, err := change(plain)
 		if err != nil {

@@ -6,17 +6,17 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Phase says how far an object has come to what its spec asks for.
+// A Phase says whether an object has become what its spec asks for.
 type Phase string
 
-// The phases. Failed is what waiting does not heal by itself.
+// The phases. A Failed object does not heal by waiting.
 const (
 	Ready      Phase = "Ready"
 	InProgress Phase = "InProgress"
 	Failed     Phase = "Failed"
 )
 
-// A State is an object's readiness. Message says what is missing or why it failed, "" when Ready.
+// A State is an object's readiness. Message says what is missing or why it failed; it is "" if the object is ready.
 type State struct {
 	Phase   Phase
 	Message string
@@ -34,9 +34,9 @@ var judges = map[string]func(sluice.Object) State{
 	"stork.libopenstorage.org/Migration":            migration,
 }
 
-// Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils,
-// pkg/kstatus) and these differences: a Job is ready when it is complete, not when it has started, and a
-// StatefulSet when every replica that its partition lets through is ready on the wanted revision.
+// Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils, pkg/kstatus)
+// and two differences. A Job is ready when it is complete, not when it has started. A StatefulSet is ready when every
+// replica that its partition updates is ready on the wanted revision.
 func Status(o sluice.Object) State {
 	if o.Text("metadata", "deletionTimestamp") != "" {
 		return waiting("it is being deleted")
@@ -56,7 +56,7 @@ func waiting(format string, args ...any) State {
 
 func failed(format string, args ...any) State { return State{Failed, fmt.Sprintf(format, args...)} }
 
-// general holds the conventions that every kind may follow.
+// general applies the conventions that every kind may follow.
 func general(o sluice.Object) (State, bool) {
 	seen, wanted := o.Number(-1, "status", "observedGeneration"), o.Number(-1, "metadata", "generation")
 	if seen >= 0 && wanted >= 0 && seen < wanted {
@@ -102,4 +102,36 @@ func conditionOf(o sluice.Object, name string) (condition, bool) {
 		return condition{entry.Text("status"), entry.Text("reason"), entry.Text("message")}, true
 	}
 	return condition{}, false
+}
+
+func claim(o sluice.Object) State {
+	switch phase := o.Text("status", "phase"); phase {
+	case "Bound":
+		return State{Phase: Ready}
+	case "Lost":
+		return failed("its volume is lost")
+	default:
+		return waiting("it is %s, not bound", or(phase, "new"))
+	}
+}
+
+func service(o sluice.Object) State {
+	if o.Text("spec", "type") == "LoadBalancer" && o.Text("spec", "clusterIP") == "" {
+		return waiting("it has no cluster address yet")
+	}
+	return State{Phase: Ready}
+}
+
+func definition(o sluice.Object) State {
+	if c, ok := conditionOf(o, "NamesAccepted"); ok && c.is("False") {
+		return failed("%s", c.text("its names are taken"))
+	}
+	c, ok := conditionOf(o, "Established")
+	if ok && c.is("True") {
+		return State{Phase: Ready}
+	}
+	if ok && c.is("False") && c.reason != "Installing" {
+		return failed("%s", c.text("it cannot be established"))
+	}
+	return waiting("it is not established yet")
 }

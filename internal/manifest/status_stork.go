@@ -7,9 +7,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// migration judges a Migration of Stork. Every run comes to stage Final, a failed one too, so the stage says only
-// that it is over. PartialSuccess left something out. A run whose namespaces or selectors match nothing
-// calls itself successful.
+// migration judges a Migration of Stork. Every run reaches the stage Final, even a failed one, so the stage only says
+// that the run is over. PartialSuccess left something out. A run whose namespaces or selectors match nothing calls
+// itself successful.
 func migration(o sluice.Object) State {
 	stage, status := o.Text("status", "stage"), o.Text("status", "status")
 	volumes, resources := migrated(o, "volumes"), migrated(o, "resources")
@@ -20,11 +20,11 @@ func migration(o sluice.Object) State {
 	case stage != "Final":
 		return waiting("%s%s", progress(stage, status, volumes), because(left))
 	case status != "Successful":
-		return waiting("it is over and does not say how it ended")
+		return waiting("it is over but does not say how it ended")
 	case len(left) > 0:
-		return failed("it ended as Successful and left something out%s", because(left))
+		return failed("it ended as Successful but left something out%s", because(left))
 	case len(volumes)+len(resources) == 0:
-		return failed("it ended as Successful and moved nothing: no volume or object matches its namespaces and selectors")
+		return failed("it ended as Successful but moved nothing: no volume or object matches its namespaces and selectors")
 	}
 	return State{Phase: Ready}
 }
@@ -40,7 +40,7 @@ func migrated(o sluice.Object, list string) []sluice.Object {
 	return all
 }
 
-// unsuccessful names the volumes and objects that have ended otherwise than well.
+// unsuccessful names the volumes and objects that did not succeed.
 func unsuccessful(entries []sluice.Object) []string {
 	var names []string
 	for _, e := range entries {
@@ -53,7 +53,7 @@ func unsuccessful(entries []sluice.Object) []string {
 	return names
 }
 
-// because joins the first few, since a namespace may hold hundreds.
+// because joins the first few names; a namespace may hold hundreds.
 func because(left []string) string {
 	const shown = 3
 	switch {
@@ -65,10 +65,10 @@ func because(left []string) string {
 	return ": " + strings.Join(left, ", ")
 }
 
-// progress leaves out the reasons of what is on its way: they hold a count of bytes, which is new every time.
+// progress leaves out the reasons of unfinished volumes: they contain a count of bytes, which always changes.
 func progress(stage, status string, volumes []sluice.Object) string {
 	if stage == "" {
-		return "Stork has not begun it"
+		return "Stork has not started it"
 	}
 	text := "it is in stage " + stage + ", " + or(status, "without a status")
 	if len(volumes) == 0 {

@@ -2,14 +2,14 @@ package manifest
 
 import "github.com/sluice-cd/sluice"
 
-// unseen reports a workload whose controller has not written a status for its generation yet.
+// unseen reports whether the controller has not written a status for the workload's generation yet.
 func unseen(o sluice.Object) bool {
 	return o.Number(0, "metadata", "generation") > o.Number(0, "status", "observedGeneration")
 }
 
 func count(o sluice.Object, field string) int { return o.Number(0, "status", field) }
 
-// available counts replicas that have been ready for minReadySeconds. Without that field ready is available.
+// available counts replicas that have been ready for minReadySeconds. Without that field, ready replicas are available.
 func available(o sluice.Object, field string) int {
 	if o.Number(0, "spec", "minReadySeconds") > 0 {
 		return count(o, field)
@@ -47,7 +47,7 @@ func statefulSet(o sluice.Object) State {
 	}
 	want := o.Number(1, "spec", "replicas")
 	through := want - min(want, o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition"))
-	// With OnDelete nobody but a person replaces pods, so old ones are no reason to wait.
+	// With OnDelete only people replace pods, so old pods are no reason to wait.
 	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
 		through = 0
 	}
@@ -112,7 +112,8 @@ func job(o sluice.Object) State {
 	if c, ok := conditionOf(o, "Suspended"); ok && c.is("True") {
 		return State{Phase: Ready}
 	}
-	return waiting("%d of %d completions, %d running", count(o, "succeeded"), o.Number(1, "spec", "completions"), count(o, "active"))
+	return waiting("%d of %d completions, %d running", count(o, "succeeded"), o.Number(1, "spec", "completions"),
+		count(o, "active"))
 }
 
 func pod(o sluice.Object) State {

@@ -6,13 +6,13 @@ import (
 	"unicode"
 )
 
-// atOnce is how many characters are permuted together. What comes before them decides how, so the whole stays a
-// permutation, and long texts take time in proportion to their length.
+// atOnce is how many characters are permuted together. The characters before them are the tweak, so the whole is still
+// a permutation, and the time for a text is proportional to its length.
 const atOnce = 40
 
-// format replaces each letter by one of the same case and each digit by a digit; everything else stays. Texts of
-// ASCII letters and digits keep apart. Letters of other alphabets become ASCII letters, for which that only holds
-// as far as chance lets it.
+// format replaces each letter by a letter of the same case and each digit by a digit; everything else stays. Different
+// texts of ASCII letters and digits stay different. Letters of other alphabets become ASCII letters; different texts
+// with such letters most likely stay different.
 func (m Masker) format(s string) string {
 	var shape strings.Builder
 	tweak := ""
@@ -48,7 +48,7 @@ const (
 	digits = "0123456789"
 )
 
-// alphabetOf returns the characters that may stand for r, "" where r stays.
+// alphabetOf returns the characters that may replace r, or "" if r stays.
 func alphabetOf(r rune) (alphabet string, foreign bool) {
 	switch {
 	case r >= 'a' && r <= 'z':
@@ -87,7 +87,7 @@ func (m Masker) characters(s string, alphabets []string, tweak string) string {
 		for _, i := range indexes[from:to] {
 			before.WriteByte(byte('0' + i))
 		}
-		// What came before is told by its hash, so that a long text is not hashed anew for each block.
+		// A hash replaces what came before, so that a long text is not hashed again for each block.
 		kept := string(m.stream("before", before.String(), 16))
 		before.Reset()
 		before.WriteString(kept)

@@ -10,16 +10,16 @@ import (
 // The rules, as a deploy file writes them.
 const (
 	Hash   = "hash"   // texts become 32 hexadecimal digits; numbers and dates as with Format
-	Format = "format" // letters become letters, digits digits; no two values become one
+	Format = "format" // letters become letters, digits become digits; different values stay different
 	Email  = "email"  // texts become an address that cannot exist
 	Empty  = "empty"  // the empty value of the same type
-	Keep   = "keep"   // declared to hold nothing that needs a mask
+	Keep   = "keep"   // the value stays; it needs no mask
 )
 
-// Rules lists the rules in the order in which people should read of them.
+// Rules lists the rules in the order for messages.
 func Rules() []string { return []string{Hash, Format, Email, Empty, Keep} }
 
-// nowhere is a name that no resolver answers for (RFC 2606).
+// nowhere is a domain that cannot exist (RFC 2606).
 const nowhere = "@masked.invalid"
 
 // A Masker masks values with one key. It is safe for concurrent use.
@@ -41,19 +41,16 @@ func (m Masker) Text(rule, s string) string {
 	return hex.EncodeToString(m.stream("text", s, 16))
 }
 
-// Bytes returns as many bytes as b has. Few of them may come out alike for different values.
+// Bytes returns as many bytes as b has. Short values may get the same mask.
 func (m Masker) Bytes(b []byte) []byte { return m.stream("bytes", string(b), len(b)) }
 
-// stream returns n bytes that depend on the key, what they are for, and the value.
+// stream returns n bytes that depend on the key, the purpose and the value.
 func (m Masker) stream(purpose, value string, n int) []byte {
 	out := make([]byte, 0, n+sha256.Size)
 	for block := uint64(0); len(out) < n; block++ {
 		h := hmac.New(sha256.New, m.key)
-		var head []byte
-		for _, number := range []uint64{block, uint64(len(purpose))} { // so that no two inputs look alike
-			head = binary.BigEndian.AppendUint64(head, number)
-		}
-		h.Write(head)
+		head := binary.BigEndian.AppendUint64(nil, block)
+		h.Write(binary.BigEndian.AppendUint64(head, uint64(len(purpose)))) // so that no two inputs look alike
 		h.Write([]byte(purpose))
 		h.Write([]byte(value))
 		out = h.Sum(out)

@@ -50,7 +50,8 @@ func TestShapes(t *testing.T) {
 	if got := one.Text(mask.Hash, "x"); !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(got) {
 		t.Errorf("a hash is %q", got)
 	}
-	if got := one.Text(mask.Email, "ada@example.com"); !regexp.MustCompile(`^[0-9a-f]{24}@masked\.invalid$`).MatchString(got) {
+	if got := one.Text(mask.Email,
+		"ada@example.com"); !regexp.MustCompile(`^[0-9a-f]{24}@masked\.invalid$`).MatchString(got) {
 		t.Errorf("an address is %q", got)
 	}
 	if got := one.Bytes([]byte{1, 2, 3}); len(got) != 3 {
@@ -139,7 +140,8 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, rule := range mask.Rules() {
 			got := one.Text(rule, s)
-			if got != one.Text(rule, s) || utf8.ValidString(s) && rule == mask.Format && utf8.RuneCountInString(got) != utf8.RuneCountInString(s) {
+			if got != one.Text(rule, s) || utf8.ValidString(s) && rule == mask.Format &&
+				utf8.RuneCountInString(got) != utf8.RuneCountInString(s) {
 				t.Errorf("%s: %q became %q", rule, s, got)
 			}
 		}

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Int masks a whole number of 32 or 64 bits by one with the same sign and as many digits. No two become one.
+// Int masks a whole number of 32 or 64 bits. The sign and the number of digits stay, and different numbers stay
+// different.
 func (m Masker) Int(v int64, bits int) int64 {
 	limit := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 	if v >= 0 {
@@ -22,7 +23,7 @@ func (m Masker) Int(v int64, bits int) int64 {
 	return masked.Int64()
 }
 
-// Whole masks a whole number of any size by one with the same sign and as many digits. No two become one.
+// Whole masks a whole number of any size. The sign and the number of digits stay, and different numbers stay different.
 func (m Masker) Whole(v *big.Int) *big.Int {
 	masked := m.whole(new(big.Int).Abs(v), nil, v.Sign())
 	if v.Sign() < 0 {
@@ -31,8 +32,8 @@ func (m Masker) Whole(v *big.Int) *big.Int {
 	return masked
 }
 
-// whole permutes the magnitudes of as many digits, up to the limit if there is one. The only digit of a negative
-// number is never 0, which has no sign.
+// whole permutes the magnitudes with the same number of digits, up to the limit if there is one. The single digit of a
+// negative number is never 0, which has no sign.
 func (m Masker) whole(x, limit *big.Int, sign int) *big.Int {
 	places := int64(len(x.String()))
 	low := new(big.Int).Exp(big.NewInt(10), big.NewInt(places-1), nil)
@@ -48,8 +49,7 @@ func (m Masker) whole(x, limit *big.Int, sign int) *big.Int {
 	return masked.Add(masked, low)
 }
 
-// Float masks a number by one with the same sign, magnitude and number of digits. What is no number stays, and so
-// does 0.
+// Float masks a number. The sign, the magnitude and the number of digits stay. 0, infinities and NaN do not change.
 func (m Masker) Float(v float64) float64 {
 	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 		return v
@@ -68,7 +68,7 @@ func (m Masker) Float(v float64) float64 {
 	return math.Copysign(out, v)
 }
 
-// significant permutes digits of which neither the first nor the last is 0, so that the number keeps its length.
+// significant permutes digits. Neither the first nor the last becomes 0, so the number keeps its length.
 func (m Masker) significant(s, tweak string) string {
 	alphabets := make([]string, len(s))
 	indexes := make([]int, len(s))
@@ -82,12 +82,13 @@ func (m Masker) significant(s, tweak string) string {
 	return m.block(indexes, alphabets, "float "+tweak)
 }
 
-// Millis masks an instant, in milliseconds since 1970, by another one of the same year in UTC. No two become one.
+// Millis masks an instant, in milliseconds since 1970, by another instant of the same year in UTC. Different instants
+// stay different.
 func (m Masker) Millis(v int64) int64 {
 	year := time.UnixMilli(v).UTC().Year()
 	begin := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	end := time.Date(year+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	if begin > v || end <= v { // beyond what a calendar holds
+	if begin > v || end <= v { // beyond the calendar
 		return v / 1000 * 1000
 	}
 	masked := m.permute(big.NewInt(v-begin), big.NewInt(end-begin), "year "+strconv.Itoa(year))

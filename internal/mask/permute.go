@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// rounds of the network; ten are what format-preserving encryption takes too.
+// rounds of the network; format-preserving encryption uses ten as well.
 const rounds = 10
 
-// permute maps the numbers from 0 to n-1 onto themselves, each onto another one of them. Different tweaks give
-// different maps. It is a Feistel network over the next even number of bits, walked until it comes back into the range.
+// permute is a permutation of the numbers from 0 to n-1. Different tweaks give different permutations. It is a Feistel
+// network over the next even number of bits, repeated until the result is in the range.
 func (m Masker) permute(x, n *big.Int, tweak string) *big.Int {
 	last := new(big.Int).Sub(n, big.NewInt(1))
 	if last.Sign() <= 0 {

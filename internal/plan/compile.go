@@ -14,21 +14,23 @@ import (
 
 // Options are what a plan depends on besides the deploy file.
 type Options struct {
-	Root    string        // manifests are read from here and never from outside
+	Root    string        // the directory of the manifests; nothing outside is read
 	Base    string        // put before the names of manifests in findings
-	Fetch   bool          // read manifests from https addresses too
-	Sealer  sluice.Sealer // seals what Secrets hold, so that a plan can be recorded
-	Targets []string      // only these; empty: all of them
-	// LocalAccounts reports whether an account is this machine, where some things cannot be had. Nil: none is.
+	Sealer  sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
+	Targets []string      // only these targets; empty: all
+	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
+	Fetch func(address string) ([]byte, error)
+	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
 	LocalAccounts func(account string) bool
 	// Applied returns what earlier deployments applied to a target, in the order in which it can be applied. Nil:
-	// nothing is known of any.
+	// earlier deployments are unknown.
 	Applied func(target string) []sluice.Ref
 }
 
-// Compile returns the plan of a deploy file, or what is wrong with its manifests. Warnings come with a plan.
+// Compile returns the plan of a deploy file with its warnings, or the mistakes in its manifests.
 func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
-	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{}, prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
+	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
+		prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
 	for i, t := range spec.Targets {
 		if _, twice := c.targets[t.Name]; !twice {
 			c.targets[t.Name] = i
@@ -50,14 +52,14 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 	if c.found.HasErrors() {
 		return nil, c.found
 	}
-	p.Digest = digest(p)
+	p.Digest = Digest(p)
 	return p, c.found
 }
 
 type compiler struct {
 	spec    *sluice.Spec
 	options Options
-	targets map[string]int // where each stands in the spec
+	targets map[string]int // the index of each in the spec
 	loaded  map[string]*source
 	// prepared are the objects by namespace and manifests.
 	prepared map[string][]sluice.Object
@@ -65,7 +67,7 @@ type compiler struct {
 	seen     map[sluice.Diagnostic]bool
 }
 
-// A source is what one manifest source holds, read once for all targets.
+// A source is the content of one manifest source, read once for all targets.
 type source struct {
 	objects []sluice.Object
 	found   sluice.Diagnostics
@@ -77,7 +79,7 @@ func (c *compiler) load(m sluice.ManifestSource) ([]sluice.Object, sluice.Diagno
 	s := c.loaded[name]
 	if s == nil {
 		s = &source{}
-		s.objects, s.found = manifest.LoadWith(c.options.Root, m, manifest.Options{Fetch: c.options.Fetch, Base: c.options.Base})
+		s.objects, s.found = manifest.Load(c.options.Root, m, manifest.Options{Base: c.options.Base, Fetch: c.options.Fetch})
 		c.loaded[name] = s
 	}
 	objects := make([]sluice.Object, len(s.objects))
@@ -94,17 +96,22 @@ func (c *compiler) included(target string) bool {
 func (c *compiler) checkTargets() {
 	for _, name := range c.options.Targets {
 		if _, known := c.targets[name]; !known {
-			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "the deploy file has: "+list(c.spec.Targets))
+			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "known: "+list(c.spec.Targets))
 		}
 	}
 }
 
 func (c *compiler) fail(pos sluice.Position, code, message, hint string) {
-	c.found = append(c.found, sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: message, Hint: hint})
+	c.found = append(c.found, sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: message,
+		Hint: hint})
 }
 
-// objects returns what the manifests give a target, in the order in which it is applied. Targets with the same
-// manifests and namespace share their objects, which nobody changes from here on.
+func (c *compiler) warn(pos sluice.Position, code, message, hint string) {
+	c.report(sluice.Diagnostics{{Pos: pos, Severity: sluice.SeverityWarning, Code: code, Message: message, Hint: hint}})
+}
+
+// objects returns a target's objects in the order in which they are applied. Targets with the same manifests and
+// namespace share them; they do not change any more.
 func (c *compiler) objects(t sluice.Target) []sluice.Object {
 	key := strconv.Quote(t.Namespace)
 	var sources []sluice.ManifestSource
@@ -126,12 +133,13 @@ func (c *compiler) objects(t sluice.Target) []sluice.Object {
 		c.prepared[key] = objects
 	}
 	for _, d := range manifest.Duplicates(objects) {
-		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref), "keep one of them, or restrict its manifest with targets")
+		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref),
+			"keep one of them, or restrict its manifest with targets")
 	}
 	return objects
 }
 
-// report adds findings, once each: a manifest belongs to every target that uses it.
+// report adds each finding once: several targets may use the same manifest.
 func (c *compiler) report(found sluice.Diagnostics) {
 	for _, d := range found {
 		if !c.seen[d] {
@@ -141,7 +149,7 @@ func (c *compiler) report(found sluice.Diagnostics) {
 	}
 }
 
-// defaultNamespace is where objects are that name no namespace, in a target that names none.
+// defaultNamespace is the namespace if neither an object nor its target names one.
 const defaultNamespace = "default"
 
 func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {
@@ -158,8 +166,11 @@ func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {
 	}
 }
 
-func digest(p *sluice.Plan) string {
-	data, err := json.Marshal(p)
+// Digest returns the SHA-256 of everything in the plan except its digest and its rehearsal.
+func Digest(p *sluice.Plan) string {
+	rest := *p
+	rest.Digest, rest.Rehearsal = "", nil
+	data, err := json.Marshal(rest)
 	if err != nil {
 		panic("a plan can always be encoded: " + err.Error())
 	}

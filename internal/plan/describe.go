@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Describe says in a few words what a step does.
+// Describe says briefly what a step does.
 func Describe(s sluice.PlannedStep) string {
 	switch {
 	case s.Apply != nil:
@@ -17,7 +17,8 @@ func Describe(s sluice.PlannedStep) string {
 	case s.Promote != nil:
 		return "the new version takes over"
 	case s.Prune != nil:
-		return fmt.Sprintf("delete what the release no longer has, of %s that earlier ones brought", count(len(s.Prune.Objects), "object"))
+		return fmt.Sprintf("delete what the release no longer has, out of %s of earlier releases",
+			count(len(s.Prune.Objects), "object"))
 	case s.SetWeight != nil && len(s.SetWeight.Services) > 0:
 		return fmt.Sprintf("show the new version at %s", strings.Join(s.SetWeight.Services, ", "))
 	case s.SetWeight != nil:
@@ -28,7 +29,8 @@ func Describe(s sluice.PlannedStep) string {
 		return describeWebhook(*s.RunWebhook)
 	case s.Analysis != nil:
 		a := s.Analysis
-		return fmt.Sprintf("judge %s, %s of %s each", strings.Join(a.Queries, ", "), count(a.Runs, "interval"), Span(a.Interval))
+		return fmt.Sprintf("judge %s, %s of %s each", strings.Join(a.Queries, ", "), count(a.Runs, "interval"),
+			Span(a.Interval))
 	case s.ExposeServices != nil:
 		return fmt.Sprintf("expose %s for %s", strings.Join(s.ExposeServices.Services, ", "), Span(s.ExposeServices.TTL))
 	case s.RunJob != nil:
@@ -42,7 +44,8 @@ func Describe(s sluice.PlannedStep) string {
 func describeData(s sluice.PlannedStep) string {
 	switch {
 	case s.MigrateData != nil && len(s.MigrateData.Mask) > 0:
-		return fmt.Sprintf("copy %s from %s, with %s masked", s.MigrateData.Dataset, s.MigrateData.From, count(len(s.MigrateData.Mask.Rewritten()), "field"))
+		return fmt.Sprintf("copy %s from %s, with %s masked", s.MigrateData.Dataset, s.MigrateData.From,
+			count(len(s.MigrateData.Mask.Rewritten()), "field"))
 	case s.MigrateData != nil:
 		return fmt.Sprintf("copy %s from %s", s.MigrateData.Dataset, s.MigrateData.From)
 	case s.CheckpointData != nil:
@@ -52,7 +55,7 @@ func describeData(s sluice.PlannedStep) string {
 	case s.VerifyData != nil:
 		return fmt.Sprintf("verify %s: equal to the %s", s.VerifyData.Dataset, s.VerifyData.Baseline)
 	case s.RestoreData != nil:
-		return fmt.Sprintf("put the checkpoint of %s back", s.RestoreData.Dataset)
+		return fmt.Sprintf("restore the checkpoint of %s", s.RestoreData.Dataset)
 	}
 	return string(s.Kind)
 }
@@ -93,7 +96,7 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Span writes a duration as people do: 90s as 1m30s, 1h0m0s as 1h.
+// Span writes a duration without empty units: 90s as 1m30s, 1h0m0s as 1h.
 func Span(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -8,8 +8,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Mermaid writes the plan's graph as a Mermaid flowchart, as GitHub and others draw it: a box a target, an arrow from
-// each step to what must wait for it, and dotted arrows between targets. The same plan gives the same text.
+// Mermaid writes the plan's graph as a Mermaid flowchart, which GitHub and others draw. Each target is a box, an arrow
+// leads from each step to the steps that wait for it, and dotted arrows connect targets. The same plan gives the same
+// text.
 func Mermaid(w io.Writer, p *sluice.Plan) error {
 	d := newDrawing(p)
 	d.line("flowchart TD")
@@ -45,7 +46,7 @@ func Dot(w io.Writer, p *sluice.Plan) error {
 	return err
 }
 
-// A drawing is a graph while it is written. Steps and targets are named by their number: their own names may hold
+// A drawing is a graph while it is written. It names steps and targets by number, because their own names may contain
 // anything.
 type drawing struct {
 	text  strings.Builder

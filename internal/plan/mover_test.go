@@ -12,16 +12,18 @@ type openly struct{}
 func (openly) Seal(s string) (string, error) { return s, nil }
 func (openly) Open(s string) (string, error) { return s, nil }
 
-// Data that cannot be copied where it lies is refused at the step before anything starts, unless nothing is to be carried out.
-// On this machine kopia copies, whatever mover is named.
+// Data that cannot be copied where it lies is refused at the step before anything starts, unless nothing is to be
+// carried out. On this machine kopia copies, whatever mover is named.
 func TestMover(t *testing.T) {
 	spec := func(mover string) *sluice.Spec {
 		return &sluice.Spec{
-			Datasets: map[string]sluice.Dataset{"orders": {Name: "orders", Mover: mover, Portworx: &sluice.Portworx{ClusterPair: "stage"}}},
+			Datasets: map[string]sluice.Dataset{"orders": {Name: "orders", Mover: mover,
+				Portworx: &sluice.Portworx{ClusterPair: "stage"}}},
 			Targets: []sluice.Target{
 				{Name: "production", Account: "here"},
 				{Name: "staging", Account: "here", BeforeDeployment: []sluice.StepSpec{{
-					Kind: sluice.KindMigrateData, Pos: sluice.Position{Line: 9}, MigrateData: &sluice.MigrateData{Dataset: "orders", From: "production"},
+					Kind: sluice.KindMigrateData, Pos: sluice.Position{Line: 9}, MigrateData: &sluice.MigrateData{Dataset: "orders",
+						From: "production"},
 				}}},
 			},
 		}
@@ -43,7 +45,8 @@ func TestMover(t *testing.T) {
 		"kopia elsewhere": {"kopia", only("there"), openly{}, "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, found := plan.Compile(spec(test.mover), plan.Options{Root: t.TempDir(), LocalAccounts: test.local, Sealer: test.sealer})
+			p, found := plan.Compile(spec(test.mover), plan.Options{Root: t.TempDir(), LocalAccounts: test.local,
+				Sealer: test.sealer})
 			if len(found) != test.found {
 				t.Errorf("found %v", found)
 			}

@@ -109,7 +109,8 @@ func compile(t *testing.T, root string) string {
 	if found.HasErrors() {
 		t.Fatalf("the deploy file has errors:\n%s", found)
 	}
-	p, found := plan.Compile(spec, plan.Options{Root: root, LocalAccounts: func(name string) bool { return name == "local" }})
+	p, found := plan.Compile(spec,
+		plan.Options{Root: root, LocalAccounts: func(name string) bool { return name == "local" }})
 	var out strings.Builder
 	for _, d := range found {
 		fmt.Fprintf(&out, "%s\n  %s\n", d, d.Hint)
@@ -125,4 +126,21 @@ func compile(t *testing.T, root string) string {
 		fmt.Fprintf(&out, "  %s after %v\n", s.ID, s.After)
 	}
 	return out.String()
+}
+
+// The digest covers the plan, but neither itself nor the rehearsal: a rehearsed plan keeps the digest of its file.
+func TestDigest(t *testing.T) {
+	p := &sluice.Plan{Application: "shop", Targets: []sluice.PlannedTarget{{Name: "staging", AfterFailure: "keep"}}}
+	before := plan.Digest(p)
+	if len(before) != 64 || p.Digest != "" {
+		t.Fatalf("digest %q, left in the plan: %q", before, p.Digest)
+	}
+	p.Digest, p.Rehearsal = before, &sluice.Rehearsal{}
+	if after := plan.Digest(p); after != before {
+		t.Errorf("the digest and the rehearsal change the digest from %s to %s", before, after)
+	}
+	p.Targets[0].AfterFailure = "rollBack"
+	if plan.Digest(p) == before {
+		t.Error("a changed target keeps the digest")
+	}
 }

@@ -35,7 +35,7 @@ func Back(returns []Return, o BackOptions) *sluice.Plan {
 		p.Steps = append(p.Steps, b.steps()...)
 		p.Targets = append(p.Targets, b.target(returns))
 	}
-	p.Digest = digest(p)
+	p.Digest = Digest(p)
 	return p
 }
 
@@ -200,7 +200,7 @@ func Restore(c sluice.Checkpoint, target sluice.PlannedTarget, data sluice.Resto
 			StepSpec: sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: &data},
 		}},
 	}
-	p.Digest = digest(p)
+	p.Digest = Digest(p)
 	return p
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// stageFinal finds a wait like kubectl's --for=jsonpath={.status.stage}=Final, however it is quoted.
+// stageFinal matches a wait like kubectl's --for=jsonpath={.status.stage}=Final, however it is quoted.
 var stageFinal = regexp.MustCompile(`\.status\.stage\}?[\\'"]*\s*==?\s*[\\'"]*Final\b`)
 
-// checkStage warns of a wait for the end of a Stork object that does not ask how it ended.
+// checkStage warns of a wait for the end of a Stork object that does not check how it ended.
 func (g *graph) checkStage(s sluice.StepSpec) {
 	what, pos, success := "", s.Pos, "{.status.status}=Successful"
 	switch {
@@ -33,18 +33,18 @@ func (g *graph) checkStage(s sluice.StepSpec) {
 	if what == "" {
 		return
 	}
-	g.compiler.report(sluice.Diagnostics{{
-		Pos: pos, Severity: sluice.SeverityWarning, Code: codeStageNotSuccess,
-		Message: what + " waits for the stage Final, which a Stork migration that failed comes to as well",
-		Hint:    "wait for " + success + "; the apply step that brings a Migration does so by itself",
-	}})
+	g.compiler.warn(pos, codeStageNotSuccess,
+		what+" waits for the stage Final, which a failed Stork migration reaches as well",
+		"wait for "+success+"; the apply step of a Migration does so by itself")
 }
 
 func waitsForStage(text string) bool { return stageFinal.MatchString(text) }
 
-// waitsForStageOnly lets a wait pass that ends itself when the status is a bad one.
+// waitsForStageOnly accepts a wait that fails on a bad status.
 func waitsForStageOnly(w sluice.WaitFor) bool {
-	failsOnStatus := slices.ContainsFunc(w.FailWhen, func(f sluice.FailWhen) bool { return strings.Contains(f.JSONPath, ".status.status") })
+	failsOnStatus := slices.ContainsFunc(w.FailWhen, func(f sluice.FailWhen) bool {
+		return strings.Contains(f.JSONPath, ".status.status")
+	})
 	return !failsOnStatus && w.Value == "Final" && strings.Contains(w.JSONPath, ".status.stage")
 }
 

@@ -9,7 +9,10 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A graph is a target's steps while they are being laid out.
+type ids = []sluice.StepID
+
+// A graph is a target's steps while they are being laid out. Its methods take the steps that new steps wait for, and
+// return the steps that later ones must wait for.
 type graph struct {
 	compiler *compiler
 	target   sluice.Target
@@ -17,7 +20,7 @@ type graph struct {
 	steps    []sluice.PlannedStep
 }
 
-// target lays out one target: before, apply, the strategy, promote, after, and onRollback apart from them.
+// target lays out one target: before, apply, the strategy, promote, after, and separately onRollback.
 func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.PlannedStep) {
 	g := &graph{compiler: c, target: t, traffic: c.traffic(t)}
 	objects := c.objects(t)
@@ -29,7 +32,8 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
 		Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace), DependsOn: c.dependencies(t),
-		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
+		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps),
+		Traffic: g.traffic,
 	}, g.steps
 }
 
@@ -44,17 +48,18 @@ func afterFailure(t sluice.Target) string {
 	return t.AfterFailure
 }
 
-// rollOut lays out apply and, where a workload can change version, the strategy and promote.
-func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
+// rollOut lays out apply and, if a workload can change version, the strategy and promote.
+func (g *graph) rollOut(objects []sluice.Object, after ids) ids {
 	strategy, named := g.compiler.spec.Strategies[g.target.Strategy]
 	progressive := slices.ContainsFunc(objects, isProgressive)
 	if !named && slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Text("kind") == "Deployment" }) {
-		g.compiler.fail(g.target.Pos, codeStrategyRequired, "target "+quote(g.target.Name)+" has a Deployment but no strategy", "add strategy: and the name of one under strategies:")
+		g.compiler.fail(g.target.Pos, codeStrategyRequired,
+			"target "+quote(g.target.Name)+" has a Deployment but no strategy", "add strategy: with a name from strategies:")
 		return nil
 	}
 	timeout := g.compiler.spec.Config.Timeout
-	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout}}
-	last := g.add(sluice.PhaseApply, "apply", apply, after)
+	apply := &sluice.Apply{Objects: objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout}
+	last := g.add(sluice.PhaseApply, "apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: apply}, after)
 	if !progressive || !named {
 		return last
 	}
@@ -63,9 +68,9 @@ func (g *graph) rollOut(objects []sluice.Object, after []sluice.StepID) []sluice
 	return g.add(sluice.PhasePromote, "promote", promote, last)
 }
 
-// prune lays out the deletion of what earlier deployments applied and this one does not, be it for another target of the
-// same account, to which it may have moved.
-func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.StepID {
+// prune lays out the deletion of objects that earlier deployments applied and this one does not, neither for this
+// target nor for another target of the same account, to which an object may have moved.
+func (g *graph) prune(objects []sluice.Object, after ids) ids {
 	if !g.target.Prune || g.compiler.options.Applied == nil {
 		return after
 	}
@@ -81,12 +86,13 @@ func (g *graph) prune(objects []sluice.Object, after []sluice.StepID) []sluice.S
 	if len(gone) == 0 {
 		return after
 	}
-	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), sluice.StepSpec{Kind: sluice.KindPrune, Prune: &sluice.Prune{Objects: gone}}, after)
+	prune := sluice.StepSpec{Kind: sluice.KindPrune, Prune: &sluice.Prune{Objects: gone}}
+	return g.add(sluice.PhasePrune, string(sluice.PhasePrune), prune, after)
 }
 
-// strategy lays out what happens between apply and promote. Blue/green is a canary at full size that gets no
-// traffic but that of its preview Services, then all of it.
-func (g *graph) strategy(s sluice.Strategy, after []sluice.StepID) []sluice.StepID {
+// strategy lays out the steps between apply and promote. Blue/green is a canary at full size: first it gets only the
+// traffic of its preview Services, then all traffic.
+func (g *graph) strategy(s sluice.Strategy, after ids) ids {
 	if s.Canary != nil {
 		return g.sequence(sluice.PhaseCanary, "canary", s.Canary.Steps, after)
 	}
@@ -100,8 +106,8 @@ func (g *graph) strategy(s sluice.Strategy, after []sluice.StepID) []sluice.Step
 	return g.parallelAt(sluice.PhaseBlueGreen, "bluegreen/shutdown", s.BlueGreen.ShutDownOldVersionAfter, after)
 }
 
-// isGradual reports whether the new version has to stand beside the old one: a strategy of a single step to
-// 100 % is a rolling update.
+// isGradual reports whether the new version must run beside the old one. A strategy with a single step to 100 % is a
+// rolling update.
 func isGradual(s sluice.Strategy) bool {
 	if s.BlueGreen != nil {
 		return true
@@ -119,16 +125,16 @@ func isProgressive(o sluice.Object) bool {
 	return false
 }
 
-func (g *graph) parallel(phase sluice.Phase, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+func (g *graph) parallel(phase sluice.Phase, steps []sluice.StepSpec, after ids) ids {
 	return g.parallelAt(phase, string(phase), steps, after)
 }
 
-// parallelAt lays out steps that start together, and returns those that all must be done for what follows.
-func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+// parallelAt lays out steps that start together.
+func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepSpec, after ids) ids {
 	if len(steps) == 0 {
 		return after
 	}
-	var last []sluice.StepID
+	var last ids
 	for i, s := range steps {
 		last = append(last, g.add(phase, fmt.Sprintf("%s/%d", path, i), s, after)...)
 	}
@@ -136,10 +142,10 @@ func (g *graph) parallelAt(phase sluice.Phase, path string, steps []sluice.StepS
 }
 
 // sequence lays out steps one after the other.
-func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpec, after ids) ids {
 	for i, s := range steps {
 		if i > 0 && isMaskOf(s, steps[i-1]) {
-			continue // it is a part of that step
+			continue // it is part of that step
 		}
 		if i+1 < len(steps) && isMaskOf(steps[i+1], s) {
 			s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Mask = steps[i+1].MaskData.Fields })
@@ -149,27 +155,28 @@ func (g *graph) sequence(phase sluice.Phase, path string, steps []sluice.StepSpe
 	return after
 }
 
-// isMaskOf reports whether the step masks what the one before it brings.
+// isMaskOf reports whether the step masks the data that the step before it copies.
 func isMaskOf(s, before sluice.StepSpec) bool {
 	return s.MaskData != nil && before.MigrateData != nil && s.MaskData.Dataset == before.MigrateData.Dataset
 }
 
-func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after []sluice.StepID) []sluice.StepID {
+func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after ids) ids {
 	if s.Kind == sluice.KindSequence {
 		return g.sequence(phase, path, s.Sequence, after)
 	}
 	if s.Kind == sluice.KindMaskData {
-		g.compiler.fail(s.Pos, codeNothingToMask, "maskData of "+quote(s.MaskData.Dataset)+" does not stand right after its migrateData", "write both in one sequence")
+		g.compiler.fail(s.Pos, codeNothingToMask,
+			"maskData of "+quote(s.MaskData.Dataset)+" must come right after its migrateData", "write both in one sequence")
 		return after
 	}
 	id := sluice.StepID(g.target.Name + "/" + path)
 	s = g.resolve(s)
 	g.checkStage(s)
 	g.steps = append(g.steps, sluice.PlannedStep{ID: id, Target: g.target.Name, Phase: phase, After: after, StepSpec: s})
-	return []sluice.StepID{id}
+	return ids{id}
 }
 
-// resolve copies into a step what it names elsewhere in the file, so that a plan stands alone.
+// resolve copies into a step the parts of the file that it names, so that a plan is complete without the file.
 func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 	switch {
 	case s.RunWebhook != nil:
@@ -180,7 +187,9 @@ func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 	case s.RunJob != nil:
 		s.RunJob = changed(s.RunJob, func(j *sluice.RunJob) { j.Job = g.job(s.Pos, *j) })
 	case s.MigrateData != nil:
-		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) { m.Spec, m.Source = g.dataset(s.Pos, m.Dataset, m.From), g.source(m.From) })
+		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) {
+			m.Spec, m.Source = g.dataset(s.Pos, m.Dataset, m.From), g.source(m.From)
+		})
 	case s.CheckpointData != nil:
 		s.CheckpointData = changed(s.CheckpointData, func(d *sluice.CheckpointData) { d.Spec = g.dataset(s.Pos, d.Dataset) })
 	case s.VerifyData != nil:
@@ -193,14 +202,14 @@ func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 	return s
 }
 
-// changed returns a changed copy: the Spec stays as it was read.
+// changed returns a changed copy, because the Spec must stay as it was read.
 func changed[T any](v *T, change func(*T)) *T {
 	c := *v
 	change(&c)
 	return &c
 }
 
-// dataset returns the dataset as the step that stands at pos uses it, in its own target and in those that it names.
+// dataset returns the dataset for the step at pos, which uses it in its own target and in the targets.
 func (g *graph) dataset(pos sluice.Position, name string, targets ...string) sluice.Dataset {
 	d := g.compiler.spec.Datasets[name]
 	if g.compiler.options.LocalAccounts == nil {
@@ -211,22 +220,24 @@ func (g *graph) dataset(pos sluice.Position, name string, targets ...string) slu
 			continue
 		}
 		if g.compiler.options.Sealer == nil {
-			return d // only looked at, perhaps where nobody knows the account
+			return d // the plan is only looked at, perhaps on a machine that does not know the account
 		}
-		g.compiler.fail(pos, codeMoverNotHere, fmt.Sprintf("the dataset %s lies in the account %s, and this version copies data on accounts of the type local only", quote(name), quote(account)),
+		g.compiler.fail(pos, codeMoverNotHere,
+			fmt.Sprintf("the dataset %s is in the account %s, but this version copies data only on accounts of the type local",
+				quote(name), quote(account)),
 			"let a webhook or a runJob step move the data there, or rehearse the file with: sluice run --local")
 		return d
 	}
 	if slices.Contains([]string{"", "auto", "kopia"}, d.Mover) {
 		return d
 	}
-	g.compiler.report(sluice.Diagnostics{{Pos: d.Pos, Severity: sluice.SeverityWarning, Code: codeMoverNotHere,
-		Message: fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover)}})
+	g.compiler.warn(d.Pos, codeMoverNotHere,
+		fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover), "")
 	d.Mover, d.Portworx = "auto", nil
 	return d
 }
 
-// accounts are those of the target and of the ones that are named.
+// accounts returns the account of the target and those of the named targets.
 func (g *graph) accounts(targets []string) []string {
 	list := []string{g.target.Account}
 	for _, t := range targets {
@@ -237,7 +248,7 @@ func (g *graph) accounts(targets []string) []string {
 	return list
 }
 
-// source returns where a target is, without its steps.
+// source returns a target's name, account and namespace.
 func (g *graph) source(name string) *sluice.Target {
 	i, ok := g.compiler.targets[name]
 	if !ok {
@@ -277,7 +288,8 @@ func (g *graph) maker(kind sluice.StepKind, dataset string) sluice.StepID {
 		if s.Kind != kind {
 			continue
 		}
-		if s.MigrateData != nil && s.MigrateData.Dataset == dataset || s.CheckpointData != nil && s.CheckpointData.Dataset == dataset {
+		if s.MigrateData != nil && s.MigrateData.Dataset == dataset || s.CheckpointData != nil &&
+			s.CheckpointData.Dataset == dataset {
 			return s.ID
 		}
 	}
@@ -293,7 +305,8 @@ func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
 		return nil
 	}
 	if len(objects) != 1 || objects[0].Text("kind") != "Job" {
-		c.fail(pos, codeNotAJob, fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name), kinds(objects)), "put the other objects under manifests:")
+		c.fail(pos, codeNotAJob, fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name),
+			kinds(objects)), "put the other objects under manifests:")
 		return nil
 	}
 	c.prepare(g.target, objects)

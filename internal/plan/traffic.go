@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// traffic returns how the weights of a target are made, with every default filled in.
+// traffic returns how a target divides its traffic, with every default filled in.
 func (c *compiler) traffic(t sluice.Target) []sluice.Traffic {
 	var all []sluice.Traffic
 	for _, entry := range c.spec.Traffic {
@@ -30,7 +30,7 @@ func (c *compiler) traffic(t sluice.Target) []sluice.Traffic {
 	return c.withStrategyServices(t, all)
 }
 
-// checkMesh refuses what only a service mesh or a gateway can do where there is none.
+// checkMesh refuses traffic that needs a service mesh or a gateway on an account without one.
 func (c *compiler) checkMesh(t sluice.Target, entry sluice.Traffic) {
 	mesh := ""
 	switch {
@@ -44,11 +44,13 @@ func (c *compiler) checkMesh(t sluice.Target, entry sluice.Traffic) {
 	if mesh == "" || c.options.LocalAccounts == nil || !c.options.LocalAccounts(t.Account) {
 		return
 	}
-	c.fail(entry.Pos, codeTrafficNotHere, fmt.Sprintf("target %s would divide its traffic by %s, and the local account %s has neither a service mesh nor a gateway", quote(t.Name), mesh, quote(t.Account)),
-		"leave the target out of the entry's targets: the local account divides the traffic of plain Services by itself")
+	c.fail(entry.Pos, codeTrafficNotHere,
+		fmt.Sprintf("target %s would divide its traffic by %s, but the local account %s has no service mesh and no gateway",
+			quote(t.Name), mesh, quote(t.Account)),
+		"remove the target from the entry's targets: the local account divides the traffic of plain Services by itself")
 }
 
-// withStrategyServices adds the Services that a blue/green strategy names itself, the older place for them.
+// withStrategyServices adds the Services that a blue/green strategy names itself, which is the older place for them.
 func (c *compiler) withStrategyServices(t sluice.Target, all []sluice.Traffic) []sluice.Traffic {
 	s := c.spec.Strategies[t.Strategy]
 	if s.BlueGreen == nil || s.BlueGreen.ActiveService == "" && s.BlueGreen.PreviewService == "" {
@@ -63,7 +65,7 @@ func (c *compiler) withStrategyServices(t sluice.Target, all []sluice.Traffic) [
 	return append(all, sluice.Traffic{Pos: s.Pos, Kubernetes: []sluice.BlueGreenServices{own}})
 }
 
-// previews names the Services that show a target's new version before its users see it.
+// previews returns the names of the Services that show a target's new version before the switch.
 func previews(traffic []sluice.Traffic) []string {
 	var names []string
 	for _, entry := range traffic {

@@ -40,7 +40,8 @@ webhooks:
 	if ds.HasErrors() {
 		t.Fatal(ds)
 	}
-	spec.Targets[0].AfterDeployment = []sluice.StepSpec{{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Name: "hook"}}}
+	spec.Targets[0].AfterDeployment = []sluice.StepSpec{{Kind: sluice.KindRunWebhook,
+		RunWebhook: &sluice.RunWebhook{Name: "hook"}}}
 	p, ds := plan.Compile(spec, plan.Options{Root: root})
 	if p == nil {
 		t.Fatal(ds)
@@ -52,18 +53,23 @@ webhooks:
 	want := map[string][]sluice.Traffic{
 		"meshed": {
 			{SMI: []sluice.SMI{{RootServiceName: "shop", CanaryServiceName: "shop-canary", TrafficSplitName: "shop"}}},
-			{Istio: []sluice.Istio{{VirtualService: "vs", HTTPRoute: "r", DestinationRule: "dr", ActiveSubset: "a", CanarySubset: "c"}}},
-			{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "shop"}, {Kind: "GRPCRoute", Name: "orders", Service: "orders"}}},
+			{Istio: []sluice.Istio{{VirtualService: "vs", HTTPRoute: "r", DestinationRule: "dr", ActiveSubset: "a",
+				CanarySubset: "c"}}},
+			{Gateway: []sluice.GatewayRoute{{Kind: "HTTPRoute", Name: "shop", Service: "shop"},
+				{Kind: "GRPCRoute", Name: "orders", Service: "orders"}}},
 		},
-		"blue": {{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "look"}, {ActiveService: "admin"}}}},
-		"old":  {{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "shop-preview"}}}},
+		"blue": {{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "look"},
+			{ActiveService: "admin"}}}},
+		"old": {{Kubernetes: []sluice.BlueGreenServices{{ActiveService: "shop", PreviewService: "shop-preview"}}}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(sluice.Traffic{}, "Pos", "Targets")); diff != "" {
 		t.Errorf("traffic (-want +got):\n%s", diff)
 	}
 	hook, _ := p.Step("meshed/after/0")
-	wantHook := sluice.Webhook{Name: "hook", Method: "PUT", URITemplate: "https://example.com/{{armory.namespace}}", NetworkMode: "remoteNetworkAgent",
-		AgentIdentifier: "agent", Headers: []sluice.Header{{Key: "Accept", Value: "text/plain"}}, Body: "body", RetryCount: 3, DisableCallback: true, Timeout: 30e9}
+	wantHook := sluice.Webhook{Name: "hook", Method: "PUT", URITemplate: "https://example.com/{{armory.namespace}}",
+		NetworkMode:     "remoteNetworkAgent",
+		AgentIdentifier: "agent", Headers: []sluice.Header{{Key: "Accept", Value: "text/plain"}}, Body: "body", RetryCount: 3,
+		DisableCallback: true, Timeout: 30e9}
 	if diff := cmp.Diff(wantHook, *hook.RunWebhook.Webhook, cmpopts.IgnoreFields(sluice.Webhook{}, "Pos")); diff != "" {
 		t.Errorf("webhook (-want +got):\n%s", diff)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Tree prints the plan as a tree of targets, phases and steps, with what each step would do where a preview
-// is given, how long the waits are, and what a rollback would not bring back.
+// Tree prints the plan as a tree of targets, phases and steps. It shows what each step with a preview would do, how
+// long the waits are, and what a rollback would not restore.
 func Tree(w io.Writer, p *sluice.Plan, previews map[sluice.StepID]sluice.Preview) error {
 	t := &tree{previews: previews}
 	steps := byTarget(p)
@@ -53,8 +53,8 @@ func (t *tree) target(target sluice.PlannedTarget, steps []sluice.PlannedStep) {
 
 var classes = map[string]string{
 	"A": "the application only; data is left as it is",
-	"B": "data is put back; nobody has written to it since",
-	"C": "data is put back; what was written since is kept in a checkpoint of its own",
+	"B": "data is restored; nobody has written to it since",
+	"C": "data is restored; what was written since is kept in a checkpoint of its own",
 }
 
 func (t *tree) after(target sluice.PlannedTarget) string {
@@ -103,7 +103,7 @@ func (t *tree) diff(diff string) {
 	}
 }
 
-// waits is the longest chain of declared durations; parallel steps wait at the same time.
+// waits returns the longest chain of declared durations; parallel steps wait at the same time.
 func waits(steps []sluice.PlannedStep) time.Duration {
 	ends := map[sluice.StepID]time.Duration{}
 	longest := time.Duration(0)

@@ -10,11 +10,11 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// contextTag is a variable of the context in a template.
+// contextTag matches a variable of the context in a template.
 var contextTag = regexp.MustCompile(`\{\{\s*context\.([^{}]*?)\s*\}\}`)
 
-// checkVariables warns of variables that neither the file nor the step nor the command line defines. Whoever carries
-// the plan out refuses them before anything starts.
+// checkVariables warns of variables that neither the file nor the step nor the command line defines. The engine refuses
+// them before anything starts.
 func (c *compiler) checkVariables(s sluice.PlannedStep) {
 	var own map[string]string
 	var templates []string
@@ -31,22 +31,19 @@ func (c *compiler) checkVariables(s sluice.PlannedStep) {
 			templates = append(templates, q.Template)
 		}
 	}
-	known := maps.Clone(c.spec.Context)
-	if known == nil {
-		known = map[string]string{}
-	}
+	known := map[string]string{}
+	maps.Copy(known, c.spec.Context)
 	maps.Copy(known, own)
 	for _, m := range contextTag.FindAllStringSubmatch(strings.Join(templates, "\n"), -1) {
 		if _, ok := known[m[1]]; ok {
 			continue
 		}
-		c.report(sluice.Diagnostics{{Pos: s.Pos, Severity: sluice.SeverityWarning, Code: codeUndefinedVariable,
-			Message: fmt.Sprintf("nothing defines {{context.%s}}, which %s uses", m[1], user(s)),
-			Hint:    "define it below context: of the step or the file, or with --add-context; there is: " + some(known)}})
+		c.warn(s.Pos, codeUndefinedVariable, fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", m[1], user(s)),
+			"define it below context: of the step or the file, or with --add-context; defined: "+some(known))
 	}
 }
 
-// user names what holds the template.
+// user names the owner of the template.
 func user(s sluice.PlannedStep) string {
 	if s.RunWebhook != nil {
 		return "the webhook " + quote(s.RunWebhook.Name)

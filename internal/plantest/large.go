@@ -1,5 +1,5 @@
-// Package plantest makes large deploy files and measures how long they take to read and plan. It may import anything
-// and is imported by tests and by the table of measurements alone; start at [MeasureLarge].
+// Package plantest makes large deploy files and measures how long it takes to read and plan them. It may import
+// anything. Only tests and the table of measurements import it. Start at [MeasureLarge].
 package plantest
 
 import (
@@ -43,6 +43,18 @@ spec:
           readinessProbe: {httpGet: {path: /, port: 8080}}
 `
 
+const target = `  target-%[1]d:
+    account: account-%[2]d
+    namespace: shop-%[1]d
+    strategy: canary
+    constraints:
+      beforeDeployment:
+        - pause: {duration: 10, unit: seconds}
+        - runWebhook: {name: tell, context: {who: me}}
+      afterDeployment:
+        - runWebhook: {name: smoke}
+`
+
 const blocks = `manifests: [{path: manifests}]
 strategies:
   canary:
@@ -63,24 +75,23 @@ webhooks:
   - {name: tell, uriTemplate: "https://example.com/tell", disableCallback: true}
 `
 
-// WriteLarge writes a deploy file with so many targets into dir, each with gates, a canary and nine objects.
+// WriteLarge writes a deploy file into dir. Each target has gates, a canary and nine objects.
 func WriteLarge(dir string, targets int) error {
 	var b strings.Builder
 	b.WriteString("version: v1\nkind: kubernetes\napplication: large\ntargets:\n")
 	for i := range targets {
-		fmt.Fprintf(&b, "  target-%d:\n    account: account-%d\n    namespace: shop-%d\n    strategy: canary\n    constraints:\n", i, i%10, i)
+		fmt.Fprintf(&b, target, i, i%10)
 		if i > 0 {
 			fmt.Fprintf(&b, "      dependsOn: [target-%d]\n", (i-1)/2)
 		}
-		b.WriteString("      beforeDeployment:\n        - pause: {duration: 10, unit: seconds}\n        - runWebhook: {name: tell, context: {who: me}}\n" +
-			"      afterDeployment:\n        - runWebhook: {name: smoke}\n")
 	}
 	b.WriteString(blocks)
 	if err := os.MkdirAll(filepath.Join(dir, "manifests"), 0o700); err != nil {
 		return err
 	}
 	for i := range 3 {
-		if err := os.WriteFile(filepath.Join(dir, "manifests", fmt.Sprintf("%d.yaml", i)), fmt.Appendf(nil, manifests, i), 0o600); err != nil {
+		file := filepath.Join(dir, "manifests", fmt.Sprintf("%d.yaml", i))
+		if err := os.WriteFile(file, fmt.Appendf(nil, manifests, i), 0o600); err != nil {
 			return err
 		}
 	}
@@ -104,8 +115,8 @@ func Compile(dir string) (*sluice.Plan, error) {
 	return p, nil
 }
 
-// MeasureLarge returns how long it takes to read, check and plan a deploy file with so many targets: the best of
-// five times.
+// MeasureLarge returns how long it takes to read, check and plan a deploy file with that number of targets: the best of
+// five runs.
 func MeasureLarge(targets int) (best time.Duration, err error) {
 	dir, err := os.MkdirTemp("", "sluice-large-")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package prometheus answers queries from a server that speaks Prometheus' HTTP API. It imports the root
-// package only. Start reading at [New].
+// Package prometheus sends queries to a server with Prometheus' HTTP API. It imports the root package and the official
+// client. Start reading at [New].
 package prometheus
 
 import (
@@ -20,17 +20,18 @@ import (
 // Options says how to reach the server. At most one of Password and Bearer is set.
 type Options struct {
 	Username string
-	Password func(context.Context) (string, error) // asked before each request, so that it may change
+	Password func(context.Context) (string, error) // called before each request, because it may change
 	Bearer   func(context.Context) (string, error)
-	HTTP     *http.Client // default http.DefaultClient; its timeout holds
+	HTTP     *http.Client // default http.DefaultClient; its timeout applies
 }
 
-// New returns the metrics of the server at the URL. It does not contact it. An address that is no http or
+// New returns the metrics of the server at the URL. It does not contact the server. An address that is not an http or
 // https URL is Invalid.
 func New(address string, o Options) (sluice.Metrics, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, sluice.Errorf(sluice.Invalid, "%q is not the URL of a Prometheus", address).WithHint("write it like http://localhost:9090")
+		return nil, sluice.Errorf(sluice.Invalid, "%q is not the URL of a Prometheus", address).
+			WithHint("write it like http://localhost:9090")
 	}
 	client, err := api.NewClient(api.Config{Address: address, Client: authenticating(o)})
 	if err != nil {
@@ -44,8 +45,7 @@ type server struct {
 	api  v1.API
 }
 
-// Measure returns the single value of the query at the instant. The query MUST result in a scalar or in a
-// vector of one element.
+// Measure returns the value of the query at the instant. The query MUST return a scalar or a vector of one element.
 func (s *server) Measure(ctx context.Context, query string, at time.Time) (float64, error) {
 	value, _, err := s.api.Query(ctx, query, at)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *server) Measure(ctx context.Context, query string, at time.Time) (float
 	case model.Vector:
 		return single(v)
 	}
-	return 0, sluice.Errorf(sluice.Invalid, "the query answers with a %s, and one value is wanted", value.Type()).
+	return 0, sluice.Errorf(sluice.Invalid, "the query returns a %s instead of one value", value.Type()).
 		WithHint("aggregate it, for instance with sum() or avg_over_time()")
 }
 
@@ -69,20 +69,20 @@ func single(v model.Vector) (float64, error) {
 	case 1:
 		return number(float64(v[0].Value))
 	}
-	return 0, sluice.Errorf(sluice.Invalid, "the query answers with %d values, and one is wanted", len(v)).
+	return 0, sluice.Errorf(sluice.Invalid, "the query returns %d values instead of one", len(v)).
 		WithHint("aggregate them, for instance with sum() or max()")
 }
 
-// number turns away what cannot be compared with a limit.
+// number refuses values that cannot be compared with a limit.
 func number(f float64) (float64, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return 0, sluice.Errorf(sluice.NotFound, "the query answers with %v, which is not a number", f).
-			WithHint("this is what a division by zero gives; guard the divisor with: > 0")
+		return 0, sluice.Errorf(sluice.NotFound, "the query returns %v, which is not a number", f).
+			WithHint("a division by zero gives this; guard the divisor with: > 0")
 	}
 	return f, nil
 }
 
-// explain tells a query that is wrong from a server that is away.
+// explain distinguishes a wrong query from a server that is away.
 func (s *server) explain(err error) error {
 	e, ok := errors.AsType[*v1.Error](err)
 	if !ok {
@@ -94,7 +94,7 @@ func (s *server) explain(err error) error {
 			WithHint("try it at %s/graph, and correct it under analysis: queries in the deploy file", s.name)
 	case v1.ErrClient:
 		return sluice.Errorf(sluice.Invalid, "Prometheus at %s refuses the request: %s", s.name, e.Msg).
-			WithHint("look at the URL and the credentials under metrics in sluice.yaml")
+			WithHint("check the URL and the credentials under metrics in sluice.yaml")
 	}
 	return s.away(err)
 }
@@ -104,7 +104,7 @@ func (s *server) away(err error) error {
 		return err
 	}
 	return sluice.Errorf(sluice.Unavailable, "Prometheus at %s does not answer: %w", s.name, err).
-		WithHint("look whether it runs: curl %s/-/ready", s.name)
+		WithHint("check that it runs: curl %s/-/ready", s.name)
 }
 
 // authenticating returns a client that adds the credentials to each request.
@@ -133,13 +133,13 @@ func (c *credentials) RoundTrip(r *http.Request) (*http.Response, error) {
 	case c.Bearer != nil:
 		token, err := c.Bearer(r.Context())
 		if err != nil {
-			return nil, sluice.Errorf(sluice.Invalid, "the token for Prometheus cannot be had: %w", err)
+			return nil, sluice.Errorf(sluice.Invalid, "the token for Prometheus cannot be read: %w", err)
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	case c.Password != nil:
 		password, err := c.Password(r.Context())
 		if err != nil {
-			return nil, sluice.Errorf(sluice.Invalid, "the password for Prometheus cannot be had: %w", err)
+			return nil, sluice.Errorf(sluice.Invalid, "the password for Prometheus cannot be read: %w", err)
 		}
 		r.SetBasicAuth(c.Username, password)
 	}

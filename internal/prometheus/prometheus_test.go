@@ -32,20 +32,29 @@ func TestMeasure(t *testing.T) {
 		code   sluice.Code
 		says   string
 	}{
-		"one element":  {"a vector of one is its value", 200, vector(element("0.25")), 0.25, "", ""},
-		"scalar":       {"a scalar is its value", 200, `{"status":"success","data":{"resultType":"scalar","result":[1767323045,"7"]}}`, 7, "", ""},
-		"warnings":     {"a warning does not take the value away", 200, `{"status":"success","warnings":["one store is slow"],"data":{"resultType":"vector","result":[` + element("3") + `]}}`, 3, "", ""},
-		"empty":        {"no data is told from zero", 200, vector(), 0, sluice.NotFound, "no data"},
-		"NaN":          {"not a number is no value", 200, vector(element("NaN")), 0, sluice.NotFound, "NaN"},
-		"infinite":     {"infinity is no value", 200, vector(element("+Inf")), 0, sluice.NotFound, "+Inf"},
-		"several":      {"several values are an error of the query", 200, vector(element("1"), element("2")), 0, sluice.Invalid, "2 values"},
-		"matrix":       {"a range is an error of the query", 200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, sluice.Invalid, "matrix"},
-		"parse error":  {"a refused query says why", 400, `{"status":"error","errorType":"bad_data","error":"1:5: parse error: unexpected end"}`, 0, sluice.Invalid, "1:5: parse error"},
-		"exec error":   {"so does one that cannot be evaluated", 422, `{"status":"error","errorType":"execution","error":"many-to-many matching"}`, 0, sluice.Invalid, "many-to-many"},
+		"one element": {"a vector of one is its value", 200, vector(element("0.25")), 0.25, "", ""},
+		"scalar": {"a scalar is its value", 200,
+			`{"status":"success","data":{"resultType":"scalar","result":[1767323045,"7"]}}`, 7, "", ""},
+		"warnings": {"a warning does not take the value away", 200,
+			`{"status":"success","warnings":["one store is slow"],"data":{"resultType":"vector","result":[` + element("3") +
+				`]}}`, 3, "", ""},
+		"empty":    {"no data is told from zero", 200, vector(), 0, sluice.NotFound, "no data"},
+		"NaN":      {"not a number is no value", 200, vector(element("NaN")), 0, sluice.NotFound, "NaN"},
+		"infinite": {"infinity is no value", 200, vector(element("+Inf")), 0, sluice.NotFound, "+Inf"},
+		"several": {"several values are an error of the query", 200, vector(element("1"), element("2")), 0,
+			sluice.Invalid, "2 values"},
+		"matrix": {"a range is an error of the query", 200,
+			`{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, sluice.Invalid, "matrix"},
+		"parse error": {"a refused query says why", 400,
+			`{"status":"error","errorType":"bad_data","error":"1:5: parse error: unexpected end"}`, 0, sluice.Invalid,
+			"1:5: parse error"},
+		"exec error": {"so does one that cannot be evaluated", 422,
+			`{"status":"error","errorType":"execution","error":"many-to-many matching"}`, 0, sluice.Invalid, "many-to-many"},
 		"unauthorized": {"a refused login cannot heal", 401, `no`, 0, sluice.Invalid, "401"},
 		"unavailable":  {"an outage may heal", 503, `upstream connect error`, 0, sluice.Unavailable, "503"},
-		"crash":        {"so may a defect of the server", 500, `{"status":"error","errorType":"internal","error":"oops"}`, 0, sluice.Unavailable, ""},
-		"garbage":      {"what is no API answer is no value", 200, `<html>`, 0, sluice.Unavailable, ""},
+		"crash": {"so may a defect of the server", 500, `{"status":"error","errorType":"internal","error":"oops"}`, 0,
+			sluice.Unavailable, ""},
+		"garbage": {"what is no API answer is no value", 200, `<html>`, 0, sluice.Unavailable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +87,8 @@ func TestAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Measure(t.Context(), "up", at); sluice.ErrorCode(err) != sluice.Unavailable || sluice.ErrorHint(err) == "" {
+	if _, err := m.Measure(t.Context(), "up", at); sluice.ErrorCode(err) != sluice.Unavailable ||
+		sluice.ErrorHint(err) == "" {
 		t.Errorf("a refused connection gave %v", err)
 	}
 }
@@ -137,7 +147,8 @@ func TestMissingCredentialIsNotAnOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Measure(t.Context(), "up", at); sluice.ErrorCode(err) != sluice.Invalid || !strings.Contains(err.Error(), "no secret") {
+	if _, err := m.Measure(t.Context(), "up", at); sluice.ErrorCode(err) != sluice.Invalid ||
+		!strings.Contains(err.Error(), "no secret") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,8 +16,8 @@ var _ sluice.Sealer = (*Key)(nil)
 // sealedPrefix marks a sealed value, with the version of its form.
 const sealedPrefix = "sealed:v1:"
 
-// Seal encrypts with AES-256-GCM. The nonce is made from the value, so that the same value sealed twice is the
-// same text: a plan made twice from one deploy file stays the same plan.
+// Seal encrypts with AES-256-GCM. The nonce is derived from the value, so the same value always gives the same text: a
+// deploy file that is planned twice gives the same plan.
 func (k *Key) Seal(plain string) (string, error) {
 	aead, err := k.aead()
 	if err != nil {
@@ -27,7 +27,7 @@ func (k *Key) Seal(plain string) (string, error) {
 	return sealedPrefix + base64.StdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(plain), nil)), nil
 }
 
-// Open reverses Seal. What was sealed under another key, or was changed since, is Denied.
+// Open reverses Seal. A value that was sealed with another key, or changed since, is Denied.
 func (k *Key) Open(sealed string) (string, error) {
 	aead, err := k.aead()
 	if err != nil {
@@ -36,11 +36,11 @@ func (k *Key) Open(sealed string) (string, error) {
 	encoded, marked := strings.CutPrefix(sealed, sealedPrefix)
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if !marked || err != nil || len(raw) < aead.NonceSize() {
-		return "", sluice.Errorf(sluice.Denied, "a sealed value has not the form of one")
+		return "", sluice.Errorf(sluice.Denied, "a sealed value does not have the right form")
 	}
 	plain, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], nil)
 	if err != nil {
-		return "", sluice.Errorf(sluice.Denied, "a value was sealed under another key").
+		return "", sluice.Errorf(sluice.Denied, "a value was sealed with another key").
 			WithHint("use the state directory in which the deployment was started, with its key file")
 	}
 	return string(plain), nil
@@ -51,14 +51,10 @@ func (k *Key) aead() (cipher.AEAD, error) {
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Internal, "make the cipher: %w", err)
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, sluice.Errorf(sluice.Internal, "make the cipher: %w", err)
-	}
-	return aead, nil
+	return cipher.NewGCM(block)
 }
 
-// mac sums up the parts so that no other division into parts gives the same sum.
+// mac authenticates the parts. Another division into parts gives another result.
 func mac(key []byte, parts ...string) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, p := range parts {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/sluice-cd/sluice"
@@ -51,7 +50,8 @@ func TestOpenRefusesWhatWasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := sealed[:len(sealed)-3] + "AAA"
-	for _, bad := range []string{"", "value", "sealed:v1:", "sealed:v1:!!", "sealed:v1:AAAA", strings.TrimPrefix(sealed, "sealed:v1:"), last} {
+	for _, bad := range []string{"", "value", "sealed:v1:", "sealed:v1:!!", "sealed:v1:AAAA",
+		strings.TrimPrefix(sealed, "sealed:v1:"), last} {
 		if _, err := k.Open(bad); sluice.ErrorCode(err) != sluice.Denied {
 			t.Errorf("Open(%q) = %v", bad, err)
 		}
@@ -90,59 +90,14 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-func TestOpenKeyOnceForMany(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "key")
-	passwords := make([]string, 20)
-	var wg sync.WaitGroup
-	for i := range passwords {
-		wg.Go(func() {
-			k, err := secret.OpenKey(file)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			passwords[i] = k.Password("x")
-		})
-	}
-	wg.Wait()
-	for _, p := range passwords {
-		if p != passwords[0] {
-			t.Fatal("two processes hold two keys")
-		}
-	}
-	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != 32 {
-		t.Errorf("key file: %v, %v", info, err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".key-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-}
-
-func TestOpenKeyRefuses(t *testing.T) {
-	dir := t.TempDir()
-	short, open := filepath.Join(dir, "short"), filepath.Join(dir, "open")
-	if err := os.WriteFile(short, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(open, make([]byte, 32), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := secret.OpenKey(short); sluice.ErrorCode(err) != sluice.Invalid {
-		t.Errorf("short key: %v", err)
-	}
-	if _, err := secret.OpenKey(open); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err), "chmod 600") {
-		t.Errorf("open key: %v", err)
-	}
-}
-
 func TestValues(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "value")
 	if err := os.WriteFile(file, []byte("from file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("SLUICE_TEST_SECRET", "from env")
-	v := secret.Values{"a": {Env: "SLUICE_TEST_SECRET"}, "b": {File: file}, "c": {Env: "SLUICE_TEST_UNSET"}, "d": config.Source{File: file + "x"}}
+	v := secret.Values{"a": {Env: "SLUICE_TEST_SECRET"}, "b": {File: file}, "c": {Env: "SLUICE_TEST_UNSET"},
+		"d": config.Source{File: file + "x"}}
 	for name, want := range map[string]string{"a": "from env", "b": "from file"} {
 		if got, err := v.Secret(t.Context(), name); got != want || err != nil {
 			t.Errorf("%s = %q, %v", name, got, err)

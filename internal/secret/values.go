@@ -15,21 +15,22 @@ import (
 // maxValue bounds the size of a secret's file.
 const maxValue = 1 << 20
 
-// Values are the secrets that sluice.yaml names. They are read anew each time, so a rotated one is used at once.
+// Values are the secrets that sluice.yaml names. Each use reads them again, so a rotated secret is used at once.
 type Values map[string]config.Source
 
 var _ sluice.Secrets = Values(nil)
 
-// Secret returns the value; an unknown name is NotFound and lists those that exist.
+// Secret returns the value. An unknown name is NotFound; the hint lists the names that exist.
 func (v Values) Secret(_ context.Context, name string) (string, error) {
 	source, ok := v[name]
 	if !ok {
 		return "", sluice.Errorf(sluice.NotFound, "there is no secret %q", name).
-			WithHint("add it under secrets in sluice.yaml, like %s: {env: NAME}; the secrets there are: %s", name, v.names())
+			WithHint("add it under secrets in sluice.yaml, like %s: {env: NAME}; known secrets: %s", name, v.names())
 	}
 	value, err := Read(source)
 	if err != nil {
-		return "", &sluice.Error{Code: sluice.ErrorCode(err), Op: "read secret " + name, Hint: sluice.ErrorHint(err), Err: err}
+		return "", &sluice.Error{Code: sluice.ErrorCode(err), Op: "read secret " + name,
+			Hint: sluice.ErrorHint(err), Err: err}
 	}
 	return value, nil
 }
@@ -41,7 +42,7 @@ func (v Values) names() string {
 	return strings.Join(slices.Sorted(maps.Keys(v)), ", ")
 }
 
-// Read returns the value at the source. One line end at the end of a file does not belong to the value.
+// Read returns the value of the source. A line break at the end of a file is not part of the value.
 func Read(s config.Source) (string, error) {
 	if s.Env != "" {
 		value, ok := os.LookupEnv(s.Env)
@@ -52,11 +53,11 @@ func Read(s config.Source) (string, error) {
 		return value, nil
 	}
 	f, err := os.Open(s.File)
-	if err != nil {
-		return "", sluice.Errorf(sluice.NotFound, "the secret's file cannot be read: %w", err).At(s.Pos)
+	var data []byte
+	if err == nil {
+		defer f.Close()
+		data, err = io.ReadAll(io.LimitReader(f, maxValue+1))
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxValue+1))
 	if err != nil {
 		return "", sluice.Errorf(sluice.NotFound, "the secret's file cannot be read: %w", err).At(s.Pos)
 	}

@@ -100,7 +100,8 @@ type Source struct {
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's
 	Strict      bool              // warnings are errors
-	Fetch       bool              // manifests may come from https addresses
+	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
+	Fetch func(address string) ([]byte, error)
 }
 
 // read returns the deploy file as declared, with all findings.

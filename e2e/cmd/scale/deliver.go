@@ -16,9 +16,9 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/keyfile"
 	"github.com/sluice-cd/sluice/internal/kubernetes"
 	"github.com/sluice-cd/sluice/internal/plan"
-	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 	"github.com/sluice-cd/sluice/internal/step"
 )
@@ -96,7 +96,7 @@ func processorTime() time.Duration {
 }
 
 func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, error) {
-	key, err := secret.OpenKey(filepath.Join(dir, "key"))
+	key, err := keyfile.Open(filepath.Join(dir, "key"))
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 
 var errDocument = errors.New("a document is not BSON")
 
-// walk visits the elements of a document in order, without decoding or allocating; an array is a document whose
-// names are 0, 1, 2. The bytes are those of the document.
+// walk visits the elements of a document in order, without decoding or allocating. An array is a document with the
+// names 0, 1, 2. The bytes belong to the document.
 func walk(document []byte, visit func(element bsoncore.Element, name []byte, value bsoncore.Value) error) error {
 	length, rest, ok := bsoncore.ReadLength(document)
 	if !ok || int(length) != len(document) || length < 5 || document[length-1] != 0 {
@@ -41,7 +41,7 @@ func inner(value bsoncore.Value) ([]byte, bool) {
 	return nil, false
 }
 
-// wellFormed tells whether a document is BSON all the way down. The driver's own check may panic on what is not.
+// wellFormed reports whether a document is BSON at all levels. The driver's own check may panic on other data.
 func wellFormed(document []byte) bool {
 	return walk(document, func(_ bsoncore.Element, _ []byte, value bsoncore.Value) error {
 		if data, ok := inner(value); ok && !wellFormed(data) {

@@ -32,8 +32,10 @@ func decimal(t testing.TB, s string) bson.Decimal128 {
 
 // FuzzDocument: no bytes from a server crash the reading, and what is BSON is read alike by all of it.
 func FuzzDocument(f *testing.F) {
-	f.Add(marshal(f, bson.D{{Key: "_id", Value: "a"}, {Key: "to", Value: bson.D{{Key: "zip", Value: 1}}}, {Key: "items", Value: bson.A{1, 2.5, bson.D{{Key: "zip", Value: nil}}}}}))
-	f.Add(marshal(f, bson.D{{Key: "n", Value: decimal(f, "1.5")}, {Key: "n", Value: bson.MinKey{}}, {Key: "", Value: bson.Regex{Pattern: "a"}}}))
+	f.Add(marshal(f, bson.D{{Key: "_id", Value: "a"}, {Key: "to", Value: bson.D{{Key: "zip", Value: 1}}},
+		{Key: "items", Value: bson.A{1, 2.5, bson.D{{Key: "zip", Value: nil}}}}}))
+	f.Add(marshal(f, bson.D{{Key: "n", Value: decimal(f, "1.5")}, {Key: "n", Value: bson.MinKey{}},
+		{Key: "", Value: bson.Regex{Pattern: "a"}}}))
 	f.Add([]byte{5, 0, 0, 0, 0})
 	f.Add([]byte{12, 0, 0, 0, 3, 'a', 0, 255, 255, 255, 255, 0})
 	f.Fuzz(func(t *testing.T, document []byte) {
@@ -66,7 +68,8 @@ func TestKeysAreRenderedSoThatNoTwoLookAlike(t *testing.T) {
 	seen := map[string]any{}
 	for _, id := range []any{
 		"a", "12", "1.5", "", "true", "null", `"a"`, "order-7", "a b", "{}", `{"$oid":"0123456789abcdef01234567"}`, "é",
-		int32(12), int64(12), 12.0, 1.5, true, nil, bson.D{{Key: "a", Value: 1}}, decimal(t, "12"), bson.Binary{Data: []byte{1}},
+		int32(12), int64(12), 12.0, 1.5, true, nil, bson.D{{Key: "a", Value: 1}}, decimal(t, "12"),
+		bson.Binary{Data: []byte{1}},
 		bson.DateTime(5), bson.Timestamp{T: 5},
 	} {
 		key, err := appendKey(nil, marshal(t, bson.D{{Key: "_id", Value: id}}))
@@ -79,7 +82,8 @@ func TestKeysAreRenderedSoThatNoTwoLookAlike(t *testing.T) {
 		}
 		seen[text] = id
 	}
-	for _, want := range []string{"a", "order-7", "12", `"12"`, `{"$numberLong":"12"}`, `{"$numberDouble":"12.0"}`, `"true"`, "true"} {
+	for _, want := range []string{"a", "order-7", "12", `"12"`, `{"$numberLong":"12"}`, `{"$numberDouble":"12.0"}`,
+		`"true"`, "true"} {
 		if _, ok := seen[want]; !ok {
 			t.Errorf("no key looks like %s", want)
 		}
@@ -87,7 +91,8 @@ func TestKeysAreRenderedSoThatNoTwoLookAlike(t *testing.T) {
 }
 
 func TestASumIsExactInAnyOrder(t *testing.T) {
-	values := []any{0.1, 0.2, 0.3, 1e300, -1e300, 1e-300, int64(math.MaxInt64), int64(math.MaxInt64), int32(-7), decimal(t, "0.10"), decimal(t, "1E+3"), "9", nil, true}
+	values := []any{0.1, 0.2, 0.3, 1e300, -1e300, 1e-300, int64(math.MaxInt64), int64(math.MaxInt64), int32(-7),
+		decimal(t, "0.10"), decimal(t, "1E+3"), "9", nil, true}
 	var want float64
 	for round := range 3 {
 		slices.Reverse(values)
@@ -158,10 +163,12 @@ func TestPartsAdjoinAndCoverEverything(t *testing.T) {
 
 func TestIndexDefinitions(t *testing.T) {
 	for want, index := range map[string]bson.D{
-		`{"b":1,"a":-1}`: {{Key: "v", Value: 2}, {Key: "key", Value: bson.D{{Key: "b", Value: 1.0}, {Key: "a", Value: -1}}}, {Key: "name", Value: "x"}, {Key: "ns", Value: "shop.orders"}, {Key: "sparse", Value: false}},
+		`{"b":1,"a":-1}`: {{Key: "v", Value: 2}, {Key: "key", Value: bson.D{{Key: "b", Value: 1.0}, {Key: "a", Value: -1}}},
+			{Key: "name", Value: "x"}, {Key: "ns", Value: "shop.orders"}, {Key: "sparse", Value: false}},
 		`{"a":"text"} "expireAfterSeconds":60 "partialFilterExpression":{"a":{"$gt":5}} "unique":true`: {
 			{Key: "key", Value: bson.D{{Key: "a", Value: "text"}}}, {Key: "name", Value: "x"}, {Key: "unique", Value: true},
-			{Key: "partialFilterExpression", Value: bson.D{{Key: "a", Value: bson.D{{Key: "$gt", Value: int64(5)}}}}}, {Key: "expireAfterSeconds", Value: 60},
+			{Key: "partialFilterExpression", Value: bson.D{{Key: "a", Value: bson.D{{Key: "$gt", Value: int64(5)}}}}},
+			{Key: "expireAfterSeconds", Value: 60},
 		},
 	} {
 		name, got, err := indexDefinition(marshal(t, index))

@@ -17,7 +17,7 @@ type collection struct {
 	expected int64 // documents, by the server's own count
 }
 
-// collections lists the user's collections by name, and the names of what holds no data of its own.
+// collections lists the user's collections by name, and the names of views and system collections.
 func (d *database) collections(ctx context.Context) (found []collection, skipped []string, err error) {
 	specs, err := d.db.ListCollectionSpecifications(ctx, bson.D{})
 	if err != nil {
@@ -39,8 +39,8 @@ func (d *database) collections(ctx context.Context) (found []collection, skipped
 	return found, skipped, nil
 }
 
-// expect asks for about how many documents there are. FerretDB answers the command count by reading every one, so
-// there the size of the table is asked for.
+// expect returns about how many documents there are. FerretDB would read every document to count them, so it is asked
+// for the size of the table.
 func (d *database) expect(ctx context.Context, collection string) (int64, error) {
 	if !d.ferret {
 		return d.db.Collection(collection).EstimatedDocumentCount(ctx)
@@ -60,8 +60,8 @@ func (d *database) expect(ctx context.Context, collection string) (int64, error)
 	return stats[0].Count, nil
 }
 
-// rangeable tells whether the collection has the index {_id: 1} that a hint can name. Time series and clustered
-// collections have none.
+// rangeable reports whether the collection has the index {_id: 1}, which a hint can name. Time series and clustered
+// collections do not have it.
 func rangeable(spec mongo.CollectionSpecification) bool {
 	_, err := spec.Options.LookupErr("clusteredIndex")
 	return spec.Type != "timeseries" && err != nil

@@ -9,13 +9,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// joined bounds the documents, of both sides together, that a comparison holds a key and a hash of.
+// joined bounds how many documents of both sides a comparison keeps the key and the hash of.
 const joined = 500_000
 
-// Compare reads both databases again, side by side, once for every half a million documents in segments that differ,
-// and a third time for the listed documents that changed, to say in which fields. Fields that are left out are left
-// out of the hash, so what differs in nothing else counts as alike.
-func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline sluice.Database, was sluice.Fingerprint, limit int) (sluice.Comparison, error) {
+// Compare reads both databases again, side by side, once for every half a million documents in segments that differ. It
+// reads the listed documents that changed once more, to say which fields differ. Ignored fields are not hashed, so
+// documents that differ only in them count as equal.
+func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline sluice.Database,
+	was sluice.Fingerprint, limit int) (sluice.Comparison, error) {
 	base, ok := baseline.(*database)
 	if !ok {
 		return sluice.Comparison{}, sluice.Errorf(sluice.Invalid, "the baseline is not a MongoDB database")
@@ -32,7 +33,7 @@ func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline
 	for _, pair := range fingerprint.Pairs(was, now, d.ignored) {
 		c := comparer{
 			pair: pair, fields: fingerprint.Ignored(d.ignored).Fields(pair.Name), limit: limit,
-			was: side{base, find(wasAt, pair.Name)}, now: side{d, find(nowAt, pair.Name)},
+			was: side{base, wasAt[pair.Name]}, now: side{d, nowAt[pair.Name]},
 		}
 		result, err := c.compare(ctx, d.ignored)
 		if err != nil {
@@ -45,38 +46,31 @@ func (d *database) Compare(ctx context.Context, now sluice.Fingerprint, baseline
 	return comparison, nil
 }
 
-func (d *database) byName(ctx context.Context) (map[string]collection, error) {
+func (d *database) byName(ctx context.Context) (map[string]*collection, error) {
 	list, _, err := d.collections(ctx)
 	if err != nil {
 		return nil, err
 	}
-	named := map[string]collection{}
+	named := map[string]*collection{}
 	for _, c := range list {
-		named[c.name] = c
+		named[c.name] = &c
 	}
 	return named, nil
-}
-
-func find(named map[string]collection, name string) *collection {
-	if c, ok := named[name]; ok {
-		return &c
-	}
-	return nil
 }
 
 func differs(c sluice.CollectionComparison) bool {
 	return c.Missing+c.Added+c.Changed > 0 || len(c.MissingIndexes)+len(c.AddedIndexes)+len(c.ChangedIndexes) > 0
 }
 
-// A comparer finds what differs in one collection.
+// A comparer finds the differences in one collection.
 type comparer struct {
 	pair     fingerprint.Pair
 	was, now side
-	fields   []string // left out
+	fields   []string // ignored
 	limit    int
 }
 
-// A side is where one of the two can be read; collection is nil if it has none.
+// A side is one of the two databases; collection is nil if it does not have the collection.
 type side struct {
 	db         *database
 	collection *collection
@@ -119,7 +113,8 @@ func (c comparer) join(ctx context.Context, batch fingerprint.Batch, join *finge
 	return group.Wait()
 }
 
-func (c comparer) feed(ctx context.Context, from side, as fingerprint.Side, batch fingerprint.Batch, join *fingerprint.Join) error {
+func (c comparer) feed(ctx context.Context, from side, as fingerprint.Side, batch fingerprint.Batch,
+	join *fingerprint.Join) error {
 	type scratch struct{ key, document []byte }
 	scratches := make([]scratch, workers())
 	return from.scan(ctx, func(worker int, document []byte) error {
@@ -154,7 +149,7 @@ func (s side) scan(ctx context.Context, visit func(worker int, document []byte) 
 	})
 }
 
-// explain says of each key in which fields its document differs. Fields is empty for one that meanwhile went away.
+// explain says for each key which fields of its document differ. Fields is empty for a document that is gone meanwhile.
 func (c comparer) explain(ctx context.Context, keys []string) ([]sluice.ChangedKey, error) {
 	if len(keys) == 0 {
 		return nil, nil

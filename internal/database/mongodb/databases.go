@@ -17,7 +17,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// patience is how long a server may take to answer at all, unless the URI says otherwise.
+// patience is how long a server may take to answer, unless the URI says otherwise.
 const patience = 5 * time.Second
 
 // New returns the opener of MongoDB databases.
@@ -31,8 +31,9 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	return d(ctx, network, address)
 }
 
-// Open connects and asks the server what it is. The URI MUST name the database.
-func (databases) Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (sluice.Database, error) {
+// Open connects and asks the server for its version. The URI MUST name the database.
+func (databases) Open(ctx context.Context, uri string,
+	dial func(ctx context.Context, network, address string) (net.Conn, error)) (sluice.Database, error) {
 	opts, name, err := parse(uri)
 	if err != nil {
 		return nil, err
@@ -42,27 +43,28 @@ func (databases) Open(ctx context.Context, uri string, dial func(ctx context.Con
 	}
 	client, err := mongo.Connect(opts)
 	if err != nil {
-		return nil, sluice.Errorf(sluice.Invalid, "the uri of database %s has options that do not go together", name).
-			WithHint("see https://www.mongodb.com/docs/manual/reference/connection-string/ for what may stand together")
+		return nil, sluice.Errorf(sluice.Invalid, "the uri of database %s has options that exclude each other", name).
+			WithHint("see https://www.mongodb.com/docs/manual/reference/connection-string/")
 	}
 	db := &database{client: client, db: client.Database(name), address: strings.Join(opts.Hosts, ",")}
 	if db.version, db.ferret, err = db.ask(ctx); err != nil {
-		_ = client.Disconnect(context.WithoutCancel(ctx)) // the server did not answer: nothing to say goodbye to
+		_ = client.Disconnect(context.WithoutCancel(ctx)) // the server did not answer
 		return nil, err
 	}
 	return db, nil
 }
 
-// parse never passes on what the driver says about a URI, because that may quote the password.
+// parse does not return the driver's error, which may quote the password.
 func parse(uri string) (*options.ClientOptions, string, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, "", sluice.Errorf(sluice.Invalid, "the uri of the database cannot be read").
-			WithHint("write mongodb://host:port/database; special characters in user and password are written %%XX")
+			WithHint("write mongodb://host:port/database, with special characters in user and password as %%XX")
 	}
 	if cs.Database == "" {
-		return nil, "", sluice.Errorf(sluice.Invalid, "the uri does not say which database of %s is meant", strings.Join(cs.Hosts, ",")).
-			WithHint("end it with the name: mongodb://%s/<database>", strings.Join(cs.Hosts, ","))
+		hosts := strings.Join(cs.Hosts, ",")
+		return nil, "", sluice.Errorf(sluice.Invalid, "the uri does not say which database of %s to use", hosts).
+			WithHint("end it with the name: mongodb://%s/<database>", hosts)
 	}
 	opts := options.Client().ApplyURI(uri).SetAppName("sluice")
 	if !cs.ServerSelectionTimeoutSet {
@@ -87,14 +89,14 @@ type database struct {
 
 var _ sluice.Ignorer = (*database)(nil)
 
-// Ignoring returns a view of the database that leaves names out of Fingerprint and Compare.
+// Ignoring returns a view of the database whose Fingerprint and Compare ignore the names.
 func (d *database) Ignoring(names []string) sluice.Database {
 	view := *d
 	view.ignored = slices.Clone(names)
 	return &view
 }
 
-// Close hangs up.
+// Close closes the connection.
 func (d *database) Close(ctx context.Context) error {
 	if err := d.client.Disconnect(ctx); err != nil {
 		return fmt.Errorf("close the connection to %s: %w", d.address, err)

@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	orderOnly     = "(order)" // the fields are alike, but in another order
+	orderOnly     = "(order)" // the fields are equal, but in another order
 	moreFields    = "(more)"
-	maxDifference = 50 // paths a document
+	maxDifference = 50 // paths per document
 )
 
-// difference returns the paths of the fields that are not alike in two documents, sorted. Elements of arrays are
-// numbered from 0, as in items.0.price.
+// difference returns the sorted paths of the fields that differ between two documents. Elements of arrays are numbered
+// from 0, as in items.0.price.
 func difference(was, now []byte) ([]string, error) {
 	var paths []string
 	if err := differ("", was, now, &paths); err != nil {
@@ -29,7 +29,7 @@ func difference(was, now []byte) ([]string, error) {
 
 func differ(prefix string, was, now []byte, paths *[]string) error {
 	if bytes.Equal(was, now) {
-		return nil // also where a name stands twice, which the map below cannot tell
+		return nil // even if a name is repeated, which the map below cannot represent
 	}
 	before, err := fieldsOf(was)
 	if err != nil {

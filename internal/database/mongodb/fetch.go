@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	fetchAtOnce = 100      // keys a query
-	fetchBytes  = 32 << 20 // documents held at most; the rest go unexplained
+	fetchAtOnce = 100      // keys per query
+	fetchBytes  = 32 << 20 // the most that is held of documents; the rest is not explained
 )
 
-// fetch returns the documents of the keys, as many as may be held.
+// fetch returns the documents of the keys, as many as fit.
 func (s side) fetch(ctx context.Context, keys []string) (map[string][]byte, error) {
 	found := &shelf{documents: map[string][]byte{}}
 	if s.collection == nil {
@@ -26,7 +26,7 @@ func (s side) fetch(ctx context.Context, keys []string) (map[string][]byte, erro
 	}
 	at := fetchAtOnce
 	if s.db.ferret {
-		at = 1 // it uses its index for equality alone
+		at = 1 // it uses its index only for equality
 	}
 	for some := range slices.Chunk(keys, at) {
 		if err := s.fetchSome(ctx, some, found); err != nil {
@@ -36,7 +36,7 @@ func (s side) fetch(ctx context.Context, keys []string) (map[string][]byte, erro
 	return found.documents, nil
 }
 
-// pointed tells whether FerretDB finds the keys by its index, and they are few enough to ask for one by one.
+// pointed reports whether FerretDB finds the keys by its index and they are few enough to ask for one by one.
 func pointed(keys []string) bool {
 	return len(keys) <= fetchAtOnce && !slices.ContainsFunc(keys, func(key string) bool {
 		t := bson.Type(key[0])

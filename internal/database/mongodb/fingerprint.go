@@ -10,15 +10,17 @@ import (
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// Fingerprint reads every collection of the URI's database once. Views and system collections are skipped and named.
-// Of what Ignoring leaves out nothing is counted, and no invariant can be told.
-func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invariant, report func(sluice.Amount)) (sluice.Fingerprint, error) {
+// Fingerprint reads every collection of the URI's database once. It skips views and system collections and lists their
+// names. Ignored collections and fields are not counted, and invariants over them cannot be measured.
+func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invariant,
+	report func(sluice.Amount)) (sluice.Fingerprint, error) {
 	begun := time.Now()
 	collections, skipped, err := d.collections(ctx)
 	if err != nil {
 		return sluice.Fingerprint{}, err
 	}
-	collections = slices.DeleteFunc(collections, func(c collection) bool { return fingerprint.Ignored(d.ignored).Collection(c.name) })
+	collections = slices.DeleteFunc(collections,
+		func(c collection) bool { return fingerprint.Ignored(d.ignored).Collection(c.name) })
 	tallies, err := d.tally(ctx, collections, invariants, report)
 	if err != nil {
 		return sluice.Fingerprint{}, err
@@ -39,8 +41,9 @@ func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invarian
 	return f, nil
 }
 
-// tally reads everything; each worker has tallies of its own, which are merged at the end.
-func (d *database) tally(ctx context.Context, collections []collection, invariants []sluice.Invariant, report func(sluice.Amount)) ([]*tally, error) {
+// tally reads all collections. Each worker has its own tallies, which are merged at the end.
+func (d *database) tally(ctx context.Context, collections []collection, invariants []sluice.Invariant,
+	report func(sluice.Amount)) ([]*tally, error) {
 	var parts []part
 	progress := &progress{report: report}
 	tallies := make([][]*tally, workers())
@@ -80,7 +83,7 @@ func (d *database) tally(ctx context.Context, collections []collection, invarian
 	return tallies[0], nil
 }
 
-// progress reports one call at a time, never less than before.
+// progress reports one call at a time, and never less than before.
 type progress struct {
 	mu          sync.Mutex
 	done, total int64
@@ -97,10 +100,10 @@ func (p *progress) add(documents int) {
 	p.report(sluice.Amount{Unit: "documents", Done: p.done, Total: max(p.total, p.done)})
 }
 
-// figures measures the invariants. A collection that is not there has no documents.
-func figures(invariants []sluice.Invariant, collections []collection, tallies []*tally) ([]sluice.InvariantValue, error) {
+// figures measures the invariants. A missing collection has no documents.
+func figures(invariants []sluice.Invariant, of []collection, tallies []*tally) ([]sluice.InvariantValue, error) {
 	byName := map[string]*tally{}
-	for i, c := range collections {
+	for i, c := range of {
 		byName[c.name] = tallies[i]
 	}
 	var values []sluice.InvariantValue

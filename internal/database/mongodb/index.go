@@ -8,11 +8,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// immaterial are options that say nothing about what the index does, or that differ between servers alone.
+// immaterial are options that do not change what the index does, or that depend on the server.
 var immaterial = []string{"key", "name", "v", "ns", "background"}
 
-// indexDefinition returns an index's name and definition as text: the key in its own order, because {a, b} is another
-// index than {b, a}, then the other options by name. An option that is false counts as absent.
+// indexDefinition returns an index's name and its definition as text: first the key in its own order, because {a, b}
+// and {b, a} are different indexes, then the other options by name. An option that is false counts as absent.
 func indexDefinition(index bson.Raw) (name, definition string, err error) {
 	name, _ = index.Lookup("name").StringValueOK()
 	elements, err := index.Elements()
@@ -31,7 +31,7 @@ func indexDefinition(index bson.Raw) (name, definition string, err error) {
 	return name, strings.Join(append([]string{text(index.Lookup("key"))}, options...), " "), nil
 }
 
-// text writes a value as JSON. All types of numbers look alike, since shells disagree on the type of a direction.
+// text writes a value as JSON. All types of numbers look alike, because shells disagree on the type of a direction.
 func text(value bson.RawValue) string {
 	if number, ok := float(value); ok {
 		return strconv.FormatFloat(number, 'g', -1, 64)

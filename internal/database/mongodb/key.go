@@ -36,11 +36,11 @@ func keyValue(key string) bson.RawValue {
 	return bson.RawValue{Type: bson.Type(key[0]), Value: []byte(key[1:])}
 }
 
-// plain are the strings that a key may be written as without quotes: they look like no number, JSON or word of it.
+// plain matches strings that are written without quotes: they do not look like a number or a word of JSON.
 var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:/@-]*$`)
 
-// renderKey writes a key so that no two look alike: 12 is an int, order-12 a plain string, and everything else is
-// canonical extended JSON, so the long 12 is {"$numberLong":"12"} and the string 12 is "12".
+// renderKey writes a key so that no two keys look alike. 12 is an int and order-12 a plain string. Everything else is
+// canonical extended JSON: the long 12 is {"$numberLong":"12"} and the string 12 is "12".
 func renderKey(key string) string {
 	value := keyValue(key)
 	switch value.Type {
@@ -62,7 +62,7 @@ func renderKey(key string) string {
 	return string(bytes.TrimSuffix(bytes.TrimPrefix(wrapped, []byte(`{"k":`)), []byte("}")))
 }
 
-// ranks is the order of types that MongoDB sorts by. Types that are not in it come last.
+// ranks is the order in which MongoDB sorts types. Other types come last.
 var ranks = map[bson.Type]int{
 	bson.TypeMinKey: 1, bson.TypeNull: 2, bson.TypeInt32: 3, bson.TypeInt64: 3, bson.TypeDouble: 3, bson.TypeDecimal128: 4,
 	bson.TypeString: 5, bson.TypeEmbeddedDocument: 6, bson.TypeArray: 7, bson.TypeBinary: 8, bson.TypeObjectID: 9,

@@ -15,9 +15,8 @@ import (
 
 var _ sluice.Masker = (*database)(nil)
 
-// Mask implements [sluice.Masker]. Each masked collection is read once, its rewritten documents are kept in a file
-// without a name, and then put in its place: what is being read is never what was just written, so nothing is masked
-// twice.
+// Mask implements [sluice.Masker]. It reads each masked collection once, keeps the masked documents in a file without a
+// name, and then replaces the collection. It never reads what it has just written, so nothing is masked twice.
 func (d *database) Mask(ctx context.Context, m sluice.Mask, key []byte, report func(sluice.Amount)) (int64, error) {
 	if err := d.writable(ctx); err != nil {
 		return 0, err
@@ -63,13 +62,14 @@ func (d *database) writable(ctx context.Context) error {
 		return d.wrap(ctx, "mask", err)
 	}
 	if !hello.Primary && !hello.Master {
-		return sluice.Errorf(sluice.Unsupported, "the database at %s takes no writes when it stands alone", d.address).
-			WithHint("a member of a replica set becomes primary only among its own: let the workload start without --replSet where its namespace ends in a -sluice- name, or take the copy from a standalone")
+		return sluice.Errorf(sluice.Unsupported, "the database at %s accepts no writes when it runs alone", d.address).
+			WithHint("a member of a replica set becomes primary only among the others: start the workload without " +
+				"--replSet if its namespace ends in a -sluice- name, or copy from a standalone server")
 	}
 	return nil
 }
 
-// alone refuses a server that holds other databases of users: they would be copied as they are.
+// alone refuses a server with other databases of users, which would be copied without a mask.
 func (d *database) alone(ctx context.Context) error {
 	names, err := d.client.ListDatabaseNames(ctx, bson.D{})
 	if err != nil {
@@ -80,14 +80,15 @@ func (d *database) alone(ctx context.Context) error {
 	})
 	if len(others) > 0 {
 		slices.Sort(others)
-		return sluice.Errorf(sluice.Failed, "the copy also holds the databases %s, which the mask of %s does not reach", strings.Join(others, ", "), d.db.Name()).
-			WithHint("keep them on another server: the volumes are copied whole")
+		return sluice.Errorf(sluice.Failed, "the copy also contains the databases %s, which the mask of %s does not cover",
+			strings.Join(others, ", "), d.db.Name()).
+			WithHint("keep them on another server: Sluice copies whole volumes")
 	}
 	return nil
 }
 
-// rulesOf deals the rules to the collections: path to rule, by collection. A collection whose own name has dots is
-// preferred to one that is its beginning.
+// rulesOf assigns the rules to collections and returns, by collection, the rule of each path. Names of collections may
+// contain dots: the longest name that matches wins.
 func rulesOf(m sluice.Mask, all []collection) (map[string]map[string]string, error) {
 	rules := map[string]map[string]string{}
 	for _, entry := range slices.Sorted(maps.Keys(m)) {
@@ -99,8 +100,8 @@ func rulesOf(m sluice.Mask, all []collection) (map[string]map[string]string, err
 		}
 		if best == "" {
 			collection, _, _ := strings.Cut(entry, ".")
-			return nil, sluice.Errorf(sluice.Failed, "the rule for %s matches nothing: there is no collection %s", entry, collection).
-				WithHint("correct or remove it in maskData")
+			return nil, sluice.Errorf(sluice.Failed, "the rule for %s matches nothing: there is no collection %s",
+				entry, collection).WithHint("correct or remove it in maskData")
 		}
 		if rules[best] == nil {
 			rules[best] = map[string]string{}
@@ -126,8 +127,8 @@ func (d *database) maskCollection(ctx context.Context, c collection, r redactor,
 	return n, d.compact(ctx, c.name)
 }
 
-// redact reads the collection once. After the first document that must not be used, documents are only looked at, so
-// that everything that is not declared is named at once.
+// redact reads the collection once. After the first document that must not be used, it only looks at documents, to name
+// all undeclared fields at once.
 func (d *database) redact(ctx context.Context, c collection, r redactor, kept *spool) (int64, error) {
 	parts, err := d.parts(ctx, 0, c)
 	if err != nil {

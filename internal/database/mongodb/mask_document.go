@@ -25,9 +25,10 @@ type redactor struct {
 	documents  int64
 }
 
-// fresh returns one that has seen nothing yet.
+// fresh returns a redactor with the same rules that has seen nothing yet.
 func (r redactor) fresh() redactor {
-	return redactor{masker: r.masker, rules: r.rules, matched: map[string]bool{}, undeclared: map[string]bool{}, misfits: map[string]bool{}}
+	return redactor{masker: r.masker, rules: r.rules, matched: map[string]bool{}, undeclared: map[string]bool{},
+		misfits: map[string]bool{}}
 }
 
 func (r *redactor) merge(other redactor) {
@@ -37,17 +38,17 @@ func (r *redactor) merge(other redactor) {
 	r.documents += other.documents
 }
 
-// spoiled reports whether a document was met that must not be used.
+// spoiled reports whether a document must not be used.
 func (r *redactor) spoiled() bool { return len(r.undeclared)+len(r.misfits) > 0 }
 
-// verdict says what is wrong with the rules for the collection, by the names of fields alone.
+// verdict reports mistakes in the rules for the collection. It shows names of fields, but no values.
 func (r *redactor) verdict(collection string) error {
 	if len(r.undeclared) > 0 {
-		return sluice.Errorf(sluice.Failed, "%s is masked, and says nothing of %s", collection, list(collection, r.undeclared)).
+		return sluice.Errorf(sluice.Failed, "%s is masked without a rule for %s", collection, list(collection, r.undeclared)).
 			WithHint("give each of them a rule in maskData: %s; keep leaves a field as it is", strings.Join(mask.Rules(), ", "))
 	}
 	if len(r.misfits) > 0 {
-		return sluice.Errorf(sluice.Failed, "a rule does not suit what it meets: %s", list(collection, r.misfits)).
+		return sluice.Errorf(sluice.Failed, "a rule does not fit the type of a field: %s", list(collection, r.misfits)).
 			WithHint("write another rule for it: %s", strings.Join(mask.Rules(), ", "))
 	}
 	idle := map[string]bool{}
@@ -57,8 +58,8 @@ func (r *redactor) verdict(collection string) error {
 		}
 	}
 	if len(idle) > 0 {
-		return sluice.Errorf(sluice.Failed, "no document has %s, for which maskData has a rule", list(collection, idle)).
-			WithHint("correct or remove the rule: a name that is misspelt masks nothing")
+		return sluice.Errorf(sluice.Failed, "maskData has a rule for %s, but no document has it", list(collection, idle)).
+			WithHint("correct or remove the rule: a misspelt name masks nothing")
 	}
 	return nil
 }
@@ -74,19 +75,19 @@ func list(collection string, paths map[string]bool) string {
 	return strings.Join(all, ", ")
 }
 
-// note keeps a path, up to a bound that no list for people reaches.
+// note keeps a path, up to a bound.
 func note(paths map[string]bool, path string) {
 	if len(paths) < maxPaths {
 		paths[path] = true
 	}
 }
 
-// redact appends the document as it is after masking. The key stays.
+// redact appends the masked document. The key stays.
 func (r *redactor) redact(dst, document []byte) ([]byte, error) {
 	return r.inner(dst, document, place{})
 }
 
-// A place is where the walk is: the path, the rule that holds for all of it, and whether it is in an array.
+// A place is the current position: the path, the rule that applies to everything in it, and whether it is in an array.
 type place struct {
 	path  string
 	rule  string
@@ -119,7 +120,7 @@ func (r *redactor) inner(dst, document []byte, in place) ([]byte, error) {
 	return finish(dst, start), err
 }
 
-// step goes to a field, or to an element of an array, which has no name of its own.
+// step enters a field or an element of an array, which has no name of its own.
 func (r *redactor) step(in place, name string) place {
 	if in.array {
 		return place{path: in.path, rule: in.rule}
@@ -131,7 +132,7 @@ func (r *redactor) step(in place, name string) place {
 	return at
 }
 
-// value appends a value that is neither a document nor an array. What says nothing, such as null, stays.
+// value appends a value that is neither a document nor an array. Values without information, such as null, stay.
 func (r *redactor) value(dst []byte, value bsoncore.Value, at place) []byte {
 	if at.rule == "" {
 		note(r.undeclared, at.path)
@@ -143,7 +144,7 @@ func (r *redactor) value(dst []byte, value bsoncore.Value, at place) []byte {
 	}
 	masked, ok := maskValue(r.masker, at.rule, value)
 	if !ok {
-		note(r.misfits, fmt.Sprintf("%s (%s is not for %s)", at.path, at.rule, typeNames(1<<typeBit(bsonType(value)))))
+		note(r.misfits, fmt.Sprintf("%s (%s does not fit %s)", at.path, at.rule, typeNames(1<<typeBit(bsonType(value)))))
 		return append(dst, value.Data...)
 	}
 	return append(dst, masked...)

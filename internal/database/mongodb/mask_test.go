@@ -18,9 +18,12 @@ func redacting(rules map[string]string) redactor {
 // every has a value of every type.
 func every(t testing.TB) bson.D {
 	return bson.D{
-		{Key: "_id", Value: "ada"}, {Key: "string", Value: "Ada"}, {Key: "symbol", Value: bson.Symbol("Ada")}, {Key: "int", Value: int32(42)}, {Key: "long", Value: int64(42)},
-		{Key: "double", Value: 42.5}, {Key: "decimal", Value: decimal(t, "-42.50")}, {Key: "date", Value: bson.DateTime(42)}, {Key: "objectId", Value: bson.ObjectID{42}},
-		{Key: "binData", Value: bson.Binary{Subtype: 4, Data: []byte("0123456789abcdef")}}, {Key: "null", Value: nil}, {Key: "minKey", Value: bson.MinKey{}},
+		{Key: "_id", Value: "ada"}, {Key: "string", Value: "Ada"}, {Key: "symbol", Value: bson.Symbol("Ada")},
+		{Key: "int", Value: int32(42)}, {Key: "long", Value: int64(42)},
+		{Key: "double", Value: 42.5}, {Key: "decimal", Value: decimal(t, "-42.50")}, {Key: "date", Value: bson.DateTime(42)},
+		{Key: "objectId", Value: bson.ObjectID{42}},
+		{Key: "binData", Value: bson.Binary{Subtype: 4, Data: []byte("0123456789abcdef")}}, {Key: "null", Value: nil},
+		{Key: "minKey", Value: bson.MinKey{}},
 		{Key: "array", Value: bson.A{"Ada", bson.A{bson.D{{Key: "name", Value: "Ada"}}}}},
 	}
 }
@@ -54,7 +57,8 @@ func TestEveryTypeStaysAndEveryValueGoes(t *testing.T) {
 	if got := strings.Join(differ, " "); got != want {
 		t.Errorf("changed were %s, want %s", got, want)
 	}
-	if bytes.Contains(after, []byte("Ada")) || strings.Count(bson.Raw(after).String(), bson.Raw(after).Lookup("string").StringValue()) != 4 {
+	if bytes.Contains(after, []byte("Ada")) || strings.Count(bson.Raw(after).String(),
+		bson.Raw(after).Lookup("string").StringValue()) != 4 {
 		t.Errorf("the same value has not the same mask everywhere: %s", bson.Raw(after))
 	}
 	paths := make([]string, 0, len(rules))
@@ -72,7 +76,9 @@ func TestEveryTypeStaysAndEveryValueGoes(t *testing.T) {
 }
 
 func TestAFieldInAnArrayIsDeclaredLikeOneInADocument(t *testing.T) {
-	document := marshal(t, bson.D{{Key: "items", Value: bson.A{bson.D{{Key: "sku", Value: "tea"}, {Key: "for", Value: "Ada"}}, bson.A{bson.D{{Key: "for", Value: "Bob"}}}, "loose"}}})
+	document := marshal(t, bson.D{{Key: "items",
+		Value: bson.A{bson.D{{Key: "sku", Value: "tea"}, {Key: "for", Value: "Ada"}},
+			bson.A{bson.D{{Key: "for", Value: "Bob"}}}, "loose"}}})
 	r := redacting(map[string]string{"items.for": mask.Hash})
 	if _, err := r.redact(nil, document); err != nil {
 		t.Fatal(err)
@@ -87,7 +93,8 @@ func FuzzRedact(f *testing.F) {
 	f.Add(marshal(f, every(f)))
 	f.Add([]byte{5, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, document []byte) {
-		r := redacting(map[string]string{"array": mask.Format, "string": mask.Email, "binData": mask.Hash, "int": mask.Hash, "double": mask.Format})
+		r := redacting(map[string]string{"array": mask.Format, "string": mask.Email, "binData": mask.Hash, "int": mask.Hash,
+			"double": mask.Format})
 		after, err := r.redact(nil, document)
 		if err != nil || !wellFormed(document) {
 			return

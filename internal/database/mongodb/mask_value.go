@@ -9,7 +9,7 @@ import (
 
 func bsonType(value bsoncore.Value) bson.Type { return bson.Type(value.Type) }
 
-// maskValue returns the bytes of a value of the same type. It reports false where the rule is not for that type.
+// maskValue returns the bytes of a value of the same type. It returns false if the rule does not fit the type.
 func maskValue(m mask.Masker, rule string, value bsoncore.Value) (data []byte, ok bool) {
 	if rule == mask.Empty {
 		return emptyValue(value)
@@ -49,7 +49,7 @@ func maskText(m mask.Masker, rule string, value bsoncore.Value) ([]byte, bool) {
 	return nil, false
 }
 
-// maskDecimal masks the digits and keeps the place of the point. What is no number stays.
+// maskDecimal masks the digits and keeps the exponent. A value that is not a number stays.
 func maskDecimal(m mask.Masker, value bsoncore.Value) []byte {
 	high, low := value.Decimal128()
 	digits, exponent, err := bson.NewDecimal128(high, low).BigInt()

@@ -25,7 +25,7 @@ const (
 	duplicate   = 11000
 )
 
-// A spool keeps documents in a file that has no name any more, so that nothing of it is left whatever happens.
+// A spool keeps documents in a file that is already deleted, so that nothing remains of it whatever happens.
 type spool struct {
 	mu   sync.Mutex
 	file *os.File
@@ -55,10 +55,11 @@ func (s *spool) add(document []byte) error {
 }
 
 func aside(err error) error {
-	return sluice.Errorf(sluice.Exhausted, "masked documents cannot be kept aside: %w", err).WithHint("free space in %s, or set TMPDIR", os.TempDir())
+	return sluice.Errorf(sluice.Exhausted, "masked documents cannot be kept in a temporary file: %w", err).
+		WithHint("free space in %s, or set TMPDIR", os.TempDir())
 }
 
-// batches visits the documents, some at a time. The bytes are only valid during the call.
+// batches visits the documents in batches. The bytes are only valid during the call.
 func (s *spool) batches(visit func(documents []bson.Raw) error) error {
 	if err := s.out.Flush(); err != nil {
 		return aside(err)
@@ -100,8 +101,8 @@ func readDocument(in *bufio.Reader) ([]byte, error) {
 	return document, err
 }
 
-// replace makes the collection anew with the same options and indexes and fills it with the masked documents. The old
-// one is dropped first, so that its file is gone and no page of it holds what was there.
+// replace creates the collection again with the same options and indexes and fills it with the masked documents. It
+// drops the old collection first, so that its file and its pages are gone.
 func (d *database) replace(ctx context.Context, c collection, kept *spool, p *progress) error {
 	options, err := d.options(ctx, c.name)
 	if err != nil {
@@ -137,7 +138,7 @@ func (d *database) fill(ctx context.Context, c collection, kept *spool, p *progr
 	return d.wrapWrite(ctx, c, err)
 }
 
-// wrapWrite never passes on what the server says of a document, because that quotes it.
+// wrapWrite does not return the server's error about a document, which quotes the document.
 func (d *database) wrapWrite(ctx context.Context, c collection, err error) error {
 	if err == nil {
 		return nil
@@ -151,16 +152,17 @@ func (d *database) wrapWrite(ctx context.Context, c collection, err error) error
 	}
 	switch {
 	case code == duplicate || mongo.IsDuplicateKeyError(err) || strings.Contains(err.Error(), "UNIQUE constraint failed"):
-		return sluice.Errorf(sluice.Failed, "masking would make two documents of %s alike in a unique index", c.name).
-			WithHint("write format or hash for the fields of its unique indexes, not empty")
+		return sluice.Errorf(sluice.Failed, "masking would make two documents of %s equal in a unique index", c.name).
+			WithHint("use format or hash for the fields of its unique indexes, not empty")
 	case code != 0:
-		return sluice.Errorf(sluice.Failed, "the database at %s refuses masked documents or indexes of %s (code %d)", d.address, c.name, code).
-			WithHint("see that the rules keep what the validator and the indexes of the collection ask for")
+		return sluice.Errorf(sluice.Failed, "the database at %s refuses masked documents or indexes of %s (code %d)",
+			d.address, c.name, code).
+			WithHint("check that the rules keep what the validator and the indexes of the collection require")
 	}
 	return d.wrap(ctx, "mask "+c.name, err)
 }
 
-// options returns what the collection was made with.
+// options returns the options of the collection.
 func (d *database) options(ctx context.Context, name string) (bson.D, error) {
 	specs, err := d.db.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: name}})
 	if err != nil || len(specs) != 1 {
@@ -173,7 +175,7 @@ func (d *database) options(ctx context.Context, name string) (bson.D, error) {
 	return made, d.wrap(ctx, "look at "+name, err)
 }
 
-// definitions returns what makes the indexes again, but for those that a collection always has.
+// definitions returns the definitions of the indexes, except those that every collection has.
 func (d *database) definitions(ctx context.Context, collection string) (bson.A, error) {
 	cursor, err := d.db.Collection(collection).Indexes().List(ctx)
 	if err != nil {
@@ -200,11 +202,12 @@ func (d *database) definitions(ctx context.Context, collection string) (bson.A, 
 	return all, d.wrap(ctx, "list the indexes of "+collection, cursor.Err())
 }
 
-// compact frees the pages that FerretDB's file keeps of what was dropped. MongoDB keeps none: each collection is a
-// file of its own there.
+// compact frees the pages of dropped collections in FerretDB's file. MongoDB does not need it: each collection has its
+// own file there.
 func (d *database) compact(ctx context.Context, collection string) error {
 	if !d.ferret {
 		return nil
 	}
-	return d.wrap(ctx, "compact "+collection, d.db.RunCommand(ctx, bson.D{{Key: "compact", Value: collection}, {Key: "force", Value: true}}).Err())
+	compact := bson.D{{Key: "compact", Value: collection}, {Key: "force", Value: true}}
+	return d.wrap(ctx, "compact "+collection, d.db.RunCommand(ctx, compact).Err())
 }

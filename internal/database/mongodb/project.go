@@ -7,50 +7,29 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// without appends the document without the fields at the paths, also where they stand inside of arrays. The order of
-// the rest is kept.
+// without appends the document without the fields at the paths, also inside arrays. The order of the rest stays.
 func without(dst, document []byte, paths []string) ([]byte, error) {
+	return project(dst, document, paths, false)
+}
+
+func project(dst, document []byte, paths []string, array bool) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	err := walk(document, func(element bsoncore.Element, name []byte, value bsoncore.Value) error {
-		deeper, gone := below(paths, string(name))
+		deeper, gone := paths, false // an element of an array has no name of its own
+		if !array {
+			deeper, gone = below(paths, string(name))
+		}
+		data, isDocument := inner(value)
 		if gone {
 			return nil
 		}
-		data, isDocument := inner(value)
 		if len(deeper) == 0 || !isDocument {
 			dst = append(dst, element...)
 			return nil
 		}
-		dst = append(dst, element[:len(element)-len(data)]...)
 		var err error
-		if value.Type == bsoncore.TypeArray {
-			dst, err = withoutIn(dst, data, deeper)
-			return err
-		}
-		dst, err = without(dst, data, deeper)
-		return err
-	})
-	return finish(dst, start), err
-}
-
-// withoutIn is without for every document of an array, also of arrays in it.
-func withoutIn(dst, array []byte, paths []string) ([]byte, error) {
-	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0)
-	err := walk(array, func(element bsoncore.Element, _ []byte, value bsoncore.Value) error {
-		data, isDocument := inner(value)
-		if !isDocument {
-			dst = append(dst, element...)
-			return nil
-		}
-		dst = append(dst, element[:len(element)-len(data)]...)
-		var err error
-		if value.Type == bsoncore.TypeArray {
-			dst, err = withoutIn(dst, data, paths)
-			return err
-		}
-		dst, err = without(dst, data, paths)
+		dst, err = project(append(dst, element[:len(element)-len(data)]...), data, deeper, value.Type == bsoncore.TypeArray)
 		return err
 	})
 	return finish(dst, start), err
@@ -62,7 +41,7 @@ func finish(dst []byte, start int) []byte {
 	return dst
 }
 
-// below returns the paths inside of the field, and whether the field itself is one of them.
+// below returns the paths inside the field, and whether the field itself is one of them.
 func below(paths []string, name string) (deeper []string, gone bool) {
 	for _, path := range paths {
 		if path == name {

@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	perPart    = 20_000 // documents, below which a range is not worth a cursor
+	perPart    = 20_000 // documents; a smaller range is not worth a cursor
 	maxParts   = 32
-	perPartKey = 20 // sampled keys a part, so that parts come out about equal
+	perPartKey = 20 // sampled keys per part, so that parts get about equal
 )
 
 // A part of a collection is read by one cursor: from min on, up to but not including max.
 type part struct {
-	index      int // of the collection, for who counts them
+	index      int // of the collection
 	collection string
 	min, max   *bson.RawValue
 }
 
 func (p part) bounded() bool { return p.min != nil || p.max != nil }
 
-// parts divides a collection into ranges of _id, by a sample. Where ranges cannot be had it is one part.
+// parts divides a collection into ranges of _id, by a sample. If ranges are impossible, there is one part.
 func (d *database) parts(ctx context.Context, index int, c collection) ([]part, error) {
 	n := int(min(maxParts, c.expected/perPart))
 	if !c.ranged || n < 2 {
@@ -48,8 +48,8 @@ func (d *database) parts(ctx context.Context, index int, c collection) ([]part, 
 	return split(index, c.name, keys), nil
 }
 
-// split makes adjoining parts between the keys, which are in the server's order. Equal neighbours, as a sample may
-// have, would make an empty range, which the server refuses.
+// split makes adjoining parts between the keys, which are in the server's order. It skips equal neighbours, which a
+// sample may have: the server refuses an empty range.
 func split(index int, collection string, keys []bson.RawValue) []part {
 	parts := []part{{index: index, collection: collection}}
 	for _, key := range keys {

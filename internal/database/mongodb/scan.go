@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	chunkBytes = 256 << 10 // what a worker gets at once, unless one document is larger
-	batchBytes = 4 << 20   // what a cursor asks for at once, in documents of the size seen
+	chunkBytes = 256 << 10 // the size of a chunk, unless one document is larger
+	batchBytes = 4 << 20   // the size of a batch, judged by the documents seen so far
 	maxReaders = 8
 )
 
@@ -38,8 +38,8 @@ func (c *chunk) each(visit func(document []byte) error) error {
 // workers is how many goroutines visit documents beside the readers.
 func workers() int { return min(8, runtime.GOMAXPROCS(0)) }
 
-// scan reads the parts, several at a time, and has every chunk visited by one of the workers, who are numbered from 0.
-// Memory is bounded by the chunks in flight and one batch a reader. The first error ends it.
+// scan reads several parts at a time. One of the workers, which are numbered from 0, visits each chunk. Memory is
+// bounded by the chunks in flight and one batch per reader. The first error ends the scan.
 func (d *database) scan(ctx context.Context, parts []part, visit func(worker int, c *chunk) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	full := make(chan *chunk, workers())
@@ -67,7 +67,7 @@ func (d *database) scan(ctx context.Context, parts []part, visit func(worker int
 	return group.Wait()
 }
 
-// read sends one part's documents on in chunks. They are copied, because the driver may use a batch's memory again.
+// read sends one part's documents in chunks. It copies them, because the driver may reuse a batch's memory.
 func (d *database) read(ctx context.Context, p part, full chan<- *chunk, free chan *chunk) error {
 	cursor, err := d.open(ctx, p)
 	if err != nil {
@@ -121,7 +121,7 @@ func take(free <-chan *chunk, collection int) *chunk {
 	}
 }
 
-// recycle lets a chunk go that one huge document has blown up.
+// recycle keeps a chunk for reuse, unless a huge document has enlarged it.
 func recycle(free chan<- *chunk, c *chunk) {
 	if cap(c.data) > 4*chunkBytes {
 		return

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	maxPaths = 1000 // a collection; the first by name are kept, whatever the order of reading
+	maxPaths = 1000 // per collection; the first by name are kept, whatever the order of reading
 	maxDepth = 8
 )
 
-// A schema collects which types of values stand at which path. Elements of an array stand at path[].
+// A schema collects the types of the values at each path. Elements of an array are at path[].
 type schema struct {
 	root  node
 	nodes int
@@ -80,7 +80,7 @@ func (s *schema) mergeNode(into, from *node) {
 	}
 }
 
-// prune keeps the first paths by name. A path is never before its parent, so none loses it.
+// prune keeps the first paths by name. A path never sorts before its parent, so no path loses its parent.
 func (s *schema) prune() {
 	type place struct {
 		path   string
@@ -123,7 +123,7 @@ func (s *schema) types() map[string]string {
 	return types
 }
 
-// aliases are MongoDB's names of the types, by their code; the two whose codes are far away stand at the end.
+// aliases are MongoDB's names of the types, by their code. minKey and maxKey, whose codes are far away, are at the end.
 var aliases = []string{
 	"", "double", "string", "object", "array", "binData", "undefined", "objectId", "bool", "date", "null", "regex",
 	"dbPointer", "javascript", "symbol", "javascriptWithScope", "int", "timestamp", "long", "decimal", "minKey", "maxKey",

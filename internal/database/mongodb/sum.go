@@ -11,18 +11,18 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// exact is a precision that no sum of doubles exceeds, so that a sum does not depend on the order of reading.
+// exact is a precision that every sum of doubles fits in, so that a sum does not depend on the order of reading.
 const exact = 2300
 
-// A sum adds up one field of a collection: int, long, double and decimal, also inside of arrays and documents.
-// Other types count as nothing.
+// A sum adds up one field of a collection: int, long, double and decimal, also inside arrays and documents. Values of
+// other types are ignored.
 type sum struct {
 	path     []string
 	ints     big.Int
 	small    int64 // part of ints, moved there before it overflows
 	doubles  *big.Float
 	decimals big.Rat
-	odd      string // a value that is no number, such as NaN
+	odd      string // a value that is not a number, such as NaN
 }
 
 func newSum(field string) *sum {
@@ -97,12 +97,9 @@ func (s *sum) decimal(v bson.Decimal128) {
 		return
 	}
 	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, -exponent))), nil)
-	number := new(big.Rat).SetInt(coefficient)
-	if exponent < 0 {
-		number.Quo(number, new(big.Rat).SetInt(power))
-	}
+	number := new(big.Rat).SetFrac(coefficient, power)
 	if exponent >= 0 {
-		number.Mul(number, new(big.Rat).SetInt(power))
+		number.SetInt(coefficient.Mul(coefficient, power))
 	}
 	s.decimals.Add(&s.decimals, number)
 }
@@ -115,10 +112,11 @@ func (s *sum) merge(other *sum) {
 	s.odd = max(s.odd, other.odd)
 }
 
-// value64 is the sum, rounded once.
+// value64 returns the sum, rounded once.
 func (s *sum) value64(invariant sluice.Invariant) (float64, error) {
+	field := invariant.Sum + "." + invariant.Field
 	if s.odd != "" {
-		return 0, sluice.Errorf(sluice.Failed, "invariant %q: %s.%s holds %s", invariant.Name, invariant.Sum, invariant.Field, s.odd).
+		return 0, sluice.Errorf(sluice.Failed, "invariant %q: %s contains %s", invariant.Name, field, s.odd).
 			WithHint("correct the documents, or let the invariant sum another field")
 	}
 	s.flush()
@@ -127,7 +125,7 @@ func (s *sum) value64(invariant sluice.Invariant) (float64, error) {
 	total.Add(total, &s.decimals)
 	value, _ := total.Float64()
 	if math.IsInf(value, 0) {
-		return 0, sluice.Errorf(sluice.Failed, "invariant %q: the sum of %s.%s is too large", invariant.Name, invariant.Sum, invariant.Field)
+		return 0, sluice.Errorf(sluice.Failed, "invariant %q: the sum of %s is too large", invariant.Name, field)
 	}
 	return value, nil
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// A tally is what one worker has seen of one collection.
+// A tally is what one worker has read of one collection.
 type tally struct {
 	set    *fingerprint.Set
 	schema schema
@@ -16,7 +16,8 @@ type tally struct {
 }
 
 func newTally(c collection, invariants []sluice.Invariant, ignored fingerprint.Ignored) *tally {
-	t := &tally{set: fingerprint.NewSet(fingerprint.Segments(c.expected)), sums: map[string]*sum{}, fields: ignored.Fields(c.name)}
+	t := &tally{set: fingerprint.NewSet(fingerprint.Segments(c.expected)), sums: map[string]*sum{},
+		fields: ignored.Fields(c.name)}
 	for _, invariant := range invariants {
 		if invariant.Sum == c.name {
 			t.sums[invariant.Field] = newSum(invariant.Field)

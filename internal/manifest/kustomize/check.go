@@ -12,22 +12,22 @@ import (
 
 var limits = yamldoc.Limits{Bytes: mostBytes, Nodes: 250_000, Depth: 100}
 
-// What a key of a kustomization is to the check.
+// The kinds of keys of a kustomization.
 const (
-	harmless = iota // names nothing that is read
+	harmless = iota // names no file
 	paths           // a path or a list of them
 	patches         // a list of paths or of inline texts
 	sources         // maps with paths in them
 )
 
-// known are the keys that may be used. The library takes keys in any letter case; here only these are keys.
+// known are the allowed keys. The library accepts keys in any letter case; this package accepts only these.
 var known = map[string]int{
-	"apiVersion": harmless, "kind": harmless, "metadata": harmless, "namespace": harmless, "namePrefix": harmless, "nameSuffix": harmless,
-	"commonLabels": harmless, "labels": harmless, "commonAnnotations": harmless, "images": harmless, "replicas": harmless, "vars": harmless,
-	"generatorOptions": harmless, "buildMetadata": harmless, "sortOptions": harmless,
-	"resources": paths, "bases": paths, "components": paths, "crds": paths, "configurations": paths,
-	"patchesStrategicMerge": patches,
-	"patches":               sources, "patchesJson6902": sources, "replacements": sources, "configMapGenerator": sources, "secretGenerator": sources, "openapi": sources,
+	"apiVersion": harmless, "kind": harmless, "metadata": harmless, "namespace": harmless, "namePrefix": harmless,
+	"nameSuffix": harmless, "commonLabels": harmless, "labels": harmless, "commonAnnotations": harmless,
+	"images": harmless, "replicas": harmless, "vars": harmless, "generatorOptions": harmless, "buildMetadata": harmless,
+	"sortOptions": harmless, "resources": paths, "bases": paths, "components": paths, "crds": paths,
+	"configurations": paths, "patchesStrategicMerge": patches, "patches": sources, "patchesJson6902": sources,
+	"replacements": sources, "configMapGenerator": sources, "secretGenerator": sources, "openapi": sources,
 }
 
 var notHere = map[string]string{
@@ -35,17 +35,17 @@ var notHere = map[string]string{
 	"generators": "plugins are", "transformers": "plugins are", "validators": "plugins are",
 }
 
-// remote is what the library would fetch: an address, a host and path as git takes it, or a host it knows.
+// remote matches what the library would fetch: an address, a host and path of git, or a host that it knows.
 var remote = regexp.MustCompile(`(?i)://|^git::|@[^/]*:|^(www\.)?github\.com[:/]|^gh:`)
 
-// checked returns the kustomization as plain JSON, so that what is checked and what the library reads are the same.
+// checked returns the kustomization as plain JSON, so that the library reads exactly what was checked.
 func checked(file string, data []byte) ([]byte, error) {
 	roots, ds := yamldoc.Read(file, data, limits)
 	if ds.HasErrors() {
 		return nil, fmt.Errorf("%s: %s", ds[len(ds)-1].Pos, ds[len(ds)-1].Message)
 	}
 	if len(roots) != 1 {
-		return nil, fmt.Errorf("%s has to hold one document, and holds %d", file, len(roots))
+		return nil, fmt.Errorf("%s must have one document, but has %d", file, len(roots))
 	}
 	v, err := yamldoc.Value(roots[0])
 	if err != nil {
@@ -53,7 +53,7 @@ func checked(file string, data []byte) ([]byte, error) {
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%s has to be a map of keys and values", file)
+		return nil, fmt.Errorf("%s must be a map of keys and values", file)
 	}
 	for key, value := range m {
 		if err := checkKey(file, key, value); err != nil {
@@ -65,11 +65,11 @@ func checked(file string, data []byte) ([]byte, error) {
 
 func checkKey(file, key string, value any) error {
 	if what := notHere[key]; what != "" {
-		return fmt.Errorf("%s: %s: %s not rendered here", file, key, what)
+		return fmt.Errorf("%s: %s: %s not supported", file, key, what)
 	}
 	form, ok := known[key]
 	if !ok {
-		return fmt.Errorf("%s: the key %s is not known", file, key)
+		return fmt.Errorf("%s: unknown key %s", file, key)
 	}
 	var bad error
 	eachText(value, "", func(inner, text string) {
@@ -80,9 +80,10 @@ func checkKey(file, key string, value any) error {
 	return bad
 }
 
-// checkText refuses a path that is none. Inline texts stand in patches, below patch: and in literals.
+// checkText refuses remote paths. Inline texts are in patches, below patch: and in literals.
 func checkText(file, key string, form int, inner, text string) error {
-	inline := form == patches && strings.Contains(text, "\n") || form == sources && !slices.Contains([]string{"path", "files", "envs", "env"}, inner)
+	inline := form == patches && strings.Contains(text, "\n") || form == sources &&
+		!slices.Contains([]string{"path", "files", "envs", "env"}, inner)
 	if strings.Contains(text, "\n") {
 		if err := checkGrowth(file, []byte(text)); err != nil {
 			return err
@@ -91,10 +92,10 @@ func checkText(file, key string, form int, inner, text string) error {
 	if form == harmless || inline || !remote.MatchString(text) {
 		return nil
 	}
-	return fmt.Errorf("%s: %s: %.100s would be fetched from elsewhere, and only files beside the deploy file are read", file, key, text)
+	return fmt.Errorf("%s: %s: %.100s is remote, but only files in the deploy file's directory are read", file, key, text)
 }
 
-// eachText visits every text with the key it stands under. Keys are those of the library in any letter case.
+// eachText visits every text with its key. Keys are in lower case, because the library accepts any case.
 func eachText(v any, key string, visit func(key, text string)) {
 	switch v := v.(type) {
 	case string:
@@ -110,11 +111,12 @@ func eachText(v any, key string, visit func(key, text string)) {
 	}
 }
 
-// checkGrowth refuses texts that stand for far more than they hold. What is no YAML at all is left to the library.
+// checkGrowth refuses texts whose aliases expand too far. Invalid YAML is left to the library.
 func checkGrowth(file string, data []byte) error {
 	_, ds := yamldoc.Read(file, data, limits)
 	for _, d := range ds {
-		if slices.Contains([]string{yamldoc.CodeAliasGrowth, yamldoc.CodeAliasCycle, yamldoc.CodeTooDeep, yamldoc.CodeTooLarge}, d.Code) {
+		switch d.Code {
+		case yamldoc.CodeAliasGrowth, yamldoc.CodeAliasCycle, yamldoc.CodeTooDeep, yamldoc.CodeTooLarge:
 			return fmt.Errorf("%s: %s", d.Pos, d.Message)
 		}
 	}

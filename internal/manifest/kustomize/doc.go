@@ -1,4 +1,4 @@
-// Package kustomize renders kustomize directories without ever leaving the directory it is given: no remote bases or
-// resources, no plugins, no Helm, no programs. It imports the root package's YAML reader and the kustomize library;
-// start at [Render].
+// Package kustomize renders kustomize directories. It reads nothing outside the given directory and runs nothing: no
+// remote bases or resources, no plugins, no Helm. It imports internal/manifest/yamldoc and the kustomize library. Start
+// at [Render].
 package kustomize

@@ -16,24 +16,24 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Bounds of what one directory may read.
+// Bounds of what one rendering may read.
 const (
 	mostBytes = 16 << 20
 	mostReads = 1000
 )
 
-// rootFiles shows the library a directory as the whole file system, read-only. Its absolute paths begin there.
+// rootFiles shows a directory to the library as the whole file system, read-only. Absolute paths begin there.
 type rootFiles struct {
 	root    *os.Root
 	bytes   int
 	reads   int
-	refused error // the first thing that was not allowed
+	refused error // the first access that was not allowed
 	dated   []string
 }
 
 var _ filesys.FileSystem = (*rootFiles)(nil)
 
-var errReadOnly = errors.New("manifests are only read")
+var errReadOnly = errors.New("the file system is read-only")
 
 func name(p string) string {
 	if n := strings.TrimPrefix(path.Join("/", filepath.ToSlash(p)), "/"); n != "" {
@@ -42,7 +42,7 @@ func name(p string) string {
 	return "."
 }
 
-// ReadFile reads a regular file within the bounds. A kustomization is returned as it was checked.
+// ReadFile reads a regular file within the bounds. For a kustomization it returns the checked form.
 func (f *rootFiles) ReadFile(p string) ([]byte, error) {
 	data, err := f.read(name(p))
 	if err != nil {
@@ -57,7 +57,7 @@ func (f *rootFiles) ReadFile(p string) ([]byte, error) {
 	return data, f.refuse(err)
 }
 
-// note keeps the keys of a kustomization that have a newer form.
+// note records the keys of a kustomization that have a newer form.
 func (f *rootFiles) note(file string, data []byte) {
 	var keys map[string]json.RawMessage
 	if json.Unmarshal(data, &keys) != nil {
@@ -71,9 +71,10 @@ func (f *rootFiles) note(file string, data []byte) {
 	}
 }
 
-// outdated are the keys that the library takes and would rather not.
+// outdated are the keys that the library accepts but has replaced.
 var outdated = map[string]string{
-	"bases": "resources", "commonLabels": "labels", "patchesJson6902": "patches", "patchesStrategicMerge": "patches", "vars": "replacements",
+	"bases": "resources", "commonLabels": "labels", "patchesJson6902": "patches", "patchesStrategicMerge": "patches",
+	"vars": "replacements",
 }
 
 func (f *rootFiles) refuse(err error) error {
@@ -104,23 +105,13 @@ func (f *rootFiles) read(n string) ([]byte, error) {
 	return data, err
 }
 
-// Open is not needed to render and refused.
-func (f *rootFiles) Open(string) (filesys.File, error) { return nil, errReadOnly }
-
-// Create is refused.
+// Rendering opens no files otherwise, and it writes nothing.
+func (f *rootFiles) Open(string) (filesys.File, error)   { return nil, errReadOnly }
 func (f *rootFiles) Create(string) (filesys.File, error) { return nil, errReadOnly }
-
-// Mkdir is refused.
-func (f *rootFiles) Mkdir(string) error { return errReadOnly }
-
-// MkdirAll is refused.
-func (f *rootFiles) MkdirAll(string) error { return errReadOnly }
-
-// RemoveAll is refused.
-func (f *rootFiles) RemoveAll(string) error { return errReadOnly }
-
-// WriteFile is refused.
-func (f *rootFiles) WriteFile(string, []byte) error { return errReadOnly }
+func (f *rootFiles) Mkdir(string) error                  { return errReadOnly }
+func (f *rootFiles) MkdirAll(string) error               { return errReadOnly }
+func (f *rootFiles) RemoveAll(string) error              { return errReadOnly }
+func (f *rootFiles) WriteFile(string, []byte) error      { return errReadOnly }
 
 // IsDir reports whether the path is a directory.
 func (f *rootFiles) IsDir(p string) bool {

@@ -22,14 +22,14 @@ func IsKustomization(name string) bool { return slices.Contains(fileNames, path.
 // The library keeps the schema of the kinds in one place for the whole process.
 var one sync.Mutex
 
-// Render returns the YAML that the directory below root renders to, and what is out of date in the kustomizations that
-// it reads. What would read anything outside root, or run anything, is an error that names it.
+// Render returns the YAML of the directory below root, and the outdated keys of the kustomizations that it reads. If
+// rendering would read anything outside root, or run anything, Render returns an error that names it.
 func Render(root *os.Root, dir string) (text []byte, dated []string, err error) {
 	one.Lock()
 	defer one.Unlock()
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("kustomize cannot make sense of it: %v", r)
+			err = fmt.Errorf("kustomize cannot read it: %v", r)
 		}
 	}()
 	files := &rootFiles{root: root}
@@ -40,7 +40,7 @@ func Render(root *os.Root, dir string) (text []byte, dated []string, err error) 
 		return krusty.MakeKustomizer(options).Run(files, path.Join("/", dir))
 	})
 	if files.refused != nil {
-		return nil, nil, files.refused // the library hides causes behind its own guesses
+		return nil, nil, files.refused // the library replaces causes by its own guesses
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s", brief(err))
@@ -49,8 +49,8 @@ func Render(root *os.Root, dir string) (text []byte, dated []string, err error) 
 	return text, files.dated, err
 }
 
-// quietly runs the library, which writes what is out of date to the process's standard error itself. What it would
-// say there, findings say at their place.
+// quietly runs the library without its warnings, which it writes to the standard error of the process. Findings report
+// the same with a position.
 func quietly(run func() (resmap.ResMap, error)) (resmap.ResMap, error) {
 	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -63,7 +63,7 @@ func quietly(run func() (resmap.ResMap, error)) (resmap.ResMap, error) {
 	return run()
 }
 
-// brief leaves of the library's chain of causes what fits a message.
+// brief shortens the library's chain of causes to what fits a message.
 func brief(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if r := []rune(text); len(r) > 300 {

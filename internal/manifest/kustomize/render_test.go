@@ -40,7 +40,8 @@ func TestRender(t *testing.T) {
 	root := directory(t, map[string]string{
 		"base/kustomization.yaml": "resources: [shop.yaml, web.yaml]\n",
 		"base/shop.yaml":          configMap,
-		"base/web.yaml":           "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: web}]}}}\n",
+		"base/web.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: " +
+			"{containers: [{name: web, image: web}]}}}\n",
 		"eu/kustomization.yaml": `resources: [../base]
 namespace: eu
 images: [{name: web, newTag: "2"}]
@@ -62,7 +63,8 @@ generatorOptions: {disableNameSuffixHash: true}
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"namespace: eu", "image: web:2", "name: made", "see: https://example.com", "a=b", "url: https://example.com"} {
+		for _, want := range []string{"namespace: eu", "image: web:2", "name: made", "see: https://example.com", "a=b",
+			"url: https://example.com"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("there is no %q in:\n%s", want, text)
 			}
@@ -81,30 +83,32 @@ func TestRenderStaysInside(t *testing.T) {
 		bomb += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+", ", 9) + "*" + string(c-1) + "]\n"
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"https resource":      {"resources: ['https://example.com/a.yaml']", "fetched from elsewhere"},
-		"another letter case": {"Resources: ['https://example.com/a.yaml']", "the key Resources is not known"},
-		"git address":         {"resources: ['git@example.com:a/b.git']", "fetched from elsewhere"},
-		"github":              {"resources: ['github.com/a/b?ref=v1']", "fetched from elsewhere"},
-		"GitHub":              {"resources: ['GitHub.com/a/b']", "fetched from elsewhere"},
-		"forced git":          {"resources: ['git::https://example.com/a/b']", "fetched from elsewhere"},
-		"file address":        {"resources: ['file:///etc']", "fetched from elsewhere"},
-		"remote base":         {"bases: ['https://example.com/a/b']", "fetched from elsewhere"},
-		"remote component":    {"components: ['ssh://git@example.com/a/b']", "fetched from elsewhere"},
-		"remote patch":        {"patches: [{path: 'https://example.com/a.yaml'}]", "fetched from elsewhere"},
-		"remote patch, case":  {"patches: [{PATH: 'https://example.com/a.yaml'}]", "fetched from elsewhere"},
-		"old patch":           {"patchesStrategicMerge: ['https://example.com/a.yaml']", "fetched from elsewhere"},
-		"remote file":         {"configMapGenerator: [{name: a, files: ['k=https://example.com/a']}]", "fetched from elsewhere"},
-		"remote schema":       {"openapi: {path: 'https://example.com/a'}", "fetched from elsewhere"},
-		"helm":                {"helmCharts: [{name: a, repo: 'https://example.com'}]", "Helm charts are not rendered here"},
-		"plugin":              {"generators: [gen.yaml]", "plugins are not rendered here"},
-		"transformer":         {"transformers: [gen.yaml]", "plugins are not rendered here"},
-		"above":               {"resources: [../../../../etc/passwd]", ""},
-		"absolute":            {"resources: [/etc/passwd]", ""},
-		"link":                {"resources: [link.yaml]", ""},
-		"itself":              {"resources: [.]", ""},
-		"aliases":             {"resources: [bomb.yaml]", "aliases expanded"},
-		"aliases inline":      {"patchesStrategicMerge:\n  - |\n    " + strings.ReplaceAll(bomb, "\n", "\n    "), "aliases expanded"},
-		"no map":              {"[]", "has to be a map"},
+		"https resource":      {"resources: ['https://example.com/a.yaml']", "is remote"},
+		"another letter case": {"Resources: ['https://example.com/a.yaml']", "unknown key Resources"},
+		"git address":         {"resources: ['git@example.com:a/b.git']", "is remote"},
+		"github":              {"resources: ['github.com/a/b?ref=v1']", "is remote"},
+		"GitHub":              {"resources: ['GitHub.com/a/b']", "is remote"},
+		"forced git":          {"resources: ['git::https://example.com/a/b']", "is remote"},
+		"file address":        {"resources: ['file:///etc']", "is remote"},
+		"remote base":         {"bases: ['https://example.com/a/b']", "is remote"},
+		"remote component":    {"components: ['ssh://git@example.com/a/b']", "is remote"},
+		"remote patch":        {"patches: [{path: 'https://example.com/a.yaml'}]", "is remote"},
+		"remote patch, case":  {"patches: [{PATH: 'https://example.com/a.yaml'}]", "is remote"},
+		"old patch":           {"patchesStrategicMerge: ['https://example.com/a.yaml']", "is remote"},
+		"remote file": {"configMapGenerator: [{name: a, files: ['k=https://example.com/a']}]",
+			"is remote"},
+		"remote schema": {"openapi: {path: 'https://example.com/a'}", "is remote"},
+		"helm":          {"helmCharts: [{name: a, repo: 'https://example.com'}]", "Helm charts are not supported"},
+		"plugin":        {"generators: [gen.yaml]", "plugins are not supported"},
+		"transformer":   {"transformers: [gen.yaml]", "plugins are not supported"},
+		"above":         {"resources: [../../../../etc/passwd]", ""},
+		"absolute":      {"resources: [/etc/passwd]", ""},
+		"link":          {"resources: [link.yaml]", ""},
+		"itself":        {"resources: [.]", ""},
+		"aliases":       {"resources: [bomb.yaml]", "aliases expanded"},
+		"aliases inline": {"patchesStrategicMerge:\n  - |\n    " + strings.ReplaceAll(bomb, "\n", "\n    "),
+			"aliases expanded"},
+		"no map": {"[]", "must be a map"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := directory(t, map[string]string{"k/kustomization.yaml": c.text + "\n", "k/bomb.yaml": bomb})
@@ -135,7 +139,8 @@ func TestRenderIsBounded(t *testing.T) {
 		next = "../" + join
 	}
 	root := directory(t, files)
-	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil || !strings.Contains(err.Error(), "reads more than") {
+	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil ||
+		!strings.Contains(err.Error(), "reads more than") {
 		t.Errorf("rendered with %v", err)
 	}
 }
@@ -145,7 +150,8 @@ func TestWhatIsOutOfDateIsReported(t *testing.T) {
 	root := directory(t, map[string]string{
 		"base/kustomization.yaml": "resources: [shop.yaml]\ncommonLabels: {app: shop}\n",
 		"base/shop.yaml":          configMap,
-		"eu/kustomization.yaml":   "bases: [../base]\npatchesStrategicMerge: ['{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}, data: {release: \"2\"}}']\n",
+		"eu/kustomization.yaml": "bases: [../base]\npatchesStrategicMerge: ['{apiVersion: v1, kind: ConfigMap, " +
+			"metadata: {name: shop}, data: {release: \"2\"}}']\n",
 	})
 	read, write, err := os.Pipe()
 	if err != nil {

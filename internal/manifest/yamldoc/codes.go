@@ -2,10 +2,10 @@ package yamldoc
 
 // The codes of this package's findings; docs/diagnostics.md explains each.
 const (
-	// CodeSyntax marks the place where the parser gave up; what comes behind it is unknown.
+	// CodeSyntax marks the place where the parser gave up. The text after it was not read.
 	CodeSyntax = "yaml-syntax"
 
-	// CodeTooLarge, CodeTooDeep, CodeAliasCycle and CodeAliasGrowth mark texts that cost more to read than they may.
+	// CodeTooLarge, CodeTooDeep, CodeAliasCycle and CodeAliasGrowth mark texts that would cost too much to read.
 	CodeTooLarge    = "too-large"
 	CodeTooDeep     = "too-deep"
 	CodeAliasCycle  = "alias-cycle"

@@ -1,4 +1,4 @@
-// Package yamldoc reads YAML that strangers wrote: bounded in size, depth and alias expansion, valid UTF-8, with
-// a position for every finding. Its trees hold neither aliases nor merge keys, so that readers need to know of
-// neither. It imports the root package and the YAML parser only; start at [Read].
+// Package yamldoc reads YAML from untrusted sources. It bounds size, depth and alias expansion, requires UTF-8, and
+// gives every finding a position. Its trees contain no aliases and no merge keys. It imports only the root package and
+// the YAML parser. Start at [Read].
 package yamldoc

@@ -9,7 +9,7 @@ import (
 // An extent is how large a node is with all aliases below it expanded.
 type extent struct {
 	nodes, depth int
-	open         bool // being walked: met again, it contains itself
+	open         bool // being walked: if it is met again, it contains itself
 }
 
 type walker struct {
@@ -26,8 +26,8 @@ func (w *walker) check(root *yaml.Node) *sluice.Diagnostic {
 	}
 	w.total += size.nodes
 	if w.total > w.limits.Nodes {
-		return finding(At(w.file, root), CodeAliasGrowth, "with its aliases expanded the file has more than %d values", w.limits.Nodes).
-			hint("use fewer aliases, or split the file")
+		return finding(At(w.file, root), CodeAliasGrowth, "use fewer aliases, or split the file",
+			"with its aliases expanded the file has more than %d values", w.limits.Nodes)
 	}
 	return nil
 }
@@ -53,8 +53,8 @@ func (w *walker) expand(n *yaml.Node, depth int) (extent, *sluice.Diagnostic) {
 		size.nodes += below.nodes
 		size.depth = max(size.depth, below.depth+1)
 		if size.nodes > w.limits.Nodes {
-			return extent{}, finding(At(w.file, n), CodeAliasGrowth, "with its aliases expanded this has more than %d values", w.limits.Nodes).
-				hint("use fewer aliases")
+			return extent{}, finding(At(w.file, n), CodeAliasGrowth, "use fewer aliases",
+				"with its aliases expanded this has more than %d values", w.limits.Nodes)
 		}
 	}
 	w.seen[n] = size
@@ -63,8 +63,8 @@ func (w *walker) expand(n *yaml.Node, depth int) (extent, *sluice.Diagnostic) {
 
 func (w *walker) again(n *yaml.Node, known extent, depth int) (extent, *sluice.Diagnostic) {
 	if known.open {
-		return extent{}, finding(At(w.file, n), CodeAliasCycle, "this value contains itself through an alias").
-			hint("remove the alias inside &%s", n.Anchor)
+		return extent{}, finding(At(w.file, n), CodeAliasCycle, "remove the alias inside &"+n.Anchor,
+			"this value contains itself through an alias")
 	}
 	if depth+known.depth > w.limits.Depth {
 		return extent{}, w.tooDeep(n)
@@ -73,10 +73,10 @@ func (w *walker) again(n *yaml.Node, known extent, depth int) (extent, *sluice.D
 }
 
 func (w *walker) tooDeep(n *yaml.Node) *sluice.Diagnostic {
-	return finding(At(w.file, n), CodeTooDeep, "values are nested more than %d deep here", w.limits.Depth).hint("nest less deeply")
+	return finding(At(w.file, n), CodeTooDeep, "nest less deeply", "values are nested more than %d deep", w.limits.Depth)
 }
 
-// merge carries out "<<" keys: what they bring comes after the node's own keys and never replaces one.
+// merge resolves "<<" keys: the keys that they add come after the node's own keys and never replace one.
 func (w *walker) merge(n *yaml.Node) *sluice.Diagnostic {
 	if n.Kind != yaml.MappingNode || !hasMerge(n) {
 		return nil
@@ -94,7 +94,8 @@ func (w *walker) merge(n *yaml.Node) *sluice.Diagnostic {
 		}
 		for _, s := range from {
 			if s.Kind != yaml.MappingNode {
-				return finding(At(w.file, key), codeBadMerge, "a << key takes a map or a list of maps").hint("write <<: *name, where &name marks a map")
+				return finding(At(w.file, key), codeBadMerge, "write <<: *name, where &name marks a map",
+					"a << key takes a map or a list of maps")
 			}
 		}
 		sources = append(sources, from...)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Nearest returns the choice that the word most likely meant, "" when none is near. Letter case and the
-// signs - and _ count for little.
+// Nearest returns the choice that the word most likely meant, or "" if none is near. It ignores letter case, spaces and
+// the signs - and _.
 func Nearest(word string, choices []string) string {
 	if len(word) > 64 {
 		return ""

@@ -15,16 +15,16 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Limits bound what one reading may take.
+// Limits bound the size of one text.
 type Limits struct {
 	Bytes int // of the text
 	Nodes int // after aliases are expanded, over all documents
 	Depth int
 }
 
-// Read parses every document of the text and returns the root node of each that is not empty. Aliases are
-// replaced by what they stand for, so one node may be reached on several ways; merge keys are carried out.
-// After a syntax error the documents before it are returned as well.
+// Read parses every document of the text and returns the root node of each that is not empty. Aliases are replaced by
+// their values, so several paths may lead to one node. Merge keys are resolved. After a syntax error, Read also returns
+// the documents before it.
 func Read(file string, data []byte, limits Limits) ([]*yaml.Node, sluice.Diagnostics) {
 	if d := precheck(file, data, limits); d != nil {
 		return nil, sluice.Diagnostics{*d}
@@ -62,15 +62,14 @@ func At(file string, n *yaml.Node) sluice.Position {
 func precheck(file string, data []byte, limits Limits) *sluice.Diagnostic {
 	start := sluice.Position{File: file, Line: 1, Column: 1}
 	if len(data) > limits.Bytes {
-		return finding(start, CodeTooLarge, "the file has %d bytes, more than the %d that are read", len(data), limits.Bytes).
-			hint("split it")
+		return finding(start, CodeTooLarge, "make it smaller", "the file has %d bytes, more than %d", len(data), limits.Bytes)
 	}
 	if !utf8.Valid(data) {
-		return finding(invalidAt(file, data), codeNotUTF8, "the file is not valid UTF-8").hint("save it as UTF-8 text")
+		return finding(invalidAt(file, data), codeNotUTF8, "save it as UTF-8 text", "the file is not valid UTF-8")
 	}
-	// The parser builds the whole tree before it can be measured, so what can become a node is counted first.
+	// The parser builds the whole tree before it can be measured. So what can become a node is counted first.
 	if marks(data) > limits.Nodes {
-		return finding(start, CodeTooLarge, "the file has more than %d lines and values", limits.Nodes).hint("split it")
+		return finding(start, CodeTooLarge, "make it smaller", "the file has more than %d lines and values", limits.Nodes)
 	}
 	return nil
 }
@@ -102,7 +101,7 @@ func invalidAt(file string, data []byte) sluice.Position {
 	return pos
 }
 
-// A panic of the parser on a stranger's text must not end the process that reads it.
+// decode turns a panic of the parser into an error: no text may end the process that reads it.
 func decode(dec *yaml.Decoder, doc *yaml.Node) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -122,16 +121,17 @@ func syntax(file string, data []byte, err error) sluice.Diagnostic {
 		message = message[len(m[0]):]
 	}
 	pos := sluice.Position{File: file, Line: line, Column: indent(Line(data, line)) + 1}
-	return *finding(pos, CodeSyntax, "this is not YAML: %s", message).hint("check the indentation and the quotes here and on the line above")
+	return *finding(pos, CodeSyntax, "check the indentation and the quotes here and on the line above",
+		"this is not YAML: %s", message)
 }
 
-// What ends a line in YAML, and so in the positions of this package.
+// lineBreaks end a line in YAML, and so in the positions of this package.
 var lineBreaks = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
 
-// Lines splits the text as the parser counts lines, without their ends.
+// Lines splits the text into lines as the parser counts them, without line breaks.
 func Lines(data []byte) []string { return lineBreaks.Split(string(data), -1) }
 
-// Line returns the numbered line of the text without its end, "" where there is none.
+// Line returns the numbered line of the text without its line break, or "" if there is no such line.
 func Line(data []byte, number int) string {
 	lines := lineBreaks.Split(string(data), number+1)
 	if number < 1 || number > len(lines) {
@@ -142,13 +142,7 @@ func Line(data []byte, number int) string {
 
 func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
-type draft sluice.Diagnostic
-
-func finding(pos sluice.Position, code, format string, args ...any) *draft {
-	return &draft{Pos: pos, Severity: sluice.SeverityError, Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
-func (d *draft) hint(format string, args ...any) *sluice.Diagnostic {
-	d.Hint = fmt.Sprintf(format, args...)
-	return (*sluice.Diagnostic)(d)
+func finding(pos sluice.Position, code, hint, format string, args ...any) *sluice.Diagnostic {
+	return &sluice.Diagnostic{Pos: pos, Severity: sluice.SeverityError, Code: code, Hint: hint,
+		Message: fmt.Sprintf(format, args...)}
 }

@@ -8,9 +8,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Value returns what the node of a tree from [Read] stands for, in the types of JSON: maps, slices, strings,
-// bools, nil, and int64 or float64 for numbers. As for kubectl, a bare yes, no, on or off is a bool and a
-// date is text. A key that is given twice is an error.
+// Value returns the value of a node from [Read] in the types of JSON: maps, slices, strings, bools, nil, and int64 or
+// float64 for numbers. As in kubectl, a bare yes, no, on or off is a bool, and a date is text. A repeated key is an
+// error.
 func Value(n *yaml.Node) (any, error) {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -29,7 +29,7 @@ func Value(n *yaml.Node) (any, error) {
 	return scalar(n)
 }
 
-// A NodeError is a fault of one node.
+// A NodeError is a mistake in one node.
 type NodeError struct {
 	Node    *yaml.Node
 	Message string
@@ -43,10 +43,10 @@ func mapValue(n *yaml.Node) (any, error) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
-			return nil, &NodeError{key, "a key has to be plain text; quote templates such as \"{{name}}\""}
+			return nil, &NodeError{key, "a key must be plain text; quote templates such as \"{{name}}\""}
 		}
 		if _, ok := m[key.Value]; ok {
-			return nil, &NodeError{key, fmt.Sprintf("the key %q is given twice", key.Value)}
+			return nil, &NodeError{key, fmt.Sprintf("the key %q is repeated", key.Value)}
 		}
 		v, err := Value(n.Content[i+1])
 		if err != nil {
@@ -82,11 +82,11 @@ func scalar(n *yaml.Node) (any, error) {
 		return float64(v), nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, &NodeError{n, fmt.Sprintf("%s is not a number that JSON knows", n.Value)}
+			return nil, &NodeError{n, fmt.Sprintf("%s is not a number in JSON", n.Value)}
 		}
 		return v, nil
 	}
-	return nil, &NodeError{n, fmt.Sprintf("a value of type %s has no meaning here", n.ShortTag())}
+	return nil, &NodeError{n, fmt.Sprintf("a value of type %s is not supported here", n.ShortTag())}
 }
 
 func text(n *yaml.Node) any {

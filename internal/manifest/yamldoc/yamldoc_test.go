@@ -9,8 +9,9 @@ import (
 func TestNearest(t *testing.T) {
 	choices := []string{"canary", "blueGreen", "staging", "production", "shutDownOldVersionAfter"}
 	for word, want := range map[string]string{
-		"canray": "canary", "blue-green": "blueGreen", "bluegreen": "blueGreen", "stagin": "staging", "shutdownOldVersionAfter": "shutDownOldVersionAfter",
-		"rolling": "", "x": "", "": "",
+		"canray": "canary", "blue-green": "blueGreen", "bluegreen": "blueGreen", "stagin": "staging",
+		"shutdownOldVersionAfter": "shutDownOldVersionAfter",
+		"rolling":                 "", "x": "", "": "",
 	} {
 		if got := yamldoc.Nearest(word, choices); got != want {
 			t.Errorf("nearest to %q is %q, want %q", word, got, want)

@@ -15,7 +15,7 @@ type Dataset struct {
 	Workload   string      `json:"workload,omitempty"`   // Kind/name; stopped before its volumes are replaced
 	Claims     []string    `json:"claims"`               // PersistentVolumeClaims, copied at one instant
 	URI        string      `json:"uri,omitempty"`        // template; how to reach the database inside the namespace
-	Quiesce    Quiesce     `json:"quiesce"`              // how the source is stilled while it is cut
+	Quiesce    Quiesce     `json:"quiesce"`              // how the source is brought to rest while it is cut
 	Mover      string      `json:"mover,omitempty"`      // auto (default), kopia, csi or portworx
 	Portworx   *Portworx   `json:"portworx,omitempty"`   // set if Mover is portworx
 	Invariants []Invariant `json:"invariants,omitempty"` // what must hold before and after
@@ -26,14 +26,15 @@ type Portworx struct {
 	ClusterPair string `json:"clusterPair"` // the object that names the other cluster
 }
 
-// Quiesce says how a source is stilled. Auto relies on the account's cut of all claims at one instant.
+// Quiesce says how a source is brought to rest. Auto relies on the account, which cuts all claims at one instant.
 type Quiesce struct {
 	Mode   string     `json:"mode"`             // auto (default), none or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
 	After  [][]string `json:"after,omitempty"`
 }
 
-// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or table.
+// An Invariant is a figure of the data and the bounds it must keep. Exactly one of Count and Sum names a collection or
+// table.
 type Invariant struct {
 	Pos     Position `json:"-"`
 	Name    string   `json:"name"`
@@ -71,7 +72,7 @@ type CheckpointData struct {
 // VerifyData compares the dataset with a baseline and checks its invariants.
 type VerifyData struct {
 	Dataset  string   `json:"dataset"`
-	Baseline string   `json:"baseline"`         // migration or checkpoint: the latest one of this deployment in this target
+	Baseline string   `json:"baseline"`         // migration or checkpoint: this deployment's latest in this target
 	Mode     string   `json:"mode,omitempty"`   // equal or loss; default equal for migration, loss for checkpoint
 	Ignore   []string `json:"ignore,omitempty"` // collection or collection.field that the release changes on purpose
 	Spec     Dataset  `json:"spec,omitzero"`    // set in a plan
@@ -81,21 +82,21 @@ type VerifyData struct {
 // RestoreData puts a checkpoint back, after a checkpoint of what is there.
 type RestoreData struct {
 	Dataset       string         `json:"dataset"`
-	Checkpoint    CheckpointID   `json:"checkpoint,omitempty"` // "": the one this deployment took in this target
+	Checkpoint    CheckpointID   `json:"checkpoint,omitempty"` // "": the one that this deployment took in this target
 	AllowDataLoss *AllowDataLoss `json:"allowDataLoss,omitempty"`
 	Consent       *Actor         `json:"consent,omitempty"` // who agreed to any loss when the deployment was started
 	Spec          Dataset        `json:"spec,omitzero"`     // set in a plan
 	From          StepID         `json:"from,omitempty"`    // set in a plan: the step that made the checkpoint
 }
 
-// AllowDataLoss bounds what may be lost without asking a person. Zero fields allow nothing.
+// AllowDataLoss bounds what a restore may lose without asking a person. If both fields are zero it always asks.
 type AllowDataLoss struct {
 	Writes int           `json:"writes,omitempty"`
 	Age    time.Duration `json:"age,omitempty"` // of the checkpoint; written as seconds in the file
 }
 
-// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset; a
-// plan has it as a part of that step, because what is not masked yet is nobody's to use.
+// MaskData rewrites fields before a copy may be used. It stands right after the migrateData step of its dataset. In a
+// plan it is part of that step, because nobody may use a copy that is not masked yet.
 type MaskData struct {
 	Dataset string `json:"dataset"`
 	Fields  Mask   `json:"fields"`
@@ -119,7 +120,7 @@ func (m Mask) Rewritten() []string {
 	return fields
 }
 
-// A CheckpointID names a checkpoint. Those of a deployment are derived from the deployment and step.
+// A CheckpointID names a checkpoint. It is derived from the deployment and step that make the checkpoint.
 type CheckpointID string
 
 // A Checkpoint is an immutable, verified copy of a dataset at one instant.
@@ -135,11 +136,11 @@ type Checkpoint struct {
 	TakenAt     time.Time     `json:"takenAt"`            // the instant of the cut
 	Pause       time.Duration `json:"pause"`              // how long the source stood still
 	Image       string        `json:"image"`              // of the workload whose data it is
-	Workload    Object        `json:"workload,omitempty"` // as it was, so that the data can be opened again; secrets are references
+	Workload    Object        `json:"workload,omitempty"` // as it was, to open the data again; secrets are references
 	Copy        Copy          `json:"copy"`
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Expires     time.Time     `json:"expires,omitzero"`
-	Masked      []string      `json:"masked,omitempty"` // the fields, as collection.field, that are not as they were in the source
+	Masked      []string      `json:"masked,omitempty"` // collection.field, if it is not as in the source
 }
 
 // A Volume is one generation of a claim's content.
@@ -157,21 +158,22 @@ type Cut struct {
 	Pause   time.Duration `json:"pause"` // how long the pods that use the claims stood still
 }
 
-// Volumes manages the generations of an account's claims. A generation is named by its maker and lives
-// beside the claim's current one until it is discarded; repeating a call with the same name is harmless. The
-// claim's object names its current generation in spec.volumeName, so that reading it changes nothing. Deleting
-// a claim's object deletes all its generations, deleting its namespace those of every claim in it.
+// Volumes manages the generations of an account's claims. The caller names a generation. It exists beside the claim's
+// current one until it is discarded. Calls may be repeated with the same name. The claim's object names its current
+// generation in spec.volumeName, so a read of it changes nothing. Deleting a claim's object deletes all its
+// generations, and deleting its namespace deletes those of every claim in it.
 type Volumes interface {
-	// Cut copies the current generation of every claim at one instant into the named generation. Pods that
-	// use them stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist
-	// is NotFound; too little space is Exhausted and leaves nothing behind.
+	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
+	// claims stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist is
+	// NotFound. Too little space is Exhausted and leaves nothing behind.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
-	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it.
+	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it. If the
+	// generation exists, it stays as it is.
 	Stage(ctx context.Context, namespace, claim, generation string) (Volume, error)
 	// Use makes the generation the claim's current one and returns the name of the one before. Conflict if a
-	// pod uses the claim. Using the current one changes nothing and returns it.
+	// pod uses the claim. If the generation is the current one, Use changes nothing and returns it.
 	Use(ctx context.Context, namespace, claim, generation string) (before string, err error)
-	// Discard deletes the generation; the current one is refused as a Conflict. Absent ones are no error.
+	// Discard deletes the generation. The current one is a Conflict, an absent one is no error.
 	Discard(ctx context.Context, namespace, claim, generation string) error
 }
 
@@ -185,19 +187,55 @@ type Copy struct {
 	Files     int64    `json:"files"`
 }
 
-// A Mover copies volumes out of an account and back.
+// A Place is one namespace of an account, where volumes are and where work beside them runs.
+type Place struct {
+	Name      string // of the account
+	Account   Account
+	Namespace string
+}
+
+// A TransferKind says what a mover does.
+type TransferKind string
+
+// The kinds of transfers.
+const (
+	TransferCopy    TransferKind = "copy"    // keep what the volumes hold
+	TransferRestore TransferKind = "restore" // fill empty volumes from a copy, and prove every byte by its hash
+	TransferVerify  TransferKind = "verify"  // read the whole copy back, and prove every byte by its hash
+)
+
+// A Transfer is one piece of a mover's work. A copy is known by its ID alone, other work by kind, place and ID.
+type Transfer struct {
+	Kind    TransferKind
+	ID      string
+	Place   Place
+	Volumes []Volume // to copy or to fill, in the order of the copy; Cancel and Follow do not need them
+	Copy    Copy     // to restore or to verify
+}
+
+// A Mover copies volumes out of an account and back. Its work may outlive the process that began it, as a Job in a
+// cluster does, or may end with that process. Callers treat both alike: every method may be repeated, and may be
+// called by another process than the one that began the work.
 //
-// An error that a retry may heal MUST be Unavailable; a full disk is Exhausted. What is cancelled leaves
-// nothing that a later call does not find and reuse or clean up.
+// An error that a retry may heal MUST be Unavailable. A full disk is Exhausted, a volume out of the mover's reach is
+// Unsupported, damaged content is Failed and says where, a call whose ctx ended is Cancelled.
 type Mover interface {
-	// Copy copies the volumes. Copies are found again by id: the same id gives the same copy.
-	Copy(ctx context.Context, id CheckpointID, volumes []Volume, report func(Amount)) (Copy, error)
-	// Restore fills empty volumes, given in the order of the copy, and proves every byte by its hash.
-	Restore(ctx context.Context, c Copy, volumes []Volume, report func(Amount)) error
-	// Verify reads the whole copy back and proves every byte by its hash. A damaged one is Failed and says where.
-	Verify(ctx context.Context, c Copy, report func(Amount)) error
-	// Delete forgets the copy. Deleting what is not there succeeds.
-	Delete(ctx context.Context, c Copy) error
+	// Begin begins the transfer and does not wait for its end. It changes nothing if the transfer is under way or
+	// done. Work that failed, was cancelled or ended with its process begins again and reuses what it left.
+	Begin(ctx context.Context, t Transfer) error
+	// Follow reports progress until the transfer is over, and returns the copy, or the error that ended the work. A
+	// volume to fill that is neither empty nor half filled by a restore is a Conflict. NotFound if the transfer is
+	// neither under way nor over. If ctx ends, Follow first ends work that lives in this process; other work goes on.
+	Follow(ctx context.Context, t Transfer, report func(Amount)) (Copy, error)
+	// Find says whether the transfer is done or still under way. NotFound if it is neither: then begin it. A restore
+	// or verify that is done may be forgotten once Follow has returned.
+	Find(ctx context.Context, t Transfer) (c Copy, done bool, err error)
+	// Cancel ends the transfer, and returns once nothing of it runs. What is done or was never begun is no error. A
+	// whole copy stays; of other work only what Begin reuses stays.
+	Cancel(ctx context.Context, t Transfer) error
+	// Delete removes the copy, whole or half made, and first ends the work that makes it. It never copies and never
+	// reads a volume. An absent copy is no error. at is where the copy was taken.
+	Delete(ctx context.Context, at Place, id string) error
 }
 
 // An Amount is how far a piece of work has come. Total 0 means not known.
@@ -207,48 +245,50 @@ type Amount struct {
 	Total int64  `json:"total,omitempty"`
 }
 
-// A Database reads the user's database. Memory is bounded whatever its size.
+// A Database reads the user's database. The memory it needs does not depend on the size of the data.
 //
 // A server that is away is Unavailable; a refused login is Denied.
 type Database interface {
 	// Fingerprint reads everything once.
 	Fingerprint(ctx context.Context, invariants []Invariant, report func(Amount)) (Fingerprint, error)
-	// Compare narrows the difference from a baseline to exact keys. Both databases are read again only where
-	// the fingerprints differ. limit bounds the keys listed per collection and kind; counts are exact.
+	// Compare narrows the difference from a baseline to exact keys. It reads both databases again, but only the parts
+	// whose fingerprints differ. limit bounds the keys listed per collection and kind; counts are exact.
 	Compare(ctx context.Context, now Fingerprint, baseline Database, was Fingerprint, limit int) (Comparison, error)
 	Close(ctx context.Context) error
 }
 
 // An Ignorer is a Database that can leave out what a release changes on purpose.
 type Ignorer interface {
-	// Ignoring returns a view of the same database whose Fingerprint and Compare leave out the collections, and the
-	// fields of documents (collection.field), that are named. Closing either closes both.
+	// Ignoring returns a view of the same database. Its Fingerprint and Compare leave out the named collections and
+	// fields of documents (collection.field). Closing either closes both.
 	Ignoring(names []string) Database
 }
 
 // A Masker is a Database whose fields can be rewritten. Only a copy that nobody else uses is ever masked.
 type Masker interface {
-	// Mask rewrites every named field of every document, by values that depend on the key and the old value alone,
-	// and returns how many documents it read. Types stay, and so do keys and indexes. A field of a masked collection
-	// that the mask does not name, and a rule that matches nothing, are Failed; the copy is then of no use any more.
-	// No error holds a value.
+	// Mask rewrites every named field of every document and returns how many documents it read. A new value depends
+	// on the key and the old value alone. Types, keys and indexes stay. A field of a masked collection that the mask
+	// does not name is Failed, and so is a rule that matches nothing; the copy then cannot be used. No error holds a
+	// value.
 	Mask(ctx context.Context, m Mask, key []byte, report func(Amount)) (documents int64, err error)
 }
 
-// Databases opens a database of one engine. dial replaces the network where the names in the URI are only
-// known inside an account.
+// A Dial replaces the network for names that are only known inside an account.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Databases opens a database of one engine.
 type Databases interface {
-	Open(ctx context.Context, uri string, dial func(ctx context.Context, network, address string) (net.Conn, error)) (Database, error)
+	Open(ctx context.Context, uri string, dial Dial) (Database, error)
 }
 
 // A Catalogue lists the checkpoints that exist.
 type Catalogue interface {
-	// PutCheckpoint adds a checkpoint or replaces the one of the same id.
+	// PutCheckpoint adds a checkpoint, or replaces the one with the same id.
 	PutCheckpoint(ctx context.Context, c Checkpoint) error
 	// Checkpoint returns one, or NotFound.
 	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
-	// Checkpoints lists those of an application, "" for all, newest first.
+	// Checkpoints lists the checkpoints of an application, "" for all, newest first.
 	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
-	// DeleteCheckpoint forgets one; absent ones are no error.
+	// DeleteCheckpoint removes one. An absent one is no error.
 	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
 }

@@ -13,10 +13,10 @@ import (
 // An Unavailable error is tried again with growing pauses until the step's retry budget is spent; every other
 // error fails the step, and its target is undone.
 type Step interface {
-	// Check only reads. It says what Start would do, and keeps in Preview.Image what Undo will need to put back.
-	// It is called right before StepStarting is recorded; the image is recorded with it.
+	// Check only reads. It says what Start would do, and keeps in Preview.Snapshot what Undo will need to put back.
+	// It is called right before StepStarting is recorded; the snapshot is recorded with it.
 	Check(ctx context.Context) (Preview, error)
-	// Start begins the work. p.Image is what Check returned; p.Data is what was last recorded, so Start may be
+	// Start begins the work. p.Snapshot is what Check returned; p.Data is what was last recorded, so Start may be
 	// called again after a crash at any point. Long work may be done wholly in Start.
 	Start(ctx context.Context, p Progress) (Progress, error)
 	// Observe looks, after Start returned Running or after what a Waiting step waited for has come. It blocks
@@ -57,17 +57,18 @@ const (
 	Done    StepState = "done"
 )
 
-// Progress is what a step reports and what it is handed back. It holds no secrets: it is recorded.
+// Progress is what a step reports and what it is handed back. It holds no secrets: it is recorded. In the log the snapshot
+// is called "image", as earlier versions wrote it: what they began is resumed and undone by this one.
 type Progress struct {
-	State   StepState       `json:"state"`
-	Message string          `json:"message,omitempty"` // for a person, without a timestamp
-	Wait    *Wait           `json:"wait,omitempty"`    // set if and only if State is Waiting
-	Amount  *Amount         `json:"amount,omitempty"`
-	Changes []Change        `json:"changes,omitempty"`
-	Image   json.RawMessage `json:"image,omitempty"`  // from Check; the step only reads it
-	Data    json.RawMessage `json:"data,omitempty"`   // the step's own
-	Signals []Signal        `json:"-"`                // those that came for this step since it began, oldest first
-	Result  *Result         `json:"result,omitempty"` // the evidence, at the end or on the way
+	State    StepState       `json:"state"`
+	Message  string          `json:"message,omitempty"` // for a person, without a timestamp
+	Wait     *Wait           `json:"wait,omitempty"`    // set if and only if State is Waiting
+	Amount   *Amount         `json:"amount,omitempty"`
+	Changes  []Change        `json:"changes,omitempty"`
+	Snapshot json.RawMessage `json:"image,omitempty"`  // from Check; the step only reads it
+	Data     json.RawMessage `json:"data,omitempty"`   // the step's own
+	Signals  []Signal        `json:"-"`                // those that came for this step since it began, oldest first
+	Result   *Result         `json:"result,omitempty"` // the evidence, at the end or on the way
 }
 
 // A Result is a gate's evidence, and what later steps go on from.
@@ -90,9 +91,9 @@ type Wait struct {
 
 // A Preview is what a step would do.
 type Preview struct {
-	Changes []Change        `json:"changes,omitempty"`
-	Notes   []string        `json:"notes,omitempty"`
-	Image   json.RawMessage `json:"image,omitempty"`
+	Changes  []Change        `json:"changes,omitempty"`
+	Notes    []string        `json:"notes,omitempty"`
+	Snapshot json.RawMessage `json:"image,omitempty"` // what Undo needs to put back
 }
 
 // A Change is what a write did or would do to one object.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -102,7 +103,8 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
 			c.ID, c.Copy.Mover)
 	}
-	if err := m.Verify(ctx, c.Copy, a.meter()); err != nil {
+	verify := sluice.Transfer{Kind: sluice.TransferVerify, ID: string(c.ID), Copy: c.Copy}
+	if _, err := mover.Run(ctx, m, verify, a.meter()); err != nil {
 		return err
 	}
 	if a.json() {

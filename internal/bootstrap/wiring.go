@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/fetch"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/prometheus"
 	"github.com/sluice-cd/sluice/internal/secret"
@@ -107,9 +108,19 @@ func reader(s config.Source) func(context.Context) (string, error) {
 
 // Movers returns the movers. They open their repository at the first use.
 func (w *Wiring) Movers() map[string]sluice.Mover {
-	m := &lazyMover{open: w.openRepository}
-	w.close.add(m.Close)
-	return map[string]sluice.Mover{kopia.Name: m}
+	password := reader(w.config.Repository.Password)
+	if password == nil {
+		password = func(context.Context) (string, error) {
+			key, err := w.dir.Key()
+			if err != nil {
+				return "", err
+			}
+			return key.Password("repository"), nil
+		}
+	}
+	m := kopia.New(kopia.Options{Dir: w.RepositoryDir(), CacheDir: w.dir.Path("cache"), Password: password})
+	w.close.add(func() error { return m.Close(context.Background()) })
+	return map[string]sluice.Mover{kopia.Name: mover.Wrap(m)}
 }
 
 // RepositoryDir returns the directory of the checkpoint repository.
@@ -121,18 +132,6 @@ func (w *Wiring) RepositoryDir() string {
 func (w *Wiring) IsListening() bool {
 	_, err := os.Stat(w.dir.socket())
 	return err == nil
-}
-
-func (w *Wiring) openRepository(ctx context.Context) (closableMover, error) {
-	password := reader(w.config.Repository.Password)
-	if password == nil {
-		key, err := w.dir.Key()
-		if err != nil {
-			return nil, err
-		}
-		password = func(context.Context) (string, error) { return key.Password("repository"), nil }
-	}
-	return kopia.Open(ctx, kopia.Options{Dir: w.RepositoryDir(), CacheDir: w.dir.Path("cache"), Password: password})
 }
 
 // databases are the database engines that datasets can use.

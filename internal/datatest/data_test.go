@@ -73,7 +73,8 @@ spec:
 `
 
 var orders = sluice.Dataset{
-	Name: "orders", Engine: "mongodb", Workload: "StatefulSet/mongo", Claims: []string{"mongo-data"}, URI: "mongodb://mongo:27017/shop",
+	Name: "orders", Engine: "mongodb", Workload: "StatefulSet/mongo", Claims: []string{"mongo-data"},
+	URI:        "mongodb://mongo:27017/shop",
 	Invariants: []sluice.Invariant{{Name: "no order is lost", Count: "orders", AtLeast: &sluice.Bound{Baseline: true}}},
 }
 
@@ -125,10 +126,14 @@ func newRig(t *testing.T) *rig {
 		}
 	})
 	steps := step.New(step.Deps{
-		Accounts: map[string]sluice.Account{"local": account.Abilities()}, Movers: map[string]sluice.Mover{"kopia": mover.Wrap(copies)},
+		Accounts:  map[string]sluice.Account{"local": account.Abilities()},
+		Movers:    map[string]sluice.Mover{"kopia": mover.Wrap(copies)},
 		Databases: map[string]sluice.Databases{"mongodb": mongodb.New()}, Catalogue: store, MaskKey: []byte("mask key"),
 	})
-	return &rig{t: t, dir: filepath.Join(dir, "local"), account: account, store: store, steps: steps, results: map[sluice.StepID]sluice.Result{}}
+	return &rig{
+		t: t, dir: filepath.Join(dir, "local"), account: account, store: store, steps: steps,
+		results: map[sluice.StepID]sluice.Result{},
+	}
 }
 
 // deploy runs a version of the database in the namespace until it is ready.
@@ -216,11 +221,11 @@ func (r *rig) run(target, id string, spec sluice.StepSpec) (sluice.Step, sluice.
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	p, err := s.Start(r.t.Context(), sluice.Progress{Image: preview.Image})
+	p, err := s.Start(r.t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 	for err == nil && p.State == sluice.Running {
 		p, err = s.Observe(r.t.Context(), p)
 	}
-	p.Image = preview.Image
+	p.Snapshot = preview.Snapshot
 	if p.Result != nil {
 		r.results[sluice.StepID(id)] = *p.Result
 	}
@@ -238,17 +243,20 @@ func (r *rig) must(target, id string, spec sluice.StepSpec) (sluice.Step, sluice
 }
 
 func checkpointing() sluice.StepSpec {
-	return sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders", Spec: orders}}
+	spec := &sluice.CheckpointData{Dataset: "orders", Spec: orders}
+	return sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: spec}
 }
 
 func migrating() sluice.StepSpec {
 	return sluice.StepSpec{Kind: sluice.KindMigrateData, MigrateData: &sluice.MigrateData{
-		Dataset: "orders", From: "production", Source: &sluice.Target{Account: "local", Namespace: "production"}, Spec: orders,
+		Dataset: "orders", From: "production", Spec: orders,
+		Source: &sluice.Target{Account: "local", Namespace: "production"},
 	}}
 }
 
 func verifying(mode string, from sluice.StepID) sluice.StepSpec {
-	return sluice.StepSpec{Kind: sluice.KindVerifyData, VerifyData: &sluice.VerifyData{Dataset: "orders", Mode: mode, Spec: orders, From: from}}
+	spec := &sluice.VerifyData{Dataset: "orders", Mode: mode, Spec: orders, From: from}
+	return sluice.StepSpec{Kind: sluice.KindVerifyData, VerifyData: spec}
 }
 
 func restoring(allow *sluice.AllowDataLoss) sluice.StepSpec {
@@ -269,7 +277,8 @@ func TestRehearsal(t *testing.T) {
 	r.deploy("staging", "ferretdb:1.24.2")
 	r.must("staging", "staging/after/1", verifying("equal", "staging/before/1"))
 	r.shop("staging", func(ctx context.Context, db *mongo.Database) error {
-		_, err := db.Collection("orders").DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{"order-00007", "order-01234"}}}}})
+		lost := bson.D{{Key: "$in", Value: bson.A{"order-00007", "order-01234"}}}
+		_, err := db.Collection("orders").DeleteMany(ctx, bson.D{{Key: "_id", Value: lost}})
 		return err
 	})
 	_, lost, err := r.run("staging", "staging/after/2", verifying("equal", "staging/before/1"))
@@ -345,7 +354,7 @@ func TestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := sluice.Progress{Image: preview.Image}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
 	seen := map[string]bool{}
 	for interrupted := true; interrupted; {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -26,8 +26,13 @@ func (r *rig) people(n int) {
 		customers, orders := make([]any, n), make([]any, n)
 		for i := range n {
 			email := fmt.Sprintf("%d.%s", i, somebody)
-			customers[i] = bson.D{{Key: "_id", Value: fmt.Sprintf("c%04d", i)}, {Key: "email", Value: email}, {Key: "since", Value: int32(2000 + i%20)}}
-			orders[i] = bson.D{{Key: "_id", Value: fmt.Sprintf("o%04d", i)}, {Key: "customer", Value: email}, {Key: "total", Value: 9.5}}
+			customers[i] = bson.D{
+				{Key: "_id", Value: fmt.Sprintf("c%04d", i)}, {Key: "email", Value: email},
+				{Key: "since", Value: int32(2000 + i%20)},
+			}
+			orders[i] = bson.D{
+				{Key: "_id", Value: fmt.Sprintf("o%04d", i)}, {Key: "customer", Value: email}, {Key: "total", Value: 9.5},
+			}
 		}
 		if _, err := db.Collection("customers").InsertMany(ctx, customers); err != nil {
 			return err
@@ -43,7 +48,9 @@ func (r *rig) people(n int) {
 
 func masked() sluice.StepSpec {
 	spec := migrating()
-	spec.MigrateData.Mask = sluice.Mask{"customers.email": "email", "customers.since": "keep", "orders.customer": "email", "orders.total": "keep"}
+	spec.MigrateData.Mask = sluice.Mask{
+		"customers.email": "email", "customers.since": "keep", "orders.customer": "email", "orders.total": "keep",
+	}
 	return spec
 }
 
@@ -63,13 +70,15 @@ func TestMasked(t *testing.T) {
 			Email string `bson:"email"`
 			Since int32  `bson:"since"`
 		}
-		if err := db.Collection("customers").FindOne(ctx, bson.D{{Key: "_id", Value: "c0003"}}).Decode(&customer); err != nil {
+		one := bson.D{{Key: "_id", Value: "c0003"}}
+		if err := db.Collection("customers").FindOne(ctx, one).Decode(&customer); err != nil {
 			return err
 		}
 		if !strings.HasSuffix(customer.Email, "@masked.invalid") || customer.Since != 2003 {
 			t.Errorf("a customer arrived as %+v", customer)
 		}
-		return db.Collection("orders").FindOne(ctx, bson.D{{Key: "_id", Value: "o0003"}, {Key: "customer", Value: customer.Email}}).Err()
+		its := bson.D{{Key: "_id", Value: "o0003"}, {Key: "customer", Value: customer.Email}}
+		return db.Collection("orders").FindOne(ctx, its).Err()
 	})
 	for dir, want := range map[string]bool{"production": true, "staging": false} {
 		if got := r.holds(dir); got != want {
@@ -98,7 +107,8 @@ func (r *rig) holds(namespace string) bool {
 	r.t.Helper()
 	found, seen := false, 0
 	err := filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || !strings.Contains(path, string(filepath.Separator)+namespace+string(filepath.Separator)) {
+		separator := string(filepath.Separator)
+		if err != nil || !d.Type().IsRegular() || !strings.Contains(path, separator+namespace+separator) {
 			return err
 		}
 		content, err := os.ReadFile(path)
@@ -123,7 +133,8 @@ func TestUndeclared(t *testing.T) {
 	spec := masked()
 	delete(spec.MigrateData.Mask, "customers.since")
 	migrate, p, err := r.run("staging", "staging/before/1", spec)
-	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "customers.since") || strings.Contains(err.Error(), "200") {
+	names := func(text string) bool { return strings.Contains(err.Error(), text) }
+	if sluice.ErrorCode(err) != sluice.Failed || !names("customers.since") || names("200") {
 		t.Fatalf("an undeclared field: %v", err)
 	}
 	if err := migrate.Undo(t.Context(), p); err != nil {

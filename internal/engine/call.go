@@ -110,7 +110,7 @@ func (r *runner) try(ctx context.Context, verb Verb, sc sluice.StepContext, p sl
 	switch verb {
 	case VerbCheck:
 		preview, err := step.Check(ctx)
-		return sluice.Progress{Image: preview.Image, Changes: preview.Changes}, err
+		return sluice.Progress{Snapshot: preview.Snapshot, Changes: preview.Changes}, err
 	case VerbStart:
 		return valid(step.Start(ctx, p))
 	case VerbObserve:

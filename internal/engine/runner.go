@@ -196,9 +196,9 @@ func (r *runner) advanced(e sluice.Event, p sluice.Progress) []sluice.Event {
 	return []sluice.Event{e}
 }
 
-// stripped leaves out the image, which is in the log already.
+// stripped leaves out the snapshot, which is in the log already.
 func stripped(p sluice.Progress) *sluice.Progress {
-	p.Image = nil
+	p.Snapshot = nil
 	return &p
 }
 

@@ -146,14 +146,14 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	}
 }
 
-// report takes over a progress; the image and the signals are not the step's to change.
+// report takes over a progress; the snapshot and the signals are not the step's to change.
 func (r *StepRun) report(p *sluice.Progress) {
 	if p == nil {
 		return
 	}
-	image, signals, data := r.Progress.Image, r.Progress.Signals, r.Progress.Data
+	snapshot, signals, data := r.Progress.Snapshot, r.Progress.Signals, r.Progress.Data
 	r.Progress = *p
-	r.Progress.Image, r.Progress.Signals = image, signals
+	r.Progress.Snapshot, r.Progress.Signals = snapshot, signals
 	if p.Data == nil {
 		r.Progress.Data = data
 	}

@@ -130,7 +130,7 @@ type crowdStep struct {
 }
 
 func (s crowdStep) Check(context.Context) (sluice.Preview, error) {
-	return sluice.Preview{Image: []byte(`{"replicas":3,"image":"shop:1.4.2"}`)}, nil
+	return sluice.Preview{Snapshot: []byte(`{"replicas":3,"image":"shop:1.4.2"}`)}, nil
 }
 
 func (s crowdStep) Start(ctx context.Context, _ sluice.Progress) (sluice.Progress, error) {

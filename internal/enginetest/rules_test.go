@@ -44,7 +44,7 @@ func (r *record) add(e sluice.Event) {
 		r.ended = true
 	case sluice.StepStarting:
 		r.started = append(r.started, e.Step)
-		r.image[e.Step] = e.Progress.Image
+		r.image[e.Step] = e.Progress.Snapshot
 	case sluice.StepProgressed, sluice.StepDone:
 		r.data[e.Step] = e.Progress.Data
 	}
@@ -99,8 +99,8 @@ func (s *step) faults(r *record, verb string, p sluice.Progress) []string {
 	if intent := intents[verb]; intent != "" && !r.has(id, intent) {
 		list = append(list, "its intent is not in the log")
 	}
-	if verb != "check" && !bytes.Equal(p.Image, r.image[id]) {
-		list = append(list, fmt.Sprintf("the image is %s, recorded is %s", p.Image, r.image[id]))
+	if verb != "check" && !bytes.Equal(p.Snapshot, r.image[id]) {
+		list = append(list, fmt.Sprintf("the image is %s, recorded is %s", p.Snapshot, r.image[id]))
 	}
 	if verb != "check" && !bytes.Equal(p.Data, r.data[id]) {
 		list = append(list, fmt.Sprintf("the data is %s, recorded is %s", p.Data, r.data[id]))

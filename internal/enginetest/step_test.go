@@ -59,14 +59,14 @@ func (s *step) Check(ctx context.Context) (sluice.Preview, error) {
 		return sluice.Preview{}, err
 	}
 	image, err := json.Marshal(before)
-	return sluice.Preview{Image: image}, err
+	return sluice.Preview{Snapshot: image}, err
 }
 
 func (s *step) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if err := s.admit(ctx, "start", p); err != nil {
 		return p, err
 	}
-	if err := s.set(ctx, "kept for "+s.name, string(p.Image)); err != nil {
+	if err := s.set(ctx, "kept for "+s.name, string(p.Snapshot)); err != nil {
 		return p, err
 	}
 	if s.behaviour.flaky {
@@ -139,8 +139,8 @@ func (s *step) Undo(ctx context.Context, p sluice.Progress) error {
 	}
 	if s.behaviour.lane {
 		var before string
-		if err := json.Unmarshal(p.Image, &before); err != nil {
-			return s.world.Complain(fmt.Sprintf("%s lost its image: %s", s.name, p.Image))
+		if err := json.Unmarshal(p.Snapshot, &before); err != nil {
+			return s.world.Complain(fmt.Sprintf("%s lost its image: %s", s.name, p.Snapshot))
 		}
 		if err := s.set(ctx, s.lane, before); err != nil {
 			return err

@@ -9,10 +9,11 @@ import (
 )
 
 // Cut copies the claims at one instant; the pods that use them stand still meanwhile, at most for lease.
-func (a *Account) Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (sluice.Cut, error) {
-	var cut sluice.Cut
-	err := call(ctx, a, "/cut", agent.CutRequest{Namespace: namespace, Claims: claims, Generation: generation, Lease: lease}, &cut)
-	return cut, err
+func (a *Account) Cut(
+	ctx context.Context, namespace string, claims []string, generation string, lease time.Duration,
+) (cut sluice.Cut, err error) {
+	r := agent.CutRequest{Namespace: namespace, Claims: claims, Generation: generation, Lease: lease}
+	return cut, call(ctx, a, "/cut", r, &cut)
 }
 
 // Stage makes an empty generation of a claim and returns where to fill it.

@@ -202,8 +202,9 @@ func TestGenerations(t *testing.T) {
 	a.apply(claims + "\n---\n" + twinWriter)
 	a.awaitSettled("Deployment/twins")
 	claim := a.get("PersistentVolumeClaim/one")
-	if _, outcome, err := a.Apply(a.ctx, claim, false); claim.Text("spec", "volumeName") != "new" || outcome != sluice.Unchanged {
-		t.Errorf("apply of the claim as read back, with the volume %q: %v, %v", claim.Text("spec", "volumeName"), outcome, err)
+	volume := claim.Text("spec", "volumeName")
+	if _, outcome, err := a.Apply(a.ctx, claim, false); volume != "new" || outcome != sluice.Unchanged {
+		t.Errorf("apply of the claim as read back, with the volume %q: %v, %v", volume, outcome, err)
 	}
 	if _, err := a.Stage(a.ctx, "test", "one", "other"); err != nil {
 		t.Fatal(err)
@@ -211,8 +212,10 @@ func TestGenerations(t *testing.T) {
 	if before, err := a.Use(a.ctx, "test", "one", "new"); before != "new" || err != nil {
 		t.Errorf("Use of the current one: %q, %v", before, err)
 	}
-	if _, err := a.Use(a.ctx, "test", "one", "other"); sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(sluice.ErrorHint(err), "Deployment/twins") {
-		t.Errorf("Use while a pod uses the claim: %v (%s)", err, sluice.ErrorHint(err))
+	_, err = a.Use(a.ctx, "test", "one", "other")
+	hint := sluice.ErrorHint(err)
+	if sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(hint, "Deployment/twins") {
+		t.Errorf("Use while a pod uses the claim: %v (%s)", err, hint)
 	}
 	if err := a.Discard(a.ctx, "test", "one", "new"); sluice.ErrorCode(err) != sluice.Conflict {
 		t.Errorf("Discard of the current one: %v", err)
@@ -221,7 +224,9 @@ func TestGenerations(t *testing.T) {
 		t.Errorf("Delete of a claim in use: %v", err)
 	}
 	a.apply(strings.Replace(twinWriter, "spec:\n  selector", "spec:\n  replicas: 0\n  selector", 1))
-	a.await("Deployment/twins", "has no pods", func(o sluice.Object) bool { return settled(o) && o.Number(-1, "status", "terminatingReplicas") == 0 })
+	a.await("Deployment/twins", "has no pods", func(o sluice.Object) bool {
+		return settled(o) && o.Number(-1, "status", "terminatingReplicas") == 0
+	})
 	if before, err := a.Use(a.ctx, "test", "one", "other"); before != "new" || err != nil {
 		t.Errorf("Use: %q, %v", before, err)
 	}

@@ -1,6 +1,5 @@
-// Package mover makes any [sluice.Mover] pleasant to use: it tries again what a retry may heal, and keeps the
-// reports of progress to a rate that a person or a terminal can follow. The movers themselves are its
-// subdirectories.
+// Package mover completes any [sluice.Mover]: it tries again what a retry may heal, and limits the reports of progress
+// to a rate that a person or a terminal can follow. The movers are its subdirectories.
 //
-// It imports the root only. Start reading at [Wrap].
+// It imports the root only. Start reading at [Wrap] and [Run].
 package mover

@@ -9,44 +9,24 @@ import (
 )
 
 // Limit returns a mover that passes on a report only when the last one is older than every. The first is
-// passed on at once, and the last one before the call returns, so that an end is never missed. Its report
-// functions may be nil, and are never called from two goroutines at once.
+// passed on at once, and the last one before the call returns. Its report functions may be nil, and are never called
+// from two goroutines at once.
 func Limit(m sluice.Mover, every time.Duration) sluice.Mover {
 	return limited{m, every}
 }
 
 type limited struct {
-	next  sluice.Mover
+	sluice.Mover
 	every time.Duration
 }
 
-func (l limited) Copy(ctx context.Context, id sluice.CheckpointID, volumes []sluice.Volume, report func(sluice.Amount)) (sluice.Copy, error) {
-	g := l.gate(report)
-	defer g.flush()
-	return l.next.Copy(ctx, id, volumes, g.report)
-}
-
-func (l limited) Restore(ctx context.Context, c sluice.Copy, volumes []sluice.Volume, report func(sluice.Amount)) error {
-	g := l.gate(report)
-	defer g.flush()
-	return l.next.Restore(ctx, c, volumes, g.report)
-}
-
-func (l limited) Verify(ctx context.Context, c sluice.Copy, report func(sluice.Amount)) error {
-	g := l.gate(report)
-	defer g.flush()
-	return l.next.Verify(ctx, c, g.report)
-}
-
-func (l limited) Delete(ctx context.Context, c sluice.Copy) error {
-	return l.next.Delete(ctx, c)
-}
-
-func (l limited) gate(report func(sluice.Amount)) *gate {
+func (l limited) Follow(ctx context.Context, t sluice.Transfer, report func(sluice.Amount)) (sluice.Copy, error) {
 	if report == nil {
 		report = func(sluice.Amount) {}
 	}
-	return &gate{pass: report, every: l.every}
+	g := &gate{pass: report, every: l.every}
+	defer g.flush()
+	return l.Mover.Follow(ctx, t, g.report)
 }
 
 // gate holds back the reports that come too soon; the latest one held back is kept for flush.

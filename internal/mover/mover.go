@@ -1,6 +1,7 @@
 package mover
 
 import (
+	"context"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -13,4 +14,12 @@ const Reports = 100 * time.Millisecond
 // reported a few times a second.
 func Wrap(m sluice.Mover) sluice.Mover {
 	return Limit(Retry(m, DefaultPauses), Reports)
+}
+
+// Run begins the transfer and follows it to its end. A transfer that is under way is only followed.
+func Run(ctx context.Context, m sluice.Mover, t sluice.Transfer, report func(sluice.Amount)) (sluice.Copy, error) {
+	if err := m.Begin(ctx, t); err != nil {
+		return sluice.Copy{}, err
+	}
+	return m.Follow(ctx, t, report)
 }

@@ -16,34 +16,36 @@ import (
 // scripted is a mover whose calls return the errors in turn, then succeed.
 type scripted struct {
 	errs    []error
-	calls   int
+	calls   []string
 	reports []sluice.Amount
 	every   time.Duration
 }
 
-func (s *scripted) next() error {
-	s.calls++
-	if s.calls > len(s.errs) {
+func (s *scripted) next(call string) error {
+	s.calls = append(s.calls, call)
+	if len(s.calls) > len(s.errs) {
 		return nil
 	}
-	return s.errs[s.calls-1]
+	return s.errs[len(s.calls)-1]
 }
 
-func (s *scripted) Copy(_ context.Context, id sluice.CheckpointID, _ []sluice.Volume, report func(sluice.Amount)) (sluice.Copy, error) {
+func (s *scripted) Begin(context.Context, sluice.Transfer) error { return s.next("begin") }
+
+func (s *scripted) Follow(_ context.Context, t sluice.Transfer, report func(sluice.Amount)) (sluice.Copy, error) {
 	for _, a := range s.reports {
 		report(a)
 		time.Sleep(s.every)
 	}
-	return sluice.Copy{Snapshots: []string{string(id)}}, s.next()
+	return sluice.Copy{Snapshots: []string{t.ID}}, s.next("follow")
 }
 
-func (s *scripted) Restore(context.Context, sluice.Copy, []sluice.Volume, func(sluice.Amount)) error {
-	return s.next()
+func (s *scripted) Find(context.Context, sluice.Transfer) (sluice.Copy, bool, error) {
+	return sluice.Copy{}, true, s.next("find")
 }
 
-func (s *scripted) Verify(context.Context, sluice.Copy, func(sluice.Amount)) error { return s.next() }
+func (s *scripted) Cancel(context.Context, sluice.Transfer) error { return s.next("cancel") }
 
-func (s *scripted) Delete(context.Context, sluice.Copy) error { return s.next() }
+func (s *scripted) Delete(context.Context, sluice.Place, string) error { return s.next("delete") }
 
 func TestRetry(t *testing.T) {
 	away, broken := sluice.Errorf(sluice.Unavailable, "away"), sluice.Errorf(sluice.Failed, "broken")
@@ -61,22 +63,54 @@ func TestRetry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for verb, call := range map[string]func(sluice.Mover) error{
-					"copy": func(m sluice.Mover) error {
-						got, err := m.Copy(t.Context(), "id", nil, func(sluice.Amount) {})
-						if err == nil && got.Snapshots[0] != "id" {
-							t.Error("the copy is lost")
+					"begin":  func(m sluice.Mover) error { return m.Begin(t.Context(), sluice.Transfer{}) },
+					"cancel": func(m sluice.Mover) error { return m.Cancel(t.Context(), sluice.Transfer{}) },
+					"delete": func(m sluice.Mover) error { return m.Delete(t.Context(), sluice.Place{}, "id") },
+					"find": func(m sluice.Mover) error {
+						_, done, err := m.Find(t.Context(), sluice.Transfer{})
+						if !done {
+							t.Error("what was found is lost")
 						}
 						return err
 					},
-					"restore": func(m sluice.Mover) error { return m.Restore(t.Context(), sluice.Copy{}, nil, nil) },
-					"verify":  func(m sluice.Mover) error { return m.Verify(t.Context(), sluice.Copy{}, nil) },
-					"delete":  func(m sluice.Mover) error { return m.Delete(t.Context(), sluice.Copy{}) },
 				} {
 					s := &scripted{errs: c.errs}
-					pauses := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
-					if err := call(mover.Retry(s, pauses)); !errors.Is(err, c.err) || s.calls != c.calls {
-						t.Errorf("%s: %v after %d calls, want %v after %d", verb, err, s.calls, c.err, c.calls)
+					if err := call(mover.Retry(s, pauses)); !errors.Is(err, c.err) || len(s.calls) != c.calls {
+						t.Errorf("%s: %v after %q, want %v after %d calls", verb, err, s.calls, c.err, c.calls)
 					}
+				}
+			})
+		})
+	}
+}
+
+var pauses = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+
+// Work that ended is not under way any more: to follow it again would not help.
+func TestRetryBeginsAgainWhatEnded(t *testing.T) {
+	away := sluice.Errorf(sluice.Unavailable, "away")
+	for name, c := range map[string]struct {
+		errs  []error
+		calls []string
+		err   error
+	}{
+		"works":                 {nil, []string{"follow"}, nil},
+		"ends and works":        {[]error{away}, []string{"follow", "begin", "follow"}, nil},
+		"cannot be begun again": {[]error{away, away}, []string{"follow", "begin", "begin", "follow"}, nil},
+		"stays away": {
+			[]error{away, nil, away, nil, away, nil, away},
+			[]string{"follow", "begin", "follow", "begin", "follow", "begin", "follow"}, away,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &scripted{errs: c.errs}
+				got, err := mover.Retry(s, pauses).Follow(t.Context(), sluice.Transfer{ID: "id"}, func(sluice.Amount) {})
+				if !errors.Is(err, c.err) || err == nil && got.Snapshots[0] != "id" {
+					t.Errorf("got %+v, %v", got, err)
+				}
+				if diff := cmp.Diff(c.calls, s.calls); diff != "" {
+					t.Error(diff)
 				}
 			})
 		})
@@ -89,8 +123,9 @@ func TestRetryEndsWithItsCaller(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		s := &scripted{errs: []error{away, away, away}}
-		if err := mover.Retry(s, []time.Duration{time.Second, time.Hour}).Delete(ctx, sluice.Copy{}); !errors.Is(err, away) || s.calls != 2 {
-			t.Errorf("%v after %d calls", err, s.calls)
+		m := mover.Retry(s, []time.Duration{time.Second, time.Hour})
+		if err := m.Delete(ctx, sluice.Place{}, "id"); !errors.Is(err, away) || len(s.calls) != 2 {
+			t.Errorf("%v after %q", err, s.calls)
 		}
 	})
 }
@@ -102,14 +137,15 @@ func TestLimit(t *testing.T) {
 			s.reports = append(s.reports, sluice.Amount{Done: int64(i)})
 		}
 		var got []int64
-		_, err := mover.Limit(s, 100*time.Millisecond).Copy(t.Context(), "id", nil, func(a sluice.Amount) { got = append(got, a.Done) })
-		if err != nil {
+		report := func(a sluice.Amount) { got = append(got, a.Done) }
+		m := mover.Limit(s, 100*time.Millisecond)
+		if _, err := m.Follow(t.Context(), sluice.Transfer{}, report); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]int64{0, 4, 8, 9}, got); diff != "" {
 			t.Errorf("the first, one in 100 ms, and the last:\n%s", diff)
 		}
-		if _, err := mover.Limit(s, time.Second).Copy(t.Context(), "id", nil, nil); err != nil {
+		if _, err := m.Follow(t.Context(), sluice.Transfer{}, nil); err != nil {
 			t.Errorf("without a report: %v", err)
 		}
 	})

@@ -8,13 +8,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// DefaultPauses are those between the tries of a wrapped mover, about 15 seconds in all. Longer outages
-// are the engine's to sit out, because it records them.
-var DefaultPauses = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+// DefaultPauses lie between the tries of a wrapped mover, about 15 seconds in all. The engine waits out longer outages,
+// because it records them.
+var DefaultPauses = []time.Duration{
+	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second,
+}
 
-// Retry returns a mover that tries every call of m again while it is Unavailable, once after each pause.
-// Pauses are stretched at random by up to a quarter, so that many callers do not come back at once. Other
-// errors, and the last one, are returned as they are.
+// Retry returns a mover that tries every call of m again while it is Unavailable, once after each pause. Work that
+// ended as Unavailable is begun again. Pauses are stretched at random by up to a quarter, so that many callers do not
+// come back at once. Other errors, and the last one, are returned as they are.
 func Retry(m sluice.Mover, pauses []time.Duration) sluice.Mover {
 	return retrying{m, pauses}
 }
@@ -24,24 +26,40 @@ type retrying struct {
 	pauses []time.Duration
 }
 
-func (r retrying) Copy(ctx context.Context, id sluice.CheckpointID, volumes []sluice.Volume, report func(sluice.Amount)) (c sluice.Copy, err error) {
+func (r retrying) Begin(ctx context.Context, t sluice.Transfer) error {
+	return r.again(ctx, func() error { return r.next.Begin(ctx, t) })
+}
+
+func (r retrying) Follow(
+	ctx context.Context, t sluice.Transfer, report func(sluice.Amount),
+) (c sluice.Copy, err error) {
+	begun := true
 	err = r.again(ctx, func() error {
-		c, err = r.next.Copy(ctx, id, volumes, report)
+		if !begun {
+			c, err = Run(ctx, r.next, t, report)
+			return err
+		}
+		begun = false
+		c, err = r.next.Follow(ctx, t, report)
 		return err
 	})
 	return c, err
 }
 
-func (r retrying) Restore(ctx context.Context, c sluice.Copy, volumes []sluice.Volume, report func(sluice.Amount)) error {
-	return r.again(ctx, func() error { return r.next.Restore(ctx, c, volumes, report) })
+func (r retrying) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, done bool, err error) {
+	err = r.again(ctx, func() error {
+		c, done, err = r.next.Find(ctx, t)
+		return err
+	})
+	return c, done, err
 }
 
-func (r retrying) Verify(ctx context.Context, c sluice.Copy, report func(sluice.Amount)) error {
-	return r.again(ctx, func() error { return r.next.Verify(ctx, c, report) })
+func (r retrying) Cancel(ctx context.Context, t sluice.Transfer) error {
+	return r.again(ctx, func() error { return r.next.Cancel(ctx, t) })
 }
 
-func (r retrying) Delete(ctx context.Context, c sluice.Copy) error {
-	return r.again(ctx, func() error { return r.next.Delete(ctx, c) })
+func (r retrying) Delete(ctx context.Context, at sluice.Place, id string) error {
+	return r.again(ctx, func() error { return r.next.Delete(ctx, at, id) })
 }
 
 func (r retrying) again(ctx context.Context, call func() error) error {

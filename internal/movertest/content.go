@@ -35,7 +35,8 @@ func fill(name string, size int64) error {
 func piece(r *rand.Rand, size int64) []byte {
 	b := make([]byte, 0, size+256)
 	for int64(len(b)) < size/2 {
-		b = fmt.Appendf(b, `{"_id":%d,"customer":"customer-%d","state":"delivered","items":[{"sku":"sku-%d","count":%d}],"total":%d.00}`+"\n",
+		b = fmt.Appendf(b, `{"_id":%d,"customer":"customer-%d","state":"delivered",`+
+			`"items":[{"sku":"sku-%d","count":%d}],"total":%d.00}`+"\n",
 			r.Uint64(), r.IntN(100_000), r.IntN(1000), r.IntN(9), r.IntN(10_000))
 	}
 	b = b[:size/2]

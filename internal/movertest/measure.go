@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover"
 )
 
 // A Measurement is how long a copy took beside what people do without one, all in one run on one disk.
@@ -43,8 +44,7 @@ func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (
 	if err := r.rivals(ctx, work); err != nil {
 		return r, err
 	}
-	volumes := []sluice.Volume{{Namespace: "bench", Claim: "data", Generation: "g", Dir: data}}
-	first, took, err := timeCopy(ctx, m, "bench-1", volumes)
+	first, took, err := run(ctx, m, transfer(sluice.TransferCopy, "bench-1", data))
 	if err != nil {
 		return r, err
 	}
@@ -52,7 +52,7 @@ func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (
 	if err := change(filepath.Join(data, "large"), bytes-bytes/10); err != nil {
 		return r, err
 	}
-	second, took, err := timeCopy(ctx, m, "bench-2", volumes)
+	second, took, err := run(ctx, m, transfer(sluice.TransferCopy, "bench-2", data))
 	if err != nil {
 		return r, err
 	}
@@ -61,15 +61,15 @@ func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (
 	if err := os.Mkdir(target, 0o700); err != nil {
 		return r, err
 	}
-	begin := time.Now()
-	err = m.Restore(ctx, second, []sluice.Volume{{Namespace: "bench", Claim: "data", Generation: "r", Dir: target}}, nil)
-	r.Restore = time.Since(begin)
+	back := transfer(sluice.TransferRestore, "bench-2", target)
+	back.Copy = second
+	_, r.Restore, err = run(ctx, m, back)
 	return r, err
 }
 
-func timeCopy(ctx context.Context, m sluice.Mover, id sluice.CheckpointID, volumes []sluice.Volume) (sluice.Copy, time.Duration, error) {
+func run(ctx context.Context, m sluice.Mover, t sluice.Transfer) (sluice.Copy, time.Duration, error) {
 	begin := time.Now()
-	c, err := m.Copy(ctx, id, volumes, nil)
+	c, err := mover.Run(ctx, m, t, nil)
 	return c, time.Since(begin), err
 }
 

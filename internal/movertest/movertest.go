@@ -1,7 +1,6 @@
 package movertest
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover"
 )
 
 // A Subject is one repository of the mover that is tested.
@@ -24,11 +24,17 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 		"a copy comes back as it was":             comesBack,
 		"the same id gives the same copy":         sameID,
 		"a second copy adds what changed":         addsLittle,
+		"work begun twice is done once":           beginsOnce,
+		"work that is not there is not followed":  followsNothing,
+		"another instance finds and follows":      otherInstance,
 		"an interrupted copy is made again":       copyInterrupted,
 		"an interrupted restore is made again":    restoreInterrupted,
+		"what is cancelled has stopped":           cancels,
 		"nothing foreign is overwritten":          overwritesNothing,
 		"damage is found":                         findsDamage,
 		"what is deleted is gone, the rest stays": deletes,
+		"what is half made is deleted":            deletesHalf,
+		"deleting never copies":                   deletesOnly,
 		"a volume out of reach is refused":        outOfReach,
 		"a name that would be lost is refused":    keepsNames,
 		"progress reaches its total":              reports,
@@ -50,17 +56,13 @@ func comesBack(t *testing.T, s Subject) {
 		t.Errorf("the copy says %d bytes in %d files, it is %d in %d", c.Bytes, c.Files, want, contentFiles+1)
 	}
 	x, y := t.TempDir(), t.TempDir()
-	if err := s.Open(t).Restore(t.Context(), c, volumes(x, y), nil); err != nil {
-		t.Fatal(err)
-	}
+	must(t, restore(t.Context(), s.Open(t), c, x, y))
 	same(t, a, x)
 	same(t, b, y)
 	if blocks, whole := allocated(t, filepath.Join(x, "sparse")), int64(sparseSize); blocks > whole/4 {
 		t.Errorf("the sparse file takes %d bytes of disk", blocks)
 	}
-	if err := m.Verify(t.Context(), c, nil); err != nil {
-		t.Errorf("verify: %v", err)
-	}
+	must(t, verify(t.Context(), m, c))
 }
 
 func sameID(t *testing.T, s Subject) {
@@ -106,9 +108,7 @@ func addsLittle(t *testing.T, s Subject) {
 		t.Fatal(err)
 	}
 	x := t.TempDir()
-	if err := m.Restore(t.Context(), copyOf(t, m, "d-3", a), volumes(x), nil); err != nil {
-		t.Fatal(err)
-	}
+	must(t, restore(t.Context(), m, copyOf(t, m, "d-3", a), x))
 	same(t, a, x)
 }
 
@@ -117,20 +117,10 @@ func copyInterrupted(t *testing.T, s Subject) {
 	if err := fill(filepath.Join(a, "data"), 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := s.Open(t).Copy(ctx, "d-1", volumes(a), func(p sluice.Amount) {
-		if p.Done > 32<<20 {
-			cancel()
-		}
-	})
-	if err == nil {
-		t.Fatal("a copy that was interrupted at its half succeeded")
-	}
+	interrupted(t, s.Open(t), transfer(sluice.TransferCopy, "d-1", a), 32<<20)
 	m := s.Open(t)
 	c := copyOf(t, m, "d-1", a)
-	if err := m.Verify(t.Context(), c, nil); err != nil {
-		t.Error(err)
-	}
+	must(t, verify(t.Context(), m, c))
 	if whole := copyOf(t, m, "d-2", a); whole.Bytes != c.Bytes || whole.Added > 8<<20 {
 		t.Errorf("after the interrupted copy: %+v, then %+v", c, whole)
 	}
@@ -141,13 +131,10 @@ func restoreInterrupted(t *testing.T, s Subject) {
 	plant(t, a)
 	m := s.Open(t)
 	c := copyOf(t, m, "d-1", a)
-	ctx, cancel := context.WithCancel(t.Context())
-	if err := m.Restore(ctx, c, volumes(x), func(sluice.Amount) { cancel() }); err == nil {
-		t.Fatal("a restore that was interrupted succeeded")
-	}
-	if err := s.Open(t).Restore(t.Context(), c, volumes(x), nil); err != nil {
-		t.Fatal(err)
-	}
+	half := transfer(sluice.TransferRestore, "r-1", x)
+	half.Copy = c
+	interrupted(t, m, half, 0)
+	must(t, restore(t.Context(), s.Open(t), c, x))
 	same(t, a, x)
 }
 
@@ -156,7 +143,7 @@ func overwritesNothing(t *testing.T, s Subject) {
 	write(t, filepath.Join(a, "f"), []byte("ours"), 0o600)
 	write(t, filepath.Join(x, "f"), []byte("theirs"), 0o600)
 	m := s.Open(t)
-	err := m.Restore(t.Context(), copyOf(t, m, "d-1", a), volumes(x), nil)
+	err := restore(t.Context(), m, copyOf(t, m, "d-1", a), x)
 	if sluice.ErrorCode(err) != sluice.Conflict {
 		t.Errorf("a restore into a volume that is not empty: %v", err)
 	}
@@ -175,16 +162,14 @@ func findsDamage(t *testing.T, s Subject) {
 	}
 	m := s.Open(t)
 	c := copyOf(t, m, "d-1", a)
-	if err := m.Restore(t.Context(), c, volumes(t.TempDir()), nil); err != nil {
-		t.Fatal(err)
-	}
+	must(t, restore(t.Context(), m, c, t.TempDir()))
 	damaged := damage(t, s.Dir)
 	for who, m := range map[string]sluice.Mover{"the same mover": m, "another mover": s.Open(t)} {
-		if err := m.Verify(t.Context(), c, nil); sluice.ErrorCode(err) != sluice.Failed || !names(err, damaged) {
+		if err := verify(t.Context(), m, c); sluice.ErrorCode(err) != sluice.Failed || !names(err, damaged) {
 			t.Errorf("%s does not name the damaged blob %s: %v", who, damaged, err)
 		}
 	}
-	if err := m.Restore(t.Context(), c, volumes(x), nil); sluice.ErrorCode(err) != sluice.Failed {
+	if err := restore(t.Context(), m, c, x); sluice.ErrorCode(err) != sluice.Failed {
 		t.Errorf("restoring a damaged copy: %v", err)
 	}
 }
@@ -195,25 +180,19 @@ func deletes(t *testing.T, s Subject) {
 	m := s.Open(t)
 	one, two := copyOf(t, m, "d-1", a), copyOf(t, m, "d-2", a)
 	for range 2 {
-		if err := m.Delete(t.Context(), one); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.Open(t).Delete(t.Context(), place, "d-1"))
 	}
-	if err := m.Verify(t.Context(), one, nil); sluice.ErrorCode(err) != sluice.Failed {
+	isAbsent(t, m, transfer(sluice.TransferCopy, "d-1", a))
+	if err := verify(t.Context(), m, one); sluice.ErrorCode(err) != sluice.Failed {
 		t.Errorf("a deleted copy verifies: %v", err)
 	}
-	if err := s.Open(t).Verify(t.Context(), two, nil); err != nil {
-		t.Errorf("the other copy: %v", err)
-	}
-	if c := copyOf(t, m, "d-1", a); m.Verify(t.Context(), c, nil) != nil {
-		t.Error("the id of a deleted copy cannot be used again")
-	}
+	must(t, verify(t.Context(), s.Open(t), two))
+	must(t, verify(t.Context(), m, copyOf(t, m, "d-1", a)))
 }
 
 func outOfReach(t *testing.T, s Subject) {
-	m := s.Open(t)
-	v := []sluice.Volume{{Claim: "c", Generation: "g"}}
-	if _, err := m.Copy(t.Context(), "d-1", v, nil); sluice.ErrorCode(err) != sluice.Unsupported {
+	_, err := mover.Run(t.Context(), s.Open(t), transfer(sluice.TransferCopy, "d-1", ""), nil)
+	if sluice.ErrorCode(err) != sluice.Unsupported {
 		t.Errorf("copy: %v", err)
 	}
 }
@@ -223,12 +202,12 @@ func keepsNames(t *testing.T, s Subject) {
 	a, x := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(a, "not \xff text"), []byte("content"), 0o600)
 	m := s.Open(t)
-	c, err := m.Copy(t.Context(), "d-1", volumes(a), nil)
+	c, err := mover.Run(t.Context(), m, transfer(sluice.TransferCopy, "d-1", a), nil)
 	if sluice.ErrorCode(err) == sluice.Unsupported {
 		return
 	}
 	must(t, err)
-	must(t, m.Restore(t.Context(), c, volumes(x), nil))
+	must(t, restore(t.Context(), m, c, x))
 	same(t, a, x)
 }
 
@@ -238,10 +217,8 @@ func reports(t *testing.T, s Subject) {
 	m := s.Open(t)
 	var last atomic.Pointer[sluice.Amount]
 	report := func(p sluice.Amount) { last.Store(&p) }
-	c, err := m.Copy(t.Context(), "d-1", volumes(a), report)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, err := mover.Run(t.Context(), m, transfer(sluice.TransferCopy, "d-1", a), report)
+	must(t, err)
 	want := sluice.Amount{Unit: "bytes", Done: contentBytes, Total: contentBytes}
 	check := func(what string) {
 		if diff := cmp.Diff(&want, last.Swap(nil)); diff != "" {
@@ -249,8 +226,6 @@ func reports(t *testing.T, s Subject) {
 		}
 	}
 	check("copy")
-	if err := m.Restore(t.Context(), c, volumes(t.TempDir()), report); err != nil {
-		t.Fatal(err)
-	}
+	must(t, reporting(t.Context(), m, c, report, t.TempDir()))
 	check("restore")
 }

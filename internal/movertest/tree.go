@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/sluice-cd/sluice"
 )
 
 const (
@@ -139,21 +137,4 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func volumes(dirs ...string) []sluice.Volume {
-	list := make([]sluice.Volume, len(dirs))
-	for i, dir := range dirs {
-		list[i] = sluice.Volume{Namespace: "n", Claim: fmt.Sprintf("claim-%d", i), Generation: "g", Dir: dir}
-	}
-	return list
-}
-
-func copyOf(t *testing.T, m sluice.Mover, id sluice.CheckpointID, dirs ...string) sluice.Copy {
-	t.Helper()
-	c, err := m.Copy(t.Context(), id, volumes(dirs...), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }

@@ -35,7 +35,7 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 			out.Unknown[planned.ID] = err.Error()
 			continue
 		}
-		preview.Image = nil // only undo needs it
+		preview.Snapshot = nil // only undo needs it
 		out.Previews[planned.ID] = preview
 	}
 	return out, warning, nil

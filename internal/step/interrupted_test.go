@@ -122,7 +122,8 @@ func TestResumedUndoOfPromoteWaitsForTheOldVersion(t *testing.T) {
 	}
 }
 
-// Of two Deployments one cannot be promoted. Undo gives both all their pods back, also the one that was only made smaller.
+// Of two Deployments one cannot be promoted. Undo gives both all their pods back, also the one that was only made
+// smaller.
 func TestHalfPromotedComesBackWhole(t *testing.T) {
 	shop := func(version string) []sluice.Object {
 		return []sluice.Object{service("api"), service("web"), workload("Deployment", "api", "api:"+version), workload("Deployment", "web", "web:"+version)}
@@ -153,8 +154,8 @@ func TestHalfPromotedComesBackWhole(t *testing.T) {
 	}
 }
 
-// What the stable pods need may be the very thing that the release changed: it is put back whether they are ready or not. A
-// canary that is all that serves stays.
+// What the stable pods need may be the very thing that the release changed: it is put back whether they are ready or
+// not. A canary that is all that serves stays.
 func TestUndoWithoutAReadyStablePod(t *testing.T) {
 	for name, canaryServes := range map[string]bool{"the canary serves": true, "nothing serves": false} {
 		t.Run(name, func(t *testing.T) {

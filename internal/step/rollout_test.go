@@ -250,7 +250,8 @@ func TestConfigurationOfAJobIsAppliedAtOnce(t *testing.T) {
 	}
 }
 
-// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods serve.
+// An undo that finds no other pods to serve leaves its canary; the next deployment takes it away once its own pods
+// serve.
 func TestCanaryOfAnEarlierDeploymentGoes(t *testing.T) {
 	b := installed(t)
 	for _, id := range []string{"apply", "canary/0", "promote"} {
@@ -374,7 +375,7 @@ func TestImageHoldsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := string(preview.Image) + fmt.Sprint(preview.Changes)
+	raw := string(preview.Snapshot) + fmt.Sprint(preview.Changes)
 	if !strings.Contains(raw, "db-login") {
 		t.Fatal("the Secret is not in the image")
 	}
@@ -459,12 +460,12 @@ func TestWhatEndedDuringAnOutageIsSeen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+		p, err := s.Start(t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.now = b.now.Add(time.Hour)
-		p.Image = preview.Image
+		p.Snapshot = preview.Snapshot
 		if p, err = b.must(t, "after/0").Observe(t.Context(), p); sluice.ErrorCode(err) != code || err == nil && p.State != sluice.Done {
 			t.Errorf("%s: %s, %v", image, p.State, err)
 		}
@@ -563,7 +564,7 @@ func TestJobIsHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+	p, err := s.Start(t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 	if err != nil {
 		t.Fatal(err)
 	}

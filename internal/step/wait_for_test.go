@@ -72,3 +72,20 @@ func TestWaitForEndsWithFailure(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestObjectsAreNamedByKind(t *testing.T) {
+	for text, want := range map[string]string{
+		"StatefulSet/mongo":               "apps/v1",
+		"Ingress/web":                     "networking.k8s.io/v1",
+		"Node/one":                        "v1",
+		"Endpoints.v1/web":                "v1",
+		"Certificate.cert-manager.io/web": "cert-manager.io/v1",
+		"Migration/m":                     "",
+		"Migration.v1alpha1.stork.libopenstorage.org/m": "stork.libopenstorage.org/v1alpha1",
+	} {
+		ref, err := sluice.ParseRef(text, "prod")
+		if err != nil || ref.APIVersion != want {
+			t.Errorf("%s is of %q, want %q; %v", text, ref.APIVersion, want, err)
+		}
+	}
+}

@@ -90,11 +90,11 @@ func (b *bench) run(t *testing.T, id string) (sluice.Progress, error) {
 	if err != nil {
 		return sluice.Progress{}, err
 	}
-	p, err := s.Start(t.Context(), sluice.Progress{Image: preview.Image})
+	p, err := s.Start(t.Context(), sluice.Progress{Snapshot: preview.Snapshot})
 	for err == nil && p.State == sluice.Running {
 		p, err = b.must(t, id).Observe(t.Context(), p)
 	}
-	p.Image = preview.Image
+	p.Snapshot = preview.Snapshot
 	if err == nil && p.Result != nil {
 		b.results[sluice.StepID("production/"+id)] = *p.Result
 	}

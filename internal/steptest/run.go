@@ -83,7 +83,7 @@ func (r *run) checked() sluice.Progress {
 	if err != nil {
 		r.t.Fatalf("check: %v", err)
 	}
-	return r.recorded(sluice.Progress{Image: preview.Image, Changes: preview.Changes})
+	return r.recorded(sluice.Progress{Snapshot: preview.Snapshot, Changes: preview.Changes})
 }
 
 // started calls Start and keeps what the engine keeps.
@@ -97,7 +97,7 @@ func (r *run) started(p sluice.Progress) sluice.Progress {
 }
 
 func (r *run) keep(was, is sluice.Progress) sluice.Progress {
-	is.Image, is.Signals = was.Image, was.Signals
+	is.Snapshot, is.Signals = was.Snapshot, was.Signals
 	if is.Data == nil {
 		is.Data = was.Data
 	}

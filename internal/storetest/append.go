@@ -45,7 +45,7 @@ func appendKeepsFields(t *testing.T, s sluice.Store) {
 	events := []sluice.Event{
 		started("shop", 0),
 		{At: at(1), Kind: sluice.StepStarting, Step: "a/before/0", Progress: &sluice.Progress{
-			Image: json.RawMessage(`{"replicas":3}`), Changes: []sluice.Change{{Object: "Deployment/shop", Outcome: "created", Diff: "+ a\n- b"}},
+			Snapshot: json.RawMessage(`{"replicas":3}`), Changes: []sluice.Change{{Object: "Deployment/shop", Outcome: "created", Diff: "+ a\n- b"}},
 		}},
 		{At: at(2), Kind: sluice.StepProgressed, Step: "a/before/0", Progress: &sluice.Progress{
 			State: sluice.Waiting, Message: "größer ☃ \"quoted\" <b>", Data: json.RawMessage(`{"n":1}`),

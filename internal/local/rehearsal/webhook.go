@@ -108,7 +108,7 @@ func (c copied) Check(ctx context.Context) (sluice.Preview, error) {
 // Start copies what there is.
 func (c copied) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	_, err := c.Step.Check(ctx)
-	if len(p.Image) == 0 && sluice.ErrorCode(err) == sluice.NotFound {
+	if len(p.Snapshot) == 0 && sluice.ErrorCode(err) == sluice.NotFound {
 		p.State, p.Message = sluice.Done, nothingHere
 		return p, nil
 	}

@@ -66,10 +66,11 @@ func (c *cloner) extent(in, out *os.File, from, to int64) error {
 		if err == nil && n == 0 {
 			return nil // the file ended earlier than it said
 		}
-		if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
+		switch {
+		case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EXDEV),
+			errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL):
 			return plainCopy(in, out, from, to)
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		from += int64(n)

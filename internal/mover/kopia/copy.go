@@ -32,64 +32,87 @@ const (
 	save = 15 * time.Second
 )
 
-// Copy implements [sluice.Mover]. Every volume is one snapshot. All content is read, whatever its times say:
-// a database may change a file within one tick of the clock, or through a memory map.
-func (m *Mover) Copy(ctx context.Context, id sluice.CheckpointID, volumes []sluice.Volume, report func(sluice.Amount)) (sluice.Copy, error) {
-	total, err := size(ctx, volumes)
+// copy makes one snapshot of each volume. It reads all content, whatever the times of the files say: a database may
+// change a file within one tick of the clock, or through a memory map.
+func (m *Mover) copy(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
+	total, err := size(ctx, t.Volumes)
 	if err != nil {
-		return sluice.Copy{}, m.fault("copy", err)
+		return sluice.Copy{}, err
 	}
-	if err := m.rep.Refresh(ctx); err != nil {
-		return sluice.Copy{}, m.fault("copy", err)
+	if err := m.refresh(ctx); err != nil {
+		return sluice.Copy{}, err
 	}
-	p := newMeter(total, report)
-	result := sluice.Copy{Mover: Name}
-	for i, v := range volumes {
-		s, err := m.copyVolume(ctx, source(id, i, v.Claim), v, p)
-		if err != nil {
+	p.expect(total)
+	list := make([]*snapshot.Manifest, len(t.Volumes))
+	for i, v := range t.Volumes {
+		if list[i], err = m.copyVolume(ctx, source(t.ID, i, v.Claim), v, p); err != nil {
 			return sluice.Copy{}, err
 		}
+	}
+	return describe(list, t.Volumes), nil
+}
+
+// describe returns the copy that the snapshots of the volumes are.
+func describe(list []*snapshot.Manifest, volumes []sluice.Volume) sluice.Copy {
+	c := sluice.Copy{Mover: Name}
+	for i, s := range list {
 		added, _ := strconv.ParseInt(s.Tags[tagAdded], 10, 64) // absent only where somebody else made the snapshot
-		result.Snapshots = append(result.Snapshots, string(s.ID))
-		result.Claims = append(result.Claims, v.Claim)
-		result.Added += added
+		c.Snapshots = append(c.Snapshots, string(s.ID))
+		c.Claims = append(c.Claims, volumes[i].Claim)
+		c.Added += added
 		if sum := s.RootEntry.DirSummary; sum != nil {
-			result.Bytes += sum.TotalFileSize
-			result.Files += sum.TotalFileCount
+			c.Bytes += sum.TotalFileSize
+			c.Files += sum.TotalFileCount
 		}
 	}
-	return result, nil
+	return c
 }
 
-// source names the volume's snapshots in the repository. Each copy has its own, so that no rule about how
-// many snapshots of a source stay can ever take one of them away.
-func source(id sluice.CheckpointID, i int, claim string) snapshot.SourceInfo {
-	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: "/" + label(string(id)) + "/" + strconv.Itoa(i) + "-" + label(claim)}
+// made returns the copy if the repository has a whole snapshot of every volume.
+func (m *Mover) made(ctx context.Context, t sluice.Transfer) (c sluice.Copy, whole bool, err error) {
+	if err := m.refresh(ctx); err != nil {
+		return c, false, err
+	}
+	list := make([]*snapshot.Manifest, len(t.Volumes))
+	for i, v := range t.Volumes {
+		list[i], _, err = m.find(ctx, source(t.ID, i, v.Claim))
+		if err != nil || list[i] == nil {
+			return c, false, err
+		}
+	}
+	return describe(list, t.Volumes), len(list) > 0, nil
 }
 
-func (m *Mover) copyVolume(ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter) (*snapshot.Manifest, error) {
+// source names the volume's snapshots in the repository. Each copy has its own sources, so that no rule about how
+// many snapshots of a source stay can ever remove one of them.
+func source(id string, i int, claim string) snapshot.SourceInfo {
+	path := folder(id) + strconv.Itoa(i) + "-" + label(claim)
+	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: path}
+}
+
+// folder is where the sources of one copy are.
+func folder(id string) string { return "/" + label(id) + "/" }
+
+func (m *Mover) copyVolume(
+	ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter,
+) (*snapshot.Manifest, error) {
 	done, unfinished, err := m.find(ctx, from)
+	if err == nil && done == nil {
+		if done, err = m.upload(ctx, from, v, p); err == nil {
+			_, unfinished, err = m.find(ctx, from) // those that this upload itself saved on the way
+		}
+	}
 	if err != nil {
-		return nil, m.fault("copy", err)
+		return nil, err
 	}
-	if done == nil {
-		if done, err = m.upload(ctx, from, v, p); err != nil {
-			return nil, err
-		}
-		// those that this upload itself saved on the way
-		if _, unfinished, err = m.find(ctx, from); err != nil {
-			return nil, m.fault("copy", err)
-		}
-	}
-	if err := m.forget(ctx, unfinished); err != nil {
-		return nil, m.fault("copy", err)
-	}
-	return done, nil
+	return done, m.forget(ctx, unfinished)
 }
 
 // find returns the source's snapshot, nil if there is none, and what interrupted uploads left. Had two
 // processes made the snapshot at the same time, both choose the same.
-func (m *Mover) find(ctx context.Context, from snapshot.SourceInfo) (done *snapshot.Manifest, unfinished []*snapshot.Manifest, err error) {
+func (m *Mover) find(
+	ctx context.Context, from snapshot.SourceInfo,
+) (done *snapshot.Manifest, unfinished []*snapshot.Manifest, err error) {
 	all, err := snapshot.ListSnapshots(ctx, m.rep, from)
 	if err != nil {
 		return nil, nil, err
@@ -105,14 +128,16 @@ func (m *Mover) find(ctx context.Context, from snapshot.SourceInfo) (done *snaps
 	return done, unfinished, nil
 }
 
-func (m *Mover) upload(ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter) (*snapshot.Manifest, error) {
+func (m *Mover) upload(
+	ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter,
+) (*snapshot.Manifest, error) {
 	if v.Dir == "" {
 		return nil, sluice.Errorf(sluice.Unsupported, "the volume of the claim %s cannot be read from here", v.Claim).
 			WithHint("choose a mover of the cluster's own for this dataset, such as csi")
 	}
 	dir, err := localfs.Directory(v.Dir)
 	if err != nil {
-		return nil, m.fault("copy", err)
+		return nil, err
 	}
 	var added atomic.Int64
 	var made *snapshot.Manifest
@@ -139,15 +164,14 @@ func (m *Mover) upload(ctx context.Context, from snapshot.SourceInfo, v sluice.V
 		if err := w.Flush(ctx); err != nil {
 			return err
 		}
-		made.Tags = map[string]string{tagCheckpoint: from.Path, tagVolume: label(v.Claim), tagAdded: strconv.FormatInt(added.Load(), 10)}
+		made.Tags = map[string]string{
+			tagCheckpoint: from.Path, tagVolume: label(v.Claim), tagAdded: strconv.FormatInt(added.Load(), 10),
+		}
 		made.Pins = []string{identity}
 		_, err = snapshot.SaveSnapshot(ctx, w, made)
 		return err
 	})
-	if err != nil {
-		return nil, m.fault("copy", err)
-	}
-	return made, nil
+	return made, err
 }
 
 // unread reports whether the snapshot misses more than sockets, pipes and devices, which have no content.
@@ -170,7 +194,8 @@ func (m *Mover) forget(ctx context.Context, list []*snapshot.Manifest) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return repo.WriteSession(ctx, m.rep, repo.WriteSessionOptions{Purpose: "forget"}, func(ctx context.Context, w repo.RepositoryWriter) error {
+	session := repo.WriteSessionOptions{Purpose: "forget"}
+	return repo.WriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.RepositoryWriter) error {
 		for _, s := range list {
 			if err := w.DeleteManifest(ctx, manifest.ID(s.ID)); err != nil {
 				return err

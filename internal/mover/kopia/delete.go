@@ -2,11 +2,10 @@ package kopia
 
 import (
 	"context"
-	"errors"
+	"strings"
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/maintenance"
-	"github.com/kopia/kopia/repo/manifest"
 	"github.com/kopia/kopia/snapshot"
 	"github.com/kopia/kopia/snapshot/snapshotmaintenance"
 
@@ -15,36 +14,44 @@ import (
 
 // Delete implements [sluice.Mover]. The space is free about two days later: content that another process may
 // be about to refer to is left alone until then.
-func (m *Mover) Delete(ctx context.Context, c sluice.Copy) error {
-	if err := m.rep.Refresh(ctx); err != nil {
-		return m.fault("delete", err)
+func (m *Mover) Delete(ctx context.Context, _ sluice.Place, id string) error {
+	if err := m.stop(ctx, copyOf(id)); err != nil {
+		return err
 	}
-	var list []*snapshot.Manifest
-	for _, id := range c.Snapshots {
-		s, err := snapshot.LoadSnapshot(ctx, m.rep, manifest.ID(id))
-		if errors.Is(err, snapshot.ErrSnapshotNotFound) {
-			continue
-		}
-		if err != nil {
-			return m.fault("delete", err)
-		}
-		list = append(list, s)
+	list, err := m.of(ctx, id)
+	if err == nil {
+		err = m.forget(ctx, list)
 	}
-	if err := m.forget(ctx, list); err != nil {
-		return m.fault("delete", err)
+	if err == nil {
+		err = m.maintain(ctx)
 	}
-	return m.Maintain(ctx)
+	return m.fault("delete", err)
 }
 
-// Maintain frees what no copy refers to any more and keeps the indexes small, if that is due: a little of it every
+// of returns every snapshot of the copy, whole or not.
+func (m *Mover) of(ctx context.Context, id string) (list []*snapshot.Manifest, err error) {
+	if err := m.refresh(ctx); err != nil {
+		return nil, err
+	}
+	sources, err := snapshot.ListSources(ctx, m.rep)
+	for _, s := range sources {
+		if s.Host != identity || s.UserName != identity || !strings.HasPrefix(s.Path, folder(id)) {
+			continue
+		}
+		all, err := snapshot.ListSnapshots(ctx, m.rep, s)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, all...)
+	}
+	return list, err
+}
+
+// maintain frees what no copy refers to any more and keeps the indexes small, if that is due: a little of it every
 // hour, all of it once a day. It is safe at any time, also while copies are made.
-func (m *Mover) Maintain(ctx context.Context) error {
+func (m *Mover) maintain(ctx context.Context) error {
 	session := repo.WriteSessionOptions{Purpose: "maintain"}
-	err := repo.DirectWriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
+	return repo.DirectWriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.DirectRepositoryWriter) error {
 		return snapshotmaintenance.Run(ctx, w, maintenance.ModeAuto, true, maintenance.SafetyFull)
 	})
-	if err != nil {
-		return m.fault("maintain", err)
-	}
-	return nil
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// away lists what a network file system answers while its server is gone.
-var away = []error{syscall.ETIMEDOUT, syscall.ESTALE, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.ECONNRESET, syscall.EAGAIN}
+// away lists what a network file system answers while its server cannot be reached.
+var away = []error{
+	syscall.ETIMEDOUT, syscall.ESTALE, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.ECONNRESET,
+	syscall.EAGAIN,
+}
 
 // fault says what an error of kopia means. verb completes "The repository cannot ...".
 func (m *Mover) fault(verb string, err error) error {
@@ -21,23 +24,26 @@ func (m *Mover) fault(verb string, err error) error {
 		return e
 	}
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return sluice.Errorf(sluice.Cancelled, "%s in the repository %s was interrupted: %w", verb, m.dir, err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return sluice.Errorf(sluice.Exhausted, "no space is left to %s: %w", verb, err).
-			WithHint("free space on the file system of %s or of the volumes, or list copies with `sluice data list` and delete some", m.dir)
+			WithHint("free space on the file system of %s or of the volumes, "+
+				"or list copies with `sluice data list` and delete some", m.dir)
 	case errors.Is(err, repo.ErrInvalidPassword):
 		return sluice.Errorf(sluice.Denied, "the password does not open the repository %s", m.dir).
 			WithHint("use the key that the repository was made with, or move the directory away to begin a new one")
 	case errors.Is(err, fs.ErrPermission):
-		return sluice.Errorf(sluice.Denied, "the right is missing to %s: %w", verb, err).
+		return sluice.Errorf(sluice.Denied, "this user may not %s: %w", verb, err).
 			WithHint("give this user access to the file named")
 	case errors.Is(err, syscall.EROFS):
 		return sluice.Errorf(sluice.Denied, "the file system is read-only: %w", err)
 	}
 	for _, a := range away {
 		if errors.Is(err, a) {
-			return sluice.Errorf(sluice.Unavailable, "the repository %s is away: %w", m.dir, err)
+			return sluice.Errorf(sluice.Unavailable, "the repository %s cannot be reached: %w", m.dir, err)
 		}
 	}
 	return sluice.Errorf(sluice.Failed, "the repository %s cannot %s: %w", m.dir, verb, err)

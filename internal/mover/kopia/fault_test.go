@@ -38,12 +38,14 @@ func TestFault(t *testing.T) {
 		})
 	}
 	for _, code := range []sluice.Code{sluice.Exhausted, sluice.Denied} {
-		err := m.damage("file", map[sluice.Code]error{sluice.Exhausted: syscall.ENOSPC, sluice.Denied: repo.ErrInvalidPassword}[code])
+		causes := map[sluice.Code]error{sluice.Exhausted: syscall.ENOSPC, sluice.Denied: repo.ErrInvalidPassword}
+		err := m.damage("file", causes[code])
 		if sluice.ErrorCode(err) != code || sluice.ErrorHint(err) == "" {
 			t.Errorf("while reading: %v", err)
 		}
 	}
-	if err := m.damage("file", blob.ErrBlobNotFound); sluice.ErrorCode(err) != sluice.Failed || sluice.ErrorHint(err) == "" {
+	err := m.damage("file", blob.ErrBlobNotFound)
+	if sluice.ErrorCode(err) != sluice.Failed || sluice.ErrorHint(err) == "" {
 		t.Errorf("a blob that is gone: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 )
 
@@ -31,18 +32,22 @@ func TestMain(m *testing.M) {
 // copyUntilKilled says how far it is, a line each MiB.
 func copyUntilKilled(dir string) int {
 	ctx := context.Background()
-	m, err := kopia.Open(ctx, kopia.Options{Dir: filepath.Join(dir, "repository"), CacheDir: filepath.Join(dir, "cache"), Password: password("sesame")})
+	m, err := kopia.Open(ctx, kopia.Options{
+		Dir: filepath.Join(dir, "repository"), CacheDir: filepath.Join(dir, "cache"), Password: password("sesame"),
+	})
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	_, err = m.Copy(ctx, "d-1", volume(dir), func(a sluice.Amount) { fmt.Println("done", a.Done>>20) })
+	_, err = mover.Run(ctx, m, copying(dir), func(a sluice.Amount) { fmt.Println("done", a.Done>>20) })
 	fmt.Println("end", err)
 	return 0
 }
 
-func volume(dir string) []sluice.Volume {
-	return []sluice.Volume{{Namespace: "n", Claim: "c", Generation: "g", Dir: filepath.Join(dir, "volume")}}
+// copying is a copy of the volume in dir.
+func copying(dir string) sluice.Transfer {
+	v := sluice.Volume{Namespace: "n", Claim: "c", Generation: "g", Dir: filepath.Join(dir, "volume")}
+	return sluice.Transfer{Kind: sluice.TransferCopy, ID: "d-1", Volumes: []sluice.Volume{v}}
 }
 
 // TestKilled: a process that is killed while it copies leaves neither a lock nor half a copy.
@@ -65,14 +70,15 @@ func TestKilled(t *testing.T) {
 		killInTheMiddle(t, dir)
 	}
 	m := open(t, filepath.Join(dir, "repository"))
-	c, err := m.Copy(t.Context(), "d-1", volume(dir), nil)
+	c, err := mover.Run(t.Context(), m, copying(dir), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Files != pieces || c.Bytes != pieces*piece {
 		t.Errorf("the copy has %d files of %d bytes", c.Files, c.Bytes)
 	}
-	if err := m.Verify(t.Context(), c, nil); err != nil {
+	back := sluice.Transfer{Kind: sluice.TransferVerify, ID: "v", Copy: c}
+	if _, err := mover.Run(t.Context(), m, back, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/movertest"
 )
@@ -36,6 +37,25 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// A deployment without data makes no repository.
+func TestNothingIsMadeBeforeItIsUsed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "repository")
+	m := kopia.New(kopia.Options{Dir: dir, CacheDir: t.TempDir(), Password: password("sesame")})
+	restore := sluice.Transfer{Kind: sluice.TransferRestore, ID: "r"}
+	if err := m.Cancel(t.Context(), restore); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := m.Find(t.Context(), restore); sluice.ErrorCode(err) != sluice.NotFound {
+		t.Error(err)
+	}
+	if err := m.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the repository was made")
+	}
+}
+
 func TestWrongPassword(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
@@ -54,11 +74,13 @@ func TestDiedWhileCreating(t *testing.T) {
 	open(t, dir) // nothing was copied yet: it is made anew
 
 	volume := t.TempDir()
-	if err := os.WriteFile(filepath.Join(volume, "f"), []byte("x"), 0o600); err != nil {
+	if err := os.Mkdir(filepath.Join(volume, "volume"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	m := open(t, dir)
-	if _, err := m.Copy(t.Context(), "d", []sluice.Volume{{Claim: "c", Dir: volume}}, nil); err != nil {
+	if err := os.WriteFile(filepath.Join(volume, "volume", "f"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mover.Run(t.Context(), open(t, dir), copying(volume), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, "kopia.repository.f")); err != nil {
@@ -76,7 +98,8 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Copy == 0 || r.Incremental == 0 || r.CP == 0 || r.Tar == 0 && r.Note == "" || r.Added < 1<<20 || r.AddedLater >= r.Added {
+	timed := r.Copy > 0 && r.Incremental > 0 && r.Restore > 0 && r.CP > 0 && (r.Tar > 0 || r.Note != "")
+	if !timed || r.Added < 1<<20 || r.AddedLater >= r.Added {
 		t.Errorf("measured %+v", r)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

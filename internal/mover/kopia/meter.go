@@ -8,20 +8,30 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A meter counts bytes over all volumes of one call and reports them. It is kopia's Progress of an upload as well.
-// Never more than the total is reported, although kopia counts the targets of symbolic links too.
+// A meter counts bytes over all volumes of one transfer and reports them to whoever follows it. It is kopia's Progress
+// of an upload as well. Never more than the total is reported, although kopia counts the targets of symbolic links too.
 type meter struct {
 	upload.NullUploadProgress
 	mu     sync.Mutex
 	amount sluice.Amount
-	report func(sluice.Amount)
+	report func(sluice.Amount) // nil: nobody follows
 }
 
-func newMeter(total int64, report func(sluice.Amount)) *meter {
-	if report == nil {
-		report = func(sluice.Amount) {}
+// expect sets how many bytes there will be.
+func (p *meter) expect(total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.amount = sluice.Amount{Unit: "bytes", Total: total}
+}
+
+// follow reports to another function from now on, at once what was counted before.
+func (p *meter) follow(report func(sluice.Amount)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.report = report
+	if p.amount.Done > 0 {
+		p.count(0)
 	}
-	return &meter{amount: sluice.Amount{Unit: "bytes", Total: total}, report: report}
 }
 
 // HashedBytes implements upload.Progress.
@@ -33,9 +43,12 @@ func (p *meter) add(n int64) {
 	p.count(n)
 }
 
-// count wants the lock.
+// count needs the lock.
 func (p *meter) count(n int64) {
 	p.amount.Done += n
+	if p.report == nil {
+		return
+	}
 	shown := p.amount
 	shown.Done = min(shown.Done, shown.Total)
 	p.report(shown)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 	"github.com/kopia/kopia/repo"
@@ -22,7 +23,7 @@ import (
 // Name is how copies of this mover call it.
 const Name = "kopia"
 
-// identity is written into every snapshot, the same everywhere, so that whoever opens the repository next
+// identity is written into every snapshot. It is the same everywhere, so that any process that opens the repository
 // may go on with the work.
 const identity = "sluice"
 
@@ -33,48 +34,81 @@ type Options struct {
 	Password func(context.Context) (string, error) // asked once, when the repository is opened
 }
 
-// A Mover keeps copies in one repository. Its methods may be called at the same time, also from several processes.
+// A Mover keeps copies in one repository. Its methods may be called at the same time, also from several processes. Its
+// transfers live in this process.
 type Mover struct {
-	dir string
-	rep repo.DirectRepository
+	options Options
+	dir     string
+
+	opening sync.Mutex
+	rep     repo.DirectRepository // nil until it is opened
+
+	mu   sync.Mutex
+	work map[transferKey]*work // that was begun and whose end nobody has followed yet
 }
 
 var _ sluice.Mover = (*Mover)(nil)
 
-// Open opens the repository and makes it if there is none. A wrong password is Denied, a directory that holds
+// New returns a mover that opens its repository when it is first used, so that the repository is created only when data
+// is first copied.
+func New(o Options) *Mover {
+	return &Mover{options: o, dir: o.Dir, work: map[transferKey]*work{}}
+}
+
+// Open opens the repository, and creates it if there is none. A wrong password is Denied, a directory that holds
 // copies but has lost their key is Failed.
 func Open(ctx context.Context, o Options) (*Mover, error) {
-	password, err := o.Password(ctx)
+	m := New(o)
+	return m, m.fault("open", m.refresh(ctx))
+}
+
+// refresh opens the repository if need be, and sees what other processes wrote.
+func (m *Mover) refresh(ctx context.Context) (err error) {
+	m.opening.Lock()
+	defer m.opening.Unlock()
+	if m.rep == nil {
+		// it outlives the call that happens to be the first to need it
+		if m.rep, err = m.open(context.WithoutCancel(ctx)); err != nil {
+			return m.fault("open", err)
+		}
+	}
+	return m.rep.Refresh(ctx)
+}
+
+func (m *Mover) open(ctx context.Context) (repo.DirectRepository, error) {
+	password, err := m.options.Password(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := &Mover{dir: o.Dir}
 	st, err := m.storage(ctx)
 	if err != nil {
-		return nil, m.fault("open", err)
+		return nil, err
 	}
 	if err := m.initialize(ctx, st, password); err != nil {
 		return nil, m.fault("create", err)
 	}
-	config, err := writeConfig(st, o.CacheDir)
+	config, err := writeConfig(st, m.options.CacheDir)
 	if err != nil {
-		return nil, m.fault("open", err)
+		return nil, err
 	}
 	// kopia ends the process on a fatal error unless told otherwise; every such error is also returned.
-	rep, err := repo.Open(ctx, config, password, &repo.Options{DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {}})
-	if err != nil {
-		return nil, m.fault("open", err)
-	}
-	m.rep = rep.(repo.DirectRepository)
-	return m, nil
+	options := &repo.Options{DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {}}
+	rep, err := repo.Open(ctx, config, password, options)
+	direct, _ := rep.(repo.DirectRepository)
+	return direct, err
 }
 
-// Close lets go of the repository. Calls under way MUST have returned.
+// Close ends the transfers and lets go of the repository. Calls under way MUST have returned.
 func (m *Mover) Close(ctx context.Context) error {
-	if err := m.rep.Close(ctx); err != nil {
-		return m.fault("close", err)
+	for key := range m.work {
+		if err := m.stop(ctx, key); err != nil {
+			return err
+		}
 	}
-	return nil
+	if m.rep == nil {
+		return nil
+	}
+	return m.fault("close", m.rep.Close(ctx))
 }
 
 func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {
@@ -85,7 +119,8 @@ func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return filesystem.New(context.WithoutCancel(ctx), &filesystem.Options{Path: abs, FileMode: 0o600, DirectoryMode: 0o700}, true)
+	options := &filesystem.Options{Path: abs, FileMode: 0o600, DirectoryMode: 0o700}
+	return filesystem.New(context.WithoutCancel(ctx), options, true)
 }
 
 // initialize makes the repository, once, also if several processes come at the same time or the last one
@@ -115,8 +150,9 @@ func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string
 
 func (m *Mover) mustBeEmpty(ctx context.Context, st blob.Storage) error {
 	return st.ListBlobs(ctx, "p", func(b blob.Metadata) error {
-		return sluice.Errorf(sluice.Failed, "the repository %s holds copies such as %s but not the file %s.f, which has their key", m.dir, b.BlobID, format.KopiaRepositoryBlobID).
-			WithHint("put that file back from a backup of the directory, or move the directory away to begin a new repository")
+		return sluice.Errorf(sluice.Failed, "the repository %s holds copies such as %s but not the file %s.f with their key",
+			m.dir, b.BlobID, format.KopiaRepositoryBlobID).
+			WithHint("restore that file from a backup of the directory, or move the directory away to begin a new repository")
 	})
 }
 

@@ -19,23 +19,24 @@ import (
 // restore left.
 const unfinished = ".sluice-restore-unfinished"
 
-// Restore implements [sluice.Mover]. A volume that is not empty is a Conflict, unless it is what an
-// interrupted restore left; that is cleared first.
-func (m *Mover) Restore(ctx context.Context, c sluice.Copy, volumes []sluice.Volume, report func(sluice.Amount)) error {
-	snapshots, err := m.load(ctx, c)
+// restore fills the volumes. A volume that is not empty is a Conflict, unless it is what an interrupted restore left;
+// that is cleared first.
+func (m *Mover) restore(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
+	snapshots, err := m.load(ctx, t.Copy)
 	if err != nil {
-		return err
+		return t.Copy, err
 	}
-	if len(volumes) != len(snapshots) {
-		return sluice.Errorf(sluice.Invalid, "the copy has %d volumes and is to be restored into %d", len(snapshots), len(volumes))
+	if len(t.Volumes) != len(snapshots) {
+		return t.Copy, sluice.Errorf(sluice.Invalid, "a copy of %d volumes cannot be restored into %d",
+			len(snapshots), len(t.Volumes))
 	}
-	p := newMeter(c.Bytes, report)
+	p.expect(t.Copy.Bytes)
 	for i, s := range snapshots {
-		if err := m.restoreVolume(ctx, s, volumes[i], p); err != nil {
-			return err
+		if err := m.restoreVolume(ctx, s, t.Volumes[i], p); err != nil {
+			return t.Copy, err
 		}
 	}
-	return nil
+	return t.Copy, nil
 }
 
 func (m *Mover) restoreVolume(ctx context.Context, s *snapshot.Manifest, v sluice.Volume, p *meter) error {
@@ -44,15 +45,12 @@ func (m *Mover) restoreVolume(ctx context.Context, s *snapshot.Manifest, v sluic
 			WithHint("choose a mover of the cluster's own for this dataset, such as csi")
 	}
 	if err := prepare(ctx, v); err != nil {
-		return m.fault("restore", err)
+		return err
 	}
 	if err := m.fill(ctx, s, v, p); err != nil {
 		return err
 	}
-	if err := settle(v.Dir, s.RootEntry.ModTime.ToTime()); err != nil {
-		return m.fault("restore", err)
-	}
-	return nil
+	return settle(v.Dir, s.RootEntry.ModTime.ToTime())
 }
 
 // prepare makes sure that the volume is empty but for the mark.
@@ -67,7 +65,8 @@ func prepare(ctx context.Context, v sluice.Volume) error {
 		return err
 	}
 	if err != nil && len(entries) > 0 {
-		return sluice.Errorf(sluice.Conflict, "the volume of the claim %s is not empty: it holds %s", v.Claim, entries[0].Name()).
+		first := entries[0].Name()
+		return sluice.Errorf(sluice.Conflict, "the volume of the claim %s is not empty: it holds %s", v.Claim, first).
 			WithHint("nothing is overwritten; restore into a new generation of the claim")
 	}
 	if err := os.WriteFile(mark, nil, 0o600); err != nil {
@@ -92,32 +91,36 @@ func (m *Mover) fill(ctx context.Context, s *snapshot.Manifest, v sluice.Volume,
 	if err != nil {
 		return m.damage(v.Claim, err)
 	}
-	out := &restore.FilesystemOutput{TargetPath: v.Dir, OverwriteDirectories: true, WriteSparseFiles: true, FlushFiles: true, SkipOwners: os.Geteuid() != 0}
+	out := &restore.FilesystemOutput{
+		TargetPath: v.Dir, OverwriteDirectories: true, WriteSparseFiles: true, FlushFiles: true,
+		SkipOwners: os.Geteuid() != 0,
+	}
 	if err := out.Init(ctx); err != nil {
-		return m.fault("restore", err)
+		return err
 	}
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	var before int64
 	stats, err := restore.Entry(ctx, m.rep, out, root, restore.Options{
 		Parallel: runtime.NumCPU(), RestoreDirEntryAtDepth: 1 << 30, Cancel: cancelled(ctx),
-		ProgressCallback: p.follow(&before),
+		ProgressCallback: p.since(&before),
 	})
 	if ctx.Err() != nil {
-		return m.fault("restore", ctx.Err()) // kopia calls a cancelled restore a success
+		return ctx.Err() // kopia calls a cancelled restore a success
 	}
 	if err != nil {
 		return m.damage("the claim "+v.Claim, err)
 	}
 	p.add(stats.RestoredTotalFileSize - before)
 	if sum := s.RootEntry.DirSummary; sum != nil && int64(stats.RestoredFileCount) != sum.TotalFileCount {
-		return sluice.Errorf(sluice.Failed, "the claim %s has %d files after the restore, the copy has %d", v.Claim, stats.RestoredFileCount, sum.TotalFileCount)
+		return sluice.Errorf(sluice.Failed, "the claim %s has %d files after the restore, the copy has %d",
+			v.Claim, stats.RestoredFileCount, sum.TotalFileCount)
 	}
 	return nil
 }
 
-// follow turns kopia's running totals into what was added since.
-func (p *meter) follow(before *int64) restore.ProgressCallback {
+// since turns kopia's running totals into what was added since the last call.
+func (p *meter) since(before *int64) restore.ProgressCallback {
 	return func(_ context.Context, s restore.Stats) {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -14,28 +14,29 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Verify implements [sluice.Mover]. Reading a content proves it: it is sealed under a key made from its hash.
-func (m *Mover) Verify(ctx context.Context, c sluice.Copy, report func(sluice.Amount)) error {
-	snapshots, err := m.load(ctx, c)
+// verify reads all content. Reading a content proves it: it is sealed under a key made from its hash.
+func (m *Mover) verify(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
+	snapshots, err := m.load(ctx, t.Copy)
 	if err != nil {
-		return err
+		return t.Copy, err
 	}
-	p := newMeter(c.Bytes, report)
+	p.expect(t.Copy.Bytes)
 	for i, s := range snapshots {
-		if err := m.verify(ctx, c.Claims[i], s, p); err != nil {
-			return err
+		if err := m.verifyVolume(ctx, t.Copy.Claims[i], s, p); err != nil {
+			return t.Copy, err
 		}
 	}
-	return nil
+	return t.Copy, nil
 }
 
 // load finds the snapshots of a copy, in its order.
 func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, error) {
 	if c.Mover != Name || len(c.Snapshots) != len(c.Claims) {
-		return nil, sluice.Errorf(sluice.Invalid, "this is no copy of the mover %s: it is of %q, with %d snapshots of %d claims", Name, c.Mover, len(c.Snapshots), len(c.Claims))
+		return nil, sluice.Errorf(sluice.Invalid, "the mover %s cannot read a copy of %q with %d snapshots of %d claims",
+			Name, c.Mover, len(c.Snapshots), len(c.Claims))
 	}
-	if err := m.rep.Refresh(ctx); err != nil {
-		return nil, m.fault("read", err)
+	if err := m.refresh(ctx); err != nil {
+		return nil, err
 	}
 	list := make([]*snapshot.Manifest, len(c.Snapshots))
 	for i, id := range c.Snapshots {
@@ -48,14 +49,14 @@ func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, 
 	return list, nil
 }
 
-func (m *Mover) verify(ctx context.Context, claim string, s *snapshot.Manifest, p *meter) error {
+func (m *Mover) verifyVolume(ctx context.Context, claim string, s *snapshot.Manifest, p *meter) error {
 	root, err := snapshotfs.SnapshotRoot(m.rep, s)
 	if err != nil {
 		return m.damage(claim, err)
 	}
 	read := func(ctx context.Context, e fs.Entry, id object.ID, path string) error {
 		if err := ctx.Err(); err != nil {
-			return m.fault("verify", err)
+			return err
 		}
 		if e.IsDir() {
 			return nil // the walk itself reads it
@@ -65,9 +66,10 @@ func (m *Mover) verify(ctx context.Context, claim string, s *snapshot.Manifest, 
 		}
 		return nil
 	}
-	walk, err := snapshotfs.NewTreeWalker(ctx, snapshotfs.TreeWalkerOptions{EntryCallback: read, Parallelism: runtime.NumCPU(), MaxErrors: 1})
+	options := snapshotfs.TreeWalkerOptions{EntryCallback: read, Parallelism: runtime.NumCPU(), MaxErrors: 1}
+	walk, err := snapshotfs.NewTreeWalker(ctx, options)
 	if err != nil {
-		return m.fault("verify", err)
+		return err
 	}
 	defer walk.Close(ctx)
 	if err := walk.Process(ctx, root, ""); err != nil {

@@ -1,0 +1,85 @@
+package dataset
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Read opens the database and reads all of it.
+func (d Dataset) Read(ctx context.Context, message string) (f sluice.Fingerprint, err error) {
+	if d.Spec.Engine == EngineFiles {
+		return sluice.Fingerprint{Engine: EngineFiles, Version: EngineFiles, TakenAt: d.Now()}, nil
+	}
+	err = d.with(ctx, func(db sluice.Database) error {
+		f, err = db.Fingerprint(ctx, d.Spec.Invariants, d.say(message))
+		return err
+	})
+	return f, err
+}
+
+// with opens the database for as long as use takes.
+func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) error {
+	uri, err := d.URI(ctx)
+	if err != nil {
+		return err
+	}
+	db, err := d.Databases[d.Spec.Engine].Open(ctx, uri, d.dial)
+	if err != nil {
+		return err
+	}
+	err = use(db)
+	if closed := db.Close(context.WithoutCancel(ctx)); err == nil && closed != nil {
+		return closed
+	}
+	return err
+}
+
+// dial reaches only Services of the dataset's own namespace: a copy must not reach what it was copied from.
+func (d Dataset) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	there, err := d.Place.Account.Address(ctx, d.Place.Namespace, serviceOf(host), number)
+	if err != nil {
+		return nil, err
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, there)
+}
+
+// services returns the Services that the database's address names.
+func (d Dataset) services(ctx context.Context) ([]string, error) {
+	uri, err := d.URI(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, rest, _ := strings.Cut(uri, "://")
+	if end := strings.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	var list []string
+	for host := range strings.SplitSeq(rest, ",") {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if host != "" {
+			list = append(list, serviceOf(host))
+		}
+	}
+	return list, nil
+}
+
+// serviceOf returns the Service in mongo, mongo.shop and mongo.shop.svc.cluster.local.
+func serviceOf(host string) string {
+	service, _, _ := strings.Cut(host, ".")
+	return service
+}

@@ -1,0 +1,185 @@
+package dataset
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover"
+)
+
+const (
+	autoMover  = "auto"
+	kopiaMover = "kopia" // what auto means
+
+	// EngineFiles is the engine of a dataset without a database.
+	EngineFiles = "files"
+	// lease bounds how long the pods of a source stand still if this process dies while it cuts.
+	lease = 30 * time.Second
+)
+
+// Tools is what work on datasets acts through.
+type Tools struct {
+	Movers    map[string]sluice.Mover
+	Databases map[string]sluice.Databases // by engine
+	Catalogue sluice.Catalogue
+	Sealer    sluice.Sealer // nil: no workload may need Secrets
+	MaskKey   []byte        // nil: nothing can be masked
+	Now       func() time.Time
+}
+
+// A Dataset is a dataset at one place, and what work on it needs. Its place has volumes.
+type Dataset struct {
+	Tools
+	Spec   sluice.Dataset
+	Place  sluice.Place
+	Target string // the name of the place in messages and checkpoints
+	Key    string // everything that work on the dataset makes is named from it
+	// URI returns the address of the database, with its secrets.
+	URI func(context.Context) (string, error)
+	// Ready returns once the workload is ready, or with what keeps it from that.
+	Ready  func(ctx context.Context, a sluice.Account, workload sluice.Ref) error
+	Report func(sluice.Progress)
+}
+
+// Key names what a step of a deployment makes.
+func Key(d sluice.DeploymentID, step sluice.StepID) string {
+	sum := sha256.Sum256([]byte(string(d) + "\n" + string(step)))
+	return hex.EncodeToString(sum[:5])
+}
+
+// CheckpointID names the checkpoint that a step of a deployment makes; suffix tells several of one step apart.
+func CheckpointID(d sluice.DeploymentID, step sluice.StepID, suffix string) sluice.CheckpointID {
+	return sluice.CheckpointID(string(d) + "-" + strings.NewReplacer("/", "-", " ", "-").Replace(string(step)) + suffix)
+}
+
+// Check refuses a dataset whose engine or mover is not here.
+func (d Dataset) Check() error {
+	if d.Spec.Engine != EngineFiles && d.Databases[d.Spec.Engine] == nil {
+		return sluice.Errorf(sluice.Unsupported, "no reader for databases of the engine %q is here", d.Spec.Engine).
+			WithHint("the engines here are: %s and %s", names(d.Databases), EngineFiles).At(d.Spec.Pos)
+	}
+	_, err := d.mover(d.Spec.Mover)
+	return err
+}
+
+// mover returns the mover of that name; "" and auto mean kopia.
+func (d Dataset) mover(name string) (sluice.Mover, error) {
+	if name == "" || name == autoMover {
+		name = kopiaMover
+	}
+	if m, ok := d.Movers[name]; ok {
+		return m, nil
+	}
+	return nil, sluice.Errorf(sluice.Invalid, "there is no mover %q", name).
+		WithHint("the movers here are: %s", names(d.Movers)).At(d.Spec.Pos)
+}
+
+func names[V any](m map[string]V) string {
+	return cmp.Or(strings.Join(slices.Sorted(maps.Keys(m)), ", "), "none")
+}
+
+// say shows what is being done, and how far it has come.
+func (d Dataset) say(message string) func(sluice.Amount) {
+	d.Report(sluice.Progress{State: sluice.Running, Message: message})
+	return func(a sluice.Amount) {
+		d.Report(sluice.Progress{State: sluice.Running, Message: message, Amount: &a})
+	}
+}
+
+// discard removes a generation of every claim.
+func (d Dataset) discard(ctx context.Context, generation string) error {
+	for _, claim := range d.Spec.Claims {
+		if err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filling is the transfer that fills the generation.
+func (d Dataset) filling(generation string) sluice.Transfer {
+	return sluice.Transfer{Kind: sluice.TransferRestore, ID: generation, Place: d.Place}
+}
+
+// cancel ends a transfer, whichever mover carries it out.
+func (d Dataset) cancel(ctx context.Context, t sluice.Transfer) error {
+	for _, m := range d.Movers {
+		if err := m.Cancel(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stage fills the generation of every claim from the checkpoint. Claims are switched in their order after all are
+// filled; so if the first one is switched already, all are filled.
+func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, message string) error {
+	m, err := d.mover(c.Copy.Mover)
+	if err != nil {
+		return err
+	}
+	t := d.filling(generation)
+	t.Copy = c.Copy
+	_, _, err = m.Find(ctx, t)
+	begun := sluice.ErrorCode(err) != sluice.NotFound
+	if begun && err != nil {
+		return err
+	}
+	for i, claim := range c.Copy.Claims {
+		if !begun {
+			err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation)
+			if i == 0 && sluice.ErrorCode(err) == sluice.Conflict {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		v, err := d.Place.Account.Volumes.Stage(ctx, d.Place.Namespace, claim, generation)
+		if err != nil {
+			return err
+		}
+		t.Volumes = append(t.Volumes, v)
+	}
+	_, err = mover.Run(ctx, m, t, d.say(message))
+	return err
+}
+
+// use makes the generation the current one of every claim.
+func (d Dataset) use(ctx context.Context, claims []string, generation string) error {
+	for _, claim := range claims {
+		if _, err := d.Place.Account.Volumes.Use(ctx, d.Place.Namespace, claim, generation); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start applies the workload and returns once it is ready.
+func (d Dataset) start(ctx context.Context, workload sluice.Object) error {
+	if _, _, err := d.Place.Account.Apply(ctx, workload, false); err != nil {
+		return err
+	}
+	ref := workload.Ref()
+	ref.Namespace = d.Place.Namespace
+	return d.Ready(ctx, d.Place.Account, ref)
+}
+
+// Stop deletes the workload and returns once its last pod is gone, so that its volumes are free.
+func (d Dataset) Stop(ctx context.Context) error {
+	if d.Spec.Workload == "" {
+		return nil
+	}
+	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
+	if err != nil {
+		return err
+	}
+	return d.Place.Account.Delete(ctx, ref)
+}

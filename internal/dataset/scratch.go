@@ -1,0 +1,96 @@
+package dataset
+
+import (
+	"context"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// ForComparison tells the scratch of a comparison from the one in which a copy is proved.
+const ForComparison = "c"
+
+// A Scratch is a namespace of its own in which a copy is restored and opened, apart from everything else.
+type Scratch struct {
+	inside     Dataset
+	generation string
+}
+
+// Scratch returns the scratch beside the dataset; suffix tells several apart.
+func (d Dataset) Scratch(suffix string) Scratch {
+	own := "-sluice-" + d.Key + suffix
+	d.Place.Namespace = d.Place.Namespace[:min(len(d.Place.Namespace), 63-len(own))] + own
+	return Scratch{d, "scratch-" + d.Key}
+}
+
+// Open restores the checkpoint, starts its workload as it was, and calls use with the dataset in the scratch while its
+// database answers. Everything is removed afterwards, and before: what an interrupted call left would be in the way.
+// If ctx ends, everything stays for the next call.
+func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset) error) error {
+	if err := s.Clean(ctx); err != nil {
+		return err
+	}
+	err := s.fill(ctx, c)
+	if err == nil {
+		err = use(s.inside)
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	if cleaned := s.Clean(ctx); err == nil {
+		return cleaned
+	}
+	return err
+}
+
+func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
+	d, account := s.inside, s.inside.Place.Account
+	own := sluice.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": d.Place.Namespace}}
+	if _, _, err := account.Apply(ctx, own, false); err != nil {
+		return err
+	}
+	if err := d.stage(ctx, c, s.generation, "restoring the copy once, to prove it"); err != nil {
+		return err
+	}
+	if err := d.use(ctx, c.Copy.Claims, s.generation); err != nil {
+		return err
+	}
+	objects, workload, err := d.Kept(c)
+	if err != nil || d.Spec.Engine == EngineFiles {
+		return err
+	}
+	if workload == nil {
+		return sluice.Errorf(sluice.Failed, "the checkpoint %s does not hold the workload that opens its data", c.ID).
+			WithHint("name the workload of the dataset %s in the deploy file", d.Spec.Name)
+	}
+	for _, o := range manifest.Order(objects) {
+		if o.Ref() == workload.Ref() {
+			continue
+		}
+		if _, _, err := account.Apply(ctx, o, false); err != nil {
+			return err
+		}
+	}
+	workload.Set(int64(1), "spec", "replicas")
+	return d.start(ctx, workload)
+}
+
+// Clean removes everything in the scratch. It succeeds if there never was anything.
+func (s Scratch) Clean(ctx context.Context) error {
+	d := s.inside
+	if err := d.cancel(ctx, d.filling(s.generation)); err != nil {
+		return err
+	}
+	if err := d.Stop(ctx); err != nil {
+		return err
+	}
+	for _, claim := range d.Spec.Claims {
+		if err := d.Place.Account.Delete(ctx, claimRef(d.Place.Namespace, claim)); err != nil {
+			return err
+		}
+	}
+	if err := d.discard(ctx, s.generation); err != nil {
+		return err
+	}
+	return d.Place.Account.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: d.Place.Namespace})
+}

@@ -1,0 +1,81 @@
+// Package data holds the steps that act on datasets. Package dataset does the work. A step names what it makes from its
+// deployment and id, records what undo needs, and says what came of it.
+//
+// Start reading at [NewCheckpointData].
+package data
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/render"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
+)
+
+// datasetIn returns the dataset of the step as it is in a target.
+func datasetIn(
+	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
+) (dataset.Dataset, error) {
+	a, err := d.Account(t.Account, sc.Step.Pos)
+	if err != nil {
+		return dataset.Dataset{}, err
+	}
+	if a.Volumes == nil {
+		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported,
+			"the volumes of namespace %s in account %s cannot be copied: datasets are moved on accounts of the type local only",
+			t.Namespace, t.Account).
+			WithHint("take the steps of the dataset %s out for this target, or let a webhook move its data", spec.Name).
+			At(sc.Step.Pos)
+	}
+	place := sluice.Place{Name: t.Account, Account: a, Namespace: cmp.Or(t.Namespace, "default")}
+	s := dataset.Dataset{
+		Tools: dataset.Tools{
+			Movers: d.Movers, Databases: d.Databases, Catalogue: d.Catalogue, Sealer: d.Sealer, MaskKey: d.MaskKey, Now: d.Now,
+		},
+		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
+		URI: func(ctx context.Context) (string, error) { return render.Text(ctx, d, sc, spec.URI, nil) },
+		Ready: func(ctx context.Context, a sluice.Account, workload sluice.Ref) error {
+			deadline := d.Now().Add(cmp.Or(sibling.Apply(sc).Timeout, ready.DefaultTimeout))
+			return d.Waiter(sc, a, deadline).Ready(ctx, []sluice.Ref{workload})
+		},
+	}
+	return s, s.Check()
+}
+
+// requestFor returns the request for the checkpoint that the step makes; suffix tells several of one step apart.
+func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
+	r := dataset.Request{
+		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix),
+		Deployment: sc.Deployment, Step: sc.Step.ID,
+	}
+	if sc.Plan == nil {
+		return r
+	}
+	r.Application = sc.Plan.Application
+	r.Needed = func(id sluice.CheckpointID) bool {
+		return slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
+			return s.RestoreData != nil && s.RestoreData.Checkpoint == id
+		})
+	}
+	return r
+}
+
+// checkpointOf returns the named checkpoint, or the one that the step of this deployment made.
+func checkpointOf(
+	ctx context.Context, sc sluice.StepContext, s dataset.Dataset, id sluice.CheckpointID, from sluice.StepID,
+) (sluice.Checkpoint, error) {
+	if id == "" {
+		id = cmp.Or(sc.Results[from].Checkpoint, dataset.CheckpointID(sc.Deployment, from, ""))
+	}
+	c, err := s.Catalogue.Checkpoint(ctx, id)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return c, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s of the dataset %s", id, s.Spec.Name).
+			WithHint("see which there are with: sluice data list").At(sc.Step.Pos)
+	}
+	return c, err
+}

@@ -1,0 +1,192 @@
+package data_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A scene is a step whose every call is once the last one of its process.
+type scene struct {
+	make func(t *testing.T) (*world, func() sluice.Step)
+}
+
+// with returns the scene in a world whose mover's work outlives its process or ends with it.
+func (sc scene) with(outlives bool) scene {
+	return scene{func(t *testing.T) (*world, func() sluice.Step) {
+		w, step := sc.make(t)
+		w.outlives = outlives
+		return w, step
+	}}
+}
+
+func scenes() map[string]scene {
+	return map[string]scene{
+		"checkpoint": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			return w, func() sluice.Step { return w.step("d1", "prod", checkpointing(1), nil) }
+		}},
+		"checkpoint of what is quiesced": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			return w, func() sluice.Step { return w.step("d1", "prod", quiescing(), nil) }
+		}},
+		"migrate": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			return w, func() sluice.Step { return w.step("d1", "staging", migrating(), nil) }
+		}},
+		"migrate into nothing": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: "staging"}] = sluice.Object{"kind": "Namespace"}
+			return w, func() sluice.Step { return w.step("d1", "staging", migrating(), nil) }
+		}},
+		"migrate masked": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			w.traffic = onlyMasked(w)
+			return w, func() sluice.Step { return w.step("d1", "staging", maskedMigrating(), nil) }
+		}},
+		"verify": {func(t *testing.T) (*world, func() sluice.Step) {
+			w, results := checkpointed(t)
+			w.live("prod")["d"] = "4"
+			return w, func() sluice.Step { return w.step("d1", "prod", verifying("loss"), results) }
+		}},
+		"restore": {func(t *testing.T) (*world, func() sluice.Step) {
+			w, results := checkpointed(t)
+			w.live("prod")["d"] = "4"
+			return w, func() sluice.Step {
+				return w.step("d1", "prod", restoring(&sluice.AllowDataLoss{Writes: 1}), results)
+			}
+		}},
+	}
+}
+
+// TestKilledAtEveryCall: whatever call was a process's last one, before its effect or after it, the next start
+// ends as if nothing had happened, and so does the next undo.
+func TestKilledAtEveryCall(t *testing.T) {
+	for name, sc := range scenes() {
+		for _, after := range []bool{false, true} {
+			for _, outlives := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, after the effect %t, work outlives %t", name, after, outlives), func(t *testing.T) {
+					killAtEveryCall(t, sc.with(outlives), after)
+				})
+			}
+		}
+	}
+}
+
+func killAtEveryCall(t *testing.T, sc scene, after bool) {
+	w, step := sc.make(t)
+	initial := w.state()
+	preview, err := step().Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
+	if err := drive(t.Context(), step(), &p); err != nil {
+		t.Fatal(err)
+	}
+	done, records := w.state(), w.records()
+	finished := w.fork(t)
+	if err := step().Finish(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	leavesNothing(t, "finish", w)
+	w.restore(finished)
+	undo(t, "undo", w, step(), p)
+	same(t, "undo", initial, w.state())
+	for n := 1; !startKilled(t, sc, n, after, done, records, initial); n++ {
+	}
+	for n := 1; !undoKilled(t, sc, n, after, initial); n++ {
+	}
+}
+
+// undo never copies, and leaves neither work nor a copy that nothing lists.
+func undo(t *testing.T, what string, w *world, s sluice.Step, p sluice.Progress) {
+	t.Helper()
+	copied := w.copied
+	if err := s.Undo(t.Context(), p); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if w.copied > copied {
+		t.Fatalf("%s: it copied %d times", what, w.copied-copied)
+	}
+	leavesNothing(t, what, w)
+}
+
+func leavesNothing(t *testing.T, what string, w *world) {
+	t.Helper()
+	if len(w.work) > 0 {
+		t.Fatalf("%s: work of the mover is left: %v", what, w.work)
+	}
+	for id := range w.copies {
+		if _, listed := w.catalogue[sluice.CheckpointID(id)]; !listed {
+			t.Fatalf("%s: the copy %s is left, listed by nothing", what, id)
+		}
+	}
+}
+
+func same(t *testing.T, what string, want, got map[string]string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%s:\n%s", what, diff)
+	}
+}
+
+// dying runs call and kills its process at the nth effect from now. It reports whether call was over before.
+func dying(t *testing.T, w *world, n int, after bool, call func(context.Context) error) (over bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	w.dieAt, w.after, w.cancel = w.calls+n, after, cancel
+	err := call(ctx)
+	over = !w.dead
+	w.dieAt, w.dead = 0, false
+	if over && err != nil {
+		t.Fatal(err)
+	}
+	return over
+}
+
+func startKilled(t *testing.T, sc scene, n int, after bool, done, records, initial map[string]string) bool {
+	t.Helper()
+	w, step := sc.make(t)
+	preview, err := step().Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := sluice.Progress{Snapshot: preview.Snapshot}
+	over := dying(t, w, n, after, func(ctx context.Context) error { return drive(ctx, step(), &p) })
+	half, end := w.fork(t), p
+	if err = drive(t.Context(), step(), &end); err != nil || end.State != sluice.Done {
+		t.Fatalf("killed at call %d, started again: %s %v", n, end.State, err)
+	}
+	same(t, "killed and started again", done, w.state())
+	same(t, "its records", records, w.records())
+	w.restore(half)
+	undo(t, fmt.Sprintf("killed at call %d, undone", n), w, step(), p)
+	same(t, "killed and undone", initial, w.state())
+	return over
+}
+
+func undoKilled(t *testing.T, sc scene, n int, after bool, initial map[string]string) bool {
+	t.Helper()
+	w, step := sc.make(t)
+	p, err := begin(t, step())
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := dying(t, w, n, after, func(ctx context.Context) error { return step().Undo(ctx, p) })
+	undo(t, fmt.Sprintf("undo killed at call %d, undone again", n), w, step(), p)
+	same(t, "undo killed and repeated", initial, w.state())
+	return over
+}

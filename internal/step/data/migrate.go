@@ -1,0 +1,108 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
+	"github.com/sluice-cd/sluice/internal/fingerprint"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+)
+
+// migrationsKept is how many checkpoints of a migrateData step stay.
+const migrationsKept = 3
+
+// migrateData restores a checkpoint of another target's dataset into this one. The copy is opened by the version
+// that wrote it; what the release does to it comes after.
+type migrateData struct {
+	swap // its request is for a checkpoint of the other target
+}
+
+// NewMigrateData makes the step migrateData.
+func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	spec := sc.Step.MigrateData
+	if spec.Source == nil {
+		return nil, sluice.Errorf(sluice.Internal, "the plan does not say where %s of %s is", spec.Dataset, spec.From)
+	}
+	source := sluice.PlannedTarget{Name: spec.From, Account: spec.Source.Account, Namespace: spec.Source.Namespace}
+	from, err := datasetIn(d, sc, spec.Spec, source)
+	if err != nil {
+		return nil, err
+	}
+	to, err := datasetIn(d, sc, spec.Spec, sc.Target)
+	if err != nil {
+		return nil, err
+	}
+	r := requestFor(sc, from, "")
+	r.Keep, r.Mask = migrationsKept, spec.Mask
+	return &migrateData{swap{to, r}}, nil
+}
+
+// Check says what would be copied, and remembers what is in the target.
+func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
+	notes, err := s.request.Preview(ctx)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	workload, err := s.request.Workload(ctx)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	needed, err := s.request.Surroundings(ctx, workload)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	return s.preview(ctx, needed, notes)
+}
+
+// Start makes the checkpoint, restores it and makes sure that it arrived whole.
+func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	c, err := s.request.Take(ctx)
+	if err != nil {
+		return p, err
+	}
+	p.Result = &sluice.Result{Checkpoint: c.ID}
+	_, workload, err := s.Kept(c)
+	if err != nil {
+		return p, err
+	}
+	if err := s.SwapIn(ctx, c, workload); err != nil {
+		return p, err
+	}
+	now, err := s.Read(ctx, "reading what arrived in "+s.Target)
+	if err != nil {
+		return p, err
+	}
+	if fingerprint.Differ(c.Fingerprint, now, nil) {
+		return s.differs(ctx, p, c, now)
+	}
+	p.State = sluice.Done
+	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s; the source stood still for %s",
+		dataset.Documents(now), s.request.Target, s.Target, c.TakenAt.UTC().Format("15:04:05"),
+		c.Pause.Round(time.Millisecond))
+	if len(c.Masked) > 0 {
+		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
+	}
+	p.Message += s.request.DeleteOld(ctx)
+	return p, nil
+}
+
+// differs fails the step with what is not as it was copied.
+func (s *migrateData) differs(
+	ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint,
+) (sluice.Progress, error) {
+	v, err := s.Judge(ctx, dataset.Question{Was: c, Now: now, Mode: fingerprint.Equal})
+	if err != nil {
+		return p, err
+	}
+	p.Result.Verification = &v
+	return p, sluice.Errorf(sluice.Failed, "what arrived in %s is not what was copied: %s", s.Target, v.Reason)
+}
+
+// Observe is never needed.
+func (s *migrateData) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	return s.Start(ctx, p)
+}

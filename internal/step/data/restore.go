@@ -1,0 +1,231 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
+	"github.com/sluice-cd/sluice/internal/fingerprint"
+	"github.com/sluice-cd/sluice/internal/step/decision"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/record"
+)
+
+// restoreData puts a checkpoint back. It first counts what was written since, and waits for a person if that is more
+// than the file allows to be lost and nobody has agreed yet. Then it saves the current data aside in a checkpoint that
+// is taken while nothing can write.
+type restoreData struct {
+	swap // its request is for the checkpoint that is saved aside
+	sc   sluice.StepContext
+}
+
+// NewRestoreData makes the step restoreData.
+func NewRestoreData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	return newRestoreData(d, sc)
+}
+
+func newRestoreData(d deps.Deps, sc sluice.StepContext) (*restoreData, error) {
+	s, err := datasetIn(d, sc, sc.Step.RestoreData.Spec, sc.Target)
+	if err != nil {
+		return nil, err
+	}
+	aside := requestFor(sc, s, "-aside")
+	aside.KeepBroken = true
+	return &restoreData{swap{s, aside}, sc}, nil
+}
+
+// Check says what would be put back, and remembers what is there. A checkpoint that is not made yet is no error: a
+// preview comes before the deployment.
+func (s *restoreData) Check(ctx context.Context) (sluice.Preview, error) {
+	var needed []sluice.Object
+	was, err := s.checkpoint(ctx)
+	if err == nil {
+		needed, _, err = s.Kept(was)
+	}
+	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		return sluice.Preview{}, err
+	}
+	return s.preview(ctx, needed, []string{
+		"puts the checkpoint of " + s.Spec.Name + " back",
+		"saves what is in " + s.Target + " aside in the checkpoint " + string(s.request.ID) + " first",
+	})
+}
+
+// Start counts what would be lost, and goes on if that is allowed or agreed to.
+func (s *restoreData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	was, err := s.checkpoint(ctx)
+	if err != nil {
+		return p, err
+	}
+	if len(p.Data) > 0 {
+		return s.Observe(ctx, p)
+	}
+	loss, err := s.Loss(ctx, was)
+	if err != nil {
+		return p, err
+	}
+	spec := s.sc.Step.RestoreData
+	if spec.Consent != nil {
+		return s.goOn(p, loss.Past()+", "+decision.By("agreed", sluice.Signal{By: *spec.Consent}))
+	}
+	if loss.Allowed(spec.AllowDataLoss) {
+		return s.goOn(p, "")
+	}
+	p.State, p.Message = sluice.Waiting, fmt.Sprintf(
+		"%s; approve to put the checkpoint %s back, reject to keep what is there", loss, was.ID)
+	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalReject}}
+	return p, nil
+}
+
+// checkpoint returns what is to be put back. A checkpoint of other claims is refused: undo would not bring back what it
+// replaced outside the dataset.
+func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error) {
+	spec := s.sc.Step.RestoreData
+	c, err := checkpointOf(ctx, s.sc, s.Dataset, spec.Checkpoint, spec.From)
+	if err != nil {
+		return c, err
+	}
+	has, wants := slices.Sorted(slices.Values(c.Copy.Claims)), slices.Sorted(slices.Values(s.Spec.Claims))
+	if c.Dataset != s.Spec.Name || !slices.Equal(has, wants) {
+		return c, sluice.Errorf(sluice.Invalid, "the checkpoint %s holds %s (%s), not %s (%s)",
+			c.ID, c.Dataset, strings.Join(has, ", "), s.Spec.Name, strings.Join(wants, ", ")).
+			WithHint("see which there are of %s with: sluice data list", s.Spec.Name).At(s.sc.Step.Pos)
+	}
+	if len(c.Masked) > 0 && c.Account == s.Place.Name && c.Namespace == s.Place.Namespace {
+		return c, sluice.Errorf(sluice.Invalid,
+			"the checkpoint %s is masked and would replace the data it was taken from: %s are not as they were",
+			c.ID, strings.Join(c.Masked, ", ")).
+			WithHint("name a checkpoint of checkpointData").At(s.sc.Step.Pos)
+	}
+	return c, nil
+}
+
+// allowed is restoreData's own record: the loss may happen. It is written down before anything is touched, so that a
+// call after a crash neither counts what is half replaced nor takes what somebody else did for its own work.
+type allowed struct {
+	Decision string `json:"decision,omitempty"` // of a person, if one was asked
+}
+
+func (s *restoreData) goOn(p sluice.Progress, decision string) (sluice.Progress, error) {
+	raw, err := record.Write(allowed{decision})
+	if err != nil {
+		return p, err
+	}
+	p.State, p.Wait, p.Data = sluice.Running, nil, raw
+	p.Message = "putting " + s.Spec.Name + " of " + s.Target + " back"
+	return p, nil
+}
+
+// Observe puts back what may be put back, and otherwise looks whether a person has decided.
+func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	if len(p.Data) == 0 {
+		out, ok, err := decision.Of(p)
+		if err != nil || !ok {
+			return p, err
+		}
+		return s.goOn(out, out.Message)
+	}
+	was, err := s.checkpoint(ctx)
+	if err != nil {
+		return p, err
+	}
+	var a allowed
+	if err := record.Read(p.Data, &a); err != nil {
+		return p, err
+	}
+	out, err := s.replace(ctx, p, was)
+	if err == nil && a.Decision != "" {
+		out.Message += " (" + a.Decision + ")"
+	}
+	return out, err
+}
+
+// replace stops the workload, saves aside, and puts the checkpoint back.
+func (s *restoreData) replace(
+	ctx context.Context, p sluice.Progress, was sluice.Checkpoint,
+) (sluice.Progress, error) {
+	var before dataset.Before
+	if err := record.Read(p.Snapshot, &before); err != nil {
+		return p, err
+	}
+	// the version that wrote the data opens it
+	_, workload, err := s.Kept(was)
+	if err == nil && before.Workload != nil && dataset.ImageOf(before.Workload) == was.Image {
+		workload = before.Workload
+	}
+	if err != nil {
+		return p, err
+	}
+	kept, err := s.saveAside(ctx, before, workload)
+	if err != nil {
+		return p, err
+	}
+	p.Result = &sluice.Result{Checkpoint: was.ID, SavedAside: kept.ID}
+	if err := s.SwapIn(ctx, was, workload); err != nil {
+		return p, err
+	}
+	v, err := s.arrived(ctx, was)
+	if err != nil {
+		return p, err
+	}
+	p.Result.Verification = &v
+	if !v.Passed {
+		return p, sluice.Errorf(sluice.Failed, "what was put back is not what the checkpoint %s holds: %s", was.ID, v.Reason)
+	}
+	p.State, p.Wait = sluice.Done, nil
+	p.Message = fmt.Sprintf("the checkpoint %s of %s is back with %d documents; %d are saved aside in %s",
+		was.ID, was.TakenAt.UTC().Format("15:04:05"), dataset.Documents(was.Fingerprint),
+		dataset.Documents(kept.Fingerprint), kept.ID)
+	return p, nil
+}
+
+// saveAside stops the workload and then makes a checkpoint of what is there, so that it has everything that was written
+// until the last moment. The workload is described as it was, or by the next best, because it no longer exists.
+func (s *restoreData) saveAside(
+	ctx context.Context, before dataset.Before, fallback sluice.Object,
+) (sluice.Checkpoint, error) {
+	r := s.request
+	if r.Stopped = before.Workload; r.Stopped == nil {
+		r.Stopped = fallback
+	}
+	_, err := r.Catalogue.Checkpoint(ctx, r.ID)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		err = s.Stop(ctx)
+	}
+	if err != nil {
+		return sluice.Checkpoint{}, err
+	}
+	return r.Take(ctx)
+}
+
+// arrived makes sure that nothing of the checkpoint is missing. Other differences were written since the workload came
+// back, which cannot be prevented here.
+func (s *restoreData) arrived(ctx context.Context, was sluice.Checkpoint) (sluice.Verification, error) {
+	now, err := s.Read(ctx, "reading what is back in "+s.Target)
+	if err != nil {
+		return sluice.Verification{}, err
+	}
+	plain := s.Dataset
+	plain.Spec.Invariants = nil // they say what a release may do to the data, not what users do meanwhile
+	return plain.Judge(ctx, dataset.Question{Was: was, Now: now, Mode: fingerprint.Loss})
+}
+
+// CountLoss counts what the restoreData step of sc would lose, without starting it. It cleans up also if ctx ends.
+func CountLoss(ctx context.Context, d deps.Deps, sc sluice.StepContext) (dataset.Loss, error) {
+	if sc.Report == nil {
+		sc.Report = func(sluice.Progress) {}
+	}
+	s, err := newRestoreData(d, sc)
+	if err != nil {
+		return dataset.Loss{}, err
+	}
+	was, err := s.checkpoint(ctx)
+	if err != nil {
+		return dataset.Loss{}, err
+	}
+	s.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step may be at work under its own
+	return s.LossOnce(ctx, was)
+}

@@ -1,0 +1,207 @@
+package data_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"net"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
+
+func (w *world) abilities() sluice.Account {
+	return sluice.Account{ClusterReader: w, ClusterWriter: w, Host: w, Network: w, Shifter: w, Volumes: w}
+}
+
+// Get implements sluice.Cluster.
+func (w *world) Get(ctx context.Context, ref sluice.Ref) (o sluice.Object, err error) {
+	err = w.effect(ctx, func() error {
+		if o = w.shown(ref); o == nil {
+			return missing(ref)
+		}
+		return nil
+	})
+	return o, err
+}
+
+// shown returns the object with its status, as an account would.
+func (w *world) shown(ref sluice.Ref) sluice.Object {
+	stored := w.objects[ref]
+	if stored == nil {
+		return nil
+	}
+	o := stored.Clone()
+	switch ref.Kind {
+	case "PersistentVolumeClaim":
+		o.Set(w.volumes[ref.Namespace+"/"+ref.Name].current, "spec", "volumeName")
+	case "StatefulSet":
+		n := int64(o.Number(1, "spec", "replicas"))
+		for _, of := range []string{"r", "readyR", "updatedR", "availableR", "currentR"} {
+			o.Set(n, "status", of+"eplicas")
+		}
+	}
+	return o
+}
+
+// Apply implements sluice.Cluster.
+func (w *world) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	ref := o.Ref()
+	err := w.effect(ctx, func() error {
+		if ref.Namespace != "" && w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: ref.Namespace}] == nil {
+			return missing("namespace " + ref.Namespace)
+		}
+		if dryRun {
+			return nil
+		}
+		raw, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		var stored sluice.Object
+		if err := json.Unmarshal(raw, &stored); err != nil {
+			return err
+		}
+		w.objects[ref] = stored
+		if ref.Kind == "PersistentVolumeClaim" {
+			w.volume(ref.Namespace, ref.Name)
+		}
+		if ref.Kind == "StatefulSet" && w.traffic != nil {
+			w.traffic(ref.Namespace, "mongo-data")
+		}
+		return nil
+	})
+	return o, sluice.Configured, err
+}
+
+func (w *world) volume(namespace, name string) *claim {
+	c := w.volumes[namespace+"/"+name]
+	if c == nil {
+		c = &claim{current: "first", generations: map[string]documents{"first": {}}}
+		w.volumes[namespace+"/"+name] = c
+	}
+	return c
+}
+
+// Delete implements sluice.Cluster.
+func (w *world) Delete(ctx context.Context, ref sluice.Ref) error {
+	return w.effect(ctx, func() error {
+		delete(w.objects, ref)
+		switch ref.Kind {
+		case "PersistentVolumeClaim":
+			delete(w.volumes, ref.Namespace+"/"+ref.Name)
+		case "Namespace":
+			maps.DeleteFunc(w.objects, func(r sluice.Ref, _ sluice.Object) bool { return r.Namespace == ref.Name })
+			maps.DeleteFunc(w.volumes, func(k string, _ *claim) bool { return strings.HasPrefix(k, ref.Name+"/") })
+		}
+		return nil
+	})
+}
+
+// Watch implements sluice.Cluster. Everything is ready at once here.
+func (w *world) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		var found []sluice.Object
+		err := w.effect(ctx, func() error {
+			for ref := range w.objects {
+				if ref.APIVersion == apiVersion && ref.Kind == kind && ref.Namespace == namespace {
+					found = append(found, w.shown(ref))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, o := range found {
+			if !yield(o, nil) {
+				return
+			}
+		}
+		<-ctx.Done()
+	}
+}
+
+// Follow implements sluice.Cluster.
+func (w *world) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		for o, err := range w.Watch(ctx, ref.APIVersion, ref.Kind, ref.Namespace) {
+			if (err != nil || o.Text("metadata", "name") == ref.Name) && !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+// Restore implements sluice.Cluster.
+func (w *world) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return w.Apply(ctx, was, dryRun)
+}
+
+// Pods implements sluice.Host.
+func (w *world) Pods(ctx context.Context, namespace string) (pods []sluice.Pod, err error) {
+	err = w.effect(ctx, func() error {
+		if w.running(namespace) {
+			pods = []sluice.Pod{{Namespace: namespace, Name: "mongo-0", Owner: "StatefulSet/mongo", Ready: true}}
+		}
+		return nil
+	})
+	return pods, err
+}
+
+func (w *world) running(namespace string) bool {
+	o := w.objects[mongoRef(namespace)]
+	return o != nil && o.Number(1, "spec", "replicas") > 0
+}
+
+func mongoRef(namespace string) sluice.Ref {
+	return sluice.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: namespace, Name: "mongo"}
+}
+
+// Logs implements sluice.Host.
+func (w *world) Logs(context.Context, string, string, int) ([]string, error) { return nil, nil }
+
+// Exec implements sluice.Host.
+func (w *world) Exec(ctx context.Context, _, pod string, command []string) (string, error) {
+	return "", w.effect(ctx, func() error {
+		w.execs = append(w.execs, pod+": "+strings.Join(command, " "))
+		w.locked = command[0] == "lock"
+		return nil
+	})
+}
+
+// Address implements sluice.Host: every namespace has a listener that says which one it is.
+func (w *world) Address(ctx context.Context, namespace, service string, port int) (address string, err error) {
+	err = w.effect(ctx, func() error {
+		ref := sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service}
+		if service != "mongo" || port != 27017 || w.objects[ref] == nil {
+			return missing(fmt.Sprintf("Service/%s:%d in %s", service, port, namespace))
+		}
+		if w.listeners[namespace] == nil {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			w.listeners[namespace] = l
+			go tell(l, namespace)
+		}
+		address = w.listeners[namespace].Addr().String()
+		return nil
+	})
+	return address, err
+}
+
+func tell(l net.Listener, namespace string) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, namespace)
+		_ = c.Close()
+	}
+}

@@ -1,0 +1,44 @@
+// Package decision reads what a person, or a webhook, has said to a waiting step.
+package decision
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Of ends a step that a person decides: it is Done, or Failed with the person's reason. ok is false while nobody has
+// decided.
+func Of(p sluice.Progress) (out sluice.Progress, ok bool, err error) {
+	if s, no := Said(p, sluice.SignalReject); no {
+		return p, true, sluice.Errorf(sluice.Failed, "%s", By("rejected", s))
+	}
+	verb := map[string]string{sluice.SignalApprove: "approved", sluice.SignalRollForward: "rolled forward"}
+	if s, yes := Said(p, sluice.SignalApprove, sluice.SignalRollForward); yes {
+		p.State, p.Wait, p.Message = sluice.Done, nil, By(verb[s.Kind], s)
+		return p, true, nil
+	}
+	return p, false, nil
+}
+
+// Said returns the first signal of one of the kinds.
+func Said(p sluice.Progress, kinds ...string) (sluice.Signal, bool) {
+	i := slices.IndexFunc(p.Signals, func(s sluice.Signal) bool { return slices.Contains(kinds, s.Kind) })
+	if i < 0 {
+		return sluice.Signal{}, false
+	}
+	return p.Signals[i], true
+}
+
+// By says who decided, and why.
+func By(verb string, s sluice.Signal) string {
+	who := s.By.Name
+	if who == "" {
+		who = "somebody"
+	}
+	if s.Reason == "" {
+		return fmt.Sprintf("%s by %s", verb, who)
+	}
+	return fmt.Sprintf("%s by %s: %s", verb, who, s.Reason)
+}

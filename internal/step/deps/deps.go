@@ -1,0 +1,102 @@
+// Package deps holds what steps act through: contracts, by the names that sluice.yaml gives their implementations.
+package deps
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
+)
+
+// Deps is what steps act through. Maps are keyed by the names that sluice.yaml gives.
+type Deps struct {
+	Accounts  map[string]sluice.Account
+	Metrics   map[string]sluice.Metrics
+	Secrets   sluice.Secrets
+	Sealer    sluice.Sealer
+	MaskKey   []byte // the key of masks: who has it can find out which value a mask stands for
+	Movers    map[string]sluice.Mover
+	Databases map[string]sluice.Databases // by engine
+	Catalogue sluice.Catalogue
+	// Callbacks returns the URL, with its own secret, at which the step awaits a callback; the same arguments give the
+	// same URL. The receiver appends /callback.
+	Callbacks func(id sluice.DeploymentID, step sluice.StepID) (string, error)
+	// Preview returns the URL at which a Service of an account is shown until then, "" if the Service's own address can
+	// be used. If Preview is nil it always can.
+	Preview func(account, namespace, service string, port int, until time.Time) (string, error)
+	HTTP    *http.Client      // default http.DefaultClient
+	Now     func() time.Time  // default time.Now
+	Replace map[string]string // prefixes of webhook URLs and what to put in their place
+}
+
+// Account returns the account of that name, or an Invalid error with the names that exist.
+func (d Deps) Account(name string, at sluice.Position) (sluice.Account, error) {
+	if a, ok := d.Accounts[name]; ok {
+		return a, nil
+	}
+	return sluice.Account{}, sluice.Errorf(sluice.Invalid, "there is no account %q", name).
+		WithHint("add it under accounts in sluice.yaml; the accounts there are: %s", Names(d.Accounts)).At(at)
+}
+
+// MetricProvider returns the metric provider of that name, or an Invalid error with the names that exist.
+func (d Deps) MetricProvider(name string, at sluice.Position) (sluice.Metrics, error) {
+	if m, ok := d.Metrics[name]; ok {
+		return m, nil
+	}
+	return nil, sluice.Errorf(sluice.Invalid, "there is no metric provider %q", name).
+		WithHint("add it under metrics in sluice.yaml; the providers there are: %s", Names(d.Metrics)).At(at)
+}
+
+// Waiter returns what waits for objects of the account until the deadline.
+func (d Deps) Waiter(sc sluice.StepContext, a sluice.Account, deadline time.Time) ready.Waiter {
+	return ready.Waiter{Account: a, Deadline: deadline, Now: d.Now, Report: sc.Report}
+}
+
+// ServiceURL returns where the first port of a Service in the target's namespace answers.
+func (d Deps) ServiceURL(ctx context.Context, sc sluice.StepContext, service string) (string, error) {
+	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return "", err
+	}
+	namespace := sc.Target.Namespace
+	o, err := a.Get(ctx, sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service})
+	if err != nil {
+		return "", err
+	}
+	ports, _ := o.Field("spec", "ports").([]any)
+	if len(ports) == 0 {
+		return "", sluice.Errorf(sluice.Invalid, "Service/%s has no port to show", service)
+	}
+	port := object.Map(ports[0]).Number(0, "port")
+	if d.Preview != nil {
+		until := d.Now().Add(sibling.Exposure(sc, service))
+		url, err := d.Preview(sc.Target.Account, namespace, service, port, until)
+		if err != nil || url != "" {
+			return url, err
+		}
+	}
+	address, err := a.Address(ctx, namespace, service, port)
+	if err != nil {
+		return "", err
+	}
+	return "http://" + address, nil
+}
+
+// Names lists the keys, sorted, for a message.
+func Names[K ~string, V any](m map[K]V) string {
+	if len(m) == 0 {
+		return "none"
+	}
+	list := make([]string, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, string(k))
+	}
+	return strings.Join(list, ", ")
+}

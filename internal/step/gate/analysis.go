@@ -1,0 +1,290 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/analysis"
+	"github.com/sluice-cd/sluice/internal/step/decision"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/record"
+	"github.com/sluice-cd/sluice/internal/step/render"
+)
+
+const defaultUnknownBudget = 10 * time.Minute
+
+// analyse takes samples at instants that are fixed when it starts, one interval apart, and waits between them.
+// After an outage of Sluice it asks for the samples it missed, at their own instants. While samples are unknown it goes
+// on until its budget is spent, and the traffic stays as it is.
+type analyse struct {
+	inert
+	deps  deps.Deps
+	sc    sluice.StepContext
+	spec  sluice.Analysis
+	asked []sluice.Metrics // by the index of spec.Resolved
+}
+
+// An analysisRecord is what the step knows besides its samples, which are its result.
+type analysisRecord struct {
+	Started time.Time `json:"started"`
+	Taken   int       `json:"taken"`            // how many rounds of samples
+	Asking  bool      `json:"asking,omitempty"` // a person decides now
+}
+
+// NewAnalysis returns the step that judges a rollout by metrics.
+func NewAnalysis(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	s := &analyse{deps: d, sc: sc, spec: *sc.Step.Analysis}
+	if s.spec.Interval <= 0 {
+		return nil, sluice.Errorf(sluice.Invalid, "the analysis has no interval").At(sc.Step.Pos)
+	}
+	extra := s.times(analysisRecord{}, time.Time{})
+	for _, q := range s.spec.Resolved {
+		m, err := d.MetricProvider(cmp.Or(q.Provider, s.spec.Provider), sc.Step.Pos)
+		if err != nil {
+			return nil, err
+		}
+		if err := render.Check(sc, q.Template, extra); err != nil {
+			return nil, err
+		}
+		s.asked = append(s.asked, m)
+	}
+	return s, nil
+}
+
+// Check asks every query once, so that a query that is refused is found before it is needed. Data that only the steps
+// before this one bring may still be missing.
+func (s *analyse) Check(ctx context.Context) (sluice.Preview, error) {
+	for _, q := range s.spec.Resolved {
+		if err := render.CheckSecrets(ctx, s.deps, q.Template); err != nil {
+			return sluice.Preview{}, err
+		}
+	}
+	now := s.deps.Now()
+	_, err := s.round(ctx, analysisRecord{Started: now.Add(-s.spec.Interval)}, now)
+	if c := sluice.ErrorCode(err); err != nil && c != sluice.NotFound && c != sluice.Unavailable {
+		return sluice.Preview{}, err
+	}
+	return sluice.Preview{Notes: []string{"takes " + s.plural() + ", " + s.spec.Interval.String() + " apart"}}, nil
+}
+
+// Start fixes the instants of the samples.
+func (s *analyse) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	return s.wait(p, analysisRecord{Started: s.deps.Now()}, sluice.Judgment{Verdict: sluice.Unknown})
+}
+
+// Observe takes every sample that is due and says what follows.
+func (s *analyse) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	if out, ok, err := decision.Of(p); ok {
+		return out, err
+	}
+	r := analysisRecord{Started: s.deps.Now()}
+	if err := record.Read(p.Data, &r); err != nil {
+		return p, err
+	}
+	j := judgmentOf(p)
+	for !r.Asking {
+		at := s.instant(r.Taken + 1)
+		due := r.Started.Add(at)
+		if at > s.bound() {
+			return s.spent(p, r, j)
+		}
+		if s.deps.Now().Before(due) {
+			return s.wait(p, r, j)
+		}
+		samples, err := s.round(ctx, r, due)
+		if err != nil {
+			return p, err
+		}
+		r.Taken++
+		all := j.Samples
+		for _, sample := range samples {
+			all = analysis.Add(all, sample)
+		}
+		if j = analysis.Judge(s.spec, all); j.Verdict != sluice.Unknown {
+			return s.conclude(p, r, j)
+		}
+	}
+	return p, ctx.Err()
+}
+
+func (s *analyse) instant(n int) time.Duration { return time.Duration(n) * s.spec.Interval }
+
+// bound is when the budget for unknown samples is spent, counted from the start.
+func (s *analyse) bound() time.Duration {
+	return s.instant(max(s.spec.Runs, 1)) + cmp.Or(s.spec.UnknownBudget, defaultUnknownBudget)
+}
+
+func judgmentOf(p sluice.Progress) sluice.Judgment {
+	if p.Result == nil || p.Result.Judgment == nil {
+		return sluice.Judgment{Verdict: sluice.Unknown}
+	}
+	return *p.Result.Judgment
+}
+
+// round asks every query for the instant, all at once. A query that is not answered within the interval is late.
+func (s *analyse) round(ctx context.Context, r analysisRecord, at time.Time) ([]sluice.Sample, error) {
+	samples := make([]sluice.Sample, len(s.spec.Resolved))
+	errs := make([]error, len(s.spec.Resolved))
+	var all sync.WaitGroup
+	for i := range s.spec.Resolved {
+		all.Go(func() { samples[i], errs[i] = s.sample(ctx, i, r, at) })
+	}
+	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return samples, errors.Join(errs...)
+}
+
+func (s *analyse) sample(ctx context.Context, i int, r analysisRecord, at time.Time) (sluice.Sample, error) {
+	q := s.spec.Resolved[i]
+	query, err := render.Text(ctx, s.deps, s.sc, q.Template, s.times(r, at))
+	if err != nil {
+		return sluice.Sample{}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.spec.Interval)
+	defer cancel()
+	value, err := s.asked[i].Measure(bounded, query, at)
+	if err != nil && bounded.Err() != nil {
+		err = context.DeadlineExceeded
+	}
+	sample, err := analysis.Sample(q, analysis.Answer{Start: s.since(r, at), End: at, Value: value, Err: err})
+	if err != nil {
+		op := "query " + q.Name
+		return sample, &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
+	}
+	return sample, nil
+}
+
+// since is where the interval that ends at the instant begins.
+func (s *analyse) since(r analysisRecord, at time.Time) time.Time {
+	if s.spec.Lookback == analysis.Growing {
+		return r.Started
+	}
+	return at.Add(-s.spec.Interval)
+}
+
+// times returns the variables that only queries have.
+func (s *analyse) times(r analysisRecord, at time.Time) map[string]string {
+	start := s.since(r, at)
+	length := max(at.Sub(start), 0)
+	v := map[string]string{
+		"armory.intervalSeconds":    strconv.FormatInt(int64(length/time.Second), 10),
+		"armory.intervalMillis":     strconv.FormatInt(length.Milliseconds(), 10),
+		"armory.promQlStepInterval": promQL(length),
+	}
+	maps.Copy(v, instants("armory.startTime", start))
+	maps.Copy(v, instants("armory.endTime", at))
+	return v
+}
+
+func instants(prefix string, t time.Time) map[string]string {
+	return map[string]string{
+		prefix + "Iso8601":      t.UTC().Format(time.RFC3339),
+		prefix + "EpochSeconds": strconv.FormatInt(t.Unix(), 10),
+		prefix + "EpochMillis":  strconv.FormatInt(t.UnixMilli(), 10),
+	}
+}
+
+// promQL writes a duration as PromQL does inside [].
+func promQL(d time.Duration) string {
+	if d%time.Second == 0 && d > 0 {
+		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	}
+	return strconv.FormatInt(max(d.Milliseconds(), 1), 10) + "ms"
+}
+
+// keep puts the record and the evidence into the progress.
+func (s *analyse) keep(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
+	raw, err := record.Write(r)
+	if err != nil {
+		return p, err
+	}
+	p.Data, p.Result = raw, &sluice.Result{Judgment: &j}
+	return p, nil
+}
+
+// wait waits for the next instant. While something is unknown a person may end that.
+func (s *analyse) wait(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
+	p.State = sluice.Waiting
+	p.Wait = &sluice.Wait{Until: r.Started.Add(s.instant(r.Taken + 1))}
+	p.Message = fmt.Sprintf("%d of %s taken", min(r.Taken, max(s.spec.Runs, 1)), s.plural())
+	if unknown(j) {
+		p.Wait.Signals = []string{sluice.SignalRollForward, sluice.SignalReject}
+		p.Message = "nothing can be said, the traffic stays as it is: " + j.Reason
+	}
+	return s.keep(p, r, j)
+}
+
+// unknown reports whether the latest sample of any query is unknown or late.
+func unknown(j sluice.Judgment) bool {
+	latest := map[string]sluice.Verdict{}
+	for _, s := range j.Samples {
+		latest[s.Query] = s.Verdict
+	}
+	for _, v := range latest {
+		if v == sluice.Unknown || v == sluice.Late {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
+	switch {
+	case j.Verdict == sluice.Good && s.spec.RollForwardMode == "manual":
+		return s.ask(p, r, j, "good, and a person rolls forward")
+	case j.Verdict == sluice.Good:
+		return s.done(p, r, j)
+	case s.spec.RollBackMode == "manual":
+		return s.ask(p, r, j, "bad, and a person decides")
+	}
+	return s.fail(p, r, j, "the analysis is bad")
+}
+
+// spent follows onUnknown once the budget for unknown samples is gone.
+func (s *analyse) spent(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
+	switch s.spec.OnUnknown {
+	case "rollBack":
+		return s.fail(p, r, j, "nothing could be said in time")
+	case "rollForward":
+		return s.done(p, r, j)
+	}
+	return s.ask(p, r, j, "unknown for too long, and a person decides")
+}
+
+// ask hands the decision to a person, without a deadline: nothing has been decided that could expire.
+func (s *analyse) ask(p sluice.Progress, r analysisRecord, j sluice.Judgment, what string) (sluice.Progress, error) {
+	r.Asking = true
+	p.State, p.Message = sluice.Waiting, what+": "+j.Reason
+	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalRollForward, sluice.SignalReject}}
+	return s.keep(p, r, j)
+}
+
+func (s *analyse) done(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
+	p.State, p.Wait, p.Message = sluice.Done, nil, j.Reason
+	return s.keep(p, r, j)
+}
+
+func (s *analyse) fail(p sluice.Progress, r analysisRecord, j sluice.Judgment, what string) (sluice.Progress, error) {
+	p, err := s.keep(p, r, j)
+	if err != nil {
+		return p, err
+	}
+	return p, sluice.Errorf(sluice.Failed, "%s: %s", what, j.Reason).
+		WithHint("the samples are in the step's result; every one is a query over a known time, which can be asked again")
+}
+
+func (s *analyse) plural() string {
+	if max(s.spec.Runs, 1) == 1 {
+		return "1 sample"
+	}
+	return fmt.Sprintf("%d samples", s.spec.Runs)
+}

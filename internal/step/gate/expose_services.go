@@ -1,0 +1,52 @@
+package gate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+)
+
+// exposeServices says where the Services answer. The addresses are the account's own, or those at which Sluice shows
+// what it reaches through the account, so there is nothing to finish or to undo.
+type exposeServices struct {
+	inert
+	deps deps.Deps
+	sc   sluice.StepContext
+	spec sluice.ExposeServices
+}
+
+// NewExposeServices returns the step that shows where Services answer.
+func NewExposeServices(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	_, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	return &exposeServices{deps: d, sc: sc, spec: *sc.Step.ExposeServices}, err
+}
+
+// Check says which Services are shown.
+func (s *exposeServices) Check(context.Context) (sluice.Preview, error) {
+	return sluice.Preview{Notes: []string{"shows the addresses of " + strings.Join(s.spec.Services, ", ")}}, nil
+}
+
+// Start finds the addresses.
+func (s *exposeServices) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	list := make([]string, 0, len(s.spec.Services))
+	for _, service := range s.spec.Services {
+		url, err := s.deps.ServiceURL(ctx, s.sc, service)
+		if err != nil {
+			return p, err
+		}
+		list = append(list, service+" at "+url)
+	}
+	p.State, p.Message = sluice.Done, strings.Join(list, ", ")
+	if s.spec.TTL > 0 {
+		p.Message += ", to be used until " + s.deps.Now().Add(s.spec.TTL).UTC().Format(time.RFC3339)
+	}
+	return p, nil
+}
+
+// Observe finds the addresses again.
+func (s *exposeServices) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	return s.Start(ctx, p)
+}

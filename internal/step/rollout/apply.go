@@ -1,0 +1,304 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/delivery"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
+)
+
+// apply brings the target's objects in dependency order and waits for each. With a strategy that has steps before 100
+// %, a Deployment that exists and changes version gets a canary beside it instead, without traffic.
+type apply struct {
+	target
+	atOnce
+	spec sluice.Apply
+}
+
+// NewApply returns the step that applies the target's objects.
+func NewApply(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
+	t, err := newTarget(d, sc)
+	return &apply{target: t, spec: *sc.Step.Apply}, err
+}
+
+// Start writes wave after wave, and waits for each before the next.
+func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	snap, err := s.startedWith(p)
+	if err != nil {
+		return p, err
+	}
+	objects, err := s.desired(snap)
+	if err != nil {
+		return p, err
+	}
+	w := s.waitFrom(snap.At)
+	var changes []sluice.Change
+	for _, wave := range waves(objects) {
+		var unready []sluice.Ref
+		for _, o := range wave {
+			b, err := s.bring(ctx, snap, objects, o)
+			if err != nil {
+				return p, err
+			}
+			if b.outcome != sluice.Unchanged {
+				changes = append(changes, sluice.Change{Object: b.ref.String(), Outcome: b.outcome})
+			}
+			if !b.ready {
+				unready = append(unready, b.ref)
+			}
+		}
+		if err := replaceBroken(ctx, w, snap.unready(wave)); err != nil {
+			return p, err
+		}
+		if err := w.Ready(ctx, awaited(unready)); err != nil {
+			return p, err
+		}
+	}
+	if err := s.removeLeftCanaries(ctx, w, snap, objects); err != nil {
+		return p, err
+	}
+	p.State, p.Changes, p.Message = sluice.Done, changes, fmt.Sprintf("%d objects are as declared", len(objects))
+	if len(snap.Canaries) > 0 {
+		p.Message = "the new version is ready beside the old one, without traffic"
+	}
+	if len(snap.Canaries) > 0 || snap.First {
+		p.Result = &sluice.Result{First: snap.First}
+		for _, ref := range snap.Canaries {
+			p.Result.Canaries = append(p.Result.Canaries, delivery.CanaryOf(ref))
+		}
+	}
+	return p, nil
+}
+
+// waves groups objects, given in order, by what has to be ready before the next may come.
+func waves(objects []sluice.Object) [][]sluice.Object {
+	var list [][]sluice.Object
+	last := -2 // no wave
+	for _, o := range objects {
+		if n := waveOf(o); n != last {
+			list, last = append(list, nil), n
+		}
+		list[len(list)-1] = append(list[len(list)-1], o)
+	}
+	return list
+}
+
+// waveOf tells apart the kinds that later objects depend on; all others may come together.
+func waveOf(o sluice.Object) int {
+	waves := [][]string{{"Namespace"}, {"CustomResourceDefinition"}, {"StatefulSet", "DaemonSet"}, {"Job"}, {"Deployment"}}
+	return slices.IndexFunc(waves, func(kinds []string) bool { return slices.Contains(kinds, o.Text("kind")) })
+}
+
+// awaited leaves out claims: many are bound only once a pod uses them, and the pods are waited for.
+func awaited(refs []sluice.Ref) []sluice.Ref {
+	return slices.DeleteFunc(slices.Clone(refs), func(r sluice.Ref) bool { return r.Kind == "PersistentVolumeClaim" })
+}
+
+// brought is what was written for one declared object.
+type brought struct {
+	ref     sluice.Ref
+	outcome sluice.Outcome
+	ready   bool
+}
+
+// bring writes the object, or what stands for it until promotion, in the manner that the snapshot says.
+func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Object, o sluice.Object) (brought, error) {
+	var err error
+	ref := o.Ref()
+	switch {
+	case slices.Contains(snap.Canaries, ref):
+		o, err = s.canary(ctx, o, objects, pick(objects, snap.Deferred))
+	case slices.Contains(snap.Deferred, ref):
+		o, err = versionOf(o, s.sc.Deployment)
+	case slices.Contains(snap.Ordered, ref):
+		o, err = s.heldBack(ctx, o)
+	case !snap.has(ref): // it was as declared
+		now, err := object.Get(ctx, s.account, ref)
+		if err != nil {
+			return brought{}, err
+		}
+		if now != nil {
+			return brought{ref, sluice.Unchanged, ready.Is(now)}, nil
+		}
+	case ref.Kind == "Job":
+		err = s.deleteOldRun(ctx, o)
+	}
+	if err != nil {
+		return brought{}, err
+	}
+	now, outcome, err := object.Apply(ctx, s.account, o)
+	if err != nil {
+		return brought{}, err
+	}
+	return brought{o.Ref(), outcome, ready.Is(now)}, nil
+}
+
+// canary returns the Deployment that stands beside the stable one. It takes the Services' traffic away from canaries
+// before there is one.
+func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred []sluice.Object) (sluice.Object, error) {
+	stable, err := s.account.Get(ctx, o.Ref())
+	if err != nil {
+		return nil, object.WithOp("read", o.Ref(), err)
+	}
+	list, err := s.divisions(ctx, objects, []sluice.Object{o})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.shift(ctx, list, 0); err != nil {
+		return nil, err
+	}
+	size := stable.Number(1, "spec", "replicas")
+	if !s.account.Weighs(s.sc.Target.Traffic) {
+		_, size = sizes(size, sibling.FirstWeight(s.sc), 0)
+	}
+	c := canaryOf(o, stable, size, s.sc.Deployment)
+	for _, config := range deferred {
+		v, err := versionOf(config, s.sc.Deployment)
+		if err != nil {
+			return nil, err
+		}
+		rename(c, config.Text("kind"), config.Text("metadata", "name"), v.Text("metadata", "name"))
+	}
+	return c, nil
+}
+
+// heldBack returns the workload with its new template, which none of its pods gets yet. After a crash it is held back
+// as far as it is now.
+func (s *apply) heldBack(ctx context.Context, o sluice.Object) (sluice.Object, error) {
+	now, err := s.account.Get(ctx, o.Ref())
+	if err != nil {
+		return nil, object.WithOp("read", o.Ref(), err)
+	}
+	if isHeld(now, s.sc.Deployment) {
+		return heldAsFar(o, now, s.sc.Deployment), nil
+	}
+	all := max(o.Number(1, "spec", "replicas"), now.Number(1, "spec", "replicas"))
+	return heldAt(o, all, s.sc.Deployment), nil
+}
+
+// deleteOldRun deletes a Job that ran with another spec: a Job's pods cannot be changed.
+func (s *apply) deleteOldRun(ctx context.Context, job sluice.Object) error {
+	if _, _, err := s.account.Apply(ctx, job, true); !isImmutable(err) {
+		return nil
+	}
+	was, err := object.Get(ctx, s.account, job.Ref())
+	if err != nil || was == nil {
+		return err
+	}
+	return object.Delete(ctx, s.account, job.Ref())
+}
+
+// removeLeftCanaries removes the canaries that an earlier deployment had to leave beside Deployments that were brought
+// straight.
+func (s *apply) removeLeftCanaries(ctx context.Context, w ready.Waiter, snap snapshot, objects []sluice.Object) error {
+	straight := slices.DeleteFunc(object.OfKind(objects, "Deployment"), func(o sluice.Object) bool {
+		return slices.Contains(snap.Canaries, o.Ref())
+	})
+	return tracks{s.target, objects, w}.removeLeft(ctx, straight)
+}
+
+// Undo removes the canaries and puts every object back, the last written first, and waits until what was ready before
+// is ready again. An object that cannot be put back does not keep it from putting back the others. Neither do canaries
+// that are all that serves: they go once the stable pods, with what they need put back, are ready.
+func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
+	snap, taken, err := readSnapshot(p)
+	if err != nil || !taken {
+		return err
+	}
+	objects, err := s.desired(snap)
+	if err != nil {
+		return err
+	}
+	stays := s.removeCanaries(ctx, snap, objects)
+	if stays != nil && sluice.ErrorCode(stays) != sluice.Failed {
+		return stays
+	}
+	err = s.putAllBack(ctx, snap, objects)
+	if stays == nil || isRetried(err) || ctx.Err() != nil {
+		return errors.Join(err, stays)
+	}
+	unready := s.waitFrom(s.deps.Now()).Ready(ctx, snap.Canaries)
+	if unready != nil && sluice.ErrorCode(unready) != sluice.Failed {
+		return errors.Join(unready, err)
+	}
+	return errors.Join(s.removeCanaries(ctx, snap, objects), err)
+}
+
+func (s *apply) removeCanaries(ctx context.Context, snap snapshot, objects []sluice.Object) error {
+	return tracks{s.target, objects, s.waitFrom(s.deps.Now())}.withdraw(ctx, snap)
+}
+
+func (s *apply) putAllBack(ctx context.Context, snap snapshot, objects []sluice.Object) error {
+	if err := s.useHeld(ctx, objects, snap.Ordered); err != nil {
+		return err
+	}
+	r := s.newRestorer(objects)
+	restored, err := r.restoreAll(ctx, slices.Backward(snap.Before), func(b before) (bool, error) {
+		return s.putBack(ctx, r, b, slices.Contains(snap.Ordered, b.Ref))
+	})
+	if err != nil {
+		return err
+	}
+	w := s.waitFrom(s.deps.Now())
+	if err = replaceBroken(ctx, w, restored); err == nil {
+		err = w.Ready(ctx, awaited(restored))
+	}
+	if err != nil {
+		return errors.Join(err, r.refused)
+	}
+	return errors.Join(r.refused, r.left())
+}
+
+// putBack puts one object back, and before it the pods of a set that changed pod by pod. It reports whether the object
+// is back.
+func (s *apply) putBack(ctx context.Context, r *restorer, b before, ordered bool) (back bool, err error) {
+	var unready error
+	if o, known := r.ours[b.Ref]; known && ordered {
+		if unready = s.putPodsBack(ctx, r, b, o); unready != nil && sluice.ErrorCode(unready) != sluice.Failed {
+			return false, unready
+		}
+	}
+	back, err = r.restore(ctx, b)
+	return back, errors.Join(unready, err)
+}
+
+// putPodsBack brings the old version back to the pods of a set whose pods are evicted in an order of ours, before its
+// own strategy comes back. Under OnDelete nobody else would do it, and any other strategy ignores which pod is the
+// primary.
+func (s *apply) putPodsBack(ctx context.Context, r *restorer, b before, held sluice.Object) error {
+	if b.Object == nil || byPartition(held) {
+		return nil
+	}
+	now, err := object.Get(ctx, s.account, b.Ref)
+	if err != nil || !isHeld(now, s.sc.Deployment) {
+		return err
+	}
+	old := heldAt(held, 0, s.sc.Deployment)
+	old.Set(b.Object.Clone().Field("spec", "template"), "spec", "template")
+	back, err := changesNothing(s.account.Apply(ctx, old, true))
+	if err != nil {
+		return object.WithOp("compare", b.Ref, err)
+	}
+	if !back {
+		if mine, err := r.isOurs(ctx, b.Ref); err != nil || !mine {
+			return err
+		}
+		if _, _, err := object.Apply(ctx, s.account, old); err != nil {
+			return err
+		}
+	}
+	r.ours[b.Ref] = old
+	_, err = tracks{s.target, []sluice.Object{old}, s.waitFrom(s.deps.Now())}.replacePods(ctx, old, 100)
+	return err
+}
+
+// waitFrom waits as long as the target's objects may take, counted from the given instant.
+func (s *apply) waitFrom(from time.Time) ready.Waiter { return s.newWaiter(from, s.spec.Timeout) }

@@ -1,0 +1,311 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+	"github.com/sluice-cd/sluice/internal/step/delivery"
+	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/record"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
+)
+
+// A finding is one declared object beside what is there, and what applying it would do.
+type finding struct {
+	declared  sluice.Object
+	was, will sluice.Object // was is nil where the object is absent
+	outcome   sluice.Outcome
+	keepsPods bool   // a Deployment that changes, but not in its pods
+	gradual   bool   // its pods change under the strategy: beside the old ones, or one by one
+	note      string // for people
+}
+
+// Check compares every object with the account. The snapshot keeps those that will be written as they are, and how
+// each object is brought.
+func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
+	objects, err := s.declared()
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	findings := make([]finding, len(objects))
+	for i, o := range objects {
+		if findings[i], err = s.look(ctx, objects, o); err != nil {
+			return sluice.Preview{}, err
+		}
+	}
+	snap, err := s.decide(objects, findings)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	if err := s.checkCanaries(ctx, objects, snap.Canaries); err != nil {
+		return sluice.Preview{}, err
+	}
+	notes, err := s.notes(ctx, objects, findings, snap)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	raw, err := record.Write(snap)
+	return sluice.Preview{Changes: changes(findings), Notes: notes, Snapshot: raw}, err
+}
+
+// Vet finds objects that the account will never take. Everything else may have changed when the step's turn comes.
+func (s *apply) Vet(ctx context.Context) error {
+	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
+		return err
+	}
+	return nil
+}
+
+// look finds out what applying the object would do.
+func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Object) (finding, error) {
+	f, ref := finding{declared: o}, o.Ref()
+	var err error
+	if f.was, err = object.Get(ctx, s.account, ref); err != nil {
+		return f, err
+	}
+	err = s.try(ctx, &f)
+	switch {
+	case f.was == nil && isMissing(err) && bringsWhatIsMissing(objects, o):
+		f.will, f.outcome = o, sluice.Created
+	case f.was != nil && ref.Kind == "Job" && isImmutable(err):
+		f.will, f.outcome = o, sluice.Configured
+		f.note = ref.String() + " is run again: its old run is deleted first"
+	case err != nil:
+		return f, object.WithOp("apply", ref, err)
+	}
+	if f.was == nil || !s.spec.Canary || ref.Kind != "Deployment" && !isOrdered(f.was) {
+		return f, nil
+	}
+	same, err := sameTemplate(f.was, f.will)
+	if err != nil || same {
+		return f, err
+	}
+	why, err := s.straight(ctx, f)
+	if why != "" {
+		f.note = ref.String() + " " + why + ", so it goes straight to 100 %"
+	}
+	f.gradual = why == ""
+	return f, err
+}
+
+// try applies the object in a dry run. The stamps of a Deployment's pods are left as they are: they change with the
+// version of the pods, and never by themselves.
+func (s *apply) try(ctx context.Context, f *finding) (err error) {
+	o := f.declared
+	if o.Text("kind") == "Deployment" && f.was != nil {
+		o = o.Clone()
+		delivery.Stamp(o, delivery.StampedWith(f.was))
+	}
+	f.will, f.outcome, err = s.account.Apply(ctx, o, true)
+	if err == nil && o.Text("kind") == "Deployment" && f.was != nil && f.outcome != sluice.Unchanged {
+		f.keepsPods, err = sameTemplate(f.was, f.will)
+	}
+	return err
+}
+
+// straight says why a workload that changes its pods gets no canary, and is not held back; "" if it is.
+func (s *apply) straight(ctx context.Context, f finding) (string, error) {
+	recreates := func(o sluice.Object) bool { return o.Text("spec", "strategy", "type") == "Recreate" }
+	switch {
+	case f.was.Text("kind") != "Deployment":
+		broken, err := s.isBroken(ctx, f.was)
+		if err != nil || !broken {
+			return "", err
+		}
+		return "has pods that do not get ready by themselves", nil
+	case recreates(f.was) || recreates(f.will):
+		return "wants its old pods gone before new ones come (strategy Recreate)", nil
+	case f.was.Number(0, "status", "readyReplicas") == 0:
+		return "has no ready pod", nil
+	case manifest.Status(f.was).Phase == manifest.Failed:
+		return "was changed before, and that change has got stuck", nil
+	}
+	return "", nil
+}
+
+// isBroken reports whether the set's pods cannot get ready by themselves. It takes one short look.
+func (s *apply) isBroken(ctx context.Context, set sluice.Object) (broken bool, err error) {
+	if ready.Is(set) {
+		return false, nil
+	}
+	w := s.newWaiter(s.deps.Now(), ready.Glance)
+	w.Report = func(sluice.Progress) {}
+	err = w.Watch(ctx, set.Ref(), func(o sluice.Object) (bool, string, error) {
+		phase := manifest.Status(o).Phase
+		broken = phase == manifest.Failed
+		return broken || phase == manifest.Ready, "", nil
+	})
+	if ready.IsTimeout(err) {
+		return false, nil
+	}
+	return broken, object.WithOp("look at the pods of", set.Ref(), err)
+}
+
+// bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.
+func bringsWhatIsMissing(objects []sluice.Object, o sluice.Object) bool {
+	return slices.ContainsFunc(objects, func(other sluice.Object) bool {
+		switch other.Text("kind") {
+		case "Namespace":
+			return other.Text("metadata", "name") == o.Text("metadata", "namespace")
+		case "CustomResourceDefinition":
+			return other.Text("spec", "names", "kind") == o.Text("kind")
+		}
+		return false
+	})
+}
+
+// isMissing reports whether the namespace or the kind is not there.
+func isMissing(err error) bool {
+	c := sluice.ErrorCode(err)
+	return c == sluice.NotFound || c == sluice.Unsupported
+}
+
+// isImmutable reports whether the object cannot be changed into what is declared.
+func isImmutable(err error) bool {
+	c := sluice.ErrorCode(err)
+	return c == sluice.Invalid || c == sluice.Conflict || c == sluice.Unsupported
+}
+
+func sameTemplate(a, b sluice.Object) (bool, error) {
+	was, err := digest(a.Field("spec", "template"))
+	if err != nil {
+		return false, err
+	}
+	is, err := digest(b.Field("spec", "template"))
+	return was == is, err
+}
+
+// decide says how each object is brought, and keeps as they are those that Start writes. Canaries and the
+// configuration that changes with them are written by promote.
+func (s *apply) decide(objects []sluice.Object, findings []finding) (snapshot, error) {
+	snap := snapshot{At: s.deps.Now()}
+	workloads, existing := 0, 0
+	changed := map[sluice.Ref]sluice.Outcome{}
+	for _, f := range findings {
+		ref := f.declared.Ref()
+		changed[ref] = f.outcome
+		if f.keepsPods {
+			snap.Kept = append(snap.Kept, ref)
+		}
+		switch {
+		case f.gradual && ref.Kind == "Deployment":
+			snap.Canaries = append(snap.Canaries, ref)
+		case f.gradual:
+			snap.Ordered = append(snap.Ordered, ref)
+		}
+		if slices.Contains(podWorkloads, ref.Kind) {
+			workloads++
+			if f.was != nil {
+				existing++
+			}
+		}
+	}
+	snap.First = workloads > 0 && existing == 0
+	for _, o := range usedOnlyBy(pick(objects, snap.Canaries), objects) {
+		if changed[o.Ref()] == sluice.Configured {
+			snap.Deferred = append(snap.Deferred, o.Ref())
+		}
+	}
+	for _, f := range findings {
+		ref := f.declared.Ref()
+		if f.outcome == sluice.Unchanged || slices.Contains(snap.Canaries, ref) || slices.Contains(snap.Deferred, ref) {
+			continue
+		}
+		if err := snap.add(ref, f.was, s.deps.Sealer); err != nil {
+			return snap, err
+		}
+	}
+	return snap, nil
+}
+
+// checkCanaries finds what stands in the way of a canary: another Deployment of its name, or a Service that sends
+// traffic to other pods too, if Services have to be narrowed to the pods of one version.
+func (s *apply) checkCanaries(ctx context.Context, objects []sluice.Object, canaries []sluice.Ref) error {
+	for _, d := range pick(objects, canaries) {
+		service, other := sharedService(objects, d)
+		if service != nil && !s.account.Weighs(s.sc.Target.Traffic) {
+			return sluice.Errorf(sluice.Unsupported, "%s sends traffic to %s too, which would get none while %s has a canary",
+				service.Ref(), other.Ref(), d.Ref()).
+				WithHint("let the Service select a label that only one of them has, or roll out straight to 100 %%")
+		}
+	}
+	for _, ref := range canaries {
+		standing, err := object.Get(ctx, s.account, delivery.CanaryOf(ref))
+		if err != nil {
+			return err
+		}
+		if standing != nil && standing.Text("metadata", "annotations", delivery.MadeBy) == "" {
+			return sluice.Errorf(sluice.Conflict, "%s exists, and its name is needed for the canary of %s",
+				delivery.CanaryOf(ref), ref).
+				WithHint("give that Deployment another name")
+		}
+	}
+	return nil
+}
+
+// sharedService returns a Service that sends traffic to the Deployment and to another workload; nil if there is none.
+func sharedService(objects []sluice.Object, d sluice.Object) (service, other sluice.Object) {
+	for _, service := range object.OfKind(objects, "Service") {
+		for _, other := range object.OfKind(objects, podWorkloads...) {
+			if other.Ref() != d.Ref() && sendsTo(service, d) && sendsTo(service, other) {
+				return service, other
+			}
+		}
+	}
+	return nil, nil
+}
+
+func changes(findings []finding) []sluice.Change {
+	var list []sluice.Change
+	for _, f := range findings {
+		if f.outcome != sluice.Unchanged {
+			diff := manifest.Diff(f.was, f.will)
+			list = append(list, sluice.Change{Object: f.declared.Ref().String(), Outcome: f.outcome, Diff: diff})
+		}
+	}
+	return list
+}
+
+// notes says what kind of rollout it will be.
+func (s *apply) notes(
+	ctx context.Context, objects []sluice.Object, findings []finding, snap snapshot,
+) (notes []string, err error) {
+	for _, f := range findings {
+		if f.note != "" {
+			notes = append(notes, f.note)
+		}
+	}
+	for _, ref := range snap.Canaries {
+		notes = append(notes, fmt.Sprintf("%s keeps running; the new version comes as %s and gets no traffic yet",
+			ref, delivery.CanaryOf(ref)))
+	}
+	if len(s.sc.Target.Traffic) > 0 {
+		list, err := s.divisions(ctx, objects, pick(objects, snap.Canaries))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range unrouted(list, s.sc) {
+			notes = append(notes, "Service/"+name+" is named by no route of trafficManagement: "+
+				"its traffic changes at 100 % alone")
+		}
+	}
+	for _, ref := range snap.Ordered {
+		notes = append(notes, ref.String()+" keeps its pods; the weights and promotion replace them one by one")
+	}
+	for _, ref := range snap.Deferred {
+		notes = append(notes, ref.String()+" stays as it is for the old version until promotion")
+	}
+	for _, f := range findings {
+		if f.was == nil && f.declared.Text("kind") == "Deployment" {
+			notes = append(notes, f.declared.Ref().String()+" is new: it goes straight to 100 %")
+		}
+	}
+	if snap.First && sibling.LeavesOut(s.sc) {
+		notes = append(notes, "nothing of the target runs yet: pauses, analyses and webhooks of its strategy are left out")
+	}
+	return notes, nil
+}

@@ -1,0 +1,302 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+)
+
+// replacePods evicts pods of the old revision, one at a time, until as many are new as the percentage says, and waits
+// for each. It does not wait between pods that are broken already.
+func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (string, error) {
+	for {
+		n, old, all, err := t.outdated(ctx, o)
+		if err != nil {
+			return "", err
+		}
+		updated := len(all) - len(old)
+		if updated >= podsAt(n, percent) || len(old) == 0 {
+			return fmt.Sprintf("%d of %d pods of %s are new", updated, n, o.Ref()), t.waiter.Ready(ctx, []sluice.Ref{o.Ref()})
+		}
+		last, err := t.primary(ctx, o, all)
+		if err != nil {
+			return "", err
+		}
+		next := order(old, last)
+		if err := t.evict(ctx, next[0]); err != nil {
+			return "", err
+		}
+		if !next[0].Ready && len(next) > 1 && !next[1].Ready {
+			continue
+		}
+		if err := t.awaitUpdated(ctx, o.Ref(), updated+1); err != nil {
+			return "", err
+		}
+	}
+}
+
+func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t.waiter.Report(sluice.Progress{State: sluice.Running, Message: "replaces pod " + p.Name})
+	inTime, err := evict(ctx, t.waiter, p)
+	if !inTime {
+		err = sluice.Errorf(sluice.Failed, "it could not be replaced in time").
+			WithHint("see which disruption budget forbids it: kubectl get poddisruptionbudgets --namespace %s", p.Namespace)
+	}
+	return object.WithOp("evict", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
+}
+
+// awaitUpdated waits until so many pods are new and all are ready. Right after an eviction the set may still be counted
+// as ready, so it looks at that only once the new pod is counted too.
+func (t tracks) awaitUpdated(ctx context.Context, ref sluice.Ref, updated int) error {
+	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
+		n := updatedPods(o)
+		done := n >= updated || manifest.Status(o).Phase == manifest.Failed
+		return done, fmt.Sprintf("%d of its pods are new", n), nil
+	})
+	if err != nil && !ready.IsTimeout(err) {
+		return err
+	}
+	return t.waiter.Ready(ctx, []sluice.Ref{ref})
+}
+
+// updatedPods is how many pods of the newest revision the set has, as its controller counts them.
+func updatedPods(o sluice.Object) int {
+	if o.Text("kind") == "DaemonSet" {
+		return o.Number(0, "status", "updatedNumberScheduled")
+	}
+	n := o.Number(0, "status", "updatedReplicas")
+	if o.Text("status", "currentRevision") == o.Text("status", "updateRevision") {
+		return max(n, o.Number(0, "status", "currentReplicas"))
+	}
+	return n
+}
+
+// outdated returns how many pods the set wants, those of any revision but the wanted one, and all of them.
+func (t tracks) outdated(ctx context.Context, o sluice.Object) (n int, old, all []sluice.Pod, err error) {
+	revision, err := t.revision(ctx, o.Ref())
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	now, err := t.account.Get(ctx, o.Ref())
+	if err != nil {
+		return 0, nil, nil, object.WithOp("read", o.Ref(), err)
+	}
+	pods, err := t.account.Pods(ctx, o.Ref().Namespace)
+	if err != nil {
+		return 0, nil, nil, object.WithOp("list the pods of", o.Ref(), err)
+	}
+	for _, p := range pods {
+		if p.Owner != o.Ref().String() {
+			continue
+		}
+		all = append(all, p)
+		if p.Revision != revision {
+			old = append(old, p)
+		}
+	}
+	if o.Text("kind") == "DaemonSet" {
+		return now.Number(len(all), "status", "desiredNumberScheduled"), old, all, nil
+	}
+	return now.Number(1, "spec", "replicas"), old, all, nil
+}
+
+// revision returns the revision that the set's new pods have, once its controller has seen the change. The status of a
+// StatefulSet names it; for a DaemonSet it is the newest ControllerRevision.
+func (t tracks) revision(ctx context.Context, ref sluice.Ref) (revision string, err error) {
+	if ref.Kind == "DaemonSet" {
+		return t.newestRevision(ctx, ref)
+	}
+	err = t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
+		revision = o.Text("status", "updateRevision")
+		return revision != "" && isSeen(o), unseen, nil
+	})
+	return revision, err
+}
+
+func (t tracks) newestRevision(ctx context.Context, ref sluice.Ref) (string, error) {
+	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return isSeen(o), unseen, nil })
+	if err != nil {
+		return "", err
+	}
+	revisions, err := t.account.List(ctx, "apps/v1", "ControllerRevision", ref.Namespace)
+	if err != nil {
+		return "", object.WithOp("list the revisions of", ref, err)
+	}
+	newest, hash := -1, ""
+	for _, r := range revisions {
+		owners, _ := r.Field("metadata", "ownerReferences").([]any)
+		if len(owners) == 0 {
+			continue
+		}
+		if o := object.Map(owners[0]); o.Text("name") != ref.Name || o.Text("kind") != ref.Kind {
+			continue
+		}
+		if n := r.Number(0, "revision"); n > newest {
+			newest, hash = n, r.Text("metadata", "labels", "controller-revision-hash")
+		}
+	}
+	return hash, nil
+}
+
+// unseen is what a set waits for before its controller has looked at it.
+const unseen = "its controller has not seen the change yet"
+
+func isSeen(o sluice.Object) bool {
+	return o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation")
+}
+
+// probeTimeout bounds the question to one pod whether it is the primary.
+const probeTimeout = 10 * time.Second
+
+// primary returns the name of the pod that goes last, "" if the set names none or none is found.
+func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod) (string, error) {
+	labels := o.Text("metadata", "annotations", sluice.PrimaryLabels)
+	probe := o.Text("metadata", "annotations", sluice.PrimaryProbe)
+	for _, p := range pods {
+		if labels != "" && hasLabels(p, labels) {
+			return p.Name, nil
+		}
+		if probe == "" || !p.Ready {
+			continue // what does not run cannot be asked
+		}
+		if yes, err := t.isPrimary(ctx, p, probe); yes || err != nil {
+			return p.Name, err
+		}
+	}
+	return "", nil
+}
+
+// isPrimary asks the pod whether it is the primary.
+func (t tracks) isPrimary(ctx context.Context, p sluice.Pod, probe string) (bool, error) {
+	asking, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, err := t.account.Exec(asking, p.Namespace, p.Name, []string{"sh", "-c", probe})
+	switch {
+	case err == nil:
+		return true, nil
+	case asking.Err() != nil && ctx.Err() == nil:
+		return false, sluice.Errorf(sluice.Failed,
+			"Pod/%s did not say within %s whether it is the primary", p.Name, probeTimeout).
+			WithHint("let the command in the annotation %s give up by itself", sluice.PrimaryProbe)
+	case sluice.ErrorCode(err) == sluice.Failed:
+		return false, nil
+	}
+	return false, object.WithOp("ask for the primary in", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
+}
+
+func hasLabels(p sluice.Pod, want string) bool {
+	for label := range strings.SplitSeq(want, ",") {
+		key, value, _ := strings.Cut(strings.TrimSpace(label), "=")
+		if p.Labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// order puts pods that are not ready first, then those of the highest ordinals, and the named one last.
+func order(pods []sluice.Pod, last string) []sluice.Pod {
+	return slices.SortedFunc(slices.Values(pods), func(a, b sluice.Pod) int {
+		return cmp.Or(
+			number(a.Name == last)-number(b.Name == last),
+			number(a.Ready)-number(b.Ready),
+			ordinal(b)-ordinal(a),
+			cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func ordinal(p sluice.Pod) int {
+	n, err := strconv.Atoi(p.Name[strings.LastIndexByte(p.Name, '-')+1:])
+	if err != nil {
+		return 0 // a DaemonSet's pods have none
+	}
+	return n
+}
+
+// replaceBroken replaces the broken pods of StatefulSets that were put back: their controller waits for a broken pod
+// for ever before it puts a sound one in its place. It does not tell whether all pods get ready in the end.
+func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error {
+	for _, ref := range refs {
+		if ref.Kind != "StatefulSet" {
+			continue
+		}
+		r := repair{Waiter: w, set: ref}
+		err := w.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return r.look(ctx, o) })
+		if err != nil && !ready.IsTimeout(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// A repair is that of one StatefulSet.
+type repair struct {
+	ready.Waiter
+	set    sluice.Ref
+	looked bool
+}
+
+// look waits until the controller makes pods of what was put back: before that it would make broken ones again.
+func (r *repair) look(ctx context.Context, o sluice.Object) (done bool, missing string, err error) {
+	if !isSeen(o) {
+		return false, unseen, nil
+	}
+	state := manifest.Status(o)
+	if state.Phase == manifest.Ready {
+		return true, "", nil
+	}
+	evicted, err := r.evict(ctx, o.Text("status", "updateRevision"))
+	return state.Phase == manifest.Failed && evicted == 0, state.Message, err
+}
+
+// evict takes away the pods that are broken. If an account keeps no revisions, these are the pods that are not ready at
+// first.
+func (r *repair) evict(ctx context.Context, revision string) (n int, err error) {
+	pods, err := r.Account.Pods(ctx, r.set.Namespace)
+	if err != nil {
+		return 0, object.WithOp("list the pods of", r.set, err)
+	}
+	for _, p := range pods {
+		isOld := p.Revision != "" && p.Revision != revision || p.Revision == "" && !r.looked
+		if p.Owner != r.set.String() || p.Ready || !isOld {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		// A pod that does not go before the deadline, as on a node that died, is left to its controller.
+		if inTime, err := evict(ctx, r.Waiter, p); err != nil && inTime {
+			return n, object.WithOp("replace the pods of", r.set, err)
+		}
+		n++
+	}
+	r.looked = true
+	return n, nil
+}
+
+// evict evicts the pod. inTime is false if it was not gone at the deadline.
+func evict(ctx context.Context, w ready.Waiter, p sluice.Pod) (inTime bool, err error) {
+	bounded, cancel := w.Bounded(ctx)
+	defer cancel()
+	err = w.Account.Evict(bounded, p.Namespace, p.Name)
+	return err == nil || !ready.IsTimeout(context.Cause(bounded)), err
+}

@@ -1,0 +1,260 @@
+package rollout
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/delivery"
+	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/ready"
+)
+
+// A tracks is a target's stable and canary pods while it is rolled out.
+type tracks struct {
+	target
+	objects []sluice.Object
+	waiter  ready.Waiter
+}
+
+// A move is a change of the traffic's division. On the way to the new version the canaries have to be ready before
+// anything shrinks. On the way back the stable pods have to be: what is left behind may be broken.
+type move struct {
+	percent  int
+	services []string // none: all
+	back     bool
+	from     int  // the weight that is left, on the way back
+	all      bool // every canary that the deployment brought has to stand
+}
+
+// moveTo sends the percentage of the traffic to the canaries. It reports how many Services it divided, and which share
+// it is if that is not exact. What has to grow grows first and is ready before traffic moves; what may shrink does so
+// afterwards.
+func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, err error) {
+	canaries, err := delivery.Canaries(ctx, t.account, t.objects, delivery.Of(t.sc.Deployment))
+	if err != nil {
+		return 0, "", err
+	}
+	canaries = lasting(canaries)
+	if m.all {
+		if err := allStand(t.sc, canaries); err != nil {
+			return 0, "", err
+		}
+	}
+	list, err := t.divisions(ctx, t.objects, declared(canaries))
+	if err != nil {
+		return 0, "", err
+	}
+	if len(m.services) > 0 {
+		list = ofServices(list, m.services)
+		return len(list), "", t.shift(ctx, list, m.percent)
+	}
+	pairs, err := t.pairs(ctx, canaries)
+	if err != nil {
+		return 0, "", err
+	}
+	if t.account.Weighs(t.sc.Target.Traffic) {
+		if err := t.matchSizes(ctx, pairs, m); err != nil {
+			return 0, "", err
+		}
+		divided, share = t.routed(list, m.percent)
+		return divided, share, t.shift(ctx, list, m.percent)
+	}
+	if err := t.grow(ctx, pairs, m); err != nil {
+		return 0, "", err
+	}
+	if err := t.shift(ctx, list, m.percent); err != nil {
+		return 0, "", err
+	}
+	return len(canaries), shares(pairs, m.percent), t.shrink(ctx, pairs, m)
+}
+
+// routed counts the Services that get the weight, and names the others.
+func (t tracks) routed(list []sluice.Division, percent int) (n int, others string) {
+	names := unrouted(list, t.sc)
+	if percent == 0 || percent == 100 || len(names) == 0 {
+		return len(list), ""
+	}
+	return len(list) - len(names), "no route names Service/" + strings.Join(names, ", Service/") +
+		", which stays with the old version until 100 %"
+}
+
+// grow scales up the track that gets more traffic and waits until it is ready, also if an earlier call had scaled it.
+// On the way back it does not wait for stable pods that were never made fewer: no traffic stays at a canary that failed
+// because one of them is not ready.
+func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
+	var awaited []sluice.Ref
+	for _, p := range pairs {
+		stable, canary := p.sizes(m.percent)
+		o, want := p.canary, canary
+		if m.back {
+			o, want = p.stable, stable
+		}
+		more := want > o.Number(1, "spec", "replicas")
+		if !more && (want < 0 || ready.Is(o) || m.back && !p.shrunk(m.from)) {
+			continue
+		}
+		if more {
+			if err := object.Scale(ctx, t.account, o.Ref(), want); err != nil {
+				return err
+			}
+		}
+		awaited = append(awaited, o.Ref())
+	}
+	return t.waiter.Ready(ctx, awaited)
+}
+
+// matchSizes gives canaries as many pods as the stable track has by now, if weights divide the traffic: an autoscaler
+// may have added some since the canaries came.
+func (t tracks) matchSizes(ctx context.Context, pairs []pair, m move) error {
+	if m.back || m.percent == 0 {
+		return nil
+	}
+	var awaited []sluice.Ref
+	for _, p := range pairs {
+		want := p.wanted()
+		more := want > p.canary.Number(1, "spec", "replicas")
+		if !more && ready.Is(p.canary) {
+			continue
+		}
+		if more {
+			if err := object.Scale(ctx, t.account, p.canary.Ref(), want); err != nil {
+				return err
+			}
+		}
+		awaited = append(awaited, p.canary.Ref())
+	}
+	return t.waiter.Ready(ctx, awaited)
+}
+
+// shrink scales down what has more pods than it needs, and waits until they are fewer. On the way back the stable pods
+// are not made fewer, and it does not wait for the canaries, which may be broken.
+func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
+	var scaled []sluice.Ref
+	for _, p := range pairs {
+		stable, canary := p.sizes(m.percent)
+		if m.back {
+			stable = keep
+		}
+		for _, side := range []struct {
+			o    sluice.Object
+			want int
+		}{{p.stable, stable}, {p.canary, canary}} {
+			if side.want < 0 || side.want >= side.o.Number(1, "spec", "replicas") {
+				continue
+			}
+			if err := object.Scale(ctx, t.account, side.o.Ref(), side.want); err != nil {
+				return err
+			}
+			if !m.back {
+				scaled = append(scaled, side.o.Ref())
+			}
+		}
+	}
+	return t.waiter.Ready(ctx, scaled)
+}
+
+// withdraw takes the traffic away from the canaries, then the canaries with their configuration, then all that divided
+// the traffic. It does not repeat what was done before.
+func (t tracks) withdraw(ctx context.Context, snap snapshot) error {
+	deployments := pick(t.objects, snap.Canaries)
+	list, err := t.divisions(ctx, t.objects, deployments)
+	if err != nil {
+		return err
+	}
+	canaries, err := delivery.Canaries(ctx, t.account, deployments, delivery.Of(t.sc.Deployment))
+	if err != nil {
+		return err
+	}
+	divided := slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
+		return !slices.ContainsFunc(canaries, func(c delivery.Canary) bool { return c.Of.Ref().Name == d.Stable })
+	})
+	if err := t.shift(ctx, divided, 0); err != nil && !serveNobody(canaries, err) {
+		return err
+	}
+	for _, c := range canaries {
+		if err := t.deleteCanary(ctx, c.Object.Ref()); err != nil {
+			return err
+		}
+	}
+	if err := t.release(ctx, list); err != nil {
+		return err
+	}
+	for _, config := range pick(t.objects, snap.Deferred) {
+		v, err := versionOf(config, t.sc.Deployment)
+		if err != nil {
+			return err
+		}
+		if err := delivery.Delete(ctx, t.account, v.Ref(), t.sc.Deployment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveNobody reports whether the canaries can go although their traffic could not be given to the stable pods: there
+// is no Service, or no pod of either is ready, so nobody loses anything.
+func serveNobody(canaries []delivery.Canary, err error) bool {
+	switch sluice.ErrorCode(err) {
+	case sluice.NotFound:
+		return true
+	case sluice.Failed:
+		return !slices.ContainsFunc(canaries, func(c delivery.Canary) bool {
+			return c.Object.Number(0, "status", "readyReplicas") > 0
+		})
+	}
+	return false
+}
+
+// deleteCanary deletes a canary. If its pods end slowly, or are on a node that died, it has no traffic any more all the
+// same.
+func (t tracks) deleteCanary(ctx context.Context, canary sluice.Ref) error {
+	err := object.Delete(ctx, t.account, canary)
+	if sluice.ErrorCode(err) != sluice.Failed {
+		return err
+	}
+	now, lookErr := object.Get(ctx, t.account, canary)
+	if lookErr != nil || now != nil && now.Text("metadata", "deletionTimestamp") == "" {
+		return err
+	}
+	t.waiter.Report(sluice.Progress{State: sluice.Running,
+		Message: canary.String() + " is being deleted, which takes long; it has no traffic any more"})
+	return nil
+}
+
+// removeLeft removes canaries that an earlier deployment had to leave: its own undo found no other pods that serve.
+// They are deleted last, when they have no pods: while they stand, a call after a crash sees that something is left to
+// do.
+func (t tracks) removeLeft(ctx context.Context, deployments []sluice.Object) error {
+	left, err := delivery.Canaries(ctx, t.account, deployments, delivery.Others(t.sc.Deployment))
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	list, err := t.divisions(ctx, t.objects, declared(left))
+	if err != nil {
+		return err
+	}
+	if err := t.shift(ctx, list, 0); err != nil {
+		return err
+	}
+	var refs []sluice.Ref
+	for _, c := range left {
+		refs = append(refs, c.Object.Ref())
+		if err := object.Scale(ctx, t.account, c.Object.Ref(), 0); err != nil {
+			return err
+		}
+	}
+	if err := t.waiter.Ready(ctx, refs); err != nil {
+		return err
+	}
+	if err := t.release(ctx, list); err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if err := object.Delete(ctx, t.account, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}

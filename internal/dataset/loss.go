@@ -64,6 +64,14 @@ func (l Loss) Allowed(a *sluice.AllowDataLoss) bool {
 	return fewEnough && youngEnough
 }
 
+// Class is the rollback class of a restore with this loss: B if nothing was written since the checkpoint, else C.
+func (l Loss) Class() string {
+	if l.Unknown == "" && l.Writes == 0 {
+		return "B"
+	}
+	return "C"
+}
+
 // String tells a person what is at stake.
 func (l Loss) String() string { return l.sentence("would be") }
 

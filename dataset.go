@@ -280,15 +280,3 @@ type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 type Databases interface {
 	Open(ctx context.Context, uri string, dial Dial) (Database, error)
 }
-
-// A Catalogue lists the checkpoints that exist.
-type Catalogue interface {
-	// PutCheckpoint adds a checkpoint, or replaces the one with the same id.
-	PutCheckpoint(ctx context.Context, c Checkpoint) error
-	// Checkpoint returns one, or NotFound.
-	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
-	// Checkpoints lists the checkpoints of an application, "" for all, newest first.
-	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
-	// DeleteCheckpoint removes one. An absent one is no error.
-	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
-}

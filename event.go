@@ -2,7 +2,6 @@ package sluice
 
 import (
 	"context"
-	"iter"
 	"time"
 )
 
@@ -26,6 +25,7 @@ type Event struct {
 	Failure  *Failure  `json:"failure,omitempty"`  // StepFailed, StepRetrying, StepUndoFailed, StepFinishFailed
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
 	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
+	Letter   LetterID  `json:"letter,omitempty"`   // SignalReceived: the letter that brought the signal; 0 if none did
 }
 
 // An EventKind names a kind of fact.
@@ -38,7 +38,7 @@ const (
 	SignalReceived    EventKind = "signalReceived"
 	StepStarting      EventKind = "stepStarting"   // the intent: written before Start is called
 	StepProgressed    EventKind = "stepProgressed" // what Start or Observe reported, if it is worth keeping
-	StepRetrying      EventKind = "stepRetrying"   // something is away; once per outage, not per try
+	StepRetrying      EventKind = "stepRetrying"   // something is unavailable; once per outage, not per try
 	StepDone          EventKind = "stepDone"
 	StepFailed        EventKind = "stepFailed"
 	StepUndoing       EventKind = "stepUndoing"
@@ -73,14 +73,14 @@ const (
 	StatusSkipped     Status = "skipped" // a target whose dependency did not succeed
 )
 
-// An Actor is who did something.
+// An Actor is the person or program that did something.
 type Actor struct {
 	Name  string   `json:"name"`
 	Roles []string `json:"roles,omitempty"`
 	Via   string   `json:"via,omitempty"` // cli, api, callback
 }
 
-// A Signal is something said to a running deployment from outside.
+// A Signal tells a running deployment something from outside.
 type Signal struct {
 	Kind    string `json:"kind"`
 	Step    StepID `json:"step,omitempty"` // approve, reject, callback, rollForward; "" for the whole deployment
@@ -109,30 +109,7 @@ type Deployment struct {
 	Outcome     Status       `json:"outcome,omitempty"` // "" while it runs
 }
 
-// A Log is the durable history of deployments. What Append returned nil for survives kill -9 and power loss.
-type Log interface {
-	// Append adds events after the event numbered after, numbering them; if others came first it appends
-	// nothing and returns a Conflict. The first event of a deployment is DeploymentStarted, which is a Conflict
-	// while another deployment of the same application has not ended; after DeploymentEnded nothing can be added.
-	// A full disk is Exhausted, and nothing was appended. A cancelled ctx is looked at before, not after.
-	Append(ctx context.Context, id DeploymentID, after Seq, events ...Event) error
-	// Read yields the deployment's events in order, beginning after the one numbered after. An unknown
-	// deployment is NotFound.
-	Read(ctx context.Context, id DeploymentID, after Seq) iter.Seq2[Event, error]
-	// Deployments lists those of the application, "" for all, newest first.
-	Deployments(ctx context.Context, application string) ([]Deployment, error)
-	// Unended lists the deployments that have not ended, oldest first.
-	Unended(ctx context.Context) ([]DeploymentID, error)
-}
-
-// A Store is a Log and a Catalogue in one place.
-type Store interface {
-	Log
-	Catalogue
-	Close() error
-}
-
-// Secrets finds the values that deploy files and configuration name. NotFound says which names exist.
+// Secrets finds the values that deploy files and configuration name. A NotFound error lists the names that exist.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (string, error)
 }

@@ -14,7 +14,7 @@ const maxMethods = 5
 
 // largeInterfaces are those with more methods, and why.
 var largeInterfaces = map[string]string{
-	"sluice.Store": "a log and a catalogue in one database, opened and closed together",
+	"sluice.Store": "everything that is kept in one database, opened and closed together",
 }
 
 // A contract is an exported interface of the root. Its suite says what every implementation does.
@@ -27,6 +27,10 @@ type contract struct {
 var contracts = map[string]contract{
 	"Log":       {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Catalogue": {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Leases":    {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Lease":     {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Inbox":     {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Tail":      {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Store":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia"}},
 	"Database":  {suite: "databasetest", by: []string{"internal/database/mongodb"}},

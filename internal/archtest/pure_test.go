@@ -26,8 +26,9 @@ var harmless = []string{"net.Conn", "net.SplitHostPort", "http.RoundTripper"}
 // exempt are files of level 1 that are impure all the same, and why.
 var exempt = map[string]string{
 	"internal/engine/call.go":   "the runner waits for the next attempt",
-	"internal/engine/engine.go": "the defaults of the clock and of the ids, which callers may replace",
 	"internal/engine/runner.go": "the runner sleeps until the next decision is due",
+	"internal/engine/signal.go": "whoever waits for an answer looks now and then whether a process is there to give it",
+	"internal/engine/watch.go":  "whoever follows another process looks now and then whether it is there",
 	"internal/mover/limit.go":   "reports at most so many times a second",
 	"internal/mover/retry.go":   "waits, with jitter, between attempts",
 }

@@ -39,9 +39,11 @@ func measureCopy(ctx context.Context) (rows []row, err error) {
 		tar = fmt.Sprintf("tar | zstd -1: %s, %d MB", seconds(r.Tar), r.TarBytes>>20)
 	}
 	return []row{
-		{What: "1 GiB copied, encrypted and deduplicated", Figure: fmt.Sprintf("%s, %d MB", seconds(r.Copy), r.Added>>20), Rival: "cp -a: " + seconds(r.CP)},
+		{What: "1 GiB copied, encrypted and deduplicated", Figure: fmt.Sprintf("%s, %d MB", seconds(r.Copy), r.Added>>20),
+			Rival: "cp -a: " + seconds(r.CP)},
 		{What: "", Figure: "", Rival: tar},
-		{What: "  copied again after 1 % was changed", Figure: fmt.Sprintf("%s, %d MB", seconds(r.Incremental), r.AddedLater>>20), Rival: "cp -a: " + seconds(r.CP)},
+		{What: "  copied again after 1 % was changed",
+			Figure: fmt.Sprintf("%s, %d MB", seconds(r.Incremental), r.AddedLater>>20), Rival: "cp -a: " + seconds(r.CP)},
 		{What: "  restored, every byte proven", Figure: seconds(r.Restore)},
 	}, nil
 }
@@ -55,9 +57,10 @@ func measureVerification(ctx context.Context) ([]row, error) {
 	const goal = 1.5
 	ratio := verify.Seconds() / cursor.Seconds()
 	return []row{{
-		What: "20,000 documents verified", Figure: fmt.Sprintf("%s, %.1f times the cursor", perSecond(documents, verify), ratio),
-		Rival: "plain cursor: " + perSecond(documents, cursor),
-		Goal:  fmt.Sprintf("at most %.1f times", goal), Missed: ratio > goal,
+		What:   "20,000 documents verified",
+		Figure: fmt.Sprintf("%s, %.1f times the cursor", perSecond(documents, verify), ratio),
+		Rival:  "plain cursor: " + perSecond(documents, cursor),
+		Goal:   fmt.Sprintf("at most %.1f times", goal), Missed: ratio > goal,
 	}}, nil
 }
 

@@ -59,6 +59,16 @@ func measureResume(ctx context.Context) ([]row, error) {
 	return []row{below("1,000 interrupted deployments resumed", took, 3*time.Second)}, nil
 }
 
+func measureDecide(context.Context) ([]row, error) {
+	const waves, goal = 20, 10 * time.Millisecond
+	took := enginetest.MeasureDecide(waves, waves)
+	return []row{{
+		What:   fmt.Sprintf("one decision about %d waves of %d targets", waves, waves),
+		Figure: took.Round(time.Microsecond).String(),
+		Goal:   "< " + goal.String(), Missed: took >= goal,
+	}}, nil
+}
+
 // below is a row for a time that has a limit.
 func below(what string, took, goal time.Duration) row {
 	return row{What: what, Figure: seconds(took), Goal: "< " + seconds(goal), Missed: took >= goal}

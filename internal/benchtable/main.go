@@ -1,5 +1,5 @@
-// Command benchtable measures Sluice on this machine and prints one table: each figure with its goal and, where there is
-// one, its rival, measured in the same run. `make bench` runs it; a name as argument measures that one only.
+// Command benchtable measures Sluice on this machine and prints one table: each figure with its goal and, where there
+// is one, its rival, measured in the same run. `make bench` runs it; a name as argument measures that one only.
 //
 // To add a measurement, write a function that returns rows in a file of its own and name it in benchmarks.
 package main
@@ -30,6 +30,7 @@ var benchmarks = []benchmark{
 	{"deployments", "1,000 deployments of 20 steps at once, the log synced to disk", measureDeployments},
 	{"reaction", "from a signal to the next step", measureReaction},
 	{"resume", "1,000 interrupted deployments taken up again", measureResume},
+	{"decide", "one decision about many targets that depend on each other", measureDecide},
 	{"plan", "a deploy file of 200 targets", measurePlan},
 	{"copy", "1 GiB copied and copied again", measureCopy},
 	{"verification", "a collection of 20,000 documents verified", measureVerification},

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net"
@@ -77,7 +78,7 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 		return o, err
 	}
 	o.engine = engine.New(engine.Config{
-		Log: o.store, Steps: steps, RetryFor: c.RetryFor,
+		Store: o.store, Steps: steps, Now: time.Now, Random: rand.Reader, RetryFor: c.RetryFor,
 		Logger: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })

@@ -7,8 +7,10 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/service"
+	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
 // A Session is a connection to the engine of a state directory: an engine in this process, or in another process behind
@@ -132,26 +134,14 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// Signal sends a signal to a deployment. If no engine runs, it records the signal in the log and returns true: the
-// signal takes effect when the deployment is resumed.
+// Signal sends a signal to a deployment, whichever process runs it. If none does, it returns true: the signal stays in
+// the inbox and takes effect when the deployment is resumed.
 func (d StateDir) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (recorded bool, err error) {
-	lock, held, err := d.lock()
+	store, err := sqlite.Open(ctx, d.store())
 	if err != nil {
 		return false, err
 	}
-	if !held {
-		s, err := attach(ctx, Instance{Dir: d})
-		if err == nil {
-			err = errors.Join(s.Signal(ctx, id, sig), s.Close())
-		}
-		if sluice.ErrorCode(err) != sluice.Unavailable {
-			return false, err
-		}
-		// The engine has just ended.
-		if lock, err = d.waitLock(ctx); err != nil {
-			return false, err
-		}
-	}
-	err = record(ctx, d, id, sig)
-	return err == nil, errors.Join(err, lock.Unlock())
+	defer func() { err = errors.Join(err, store.Close()) }()
+	answered, err := engine.Tell(ctx, store, id, sig)
+	return err == nil && !answered, err
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Admit refuses a signal that makes no sense to the deployment as it stands. NotFound: there is no such step;
-// Conflict: it has ended, was told so before, or does not wait for this; Denied: the step asks for a role that
-// the actor lacks. It is pure.
+// Admit refuses a signal that does not fit the deployment's state. NotFound: the step does not exist; Conflict: the
+// deployment has ended, got this signal before, or does not wait for it; Denied: the step requires a role that the
+// actor lacks. It is pure.
 func Admit(s *State, sig sluice.Signal) error {
 	if s.Outcome != "" {
 		return ended(s)
@@ -21,16 +21,18 @@ func Admit(s *State, sig sluice.Signal) error {
 	}
 	run := s.Steps[sig.Step]
 	if run == nil {
-		return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", s.ID, sig.Step).WithHint("see its steps with: sluice status %s", s.ID)
+		return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", s.ID, sig.Step).
+			WithHint("see its steps with: sluice status %s", s.ID)
 	}
 	if !run.expects(sig.Kind) {
-		return sluice.Errorf(sluice.Conflict, "step %s does not wait for %s", sig.Step, sig.Kind).WithHint("see what it waits for with: sluice status %s", s.ID)
+		return sluice.Errorf(sluice.Conflict, "step %s does not wait for %s", sig.Step, sig.Kind).
+			WithHint("see what it waits for with: sluice status %s", s.ID)
 	}
 	return permit(run, sig)
 }
 
-// expects reports whether the step waits for such a signal and has not had it. A callback may be quicker than
-// the answer to the call that asked for it.
+// expects reports whether the step waits for such a signal and has not received one. A callback may arrive before the
+// answer to the request that asked for it.
 func (r *StepRun) expects(kind string) bool {
 	if slices.ContainsFunc(r.Progress.Signals, func(s sluice.Signal) bool { return s.Kind == kind }) {
 		return false
@@ -49,9 +51,11 @@ func permit(run *StepRun, sig sluice.Signal) error {
 	if slices.ContainsFunc(sig.By.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
 		return nil
 	}
-	return sluice.Errorf(sluice.Denied, "%s of step %s takes one of the roles %v", sig.Kind, sig.Step, roles).WithHint("say in which role you decide: --role %q", roles[0])
+	return sluice.Errorf(sluice.Denied, "%s of step %s takes one of the roles %v", sig.Kind, sig.Step, roles).
+		WithHint("say in which role you decide: --role %q", roles[0])
 }
 
 func ended(s *State) error {
-	return sluice.Errorf(sluice.Conflict, "deployment %s has ended: %s", s.ID, s.Outcome).WithHint("to go back to the release before it, type: sluice rollback %s", s.ID)
+	return sluice.Errorf(sluice.Conflict, "deployment %s has ended: %s", s.ID, s.Outcome).
+		WithHint("to go back to the release before it, type: sluice rollback %s", s.ID)
 }

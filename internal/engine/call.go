@@ -3,19 +3,18 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// A call is one verb under way.
+// A call is a verb that is running.
 type call struct {
 	verb   Verb
 	cancel context.CancelCauseFunc
 }
 
-// A result is what a verb came to, or, unless final, that it is being tried again.
+// A result is the result of a verb. If it is not final, the verb is being tried again.
 type result struct {
 	step        sluice.StepID
 	verb        Verb
@@ -28,16 +27,12 @@ type result struct {
 
 var errAborted = errors.New("the target is being undone")
 
-// begin sets a verb going.
-func (r *runner) begin(ctx context.Context, a Action) {
-	run := r.state.Steps[a.Step]
-	target, _ := r.state.Plan.Target(run.Plan.Target)
-	progress := run.Progress
-	sc := sluice.StepContext{
-		Deployment: r.state.ID, StartedAt: r.state.StartedAt, Plan: r.state.Plan, Target: target,
-		Step: run.Plan, Results: r.state.Results(),
-		Report: func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) },
-	}
+// begin starts a verb.
+func (r *runner) begin(ctx context.Context, a Action, results map[sluice.StepID]sluice.Result) {
+	progress := r.state.Steps[a.Step].Progress
+	sc := r.state.stepContext(a.Step)
+	sc.Results = results
+	sc.Report = func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) }
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.calls[a.Step] = &call{a.Verb, cancel}
 	go func() {
@@ -46,21 +41,21 @@ func (r *runner) begin(ctx context.Context, a Action) {
 	}()
 }
 
-// lostAtMost is how much of one try may have been lost to an outage: what went on for longer had been at work before.
+// lostAtMost is how much of one try counts as lost to an outage. A try that took longer was doing useful work before.
 const lostAtMost = 10 * time.Second
 
-// perform carries out a verb, trying again while something is unavailable. The budget is for what outages take: several
-// short ones during hours of work do not end it. An undo is never given up before ten times the usual budget is spent, also
-// where space or a port is missing: what it leaves behind, nobody else clears away.
+// perform runs a verb and tries again while something is unavailable. Only the time lost to outages counts against the
+// budget, so several short outages during hours of work do not end a step. An undo has ten times the usual budget, and
+// is also tried again if space or a port is missing, because nobody else cleans up what it leaves behind.
 func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p sluice.Progress) result {
-	budget := r.engine.retryFor
+	budget := r.engine.config.RetryFor
 	if a.Verb == VerbUndo {
 		budget *= 10
 	}
 	var spent time.Duration
 	pause := 50 * time.Millisecond
 	for told := false; ; told = true {
-		began := r.engine.now()
+		began := r.engine.config.Now()
 		progress, err := r.try(ctx, a.Verb, sc, p)
 		if err == nil {
 			return result{step: a.Step, verb: a.Verb, progress: progress, final: true}
@@ -69,7 +64,7 @@ func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
 		failure := recorded(err, progress.Result)
-		took := max(0, r.engine.now().Sub(began))
+		took := max(0, r.engine.config.Now().Sub(began))
 		if told {
 			spent += min(took, lostAtMost)
 		}
@@ -80,7 +75,7 @@ func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p
 			return result{step: a.Step, verb: a.Verb, progress: progress, failure: failure, final: true}
 		}
 		if !told {
-			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: r.engine.now().Add(budget)}
+			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: r.engine.config.Now().Add(budget)}
 		}
 		wait := min(pause, budget-spent)
 		if !sleep(ctx, wait) {
@@ -96,14 +91,17 @@ func heals(verb Verb, code sluice.Code) bool {
 	return code == sluice.Unavailable || verb == VerbUndo && code == sluice.Exhausted
 }
 
-// try calls the verb once. A step that panics has a defect, and only its own target suffers.
-func (r *runner) try(ctx context.Context, verb Verb, sc sluice.StepContext, p sluice.Progress) (out sluice.Progress, err error) {
+// try calls the verb once. A panic fails the step, not the process.
+func (r *runner) try(
+	ctx context.Context, verb Verb, sc sluice.StepContext, p sluice.Progress,
+) (out sluice.Progress, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = sluice.Errorf(sluice.Internal, "step %s panicked in %s: %v", sc.Step.ID, verb, v).WithHint("this is a defect of Sluice; please report it")
+			err = sluice.Errorf(sluice.Internal, "step %s panicked in %s: %v", sc.Step.ID, verb, v).
+				WithHint("this is a defect of Sluice; please report it")
 		}
 	}()
-	step, err := r.engine.steps.New(sc)
+	step, err := r.engine.config.Steps.New(sc)
 	if err != nil {
 		return p, err
 	}
@@ -154,20 +152,24 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// persist tries a write until it succeeds, is in conflict, or ctx is cancelled.
-func persist(ctx context.Context, e *Engine, write func() error) error {
+// persist calls use until it works, fails permanently, or ctx is cancelled.
+func (e *Engine) persist(ctx context.Context, use func() error) error {
 	pause := 10 * time.Millisecond
 	for told := false; ; told = true {
-		err := write()
+		err := use()
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		code := sluice.ErrorCode(err)
 		if code != sluice.Unavailable && code != sluice.Exhausted {
-			return fmt.Errorf("append to the log: %w", err)
+			return err
 		}
 		if !told {
-			e.logger.Error("the log cannot be written; deployments stand still until it can", "error", err, "hint", sluice.ErrorHint(err))
+			e.config.Logger.Error("the store cannot be used; deployments stand still until it can",
+				"error", err, "hint", sluice.ErrorHint(err))
 		}
 		if !sleep(ctx, pause) {
 			return context.Cause(ctx)

@@ -25,8 +25,8 @@ type Action struct {
 	Step sluice.StepID
 }
 
-// A Decision is everything to do now. The same state gives the same decision: whoever carries it out leaves
-// out what is under way already.
+// A Decision is everything to do now. The same state always gives the same decision; the runner skips verbs that are
+// already running.
 type Decision struct {
 	Actions []Action
 	Abort   []sluice.StepID // steps whose check, start or observe is to be interrupted
@@ -40,27 +40,30 @@ func Decide(s *State, now time.Time) Decision {
 	if s.Outcome != "" {
 		return d
 	}
+	seen, survey := map[sluice.Status]bool{}, s.survey()
 	final := true
-	for _, t := range s.Plan.Targets {
-		d.target(s, t, now)
-		final = final && isFinal(s.Target(t.Name))
+	for _, p := range s.Plan.Targets {
+		at := survey.of(p.Name)
+		d.target(s, s.targets[p.Name], at.course, now)
+		final = final && isFinal(at.status)
+		seen[at.status] = true
 	}
 	if final {
-		d.End = outcome(s)
+		d.End = outcome(s, seen)
 	}
 	return d
 }
 
-func (d *Decision) target(s *State, t sluice.PlannedTarget, now time.Time) {
-	switch s.course(t) {
+func (d *Decision) target(s *State, t *targetRun, c course, now time.Time) {
+	switch c {
 	case forward:
-		d.forward(s, s.byTarget[t.Name], now)
+		d.forward(s, t.runs, now)
 	case committing:
-		d.commit(s, t)
+		d.commit(t)
 	case undoing:
 		d.undo(s, t, now)
 	case stopped:
-		for _, r := range s.byTarget[t.Name] {
+		for _, r := range t.runs {
 			d.Abort = append(d.Abort, r.Plan.ID)
 		}
 	}
@@ -93,7 +96,8 @@ func (d *Decision) advance(s *State, r *StepRun, now time.Time) {
 func (d *Decision) wait(r *StepRun, now time.Time) {
 	w := r.Progress.Wait
 	due := !w.Until.IsZero() && !now.Before(w.Until)
-	came := slices.ContainsFunc(r.Progress.Signals, func(sig sluice.Signal) bool { return slices.Contains(w.Signals, sig.Kind) })
+	awaited := func(sig sluice.Signal) bool { return slices.Contains(w.Signals, sig.Kind) }
+	came := slices.ContainsFunc(r.Progress.Signals, awaited)
 	if due || came {
 		d.act(VerbObserve, r)
 		return
@@ -103,23 +107,23 @@ func (d *Decision) wait(r *StepRun, now time.Time) {
 	}
 }
 
-// commit finishes what is done and clears away what a kept failure interrupted.
-func (d *Decision) commit(s *State, t sluice.PlannedTarget) {
-	for _, r := range s.byTarget[t.Name] {
+// commit finishes the steps that are done, and undoes those that a kept failure interrupted.
+func (d *Decision) commit(t *targetRun) {
+	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback {
 			d.settle(r)
 		}
 	}
 }
 
-// undo takes one step back at a time, the last started first, and then runs onRollback.
-func (d *Decision) undo(s *State, t sluice.PlannedTarget, now time.Time) {
-	for _, r := range s.byTarget[t.Name] {
+// undo undoes one step at a time, the last started first, and then runs onRollback.
+func (d *Decision) undo(s *State, t *targetRun, now time.Time) {
+	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback {
 			d.Abort = append(d.Abort, r.Plan.ID)
 		}
 	}
-	if r := s.nextUndo(t); r != nil {
+	if r := t.nextUndo(); r != nil {
 		d.act(VerbUndo, r)
 		return
 	}
@@ -127,14 +131,14 @@ func (d *Decision) undo(s *State, t sluice.PlannedTarget, now time.Time) {
 		d.advance(s, r, now)
 		return
 	}
-	for _, r := range s.byTarget[t.Name] {
+	for _, r := range t.runs {
 		if r.Plan.Phase == sluice.PhaseOnRollback {
 			d.settle(r)
 		}
 	}
 }
 
-// settle finishes what is done and undoes what was begun but not done.
+// settle finishes a step that is done and undoes one that was started but is not done.
 func (d *Decision) settle(r *StepRun) {
 	if isSettled(r) {
 		return
@@ -153,22 +157,18 @@ func (d *Decision) act(verb Verb, r *StepRun) {
 
 func isFinal(s sluice.Status) bool {
 	switch s {
-	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusSkipped:
+	case sluice.StatusSucceeded, sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled,
+		sluice.StatusSkipped:
 		return true
 	}
 	return false
 }
 
-// outcome is the worst of the targets' statuses; skipped targets only follow others. What somebody rolled back was
-// not cancelled, also where a target had not begun.
-func outcome(s *State) sluice.Status {
-	seen := map[sluice.Status]bool{}
-	for _, t := range s.Plan.Targets {
-		status := s.Target(t.Name)
-		if status == sluice.StatusCancelled {
-			status = halted(s.Halt)
-		}
-		seen[status] = true
+// outcome is the worst of the targets' statuses; skipped targets only follow others. A deployment that somebody rolled
+// back was not cancelled, even if one of its targets had not begun.
+func outcome(s *State, seen map[sluice.Status]bool) sluice.Status {
+	if seen[sluice.StatusCancelled] && !s.isCancelled() {
+		seen[sluice.StatusCancelled], seen[sluice.StatusRolledBack] = false, true
 	}
 	for _, status := range []sluice.Status{sluice.StatusFailed, sluice.StatusCancelled, sluice.StatusRolledBack} {
 		if seen[status] {
@@ -176,11 +176,4 @@ func outcome(s *State) sluice.Status {
 		}
 	}
 	return sluice.StatusSucceeded
-}
-
-func halted(by *sluice.Signal) sluice.Status {
-	if by.Kind == sluice.SignalRollBack {
-		return sluice.StatusRolledBack
-	}
-	return sluice.StatusCancelled
 }

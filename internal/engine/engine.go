@@ -2,10 +2,9 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -18,98 +17,105 @@ import (
 
 // Config is what an engine works with.
 type Config struct {
-	Log      sluice.Log
+	Store    sluice.Store
 	Steps    sluice.Steps
-	Now      func() time.Time // default time.Now
-	RetryFor time.Duration    // how long a step may find something unavailable before it fails; default one minute
-	Logger   *slog.Logger     // default: none
+	Now      func() time.Time
+	Random   io.Reader     // makes deployment ids unlike each other
+	RetryFor time.Duration // how long a step may find something unavailable before it fails; default one minute
+	Logger   *slog.Logger  // default: none
 }
 
-// An Engine carries out deployments. Only one engine may work on a log at a time; a second one's appends are
-// refused as conflicts, and it lets go.
+// An Engine carries out deployments. Several engines, also in several processes, may work on one store: each deployment
+// is run by the engine that holds its lease.
 type Engine struct {
-	log      sluice.Log
-	steps    sluice.Steps
-	now      func() time.Time
-	retryFor time.Duration
-	logger   *slog.Logger
+	config  Config
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	hub     hub
+	running sync.WaitGroup
 
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	hub    hub
-
-	mu      sync.Mutex
-	runners map[sluice.DeploymentID]*runner
-	idle    sync.Cond // broadcast when a runner has ended
+	delivering, waking sync.Once // begin what follows the inbox and the tail
+	mu                 sync.Mutex
+	runners            map[sluice.DeploymentID]*runner
 }
 
-var errStopped = errors.New("the engine stops")
+var (
+	errStopped = errors.New("the engine stops")
+	errLost    = sluice.Errorf(sluice.Conflict, "the lease of the deployment was lost").
+			WithHint("see who runs it with: sluice status")
+)
 
 // New returns an engine that does nothing yet.
 func New(c Config) *Engine {
-	e := &Engine{log: c.Log, steps: c.Steps, now: c.Now, retryFor: c.RetryFor, logger: c.Logger, runners: map[sluice.DeploymentID]*runner{}}
-	if e.now == nil {
-		e.now = time.Now
+	if c.RetryFor == 0 {
+		c.RetryFor = time.Minute
 	}
-	if e.retryFor == 0 {
-		e.retryFor = time.Minute
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if e.logger == nil {
-		e.logger = slog.New(slog.DiscardHandler)
-	}
-	e.idle.L = &e.mu
+	e := &Engine{config: c, runners: map[sluice.DeploymentID]*runner{}}
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e
 }
 
-// A Vetter is a step that can tell before anything starts what of it can never be done here: a kind or a field
-// that the account does not carry out. What may still change before the step's turn is none of its business.
+// A Vetter is a step that can tell, before anything starts, that it can never be done here: because the account does
+// not support a kind or a field. It does not judge what may still change before the step's turn.
 type Vetter interface {
 	Vet(ctx context.Context) error
 }
 
-// Start records a new deployment and begins it. It is a Conflict while another deployment of the same
-// application runs, and Invalid or Unsupported where a step cannot be made or done here; nothing was recorded then.
+// Start records a new deployment and begins it. It is a Conflict while another deployment of the same application runs,
+// and Invalid or Unsupported if a step cannot be made or done here; in all three cases nothing was recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	state, err := e.submit(ctx, plan, by)
+	state, started, err := e.prepare(ctx, plan, by)
 	if err != nil {
 		return "", err
 	}
-	e.launch(state)
+	r, err := e.enlist(ctx, state) // before anybody else can know of the deployment
+	if err != nil {
+		return "", err
+	}
+	if err := e.config.Store.Append(ctx, state.ID, 0, started); err != nil {
+		e.dismiss(r)
+		return "", err
+	}
+	e.launch(r)
 	return state.ID, nil
 }
 
-// Submit is Start without the beginning, for an engine that is about to stop: the next Resume begins the
-// deployment, and nothing of it was interrupted.
+// Submit is Start without the beginning, for an engine that is about to stop: the next Resume begins the deployment,
+// and nothing of it was interrupted.
 func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	state, err := e.submit(ctx, plan, by)
+	state, started, err := e.prepare(ctx, plan, by)
 	if err != nil {
+		return "", err
+	}
+	if err := e.config.Store.Append(ctx, state.ID, 0, started); err != nil {
 		return "", err
 	}
 	return state.ID, nil
 }
 
-func (e *Engine) submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, error) {
-	id := newID(e.now())
+// prepare returns the deployment as it will have begun, and the event that begins it.
+func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, sluice.Event, error) {
+	started := sluice.Event{Seq: 1, At: e.config.Now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
+	var random [4]byte
+	if _, err := io.ReadFull(e.config.Random, random[:]); err != nil {
+		return nil, started, fmt.Errorf("name the deployment: %w", err)
+	}
+	state := &State{ID: newID(started.At, random)}
+	state.Apply(started)
 	for _, p := range plan.Steps {
-		target, _ := plan.Target(p.Target)
-		sc := sluice.StepContext{Deployment: id, StartedAt: e.now(), Plan: plan, Target: target, Step: p, Report: func(sluice.Progress) {}}
-		if err := e.vet(ctx, sc); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.ID, err)
+		if err := e.vet(ctx, state.stepContext(p.ID)); err != nil {
+			return nil, started, fmt.Errorf("%s: %w", p.ID, err)
 		}
 	}
-	started := sluice.Event{Seq: 1, At: e.now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
-	if err := e.log.Append(ctx, id, 0, started); err != nil {
-		return nil, err
-	}
-	state := &State{ID: id}
-	state.Apply(started)
-	return state, nil
+	return state, started, nil
 }
 
 // vet makes the step once, to find out whether it can be.
 func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
-	step, err := e.steps.New(sc)
+	step, err := e.config.Steps.New(sc)
 	if err != nil {
 		return err
 	}
@@ -119,9 +125,9 @@ func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
 	return nil
 }
 
-// Resume goes on with every deployment that has not ended. Those that run already are left alone.
+// Resume goes on with every deployment that has not ended and that no process runs. It leaves the others alone.
 func (e *Engine) Resume(ctx context.Context) error {
-	ids, err := e.log.Unended(ctx)
+	ids, err := e.config.Store.Unended(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,79 +140,90 @@ func (e *Engine) Resume(ctx context.Context) error {
 }
 
 func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
-	if e.runner(id) != nil {
+	r, err := e.enlist(ctx, &State{ID: id})
+	if sluice.ErrorCode(err) == sluice.Conflict {
 		return nil
 	}
-	state, err := Fold(id, e.log.Read(ctx, id, 0))
 	if err != nil {
-		return fmt.Errorf("read deployment %s: %w", id, err)
+		return err
 	}
-	e.launch(state)
+	if err := r.restore(ctx); err != nil || r.state.Outcome != "" {
+		r.err = err
+		e.dismiss(r)
+		return err
+	}
+	e.launch(r)
 	return nil
 }
 
-func (e *Engine) launch(state *State) {
+// enlist takes the lease of a deployment. From then on, its runner hears of letters.
+func (e *Engine) enlist(ctx context.Context, state *State) (*runner, error) {
+	lease, err := e.config.Store.Lease(ctx, state.ID)
+	if err != nil {
+		return nil, err
+	}
+	r := newRunner(e, state, lease)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.runners[state.ID] != nil || e.ctx.Err() != nil {
-		return
-	}
-	r := newRunner(e, state)
 	e.runners[state.ID] = r
-	go func() {
+	return r, nil
+}
+
+// launch runs the deployment until it has ended, the lease is lost or the engine stops.
+func (e *Engine) launch(r *runner) {
+	e.keep(&e.delivering, e.deliver)
+	running := e.spawn(func() {
 		r.run(e.ctx)
-		e.mu.Lock()
-		delete(e.runners, state.ID)
-		e.mu.Unlock()
-		close(r.ended)
-		e.idle.Broadcast()
-	}()
+		e.dismiss(r)
+	})
+	if !running {
+		r.err = errStopped
+		e.dismiss(r)
+	}
+}
+
+// spawn runs f in a goroutine that Stop waits for, unless the engine has stopped.
+func (e *Engine) spawn(f func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ctx.Err() != nil {
+		return false
+	}
+	e.running.Go(f)
+	return true
+}
+
+// dismiss ends the lease. If that fails, the lease still ends with the process.
+func (e *Engine) dismiss(r *runner) {
+	if err := r.lease.Release(); err != nil {
+		e.config.Logger.Error("a lease cannot be released; the deployment stays with this process", "error", err)
+	}
+	e.mu.Lock()
+	if e.runners[r.state.ID] == r {
+		delete(e.runners, r.state.ID)
+	}
+	e.mu.Unlock()
+	close(r.ended)
+}
+
+// keep begins, once, to follow something in the store until the engine stops.
+func (e *Engine) keep(begun *sync.Once, follow func(context.Context) error) {
+	begun.Do(func() {
+		e.spawn(func() {
+			for e.ctx.Err() == nil {
+				if err := follow(e.ctx); err != nil && e.ctx.Err() == nil {
+					e.config.Logger.Error("the store cannot be followed; it is tried again", "error", err)
+				}
+				sleep(e.ctx, glance)
+			}
+		})
+	})
 }
 
 func (e *Engine) runner(id sluice.DeploymentID) *runner {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.runners[id]
-}
-
-// Signal says something to a running deployment and returns once it is recorded. NotFound: no such
-// deployment or step; Conflict: it has ended, the step does not wait for this, or it was said before;
-// Denied: the step asks for a role that the actor lacks.
-func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	r := e.runner(id)
-	if r == nil {
-		return e.notRunning(ctx, id)
-	}
-	request := signalRequest{sig, make(chan error, 1)}
-	select {
-	case r.signals <- request:
-	case <-r.ended:
-		return e.notRunning(ctx, id)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case err := <-request.reply:
-		return err
-	case <-r.ended:
-	}
-	select {
-	case err := <-request.reply: // the signal itself may have ended the deployment
-		return err
-	default:
-		return e.notRunning(ctx, id)
-	}
-}
-
-func (e *Engine) notRunning(ctx context.Context, id sluice.DeploymentID) error {
-	state, err := Fold(id, e.log.Read(ctx, id, 0))
-	if err != nil {
-		return err
-	}
-	if state.Outcome == "" {
-		return sluice.Errorf(sluice.Unavailable, "deployment %s is not being carried out", id).WithHint("start it again with: sluice run --resume")
-	}
-	return ended(state)
 }
 
 // Wait returns the outcome of a deployment once it has ended, or why it is no longer carried out here.
@@ -219,42 +236,37 @@ func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Statu
 		}
 		return r.state.Outcome, r.err
 	}
-	state, err := Fold(id, e.log.Read(ctx, id, 0))
+	state, err := Fold(id, e.config.Store.Read(ctx, id, 0))
 	if err != nil {
 		return "", err
 	}
 	if state.Outcome == "" {
-		return "", sluice.Errorf(sluice.Cancelled, "deployment %s was left unfinished", id).WithHint("go on with: sluice run --resume")
+		return "", sluice.Errorf(sluice.Cancelled, "deployment %s was left unfinished", id).
+			WithHint("go on with: sluice run --resume")
 	}
 	return state.Outcome, nil
 }
 
-// Idle returns when no deployment is being carried out.
-func (e *Engine) Idle(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		e.mu.Lock() // whoever has looked at ctx waits by now
-		defer e.mu.Unlock()
-		e.idle.Broadcast()
-	})
-	defer stop()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for len(e.runners) > 0 && ctx.Err() == nil {
-		e.idle.Wait()
-	}
-	return ctx.Err()
-}
-
-// Stop interrupts what is under way and returns when nothing is. The log knows where to go on. Stopping
+// Stop interrupts what is under way and returns when nothing is, or ctx ends. The log knows where to go on. Stopping
 // twice is harmless.
 func (e *Engine) Stop(ctx context.Context) error {
+	e.mu.Lock()
 	e.cancel(errStopped)
-	return e.Idle(ctx)
+	e.mu.Unlock()
+	stopped := make(chan struct{})
+	go func() {
+		e.running.Wait()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // newID returns a name that sorts by time: milliseconds since 1970 and 32 random bits, both in hex.
-func newID(now time.Time) sluice.DeploymentID {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return sluice.DeploymentID(fmt.Sprintf("%011x-%s", now.UnixMilli(), hex.EncodeToString(b[:])))
+func newID(now time.Time, random [4]byte) sluice.DeploymentID {
+	return sluice.DeploymentID(fmt.Sprintf("%011x-%x", now.UnixMilli(), random))
 }

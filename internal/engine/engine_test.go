@@ -2,9 +2,8 @@ package engine_test
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"fmt"
-	"iter"
 	"runtime"
 	"slices"
 	"sync"
@@ -16,70 +15,31 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/storetest"
 )
 
-// memory is a log without durability.
-type memory struct {
-	mu     sync.Mutex
-	events map[sluice.DeploymentID][]sluice.Event
+// newEngine returns an engine on the store, stopped when the test ends.
+func newEngine(t *testing.T, store sluice.Store, steps sluice.Steps) *engine.Engine {
+	t.Helper()
+	e := engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
+	t.Cleanup(func() {
+		if err := e.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
 }
 
-func (m *memory) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.events[id]) != int(after) {
-		return sluice.Errorf(sluice.Conflict, "others came first")
-	}
-	for _, e := range events {
-		data, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		var stored sluice.Event
-		if err := json.Unmarshal(data, &stored); err != nil {
-			return err
-		}
-		m.events[id] = append(m.events[id], stored)
-	}
-	return nil
-}
-
-func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
-	m.mu.Lock()
-	events := slices.Clone(m.events[id])
-	m.mu.Unlock()
-	return func(yield func(sluice.Event, error) bool) {
-		for _, e := range events[min(int(after), len(events)):] {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (m *memory) Deployments(context.Context, string) ([]sluice.Deployment, error) { return nil, nil }
-
-func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var ids []sluice.DeploymentID
-	for id, events := range m.events {
-		if events[len(events)-1].Kind != sluice.DeploymentEnded {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
-}
+// starts says how steps start.
+type starts map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error)
 
 // world records what steps did, and lets a test say how they behave.
 type world struct {
 	mu      sync.Mutex
 	calls   []string
-	start   map[sluice.StepID]func(ctx context.Context, p sluice.Progress) (sluice.Progress, error)
+	start   starts
 	observe map[sluice.StepID]func(p sluice.Progress) (sluice.Progress, error)
+	undo    func() error
 }
 
 func (w *world) New(sc sluice.StepContext) (sluice.Step, error) {
@@ -122,6 +82,9 @@ func (s *worldStep) Finish(context.Context, sluice.Progress) error {
 
 func (s *worldStep) Undo(context.Context, sluice.Progress) error {
 	s.world.did("undo", s.id)
+	if s.world.undo != nil {
+		return s.world.undo()
+	}
 	return nil
 }
 
@@ -147,10 +110,12 @@ func shop() *sluice.Plan {
 	}
 }
 
-func deploy(t *testing.T, w *world, during func(e *engine.Engine, id sluice.DeploymentID)) (sluice.Status, *engine.State) {
+func deploy(
+	t *testing.T, w *world, during func(*engine.Engine, sluice.DeploymentID),
+) (sluice.Status, *engine.State) {
 	t.Helper()
-	log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
-	e := engine.New(engine.Config{Log: log, Steps: w})
+	log := storetest.NewMemory()
+	e := newEngine(t, log, w)
 	id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
 	if err != nil {
 		t.Fatal(err)
@@ -199,12 +164,13 @@ func TestAPlanIsCarriedOutInItsOrder(t *testing.T) {
 
 func TestAFailureUndoesItsTargetInReverseAndThenRunsOnRollback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"production/canary/0": failing}}
+		w := &world{start: starts{"production/canary/0": failing}}
 		status, state := deploy(t, w, nil)
 		if status != sluice.StatusRolledBack || state.Target("staging") != sluice.StatusSucceeded {
 			t.Errorf("status %s, staging %s", status, state.Target("staging"))
 		}
-		want := []string{"start production/canary/0", "undo production/canary/0", "undo production/apply", "start production/onRollback/0", "finish production/onRollback/0"}
+		want := []string{"start production/canary/0", "undo production/canary/0", "undo production/apply",
+			"start production/onRollback/0", "finish production/onRollback/0"}
 		if diff := cmp.Diff(want, w.calls[len(w.calls)-5:]); diff != "" {
 			t.Errorf("calls (-want +got):\n%s", diff)
 		}
@@ -213,9 +179,10 @@ func TestAFailureUndoesItsTargetInReverseAndThenRunsOnRollback(t *testing.T) {
 
 func TestAFailedAfterStepKeepsItsTargetAndStopsDependents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/after/0": failing}}
+		w := &world{start: starts{"staging/after/0": failing}}
 		status, state := deploy(t, w, nil)
-		if status != sluice.StatusFailed || state.Target("staging") != sluice.StatusFailed || state.Target("production") != sluice.StatusSkipped {
+		if status != sluice.StatusFailed || state.Target("staging") != sluice.StatusFailed ||
+			state.Target("production") != sluice.StatusSkipped {
 			t.Errorf("status %s, staging %s, production %s", status, state.Target("staging"), state.Target("production"))
 		}
 		if slices.Contains(w.calls, "undo staging/apply") || !slices.Contains(w.calls, "finish staging/apply") {
@@ -225,26 +192,39 @@ func TestAFailedAfterStepKeepsItsTargetAndStopsDependents(t *testing.T) {
 }
 
 func approval(context.Context, sluice.Progress) (sluice.Progress, error) {
-	return sluice.Progress{State: sluice.Waiting, Wait: &sluice.Wait{Signals: []string{sluice.SignalApprove}, Roles: []string{"release"}}}, nil
+	wait := &sluice.Wait{Signals: []string{sluice.SignalApprove}, Roles: []string{"release"}}
+	return sluice.Progress{State: sluice.Waiting, Wait: wait}, nil
+}
+
+func approve(step sluice.StepID, roles ...string) sluice.Signal {
+	return sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Roles: roles}}
 }
 
 func TestAPersonDecides(t *testing.T) {
+	const canary = "production/canary/0"
 	cases := map[string]struct {
 		reason string
 		signal sluice.Signal
 		code   sluice.Code
 		status sluice.Status
 	}{
-		"approved":   {"an approval of somebody with the role goes on", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/0", By: sluice.Actor{Roles: []string{"release"}}}, "", sluice.StatusSucceeded},
-		"no role":    {"an approval without the role is refused", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/0"}, sluice.Denied, sluice.StatusCancelled},
-		"not waited": {"a callback that nobody waits for is refused", sluice.Signal{Kind: sluice.SignalCallback, Step: "production/canary/0"}, sluice.Conflict, sluice.StatusCancelled},
-		"no step":    {"an unknown step is named", sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/9"}, sluice.NotFound, sluice.StatusCancelled},
-		"roll back":  {"everything unfinished is undone", sluice.Signal{Kind: sluice.SignalRollBack}, "", sluice.StatusRolledBack},
+		"approved": {
+			"an approval of somebody with the role goes on", approve(canary, "release"), "", sluice.StatusSucceeded,
+		},
+		"no role": {"an approval without the role is refused", approve(canary), sluice.Denied, sluice.StatusCancelled},
+		"not waited": {
+			"a callback that nobody waits for is refused", sluice.Signal{Kind: sluice.SignalCallback, Step: canary},
+			sluice.Conflict, sluice.StatusCancelled,
+		},
+		"no step": {"an unknown step is named", approve("production/canary/9"), sluice.NotFound, sluice.StatusCancelled},
+		"roll back": {
+			"everything unfinished is undone", sluice.Signal{Kind: sluice.SignalRollBack}, "", sluice.StatusRolledBack,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"production/canary/0": approval}}
+				w := &world{start: starts{"production/canary/0": approval}}
 				status, _ := deploy(t, w, func(e *engine.Engine, id sluice.DeploymentID) {
 					if err := e.Signal(t.Context(), id, c.signal); sluice.ErrorCode(err) != c.code {
 						t.Errorf("%s: signal: %v", c.reason, err)
@@ -267,9 +247,9 @@ func TestAPersonDecides(t *testing.T) {
 }
 
 func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
-	w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
+	w := &world{start: starts{"staging/apply": approval}}
 	for range 500 {
-		e := engine.New(engine.Config{Log: &memory{events: map[sluice.DeploymentID][]sluice.Event{}}, Steps: w})
+		e := newEngine(t, storetest.NewMemory(), w)
 		id, err := e.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
 		if err != nil {
 			t.Fatal(err)
@@ -286,14 +266,14 @@ func TestASignalThatEndsTheDeploymentIsAcknowledged(t *testing.T) {
 
 func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(ctx context.Context, _ sluice.Progress) (sluice.Progress, error) {
 				<-ctx.Done() // the answer to a request that was sent comes in just now
 				return sluice.Progress{State: sluice.Done}, nil
 			},
 		}}
-		log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
-		first := engine.New(engine.Config{Log: log, Steps: w})
+		log := storetest.NewMemory()
+		first := newEngine(t, log, w)
 		id, err := first.Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
 		if err != nil {
 			t.Fatal(err)
@@ -302,7 +282,7 @@ func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 		if err := first.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		second := engine.New(engine.Config{Log: log, Steps: w})
+		second := newEngine(t, log, w)
 		if err := second.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -317,9 +297,11 @@ func TestWhatWasDoneWhenTheEngineStopsIsNotRepeated(t *testing.T) {
 }
 
 func TestARollbackBeforeTheLastTargetBeganIsNoCancel(t *testing.T) {
-	for kind, want := range map[string]sluice.Status{sluice.SignalRollBack: sluice.StatusRolledBack, sluice.SignalCancel: sluice.StatusCancelled} {
+	for kind, want := range map[string]sluice.Status{
+		sluice.SignalRollBack: sluice.StatusRolledBack, sluice.SignalCancel: sluice.StatusCancelled,
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){"staging/apply": approval}}
+			w := &world{start: starts{"staging/apply": approval}}
 			status, state := deploy(t, w, func(e *engine.Engine, id sluice.DeploymentID) {
 				if err := e.Signal(t.Context(), id, sluice.Signal{Kind: kind}); err != nil {
 					t.Error(err)
@@ -335,8 +317,8 @@ func TestARollbackBeforeTheLastTargetBeganIsNoCancel(t *testing.T) {
 func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
-		log := &memory{events: map[sluice.DeploymentID][]sluice.Event{}}
-		first := engine.New(engine.Config{Log: log, Steps: w})
+		log := storetest.NewMemory()
+		first := newEngine(t, log, w)
 		id, err := first.Submit(t.Context(), shop(), sluice.Actor{Name: "ada"})
 		if err != nil {
 			t.Fatal(err)
@@ -345,7 +327,7 @@ func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
 		if err := first.Stop(t.Context()); err != nil || len(w.calls) > 0 {
 			t.Errorf("the first engine did %q, %v", w.calls, err)
 		}
-		second := engine.New(engine.Config{Log: log, Steps: w})
+		second := newEngine(t, log, w)
 		if err := second.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -358,7 +340,7 @@ func TestWhatIsSubmittedIsBegunByTheNextEngine(t *testing.T) {
 func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				if tries++; tries < 6 {
 					return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away")
@@ -376,7 +358,7 @@ func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 func TestOutagesAfterLongWorkAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				if tries++; tries < 4 {
 					time.Sleep(time.Hour)
@@ -400,7 +382,7 @@ func TestOutagesAfterLongWorkAreTriedAgain(t *testing.T) {
 
 func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				return sluice.Progress{}, sluice.Errorf(sluice.Unavailable, "the cluster is away").WithHint("start it")
 			},
@@ -416,9 +398,60 @@ func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
 	})
 }
 
+// What an undo leaves behind, nobody else clears away: it has ten times the budget of other verbs, and a full disk or a
+// taken port does not end it.
+func TestAnUndoIsTriedMuchLonger(t *testing.T) {
+	for name, c := range map[string]struct {
+		code   sluice.Code
+		lasts  time.Duration
+		status sluice.Status
+	}{
+		"away for nine minutes":     {sluice.Unavailable, 9 * time.Minute, sluice.StatusRolledBack},
+		"no space for nine minutes": {sluice.Exhausted, 9 * time.Minute, sluice.StatusRolledBack},
+		"away for good":             {sluice.Unavailable, time.Hour, sluice.StatusFailed},
+		"denied":                    {sluice.Denied, time.Second, sluice.StatusFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began, tries := time.Now(), 0
+				w := &world{
+					start: starts{"staging/apply": failing},
+					undo: func() error {
+						if tries++; time.Since(began) < c.lasts {
+							return sluice.Errorf(c.code, "it cannot be undone now")
+						}
+						return nil
+					},
+				}
+				if status, _ := deploy(t, w, nil); status != c.status {
+					t.Errorf("status %s after %d tries, want %s", status, tries, c.status)
+				}
+				if spent := time.Since(began); spent > 11*time.Minute {
+					t.Errorf("gave up after %s", spent)
+				}
+			})
+		})
+	}
+}
+
+func TestAStartDoesNotWaitForSpace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		w := &world{start: starts{
+			"staging/apply": func(context.Context, sluice.Progress) (sluice.Progress, error) {
+				tries++
+				return sluice.Progress{}, sluice.Errorf(sluice.Exhausted, "the disk is full")
+			},
+		}}
+		if status, _ := deploy(t, w, nil); status != sluice.StatusRolledBack || tries != 1 {
+			t.Errorf("status %s after %d tries", status, tries)
+		}
+	})
+}
+
 func TestATimerEndsAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Progress, error){
+		w := &world{start: starts{
 			"production/canary/0": func(context.Context, sluice.Progress) (sluice.Progress, error) {
 				return sluice.Progress{State: sluice.Waiting, Wait: &sluice.Wait{Until: time.Now().Add(time.Hour)}}, nil
 			},

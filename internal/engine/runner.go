@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -13,46 +14,76 @@ import (
 type runner struct {
 	engine  *Engine
 	state   *State
+	lease   sluice.Lease
 	calls   map[sluice.StepID]*call
 	results chan result
-	signals chan signalRequest
+	mail    bell // rings when there may be letters
 	ended   chan struct{}
 	err     error // why it let go of an unended deployment; set before ended is closed
 }
 
-type signalRequest struct {
-	signal sluice.Signal
-	reply  chan error
-}
-
-func newRunner(e *Engine, s *State) *runner {
+func newRunner(e *Engine, s *State, lease sluice.Lease) *runner {
 	return &runner{
-		engine: e, state: s, calls: map[sluice.StepID]*call{},
-		results: make(chan result), signals: make(chan signalRequest), ended: make(chan struct{}),
+		engine: e, state: s, lease: lease, calls: map[sluice.StepID]*call{},
+		results: make(chan result), mail: make(bell, 1), ended: make(chan struct{}),
 	}
 }
 
-// run returns when the deployment has ended, ctx is cancelled or the log belongs to somebody else.
+// run returns when the deployment has ended, ctx is cancelled, or the lease or the log belongs to somebody else.
 func (r *runner) run(ctx context.Context) {
-	defer r.drain(ctx)
-	for r.state.Outcome == "" {
-		d := Decide(r.state, r.engine.now())
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.lease.Lost():
+			cancel(errLost)
+		case <-ctx.Done():
+		}
+	}()
+	r.err = r.loop(ctx)
+	r.drain(ctx)
+}
+
+// restore reads where the deployment stands. The lease makes sure that nobody appends meanwhile.
+func (r *runner) restore(ctx context.Context) error {
+	state, err := Fold(r.state.ID, r.engine.config.Store.Read(ctx, r.state.ID, 0))
+	if err != nil {
+		return err
+	}
+	r.state = state
+	letters, err := r.engine.config.Store.Letters(ctx, r.state.ID)
+	if len(letters) > 0 {
+		r.mail.ring()
+	}
+	return err
+}
+
+func (r *runner) loop(ctx context.Context) error {
+	if len(r.mail) > 0 { // what was said while nobody ran the deployment comes before its next step
+		if err := r.receive(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		d := Decide(r.state, r.engine.config.Now())
 		if err := r.carryOut(ctx, d); err != nil {
-			r.err = err
-			return
+			return err
 		}
 		if r.state.Outcome != "" {
-			return
+			break
 		}
 		if err := r.await(ctx, d.Wake); err != nil {
-			r.err = err
-			return
+			return err
 		}
 	}
+	if err := r.receive(ctx); err != nil {
+		r.engine.config.Logger.Warn("signals that came too late were not refused", "deployment", r.state.ID, "error", err)
+	}
+	return nil
 }
 
-// drain interrupts every verb and waits for it, so that nothing of this deployment runs on. What was done all the
-// same is recorded, if the log is still ours, so that it is not done again.
+// drain interrupts every verb and waits for it, so that no work of this deployment continues. Verbs that finished
+// anyway are recorded if the log is still ours, so that they are not repeated.
 func (r *runner) drain(ctx context.Context) {
 	for _, c := range r.calls {
 		c.cancel(errStopped)
@@ -70,10 +101,9 @@ func (r *runner) drain(ctx context.Context) {
 			r.err = err
 		}
 	}
-	r.engine.hub.wake(r.state.ID)
 }
 
-// carryOut records the intents of a decision and sets its verbs going.
+// carryOut records the intents of a decision and starts its verbs.
 func (r *runner) carryOut(ctx context.Context, d Decision) error {
 	for _, id := range d.Abort {
 		if c := r.calls[id]; c != nil && c.verb != VerbUndo && c.verb != VerbFinish {
@@ -97,8 +127,12 @@ func (r *runner) carryOut(ctx context.Context, d Decision) error {
 	if err := r.append(ctx, intents); err != nil {
 		return err
 	}
+	if len(actions) == 0 {
+		return nil
+	}
+	results := r.state.Results()
 	for _, a := range actions {
-		r.begin(ctx, a)
+		r.begin(ctx, a, results)
 	}
 	return nil
 }
@@ -119,15 +153,15 @@ func (r *runner) intent(a Action) (sluice.EventKind, bool) {
 func (r *runner) await(ctx context.Context, wake time.Time) error {
 	var timer <-chan time.Time
 	if !wake.IsZero() {
-		t := time.NewTimer(wake.Sub(r.engine.now()))
+		t := time.NewTimer(wake.Sub(r.engine.config.Now()))
 		defer t.Stop()
 		timer = t.C
 	}
 	select {
 	case res := <-r.results:
 		return r.record(ctx, res)
-	case request := <-r.signals:
-		return r.receive(ctx, request)
+	case <-r.mail:
+		return r.receive(ctx)
 	case <-timer:
 		return nil
 	case <-ctx.Done():
@@ -135,7 +169,7 @@ func (r *runner) await(ctx context.Context, wake time.Time) error {
 	}
 }
 
-// record appends what a verb came to, together with what other verbs came to meanwhile.
+// record appends the result of a verb, together with the results that other verbs reported meanwhile.
 func (r *runner) record(ctx context.Context, first result) error {
 	var events []sluice.Event
 	for res, more := first, true; more; res, more = r.next() {
@@ -156,8 +190,8 @@ func (r *runner) next() (result, bool) {
 	}
 }
 
-// outcome turns what a verb came to into events. A verb that was interrupted says nothing: the decision that
-// interrupted it, or the next start of the engine, deals with the step.
+// outcome turns a result into events. An interrupted verb gives none: the decision that interrupted it, or the next
+// start of the engine, handles the step.
 func (r *runner) outcome(res result) []sluice.Event {
 	if res.interrupted {
 		return nil
@@ -202,36 +236,24 @@ func stripped(p sluice.Progress) *sluice.Progress {
 	return &p
 }
 
-// receive records a signal, if it makes sense now.
-func (r *runner) receive(ctx context.Context, request signalRequest) error {
-	if err := Admit(r.state, request.signal); err != nil {
-		request.reply <- err
-		return nil
-	}
-	err := r.append(ctx, []sluice.Event{{Kind: sluice.SignalReceived, Signal: &request.signal}})
-	request.reply <- err
-	return err
-}
-
-// append makes events durable, then part of the state, then visible. While the log cannot be written, the
-// deployment stands still: an effect is never followed by another before its outcome is recorded. ctx ends the
-// waiting for the log, not the first try.
+// append makes events durable and applies them to the state. While the log cannot be written, the deployment stands
+// still: no effect follows another before the outcome of the first is recorded. ctx ends the waiting for the log, but
+// not the first try.
 func (r *runner) append(ctx context.Context, events []sluice.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	for i := range events {
 		events[i].Seq = r.state.Seq + sluice.Seq(i) + 1
-		events[i].At = r.engine.now()
+		events[i].At = r.engine.config.Now()
 	}
-	kept := context.WithoutCancel(ctx)
-	err := persist(ctx, r.engine, func() error { return r.engine.log.Append(kept, r.state.ID, r.state.Seq, events...) })
+	kept, store := context.WithoutCancel(ctx), r.engine.config.Store
+	err := r.engine.persist(ctx, func() error { return store.Append(kept, r.state.ID, r.state.Seq, events...) })
 	if err != nil {
-		return err
+		return fmt.Errorf("append to the log: %w", err)
 	}
 	for _, e := range events {
 		r.state.Apply(e)
 	}
-	r.engine.hub.wake(r.state.ID)
 	return nil
 }

@@ -54,7 +54,7 @@ type State struct {
 	Halt      *sluice.Signal // the rollBack or cancel that stops it
 	Steps     map[sluice.StepID]*StepRun
 	Started   []sluice.StepID // in the order of their start
-	byTarget  map[string][]*StepRun
+	targets   map[string]*targetRun
 }
 
 // Fold returns the state that the events lead to.
@@ -92,11 +92,18 @@ func (s *State) begin(e sluice.Event) {
 		s.StartedBy = *e.Actor
 	}
 	s.Steps = make(map[sluice.StepID]*StepRun, len(e.Plan.Steps))
-	s.byTarget = make(map[string][]*StepRun, len(e.Plan.Targets))
+	s.targets = make(map[string]*targetRun, len(e.Plan.Targets))
+	for _, t := range e.Plan.Targets {
+		s.targets[t.Name] = &targetRun{plan: t}
+	}
 	for _, p := range e.Plan.Steps {
 		run := &StepRun{Plan: p, Phase: PhasePending}
 		s.Steps[p.ID] = run
-		s.byTarget[p.Target] = append(s.byTarget[p.Target], run)
+		if s.targets[p.Target] == nil {
+			s.targets[p.Target] = &targetRun{}
+		}
+		t := s.targets[p.Target]
+		t.runs = append(t.runs, run)
 	}
 }
 
@@ -117,6 +124,8 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 		run.Phase, run.StartedAt = PhaseStarting, e.At
 		run.Progress = *e.Progress
 		s.Started = append(s.Started, e.Step)
+		t := s.targets[run.Plan.Target]
+		t.started = append(t.started, run)
 	case sluice.StepProgressed:
 		run.report(e.Progress)
 		run.Phase = PhaseRunning
@@ -146,7 +155,7 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	}
 }
 
-// report takes over a progress; the snapshot and the signals are not the step's to change.
+// report applies a step's progress. The step cannot change the snapshot and the signals.
 func (r *StepRun) report(p *sluice.Progress) {
 	if p == nil {
 		return
@@ -156,6 +165,15 @@ func (r *StepRun) report(p *sluice.Progress) {
 	r.Progress.Snapshot, r.Progress.Signals = snapshot, signals
 	if p.Data == nil {
 		r.Progress.Data = data
+	}
+}
+
+// stepContext returns what a step is told of its deployment.
+func (s *State) stepContext(id sluice.StepID) sluice.StepContext {
+	step := s.Steps[id].Plan
+	return sluice.StepContext{
+		Deployment: s.ID, StartedAt: s.StartedAt, Plan: s.Plan, Target: s.targets[step.Target].plan, Step: step,
+		Report: func(sluice.Progress) {},
 	}
 }
 
@@ -176,9 +194,9 @@ func (s *State) Status() sluice.Status {
 	if s.Outcome != "" {
 		return s.Outcome
 	}
-	status := sluice.StatusPending
+	status, survey := sluice.StatusPending, s.survey()
 	for _, t := range s.Plan.Targets {
-		switch s.Target(t.Name) {
+		switch survey.of(t.Name).status {
 		case sluice.StatusRollingBack:
 			return sluice.StatusRollingBack
 		case sluice.StatusRunning:

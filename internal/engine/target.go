@@ -1,23 +1,49 @@
 package engine
 
-import "github.com/sluice-cd/sluice"
+import (
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
 
 // Target is the status of one target.
-func (s *State) Target(name string) sluice.Status {
-	t, _ := s.Plan.Target(name)
-	switch course := s.course(t); course {
-	case committing:
-		return s.committed(t)
-	case undoing:
-		return s.undone(t)
-	case skipped:
-		return sluice.StatusSkipped
-	case stopped:
-		return sluice.StatusCancelled
-	case blocked:
-		return sluice.StatusPending
+func (s *State) Target(name string) sluice.Status { return s.survey().of(name).status }
+
+// A targetRun is a target's part of the state.
+type targetRun struct {
+	plan    sluice.PlannedTarget
+	runs    []*StepRun // in the order of the plan
+	started []*StepRun // in the order of their start
+}
+
+// A standing is the course and the status of a target.
+type standing struct {
+	course course
+	status sluice.Status
+}
+
+// A survey finds out where the targets of one state stand. It looks at each target once, however many depend on it.
+type survey struct {
+	state *State
+	found map[string]standing
+}
+
+func (s *State) survey() survey { return survey{s, make(map[string]standing, len(s.targets))} }
+
+func (v survey) of(name string) standing {
+	at, ok := v.found[name]
+	if ok {
+		return at
 	}
-	return s.busy(t)
+	t := v.state.targets[name]
+	if t == nil {
+		t = &targetRun{}
+	}
+	v.found[name] = standing{blocked, sluice.StatusPending} // targets that depend on each other never begin
+	at.course = v.course(t)
+	at.status = v.state.status(t, at.course)
+	v.found[name] = at
+	return at
 }
 
 // A course is which way a target goes. It follows from the events alone.
@@ -32,33 +58,31 @@ const (
 	stopped                  // halted before anything was started
 )
 
-func (s *State) course(t sluice.PlannedTarget) course {
-	if s.any(t, isCommitted) {
+func (v survey) course(t *targetRun) course {
+	if t.any(isCommitted) {
 		return committing
 	}
-	started := s.any(t, wasStarted)
-	if s.Halt != nil && !started {
+	halted, started := v.state.Halt != nil, len(t.started) > 0
+	switch {
+	case halted && !started:
 		return stopped
-	}
-	if s.Halt != nil || s.mustUndo(t) {
+	case halted || t.mustUndo():
 		return undoing
-	}
-	if s.any(t, hasFailed) || s.all(t, isDone) {
+	case t.any(hasFailed) || t.all(isDone):
 		return committing
-	}
-	if started {
+	case started:
 		return forward
 	}
-	return s.gate(t)
+	return v.gate(t)
 }
 
 // gate tells whether a target that has not begun may begin.
-func (s *State) gate(t sluice.PlannedTarget) course {
+func (v survey) gate(t *targetRun) course {
 	result := forward
-	for _, dependency := range t.DependsOn {
-		switch s.Target(dependency) {
-		case sluice.StatusSucceeded:
-		case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusSkipped:
+	for _, dependency := range t.plan.DependsOn {
+		switch status := v.of(dependency).status; {
+		case status == sluice.StatusSucceeded:
+		case isFinal(status):
 			return skipped
 		default:
 			result = blocked
@@ -67,30 +91,46 @@ func (s *State) gate(t sluice.PlannedTarget) course {
 	return result
 }
 
-// mustUndo reports whether a failure undoes the target: every one does, except those of afterDeployment
-// steps where the file keeps them.
-func (s *State) mustUndo(t sluice.PlannedTarget) bool {
-	return s.any(t, func(r *StepRun) bool {
-		return hasFailed(r) && (r.Plan.Phase != sluice.PhaseAfter || t.AfterFailure == "rollBack")
+func (s *State) status(t *targetRun, c course) sluice.Status {
+	switch c {
+	case committing:
+		return t.committed()
+	case undoing:
+		return s.undone(t)
+	case skipped:
+		return sluice.StatusSkipped
+	case stopped:
+		return sluice.StatusCancelled
+	case blocked:
+		return sluice.StatusPending
+	}
+	return t.busy()
+}
+
+// mustUndo reports whether a failure undoes the target. Every failure does, except that of an afterDeployment step if
+// the deploy file keeps the target.
+func (t *targetRun) mustUndo() bool {
+	return t.any(func(r *StepRun) bool {
+		return hasFailed(r) && (r.Plan.Phase != sluice.PhaseAfter || t.plan.AfterFailure == "rollBack")
 	})
 }
 
-func (s *State) committed(t sluice.PlannedTarget) sluice.Status {
-	if !s.all(t, isSettled) {
+func (t *targetRun) committed() sluice.Status {
+	if !t.all(isSettled) {
 		return sluice.StatusRunning
 	}
-	if s.any(t, hasFailed) {
+	if t.any(hasFailed) {
 		return sluice.StatusFailed
 	}
 	return sluice.StatusSucceeded
 }
 
-func (s *State) undone(t sluice.PlannedTarget) sluice.Status {
-	if s.nextUndo(t) != nil || s.nextOnRollback(t) != nil {
+func (s *State) undone(t *targetRun) sluice.Status {
+	if t.nextUndo() != nil || s.nextOnRollback(t) != nil {
 		return sluice.StatusRollingBack
 	}
 	status := sluice.StatusRolledBack
-	for _, r := range s.byTarget[t.Name] {
+	for _, r := range t.runs {
 		if r.Plan.Phase == sluice.PhaseOnRollback && !isSettled(r) {
 			return sluice.StatusRollingBack
 		}
@@ -98,15 +138,15 @@ func (s *State) undone(t sluice.PlannedTarget) sluice.Status {
 			status = sluice.StatusFailed
 		}
 	}
-	if status == sluice.StatusRolledBack && s.Halt != nil && s.Halt.Kind == sluice.SignalCancel {
+	if status == sluice.StatusRolledBack && s.isCancelled() {
 		return sluice.StatusCancelled
 	}
 	return status
 }
 
-func (s *State) busy(t sluice.PlannedTarget) sluice.Status {
+func (t *targetRun) busy() sluice.Status {
 	waiting := false
-	for _, r := range s.byTarget[t.Name] {
+	for _, r := range t.runs {
 		switch r.Phase {
 		case PhaseStarting, PhaseRunning:
 			return sluice.StatusRunning
@@ -117,33 +157,30 @@ func (s *State) busy(t sluice.PlannedTarget) sluice.Status {
 	if waiting {
 		return sluice.StatusWaiting
 	}
-	if !s.any(t, wasStarted) {
+	if len(t.started) == 0 {
 		return sluice.StatusPending
 	}
 	return sluice.StatusRunning
 }
 
 // nextUndo returns the step that was started last and still has to be undone.
-func (s *State) nextUndo(t sluice.PlannedTarget) *StepRun {
-	for i := len(s.Started) - 1; i >= 0; i-- {
-		r := s.Steps[s.Started[i]]
-		if r.Plan.Target != t.Name || r.Plan.Phase == sluice.PhaseOnRollback {
-			continue
-		}
-		if !isUndone(r) {
+func (t *targetRun) nextUndo() *StepRun {
+	for _, r := range slices.Backward(t.started) {
+		if r.Plan.Phase != sluice.PhaseOnRollback && !isUndone(r) {
 			return r
 		}
 	}
 	return nil
 }
 
-// nextOnRollback returns the onRollback step that is not done yet. There is none where nothing was applied,
-// so that nothing can have changed the data, and none after a cancel, which leaves the data as it is.
-func (s *State) nextOnRollback(t sluice.PlannedTarget) *StepRun {
-	if s.Halt != nil && s.Halt.Kind == sluice.SignalCancel || !s.any(t, func(r *StepRun) bool { return r.Plan.Phase == sluice.PhaseApply && wasStarted(r) }) {
+// nextOnRollback returns the onRollback step that is not done yet. There is none if nothing was applied, because then
+// nothing can have changed the data, and none after a cancel, which leaves the data as it is.
+func (s *State) nextOnRollback(t *targetRun) *StepRun {
+	applied := t.any(func(r *StepRun) bool { return r.Plan.Phase == sluice.PhaseApply && wasStarted(r) })
+	if s.isCancelled() || !applied {
 		return nil
 	}
-	for _, r := range s.byTarget[t.Name] {
+	for _, r := range t.runs {
 		if r.Plan.Phase != sluice.PhaseOnRollback || isDone(r) {
 			continue
 		}
@@ -155,6 +192,8 @@ func (s *State) nextOnRollback(t sluice.PlannedTarget) *StepRun {
 	return nil
 }
 
+func (s *State) isCancelled() bool { return s.Halt != nil && s.Halt.Kind == sluice.SignalCancel }
+
 func wasStarted(r *StepRun) bool  { return !r.StartedAt.IsZero() }
 func hasFailed(r *StepRun) bool   { return r.Failure != nil }
 func isFinished(r *StepRun) bool  { return r.Phase == PhaseFinished }
@@ -164,15 +203,10 @@ func isUndone(r *StepRun) bool    { return r.Phase == PhaseUndone || r.Phase == 
 func isSettled(r *StepRun) bool   { return isFinished(r) || isUndone(r) || !wasStarted(r) }
 
 // any and all look at the target's steps other than those of onRollback.
-func (s *State) any(t sluice.PlannedTarget, is func(*StepRun) bool) bool {
-	for _, r := range s.byTarget[t.Name] {
-		if r.Plan.Phase != sluice.PhaseOnRollback && is(r) {
-			return true
-		}
-	}
-	return false
+func (t *targetRun) any(is func(*StepRun) bool) bool {
+	return slices.ContainsFunc(t.runs, func(r *StepRun) bool { return r.Plan.Phase != sluice.PhaseOnRollback && is(r) })
 }
 
-func (s *State) all(t sluice.PlannedTarget, is func(*StepRun) bool) bool {
-	return !s.any(t, func(r *StepRun) bool { return !is(r) })
+func (t *targetRun) all(is func(*StepRun) bool) bool {
+	return !t.any(func(r *StepRun) bool { return !is(r) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -15,16 +16,24 @@ type Update struct {
 	Progress *sluice.Progress `json:"progress,omitempty"`
 }
 
-// Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, with
-// live progress between them. It ends after DeploymentEnded, with ctx, or when the deployment is no longer
-// carried out here. A slow reader misses progress, never an event.
+// Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, whichever
+// process runs it. Live progress comes between them if the deployment is run here. Watch ends after DeploymentEnded,
+// with ctx, or when no process runs the deployment. A slow reader misses progress, never an event.
 func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		w := e.hub.subscribe(id)
-		defer e.hub.unsubscribe(id, w)
-		for {
-			r := e.runner(id)
-			for event, err := range e.log.Read(ctx, id, after) {
+		defer e.hub.unsubscribe(w)
+		e.keep(&e.waking, e.wake)
+		for ctx.Err() == nil {
+			r, leased := e.runner(id), true
+			if r == nil {
+				var err error
+				if leased, err = e.config.Store.Leased(ctx, id); err != nil {
+					yield(Update{}, err)
+					return
+				}
+			}
+			for event, err := range e.config.Store.Read(ctx, id, after) { // after it is known who runs it
 				if err != nil {
 					yield(Update{}, err)
 					return
@@ -39,77 +48,100 @@ func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice
 					return
 				}
 			}
-			if r == nil {
+			if !leased {
 				return
 			}
-			select {
-			case <-w.ready:
-			case <-r.ended:
-			case <-ctx.Done():
-				return
-			}
+			w.wait(ctx, r)
 		}
 	}
+}
+
+// wait returns when there may be something new, or the deployment may be run by another process or none.
+func (w *watcher) wait(ctx context.Context, r *runner) {
+	if r != nil {
+		select {
+		case <-w.ready:
+		case <-r.ended:
+		case <-ctx.Done():
+		}
+		return
+	}
+	t := time.NewTimer(glance)
+	defer t.Stop()
+	select {
+	case <-w.ready:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// wake wakes the watchers of every deployment that has new events.
+func (e *Engine) wake(ctx context.Context) error {
+	newest, err := e.config.Store.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	e.hub.wake("")
+	for entry, err := range e.config.Store.Tail(ctx, newest) {
+		if err != nil {
+			return err
+		}
+		e.hub.wake(entry.Deployment)
+	}
+	return nil
 }
 
 // A hub tells watchers that there is something new.
 type hub struct {
 	mu       sync.Mutex
-	watchers map[sluice.DeploymentID]map[*watcher]struct{}
+	watchers map[*watcher]struct{}
 }
 
 type watcher struct {
+	id    sluice.DeploymentID
 	mu    sync.Mutex
 	live  map[sluice.StepID]sluice.Progress
-	ready chan struct{}
+	ready bell
 }
 
 func (h *hub) subscribe(id sluice.DeploymentID) *watcher {
-	w := &watcher{live: map[sluice.StepID]sluice.Progress{}, ready: make(chan struct{}, 1)}
+	w := &watcher{id: id, live: map[sluice.StepID]sluice.Progress{}, ready: make(bell, 1)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.watchers == nil {
-		h.watchers = map[sluice.DeploymentID]map[*watcher]struct{}{}
+		h.watchers = map[*watcher]struct{}{}
 	}
-	if h.watchers[id] == nil {
-		h.watchers[id] = map[*watcher]struct{}{}
-	}
-	h.watchers[id][w] = struct{}{}
+	h.watchers[w] = struct{}{}
 	return w
 }
 
-func (h *hub) unsubscribe(id sluice.DeploymentID, w *watcher) {
+func (h *hub) unsubscribe(w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.watchers[id], w)
-	if len(h.watchers[id]) == 0 {
-		delete(h.watchers, id)
-	}
+	delete(h.watchers, w)
 }
 
+// wake wakes the watchers of a deployment, or all if id is "".
 func (h *hub) wake(id sluice.DeploymentID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.watchers[id] {
-		w.notify()
+	for w := range h.watchers {
+		if id == "" || id == w.id {
+			w.ready.ring()
+		}
 	}
 }
 
 func (h *hub) report(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for w := range h.watchers[id] {
-		w.mu.Lock()
-		w.live[step] = p
-		w.mu.Unlock()
-		w.notify()
-	}
-}
-
-func (w *watcher) notify() {
-	select {
-	case w.ready <- struct{}{}:
-	default:
+	for w := range h.watchers {
+		if id == w.id {
+			w.mu.Lock()
+			w.live[step] = p
+			w.mu.Unlock()
+			w.ready.ring()
+		}
 	}
 }
 
@@ -119,4 +151,14 @@ func (w *watcher) take() map[sluice.StepID]sluice.Progress {
 	live := w.live
 	w.live = map[sluice.StepID]sluice.Progress{}
 	return live
+}
+
+// A bell wakes one goroutine. It holds one ring, so that a ring is never lost and never waits.
+type bell chan struct{}
+
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
 }

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"time"
@@ -30,14 +31,15 @@ type crowd struct {
 	reactions []time.Duration
 }
 
-func newCrowd(log sluice.Log, steps int) *crowd {
+func newCrowd(store sluice.Store, steps int) *crowd {
 	id := func(n int) sluice.StepID { return sluice.StepID(fmt.Sprintf("production/canary/%d", n)) }
 	c := &crowd{
 		middle: id(steps / 2), next: id(steps/2 + 1),
 		signalled: map[sluice.DeploymentID]time.Time{}, seen: map[sluice.DeploymentID]bool{},
 	}
 	c.plan = func(application string) *sluice.Plan {
-		p := &sluice.Plan{Application: application, Targets: []sluice.PlannedTarget{{Name: "production", Account: "local", AfterFailure: "rollBack"}}}
+		p := &sluice.Plan{Application: application,
+			Targets: []sluice.PlannedTarget{{Name: "production", Account: "local", AfterFailure: "rollBack"}}}
 		for n := range steps {
 			s := sluice.PlannedStep{ID: id(n), Target: "production", Phase: sluice.PhaseCanary}
 			if n > 0 {
@@ -47,7 +49,7 @@ func newCrowd(log sluice.Log, steps int) *crowd {
 		}
 		return p
 	}
-	c.engine = engine.New(engine.Config{Log: approvingLog{log, c}, Steps: c})
+	c.engine = newEngine(approvingStore{store, c}, c)
 	return c
 }
 
@@ -96,17 +98,24 @@ func (c *crowd) approve(id sluice.DeploymentID) {
 	c.signalled[id] = time.Now()
 	c.mu.Unlock()
 	// If it were refused the deployment would never end, which await would tell.
-	_ = c.engine.Signal(context.Background(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: c.middle, By: sluice.Actor{Name: "bob"}})
+	_ = c.engine.Signal(context.Background(), id,
+		sluice.Signal{Kind: sluice.SignalApprove, Step: c.middle, By: sluice.Actor{Name: "bob"}})
 }
 
-// An approvingLog tells the crowd of every wait that was recorded.
-type approvingLog struct {
-	sluice.Log
+func newEngine(store sluice.Store, steps sluice.Steps) *engine.Engine {
+	return engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
+}
+
+// An approvingStore tells the crowd of every wait that was recorded.
+type approvingStore struct {
+	sluice.Store
 	crowd *crowd
 }
 
-func (l approvingLog) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	if err := l.Log.Append(ctx, id, after, events...); err != nil {
+func (l approvingStore) Append(
+	ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event,
+) error {
+	if err := l.Store.Append(ctx, id, after, events...); err != nil {
 		return err
 	}
 	for _, e := range events {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/storetest"
 )
 
 // A mortality says when the engines of a run die. Each life uses up one call.
@@ -92,15 +93,15 @@ func run(t *testing.T, s scenario, dies mortality) *ending {
 	t.Helper()
 	var end *ending
 	synctest.Test(t, func(t *testing.T) {
-		log, w := newMemoryLog(), newWorld()
+		store, w := storetest.NewMemory(), newWorld()
 		for n := 0; end == nil; n++ {
 			if n > 500 {
 				t.Fatal("the deployment does not end")
 			}
-			l := &life{world: w, log: log, died: make(chan struct{})}
+			l := &life{world: w, store: store, died: make(chan struct{})}
 			l.appends, l.effects = dies(n)
 			if id := live(t, l, s); id != "" {
-				end = newEnding(t, log, id, w, n+1)
+				end = newEnding(t, store, id, w, n+1)
 			}
 		}
 	})
@@ -109,9 +110,9 @@ func run(t *testing.T, s scenario, dies mortality) *ending {
 
 // live starts or resumes the deployment and returns its id if it ended before the life did.
 func live(t *testing.T, l *life, s scenario) sluice.DeploymentID {
-	log := mortalLog{Log: l.log, life: l}
-	e := engine.New(engine.Config{Log: log, Steps: steps{world: l, log: log, behaviours: s.behaviours}})
-	id, err := begin(t.Context(), e, log, plan(s.afterwards))
+	store := mortalStore{l.store, l}
+	e := newEngine(store, steps{world: l, log: store, behaviours: s.behaviours})
+	id, err := begin(t.Context(), e, store, plan(s.afterwards))
 	if err == nil {
 		go s.speak(t.Context(), e, id)
 		go func() {
@@ -170,7 +171,8 @@ func (s scenario) speak(ctx context.Context, e *engine.Engine, id sluice.Deploym
 
 // answer returns what is said because of an update.
 func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
-	if u.Event == nil || u.Event.Progress == nil || u.Event.Progress.Wait == nil || len(u.Event.Progress.Wait.Signals) == 0 {
+	if u.Event == nil || u.Event.Progress == nil || u.Event.Progress.Wait == nil ||
+		len(u.Event.Progress.Wait.Signals) == 0 {
 		return sluice.Signal{}, false
 	}
 	by := sluice.Actor{Name: "bob", Via: "api"}

@@ -39,14 +39,15 @@ func MeasureDeployments(ctx context.Context, deployments, steps int) (m Measurem
 			return err
 		}
 		err := c.await(ctx)
-		m = Measurement{Steps: deployments * steps, Took: time.Since(began), Reaction: slices.Sorted(slices.Values(c.reactions))}
+		m = Measurement{Steps: deployments * steps, Took: time.Since(began),
+			Reaction: slices.Sorted(slices.Values(c.reactions))}
 		return err
 	})
 	return m, err
 }
 
-// MeasureReaction has that many deployments wait for an approval, then approves them at an even pace, so many a second. Each
-// goes on to its end meanwhile.
+// MeasureReaction has that many deployments wait for an approval, then approves them at an even pace, so many a second.
+// Each goes on to its end meanwhile.
 func MeasureReaction(ctx context.Context, deployments, steps, perSecond int) (m Measurement, err error) {
 	err = withStore(ctx, func(store sluice.Store) error {
 		c := newCrowd(store, steps)
@@ -68,7 +69,8 @@ func MeasureReaction(ctx context.Context, deployments, steps, perSecond int) (m 
 			go c.approve(id)
 		}
 		err := c.await(ctx)
-		m = Measurement{Steps: deployments * (steps - steps/2), Took: time.Since(began), Reaction: slices.Sorted(slices.Values(c.reactions))}
+		m = Measurement{Steps: deployments * (steps - steps/2), Took: time.Since(began),
+			Reaction: slices.Sorted(slices.Values(c.reactions))}
 		return err
 	})
 	return m, err

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
@@ -31,8 +30,8 @@ const (
 	longestLife = 25 * time.Millisecond
 )
 
-// TestProcessKilled runs the engine over the real store in a process that is killed at random moments. The world lives in
-// this process, as a cluster does.
+// TestProcessKilled runs the engine over the real store in a process that is killed at random moments. The world lives
+// in this process, as a cluster does.
 func TestProcessKilled(t *testing.T) {
 	if dir := os.Getenv(processDir); dir != "" {
 		beKilled(t, dir, scenarios[os.Getenv(processScenario)])
@@ -89,20 +88,14 @@ func runProcesses(t *testing.T, name string) *ending {
 // runProcess runs one process and reports whether it ended by itself before its time.
 func runProcess(t *testing.T, door *door, name string, after time.Duration) bool {
 	t.Helper()
-	var output strings.Builder
-	cmd := exec.Command(os.Args[0], "-test.run=^TestProcessKilled$")
-	cmd.Env = append(os.Environ(), processDir+"="+filepath.Dir(door.listener.Addr().String()), processScenario+"="+name)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := spawn(t, door, processScenario+"="+name)
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	var left chan struct{}
 	select {
 	case left = <-door.entered:
 	case err := <-exited:
-		t.Fatalf("the process ended before it did anything: %v\n%s", err, output.String())
+		t.Fatalf("the process ended before it did anything: %v\n%s", err, cmd.Stderr)
 	}
 	kill := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // it may have ended just now
 	defer kill.Stop()
@@ -112,9 +105,24 @@ func runProcess(t *testing.T, door *door, name string, after time.Duration) bool
 		return true
 	}
 	if cmd.ProcessState.Exited() {
-		t.Fatalf("the process failed: %v\n%s", err, output.String())
+		t.Fatalf("the process failed: %v\n%s", err, cmd.Stderr)
 	}
 	return false
+}
+
+// spawn starts the running test in another process, whose world is behind the door.
+func spawn(t *testing.T, door *door, environ ...string) *exec.Cmd {
+	t.Helper()
+	top, _, _ := strings.Cut(t.Name(), "/")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+top+"$")
+	cmd.Env = append(append(os.Environ(), processDir+"="+filepath.Dir(door.listener.Addr().String())), environ...)
+	output := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = output, output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended, or the test has failed
+	return cmd
 }
 
 // beKilled is the process: it starts or resumes the deployment and carries it out to its end.
@@ -129,12 +137,14 @@ func beKilled(t *testing.T, dir string, s scenario) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	e := engine.New(engine.Config{Log: store, Steps: steps{world: remoteWorld{client}, log: store, behaviours: s.behaviours}})
+	e := newEngine(store, steps{world: remoteWorld{client}, log: store, behaviours: s.behaviours})
 	id, err := begin(t.Context(), e, store, plan(s.afterwards))
 	if err != nil {
 		t.Fatal(err)
 	}
-	go s.speak(t.Context(), e, id)
+	if !s.silent {
+		go s.speak(t.Context(), e, id)
+	}
 	if _, err := e.Wait(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,8 @@ var over = map[string][]sluice.EventKind{
 
 // intents are the events that have to be in the log before a verb is called.
 var intents = map[string]sluice.EventKind{
-	"start": sluice.StepStarting, "observe": sluice.StepProgressed, "finish": sluice.StepFinishing, "undo": sluice.StepUndoing,
+	"start": sluice.StepStarting, "observe": sluice.StepProgressed, "finish": sluice.StepFinishing,
+	"undo": sluice.StepUndoing,
 }
 
 // admit complains about a call that the contract of sluice.Step or of the log forbids.
@@ -123,7 +124,8 @@ func (s *step) early(r *record) []string {
 		}
 	}
 	for _, other := range s.sc.Plan.Steps {
-		if slices.Contains(s.sc.Target.DependsOn, other.Target) && other.Phase != sluice.PhaseOnRollback && !r.has(other.ID, sluice.StepFinished) {
+		if slices.Contains(s.sc.Target.DependsOn, other.Target) && other.Phase != sluice.PhaseOnRollback &&
+			!r.has(other.ID, sluice.StepFinished) {
 			list = append(list, fmt.Sprintf("%s of the target before is not finished", other.ID))
 		}
 	}
@@ -131,7 +133,8 @@ func (s *step) early(r *record) []string {
 		return list
 	}
 	for _, id := range r.started {
-		if other, _ := s.sc.Plan.Step(id); other.Target == s.sc.Step.Target && other.Phase != sluice.PhaseOnRollback && !r.has(id, sluice.StepUndone, sluice.StepUndoFailed) {
+		if other, _ := s.sc.Plan.Step(id); other.Target == s.sc.Step.Target && other.Phase != sluice.PhaseOnRollback &&
+			!r.has(id, sluice.StepUndone, sluice.StepUndoFailed) {
 			list = append(list, fmt.Sprintf("%s is not undone", id))
 		}
 	}
@@ -146,7 +149,8 @@ func (s *step) outOfOrder(r *record) []string {
 			return list
 		}
 		other, _ := s.sc.Plan.Step(id)
-		if other.Target == s.sc.Step.Target && s.sc.Step.Phase != sluice.PhaseAfter && other.Phase != sluice.PhaseOnRollback && !r.has(id, sluice.StepUndone, sluice.StepUndoFailed) {
+		if other.Target == s.sc.Step.Target && s.sc.Step.Phase != sluice.PhaseAfter &&
+			other.Phase != sluice.PhaseOnRollback && !r.has(id, sluice.StepUndone, sluice.StepUndoFailed) {
 			list = append(list, fmt.Sprintf("%s was started later and is not undone", id))
 		}
 	}

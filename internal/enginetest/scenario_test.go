@@ -14,6 +14,7 @@ type scenario struct {
 	haltAt     sluice.StepID
 	outcome    sluice.Status
 	targets    map[string]sluice.Status
+	silent     bool // nobody answers in the process that runs it
 }
 
 // pause is how long a step that waits for a time waits.
@@ -52,7 +53,8 @@ func plan(afterFailure string) *sluice.Plan {
 	}
 }
 
-// behaviours are those of a plan where everything works: instant, running, flaky, waiting for a time, for a person, for a callback.
+// behaviours are those of a plan where everything works: instant, running, flaky, waiting for a time, for a person, for
+// a callback.
 func behaviours(changes map[sluice.StepID]behaviour) map[sluice.StepID]behaviour {
 	all := map[sluice.StepID]behaviour{
 		"staging/before/0":        {},
@@ -78,8 +80,8 @@ func behaviours(changes map[sluice.StepID]behaviour) map[sluice.StepID]behaviour
 	return all
 }
 
-// scenarios are the ways a deployment can go. A failure that has to find its siblings at rest waits a second for them, which costs
-// nothing where time is not real.
+// scenarios are the ways a deployment can go. A failure that has to find its siblings at rest waits a second for them,
+// which costs nothing where time is not real.
 var scenarios = map[string]scenario{
 	"everything works": {
 		behaviours: behaviours(nil), afterwards: "keep",
@@ -87,9 +89,10 @@ var scenarios = map[string]scenario{
 		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusSucceeded},
 	},
 	"the canary fails": {
-		behaviours: behaviours(map[sluice.StepID]behaviour{"production/canary/2": {rounds: 1, lane: true, fails: true}}), afterwards: "keep",
-		outcome: sluice.StatusRolledBack,
-		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+		behaviours: behaviours(map[sluice.StepID]behaviour{"production/canary/2": {rounds: 1, lane: true, fails: true}}),
+		afterwards: "keep",
+		outcome:    sluice.StatusRolledBack,
+		targets:    map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
 	},
 	"the canary fails and something cannot be put back": {
 		behaviours: behaviours(map[sluice.StepID]behaviour{
@@ -108,14 +111,16 @@ var scenarios = map[string]scenario{
 		targets: map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
 	},
 	"a failure afterwards is kept": {
-		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}), afterwards: "keep",
-		outcome: sluice.StatusFailed,
-		targets: map[string]sluice.Status{"staging": sluice.StatusFailed, "production": sluice.StatusSkipped},
+		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}),
+		afterwards: "keep",
+		outcome:    sluice.StatusFailed,
+		targets:    map[string]sluice.Status{"staging": sluice.StatusFailed, "production": sluice.StatusSkipped},
 	},
 	"a failure afterwards rolls back": {
-		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}), afterwards: "rollBack",
-		outcome: sluice.StatusRolledBack,
-		targets: map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
+		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}),
+		afterwards: "rollBack",
+		outcome:    sluice.StatusRolledBack,
+		targets:    map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
 	},
 	"a person cancels": {
 		behaviours: behaviours(nil), afterwards: "keep", halt: sluice.SignalCancel, haltAt: "production/canary/1",

@@ -105,7 +105,8 @@ func (s *step) report(d data) (sluice.Progress, error) {
 	case b.fails:
 		return sluice.Progress{}, sluice.Errorf(sluice.Failed, "%s did not work", s.name)
 	}
-	return sluice.Progress{State: sluice.Done, Data: raw, Result: &sluice.Result{Checkpoint: sluice.CheckpointID(s.name)}}, nil
+	return sluice.Progress{State: sluice.Done, Data: raw,
+		Result: &sluice.Result{Checkpoint: sluice.CheckpointID(s.name)}}, nil
 }
 
 func (s *step) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/storetest"
 )
 
 // A world is what steps change: named values, as in a cluster that outlives the engine.
@@ -76,7 +77,7 @@ func (w *memoryWorld) repeated() []string {
 // that nothing happens after death.
 type life struct {
 	world   *memoryWorld
-	log     sluice.Log
+	store   *storetest.Memory
 	appends int // die after so many; 0: never
 	effects int // die after so many; 0: never
 

@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// ListenAgain listens at the address. Where its port is 0 it takes the port that the record file holds from last
-// time, so that URLs handed out before a restart stay good, or any free one, and records it. moved tells
-// that the port of last time was taken.
+// ListenAgain listens at the address. If its port is 0, it takes the port of last time, which the record file holds, so
+// that URLs stay valid over a restart. If there is none or it is taken, it takes a free port and records it; moved
+// reports that the port of last time was taken.
 func ListenAgain(address, record string) (l net.Listener, moved bool, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

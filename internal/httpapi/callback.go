@@ -27,7 +27,7 @@ type Secrets interface {
 //
 //	POST /callbacks/{deployment}/{step...}/{secret}/callback  {"success": true, "mdMessage": "..."}
 //
-// A callback counts once: a second one is answered 409, one that comes too late 410, one with a wrong secret 404.
+// A callback counts once. The answer to a second one is 409, to a late one 410, and to a wrong secret 404.
 type Callbacks struct {
 	engine  Engine
 	log     sluice.Log
@@ -41,8 +41,8 @@ func NewCallbacks(e Engine, log sluice.Log, secrets Secrets, now func() time.Tim
 	return &Callbacks{engine: e, log: log, secrets: secrets, now: now}
 }
 
-// CallbackURL returns the URL under base at which a step's callback is awaited, its secret included. The receiver
-// appends /callback to it.
+// CallbackURL returns the URL under base for a step's callback, with its secret. The webhook's receiver appends
+// /callback to it.
 func CallbackURL(base string, secrets Secrets, id sluice.DeploymentID, step sluice.StepID) string {
 	parts := []string{strings.TrimRight(base, "/"), "callbacks", url.PathEscape(string(id))}
 	for part := range strings.SplitSeq(string(step), "/") {
@@ -70,7 +70,8 @@ func (c *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Only the first JSON value counts: receivers in the wild send line ends and more after it.
 	var body callbackBody
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCallback)).Decode(&body); err != nil || body.Success == nil {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCallback)).Decode(&body)
+	if err != nil || body.Success == nil {
 		writeError(w, sluice.Errorf(sluice.Invalid, "the callback does not say whether it was a success").
 			WithHint(`send {"success": true, "mdMessage": "what happened"}`))
 		return
@@ -79,7 +80,9 @@ func (c *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, answer)
 }
 
-func (c *Callbacks) take(ctx context.Context, id sluice.DeploymentID, step sluice.StepID, body callbackBody) (int, any) {
+func (c *Callbacks) take(
+	ctx context.Context, id sluice.DeploymentID, step sluice.StepID, body callbackBody,
+) (status int, answer any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if status, refusal := c.refuse(ctx, id, step); refusal != nil {
@@ -97,7 +100,7 @@ func (c *Callbacks) take(ctx context.Context, id sluice.DeploymentID, step sluic
 	}{true}
 }
 
-// refuse says why the step takes no callback now; nil where it does.
+// refuse returns the reason why the step takes no callback now, nil if it takes one.
 func (c *Callbacks) refuse(ctx context.Context, id sluice.DeploymentID, step sluice.StepID) (int, error) {
 	state, err := engine.Fold(id, c.log.Read(ctx, id, 0))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A Client talks to the engine behind a socket. Every method returns Unavailable where nobody answers.
+// A Client talks to the engine behind a socket. Every method returns Unavailable if nobody answers.
 type Client struct {
 	http *http.Client
 	base string
@@ -42,19 +42,19 @@ func (c *Client) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) 
 	return response.ID, err
 }
 
-// Deployments lists those of the application, "" for all, newest first.
+// Deployments lists the deployments of the application, or all if it is "", newest first.
 func (c *Client) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
 	var deployments []sluice.Deployment
 	err := c.call(ctx, http.MethodGet, "/deployments?application="+url.QueryEscape(application), nil, &deployments)
 	return deployments, err
 }
 
-// Signal says something to a deployment and returns once it is recorded.
+// Signal does what the engine's Signal does.
 func (c *Client) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
 	return c.call(ctx, http.MethodPost, "/deployments/"+url.PathEscape(string(id))+"/signals", sig, nil)
 }
 
-// Watch yields what the engine's Watch yields. If the engine goes away meanwhile, it ends with Unavailable.
+// Watch yields what the engine's Watch yields. If the engine stops, Watch ends with Unavailable.
 func (c *Client) Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[engine.Update, error] {
 	return func(yield func(engine.Update, error) bool) {
 		path := "/deployments/" + url.PathEscape(string(id)) + "/events?after=" + strconv.FormatInt(int64(after), 10)
@@ -129,5 +129,6 @@ func (c *Client) do(ctx context.Context, method, path string, request any) (*htt
 }
 
 func away(err error) error {
-	return &sluice.Error{Code: sluice.Unavailable, Message: "the running engine does not answer", Hint: "go on with: sluice run --resume", Err: err}
+	return &sluice.Error{Code: sluice.Unavailable, Message: "the running engine does not answer",
+		Hint: "go on with: sluice run --resume", Err: err}
 }

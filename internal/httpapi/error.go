@@ -82,7 +82,8 @@ func writeError(w http.ResponseWriter, err error) {
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	data, err := json.Marshal(body)
 	if err != nil {
-		status, data = http.StatusInternalServerError, []byte(`{"code":"internal","message":"the answer cannot be written as JSON"}`)
+		status, data = http.StatusInternalServerError,
+			[]byte(`{"code":"internal","message":"the answer cannot be written as JSON"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -93,7 +94,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 func readError(resp *http.Response) error {
 	var w wireError
 	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxRequest)).Decode(&w); err != nil || w.Code == "" {
-		return &sluice.Error{Code: codeOf(resp.StatusCode), Message: fmt.Sprintf("the engine answered %s", strings.TrimSpace(resp.Status))}
+		return &sluice.Error{Code: codeOf(resp.StatusCode),
+			Message: fmt.Sprintf("the engine answered %s", strings.TrimSpace(resp.Status))}
 	}
 	return w.error()
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"iter"
@@ -22,64 +23,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/secret"
+	"github.com/sluice-cd/sluice/internal/storetest"
 )
-
-// memory is a log of one process.
-type memory struct {
-	mu     sync.Mutex
-	events map[sluice.DeploymentID][]sluice.Event
-}
-
-func (m *memory) Append(_ context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if int(after) != len(m.events[id]) {
-		return sluice.Errorf(sluice.Conflict, "others came first")
-	}
-	if after == 0 {
-		for _, other := range m.events {
-			if other[0].Plan.Application == events[0].Plan.Application && other[len(other)-1].Kind != sluice.DeploymentEnded {
-				return sluice.Errorf(sluice.Conflict, "another deployment of %s runs", events[0].Plan.Application).WithHint("wait for it")
-			}
-		}
-	}
-	for i, e := range events {
-		e.Seq = after + sluice.Seq(i) + 1
-		m.events[id] = append(m.events[id], e)
-	}
-	return nil
-}
-
-func (m *memory) Read(_ context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
-	m.mu.Lock()
-	events := slices.Clone(m.events[id])
-	m.mu.Unlock()
-	return func(yield func(sluice.Event, error) bool) {
-		if events == nil {
-			yield(sluice.Event{}, sluice.Errorf(sluice.NotFound, "there is no deployment %s", id))
-			return
-		}
-		for _, e := range events[min(int(after), len(events)):] {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (m *memory) Deployments(_ context.Context, application string) ([]sluice.Deployment, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var list []sluice.Deployment
-	for id, events := range m.events {
-		if application == "" || events[0].Plan.Application == application {
-			list = append(list, sluice.Deployment{ID: id, Application: events[0].Plan.Application})
-		}
-	}
-	return list, nil
-}
-
-func (m *memory) Unended(context.Context) ([]sluice.DeploymentID, error) { return nil, nil }
 
 // waiter is a step that waits for a callback or an approval.
 type waiter struct{ sc sluice.StepContext }
@@ -104,7 +49,7 @@ func (w waiter) Undo(context.Context, sluice.Progress) error   { return nil }
 
 // world is an engine behind a socket, and its client.
 type world struct {
-	log    *memory
+	store  *storetest.Memory
 	engine *engine.Engine
 	server *httpapi.Server
 	client *httpapi.Client
@@ -113,9 +58,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{log: &memory{events: map[sluice.DeploymentID][]sluice.Event{}}}
-	w.engine = engine.New(engine.Config{Log: w.log, Steps: waiter{}})
-	w.server = httpapi.NewServer(w.engine, w.log)
+	w := &world{store: storetest.NewMemory()}
+	w.engine = engine.New(engine.Config{Store: w.store, Steps: waiter{}, Now: time.Now, Random: rand.Reader})
+	w.server = httpapi.NewServer(w.engine, w.store)
 	var err error
 	if w.key, err = secret.NewKey(make([]byte, 32)); err != nil {
 		t.Fatal(err)
@@ -144,7 +89,8 @@ func newWorld(t *testing.T) *world {
 
 func plan(application string) *sluice.Plan {
 	step := func(id sluice.StepID, after ...sluice.StepID) sluice.PlannedStep {
-		return sluice.PlannedStep{ID: id, Target: "staging", Phase: sluice.PhaseBefore, After: after, StepSpec: sluice.StepSpec{Kind: sluice.KindPause}}
+		return sluice.PlannedStep{ID: id, Target: "staging", Phase: sluice.PhaseBefore, After: after,
+			StepSpec: sluice.StepSpec{Kind: sluice.KindPause}}
 	}
 	return &sluice.Plan{
 		Application: application, Targets: []sluice.PlannedTarget{{Name: "staging"}},
@@ -182,7 +128,8 @@ func TestDeploymentThroughTheSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.client.Start(t.Context(), plan("shop"), sluice.Actor{Name: "me"}); sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) != "wait for it" {
+	_, err = w.client.Start(t.Context(), plan("shop"), sluice.Actor{Name: "me"})
+	if sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) != "wait for it" {
 		t.Errorf("a second deployment: %v", err)
 	}
 	if list, err := w.client.Deployments(t.Context(), "shop"); err != nil || len(list) != 1 || list[0].ID != id {
@@ -190,7 +137,8 @@ func TestDeploymentThroughTheSocket(t *testing.T) {
 	}
 	for _, step := range []sluice.StepID{"staging/before/0", "staging/before/1"} {
 		until(t, w, id, waits(step))
-		if err := w.client.Signal(t.Context(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Name: "me"}}); err != nil {
+		sig := sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Name: "me"}}
+		if err := w.client.Signal(t.Context(), id, sig); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,7 +165,8 @@ func TestErrorsArriveUnchanged(t *testing.T) {
 			t.Errorf("an unknown deployment: %v", err)
 		}
 	}
-	if err := w.client.Signal(t.Context(), "nothing", sluice.Signal{Kind: sluice.SignalCancel}); sluice.ErrorCode(err) != sluice.NotFound {
+	err := w.client.Signal(t.Context(), "nothing", sluice.Signal{Kind: sluice.SignalCancel})
+	if sluice.ErrorCode(err) != sluice.NotFound {
 		t.Errorf("a signal to nothing: %v", err)
 	}
 	if _, err := w.client.Start(t.Context(), nil, sluice.Actor{}); sluice.ErrorCode(err) != sluice.Invalid {
@@ -230,6 +179,18 @@ func TestErrorsArriveUnchanged(t *testing.T) {
 	gone := httpapi.NewClient(filepath.Join(t.TempDir(), "s"))
 	if _, err := gone.Deployments(t.Context(), ""); sluice.ErrorCode(err) != sluice.Unavailable {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestARequestIsBounded(t *testing.T) {
+	w := newWorld(t)
+	large := plan("shop")
+	large.Description = strings.Repeat("x", 64<<20)
+	if _, err := w.client.Start(t.Context(), large, sluice.Actor{}); sluice.ErrorCode(err) != sluice.Invalid {
+		t.Errorf("a request of more than 64 MiB: %v", err)
+	}
+	if list, err := w.client.Deployments(t.Context(), ""); err != nil || len(list) > 0 {
+		t.Errorf("it was taken all the same: %v, %v", list, err)
 	}
 }
 
@@ -254,8 +215,10 @@ func (s scripted) Watch(context.Context, sluice.DeploymentID, sluice.Seq) iter.S
 func TestEveryErrorCrossesTheWire(t *testing.T) {
 	at := sluice.Position{File: "deploy.yaml", Line: 3, Column: 5}
 	tests := map[string]error{
-		"with a cause": &sluice.Error{Code: sluice.Unavailable, Op: "apply StatefulSet/mongo", Message: "it is away", Hint: "wait", Pos: at, Err: io.ErrUnexpectedEOF},
-		"diagnostics":  sluice.Diagnostics{{Pos: at, Severity: sluice.SeverityError, Code: "unknown-key", Message: "unknown key", Hint: "leave it out"}},
+		"with a cause": &sluice.Error{Code: sluice.Unavailable, Op: "apply StatefulSet/mongo", Message: "it is away",
+			Hint: "wait", Pos: at, Err: io.ErrUnexpectedEOF},
+		"diagnostics": sluice.Diagnostics{{Pos: at, Severity: sluice.SeverityError, Code: "unknown-key",
+			Message: "unknown key", Hint: "leave it out"}},
 	}
 	for _, code := range []sluice.Code{
 		sluice.Invalid, sluice.NotFound, sluice.Conflict, sluice.Unavailable, sluice.Unsupported, sluice.Denied,
@@ -282,7 +245,8 @@ func TestEveryErrorCrossesTheWire(t *testing.T) {
 				streamed = err
 			}
 			for _, got := range []error{got, streamed} {
-				if got.Error() != want.Error() || sluice.ErrorCode(got) != sluice.ErrorCode(want) || sluice.ErrorHint(got) != sluice.ErrorHint(want) {
+				if got.Error() != want.Error() || sluice.ErrorCode(got) != sluice.ErrorCode(want) ||
+					sluice.ErrorHint(got) != sluice.ErrorHint(want) {
 					t.Errorf("got %v (%s; %s)", got, sluice.ErrorCode(got), sluice.ErrorHint(got))
 				}
 			}
@@ -305,7 +269,7 @@ func TestCallbacks(t *testing.T) {
 	}
 	const step = sluice.StepID("staging/before/0")
 	until(t, w, id, waits(step))
-	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.log, w.key, now))
+	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.store, w.key, now))
 	defer server.Close()
 	url := httpapi.CallbackURL(server.URL, w.key, id, step)
 	other := httpapi.CallbackURL(server.URL, w.key, id, "staging/before/1")
@@ -324,12 +288,14 @@ func TestCallbacks(t *testing.T) {
 		url, body string
 		want      int
 	}{
-		"wrong secret":         {wrong + "/callback", `{"success":true}`, http.StatusNotFound},
-		"no secret":            {server.URL + "/callbacks/" + string(id) + "/callback", `{"success":true}`, http.StatusNotFound},
-		"not the callback":     {url, `{"success":true}`, http.StatusNotFound},
-		"no body":              {url + "/callback", "", http.StatusBadRequest},
-		"nothing said":         {url + "/callback", `{"mdMessage":"x"}`, http.StatusBadRequest},
-		"too large":            {url + "/callback", `{"mdMessage":"` + strings.Repeat("x", 70_000) + `","success":true}`, http.StatusBadRequest},
+		"wrong secret": {wrong + "/callback", `{"success":true}`, http.StatusNotFound},
+		"no secret": {server.URL + "/callbacks/" + string(id) + "/callback", `{"success":true}`,
+			http.StatusNotFound},
+		"not the callback": {url, `{"success":true}`, http.StatusNotFound},
+		"no body":          {url + "/callback", "", http.StatusBadRequest},
+		"nothing said":     {url + "/callback", `{"mdMessage":"x"}`, http.StatusBadRequest},
+		"too large": {url + "/callback", `{"mdMessage":"` + strings.Repeat("x", 70_000) + `","success":true}`,
+			http.StatusBadRequest},
 		"a step not begun yet": {other + "/callback", `{"success":true}`, http.StatusGone},
 	} {
 		if got := post(c.url, c.body); got != c.want {
@@ -341,14 +307,16 @@ func TestCallbacks(t *testing.T) {
 	}
 	events := until(t, w, id, waits("staging/before/1"))
 	i := slices.IndexFunc(events, func(e sluice.Event) bool { return e.Kind == sluice.SignalReceived })
-	want := sluice.Signal{Kind: sluice.SignalCallback, Step: step, Success: true, Reason: "all **fine**", By: sluice.Actor{Name: "callback", Via: "callback"}}
+	want := sluice.Signal{Kind: sluice.SignalCallback, Step: step, Success: true, Reason: "all **fine**",
+		By: sluice.Actor{Name: "callback", Via: "callback"}}
 	if diff := cmp.Diff(want, *events[i].Signal); diff != "" {
 		t.Error(diff)
 	}
 	if got := post(url+"/callback", `{"success":false}`); got != http.StatusConflict {
 		t.Errorf("a second callback is answered %d", got)
 	}
-	if err := w.client.Signal(t.Context(), id, sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/1"}); err != nil {
+	sig := sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/1"}
+	if err := w.client.Signal(t.Context(), id, sig); err != nil {
 		t.Fatal(err)
 	}
 	until(t, w, id, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded })
@@ -364,7 +332,7 @@ func TestCallbackOfManyCountsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, w, id, waits("staging/before/0"))
-	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.log, w.key, time.Now))
+	server := httptest.NewServer(httpapi.NewCallbacks(w.engine, w.store, w.key, time.Now))
 	defer server.Close()
 	url := httpapi.CallbackURL(server.URL, w.key, id, "staging/before/0") + "/callback"
 	statuses := make([]int, 8)
@@ -405,7 +373,8 @@ func TestListenAgain(t *testing.T) {
 	if err != nil || !moved {
 		t.Errorf("the port is taken: %v, moved %v", err, moved)
 	}
-	if _, _, err := httpapi.ListenAgain(address, record); sluice.ErrorCode(err) != sluice.Exhausted || sluice.ErrorHint(err) == "" {
+	if _, _, err := httpapi.ListenAgain(address, record); sluice.ErrorCode(err) != sluice.Exhausted ||
+		sluice.ErrorHint(err) == "" {
 		t.Errorf("a fixed port that is taken: %v", err)
 	}
 	for _, l := range []net.Listener{second, third} {

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Preview is a Service of an account that is shown to whoever has its URL, until it expires.
+// A Preview is a Service of an account that everybody with the URL can see until it expires.
 type Preview struct {
 	Account   string    `json:"account"`
 	Namespace string    `json:"namespace"`
@@ -44,8 +44,8 @@ func PreviewURL(base string, secrets PreviewSecrets, p Preview) (string, error) 
 //
 //	any method /preview/{what}.{secret}/{path of the Service...}
 //
-// A wrong secret is answered 404, one that has expired 410. A page that names its own files by absolute paths works too:
-// the first answer sets a cookie, by which whatever is asked for outside of any other path goes to the same Service.
+// The answer to a wrong secret is 404, to an expired one 410. Pages that name their own files by absolute paths work:
+// the first answer sets a cookie, and requests outside of any other path go to the Service that the cookie names.
 type Previews struct {
 	secrets PreviewSecrets
 	carry   func(ctx context.Context, p Preview) (http.RoundTripper, error)
@@ -53,11 +53,13 @@ type Previews struct {
 }
 
 // NewPreviews returns what shows Services. carry returns what carries requests to one.
-func NewPreviews(secrets PreviewSecrets, carry func(context.Context, Preview) (http.RoundTripper, error), now func() time.Time) *Previews {
+func NewPreviews(
+	secrets PreviewSecrets, carry func(context.Context, Preview) (http.RoundTripper, error), now func() time.Time,
+) *Previews {
 	return &Previews{secrets, carry, now}
 }
 
-// previewCookie holds what stands between /preview/ and the path.
+// previewCookie names the cookie for the part of the URL between /preview/ and the path.
 const previewCookie = "sluice-preview"
 
 // ServeHTTP shows a Service's answer to one request.
@@ -69,7 +71,8 @@ func (v *Previews) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !v.now().Before(p.Expires) {
-		writeJSON(w, http.StatusGone, wireError{Code: sluice.Exhausted, Message: "this preview of " + p.Service + " ended at " + p.Expires.UTC().Format(time.RFC3339)})
+		message := "this preview of " + p.Service + " ended at " + p.Expires.UTC().Format(time.RFC3339)
+		writeJSON(w, http.StatusGone, wireError{Code: sluice.Exhausted, Message: message})
 		return
 	}
 	carrier, err := v.carry(r.Context(), p)
@@ -78,7 +81,8 @@ func (v *Previews) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if direct {
-		http.SetCookie(w, &http.Cookie{Name: previewCookie, Value: token, Path: "/", Expires: p.Expires, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, &http.Cookie{Name: previewCookie, Value: token, Path: "/", Expires: p.Expires, HttpOnly: true,
+			SameSite: http.SameSiteLaxMode})
 	}
 	v.proxy(carrier, p, path).ServeHTTP(w, r)
 }

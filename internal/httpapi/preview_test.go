@@ -30,14 +30,16 @@ func TestPreviews(t *testing.T) {
 	defer service.Close()
 	now := time.Now()
 	key := newWorld(t).key
-	server := httptest.NewServer(httpapi.NewPreviews(key, func(_ context.Context, p httpapi.Preview) (http.RoundTripper, error) {
-		if p.Account != "cluster01" || p.Port != 80 {
-			t.Errorf("asked for %+v", p)
-		}
-		return carryTo{service}, nil
-	}, func() time.Time { return now }))
+	server := httptest.NewServer(httpapi.NewPreviews(key,
+		func(_ context.Context, p httpapi.Preview) (http.RoundTripper, error) {
+			if p.Account != "cluster01" || p.Port != 80 {
+				t.Errorf("asked for %+v", p)
+			}
+			return carryTo{service}, nil
+		}, func() time.Time { return now }))
 	defer server.Close()
-	url, err := httpapi.PreviewURL(server.URL, key, httpapi.Preview{Account: "cluster01", Namespace: "shop", Service: "web", Port: 80, Expires: now.Add(time.Hour)})
+	url, err := httpapi.PreviewURL(server.URL, key,
+		httpapi.Preview{Account: "cluster01", Namespace: "shop", Service: "web", Port: 80, Expires: now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,10 +67,12 @@ func TestPreviews(t *testing.T) {
 	if status, _ := get(stranger, strings.TrimSuffix(url, "/")+"A/"); status != http.StatusNotFound {
 		t.Errorf("a wrong secret gets %d", status)
 	}
-	if status, body := get(person, url+"a%2Fb?q=1"); status != http.StatusOK || body != "GET web.shop /a%2Fb?q=1 cookie=false" {
+	if status, body := get(person, url+"a%2Fb?q=1"); status != http.StatusOK ||
+		body != "GET web.shop /a%2Fb?q=1 cookie=false" {
 		t.Errorf("the preview answers %d %q", status, body)
 	}
-	if status, body := get(person, server.URL+"/static/a.css"); status != http.StatusOK || body != "GET web.shop /static/a.css cookie=false" {
+	if status, body := get(person, server.URL+"/static/a.css"); status != http.StatusOK ||
+		body != "GET web.shop /static/a.css cookie=false" {
 		t.Errorf("a file by its absolute path: %d %q", status, body)
 	}
 	now = now.Add(time.Hour)

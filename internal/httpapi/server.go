@@ -39,8 +39,7 @@ type Server struct {
 	changes sync.RWMutex // held for reading from before something is recorded until its caller was told
 }
 
-// NewServer returns a server that does not listen yet. Whoever reaches its listener may do everything: the
-// listener decides who that is.
+// NewServer returns a server that does not listen yet. Everybody who can connect to its listener may do everything.
 func NewServer(e Engine, log sluice.Log) *Server {
 	s := &Server{engine: e, log: log}
 	mux := http.NewServeMux()
@@ -60,8 +59,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Refuse lets no deployment start from now on, and returns when whoever started one or gave a signal before knows
-// that it was recorded. Everything else is answered as before.
+// Refuse lets no deployment start from now on. It returns when all earlier callers know that their deployment or signal
+// was recorded. Other requests are answered as before.
 func (s *Server) Refuse() {
 	s.changes.Lock()
 	defer s.changes.Unlock()

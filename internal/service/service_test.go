@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -91,7 +92,9 @@ func newEngine(t *testing.T) (*engine.Engine, sluice.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := engine.New(engine.Config{Log: store, Steps: step.New(step.Deps{})})
+	e := engine.New(engine.Config{
+		Store: store, Steps: step.New(step.Deps{}), Now: time.Now, Random: rand.Reader,
+	})
 	t.Cleanup(func() {
 		if err := errors.Join(e.Stop(context.Background()), store.Close()); err != nil {
 			t.Error(err)

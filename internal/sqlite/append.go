@@ -11,9 +11,6 @@ import (
 
 // Append implements [sluice.Log]. An event without a time or a kind is Invalid: the store reads no clock.
 func (s *Store) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
-	if s.writer == nil {
-		return s.readOnlyError()
-	}
 	if len(events) == 0 {
 		return nil
 	}
@@ -21,7 +18,7 @@ func (s *Store) Append(ctx context.Context, id sluice.DeploymentID, after sluice
 	if err != nil {
 		return err
 	}
-	return s.writer.do(ctx, a.apply)
+	return s.change(ctx, a.apply)
 }
 
 // An appending is a call of Append, checked and encoded by its caller so that the writer has little left to do.
@@ -31,6 +28,7 @@ type appending struct {
 	bodies  []string
 	started *sluice.Event // the first event, if it starts the deployment
 	ended   *sluice.Event // the last event, if it ends it
+	letters []sluice.LetterID
 }
 
 // newAppending numbers and encodes the events, and refuses those that no log can hold.
@@ -61,11 +59,15 @@ func (a *appending) place(e sluice.Event, last bool) error {
 	first := e.Seq == 1
 	switch {
 	case first != (e.Kind == sluice.DeploymentStarted):
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: %s is the first event and no other", e.Seq, a.id, e.Kind, sluice.DeploymentStarted)
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: %s is the first event and no other",
+			e.Seq, a.id, e.Kind, sluice.DeploymentStarted)
 	case first && e.Plan == nil:
 		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
 	case e.Kind == sluice.DeploymentEnded && !last:
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but more follow", e.Seq, a.id, e.Kind)
+	}
+	if e.Letter != 0 {
+		a.letters = append(a.letters, e.Letter)
 	}
 	if first {
 		a.started = &e
@@ -78,11 +80,14 @@ func (a *appending) place(e sluice.Event, last bool) error {
 
 // apply adds the events to a transaction, or refuses them.
 func (a *appending) apply(b *batch) error {
-	h, err := b.head(a.id)
+	h, err := b.head(a.id, a.after)
 	if err != nil {
 		return err
 	}
 	if err := a.fits(h); err != nil {
+		return err
+	}
+	if err := a.settle(b, h.number); err != nil {
 		return err
 	}
 	if a.started != nil {
@@ -98,6 +103,7 @@ func (a *appending) apply(b *batch) error {
 	for i, body := range a.bodies {
 		b.addEvent(h.number, a.after+sluice.Seq(i)+1, body)
 	}
+	b.touch(events)
 	b.heads[a.id] = head{number: h.number, seq: a.after + sluice.Seq(len(a.bodies)), ended: a.ended != nil}
 	return nil
 }
@@ -106,21 +112,59 @@ func (a *appending) apply(b *batch) error {
 func (a *appending) fits(h head) error {
 	switch {
 	case h.ended:
-		return sluice.Errorf(sluice.Conflict, "deployment %s has ended", a.id)
+		return endedError(a.id)
 	case h.seq == 0 && a.after != 0:
-		return sluice.Errorf(sluice.NotFound, "there is no deployment %s", a.id)
+		return unknownError(a.id)
 	case h.seq != a.after:
-		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events; these were to follow event %d", a.id, h.seq, a.after)
+		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events; these were to follow event %d",
+			a.id, h.seq, a.after)
 	}
 	return nil
 }
 
-// head returns where the deployment's log ends in this transaction; the zero head if it does not exist.
-func (b *batch) head(id sluice.DeploymentID) (head, error) {
+// settle marks the letters that the events record. All are looked at before the first one is changed, because a refusal
+// has to leave the transaction as it is.
+func (a *appending) settle(b *batch, number int64) error {
+	ctx := context.Background()
+	for _, letter := range a.letters {
+		var open bool
+		row := b.conn.QueryRowContext(ctx,
+			"SELECT EXISTS (SELECT 1 FROM letters WHERE number = ? AND deployment = ? AND settled = 0)",
+			int64(letter), number)
+		if err := row.Scan(&open); err != nil {
+			return err
+		}
+		if !open {
+			return sluice.Errorf(sluice.Conflict, "letter %d to deployment %s is settled already", letter, a.id)
+		}
+	}
+	for _, letter := range a.letters {
+		if _, err := b.conn.ExecContext(ctx, "UPDATE letters SET settled = 1 WHERE number = ?", int64(letter)); err != nil {
+			return err
+		}
+		b.touch(topic(letter))
+	}
+	return nil
+}
+
+func endedError(id sluice.DeploymentID) error {
+	return sluice.Errorf(sluice.Conflict, "deployment %s has ended", id)
+}
+
+func unknownError(id sluice.DeploymentID) error {
+	return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("List them with: sluice status")
+}
+
+// anySeq is for callers of head that do not mind what another process has appended meanwhile.
+const anySeq sluice.Seq = -1
+
+// head returns where the deployment's log ends in this transaction; the zero head if it does not exist. What the writer
+// remembers is good as long as it is what the caller expects: another process may have appended since.
+func (b *batch) head(id sluice.DeploymentID, expected sluice.Seq) (head, error) {
 	if h, ok := b.heads[id]; ok {
 		return h, nil
 	}
-	if h, ok := b.known[id]; ok {
+	if h, ok := b.known[id]; ok && h.seq == expected {
 		return h, nil
 	}
 	var h head
@@ -137,7 +181,8 @@ func (b *batch) head(id sluice.DeploymentID) (head, error) {
 func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (number int64, err error) {
 	ctx := context.Background()
 	var other string
-	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL", e.Plan.Application)
+	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL",
+		e.Plan.Application)
 	err = row.Scan(&other)
 	if err == nil {
 		return 0, sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
@@ -150,7 +195,8 @@ func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (numbe
 	if e.Actor != nil {
 		by = e.Actor.Name
 	}
-	result, err := b.conn.ExecContext(ctx, "INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
+	result, err := b.conn.ExecContext(ctx,
+		"INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
 		string(id), e.Plan.Application, e.At.UnixNano(), by)
 	if err != nil {
 		return 0, err
@@ -163,6 +209,14 @@ func (b *batch) endDeployment(number int64, e *sluice.Event) error {
 	_, err := b.conn.ExecContext(context.Background(), "UPDATE deployments SET ended_at = ?, outcome = ? WHERE number = ?",
 		e.At.UnixNano(), string(e.Outcome), number)
 	return err
+}
+
+// change hands a change to the writer and returns when it is durable.
+func (s *Store) change(ctx context.Context, apply func(*batch) error) error {
+	if s.writer == nil {
+		return s.readOnlyError()
+	}
+	return s.writer.do(ctx, apply)
 }
 
 // readOnlyError is what every change of a store that was opened for reading gets.

@@ -31,7 +31,8 @@ func benchmarkAppend(b *testing.B, deployments int) {
 	each := max(1, b.N/deployments)
 	b.ResetTimer()
 	appendAll(b, s, deployments, func(int) sluice.Event {
-		return sluice.Event{At: time.Now(), Kind: sluice.StepProgressed, Step: "production/canary/2", Progress: &sluice.Progress{State: sluice.Running, Message: "3 of 5 pods are ready"}}
+		return sluice.Event{At: time.Now(), Kind: sluice.StepProgressed, Step: "production/canary/2",
+			Progress: &sluice.Progress{State: sluice.Running, Message: "3 of 5 pods are ready"}}
 	}, 1, each)
 	b.ReportMetric(float64(deployments*each)/b.Elapsed().Seconds(), "events/s")
 }
@@ -46,7 +47,8 @@ func appendAll(b *testing.B, s *sqlite.Store, deployments int, event func(int) s
 				if e.Plan != nil {
 					e.Plan.Application = fmt.Sprint("application-", d)
 				}
-				if err := s.Append(context.Background(), sluice.DeploymentID(fmt.Sprint("d", d)), sluice.Seq(after+i), e); err != nil {
+				id := sluice.DeploymentID(fmt.Sprint("d", d))
+				if err := s.Append(context.Background(), id, sluice.Seq(after+i), e); err != nil {
 					b.Error(err)
 					return
 				}

@@ -9,9 +9,6 @@ import (
 
 // PutCheckpoint implements [sluice.Catalogue].
 func (s *Store) PutCheckpoint(ctx context.Context, c sluice.Checkpoint) error {
-	if s.writer == nil {
-		return s.readOnlyError()
-	}
 	if c.ID == "" {
 		return sluice.Errorf(sluice.Invalid, "a checkpoint has to have an id")
 	}
@@ -19,8 +16,9 @@ func (s *Store) PutCheckpoint(ctx context.Context, c sluice.Checkpoint) error {
 	if err != nil {
 		return sluice.Errorf(sluice.Invalid, "checkpoint %s cannot be written as JSON: %w", c.ID, err)
 	}
-	return s.writer.do(ctx, func(b *batch) error {
-		_, err := b.conn.ExecContext(context.Background(), `INSERT INTO checkpoints (id, application, taken_at, body) VALUES (?1, ?2, ?3, ?4)
+	return s.change(ctx, func(b *batch) error {
+		_, err := b.conn.ExecContext(context.Background(), `INSERT INTO checkpoints (id, application, taken_at, body)
+			VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (id) DO UPDATE SET application = ?2, taken_at = ?3, body = ?4`,
 			string(c.ID), c.Application, c.TakenAt.UnixMicro(), string(body))
 		return err
@@ -58,10 +56,7 @@ func (s *Store) checkpoints(ctx context.Context, query string, args ...any) ([]s
 
 // DeleteCheckpoint implements [sluice.Catalogue].
 func (s *Store) DeleteCheckpoint(ctx context.Context, id sluice.CheckpointID) error {
-	if s.writer == nil {
-		return s.readOnlyError()
-	}
-	return s.writer.do(ctx, func(b *batch) error {
+	return s.change(ctx, func(b *batch) error {
 		_, err := b.conn.ExecContext(context.Background(), "DELETE FROM checkpoints WHERE id = ?", string(id))
 		return err
 	})

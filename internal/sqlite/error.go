@@ -52,7 +52,8 @@ func classify(err error) (sluice.Code, string) {
 const (
 	fullHint    = "Free some space on the disk that holds the store, then run the same command again; nothing is lost."
 	deniedHint  = "Make the store's file and its directory readable and writable for this user."
-	corruptHint = "Move the file away and restore it from a backup, or begin with a new one; checkpoints lie elsewhere and are not harmed."
+	corruptHint = "Move the file away and restore it from a backup, or begin with a new one; " +
+		"checkpoints lie elsewhere and are not harmed."
 )
 
 // results maps SQLite's primary result codes.
@@ -60,18 +61,19 @@ var results = map[int]struct {
 	code sluice.Code
 	hint string
 }{
-	sqlite3.SQLITE_FULL:       {sluice.Exhausted, fullHint},
-	sqlite3.SQLITE_NOMEM:      {sluice.Exhausted, "Give the process more memory."},
-	sqlite3.SQLITE_BUSY:       {sluice.Unavailable, "Another process is using the store; it is tried again."},
-	sqlite3.SQLITE_LOCKED:     {sluice.Unavailable, "Another process is using the store; it is tried again."},
-	sqlite3.SQLITE_PROTOCOL:   {sluice.Unavailable, "Another process is using the store; it is tried again."},
-	sqlite3.SQLITE_IOERR:      {sluice.Unavailable, "Check the disk that holds the store."},
-	sqlite3.SQLITE_CORRUPT:    {sluice.Invalid, corruptHint},
-	sqlite3.SQLITE_NOTADB:     {sluice.Invalid, "The file is no store; name another path, or move it away."},
-	sqlite3.SQLITE_READONLY:   {sluice.Denied, deniedHint},
-	sqlite3.SQLITE_CANTOPEN:   {sluice.Denied, deniedHint},
-	sqlite3.SQLITE_PERM:       {sluice.Denied, deniedHint},
-	sqlite3.SQLITE_TOOBIG:     {sluice.Invalid, "The deployment's plan or a step's result is larger than SQLite stores; make its manifests smaller."},
+	sqlite3.SQLITE_FULL:     {sluice.Exhausted, fullHint},
+	sqlite3.SQLITE_NOMEM:    {sluice.Exhausted, "Give the process more memory."},
+	sqlite3.SQLITE_BUSY:     {sluice.Unavailable, "Another process is using the store; it is tried again."},
+	sqlite3.SQLITE_LOCKED:   {sluice.Unavailable, "Another process is using the store; it is tried again."},
+	sqlite3.SQLITE_PROTOCOL: {sluice.Unavailable, "Another process is using the store; it is tried again."},
+	sqlite3.SQLITE_IOERR:    {sluice.Unavailable, "Check the disk that holds the store."},
+	sqlite3.SQLITE_CORRUPT:  {sluice.Invalid, corruptHint},
+	sqlite3.SQLITE_NOTADB:   {sluice.Invalid, "The file is no store; name another path, or move it away."},
+	sqlite3.SQLITE_READONLY: {sluice.Denied, deniedHint},
+	sqlite3.SQLITE_CANTOPEN: {sluice.Denied, deniedHint},
+	sqlite3.SQLITE_PERM:     {sluice.Denied, deniedHint},
+	sqlite3.SQLITE_TOOBIG: {sluice.Invalid,
+		"The deployment's plan or a step's result is larger than SQLite stores; make its manifests smaller."},
 	sqlite3.SQLITE_CONSTRAINT: {sluice.Conflict, "Another process wrote to the same deployment; read it again."},
 	sqlite3.SQLITE_INTERRUPT:  {sluice.Cancelled, ""},
 }

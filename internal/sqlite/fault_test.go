@@ -28,11 +28,13 @@ func wantError(t *testing.T, err error, want sluice.Code) {
 }
 
 func started(application string) sluice.Event {
-	return sluice.Event{At: time.Unix(1, 0).UTC(), Kind: sluice.DeploymentStarted, Plan: &sluice.Plan{Application: application}}
+	return sluice.Event{At: time.Unix(1, 0).UTC(), Kind: sluice.DeploymentStarted,
+		Plan: &sluice.Plan{Application: application}}
 }
 
 func progressed(message string) sluice.Event {
-	return sluice.Event{At: time.Unix(2, 0).UTC(), Kind: sluice.StepProgressed, Step: "a/apply", Progress: &sluice.Progress{Message: message}}
+	return sluice.Event{At: time.Unix(2, 0).UTC(), Kind: sluice.StepProgressed, Step: "a/apply",
+		Progress: &sluice.Progress{Message: message}}
 }
 
 // count returns how many events the deployment has.
@@ -121,7 +123,8 @@ func TestOpenRefuses(t *testing.T) {
 		prepare func(t *testing.T, path string)
 		want    sluice.Code
 	}{
-		"a file that is no database":    {writeFile("This is a letter, not a database.\n" + strings.Repeat("x", 4096)), sluice.Invalid},
+		"a file that is no database": {writeFile("This is a letter, not a database.\n" + strings.Repeat("x", 4096)),
+			sluice.Invalid},
 		"another program's database":    {execute("CREATE TABLE cats (name TEXT)"), sluice.Invalid},
 		"a database of a newer version": {newer, sluice.Unsupported},
 		"a damaged database":            {damaged, sluice.Invalid},
@@ -242,7 +245,8 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("the reader sees %d events, want 2", got)
 	}
 	for _, err := range []error{
-		r.Append(ctx, "d", 2, progressed("no")), r.PutCheckpoint(ctx, sluice.Checkpoint{ID: "c"}), r.DeleteCheckpoint(ctx, "c"),
+		r.Append(ctx, "d", 2, progressed("no")), r.PutCheckpoint(ctx, sluice.Checkpoint{ID: "c"}),
+		r.DeleteCheckpoint(ctx, "c"),
 	} {
 		if sluice.ErrorCode(err) != sluice.Denied {
 			t.Errorf("a change through the reader: %v", err)
@@ -267,8 +271,8 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// A second writer is against the rules; its appends must still end as conflicts, never as gaps or overwrites, and
-// must not spoil those that share their transaction.
+// Two processes may write. Appends to the same deployment must end as conflicts, never as gaps or overwrites, and must
+// not spoil those that share their transaction.
 func TestSecondWriter(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "sluice.db")
 	a, b := open(t, path), open(t, path)
@@ -315,7 +319,7 @@ func TestFileIsPrivate(t *testing.T) {
 	if err := s.Append(context.Background(), "d", 0, started("shop")); err != nil {
 		t.Fatal(err)
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-peers"} {
 		info, err := os.Stat(path + suffix)
 		if err != nil {
 			t.Fatal(err)

@@ -58,7 +58,7 @@ func (s *Store) mustExist(ctx context.Context, id sluice.DeploymentID) error {
 		return err
 	}
 	if !exists {
-		return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("List them with: sluice status")
+		return unknownError(id)
 	}
 	return nil
 }
@@ -66,8 +66,9 @@ func (s *Store) mustExist(ctx context.Context, id sluice.DeploymentID) error {
 // Deployments implements [sluice.Log].
 func (s *Store) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
 	where, args := ofApplication(application)
-	rows, err := s.read.QueryContext(ctx, "SELECT id, application, started_at, started_by, ended_at, outcome FROM deployments"+
-		where+" ORDER BY started_at DESC, id DESC", args...)
+	rows, err := s.read.QueryContext(ctx,
+		"SELECT id, application, started_at, started_by, ended_at, outcome FROM deployments"+
+			where+" ORDER BY started_at DESC, id DESC", args...)
 	if err != nil {
 		return nil, storeError(err, "read", s.path)
 	}
@@ -122,10 +123,10 @@ func collect[T any](rows *sql.Rows, scan func(*T) error) ([]T, error) {
 	return list, rows.Err()
 }
 
-// scanJSON reads a row of one JSON column.
-func scanJSON(rows *sql.Rows, into any) error {
+// scanJSON reads a row whose first column is JSON.
+func scanJSON(rows *sql.Rows, into any, others ...any) error {
 	var body sql.RawBytes
-	if err := rows.Scan(&body); err != nil {
+	if err := rows.Scan(append([]any{&body}, others...)...); err != nil {
 		return err
 	}
 	return json.Unmarshal(body, into)

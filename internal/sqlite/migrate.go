@@ -90,7 +90,8 @@ func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migrat
 			WithHint("Name another path for the store.")
 	}
 	if newest := known[len(known)-1].version; version > newest {
-		return 0, sluice.Errorf(sluice.Unsupported, "%s was written by a newer Sluice: its schema is %d, this one knows %d", path, version, newest).
+		return 0, sluice.Errorf(sluice.Unsupported, "%s was written by a newer Sluice: its schema is %d, this one knows %d",
+			path, version, newest).
 			WithHint("Use the newer Sluice, or restore a copy of the file from before the upgrade.")
 	}
 	return version, nil

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
@@ -16,21 +17,22 @@ import (
 // readers is how many reads run at once; more would only wait for the same two or four processors.
 const readers = 4
 
-// A Store keeps the log and the catalogue in one file. It is safe for concurrent use.
-//
-// Any number of processes may read a file while one process has it open for writing; that there is only one
-// writer is for the caller to see to.
+// A Store keeps everything in one file. It is safe for concurrent use, and any number of processes of one machine may
+// use the file at the same time. They write one after the other.
 type Store struct {
 	path   string
+	peers  *peers
 	read   *sql.DB
 	write  *sql.DB // nil if the store was opened for reading only
 	writer *writer // nil if the store was opened for reading only
+
+	closing sync.Once
 }
 
 var _ sluice.Store = (*Store)(nil)
 
-// Open opens the store in the file, which is made if it does not exist; its directory has to. The schema is
-// brought up to date. A file that is no store of ours is Invalid, one of a newer Sluice Unsupported.
+// Open opens the store in the file. It creates the file, but not its directory, and brings the schema up to date. A
+// file that is not a store is Invalid; the store of a newer Sluice is Unsupported.
 func Open(ctx context.Context, path string) (*Store, error) {
 	path, err := touch(path)
 	if err != nil {
@@ -54,11 +56,15 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, storeError(errors.Join(err, c.Close(), write.Close()), "open", path)
 	}
-	return &Store{path: path, read: read, write: write, writer: startWriter(c, path)}, nil
+	p, err := openPeers(path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, storeError(errors.Join(err, read.Close(), c.Close(), write.Close()), "open", path)
+	}
+	return &Store{path: path, peers: p, read: read, write: write, writer: startWriter(c, path, p)}, nil
 }
 
-// OpenReadOnly opens the store in the file for reading beside the process that writes it, if there is one. What would write
-// is Denied. An absent file is NotFound.
+// OpenReadOnly opens the store in the file for reading, while other processes may write to it. Writing is Denied. An
+// absent file is NotFound.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -75,23 +81,26 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	if err := s.checkSchema(ctx); err != nil {
 		return nil, storeError(errors.Join(err, read.Close()), "open", path)
 	}
+	if s.peers, err = openPeers(path, os.O_RDONLY); err != nil {
+		return nil, storeError(errors.Join(err, read.Close()), "open", path)
+	}
 	return s, nil
 }
 
-// Close lets what was appended become durable, then closes the file. A second Close does nothing.
-func (s *Store) Close() error {
-	if s.writer == nil {
-		return s.read.Close()
-	}
-	// The writer goes last, so that as the last connection it folds the write-ahead log into the file.
-	err := errors.Join(s.writer.stop(), s.read.Close(), s.write.Close())
-	if err != nil {
-		return storeError(err, "close", s.path)
-	}
-	return nil
+// Close lets what was appended become durable, ends the leases, then closes the file. A second Close does nothing.
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() {
+		if s.writer == nil {
+			err = errors.Join(s.peers.close(), s.read.Close())
+			return
+		}
+		// The writer goes last, so that as the last connection it folds the write-ahead log into the file.
+		err = errors.Join(s.writer.stop(), s.peers.close(), s.read.Close(), s.write.Close())
+	})
+	return storeError(err, "close", s.path)
 }
 
-// checkSchema refuses a file that this version cannot read as it is.
+// checkSchema refuses a file that is not ours or is newer. The log and the catalogue of an older one read the same.
 func (s *Store) checkSchema(ctx context.Context) error {
 	c, err := s.read.Conn(ctx)
 	if err != nil {
@@ -103,14 +112,11 @@ func (s *Store) checkSchema(ctx context.Context) error {
 		return err
 	}
 	version, err := schemaVersion(ctx, c, s.path, known)
-	if err != nil {
-		return err
+	if err == nil && version == 0 {
+		err = sluice.Errorf(sluice.Unsupported, "%s is empty", s.path).
+			WithHint("Start a deployment or the server once; that creates the schema.")
 	}
-	if version < known[len(known)-1].version {
-		return sluice.Errorf(sluice.Unsupported, "%s was written by an older Sluice and not yet brought up to date", s.path).
-			WithHint("Start a deployment or the server once; that updates the file.")
-	}
-	return nil
+	return err
 }
 
 // openReaders opens the connections that only read.

@@ -16,6 +16,7 @@ import (
 type writer struct {
 	conn  *sql.Conn
 	path  string
+	peers *peers
 	heads map[sluice.DeploymentID]head // of deployments that have not ended, as far as they were used
 
 	mu      sync.Mutex
@@ -46,13 +47,18 @@ type batch struct {
 	known map[sluice.DeploymentID]head // before the transaction
 	heads map[sluice.DeploymentID]head // as the transaction leaves them
 	rows  []any                        // of events, not yet inserted
+
+	topics []topic // that the transaction changes
 }
 
+func (b *batch) touch(t topic) { b.topics = append(b.topics, t) }
+
 // startWriter starts the goroutine; it owns the connection until stop.
-func startWriter(c *sql.Conn, path string) *writer {
+func startWriter(c *sql.Conn, path string, p *peers) *writer {
 	w := &writer{
 		conn:  c,
 		path:  path,
+		peers: p,
 		heads: make(map[sluice.DeploymentID]head),
 		wake:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
@@ -97,14 +103,10 @@ func (w *writer) signal() {
 // stop lets what waits finish, ends the goroutine and closes the connection.
 func (w *writer) stop() error {
 	w.mu.Lock()
-	already := w.stopped
 	w.stopped = true
 	w.signal()
 	w.mu.Unlock()
 	<-w.done
-	if already {
-		return nil
-	}
 	return w.conn.Close()
 }
 
@@ -156,7 +158,8 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 	defer func() {
 		if err != nil {
 			rollBack(w.conn)
-			w.forget(b)
+			// What the writer remembered may be what was wrong; it is read again.
+			maps.DeleteFunc(w.heads, func(id sluice.DeploymentID, _ head) bool { _, used := b.heads[id]; return used })
 		}
 	}()
 	for _, c := range writes {
@@ -173,6 +176,7 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 		return nil, err
 	}
 	w.remember(b)
+	w.peers.tell(b.topics)
 	return refusals, nil
 }
 
@@ -185,21 +189,14 @@ func (w *writer) remember(b *batch) {
 	}
 }
 
-// forget drops the heads that a failed transaction relied on; they are read again.
-func (w *writer) forget(b *batch) {
-	for id := range b.heads {
-		delete(w.heads, id)
-	}
-}
-
 // rollBack ends a transaction without its changes. After some errors SQLite has done so already and there is none
 // to end, which is all that could go wrong here.
 func rollBack(c *sql.Conn) {
 	_, _ = c.ExecContext(context.Background(), "ROLLBACK")
 }
 
-// columns is how many values a row of events has in a batch; rowsPerInsert is how many rows one statement takes, enough to
-// make its parsing cheap beside the rows.
+// columns is how many values a row of events has in a batch; rowsPerInsert is how many rows one statement takes, enough
+// to make its parsing cheap beside the rows.
 const (
 	columns       = 3
 	rowsPerInsert = 32
@@ -210,12 +207,13 @@ func (b *batch) addEvent(deployment int64, seq sluice.Seq, body string) {
 	b.rows = append(b.rows, deployment, int64(seq), body)
 }
 
-// flush inserts the rows. OR ROLLBACK, because a row that does not fit spoils the transaction anyhow, and SQLite then keeps no
-// journal of the statement.
+// flush inserts the rows. OR ROLLBACK, because a row that does not fit spoils the transaction anyhow, and SQLite then
+// keeps no journal of the statement.
 func (b *batch) flush() error {
 	for len(b.rows) > 0 {
 		n := min(len(b.rows), rowsPerInsert*columns)
-		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body) VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", n/columns-1)
+		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body) VALUES (?, ?, ?)" +
+			strings.Repeat(", (?, ?, ?)", n/columns-1)
 		if _, err := b.conn.ExecContext(context.Background(), query, b.rows[:n]...); err != nil {
 			return err
 		}

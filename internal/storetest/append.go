@@ -45,7 +45,8 @@ func appendKeepsFields(t *testing.T, s sluice.Store) {
 	events := []sluice.Event{
 		started("shop", 0),
 		{At: at(1), Kind: sluice.StepStarting, Step: "a/before/0", Progress: &sluice.Progress{
-			Snapshot: json.RawMessage(`{"replicas":3}`), Changes: []sluice.Change{{Object: "Deployment/shop", Outcome: "created", Diff: "+ a\n- b"}},
+			Snapshot: json.RawMessage(`{"replicas":3}`),
+			Changes:  []sluice.Change{{Object: "Deployment/shop", Outcome: "created", Diff: "+ a\n- b"}},
 		}},
 		{At: at(2), Kind: sluice.StepProgressed, Step: "a/before/0", Progress: &sluice.Progress{
 			State: sluice.Waiting, Message: "größer ☃ \"quoted\" <b>", Data: json.RawMessage(`{"n":1}`),
@@ -55,9 +56,11 @@ func appendKeepsFields(t *testing.T, s sluice.Store) {
 		{At: at(3), Kind: sluice.StepRetrying, Step: "a/before/0", Until: at(9),
 			Failure: &sluice.Failure{Code: sluice.Unavailable, Message: "no answer", Hint: "wait"}},
 		{At: at(4), Kind: sluice.SignalReceived, Actor: &sluice.Actor{Name: "bob"},
-			Signal: &sluice.Signal{Kind: "approve", Step: "a/before/0", By: sluice.Actor{Name: "bob", Via: "api"}, Reason: "fine", Success: true}},
+			Signal: &sluice.Signal{Kind: "approve", Step: "a/before/0", By: sluice.Actor{Name: "bob", Via: "api"},
+				Reason: "fine", Success: true}},
 		{At: at(5), Kind: sluice.StepDone, Step: "a/before/0", Progress: &sluice.Progress{
-			State: sluice.Done, Result: &sluice.Result{Checkpoint: "c1", Verification: &sluice.Verification{Dataset: "orders", Passed: true, Documents: 9}},
+			State: sluice.Done, Result: &sluice.Result{Checkpoint: "c1",
+				Verification: &sluice.Verification{Dataset: "orders", Passed: true, Documents: 9}},
 		}},
 		ended(sluice.StatusSucceeded, 6),
 	}

@@ -16,7 +16,8 @@ func checkpoint(id sluice.CheckpointID, application string, n int) sluice.Checkp
 		ID: id, Application: application, Deployment: "d1", Step: "production/before/0", Dataset: "orders",
 		Target: "production", Account: "local", Namespace: "production",
 		TakenAt: at(n), Pause: 12 * time.Millisecond, Image: "mongo:6",
-		Copy: sluice.Copy{Mover: "kopia", Snapshots: []string{"s1"}, Claims: []string{"mongo-data"}, Bytes: 1 << 30, Added: 5, Files: 7},
+		Copy: sluice.Copy{Mover: "kopia", Snapshots: []string{"s1"}, Claims: []string{"mongo-data"}, Bytes: 1 << 30,
+			Added: 5, Files: 7},
 		Fingerprint: sluice.Fingerprint{
 			Engine: "mongodb", Version: "6.0", TakenAt: at(n), Took: time.Second,
 			Collections: []sluice.CollectionFingerprint{{
@@ -87,7 +88,8 @@ func wantCheckpoints(t *testing.T, s sluice.Catalogue, application string, want 
 }
 
 func catalogueLists(t *testing.T, s sluice.Store) {
-	for _, c := range []sluice.Checkpoint{checkpoint("c3", "shop", 1), checkpoint("c1", "shop", 2), checkpoint("c2", "blog", 0)} {
+	for _, c := range []sluice.Checkpoint{checkpoint("c3", "shop", 1), checkpoint("c1", "shop", 2),
+		checkpoint("c2", "blog", 0)} {
 		must(t, s.PutCheckpoint(context.Background(), c))
 	}
 	wantCheckpoints(t, s, "", "c1", "c3", "c2")

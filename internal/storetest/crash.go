@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,13 +12,62 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// crashDir is the environment variable that tells a re-executed test binary to be the process that gets killed.
-const crashDir = "STORETEST_CRASH_DIR"
+// processDir is the environment variable that tells a re-executed test binary to be the other process of a test.
+const processDir = "STORETEST_DIR"
+
+// A process is a test that runs once more in another process, on the store in the same directory.
+type process struct {
+	cmd    *exec.Cmd
+	output strings.Builder
+	lines  *bufio.Reader // what it writes with say
+}
+
+// spawn starts the running test in another process. The test finds processDir set there.
+func spawn(t *testing.T, dir string) *process {
+	t.Helper()
+	r, w, err := os.Pipe()
+	must(t, err)
+	p := &process{cmd: exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")}
+	p.cmd.Env = append(os.Environ(), processDir+"="+dir)
+	p.cmd.ExtraFiles = []*os.File{w}
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	must(t, p.cmd.Start())
+	must(t, w.Close())
+	p.lines = bufio.NewReader(r)
+	t.Cleanup(func() {
+		p.kill()
+		_ = r.Close()
+	})
+	return p
+}
+
+// said is where a process writes to the one that spawned it.
+var said = os.NewFile(3, "said")
+
+// say writes a line to the process that spawned this one. It is one write, so that a line is whole or not there.
+func say(t *testing.T, line string) {
+	t.Helper()
+	if _, err := fmt.Fprintln(said, line); err != nil {
+		t.Error(err)
+	}
+}
+
+// hear returns the next line that the process says; false if it has ended.
+func (p *process) hear() (string, bool) {
+	line, err := p.lines.ReadString('\n')
+	return strings.TrimSuffix(line, "\n"), err == nil
+}
+
+// kill ends the process as kill -9 does, and returns when it is gone.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended by itself
+	_ = p.cmd.Wait()         // it says that the process was killed
+}
 
 // testCrash kills a process that appends as fast as it can, several times over the same store, and checks that every
 // append that was acknowledged is there, and nothing but these and the one of each deployment that was under way.
 func testCrash(t *testing.T, open Open) {
-	if dir := os.Getenv(crashDir); dir != "" {
+	if dir := os.Getenv(processDir); dir != "" {
 		appendUntilKilled(t, open(t, dir))
 		return
 	}
@@ -52,7 +100,8 @@ func checkSurvivors(t *testing.T, s sluice.Log, id sluice.DeploymentID, acknowle
 		}
 	}
 	if found < acknowledged || found > acknowledged+1 {
-		t.Errorf("%s: %d events are there, %d were acknowledged and one more may have been under way", id, found, acknowledged)
+		t.Errorf("%s: %d events are there, %d were acknowledged and one more may have been under way", id, found,
+			acknowledged)
 	}
 }
 
@@ -60,43 +109,29 @@ func checkSurvivors(t *testing.T, s sluice.Log, id sluice.DeploymentID, acknowle
 // events of each deployment it acknowledged.
 func killAfter(t *testing.T, dir string, n int) map[sluice.DeploymentID]int {
 	t.Helper()
-	r, w, err := os.Pipe()
-	must(t, err)
-	defer r.Close()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
-	cmd.Env = append(os.Environ(), crashDir+"="+dir)
-	cmd.ExtraFiles = []*os.File{w}
-	var output strings.Builder
-	cmd.Stdout, cmd.Stderr = &output, &output
-	must(t, cmd.Start())
-	must(t, w.Close())
-
+	p := spawn(t, dir)
 	acknowledged := make(map[sluice.DeploymentID]int)
-	lines := bufio.NewReader(r)
 	for count := 0; ; count++ {
 		if count == n {
-			must(t, cmd.Process.Kill())
+			p.kill()
+		}
+		line, ok := p.hear()
+		if !ok && count < n {
+			t.Fatalf("the process ended by itself after %d appends: %s", count, p.output.String())
+		}
+		if !ok {
+			return acknowledged
 		}
 		var id sluice.DeploymentID
 		var seq int
-		if _, err := fmt.Fscanf(lines, "%s %d\n", &id, &seq); err != nil {
-			if err != io.EOF {
-				t.Fatal(err)
-			}
-			if count < n {
-				t.Fatalf("the process ended by itself after %d appends: %v\n%s", count, cmd.Wait(), output.String())
-			}
-			break
-		}
+		_, err := fmt.Sscanf(line, "%s %d", &id, &seq)
+		must(t, err)
 		acknowledged[id] = seq
 	}
-	_ = cmd.Wait() // it says that the process was killed
-	return acknowledged
 }
 
-// appendUntilKilled appends to several deployments at once for ever, and writes each acknowledgement to file 3.
+// appendUntilKilled appends to several deployments at once for ever, and says each acknowledgement.
 func appendUntilKilled(t *testing.T, s sluice.Store) {
-	acknowledgements := os.NewFile(3, "acknowledgements")
 	ctx := context.Background()
 	inParallel(func(i int) {
 		seq := 0
@@ -112,11 +147,7 @@ func appendUntilKilled(t *testing.T, s sluice.Store) {
 				t.Error(err)
 				return
 			}
-			// One write, so that a line is whole or not there.
-			if _, err := fmt.Fprintf(acknowledgements, "%s %d\n", deployment(i), seq+1); err != nil {
-				t.Error(err)
-				return
-			}
+			say(t, fmt.Sprintf("%s %d", deployment(i), seq+1))
 		}
 	})
 }

@@ -123,7 +123,8 @@ func testDeployments(t *testing.T, open Open) {
 	must(t, s.Append(ctx, "d1", 1, ended(sluice.StatusFailed, 5)))
 	must(t, s.Append(ctx, "d4", 0, started("shop", 6)))
 
-	d1 := sluice.Deployment{ID: "d1", Application: "shop", StartedAt: at(0), StartedBy: "ana", EndedAt: at(5), Outcome: sluice.StatusFailed}
+	d1 := sluice.Deployment{ID: "d1", Application: "shop", StartedAt: at(0), StartedBy: "ana", EndedAt: at(5),
+		Outcome: sluice.StatusFailed}
 	d2 := sluice.Deployment{ID: "d2", Application: "blog", StartedAt: at(1), StartedBy: "ana"}
 	d3 := sluice.Deployment{ID: "d3", Application: "wiki", StartedAt: at(2), StartedBy: "ana"}
 	d4 := sluice.Deployment{ID: "d4", Application: "shop", StartedAt: at(6), StartedBy: "ana"}

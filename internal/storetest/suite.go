@@ -16,8 +16,8 @@ import (
 // the same store again, also in another process. Run closes it.
 type Open func(t *testing.T, dir string) sluice.Store
 
-// Run tests that what open returns keeps the contracts of [sluice.Log] and [sluice.Catalogue]. It re-executes the test
-// binary for what has to be killed, so it MUST be called from a test function and not depend on other tests.
+// Run tests that what open returns keeps the contracts of [sluice.Store]. It re-executes the test binary for what takes
+// a second process, so it MUST be called from a test function and not depend on other tests.
 func Run(t *testing.T, open Open) {
 	for _, group := range []struct {
 		name string
@@ -30,6 +30,9 @@ func Run(t *testing.T, open Open) {
 		{"reopen", testReopen},
 		{"concurrent", testConcurrent},
 		{"crash", testCrash},
+		{"lease", testLease},
+		{"inbox", testInbox},
+		{"tail", testTail},
 		{"close", testClose},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, open) })
@@ -39,13 +42,35 @@ func Run(t *testing.T, open Open) {
 // epoch is when the suite's events happen; instants with nanoseconds find stores that round.
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 
+// soon is a context for what has to happen by itself: it ends long after.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// endedContext is a context that has ended.
+func endedContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
 // at returns the instant of the nth event.
 func at(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
 // fresh opens a new store, closed when the test ends.
-func fresh(t *testing.T, open Open) sluice.Store {
+func fresh(t *testing.T, open Open) sluice.Store { return opened(t, open, t.TempDir()) }
+
+// pair opens one new store twice, as two processes do.
+func pair(t *testing.T, open Open) (a, b sluice.Store) {
+	dir := t.TempDir()
+	return opened(t, open, dir), opened(t, open, dir)
+}
+
+func opened(t *testing.T, open Open, dir string) sluice.Store {
 	t.Helper()
-	s := open(t, t.TempDir())
+	s := open(t, dir)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)

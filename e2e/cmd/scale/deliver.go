@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -108,8 +109,12 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 	if err != nil {
 		return nil, err
 	}
-	steps := step.New(step.Deps{Accounts: map[string]sluice.Account{"scale": account.Abilities()}, Sealer: key, Catalogue: store})
-	return engine.New(engine.Config{Log: store, Steps: steps, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}), nil
+	accounts := map[string]sluice.Account{"scale": account.Abilities()}
+	steps := step.New(step.Deps{Accounts: accounts, Sealer: key, Catalogue: store})
+	return engine.New(engine.Config{
+		Store: store, Steps: steps, Now: time.Now, Random: rand.Reader,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}), nil
 }
 
 // release delivers every application and waits until all have succeeded.

@@ -1,0 +1,30 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// What the engine and the servers rely on in their tests holds for Memory as for a real store. It has no disk, so it is
+// not opened again, and no process is killed.
+func TestMemory(t *testing.T) {
+	for i, test := range []func(*testing.T, sluice.Store){
+		appendNumbers, appendKeepsFields, appendConflicts, appendOnePerApplication, appendNothingAfterEnd, appendCancelled,
+		readUnknown, readAfter, readLong, readBreak, readWhileAppending, readOthers,
+		concurrentDeployments, concurrentOneDeployment, concurrentStarts, concurrentReaders,
+	} {
+		t.Run(fmt.Sprint("one store ", i), func(t *testing.T) { test(t, NewMemory()) })
+	}
+	for i, test := range []func(*testing.T, Open){
+		leaseOneHolder, leaseOthers, leaseReleased, leaseCancelled, leaseLooked, leaseConcurrent, leaseWithoutLog,
+		inboxKeeps, inboxRefusesSending, inboxRefuses, inboxSettlesOnce, inboxConcurrent, inboxAnswers, inboxArrivals,
+		tailOrder, tailFollows, tailLong, tailConcurrent, tailCancelled,
+	} {
+		t.Run(fmt.Sprint("a store opened twice ", i), func(t *testing.T) {
+			m := NewMemory()
+			test(t, func(*testing.T, string) sluice.Store { return m })
+		})
+	}
+}

@@ -57,8 +57,8 @@ const (
 	Done    StepState = "done"
 )
 
-// Progress is what a step reports and what it is handed back. It holds no secrets: it is recorded. In the log the snapshot
-// is called "image", as earlier versions wrote it: what they began is resumed and undone by this one.
+// Progress is what a step reports and what it is handed back. It holds no secrets: it is recorded. In the log the
+// snapshot is called "image", as earlier versions wrote it: what they began is resumed and undone by this one.
 type Progress struct {
 	State    StepState       `json:"state"`
 	Message  string          `json:"message,omitempty"` // for a person, without a timestamp
@@ -77,7 +77,7 @@ type Result struct {
 	Verification *Verification `json:"verification,omitempty"`
 	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
-	Canaries     []Ref         `json:"canaries,omitempty"`   // the canary Deployments that apply brought, which stand until promotion
+	Canaries     []Ref         `json:"canaries,omitempty"`   // the canaries that apply brought; they stand until promotion
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 }
 

@@ -41,16 +41,24 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 	if err != nil {
 		return err
 	}
-	a.note("%s of %s becomes as it was at %s; what was written there since is saved in a checkpoint of its own",
-		c.Dataset, p.Targets[0].Name, present.Moment(c.TakenAt))
-	if err := a.confirm("Put it back?", o.yes); err != nil {
-		return err
-	}
 	config, err := a.configuration("")
 	if err != nil {
 		return err
 	}
 	if err := service.CheckAccounts(p, config); err != nil {
+		return err
+	}
+	where := p.Targets[0].Name
+	a.note("%s of %s becomes as it was at %s; the current data is saved first, in a checkpoint of its own",
+		c.Dataset, where, present.Moment(c.TakenAt))
+	if !o.yes && a.terminal {
+		losses, err := a.losses(ctx, config, p)
+		if err != nil {
+			return err
+		}
+		a.note("%s", losses[where])
+	}
+	if err := a.confirm("Put it back?", o.yes); err != nil {
 		return err
 	}
 	return a.start(ctx, config, o, p)

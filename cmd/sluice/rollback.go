@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -87,7 +91,11 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 			return err
 		}
 	}
-	a.showClasses(r)
+	losses, err := a.losses(ctx, c, r.Plan)
+	if err != nil {
+		return err
+	}
+	a.showClasses(r, losses)
 	if err := a.confirm("Roll back?", o.yes); err != nil {
 		return err
 	}
@@ -139,14 +147,35 @@ func (a *app) showRollback(r *service.Rollback) {
 }
 
 // showClasses says what the rollback does to the data of each target.
-func (a *app) showClasses(r *service.Rollback) {
+func (a *app) showClasses(r *service.Rollback, losses map[string]service.Loss) {
 	for _, t := range r.Targets {
-		switch {
-		case t.Restore != nil:
-			a.note("%s: rollback class C: the data of %s goes back to %s; what was written since is saved first",
-				t.Target, t.Restore.Dataset, present.Moment(t.Restore.TakenAt))
-		case t.Back != nil:
-			a.note("%s: rollback class A: the application only; data is left as it is", t.Target)
+		if t.Back == nil {
+			continue
+		}
+		if t.Restore != nil {
+			loss := losses[t.Target]
+			a.note("%s: rollback class %s: the data of %s goes back to %s; %s; the current data is saved first",
+				t.Target, loss.Class(), t.Restore.Dataset, present.Moment(t.Restore.TakenAt), loss)
+			continue
+		}
+		a.note("%s: rollback class A: the application only; data is left as it is", t.Target)
+		if t.HasData && len(t.Choices) == 0 {
+			a.note("%s: rollback class D for its data: no checkpoint was taken before the release", t.Target)
 		}
 	}
+}
+
+// losses counts what putting checkpoints back would take away. No account is started for it.
+func (a *app) losses(ctx context.Context, c *config.Config, p *sluice.Plan) (_ map[string]service.Loss, err error) {
+	if !slices.ContainsFunc(p.Steps, func(s sluice.PlannedStep) bool { return s.RestoreData != nil }) {
+		return nil, nil
+	}
+	w := bootstrap.NewWiring(a.dir, c)
+	defer func() { err = errors.Join(err, w.Close()) }()
+	steps, _, err := w.Preview(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	a.note("counting what was written since the checkpoint; this may take as long as reading the data twice")
+	return service.Losses(ctx, p, steps)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	account "github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/kubernetes/rights"
 )
 
 // robot returns the account with the credentials of a ServiceAccount of the test's namespace.
@@ -58,7 +59,7 @@ func (w *world) grant(feature string) {
 func TestRightsAreMissingUntilTheyAreGranted(t *testing.T) {
 	w := newWorld(t)
 	robot := w.robot()
-	base := account.Base(w.namespace)
+	base := rights.Base(w.namespace)
 	missing, err := robot.Review(w.ctx, base)
 	must(t, err)
 	if len(missing) != len(base) {
@@ -66,20 +67,20 @@ func TestRightsAreMissingUntilTheyAreGranted(t *testing.T) {
 	}
 	_, err = robot.Pods(w.ctx, w.namespace)
 	w.wants(err, sluice.Denied, "list", "pods", w.namespace, "sluice doctor")
-	for _, feature := range []string{account.FeatureObserve, account.FeatureLogs, account.FeatureApply} {
+	for _, feature := range []string{rights.FeatureObserve, rights.FeatureLogs, rights.FeatureApply} {
 		w.grant(feature)
 	}
 	w.awaitRights(robot, base, func(missing []sluice.Right) bool {
 		for _, r := range missing {
-			if r.Feature != account.FeatureRollout {
+			if r.Feature != rights.FeatureRollout {
 				return false
 			}
 		}
 		return len(missing) > 0
 	})
-	w.grant(account.FeatureRollout)
+	w.grant(rights.FeatureRollout)
 	w.awaitRights(robot, base, func(missing []sluice.Right) bool { return len(missing) == 0 })
-	elsewhere, err := robot.Review(w.ctx, account.Base("default"))
+	elsewhere, err := robot.Review(w.ctx, rights.Base("default"))
 	must(t, err)
 	if len(elsewhere) != len(base) {
 		t.Errorf("%d of %d rights are missing in another namespace", len(elsewhere), len(base))
@@ -103,13 +104,15 @@ func TestManifestsSuffice(t *testing.T) {
 	w := newWorld(t)
 	w.serving(2)
 	robot := w.robot()
-	features := []string{account.FeatureObserve, account.FeatureLogs, account.FeatureApply, account.FeatureRollout,
-		account.FeatureExec, account.FeaturePortForward, account.FeatureServiceProxy}
-	var rights []sluice.Right
+	features := []string{
+		rights.FeatureObserve, rights.FeatureLogs, rights.FeatureApply, rights.FeatureRollout, rights.FeatureExec,
+		rights.FeaturePortForward, rights.FeatureServiceProxy,
+	}
+	var wanted []sluice.Right
 	for _, feature := range features {
 		w.grant(feature)
 	}
-	for _, f := range account.Features() {
+	for _, f := range rights.Features() {
 		for _, name := range features {
 			if f.Name != name {
 				continue
@@ -117,13 +120,13 @@ func TestManifestsSuffice(t *testing.T) {
 			for _, g := range f.Grants {
 				for _, resource := range g.Resources {
 					for _, verb := range g.Verbs {
-						rights = append(rights, sluice.Right{Verb: verb, Group: g.Group, Resource: resource, Namespace: w.namespace})
+						wanted = append(wanted, sluice.Right{Verb: verb, Group: g.Group, Resource: resource, Namespace: w.namespace})
 					}
 				}
 			}
 		}
 	}
-	w.awaitRights(robot, rights, func(missing []sluice.Right) bool { return len(missing) == 0 })
+	w.awaitRights(robot, wanted, func(missing []sluice.Right) bool { return len(missing) == 0 })
 
 	pods, err := robot.Pods(w.ctx, w.namespace)
 	must(t, err)

@@ -45,16 +45,16 @@ var contracts = map[string]contract{
 	"Sealer":   {none: "two methods with one implementation, tested in internal/secret"},
 	"Reviewer": {none: "only clusters have rights; the tests of internal/kubernetes and e2e/host cover them"},
 
-	"ClusterReader": ofAccounts,
-	"ClusterWriter": ofAccounts,
-	"Host":          ofAccounts,
-	"Network":       ofAccounts,
-	"Shifter":       ofAccounts,
-	"Volumes":       ofAccounts,
+	"ClusterReader": {suite: "accounttest", by: accounts},
+	"ClusterWriter": {suite: "accounttest", by: accounts},
+	"Host":          {suite: "accounttest", by: accounts},
+	"Network":       {suite: "accounttest", by: accounts},
+	"Shifter":       {suite: "accounttest", by: accounts},
+	"Volumes":       {suite: "accounttest", by: []string{"internal/local"}},
 }
 
-// ofAccounts also runs over clusters, in e2e.
-var ofAccounts = contract{suite: "accounttest", by: []string{"internal/local", "internal/steptest"}}
+// accounts are the accounts and the one of the step tests.
+var accounts = []string{"internal/kubernetes", "internal/local", "internal/steptest"}
 
 // An iface is an interface type and the file that declares it.
 type iface struct {
@@ -177,16 +177,27 @@ func TestContractsHaveASuite(t *testing.T) {
 	}
 }
 
-// isRun reports whether a test imports the suite, or is part of it, and belongs to the implementation or imports it.
+// isRun reports whether the tests of a package import the suite, or are part of it, and belong to the implementation or
+// import it.
 func isRun(t *testing.T, suite, implementation string) bool {
-	return slices.ContainsFunc(sources(t), func(s source) bool {
-		imports := func(dir string) bool {
-			return s.dir() == dir || slices.ContainsFunc(s.file.Imports, func(i *ast.ImportSpec) bool {
-				return strings.Trim(i.Path.Value, `"`) == path.Join(module, dir)
-			})
+	has := map[string]map[string]bool{} // what the tests of each directory are or import
+	for _, s := range sources(t) {
+		if !s.isTest() {
+			continue
 		}
-		return s.isTest() && imports("internal/"+suite) && imports(implementation)
-	})
+		if has[s.dir()] == nil {
+			has[s.dir()] = map[string]bool{path.Join(module, s.dir()): true}
+		}
+		for _, i := range s.file.Imports {
+			has[s.dir()][strings.Trim(i.Path.Value, `"`)] = true
+		}
+	}
+	for _, imports := range has {
+		if imports[path.Join(module, "internal", suite)] && imports[path.Join(module, implementation)] {
+			return true
+		}
+	}
+	return false
 }
 
 // A package that asserts that it implements a contract is in the table.

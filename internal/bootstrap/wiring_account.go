@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/kubernetes"
+	"github.com/sluice-cd/sluice/internal/kubernetes/rights"
 	"github.com/sluice-cd/sluice/internal/local"
 	"github.com/sluice-cd/sluice/internal/local/agent"
 	"github.com/sluice-cd/sluice/internal/service"
@@ -150,7 +151,7 @@ func (e examined) Reach(ctx context.Context) (service.Reached, error) {
 }
 
 func (e examined) MissingBase(ctx context.Context, namespace string) ([]sluice.Right, error) {
-	return e.Review(ctx, kubernetes.Base(namespace))
+	return e.Review(ctx, rights.Base(namespace))
 }
 
 func (w *Wiring) cluster(ctx context.Context, c config.Account) (*kubernetes.Account, error) {

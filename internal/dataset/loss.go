@@ -64,18 +64,27 @@ func (l Loss) Allowed(a *sluice.AllowDataLoss) bool {
 	return fewEnough && youngEnough
 }
 
+// Class is the rollback class of a restore with this loss: B if nothing was written since the checkpoint, else C.
+func (l Loss) Class() string {
+	if l.Unknown == "" && l.Writes == 0 {
+		return "B"
+	}
+	return "C"
+}
+
 // String tells a person what is at stake.
-func (l Loss) String() string { return l.sentence("would be") }
+func (l Loss) String() string { return l.sentence("would be", "would be") }
 
 // Past tells what was lost.
-func (l Loss) Past() string { return l.sentence("were") }
+func (l Loss) Past() string { return l.sentence("were", "was") }
 
-func (l Loss) sentence(be string) string {
+// sentence takes the verb for the documents, and the one for what cannot be counted.
+func (l Loss) sentence(counted, unknown string) string {
 	age := l.Age.Round(time.Second)
 	if l.Unknown == "" {
 		return fmt.Sprintf("%d documents were added, changed or deleted in the %s since the checkpoint and %s lost",
-			l.Writes, age, be)
+			l.Writes, age, counted)
 	}
 	return fmt.Sprintf("what was written in the %s since the checkpoint %s lost and cannot be counted (%s)",
-		age, be, l.Unknown)
+		age, unknown, l.Unknown)
 }

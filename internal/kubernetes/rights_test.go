@@ -1,299 +1,72 @@
 package kubernetes_test
 
 import (
-	"cmp"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/kubernetes"
-	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-const deployDir = "../../deploy"
+const (
+	rulesReview  = "POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+	accessReview = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+)
 
-// noFeature are the files beside those of the features.
-var noFeature = []string{"account.yaml", "kustomization.yaml"}
-
-func TestManifestsGrantWhatTheFeaturesNeed(t *testing.T) {
-	files, err := os.ReadDir(deployDir)
-	if err != nil {
-		t.Fatal(err)
+// A right that the rules of the namespace clearly allow is not asked for by itself.
+func TestReview(t *testing.T) {
+	s := serve(t)
+	s.on(rulesReview, answer{status: 201, body: `{"kind":"SelfSubjectRulesReview","status":{"incomplete":false,
+		"resourceRules":[
+		{"verbs":["get","list"],"apiGroups":[""],"resources":["pods"]},{"verbs":["get"],"apiGroups":[""],
+			"resources":["secrets"],"resourceNames":["one"]}]}}`})
+	s.on(accessReview, answer{status: 201, body: `{"kind":"SelfSubjectAccessReview","status":{"allowed":false}}`},
+		answer{status: 201, body: `{"kind":"SelfSubjectAccessReview","status":{"allowed":false}}`})
+	secret := sluice.Right{Verb: "get", Resource: "secrets", Namespace: "shop"}
+	namespaces := sluice.Right{Verb: "create", Resource: "namespaces"}
+	got, err := s.Review(t.Context(), []sluice.Right{{Verb: "list", Resource: "pods", Namespace: "shop"}, secret,
+		namespaces})
+	if d := cmp.Diff([]sluice.Right{secret, namespaces}, got); d != "" || err != nil {
+		t.Errorf("%v: -want +got\n%s", err, d)
 	}
-	var found []string
-	for _, f := range files {
-		if name, ok := strings.CutSuffix(f.Name(), ".yaml"); ok && !slices.Contains(noFeature, f.Name()) {
-			found = append(found, name)
+	for _, r := range s.sent(accessReview) {
+		if strings.Contains(r.body, `"pods"`) {
+			t.Errorf("asked again: %s", r.body)
 		}
 	}
-	var known []string
-	for _, f := range kubernetes.Features() {
-		known = append(known, f.Name)
-		t.Run(f.Name, func(t *testing.T) { checkFeature(t, f) })
-	}
-	slices.Sort(known)
-	slices.Sort(found)
-	if diff := gocmp.Diff(known, found); diff != "" {
-		t.Errorf("features and files of deploy/ differ (-features +files):\n%s", diff)
-	}
 }
 
-func checkFeature(t *testing.T, f kubernetes.Feature) {
-	objects := parse(t, f.Name+".yaml")
-	kind := "Role"
-	if f.Cluster {
-		kind = "ClusterRole"
-	}
-	if len(objects) != 2 || objects[0].Text("kind") != kind || objects[1].Text("kind") != kind+"Binding" {
-		t.Fatalf("the file holds %v, not a %s and its binding", objects, kind)
-	}
-	role, binding := objects[0], objects[1]
-	for _, o := range objects {
-		if o.Text("metadata", "name") != "sluice-"+f.Name || o.Text("metadata", "namespace") != "" {
-			t.Errorf("%s is called %v", o.Text("kind"), o["metadata"])
-		}
-	}
-	if binding.Text("roleRef", "kind") != kind || binding.Text("roleRef", "name") != "sluice-"+f.Name {
-		t.Errorf("the binding refers to %v", binding["roleRef"])
-	}
-	if diff := gocmp.Diff(account(t), binding["subjects"]); diff != "" {
-		t.Errorf("the binding is for somebody else than account.yaml has (-account +binding):\n%s", diff)
-	}
-	var want, got []sluice.Right
-	for _, g := range f.Grants {
-		want = append(want, single([]string{g.Group}, g.Resources, g.Verbs)...)
-	}
-	rules, _ := role["rules"].([]any)
-	for _, r := range rules {
-		rule := sluice.Object(r.(map[string]any))
-		got = append(got, single(texts(rule["apiGroups"]), texts(rule["resources"]), texts(rule["verbs"]))...)
-	}
-	if diff := gocmp.Diff(want, got, cmpopts.SortSlices(before)); diff != "" {
-		t.Errorf("rights differ (-code +manifest):\n%s", diff)
-	}
-}
-
-func before(a, b sluice.Right) bool {
-	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Verb, b.Verb)) < 0
-}
-
-func single(groups, resources, verbs []string) []sluice.Right {
-	var list []sluice.Right
-	for _, g := range groups {
-		for _, r := range resources {
-			for _, v := range verbs {
-				list = append(list, sluice.Right{Verb: v, Group: g, Resource: r})
-			}
-		}
-	}
-	return list
-}
-
-func texts(v any) []string {
-	var list []string
-	for _, e := range v.([]any) {
-		list = append(list, e.(string))
-	}
-	return list
-}
-
-func parse(t *testing.T, name string) []sluice.Object {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(deployDir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, ds := manifest.Parse(name, data)
-	if ds.HasErrors() {
-		t.Fatal(ds)
-	}
-	return objects
-}
-
-// account is the ServiceAccount of account.yaml as a subject.
-func account(t *testing.T) any {
-	for _, o := range parse(t, "account.yaml") {
-		if o.Text("kind") == "ServiceAccount" {
-			return []any{map[string]any{"kind": "ServiceAccount", "name": o.Text("metadata", "name"), "namespace": o.Text("metadata", "namespace")}}
-		}
-	}
-	t.Fatal("account.yaml has no ServiceAccount")
-	return nil
-}
-
-func TestKustomizationListsTheBase(t *testing.T) {
-	objects := kubernetes.Base("production")
-	granted := map[string]bool{}
-	for _, r := range objects {
-		granted[r.Feature+".yaml"] = true
-	}
-	data, err := os.ReadFile(filepath.Join(deployDir, "kustomization.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, list, _ := strings.Cut(string(data), "\nresources:\n")
-	for line := range strings.Lines(list) {
-		name := strings.TrimPrefix(strings.TrimSpace(line), "- ")
-		if !granted[name] {
-			t.Errorf("kustomization.yaml lists %s, which the base does not need", name)
-		}
-		delete(granted, name)
-	}
-	if len(granted) > 0 {
-		t.Errorf("kustomization.yaml lacks %v", granted)
-	}
-}
-
-func TestNeeds(t *testing.T) {
-	object := func(apiVersion, kind, namespace string) sluice.Object {
-		o := sluice.Object{"apiVersion": apiVersion, "kind": kind}
-		o.Set("x", "metadata", "name")
-		if namespace != "" {
-			o.Set(namespace, "metadata", "namespace")
-		}
-		return o
-	}
-	primary := func(o sluice.Object) sluice.Object {
-		o.Set("test -f primary", "metadata", "annotations", sluice.PrimaryProbe)
-		return o
-	}
-	apply := func(objects ...sluice.Object) sluice.StepSpec {
-		return sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}}
-	}
-	tests := map[string]struct {
-		step    sluice.StepSpec
-		traffic []sluice.Traffic
-		want    []sluice.Right // among others
-		not     []string       // features that are not needed
-	}{
-		"a ConfigMap needs nothing of workloads": {
-			step: apply(object("v1", "ConfigMap", "")),
-			want: []sluice.Right{{Verb: "patch", Resource: "configmaps", Namespace: "prod", Feature: "apply"}, {Verb: "create", Resource: "configmaps", Namespace: "prod", Feature: "apply"}},
-			not:  []string{"rollout", "exec", "traffic", "observe", "logs"},
-		},
-		"an object in another namespace": {
-			step: apply(object("apps/v1", "Deployment", "other")),
-			want: []sluice.Right{
-				{Verb: "delete", Group: "apps", Resource: "deployments", Namespace: "other", Feature: "apply"},
-				{Verb: "patch", Group: "apps", Resource: "deployments", Namespace: "other", Feature: "apply"},
-				{Verb: "create", Resource: "pods/eviction", Namespace: "other", Feature: "rollout"},
-			},
-		},
-		"a custom resource": {
-			step: apply(object("stork.libopenstorage.org/v1alpha1", "Migration", "")),
-			want: []sluice.Right{{Verb: "create", Group: "stork.libopenstorage.org", Resource: "migrations", Namespace: "prod"}},
-		},
-		"what belongs to no namespace": {
-			step: apply(object("v1", "Namespace", ""), object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "")),
-			want: []sluice.Right{
-				{Verb: "create", Resource: "namespaces", Feature: "namespaces"},
-				{Verb: "patch", Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Feature: "crds"},
-			},
-		},
-		"weights by a mesh": {
-			step:    sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true, Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}},
-			traffic: []sluice.Traffic{{Istio: []sluice.Istio{{VirtualService: "web"}}}},
-			want: []sluice.Right{
-				{Verb: "patch", Group: "networking.istio.io", Resource: "virtualservices", Namespace: "other", Feature: "traffic-istio"},
-				{Verb: "patch", Resource: "services", Namespace: "other", Feature: "traffic"},
-			},
-			not: []string{"traffic-smi", "traffic-gateway"},
-		},
-		"a rolling update divides nothing": {
-			step:    apply(object("apps/v1", "Deployment", "")),
-			traffic: []sluice.Traffic{{Istio: []sluice.Istio{{VirtualService: "web"}}}},
-			not:     []string{"traffic", "traffic-istio"},
-		},
-		"a webhook in the cluster": {
-			step: sluice.StepSpec{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "remoteNetworkAgent", URITemplate: "http://cmd-hook.armory-rna:8081/x"}}},
-			want: []sluice.Right{{Verb: "create", Resource: "services/proxy", Namespace: "armory-rna", Feature: "service-proxy"}},
-		},
-		"a webhook elsewhere": {
-			step: sluice.StepSpec{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Webhook: &sluice.Webhook{NetworkMode: "direct", URITemplate: "https://example.com"}}},
-			not:  []string{"service-proxy", "port-forward"},
-		},
-		"waiting only looks": {
-			step: sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Certificate.cert-manager.io/web"}},
-			want: []sluice.Right{{Verb: "watch", Group: "cert-manager.io", Resource: "certificates", Namespace: "prod"}},
-		},
-		"waiting for a kind of another version": {
-			step: sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Migration.v1alpha1.stork.libopenstorage.org/mongo"}},
-			want: []sluice.Right{{Verb: "watch", Group: "stork.libopenstorage.org", Resource: "migrations", Namespace: "prod"}},
-		},
-		"a primary that is found by a command": {
-			step: apply(primary(object("apps/v1", "StatefulSet", ""))),
-			want: []sluice.Right{{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"}},
-		},
-		"a dataset whose source is stilled by commands": {
-			step: sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Spec: sluice.Dataset{
-				Workload: "StatefulSet/mongo", URI: "mongodb://mongo", Quiesce: sluice.Quiesce{Before: [][]string{{"fsync"}}}}}},
-			want: []sluice.Right{
-				{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"},
-				{Verb: "get", Resource: "pods/portforward", Namespace: "prod", Feature: "port-forward"},
-			},
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			p := &sluice.Plan{
-				Targets: []sluice.PlannedTarget{{Name: "production", Namespace: "prod", Traffic: tt.traffic}},
-				Steps:   []sluice.PlannedStep{{ID: "production/x", Target: "production", StepSpec: tt.step}},
-			}
-			got := kubernetes.Needs(p, "production")
-			for _, w := range tt.want {
-				if !slices.Contains(got, w) {
-					t.Errorf("%+v is not among what is needed: %+v", w, got)
-				}
-			}
-			for _, r := range got {
-				if slices.Contains(tt.not, r.Feature) {
-					t.Errorf("%+v is needed", r)
-				}
-			}
-			seen := map[sluice.Right]bool{}
-			for _, r := range got {
-				r.Feature = ""
-				if seen[r] {
-					t.Errorf("%+v is listed twice", r)
-				}
-				seen[r] = true
-			}
-		})
-	}
-}
-
-func TestNeedsOfOtherTargetsSteps(t *testing.T) {
-	hook := &sluice.Webhook{NetworkMode: "remoteNetworkAgent", AgentIdentifier: "east", URITemplate: "http://hook.tools:80/"}
+// Missing asks the cluster how it serves a kind, and names the subresource apart.
+func TestMissing(t *testing.T) {
+	s := serve(t)
+	s.on(rulesReview, answer{status: 201, body: `{"status":{"resourceRules":[{"verbs":["*"],"apiGroups":["*"],
+		"resources":["configmaps"]}]}}`})
 	p := &sluice.Plan{
-		Targets: []sluice.PlannedTarget{{Name: "a", Account: "east", Namespace: "prod"}, {Name: "b", Account: "west", Namespace: "stage"}},
-		Steps: []sluice.PlannedStep{
-			{ID: "b/x", Target: "b", StepSpec: sluice.StepSpec{RunWebhook: &sluice.RunWebhook{Webhook: hook}}},
-			{ID: "b/y", Target: "b", StepSpec: sluice.StepSpec{MigrateData: &sluice.MigrateData{
-				Source: &sluice.Target{Account: "east", Namespace: "prod"}, Spec: sluice.Dataset{Claims: []string{"data"}}}}},
-			{ID: "b/z", Target: "b", StepSpec: sluice.StepSpec{Prune: &sluice.Prune{Objects: []sluice.Ref{{APIVersion: "v1", Kind: "ConfigMap", Name: "old"}}}}},
-		},
+		Targets: []sluice.PlannedTarget{{Name: "production", Namespace: "shop"}},
+		Steps: []sluice.PlannedStep{{ID: "production/x", Target: "production", StepSpec: sluice.StepSpec{
+			Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: []sluice.Object{object(t, settings)}}}}},
 	}
-	east, west := kubernetes.Needs(p, "a"), kubernetes.Needs(p, "b")
-	for _, want := range []sluice.Right{
-		{Verb: "create", Resource: "services/proxy", Namespace: "tools", Feature: "service-proxy"},
-		{Verb: "get", Resource: "persistentvolumeclaims", Namespace: "prod", Feature: "apply"},
-	} {
-		if !slices.Contains(east, want) {
-			t.Errorf("%+v is not needed in east: %+v", want, east)
-		}
+	if got, err := s.Missing(t.Context(), p, "production"); len(got) > 0 || err != nil {
+		t.Errorf("%v, %v", got, err)
 	}
-	if want := (sluice.Right{Verb: "delete", Resource: "configmaps", Namespace: "stage", Feature: "apply"}); !slices.Contains(west, want) {
-		t.Errorf("%+v is not needed in west: %+v", want, west)
+	s.on(rulesReview, answer{status: 201, body: `{"status":{"resourceRules":[]}}`})
+	s.on(accessReview, failure(500, "InternalError", "Internal error occurred: etcdserver: leader changed", ""))
+	_, err := s.Review(t.Context(), []sluice.Right{{Verb: "get", Resource: "pods/log", Namespace: "shop"}})
+	wantError(t, err, sluice.Unavailable, "leader changed")
+	if body := s.sent(accessReview)[0].body; !strings.Contains(body, `"resource":"pods","subresource":"log"`) {
+		t.Errorf("asked %s", body)
 	}
-	for _, r := range west {
-		if r.Resource == "services/proxy" {
-			t.Errorf("%+v is needed in west", r)
-		}
+}
+
+func TestReach(t *testing.T) {
+	s := serve(t)
+	version := answer{body: `{"major":"1","minor":"34","gitVersion":"v1.34.4"}`}
+	s.on("GET /version", version, version, failure(401, "Unauthorized", "Unauthorized", ""))
+	got, err := s.Reach(t.Context())
+	if err != nil || got.Version != "v1.34.4" || got.Latency <= 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
+	_, err = s.Reach(t.Context())
+	wantError(t, err, sluice.Denied, "the cluster does not accept the credentials")
 }

@@ -26,8 +26,7 @@ type Account struct {
 	dialed bool
 }
 
-// Open returns the account without looking whether its agent runs. The first call dials it, except for Down and
-// Remove, which start nothing again.
+// Open returns the account. Its first call dials it, except for Down and Remove, which start nothing again.
 func Open(c Config) *Account {
 	if dir, err := filepath.Abs(c.Dir); err == nil { // else the working directory is gone, and so is c.Dir
 		c.Dir = dir
@@ -133,7 +132,7 @@ func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error
 	return answer[sluice.Object](ctx, a, "/get", ref)
 }
 
-// Apply makes the object so. Only Sluice writes to the account, so what the object no longer has is removed.
+// Apply applies the object. It removes every other field: only Sluice writes to the account.
 func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	var r agent.ApplyResponse
 	err := call(ctx, a, "/apply", agent.ApplyRequest{Object: o, DryRun: dryRun}, &r)
@@ -151,7 +150,7 @@ func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) 
 	return answer[[]sluice.Object](ctx, a, "/list", request)
 }
 
-// Scale changes nothing of the workload but how many pods it wants. Applying it with another number does so too.
+// Scale changes how many pods the workload wants, and nothing else.
 func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
 	return call(ctx, a, "/scale", agent.ScaleRequest{Ref: ref, Replicas: replicas}, nil)
 }
@@ -186,12 +185,12 @@ func (a *Account) Exec(ctx context.Context, namespace, pod string, command []str
 	return out, err
 }
 
-// Address returns where a Service's port answers.
+// Address returns where a Service's port answers, as host:port.
 func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
 	return answer[string](ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port})
 }
 
-// Transport carries HTTP requests to where the Service's port answers.
+// Transport returns a transport to where the Service's port answers.
 func (a *Account) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
 	address, err := a.Address(ctx, namespace, service, port)
 	if err != nil {
@@ -206,7 +205,7 @@ func (a *Account) Transport(ctx context.Context, namespace, service string, port
 	}, nil
 }
 
-// Weighs reports true: a Service's proxy divides by weights.
+// Weighs returns true: the proxy of a Service divides by weights.
 func (a *Account) Weighs([]sluice.Traffic) bool { return true }
 
 // Shift sends the percentage to the ready canary pods and the rest to the stable ones.
@@ -214,8 +213,8 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Percent: d.Percent}, nil)
 }
 
-// Release lets every pod that the Service selects have its share of the traffic. An agent that runs since before
-// Sluice was replaced sends everything to the stable pods.
+// Release gives every pod that the Service selects its share of the traffic. An agent of an earlier version sends
+// everything to the stable pods.
 func (a *Account) Release(ctx context.Context, d sluice.Division) error {
 	request := agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Release: true}
 	if err := call(ctx, a, "/shift", request, nil); sluice.ErrorCode(err) != sluice.NotFound {

@@ -18,8 +18,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/agent"
 )
 
-// An Image says what stands for a container image: Command is the entrypoint, Dir is where programs named
-// without a path are looked up first, Env is added to the environment.
+// An Image says which program runs in place of a container image. Command is its entrypoint. Dir is the directory where
+// programs without a path are looked up first. Env is added to the environment.
 type Image = agent.Image
 
 // Config says which account to open.

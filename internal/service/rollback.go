@@ -38,6 +38,7 @@ type TargetRollback struct {
 	Gone    []sluice.Ref        // what is deleted
 	Restore *sluice.Checkpoint  // what is put back; nil: data is left as it is
 	Choices []sluice.Checkpoint // what could be put back: the target's data before its current release
+	HasData bool                // a data step of the current release acted on the target
 }
 
 // PlanRollback finds what each target goes back to and changes nothing. It returns NotFound if there is no deployment,
@@ -125,7 +126,8 @@ func goBack(h *history.History, now sluice.Release) TargetRollback {
 		t.Reason = whyNot(h, now)
 		return t
 	}
-	t.Back, t.Gone = &before, h.Gone(before)
+	planned, _ := now.Plan.Target(now.Target)
+	t.Back, t.Gone, t.HasData = &before, h.Gone(before), planned.RollbackClass != ""
 	return t
 }
 

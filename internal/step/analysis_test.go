@@ -34,7 +34,8 @@ func analysing(change func(*sluice.Analysis)) sluice.StepSpec {
 	upper := 5.0
 	a := sluice.Analysis{
 		Queries: []string{"errors"}, Interval: 10 * time.Second, Runs: 3, UnknownBudget: 30 * time.Second,
-		Resolved: []sluice.Query{{Name: "errors", Template: "rate(errors[{{armory.promQlStepInterval}}])", Upper: &upper, Provider: "prometheus"}},
+		Resolved: []sluice.Query{{Name: "errors", Template: "rate(errors[{{armory.promQlStepInterval}}])", Upper: &upper,
+			Provider: "prometheus"}},
 	}
 	if change != nil {
 		change(&a)
@@ -54,19 +55,28 @@ func TestAnalysisOutcomes(t *testing.T) {
 		code   sluice.Code
 		says   string
 	}{
-		"good":             {"three good samples end it", nil, answers{}, "", 30, "", "within"},
-		"bad":              {"the average fails it", nil, answers{10: 9, 20: 9, 30: 9}, "", 30, sluice.Failed, "above 5"},
-		"bad waits":        {"a bad sample alone does not end it", nil, answers{10: 9}, "", 30, "", ""},
-		"abort":            {"unless asked for", func(a *sluice.Analysis) { a.AbortOnFailedJudgment = true }, answers{10: 9}, "", 10, sluice.Failed, "9 is above 5"},
-		"short outage":     {"an outage holds, and costs its own time only", nil, answers{10: away, 20: away}, "", 50, "", "within"},
-		"long outage":      {"a person decides when the budget is spent", nil, outage(60), sluice.SignalApprove, 60, "", "approved"},
-		"rejected":         {"and may say no", nil, outage(60), sluice.SignalReject, 60, sluice.Failed, "rejected"},
-		"unknown back":     {"the file may decide", func(a *sluice.Analysis) { a.OnUnknown = "rollBack" }, outage(60), "", 60, sluice.Failed, "nothing could be said"},
-		"unknown forward":  {"either way", func(a *sluice.Analysis) { a.OnUnknown = "rollForward" }, outage(60), "", 60, "", "0 of 3"},
-		"manual back":      {"a bad one waits for a person", func(a *sluice.Analysis) { a.RollBackMode = "manual" }, answers{10: 9, 20: 9, 30: 9}, sluice.SignalRollForward, 30, "", "rolled forward"},
-		"manual forward":   {"a good one waits for a person", func(a *sluice.Analysis) { a.RollForwardMode = "manual" }, answers{}, sluice.SignalReject, 30, sluice.Failed, "rejected"},
-		"growing lookback": {"the last sample covers all", func(a *sluice.Analysis) { a.Lookback = "growing" }, answers{10: 9, 20: 9}, "", 30, "", "whole time"},
-		"refused":          {"a wrong query cannot heal", nil, answers{20: sluice.Errorf(sluice.Invalid, "parse error")}, "", 20, sluice.Invalid, "parse error"},
+		"good":      {"three good samples end it", nil, answers{}, "", 30, "", "within"},
+		"bad":       {"the average fails it", nil, answers{10: 9, 20: 9, 30: 9}, "", 30, sluice.Failed, "above 5"},
+		"bad waits": {"a bad sample alone does not end it", nil, answers{10: 9}, "", 30, "", ""},
+		"abort": {"unless asked for", func(a *sluice.Analysis) { a.AbortOnFailedJudgment = true }, answers{10: 9},
+			"", 10, sluice.Failed, "9 is above 5"},
+		"short outage": {"an outage holds, and costs its own time only", nil, answers{10: away, 20: away}, "", 50, "",
+			"within"},
+		"long outage": {"a person decides when the budget is spent", nil, outage(60), sluice.SignalApprove, 60, "",
+			"approved"},
+		"rejected": {"and may say no", nil, outage(60), sluice.SignalReject, 60, sluice.Failed, "rejected"},
+		"unknown back": {"the file may decide", func(a *sluice.Analysis) { a.OnUnknown = "rollBack" }, outage(60), "",
+			60, sluice.Failed, "nothing could be said"},
+		"unknown forward": {"either way", func(a *sluice.Analysis) { a.OnUnknown = "rollForward" }, outage(60), "", 60, "",
+			"0 of 3"},
+		"manual back": {"a bad one waits for a person", func(a *sluice.Analysis) { a.RollBackMode = "manual" },
+			answers{10: 9, 20: 9, 30: 9}, sluice.SignalRollForward, 30, "", "rolled forward"},
+		"manual forward": {"a good one waits for a person", func(a *sluice.Analysis) { a.RollForwardMode = "manual" },
+			answers{}, sluice.SignalReject, 30, sluice.Failed, "rejected"},
+		"growing lookback": {"the last sample covers all", func(a *sluice.Analysis) { a.Lookback = "growing" },
+			answers{10: 9, 20: 9}, "", 30, "", "whole time"},
+		"refused": {"a wrong query cannot heal", nil, answers{20: sluice.Errorf(sluice.Invalid, "parse error")}, "",
+			20, sluice.Invalid, "parse error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench().add("canary/0", analysing(test.change))

@@ -13,7 +13,8 @@ import (
 
 func TestFirstApply(t *testing.T) {
 	steptest.Run(t, func(*testing.T) steptest.World {
-		objects := append(release("1"), object("batch/v1", "Job", "migrate", map[string]any{"spec": map[string]any{"template": podTemplate("migrate", "migrate:1")}}))
+		objects := append(release("1"), object("batch/v1", "Job", "migrate",
+			map[string]any{"spec": map[string]any{"template": podTemplate("migrate", "migrate:1")}}))
 		return newBench().add("apply", applying(true, objects...)).world("apply")
 	})
 }
@@ -68,7 +69,9 @@ func TestRunJob(t *testing.T) {
 
 func job(image string) sluice.StepSpec {
 	return sluice.StepSpec{Kind: sluice.KindRunJob, RunJob: &sluice.RunJob{Name: "check", Timeout: time.Minute,
-		Job: object("batch/v1", "Job", "check", map[string]any{"spec": map[string]any{"template": podTemplate("check", image)}})}}
+		Job: object("batch/v1", "Job", "check", map[string]any{
+			"spec": map[string]any{"template": podTemplate("check", image)},
+		})}}
 }
 
 func TestPause(t *testing.T) {
@@ -113,7 +116,8 @@ func TestExposeServices(t *testing.T) {
 	steptest.Run(t, func(*testing.T) steptest.World {
 		b := newBench(service("web"))
 		b.account.SetAddress(namespace, "web", 80, "127.0.0.9:80")
-		b.add("canary/0", sluice.StepSpec{Kind: sluice.KindExposeServices, ExposeServices: &sluice.ExposeServices{Services: []string{"web"}, TTL: time.Hour}})
+		b.add("canary/0", sluice.StepSpec{Kind: sluice.KindExposeServices,
+			ExposeServices: &sluice.ExposeServices{Services: []string{"web"}, TTL: time.Hour}})
 		return b.gate("canary/0", sluice.Signal{})
 	})
 }

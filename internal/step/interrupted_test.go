@@ -15,10 +15,12 @@ func slowly(t *testing.T) *bench {
 	t.Helper()
 	b := newBench()
 	b.account.DivideByPods()
-	b.add("install", applying(true, configMap("web", "1"), service("web"), workload("Deployment", "web", "web:1-slow", fromConfigMap("web"))))
+	b.add("install", applying(true, configMap("web", "1"), service("web"),
+		workload("Deployment", "web", "web:1-slow", fromConfigMap("web"))))
 	b.mustRun(t, "install")
 	b.plan.Steps = nil
-	next := applying(true, configMap("web", "2"), service("web"), workload("Deployment", "web", "web:2-slow", fromConfigMap("web")))
+	next := applying(true, configMap("web", "2"), service("web"),
+		workload("Deployment", "web", "web:2-slow", fromConfigMap("web")))
 	return b.add("apply", next).add("canary/0", weight(10)).add("canary/1", weight(75)).add("promote", promoting())
 }
 
@@ -115,7 +117,8 @@ func TestResumedUndoOfPromoteWaitsForTheOldVersion(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := b.get(t, web)
-			if imageIn(o) != "web:1-slow" || o.Number(0, "status", "observedGeneration") < o.Number(0, "metadata", "generation") {
+			seen := o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation")
+			if imageIn(o) != "web:1-slow" || !seen {
 				t.Errorf("cut off after write %d, web is not back:\n%v", n, o)
 			}
 		})
@@ -126,7 +129,8 @@ func TestResumedUndoOfPromoteWaitsForTheOldVersion(t *testing.T) {
 // smaller.
 func TestHalfPromotedComesBackWhole(t *testing.T) {
 	shop := func(version string) []sluice.Object {
-		return []sluice.Object{service("api"), service("web"), workload("Deployment", "api", "api:"+version), workload("Deployment", "web", "web:"+version)}
+		return []sluice.Object{service("api"), service("web"), workload("Deployment", "api", "api:"+version),
+			workload("Deployment", "web", "web:"+version)}
 	}
 	b := newBench()
 	b.account.DivideByPods()
@@ -168,7 +172,8 @@ func TestUndoWithoutAReadyStablePod(t *testing.T) {
 					b.account.Break("web:2")
 				}
 				err := b.must(t, "apply").Undo(t.Context(), p)
-				if b.get(t, ref("v1", "ConfigMap", "other")) != nil || imageIn(b.get(t, ref("apps/v1", "StatefulSet", "db"))) != "db:1" {
+				if b.get(t, ref("v1", "ConfigMap", "other")) != nil ||
+					imageIn(b.get(t, ref("apps/v1", "StatefulSet", "db"))) != "db:1" {
 					t.Errorf("the rest is not put back:\n%s", b.account.Snapshot())
 				}
 				if stands := b.get(t, webCanary) != nil; stands != canaryServes || (err != nil) != canaryServes {

@@ -36,9 +36,10 @@ func TestMain(m *testing.M) {
 
 // serve answers with the version, and ends when it is told to, after what it has begun.
 func serve() {
-	server := &http.Server{Addr: os.Getenv("POD_IP") + ":8080", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, os.Getenv("VERSION"))
-	})}
+	server := &http.Server{Addr: os.Getenv("POD_IP") + ":8080",
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, os.Getenv("VERSION"))
+		})}
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM)
 	done := make(chan struct{})
@@ -139,7 +140,8 @@ func TestRolloutOnProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	account, err := local.Dial(t.Context(), local.Config{Dir: t.TempDir(), Name: "cluster", Images: map[string]local.Image{"web:1": {Command: []string{program, "serve"}}}})
+	account, err := local.Dial(t.Context(), local.Config{Dir: t.TempDir(), Name: "cluster",
+		Images: map[string]local.Image{"web:1": {Command: []string{program, "serve"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

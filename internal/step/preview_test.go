@@ -18,8 +18,10 @@ func previewing(t *testing.T) *bench {
 	b.add("install", applying(true, preview("1")...))
 	b.mustRun(t, "install")
 	b.plan.Steps = nil
-	show := sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: 100, Services: []string{"look"}}}
-	return b.add("apply", applying(true, preview("2")...)).add("bluegreen/preview", show).add("bluegreen/switch", weight(100))
+	show := sluice.StepSpec{Kind: sluice.KindSetWeight,
+		SetWeight: &sluice.SetWeight{Weight: 100, Services: []string{"look"}}}
+	return b.add("apply", applying(true, preview("2")...)).
+		add("bluegreen/preview", show).add("bluegreen/switch", weight(100))
 }
 
 // A preview Service shows the new version while the users' Service still shows the old one.

@@ -16,7 +16,8 @@ import (
 )
 
 func calling(w sluice.Webhook) sluice.StepSpec {
-	return sluice.StepSpec{Kind: sluice.KindRunWebhook, RunWebhook: &sluice.RunWebhook{Name: w.Name, Context: map[string]string{"suite": "smoke"}, Webhook: &w}}
+	return sluice.StepSpec{Kind: sluice.KindRunWebhook,
+		RunWebhook: &sluice.RunWebhook{Name: w.Name, Context: map[string]string{"suite": "smoke"}, Webhook: &w}}
 }
 
 func callbacks(id sluice.DeploymentID, s sluice.StepID) (string, error) {
@@ -38,13 +39,16 @@ func TestWebhookSendsWhatIsWritten(t *testing.T) {
 	}))
 	b.deps.Callbacks = callbacks
 	p := b.mustRun(t, "after/0")
-	if got.Method != "PUT" || got.URL.Path != "/production/blue" || got.Header.Get("Authorization") != "token s3cret" || got.Header.Get("Idempotency-Key") != "d1/production/after/0" {
+	if got.Method != "PUT" || got.URL.Path != "/production/blue" || got.Header.Get("Authorization") != "token s3cret" ||
+		got.Header.Get("Idempotency-Key") != "d1/production/after/0" {
 		t.Errorf("got %s %s %v", got.Method, got.URL, got.Header)
 	}
-	if want := `{"suite": "smoke", "back": "http://sluice:1/callbacks/d1/production/after/0/hush/callback"} # <not escaped>`; body != want {
+	back := "http://sluice:1/callbacks/d1/production/after/0/hush/callback"
+	if want := `{"suite": "smoke", "back": "` + back + `"} # <not escaped>`; body != want {
 		t.Errorf("got %s\nwant %s", body, want)
 	}
-	if p.State != sluice.Waiting || !p.Wait.Until.Equal(noon.Add(24*time.Hour)) || p.Wait.Callback != "http://sluice:1/callbacks/d1/production/after/0" {
+	if p.State != sluice.Waiting || !p.Wait.Until.Equal(noon.Add(24*time.Hour)) ||
+		p.Wait.Callback != "http://sluice:1/callbacks/d1/production/after/0" {
 		t.Errorf("it waits for %+v", p.Wait)
 	}
 }
@@ -58,8 +62,10 @@ func TestWebhookCallbacks(t *testing.T) {
 		code   sluice.Code
 		says   string
 	}{
-		"success": {"success goes on with its message", &sluice.Signal{Kind: sluice.SignalCallback, Success: true, Reason: "all 12 passed"}, "", "all 12 passed"},
-		"failure": {"no success fails with its message", &sluice.Signal{Kind: sluice.SignalCallback, Reason: "2 failed"}, sluice.Failed, "2 failed"},
+		"success": {"success goes on with its message", &sluice.Signal{Kind: sluice.SignalCallback, Success: true,
+			Reason: "all 12 passed"}, "", "all 12 passed"},
+		"failure": {"no success fails with its message", &sluice.Signal{Kind: sluice.SignalCallback, Reason: "2 failed"},
+			sluice.Failed, "2 failed"},
 		"silence": {"a lost callback ends at the deadline", nil, sluice.Failed, "did not call back within 1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,14 +96,17 @@ func TestWebhookIsNotCalledAgainAfterItsCallback(t *testing.T) {
 	defer server.Close()
 	b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: server.URL}))
 	b.deps.Callbacks = callbacks
-	p, err := b.must(t, "after/0").Start(t.Context(), sluice.Progress{Signals: []sluice.Signal{{Kind: sluice.SignalCallback, Success: true}}})
+	p, err := b.must(t, "after/0").Start(t.Context(),
+		sluice.Progress{Signals: []sluice.Signal{{Kind: sluice.SignalCallback, Success: true}}})
 	if err != nil || p.State != sluice.Done || calls != 0 {
 		t.Errorf("got %v, %v, %d calls", p.State, err, calls)
 	}
 }
 
 func TestWebhookFailures(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other host was called") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the other host was called")
+	}))
 	defer elsewhere.Close()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -119,13 +128,15 @@ func TestWebhookFailures(t *testing.T) {
 		code   sluice.Code
 		says   string
 	}{
-		"status":    {"a refusal fails and is named", server.URL + "/401?key={{secrets.token}}", sluice.Failed, "answered 401"},
+		"status": {"a refusal fails and is named", server.URL + "/401?key={{secrets.token}}", sluice.Failed,
+			"answered 401"},
 		"204":       {"every 2xx is success", server.URL + "/204", "", ""},
 		"redirect":  {"a redirect to the same host is followed", server.URL + "/here", "", ""},
 		"elsewhere": {"a redirect to another one is not", server.URL + "/away", sluice.Failed, "another host"},
 		"refused":   {"no connection fails", "http://127.0.0.1:1/{{secrets.token}}", sluice.Failed, "refused"},
-		"no host":   {"what the secret makes of a URL is not told", "http://ci:{{secrets.token}}/4@127.0.0.1", sluice.Invalid, "not an http"},
-		"no URL":    {"what is no URL is the file's fault", "{{secrets.token}}", sluice.Invalid, "not an http"},
+		"no host": {"what the secret makes of a URL is not told", "http://ci:{{secrets.token}}/4@127.0.0.1",
+			sluice.Invalid, "not an http"},
+		"no URL": {"what is no URL is the file's fault", "{{secrets.token}}", sluice.Invalid, "not an http"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: test.uri, DisableCallback: true}))
@@ -150,7 +161,8 @@ func TestWebhookStaysEncrypted(t *testing.T) {
 	defer server.Close()
 	b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: server.URL, DisableCallback: true}))
 	b.deps.HTTP = server.Client()
-	if _, err := b.run(t, "after/0"); sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "without encryption") {
+	if _, err := b.run(t, "after/0"); sluice.ErrorCode(err) != sluice.Failed ||
+		!strings.Contains(err.Error(), "without encryption") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -166,15 +178,17 @@ func TestWebhookTimeoutIsItsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: "http://x", DisableCallback: true, Timeout: test.own}))
-				b.deps.HTTP = &http.Client{Timeout: time.Minute, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-					select {
-					case <-time.After(test.answer):
-						return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
-					case <-r.Context().Done():
-						return nil, r.Context().Err()
-					}
-				})}
+				b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: "http://x",
+					DisableCallback: true, Timeout: test.own}))
+				b.deps.HTTP = &http.Client{Timeout: time.Minute,
+					Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+						select {
+						case <-time.After(test.answer):
+							return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+						case <-r.Context().Done():
+							return nil, r.Context().Err()
+						}
+					})}
 				if _, err := b.run(t, "after/0"); sluice.ErrorCode(err) != test.code {
 					t.Errorf("got %v", err)
 				}
@@ -185,17 +199,22 @@ func TestWebhookTimeoutIsItsOwn(t *testing.T) {
 
 func TestWebhookReplaceAndAgent(t *testing.T) {
 	var host string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { host = r.Host + r.URL.Path }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		host = r.Host + r.URL.Path
+	}))
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	for name, test := range map[string]struct {
 		hook sluice.Webhook
 		want string
 	}{
-		"replaced":      {sluice.Webhook{URITemplate: "https://api.example.org/v1/run"}, address + "/run"},
-		"service":       {sluice.Webhook{URITemplate: "http://tests:8080/run", NetworkMode: "remoteNetworkAgent"}, "tests:8080/run"},
-		"other's":       {sluice.Webhook{URITemplate: "http://tests.qa.svc/run", NetworkMode: "remoteNetworkAgent", AgentIdentifier: "other"}, "tests.qa.svc/run"},
-		"no service":    {sluice.Webhook{URITemplate: server.URL + "/run", NetworkMode: "remoteNetworkAgent"}, address + "/run"},
+		"replaced": {sluice.Webhook{URITemplate: "https://api.example.org/v1/run"}, address + "/run"},
+		"service": {sluice.Webhook{URITemplate: "http://tests:8080/run", NetworkMode: "remoteNetworkAgent"},
+			"tests:8080/run"},
+		"other's": {sluice.Webhook{URITemplate: "http://tests.qa.svc/run", NetworkMode: "remoteNetworkAgent",
+			AgentIdentifier: "other"}, "tests.qa.svc/run"},
+		"no service": {sluice.Webhook{URITemplate: server.URL + "/run", NetworkMode: "remoteNetworkAgent"},
+			address + "/run"},
 		"direct of old": {sluice.Webhook{URITemplate: server.URL + "/run"}, address + "/run"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +224,8 @@ func TestWebhookReplaceAndAgent(t *testing.T) {
 			other.SetAddress("qa", "tests", 80, address)
 			b.deps.Accounts["other"] = other.Abilities()
 			b.account.SetAddress(namespace, "tests", 8080, address)
-			b.deps.Replace = map[string]string{"https://api.example.org": "http://127.0.0.1:1", "https://api.example.org/v1": server.URL}
+			b.deps.Replace = map[string]string{"https://api.example.org": "http://127.0.0.1:1",
+				"https://api.example.org/v1": server.URL}
 			b.mustRun(t, "after/0")
 			if host != test.want {
 				t.Errorf("called %s, want %s", host, test.want)
@@ -241,7 +261,8 @@ func TestWebhookRetriesOnlyConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				calls := 0
-				b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: "http://x", DisableCallback: true, RetryCount: 2}))
+				b := newBench().add("after/0", calling(sluice.Webhook{Name: "tests", URITemplate: "http://x",
+					DisableCallback: true, RetryCount: 2}))
 				b.deps.HTTP = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 					calls++
 					return test.tries[calls-1]()

@@ -14,7 +14,8 @@ func TestWaitForSeesChanges(t *testing.T) {
 		return object("stork.libopenstorage.org/v1alpha1", "Migration", "m", map[string]any{"status": fields})
 	}
 	conditions := func(status string) map[string]any {
-		return map[string]any{"conditions": []any{map[string]any{"type": "Other", "status": "True"}, map[string]any{"type": "Ready", "status": status}}}
+		return map[string]any{"conditions": []any{map[string]any{"type": "Other", "status": "True"},
+			map[string]any{"type": "Ready", "status": status}}}
 	}
 	for name, test := range map[string]struct {
 		reason string
@@ -23,14 +24,20 @@ func TestWaitForSeesChanges(t *testing.T) {
 		code   sluice.Code
 		says   string
 	}{
-		"value":       {"the value comes", sluice.WaitFor{JSONPath: "{.status.stage}", Value: "Final"}, map[string]any{"stage": "Final"}, "", "Final"},
-		"no braces":   {"written as a bare path", sluice.WaitFor{JSONPath: "status.stage", Value: "Final"}, map[string]any{"stage": "Final"}, "", ""},
-		"any value":   {"presence is enough", sluice.WaitFor{JSONPath: ".status.stage"}, map[string]any{"stage": "x"}, "", ""},
-		"number":      {"numbers are compared as text", sluice.WaitFor{JSONPath: ".status.n", Value: "3"}, map[string]any{"n": 3}, "", ""},
-		"condition":   {"a condition is True unless said", sluice.WaitFor{Condition: "Ready"}, conditions("True"), "", ""},
-		"negated":     {"or what is said", sluice.WaitFor{Condition: "Ready=False"}, conditions("False"), "", ""},
-		"other value": {"the deadline names what was there", sluice.WaitFor{Condition: "Ready"}, conditions("False"), sluice.Failed, "condition Ready is False"},
-		"fail": {"what cannot heal ends at once", sluice.WaitFor{JSONPath: ".status.stage", Value: "Final", FailWhen: []sluice.FailWhen{{JSONPath: ".status.status", Value: "Failed"}}},
+		"value": {"the value comes", sluice.WaitFor{JSONPath: "{.status.stage}", Value: "Final"},
+			map[string]any{"stage": "Final"}, "", "Final"},
+		"no braces": {"written as a bare path", sluice.WaitFor{JSONPath: "status.stage", Value: "Final"},
+			map[string]any{"stage": "Final"}, "", ""},
+		"any value": {"presence is enough", sluice.WaitFor{JSONPath: ".status.stage"}, map[string]any{"stage": "x"}, "",
+			""},
+		"number": {"numbers are compared as text", sluice.WaitFor{JSONPath: ".status.n", Value: "3"},
+			map[string]any{"n": 3}, "", ""},
+		"condition": {"a condition is True unless said", sluice.WaitFor{Condition: "Ready"}, conditions("True"), "", ""},
+		"negated":   {"or what is said", sluice.WaitFor{Condition: "Ready=False"}, conditions("False"), "", ""},
+		"other value": {"the deadline names what was there", sluice.WaitFor{Condition: "Ready"}, conditions("False"),
+			sluice.Failed, "condition Ready is False"},
+		"fail": {"what cannot heal ends at once", sluice.WaitFor{JSONPath: ".status.stage", Value: "Final",
+			FailWhen: []sluice.FailWhen{{JSONPath: ".status.status", Value: "Failed"}}},
 			map[string]any{"status": "Failed"}, sluice.Failed, "cannot get"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +73,8 @@ func TestWaitForSeesChanges(t *testing.T) {
 // What has failed by its own account is not waited for until the deadline.
 func TestWaitForEndsWithFailure(t *testing.T) {
 	b := newBench(job("check:fails").RunJob.Job)
-	b.add("x/0", sluice.StepSpec{Kind: sluice.KindWaitFor, WaitFor: &sluice.WaitFor{Object: "Job/check", Condition: "Complete", Timeout: time.Hour}})
+	b.add("x/0", sluice.StepSpec{Kind: sluice.KindWaitFor,
+		WaitFor: &sluice.WaitFor{Object: "Job/check", Condition: "Complete", Timeout: time.Hour}})
 	_, err := b.run(t, "x/0")
 	if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "it ended with status 1") {
 		t.Errorf("got %v", err)

@@ -2,6 +2,7 @@ package step_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,9 @@ type bench struct {
 }
 
 func newBench(objects ...sluice.Object) *bench {
-	b := &bench{account: steptest.NewAccount(objects...), now: noon, plan: &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}}, results: map[sluice.StepID]sluice.Result{}}
+	b := &bench{account: steptest.NewAccount(objects...), now: noon,
+		plan:    &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}},
+		results: map[sluice.StepID]sluice.Result{}}
 	b.deps = step.Deps{
 		Accounts: map[string]sluice.Account{"cluster": b.account.Abilities()},
 		Secrets:  mapSecrets{"token": "s3cret"},
@@ -58,7 +61,8 @@ func newBench(objects ...sluice.Object) *bench {
 // add puts a step of the target production into the plan.
 func (b *bench) add(id string, s sluice.StepSpec) *bench {
 	phase, _, _ := strings.Cut(id, "/")
-	b.plan.Steps = append(b.plan.Steps, sluice.PlannedStep{ID: sluice.StepID("production/" + id), Target: "production", Phase: sluice.Phase(phase), StepSpec: s})
+	b.plan.Steps = append(b.plan.Steps, sluice.PlannedStep{ID: sluice.StepID("production/" + id), Target: "production",
+		Phase: sluice.Phase(phase), StepSpec: s})
 	return b
 }
 
@@ -124,7 +128,8 @@ func ref(apiVersion, kind, name string) sluice.Ref {
 }
 
 func object(apiVersion, kind, name string, fields map[string]any) sluice.Object {
-	o := sluice.Object{"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace}}
+	o := sluice.Object{"apiVersion": apiVersion, "kind": kind,
+		"metadata": map[string]any{"name": name, "namespace": namespace}}
 	for k, v := range fields {
 		o[k] = v
 	}
@@ -174,7 +179,8 @@ func release(version string) []sluice.Object {
 }
 
 func applying(canary bool, objects ...sluice.Object) sluice.StepSpec {
-	return sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects, Canary: canary, Timeout: time.Minute}}
+	return sluice.StepSpec{Kind: sluice.KindApply,
+		Apply: &sluice.Apply{Objects: objects, Canary: canary, Timeout: time.Minute}}
 }
 
 func weight(n int) sluice.StepSpec {
@@ -192,5 +198,41 @@ func installed(t *testing.T) *bench {
 	b.add("install", applying(true, release("1")...))
 	b.mustRun(t, "install")
 	b.plan.Steps = nil
-	return b.add("apply", applying(true, release("2")...)).add("canary/0", weight(10)).add("canary/1", weight(50)).add("promote", promoting())
+	return b.add("apply", applying(true, release("2")...)).
+		add("canary/0", weight(10)).add("canary/1", weight(50)).add("promote", promoting())
+}
+
+var (
+	web       = ref("apps/v1", "Deployment", "web")
+	webCanary = ref("apps/v1", "Deployment", "web-canary")
+	webConfig = ref("v1", "ConfigMap", "web")
+)
+
+func (b *bench) get(t *testing.T, r sluice.Ref) sluice.Object {
+	t.Helper()
+	o, err := b.account.Get(t.Context(), r)
+	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func imageIn(o sluice.Object) string {
+	containers, _ := o.Field("spec", "template", "spec", "containers").([]any)
+	if len(containers) == 0 {
+		return ""
+	}
+	return fmt.Sprint(containers[0].(map[string]any)["image"])
+}
+
+// serving returns how many ready pods get traffic, at the least.
+func (b *bench) serving(t *testing.T) int {
+	ready := func(r sluice.Ref) int { return b.get(t, r).Number(0, "status", "readyReplicas") }
+	switch b.account.Weight(namespace, "web") {
+	case 0:
+		return ready(web)
+	case 100:
+		return ready(webCanary)
+	}
+	return min(ready(web), ready(webCanary))
 }

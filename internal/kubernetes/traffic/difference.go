@@ -6,10 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Difference returns the JSON merge patch that makes one object another, nil where they are the same.
-func Difference(from, to sluice.Object) map[string]any { return difference(from, to) }
-
-func difference(from, to map[string]any) map[string]any {
+// Difference returns the JSON merge patch from one object to another, nil if they are equal.
+func Difference(from, to sluice.Object) map[string]any {
 	patch := map[string]any{}
 	for k, was := range from {
 		will, there := to[k]
@@ -19,7 +17,7 @@ func difference(from, to map[string]any) map[string]any {
 		case !there:
 			patch[k] = nil
 		case isMap && both:
-			if d := difference(a, b); d != nil {
+			if d := Difference(a, b); d != nil {
 				patch[k] = d
 			}
 		case !reflect.DeepEqual(was, will):

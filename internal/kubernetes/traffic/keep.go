@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Keep returns the object as its owner declares it, divided like the live one: declaring an object while a deployment
-// runs does not move any traffic. Where nothing divides the live one, it is the declared one.
+// Keep returns the declared object, divided like the live one. So applying an object while a deployment runs moves no
+// traffic. If the live object is not divided, the declared one stays as it is.
 func Keep(declared, live sluice.Object) (sluice.Object, error) {
 	r := recordOf(live)
 	switch {
@@ -33,7 +33,7 @@ func (r record) tracks() Tracks {
 	return t
 }
 
-// shapeOf tells the shapes apart that a record of shares can be of.
+// shapeOf returns the shape of an object that has shares.
 func shapeOf(ref sluice.Ref) Shape {
 	switch {
 	case ref.Kind == "VirtualService":

@@ -9,7 +9,7 @@ import (
 
 // Gateway is the shape of an HTTPRoute and a GRPCRoute of the Gateway API.
 var Gateway = Shape{
-	path: []string{"spec", "rules"}, list: []string{"backendRefs"}, place: []string{"name"},
+	path: []string{"spec", "rules"}, list: []string{"backendRefs"}, trackField: []string{"name"},
 	role: gatewayRole, absent: func(int) int64 { return 1 }, most: 1_000_000,
 }
 
@@ -35,7 +35,7 @@ func byName(name string, s Share) role {
 
 // Split is the shape of a TrafficSplit of SMI.
 var Split = Shape{
-	list: []string{"spec", "backends"}, place: []string{"service"},
+	list: []string{"spec", "backends"}, trackField: []string{"service"},
 	role:   func(b sluice.Object, _ string, s Share) role { return byName(b.Text("service"), s) },
 	absent: func(int) int64 { return 0 }, most: math.MaxInt32,
 }
@@ -50,13 +50,13 @@ func NewSplit(apiVersion, namespace, name, service string) (sluice.Object, error
 	return o, record{Made: service}.write(o)
 }
 
-// VirtualService is the shape of the HTTP routes of Istio's kind of that name.
+// VirtualService is the shape of the HTTP routes in Istio's VirtualService.
 var VirtualService = Shape{
-	path: []string{"spec", "http"}, list: []string{"route"}, place: []string{"destination", "subset"},
+	path: []string{"spec", "http"}, list: []string{"route"}, trackField: []string{"destination", "subset"},
 	role: istioRole, absent: alone, most: math.MaxInt32,
 }
 
-// alone is Istio's rule: a single destination has no weight because it gets everything.
+// alone is Istio's rule: a single destination needs no weight, since it gets everything.
 func alone(destinations int) int64 {
 	if destinations == 1 {
 		return 100
@@ -77,18 +77,18 @@ func istioRole(b sluice.Object, namespace string, s Share) role {
 	return other
 }
 
-// IsHost reports whether a host, as objects in the namespace write it, is the Service there.
+// IsHost reports whether a host in an object of the namespace is the Service there.
 func IsHost(host, service, namespace string) bool {
 	host = strings.TrimSuffix(host, ".")
 	full := service + "." + namespace
 	return host == service || host == full || host == full+".svc" || strings.HasPrefix(host, full+".svc.")
 }
 
-// ActiveSubset returns the subset to which the object sends the Service's traffic when nothing divides it, "" if
-// there is none or more than one.
+// ActiveSubset returns the subset to which the undivided object sends the Service's traffic, "" if there is none or
+// more than one.
 func ActiveSubset(o sluice.Object, s Share) string {
 	namespace, found := o.Text("metadata", "namespace"), map[string]bool{}
-	for _, l := range VirtualService.lists(VirtualService.whole(o)) {
+	for _, l := range VirtualService.lists(VirtualService.undivided(o)) {
 		if s.Route != "" && l.name != s.Route {
 			continue
 		}

@@ -57,7 +57,8 @@ func TestDivide(t *testing.T) {
 			`[{"name":"api","weight":70},{"name":"web","weight":30}]`,
 			`[{"name":"api","weight":700},{"name":"web","weight":270},{"name":"web-canary","weight":30}]`},
 		"weights that do not divide": {"all are multiplied: the other keeps its half", gateway, web(10),
-			`[{"name":"api"},{"name":"web"}]`, `[{"name":"api","weight":100},{"name":"web","weight":90},{"name":"web-canary","weight":10}]`},
+			`[{"name":"api"},{"name":"web"}]`, `[{"name":"api","weight":100},{"name":"web","weight":90},{"name":"web-canary",
+				"weight":10}]`},
 		"switched off": {"a backend without traffic stays so", gateway, web(10),
 			`[{"name":"web","weight":0}]`, `[{"name":"web","weight":0},{"name":"web-canary","weight":0}]`},
 		"not a Service": {"another kind of the same name is another backend", gateway, web(10),
@@ -65,24 +66,32 @@ func TestDivide(t *testing.T) {
 			`[{"name":"web","kind":"Bucket","weight":100},{"name":"web","weight":90},{"name":"web-canary","weight":10}]`},
 		"other namespace": {"another namespace's Service is another backend", gateway, web(50),
 			`[{"name":"web","namespace":"dev","weight":2},{"name":"web","namespace":"prod","weight":2}]`,
-			`[{"name":"web","namespace":"dev","weight":100},{"name":"web","namespace":"prod","weight":50},{"name":"web-canary","namespace":"prod","weight":50}]`},
+			`[{"name":"web","namespace":"dev","weight":100},{"name":"web","namespace":"prod","weight":50},{"name":"web-canary",
+				"namespace":"prod","weight":50}]`},
 		"owner has both": {"a canary backend that the owner wrote is used", gateway, web(25),
-			`[{"name":"web-canary","weight":0},{"name":"web","weight":100}]`, `[{"name":"web-canary","weight":25},{"name":"web","weight":75}]`},
+			`[{"name":"web-canary","weight":0},{"name":"web","weight":100}]`,
+			`[{"name":"web-canary","weight":25},{"name":"web","weight":75}]`},
 		"owner has both, nothing yet": {"a canary backend gets nothing although its owner gave it something", gateway, web(0),
-			`[{"name":"web","weight":50},{"name":"web-canary","weight":50}]`, `[{"name":"web","weight":100},{"name":"web-canary","weight":0}]`},
+			`[{"name":"web","weight":50},{"name":"web-canary","weight":50}]`,
+			`[{"name":"web","weight":100},{"name":"web-canary","weight":0}]`},
 		"split": {"whole numbers", split, web(7),
 			`[{"service":"web","weight":100}]`, `[{"service":"web","weight":93},{"service":"web-canary","weight":7}]`},
 		"mesh without subsets": {"a single destination gets everything, without a weight", virtual, mesh(30),
 			`[{"destination":{"host":"web","port":{"number":80}}}]`,
-			`[{"destination":{"host":"web","port":{"number":80},"subset":"stable"},"weight":70},{"destination":{"host":"web","port":{"number":80},"subset":"canary"},"weight":30}]`},
+			`[{"destination":{"host":"web","port":{"number":80},"subset":"stable"},"weight":70},{"destination":{"host":"web",
+				"port":{"number":80},"subset":"canary"},"weight":30}]`},
 		"mesh, nothing yet": {"the traffic goes to the stable subset before there is a canary", virtual, mesh(0),
 			`[{"destination":{"host":"web"}}]`, `[{"destination":{"host":"web","subset":"stable"}}]`},
 		"mesh with both subsets": {"full names are names too", virtual, mesh(30),
-			`[{"destination":{"host":"web.prod.svc.cluster.local","subset":"stable"},"weight":100},{"destination":{"host":"web.prod.svc.cluster.local","subset":"canary"},"weight":0}]`,
-			`[{"destination":{"host":"web.prod.svc.cluster.local","subset":"stable"},"weight":70},{"destination":{"host":"web.prod.svc.cluster.local","subset":"canary"},"weight":30}]`},
+			`[{"destination":{"host":"web.prod.svc.cluster.local","subset":"stable"},"weight":100},
+				{"destination":{"host":"web.prod.svc.cluster.local","subset":"canary"},"weight":0}]`,
+			`[{"destination":{"host":"web.prod.svc.cluster.local","subset":"stable"},"weight":70},
+				{"destination":{"host":"web.prod.svc.cluster.local","subset":"canary"},"weight":30}]`},
 		"mesh with another subset": {"a subset that is neither keeps its part", virtual, mesh(50),
-			`[{"destination":{"host":"web","subset":"eu"},"weight":20},{"destination":{"host":"web","subset":"stable"},"weight":80}]`,
-			`[{"destination":{"host":"web","subset":"eu"},"weight":100},{"destination":{"host":"web","subset":"stable"},"weight":200},{"destination":{"host":"web","subset":"canary"},"weight":200}]`},
+			`[{"destination":{"host":"web","subset":"eu"},"weight":20},{"destination":{"host":"web","subset":"stable"},
+				"weight":80}]`,
+			`[{"destination":{"host":"web","subset":"eu"},"weight":100},{"destination":{"host":"web","subset":"stable"},
+				"weight":200},{"destination":{"host":"web","subset":"canary"},"weight":200}]`},
 		"mesh, another namespace": {"the same name elsewhere is another host", virtual, mesh(50),
 			`[{"destination":{"host":"web.dev.svc.cluster.local"}}]`, `[{"destination":{"host":"web.dev.svc.cluster.local"}}]`},
 	}
@@ -114,14 +123,20 @@ func routeWith(t *testing.T, list string) (sluice.Object, func(string) []any) {
 // Only the weights that nobody else changed go back; what somebody else wrote into a divided backend stays.
 func TestAChangeOfTheOwnerWins(t *testing.T) {
 	cases := map[string]struct{ reason, was, meanwhile, want string }{
-		"weight of another": {"its owner's weight stays, the Service's goes back", `[{"name":"api","weight":1},{"name":"web","weight":1}]`,
-			`[{"name":"api","weight":300},{"name":"web","weight":80},{"name":"web-canary","weight":20}]`, `[{"name":"api","weight":300},{"name":"web","weight":1}]`},
+		"weight of another": {"its owner's weight stays, the Service's goes back",
+			`[{"name":"api","weight":1},{"name":"web","weight":1}]`,
+			`[{"name":"api","weight":300},{"name":"web","weight":80},{"name":"web-canary","weight":20}]`,
+			`[{"name":"api","weight":300},{"name":"web","weight":1}]`},
 		"port of the Service": {"the port stays, the canary goes", `[{"name":"web","port":80}]`,
-			`[{"name":"web","port":8080,"weight":80},{"name":"web-canary","port":80,"weight":20}]`, `[{"name":"web","port":8080}]`},
+			`[{"name":"web","port":8080,"weight":80},{"name":"web-canary","port":80,"weight":20}]`,
+			`[{"name":"web","port":8080}]`},
 		"port of both": {"the canary is known by its name", `[{"name":"web","port":80}]`,
-			`[{"name":"web","port":8080,"weight":80},{"name":"web-canary","port":8080,"weight":20}]`, `[{"name":"web","port":8080}]`},
-		"written anew by a tool": {"nothing is left to put back", `[{"name":"web","port":80}]`, `[{"name":"web","port":80}]`, `[{"name":"web","port":80}]`},
-		"the Service removed":    {"it does not come back, and the canary goes", `[{"name":"web"}]`, `[{"name":"api"},{"name":"web-canary","weight":20}]`, `[{"name":"api"}]`},
+			`[{"name":"web","port":8080,"weight":80},{"name":"web-canary","port":8080,"weight":20}]`,
+			`[{"name":"web","port":8080}]`},
+		"written anew by a tool": {"nothing is left to put back", `[{"name":"web","port":80}]`, `[{"name":"web","port":80}]`,
+			`[{"name":"web","port":80}]`},
+		"the Service removed": {"it does not come back, and the canary goes", `[{"name":"web"}]`,
+			`[{"name":"api"},{"name":"web-canary","weight":20}]`, `[{"name":"api"}]`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +147,7 @@ func TestAChangeOfTheOwnerWins(t *testing.T) {
 			if diff := cmp.Diff(list(c.want), at(got, 0, "rules")["backendRefs"]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", c.reason, diff)
 			}
-			if traffic.Divided(got) {
+			if got.Text("metadata", "annotations", traffic.Annotation) != "" {
 				t.Errorf("%s: the annotation is left", c.reason)
 			}
 		})
@@ -154,7 +169,8 @@ func TestAMovedRuleIsPutBack(t *testing.T) {
 
 func TestRoutesNamesThoseOfTheService(t *testing.T) {
 	o := object(t, `{"metadata":{"namespace":"prod"},"spec":{"http":[
-		{"name":"a","route":[{"destination":{"host":"web"}}]}, {"route":[{"destination":{"host":"web.prod"}}]}, {"name":"c","route":[{"destination":{"host":"api"}}]}]}}`)
+		{"name":"a","route":[{"destination":{"host":"web"}}]}, {"route":[{"destination":{"host":"web.prod"}}]}, {"name":"c",
+			"route":[{"destination":{"host":"api"}}]}]}}`)
 	got := traffic.VirtualService.Routes(o, traffic.Share{Service: "web", Stable: "stable", Canary: "canary"})
 	if diff := cmp.Diff([]string{"a", ""}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -172,10 +188,12 @@ func TestRoutesNamesThoseOfTheService(t *testing.T) {
 func TestActiveSubset(t *testing.T) {
 	share := traffic.Share{Service: "web", Canary: "canary"}
 	for name, c := range map[string]struct{ reason, route, want string }{
-		"one":    {"the subset that gets the traffic now", `[{"destination":{"host":"web","subset":"v1"}}]`, "v1"},
-		"canary": {"the canary's own is none", `[{"destination":{"host":"web","subset":"v1"}},{"destination":{"host":"web","subset":"canary"}}]`, "v1"},
-		"none":   {"there is no subset", `[{"destination":{"host":"web"}}]`, ""},
-		"two":    {"it cannot be told which", `[{"destination":{"host":"web","subset":"v1"}},{"destination":{"host":"web","subset":"v2"}}]`, ""},
+		"one": {"the subset that gets the traffic now", `[{"destination":{"host":"web","subset":"v1"}}]`, "v1"},
+		"canary": {"the canary's own is none", `[{"destination":{"host":"web","subset":"v1"}},{"destination":{"host":"web",
+			"subset":"canary"}}]`, "v1"},
+		"none": {"there is no subset", `[{"destination":{"host":"web"}}]`, ""},
+		"two": {"it cannot be told which", `[{"destination":{"host":"web","subset":"v1"}},{"destination":{"host":"web",
+			"subset":"v2"}}]`, ""},
 	} {
 		o, _ := routeWith(t, c.route)
 		if got := traffic.ActiveSubset(o, share); got != c.want {
@@ -183,7 +201,8 @@ func TestActiveSubset(t *testing.T) {
 		}
 	}
 	o, _ := routeWith(t, `[{"destination":{"host":"web"}}]`)
-	now := divided(t, traffic.VirtualService, o, traffic.Share{Service: "web", Percent: 10, Stable: "stable", Canary: "canary"})
+	now := divided(t, traffic.VirtualService, o, traffic.Share{Service: "web", Percent: 10, Stable: "stable",
+		Canary: "canary"})
 	if got := traffic.ActiveSubset(stored(t, now), share); got != "" {
 		t.Errorf("a subset that the division made is taken for the owner's: %q", got)
 	}

@@ -6,15 +6,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// HashLabel is the label by which pods of one version of a Deployment know each other.
+// HashLabel is the label that all pods of one version of a Deployment share.
 const HashLabel = "pod-template-hash"
 
-// Selector returns what the Service selects when nothing narrows it.
+// Selector returns the selector of the Service without any narrowing.
 func Selector(service sluice.Object) map[string]string {
-	r, selector := recordOf(service), texts(service.Field("spec", "selector"))
+	r, selector := recordOf(service), Labels(service.Field("spec", "selector"))
 	for k, pinned := range r.Pin {
 		if selector[k] != pinned {
-			continue // somebody else's by now
+			continue // somebody else has changed it
 		}
 		delete(selector, k)
 		if old, ok := r.Was[k]; ok {
@@ -24,8 +24,8 @@ func Selector(service sluice.Object) map[string]string {
 	return selector
 }
 
-// Pin returns the Service narrowed to the pods that also have the labels, and to no others that it was narrowed
-// to before. Without labels it is as its owner wants it. A Service without a selector is Unsupported.
+// Pin returns the Service narrowed to the pods that also have the labels, instead of an earlier narrowing. Without
+// labels the Service is as its owner wants it. A Service without a selector is Unsupported.
 func Pin(service sluice.Object, labels map[string]string) (sluice.Object, error) {
 	o, r, selector := service.Clone(), recordOf(service), Selector(service)
 	if len(selector) == 0 {
@@ -33,7 +33,7 @@ func Pin(service sluice.Object, labels map[string]string) (sluice.Object, error)
 			return o, nil
 		}
 		return nil, sluice.Errorf(sluice.Unsupported, "%s has no selector, so its traffic cannot be divided", service.Ref()).
-			WithHint("give it the labels of the pods as its selector, or leave it out of what the deployment divides")
+			WithHint("give it the labels of the pods as its selector, or exclude it from what the deployment divides")
 	}
 	r.Pin, r.Was = maps.Clone(labels), map[string]string{}
 	for k, v := range labels {
@@ -47,20 +47,26 @@ func Pin(service sluice.Object, labels map[string]string) (sluice.Object, error)
 }
 
 // copied are the fields of a Service's spec that its canary's Service has too.
-var copied = []string{"publishNotReadyAddresses", "sessionAffinity", "sessionAffinityConfig", "internalTrafficPolicy", "trafficDistribution", "ipFamilies", "ipFamilyPolicy"}
+var copied = []string{
+	"publishNotReadyAddresses", "sessionAffinity", "sessionAffinityConfig", "internalTrafficPolicy", "trafficDistribution",
+	"ipFamilies", "ipFamilyPolicy",
+}
 
-// keepers are labels by which other tools know what they may delete.
-var keepers = []string{"app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "argocd.argoproj.io/instance",
-	"kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace", "helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace"}
+// ownerLabels are labels by which other tools know what they may delete.
+var ownerLabels = []string{
+	"app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "argocd.argoproj.io/instance",
+	"kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace",
+	"helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace",
+}
 
-// Canary returns a Service of the name that sends to the canary pods what the given one would send to them.
-// It goes when the given one goes.
+// Canary returns a Service of the name that is like the given one, but for the canary pods alone. It is deleted with
+// the given one.
 func Canary(service sluice.Object, name string) (sluice.Object, error) {
 	o := sluice.Object{"apiVersion": "v1", "kind": "Service"}
 	o.Set(name, "metadata", "name")
 	o.Set(service.Text("metadata", "namespace"), "metadata", "namespace")
-	labels := texts(service.Field("metadata", "labels"))
-	for _, k := range keepers {
+	labels := Labels(service.Field("metadata", "labels"))
+	for _, k := range ownerLabels {
 		delete(labels, k)
 	}
 	labels[sluice.TrackLabel] = sluice.TrackCanary
@@ -95,7 +101,7 @@ func ports(service sluice.Object) []any {
 	return list
 }
 
-// Updated returns the canary's Service, made earlier, as it would be made now; nothing else of it changes.
+// Updated returns the canary's Service with the selector and ports that it would be made with now.
 func Updated(canary, service sluice.Object) (sluice.Object, error) {
 	fresh, err := Canary(service, canary.Text("metadata", "name"))
 	if err != nil {

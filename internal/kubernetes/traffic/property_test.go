@@ -69,7 +69,8 @@ func gatewayRoute(r *rand.Rand) sluice.Object {
 			}
 			refs = append(refs, ref)
 		}
-		rules = append(rules, map[string]any{"backendRefs": refs, "matches": []any{map[string]any{"path": fmt.Sprint("/", r.IntN(2))}}})
+		rules = append(rules, map[string]any{"backendRefs": refs, "matches": []any{map[string]any{"path": fmt.Sprint("/",
+			r.IntN(2))}}})
 	}
 	return route("HTTPRoute", "rules", rules)
 }
@@ -234,8 +235,8 @@ func TestWhatOthersChangedMeanwhileStays(t *testing.T) {
 	}
 }
 
-// Whatever the weights are, the canary's part of the Service's own traffic is the percentage, as far as whole weights can say it,
-// and the part of everybody else is what it was.
+// Whatever the weights are, the canary's part of the Service's own traffic is the percentage, as far as whole weights
+// can say it, and the part of everybody else is what it was.
 func TestOtherBackendsKeepTheirPart(t *testing.T) {
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 4))

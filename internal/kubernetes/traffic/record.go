@@ -2,42 +2,37 @@ package traffic
 
 import (
 	"encoding/json"
-	"maps"
+
+	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// Annotation holds, on an object whose traffic is divided, what puts it back.
+// Annotation is the annotation that records how to put back an object whose traffic is divided.
 const Annotation = "sluice-cd.github.io/traffic"
 
-// A record is what the annotation says. The zero record says that the object is as its owner wants it.
+// A record is the content of the annotation. The zero record means that the object is as its owner wants it.
 type record struct {
 	Made    string            `json:"made,omitempty"`    // the Service for which the whole object was made
-	Pin     map[string]string `json:"pin,omitempty"`     // what was added to a selector
-	Was     map[string]string `json:"was,omitempty"`     // what a pin replaced
+	Pin     map[string]string `json:"pin,omitempty"`     // the labels that were added to a selector
+	Was     map[string]string `json:"was,omitempty"`     // the labels that a pin replaced
 	Shares  []Share           `json:"shares,omitempty"`  // by Service
 	Lists   []saved           `json:"lists,omitempty"`   // of backends, as they were
 	Subsets []savedSubset     `json:"subsets,omitempty"` // of a destination rule
 	Bare    bool              `json:"bare,omitempty"`    // the destination rule had no list of subsets
 }
 
-// recordOf reads the annotation. One that cannot be read was not written by Sluice, and says nothing.
+// recordOf reads the annotation. It ignores an annotation that it cannot read, since Sluice did not write it.
 func recordOf(o sluice.Object) record {
 	var r record
 	text := o.Text("metadata", "annotations", Annotation)
-	if text == "" || json.Unmarshal([]byte(text), &r) != nil {
+	if text == "" || kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), &r) != nil {
 		return record{}
-	}
-	for i := range r.Lists {
-		r.Lists[i].Was, _ = whole(r.Lists[i].Was).([]any)
-	}
-	for i := range r.Subsets {
-		r.Subsets[i].Was, _ = whole(r.Subsets[i].Was).(map[string]any)
 	}
 	return r
 }
 
-// write puts the record on the object; the zero record takes the annotation away.
+// write puts the record on the object. The zero record removes the annotation.
 func (r record) write(o sluice.Object) error {
 	if r.empty() {
 		annotations, _ := o.Field("metadata", "annotations").(map[string]any)
@@ -59,35 +54,11 @@ func (r record) empty() bool {
 	return r.Made == "" && len(r.Pin) == 0 && len(r.Shares) == 0 && len(r.Subsets) == 0
 }
 
-// Divided reports whether the object carries anything that is to be put back.
-func Divided(o sluice.Object) bool { return !recordOf(o).empty() }
-
-// MadeFor returns the Service for which Sluice made the object, "" if it did not.
+// MadeFor returns the Service for which Sluice made the object, "" if Sluice did not make it.
 func MadeFor(o sluice.Object) string { return recordOf(o).Made }
 
-// whole turns numbers without a fraction into int64, as objects of a cluster have them.
-func whole(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = whole(e)
-		}
-		return v
-	case []any:
-		for i, e := range v {
-			v[i] = whole(e)
-		}
-		return v
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v)
-		}
-	}
-	return v
-}
-
-// texts returns the strings of a map as decoded from JSON.
-func texts(v any) map[string]string {
+// Labels returns the labels in a field of an object as decoded from JSON.
+func Labels(v any) map[string]string {
 	m, _ := v.(map[string]any)
 	all := make(map[string]string, len(m))
 	for k, e := range m {
@@ -98,10 +69,10 @@ func texts(v any) map[string]string {
 	return all
 }
 
-// values is the inverse of texts.
+// values is the inverse of Labels.
 func values(m map[string]string) map[string]any {
 	all := make(map[string]any, len(m))
-	for k, s := range maps.All(m) {
+	for k, s := range m {
 		all[k] = s
 	}
 	return all

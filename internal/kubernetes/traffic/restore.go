@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// whole returns the object as it was before anything was divided, with all that others changed since.
-func (k Shape) whole(o sluice.Object) sluice.Object {
+// undivided returns the object as it was before anything was divided, with all later changes by others.
+func (k Shape) undivided(o sluice.Object) sluice.Object {
 	r, out, namespace := recordOf(o), o.Clone(), o.Text("metadata", "namespace")
 	lists := k.lists(out)
 	at := k.locate(r, lists, namespace)
@@ -20,8 +20,8 @@ func (k Shape) whole(o sluice.Object) sluice.Object {
 	return out
 }
 
-// locate returns for each list the saved one that it was, -1 where none is known: the same place and content
-// first, then the same content, then what looks divided.
+// locate returns the index of the saved list for each list, -1 if there is none. It tries lists with the same index and
+// content first, then those with the same content, then those that look divided.
 func (k Shape) locate(r record, lists []backends, namespace string) []int {
 	at := slices.Repeat([]int{-1}, len(lists))
 	used := make([]bool, len(r.Lists))
@@ -60,14 +60,15 @@ func (k Shape) touched(l backends, namespace string, shares []Share) bool {
 	})
 }
 
-// unsplit takes a division out of a list of backends. Where others changed the list since, only what the
-// division made goes.
+// unsplit takes a division out of a list of backends. If others changed the list since, it removes only what the
+// division made.
 func (k Shape) unsplit(now []any, s saved, namespace string, shares []Share) []any {
 	set, from := k.splitAll(backends{name: s.Name, all: s.Was}, namespace, shares)
 	if reflect.DeepEqual(now, set) {
 		return s.Was
 	}
-	m := merge{shape: k, set: set, from: from, was: s.Was, used: make([]bool, len(set)), namespace: namespace, shares: shares}
+	used := make([]bool, len(set))
+	m := merge{shape: k, set: set, from: from, was: s.Was, used: used, namespace: namespace, shares: shares}
 	var out []any
 	for _, b := range now {
 		if b, keep := m.back(b); keep {
@@ -80,18 +81,18 @@ func (k Shape) unsplit(now []any, s saved, namespace string, shares []Share) []a
 	return out
 }
 
-// A merge puts back the backends of one list, each by what was made of it.
+// A merge puts back the backends of one list one by one.
 type merge struct {
 	shape     Shape
 	set       []any // what was written
-	from      []int // where each of those comes from
+	from      []int // the index that each had before
 	was       []any
 	used      []bool
 	namespace string
 	shares    []Share
 }
 
-// back returns the backend without what the division made of it, and whether it stays at all.
+// back returns the backend as it was before the division, and whether it stays.
 func (m *merge) back(b any) (any, bool) {
 	i := m.find(b)
 	if i < 0 {
@@ -106,12 +107,12 @@ func (m *merge) back(b any) (any, bool) {
 	if reflect.DeepEqual(c["weight"], set["weight"]) {
 		assign(c, was["weight"], "weight")
 	}
-	assign(c, was.Field(m.shape.place...), m.shape.place...)
+	assign(c, was.Field(m.shape.trackField...), m.shape.trackField...)
 	return map[string]any(c), true
 }
 
-// find returns which of the written backends it is: the one that differs at most in its weight, or else the
-// one of the same Service and track.
+// find returns the index of the backend as it was written. That one differs at most in its weight, or else has the same
+// Service and track.
 func (m *merge) find(b any) int {
 	for i, s := range m.set {
 		if !m.used[i] && reflect.DeepEqual(m.shape.track(s, "", 0), m.shape.track(b, "", 0)) {
@@ -129,7 +130,7 @@ func (m *merge) find(b any) int {
 	return -1
 }
 
-// isMade reports whether it is a canary's backend in a list whose owner had none.
+// isMade reports whether the backend is the canary's in a list whose owner had none.
 func (m *merge) isMade(b any) bool {
 	return slices.ContainsFunc(m.shares, func(s Share) bool {
 		owners := slices.ContainsFunc(m.was, func(w any) bool { return m.shape.roleOf(w, m.namespace, s) == canary })
@@ -142,7 +143,7 @@ func asObject(v any) sluice.Object {
 	return m
 }
 
-// assign sets the value, and removes the key where there is none.
+// assign sets the value. Without a value it removes the key.
 func assign(o sluice.Object, value any, path ...string) {
 	if value != nil {
 		o.Set(value, path...)

@@ -27,11 +27,13 @@ func TestPin(t *testing.T) {
 	const service = `{"kind":"Service","metadata":{"name":"web"},"spec":{"selector":{"app":"web"}}}`
 	was := object(t, service)
 	stable := pinned(t, was, toStable)
-	if diff := cmp.Diff(map[string]any{"app": "web", traffic.HashLabel: "5d4f"}, stable.Field("spec", "selector")); diff != "" {
+	if diff := cmp.Diff(map[string]any{"app": "web", traffic.HashLabel: "5d4f"}, stable.Field("spec",
+		"selector")); diff != "" {
 		t.Errorf("stable (-want +got):\n%s", diff)
 	}
 	canary := pinned(t, stable, toCanary)
-	if diff := cmp.Diff(map[string]any{"app": "web", sluice.TrackLabel: "canary"}, canary.Field("spec", "selector")); diff != "" {
+	if diff := cmp.Diff(map[string]any{"app": "web", sluice.TrackLabel: "canary"}, canary.Field("spec",
+		"selector")); diff != "" {
 		t.Errorf("canary after stable (-want +got):\n%s", diff)
 	}
 	if traffic.Difference(canary, pinned(t, canary, toCanary)) != nil {
@@ -46,7 +48,8 @@ func TestPin(t *testing.T) {
 }
 
 func TestUnpinKeepsWhatOthersDid(t *testing.T) {
-	now := pinned(t, object(t, `{"kind":"Service","metadata":{"name":"web"},"spec":{"selector":{"app":"web","pod-template-hash":"own"}}}`), toStable)
+	now := pinned(t, object(t, `{"kind":"Service","metadata":{"name":"web"},"spec":{"selector":{"app":"web",
+		"pod-template-hash":"own"}}}`), toStable)
 	now.Set("prod", "spec", "selector", "tier")
 	want := map[string]any{"app": "web", "tier": "prod", "pod-template-hash": "own"}
 	if diff := cmp.Diff(want, pinned(t, now, nil).Field("spec", "selector")); diff != "" {
@@ -69,15 +72,19 @@ func TestAServiceWithoutSelectorCannotBePinned(t *testing.T) {
 }
 
 func TestCanaryService(t *testing.T) {
-	service := pinned(t, object(t, `{"kind":"Service","metadata":{"name":"web","namespace":"prod","uid":"u1","labels":{"app":"web","app.kubernetes.io/managed-by":"Helm"}},
-		"spec":{"type":"LoadBalancer","clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1"],"sessionAffinity":"None","selector":{"app":"web"},
-		"ports":[{"name":"http","port":80,"targetPort":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c","nodePort":30080}]}}`), toStable)
+	service := pinned(t, object(t, `{"kind":"Service","metadata":{"name":"web","namespace":"prod","uid":"u1",
+		"labels":{"app":"web","app.kubernetes.io/managed-by":"Helm"}},
+		"spec":{"type":"LoadBalancer","clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1"],"sessionAffinity":"None",
+			"selector":{"app":"web"},
+		"ports":[{"name":"http","port":80,"targetPort":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c",
+			"nodePort":30080}]}}`), toStable)
 	got, err := traffic.Canary(service, "web-canary")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := object(t, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"web-canary","namespace":"prod",
-		"labels":{"app":"web","sluice-cd.github.io/track":"canary"},"annotations":{"sluice-cd.github.io/traffic":"{\"made\":\"web\"}"},
+		"labels":{"app":"web","sluice-cd.github.io/track":"canary"},
+			"annotations":{"sluice-cd.github.io/traffic":"{\"made\":\"web\"}"},
 		"ownerReferences":[{"apiVersion":"v1","kind":"Service","name":"web","uid":"u1"}]},
 		"spec":{"type":"ClusterIP","sessionAffinity":"None","selector":{"app":"web","sluice-cd.github.io/track":"canary"},
 		"ports":[{"name":"http","port":80,"targetPort":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c"}]}}`)
@@ -90,9 +97,11 @@ func TestCanaryService(t *testing.T) {
 }
 
 func TestHash(t *testing.T) {
-	deployment := object(t, `{"kind":"Deployment","metadata":{"name":"web","uid":"d1","generation":4,"annotations":{"deployment.kubernetes.io/revision":"2"}},"status":{"observedGeneration":4}}`)
+	deployment := object(t, `{"kind":"Deployment","metadata":{"name":"web","uid":"d1","generation":4,
+		"annotations":{"deployment.kubernetes.io/revision":"2"}},"status":{"observedGeneration":4}}`)
 	set := func(uid, revision, hash string) sluice.Object {
-		return object(t, `{"metadata":{"labels":{"pod-template-hash":"`+hash+`"},"annotations":{"deployment.kubernetes.io/revision":"`+revision+`"},
+		return object(t, `{"metadata":{"labels":{"pod-template-hash":"`+hash+`"},
+			"annotations":{"deployment.kubernetes.io/revision":"`+revision+`"},
 			"ownerReferences":[{"uid":"`+uid+`","controller":true}]}}`)
 	}
 	sets := []sluice.Object{set("d1", "1", "old"), set("d9", "2", "foreign"), set("d1", "2", "new")}
@@ -110,9 +119,11 @@ func TestHash(t *testing.T) {
 
 func TestReadyAndSettled(t *testing.T) {
 	pod := func(name, track, ready, more string) sluice.Object {
-		return object(t, `{"metadata":{"name":"`+name+`","labels":{"app":"web","track":"`+track+`"}`+more+`},"status":{"conditions":[{"type":"Ready","status":"`+ready+`"}]}}`)
+		return object(t, `{"metadata":{"name":"`+name+`","labels":{"app":"web","track":"`+track+`"}`+more+`},
+			"status":{"conditions":[{"type":"Ready","status":"`+ready+`"}]}}`)
 	}
-	pods := []sluice.Object{pod("c", "a", "True", ""), pod("a", "a", "True", ""), pod("x", "a", "False", ""), pod("y", "a", "True", `,"deletionTimestamp":"now"`), pod("z", "b", "True", "")}
+	pods := []sluice.Object{pod("c", "a", "True", ""), pod("a", "a", "True", ""), pod("x", "a", "False", ""), pod("y",
+		"a", "True", `,"deletionTimestamp":"now"`), pod("z", "b", "True", "")}
 	ready := traffic.Ready(pods, map[string]string{"app": "web", "track": "a"})
 	if diff := cmp.Diff([]string{"a", "c"}, ready); diff != "" {
 		t.Errorf("ready (-want +got):\n%s", diff)
@@ -120,17 +131,21 @@ func TestReadyAndSettled(t *testing.T) {
 	slice := func(family, endpoints string) sluice.Object {
 		return object(t, `{"addressType":"`+family+`","endpoints":[`+endpoints+`]}`)
 	}
-	const a, c, x = `{"targetRef":{"name":"a"},"conditions":{"ready":true}}`, `{"targetRef":{"name":"c"}}`, `{"targetRef":{"name":"x"},"conditions":{"ready":false}}`
+	const a, c, x = `{"targetRef":{"name":"a"},"conditions":{"ready":true}}`, `{"targetRef":{"name":"c"}}`,
+		`{"targetRef":{"name":"x"},"conditions":{"ready":false}}`
 	for name, s := range map[string]struct {
 		reason string
 		slices []sluice.Object
 		want   bool
 	}{
-		"exact":         {"both are there, what is not ready counts for nothing", []sluice.Object{slice("IPv4", a+","+x), slice("IPv4", c)}, true},
-		"one missing":   {"a ready pod gets nothing yet", []sluice.Object{slice("IPv4", a)}, false},
-		"one too many":  {"the other side gets something still", []sluice.Object{slice("IPv4", a+","+c+`,{"targetRef":{"name":"z"}}`)}, false},
-		"second family": {"clients of the other family reach too few", []sluice.Object{slice("IPv4", a+","+c), slice("IPv6", a)}, false},
-		"no slices":     {"the controller has not come to it", nil, false},
+		"exact": {"both are there, what is not ready counts for nothing", []sluice.Object{slice("IPv4", a+","+x),
+			slice("IPv4", c)}, true},
+		"one missing": {"a ready pod gets nothing yet", []sluice.Object{slice("IPv4", a)}, false},
+		"one too many": {"the other side gets something still", []sluice.Object{slice("IPv4",
+			a+","+c+`,{"targetRef":{"name":"z"}}`)}, false},
+		"second family": {"clients of the other family reach too few", []sluice.Object{slice("IPv4", a+","+c), slice("IPv6",
+			a)}, false},
+		"no slices": {"the controller has not come to it", nil, false},
 	} {
 		if got := traffic.Settled(s.slices, ready); got != s.want {
 			t.Errorf("%s: %v: %s", name, got, s.reason)
@@ -148,10 +163,12 @@ func TestTakenUp(t *testing.T) {
 		want  bool
 	}{
 		"nobody says anything": {`{"metadata":{"generation":3}}`, true},
-		"up to date":           {head + `{"type":"Accepted","status":"True","observedGeneration":3},{"type":"ResolvedRefs","status":"True","observedGeneration":3}]}]}}`, true},
-		"behind":               {head + `{"type":"Accepted","status":"True","observedGeneration":2}]}]}}`, false},
-		"does not count":       {head + `{"type":"Accepted","status":"True"}]}]}}`, true},
-		"cannot":               {head + `{"type":"ResolvedRefs","status":"False","observedGeneration":3,"message":"no backend"}]}]}}`, false},
+		"up to date": {head + `{"type":"Accepted","status":"True","observedGeneration":3},{"type":"ResolvedRefs",
+			"status":"True","observedGeneration":3}]}]}}`, true},
+		"behind":         {head + `{"type":"Accepted","status":"True","observedGeneration":2}]}]}}`, false},
+		"does not count": {head + `{"type":"Accepted","status":"True"}]}]}}`, true},
+		"cannot": {head + `{"type":"ResolvedRefs","status":"False","observedGeneration":3,
+			"message":"no backend"}]}]}}`, false},
 	} {
 		if got, why := traffic.TakenUp(object(t, c.route)); got != c.want || got == (why != "") {
 			t.Errorf("%s: %v, %q", name, got, why)
@@ -163,13 +180,18 @@ func TestNarrow(t *testing.T) {
 	tracks := traffic.Tracks{Stable: "stable", Canary: "canary", Hash: "5d4f"}
 	for name, c := range map[string]struct{ reason, was, want string }{
 		"no subsets": {"both are made", `{"host":"web"}`,
-			`{"host":"web","subsets":[{"name":"stable","labels":{"pod-template-hash":"5d4f"}},{"name":"canary","labels":{"sluice-cd.github.io/track":"canary"}}]}`},
-		"stable only": {"its labels stay, and the canary's is made", `{"host":"web","subsets":[{"name":"stable","labels":{"app":"web"},"trafficPolicy":{"x":1}}]}`,
-			`{"host":"web","subsets":[{"name":"stable","labels":{"app":"web","pod-template-hash":"5d4f"},"trafficPolicy":{"x":1}},{"name":"canary","labels":{"sluice-cd.github.io/track":"canary"}}]}`},
+			`{"host":"web","subsets":[{"name":"stable","labels":{"pod-template-hash":"5d4f"}},{"name":"canary",
+				"labels":{"sluice-cd.github.io/track":"canary"}}]}`},
+		"stable only": {"its labels stay, and the canary's is made",
+			`{"host":"web","subsets":[{"name":"stable","labels":{"app":"web"},"trafficPolicy":{"x":1}}]}`,
+			`{"host":"web","subsets":[{"name":"stable","labels":{"app":"web","pod-template-hash":"5d4f"},
+				"trafficPolicy":{"x":1}},{"name":"canary","labels":{"sluice-cd.github.io/track":"canary"}}]}`},
 		"both, without labels": {"a subset may have none", `{"host":"web","subsets":[{"name":"canary"},{"name":"stable"}]}`,
-			`{"host":"web","subsets":[{"name":"canary","labels":{"sluice-cd.github.io/track":"canary"}},{"name":"stable","labels":{"pod-template-hash":"5d4f"}}]}`},
+			`{"host":"web","subsets":[{"name":"canary","labels":{"sluice-cd.github.io/track":"canary"}},{"name":"stable",
+				"labels":{"pod-template-hash":"5d4f"}}]}`},
 		"empty list": {"an empty list is an empty list again", `{"host":"web","subsets":[]}`,
-			`{"host":"web","subsets":[{"name":"stable","labels":{"pod-template-hash":"5d4f"}},{"name":"canary","labels":{"sluice-cd.github.io/track":"canary"}}]}`},
+			`{"host":"web","subsets":[{"name":"stable","labels":{"pod-template-hash":"5d4f"}},{"name":"canary",
+				"labels":{"sluice-cd.github.io/track":"canary"}}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			was := object(t, `{"kind":"DestinationRule","metadata":{"name":"web"},"spec":`+c.was+`}`)
@@ -196,7 +218,8 @@ func TestNarrow(t *testing.T) {
 }
 
 func TestWidenKeepsWhatOthersDid(t *testing.T) {
-	was := object(t, `{"kind":"DestinationRule","metadata":{"name":"web"},"spec":{"subsets":[{"name":"stable","labels":{"app":"web"}}]}}`)
+	was := object(t, `{"kind":"DestinationRule","metadata":{"name":"web"},"spec":{"subsets":[{"name":"stable",
+		"labels":{"app":"web"}}]}}`)
 	now, err := traffic.Narrow(was, traffic.Tracks{Stable: "stable", Canary: "canary", Hash: "5d4f"})
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 type Share struct {
 	Service string `json:"service"`
 	Percent int    `json:"percent"`          // for the canary, 0 to 100
-	Stable  string `json:"stable,omitempty"` // the subset of the stable pods; "" where the Service itself is that
+	Stable  string `json:"stable,omitempty"` // the subset of the stable pods; "": the Service itself
 	Canary  string `json:"canary"`           // the subset, or the Service, of the canary pods
-	Route   string `json:"route,omitempty"`  // of several in the object; "" is every one that names the Service
+	Route   string `json:"route,omitempty"`  // one of several in the object; "": every one that names the Service
 }
 
 func (s Share) stable() string { return cmp.Or(s.Stable, s.Service) }
@@ -22,7 +22,7 @@ func (s Share) stable() string { return cmp.Or(s.Stable, s.Service) }
 // saved is one list of backends before anything was divided.
 type saved struct {
 	At   int    `json:"at"`
-	Name string `json:"name,omitempty"` // of the list, where it has one
+	Name string `json:"name,omitempty"` // of the list, if it has one
 	Was  []any  `json:"was"`
 }
 
@@ -36,18 +36,18 @@ const (
 
 // A Shape says where the objects of a kind list the backends whose weights divide traffic.
 type Shape struct {
-	path   []string // of the list of routes; nil: the object has one list of backends
-	list   []string // of the backends, inside a route or the object
-	place  []string // of what tells the tracks apart, inside a backend
-	role   func(backend sluice.Object, namespace string, s Share) role
-	absent func(backends int) int64 // the weight of a backend that says none
-	most   int64                    // the largest weight
+	path       []string // of the list of routes; nil: the object has one list of backends
+	list       []string // of the backends, inside a route or the object
+	trackField []string // of the field that tells the tracks apart, inside a backend
+	role       func(backend sluice.Object, namespace string, s Share) role
+	absent     func(backends int) int64 // the weight of a backend without one
+	most       int64                    // the largest weight
 }
 
 // backends is one list of an object.
 type backends struct {
 	name string
-	in   sluice.Object // what holds the list at its path
+	in   sluice.Object // which holds the list at its path
 	all  []any
 }
 
@@ -66,10 +66,10 @@ func (k Shape) lists(o sluice.Object) []backends {
 	return lists
 }
 
-// Routes returns the places and names of the routes that send to the Service of the share; a route without a name has "".
+// Routes returns the names of the routes that send to the Service of the share, "" for a route without a name.
 func (k Shape) Routes(o sluice.Object, s Share) []string {
 	var names []string
-	for _, l := range k.lists(k.whole(o)) {
+	for _, l := range k.lists(k.undivided(o)) {
 		if k.names(l, o.Text("metadata", "namespace"), s) {
 			names = append(names, l.name)
 		}
@@ -92,7 +92,7 @@ func (k Shape) roleOf(b any, namespace string, s Share) role {
 	return k.role(m, namespace, s)
 }
 
-// Divide returns the object with the share of its Service, instead of any that it had before.
+// Divide returns the object with the share of its Service, which replaces an earlier one.
 func (k Shape) Divide(o sluice.Object, s Share) (sluice.Object, error) {
 	return k.make(o, append(k.without(o, s.Service), s))
 }
@@ -106,10 +106,10 @@ func (k Shape) without(o sluice.Object, service string) []Share {
 	return slices.DeleteFunc(slices.Clone(recordOf(o).Shares), func(s Share) bool { return s.Service == service })
 }
 
-// make divides the object as it was by the shares.
+// make divides the undivided object by the shares.
 func (k Shape) make(o sluice.Object, shares []Share) (sluice.Object, error) {
 	slices.SortFunc(shares, func(a, b Share) int { return cmp.Compare(a.Service, b.Service) })
-	was := k.whole(o)
+	was := k.undivided(o)
 	out, namespace := was.Clone(), o.Text("metadata", "namespace")
 	r := record{Made: recordOf(o).Made}
 	for i, l := range k.lists(out) {
@@ -126,7 +126,8 @@ func (k Shape) make(o sluice.Object, shares []Share) (sluice.Object, error) {
 	return out, r.write(out)
 }
 
-// splitAll divides a list by each share in turn, and tells where each backend comes from: -1 is made.
+// splitAll divides a list by each share in turn. It also returns the index that each backend had before, -1 for a new
+// one.
 func (k Shape) splitAll(l backends, namespace string, shares []Share) ([]any, []int) {
 	from := make([]int, len(l.all))
 	for i := range from {

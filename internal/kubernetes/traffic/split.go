@@ -7,20 +7,20 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// untouched is the weight of a backend whose weight stays as its owner wrote it.
+// untouched stands for the weight that the owner of a backend wrote.
 const untouched = -1
 
-// A weighing is the weights of a list of backends on their way to a division.
+// A weighing holds the weights of a list of backends while they are divided.
 type weighing struct {
 	roles   []role
-	weight  []int64 // as they are, then as they shall be
-	partner []int   // of a stable backend: the canary backend that its owner wrote already; -1 is none
-	made    []int64 // of a stable backend: the weight of the canary backend that is put beside it
+	weight  []int64 // first as they are, then as they become
+	partner []int   // of a stable backend: the canary backend that its owner wrote; -1: none
+	made    []int64 // of a stable backend: the weight of the canary backend that is added
 }
 
-// split divides the weight of a share's Service in a list of backends, and tells where each comes from: -1 is
-// made. What other backends get of the whole stays as it is: where the Service's own weight cannot be divided,
-// all weights are multiplied.
+// split divides the weight of a share's Service in a list of backends. It also returns the index that each backend had
+// before, -1 for a new one. Other backends keep their part of the traffic: if the Service's own weight cannot be
+// divided, all weights are multiplied.
 func (k Shape) split(list []any, namespace string, s Share) (out []any, from []int) {
 	w := k.weigh(list, namespace, s)
 	w.divide(int64(s.Percent), k.most)
@@ -42,15 +42,18 @@ func (k Shape) split(list []any, namespace string, s Share) (out []any, from []i
 
 // weigh reads the weights and pairs the backends of the two tracks.
 func (k Shape) weigh(list []any, namespace string, s Share) weighing {
-	w := weighing{roles: make([]role, len(list)), weight: make([]int64, len(list)), partner: make([]int, len(list)), made: make([]int64, len(list))}
-	for i, b := range list {
-		w.roles[i], w.weight[i], w.partner[i], w.made[i] = k.roleOf(b, namespace, s), k.weightOf(b, len(list)), -1, untouched
+	var w weighing
+	for _, b := range list {
+		w.roles, w.weight = append(w.roles, k.roleOf(b, namespace, s)), append(w.weight, k.weightOf(b, len(list)))
+		w.partner, w.made = append(w.partner, -1), append(w.made, untouched)
 	}
 	for i, b := range list {
 		if w.roles[i] != canary {
 			continue
 		}
-		at := slices.IndexFunc(list, func(c any) bool { return reflect.DeepEqual(k.track(c, s.Canary, 0), k.track(b, s.Canary, 0)) })
+		at := slices.IndexFunc(list, func(c any) bool {
+			return reflect.DeepEqual(k.track(c, s.Canary, 0), k.track(b, s.Canary, 0))
+		})
 		if at < 0 || w.roles[at] != stable || w.partner[at] >= 0 {
 			at = slices.Index(w.roles, stable)
 		}
@@ -110,8 +113,8 @@ func (w *weighing) only() bool {
 	return n == 1
 }
 
-// factor returns by what all weights are multiplied so that the percentage of each divided one is whole, or as
-// fine as the largest weight allows.
+// factor returns the number by which all weights are multiplied. Then the percentage of each divided weight is whole,
+// or as fine as the largest weight allows.
 func (w *weighing) factor(percent, most int64) int64 {
 	if percent == 0 || w.only() {
 		return 1
@@ -133,7 +136,7 @@ func gcd(a, b int64) int64 {
 	return a
 }
 
-// part returns the percentage of a weight, rounded; neither side of a true division gets nothing if both can have something.
+// part returns the percentage of a weight, rounded. Both sides of a true division get something if that is possible.
 func part(weight, percent int64) int64 {
 	p := (weight*percent + 50) / 100
 	if percent > 0 && percent < 100 && weight >= 2 {
@@ -142,7 +145,7 @@ func part(weight, percent int64) int64 {
 	return p
 }
 
-// track returns a copy of the backend for the track, "" to leave it where it is, with the weight.
+// track returns a copy of the backend with the weight for the track, "" for its own.
 func (k Shape) track(b any, to string, weight int64) any {
 	m, ok := b.(map[string]any)
 	if !ok {
@@ -150,7 +153,7 @@ func (k Shape) track(b any, to string, weight int64) any {
 	}
 	c := sluice.Object(m).Clone()
 	if to != "" {
-		c.Set(to, k.place...)
+		c.Set(to, k.trackField...)
 	}
 	if weight != untouched {
 		c["weight"] = weight

@@ -9,8 +9,8 @@ import (
 // A savedSubset is one subset of a destination rule before its labels were narrowed.
 type savedSubset struct {
 	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels"`        // what was added
-	Was    map[string]any    `json:"was,omitempty"` // nil: the subset was made
+	Labels map[string]string `json:"labels"`        // the added labels
+	Was    map[string]any    `json:"was,omitempty"` // nil: the subset was added
 }
 
 // Tracks are the subsets of a destination rule for the two tracks.
@@ -20,8 +20,7 @@ type Tracks struct {
 	Hash   string // of the stable pods
 }
 
-// Narrow returns the destination rule with its subsets narrowed to the pods of the tracks; a subset that is not
-// there is made.
+// Narrow returns the destination rule with its subsets narrowed to the pods of the tracks. It adds missing subsets.
 func Narrow(rule sluice.Object, t Tracks) (sluice.Object, error) {
 	o := Widen(rule)
 	list, there := o.Field("spec", "subsets").([]any)
@@ -61,7 +60,7 @@ func subsetAt(list []any, name string) int {
 	return -1
 }
 
-// Widen returns the destination rule as it was before it was narrowed, with all that others changed since.
+// Widen returns the destination rule as it was before it was narrowed, with all later changes by others.
 func Widen(rule sluice.Object) sluice.Object {
 	o, r := rule.Clone(), recordOf(rule)
 	list, _ := o.Field("spec", "subsets").([]any)
@@ -83,7 +82,7 @@ func Widen(rule sluice.Object) sluice.Object {
 	default:
 		o.Set(list, "spec", "subsets")
 	}
-	_ = record{}.write(o) // taking the annotation away cannot go wrong
+	_ = record{}.write(o) // removing the annotation cannot fail
 	return o
 }
 
@@ -107,5 +106,5 @@ func SubsetLabels(rule sluice.Object, name string) (map[string]string, bool) {
 	if at < 0 {
 		return nil, false
 	}
-	return texts(asObject(list[at]).Field("labels")), true
+	return Labels(asObject(list[at]).Field("labels")), true
 }

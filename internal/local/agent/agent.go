@@ -9,14 +9,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/proxy"
 )
 
-// An Image says what stands for a container image on this machine.
+// An Image says which program runs in place of a container image on this machine.
 type Image struct {
 	Command []string          `json:"command" yaml:"command"`             // the entrypoint
 	Dir     string            `json:"dir,omitempty" yaml:"dir,omitempty"` // where its programs are
 	Env     map[string]string `json:"env,omitempty" yaml:"env,omitempty"`
 }
 
-// An Agent is the running account. All that controllers read and write is guarded by mu.
+// An Agent is the running account. mu guards everything that controllers read and write.
 type Agent struct {
 	dir  string
 	id   string // marks every process of this account

@@ -87,7 +87,7 @@ func refuse(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(f) // the client may have gone
 }
 
-// Err returns the error as it was before its way to the client.
+// Err returns the error that the failure was made from.
 func (f Failure) Err() error {
 	err := &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
 	if f.Output != "" {

@@ -11,8 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// Apply makes the object so. What of it was applied before and is no longer there is gone afterwards: nobody
-// but Sluice writes here.
+// Apply stores the object. Fields that were applied before and are now left out are removed: only Sluice writes here.
 func (a *Agent) Apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

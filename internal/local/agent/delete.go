@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// Delete marks the object and waits until it is gone with all that belongs to it. If ctx ends first, the
+// Delete marks the object and waits until it is gone with everything that belongs to it. If ctx ends first, the
 // deletion goes on.
 func (a *Agent) Delete(ctx context.Context, ref sluice.Ref) error {
 	k := keyOf(ref)

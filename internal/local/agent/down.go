@@ -16,7 +16,7 @@ const EndOnly = "SLUICE_END_ONLY=1"
 // downFile says that the account was taken down on purpose.
 const downFile = "down"
 
-// IsDown reports whether the account in the directory was taken down, or is not there.
+// IsDown reports whether the account in the directory was taken down or does not exist.
 func IsDown(dir string) bool {
 	if _, err := os.Stat(filepath.Join(dir, downFile)); err == nil {
 		return true

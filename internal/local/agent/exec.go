@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A CommandError is a command that failed, and what it printed.
+// A CommandError is the error of a command that failed, with what the command printed.
 type CommandError struct {
 	error
 	Output string
@@ -84,7 +84,7 @@ func (a *Agent) execCommand(ctx context.Context, p *pod, c *container, command [
 // A bounded buffer keeps the beginning of what is written to it.
 type bounded struct{ bytes.Buffer }
 
-// Write never fails; what is too much is dropped.
+// Write never fails. It drops what does not fit.
 func (b *bounded) Write(p []byte) (int, error) {
 	b.Buffer.Write(p[:max(0, min(len(p), execOutput-b.Len()))])
 	return len(p), nil

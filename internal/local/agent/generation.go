@@ -43,7 +43,7 @@ func (a *Agent) generationDir(r VolumeRequest) string {
 	return filepath.Join(a.claimRoot(r.Namespace, r.Claim), r.Generation)
 }
 
-// Stage makes an empty generation of a claim; one that is there already is returned as it is.
+// Stage makes an empty generation of a claim. It returns an existing one as it is.
 func (a *Agent) Stage(r VolumeRequest) (sluice.Volume, error) {
 	if err := r.check(); err != nil {
 		return sluice.Volume{}, err

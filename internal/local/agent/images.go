@@ -2,7 +2,7 @@ package agent
 
 import "path/filepath"
 
-// SetImages adds what stands for images; those not named stay.
+// SetImages adds programs for images and keeps those of other images.
 func (a *Agent) SetImages(images map[string]Image) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

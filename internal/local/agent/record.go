@@ -23,7 +23,7 @@ type owner struct {
 // String returns "Kind/name".
 func (o owner) String() string { return o.Kind + "/" + o.Name }
 
-// A record is what of a pod must survive the agent.
+// A record is the part of a pod that must survive the agent.
 type record struct {
 	UID         string            `json:"uid"`
 	Namespace   string            `json:"namespace"`
@@ -43,7 +43,7 @@ type record struct {
 	Containers  []containerRecord `json:"containers"`
 }
 
-// A containerRecord is what of a container must survive the agent.
+// A containerRecord is the part of a container that must survive the agent.
 type containerRecord struct {
 	Process   *process.Identity `json:"process,omitempty"` // nil while none was started
 	StartedAt time.Time         `json:"startedAt,omitzero"`
@@ -72,7 +72,7 @@ type container struct {
 	started bool // its startup probe has succeeded
 	ready   bool
 	reason  string // why it is not ready
-	refused int    // how often in a row its process did not start
+	faults  int    // how often in a row its process did not start, or ended within a minute
 	kill    chan string
 }
 

@@ -57,7 +57,7 @@ type (
 		Namespace string `json:"namespace"`
 		Pod       string `json:"pod"`
 	}
-	// ShiftRequest divides a Service's traffic, or lets every pod have its share again.
+	// ShiftRequest divides a Service's traffic, or gives every pod its share again.
 	ShiftRequest struct {
 		Release   bool   `json:"release,omitempty"`
 		Namespace string `json:"namespace"`

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// List returns the objects of the kind that are not on their way out, by name; none of a kind that cannot be here.
+// List returns the objects of the kind that are not being deleted, by name, and none of a kind that is not supported.
 func (a *Agent) List(r WatchRequest) []sluice.Object {
 	if _, err := kind.Find(r.APIVersion, r.Kind); err != nil {
 		return nil

@@ -95,7 +95,7 @@ func portError(err error, name, ip string, port int32) error {
 	return listenError(err, "Service/"+name, ip, port)
 }
 
-// listenError says why who cannot listen, and who is in the way.
+// listenError says why a Service or pod cannot listen, and which program holds the port.
 func listenError(err error, who, ip string, port int32) error {
 	at := net.JoinHostPort(ip, fmt.Sprint(port))
 	switch {

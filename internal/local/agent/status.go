@@ -15,18 +15,14 @@ func statusOf[T any](e *entry) (T, error) {
 	return s, json.Unmarshal(b, &s)
 }
 
-// A pod that is not ready counts as stalled once its process has not started so often in a row, or was restarted so
-// often.
-const (
-	maxRefused  = 3
-	maxRestarts = 5
-)
+// maxFaults is after how many faults in a row a pod that is not ready counts as stalled.
+const maxFaults = 5
 
 // stalled says which of the pods cannot become ready by itself and why, "" if there is none.
 func stalled(pods []*pod) string {
 	for _, p := range pods {
 		for _, c := range p.containers {
-			if !p.stopping() && !c.ready && (c.refused >= maxRefused || c.rec.Restarts >= maxRestarts) {
+			if !p.stopping() && !c.ready && c.faults >= maxFaults {
 				return "pod " + p.Name + " is not ready: " + p.why()
 			}
 		}

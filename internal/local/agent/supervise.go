@@ -42,7 +42,9 @@ func (a *Agent) supervise(p *pod, c *container) {
 			a.exited(p, c, a.exitCode(p, c, process.Unknown))
 			continue
 		}
-		a.noteStart(c, err)
+		if err != nil {
+			a.fault(c, err.Error())
+		}
 		if err == nil && !a.attend(p, c, proc) {
 			return
 		}
@@ -109,6 +111,9 @@ func (a *Agent) exited(p *pod, c *container, code int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c.rec.Process, c.rec.ExitCode = nil, &code
+	if c.faults++; time.Since(c.rec.StartedAt) >= healthyAfter {
+		c.faults = 1
+	}
 	c.rec.Ended = !restarts(p.Spec.RestartPolicy, code)
 	if !c.rec.Ended && !p.stopping() {
 		c.rec.Restarts++
@@ -148,16 +153,12 @@ func (a *Agent) setUnready(c *container, reason string) {
 	a.route()
 }
 
-// noteStart keeps why the process did not start.
-func (a *Agent) noteStart(c *container, err error) {
+// fault keeps why the process did not start.
+func (a *Agent) fault(c *container, reason string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil {
-		c.refused = 0
-		return
-	}
-	c.reason = err.Error()
-	c.refused++
+	c.reason = reason
+	c.faults++
 	a.wake()
 }
 

@@ -61,7 +61,7 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// A tailer reads on where it ended. A log that was cut off is read from its new beginning.
+// A tailer continues where it stopped. It reads a log that was cut off from its new beginning.
 type tailer struct {
 	path string
 	at   int64

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// Watch hands every object of the kind to send, then synced, then every change, until ctx ends or send fails.
-// What was deleted comes once, with its deletionTimestamp; on its way out it is not shown.
+// Watch sends every object of the kind, then the mark Synced, then every change, until ctx ends or send fails. It sends
+// a deleted object once, with its deletionTimestamp, and does not send it while it is being deleted.
 func (a *Agent) Watch(ctx context.Context, r WatchRequest, send func(WatchEvent) error) error {
 	if _, err := kind.Find(r.APIVersion, r.Kind); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Kind is one that the local account can run.
+// A Kind is a kind that the local account supports.
 type Kind struct {
 	APIVersion string
 	Name       string
@@ -80,7 +80,7 @@ func Decode(o sluice.Object) (any, error) {
 	return typed, err
 }
 
-// Restore returns an object that was accepted before as its Kubernetes type, whatever is accepted today.
+// Restore returns an object that was accepted before as its Kubernetes type. It does not check the object again.
 func Restore(o sluice.Object) (any, error) {
 	k, err := Find(o.Ref().APIVersion, o.Ref().Kind)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Reduce returns the object without the fields that the local account does not support, and their paths. What
-// Kubernetes would refuse is Invalid; a kind that the local account does not run is Unsupported.
+// Kubernetes would refuse is Invalid; a kind that the local account does not support is Unsupported.
 func Reduce(o sluice.Object) (reduced sluice.Object, left []string, err error) {
 	ref := o.Ref()
 	k, err := Find(ref.APIVersion, ref.Kind)
@@ -28,7 +28,7 @@ func Reduce(o sluice.Object) (reduced sluice.Object, left []string, err error) {
 	return sluice.Object(v.(map[string]any)), r.left, nil
 }
 
-// Runs reports whether the local account runs objects of the kind.
+// Runs reports whether the local account supports the kind.
 func Runs(apiVersion, name string) bool {
 	_, err := Find(apiVersion, name)
 	return err == nil

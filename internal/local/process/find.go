@@ -129,7 +129,7 @@ func awaitStopped(ids []Identity, deadline time.Time) error {
 	return nil
 }
 
-// Stopped reports whether the process stands still. One that is gone does.
+// Stopped reports whether the process stands still or has ended.
 func Stopped(id Identity) bool {
 	st := id.state()
 	return st.stopped() || st.ended()

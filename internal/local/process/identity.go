@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Identity tells one process from every other that ever had or will have its number.
+// An Identity tells a process from every other process that had or will have its number.
 type Identity struct {
 	PID   int    `json:"pid"`
 	Start uint64 `json:"start"` // in clock ticks since boot

@@ -19,10 +19,10 @@ type Spec struct {
 	Log  string // the file that gets stdout and stderr; it is appended to
 }
 
-// Unknown is the exit code of a process that was adopted: only a parent is told.
+// Unknown is the exit code of an adopted process: only its parent learns its real one.
 const Unknown = -1000
 
-// A Process is one that was started or adopted here. It lives on when this process dies.
+// A Process was started or adopted by this process. It outlives this process.
 type Process struct {
 	ID   Identity
 	done chan struct{}

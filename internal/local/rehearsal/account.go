@@ -25,7 +25,7 @@ func NewAccount(on sluice.Account, assumed []sluice.Ref) sluice.Account {
 	return on
 }
 
-// Get returns the object, also an inert one or an assumed Service.
+// Get returns the object, which may be inert or an assumed Service.
 func (a *account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
 	if !kind.Runs(ref.APIVersion, ref.Kind) {
 		return a.getInert(ctx, ref)
@@ -43,7 +43,7 @@ func (a *account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error
 	return o, err
 }
 
-// Apply makes the object so, or keeps it inert where the local account cannot.
+// Apply applies the object, or keeps it inert if the local account does not support it.
 func (a *account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref := o.Ref()
 	if !kind.Runs(ref.APIVersion, ref.Kind) {
@@ -61,12 +61,12 @@ func (a *account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 	return applied, outcome, err
 }
 
-// Restore makes the object as it was. Nobody else writes to the account.
+// Restore applies the object as it was: only Sluice writes to the account.
 func (a *account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	return a.Apply(ctx, was, dryRun)
 }
 
-// bringClaims makes the claims that the workload's pods mount and that are not there.
+// bringClaims makes the missing claims that the workload's pods mount.
 func (a *account) bringClaims(ctx context.Context, o sluice.Object) error {
 	namespace := o.Text("metadata", "namespace")
 	for _, name := range claimsOf(o) {
@@ -106,7 +106,7 @@ func (a *account) Delete(ctx context.Context, ref sluice.Ref) error {
 	return a.Account.Delete(ctx, ref)
 }
 
-// Watch yields the objects of the kind, inert ones where the local account does not run the kind.
+// Watch yields the objects of the kind, which are inert if the local account does not support the kind.
 func (a *account) Watch(ctx context.Context, apiVersion, kindName, namespace string) iter.Seq2[sluice.Object, error] {
 	if !kind.Runs(apiVersion, kindName) {
 		return a.watchInert(ctx, kindName, namespace)
@@ -128,8 +128,8 @@ func (a *account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.O
 	}
 }
 
-// Address returns where a Service's port answers: one that was moved where it was moved to, an assumed or inert
-// one where the cluster would answer.
+// Address returns where a Service's port answers. For a port that was moved this is the new port, for an assumed or
+// inert Service the address in the cluster.
 func (a *account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
 	address, err := a.Account.Address(ctx, namespace, service, port)
 	if sluice.ErrorCode(err) != sluice.NotFound {

@@ -15,7 +15,7 @@ type job struct {
 	sc sluice.StepContext
 }
 
-// Vet is that of the step, where it has one.
+// Vet calls the step's own Vet, if it has one.
 func (j job) Vet(ctx context.Context) error {
 	if v, ok := j.Step.(interface{ Vet(context.Context) error }); ok {
 		return v.Vet(ctx)

@@ -90,7 +90,7 @@ func (r *rehearser) begin() {
 	}
 }
 
-// Accounts returns all that the plan names, in their order.
+// Accounts returns the accounts that the plan names, in order.
 func Accounts(p *sluice.Plan) []string {
 	var list []string
 	add := func(name string) {
@@ -115,7 +115,7 @@ func Accounts(p *sluice.Plan) []string {
 // plain is a name that may be that of a directory.
 var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
-// DirName returns the name of the directory that keeps the account: its own where that can be one.
+// DirName returns the name of the account's directory: the name of the account, if that can be a directory.
 func DirName(account string) string {
 	if plain.MatchString(account) {
 		return account

@@ -28,7 +28,7 @@ func newHidden(secrets sluice.Secrets, uriTemplate string) *hidden {
 	return h
 }
 
-// Secret returns the value, or a placeholder where nobody has one.
+// Secret returns the value, or a placeholder if there is none.
 func (h *hidden) Secret(ctx context.Context, name string) (string, error) {
 	value, err := h.secrets.Secret(ctx, name)
 	if sluice.ErrorCode(err) == sluice.NotFound {

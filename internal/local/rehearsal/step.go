@@ -192,7 +192,7 @@ func (r *rehearser) answer(q sluice.Query, given string, said bool) (*float64, e
 	if said {
 		value, err := strconv.ParseFloat(given, 64)
 		if err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
-			return nil, sluice.Errorf(sluice.Invalid, "--metric gives the query %q the value %q, which is no number", q.Name,
+			return nil, sluice.Errorf(sluice.Invalid, "--metric gives the query %q the value %q, which is not a number", q.Name,
 				given).
 				WithHint("write a number, or none where the provider has no data")
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Surroundings are what the steps of one rehearsal act through in place of the world.
+// Surroundings are what the steps of one rehearsal use in place of the real world.
 type Surroundings struct {
 	Metrics   map[string]sluice.Metrics // beside those that are configured
 	Secrets   sluice.Secrets
@@ -26,7 +26,7 @@ type Parts struct {
 	Callback  func(sluice.DeploymentID, sluice.StepID) (string, error) // the URL with its secret, which is never shown
 }
 
-// Steps returns a maker that rehearses the plans that are to be rehearsed, and leaves all others to parts.Real.
+// Steps returns a maker that rehearses the plans made for that, and leaves all others to parts.Real.
 func Steps(parts Parts) sluice.Steps { return steps{parts} }
 
 type steps struct{ Parts }

@@ -45,7 +45,7 @@ func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	}
 	outcome := w.sc.Plan.Rehearsal.Webhooks[w.sc.Step.RunWebhook.Name]
 	if outcome == sluice.RehearseTimeout {
-		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as the rehearsal has it",
+		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as this rehearsal asks for",
 			w.sc.Step.RunWebhook.Name, w.timeout())
 	}
 	if !s.Waits {

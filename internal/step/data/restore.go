@@ -24,10 +24,6 @@ type restoreData struct {
 
 // NewRestoreData makes the step restoreData.
 func NewRestoreData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
-	return newRestoreData(d, sc)
-}
-
-func newRestoreData(d deps.Deps, sc sluice.StepContext) (*restoreData, error) {
 	s, err := datasetIn(d, sc, sc.Step.RestoreData.Spec, sc.Target)
 	if err != nil {
 		return nil, err
@@ -213,19 +209,13 @@ func (s *restoreData) arrived(ctx context.Context, was sluice.Checkpoint) (sluic
 	return plain.Judge(ctx, dataset.Question{Was: was, Now: now, Mode: fingerprint.Loss})
 }
 
-// CountLoss counts what the restoreData step of sc would lose, without starting it. It cleans up also if ctx ends.
-func CountLoss(ctx context.Context, d deps.Deps, sc sluice.StepContext) (dataset.Loss, error) {
-	if sc.Report == nil {
-		sc.Report = func(sluice.Progress) {}
-	}
-	s, err := newRestoreData(d, sc)
-	if err != nil {
-		return dataset.Loss{}, err
-	}
+// CountLoss counts what the step would take away, without starting it. It cleans up also if ctx ends.
+func (s *restoreData) CountLoss(ctx context.Context) (dataset.Loss, error) {
 	was, err := s.checkpoint(ctx)
 	if err != nil {
 		return dataset.Loss{}, err
 	}
-	s.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step may be at work under its own
-	return s.LossOnce(ctx, was)
+	d := s.Dataset
+	d.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step may be at work under its own
+	return d.LossOnce(ctx, was)
 }

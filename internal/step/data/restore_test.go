@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/step/data"
+	"github.com/sluice-cd/sluice/internal/dataset"
 )
 
 func TestRestorePutsBackAndSavesAside(t *testing.T) {
@@ -111,7 +111,10 @@ func TestLossIsCountedWithoutAStep(t *testing.T) {
 			if c.ends {
 				w.traffic = func(namespace, _ string) { cancel() } // as the scratch is about to open
 			}
-			loss, err := data.CountLoss(ctx, w.deps(), w.context("d1", "prod", restoring(nil), results))
+			counter := w.step("d1", "prod", restoring(nil), results).(interface {
+				CountLoss(context.Context) (dataset.Loss, error)
+			})
+			loss, err := counter.CountLoss(ctx)
 			if (err != nil) != c.ends || loss.Writes != c.writes || loss.Age != time.Minute {
 				t.Errorf("the loss is %+v, %v", loss, err)
 			}

@@ -2,7 +2,7 @@
 package decision
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
@@ -33,12 +33,9 @@ func Said(p sluice.Progress, kinds ...string) (sluice.Signal, bool) {
 
 // By says who decided, and why.
 func By(verb string, s sluice.Signal) string {
-	who := s.By.Name
-	if who == "" {
-		who = "somebody"
+	text := verb + " by " + cmp.Or(s.By.Name, "somebody")
+	if s.Reason != "" {
+		text += ": " + s.Reason
 	}
-	if s.Reason == "" {
-		return fmt.Sprintf("%s by %s", verb, who)
-	}
-	return fmt.Sprintf("%s by %s: %s", verb, who, s.Reason)
+	return text
 }

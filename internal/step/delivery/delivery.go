@@ -3,10 +3,16 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/object"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
 // MadeBy names, on an object that stands only while a deployment runs, the deployment it belongs to.
@@ -33,32 +39,113 @@ type Canary struct {
 	Object sluice.Object // the canary, as it is now
 }
 
-// Canaries returns the canaries that stand beside Deployments among the objects, if their deployment is wanted.
+// Canaries returns the canaries that stand beside Deployments among the objects: ours are those of the deployment,
+// others those that earlier deployments left.
 func Canaries(
-	ctx context.Context, a sluice.Account, objects []sluice.Object, wanted func(sluice.DeploymentID) bool,
-) ([]Canary, error) {
-	var list []Canary
+	ctx context.Context, a sluice.Account, objects []sluice.Object, id sluice.DeploymentID,
+) (ours, others []Canary, err error) {
 	for _, d := range object.OfKind(objects, "Deployment") {
 		canary, err := object.Get(ctx, a, CanaryOf(d.Ref()))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if canary == nil {
-			continue
-		}
-		if id := canary.Text("metadata", "annotations", MadeBy); id != "" && wanted(sluice.DeploymentID(id)) {
-			list = append(list, Canary{d, canary})
+		switch canary.Text("metadata", "annotations", MadeBy) {
+		case "":
+		case string(id):
+			ours = append(ours, Canary{d, canary})
+		default:
+			others = append(others, Canary{d, canary})
 		}
 	}
-	return list, nil
+	return ours, others, nil
 }
 
-// Of wants the canaries of this deployment.
-func Of(id sluice.DeploymentID) func(sluice.DeploymentID) bool {
-	return func(other sluice.DeploymentID) bool { return other == id }
+// A stamp tells a Deployment's pods which delivery they belong to: an annotation on them and a variable in each of
+// their containers. Queries that join on the annotations choose the new version by them.
+type stamp struct{ annotation, variable string }
+
+// stamps are those of Armory CD-as-a-Service.
+var stamps = [...]stamp{
+	{"deploy.armory.io/application", "ARMORY_APPLICATION_NAME"},
+	{"deploy.armory.io/deployment-id", "ARMORY_DEPLOYMENT_ID"},
+	{"deploy.armory.io/environment", "ARMORY_ENVIRONMENT_NAME"},
+	{"deploy.armory.io/replica-set-name", "ARMORY_REPLICA_SET_NAME"},
 }
 
-// Others wants the canaries of all other deployments.
-func Others(id sluice.DeploymentID) func(sluice.DeploymentID) bool {
-	return func(other sluice.DeploymentID) bool { return other != id }
+// A Version is what the pods of a Deployment are stamped with: the value of each stamp, "" where there is none.
+type Version [len(stamps)]string
+
+const replicaSet = len(stamps) - 1
+
+// VersionOf returns the version that this deployment gives the Deployment of that name. The value in the place of a
+// replica set's name is unique to the version and known before there is a pod; it is the same before and after
+// promotion.
+func VersionOf(sc sluice.StepContext, name string) Version {
+	sum := sha256.Sum256([]byte(sc.Deployment))
+	application := ""
+	if sc.Plan != nil {
+		application = sc.Plan.Application
+	}
+	return Version{application, string(sc.Deployment), sc.Target.Name, name + "-" + hex.EncodeToString(sum[:5])}
+}
+
+// StampedWith returns the version that the Deployment's pods are stamped with now.
+func StampedWith(o sluice.Object) Version {
+	var v Version
+	for i, s := range stamps {
+		v[i] = o.Text("spec", "template", "metadata", "annotations", s.annotation)
+	}
+	return v
+}
+
+// Stamp stamps the Deployment's pods. A variable that a container declares itself stays.
+func Stamp(o sluice.Object, v Version) {
+	containers, _ := o.Field("spec", "template", "spec", "containers").([]any)
+	for i, s := range stamps {
+		if v[i] == "" {
+			continue
+		}
+		o.Set(v[i], "spec", "template", "metadata", "annotations", s.annotation)
+		for _, c := range containers {
+			setVariable(object.Map(c), s.variable, v[i])
+		}
+	}
+}
+
+func setVariable(container sluice.Object, name, value string) {
+	env, _ := container["env"].([]any)
+	if container == nil || slices.ContainsFunc(env, func(e any) bool { return object.Map(e)["name"] == name }) {
+		return
+	}
+	container["env"] = append(slices.Clone(env), map[string]any{"name": name, "value": value})
+}
+
+// ReplicaSet returns what stands in the place of the replica set's name on the pods of the new version: of the canary
+// if there is one, else of the Deployment itself. If the target has several Deployments it is the first one's. If pods
+// were never stamped it is the Deployment's name. It is "" if the target has no Deployment.
+func ReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string, error) {
+	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	if err != nil {
+		return "", err
+	}
+	deployments := object.OfKind(sibling.Apply(sc).Objects, "Deployment")
+	if len(deployments) == 0 {
+		return "", nil
+	}
+	standing, _, err := Canaries(ctx, a, deployments, sc.Deployment)
+	if err != nil {
+		return "", err
+	}
+	if len(standing) > 0 {
+		return replicaSetOf(standing[0].Object), nil
+	}
+	now, err := object.Get(ctx, a, deployments[0].Ref())
+	if err != nil || now == nil {
+		return deployments[0].Text("metadata", "name"), err
+	}
+	return replicaSetOf(now), nil
+}
+
+func replicaSetOf(deployment sluice.Object) string {
+	return cmp.Or(StampedWith(deployment)[replicaSet], deployment.Text("metadata", "name"))
 }

@@ -93,7 +93,7 @@ func (s *analyse) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 		at := s.instant(r.Taken + 1)
 		due := r.Started.Add(at)
 		if at > s.bound() {
-			return s.spent(p, r, j)
+			return s.conclude(p, r, j)
 		}
 		if s.deps.Now().Before(due) {
 			return s.wait(p, r, j)
@@ -237,49 +237,38 @@ func unknown(j sluice.Judgment) bool {
 	return false
 }
 
+// conclude follows the judgment, or onUnknown if the budget for unknown samples is spent. A person who has to decide
+// gets no deadline: nothing has been decided that could expire.
 func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
+	fail, isUnknown, isGood := "", j.Verdict == sluice.Unknown, j.Verdict == sluice.Good
 	switch {
-	case j.Verdict == sluice.Good && s.spec.RollForwardMode == "manual":
+	case isUnknown && s.spec.OnUnknown == "rollBack":
+		fail = "nothing could be said in time"
+	case isUnknown && s.spec.OnUnknown != "rollForward":
+		return s.ask(p, r, j, "unknown for too long, and a person decides")
+	case isGood && s.spec.RollForwardMode == "manual":
 		return s.ask(p, r, j, "good, and a person rolls forward")
-	case j.Verdict == sluice.Good:
-		return s.done(p, r, j)
+	case isGood || isUnknown:
+		p.State, p.Wait, p.Message = sluice.Done, nil, j.Reason
+		return s.keep(p, r, j)
 	case s.spec.RollBackMode == "manual":
 		return s.ask(p, r, j, "bad, and a person decides")
+	default:
+		fail = "the analysis is bad"
 	}
-	return s.fail(p, r, j, "the analysis is bad")
+	p, err := s.keep(p, r, j)
+	if err != nil {
+		return p, err
+	}
+	return p, sluice.Errorf(sluice.Failed, "%s: %s", fail, j.Reason).
+		WithHint("the samples are in the step's result; every one is a query over a known time, which can be asked again")
 }
 
-// spent follows onUnknown once the budget for unknown samples is gone.
-func (s *analyse) spent(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
-	switch s.spec.OnUnknown {
-	case "rollBack":
-		return s.fail(p, r, j, "nothing could be said in time")
-	case "rollForward":
-		return s.done(p, r, j)
-	}
-	return s.ask(p, r, j, "unknown for too long, and a person decides")
-}
-
-// ask hands the decision to a person, without a deadline: nothing has been decided that could expire.
 func (s *analyse) ask(p sluice.Progress, r analysisRecord, j sluice.Judgment, what string) (sluice.Progress, error) {
 	r.Asking = true
 	p.State, p.Message = sluice.Waiting, what+": "+j.Reason
 	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalRollForward, sluice.SignalReject}}
 	return s.keep(p, r, j)
-}
-
-func (s *analyse) done(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
-	p.State, p.Wait, p.Message = sluice.Done, nil, j.Reason
-	return s.keep(p, r, j)
-}
-
-func (s *analyse) fail(p sluice.Progress, r analysisRecord, j sluice.Judgment, what string) (sluice.Progress, error) {
-	p, err := s.keep(p, r, j)
-	if err != nil {
-		return p, err
-	}
-	return p, sluice.Errorf(sluice.Failed, "%s: %s", what, j.Reason).
-		WithHint("the samples are in the step's result; every one is a query over a known time, which can be asked again")
 }
 
 func (s *analyse) plural() string {

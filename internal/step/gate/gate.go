@@ -16,3 +16,24 @@ func (inert) Finish(context.Context, sluice.Progress) error { return nil }
 
 // Undo has nothing to put back.
 func (inert) Undo(context.Context, sluice.Progress) error { return nil }
+
+// LeftOut stands for a gate of a strategy on a first deployment: no old version is there to protect, or to compare
+// with.
+type LeftOut struct{ inert }
+
+// Check says why nothing is done.
+func (LeftOut) Check(context.Context) (sluice.Preview, error) {
+	return sluice.Preview{Notes: []string{"is left out: it is the first deployment"}}, nil
+}
+
+// Start does nothing.
+func (LeftOut) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p.State, p.Message = sluice.Done, "left out: the first deployment goes straight to 100 %"
+	return p, nil
+}
+
+// Observe has nothing to wait for.
+func (LeftOut) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	p.State = sluice.Done
+	return p, nil
+}

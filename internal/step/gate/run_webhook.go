@@ -80,6 +80,7 @@ func (s *runWebhook) resolve() error {
 	return nil
 }
 
+// templates are those of the URL, the body and the headers.
 func (s *runWebhook) templates() []string {
 	list := []string{s.hook.URITemplate, s.hook.Body}
 	for _, h := range s.hook.Headers {
@@ -221,27 +222,24 @@ func (s *runWebhook) sendOnce(ctx context.Context) error {
 }
 
 func (s *runWebhook) request(ctx context.Context) (*http.Request, error) {
-	address, err := render.Text(ctx, s.deps, s.sc, s.hook.URITemplate, s.extra)
-	if err != nil {
-		return nil, err
+	var texts []string
+	for _, t := range s.templates() {
+		text, err := render.Text(ctx, s.deps, s.sc, t, s.extra)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
 	}
-	body, err := render.Text(ctx, s.deps, s.sc, s.hook.Body, s.extra)
-	if err != nil {
-		return nil, err
-	}
-	r, err := http.NewRequestWithContext(ctx, s.method(), s.replaced(strings.TrimSpace(address)), strings.NewReader(body))
+	address, body, headers := s.replaced(strings.TrimSpace(texts[0])), strings.NewReader(texts[1]), texts[2:]
+	r, err := http.NewRequestWithContext(ctx, s.method(), address, body)
 	// The error quotes the URL, and with it what may be a secret.
 	if err != nil || r.URL.Host == "" || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 		return nil, sluice.Errorf(sluice.Invalid, "the URL of webhook %q is not an http or https URL", s.hook.Name).
 			WithHint("it is written as %s", s.hook.URITemplate)
 	}
 	r.Header.Set("Idempotency-Key", string(s.sc.Deployment)+"/"+string(s.sc.Step.ID))
-	for _, h := range s.hook.Headers {
-		value, err := render.Text(ctx, s.deps, s.sc, h.Value, s.extra)
-		if err != nil {
-			return nil, err
-		}
-		r.Header.Set(h.Key, value)
+	for i, h := range s.hook.Headers {
+		r.Header.Set(h.Key, headers[i])
 	}
 	return r, nil
 }

@@ -32,19 +32,19 @@ func Text(
 	ctx context.Context, d deps.Deps, sc sluice.StepContext, template string, extra map[string]string,
 ) (string, error) {
 	known := variables(sc, extra)
-	var out strings.Builder
-	rest := 0
-	for _, m := range tag.FindAllStringSubmatchIndex(template, -1) {
-		value, err := lookup(ctx, d, sc, known, template[m[2]:m[3]])
-		if err != nil {
-			return "", err
+	var failed error
+	text := tag.ReplaceAllStringFunc(template, func(m string) string {
+		if failed != nil {
+			return ""
 		}
-		out.WriteString(template[rest:m[0]])
-		out.WriteString(value)
-		rest = m[1]
+		value, err := lookup(ctx, d, sc, known, tag.FindStringSubmatch(m)[1])
+		failed = err
+		return value
+	})
+	if failed != nil {
+		return "", failed
 	}
-	out.WriteString(template[rest:])
-	return out.String(), nil
+	return text, nil
 }
 
 // Check finds variables of the template that can never be filled in, without asking for secrets.
@@ -88,18 +88,14 @@ func lookup(
 		return d.ServiceURL(ctx, sc, service)
 	}
 	if variable == replicaSet {
-		return newestReplicaSet(ctx, d, sc)
-	}
-	return "", undefined(sc, known, variable)
-}
-
-func newestReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string, error) {
-	name, err := delivery.ReplicaSet(ctx, d, sc)
-	if err == nil && name == "" {
+		name, err := delivery.ReplicaSet(ctx, d, sc)
+		if err != nil || name != "" {
+			return name, err
+		}
 		return "", sluice.Errorf(sluice.Invalid,
 			"{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
 	}
-	return name, err
+	return "", undefined(sc, known, variable)
 }
 
 func undefined(sc sluice.StepContext, known map[string]string, variable string) error {

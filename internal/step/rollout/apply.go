@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -15,8 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// apply brings the target's objects in dependency order and waits for each. With a strategy that has steps before 100
-// %, a Deployment that exists and changes version gets a canary beside it instead, without traffic.
+// apply brings the target's objects in dependency order and waits for each. If the strategy has steps before 100 %, a
+// Deployment that exists and changes version gets a canary beside it instead, without traffic.
 type apply struct {
 	target
 	atOnce
@@ -111,8 +112,9 @@ type brought struct {
 
 // bring writes the object, or what stands for it until promotion, in the manner that the snapshot says.
 func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Object, o sluice.Object) (brought, error) {
-	var err error
 	ref := o.Ref()
+	_, isWritten := snap.find(ref)
+	var err error
 	switch {
 	case slices.Contains(snap.Canaries, ref):
 		o, err = s.canary(ctx, o, objects, pick(objects, snap.Deferred))
@@ -120,7 +122,7 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 		o, err = versionOf(o, s.sc.Deployment)
 	case slices.Contains(snap.Ordered, ref):
 		o, err = s.heldBack(ctx, o)
-	case !snap.has(ref): // it was as declared
+	case !isWritten:
 		now, err := object.Get(ctx, s.account, ref)
 		if err != nil {
 			return brought{}, err
@@ -170,6 +172,27 @@ func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred [
 	return c, nil
 }
 
+// canaryOf returns the Deployment that runs the pods of version beside stable, with so many of them.
+//
+// Its pods carry all labels of the stable ones and the track, so the Services select both. The stable
+// Deployment's selector matches them too; a controller takes over only what has no owner, and these pods'
+// replica sets belong to the canary from the moment they are made.
+func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentID) sluice.Object {
+	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
+	ref := delivery.CanaryOf(version.Ref())
+	c.Set(ref.Name, "metadata", "name")
+	if ref.Namespace != "" {
+		c.Set(ref.Namespace, "metadata", "namespace")
+	}
+	c.Set(string(id), "metadata", "annotations", delivery.MadeBy)
+	c.Set(sluice.TrackCanary, "metadata", "labels", sluice.TrackLabel)
+	c.Set(sluice.TrackCanary, "spec", "selector", "matchLabels", sluice.TrackLabel)
+	c.Set(sluice.TrackCanary, "spec", "template", "metadata", "labels", sluice.TrackLabel)
+	c.Set(strconv.Itoa(stable.Number(1, "spec", "replicas")), "metadata", "annotations", sizedAt)
+	c.Set(int64(replicas), "spec", "replicas")
+	return c
+}
+
 // heldBack returns the workload with its new template, which none of its pods gets yet. After a crash it is held back
 // as far as it is now.
 func (s *apply) heldBack(ctx context.Context, o sluice.Object) (sluice.Object, error) {
@@ -178,7 +201,7 @@ func (s *apply) heldBack(ctx context.Context, o sluice.Object) (sluice.Object, e
 		return nil, object.WithOp("read", o.Ref(), err)
 	}
 	if isHeld(now, s.sc.Deployment) {
-		return heldAsFar(o, now, s.sc.Deployment), nil
+		return heldAsNow(o, now, s.sc.Deployment), nil
 	}
 	all := max(o.Number(1, "spec", "replicas"), now.Number(1, "spec", "replicas"))
 	return heldAt(o, all, s.sc.Deployment), nil

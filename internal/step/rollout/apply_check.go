@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,10 +32,17 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	findings := make([]finding, len(objects))
-	for i, o := range objects {
-		if findings[i], err = s.look(ctx, objects, o); err != nil {
+	var findings []finding
+	var changes []sluice.Change
+	for _, o := range objects {
+		f, err := s.look(ctx, objects, o)
+		if err != nil {
 			return sluice.Preview{}, err
+		}
+		findings = append(findings, f)
+		if f.outcome != sluice.Unchanged {
+			diff := manifest.Diff(f.was, f.will)
+			changes = append(changes, sluice.Change{Object: o.Ref().String(), Outcome: f.outcome, Diff: diff})
 		}
 	}
 	snap, err := s.decide(objects, findings)
@@ -49,7 +57,7 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 		return sluice.Preview{}, err
 	}
 	raw, err := record.Write(snap)
-	return sluice.Preview{Changes: changes(findings), Notes: notes, Snapshot: raw}, err
+	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
 }
 
 // Vet finds objects that the account will never take. Everything else may have changed when the step's turn comes.
@@ -171,12 +179,9 @@ func isImmutable(err error) bool {
 }
 
 func sameTemplate(a, b sluice.Object) (bool, error) {
-	was, err := digest(a.Field("spec", "template"))
-	if err != nil {
-		return false, err
-	}
-	is, err := digest(b.Field("spec", "template"))
-	return was == is, err
+	was, err1 := digest(a.Field("spec", "template"))
+	is, err2 := digest(b.Field("spec", "template"))
+	return was == is, cmp.Or(err1, err2)
 }
 
 // decide says how each object is brought, and keeps as they are those that Start writes. Canaries and the
@@ -257,17 +262,6 @@ func sharedService(objects []sluice.Object, d sluice.Object) (service, other slu
 		}
 	}
 	return nil, nil
-}
-
-func changes(findings []finding) []sluice.Change {
-	var list []sluice.Change
-	for _, f := range findings {
-		if f.outcome != sluice.Unchanged {
-			diff := manifest.Diff(f.was, f.will)
-			list = append(list, sluice.Change{Object: f.declared.Ref().String(), Outcome: f.outcome, Diff: diff})
-		}
-	}
-	return list
 }
 
 // notes says what kind of rollout it will be.

@@ -108,10 +108,11 @@ func rename(workload sluice.Object, kind, from, to string) {
 	})
 }
 
-// nameKeys are, for each kind, the fields that hold a reference and the key of the name in it.
-var nameKeys = map[string]map[string]string{
-	"ConfigMap": {"configMapKeyRef": "name", "configMapRef": "name", "configMap": "name"},
-	"Secret":    {"secretKeyRef": "name", "secretRef": "name", "secret": "secretName"},
+// nameKeys are, for each kind, the fields that hold a reference and the keys that its name may have in it. A projected
+// volume calls a Secret's name "name".
+var nameKeys = map[string]map[string][]string{
+	"ConfigMap": {"configMapKeyRef": {"name"}, "configMapRef": {"name"}, "configMap": {"name"}},
+	"Secret":    {"secretKeyRef": {"name"}, "secretRef": {"name"}, "secret": {"secretName", "name"}},
 }
 
 // eachConfigName finds every reference to an object of the kind: in env, envFrom, volumes and projected volumes.
@@ -123,21 +124,13 @@ func eachConfigName(v any, kind string, found func(holder map[string]any, key st
 		}
 	case map[string]any:
 		for field, e := range v {
-			holder, ok := e.(map[string]any)
-			key, names := nameKeys[kind][field]
-			if ok && names {
-				visit(holder, key, found)
+			holder, _ := e.(map[string]any)
+			for _, key := range nameKeys[kind][field] {
+				if _, ok := holder[key].(string); ok {
+					found(holder, key)
+				}
 			}
 			eachConfigName(e, kind, found)
-		}
-	}
-}
-
-// visit takes into account that a projected volume calls a Secret's name "name".
-func visit(holder map[string]any, key string, found func(map[string]any, string)) {
-	for _, k := range slices.Compact([]string{key, "name"}) {
-		if _, ok := holder[k].(string); ok {
-			found(holder, k)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	canaries, err := delivery.Canaries(ctx, s.account, objects, delivery.Of(s.sc.Deployment))
+	canaries, _, err := delivery.Canaries(ctx, s.account, objects, s.sc.Deployment)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
@@ -159,8 +159,15 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 		return r.left()
 	}
 	for _, b := range changed {
-		if err := s.bringBeside(ctx, t.waiter, b); err != nil {
-			return errors.Join(err, s.keepConfiguration(ctx, pick(t.objects, snap.Deferred), err))
+		err := s.bringBeside(ctx, t.waiter, b)
+		if sluice.ErrorCode(err) == sluice.Failed { // the new version stays, and gets its configuration again
+			for _, o := range pick(t.objects, snap.Deferred) {
+				_, _, applied := object.Apply(ctx, s.account, o)
+				err = errors.Join(err, applied)
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if err := s.bringBack(ctx, r, changed, t); err != nil {
@@ -208,21 +215,18 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 		if err != nil {
 			return nil, err
 		}
+		isChanged := false
 		if same {
-			now, err := object.Get(ctx, s.account, b.Ref)
-			if err != nil {
-				return nil, err
-			}
-			if b.Ready && !ready.Is(now) {
-				list = append(list, b)
-			}
-			continue
+			var now sluice.Object
+			now, err = object.Get(ctx, s.account, b.Ref)
+			isChanged = b.Ready && !ready.Is(now)
+		} else {
+			isChanged, err = r.stillOurs(ctx, b.Ref)
 		}
-		mine, err := r.stillOurs(ctx, b.Ref)
 		if err != nil {
 			return nil, err
 		}
-		if mine {
+		if isChanged {
 			list = append(list, b)
 		}
 	}
@@ -254,19 +258,6 @@ func (s *promote) bringBeside(ctx context.Context, w ready.Waiter, b before) err
 	}
 	return sluice.Errorf(sluice.Failed, "the old version of %s does not get ready, so the new one stays: %w", b.Ref, err).
 		WithHint("repair what the old version needs, or roll forward")
-}
-
-// keepConfiguration gives the new version, which stays, its configuration again.
-func (s *promote) keepConfiguration(ctx context.Context, config []sluice.Object, why error) error {
-	if sluice.ErrorCode(why) != sluice.Failed {
-		return nil
-	}
-	for _, o := range config {
-		if _, _, err := object.Apply(ctx, s.account, o); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // bringBack carries the traffic on other pods while the stable ones change.

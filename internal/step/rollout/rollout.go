@@ -55,7 +55,8 @@ func (t target) desired(snap snapshot) ([]sluice.Object, error) {
 	for _, o := range object.OfKind(objects, "Deployment") {
 		version := delivery.VersionOf(t.sc, o.Text("metadata", "name"))
 		if slices.Contains(snap.Kept, o.Ref()) {
-			version = delivery.StampedWith(snap.object(o.Ref()))
+			was, _ := snap.find(o.Ref())
+			version = delivery.StampedWith(was.Object)
 		}
 		delivery.Stamp(o, version)
 	}

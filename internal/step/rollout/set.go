@@ -50,8 +50,8 @@ func heldAt(o sluice.Object, partition int, id sluice.DeploymentID) sluice.Objec
 	return h
 }
 
-// heldAsFar returns the set held back as far as it is now.
-func heldAsFar(o, now sluice.Object, id sluice.DeploymentID) sluice.Object {
+// heldAsNow returns the set held back as far as it is now.
+func heldAsNow(o, now sluice.Object, id sluice.DeploymentID) sluice.Object {
 	return heldAt(o, now.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition"), id)
 }
 
@@ -87,7 +87,7 @@ func (t target) useHeld(ctx context.Context, objects []sluice.Object, refs []slu
 			return err
 		}
 		if isHeld(now, t.sc.Deployment) {
-			objects[i] = heldAsFar(o, now, t.sc.Deployment)
+			objects[i] = heldAsNow(o, now, t.sc.Deployment)
 		}
 	}
 	return nil

@@ -65,19 +65,14 @@ func (s *snapshot) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) 
 	return nil
 }
 
-// has reports whether the object is in the snapshot.
-func (s snapshot) has(ref sluice.Ref) bool {
-	return slices.ContainsFunc(s.Before, func(b before) bool { return b.Ref == ref })
-}
-
-// object returns the object as it was, nil if it was absent or is not in the snapshot.
-func (s snapshot) object(ref sluice.Ref) sluice.Object {
+// find returns the object as it was; false if it is not in the snapshot.
+func (s snapshot) find(ref sluice.Ref) (before, bool) {
 	for _, b := range s.Before {
 		if b.Ref == ref {
-			return b.Object
+			return b, true
 		}
 	}
-	return nil
+	return before{}, false
 }
 
 // unready returns the objects that were there and not ready, without those that change pod by pod.
@@ -141,43 +136,33 @@ func (r *restorer) restore(ctx context.Context, b before) (back bool, err error)
 	if err := manifest.OpenSecrets([]sluice.Object{was}, r.deps.Sealer); err != nil {
 		return false, err
 	}
+	takenOver := false // fields of it, by somebody else
 	if now != nil {
 		if back, err := r.isBack(ctx, was); err != nil || back {
 			return back, err
 		}
 		mine, err := r.isOurs(ctx, b.Ref)
-		if sluice.ErrorCode(err) == sluice.Conflict {
-			return r.restoreRest(ctx, was)
-		}
-		if err != nil {
+		takenOver = sluice.ErrorCode(err) == sluice.Conflict
+		if err != nil && !takenOver {
 			return false, err
 		}
-		if !mine {
+		if !mine && !takenOver {
 			r.foreign = append(r.foreign, b.Ref.String())
 			return false, nil
 		}
 	}
-	if b.Ref.Kind == "Job" {
+	if b.Ref.Kind == "Job" && !takenOver {
 		return r.removeCreated(ctx, b.Ref) // applying the old one would run it again
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	_, _, err = r.account.Restore(ctx, was, false)
+	if takenOver && sluice.ErrorCode(err) == sluice.Conflict { // the rest of it is back
+		r.taken = append(r.taken, b.Ref.String()+": "+err.Error())
+		return true, nil
+	}
 	return err == nil, object.WithOp("restore", b.Ref, err)
-}
-
-// restoreRest puts back what nobody else has taken over of the object.
-func (r *restorer) restoreRest(ctx context.Context, was sluice.Object) (back bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	_, _, err = r.account.Restore(ctx, was, false)
-	if sluice.ErrorCode(err) != sluice.Conflict {
-		return err == nil, object.WithOp("restore", was.Ref(), err)
-	}
-	r.taken = append(r.taken, was.Ref().String()+": "+err.Error())
-	return true, nil
 }
 
 // isBack reports whether restoring the object would change nothing.

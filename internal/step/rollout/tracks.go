@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/delivery"
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
+	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
 // A tracks is a target's stable and canary pods while it is rolled out.
@@ -32,7 +33,7 @@ type move struct {
 // it is if that is not exact. What has to grow grows first and is ready before traffic moves; what may shrink does so
 // afterwards.
 func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, err error) {
-	canaries, err := delivery.Canaries(ctx, t.account, t.objects, delivery.Of(t.sc.Deployment))
+	canaries, _, err := delivery.Canaries(ctx, t.account, t.objects, t.sc.Deployment)
 	if err != nil {
 		return 0, "", err
 	}
@@ -54,20 +55,45 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, 
 	if err != nil {
 		return 0, "", err
 	}
-	if t.account.Weighs(t.sc.Target.Traffic) {
-		if err := t.matchSizes(ctx, pairs, m); err != nil {
-			return 0, "", err
-		}
-		divided, share = t.routed(list, m.percent)
-		return divided, share, t.shift(ctx, list, m.percent)
-	}
 	if err := t.grow(ctx, pairs, m); err != nil {
 		return 0, "", err
 	}
 	if err := t.shift(ctx, list, m.percent); err != nil {
 		return 0, "", err
 	}
+	if t.account.Weighs(t.sc.Target.Traffic) {
+		divided, share = t.routed(list, m.percent)
+		return divided, share, nil
+	}
 	return len(canaries), shares(pairs, m.percent), t.shrink(ctx, pairs, m)
+}
+
+// allStand is an error if a canary that the deployment brought to the target is gone: the version that is left is the
+// old one, whatever share of the traffic it gets.
+func allStand(sc sluice.StepContext, standing []delivery.Canary) error {
+	for _, ref := range sibling.Canaries(sc) {
+		if !slices.ContainsFunc(standing, func(c delivery.Canary) bool { return c.Object.Ref() == ref }) {
+			return sluice.Errorf(sluice.Failed, "%s, the canary, is gone: it was deleted from outside", ref).
+				WithHint("deploy again; whoever deletes objects that are annotated with %s interrupts a rollout", delivery.MadeBy)
+		}
+	}
+	return nil
+}
+
+// lasting leaves out canaries that are being deleted: no traffic can be sent there any more.
+func lasting(list []delivery.Canary) []delivery.Canary {
+	return slices.DeleteFunc(slices.Clone(list), func(c delivery.Canary) bool {
+		return c.Object.Text("metadata", "deletionTimestamp") != ""
+	})
+}
+
+// declared are the Deployments that the canaries stand beside.
+func declared(list []delivery.Canary) []sluice.Object {
+	var objects []sluice.Object
+	for _, c := range list {
+		objects = append(objects, c.Of)
+	}
+	return objects
 }
 
 // routed counts the Services that get the weight, and names the others.
@@ -81,12 +107,20 @@ func (t tracks) routed(list []sluice.Division, percent int) (n int, others strin
 }
 
 // grow scales up the track that gets more traffic and waits until it is ready, also if an earlier call had scaled it.
-// On the way back it does not wait for stable pods that were never made fewer: no traffic stays at a canary that failed
-// because one of them is not ready.
+// If weights divide the traffic, a canary gets as many pods as the stable track has by now: somebody, or an autoscaler,
+// may have added some since it came. On the way back grow does not wait for stable pods that were never made fewer: no
+// traffic stays at a canary that failed because one of them is not ready.
 func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
+	weighs := t.account.Weighs(t.sc.Target.Traffic)
+	if weighs && (m.back || m.percent == 0) {
+		return nil
+	}
 	var awaited []sluice.Ref
 	for _, p := range pairs {
 		stable, canary := p.sizes(m.percent)
+		if weighs {
+			canary = p.wanted()
+		}
 		o, want := p.canary, canary
 		if m.back {
 			o, want = p.stable, stable
@@ -101,29 +135,6 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 			}
 		}
 		awaited = append(awaited, o.Ref())
-	}
-	return t.waiter.Ready(ctx, awaited)
-}
-
-// matchSizes gives canaries as many pods as the stable track has by now, if weights divide the traffic: an autoscaler
-// may have added some since the canaries came.
-func (t tracks) matchSizes(ctx context.Context, pairs []pair, m move) error {
-	if m.back || m.percent == 0 {
-		return nil
-	}
-	var awaited []sluice.Ref
-	for _, p := range pairs {
-		want := p.wanted()
-		more := want > p.canary.Number(1, "spec", "replicas")
-		if !more && ready.Is(p.canary) {
-			continue
-		}
-		if more {
-			if err := object.Scale(ctx, t.account, p.canary.Ref(), want); err != nil {
-				return err
-			}
-		}
-		awaited = append(awaited, p.canary.Ref())
 	}
 	return t.waiter.Ready(ctx, awaited)
 }
@@ -163,7 +174,7 @@ func (t tracks) withdraw(ctx context.Context, snap snapshot) error {
 	if err != nil {
 		return err
 	}
-	canaries, err := delivery.Canaries(ctx, t.account, deployments, delivery.Of(t.sc.Deployment))
+	canaries, _, err := delivery.Canaries(ctx, t.account, deployments, t.sc.Deployment)
 	if err != nil {
 		return err
 	}
@@ -227,7 +238,7 @@ func (t tracks) deleteCanary(ctx context.Context, canary sluice.Ref) error {
 // They are deleted last, when they have no pods: while they stand, a call after a crash sees that something is left to
 // do.
 func (t tracks) removeLeft(ctx context.Context, deployments []sluice.Object) error {
-	left, err := delivery.Canaries(ctx, t.account, deployments, delivery.Others(t.sc.Deployment))
+	_, left, err := delivery.Canaries(ctx, t.account, deployments, t.sc.Deployment)
 	if err != nil || len(left) == 0 {
 		return err
 	}

@@ -117,8 +117,7 @@ func each(ctx context.Context, verb string, list []sluice.Division, do func(slui
 			return err
 		}
 		if err := do(d); err != nil {
-			op := verb + " the traffic of Service/" + d.Service
-			return &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
+			return object.WithOp(verb+" the traffic of", sluice.Ref{Kind: "Service", Name: d.Service}, err)
 		}
 	}
 	return nil

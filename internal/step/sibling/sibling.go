@@ -4,30 +4,25 @@ package sibling
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 	"time"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// all yields the planned steps of the step's target, in their order, the step itself among them.
-func all(sc sluice.StepContext) iter.Seq[sluice.PlannedStep] {
-	return func(yield func(sluice.PlannedStep) bool) {
-		if sc.Plan == nil {
-			return
-		}
-		for _, s := range sc.Plan.Steps {
-			if s.Target == sc.Target.Name && !yield(s) {
-				return
-			}
-		}
+// steps returns the planned steps of the step's target, in their order, the step itself among them.
+func steps(sc sluice.StepContext) []sluice.PlannedStep {
+	if sc.Plan == nil {
+		return nil
 	}
+	return slices.DeleteFunc(slices.Clone(sc.Plan.Steps), func(s sluice.PlannedStep) bool {
+		return s.Target != sc.Target.Name
+	})
 }
 
 // Apply returns what the target applies; the zero value if it applies nothing.
 func Apply(sc sluice.StepContext) sluice.Apply {
-	for s := range all(sc) {
+	for _, s := range steps(sc) {
 		if s.Apply != nil {
 			return *s.Apply
 		}
@@ -37,7 +32,7 @@ func Apply(sc sluice.StepContext) sluice.Apply {
 
 // FirstWeight returns the first weight that the plan gives the target's new version, 100 if it gives none.
 func FirstWeight(sc sluice.StepContext) int {
-	for s := range all(sc) {
+	for _, s := range steps(sc) {
 		if s.SetWeight != nil && s.SetWeight.Weight > 0 && s.Phase != sluice.PhaseOnRollback {
 			return s.SetWeight.Weight
 		}
@@ -49,7 +44,7 @@ func FirstWeight(sc sluice.StepContext) int {
 // some Services alone does not count.
 func WeightBefore(sc sluice.StepContext) int {
 	weight := 0
-	for s := range all(sc) {
+	for _, s := range steps(sc) {
 		if s.ID == sc.Step.ID {
 			break
 		}
@@ -63,7 +58,7 @@ func WeightBefore(sc sluice.StepContext) int {
 // Canaries returns the canaries that the target's steps of this deployment have brought.
 func Canaries(sc sluice.StepContext) []sluice.Ref {
 	var refs []sluice.Ref
-	for s := range all(sc) {
+	for _, s := range steps(sc) {
 		refs = append(refs, sc.Results[s.ID].Canaries...)
 	}
 	return refs
@@ -74,7 +69,7 @@ const defaultExposure = 5 * time.Minute
 
 // Exposure returns for how long the target's steps expose the Service.
 func Exposure(sc sluice.StepContext, service string) time.Duration {
-	for s := range all(sc) {
+	for _, s := range steps(sc) {
 		if s.ExposeServices != nil && slices.Contains(s.ExposeServices.Services, service) {
 			return cmp.Or(s.ExposeServices.TTL, defaultExposure)
 		}
@@ -88,25 +83,14 @@ var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.Kind
 // IsLeftOut reports whether the step is a gate of a strategy and its target is deployed to for the first time: there is
 // no old version to protect, or to compare with.
 func IsLeftOut(sc sluice.StepContext) bool {
-	if !canBeLeftOut(sc, sc.Step) {
-		return false
-	}
-	for s := range all(sc) {
-		if sc.Results[s.ID].First {
-			return true
-		}
-	}
-	return false
+	return canBeLeftOut(sc, sc.Step) && slices.ContainsFunc(steps(sc), func(s sluice.PlannedStep) bool {
+		return sc.Results[s.ID].First
+	})
 }
 
 // LeavesOut reports whether a first deployment to the target would leave a step out.
 func LeavesOut(sc sluice.StepContext) bool {
-	for s := range all(sc) {
-		if canBeLeftOut(sc, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(steps(sc), func(s sluice.PlannedStep) bool { return canBeLeftOut(sc, s) })
 }
 
 // canBeLeftOut is always false in a rehearsal: its purpose is to go through the gates.

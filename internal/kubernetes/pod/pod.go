@@ -1,0 +1,109 @@
+// Package pod reads Pods: whose they are, whether they are ready, and if not, why. It contacts no cluster. Start at
+// [Pod].
+package pod
+
+import (
+	"cmp"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A Pod holds the part of a Pod that is kept, so that a list of thousands does not fill the memory.
+type Pod struct {
+	Metadata struct {
+		Name              string                  `json:"name"`
+		Namespace         string                  `json:"namespace"`
+		UID               string                  `json:"uid"`
+		ResourceVersion   string                  `json:"resourceVersion"`
+		DeletionTimestamp string                  `json:"deletionTimestamp"`
+		Labels            map[string]string       `json:"labels"`
+		Annotations       map[string]string       `json:"annotations"`
+		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
+	} `json:"metadata"`
+	Spec struct {
+		Containers []Container `json:"containers"`
+	} `json:"spec"`
+	Status struct {
+		Phase                 corev1.PodPhase          `json:"phase"`
+		Reason                string                   `json:"reason"`
+		Message               string                   `json:"message"`
+		Conditions            []corev1.PodCondition    `json:"conditions"`
+		ContainerStatuses     []corev1.ContainerStatus `json:"containerStatuses"`
+		InitContainerStatuses []corev1.ContainerStatus `json:"initContainerStatuses"`
+	} `json:"status"`
+}
+
+// A Container is the part of a container that is kept.
+type Container struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`
+}
+
+// Controller returns the owner that manages the object, the zero reference if there is none.
+func Controller(owners []metav1.OwnerReference) metav1.OwnerReference {
+	for _, o := range owners {
+		if o.Controller != nil && *o.Controller {
+			return o
+		}
+	}
+	return metav1.OwnerReference{}
+}
+
+// Owner returns the controller of the pod. A pod without one is its own owner.
+func (p *Pod) Owner() metav1.OwnerReference {
+	if o := Controller(p.Metadata.OwnerReferences); o.Kind != "" {
+		return o
+	}
+	return metav1.OwnerReference{Kind: "Pod", Name: p.Metadata.Name}
+}
+
+// HasEnded reports whether no container of the pod will run again.
+func (p *Pod) HasEnded() bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// IsReady reports whether the pod is ready and not being deleted.
+func (p *Pod) IsReady() bool {
+	if p.Metadata.DeletionTimestamp != "" || p.HasEnded() {
+		return false
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// defaultContainer is the annotation that names the main one of several containers.
+const defaultContainer = "kubectl.kubernetes.io/default-container"
+
+// Main returns the container that people mean when they name the pod.
+func (p *Pod) Main() Container {
+	for _, c := range p.Spec.Containers {
+		if c.Name == p.Metadata.Annotations[defaultContainer] {
+			return c
+		}
+	}
+	if len(p.Spec.Containers) == 0 {
+		return Container{}
+	}
+	return p.Spec.Containers[0]
+}
+
+// Summary returns the pod as Sluice shows it. Its owner is the controller, such as a ReplicaSet.
+func (p *Pod) Summary() sluice.Pod {
+	owner := p.Owner()
+	s := sluice.Pod{
+		Namespace: p.Metadata.Namespace, Name: p.Metadata.Name, Owner: owner.Kind + "/" + owner.Name,
+		Image: p.Main().Image, Ready: p.IsReady(), Reason: p.Reason(), Labels: p.Metadata.Labels,
+		Revision: cmp.Or(p.Metadata.Labels["pod-template-hash"], p.Metadata.Labels["controller-revision-hash"]),
+	}
+	for _, c := range p.Status.ContainerStatuses {
+		s.Restarts += int(c.RestartCount)
+	}
+	return s
+}

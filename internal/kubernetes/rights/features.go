@@ -1,0 +1,118 @@
+// Package rights knows which rights Sluice needs in a cluster, and asks the cluster which of them are missing. Start at
+// [Features] and [Reviewer].
+package rights
+
+import "github.com/sluice-cd/sluice"
+
+// A Grant is a rule of a Role. It allows every verb on every resource of the group.
+type Grant struct {
+	Group     string
+	Resources []string
+	Verbs     []string
+}
+
+// A Feature is something that Sluice does, with the rights that it needs. A file of its name under deploy/ grants
+// exactly these rights.
+type Feature struct {
+	Name    string
+	Cluster bool // the resources do not belong to a namespace
+	Grants  []Grant
+}
+
+// The names of the features.
+const (
+	FeatureObserve        = "observe"
+	FeatureLogs           = "logs"
+	FeatureApply          = "apply"
+	FeatureRollout        = "rollout"
+	FeatureExec           = "exec"
+	FeaturePortForward    = "port-forward"
+	FeatureServiceProxy   = "service-proxy"
+	FeatureTraffic        = "traffic"
+	FeatureTrafficGateway = "traffic-gateway"
+	FeatureTrafficIstio   = "traffic-istio"
+	FeatureTrafficSMI     = "traffic-smi"
+	FeatureNamespaces     = "namespaces"
+	FeatureCRDs           = "crds"
+)
+
+var (
+	look    = []string{"get", "list", "watch"}
+	change  = []string{"get", "list", "watch", "patch"}
+	keep    = []string{"get", "list", "watch", "create", "patch", "delete"}
+	connect = []string{"get", "create"} // WebSocket needs the one, SPDY the other
+)
+
+// Features returns every feature and its rights.
+func Features() []Feature {
+	return []Feature{
+		{Name: FeatureObserve, Grants: []Grant{
+			{"", []string{"pods", "services", "events"}, look},
+			{"apps", []string{"controllerrevisions", "replicasets"}, look},
+			{"discovery.k8s.io", []string{"endpointslices"}, look},
+			{"policy", []string{"poddisruptionbudgets"}, look},
+			{"autoscaling", []string{"horizontalpodautoscalers"}, look},
+		}},
+		{Name: FeatureLogs, Grants: []Grant{{"", []string{"pods/log"}, []string{"get"}}}},
+		{Name: FeatureApply, Grants: []Grant{
+			{"", []string{"configmaps", "persistentvolumeclaims", "secrets", "serviceaccounts", "services"}, keep},
+			{"apps", []string{"daemonsets", "deployments", "statefulsets"}, keep},
+			{"batch", []string{"cronjobs", "jobs"}, keep},
+			{"autoscaling", []string{"horizontalpodautoscalers"}, keep},
+			{"networking.k8s.io", []string{"ingresses", "networkpolicies"}, keep},
+			{"policy", []string{"poddisruptionbudgets"}, keep},
+		}},
+		{Name: FeatureRollout, Grants: []Grant{
+			{"", []string{"pods/eviction"}, []string{"create"}},
+			{"", []string{"pods"}, []string{"delete"}},
+		}},
+		{Name: FeatureExec, Grants: []Grant{{"", []string{"pods/exec"}, connect}}},
+		{Name: FeaturePortForward, Grants: []Grant{
+			{"", []string{"pods/portforward"}, connect},
+			{"", []string{"services"}, []string{"get"}},
+			{"discovery.k8s.io", []string{"endpointslices"}, []string{"list"}},
+		}},
+		{Name: FeatureServiceProxy, Grants: []Grant{
+			{"", []string{"services"}, []string{"get"}},
+			{"", []string{"services/proxy"}, []string{"get", "create", "update", "patch", "delete"}},
+		}},
+		{Name: FeatureTraffic, Grants: []Grant{{"", []string{"services"}, keep}}},
+		{Name: FeatureTrafficGateway, Grants: []Grant{
+			{"gateway.networking.k8s.io", []string{"grpcroutes", "httproutes"}, change},
+		}},
+		{Name: FeatureTrafficIstio, Grants: []Grant{
+			{"networking.istio.io", []string{"destinationrules", "virtualservices"}, change},
+		}},
+		{Name: FeatureTrafficSMI, Grants: []Grant{{"split.smi-spec.io", []string{"trafficsplits"}, keep}}},
+		{Name: FeatureNamespaces, Cluster: true, Grants: []Grant{{"", []string{"namespaces"}, keep}}},
+		{Name: FeatureCRDs, Cluster: true, Grants: []Grant{
+			{"apiextensions.k8s.io", []string{"customresourcedefinitions"}, keep},
+		}},
+	}
+}
+
+// rights lists the rights of the feature in the namespace.
+func (f Feature) rights(namespace string) []sluice.Right {
+	if f.Cluster {
+		namespace = ""
+	}
+	var list []sluice.Right
+	for _, g := range f.Grants {
+		for _, resource := range g.Resources {
+			for _, verb := range g.Verbs {
+				r := sluice.Right{Verb: verb, Group: g.Group, Resource: resource, Namespace: namespace, Feature: f.Name}
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+func feature(name string) Feature {
+	for _, f := range Features() {
+		if f.Name == name {
+			return f
+		}
+	}
+	return Feature{Name: name}
+}

@@ -1,0 +1,249 @@
+package watch
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// A cache keeps the objects of one kind in one namespace and passes them on to its listeners. It keeps each object
+// once, whatever the number of listeners. They share it and must not change it. A slow listener misses states, but
+// never the last one.
+type cache struct {
+	mu        sync.Mutex
+	synced    bool
+	objects   map[string]sluice.Object      // by uid, without those that are being deleted
+	versions  map[string]uint64             // by uid
+	ending    map[string]sluice.Object      // by uid, those that are being deleted
+	gone      map[string]bool               // by uid, those that Sluice deleted; the API server may not say so yet
+	early     []sluice.Object               // written by Sluice before the first list came
+	listeners map[*listener]bool            // to all objects
+	named     map[string]map[*listener]bool // to one object
+	err       error
+}
+
+func newCache() *cache {
+	return &cache{
+		objects: map[string]sluice.Object{}, versions: map[string]uint64{}, gone: map[string]bool{},
+		ending:    map[string]sluice.Object{},
+		listeners: map[*listener]bool{}, named: map[string]map[*listener]bool{},
+	}
+}
+
+// A listener is one caller of Watch.
+type listener struct {
+	cache   *cache
+	name    string // "": every object
+	pending map[string]sluice.Object
+	order   []string // uids in pending
+	wake    chan struct{}
+}
+
+// join returns a listener, which gets every object that there is and every change from now on.
+func (c *cache) join(name string) *listener {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := &listener{cache: c, name: name, pending: map[string]sluice.Object{}, wake: make(chan struct{}, 1)}
+	if name == "" {
+		c.listeners[l] = true
+	} else {
+		if c.named[name] == nil {
+			c.named[name] = map[*listener]bool{}
+		}
+		c.named[name][l] = true
+	}
+	for uid, o := range c.objects {
+		if name == "" || name == o.Text("metadata", "name") {
+			l.add(uid, o)
+		}
+	}
+	return l
+}
+
+func (c *cache) leave(l *listener) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.listeners, l)
+	delete(c.named[l.name], l)
+	if len(c.named[l.name]) == 0 {
+		delete(c.named, l.name)
+	}
+}
+
+// fail ends every watch.
+func (c *cache) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+	for l := range c.listeners {
+		l.signal()
+	}
+	for _, ws := range c.named {
+		for l := range ws {
+			l.signal()
+		}
+	}
+}
+
+// publish passes a state on. Its caller holds the lock, like those of replace, set, put, renew and remove.
+func (c *cache) publish(uid string, o sluice.Object) {
+	for l := range c.listeners {
+		l.add(uid, o)
+	}
+	for l := range c.named[o.Text("metadata", "name")] {
+		l.add(uid, o)
+	}
+}
+
+// replace takes a list of everything as of a version. Later writes of Sluice stay.
+func (c *cache) replace(items []sluice.Object, listed string) {
+	at := numeric(listed)
+	present := map[string]bool{}
+	for _, o := range items {
+		present[o.Text("metadata", "uid")] = true
+		c.put(o)
+	}
+	for uid, v := range c.versions {
+		if !present[uid] && (v == 0 || v <= at) {
+			o, ok := c.objects[uid]
+			if !ok {
+				o = c.ending[uid]
+			}
+			c.remove(o) // nobody saw its last state
+		}
+	}
+	for uid := range c.gone {
+		if !present[uid] {
+			delete(c.gone, uid)
+		}
+	}
+	if c.synced {
+		return
+	}
+	c.synced = true
+	early := c.early
+	c.early = nil
+	for _, o := range early {
+		c.put(o)
+	}
+}
+
+// set takes a state. Before the first list, which may be older, the state waits for the list.
+func (c *cache) set(o sluice.Object) {
+	if !c.synced {
+		c.early = append(c.early, o)
+		return
+	}
+	c.put(o)
+}
+
+// markGone makes the cache ignore what the API server still says about an object that was deleted. It takes the lock.
+func (c *cache) markGone(uid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone[uid] = true
+}
+
+// put keeps the object and passes it on, unless a later state is known. An object that is being deleted is passed on
+// once, when it is gone.
+func (c *cache) put(o sluice.Object) {
+	uid, v := o.Text("metadata", "uid"), resourceVersion(o)
+	if c.gone[uid] || v != 0 && v <= c.versions[uid] {
+		return
+	}
+	c.versions[uid] = v
+	if o.Text("metadata", "deletionTimestamp") != "" {
+		delete(c.objects, uid)
+		c.ending[uid] = o
+		return
+	}
+	c.objects[uid] = o
+	c.publish(uid, o)
+}
+
+// renew passes on another view of the known state.
+func (c *cache) renew(o sluice.Object) {
+	uid := o.Text("metadata", "uid")
+	if _, known := c.objects[uid]; !known || resourceVersion(o) != c.versions[uid] {
+		return
+	}
+	c.objects[uid] = o
+	c.publish(uid, o)
+}
+
+// remove passes on that the object is gone.
+func (c *cache) remove(o sluice.Object) {
+	uid := o.Text("metadata", "uid")
+	if _, known := c.versions[uid]; !known {
+		delete(c.gone, uid)
+		return
+	}
+	delete(c.objects, uid)
+	delete(c.ending, uid)
+	delete(c.versions, uid)
+	if o.Text("metadata", "deletionTimestamp") == "" {
+		meta, _ := o["metadata"].(map[string]any)
+		o, meta = maps.Clone(o), maps.Clone(meta)
+		meta["deletionTimestamp"] = time.Now().UTC().Format(time.RFC3339)
+		o["metadata"] = meta
+	}
+	c.publish(uid, o)
+}
+
+// add is called with the cache's lock held.
+func (l *listener) add(uid string, o sluice.Object) {
+	if _, ok := l.pending[uid]; !ok {
+		l.order = append(l.order, uid)
+	}
+	l.pending[uid] = o
+	l.signal()
+}
+
+func (l *listener) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next waits for objects.
+func (l *listener) next(ctx context.Context) ([]sluice.Object, error) {
+	for {
+		list, err := l.take()
+		if len(list) > 0 || err != nil {
+			return list, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.wake:
+		}
+	}
+}
+
+func (l *listener) take() ([]sluice.Object, error) {
+	l.cache.mu.Lock()
+	defer l.cache.mu.Unlock()
+	list := make([]sluice.Object, 0, len(l.order))
+	for _, uid := range l.order {
+		list = append(list, l.pending[uid])
+	}
+	clear(l.pending)
+	l.order = l.order[:0]
+	if len(list) > 0 {
+		return list, nil
+	}
+	return nil, l.cache.err
+}
+
+// resourceVersion returns the object's version as a number, since those of one kind are ordered.
+func resourceVersion(o sluice.Object) uint64 { return numeric(o.Text("metadata", "resourceVersion")) }
+
+func numeric(version string) uint64 {
+	v, _ := strconv.ParseUint(version, 10, 64) // 0 if it is not a number
+	return v
+}

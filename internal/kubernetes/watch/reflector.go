@@ -1,0 +1,166 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+)
+
+// A store takes what a reflector learns, from one goroutine at a time.
+type store[T any] interface {
+	replace(items []T, version string) // all objects as of the version
+	set(item T)
+	drop(item T)
+}
+
+// A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there, and lists
+// again if the API server has forgotten the changes since. Of each object it decodes the fields of T.
+type reflector[T any] struct {
+	client *client.Client
+	op     string // for messages
+	path   string
+	query  url.Values
+	store  store[T]
+
+	version string // up to which the store knows everything; "": it knows nothing
+	synced  bool
+}
+
+const (
+	retryFirst = 50 * time.Millisecond
+	retryLast  = time.Second // after which the API server counts as away
+	// watchSeconds bounds one connection, as API servers do themselves.
+	watchSeconds = "540"
+	// brief bounds a connection that ended too early. The next attempt waits.
+	brief = time.Second
+)
+
+// run returns when ctx ends or the API server is away. It tries for a short while to replace a connection that broke
+// after it had worked.
+func (f *reflector[T]) run(ctx context.Context) error {
+	delay := retryFirst
+	for {
+		began := time.Now()
+		err := f.step(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case isExpired(err):
+			f.version = ""
+		case err != nil && (!f.synced || sluice.ErrorCode(err) != sluice.Unavailable || delay > retryLast):
+			return err
+		}
+		if time.Since(began) > brief || err == nil && f.version == "" {
+			delay = retryFirst
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(delay):
+			delay *= 2
+		}
+	}
+}
+
+// step lists if nothing is known, and watches for as long as the connection lasts.
+func (f *reflector[T]) step(ctx context.Context) error {
+	if f.version == "" {
+		if err := f.list(ctx); err != nil {
+			return err
+		}
+	}
+	return f.watch(ctx)
+}
+
+func (f *reflector[T]) list(ctx context.Context) error {
+	var items []T
+	version := ""
+	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
+	err := client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
+		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
+	})
+	if err != nil {
+		return err
+	}
+	f.store.replace(items, version)
+	f.version, f.synced = version, true
+	return nil
+}
+
+// A frame is one line of a watch.
+type frame struct {
+	Type   string          `json:"type"`
+	Object json.RawMessage `json:"object"`
+}
+
+func (f *reflector[T]) watch(ctx context.Context) error {
+	q := url.Values{
+		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version}, "timeoutSeconds": {watchSeconds},
+	}
+	maps.Copy(q, f.query)
+	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	frames := json.NewDecoder(body)
+	for {
+		var e frame
+		if err := frames.Decode(&e); err != nil {
+			return client.Wrap(f.op, err)
+		}
+		if err := f.event(e); err != nil {
+			return client.Wrap(f.op, err)
+		}
+	}
+}
+
+func (f *reflector[T]) event(e frame) error {
+	if e.Type == "ERROR" {
+		return frameError(e.Object)
+	}
+	var o struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(e.Object, &o); err != nil {
+		return err
+	}
+	if e.Type != "BOOKMARK" {
+		var item T
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(e.Object, &item); err != nil {
+			return err
+		}
+		if e.Type == "DELETED" {
+			f.store.drop(item)
+		} else {
+			f.store.set(item)
+		}
+	}
+	f.version = o.Metadata.ResourceVersion
+	return nil
+}
+
+// frameError returns the failure in an ERROR frame.
+func frameError(object []byte) error {
+	if err := client.ParseStatus(object); err != nil {
+		return err
+	}
+	return &apierrors.StatusError{ErrStatus: metav1.Status{Message: string(object)}}
+}
+
+// isExpired reports whether the API server has forgotten the version from which to continue.
+func isExpired(err error) bool { return client.HasStatus(err, http.StatusGone) }

@@ -1,0 +1,148 @@
+package step_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/steptest"
+)
+
+// upgrading is a bench on which a StatefulSet of three runs, and whose plan brings its next version in thirds.
+func upgrading(t *testing.T, change func(sluice.Object)) *bench {
+	t.Helper()
+	set := func(version string) sluice.Object {
+		o := workload("StatefulSet", "db", "db:"+version)
+		change(o)
+		return o
+	}
+	b := newBench()
+	b.add("install", applying(true, set("1")))
+	b.mustRun(t, "install")
+	b.plan.Steps = nil
+	return b.add("apply", applying(true, set("2"))).add("canary/0", weight(33)).
+		add("canary/1", weight(66)).add("canary/2", weight(100)).add("promote", promoting())
+}
+
+func (b *bench) updated(t *testing.T) []string {
+	t.Helper()
+	o := b.get(t, ref("apps/v1", "StatefulSet", "db"))
+	pods, err := b.account.Pods(t.Context(), namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range pods {
+		if p.Revision == o.Text("status", "updateRevision") {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// A gate stands between any two ordinals, whether the controller's order will do or the primary has to go last.
+func TestStatefulSetChangesOrdinalByOrdinal(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(sluice.Object)
+		want   [][]string
+	}{
+		"by partition": {func(sluice.Object) {}, [][]string{nil, {"db-2"}, {"db-1", "db-2"}, {"db-0", "db-1", "db-2"}}},
+		"its primary last": {func(o sluice.Object) {
+			o.Set("statefulset.kubernetes.io/pod-name=db-2", "metadata", "annotations", "sluice-cd.github.io/primary")
+		}, [][]string{nil, {"db-1"}, {"db-0", "db-1"}, {"db-0", "db-1", "db-2"}}},
+		"by nobody but us": {func(o sluice.Object) {
+			o.Set("OnDelete", "spec", "updateStrategy", "type")
+		}, [][]string{nil, {"db-2"}, {"db-1", "db-2"}, {"db-0", "db-1", "db-2"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := upgrading(t, tt.change)
+			was := b.account.Snapshot()
+			declared := b.get(t, ref("apps/v1", "StatefulSet", "db")).Field("spec", "updateStrategy")
+			done := map[string]sluice.Progress{}
+			steps := []string{"apply", "canary/0", "canary/1", "canary/2"}
+			for i, id := range steps {
+				done[id] = b.mustRun(t, id)
+				if diff := cmp.Diff(tt.want[i], b.updated(t)); diff != "" {
+					t.Errorf("after %s (-want +got):\n%s", id, diff)
+				}
+			}
+			done["promote"] = b.mustRun(t, "promote")
+			after := b.get(t, ref("apps/v1", "StatefulSet", "db"))
+			if diff := cmp.Diff(declared, after.Field("spec", "updateStrategy")); diff != "" ||
+				after.Text("metadata", "annotations", "sluice-cd.github.io/deployment") != "" {
+				t.Errorf("after promotion it is held back still: %v", after)
+			}
+			for _, id := range slices.Backward(append(steps, "promote")) {
+				if err := b.must(t, id).Undo(t.Context(), done[id]); err != nil {
+					t.Fatalf("undo %s: %v", id, err)
+				}
+			}
+			if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+				t.Errorf("after undo (-want +got):\n%s", diff)
+			}
+			if got := b.updated(t); len(got) != 3 {
+				t.Errorf("after undo only %v have the version of before", got)
+			}
+		})
+	}
+}
+
+// A set whose size the file leaves to others keeps its pods' versions apart all the same.
+func TestStatefulSetScaledByHand(t *testing.T) {
+	b := upgrading(t, func(o sluice.Object) { delete(o["spec"].(map[string]any), "replicas") })
+	if err := b.account.Scale(t.Context(), ref("apps/v1", "StatefulSet", "db"), 5); err != nil {
+		t.Fatal(err)
+	}
+	b.mustRun(t, "apply")
+	if got := b.updated(t); len(got) > 0 {
+		t.Errorf("before any weight %v are new", got)
+	}
+}
+
+func TestHeldStatefulSetConformance(t *testing.T) {
+	for _, id := range []string{"apply", "canary/1", "promote"} {
+		t.Run(id, func(t *testing.T) {
+			steptest.Run(t, func(t *testing.T) steptest.World {
+				b := upgrading(t, func(o sluice.Object) {
+					o.Set("statefulset.kubernetes.io/pod-name=db-2", "metadata", "annotations", "sluice-cd.github.io/primary")
+				})
+				for _, before := range []string{"apply", "canary/0", "canary/1"} {
+					if before == id {
+						break
+					}
+					b.mustRun(t, before)
+				}
+				w := b.world(id)
+				w.Keeps = id == "canary/1" // evicted pods are no objects, and stay as they are
+				return w
+			})
+		})
+	}
+}
+
+// A mute account's pods never answer a command.
+type mute struct{ *steptest.Account }
+
+func (mute) Exec(ctx context.Context, _, _ string, _ []string) (string, error) {
+	<-ctx.Done()
+	return "", sluice.Errorf(sluice.Unavailable, "no answer: %w", ctx.Err())
+}
+
+func TestPrimaryThatDoesNotAnswerFailsTheStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := upgrading(t, func(o sluice.Object) { o.Set("sleep infinity", "metadata", "annotations", sluice.PrimaryProbe) })
+		account := b.account.Abilities()
+		account.Host = mute{b.account}
+		b.deps.Accounts["cluster"] = account
+		b.mustRun(t, "apply")
+		_, err := b.run(t, "canary/0")
+		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "did not say within 10s") {
+			t.Errorf("got %v", err)
+		}
+	})
+}

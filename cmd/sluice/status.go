@@ -17,8 +17,8 @@ const maxListed = 20
 func newStatus(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status [DEPLOYMENT]", Short: "Show the deployments, or one of them in detail",
-		Long: "Status lists the latest deployments and the targets that run what they brought. With an id, or the beginning\n" +
-			"of one, it shows the targets and steps of that deployment, what it waits for and what to type.",
+		Long: "Status lists the latest deployments and the targets that run what they brought. With an id, or the\n" +
+			"beginning of one, it shows the targets and steps of that deployment, what it waits for and what to type.",
 		Example: "  sluice status\n  sluice status 6921a\n  sluice status 6921a --output json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

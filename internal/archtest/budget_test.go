@@ -2,8 +2,6 @@ package archtest_test
 
 import (
 	"go/ast"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -17,14 +15,6 @@ const (
 	maxParameters = 5
 	maxColumns    = 120
 )
-
-// pending are directories whose lines are still longer than maxColumns. Remove each once it is done.
-var pending = []string{
-	".", "cmd/sluice", "e2e/account", "e2e/cmd/scale", "e2e/host", "internal/benchtable", "internal/bootstrap",
-	"internal/engine", "internal/enginetest", "internal/httpapi", "internal/kubernetes", "internal/kubernetes/traffic",
-	"internal/local", "internal/local/agent", "internal/local/kind", "internal/local/process", "internal/local/proxy",
-	"internal/local/rehearsal", "internal/sqlite", "internal/step", "internal/steptest", "internal/storetest",
-}
 
 func TestFilesAndFunctionsKeepTheirBudgets(t *testing.T) {
 	for _, s := range sources(t) {
@@ -78,7 +68,7 @@ func TestLinesFitTheScreen(t *testing.T) {
 		for line := range strings.Lines(s.text) {
 			number++
 			n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n"))
-			if n > maxColumns && !slices.Contains(pending, filepath.Dir(s.path)) {
+			if n > maxColumns {
 				t.Errorf("%s:%d has %d columns, more than %d", s.path, number, n, maxColumns)
 			}
 		}

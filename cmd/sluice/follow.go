@@ -49,8 +49,7 @@ func (a *app) carry(
 		return err
 	}
 	f.view = a.newView()
-	_, err = f.follow(ctx)
-	return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
+	return a.conclude(ctx, f, errors.Join(f.follow(ctx), f.view.Close()))
 }
 
 func (a *app) newView() present.View {
@@ -130,21 +129,22 @@ func (a *app) left(f *follower) error {
 	}
 }
 
-// follow returns the outcome, errDetached, or errLeft if ctx is cancelled or the person at the view leaves.
-func (f *follower) follow(ctx context.Context) (sluice.Status, error) {
+// follow returns when the deployment has ended. It returns errDetached or errLeft if the person at the view leaves, and
+// errLeft if ctx is cancelled.
+func (f *follower) follow(ctx context.Context) error {
 	for {
 		err := f.watch(ctx)
 		if f.state.Outcome != "" {
-			return f.state.Outcome, nil
+			return nil
 		}
 		if err != nil && sluice.ErrorCode(err) != sluice.Unavailable {
-			return "", err
+			return err
 		}
 		if f.session.IsOwner() {
-			return "", f.stopped(ctx)
+			return f.stopped(ctx)
 		}
 		if err := f.takeOver(ctx); err != nil {
-			return "", err
+			return err
 		}
 	}
 }
@@ -228,7 +228,7 @@ func (f *follower) choose(ctx context.Context, c present.Choice) error {
 	case present.ChoiceRollBack:
 		kind = sluice.SignalRollBack
 	}
-	err := f.session.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
+	_, err := f.app.dir.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
 	if sluice.ErrorCode(err) == sluice.Conflict { // the signal was already sent
 		return nil
 	}

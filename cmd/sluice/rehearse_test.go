@@ -10,8 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/bootstrap"
-	"github.com/sluice-cd/sluice/internal/httpapi"
 )
 
 // corpus holds deploy files that others wrote. It is not part of the repository.
@@ -40,14 +38,8 @@ func awaitPerson(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client := httpapi.NewClient(ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock")))
+	client, id := running(ctx, ts, "")
 	defer client.Close()
-	id, err := running(ctx, client, "")
-	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
-		time.Sleep(20 * time.Millisecond)
-		id, err = running(ctx, client, "")
-	}
-	ts.Check(err)
 	for u, err := range client.Watch(ctx, id, 0) {
 		ts.Check(err)
 		e := u.Event

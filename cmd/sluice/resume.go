@@ -14,11 +14,19 @@ import (
 
 // resume continues all deployments that have not ended, and watches them until they end.
 func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error {
-	s, list, err := a.openUnended(ctx, c)
+	s, err := a.open(ctx, c, false)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // closed before, where its error matters
+	var list []sluice.DeploymentID
+	err = a.reading(ctx, func(store sluice.Store) error {
+		list, err = store.Unended(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	if err := s.Resume(ctx); err != nil {
 		return err
 	}
@@ -33,28 +41,9 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 		return a.detach(ctx, &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}})
 	case len(list) == 1:
 		f := &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}, view: a.newView()}
-		_, err := f.follow(ctx)
-		return a.conclude(ctx, f, errors.Join(err, f.view.Close()))
+		return a.conclude(ctx, f, errors.Join(f.follow(ctx), f.view.Close()))
 	}
 	return a.followAll(ctx, s, c, list)
-}
-
-// openUnended connects to the engine and lists the deployments that have not ended. If the engine of another process
-// ends at that moment, this process takes over.
-func (a *app) openUnended(ctx context.Context, c *config.Config) (*bootstrap.Session, []sluice.DeploymentID, error) {
-	for {
-		s, err := a.open(ctx, c, false)
-		if err != nil {
-			return nil, nil, err
-		}
-		list, err := s.Unended(ctx)
-		if err == nil {
-			return s, list, nil
-		}
-		if err := errors.Join(err, s.Close()); s.IsOwner() || sluice.ErrorCode(err) != sluice.Unavailable {
-			return nil, nil, err
-		}
-	}
 }
 
 // followAll watches several deployments at once, in plain lines. The exit status is that of the worst outcome.

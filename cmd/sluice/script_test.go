@@ -58,18 +58,11 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await STEP KIND [APPLICATION]")
 	}
-	application := strings.Join(args[2:], "")
 	step := sluice.StepID(strings.Trim(args[0], "-"))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	client := httpapi.NewClient(ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock")))
+	client, id := running(ctx, ts, strings.Join(args[2:], ""))
 	defer client.Close()
-	id, err := running(ctx, client, application)
-	for (err != nil || id == "") && ctx.Err() == nil { // the process in the background is still starting
-		time.Sleep(20 * time.Millisecond)
-		id, err = running(ctx, client, application)
-	}
-	ts.Check(err)
 	for u, err := range client.Watch(ctx, id, 0) {
 		ts.Check(err)
 		if u.Event != nil && u.Event.Step == step && string(u.Event.Kind) == args[1] {
@@ -101,15 +94,26 @@ func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("an engine still runs")
 }
 
-// running returns the latest deployment that has not ended.
-func running(ctx context.Context, client *httpapi.Client, application string) (sluice.DeploymentID, error) {
-	list, err := client.Deployments(ctx, application)
-	for _, d := range list {
-		if service.IsRunning(d) {
-			return d.ID, err
+// running returns a client of the engine and the deployment that has not ended. It waits for both: the process in the
+// background may still be starting.
+func running(ctx context.Context, ts *testscript.TestScript, app string) (*httpapi.Client, sluice.DeploymentID) {
+	dir := bootstrap.StateDir(ts.MkAbs(bootstrap.StateName))
+	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		client, err := httpapi.Connect(ctx, dir.Path("sluice.sock"))
+		if err != nil {
+			continue
 		}
+		store, err := dir.Read(ctx)
+		ts.Check(err)
+		d, found, err := service.Unended(ctx, store, app)
+		ts.Check(errors.Join(err, store.Close()))
+		if found {
+			return client, d.ID
+		}
+		client.Close()
 	}
-	return "", err
+	ts.Fatalf("no deployment runs")
+	return nil, ""
 }
 
 // latest VAR [APPLICATION] puts the id of the latest deployment into the variable.

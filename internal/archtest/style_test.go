@@ -127,8 +127,7 @@ func called(call *ast.CallExpr) string {
 
 // sleepers are tests that sleep although they cannot have a clock of their own, and why.
 var sleepers = map[string]string{
-	"cmd/sluice/script_test.go":   "a process that the script started is not listening yet",
-	"cmd/sluice/rehearse_test.go": "a process that the script started is not listening yet",
+	"cmd/sluice/script_test.go": "a process that the script started is not listening yet",
 }
 
 // A test may sleep if testing/synctest provides its clock. The tests of e2e wait for real clusters.

@@ -106,25 +106,10 @@ func (o *owner) serveControl(dir StateDir) error {
 	if err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
 	}
-	o.server = httpapi.NewServer(o.engine, o.store)
+	o.server = httpapi.NewServer(o.engine)
 	stop := func() error { return ignoreClosed(o.server.Close()) }
 	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) }, stop)
 	return nil
-}
-
-// listenCallbacks opens the callback address, the same as last time if possible.
-func (i Instance) listenCallbacks() (net.Listener, string, error) {
-	l, moved, err := httpapi.ListenAgain(i.Config.Webhooks.CallbackAddress, i.Dir.Path("callback-port"))
-	if err != nil {
-		return nil, "", err
-	}
-	if moved {
-		i.Note("warning: the previous callback address is taken; callbacks now arrive at %s", l.Addr())
-	}
-	if i.Config.Webhooks.CallbackURL != "" {
-		return l, i.Config.Webhooks.CallbackURL, nil
-	}
-	return l, "http://" + l.Addr().String(), nil
 }
 
 func ignoreClosed(err error) error {

@@ -57,9 +57,8 @@ func Open(ctx context.Context, i Instance) (*Session, error) {
 
 // attach reaches the engine that runs in another process, or Unavailable.
 func attach(ctx context.Context, i Instance) (*Session, error) {
-	client := httpapi.NewClient(i.Dir.socket())
-	if _, err := client.Deployments(ctx, ""); err != nil {
-		client.Close()
+	client, err := httpapi.Connect(ctx, i.Dir.socket())
+	if err != nil {
 		return nil, err
 	}
 	return &Session{Engine: client, instance: i, client: client}, nil
@@ -103,26 +102,8 @@ func (s *Session) Finish(ctx context.Context) ([]sluice.DeploymentID, error) {
 		return nil, s.Close()
 	}
 	s.own.server.Refuse()
-	unended, err := s.Unended(ctx)
+	unended, err := s.own.store.Unended(ctx)
 	return unended, errors.Join(err, s.Close())
-}
-
-// Unended lists the deployments that have not ended.
-func (s *Session) Unended(ctx context.Context) ([]sluice.DeploymentID, error) {
-	if s.own != nil {
-		return s.own.store.Unended(ctx)
-	}
-	deployments, err := s.client.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	var list []sluice.DeploymentID
-	for _, d := range deployments {
-		if d.Outcome == "" {
-			list = append(list, d.ID)
-		}
-	}
-	return list, nil
 }
 
 // Close disconnects, and stops the engine of this process. Its deployments can be resumed.

@@ -29,7 +29,7 @@ type Secrets interface {
 //
 // A callback counts once. The answer to a second one is 409, to a late one 410, and to a wrong secret 404.
 type Callbacks struct {
-	engine  Engine
+	engine  *engine.Engine
 	log     sluice.Log
 	secrets Secrets
 	now     func() time.Time
@@ -37,7 +37,7 @@ type Callbacks struct {
 }
 
 // NewCallbacks returns the receiver.
-func NewCallbacks(e Engine, log sluice.Log, secrets Secrets, now func() time.Time) *Callbacks {
+func NewCallbacks(e *engine.Engine, log sluice.Log, secrets Secrets, now func() time.Time) *Callbacks {
 	return &Callbacks{engine: e, log: log, secrets: secrets, now: now}
 }
 

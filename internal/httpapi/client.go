@@ -16,20 +16,23 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A Client talks to the engine behind a socket. Every method returns Unavailable if nobody answers.
+// A Client talks to the engine behind a socket. Its methods return Unavailable if nobody answers.
 type Client struct {
-	http *http.Client
-	base string
+	http http.Client
 }
 
 var _ Engine = (*Client)(nil)
 
-// NewClient returns a client of the socket. It connects when it is used.
-func NewClient(socket string) *Client {
+// Connect returns a client of the socket, or Unavailable if nobody listens there.
+func Connect(ctx context.Context, socket string) (*Client, error) {
+	conn, err := dial(ctx, socket)
+	if err != nil {
+		return nil, away(err)
+	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket) },
 	}
-	return &Client{http: &http.Client{Transport: transport}, base: "http://sluice"}
+	return &Client{http.Client{Transport: transport}}, conn.Close()
 }
 
 // Close lets go of the connections.
@@ -37,21 +40,20 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Start submits the plan.
 func (c *Client) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
+	body, err := json.Marshal(startRequest{plan, by})
+	if err != nil {
+		return "", sluice.Errorf(sluice.Internal, "the plan cannot be written as JSON: %w", err)
+	}
+	resp, err := c.do(ctx, http.MethodPost, "/deployments", bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
 	var response startResponse
-	err := c.call(ctx, http.MethodPost, "/deployments", startRequest{plan, by}, &response)
-	return response.ID, err
-}
-
-// Deployments lists the deployments of the application, or all if it is "", newest first.
-func (c *Client) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
-	var deployments []sluice.Deployment
-	err := c.call(ctx, http.MethodGet, "/deployments?application="+url.QueryEscape(application), nil, &deployments)
-	return deployments, err
-}
-
-// Signal does what the engine's Signal does.
-func (c *Client) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	return c.call(ctx, http.MethodPost, "/deployments/"+url.PathEscape(string(id))+"/signals", sig, nil)
+	if err := json.NewDecoder(resp.Body).Decode(&response); err != nil {
+		return "", away(err)
+	}
+	return response.ID, nil
 }
 
 // Watch yields what the engine's Watch yields. If the engine stops, Watch ends with Unavailable.
@@ -86,31 +88,8 @@ func (c *Client) Watch(ctx context.Context, id sluice.DeploymentID, after sluice
 	}
 }
 
-func (c *Client) call(ctx context.Context, method, path string, request, response any) error {
-	resp, err := c.do(ctx, method, path, request)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if response == nil {
-		return nil
-	}
-	if err := json.NewDecoder(resp.Body).Decode(response); err != nil {
-		return away(err)
-	}
-	return nil
-}
-
-func (c *Client) do(ctx context.Context, method, path string, request any) (*http.Response, error) {
-	var body io.Reader
-	if request != nil {
-		data, err := json.Marshal(request)
-		if err != nil {
-			return nil, sluice.Errorf(sluice.Internal, "the request cannot be written as JSON: %w", err)
-		}
-		body = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://sluice"+path, body)
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Internal, "make the request: %w", err)
 	}

@@ -3,15 +3,12 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// statuses is the one table between codes and HTTP statuses. Each code has a status of its own, so that even
-// an answer whose body was lost maps back.
+// statuses is the one table from codes to HTTP statuses.
 var statuses = map[sluice.Code]int{
 	sluice.Invalid:     http.StatusBadRequest,
 	sluice.NotFound:    http.StatusNotFound,
@@ -31,16 +28,6 @@ func Status(code sluice.Code) int {
 		return status
 	}
 	return http.StatusInternalServerError
-}
-
-// codeOf reverses Status.
-func codeOf(status int) sluice.Code {
-	for code, s := range statuses {
-		if s == status {
-			return code
-		}
-	}
-	return sluice.Internal
 }
 
 // A wireError is an error on the wire. The cause is part of the message.
@@ -93,9 +80,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 // readError reads the error that an answer carries.
 func readError(resp *http.Response) error {
 	var w wireError
-	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxRequest)).Decode(&w); err != nil || w.Code == "" {
-		return &sluice.Error{Code: codeOf(resp.StatusCode),
-			Message: fmt.Sprintf("the engine answered %s", strings.TrimSpace(resp.Status))}
+	if err := json.NewDecoder(resp.Body).Decode(&w); err != nil {
+		return away(err)
 	}
 	return w.error()
 }

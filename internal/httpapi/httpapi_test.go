@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -60,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{store: storetest.NewMemory()}
 	w.engine = engine.New(engine.Config{Store: w.store, Steps: waiter{}, Now: time.Now, Random: rand.Reader})
-	w.server = httpapi.NewServer(w.engine, w.store)
+	w.server = httpapi.NewServer(w.engine)
 	var err error
 	if w.key, err = secret.NewKey(make([]byte, 32)); err != nil {
 		t.Fatal(err)
@@ -77,7 +76,9 @@ func newWorld(t *testing.T) *world {
 	}
 	served := make(chan error, 1)
 	go func() { served <- w.server.Serve(l) }()
-	w.client = httpapi.NewClient(socket)
+	if w.client, err = httpapi.Connect(t.Context(), socket); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		w.client.Close()
 		if err := errors.Join(w.server.Close(), <-served, w.engine.Stop(context.Background())); err != nil {
@@ -132,13 +133,10 @@ func TestDeploymentThroughTheSocket(t *testing.T) {
 	if sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) != "wait for it" {
 		t.Errorf("a second deployment: %v", err)
 	}
-	if list, err := w.client.Deployments(t.Context(), "shop"); err != nil || len(list) != 1 || list[0].ID != id {
-		t.Errorf("Deployments = %v, %v", list, err)
-	}
 	for _, step := range []sluice.StepID{"staging/before/0", "staging/before/1"} {
 		until(t, w, id, waits(step))
 		sig := sluice.Signal{Kind: sluice.SignalApprove, Step: step, By: sluice.Actor{Name: "me"}}
-		if err := w.client.Signal(t.Context(), id, sig); err != nil {
+		if err := w.engine.Signal(t.Context(), id, sig); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -165,10 +163,6 @@ func TestErrorsArriveUnchanged(t *testing.T) {
 			t.Errorf("an unknown deployment: %v", err)
 		}
 	}
-	err := w.client.Signal(t.Context(), "nothing", sluice.Signal{Kind: sluice.SignalCancel})
-	if sluice.ErrorCode(err) != sluice.NotFound {
-		t.Errorf("a signal to nothing: %v", err)
-	}
 	if _, err := w.client.Start(t.Context(), nil, sluice.Actor{}); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("no plan: %v", err)
 	}
@@ -176,8 +170,8 @@ func TestErrorsArriveUnchanged(t *testing.T) {
 	if _, err := w.client.Start(t.Context(), plan("x"), sluice.Actor{}); sluice.ErrorCode(err) != sluice.Unavailable {
 		t.Errorf("while it stops: %v", err)
 	}
-	gone := httpapi.NewClient(filepath.Join(t.TempDir(), "s"))
-	if _, err := gone.Deployments(t.Context(), ""); sluice.ErrorCode(err) != sluice.Unavailable {
+	_, err := httpapi.Connect(t.Context(), filepath.Join(t.TempDir(), "s"))
+	if sluice.ErrorCode(err) != sluice.Unavailable {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -189,7 +183,7 @@ func TestARequestIsBounded(t *testing.T) {
 	if _, err := w.client.Start(t.Context(), large, sluice.Actor{}); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("a request of more than 64 MiB: %v", err)
 	}
-	if list, err := w.client.Deployments(t.Context(), ""); err != nil || len(list) > 0 {
+	if list, err := w.store.Deployments(t.Context(), ""); err != nil || len(list) > 0 {
 		t.Errorf("it was taken all the same: %v, %v", list, err)
 	}
 }
@@ -226,7 +220,6 @@ func TestEveryErrorCrossesTheWire(t *testing.T) {
 	} {
 		tests[string(code)] = sluice.Errorf(code, "this went wrong").WithHint("do that").At(at)
 	}
-	seen := map[int]bool{}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
 			socket := filepath.Join(t.TempDir(), "s")
@@ -234,10 +227,13 @@ func TestEveryErrorCrossesTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := httpapi.NewServer(scripted{err: want}, nil)
+			s := httpapi.NewServer(scripted{err: want})
 			go func() { _ = s.Serve(l) }()
 			defer s.Close()
-			c := httpapi.NewClient(socket)
+			c, err := httpapi.Connect(t.Context(), socket)
+			if err != nil {
+				t.Fatal(err)
+			}
 			defer c.Close()
 			_, got := c.Start(t.Context(), plan("x"), sluice.Actor{})
 			var streamed error
@@ -251,12 +247,6 @@ func TestEveryErrorCrossesTheWire(t *testing.T) {
 				}
 			}
 		})
-		if e, ok := want.(*sluice.Error); ok && name == string(e.Code) {
-			if seen[httpapi.Status(e.Code)] {
-				t.Errorf("two codes share the status %d", httpapi.Status(e.Code))
-			}
-			seen[httpapi.Status(e.Code)] = true
-		}
 	}
 }
 
@@ -316,7 +306,7 @@ func TestCallbacks(t *testing.T) {
 		t.Errorf("a second callback is answered %d", got)
 	}
 	sig := sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/1"}
-	if err := w.client.Signal(t.Context(), id, sig); err != nil {
+	if err := w.engine.Signal(t.Context(), id, sig); err != nil {
 		t.Fatal(err)
 	}
 	until(t, w, id, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded })
@@ -352,32 +342,5 @@ func TestCallbackOfManyCountsOnce(t *testing.T) {
 	slices.Sort(statuses)
 	if want := []int{200, 409, 409, 409, 409, 409, 409, 409}; !slices.Equal(statuses, want) {
 		t.Errorf("answers %v, want %v", statuses, want)
-	}
-}
-
-func TestListenAgain(t *testing.T) {
-	record := filepath.Join(t.TempDir(), "callback-port")
-	first, moved, err := httpapi.ListenAgain("127.0.0.1:0", record)
-	if err != nil || moved {
-		t.Fatal(err, moved)
-	}
-	address := first.Addr().String()
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	second, moved, err := httpapi.ListenAgain("127.0.0.1:0", record)
-	if err != nil || moved || second.Addr().String() != address {
-		t.Fatalf("the second time: %v, %v, moved %v; first %s", second.Addr(), err, moved, address)
-	}
-	third, moved, err := httpapi.ListenAgain("127.0.0.1:0", record)
-	if err != nil || !moved {
-		t.Errorf("the port is taken: %v, moved %v", err, moved)
-	}
-	if _, _, err := httpapi.ListenAgain(address, record); sluice.ErrorCode(err) != sluice.Exhausted ||
-		sluice.ErrorHint(err) == "" {
-		t.Errorf("a fixed port that is taken: %v", err)
-	}
-	for _, l := range []net.Listener{second, third} {
-		_ = l.Close()
 	}
 }

@@ -112,6 +112,21 @@ type StepSpec struct {
 	Prune          *Prune          `json:"prune,omitempty"`
 }
 
+// Dataset returns the dataset that a step of a plan works on, false if it works on none.
+func (s StepSpec) Dataset() (Dataset, bool) {
+	switch {
+	case s.CheckpointData != nil:
+		return s.CheckpointData.Spec, true
+	case s.MigrateData != nil:
+		return s.MigrateData.Spec, true
+	case s.RestoreData != nil:
+		return s.RestoreData.Spec, true
+	case s.VerifyData != nil:
+		return s.VerifyData.Spec, true
+	}
+	return Dataset{}, false
+}
+
 // SetWeight sends a share of the traffic, 0 to 100, to the new version.
 type SetWeight struct {
 	Weight   int      `json:"weight"`

@@ -13,11 +13,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
-type detachedOutput struct {
-	Deployment sluice.DeploymentID `json:"deployment"`
-	Detached   bool                `json:"detached"`
-}
-
 // detach leaves the deployment to a process in the background, unless another process already runs it.
 func (a *app) detach(ctx context.Context, f *follower) error {
 	own := f.session.IsOwner()
@@ -30,7 +25,7 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 		}
 	}
 	if a.json() {
-		return present.JSON(a.out, detachedOutput{f.state.ID, true})
+		return present.JSON(a.out, map[string]any{"deployment": f.state.ID, "detached": true})
 	}
 	const text = "deployment %s continues in the background; see it with: sluice status %[1]s\n"
 	_, err := fmt.Fprintf(a.out, text, f.state.ID)

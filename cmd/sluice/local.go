@@ -65,10 +65,6 @@ func newLocalPs(a *app) *cobra.Command {
 	return cmd
 }
 
-type addressOutput struct {
-	Address string `json:"address"`
-}
-
 func newLocalAddress(a *app) *cobra.Command {
 	account := ""
 	cmd := &cobra.Command{
@@ -88,7 +84,7 @@ func newLocalAddress(a *app) *cobra.Command {
 					return err
 				}
 				if a.json() {
-					return present.JSON(a.out, addressOutput{address})
+					return present.JSON(a.out, map[string]string{"address": address})
 				}
 				_, err = fmt.Fprintln(a.out, address)
 				return err
@@ -113,10 +109,6 @@ func newLocalDown(a *app) *cobra.Command {
 	return cmd
 }
 
-type downOutput struct {
-	Accounts []string `json:"accounts"`
-}
-
 func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 	w, err := a.wiring()
 	if err != nil {
@@ -130,7 +122,7 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, downOutput{ended})
+		return present.JSON(a.out, map[string][]string{"accounts": ended})
 	}
 	if len(ended) == 0 {
 		_, err := fmt.Fprintln(a.out, "nothing runs here")

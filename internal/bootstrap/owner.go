@@ -82,8 +82,17 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 		Logger: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })
-	o.serveInbound(listener, w.inbound(o.engine, o.store))
-	return o, o.serveControl(dir)
+	inbound := &http.Server{
+		Handler: w.inbound(o.engine, o.store), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+	}
+	o.serve(func() error { return inbound.Serve(listener) }, inbound.Close)
+	control, err := httpapi.Listen(dir.socket())
+	if err != nil {
+		return o, sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
+	}
+	o.server = httpapi.NewServer(o.engine)
+	o.serve(func() error { return o.server.Serve(control) }, o.server.Close)
+	return o, nil
 }
 
 // Close interrupts running deployments; they can be resumed.
@@ -92,24 +101,8 @@ func (o *owner) Close() error { return o.close.run() }
 // serve runs a server until it is stopped, and waits for it when the owner is closed.
 func (o *owner) serve(run, stop func() error) {
 	done := make(chan error, 1)
-	go func() { done <- run() }()
-	o.close.add(func() error { return errors.Join(stop(), <-done) })
-}
-
-func (o *owner) serveInbound(l net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
-	o.serve(func() error { return ignoreClosed(server.Serve(l)) }, server.Close)
-}
-
-func (o *owner) serveControl(dir StateDir) error {
-	l, err := httpapi.Listen(dir.socket())
-	if err != nil {
-		return sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
-	}
-	o.server = httpapi.NewServer(o.engine)
-	stop := func() error { return ignoreClosed(o.server.Close()) }
-	o.serve(func() error { return ignoreClosed(o.server.Serve(l)) }, stop)
-	return nil
+	go func() { done <- ignoreClosed(run()) }()
+	o.close.add(func() error { return errors.Join(ignoreClosed(stop()), <-done) })
 }
 
 func ignoreClosed(err error) error {

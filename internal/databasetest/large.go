@@ -42,9 +42,7 @@ func testLarge(t *testing.T, databases sluice.Databases) {
 		t.Errorf("counted %d and %d, want %d", wasPrint.Collections[0].Count, nowPrint.Collections[0].Count, largeCount)
 	}
 	comparison, err := now.Compare(t.Context(), nowPrint, was, wasPrint, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	want := []sluice.CollectionComparison{{
 		Name: "orders", Missing: 1, MissingKeys: []string{"order-077777"}, Added: 1, AddedKeys: []string{"order-late"},
 		Changed: 1, ChangedKeys: []sluice.ChangedKey{{Key: "order-000000", Fields: []string{"n"}}},
@@ -72,9 +70,7 @@ func printLarge(t *testing.T, was, now sluice.Database) (wasPrint, nowPrint slui
 	var group errgroup.Group
 	group.Go(func() (err error) { wasPrint, err = was.Fingerprint(t.Context(), nil, report); return err })
 	group.Go(func() (err error) { nowPrint, err = now.Fingerprint(t.Context(), nil, nil); return err })
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, group.Wait())
 	if last.Done != largeCount {
 		t.Errorf("the last report says %d documents, want %d", last.Done, largeCount)
 	}
@@ -90,9 +86,7 @@ func newLarge(t *testing.T, databases sluice.Databases) fixture {
 	t.Helper()
 	dir := t.TempDir()
 	server, err := Start(t.Context(), "ferretdb-1.24", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Run("fill", func(t *testing.T) { // its end disconnects, so that the server stops cleanly
 		f := fixtureOn(t, databases, server)
 		orders := f.client.Database("was").Collection("orders")
@@ -107,16 +101,10 @@ func newLarge(t *testing.T, databases sluice.Databases) fixture {
 			}
 		}
 	})
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, server.Stop())
 	aside := filepath.Join(t.TempDir(), "copy")
-	if err := os.CopyFS(aside, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(filepath.Join(aside, "was.sqlite"), filepath.Join(dir, "now.sqlite")); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.CopyFS(aside, os.DirFS(dir)))
+	must(t, os.Rename(filepath.Join(aside, "was.sqlite"), filepath.Join(dir, "now.sqlite")))
 	return fixtureOn(t, databases, startServer(t, dir))
 }
 

@@ -122,13 +122,9 @@ func (f fixture) checkMasked(t *testing.T) {
 	t.Helper()
 	db := f.client.Database("masked")
 	cursor, err := db.Collection("customers").Find(t.Context(), bson.D{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var all []bson.Raw
-	if err := cursor.All(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
+	must(t, cursor.All(t.Context(), &all))
 	for i, raw := range all {
 		text := raw.String()
 		for _, was := range []string{"example.com", "Ada", "Main Street", "called", "angry", "vip", "48.5"} {
@@ -207,9 +203,7 @@ func maskRefusals(t *testing.T, databases sluice.Databases) {
 func testRemnants(t *testing.T, databases sluice.Databases) {
 	dir := t.TempDir()
 	server, err := Start(t.Context(), "ferretdb-1.24", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Run("mask", func(t *testing.T) { // its end disconnects, so that the server stops cleanly
 		f := fixtureOn(t, databases, server)
 		f.put(t, "shop", "customers", customer(1), customer(2))
@@ -218,9 +212,7 @@ func testRemnants(t *testing.T, databases sluice.Databases) {
 			t.Fatal(err)
 		}
 	})
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, server.Stop())
 	files := 0
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

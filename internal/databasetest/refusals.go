@@ -38,9 +38,7 @@ func testRefusals(t *testing.T, databases sluice.Databases) {
 	f := newFixture(t, databases)
 	const secret = "s3cret"
 	away, err := freeAddress(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for name, test := range map[string]struct {
 		reason, uri string
 		want        sluice.Code
@@ -71,9 +69,7 @@ func testRefusals(t *testing.T, databases sluice.Databases) {
 			return (&net.Dialer{}).DialContext(ctx, network, f.server.Address)
 		}
 		db, err := databases.Open(t.Context(), "mongodb://mongo:27017/shop", dial)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if err := db.Close(t.Context()); err != nil {
 			t.Error(err)
 		}

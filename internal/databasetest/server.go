@@ -98,18 +98,11 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// StartServer runs a server until the test ends and returns the URI of an empty database in it.
-func StartServer(t testing.TB) (uri string) {
-	t.Helper()
-	return startServer(t, t.TempDir()).URI("shop")
-}
-
+// startServer runs a server until the test ends.
 func startServer(t testing.TB, dir string) *Server {
 	t.Helper()
 	s, err := Start(t.Context(), "ferretdb-1.24", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Error(err)

@@ -39,9 +39,7 @@ func newFixture(t *testing.T, databases sluice.Databases) fixture {
 func fixtureOn(t *testing.T, databases sluice.Databases, server *Server) fixture {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(server.URI("")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		if err := client.Disconnect(context.Background()); err != nil {
 			t.Error(err)
@@ -53,9 +51,7 @@ func fixtureOn(t *testing.T, databases sluice.Databases, server *Server) fixture
 func (f fixture) open(t *testing.T, database string, ignore ...string) sluice.Database {
 	t.Helper()
 	db, err := f.databases.Open(t.Context(), f.server.URI(database), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		if err := db.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -70,9 +66,7 @@ func (f fixture) open(t *testing.T, database string, ignore ...string) sluice.Da
 // put creates the collection with the documents.
 func (f fixture) put(t *testing.T, database, collection string, documents ...bson.D) {
 	t.Helper()
-	if err := f.client.Database(database).CreateCollection(t.Context(), collection); err != nil {
-		t.Fatal(err)
-	}
+	must(t, f.client.Database(database).CreateCollection(t.Context(), collection))
 	if len(documents) == 0 {
 		return
 	}
@@ -97,9 +91,7 @@ func (f fixture) createIndex(t *testing.T, database, collection string, model mo
 func fingerprintOf(t *testing.T, db sluice.Database, invariants ...sluice.Invariant) sluice.Fingerprint {
 	t.Helper()
 	f, err := db.Fingerprint(t.Context(), invariants, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return f
 }
 
@@ -110,9 +102,7 @@ func (f fixture) compare(t *testing.T, was, now string, limit int, ignore ...str
 	before, after := f.open(t, was), f.open(t, now, ignore...)
 	wasPrint, nowPrint := fingerprintOf(t, before), fingerprintOf(t, after)
 	comparison, err := after.Compare(t.Context(), nowPrint, before, wasPrint, limit)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	found := len(comparison.Collections) > 0
 	if differ := fingerprint.Differ(wasPrint, nowPrint, ignore); len(ignore) == 0 && differ != found {
 		t.Errorf("the fingerprints differ: %v, but the comparison found something: %v", differ, found)
@@ -124,5 +114,13 @@ func check(t *testing.T, reason string, got sluice.Comparison, want ...sluice.Co
 	t.Helper()
 	if diff := cmp.Diff(sluice.Comparison{Collections: want}, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", reason, diff)
+	}
+}
+
+// must fails the test if err is set.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

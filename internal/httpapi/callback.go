@@ -80,9 +80,7 @@ func (c *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, answer)
 }
 
-func (c *Callbacks) take(
-	ctx context.Context, id sluice.DeploymentID, step sluice.StepID, body callbackBody,
-) (status int, answer any) {
+func (c *Callbacks) take(ctx context.Context, id sluice.DeploymentID, step sluice.StepID, b callbackBody) (int, any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if status, refusal := c.refuse(ctx, id, step); refusal != nil {
@@ -90,7 +88,7 @@ func (c *Callbacks) take(
 	}
 	err := c.engine.Signal(ctx, id, sluice.Signal{
 		Kind: sluice.SignalCallback, Step: step, By: sluice.Actor{Name: "callback", Via: "callback"},
-		Reason: body.MDMessage, Success: *body.Success,
+		Reason: b.MDMessage, Success: *b.Success,
 	})
 	if err != nil {
 		return Status(sluice.ErrorCode(err)), toWire(err)

@@ -42,13 +42,13 @@ func comparable(o sluice.Object) sluice.Object {
 		delete(meta, "annotations")
 	}
 	if isSecret(o) {
-		fold(o)
+		EncodeSecret(o)
 	}
 	return o
 }
 
-// fold moves stringData into data, as a cluster does when it stores a Secret.
-func fold(o sluice.Object) {
+// EncodeSecret moves the stringData of a Secret into data, as a cluster does when it stores the Secret.
+func EncodeSecret(o sluice.Object) {
 	plain, _ := o["stringData"].(map[string]any)
 	delete(o, "stringData")
 	for key, v := range plain {

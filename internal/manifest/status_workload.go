@@ -10,11 +10,11 @@ func unseen(o sluice.Object) bool {
 func count(o sluice.Object, field string) int { return o.Number(0, "status", field) }
 
 // available counts replicas that have been ready for minReadySeconds. Without that field, ready replicas are available.
-func available(o sluice.Object, field string) int {
+func available(o sluice.Object) int {
 	if o.Number(0, "spec", "minReadySeconds") > 0 {
-		return count(o, field)
+		return count(o, "availableReplicas")
 	}
-	return o.Number(count(o, "readyReplicas"), "status", field)
+	return o.Number(count(o, "readyReplicas"), "status", "availableReplicas")
 }
 
 func deployment(o sluice.Object) State {
@@ -35,8 +35,8 @@ func deployment(o sluice.Object) State {
 		return waiting("%d old replicas still to end", count(o, "replicas")-want)
 	case count(o, "readyReplicas") < want:
 		return waiting("%d of %d replicas ready", count(o, "readyReplicas"), want)
-	case available(o, "availableReplicas") < want:
-		return waiting("%d of %d replicas available", available(o, "availableReplicas"), want)
+	case available(o) < want:
+		return waiting("%d of %d replicas available", available(o), want)
 	}
 	return State{Phase: Ready}
 }
@@ -56,8 +56,8 @@ func statefulSet(o sluice.Object) State {
 		return waiting("%d surplus replicas still to end", count(o, "replicas")-want)
 	case count(o, "readyReplicas") < want:
 		return waiting("%d of %d replicas ready", count(o, "readyReplicas"), want)
-	case available(o, "availableReplicas") < want:
-		return waiting("%d of %d replicas available", available(o, "availableReplicas"), want)
+	case available(o) < want:
+		return waiting("%d of %d replicas available", available(o), want)
 	case onUpdateRevision(o) < through:
 		return waiting("%d of %d replicas updated", onUpdateRevision(o), through)
 	case through == want && want > 0 && behind(o):

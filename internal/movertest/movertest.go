@@ -82,31 +82,21 @@ func sameID(t *testing.T, s Subject) {
 func addsLittle(t *testing.T, s Subject) {
 	a := t.TempDir()
 	name := filepath.Join(a, "data")
-	if err := fill(name, 64<<20); err != nil {
-		t.Fatal(err)
-	}
+	must(t, fill(name, 64<<20))
 	m := s.Open(t)
 	first := copyOf(t, m, "d-1", a)
 	if first.Added < 8<<20 {
 		t.Errorf("the first copy of 64 MiB added only %d bytes", first.Added)
 	}
-	if err := change(name, 64<<20); err != nil {
-		t.Fatal(err)
-	}
+	must(t, change(name, 64<<20))
 	if second := copyOf(t, m, "d-2", a); second.Added > first.Added/2 {
 		t.Errorf("after a change of one place the second copy added %d bytes, the first %d", second.Added, first.Added)
 	}
 	// A change that leaves size and times as they were is a change.
 	info, err := os.Stat(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := change(name, 8<<20); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(name, info.ModTime(), info.ModTime()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, change(name, 8<<20))
+	must(t, os.Chtimes(name, info.ModTime(), info.ModTime()))
 	x := t.TempDir()
 	must(t, restore(t.Context(), m, copyOf(t, m, "d-3", a), x))
 	same(t, a, x)
@@ -114,9 +104,7 @@ func addsLittle(t *testing.T, s Subject) {
 
 func copyInterrupted(t *testing.T, s Subject) {
 	a := t.TempDir()
-	if err := fill(filepath.Join(a, "data"), 64<<20); err != nil {
-		t.Fatal(err)
-	}
+	must(t, fill(filepath.Join(a, "data"), 64<<20))
 	interrupted(t, s.Open(t), transfer(sluice.TransferCopy, "d-1", a), 32<<20)
 	m := s.Open(t)
 	c := copyOf(t, m, "d-1", a)
@@ -157,9 +145,7 @@ func findsDamage(t *testing.T, s Subject) {
 		t.Skip("the repository's blobs cannot be reached")
 	}
 	a, x := t.TempDir(), t.TempDir()
-	if err := fill(filepath.Join(a, "data"), 8<<20); err != nil {
-		t.Fatal(err)
-	}
+	must(t, fill(filepath.Join(a, "data"), 8<<20))
 	m := s.Open(t)
 	c := copyOf(t, m, "d-1", a)
 	must(t, restore(t.Context(), m, c, t.TempDir()))

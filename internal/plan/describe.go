@@ -12,8 +12,10 @@ import (
 // Describe says briefly what a step does.
 func Describe(s sluice.PlannedStep) string {
 	switch {
+	case s.Apply != nil && s.Apply.Canary:
+		return "apply beside the old version " + kinds(s.Apply.Objects)
 	case s.Apply != nil:
-		return describeApply(*s.Apply)
+		return "apply " + kinds(s.Apply.Objects)
 	case s.Promote != nil:
 		return "the new version takes over"
 	case s.Prune != nil:
@@ -25,8 +27,10 @@ func Describe(s sluice.PlannedStep) string {
 		return fmt.Sprintf("%d %% of the traffic to the new version", s.SetWeight.Weight)
 	case s.Pause != nil:
 		return describePause(*s.Pause)
+	case s.RunWebhook != nil && s.RunWebhook.Webhook != nil && s.RunWebhook.Webhook.DisableCallback:
+		return fmt.Sprintf("call webhook %q", s.RunWebhook.Name)
 	case s.RunWebhook != nil:
-		return describeWebhook(*s.RunWebhook)
+		return fmt.Sprintf("call webhook %q and wait for its callback", s.RunWebhook.Name)
 	case s.Analysis != nil:
 		a := s.Analysis
 		return fmt.Sprintf("judge %s, %s of %s each", strings.Join(a.Queries, ", "), count(a.Runs, "interval"),
@@ -60,14 +64,6 @@ func describeData(s sluice.PlannedStep) string {
 	return string(s.Kind)
 }
 
-func describeApply(a sluice.Apply) string {
-	how := "apply"
-	if a.Canary {
-		how = "apply beside the old version"
-	}
-	return fmt.Sprintf("%s %s", how, kinds(a.Objects))
-}
-
 func describePause(p sluice.Pause) string {
 	if !p.UntilApproved {
 		return "pause " + Span(p.Duration)
@@ -80,13 +76,6 @@ func describePause(p sluice.Pause) string {
 		text += ", at most " + Span(p.ApprovalExpiration)
 	}
 	return text
-}
-
-func describeWebhook(w sluice.RunWebhook) string {
-	if w.Webhook != nil && w.Webhook.DisableCallback {
-		return fmt.Sprintf("call webhook %q", w.Name)
-	}
-	return fmt.Sprintf("call webhook %q and wait for its callback", w.Name)
 }
 
 func count(n int, noun string) string {

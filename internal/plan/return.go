@@ -216,18 +216,7 @@ func TargetNames(p *sluice.Plan) string {
 // DatasetOf returns the dataset's declaration from the steps of a plan, false if none uses it.
 func DatasetOf(p *sluice.Plan, name string) (sluice.Dataset, bool) {
 	for _, s := range p.Steps {
-		var d sluice.Dataset
-		switch {
-		case s.CheckpointData != nil:
-			d = s.CheckpointData.Spec
-		case s.MigrateData != nil:
-			d = s.MigrateData.Spec
-		case s.RestoreData != nil:
-			d = s.RestoreData.Spec
-		case s.VerifyData != nil:
-			d = s.VerifyData.Spec
-		}
-		if d.Name == name {
+		if d, ok := s.Dataset(); ok && d.Name == name {
 			return d, true
 		}
 	}

@@ -118,11 +118,7 @@ func isGradual(s sluice.Strategy) bool {
 }
 
 func isProgressive(o sluice.Object) bool {
-	switch o.Text("kind") {
-	case "Deployment", "StatefulSet", "DaemonSet":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, o.Text("kind"))
 }
 
 func (g *graph) parallel(phase sluice.Phase, steps []sluice.StepSpec, after ids) ids {

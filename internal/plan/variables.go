@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -39,7 +40,8 @@ func (c *compiler) checkVariables(s sluice.PlannedStep) {
 			continue
 		}
 		c.warn(s.Pos, codeUndefinedVariable, fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", m[1], user(s)),
-			"define it below context: of the step or the file, or with --add-context; defined: "+some(known))
+			"define it below context: of the step or the file, or with --add-context; defined: "+
+				cmp.Or(strings.Join(slices.Sorted(maps.Keys(known)), ", "), "none"))
 	}
 }
 
@@ -49,11 +51,4 @@ func user(s sluice.PlannedStep) string {
 		return "the webhook " + quote(s.RunWebhook.Name)
 	}
 	return "a query of the analysis"
-}
-
-func some(known map[string]string) string {
-	if len(known) == 0 {
-		return "none"
-	}
-	return strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 }

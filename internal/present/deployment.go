@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -50,19 +51,13 @@ type stepOutput struct {
 func Deployments(list []Deployment) [][]string {
 	rows := [][]string{{"DEPLOYMENT", "APPLICATION", "STATUS", "STARTED", "TOOK", "RUNS IN", "WAITS FOR"}}
 	for _, d := range list {
+		took := cmp.Or(d.state.EndedAt, time.Now()).Sub(d.state.StartedAt)
 		rows = append(rows, []string{
-			string(d.ID), d.Application, string(d.Status), Moment(d.StartedAt), Took(age(d.state)),
+			string(d.ID), d.Application, string(d.Status), Moment(d.StartedAt), Took(took),
 			strings.Join(d.RunsIn, ", "), waitingSteps(d.state),
 		})
 	}
 	return rows
-}
-
-func age(s *engine.State) time.Duration {
-	if s.EndedAt.IsZero() {
-		return time.Since(s.StartedAt)
-	}
-	return s.EndedAt.Sub(s.StartedAt)
 }
 
 func waitingSteps(s *engine.State) string {
@@ -105,8 +100,9 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 // Status writes one deployment in detail: its targets and steps, and the summary if a step failed.
 func (m Summary) Status() error {
 	s := m.State
+	took := cmp.Or(s.EndedAt, time.Now()).Sub(s.StartedAt)
 	m.line(0, "%s %s: %s, started %s by %s, %s",
-		s.Plan.Application, s.ID, s.Status(), Moment(s.StartedAt), s.StartedBy.Name, Took(age(s)))
+		s.Plan.Application, s.ID, s.Status(), Moment(s.StartedAt), s.StartedBy.Name, Took(took))
 	for _, t := range s.Plan.Targets {
 		m.line(0, "\n%s: %s", t.Name, s.Target(t.Name))
 		var rows [][]string
@@ -130,11 +126,7 @@ func (m Summary) Status() error {
 func stepRow(s *engine.State, run *engine.StepRun) []string {
 	elapsed := ""
 	if !run.StartedAt.IsZero() {
-		end := run.EndedAt
-		if end.IsZero() {
-			end = time.Now()
-		}
-		elapsed = Took(end.Sub(run.StartedAt))
+		elapsed = Took(cmp.Or(run.EndedAt, time.Now()).Sub(run.StartedAt))
 	}
 	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s.ID, run)}
 }

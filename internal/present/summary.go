@@ -122,32 +122,23 @@ func changedKeys(list []sluice.ChangedKey) []string {
 }
 
 // putBack names what undoing the target restored.
-func (m Summary) putBack(target string) []string {
-	var back []string
+func (m Summary) putBack(target string) (back []string) {
 	for _, id := range m.State.Started {
 		run := m.State.Steps[id]
 		if run.Plan.Target != target || run.Phase != engine.PhaseUndone {
 			continue
 		}
-		back = append(back, undone(run)...)
-	}
-	return back
-}
-
-func undone(run *engine.StepRun) []string {
-	var objects []string
-	for _, c := range run.Progress.Changes {
-		if c.Outcome != sluice.Unchanged {
-			objects = append(objects, c.Object)
+		before := len(back)
+		for _, c := range run.Progress.Changes {
+			if c.Outcome != sluice.Unchanged {
+				back = append(back, c.Object)
+			}
+		}
+		if len(back) == before && run.Plan.MigrateData != nil {
+			back = append(back, "the data of "+run.Plan.MigrateData.Dataset)
 		}
 	}
-	switch {
-	case len(objects) > 0:
-		return objects
-	case run.Plan.MigrateData != nil:
-		return []string{"the data of " + run.Plan.MigrateData.Dataset}
-	}
-	return nil
+	return back
 }
 
 // ShortPath returns the path relative to the working directory if that is shorter.

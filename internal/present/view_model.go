@@ -181,12 +181,7 @@ func isBad(s sluice.Status) bool {
 	return s == sluice.StatusFailed || s == sluice.StatusRolledBack || s == sluice.StatusCancelled
 }
 
-func (m model) elapsed(from, to time.Time) string {
-	if to.IsZero() {
-		to = m.now
-	}
-	return Took(to.Sub(from))
-}
+func (m model) elapsed(from, to time.Time) string { return Took(cmp.Or(to, m.now).Sub(from)) }
 
 func (m model) foot() []string {
 	switch {

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -25,7 +26,8 @@ func (v Values) Secret(_ context.Context, name string) (string, error) {
 	source, ok := v[name]
 	if !ok {
 		return "", sluice.Errorf(sluice.NotFound, "there is no secret %q", name).
-			WithHint("add it under secrets in sluice.yaml, like %s: {env: NAME}; known secrets: %s", name, v.names())
+			WithHint("add it under secrets in sluice.yaml, like %s: {env: NAME}; known secrets: %s",
+				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(v)), ", "), "none"))
 	}
 	value, err := Read(source)
 	if err != nil {
@@ -33,13 +35,6 @@ func (v Values) Secret(_ context.Context, name string) (string, error) {
 			Hint: sluice.ErrorHint(err), Err: err}
 	}
 	return value, nil
-}
-
-func (v Values) names() string {
-	if len(v) == 0 {
-		return "none"
-	}
-	return strings.Join(slices.Sorted(maps.Keys(v)), ", ")
 }
 
 // Read returns the value of the source. A line break at the end of a file is not part of the value.

@@ -129,8 +129,7 @@ func appendRefusesBadEvents(t *testing.T, s sluice.Store) {
 }
 
 func appendCancelled(t *testing.T, s sluice.Store) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx := endedContext()
 	wantCode(t, s.Append(ctx, "d1", 0, started("shop", 0)), sluice.Cancelled)
 	must(t, s.Append(context.Background(), "d1", 0, started("shop", 0)))
 }

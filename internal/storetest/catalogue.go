@@ -114,8 +114,7 @@ func catalogueNeedsID(t *testing.T, s sluice.Store) {
 
 func catalogueCancelled(t *testing.T, s sluice.Store) {
 	must(t, s.PutCheckpoint(context.Background(), checkpoint("c1", "shop", 0)))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx := endedContext()
 	wantCode(t, s.PutCheckpoint(ctx, checkpoint("c2", "shop", 0)), sluice.Cancelled)
 	wantCode(t, s.DeleteCheckpoint(ctx, "c1"), sluice.Cancelled)
 	wantCheckpoints(t, s, "", "c1")

@@ -43,13 +43,9 @@ func concurrentDeployments(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	const events = 50
 	inParallel(func(i int) {
-		if err := s.Append(ctx, deployment(i), 0, started(application(i), 0)); err != nil {
-			t.Error(err)
-		}
+		expect(t, s.Append(ctx, deployment(i), 0, started(application(i), 0)))
 		for n := 1; n < events; n++ {
-			if err := s.Append(ctx, deployment(i), sluice.Seq(n), progressed(n)); err != nil {
-				t.Error(err)
-			}
+			expect(t, s.Append(ctx, deployment(i), sluice.Seq(n), progressed(n)))
 		}
 	})
 	want := []sluice.Event{{}}
@@ -128,9 +124,7 @@ func concurrentConflicts(t *testing.T, s sluice.Store) {
 			return
 		}
 		for n, e := range []sluice.Event{started(application(i), 0), progressed(1), progressed(2)} {
-			if err := s.Append(ctx, deployment(i), sluice.Seq(n), e); err != nil {
-				t.Error(err)
-			}
+			expect(t, s.Append(ctx, deployment(i), sluice.Seq(n), e))
 		}
 	})
 	for i := 1; i < appenders; i += 2 {
@@ -176,12 +170,8 @@ func concurrentReaders(t *testing.T, s sluice.Store) {
 func concurrentCatalogue(t *testing.T, s sluice.Store) {
 	ctx := context.Background()
 	inParallel(func(i int) {
-		if err := s.Append(ctx, deployment(i), 0, started(application(i), i)); err != nil {
-			t.Error(err)
-		}
-		if err := s.PutCheckpoint(ctx, checkpoint(sluice.CheckpointID(deployment(i)), application(i), i)); err != nil {
-			t.Error(err)
-		}
+		expect(t, s.Append(ctx, deployment(i), 0, started(application(i), i)))
+		expect(t, s.PutCheckpoint(ctx, checkpoint(sluice.CheckpointID(deployment(i)), application(i), i)))
 	})
 	for i := range appenders {
 		wantLog(t, s, deployment(i), started(application(i), i))

@@ -177,9 +177,7 @@ func inboxAnswers(t *testing.T, open Open) {
 	ctx := soon(t)
 	go func() {
 		for i, letter := range letters {
-			if err := b.Append(ctx, "d1", sluice.Seq(i+1), received(i, letter)); err != nil {
-				t.Error(err)
-			}
+			expect(t, b.Append(ctx, "d1", sluice.Seq(i+1), received(i, letter)))
 		}
 	}()
 	inParallel(func(i int) {

@@ -116,9 +116,7 @@ func leaseLooked(t *testing.T, open Open) {
 				t.Error(err)
 				return
 			}
-			if err := l.Release(); err != nil {
-				t.Error(err)
-			}
+			expect(t, l.Release())
 		}
 	}()
 	for looking := true; looking; {
@@ -152,9 +150,7 @@ func leaseConcurrent(t *testing.T, open Open) {
 			}
 			times.Add(1)
 			holders.Add(-1)
-			if err := l.Release(); err != nil {
-				t.Error(err)
-			}
+			expect(t, l.Release())
 		}
 	})
 	if times.Load() == 0 {

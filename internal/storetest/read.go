@@ -89,8 +89,7 @@ func readWhileAppending(t *testing.T, s sluice.Store) {
 
 func readCancelled(t *testing.T, s sluice.Store) {
 	must(t, s.Append(context.Background(), "d1", 0, started("shop", 0)))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx := endedContext()
 	n := 0
 	for _, err := range s.Read(ctx, "d1", 0) {
 		wantCode(t, err, sluice.Cancelled)

@@ -109,6 +109,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// expect is must where the test goes on, as in goroutines.
+func expect(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // wantCode fails the test unless err has the code.
 func wantCode(t *testing.T, err error, want sluice.Code) {
 	t.Helper()

@@ -5,7 +5,6 @@ package apply
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
 	"github.com/sluice-cd/sluice/internal/kubernetes/watch"
+	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 const (
@@ -93,19 +93,9 @@ func declaredFields(o sluice.Object, r client.Resource) sluice.Object {
 		delete(o, "status")
 	}
 	if r.Group == "" && r.Kind == "Secret" {
-		encodeSecret(o)
+		manifest.EncodeSecret(o) // fields of data can be compared and removed
 	}
 	return o
-}
-
-// encodeSecret moves stringData into data, where fields can be compared and removed.
-func encodeSecret(o sluice.Object) {
-	text, _ := o["stringData"].(map[string]any)
-	delete(o, "stringData")
-	for key, v := range text {
-		s, _ := v.(string)
-		o.Set(base64.StdEncoding.EncodeToString([]byte(s)), "data", key)
-	}
 }
 
 // attempt reads the object and applies the fields to it, again if somebody else wrote the object in between.
@@ -194,9 +184,7 @@ func (w *Writer) adopt(ctx context.Context, live sluice.Object, r applyRequest) 
 
 // patch applies the fields. If they conflict only with Sluice under another name, or with the previous manager, it
 // takes them by force.
-func (w *Writer) patch(
-	ctx context.Context, r applyRequest, want sluice.Object, previous string,
-) (sluice.Object, error) {
+func (w *Writer) patch(ctx context.Context, r applyRequest, want sluice.Object, before string) (sluice.Object, error) {
 	data, err := json.Marshal(want)
 	if err != nil {
 		return nil, err
@@ -210,7 +198,7 @@ func (w *Writer) patch(
 	}
 	now, err := w.client.Patch(ctx, r.ObjectRef, p)
 	s, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok || !mayForce(client.FieldConflicts(s.Status()), previous) {
+	if !ok || !mayForce(client.FieldConflicts(s.Status()), before) {
 		return now, err
 	}
 	force = true

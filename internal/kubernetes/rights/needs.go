@@ -95,7 +95,10 @@ func (n *needs) step(s sluice.PlannedStep) {
 	case s.RunWebhook != nil:
 		n.webhook(s.RunWebhook.Webhook, namespace)
 	default:
-		n.data(s)
+		if spec, ok := s.Dataset(); ok {
+			n.dataset(spec, namespace)
+		}
+		n.source(s.MigrateData)
 	}
 }
 
@@ -245,25 +248,7 @@ func webhookNamespace(uri, own string) (string, bool) {
 	return cmp.Or(namespace, own), slices.Contains([]string{"", "svc", "svc.cluster.local"}, suffix)
 }
 
-// data adds the rights for steps on datasets.
-func (n *needs) data(s sluice.PlannedStep) {
-	var spec sluice.Dataset
-	switch {
-	case s.CheckpointData != nil:
-		spec = s.CheckpointData.Spec
-	case s.MigrateData != nil:
-		spec = s.MigrateData.Spec
-	case s.RestoreData != nil:
-		spec = s.RestoreData.Spec
-	case s.VerifyData != nil:
-		spec = s.VerifyData.Spec
-	default:
-		return
-	}
-	n.dataset(spec, n.target.Namespace)
-	n.source(s.MigrateData)
-}
-
+// dataset adds the rights for steps on the dataset.
 func (n *needs) dataset(spec sluice.Dataset, namespace string) {
 	for _, claim := range spec.Claims {
 		n.kind(sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: claim}, keep)

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,12 +56,8 @@ type refusal struct {
 
 // isFinal reports whether a rule is the reason, so that another try will be refused too.
 func (r refusal) isFinal() bool {
-	for _, words := range []string{"forbidden", "denied the request", "is invalid"} {
-		if strings.Contains(r.message, words) {
-			return true
-		}
-	}
-	return false
+	rules := []string{"forbidden", "denied the request", "is invalid"}
+	return slices.ContainsFunc(rules, func(words string) bool { return strings.Contains(r.message, words) })
 }
 
 // replicaFailure returns the refusal that a Deployment reports itself.

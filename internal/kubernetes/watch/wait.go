@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -90,11 +91,7 @@ func (w wait) isPull() bool { return w.reason == "ErrImagePull" || w.reason == "
 
 // mayBePermanent reports whether the reason is one that may not pass.
 func (w wait) mayBePermanent() bool {
-	switch w.reason {
-	case "", "ContainerCreating", "PodInitializing", "SchedulingGated":
-		return false
-	}
-	return true
+	return !slices.Contains([]string{"", "ContainerCreating", "PodInitializing", "SchedulingGated"}, w.reason)
 }
 
 // isPermanent reports whether the wait will not end by itself. If that is not certain yet, it returns after how long

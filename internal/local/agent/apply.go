@@ -40,7 +40,7 @@ func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outco
 	if before != nil && before.deleting() {
 		return nil, "", sluice.Errorf(sluice.Unavailable, "%s is still being deleted", applied.Ref())
 	}
-	if err := a.checkImages(applied.Ref(), typed); err != nil {
+	if err := a.checkImages(typed); err != nil {
 		return nil, "", err
 	}
 	if before != nil && !before.Implied && reflect.DeepEqual(before.Applied, applied) {
@@ -77,7 +77,7 @@ func (a *Agent) write(before, e *entry, given sluice.Object, dryRun bool) (sluic
 		outcome = sluice.Configured
 		carry(before, e)
 	}
-	if err := a.admit(before, e, given, dryRun); err != nil {
+	if err := a.admit(e, given, dryRun); err != nil {
 		return nil, "", err
 	}
 	if dryRun {
@@ -108,7 +108,7 @@ func carry(before, e *entry) {
 }
 
 // admit does what a kind needs before it can be stored.
-func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error {
+func (a *Agent) admit(e *entry, given sluice.Object, dryRun bool) error {
 	switch e.key().Kind {
 	case "Namespace":
 		e.Object.Set(map[string]any{"phase": "Active"}, "status")
@@ -130,7 +130,7 @@ func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error 
 }
 
 // checkImages finds out about missing images before anything is started.
-func (a *Agent) checkImages(ref sluice.Ref, typed any) error {
+func (a *Agent) checkImages(typed any) error {
 	t := templateOf(typed)
 	if t == nil {
 		return nil

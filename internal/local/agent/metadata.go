@@ -20,10 +20,7 @@ func timestamp() string { return time.Now().UTC().Format(time.RFC3339) }
 func formatVersion(v int64) string { return strconv.FormatInt(v, 10) }
 
 func parseVersion(o sluice.Object) int64 {
-	v, err := strconv.ParseInt(o.Text("metadata", "resourceVersion"), 10, 64)
-	if err != nil {
-		return 0
-	}
+	v, _ := strconv.ParseInt(o.Text("metadata", "resourceVersion"), 10, 64) // 0 where there is none
 	return v
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -93,7 +94,7 @@ func (a *Agent) shutdown(p *pod) {
 // drain waits until no request is under way to the pod.
 func (a *Agent) drain(ctx context.Context, p *pod) {
 	a.mu.Lock()
-	ports := a.allPorts()
+	ports := slices.Collect(maps.Values(a.ports))
 	a.mu.Unlock()
 	for _, port := range ports {
 		port.Drain(ctx, p.UID)

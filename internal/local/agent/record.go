@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -122,12 +123,9 @@ func (p *pod) availableAt(minReadySeconds int32) time.Time {
 
 // everStarted reports whether a process of the pod was ever recorded.
 func (p *pod) everStarted() bool {
-	for _, c := range p.Containers {
-		if c.Process != nil || !c.StartedAt.IsZero() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Containers, func(c containerRecord) bool {
+		return c.Process != nil || !c.StartedAt.IsZero()
+	})
 }
 
 func (p *pod) restarts() int {

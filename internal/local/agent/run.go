@@ -112,7 +112,7 @@ func identityOf(dir string) (string, error) {
 		return "", err
 	}
 	id := newUID()
-	return id, writeFile(path, []byte(id), 0o600)
+	return id, writeFile(path, []byte(id))
 }
 
 // serve answers until the agent ends.

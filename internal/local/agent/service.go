@@ -75,7 +75,7 @@ func (a *Agent) listen(e *entry, dryRun bool) error {
 			for _, k := range opened {
 				a.closePort(k)
 			}
-			return portError(err, s.Name, e.Address, p.Port)
+			return listenError(err, "Service/"+s.Name, e.Address, p.Port)
 		}
 		port.Shift(e.share())
 		a.ports[k] = port
@@ -89,10 +89,6 @@ func (a *Agent) listen(e *entry, dryRun bool) error {
 	}
 	a.closeOthers(e)
 	return nil
-}
-
-func portError(err error, name, ip string, port int32) error {
-	return listenError(err, "Service/"+name, ip, port)
 }
 
 // listenError says why a Service or pod cannot listen, and which program holds the port.
@@ -152,14 +148,6 @@ func (a *Agent) closeService(k key) {
 			a.closePort(pk)
 		}
 	}
-}
-
-func (a *Agent) allPorts() []*proxy.Port {
-	var all []*proxy.Port
-	for _, p := range a.ports {
-		all = append(all, p)
-	}
-	return all
 }
 
 // route hands the ready pods to the ports of their Services. The mutex is held.

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"encoding/json"
+	"maps"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -60,15 +62,11 @@ func (o *ordinals) status() appsv1.StatefulSetStatus {
 
 // dropRevisions forgets the templates that nothing can need any more.
 func (a *Agent) dropRevisions(o *ordinals) error {
-	needed := map[string]bool{o.update: true, o.current: true}
-	dropped := false
-	for hash := range o.entry.Revisions {
-		if !needed[hash] {
-			delete(o.entry.Revisions, hash)
-			dropped = true
-		}
-	}
-	if !dropped {
+	before := len(o.entry.Revisions)
+	maps.DeleteFunc(o.entry.Revisions, func(hash string, _ json.RawMessage) bool {
+		return hash != o.update && hash != o.current
+	})
+	if len(o.entry.Revisions) == before {
 		return nil
 	}
 	return a.store.put(o.entry)

@@ -34,7 +34,7 @@ func (a *Agent) writeTargets() {
 		return
 	}
 	if err == nil {
-		err = writeFile(filepath.Join(a.dir, "targets.json"), b, 0o600)
+		err = writeFile(filepath.Join(a.dir, "targets.json"), b)
 	}
 	if err != nil {
 		a.log.Error("write targets.json", "error", err)

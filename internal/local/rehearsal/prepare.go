@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -154,7 +155,7 @@ func known(flag string, given map[string]string, exist map[string]bool, values .
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !exist[name] {
 			return sluice.Errorf(sluice.Invalid, "--%s names %q, which no step of the deploy file uses", flag, name).
-				WithHint("there are: %s", orNone(strings.Join(slices.Sorted(maps.Keys(exist)), ", ")))
+				WithHint("there are: %s", cmp.Or(strings.Join(slices.Sorted(maps.Keys(exist)), ", "), "none"))
 		}
 		if len(values) > 0 && !slices.Contains(values, given[name]) {
 			return sluice.Errorf(sluice.Invalid, "--%s cannot let %q end with %q", flag, name, given[name]).
@@ -162,13 +163,6 @@ func known(flag string, given map[string]string, exist map[string]bool, values .
 		}
 	}
 	return nil
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
 
 // jobsOf returns the Jobs that a step runs, by the names that --job may use.

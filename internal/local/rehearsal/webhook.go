@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -46,7 +47,7 @@ func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	outcome := w.sc.Plan.Rehearsal.Webhooks[w.sc.Step.RunWebhook.Name]
 	if outcome == sluice.RehearseTimeout {
 		return p, sluice.Errorf(sluice.Failed, "webhook %q did not call back within %s, as this rehearsal asks for",
-			w.sc.Step.RunWebhook.Name, w.timeout())
+			w.sc.Step.RunWebhook.Name, cmp.Or(w.sc.Step.RunWebhook.Timeout, 24*time.Hour))
 	}
 	if !s.Waits {
 		p.State, p.Message = sluice.Done, "rehearsed: the webhook was accepted"
@@ -59,13 +60,6 @@ func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	}
 	p.Signals = append(slices.Clone(p.Signals), answer)
 	return w.Step.Observe(ctx, p)
-}
-
-func (w webhook) timeout() time.Duration {
-	if t := w.sc.Step.RunWebhook.Timeout; t > 0 {
-		return t
-	}
-	return 24 * time.Hour
 }
 
 // approved is a step that somebody approves as soon as it asks.

@@ -140,9 +140,7 @@ func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Pr
 }
 
 // replace stops the workload, saves aside, and puts the checkpoint back.
-func (s *restoreData) replace(
-	ctx context.Context, p sluice.Progress, was sluice.Checkpoint,
-) (sluice.Progress, error) {
+func (s *restoreData) replace(ctx context.Context, p sluice.Progress, was sluice.Checkpoint) (sluice.Progress, error) {
 	var before dataset.Before
 	if err := record.Read(p.Snapshot, &before); err != nil {
 		return p, err

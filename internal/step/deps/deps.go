@@ -2,6 +2,7 @@
 package deps
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -91,12 +92,9 @@ func (d Deps) ServiceURL(ctx context.Context, sc sluice.StepContext, service str
 
 // Names lists the keys, sorted, for a message.
 func Names[K ~string, V any](m map[K]V) string {
-	if len(m) == 0 {
-		return "none"
-	}
-	list := make([]string, 0, len(m))
+	var list []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		list = append(list, string(k))
 	}
-	return strings.Join(list, ", ")
+	return cmp.Or(strings.Join(list, ", "), "none")
 }

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,7 +77,8 @@ func run(ctx context.Context, names []string) error {
 			failures = append(failures, fmt.Errorf("measure %s: %w", b.name, err))
 		}
 		for _, r := range rows {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.What, r.Figure, dash(r.Rival), dash(r.Goal), verdict(r))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.What, r.Figure, cmp.Or(r.Rival, "-"), cmp.Or(r.Goal, "-"),
+				verdict(r))
 			if r.Missed {
 				missed++
 			}
@@ -121,13 +123,6 @@ func measureInChild(ctx context.Context, name string) ([]row, error) {
 		return nil, fmt.Errorf("read its rows %q: %w", strings.TrimSpace(string(out)), err)
 	}
 	return rows, nil
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 func verdict(r row) string {

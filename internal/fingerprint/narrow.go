@@ -1,6 +1,10 @@
 package fingerprint
 
-import "github.com/sluice-cd/sluice"
+import (
+	"cmp"
+
+	"github.com/sluice-cd/sluice"
+)
 
 // A Batch is a set of segments that are read again together.
 type Batch struct {
@@ -35,9 +39,4 @@ func Narrow(p Pair, budget int64) []Batch {
 func documents(was, now sluice.Digest) int64 { return max(was.Count, 0) + max(now.Count, 0) }
 
 // orMax replaces the number of segments of a side without the collection, so that the other side's number is used.
-func orMax(n int) int {
-	if n == 0 {
-		return maxSegments
-	}
-	return n
-}
+func orMax(n int) int { return cmp.Or(n, maxSegments) }

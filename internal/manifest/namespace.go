@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -79,7 +80,7 @@ func moveSubjects(o sluice.Object, accounts map[[2]string]bool, namespace string
 	}
 }
 
-func namespaceOf(o sluice.Object) string { return or(o.Text("metadata", "namespace"), "default") }
+func namespaceOf(o sluice.Object) string { return cmp.Or(o.Text("metadata", "namespace"), "default") }
 
 func group(o sluice.Object) string {
 	g, _, found := strings.Cut(o.Text("apiVersion"), "/")

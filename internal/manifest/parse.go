@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,10 +117,11 @@ func (r *reader) complete(n *yaml.Node) bool {
 		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
 	if text(get(n, "apiVersion")) == "" {
-		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion", or(kind, "manifest"))
+		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion",
+			cmp.Or(kind, "manifest"))
 	}
 	if text(get(get(n, "metadata"), "name")) == "" {
-		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", or(kind, "manifest"))
+		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", cmp.Or(kind, "manifest"))
 	}
 	return r.faults == before
 }
@@ -142,11 +144,4 @@ func text(n *yaml.Node) string {
 		return ""
 	}
 	return n.Value
-}
-
-func or(s, absent string) string {
-	if s == "" {
-		return absent
-	}
-	return s
 }

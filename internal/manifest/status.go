@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/sluice-cd/sluice"
@@ -89,7 +90,7 @@ type condition struct{ status, reason, message string }
 
 func (c condition) is(status string) bool { return c.status == status }
 
-func (c condition) text(absent string) string { return or(c.message, or(c.reason, absent)) }
+func (c condition) text(absent string) string { return cmp.Or(c.message, c.reason, absent) }
 
 func conditionOf(o sluice.Object, name string) (condition, bool) {
 	list, _ := o.Field("status", "conditions").([]any)
@@ -111,7 +112,7 @@ func claim(o sluice.Object) State {
 	case "Lost":
 		return failed("its volume is lost")
 	default:
-		return waiting("it is %s, not bound", or(phase, "new"))
+		return waiting("it is %s, not bound", cmp.Or(phase, "new"))
 	}
 }
 

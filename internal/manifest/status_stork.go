@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -46,8 +47,8 @@ func unsuccessful(entries []sluice.Object) []string {
 	for _, e := range entries {
 		switch status := e.Text("status"); status {
 		case "Failed", "PartialSuccess":
-			name := or(e.Text("persistentVolumeClaim"), e.Text("kind")+"/"+e.Text("name"))
-			names = append(names, fmt.Sprintf("%s is %s (%s)", name, status, or(e.Text("reason"), "no reason given")))
+			name := cmp.Or(e.Text("persistentVolumeClaim"), e.Text("kind")+"/"+e.Text("name"))
+			names = append(names, fmt.Sprintf("%s is %s (%s)", name, status, cmp.Or(e.Text("reason"), "no reason given")))
 		}
 	}
 	return names
@@ -70,7 +71,7 @@ func progress(stage, status string, volumes []sluice.Object) string {
 	if stage == "" {
 		return "Stork has not started it"
 	}
-	text := "it is in stage " + stage + ", " + or(status, "without a status")
+	text := "it is in stage " + stage + ", " + cmp.Or(status, "without a status")
 	if len(volumes) == 0 {
 		return text
 	}

@@ -1,6 +1,10 @@
 package manifest
 
-import "github.com/sluice-cd/sluice"
+import (
+	"cmp"
+
+	"github.com/sluice-cd/sluice"
+)
 
 // unseen reports whether the controller has not written a status for the workload's generation yet.
 func unseen(o sluice.Object) bool {
@@ -121,10 +125,10 @@ func pod(o sluice.Object) State {
 	case "Succeeded":
 		return State{Phase: Ready}
 	case "Failed":
-		return failed("%s", or(o.Text("status", "message"), "it failed"))
+		return failed("%s", cmp.Or(o.Text("status", "message"), "it failed"))
 	case "Running":
 		return custom(o)
 	default:
-		return waiting("it is %s", or(phase, "not started"))
+		return waiting("it is %s", cmp.Or(phase, "not started"))
 	}
 }

@@ -193,7 +193,7 @@ func Restore(c sluice.Checkpoint, target sluice.PlannedTarget, data sluice.Resto
 		Application: c.Application, Description: "put checkpoint " + string(c.ID) + " back into " + target.Name,
 		Targets: []sluice.PlannedTarget{{
 			Name: target.Name, Account: target.Account, Namespace: target.Namespace,
-			AfterFailure: afterFailure(sluice.Target{}), RollbackClass: "C",
+			AfterFailure: "keep", RollbackClass: "C",
 		}},
 		Steps: []sluice.PlannedStep{{
 			ID: sluice.StepID(target.Name + "/before/0"), Target: target.Name, Phase: sluice.PhaseBefore,

@@ -32,20 +32,14 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
 		Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace), DependsOn: c.dependencies(t),
-		AfterFailure: afterFailure(t), Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps),
-		Traffic: g.traffic,
+		AfterFailure: cmp.Or(t.AfterFailure, "keep"), Irreversible: irreversible(g.steps),
+		RollbackClass: rollbackClass(g.steps),
+		Traffic:       g.traffic,
 	}, g.steps
 }
 
 func (c *compiler) dependencies(t sluice.Target) []string {
 	return slices.DeleteFunc(slices.Clone(t.DependsOn), func(name string) bool { return !c.included(name) })
-}
-
-func afterFailure(t sluice.Target) string {
-	if t.AfterFailure == "" {
-		return "keep"
-	}
-	return t.AfterFailure
 }
 
 // rollOut lays out apply and, if a workload can change version, the strategy and promote.
@@ -258,11 +252,7 @@ func (g *graph) resolveAnalysis(a *sluice.Analysis) {
 	a.Resolved = nil
 	for _, name := range a.Queries {
 		q := g.compiler.spec.Analysis.Queries[name]
-		for _, provider := range []string{a.Provider, g.compiler.spec.Analysis.DefaultProvider} {
-			if q.Provider == "" {
-				q.Provider = provider
-			}
-		}
+		q.Provider = cmp.Or(q.Provider, a.Provider, g.compiler.spec.Analysis.DefaultProvider)
 		a.Resolved = append(a.Resolved, q)
 	}
 }

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,10 +125,7 @@ func signalSentence(sig sluice.Signal) string {
 // waits says what a step waits for, and what to type to end the wait.
 func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
 	w := *p.Wait
-	text := p.Message
-	if text == "" {
-		text = waitReason(w)
-	}
+	text := cmp.Or(p.Message, waitReason(w))
 	if len(decisions(w)) > 0 && len(w.Roles) > 0 {
 		text += " by " + strings.Join(w.Roles, " or ")
 	}

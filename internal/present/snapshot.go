@@ -2,6 +2,7 @@ package present
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,11 +89,9 @@ func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since 
 }
 
 func isBusy(run *engine.StepRun) bool {
-	switch run.Phase {
-	case engine.PhaseStarting, engine.PhaseRunning, engine.PhaseWaiting, engine.PhaseUndoing, engine.PhaseFinishing:
-		return true
-	}
-	return false
+	return slices.Contains([]engine.RunPhase{
+		engine.PhaseStarting, engine.PhaseRunning, engine.PhaseWaiting, engine.PhaseUndoing, engine.PhaseFinishing,
+	}, run.Phase)
 }
 
 func filled(texts ...string) []string {

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -118,10 +119,7 @@ func figures(invariants []sluice.Invariant, of []collection, tallies []*tally) (
 }
 
 func figure(invariant sluice.Invariant, tallies map[string]*tally) (float64, error) {
-	name := invariant.Count
-	if name == "" {
-		name = invariant.Sum
-	}
+	name := cmp.Or(invariant.Count, invariant.Sum)
 	t, ok := tallies[name]
 	if !ok {
 		return 0, nil

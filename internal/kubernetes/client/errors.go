@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -136,12 +137,8 @@ func forbidden(s metav1.Status) *sluice.Error {
 
 // IsTerminating reports whether the request was refused because the namespace is being deleted.
 func IsTerminating(s metav1.Status) bool {
-	for _, c := range causes(s) {
-		if c.Type == "NamespaceTerminating" {
-			return true
-		}
-	}
-	return strings.Contains(s.Message, "because it is being terminated")
+	ends := func(c metav1.StatusCause) bool { return c.Type == "NamespaceTerminating" }
+	return slices.ContainsFunc(causes(s), ends) || strings.Contains(s.Message, "because it is being terminated")
 }
 
 // refused is a request that a policy of the cluster forbids.

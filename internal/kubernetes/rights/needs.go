@@ -108,9 +108,7 @@ func (n *needs) object(o sluice.Object, verbs []string) {
 		return
 	}
 	ref := o.Ref()
-	if ref.Namespace == "" {
-		ref.Namespace = n.target.Namespace
-	}
+	ref.Namespace = cmp.Or(ref.Namespace, n.target.Namespace)
 	n.kind(ref, verbs)
 	switch ref.Kind {
 	case "Deployment", "StatefulSet", "DaemonSet":
@@ -196,9 +194,7 @@ func (n *needs) waitFor(w sluice.WaitFor) {
 	if err != nil {
 		return
 	}
-	if ref.Namespace == "" {
-		ref.Namespace = n.target.Namespace
-	}
+	ref.Namespace = cmp.Or(ref.Namespace, n.target.Namespace)
 	if ref.APIVersion == "" {
 		return // only the cluster knows its version
 	}

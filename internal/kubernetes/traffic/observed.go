@@ -31,12 +31,10 @@ func Hash(deployment sluice.Object, replicaSets []sluice.Object) (string, error)
 
 func ownedBy(o sluice.Object, uid string) bool {
 	owners, _ := o.Field("metadata", "ownerReferences").([]any)
-	for _, owner := range owners {
-		if m, ok := owner.(map[string]any); ok && m["uid"] == uid && m["controller"] == true {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(owners, func(owner any) bool {
+		m, ok := owner.(map[string]any)
+		return ok && m["uid"] == uid && m["controller"] == true
+	})
 }
 
 // Ready returns the names of the pods to which a Service with the selector sends traffic.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -60,12 +61,7 @@ func (n *network) take() error {
 }
 
 func (n *network) inUse() bool {
-	for _, s := range listeners() {
-		if strings.HasPrefix(s.address, fmt.Sprintf("127.%d.", n.Second)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(listeners(), func(s listener) bool { return n.owns(s.address) })
 }
 
 func (n *network) owns(ip string) bool {

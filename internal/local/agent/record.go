@@ -102,15 +102,8 @@ func (p *pod) stopping() bool { return !p.StoppingAt.IsZero() }
 func (p *pod) ended() bool    { return p.Phase == corev1.PodSucceeded || p.Phase == corev1.PodFailed }
 
 func (p *pod) ready() bool {
-	if p.stopping() || p.ended() {
-		return false
-	}
-	for _, c := range p.containers {
-		if !c.ready {
-			return false
-		}
-	}
-	return true
+	unready := func(c *container) bool { return !c.ready }
+	return !p.stopping() && !p.ended() && !slices.ContainsFunc(p.containers, unready)
 }
 
 // availableAt returns when the pod has been ready for long enough, the zero time while it is not ready.

@@ -47,9 +47,7 @@ func scrapeAddress(p *pod) string {
 	port := p.Annotations["prometheus.io/port"]
 	for _, c := range p.Spec.Containers {
 		for _, cp := range c.Ports {
-			if port == "" {
-				port = strconv.Itoa(int(cp.ContainerPort))
-			}
+			port = cmp.Or(port, strconv.Itoa(int(cp.ContainerPort)))
 		}
 	}
 	return net.JoinHostPort(p.IP, port)

@@ -3,6 +3,7 @@ package kind
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -163,12 +164,7 @@ func walk(v any, path string, allowed [][]string) string {
 }
 
 func walkMap(m map[string]any, path string, allowed [][]string) string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
 		if bad := walk(m[k], strings.TrimPrefix(path+"."+k, "."), below(allowed, k)); bad != "" {
 			return bad
 		}

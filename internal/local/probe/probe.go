@@ -5,6 +5,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -59,7 +60,7 @@ func (t Target) get(ctx context.Context, g *corev1.HTTPGetAction) error {
 	if err != nil {
 		return err
 	}
-	u.Scheme, u.Host = scheme, net.JoinHostPort(t.host(g.Host), port)
+	u.Scheme, u.Host = scheme, net.JoinHostPort(cmp.Or(g.Host, t.Host), port)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
@@ -95,18 +96,11 @@ func (t Target) connect(ctx context.Context, s *corev1.TCPSocketAction) error {
 	if err != nil {
 		return err
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(t.host(s.Host), port))
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(cmp.Or(s.Host, t.Host), port))
 	if err != nil {
 		return err
 	}
 	return conn.Close()
-}
-
-func (t Target) host(override string) string {
-	if override != "" {
-		return override
-	}
-	return t.Host
 }
 
 func (t Target) port(p intstr.IntOrString) (string, error) {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -147,12 +148,7 @@ type ring struct {
 }
 
 func (r *ring) left(tried map[string]bool) bool {
-	for _, e := range r.endpoints {
-		if !tried[e.Pod] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.endpoints, func(e Endpoint) bool { return !tried[e.Pod] })
 }
 
 func (r *ring) next(tried map[string]bool) Endpoint {

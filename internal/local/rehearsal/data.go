@@ -69,12 +69,9 @@ func (r *rehearser) standsIn(target, workload string) bool {
 		if o.Ref().String() != workload {
 			continue
 		}
-		for _, c := range containers(o) {
-			if isStandIn(c) || images[c.Text("image")] == "" {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(containers(o), func(c sluice.Object) bool {
+			return isStandIn(c) || images[c.Text("image")] == ""
+		})
 	}
 	return len(images) == 0
 }

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -22,14 +23,7 @@ const (
 // inertRef returns the ConfigMap that keeps the object.
 func inertRef(ref sluice.Ref) sluice.Ref {
 	name := "inert-" + digest(ref.Kind+"/"+ref.Namespace+"/"+ref.Name)
-	return sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: inertNamespace(ref.Namespace), Name: name}
-}
-
-func inertNamespace(namespace string) string {
-	if namespace == "" {
-		return clusterWide
-	}
-	return namespace
+	return sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: cmp.Or(ref.Namespace, clusterWide), Name: name}
 }
 
 func (a *account) getInert(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
@@ -62,7 +56,7 @@ func (a *account) deleteInert(ctx context.Context, ref sluice.Ref) error {
 
 func (a *account) watchInert(ctx context.Context, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
-		for box, err := range a.Account.Watch(ctx, "v1", "ConfigMap", inertNamespace(namespace)) {
+		for box, err := range a.Account.Watch(ctx, "v1", "ConfigMap", cmp.Or(namespace, clusterWide)) {
 			if err == nil && box.Text("metadata", "labels", inertLabel) != kind {
 				continue
 			}

@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -62,12 +63,8 @@ func (h *hidden) hide(value, shown string) {
 func (h *hidden) mask(text string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	values := make([]string, 0, len(h.values))
-	for v := range h.values {
-		values = append(values, v)
-	}
-	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-	for _, v := range values {
+	longest := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
+	for _, v := range slices.SortedFunc(maps.Keys(h.values), longest) {
 		for _, written := range []string{v, url.QueryEscape(v), url.PathEscape(v)} {
 			text = strings.ReplaceAll(text, written, h.values[v])
 		}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -164,10 +165,7 @@ func (r *rehearser) analysis(s *sluice.PlannedStep) error {
 	for i := range s.Analysis.Resolved {
 		q := &s.Analysis.Resolved[i]
 		r.templates(s, q.Template)
-		provider := q.Provider
-		if provider == "" {
-			provider = s.Analysis.Provider
-		}
+		provider := cmp.Or(q.Provider, s.Analysis.Provider)
 		given, said := r.options.Metrics[q.Name]
 		if !said && r.options.Providers[provider] {
 			r.real("query "+strconv.Quote(q.Name)+" is answered by "+provider, s.ID)

@@ -69,9 +69,7 @@ func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) data
 func checkpointOf(
 	ctx context.Context, sc sluice.StepContext, s dataset.Dataset, id sluice.CheckpointID, from sluice.StepID,
 ) (sluice.Checkpoint, error) {
-	if id == "" {
-		id = cmp.Or(sc.Results[from].Checkpoint, dataset.CheckpointID(sc.Deployment, from, ""))
-	}
+	id = cmp.Or(id, sc.Results[from].Checkpoint, dataset.CheckpointID(sc.Deployment, from, ""))
 	c, err := s.Catalogue.Checkpoint(ctx, id)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return c, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s of the dataset %s", id, s.Spec.Name).

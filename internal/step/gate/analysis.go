@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -229,12 +230,8 @@ func unknown(j sluice.Judgment) bool {
 	for _, s := range j.Samples {
 		latest[s.Query] = s.Verdict
 	}
-	for _, v := range latest {
-		if v == sluice.Unknown || v == sluice.Late {
-			return true
-		}
-	}
-	return false
+	verdicts := slices.Collect(maps.Values(latest))
+	return slices.Contains(verdicts, sluice.Unknown) || slices.Contains(verdicts, sluice.Late)
 }
 
 // conclude follows the judgment, or onUnknown if the budget for unknown samples is spent. A person who has to decide

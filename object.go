@@ -66,6 +66,18 @@ func (o Object) Number(absent int, path ...string) int {
 	return absent
 }
 
+// List returns the objects in the list at the path, to be read or changed in place. It leaves out what is no object.
+func (o Object) List(path ...string) []Object {
+	all, _ := o.Field(path...).([]any)
+	var list []Object
+	for _, e := range all {
+		if m, ok := e.(map[string]any); ok {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
 // Set puts the value at the path, making maps on the way.
 func (o Object) Set(value any, path ...string) {
 	m := map[string]any(o)

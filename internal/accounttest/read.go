@@ -208,10 +208,9 @@ func isCancelled(err error) bool {
 
 // isStalled returns what the condition says, "" if the workload does not have it.
 func isStalled(o sluice.Object) string {
-	list, _ := o.Field("status", "conditions").([]any)
-	for _, c := range list {
-		if m, ok := c.(map[string]any); ok && m["type"] == "Stalled" && m["status"] == "True" {
-			return fmt.Sprint(m["message"])
+	for _, c := range o.List("status", "conditions") {
+		if c.Text("type") == "Stalled" && c.Text("status") == "True" {
+			return c.Text("message")
 		}
 	}
 	return ""

@@ -149,11 +149,8 @@ func bareService(spec map[string]any) {
 	for _, field := range []string{"healthCheckNodePort", "ipFamilies", "ipFamilyPolicy", "loadBalancerIP"} {
 		delete(spec, field)
 	}
-	ports, _ := spec["ports"].([]any)
-	for _, p := range ports {
-		if m, ok := p.(map[string]any); ok {
-			delete(m, "nodePort")
-		}
+	for _, p := range sluice.Object(spec).List("ports") {
+		delete(p, "nodePort")
 	}
 }
 
@@ -171,13 +168,8 @@ func (d Dataset) listOf(objects []sluice.Object) (sluice.Object, error) {
 
 // Kept returns the objects of a checkpoint, moved to the namespace of d, and the workload among them.
 func (d Dataset) Kept(c sluice.Checkpoint) (all []sluice.Object, workload sluice.Object, err error) {
-	items, _ := c.Workload["items"].([]any)
-	for _, item := range items {
-		m, ok := item.(map[string]any)
-		if !ok {
-			continue
-		}
-		o := sluice.Object(m).Clone()
+	for _, item := range c.Workload.List("items") {
+		o := item.Clone()
 		o.Set(d.Place.Namespace, "metadata", "namespace")
 		all = append(all, o)
 		if d.Spec.Workload != "" && o.Ref().String() == d.Spec.Workload {
@@ -199,10 +191,9 @@ func (d Dataset) seal(objects []sluice.Object, change func([]sluice.Object, slui
 
 // ImageOf returns the image of the workload's first container.
 func ImageOf(workload sluice.Object) string {
-	containers, _ := workload.Field("spec", "template", "spec", "containers").([]any)
+	containers := workload.List("spec", "template", "spec", "containers")
 	if len(containers) == 0 {
 		return ""
 	}
-	m, _ := containers[0].(map[string]any)
-	return sluice.Object(m).Text("image")
+	return containers[0].Text("image")
 }

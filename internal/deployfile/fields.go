@@ -38,7 +38,7 @@ func (p *parser) fields(n *yaml.Node, what string, t *table) (*fieldset, bool) {
 		name := key.Value
 		if _, known := t.find(name); !known {
 			// The key that was meant is read, so that one slip is one finding.
-			if name = p.unknownKey(key, what, t.names()); name == "" || find(n, name) != nil || f.keys[name] != nil {
+			if name = p.unknownKey(key, what, t.names()); name == "" || yamldoc.Get(n, name) != nil || f.keys[name] != nil {
 				return
 			}
 		}
@@ -370,19 +370,6 @@ func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
 		return
 	}
 	f.p.each(v, do)
-}
-
-// find returns the value of the key in a map, nil if there is none.
-func find(n *yaml.Node, key string) *yaml.Node {
-	if n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
 }
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -151,7 +151,7 @@ func (p *parser) applicationName(f *fieldset) string {
 
 // refusedKind reports a kind that Sluice does not deliver. Other findings in such a file would not help.
 func (p *parser) refusedKind(root *yaml.Node) bool {
-	kind := find(root, "kind")
+	kind := yamldoc.Get(root, "kind")
 	if kind == nil || yamldoc.IsNull(kind) || fold(kind.Value) == "kubernetes" {
 		return false
 	}

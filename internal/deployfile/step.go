@@ -89,7 +89,7 @@ func (p *parser) stepName(kind sluice.StepKind, value *yaml.Node) string {
 	if kind == sluice.KindAnalysis {
 		return "analysis step"
 	}
-	if name := find(value, "name"); name != nil && name.Kind == yaml.ScalarNode {
+	if name := yamldoc.Get(value, "name"); name != nil && name.Kind == yaml.ScalarNode {
 		return string(kind) + " " + clip(name.Value)
 	}
 	return string(kind)

@@ -68,14 +68,11 @@ func moveSubjects(o sluice.Object, accounts map[[2]string]bool, namespace string
 	if kind != "RoleBinding" && kind != "ClusterRoleBinding" {
 		return
 	}
-	subjects, _ := o.Field("subjects").([]any)
-	for _, s := range subjects {
-		m, _ := s.(map[string]any)
-		old, _ := m["namespace"].(string)
-		name, _ := m["name"].(string)
-		moved := accounts[[2]string{old, name}] || kind == "RoleBinding" && old == namespaceOf(o)
-		if m["kind"] == "ServiceAccount" && moved {
-			m["namespace"] = namespace
+	for _, s := range o.List("subjects") {
+		old := s.Text("namespace")
+		moved := accounts[[2]string{old, s.Text("name")}] || kind == "RoleBinding" && old == namespaceOf(o)
+		if s.Text("kind") == "ServiceAccount" && moved {
+			s["namespace"] = namespace
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (r *reader) document(n *yaml.Node) {
 		r.report(n, codeBadManifest, "start with apiVersion: and kind:", "a manifest must be a map of keys and values")
 		return
 	}
-	if items := get(n, "items"); text(get(n, "kind")) == "List" && items != nil {
+	if items := yamldoc.Get(n, "items"); text(yamldoc.Get(n, "kind")) == "List" && items != nil {
 		for _, item := range items.Content {
 			if !r.full {
 				r.document(item)
@@ -107,38 +107,27 @@ func (r *reader) object(n *yaml.Node) {
 // complete reports what the object lacks and why it cannot be delivered.
 func (r *reader) complete(n *yaml.Node) bool {
 	before := r.faults
-	kind := text(get(n, "kind"))
+	kind := text(yamldoc.Get(n, "kind"))
 	switch kind {
 	case "":
 		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
 	case "Pod":
-		r.warn(get(n, "kind"), codeBareWorkload, "use a Deployment or a Job", "a bare Pod is applied but never rolled out")
+		r.warn(yamldoc.Get(n, "kind"), codeBareWorkload, "use a Deployment or a Job",
+			"a bare Pod is applied but never rolled out")
 	case "ReplicaSet":
-		r.report(get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
+		r.report(yamldoc.Get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
-	if text(get(n, "apiVersion")) == "" {
+	if text(yamldoc.Get(n, "apiVersion")) == "" {
 		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion",
 			cmp.Or(kind, "manifest"))
 	}
-	if text(get(get(n, "metadata"), "name")) == "" {
+	if text(yamldoc.Get(yamldoc.Get(n, "metadata"), "name")) == "" {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", cmp.Or(kind, "manifest"))
 	}
 	return r.faults == before
 }
 
 // get returns the value of a key, nil if there is none.
-func get(n *yaml.Node, key string) *yaml.Node {
-	if n == nil || n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
 func text(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 		return ""

@@ -93,14 +93,10 @@ func (c condition) is(status string) bool { return c.status == status }
 func (c condition) text(absent string) string { return cmp.Or(c.message, c.reason, absent) }
 
 func conditionOf(o sluice.Object, name string) (condition, bool) {
-	list, _ := o.Field("status", "conditions").([]any)
-	for _, e := range list {
-		m, ok := e.(map[string]any)
-		if !ok || m["type"] != name {
-			continue
+	for _, c := range o.List("status", "conditions") {
+		if c.Text("type") == name {
+			return condition{c.Text("status"), c.Text("reason"), c.Text("message")}, true
 		}
-		entry := sluice.Object(m)
-		return condition{entry.Text("status"), entry.Text("reason"), entry.Text("message")}, true
 	}
 	return condition{}, false
 }

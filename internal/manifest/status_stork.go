@@ -13,7 +13,7 @@ import (
 // itself successful.
 func migration(o sluice.Object) State {
 	stage, status := o.Text("status", "stage"), o.Text("status", "status")
-	volumes, resources := migrated(o, "volumes"), migrated(o, "resources")
+	volumes, resources := o.List("status", "volumes"), o.List("status", "resources")
 	left := append(unsuccessful(volumes), unsuccessful(resources)...)
 	switch {
 	case status == "Failed" || status == "PartialSuccess":
@@ -28,17 +28,6 @@ func migration(o sluice.Object) State {
 		return failed("it ended as Successful but moved nothing: no volume or object matches its namespaces and selectors")
 	}
 	return State{Phase: Ready}
-}
-
-func migrated(o sluice.Object, list string) []sluice.Object {
-	entries, _ := o.Field("status", list).([]any)
-	var all []sluice.Object
-	for _, e := range entries {
-		if m, ok := e.(map[string]any); ok {
-			all = append(all, m)
-		}
-	}
-	return all
 }
 
 // unsuccessful names the volumes and objects that did not succeed.

@@ -18,9 +18,8 @@ func (a *Account) service(namespace, name string, port int) (sluice.Object, erro
 	if o == nil {
 		return nil, sluice.Errorf(sluice.NotFound, "there is no Service/%s in %s", name, namespace)
 	}
-	ports, _ := o.Field("spec", "ports").([]any)
-	for _, p := range ports {
-		if m, _ := asMap(p); sluice.Object(m).Number(0, "port") == port {
+	for _, p := range o.List("spec", "ports") {
+		if p.Number(0, "port") == port {
 			return o, nil
 		}
 	}

@@ -51,11 +51,9 @@ func intent(o sluice.Object) sluice.Object {
 
 // images returns the images of the object's pods.
 func images(o sluice.Object) string {
-	containers, _ := o.Field("spec", "template", "spec", "containers").([]any)
 	var list []string
-	for _, c := range containers {
-		m, _ := asMap(c)
-		list = append(list, fmt.Sprint(m["image"]))
+	for _, c := range o.List("spec", "template", "spec", "containers") {
+		list = append(list, c.Text("image"))
 	}
 	return strings.Join(list, ",")
 }

@@ -217,13 +217,11 @@ func (w owners) managedFields() []any {
 // applied returns the paths of the fields that Sluice had applied when the object was read.
 func applied(was sluice.Object) map[string]bool {
 	all := map[string]bool{}
-	list, _ := was.Field("metadata", "managedFields").([]any)
-	for _, e := range list {
-		m, _ := asMap(e)
-		if m["manager"] != sluice.Manager {
+	for _, e := range was.List("metadata", "managedFields") {
+		if e.Text("manager") != sluice.Manager {
 			continue
 		}
-		f, _ := asMap(m["fieldsV1"])
+		f, _ := asMap(e["fieldsV1"])
 		for p := range leaves(f) {
 			all[strings.ReplaceAll(strings.TrimPrefix(p, "f:"), pathSeparator+"f:", pathSeparator)] = true
 		}
@@ -234,10 +232,8 @@ func applied(was sluice.Object) map[string]bool {
 // managersOf returns the names in the object's managedFields.
 func managersOf(o sluice.Object) []string {
 	var names []string
-	list, _ := o.Field("metadata", "managedFields").([]any)
-	for _, e := range list {
-		m, _ := asMap(e)
-		names = append(names, fmt.Sprint(m["manager"]))
+	for _, e := range o.List("metadata", "managedFields") {
+		names = append(names, e.Text("manager"))
 	}
 	return names
 }

@@ -177,12 +177,9 @@ func holders(o sluice.Object) string {
 	if text != "" {
 		text = ": it waits for the finalizers " + text[2:]
 	}
-	list, _ := o.Field("status", "conditions").([]any)
-	for _, c := range list {
-		m, _ := c.(map[string]any)
-		if kind, _ := m["type"].(string); m["status"] == "True" && strings.HasPrefix(kind, "Namespace") {
-			message, _ := m["message"].(string)
-			text += "; " + client.OneLine(message)
+	for _, c := range o.List("status", "conditions") {
+		if c.Text("status") == "True" && strings.HasPrefix(c.Text("type"), "Namespace") {
+			text += "; " + client.OneLine(c.Text("message"))
 		}
 	}
 	return text

@@ -18,16 +18,7 @@ func IsOurs(manager string) bool {
 }
 
 // ManagedFields returns the entries that say who owns which fields of the object.
-func ManagedFields(o sluice.Object) []sluice.Object {
-	list, _ := o.Field("metadata", "managedFields").([]any)
-	var entries []sluice.Object
-	for _, e := range list {
-		if m, ok := e.(map[string]any); ok {
-			entries = append(entries, m)
-		}
-	}
-	return entries
-}
+func ManagedFields(o sluice.Object) []sluice.Object { return o.List("metadata", "managedFields") }
 
 // A FieldConflict is a field that another manager owns with another value.
 type FieldConflict struct{ Field, Manager string }

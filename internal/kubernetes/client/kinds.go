@@ -97,14 +97,12 @@ func (k *kinds) forget(apiVersion string) {
 // Expect makes Find wait for the kind of a CustomResourceDefinition that was just written.
 func (c *Client) Expect(definition sluice.Object, until time.Time) {
 	group, kind := definition.Text("spec", "group"), definition.Text("spec", "names", "kind")
-	versions, _ := definition.Field("spec", "versions").([]any)
 	c.kinds.mu.Lock()
 	defer c.kinds.mu.Unlock()
-	for _, v := range versions {
-		if e, ok := v.(map[string]any); ok && e["served"] == true {
-			version, _ := e["name"].(string)
-			c.kinds.expected[group+"/"+version+"/"+kind] = until
-			delete(c.kinds.served, group+"/"+version)
+	for _, v := range definition.List("spec", "versions") {
+		if v["served"] == true {
+			c.kinds.expected[group+"/"+v.Text("name")+"/"+kind] = until
+			delete(c.kinds.served, group+"/"+v.Text("name"))
 		}
 	}
 }

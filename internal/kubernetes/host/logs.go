@@ -191,15 +191,13 @@ func (h *Host) followLog(ctx context.Context, namespace, name string) (io.ReadCl
 		if err != nil || o.Text("metadata", "deletionTimestamp") != "" {
 			return nil, err
 		}
-		containers, _ := o.Field("spec", "containers").([]any)
+		containers := o.List("spec", "containers")
 		if len(containers) == 0 {
 			continue
 		}
-		first, _ := containers[0].(map[string]any)
-		container, _ := first["name"].(string)
 		body, err := h.client.Stream(ctx, client.Request{
 			Op: "follow the log of pod " + name, Path: client.Path("v1", namespace, "pods", name, "log"),
-			Query: url.Values{"container": {container}, "follow": {"true"}}, Accept: "*/*",
+			Query: url.Values{"container": {containers[0].Text("name")}, "follow": {"true"}}, Accept: "*/*",
 		})
 		if !hasNoLog(err) {
 			return body, err

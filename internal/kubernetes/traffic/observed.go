@@ -30,10 +30,8 @@ func Hash(deployment sluice.Object, replicaSets []sluice.Object) (string, error)
 }
 
 func ownedBy(o sluice.Object, uid string) bool {
-	owners, _ := o.Field("metadata", "ownerReferences").([]any)
-	return slices.ContainsFunc(owners, func(owner any) bool {
-		m, ok := owner.(map[string]any)
-		return ok && m["uid"] == uid && m["controller"] == true
+	return slices.ContainsFunc(o.List("metadata", "ownerReferences"), func(owner sluice.Object) bool {
+		return owner["uid"] == uid && owner["controller"] == true
 	})
 }
 
@@ -67,15 +65,14 @@ func ready(pod sluice.Object) bool {
 	if phase := pod.Text("status", "phase"); phase == "Succeeded" || phase == "Failed" {
 		return false
 	}
-	return condition(pod.Field("status", "conditions"), "Ready").Text("status") == "True"
+	return condition(pod.List("status", "conditions"), "Ready").Text("status") == "True"
 }
 
 // condition returns the condition of the type, nil if there is none.
-func condition(list any, kind string) sluice.Object {
-	all, _ := list.([]any)
-	for _, c := range all {
-		if m, ok := c.(map[string]any); ok && m["type"] == kind {
-			return m
+func condition(list []sluice.Object, kind string) sluice.Object {
+	for _, c := range list {
+		if c["type"] == kind {
+			return c
 		}
 	}
 	return nil
@@ -90,10 +87,9 @@ func Settled(slicesOf []sluice.Object, pods []string) bool {
 		if families[family] == nil {
 			families[family] = map[string]bool{}
 		}
-		endpoints, _ := s.Field("endpoints").([]any)
-		for _, e := range endpoints {
-			if m, ok := e.(map[string]any); ok && serves(m) {
-				families[family][sluice.Object(m).Text("targetRef", "name")] = true
+		for _, e := range s.List("endpoints") {
+			if serves(e) {
+				families[family][e.Text("targetRef", "name")] = true
 			}
 		}
 	}
@@ -115,11 +111,10 @@ func serves(endpoint sluice.Object) bool {
 // route without reports is taken up.
 func TakenUp(route sluice.Object) (bool, string) {
 	generation := route.Number(0, "metadata", "generation")
-	parents, _ := route.Field("status", "parents").([]any)
-	for _, p := range parents {
-		name := asObject(p).Text("parentRef", "name")
+	for _, p := range route.List("status", "parents") {
+		name := p.Text("parentRef", "name")
 		for _, kind := range []string{"Accepted", "ResolvedRefs"} {
-			c := condition(asObject(p)["conditions"], kind)
+			c := condition(p.List("conditions"), kind)
 			if c == nil {
 				continue
 			}

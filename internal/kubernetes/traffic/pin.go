@@ -91,14 +91,12 @@ func Canary(service sluice.Object, name string) (sluice.Object, error) {
 	return o, record{Made: service.Text("metadata", "name")}.write(o)
 }
 
-func ports(service sluice.Object) []any {
-	list, _ := service.Clone().Field("spec", "ports").([]any)
-	for _, p := range list {
-		if m, ok := p.(map[string]any); ok {
-			delete(m, "nodePort")
-		}
+func ports(service sluice.Object) any {
+	service = service.Clone()
+	for _, p := range service.List("spec", "ports") {
+		delete(p, "nodePort")
 	}
-	return list
+	return service.Field("spec", "ports")
 }
 
 // Updated returns the canary's Service with the selector and ports that it would be made with now.

@@ -62,11 +62,9 @@ func (r refusal) isFinal() bool {
 
 // replicaFailure returns the refusal that a Deployment reports itself.
 func replicaFailure(o sluice.Object) refusal {
-	list, _ := o.Field("status", "conditions").([]any)
-	for _, c := range list {
-		m, _ := c.(map[string]any)
-		if e := sluice.Object(m); e.Text("type") == "ReplicaFailure" && e.Text("status") == "True" {
-			return refusal{e.Text("message"), timeOf(e.Text("lastTransitionTime"))}
+	for _, c := range o.List("status", "conditions") {
+		if c.Text("type") == "ReplicaFailure" && c.Text("status") == "True" {
+			return refusal{c.Text("message"), timeOf(c.Text("lastTransitionTime"))}
 		}
 	}
 	return refusal{}

@@ -75,11 +75,9 @@ func (s *replicaSets) has(uid string) bool {
 }
 
 func ownerUID(o sluice.Object) string {
-	list, _ := o.Field("metadata", "ownerReferences").([]any)
-	for _, e := range list {
-		if m, ok := e.(map[string]any); ok && m["controller"] == true {
-			uid, _ := m["uid"].(string)
-			return uid
+	for _, owner := range o.List("metadata", "ownerReferences") {
+		if owner["controller"] == true {
+			return owner.Text("uid")
 		}
 	}
 	return ""

@@ -32,13 +32,13 @@ func standIn(c, workload sluice.Object, i int, ports []int, fails bool) error {
 	}
 	c["image"] = imagePrefix + spec.Image
 	env := []any{map[string]any{"name": standin.Variable, "value": strings.ReplaceAll(string(encoded), "$", "$$")}}
-	for _, v := range list(c, "env") {
+	for _, v := range c.List("env") {
 		if optional(v, "valueFrom", "configMapKeyRef") || optional(v, "valueFrom", "secretKeyRef") {
 			env = append(env, map[string]any(v))
 		}
 	}
 	c["env"] = env
-	for _, from := range list(c, "envFrom") {
+	for _, from := range c.List("envFrom") {
 		optional(from, "configMapRef")
 		optional(from, "secretRef")
 	}
@@ -62,7 +62,7 @@ func optional(o sluice.Object, at ...string) bool {
 func unnest(c sluice.Object) {
 	var kept []any
 	var seen []string
-	for _, m := range list(c, "volumeMounts") {
+	for _, m := range c.List("volumeMounts") {
 		at := path.Clean("/" + m.Text("mountPath"))
 		nested := at == "/"
 		for _, s := range seen {
@@ -80,7 +80,7 @@ func unnest(c sluice.Object) {
 
 // easeVolumes lets pods that are stand-ins alone start without the configuration that they would mount.
 func easeVolumes(workload sluice.Object) {
-	for _, v := range list(podSpec(workload), "volumes") {
+	for _, v := range podSpec(workload).List("volumes") {
 		for _, kind := range []string{"configMap", "secret"} {
 			if optional(v, kind) {
 				delete(v[kind].(map[string]any), "items")
@@ -105,18 +105,6 @@ func texts(v any) []string {
 	for _, e := range list {
 		if s, ok := e.(string); ok {
 			all = append(all, s)
-		}
-	}
-	return all
-}
-
-// list returns the maps in the list under the key, to be changed in place.
-func list(m map[string]any, key string) []sluice.Object {
-	elements, _ := m[key].([]any)
-	var all []sluice.Object
-	for _, e := range elements {
-		if m, ok := e.(map[string]any); ok {
-			all = append(all, sluice.Object(m))
 		}
 	}
 	return all

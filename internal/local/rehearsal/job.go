@@ -36,7 +36,7 @@ func (j job) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, err
 func wouldRun(o sluice.Object) []string {
 	var all []string
 	for _, c := range containers(o) {
-		for _, v := range list(c, "env") {
+		for _, v := range c.List("env") {
 			var s standin.Spec
 			if v.Text("name") != standin.Variable ||
 				json.Unmarshal([]byte(strings.ReplaceAll(v.Text("value"), "$$", "$")), &s) != nil {

@@ -126,30 +126,19 @@ func describeStandIn(o sluice.Object, ports []int, fails bool) string {
 	return "a stand-in that answers on " + strings.Trim(strings.ReplaceAll(fmt.Sprint(ports), " ", ", "), "[]")
 }
 
-func podSpec(o sluice.Object) map[string]any {
+func podSpec(o sluice.Object) sluice.Object {
 	spec, _ := o.Field("spec", "template", "spec").(map[string]any)
 	return spec
 }
 
 // containers returns the workload's containers, to be changed in place.
-func containers(o sluice.Object) []sluice.Object {
-	list, _ := podSpec(o)["containers"].([]any)
-	var found []sluice.Object
-	for _, e := range list {
-		if m, ok := e.(map[string]any); ok {
-			found = append(found, sluice.Object(m))
-		}
-	}
-	return found
-}
+func containers(o sluice.Object) []sluice.Object { return podSpec(o).List("containers") }
 
 // claimsOf returns the claims that the workload's pods mount, without those made from templates.
 func claimsOf(o sluice.Object) []string {
-	volumes, _ := podSpec(o)["volumes"].([]any)
 	var claims []string
-	for _, v := range volumes {
-		m, _ := v.(map[string]any)
-		if claim := sluice.Object(m).Text("persistentVolumeClaim", "claimName"); claim != "" {
+	for _, v := range podSpec(o).List("volumes") {
+		if claim := v.Text("persistentVolumeClaim", "claimName"); claim != "" {
 			claims = append(claims, claim)
 		}
 	}

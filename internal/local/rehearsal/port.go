@@ -33,7 +33,7 @@ func (r *rehearser) standInPorts(s *sluice.PlannedStep, ports []int) []int {
 // ports moves the ports of a Service and those behind it.
 func (r *rehearser) ports(s *sluice.PlannedStep, service sluice.Object) sluice.Object {
 	spec, _ := service["spec"].(map[string]any)
-	for _, p := range list(spec, "ports") {
+	for _, p := range sluice.Object(spec).List("ports") {
 		target, numeric := number(p["targetPort"])
 		if p["targetPort"] == nil {
 			target, numeric = number(p["port"])
@@ -55,7 +55,7 @@ func (r *rehearser) ports(s *sluice.PlannedStep, service sluice.Object) sluice.O
 // portsOf returns the ports that the i-th container declares, moves them, and adds those that its probes ask.
 func (r *rehearser) portsOf(s *sluice.PlannedStep, c, workload sluice.Object, i int) []int {
 	var ports []int
-	for _, p := range list(c, "ports") {
+	for _, p := range c.List("ports") {
 		if n, ok := number(p["containerPort"]); ok {
 			ports = union(ports, []int{n})
 			p["containerPort"] = int64(r.port(s, n))
@@ -80,7 +80,7 @@ func targetPorts(workload sluice.Object, all []sluice.Object) []int {
 		if o.Text("kind") != "Service" || !selects(o, workload) {
 			continue
 		}
-		for _, p := range list(spec, "ports") {
+		for _, p := range sluice.Object(spec).List("ports") {
 			n, ok := number(p["targetPort"])
 			if p["targetPort"] == nil {
 				n, ok = number(p["port"])

@@ -54,6 +54,19 @@ func Read(file string, data []byte, limits Limits) ([]*yaml.Node, sluice.Diagnos
 // IsNull reports whether the node is an empty value.
 func IsNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
+// Get returns the value of the key in a map, nil if there is none.
+func Get(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
 // At returns the node's place in the file.
 func At(file string, n *yaml.Node) sluice.Position {
 	return sluice.Position{File: file, Line: n.Line, Column: n.Column}

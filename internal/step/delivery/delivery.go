@@ -100,23 +100,23 @@ func StampedWith(o sluice.Object) Version {
 
 // Stamp stamps the Deployment's pods. A variable that a container declares itself stays.
 func Stamp(o sluice.Object, v Version) {
-	containers, _ := o.Field("spec", "template", "spec", "containers").([]any)
+	containers := o.List("spec", "template", "spec", "containers")
 	for i, s := range stamps {
 		if v[i] == "" {
 			continue
 		}
 		o.Set(v[i], "spec", "template", "metadata", "annotations", s.annotation)
 		for _, c := range containers {
-			setVariable(object.Map(c), s.variable, v[i])
+			setVariable(c, s.variable, v[i])
 		}
 	}
 }
 
 func setVariable(container sluice.Object, name, value string) {
-	env, _ := container["env"].([]any)
-	if container == nil || slices.ContainsFunc(env, func(e any) bool { return object.Map(e)["name"] == name }) {
+	if slices.ContainsFunc(container.List("env"), func(e sluice.Object) bool { return e["name"] == name }) {
 		return
 	}
+	env, _ := container["env"].([]any)
 	container["env"] = append(slices.Clone(env), map[string]any{"name": name, "value": value})
 }
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
@@ -71,11 +70,11 @@ func (d Deps) ServiceURL(ctx context.Context, sc sluice.StepContext, service str
 	if err != nil {
 		return "", err
 	}
-	ports, _ := o.Field("spec", "ports").([]any)
+	ports := o.List("spec", "ports")
 	if len(ports) == 0 {
 		return "", sluice.Errorf(sluice.Invalid, "Service/%s has no port to show", service)
 	}
-	port := object.Map(ports[0]).Number(0, "port")
+	port := ports[0].Number(0, "port")
 	if d.Preview != nil {
 		until := d.Now().Add(sibling.Exposure(sc, service))
 		url, err := d.Preview(sc.Target.Account, namespace, service, port, until)

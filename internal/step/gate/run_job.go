@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -168,14 +169,9 @@ func (l *jobLog) findPods(ctx context.Context) {
 }
 
 func hasEnded(job sluice.Object) bool {
-	conditions, _ := job.Field("status", "conditions").([]any)
-	for _, c := range conditions {
-		kind := object.Map(c)["type"]
-		if (kind == "Complete" || kind == "Failed") && object.Map(c)["status"] == "True" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(job.List("status", "conditions"), func(c sluice.Object) bool {
+		return (c["type"] == "Complete" || c["type"] == "Failed") && c["status"] == "True"
+	})
 }
 
 func (l *jobLog) tail(ctx context.Context, p sluice.Pod) {

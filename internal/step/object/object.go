@@ -80,9 +80,3 @@ func OfKind(objects []sluice.Object, kinds ...string) []sluice.Object {
 	}
 	return found
 }
-
-// Map returns a value that lies in an object as an object: nil if it is none.
-func Map(v any) sluice.Object {
-	m, _ := v.(map[string]any)
-	return m
-}

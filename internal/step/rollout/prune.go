@@ -48,9 +48,9 @@ func (s *prune) Check(ctx context.Context) (preview sluice.Preview, err error) {
 // appliedByUs reports whether Sluice applied the object. If the account keeps no record of who did, nobody else can
 // have.
 func appliedByUs(o sluice.Object) bool {
-	managers, kept := o.Field("metadata", "managedFields").([]any)
-	return !kept || slices.ContainsFunc(managers, func(m any) bool {
-		return object.Map(m)["manager"] == sluice.Manager && object.Map(m)["operation"] == "Apply"
+	_, kept := o.Field("metadata", "managedFields").([]any)
+	return !kept || slices.ContainsFunc(o.List("metadata", "managedFields"), func(m sluice.Object) bool {
+		return m["manager"] == sluice.Manager && m["operation"] == "Apply"
 	})
 }
 

@@ -136,11 +136,8 @@ func (t tracks) newestRevision(ctx context.Context, ref sluice.Ref) (string, err
 	}
 	newest, hash := -1, ""
 	for _, r := range revisions {
-		owners, _ := r.Field("metadata", "ownerReferences").([]any)
-		if len(owners) == 0 {
-			continue
-		}
-		if o := object.Map(owners[0]); o.Text("name") != ref.Name || o.Text("kind") != ref.Kind {
+		owners := r.List("metadata", "ownerReferences")
+		if len(owners) == 0 || owners[0].Text("name") != ref.Name || owners[0].Text("kind") != ref.Kind {
 			continue
 		}
 		if n := r.Number(0, "revision"); n > newest {

@@ -114,8 +114,10 @@ func inboxRefuses(t *testing.T, open Open) {
 	wantLetters(t, a, "d1")
 	wantCode(t, a.Append(ctx, "d1", 1, received(1, letter)), sluice.Conflict)
 	wantCode(t, a.Refuse(ctx, letter+1, why), sluice.NotFound)
-	_, err := a.Answer(ctx, letter+1)
-	wantCode(t, err, sluice.NotFound)
+	for _, ctx := range []context.Context{ctx, endedContext()} {
+		_, err := a.Answer(ctx, letter+1)
+		wantCode(t, err, sluice.NotFound)
+	}
 }
 
 func inboxSettlesOnce(t *testing.T, open Open) {
@@ -129,7 +131,7 @@ func inboxSettlesOnce(t *testing.T, open Open) {
 	must(t, b.Refuse(ctx, first, sluice.Failure{Code: sluice.Conflict}))
 	wantAnswer(t, b, first, sluice.Answer{Settled: true})
 	for _, events := range [][]sluice.Event{{received(2, first)}, {received(2, second), received(2, first)},
-		{received(2, 99)}} {
+		{received(2, second), received(2, second)}, {received(2, 99)}} {
 		wantCode(t, b.Append(ctx, "d1", 2, events...), sluice.Conflict)
 	}
 	wantCode(t, a.Append(ctx, "d2", 1, received(2, second)), sluice.Conflict)

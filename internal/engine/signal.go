@@ -20,7 +20,12 @@ func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.
 		said := said{sig, make(chan error, 1)}
 		select {
 		case r.said <- said:
-			return <-said.answer
+			select {
+			case err := <-said.answer:
+				return err
+			case <-ctx.Done(): // while the log cannot be written, the answer may take long
+				return ctx.Err()
+			}
 		case <-r.ended:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -101,7 +106,14 @@ func post(
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		case !leased:
-			return false, nil
+			state, err := Fold(id, store.Read(ctx, id, 0))
+			if err != nil || state.Outcome == "" {
+				return false, err
+			}
+			// it came just before the end, and nobody is left who would refuse it
+			if err := store.Refuse(ctx, letter, *recorded(ended(state), nil)); err != nil {
+				return false, err
+			}
 		}
 	}
 }

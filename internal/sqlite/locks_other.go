@@ -13,9 +13,10 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Locks are files with a lock each, because only Linux locks bytes for an open file. They differ in three ways: an empty
-// file stays behind for each deployment; taken has to take a lock to look, so take tries for a moment before it says
-// that somebody holds it; and whether others share a lock that this process has too is not known, so taken says yes.
+// Locks are files with a lock each, because only Linux locks bytes for an open file. They differ in three ways: an
+// empty file stays behind for each deployment; taken has to take a lock to look, so take tries for a moment before it
+// says that somebody holds it; and whether others share a lock that this process has too is not known, so taken says
+// yes.
 type locks struct {
 	path string
 
@@ -38,8 +39,10 @@ func (l *locks) take(offset int64, shared bool) (held bool, err error) {
 	if shared {
 		try = f.TryRLock
 	}
-	for end := time.Now().Add(glimpse); ; time.Sleep(glimpse / 50) {
-		if held, err = try(); held || err != nil || time.Now().After(end) {
+	tick := time.NewTicker(glimpse / 50) // a lock that becomes free brings no event
+	defer tick.Stop()
+	for end := time.Now().Add(glimpse); time.Now().Before(end); <-tick.C {
+		if held, err = try(); held || err != nil {
 			break
 		}
 	}

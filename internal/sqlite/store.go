@@ -149,8 +149,8 @@ func openReaders(path string) (*sql.DB, error) {
 }
 
 // touch makes the file if it is absent, readable by its owner alone, and returns its absolute path. It never opens a
-// file that is there: to close it again would free the locks that SQLite has on it for other Stores of this process, and
-// the next process would delete the write-ahead log under them.
+// file that is there: to close it again would free the locks that SQLite has on it for other Stores of this process,
+// and the next process would delete the write-ahead log under them.
 func touch(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -66,7 +66,10 @@ func (p *peers) isRemoved() bool {
 		return false
 	}
 	named, err := os.Stat(p.file.Name())
-	return err != nil || !os.SameFile(open, named)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return !os.SameFile(open, named)
 }
 
 // changed returns a channel that is closed when the topic changes next.

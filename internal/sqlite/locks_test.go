@@ -91,6 +91,22 @@ func TestTheFileOfTheLeasesIsRemoved(t *testing.T) {
 	}
 }
 
+// A link to the file of the store is the same store.
+func TestLeasesOfAStoreBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	a := opened(t, filepath.Join(dir, "sluice.db"))
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("sluice.db", link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Lease(t.Context(), "d"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := opened(t, link).Lease(t.Context(), "d"); sluice.ErrorCode(err) != sluice.Conflict {
+		t.Errorf("the deployment is leased twice: %v", err)
+	}
+}
+
 // What waits for an answer leaves nothing behind.
 func TestTopicsAreForgotten(t *testing.T) {
 	ctx, s := t.Context(), opened(t, filepath.Join(t.TempDir(), "sluice.db"))

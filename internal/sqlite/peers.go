@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -48,6 +49,9 @@ const patience = time.Second
 
 func openPeers(path string, flags int) (*peers, error) {
 	p := &peers{topics: map[topic]chan struct{}{}, leases: map[int64]*lease{}}
+	if real, err := filepath.EvalSymlinks(path); err == nil { // one store has one such file
+		path = real
+	}
 	file, err := os.OpenFile(path+"-peers", flags, 0o600)
 	if errors.Is(err, fs.ErrNotExist) && flags == os.O_RDONLY {
 		return p, nil

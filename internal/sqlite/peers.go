@@ -151,7 +151,7 @@ func (p *peers) listen() {
 					return
 				}
 				if !e.Has(fsnotify.Write) && p.isRemoved() {
-					_ = p.lose(p.removedError()) // nobody else can see these locks
+					p.lose(p.removedError())
 				}
 			case _, ok := <-w.Errors: // events were lost
 				if !ok {
@@ -165,13 +165,14 @@ func (p *peers) listen() {
 
 // close ends the leases and whatever waits.
 func (p *peers) close() error {
-	err := p.lose(errClosed)
+	p.lose(errClosed)
 	p.mu.Lock()
 	watcher := p.watcher
 	p.listening, p.watcher = true, nil // nothing listens from now on
 	p.mu.Unlock()
+	var err error
 	if watcher != nil {
-		err = errors.Join(err, watcher.Close())
+		err = watcher.Close()
 	}
 	if p.file != nil {
 		err = errors.Join(err, p.file.Close())
@@ -188,7 +189,7 @@ func (p *peers) removedError() error {
 }
 
 // lose tells the holders of leases that they hold them no longer, and lets nobody take one.
-func (p *peers) lose(reason error) error {
+func (p *peers) lose(reason error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gone = reason
@@ -196,10 +197,9 @@ func (p *peers) lose(reason error) error {
 		close(l.lost)
 	}
 	clear(p.leases)
-	if p.file == nil {
-		return nil
+	if p.file != nil {
+		_ = p.locks.freeAll() // the system frees them when the file is closed, at the latest
 	}
-	return p.locks.freeAll()
 }
 
 // A lease is the lock of one byte.

@@ -141,7 +141,7 @@ func TestLogFull(t *testing.T) {
 	approval := make(chan outcome, 1)
 	go func() { approval <- w.finish(w.command("approve")) }()
 	r.await("the log cannot be written; deployments stand still until it can")
-	if !strings.Contains(r.said.String(), "Free some space on the disk") {
+	if !strings.Contains(r.said.String(), "free some space on the disk") {
 		t.Errorf("there is no hint: %s", r.said.String())
 	}
 	select {

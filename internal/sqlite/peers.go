@@ -17,8 +17,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A peers is what the processes that use one store know of each other. They share a small file beside it, of which
-// bytes are locked: byte 0 by every process that listens for changes, and for each lease a byte chosen by the
+// A peers tells the processes that use one store about each other. They share a small file beside the store and lock
+// bytes of it: every process that listens for changes locks byte 0, and each lease locks a byte chosen by the
 // deployment's id. The locks belong to the open file, so the system frees them when the process is killed, they hold
 // between two Stores of one process, and there is no file for each deployment to clear away.
 //
@@ -34,7 +34,8 @@ type peers struct {
 	listening bool
 }
 
-// A topic is something in the store that changes: the events, the letters, or the answer to the letter of that number.
+// A topic is something in the store that changes: the events, the letters, or the answer to the letter with that
+// number.
 type topic int64
 
 const (
@@ -43,7 +44,7 @@ const (
 )
 
 // patience is how long a change may go unnoticed: if a process is killed after it committed and before it told others,
-// or if the system has no watch left to give.
+// or if the system has no more watches.
 const patience = time.Second
 
 func openPeers(path string, flags int) (*peers, error) {
@@ -65,7 +66,7 @@ func (p *peers) lock(kind int16, offset int64) (bool, error) {
 	return err == nil, err
 }
 
-// isLocked reports whether another process would be in the way of such a lock.
+// isLocked reports whether another process prevents such a lock.
 func (p *peers) isLocked(kind int16, offset int64) (bool, error) {
 	if p.file == nil {
 		return false, nil
@@ -108,7 +109,7 @@ func (p *peers) wait(ctx context.Context, changed <-chan struct{}) bool {
 	return true
 }
 
-// tell says in this process, and to others that listen, that topics have changed.
+// tell tells this process, and others that listen, that topics have changed.
 func (p *peers) tell(topics []topic) {
 	p.wake(topics)
 	if heard, err := p.isLocked(unix.F_WRLCK, 0); heard || err != nil {
@@ -169,7 +170,7 @@ func (p *peers) listen() {
 	}()
 }
 
-// close ends the leases and whatever waits.
+// close ends the leases and all waiting.
 func (p *peers) close() error {
 	p.mu.Lock()
 	leases, watcher := slices.Collect(maps.Values(p.leases)), p.watcher

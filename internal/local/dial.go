@@ -106,17 +106,17 @@ func sayReady(err error) {
 	if err != nil {
 		message = string(sluice.ErrorCode(err)) + "\n" + sluice.ErrorHint(err) + "\n" + err.Error()
 	}
-	_, _ = io.WriteString(f, message) // who asked may have gone
+	_, _ = io.WriteString(f, message) // the caller may have gone
 	_ = f.Close()
 	_ = os.Unsetenv(readyVariable)
 }
 
-// How a client wants an agent to begin where none runs.
+// How a new agent begins.
 type beginning int
 
 const (
 	bringBack beginning = iota // run everything again
-	endOnly                    // run nothing: it is only there to end what is left
+	endOnly                    // run nothing: only end what is left
 	heal                       // bring back what has died, but not what was taken down on purpose
 )
 
@@ -216,7 +216,7 @@ func (a *Account) awaitReady(ctx context.Context, r *os.File) error {
 	return &sluice.Error{Code: sluice.Code(parts[0]), Op: op, Message: parts[2], Hint: parts[1]}
 }
 
-// isGone reports whether the error says that no agent answered.
+// isGone reports whether no agent answered.
 func isGone(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOENT)
 }

@@ -21,7 +21,7 @@ type tally struct {
 	now               time.Time
 }
 
-// reconcileJob counts ended pods from their records, which stay until the Job goes: nothing is counted twice.
+// reconcileJob counts ended pods by their records, which stay until the Job is deleted, so no pod is counted twice.
 func (a *Agent) reconcileJob(e *entry) (time.Time, error) {
 	status, err := statusOf[batchv1.JobStatus](e)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // accounts opens the accounts of the configuration. For the preview of a plan it opens the plan's clusters and the
-// accounts of this machine that run, and starts nothing.
+// running accounts of this machine, and starts nothing.
 func (w *Wiring) accounts(ctx context.Context, preview *sluice.Plan) error {
 	all, err := w.locals(ctx, preview != nil)
 	if err != nil {

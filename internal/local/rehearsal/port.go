@@ -16,7 +16,7 @@ func (r *rehearser) port(s *sluice.PlannedStep, port int) int {
 	}
 	if !r.moved[port] {
 		r.moved[port] = true
-		r.instead(fmt.Sprintf("port %d", port), fmt.Sprintf("%d, since only root may listen that low", port+movedBy), s.ID)
+		r.instead(fmt.Sprintf("port %d", port), fmt.Sprintf("%d, only root may use ports that low", port+movedBy), s.ID)
 	}
 	return port + movedBy
 }

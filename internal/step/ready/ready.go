@@ -157,8 +157,8 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 }
 
 // unready returns the error for an object that is not ready: what is missing, and the last lines of its pods.
-func (w Waiter) unready(ctx context.Context, ref sluice.Ref, verdict, missing string) error {
-	message := fmt.Sprintf("%s %s: %s", ref, verdict, missing)
+func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
+	message := fmt.Sprintf("%s %s: %s", ref, state, missing)
 	words, pod, err := lastWords(ctx, w.Account, ref)
 	if err != nil {
 		message += fmt.Sprintf(" (its pods cannot be asked: %v)", err)

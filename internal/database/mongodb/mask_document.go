@@ -41,7 +41,7 @@ func (r *redactor) merge(other redactor) {
 // spoiled reports whether a document must not be used.
 func (r *redactor) spoiled() bool { return len(r.undeclared)+len(r.misfits) > 0 }
 
-// mistakes returns an error that names the mistakes in the rules for the collection, with names of fields but no values.
+// mistakes returns an error that names the mistakes in the rules for the collection. It shows no values.
 func (r *redactor) mistakes(collection string) error {
 	if len(r.undeclared) > 0 {
 		return sluice.Errorf(sluice.Failed, "%s is masked without a rule for %s", collection, list(collection, r.undeclared)).

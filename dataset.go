@@ -148,7 +148,7 @@ type Volume struct {
 	Namespace  string `json:"namespace"`
 	Claim      string `json:"claim"`
 	Generation string `json:"generation"`
-	Dir        string `json:"dir,omitempty"` // where it can be read and written from here, "" if it cannot
+	Dir        string `json:"dir,omitempty"` // where this process can read and write it, "" if it cannot
 }
 
 // A Cut is a set of volumes copied at one instant.

@@ -167,7 +167,7 @@ type Pod struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 }
 
-// A Host runs the pods of an account. A pod that does not exist is NotFound, except where a method says otherwise.
+// A Host runs the pods of an account. A pod that does not exist is NotFound, unless a method says otherwise.
 type Host interface {
 	// Pods lists the replicas in the namespace, "" for all of them, sorted by name.
 	Pods(ctx context.Context, namespace string) ([]Pod, error)
@@ -186,7 +186,7 @@ type Host interface {
 
 // A Network reaches the Services of an account.
 type Network interface {
-	// Address returns where a Service's port answers from here, as host:port. NotFound names what does not exist.
+	// Address returns where this process reaches a Service's port, as host:port. NotFound names what does not exist.
 	Address(ctx context.Context, namespace, service string, port int) (string, error)
 	// Transport returns a transport that sends every HTTP request to the Service's port, whatever host it names.
 	Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error)

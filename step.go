@@ -85,7 +85,7 @@ type Wait struct {
 	Until    time.Time `json:"until,omitzero"`     // a time; a deadline if Signals is set
 	Signals  []string  `json:"signals,omitempty"`  // the kinds that end it
 	Roles    []string  `json:"roles,omitempty"`    // any of which may approve; empty: anyone
-	Callback string    `json:"callback,omitempty"` // the URL without its secret, where a callback is awaited
+	Callback string    `json:"callback,omitempty"` // the URL for the callback, without its secret
 }
 
 // A Preview is what a step would do.

@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A World is an account and what the suite needs beside it.
+// A World is an account with everything else that the suite needs.
 type World struct {
 	Account   sluice.Account
 	Namespace string // exists, and has no objects of the test yet

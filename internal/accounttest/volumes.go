@@ -9,7 +9,7 @@ import (
 )
 
 // keeping is the part of the suite for accounts with Volumes. Their claims hold files, which are read and written here
-// where a Volume has a directory.
+// if a Volume has a directory.
 var keeping = []scenario{
 	{"Cut copies the claims at one instant, the same copy each time", nil, volumes((*run).cut)},
 	{"a claim that does not exist is NotFound and named", nil, volumes((*run).cutMissing)},

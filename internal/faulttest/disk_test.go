@@ -140,7 +140,7 @@ func TestLogFull(t *testing.T) {
 	release := fill(t, w.state)
 	approval := make(chan outcome, 1)
 	go func() { approval <- w.finish(w.command("approve")) }()
-	r.await("the log cannot be written; deployments stand still until it can")
+	r.await("the store cannot be used; deployments stand still until it can")
 	if !strings.Contains(r.said.String(), "free some space on the disk") {
 		t.Errorf("there is no hint: %s", r.said.String())
 	}

@@ -185,12 +185,12 @@ func (a *Account) Exec(ctx context.Context, namespace, pod string, command []str
 	return out, err
 }
 
-// Address returns where a Service's port answers, as host:port.
+// Address returns the host:port at which a Service's port answers.
 func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
 	return answer[string](ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port})
 }
 
-// Transport returns a transport to where the Service's port answers.
+// Transport returns a transport to the Service's port.
 func (a *Account) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
 	address, err := a.Address(ctx, namespace, service, port)
 	if err != nil {

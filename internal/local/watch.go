@@ -99,7 +99,7 @@ func (w *watch) event(e agent.WatchEvent) {
 	w.send(e.Object)
 }
 
-// dropAbsent yields what was deleted while there was no connection.
+// dropAbsent yields the objects that were deleted while there was no connection.
 func (w *watch) dropAbsent() {
 	for uid, o := range w.seen {
 		if w.fresh[uid] {

@@ -75,7 +75,7 @@ func (b back) steps() []sluice.PlannedStep {
 		restore.StepSpec = sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: b.Restore}
 		steps, first = append(steps, restore), []sluice.StepID{restore.ID}
 	}
-	skipped := map[sluice.StepID][]sluice.StepID{} // to what stands in for it
+	skipped := map[sluice.StepID][]sluice.StepID{} // to the steps that replace it
 	for _, s := range b.Release.Plan.Steps {
 		if s.Target != b.Release.Target {
 			continue
@@ -151,7 +151,7 @@ func merged(file, step map[string]string) map[string]string {
 	return all
 }
 
-// standIns replaces skipped steps by those that they came after.
+// standIns replaces skipped steps by their predecessors.
 func standIns(after []sluice.StepID, skipped map[sluice.StepID][]sluice.StepID) []sluice.StepID {
 	var list []sluice.StepID
 	for _, id := range after {

@@ -51,7 +51,7 @@ func newAppending(id sluice.DeploymentID, after sluice.Seq, events []sluice.Even
 	return a, nil
 }
 
-// place checks that an event may stand where it does.
+// place checks that an event may have its place in the log.
 func (a *appending) place(e sluice.Event, last bool) error {
 	if e.At.IsZero() || e.Kind == "" {
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s has no time or no kind", e.Seq, a.id)

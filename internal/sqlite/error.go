@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// storeError turns what the driver or the operating system reported into an Error that tells what to do. What is
-// an Error already stays as it is.
+// storeError turns an error of the driver or the operating system into an Error that says what to do. An Error stays as
+// it is.
 func storeError(err error, verb, path string) error {
 	if err == nil {
 		return nil

@@ -107,7 +107,7 @@ func carry(before, e *entry) {
 	}
 }
 
-// admit does what a kind needs before it can be stored.
+// admit prepares an object for storage, as its kind requires.
 func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error {
 	switch e.key().Kind {
 	case "Namespace":

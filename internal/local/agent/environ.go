@@ -14,7 +14,7 @@ import (
 type environ struct {
 	names  []string
 	values map[string]string
-	hidden map[string]string // the Services: seen by $(VAR), listed where the container does not set them
+	hidden map[string]string // the Services: seen by $(VAR), listed if the container does not set them
 }
 
 func (e *environ) set(name, value string) {

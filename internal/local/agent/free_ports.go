@@ -28,8 +28,8 @@ func freePorts(p *pod, c *container) error {
 	return nil
 }
 
-// declaredPorts are the TCP ports that the container's spec names by number. Its probes may ask another container
-// of the pod, so they count only where it is alone.
+// declaredPorts are the TCP ports that the container's spec names by number. Its probes may ask another container of
+// the pod, so they count only if it is the only one.
 func declaredPorts(spec corev1.Container, alone bool) []int32 {
 	var ports []int32
 	for _, p := range spec.Ports {

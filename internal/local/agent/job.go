@@ -104,7 +104,7 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 	return next, err
 }
 
-// startJobPods starts what is missing; after a failure only when its backoff is over.
+// startJobPods starts the missing pods; after a failure only when its backoff is over.
 func (a *Agent) startJobPods(t *tally, completions int) (time.Time, error) {
 	missing := min(int(ptr.Deref(t.job.Spec.Parallelism, 1)), completions-t.succeeded) - len(t.active)
 	if missing <= 0 {

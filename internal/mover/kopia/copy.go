@@ -24,7 +24,7 @@ import (
 const (
 	tagCheckpoint = "sluice:checkpoint"
 	tagVolume     = "sluice:volume" // its place in the list and its claim
-	tagAdded      = "sluice:added"  // what the repository grew by
+	tagAdded      = "sluice:added"  // by how much the repository grew
 
 	// part is what one goroutine reads of a large file, so that a database in one file keeps every core busy.
 	part = 64 << 20
@@ -90,7 +90,7 @@ func source(id string, i int, claim string) snapshot.SourceInfo {
 	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: path}
 }
 
-// folder is where the sources of one copy are.
+// folder is the folder with the sources of one copy.
 func folder(id string) string { return "/" + label(id) + "/" }
 
 func (m *Mover) copyVolume(

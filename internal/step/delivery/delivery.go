@@ -72,7 +72,7 @@ var stamps = [...]stamp{
 	{"deploy.armory.io/replica-set-name", "ARMORY_REPLICA_SET_NAME"},
 }
 
-// A Version is what the pods of a Deployment are stamped with: the value of each stamp, "" where there is none.
+// A Version is what the pods of a Deployment are stamped with: the value of each stamp, "" if there is none.
 type Version [len(stamps)]string
 
 const replicaSet = len(stamps) - 1

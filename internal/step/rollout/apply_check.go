@@ -18,7 +18,7 @@ import (
 // A finding is one declared object, the object that exists, and what applying would do.
 type finding struct {
 	declared  sluice.Object
-	was, will sluice.Object // was is nil where the object is absent
+	was, will sluice.Object // was is nil if the object is absent
 	outcome   sluice.Outcome
 	keepsPods bool   // a Deployment that changes, but not in its pods
 	gradual   bool   // its pods change under the strategy: beside the old ones, or one by one

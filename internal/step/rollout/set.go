@@ -139,7 +139,7 @@ func (t tracks) roll(ctx context.Context, o sluice.Object, percent int) (string,
 	return fmt.Sprintf("%d of %d pods of %s are new", pods, n, o.Ref()), t.waiter.Ready(ctx, []sluice.Ref{o.Ref()})
 }
 
-// part sets the partition that the percentage asks for: so many of the set's n pods are new then.
+// part sets the partition for the percentage and returns how many of the set's n pods are then new.
 func (t tracks) part(ctx context.Context, o sluice.Object, percent int) (pods, n int, err error) {
 	now, err := object.Get(ctx, t.account, o.Ref())
 	if err != nil {

@@ -174,7 +174,7 @@ type Host interface {
 	// Logs returns the last n lines that the pod wrote.
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
 	// Tail yields the lines that the pod's first container writes, from the first line that is kept, until the pod has
-	// ended. It ends with ctx or with an error.
+	// ended. It ends with ctx or with an error. A pod that does not exist is NotFound.
 	Tail(ctx context.Context, namespace, pod string) iter.Seq2[string, error]
 	// Exec runs a command in the pod and returns what it printed. A command that ends with a status other than 0 is
 	// Failed.

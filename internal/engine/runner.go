@@ -150,11 +150,14 @@ func (r *runner) intent(a Action) (sluice.EventKind, bool) {
 	return "", false
 }
 
+// longestWait bounds how late a deployment notices that the clock was set, or that the machine slept.
+const longestWait = time.Minute
+
 // await blocks until something happened and records it.
 func (r *runner) await(ctx context.Context, wake time.Time) error {
 	var timer <-chan time.Time
 	if !wake.IsZero() {
-		t := time.NewTimer(wake.Sub(r.engine.config.Now()))
+		t := time.NewTimer(min(wake.Sub(r.engine.config.Now()), longestWait))
 		defer t.Stop()
 		timer = t.C
 	}

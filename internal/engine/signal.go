@@ -13,14 +13,20 @@ const glance = time.Second
 
 // Signal sends a signal to a deployment, whichever process runs it, and returns once it was applied or refused. If no
 // process runs the deployment, it returns once the signal is durable; the signal is applied when the deployment is
-// resumed. NotFound: there is no such deployment or step; Conflict: it has ended, the step does not wait for this, or
-// it got this signal before; Denied: the step requires a role that the actor lacks.
+// resumed. If ctx ends first, it may still be applied. NotFound: there is no such deployment or step; Conflict: it has
+// ended, the step does not wait for this, or it got this signal before; Denied: the step requires a role that the actor
+// lacks.
 func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
 	if r := e.runner(id); r != nil { // it records the signal at once, without a letter
 		said := said{sig, make(chan error, 1)}
 		select {
 		case r.said <- said:
-			return <-said.answer
+			select {
+			case err := <-said.answer:
+				return err
+			case <-ctx.Done(): // while the log cannot be written, the answer may take long
+				return ctx.Err()
+			}
 		case <-r.ended:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -101,7 +107,14 @@ func post(
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		case !leased:
-			return false, nil
+			state, err := Fold(id, store.Read(ctx, id, 0))
+			if err != nil || state.Outcome == "" {
+				return false, err
+			}
+			// it came just before the end, and nobody is left who would refuse it
+			if err := store.Refuse(ctx, letter, *recorded(ended(state), nil)); err != nil {
+				return false, err
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -65,6 +66,9 @@ func (a *appending) place(e sluice.Event, last bool) error {
 		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
 	case e.Kind == sluice.DeploymentEnded && !last:
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but more follow", e.Seq, a.id, e.Kind)
+	}
+	if slices.Contains(a.letters, e.Letter) {
+		return settledError(e.Letter, a.id)
 	}
 	if e.Letter != 0 {
 		a.letters = append(a.letters, e.Letter)
@@ -135,7 +139,7 @@ func (a *appending) settle(b *batch, number int64) error {
 			return err
 		}
 		if !open {
-			return sluice.Errorf(sluice.Conflict, "letter %d to deployment %s is settled already", letter, a.id)
+			return settledError(letter, a.id)
 		}
 	}
 	for _, letter := range a.letters {
@@ -145,6 +149,10 @@ func (a *appending) settle(b *batch, number int64) error {
 		b.touch(topic(letter))
 	}
 	return nil
+}
+
+func settledError(letter sluice.LetterID, id sluice.DeploymentID) error {
+	return sluice.Errorf(sluice.Conflict, "letter %d to deployment %s is settled already", letter, id)
 }
 
 func endedError(id sluice.DeploymentID) error {

@@ -29,6 +29,12 @@ func storeError(err error, verb, path string) error {
 	return e
 }
 
+// isBusy reports whether another process holds the lock that the call needs.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // classify says what kind of failure err is and what the user can do about it.
 func classify(err error) (sluice.Code, string) {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
@@ -41,6 +47,8 @@ func classify(err error) (sluice.Code, string) {
 		return sluice.Exhausted, "the time for this was too short; try again"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return sluice.Exhausted, fullHint
+	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EINVAL):
+		return sluice.Unsupported, "The file system or the system cannot lock files so; keep the store on a local disk."
 	case errors.Is(err, fs.ErrNotExist):
 		return sluice.NotFound, "check the path; if it is right, nothing was deployed from this directory yet"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):

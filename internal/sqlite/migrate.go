@@ -52,28 +52,35 @@ func readMigrations() ([]migration, error) {
 	return list, nil
 }
 
-// migrate brings the schema up to date, one transaction a script.
+// migrate brings the schema up to date, in one transaction: another process may be about to do the same.
 func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	list, err := readMigrations()
 	if err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, c, path, list)
-	if err != nil {
+	if version, err := schemaVersion(ctx, c, path, list); err != nil || version == list[len(list)-1].version {
 		return err
 	}
+	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, c, path, list)
 	for _, m := range list {
-		if m.version <= version {
+		if err != nil || m.version <= version {
 			continue
 		}
-		script := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-			m.script, applicationID, m.version)
-		if _, err := c.ExecContext(ctx, script); err != nil {
-			rollBack(c)
-			return fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
+		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", m.script, applicationID, m.version)
+		if _, err = c.ExecContext(ctx, script); err != nil {
+			err = fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
 		}
 	}
-	return nil
+	if err == nil {
+		_, err = c.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		rollBack(c)
+	}
+	return err
 }
 
 // schemaVersion returns the version of the file's schema, 0 if it is empty. A file that belongs to another program or

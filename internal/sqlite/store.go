@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
@@ -45,7 +47,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, storeError(err, "open", path)
 	}
 	write.SetMaxOpenConns(1)
-	c, err := write.Conn(ctx)
+	c, err := connect(ctx, write)
 	if err != nil {
 		return nil, storeError(errors.Join(err, write.Close()), "open", path)
 	}
@@ -120,6 +122,22 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	return err
 }
 
+// connect waits for other processes also where SQLite does not: while they turn a new file into one with a write-ahead
+// log.
+func connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for end := time.Now().Add(5 * time.Second); ; {
+		c, err := db.Conn(ctx)
+		if !isBusy(err) || time.Now().After(end) {
+			return c, err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
 // openReaders opens the connections that only read.
 func openReaders(path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", source(path, url.Values{"mode": {"ro"}}, "busy_timeout(5000)", "query_only(1)"))
@@ -131,13 +149,18 @@ func openReaders(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// touch makes the file if it is absent, readable by its owner alone, and returns its absolute path.
+// touch makes the file if it is absent, readable by its owner alone, and returns its absolute path. It never opens a
+// file that is there: to close it again would free the locks that SQLite has on it for other Stores of this process,
+// and the next process would delete the write-ahead log under them.
 func touch(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return path, err
 	}
-	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return abs, nil
+	}
 	if err != nil {
 		return abs, err
 	}

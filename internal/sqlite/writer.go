@@ -137,8 +137,10 @@ func (w *writer) commit(writes []*write) {
 		}
 		return
 	}
-	if len(writes) == 1 {
-		writes[0].result <- storeError(err, "write", w.path)
+	if len(writes) == 1 || isBusy(err) { // alone, each would wait for the other process again
+		for _, c := range writes {
+			c.result <- storeError(err, "write", w.path)
+		}
 		return
 	}
 	for i := range writes {

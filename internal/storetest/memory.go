@@ -99,7 +99,8 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 			if e.Kind == sluice.DeploymentEnded && i < len(events)-1 {
 				return sluice.Errorf(sluice.Invalid, "events follow the end of deployment %s", id)
 			}
-			if e.Letter != 0 && !m.isOpen(e.Letter, id) {
+			again := slices.ContainsFunc(events[:i], func(other sluice.Event) bool { return other.Letter == e.Letter })
+			if e.Letter != 0 && (again || !m.isOpen(e.Letter, id)) {
 				return sluice.Errorf(sluice.Conflict, "letter %d is settled already", e.Letter)
 			}
 		}

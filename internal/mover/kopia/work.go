@@ -61,6 +61,12 @@ func (m *Mover) Begin(ctx context.Context, t sluice.Transfer) error {
 	go func() {
 		defer cancel()
 		defer close(w.over)
+		defer func() {
+			if v := recover(); v != nil { // it fails the step, not the process
+				w.err = sluice.Errorf(sluice.Internal, "the mover %s panicked in %s: %v", Name, t.Kind, v).
+					WithHint("this is a defect of Sluice; please report it")
+			}
+		}()
 		c, err := do(run, t, &w.meter)
 		w.copy, w.err = c, m.fault(string(t.Kind), err)
 	}()
@@ -71,7 +77,10 @@ func (m *Mover) Begin(ctx context.Context, t sluice.Transfer) error {
 func (m *Mover) Follow(ctx context.Context, t sluice.Transfer, report func(sluice.Amount)) (sluice.Copy, error) {
 	w := m.begun(keyOf(t))
 	if w == nil {
-		c, _, err := m.Find(ctx, t)
+		c, done, err := m.Find(ctx, t)
+		if err == nil && !done { // it was begun at this moment
+			return m.Follow(ctx, t, report)
+		}
 		return c, err
 	}
 	w.follow(report)

@@ -48,7 +48,7 @@ func classify(err error) (sluice.Code, string) {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return sluice.Exhausted, fullHint
 	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EINVAL):
-		return sluice.Unsupported, "The file system or the system cannot lock files so; keep the store on a local disk."
+		return sluice.Unsupported, "this file system cannot lock files as the store needs; keep the store on a local disk"
 	case errors.Is(err, fs.ErrNotExist):
 		return sluice.NotFound, "check the path; if it is right, nothing was deployed from this directory yet"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):

@@ -23,9 +23,9 @@ func (i Instance) listenCallbacks() (net.Listener, string, error) {
 	return l, cmp.Or(i.Config.Webhooks.CallbackURL, "http://"+l.Addr().String()), nil
 }
 
-// listenAgain listens at the address. If its port is 0, it takes the port of last time, which the record file holds, so
-// that URLs stay valid over a restart. If there is none or it is taken, it takes a free port and records it; moved
-// reports that the port of last time was taken.
+// listenAgain listens at the address. If its port is 0, it takes the previous port, which the record file holds, so
+// that URLs stay valid after a restart. If there is none or it is taken, it takes a free port and records it; moved
+// reports that the previous port was taken.
 func listenAgain(address, record string) (l net.Listener, moved bool, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -45,7 +45,7 @@ func listenAgain(address, record string) (l net.Listener, moved bool, err error)
 	}
 	l, err = net.Listen("tcp", address)
 	if err != nil {
-		return nil, false, sluice.Errorf(sluice.Exhausted, "callbacks cannot be listened for at %s: %w", address, err).
+		return nil, false, sluice.Errorf(sluice.Exhausted, "callbacks cannot be received at %s: %w", address, err).
 			WithHint("set another webhooks.callbackAddress in sluice.yaml")
 	}
 	if port != "0" {

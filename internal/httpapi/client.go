@@ -35,7 +35,7 @@ func Connect(ctx context.Context, socket string) (*Client, error) {
 	return &Client{http.Client{Transport: transport}}, conn.Close()
 }
 
-// Close lets go of the connections.
+// Close closes the connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Start submits the plan.

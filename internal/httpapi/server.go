@@ -18,7 +18,7 @@ import (
 // maxRequest bounds a request: a plan with its manifests.
 const maxRequest = 64 << 20
 
-// An Engine carries out deployments. *engine.Engine is one, and so is *Client. Signals go through the store's inbox.
+// An Engine runs deployments. *engine.Engine is one, and so is *Client. Signals go through the store's inbox.
 type Engine interface {
 	Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error)
 	Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[engine.Update, error]
@@ -35,7 +35,7 @@ type Server struct {
 	starts  sync.RWMutex // held for reading from before a deployment is recorded until its caller was told
 }
 
-// NewServer returns a server that does not listen yet. Everybody who can connect to its listener may do everything.
+// NewServer returns a server that does not listen yet. Whoever can connect to its listener may do everything.
 func NewServer(e Engine) *Server {
 	s := &Server{engine: e}
 	mux := http.NewServeMux()

@@ -8,8 +8,8 @@ import (
 )
 
 // Locks are locks of single bytes of a file (F_OFD_SETLK). They belong to the open file, so the system frees them when
-// the process is killed, they hold between two Stores of one process, they can be looked at without being taken, and no
-// file has to be cleared away for each.
+// the process is killed, they hold between two Stores of one process, they can be tested without being taken, and they
+// leave no files behind.
 type locks struct{ file *os.File }
 
 func newLocks(f *os.File) *locks { return &locks{f} }
@@ -23,7 +23,7 @@ func (l *locks) take(offset int64, shared bool) (bool, error) {
 	return err == nil, err
 }
 
-// taken reports whether another open file would be in the way of such a lock.
+// taken reports whether another open file prevents such a lock.
 func (l *locks) taken(offset int64, shared bool) (bool, error) {
 	found, err := l.control(unix.F_OFD_GETLK, unix.Flock_t{Type: kindOf(shared), Start: offset, Len: 1})
 	return found != unix.F_UNLCK, err
@@ -34,7 +34,7 @@ func (l *locks) free(offset int64) error {
 	return err
 }
 
-// freeAll frees all bytes now. To close the file is not enough: a process that is just being started has it open too.
+// freeAll frees all bytes now. Closing the file is not enough: a process that is being started has it open too.
 func (l *locks) freeAll() error {
 	_, err := l.control(unix.F_OFD_SETLK, unix.Flock_t{Type: unix.F_UNLCK})
 	return err
@@ -47,7 +47,7 @@ func kindOf(shared bool) int16 {
 	return unix.F_WRLCK
 }
 
-// control does something to the lock while the file cannot be closed, and returns the kind that it then has.
+// control changes or tests the lock while the file cannot be closed, and returns the kind that it then has.
 func (l *locks) control(command int, lock unix.Flock_t) (found int16, err error) {
 	c, err := l.file.SyscallConn()
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Ordered files and SQLite's own user_version need no library: a migration and the number that says it ran are
-// one transaction, which libraries that keep their own table and target many databases do not give for less.
+// Ordered files and SQLite's own user_version need no library: a migration and the number that says it ran are one
+// transaction. Libraries that keep their own table and support many databases do not offer that.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -94,12 +94,12 @@ func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migrat
 	}
 	if application != applicationID && tables > 0 {
 		return 0, sluice.Errorf(sluice.Invalid, "%s is the database of another program", path).
-			WithHint("Name another path for the store.")
+			WithHint("name another path for the store")
 	}
 	if newest := known[len(known)-1].version; version > newest {
 		return 0, sluice.Errorf(sluice.Unsupported, "%s was written by a newer Sluice: its schema is %d, this one knows %d",
 			path, version, newest).
-			WithHint("Use the newer Sluice, or restore a copy of the file from before the upgrade.")
+			WithHint("use the newer Sluice, or restore a copy of the file from before the upgrade")
 	}
 	return version, nil
 }

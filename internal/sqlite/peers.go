@@ -17,8 +17,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A peers is what the processes that use one store know of each other. They share a small file beside it, of which
-// bytes are locked: byte 0 by every process that listens for changes, and for each lease a byte chosen by the
+// A peers tells the processes that use one store about each other. They share a small file beside the store and lock
+// bytes of it: every process that listens for changes locks byte 0, and each lease locks a byte chosen by the
 // deployment's id.
 //
 // A process that commits writes to the file if another process listens, which a watch on the file notices. A watch on
@@ -35,7 +35,8 @@ type peers struct {
 	listening bool
 }
 
-// A topic is something in the store that changes: the events, the letters, or the answer to the letter of that number.
+// A topic is something in the store that changes: the events, the letters, or the answer to the letter with that
+// number.
 type topic int64
 
 const (
@@ -44,7 +45,7 @@ const (
 )
 
 // patience is how long a change may go unnoticed: if a process is killed after it committed and before it told others,
-// or if the system has no watch left to give.
+// or if the system has no more watches.
 const patience = time.Second
 
 func openPeers(path string, flags int) (*peers, error) {
@@ -63,7 +64,7 @@ func openPeers(path string, flags int) (*peers, error) {
 	return p, nil
 }
 
-// isRemoved reports whether others that open the file now would not find the locks of this process in it.
+// isRemoved reports whether the file of this process is no longer the one that others would open.
 func (p *peers) isRemoved() bool {
 	open, err := p.file.Stat()
 	if err != nil {
@@ -99,7 +100,7 @@ func (p *peers) wait(ctx context.Context, changed <-chan struct{}) bool {
 	return true
 }
 
-// tell says in this process, and to others that listen, that topics have changed.
+// tell tells this process, and others that listen, that topics have changed.
 func (p *peers) tell(topics []topic) {
 	p.wake(topics)
 	if heard, err := p.locks.taken(0, false); heard || err != nil {
@@ -163,7 +164,7 @@ func (p *peers) listen() {
 	}()
 }
 
-// close ends the leases and whatever waits.
+// close ends the leases and all waiting.
 func (p *peers) close() error {
 	p.lose(errClosed)
 	p.mu.Lock()
@@ -188,7 +189,7 @@ func (p *peers) removedError() error {
 		WithHint("end every sluice that uses this store, then start again")
 }
 
-// lose tells the holders of leases that they hold them no longer, and lets nobody take one.
+// lose tells the holders of leases that they have lost them, and refuses new ones.
 func (p *peers) lose(reason error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

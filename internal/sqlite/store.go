@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// readers is how many reads run at once; more would only wait for the same two or four processors.
+// readers is how many reads run at once; more would only wait for the same few processors.
 const readers = 4
 
 // A Store keeps everything in one file. It is safe for concurrent use, and any number of processes of one machine may
@@ -102,7 +102,8 @@ func (s *Store) Close() (err error) {
 	return storeError(err, "close", s.path)
 }
 
-// checkSchema refuses a file that is not ours or is newer. The log and the catalogue of an older one read the same.
+// checkSchema refuses a file that is not a store or that a newer Sluice wrote. The log and the catalogue of an older
+// one read the same.
 func (s *Store) checkSchema(ctx context.Context) error {
 	c, err := s.read.Conn(ctx)
 	if err != nil {
@@ -116,7 +117,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	version, err := schemaVersion(ctx, c, s.path, known)
 	if err == nil && version == 0 {
 		err = sluice.Errorf(sluice.Unsupported, "%s is empty", s.path).
-			WithHint("Start a deployment or the server once; that creates the schema.")
+			WithHint("start a deployment once; that creates the schema")
 	}
 	return err
 }

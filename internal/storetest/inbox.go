@@ -16,16 +16,16 @@ import (
 
 func testInbox(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
-		"keeps letters in order until they are settled":    inboxKeeps,
-		"takes no letter that nobody can read":             inboxRefusesSending,
-		"keeps the first refusal for the sender":           inboxRefuses,
-		"settles a letter with the event, once":            inboxSettlesOnce,
-		"settles a letter by one of many appends":          inboxConcurrent,
-		"lets a sender wait for the answer":                inboxAnswers,
-		"yields arrivals of before and of later":           inboxArrivals,
-		"carries a signal from another process and back":   inboxProcess,
-		"applies each letter once however often one kills": inboxKilled,
-		"survives that the store is opened again":          inboxReopened,
+		"keeps letters in order until they are settled":  inboxKeeps,
+		"takes no letter that nobody can read":           inboxRefusesSending,
+		"keeps the first refusal for the sender":         inboxRefuses,
+		"settles a letter with the event, once":          inboxSettlesOnce,
+		"settles a letter by one of many appends":        inboxConcurrent,
+		"lets a sender wait for the answer":              inboxAnswers,
+		"yields earlier and later arrivals":              inboxArrivals,
+		"carries a signal from another process and back": inboxProcess,
+		"applies each letter once, whatever is killed":   inboxKilled,
+		"keeps letters when the store is reopened":       inboxReopened,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
@@ -281,7 +281,7 @@ func inboxKilled(t *testing.T, open Open) {
 	}
 }
 
-// applyLetters records the letters to d1 and says so after each. Once ctx has ended it stops where there are none left.
+// applyLetters records the letters to d1 and says so after each. Once ctx has ended it stops when none is left.
 func applyLetters(t *testing.T, s sluice.Store, ctx context.Context) {
 	t.Helper()
 	after := sluice.Seq(len(read(t, s, "d1", 0)))

@@ -34,7 +34,7 @@ func NewMemory() *Memory {
 	return &Memory{leases: map[sluice.DeploymentID]*memoryLease{}, changed: make(chan struct{})}
 }
 
-// change calls f alone and wakes whoever waits if it worked.
+// change calls f, one call at a time, and wakes those who wait if it succeeds.
 func (m *Memory) change(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return sluice.Errorf(sluice.Cancelled, "%w", err)
@@ -213,7 +213,7 @@ func (l *memoryLease) Release() error {
 	return nil
 }
 
-// Lose ends the lease of a deployment as a connection that breaks does.
+// Lose ends the lease of a deployment, as a broken connection does.
 func (m *Memory) Lose(id sluice.DeploymentID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -21,7 +21,7 @@ func keyOf(t sluice.Transfer) transferKey {
 
 func copyOf(id string) transferKey { return transferKey{kind: sluice.TransferCopy, id: id} }
 
-// work is a transfer that was begun here.
+// work is a transfer that was begun in this process.
 type work struct {
 	meter
 	cancel context.CancelFunc
@@ -127,7 +127,7 @@ func (m *Mover) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, don
 // Cancel implements [sluice.Mover].
 func (m *Mover) Cancel(ctx context.Context, t sluice.Transfer) error { return m.stop(ctx, keyOf(t)) }
 
-// stop ends work of this process and forgets what came of it.
+// stop ends work of this process and forgets its result.
 func (m *Mover) stop(ctx context.Context, key transferKey) error {
 	w := m.begun(key)
 	if w == nil {

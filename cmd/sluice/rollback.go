@@ -86,10 +86,8 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 	if err != nil {
 		return err
 	}
-	if r.Plan.Rehearsal == nil {
-		if err := service.CheckAccounts(r.Plan, c); err != nil {
-			return err
-		}
+	if err := service.CheckAccounts(r.Plan, c); err != nil {
+		return err
 	}
 	losses, err := a.losses(ctx, c, r.Plan)
 	if err != nil {

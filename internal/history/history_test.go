@@ -144,6 +144,20 @@ func TestGoneIsWhatLaterReleasesCreated(t *testing.T) {
 	}
 }
 
+func TestOfObjectsWithOneNameAllMustBeNew(t *testing.T) {
+	in := func(namespace string) sluice.Ref {
+		return sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "shop"}
+	}
+	made := sluice.Change{Object: "ConfigMap/shop", Outcome: sluice.Created}
+	both := []sluice.Ref{in("old"), in("new")}
+	if got := created(both, []sluice.Change{made}); len(got) > 0 {
+		t.Errorf("one of two was made, and %v count as made", got)
+	}
+	if got := created(both, []sluice.Change{made, made}); len(got) != 2 {
+		t.Errorf("both were made, and %v count as made", got)
+	}
+}
+
 func historyOf(past []deployed) *History {
 	h := &History{}
 	for i := len(past) - 1; i >= 0; i-- {

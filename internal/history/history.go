@@ -147,8 +147,8 @@ func release(s *engine.State, target string) (sluice.Release, bool) {
 	return r, applied
 }
 
-// created lists the objects that did not exist before. A change names no namespace, so of objects with the same kind and
-// name all must be new.
+// created lists the objects that did not exist before. A change names no namespace, so of objects with the same kind
+// and name all must be new.
 func created(objects []sluice.Ref, changes []sluice.Change) []string {
 	old := map[string]int{}
 	for _, o := range objects {

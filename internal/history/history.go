@@ -68,7 +68,8 @@ func place(r sluice.Release) [2]string {
 	return [2]string{t.Account, t.Namespace}
 }
 
-// Latest returns the newest deployment that brought a release to any target, and those targets.
+// Latest returns the newest deployment that brought a release to any target, and those targets. If it is a rollback that
+// failed in others, it returns the others: repeated, a rollback is for them, and takes no target back twice.
 func (h *History) Latest() (id sluice.DeploymentID, targets []string) {
 	return h.latest, h.latestTargets
 }
@@ -84,6 +85,18 @@ func (h *History) Add(s *engine.State) {
 		if h.latest == "" || h.latest == s.ID {
 			h.latest, h.latestTargets = s.ID, append(h.latestTargets, t.Name)
 		}
+	}
+	if h.latest != s.ID {
+		return
+	}
+	var missed []string
+	for _, t := range s.Plan.Targets {
+		if t.Release != "" && !slices.Contains(h.latestTargets, t.Name) {
+			missed = append(missed, t.Name)
+		}
+	}
+	if len(missed) > 0 {
+		h.latestTargets = missed
 	}
 }
 

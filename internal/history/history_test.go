@@ -124,6 +124,22 @@ func TestARollbackIsKnownByWhatItBrought(t *testing.T) {
 	}
 }
 
+func TestARollbackThatFailedInATargetIsRepeatedThere(t *testing.T) {
+	const both = "staging production"
+	h := historyOf([]deployed{
+		{content: "a", targets: both}, {content: "b", targets: both}, {content: "c", targets: both},
+		{
+			content: "b", targets: both, returns: "staging=1 production=1", ends: map[string]string{"production": "undone"},
+		},
+	})
+	if id, targets := h.Latest(); id != "3" || len(targets) != 1 || targets[0] != "production" {
+		t.Errorf("the latest is %s in %v, want 3 in production", id, targets)
+	}
+	if before, _ := h.Before("production"); before.Deployment != "1" {
+		t.Errorf("production goes back to %s, want 1", before.Deployment)
+	}
+}
+
 func TestATargetThatMovedHasNothingToGoBackTo(t *testing.T) {
 	h := historyOf([]deployed{
 		{content: "a", targets: "staging", account: "old"}, {content: "b", targets: "staging", account: "new"},

@@ -15,7 +15,7 @@ type Dataset struct {
 	Workload   string      `json:"workload,omitempty"`   // Kind/name; stopped before its volumes are replaced
 	Claims     []string    `json:"claims"`               // PersistentVolumeClaims, copied at one instant
 	URI        string      `json:"uri,omitempty"`        // template; how to reach the database inside the namespace
-	Quiesce    Quiesce     `json:"quiesce"`              // how the source is brought to rest while it is cut
+	Quiesce    Quiesce     `json:"quiesce"`              // how writes to the source are stopped while it is cut
 	Mover      string      `json:"mover,omitempty"`      // auto (default), kopia, csi or portworx
 	Portworx   *Portworx   `json:"portworx,omitempty"`   // set if Mover is portworx
 	Invariants []Invariant `json:"invariants,omitempty"` // what must hold before and after
@@ -26,7 +26,7 @@ type Portworx struct {
 	ClusterPair string `json:"clusterPair"` // the object that names the other cluster
 }
 
-// Quiesce says how a source is brought to rest. Auto relies on the account, which cuts all claims at one instant.
+// Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant.
 type Quiesce struct {
 	Mode   string     `json:"mode"`             // auto (default), none or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
@@ -133,14 +133,14 @@ type Checkpoint struct {
 	Target      string        `json:"target"`
 	Account     string        `json:"account"`
 	Namespace   string        `json:"namespace"`
-	TakenAt     time.Time     `json:"takenAt"`            // the instant of the cut
-	Pause       time.Duration `json:"pause"`              // how long the source stood still
+	TakenAt     time.Time     `json:"takenAt"`            // when it was cut
+	Pause       time.Duration `json:"pause"`              // how long the source was paused
 	Image       string        `json:"image"`              // of the workload whose data it is
-	Workload    Object        `json:"workload,omitempty"` // as it was, to open the data again; secrets are references
+	Workload    Object        `json:"workload,omitempty"` // as it was, needed to open the data; secrets are references
 	Copy        Copy          `json:"copy"`
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Expires     time.Time     `json:"expires,omitzero"`
-	Masked      []string      `json:"masked,omitempty"` // collection.field, if it is not as in the source
+	Masked      []string      `json:"masked,omitempty"` // collection.field, if it differs from the source
 }
 
 // A Volume is one generation of a claim's content.
@@ -148,7 +148,7 @@ type Volume struct {
 	Namespace  string `json:"namespace"`
 	Claim      string `json:"claim"`
 	Generation string `json:"generation"`
-	Dir        string `json:"dir,omitempty"` // where it can be read and written from here, "" if it cannot
+	Dir        string `json:"dir,omitempty"` // where this process can read and write it, "" if it cannot
 }
 
 // A Cut is a set of volumes copied at one instant.
@@ -173,7 +173,7 @@ type Volumes interface {
 	// Use makes the generation the claim's current one and returns the name of the one before. Conflict if a
 	// pod uses the claim. If the generation is the current one, Use changes nothing and returns it.
 	Use(ctx context.Context, namespace, claim, generation string) (before string, err error)
-	// Discard deletes the generation. The current one is a Conflict, an absent one is no error.
+	// Discard deletes the generation. Discarding the current one is a Conflict; discarding an absent one succeeds.
 	Discard(ctx context.Context, namespace, claim, generation string) error
 }
 
@@ -183,7 +183,7 @@ type Copy struct {
 	Snapshots []string `json:"snapshots"` // one a volume, in the order given
 	Claims    []string `json:"claims"`
 	Bytes     int64    `json:"bytes"` // content
-	Added     int64    `json:"added"` // what the repository grew by
+	Added     int64    `json:"added"` // by how much the repository grew
 	Files     int64    `json:"files"`
 }
 
@@ -230,11 +230,11 @@ type Mover interface {
 	// Find says whether the transfer is done or still under way. NotFound if it is neither: then begin it. A restore
 	// or verify that is done may be forgotten once Follow has returned.
 	Find(ctx context.Context, t Transfer) (c Copy, done bool, err error)
-	// Cancel ends the transfer, and returns once nothing of it runs. What is done or was never begun is no error. A
-	// whole copy stays; of other work only what Begin reuses stays.
+	// Cancel ends the transfer, and returns once nothing of it runs. Cancelling a transfer that is done or was never begun
+	// succeeds. A whole copy stays; of other work only what Begin reuses stays.
 	Cancel(ctx context.Context, t Transfer) error
-	// Delete removes the copy, whole or half made, and first ends the work that makes it. It never copies and never
-	// reads a volume. An absent copy is no error. at is where the copy was taken.
+	// Delete removes the copy, whole or half made, and first ends the work that makes it. It never copies and never reads
+	// a volume. Deleting an absent copy succeeds. at is where the copy was taken.
 	Delete(ctx context.Context, at Place, id string) error
 }
 

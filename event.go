@@ -21,7 +21,7 @@ type Event struct {
 	Actor    *Actor    `json:"actor,omitempty"`    // DeploymentStarted, SignalReceived
 	Outcome  Status    `json:"outcome,omitempty"`  // DeploymentEnded
 	Step     StepID    `json:"step,omitempty"`     // every step event
-	Progress *Progress `json:"progress,omitempty"` // StepStarting (the image), StepProgressed, StepDone
+	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone
 	Failure  *Failure  `json:"failure,omitempty"`  // StepFailed, StepRetrying, StepUndoFailed, StepFinishFailed
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
 	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
@@ -67,8 +67,8 @@ const (
 	StatusWaiting     Status = "waiting"     // for a person or a callback
 	StatusRollingBack Status = "rollingBack" // being undone
 	StatusSucceeded   Status = "succeeded"
-	StatusFailed      Status = "failed"     // a target failed; see it for what became of it
-	StatusRolledBack  Status = "rolledBack" // a target was undone wholly
+	StatusFailed      Status = "failed"     // a target failed; its own status says whether it was undone
+	StatusRolledBack  Status = "rolledBack" // a target was undone completely
 	StatusCancelled   Status = "cancelled"
 	StatusSkipped     Status = "skipped" // a target whose dependency did not succeed
 )

@@ -140,9 +140,9 @@ type ClusterWriter interface {
 	// else owns with another value is a Conflict. A kind or field that the account does not support is Unsupported, a
 	// value that it refuses is Invalid; both name it. With dryRun nothing changes, and everything else is the same.
 	Apply(ctx context.Context, o Object, dryRun bool) (Object, Outcome, error)
-	// Restore takes back what Sluice changed of the object since Get returned was; it keeps what others changed. A
-	// field of Sluice that others have taken over is a Conflict, which is returned after everything else is back. An
-	// object that is gone is created again. With dryRun nothing changes, and everything else is the same.
+	// Restore undoes what Sluice changed in the object since Get returned was; it keeps what others changed. A field of
+	// Sluice that others have taken over is a Conflict, which is returned after everything else is back. An object that is
+	// gone is created again. With dryRun nothing changes, and everything else is the same.
 	Restore(ctx context.Context, was Object, dryRun bool) (Object, Outcome, error)
 	// Scale sets how many pods the workload wants. Every other field, and who owns the count, stay as they are. A
 	// workload that does not exist is NotFound; a kind that has no count is Unsupported.
@@ -162,19 +162,19 @@ type Pod struct {
 	Restarts  int    `json:"restarts"`
 	Reason    string `json:"reason,omitempty"` // why it is not ready
 	// Revision names the template that the pod was made from, spelled as in status.currentRevision and
-	// status.updateRevision of its workload; "" where the account keeps no revisions.
+	// status.updateRevision of its workload; "" if the account keeps no revisions.
 	Revision string            `json:"revision,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
 }
 
-// A Host runs the pods of an account. A pod that does not exist is NotFound, except where a method says otherwise.
+// A Host runs the pods of an account. A pod that does not exist is NotFound, unless a method says otherwise.
 type Host interface {
 	// Pods lists the replicas in the namespace, "" for all of them, sorted by name.
 	Pods(ctx context.Context, namespace string) ([]Pod, error)
 	// Logs returns the last n lines that the pod wrote.
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
 	// Tail yields the lines that the pod's first container writes, from the first line that is kept, until the pod has
-	// ended. It ends with ctx or with an error.
+	// ended. It ends with ctx or with an error. A pod that does not exist is NotFound.
 	Tail(ctx context.Context, namespace, pod string) iter.Seq2[string, error]
 	// Exec runs a command in the pod and returns what it printed. A command that ends with a status other than 0 is
 	// Failed.
@@ -186,7 +186,7 @@ type Host interface {
 
 // A Network reaches the Services of an account.
 type Network interface {
-	// Address returns where a Service's port answers from here, as host:port. NotFound names what does not exist.
+	// Address returns where this process reaches a Service's port, as host:port. NotFound names what does not exist.
 	Address(ctx context.Context, namespace, service string, port int) (string, error)
 	// Transport returns a transport that sends every HTTP request to the Service's port, whatever host it names.
 	Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error)
@@ -216,8 +216,8 @@ type Shifter interface {
 	Release(ctx context.Context, d Division) error
 }
 
-// An Account is a place to deploy to: a Kubernetes cluster or the local machine. It is what its abilities are; every
-// account has those that are embedded. An ability in a named field is nil where the account does not have it.
+// An Account is a place to deploy to: a Kubernetes cluster or the local machine. Every account has the embedded
+// abilities. An ability in a named field is nil if the account does not have it.
 type Account struct {
 	ClusterReader
 	ClusterWriter
@@ -228,7 +228,7 @@ type Account struct {
 	Reviewer Reviewer
 }
 
-// Manager is the name under which Sluice writes objects where an account keeps who set which field.
+// Manager is the name under which Sluice writes objects if the account records who set each field.
 const Manager = "sluice"
 
 // TrackLabel is the label that tells canary pods from stable ones. Its values are TrackStable and TrackCanary;
@@ -239,8 +239,8 @@ const (
 	TrackCanary = "canary"
 )
 
-// The annotations on a StatefulSet or DaemonSet that name the pod which changes its version last: by its labels, as
-// key=value with commas between them, or by a command that succeeds in it alone.
+// The annotations on a StatefulSet or DaemonSet that name the pod that changes its version last: by the pod's labels,
+// as key=value with commas between them, or by a command that succeeds only in that pod.
 const (
 	PrimaryLabels = "sluice-cd.github.io/primary"
 	PrimaryProbe  = "sluice-cd.github.io/primary-probe"

@@ -8,7 +8,7 @@ type Rehearsal struct {
 	Approve  bool                `json:"approve,omitempty"`  // every step that waits for a person is approved
 	Images   map[string][]string `json:"images,omitempty"`   // by account: the images that a stand-in runs for
 	Services map[string][]Ref    `json:"services,omitempty"` // by account: used by the file, in no manifest
-	Stands   []Rehearsed         `json:"stands,omitempty"`   // what is not done for real
+	Stands   []Rehearsed         `json:"stands,omitempty"`   // what is simulated
 	Real     []Real              `json:"real,omitempty"`     // what is done for real
 }
 

@@ -10,8 +10,8 @@ import (
 // so that after a crash it finds its own work. Each method MUST be harmless when repeated and MUST change
 // nothing once ctx is cancelled.
 //
-// An Unavailable error is tried again with growing pauses until the step's retry budget is spent; every other
-// error fails the step, and its target is undone.
+// After an Unavailable error, and in Undo also after an Exhausted one, the method is called again with growing pauses
+// until the step's retry budget is spent. Any other error fails the step, and its target is undone.
 type Step interface {
 	// Check only reads. It says what Start would do, and keeps in Preview.Snapshot what Undo will need to put back.
 	// It is called right before StepStarting is recorded; the snapshot is recorded with it.
@@ -19,14 +19,13 @@ type Step interface {
 	// Start begins the work. p.Snapshot is what Check returned; p.Data is what was last recorded, so Start may be
 	// called again after a crash at any point. Long work may be done wholly in Start.
 	Start(ctx context.Context, p Progress) (Progress, error)
-	// Observe looks, after Start returned Running or after what a Waiting step waited for has come. It blocks
-	// while there is nothing new to say, and never pushes.
+	// Observe is called after Start returned Running, and when what a Waiting step waits for has come. It blocks while
+	// there is nothing new to say, and never pushes.
 	Observe(ctx context.Context, p Progress) (Progress, error)
 	// Finish cleans up what was kept for Undo. It is called once the whole target has succeeded; after it,
 	// Undo is not called.
 	Finish(ctx context.Context, p Progress) error
-	// Undo puts back what was there before, and returns when it is so. It succeeds if Start never ran or
-	// only half ran.
+	// Undo puts back what was there before, and returns when it is back. It succeeds if Start never ran or only half ran.
 	Undo(ctx context.Context, p Progress) error
 }
 
@@ -41,8 +40,8 @@ type StepContext struct {
 	Report     func(Progress)    // shows progress while a method runs; not recorded, never blocks, may be called often
 }
 
-// Steps makes a plan's steps. Making one has no effects; it fails with Invalid where the plan names what
-// is not configured here.
+// Steps makes a plan's steps. Making one has no effects; it fails with Invalid if the plan names something that is not
+// configured here.
 type Steps interface {
 	New(sc StepContext) (Step, error)
 }
@@ -71,7 +70,7 @@ type Progress struct {
 	Result   *Result         `json:"result,omitempty"` // the evidence, at the end or on the way
 }
 
-// A Result is a gate's evidence, and what later steps go on from.
+// A Result is a gate's evidence, and what later steps need from the step.
 type Result struct {
 	Judgment     *Judgment     `json:"judgment,omitempty"`
 	Verification *Verification `json:"verification,omitempty"`
@@ -81,12 +80,12 @@ type Result struct {
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 }
 
-// A Wait is what a step waits for: whatever of it comes first.
+// A Wait is what a step waits for. The first of these to come ends the wait.
 type Wait struct {
-	Until    time.Time `json:"until,omitzero"`     // a time; a deadline where Signals is set
+	Until    time.Time `json:"until,omitzero"`     // a time; a deadline if Signals is set
 	Signals  []string  `json:"signals,omitempty"`  // the kinds that end it
 	Roles    []string  `json:"roles,omitempty"`    // any of which may approve; empty: anyone
-	Callback string    `json:"callback,omitempty"` // the URL without its secret, where a callback is awaited
+	Callback string    `json:"callback,omitempty"` // the URL for the callback, without its secret
 }
 
 // A Preview is what a step would do.

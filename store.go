@@ -42,7 +42,7 @@ type Catalogue interface {
 	Checkpoint(ctx context.Context, id CheckpointID) (Checkpoint, error)
 	// Checkpoints lists the checkpoints of an application, "" for all, newest first.
 	Checkpoints(ctx context.Context, application string) ([]Checkpoint, error)
-	// DeleteCheckpoint removes one. An absent one is no error.
+	// DeleteCheckpoint removes one. Removing an absent one succeeds.
 	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
 }
 
@@ -73,7 +73,7 @@ type Letter struct {
 	Signal Signal
 }
 
-// An Answer is what became of a letter.
+// An Answer says what happened to a letter.
 type Answer struct {
 	Settled bool     // false: the signal was neither applied nor refused yet
 	Refusal *Failure // nil: the signal was applied
@@ -94,8 +94,8 @@ type Inbox interface {
 	// Refuse settles a letter and keeps the reason for the sender. A letter that was settled before stays as it was; an
 	// unknown one is NotFound.
 	Refuse(ctx context.Context, id LetterID, reason Failure) error
-	// Answer returns what became of a letter. It waits until the letter is settled or ctx ends, and looks at least
-	// once; the end of ctx is not an error. An unknown letter is NotFound.
+	// Answer returns what happened to a letter. It waits until the letter is settled or ctx ends, and looks at least once;
+	// the end of ctx is not an error. An unknown letter is NotFound.
 	Answer(ctx context.Context, id LetterID) (Answer, error)
 }
 

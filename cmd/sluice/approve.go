@@ -62,7 +62,7 @@ type signalOutput struct {
 	Running    bool                `json:"running"` // whether an engine acts on it at once
 }
 
-// tell hands a signal over and says what comes of it.
+// tell sends a signal and says what happens.
 func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
 	recorded, err := a.dir.Signal(ctx, id, sig)
 	if err != nil {

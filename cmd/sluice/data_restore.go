@@ -16,8 +16,8 @@ func newDataRestore(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "restore CHECKPOINT", Short: "Put the data of a checkpoint back",
 		Long: "Restore is a deployment with one step. It stops the workload, saves the current data in a checkpoint of\n" +
-			"its own, puts the data of the checkpoint in place and starts the workload again. Whoever starts it\n" +
-			"agrees to the loss of what was written since, also where that cannot be counted.",
+			"its own, puts the data of the checkpoint in place and starts the workload again. By starting it\n" +
+			"you agree to the loss of what was written since, even if that cannot be counted.",
 		Example: "  sluice data restore 6921a0c4-5d1f0a9b3e-production\n" +
 			"  sluice data restore 6921a0c4-5d1f0a9b3e-production --target staging --yes",
 		Args: cobra.ExactArgs(1),

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
-// These errors end the watching, not the deployment.
+// These errors end watching, not the deployment.
 var errDetached, errLeft = errors.New("detached"), errors.New("left")
 
 // A follower watches one deployment through a session. If the process with the engine goes away, it takes over.

@@ -89,7 +89,7 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 func (a *app) planRun(ctx context.Context, c *config.Config, o *runOptions) (p *sluice.Plan, enqueue bool, err error) {
 	local := service.LocalAccounts(c)
 	if o.rehearse.local {
-		local = nil // a rehearsal stands for accounts that may have a mesh
+		local = nil // a rehearsal replaces accounts that may have a mesh
 	}
 	compiled, err := a.compile(ctx, o.Source, local)
 	if err != nil {

@@ -61,8 +61,8 @@ func (w *World) older(t *testing.T, file string) string {
 	return old.Replace(w.File(t, "pxbbq-demo/"+file))
 }
 
-// Checkout copies the demo's files into a directory of their own, with the tag of the database as the only change
-// where it is not the one they have, and puts a sluice.yaml beside them.
+// Checkout copies the demo's files into a new directory and puts a sluice.yaml beside them. The only thing that it may
+// change is the tag of the database.
 func (w *World) Checkout(t *testing.T, tag string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -144,6 +144,8 @@ func (s *shop) ready(name string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 2*time.Minute)
 	defer cancel()
+	// A watch may begin with a state from before the last write.
+	wanted := s.get("Deployment", name).Number(0, "metadata", "generation")
 	w, err := s.of("Deployment").Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 	if err != nil {
 		s.Fatal(err)
@@ -156,7 +158,8 @@ func (s *shop) ready(name string) {
 		}
 		o := sluice.Object(u.Object)
 		want := o.Number(1, "spec", "replicas")
-		if o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation") &&
+		if o.Number(0, "metadata", "generation") >= wanted &&
+			o.Number(0, "status", "observedGeneration") >= o.Number(0, "metadata", "generation") &&
 			o.Number(0, "status", "updatedReplicas") == want &&
 			o.Number(0, "status", "readyReplicas") == want && o.Number(0, "status", "replicas") == want {
 			return

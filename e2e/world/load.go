@@ -75,7 +75,7 @@ func (l *Load) Stop() Counts {
 	return c
 }
 
-// Perfect ends the requests and fails the test unless all were answered with success.
+// Perfect ends the requests and fails the test unless all succeeded.
 func (l *Load) Perfect() Counts {
 	l.world.Helper()
 	c := l.Stop()
@@ -85,7 +85,7 @@ func (l *Load) Perfect() Counts {
 	return c
 }
 
-// Failed returns how many requests were not answered with success.
+// Failed returns how many requests did not succeed.
 func (c Counts) Failed() int {
 	failed := c.Unanswered
 	for answer, n := range c.Answers {

@@ -177,8 +177,20 @@ func (w *World) Until(kind, name, so string, is func(sluice.Object) bool) {
 	w.Fatalf("%s/%s is not %s in time", kind, name, so)
 }
 
+// watch begins with what is there now: a watch without a version may begin with a state from before the last write.
 func (w *World) watch(ctx context.Context, kind, name string, is func(sluice.Object) bool) (bool, error) {
-	watch, err := w.of(kind, w.Namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	only := metav1.ListOptions{FieldSelector: "metadata.name=" + name}
+	list, err := w.of(kind, w.Namespace).List(ctx, only)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range list.Items {
+		if is(u.Object) {
+			return true, nil
+		}
+	}
+	only.ResourceVersion = list.GetResourceVersion()
+	watch, err := w.of(kind, w.Namespace).Watch(ctx, only)
 	if err != nil {
 		return false, err
 	}

@@ -1,5 +1,5 @@
-// Package accounttest holds what every account must keep of the contracts in sluice.Account. Only tests import it.
-// Start reading at [Run].
+// Package accounttest tests that an account keeps the contracts in sluice.Account. Only tests import it. Start reading
+// at [Run].
 package accounttest
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A World is an account and what the suite needs beside it.
+// A World is an account with everything else that the suite needs.
 type World struct {
 	Account   sluice.Account
-	Namespace string // exists, and holds nothing of the test yet
+	Namespace string // exists, and has no objects of the test yet
 	// Container returns the container of a pod that runs the program. Another version is another template.
 	Container func(p Program, version int) map[string]any
 	// Exec returns a command that prints the text and ends with the status.
@@ -27,9 +27,9 @@ type World struct {
 	Edit func(ref sluice.Ref, change func(sluice.Object)) (owner string, err error)
 	// ScaleByHand sets the count through the scale subresource, as kubectl scale does. With FieldOwners.
 	ScaleByHand func(ref sluice.Ref, replicas int) error
-	// Following bounds how long traffic takes to follow after Shift and Release have returned. 0: it follows at once.
+	// Following bounds how long traffic takes to follow after Shift and Release have returned. 0 means at once.
 	Following time.Duration
-	// Lacks says why the account does not have an ability. What needs it is skipped.
+	// Lacks says why the account does not have an ability. Scenarios that need it are skipped.
 	Lacks map[Ability]string
 }
 
@@ -49,22 +49,21 @@ type Ability string
 
 // The abilities.
 const (
-	FieldOwners Ability = "field owners"       // it keeps who set which field, and others than Sluice write to it
+	FieldOwners Ability = "field owners"       // it records who set which field, and others than Sluice write to it
 	Schemas     Ability = "schemas"            // it knows which fields a kind has
 	Budgets     Ability = "disruption budgets" // evictions are limited by PodDisruptionBudgets
 	Processes   Ability = "processes"          // pods run programs
 	Addresses   Ability = "addresses"          // Services answer at a host and port of this machine
 )
 
-// A scenario is one promise of the contracts.
+// A scenario tests one promise of the contracts.
 type scenario struct {
 	name  string
 	needs []Ability
 	check func(r *run)
 }
 
-// Run holds the account to its contracts. fresh makes a world in which nothing has happened yet; it may call
-// t.Parallel.
+// Run tests the account against its contracts. fresh makes a new world; it may call t.Parallel.
 func Run(t *testing.T, fresh func(t *testing.T) World) {
 	for _, group := range []struct {
 		name string
@@ -95,7 +94,7 @@ func (s scenario) run(t *testing.T, w World) {
 	s.check(&run{T: t, World: w, Account: w.Account, ctx: ctx})
 }
 
-// A run is a scenario in its world.
+// A run is one scenario in a world.
 type run struct {
 	*testing.T
 	World
@@ -259,7 +258,7 @@ func (r *run) pods(owner string) []sluice.Pod {
 }
 
 // awaitPods returns the pods of the workload once they are as wanted. It looks whenever the workload changes, and every
-// now and then, because nothing tells of pods.
+// now and then, because there is no watch for pods.
 func (r *run) awaitPods(owner, what string, wanted func([]sluice.Pod) bool) []sluice.Pod {
 	r.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -7,7 +7,7 @@ import (
 )
 
 var applying = []scenario{
-	{"Apply creates, configures, and leaves unchanged what is so already", nil, (*run).outcomes},
+	{"Apply creates, configures, or leaves an object unchanged", nil, (*run).outcomes},
 	{"a dry run changes nothing and says the same", nil, (*run).dryRun},
 	{"Apply removes the fields that the object no longer has", nil, (*run).removed},
 	{"Apply does not change what it is given", nil, (*run).untouched},
@@ -16,7 +16,7 @@ var applying = []scenario{
 	{"a field that the kind does not have is Invalid and named", []Ability{Schemas}, (*run).unknownField},
 	{"fields of others stay", []Ability{FieldOwners}, (*run).fieldsOfOthers},
 	{"a field that somebody else set to another value is a Conflict", []Ability{FieldOwners}, (*run).conflict},
-	{"a field that somebody else set to the same value is none", []Ability{FieldOwners}, (*run).agreement},
+	{"a field that somebody else set to the same value is not a Conflict", []Ability{FieldOwners}, (*run).agreement},
 	{"a count that was scaled by hand stays", []Ability{FieldOwners}, (*run).handScaled},
 }
 

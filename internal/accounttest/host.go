@@ -59,7 +59,7 @@ func (r *run) unready() {
 }
 
 // revisions replaces slow pods one after the other. A replaced pod has the wanted revision as soon as it is listed:
-// whoever compares revisions would replace it again otherwise.
+// otherwise a caller that compares revisions would replace it again.
 func (r *run) revisions() {
 	set := r.workload("StatefulSet", "db", 2, Starts, 1)
 	set.Set(map[string]any{"type": "OnDelete"}, "spec", "updateStrategy")
@@ -101,7 +101,7 @@ func (r *run) deploymentRevisions() {
 		revisions = append(revisions, pods[0].Revision)
 	}
 	if revisions[0] == "" && revisions[1] == "" {
-		return // it keeps none
+		return // the account keeps no revisions
 	}
 	if revisions[0] == revisions[1] || revisions[0] != revisions[2] {
 		r.Errorf("versions 1, 2 and 1 have the revisions %q", revisions)

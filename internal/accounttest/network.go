@@ -112,7 +112,7 @@ func (r *run) rollout(canary Program) {
 	}
 }
 
-// requests is how many requests are counted: a division by weights is exact over so many.
+// requests is how many requests are counted: a division by weights is exact over this number.
 const requests = 100
 
 // canaries returns how many of the requests canary pods answer. Every request must be answered.
@@ -129,7 +129,7 @@ func (r *run) canaries() int {
 	return n
 }
 
-// awaitCanaries counts until so many requests go to canaries, for as long as traffic may take to follow.
+// awaitCanaries counts until the given number of requests goes to canaries, for as long as traffic may take to follow.
 func (r *run) awaitCanaries(when string, wanted func(n int) bool) {
 	r.Helper()
 	for end := time.Now().Add(r.Following); ; {

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// deletionTimestamp is the field of metadata by which a watch tells a deletion.
+// deletionTimestamp is the field of metadata by which a watch reports a deletion.
 const deletionTimestamp = "deletionTimestamp"
 
 var reading = []scenario{
@@ -232,7 +232,7 @@ func (r *run) stalled() {
 	}
 }
 
-// repaired wants the workload to settle. A StatefulSet does not replace a broken pod by itself.
+// repaired wants the workload to settle. A StatefulSet does not replace a broken pod.
 func (r *run) repaired(ref sluice.Ref) {
 	if ref.Kind == "StatefulSet" {
 		r.await(ref, "seen", func(o sluice.Object) bool {

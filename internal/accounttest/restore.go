@@ -11,7 +11,7 @@ var restoring = []scenario{
 	{"Restore keeps a field that others had set before", []Ability{FieldOwners}, (*run).theirsBefore},
 }
 
-// restored restores the object and fails unless the outcome is as wanted. A dry run before says the same.
+// restored restores the object and fails unless the outcome is as wanted. It expects the same of a dry run before.
 func (r *run) restored(was sluice.Object, want sluice.Outcome) sluice.Object {
 	r.Helper()
 	for _, dryRun := range []bool{true, false} {
@@ -47,7 +47,7 @@ func (r *run) takeBack() {
 		r.Errorf("its labels are %v", now.Field("metadata", "labels"))
 	}
 	r.restored(was, sluice.Unchanged)
-	// What is back is Sluice's as before: the next version removes it.
+	// Sluice owns the restored fields as before: the next version removes them.
 	if now := r.apply(r.config("c", "{same: '1'}")); now.Field("data", "removed") != nil {
 		r.Errorf("after the next version it is %v", now["data"])
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // keeping is the part of the suite for accounts with Volumes. Their claims hold files, which are read and written here
-// where a Volume has a directory.
+// if a Volume has a directory.
 var keeping = []scenario{
 	{"Cut copies the claims at one instant, the same copy each time", nil, volumes((*run).cut)},
 	{"a claim that does not exist is NotFound and named", nil, volumes((*run).cutMissing)},
@@ -20,7 +20,7 @@ var keeping = []scenario{
 	{"deleting a claim deletes its generations", nil, volumes((*run).deleteClaim)},
 }
 
-// volumes skips a check where the account has none.
+// volumes skips a check if the account has no volumes.
 func volumes(check func(r *run)) func(r *run) {
 	return func(r *run) {
 		if r.Account.Volumes == nil {
@@ -105,7 +105,7 @@ func (r *run) cutMissing() {
 	r.claim("one", "1")
 	_, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{"one", "missing"}, "copy", lease)
 	r.wants(err, sluice.NotFound, "missing")
-	// Nothing is left of it: the generation can be cut afterwards.
+	// Nothing of it is left: the generation can be cut afterwards.
 	_, err = r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{"one"}, "copy", lease)
 	r.must(err)
 }

@@ -81,7 +81,7 @@ func percentiles(m enginetest.Measurement) string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
-// peakMemory returns the most memory that this process ever had resident, in bytes.
+// peakMemory returns the largest resident memory of this process so far, in bytes.
 func peakMemory() (int64, error) {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"text/tabwriter"
 )
 
-// A benchmark measures something and tells it in rows. It runs in a process of its own, so that the memory of one is
-// not counted as another's.
+// A benchmark measures something and returns rows. It runs in a process of its own, so that the memory of one is not
+// counted as another's.
 type benchmark struct {
 	name    string
 	about   string
@@ -40,7 +40,7 @@ var benchmarks = []benchmark{
 type row struct {
 	What   string `json:"what"`
 	Figure string `json:"figure"`
-	Rival  string `json:"rival,omitempty"` // what others take for the same
+	Rival  string `json:"rival,omitempty"` // how long others take for the same
 	Goal   string `json:"goal,omitempty"`
 	Missed bool   `json:"missed,omitempty"` // whether there is a goal and it was not reached
 }
@@ -72,7 +72,7 @@ func run(ctx context.Context, names []string) error {
 		fmt.Fprintf(os.Stderr, "measuring %s: %s\n", b.name, b.about)
 		rows, err := measureInChild(ctx, b.name)
 		if err != nil {
-			// The others are worth seeing all the same.
+			// The other results are still worth seeing.
 			failures = append(failures, fmt.Errorf("measure %s: %w", b.name, err))
 		}
 		for _, r := range rows {

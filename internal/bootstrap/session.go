@@ -96,8 +96,8 @@ func (s *Session) Wait(ctx context.Context, id sluice.DeploymentID) error {
 	return err
 }
 
-// Finish closes the session. It returns the deployments that the engine of this process has not ended: those that other
-// processes handed to it.
+// Finish closes the session. It returns the deployments that other processes handed to the engine of this process and
+// that have not ended.
 func (s *Session) Finish(ctx context.Context) ([]sluice.DeploymentID, error) {
 	if s.own == nil {
 		return nil, s.Close()

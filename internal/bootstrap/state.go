@@ -24,7 +24,7 @@ import (
 // StateName is the default name of the state directory.
 const StateName = ".sluice"
 
-// A StateDir is the directory of everything that outlives a process.
+// A StateDir is the directory of everything that survives a process.
 type StateDir string
 
 // OpenState returns the directory at the path. It need not exist.

@@ -18,7 +18,7 @@ import (
 )
 
 // accounts opens the accounts of the configuration. For the preview of a plan it opens the plan's clusters and the
-// accounts of this machine that run, and starts nothing.
+// running accounts of this machine, and starts nothing.
 func (w *Wiring) accounts(ctx context.Context, preview *sluice.Plan) error {
 	all, err := w.locals(ctx, preview != nil)
 	if err != nil {
@@ -30,7 +30,7 @@ func (w *Wiring) accounts(ctx context.Context, preview *sluice.Plan) error {
 	return err
 }
 
-// locals opens the accounts of this machine. If passive is true, only those that run.
+// locals opens the accounts of this machine. If passive is true, it opens only those that run.
 func (w *Wiring) locals(ctx context.Context, passive bool) (map[string]sluice.Account, error) {
 	all := map[string]sluice.Account{}
 	known, err := w.localAccounts()
@@ -39,7 +39,7 @@ func (w *Wiring) locals(ctx context.Context, passive bool) (map[string]sluice.Ac
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		c := local.Config{Dir: w.dir.account(name), Name: name}
-		_, use := w.config.Accounts[name] // what rehearsals left is only looked at
+		_, use := w.config.Accounts[name] // the accounts that rehearsals left are only read
 		if passive {
 			use = runs(ctx, c.Dir) // no images are passed: looking at an account must not change what it runs
 		} else {
@@ -117,7 +117,7 @@ func (w *Wiring) Down(ctx context.Context, only string) ([]string, error) {
 			continue
 		}
 		account := local.Open(local.Config{Dir: w.dir.account(name), Name: name})
-		if err := account.Down(ctx); err != nil { // does not bring back an account whose agent was killed
+		if err := account.Down(ctx); err != nil { // a killed agent must not be started again
 			return nil, err
 		}
 		ended = append(ended, name)
@@ -129,7 +129,7 @@ func (w *Wiring) Down(ctx context.Context, only string) ([]string, error) {
 	return ended, nil
 }
 
-// up reports whether something of the account may still run.
+// up reports whether any process of the account may still run.
 func (w *Wiring) up(ctx context.Context, name string) bool {
 	dir := w.dir.account(name)
 	_, err := os.Stat(dir)

@@ -32,11 +32,11 @@ func webhookClient(allow []string) *http.Client {
 func refusePrivate(host, resolved string) error {
 	at, err := netip.ParseAddrPort(resolved)
 	if err != nil {
-		return sluice.Errorf(sluice.Denied, "a webhook is not called at %q", resolved)
+		return sluice.Errorf(sluice.Denied, "webhooks may not call the address %q", resolved)
 	}
 	ip := at.Addr().Unmap()
 	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() {
-		return sluice.Errorf(sluice.Denied, "a webhook points at %s, an address of this machine or of its link", host).
+		return sluice.Errorf(sluice.Denied, "a webhook calls %s, an address of this machine or a link-local one", host).
 			WithHint("allow it in sluice.yaml: webhooks: {allow: [%s]}", host)
 	}
 	return nil

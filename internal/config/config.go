@@ -42,7 +42,7 @@ type Account struct {
 // An Image says what the local account runs for a container image.
 type Image struct {
 	Command []string          // the program and its first arguments
-	Dir     string            // where a program without a slash is searched first, before PATH
+	Dir     string            // searched before PATH for a program without a slash
 	Env     map[string]string // set before the manifest's own variables
 }
 

@@ -80,12 +80,12 @@ func differences() map[string]difference {
 			[]bson.D{order("a", field("n", 2)), order("b", field("n", 1))}, nil,
 			&sluice.CollectionComparison{Name: "orders", Changed: 2,
 				ChangedKeys: []sluice.ChangedKey{{Key: "a", Fields: []string{"n"}}, {Key: "b", Fields: []string{"n"}}}}},
-		"ignored field": {"a field that is left out is no difference, others are",
+		"ignored field": {"an ignored field is not a difference, others are",
 			[]bson.D{order("a", field("n", 1), field("to", bson.D{field("zip", 1)})), b},
 			[]bson.D{order("a", field("n", 1), field("to", bson.D{field("zip", 2)}), field("state", "new")),
 				order("b", field("n", 3), field("state", "new"))},
 			[]string{"orders.state", "orders.to.zip"}, changed("b", "n")},
-		"ignored collection": {"a collection that is left out is none", []bson.D{a}, []bson.D{b}, []string{"orders"}, nil},
+		"ignored collection": {"an ignored collection has no difference", []bson.D{a}, []bson.D{b}, []string{"orders"}, nil},
 		"mixed keys":         mixedKeys(),
 	}
 }

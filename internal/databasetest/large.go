@@ -59,7 +59,7 @@ func testLarge(t *testing.T, databases sluice.Databases) {
 // and the reports of one.
 func printLarge(t *testing.T, was, now sluice.Database) (wasPrint, nowPrint sluice.Fingerprint) {
 	t.Helper()
-	runtime.GC() // what filling left behind must not hide what reading needs
+	runtime.GC() // memory left over from filling must not hide what reading needs
 	before := heap()
 	peak := before
 	var last sluice.Amount
@@ -93,7 +93,7 @@ func newLarge(t *testing.T, databases sluice.Databases) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("fill", func(t *testing.T) { // its end disconnects, so that the server stops cleanly
+	t.Run("fill", func(t *testing.T) { // disconnects at the end, so that the server stops cleanly
 		f := fixtureOn(t, databases, server)
 		orders := f.client.Database("was").Collection("orders")
 		pad := strings.Repeat("x", 960)

@@ -105,7 +105,7 @@ func testMasking(t *testing.T, databases sluice.Databases) {
 			t.Error("two copies that were masked apart differ")
 		}
 	})
-	t.Run("nothing is left of what was", func(t *testing.T) { f.checkMasked(t) })
+	t.Run("no old value is left", func(t *testing.T) { f.checkMasked(t) })
 	t.Run("nothing is left in the files", func(t *testing.T) { testRemnants(t, databases) })
 	t.Run("other databases", func(t *testing.T) {
 		twin.put(t, "ledger", "entries", order("a"))
@@ -210,7 +210,7 @@ func testRemnants(t *testing.T, databases sluice.Databases) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("mask", func(t *testing.T) { // its end disconnects, so that the server stops cleanly
+	t.Run("mask", func(t *testing.T) { // disconnects at the end, so that the server stops cleanly
 		f := fixtureOn(t, databases, server)
 		f.put(t, "shop", "customers", customer(1), customer(2))
 		f.put(t, "shop", "orders", order("o", field("customer", "person1@example.com"), field("total", 1)))

@@ -51,7 +51,7 @@ func testRefusals(t *testing.T, databases sluice.Databases) {
 		"login": {"the server refuses the password", "mongodb://user:" + secret + "@" + f.server.Address + "/shop",
 			sluice.Denied, f.server.Address},
 		"no name": {"the URI names no database", f.server.URI(""), sluice.Invalid, "which database"},
-		"no uri":  {"the URI is none", "mongodb:/" + secret, sluice.Invalid, "uri"},
+		"no uri":  {"this is not a URI", "mongodb:/" + secret, sluice.Invalid, "uri"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := databases.Open(t.Context(), test.uri, nil)

@@ -82,7 +82,7 @@ func (s *Server) Stop() error {
 	}
 }
 
-// Kill ends the server as a power cut would and waits until it is gone.
+// Kill ends the server with SIGKILL and waits until it is gone.
 func (s *Server) Kill() {
 	_ = s.process.Process.Kill() // gone already is as good
 	<-s.exited

@@ -19,16 +19,16 @@ type Request struct {
 	Deployment  sluice.DeploymentID
 	Step        sluice.StepID
 	TTL         time.Duration
-	Keep        int                            // how many checkpoints stay that the same step made; 0: all
-	Needed      func(sluice.CheckpointID) bool // says which stay whatever Keep says
+	Keep        int                            // how many checkpoints of the same step to keep; 0: all
+	Needed      func(sluice.CheckpointID) bool // says which to keep whatever Keep says
 	Mask        sluice.Mask                    // what is rewritten before the copy may be used; not with KeepBroken
-	KeepBroken  bool                           // a copy whose database does not open is kept all the same
-	Stopped     sluice.Object                  // the workload as it was, if it has been stopped before
+	KeepBroken  bool                           // keep a copy even if its database does not open
+	Stopped     sluice.Object                  // the workload as it was, if it is already stopped
 }
 
 func (r Request) generation() string { return "cut-" + r.Key }
 
-// Preview makes sure that what is to be copied exists, and says what it is.
+// Preview checks that the claims to copy exist, and names them.
 func (r Request) Preview(ctx context.Context) (notes []string, err error) {
 	for _, claim := range r.Spec.Claims {
 		o, err := r.Place.Account.Get(ctx, claimRef(r.Place.Namespace, claim))
@@ -99,7 +99,7 @@ func (r Request) make(ctx context.Context) (sluice.Checkpoint, error) {
 	return c, r.Catalogue.PutCheckpoint(ctx, c)
 }
 
-// copying is the transfer that keeps what the source holds.
+// copying is the transfer that copies the content of the source.
 func (r Request) copying(id string) sluice.Transfer {
 	return sluice.Transfer{Kind: sluice.TransferCopy, ID: id, Place: r.Place}
 }
@@ -117,7 +117,7 @@ func (r Request) copy(ctx context.Context, t sluice.Transfer, cut sluice.Cut, me
 	return mover.Run(ctx, m, t, r.say(message))
 }
 
-// describe says what is copied and how it can be opened again.
+// describe records what is copied and how it can be opened.
 func (r Request) describe(ctx context.Context) (sluice.Checkpoint, error) {
 	c := sluice.Checkpoint{
 		ID: r.ID, Application: r.Application, Deployment: r.Deployment, Step: r.Step, Dataset: r.Spec.Name,
@@ -151,7 +151,7 @@ func (r Request) prove(ctx context.Context, c sluice.Checkpoint) (f sluice.Finge
 	if err == nil || ctx.Err() != nil || !r.KeepBroken {
 		return f, err
 	}
-	// The database may not have opened before either: then the bytes have to do.
+	// The database may not have opened before either: then only the bytes are checked.
 	m, err := r.mover(c.Copy.Mover)
 	if err != nil {
 		return f, err
@@ -162,10 +162,10 @@ func (r Request) prove(ctx context.Context, c sluice.Checkpoint) (f sluice.Finge
 	return sluice.Fingerprint{Engine: r.Spec.Engine, TakenAt: r.Now()}, err
 }
 
-// Clean removes what only the making needed.
+// Clean removes what was only needed to make the checkpoint.
 func (r Request) Clean(ctx context.Context) error { return r.clean(ctx, true) }
 
-// Undo keeps a finished checkpoint: it is a record, not a change. Of an unfinished one nothing stays.
+// Undo keeps a finished checkpoint: it is a record, not a change. It removes an unfinished one completely.
 func (r Request) Undo(ctx context.Context) error {
 	_, err := r.Catalogue.Checkpoint(ctx, r.ID)
 	switch {
@@ -180,7 +180,7 @@ func (r Request) Undo(ctx context.Context) error {
 	return r.clean(ctx, false)
 }
 
-// clean keeps the copy if the checkpoint is listed. The scratch goes first: the copy may be made there.
+// clean keeps the copy if the checkpoint is listed. It removes the scratch first: the copy may be made there.
 func (r Request) clean(ctx context.Context, listed bool) error {
 	if err := r.Scratch("").Clean(ctx); err != nil {
 		return err
@@ -196,7 +196,7 @@ func (r Request) clean(ctx context.Context, listed bool) error {
 	return r.discard(ctx, r.generation())
 }
 
-// letGo ends the work on a copy, and deletes the copy unless it is kept.
+// letGo ends the work on a copy, and deletes the copy unless keep is set.
 func (r Request) letGo(ctx context.Context, id string, kept bool) error {
 	if kept {
 		return r.cancel(ctx, r.copying(id))
@@ -208,7 +208,7 @@ func (r Request) letGo(ctx context.Context, id string, kept bool) error {
 	return m.Delete(ctx, r.Place, id)
 }
 
-// Documents counts what a fingerprint was made of.
+// Documents returns the number of documents in a fingerprint.
 func Documents(f sluice.Fingerprint) (n int64) {
 	for _, c := range f.Collections {
 		n += c.Count

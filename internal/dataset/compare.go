@@ -10,7 +10,7 @@ import (
 // listed bounds the keys that a comparison names per collection and kind.
 const listed = 1000
 
-// A Question asks whether the data is as a checkpoint had it.
+// A Question asks whether the data equals that of a checkpoint.
 type Question struct {
 	Was    sluice.Checkpoint
 	Now    sluice.Fingerprint

@@ -12,13 +12,13 @@ import (
 // afterwards bounds the quiesce.after commands, which run even if everything else was cancelled.
 const afterwards = 30 * time.Second
 
-// cut copies all claims at one instant, between the quiesce commands if there are any. A workload that was stopped
-// needs none, and has no pod to run them in.
+// cut copies all claims at one instant, between the quiesce commands if there are any. A stopped workload needs none,
+// and has no pod to run them in.
 func (r Request) cut(ctx context.Context) (cut sluice.Cut, err error) {
 	r.say("cutting " + r.Spec.Name + " of " + r.Target)
 	if r.Stopped == nil && len(r.Spec.Quiesce.Before)+len(r.Spec.Quiesce.After) > 0 {
 		defer func() {
-			// also if ctx has ended: nothing else would let the source go on
+			// also if ctx has ended: nothing else would resume the source
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 			defer cancel()
 			if after := r.run(ctx, r.Spec.Quiesce.After); err == nil {
@@ -32,7 +32,7 @@ func (r Request) cut(ctx context.Context) (cut sluice.Cut, err error) {
 	return r.Place.Account.Volumes.Cut(ctx, r.Place.Namespace, r.Spec.Claims, r.generation(), lease)
 }
 
-// resume lets a source go on that a crash left quiesced. One without a workload stands still for another reason.
+// resume resumes a source that a crash left quiesced. A source without a workload is stopped for another reason.
 func (r Request) resume(ctx context.Context) error {
 	if len(r.Spec.Quiesce.After) == 0 {
 		return nil

@@ -34,36 +34,36 @@ type Tools struct {
 	Now       func() time.Time
 }
 
-// A Dataset is a dataset at one place, and what work on it needs. Its place has volumes.
+// A Dataset is a dataset at one place, with what is needed to work on it. Its place has volumes.
 type Dataset struct {
 	Tools
 	Spec   sluice.Dataset
 	Place  sluice.Place
 	Target string // the name of the place in messages and checkpoints
-	Key    string // everything that work on the dataset makes is named from it
+	Key    string // the names of everything that is made for the dataset derive from it
 	// URI returns the address of the database, with its secrets.
 	URI func(context.Context) (string, error)
-	// Ready returns once the workload is ready, or with what keeps it from that.
+	// Ready returns once the workload is ready, or with the error that prevents that.
 	Ready  func(ctx context.Context, a sluice.Account, workload sluice.Ref) error
 	Report func(sluice.Progress)
 }
 
-// Key names what a step of a deployment makes.
+// Key returns the key for what a step of a deployment makes.
 func Key(d sluice.DeploymentID, step sluice.StepID) string {
 	sum := sha256.Sum256([]byte(string(d) + "\n" + string(step)))
 	return hex.EncodeToString(sum[:5])
 }
 
-// CheckpointID names the checkpoint that a step of a deployment makes; suffix tells several of one step apart.
+// CheckpointID names the checkpoint that a step of a deployment makes; suffix distinguishes several of one step.
 func CheckpointID(d sluice.DeploymentID, step sluice.StepID, suffix string) sluice.CheckpointID {
 	return sluice.CheckpointID(string(d) + "-" + strings.NewReplacer("/", "-", " ", "-").Replace(string(step)) + suffix)
 }
 
-// Check refuses a dataset whose engine or mover is not here.
+// Check refuses a dataset whose engine or mover is not available.
 func (d Dataset) Check() error {
 	if d.Spec.Engine != EngineFiles && d.Databases[d.Spec.Engine] == nil {
-		return sluice.Errorf(sluice.Unsupported, "no reader for databases of the engine %q is here", d.Spec.Engine).
-			WithHint("the engines here are: %s and %s", names(d.Databases), EngineFiles).At(d.Spec.Pos)
+		return sluice.Errorf(sluice.Unsupported, "databases of the engine %q are not supported", d.Spec.Engine).
+			WithHint("the supported engines are: %s and %s", names(d.Databases), EngineFiles).At(d.Spec.Pos)
 	}
 	_, err := d.mover(d.Spec.Mover)
 	return err
@@ -85,7 +85,7 @@ func names[V any](m map[string]V) string {
 	return cmp.Or(strings.Join(slices.Sorted(maps.Keys(m)), ", "), "none")
 }
 
-// say shows what is being done, and how far it has come.
+// say shows what is being done, and how much of it is done.
 func (d Dataset) say(message string) func(sluice.Amount) {
 	d.Report(sluice.Progress{State: sluice.Running, Message: message})
 	return func(a sluice.Amount) {

@@ -17,8 +17,8 @@ type Loss struct {
 	Unknown string        `json:"unknown,omitempty"` // why the writes cannot be counted
 }
 
-// Loss counts what was written since the checkpoint. A database that does not open is a reason to restore, not one to
-// refuse it: its writes cannot be counted, which is no error.
+// Loss counts what was written since the checkpoint. A database that does not open is a reason to restore, not to
+// refuse it. So writes that cannot be counted are not an error.
 func (d Dataset) Loss(ctx context.Context, was sluice.Checkpoint) (Loss, error) {
 	l := Loss{Age: d.Now().Sub(was.TakenAt)}
 	if d.Spec.Engine == EngineFiles {
@@ -40,7 +40,7 @@ func (d Dataset) Loss(ctx context.Context, was sluice.Checkpoint) (Loss, error) 
 	return l, err
 }
 
-// LossOnce is Loss for a caller that never comes back: it cleans up also if ctx ends.
+// LossOnce is Loss for a caller that will not call again: it also cleans up if ctx ends.
 func (d Dataset) LossOnce(ctx context.Context, was sluice.Checkpoint) (Loss, error) {
 	l, err := d.Loss(ctx, was)
 	if ctx.Err() == nil {
@@ -51,7 +51,7 @@ func (d Dataset) LossOnce(ctx context.Context, was sluice.Checkpoint) (Loss, err
 	return l, errors.Join(err, d.Scratch(ForComparison).Clean(ctx))
 }
 
-// Allowed reports whether the loss needs no person: nothing is lost, or every bound that is set holds.
+// Allowed reports whether the loss needs no person's consent: nothing is lost, or every bound that is set holds.
 func (l Loss) Allowed(a *sluice.AllowDataLoss) bool {
 	if l.Unknown == "" && l.Writes == 0 {
 		return true
@@ -72,13 +72,13 @@ func (l Loss) Class() string {
 	return "C"
 }
 
-// String tells a person what is at stake.
+// String tells a person what would be lost.
 func (l Loss) String() string { return l.sentence("would be", "would be") }
 
 // Past tells what was lost.
 func (l Loss) Past() string { return l.sentence("were", "was") }
 
-// sentence takes the verb for the documents, and the one for what cannot be counted.
+// sentence takes the verbs for countable and for uncountable losses.
 func (l Loss) sentence(counted, unknown string) string {
 	age := l.Age.Round(time.Second)
 	if l.Unknown == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// rawID names the copy of what the source holds. If it is to be masked, only the masking ever opens it.
+// rawID names the copy of the source. If it is to be masked, only the masking ever opens it.
 func (r Request) rawID() string {
 	if len(r.Mask) > 0 {
 		return string(r.ID) + "-unmasked"
@@ -47,7 +47,7 @@ func (r Request) masked(ctx context.Context, raw sluice.Checkpoint) (sluice.Chec
 		if fingerprint.Differ(before, after, nil) {
 			return sluice.Errorf(sluice.Failed, "masking %s changed more than the fields that it names: %s",
 				r.Spec.Name, strings.Join(differing(before, after), ", ")).
-				WithHint("something in the copy changes documents by itself, such as an index that lets them expire")
+				WithHint("something in the copy changes documents, such as an index that lets them expire")
 		}
 		c.Fingerprint, err = opened.Read(ctx, "reading the masked copy of "+r.Spec.Name)
 		return err

@@ -111,7 +111,7 @@ func references(workload sluice.Object) []sluice.Ref {
 	return refs
 }
 
-// bare returns the object without what only its own cluster gave it, so that it can be applied anywhere.
+// bare returns the object without the fields that its cluster added, so that it can be applied anywhere.
 func bare(o sluice.Object) sluice.Object {
 	b := o.Clone()
 	delete(b, "status")

@@ -10,7 +10,7 @@ import (
 
 // DeleteOld deletes checkpoints that the same step made in earlier deployments: those beyond Keep, and those whose time
 // is over. One deployment of an application runs at a time, so no other needs them. If one cannot be deleted, DeleteOld
-// returns what to say: that does not spoil the new checkpoint, and the next one tries again.
+// returns a remark for the step's message: the new checkpoint is still good, and the next one tries again.
 func (r Request) DeleteOld(ctx context.Context) (note string) {
 	if err := r.deleteOld(ctx); err != nil {
 		return fmt.Sprintf("; older checkpoints of %s could not be deleted and stay until the next one is made: %v",
@@ -45,15 +45,16 @@ func (r Request) deleteOld(ctx context.Context) error {
 	return nil
 }
 
-// isSameStep reports whether the checkpoint is this one of another deployment. What was saved aside under the same step
-// id, in a deployment whose steps were others, is not.
+// isSameStep reports whether the checkpoint is this one of another deployment. A checkpoint that was saved aside under
+// the same step id, by a deployment with other steps, is not.
 func (r Request) isSameStep(c sluice.Checkpoint) bool {
 	own, _ := strings.CutPrefix(string(r.ID), string(r.Deployment))
 	its, _ := strings.CutPrefix(string(c.ID), string(c.Deployment))
 	return own == its
 }
 
-// Remove deletes a checkpoint. The copy goes first: what is still listed and half gone is deleted again the next time.
+// Remove deletes a checkpoint. It deletes the copy first: a checkpoint that is half deleted is still listed, and is
+// deleted again the next time.
 func (d Dataset) Remove(ctx context.Context, c sluice.Checkpoint) error {
 	m, err := d.mover(c.Copy.Mover)
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// ForComparison tells the scratch of a comparison from the one in which a copy is proved.
+// ForComparison distinguishes the scratch of a comparison from the one in which a copy is proved.
 const ForComparison = "c"
 
-// A Scratch is a namespace of its own in which a copy is restored and opened, apart from everything else.
+// A Scratch is a separate namespace in which a copy is restored and opened.
 type Scratch struct {
 	inside     Dataset
 	generation string
 }
 
-// Scratch returns the scratch beside the dataset; suffix tells several apart.
+// Scratch returns the scratch beside the dataset; suffix distinguishes several.
 func (d Dataset) Scratch(suffix string) Scratch {
 	own := "-sluice-" + d.Key + suffix
 	d.Place.Namespace = d.Place.Namespace[:min(len(d.Place.Namespace), 63-len(own))] + own
@@ -24,8 +24,8 @@ func (d Dataset) Scratch(suffix string) Scratch {
 }
 
 // Open restores the checkpoint, starts its workload as it was, and calls use with the dataset in the scratch while its
-// database answers. Everything is removed afterwards, and before: what an interrupted call left would be in the way.
-// If ctx ends, everything stays for the next call.
+// database answers. Open removes everything afterwards, and also before, because an interrupted call may have left
+// something. If ctx ends, everything stays for the next call.
 func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset) error) error {
 	if err := s.Clean(ctx); err != nil {
 		return err

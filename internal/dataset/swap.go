@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// Before is what was at a place before its data was swapped. An absent claim or workload is absent from it.
+// Before records a place before its data was swapped. It has no entry for an absent claim or workload.
 type Before struct {
 	Claims   map[string]string `json:"claims"` // claim to its current generation
 	Workload sluice.Object     `json:"workload,omitempty"`
@@ -113,12 +113,12 @@ func (d Dataset) surround(ctx context.Context, c sluice.Checkpoint) error {
 	return nil
 }
 
-// isBareClaim reports whether the object is a claim that came into being only when its volume was switched.
+// isBareClaim reports whether the object is a claim that was only created by the switch of its volume.
 func isBareClaim(o sluice.Object) bool {
 	return o.Text("kind") == "PersistentVolumeClaim" && o.Field("spec", "accessModes") == nil
 }
 
-// SwapBack puts everything back as it was before. What was not touched yet is not touched.
+// SwapBack puts everything back as it was before. It does not touch what SwapIn has not touched.
 func (d Dataset) SwapBack(ctx context.Context, b Before) error {
 	if err := d.cancel(ctx, d.filling(d.swapped())); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (d Dataset) SwapBack(ctx context.Context, b Before) error {
 			return err
 		}
 	}
-	// A volume may have been switched although its claim has no object yet: such a claim goes too.
+	// A volume may have been switched although its claim has no object yet: such a claim is deleted too.
 	for _, claim := range d.Spec.Claims {
 		if b.Claims[claim] != "" {
 			continue
@@ -149,7 +149,7 @@ func (d Dataset) SwapBack(ctx context.Context, b Before) error {
 	return d.discard(ctx, d.swapped())
 }
 
-// isTouched reports whether anything differs from what was before.
+// isTouched reports whether anything differs from before.
 func (d Dataset) isTouched(ctx context.Context, b Before) (bool, error) {
 	now, err := d.look(ctx)
 	if err != nil {
@@ -186,7 +186,7 @@ func (d Dataset) putBack(ctx context.Context, b Before) error {
 	return err
 }
 
-// Settle discards what was replaced: nobody can ask for it back any more.
+// Settle discards the replaced data: it can no longer be asked for.
 func (d Dataset) Settle(ctx context.Context, b Before) error {
 	if err := d.cancel(ctx, d.filling(d.swapped())); err != nil {
 		return err

@@ -15,7 +15,7 @@ func Admit(s *State, sig sluice.Signal) error {
 	}
 	if sig.Kind == sluice.SignalRollBack || sig.Kind == sluice.SignalCancel {
 		if s.Halt != nil {
-			return sluice.Errorf(sluice.Conflict, "deployment %s was told to %s already", s.ID, s.Halt.Kind)
+			return sluice.Errorf(sluice.Conflict, "deployment %s was already told to %s", s.ID, s.Halt.Kind)
 		}
 		return nil
 	}
@@ -52,7 +52,7 @@ func permit(run *StepRun, sig sluice.Signal) error {
 		return nil
 	}
 	return sluice.Errorf(sluice.Denied, "%s of step %s takes one of the roles %v", sig.Kind, sig.Step, roles).
-		WithHint("say in which role you decide: --role %q", roles[0])
+		WithHint("name the role in which you decide: --role %q", roles[0])
 }
 
 func ended(s *State) error {

@@ -41,7 +41,7 @@ func (r *runner) begin(ctx context.Context, a Action, results map[sluice.StepID]
 	}()
 }
 
-// lostAtMost is how much of one try counts as lost to an outage. A try that took longer was doing useful work before.
+// lostAtMost is how much of one try counts as lost to an outage. A longer try did useful work before.
 const lostAtMost = 10 * time.Second
 
 // perform runs a verb and tries again while something is unavailable. Only the time lost to outages counts against the

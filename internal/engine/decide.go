@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A Verb is what is done to a step.
+// A Verb is a method of a step that the engine calls.
 type Verb string
 
 // The verbs, in the order of a step's life.

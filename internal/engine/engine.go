@@ -20,13 +20,13 @@ type Config struct {
 	Store    sluice.Store
 	Steps    sluice.Steps
 	Now      func() time.Time
-	Random   io.Reader     // makes deployment ids unlike each other
+	Random   io.Reader     // makes deployment ids unique
 	RetryFor time.Duration // how long a step may find something unavailable before it fails; default one minute
 	Logger   *slog.Logger  // default: none
 }
 
-// An Engine carries out deployments. Several engines, also in several processes, may work on one store: each deployment
-// is run by the engine that holds its lease.
+// An Engine runs deployments. Several engines, also in several processes, may work on one store: each deployment is run
+// by the engine that holds its lease.
 type Engine struct {
 	config  Config
 	ctx     context.Context
@@ -34,7 +34,7 @@ type Engine struct {
 	hub     hub
 	running sync.WaitGroup
 
-	delivering, waking sync.Once // begin what follows the inbox and the tail
+	delivering, waking sync.Once // begin to follow the inbox and the tail
 	mu                 sync.Mutex
 	runners            map[sluice.DeploymentID]*runner
 }
@@ -65,7 +65,7 @@ type Vetter interface {
 }
 
 // Start records a new deployment and begins it. It is a Conflict while another deployment of the same application runs,
-// and Invalid or Unsupported if a step cannot be made or done here; in all three cases nothing was recorded.
+// and Invalid or Unsupported if a step cannot be made or done here; in all these cases nothing was recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	state, started, err := e.prepare(ctx, plan, by)
 	if err != nil {
@@ -83,8 +83,8 @@ func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) 
 	return state.ID, nil
 }
 
-// Submit is Start without the beginning, for an engine that is about to stop: the next Resume begins the deployment,
-// and nothing of it was interrupted.
+// Submit records the deployment like Start but does not begin it, for an engine that is about to stop. The next Resume
+// begins it, so nothing of it is interrupted.
 func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	state, started, err := e.prepare(ctx, plan, by)
 	if err != nil {
@@ -96,7 +96,7 @@ func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor)
 	return state.ID, nil
 }
 
-// prepare returns the deployment as it will have begun, and the event that begins it.
+// prepare returns the state of the deployment at its beginning, and the event that begins it.
 func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, sluice.Event, error) {
 	started := sluice.Event{Seq: 1, At: e.config.Now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
 	var random [4]byte
@@ -113,7 +113,7 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 	return state, started, nil
 }
 
-// vet makes the step once, to find out whether it can be.
+// vet makes the step once, to find out whether it can be made.
 func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
 	step, err := e.config.Steps.New(sc)
 	if err != nil {
@@ -125,7 +125,7 @@ func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
 	return nil
 }
 
-// Resume goes on with every deployment that has not ended and that no process runs. It leaves the others alone.
+// Resume continues every deployment that has not ended and that no process runs. It does not touch the others.
 func (e *Engine) Resume(ctx context.Context) error {
 	ids, err := e.config.Store.Unended(ctx)
 	if err != nil {
@@ -226,7 +226,7 @@ func (e *Engine) runner(id sluice.DeploymentID) *runner {
 	return e.runners[id]
 }
 
-// Wait returns the outcome of a deployment once it has ended, or why it is no longer carried out here.
+// Wait returns the outcome of a deployment once it has ended, or why it no longer runs here.
 func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Status, error) {
 	if r := e.runner(id); r != nil {
 		select {
@@ -247,8 +247,8 @@ func (e *Engine) Wait(ctx context.Context, id sluice.DeploymentID) (sluice.Statu
 	return state.Outcome, nil
 }
 
-// Stop interrupts what is under way and returns when nothing is, or ctx ends. The log knows where to go on. Stopping
-// twice is harmless.
+// Stop interrupts all work and returns when none is left, or ctx ends. The log says where to continue. Stopping twice
+// is harmless.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	e.cancel(errStopped)

@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A runner carries out one deployment. Its loop alone touches the state; verbs run beside it, one a step at
-// a time, and report back.
+// A runner runs one deployment. Its loop alone touches the state; verbs run beside it, one a step at a time, and report
+// back.
 type runner struct {
 	engine  *Engine
 	state   *State
@@ -20,7 +20,7 @@ type runner struct {
 	said    chan said
 	mail    bell // rings when there may be letters
 	ended   chan struct{}
-	err     error // why it let go of an unended deployment; set before ended is closed
+	err     error // why it left a deployment unfinished; set before ended is closed
 }
 
 func newRunner(e *Engine, s *State, lease sluice.Lease) *runner {
@@ -45,7 +45,7 @@ func (r *runner) run(ctx context.Context) {
 	r.drain(ctx)
 }
 
-// restore reads where the deployment stands. The lease makes sure that nobody appends meanwhile.
+// restore reads the state of the deployment. The lease makes sure that nobody appends meanwhile.
 func (r *runner) restore(ctx context.Context) error {
 	state, err := Fold(r.state.ID, r.engine.config.Store.Read(ctx, r.state.ID, 0))
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *runner) restore(ctx context.Context) error {
 }
 
 func (r *runner) loop(ctx context.Context) error {
-	if len(r.mail) > 0 { // what was said while nobody ran the deployment comes before its next step
+	if len(r.mail) > 0 { // signals that came while nobody ran the deployment come before its next step
 		if err := r.receive(ctx); err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (r *runner) carryOut(ctx context.Context, d Decision) error {
 	return nil
 }
 
-// intent is what must be in the log before the verb. That of Start is written when Check has returned.
+// intent returns the event that must be in the log before the verb. That of Start is written when Check has returned.
 func (r *runner) intent(a Action) (sluice.EventKind, bool) {
 	phase := r.state.Steps[a.Step].Phase
 	switch {
@@ -150,11 +150,14 @@ func (r *runner) intent(a Action) (sluice.EventKind, bool) {
 	return "", false
 }
 
+// longestWait bounds how late a deployment notices that the clock was set, or that the machine slept.
+const longestWait = time.Minute
+
 // await blocks until something happened and records it.
 func (r *runner) await(ctx context.Context, wake time.Time) error {
 	var timer <-chan time.Time
 	if !wake.IsZero() {
-		t := time.NewTimer(wake.Sub(r.engine.config.Now()))
+		t := time.NewTimer(min(wake.Sub(r.engine.config.Now()), longestWait))
 		defer t.Stop()
 		timer = t.C
 	}
@@ -233,7 +236,7 @@ func (r *runner) advanced(e sluice.Event, p sluice.Progress) []sluice.Event {
 	return []sluice.Event{e}
 }
 
-// stripped leaves out the snapshot, which is in the log already.
+// stripped removes the snapshot, which is in the log already.
 func stripped(p sluice.Progress) *sluice.Progress {
 	p.Snapshot = nil
 	return &p

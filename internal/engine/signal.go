@@ -7,20 +7,26 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// glance is how often a process that waits for another one looks whether that one is still there: its death brings no
-// news.
+// glance is how often a process that waits for another one checks whether that one still runs: its death causes no
+// event.
 const glance = time.Second
 
-// Signal says something to a deployment, whichever process runs it, and returns once it was applied or refused. If no
+// Signal sends a signal to a deployment, whichever process runs it, and returns once it was applied or refused. If no
 // process runs the deployment, it returns once the signal is durable; the signal is applied when the deployment is
-// resumed. NotFound: there is no such deployment or step; Conflict: it has ended, the step does not wait for this, or
-// it was told so before; Denied: the step asks for a role that the actor lacks.
+// resumed. If ctx ends first, it may still be applied. NotFound: there is no such deployment or step; Conflict: it has
+// ended, the step does not wait for this, or it got this signal before; Denied: the step requires a role that the actor
+// lacks.
 func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
 	if r := e.runner(id); r != nil { // it records the signal at once, without a letter
 		said := said{sig, make(chan error, 1)}
 		select {
 		case r.said <- said:
-			return <-said.answer
+			select {
+			case err := <-said.answer:
+				return err
+			case <-ctx.Done(): // while the log cannot be written, the answer may take long
+				return ctx.Err()
+			}
 		case <-r.ended:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -30,7 +36,7 @@ func (e *Engine) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.
 	return err
 }
 
-// A said is a signal for a runner of this process.
+// A said is a signal to a runner of this process.
 type said struct {
 	signal sluice.Signal
 	answer chan error // holds one
@@ -48,7 +54,7 @@ func (r *runner) hear(ctx context.Context, s said) error {
 }
 
 // Tell is Signal for a process without an engine. It reports false if the signal was recorded but no process runs the
-// deployment. The signals that wait in the inbox count as applied, so that nothing is said twice meanwhile.
+// deployment. The signals that wait in the inbox count as applied, so that no signal is sent twice meanwhile.
 func Tell(
 	ctx context.Context, store sluice.Store, id sluice.DeploymentID, sig sluice.Signal,
 ) (answered bool, err error) {
@@ -86,7 +92,7 @@ func post(
 		}
 		wait := glance
 		if !leased {
-			wait = 0 // the process that ran it may have answered before it let go
+			wait = 0 // the process that ran it may have answered before it stopped
 		}
 		waiting, cancel := context.WithTimeout(ctx, wait)
 		answer, err := store.Answer(waiting, letter)
@@ -101,7 +107,14 @@ func post(
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		case !leased:
-			return false, nil
+			state, err := Fold(id, store.Read(ctx, id, 0))
+			if err != nil || state.Outcome == "" {
+				return false, err
+			}
+			// it came just before the end, and nobody is left who would refuse it
+			if err := store.Refuse(ctx, letter, *recorded(ended(state), nil)); err != nil {
+				return false, err
+			}
 		}
 	}
 }
@@ -119,7 +132,7 @@ func (e *Engine) deliver(ctx context.Context) error {
 	return nil
 }
 
-// receive records the signals in the deployment's inbox, and refuses those that make no sense now.
+// receive records the signals in the deployment's inbox, and refuses those that do not fit its state.
 func (r *runner) receive(ctx context.Context) error {
 	var letters []sluice.Letter
 	err := r.engine.persist(ctx, func() (err error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A RunPhase is where a step stands.
+// A RunPhase is the phase of a step in its life.
 //
 //	pending ─► starting ─► running ⇄ waiting ─► done ─► finishing ─► finished
 //	   │           └────────┴──────────┴─► failed
@@ -69,7 +69,7 @@ func Fold(id sluice.DeploymentID, events iter.Seq2[sluice.Event, error]) (*State
 	return s, nil
 }
 
-// Apply moves the state on by one event.
+// Apply changes the state by one event.
 func (s *State) Apply(e sluice.Event) {
 	s.Seq = e.Seq
 	switch e.Kind {
@@ -168,7 +168,7 @@ func (r *StepRun) report(p *sluice.Progress) {
 	}
 }
 
-// stepContext returns what a step is told of its deployment.
+// stepContext returns what a step knows of its deployment.
 func (s *State) stepContext(id sluice.StepID) sluice.StepContext {
 	step := s.Steps[id].Plan
 	return sluice.StepContext{
@@ -189,7 +189,7 @@ func (s *State) Results() map[sluice.StepID]sluice.Result {
 	return results
 }
 
-// Status is the deployment as people see it.
+// Status returns the status of the deployment as people see it.
 func (s *State) Status() sluice.Status {
 	if s.Outcome != "" {
 		return s.Outcome

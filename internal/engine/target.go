@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Target is the status of one target.
+// Target returns the status of one target.
 func (s *State) Target(name string) sluice.Status { return s.survey().of(name).status }
 
 // A targetRun is a target's part of the state.
@@ -16,13 +16,13 @@ type targetRun struct {
 	started []*StepRun // in the order of their start
 }
 
-// A standing is the course and the status of a target.
+// A standing holds the course and the status of a target.
 type standing struct {
 	course course
 	status sluice.Status
 }
 
-// A survey finds out where the targets of one state stand. It looks at each target once, however many depend on it.
+// A survey finds the standing of the targets of one state. It looks at each target once, however many depend on it.
 type survey struct {
 	state *State
 	found map[string]standing
@@ -46,7 +46,7 @@ func (v survey) of(name string) standing {
 	return at
 }
 
-// A course is which way a target goes. It follows from the events alone.
+// A course is the direction in which a target goes. It follows from the events alone.
 type course int
 
 const (
@@ -76,7 +76,7 @@ func (v survey) course(t *targetRun) course {
 	return v.gate(t)
 }
 
-// gate tells whether a target that has not begun may begin.
+// gate says whether a target that has not begun may begin.
 func (v survey) gate(t *targetRun) course {
 	result := forward
 	for _, dependency := range t.plan.DependsOn {

@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A crowd is many deployments at once, with everybody who approves them.
+// A crowd is many deployments at once, and the people who approve them.
 type crowd struct {
 	engine *engine.Engine
 	plan   func(application string) *sluice.Plan
@@ -53,7 +53,7 @@ func newCrowd(store sluice.Store, steps int) *crowd {
 	return c
 }
 
-// start starts the deployments, each of an application of its own.
+// start starts the deployments, each for its own application.
 func (c *crowd) start(ctx context.Context, deployments int) error {
 	c.ids = make([]sluice.DeploymentID, deployments)
 	g, ctx := errgroup.WithContext(ctx)
@@ -92,7 +92,7 @@ func (c *crowd) waits(id sluice.DeploymentID) {
 	go c.approve(id)
 }
 
-// approve says what is waited for and notes when.
+// approve sends the signal that a deployment waits for, and notes when.
 func (c *crowd) approve(id sluice.DeploymentID) {
 	c.mu.Lock()
 	c.signalled[id] = time.Now()
@@ -106,7 +106,7 @@ func newEngine(store sluice.Store, steps sluice.Steps) *engine.Engine {
 	return engine.New(engine.Config{Store: store, Steps: steps, Now: time.Now, Random: rand.Reader})
 }
 
-// An approvingStore tells the crowd of every wait that was recorded.
+// An approvingStore tells the crowd of every recorded wait.
 type approvingStore struct {
 	sluice.Store
 	crowd *crowd
@@ -175,7 +175,7 @@ func (c *crowd) reacted(id sluice.DeploymentID) {
 	}
 }
 
-// began notes that a deployment is at work in its middle.
+// began notes that a deployment has reached its middle step.
 func (c *crowd) began(id sluice.DeploymentID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,14 +12,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
-// A Measurement is what many deployments at once took.
+// A Measurement says how long many deployments took that ran at the same time.
 type Measurement struct {
-	Steps    int             // that were carried out
+	Steps    int             // that were run
 	Took     time.Duration   // from the first start to the last end
 	Reaction []time.Duration // from each signal to the start of the step after the one that waited, ascending
 }
 
-// Percentile returns the reaction that the share p, 0 to 1, of all is not slower than.
+// Percentile returns the longest reaction among the fastest share p, 0 to 1, of all reactions.
 func (m Measurement) Percentile(p float64) time.Duration {
 	if len(m.Reaction) == 0 {
 		return 0
@@ -27,9 +27,9 @@ func (m Measurement) Percentile(p float64) time.Duration {
 	return m.Reaction[min(int(p*float64(len(m.Reaction))), len(m.Reaction)-1)]
 }
 
-// MeasureDeployments carries out deployments of that many steps, all at once, with the log in a file that is synced to
-// disk. One step in the middle of each waits for an approval, which is given as soon as the wait is recorded: all but
-// in the same instant, so that the reactions are those of an engine that has more to do than it can.
+// MeasureDeployments runs deployments of that many steps, all at once, with the log in a file that is synced to disk.
+// One step in the middle of each waits for an approval, which is given as soon as the wait is recorded. All approvals
+// come almost at the same instant, so the reactions are those of an overloaded engine.
 func MeasureDeployments(ctx context.Context, deployments, steps int) (m Measurement, err error) {
 	err = withStore(ctx, func(store sluice.Store) error {
 		c := newCrowd(store, steps)
@@ -46,8 +46,8 @@ func MeasureDeployments(ctx context.Context, deployments, steps int) (m Measurem
 	return m, err
 }
 
-// MeasureReaction has that many deployments wait for an approval, then approves them at an even pace, so many a second.
-// Each goes on to its end meanwhile.
+// MeasureReaction lets that many deployments wait for an approval, then approves them at the given rate a second.
+// Approved deployments run to their end meanwhile.
 func MeasureReaction(ctx context.Context, deployments, steps, perSecond int) (m Measurement, err error) {
 	err = withStore(ctx, func(store sluice.Store) error {
 		c := newCrowd(store, steps)
@@ -76,8 +76,8 @@ func MeasureReaction(ctx context.Context, deployments, steps, perSecond int) (m 
 	return m, err
 }
 
-// MeasureResume interrupts that many deployments in the middle, and returns how long a new engine takes from opening
-// the store until each of them is being carried out again, as the first verb called tells.
+// MeasureResume interrupts that many deployments in the middle. It returns how long a new engine takes from opening the
+// store until it has called a verb of every deployment again.
 func MeasureResume(ctx context.Context, deployments, steps int) (took time.Duration, err error) {
 	dir, err := os.MkdirTemp("", "sluice-resume-")
 	if err != nil {
@@ -103,7 +103,7 @@ func MeasureResume(ctx context.Context, deployments, steps int) (took time.Durat
 	return time.Since(began), nil
 }
 
-// interrupted leaves deployments behind that were stopped in the middle of a step.
+// interrupted leaves deployments behind that an engine stopped in the middle of a step.
 func interrupted(ctx context.Context, dir string, deployments, steps int) (err error) {
 	store, err := open(ctx, dir)
 	if err != nil {
@@ -125,7 +125,7 @@ func open(ctx context.Context, dir string) (*sqlite.Store, error) {
 	return sqlite.Open(ctx, filepath.Join(dir, "sluice.db"))
 }
 
-// withStore lends a new store.
+// withStore calls use with a new store and closes it.
 func withStore(ctx context.Context, use func(sluice.Store) error) (err error) {
 	dir, err := os.MkdirTemp("", "sluice-deployments-")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // Waves is a plan of waves of targets of one step. Each target depends on every target of the wave before. The last
-// wave stands first, because no plan promises an order of its targets.
+// wave is first in the plan, because plans promise no order of targets.
 func Waves(n, width int) *sluice.Plan {
 	p := &sluice.Plan{Application: "shop"}
 	name := func(wave, i int) string { return fmt.Sprintf("wave-%d-%d", wave, i) }
@@ -27,7 +27,7 @@ func Waves(n, width int) *sluice.Plan {
 	return p
 }
 
-// MeasureDecide returns how long one decision about such a deployment takes, on the average of many.
+// MeasureDecide returns the average time of one decision about such a deployment.
 func MeasureDecide(n, width int) time.Duration {
 	s := &engine.State{}
 	s.Apply(sluice.Event{Seq: 1, Kind: sluice.DeploymentStarted, Plan: Waves(n, width)})

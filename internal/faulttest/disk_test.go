@@ -1,11 +1,12 @@
 package faulttest
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -129,28 +130,33 @@ func TestMigrationFull(t *testing.T) {
 	w.unchanged(before, 1)
 }
 
-// TestLogFull: while the log cannot be written nothing goes on and nothing is lost; then everything does.
+// TestLogFull: while the log cannot be written nothing goes on and nothing is lost; then everything does. A signal that
+// cannot be kept is refused at once.
 func TestLogFull(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "")
+	w := newWorld(t, "webhooks: {allow: [127.0.0.1]}\n")
 	w.small(w.state, "24m")
-	text := deployFile("constraints: {beforeDeployment: [{pause: {untilApproved: true}}]}", "", first)
+	called, answer := make(chan struct{}), make(chan struct{})
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(called)
+		<-answer
+	}))
+	t.Cleanup(hook.Close)
+	text := deployFile("constraints: {beforeDeployment: [{pause: {untilApproved: true}}, {runWebhook: {name: hold}}]}",
+		"webhooks: [{name: hold, method: POST, networkMode: direct, uriTemplate: "+hook.URL+", disableCallback: true}]",
+		first)
 	r := w.begin(text)
 	r.await("waiting for an approval")
+	<-called
 	release := fill(t, w.state)
-	approval := make(chan outcome, 1)
-	go func() { approval <- w.finish(w.command("approve")) }()
-	r.await("the log cannot be written; deployments stand still until it can")
-	if !strings.Contains(r.said.String(), "Free some space on the disk") {
+	w.says(w.sluice("approve"), 7, "free some space on the disk")
+	close(answer)
+	r.await("the store cannot be used; deployments stand still until it can")
+	if !strings.Contains(r.said.String(), "free some space on the disk") {
 		t.Errorf("there is no hint: %s", r.said.String())
 	}
-	select {
-	case out := <-approval:
-		t.Errorf("an approval that is not recorded was taken: %s", out)
-	case <-time.After(100 * time.Millisecond):
-	}
 	release()
-	w.says(<-approval, 0)
+	w.says(w.sluice("approve"), 0)
 	w.says(r.end(), 0, "ended: succeeded")
 
 	release = fill(t, w.state)

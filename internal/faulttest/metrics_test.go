@@ -98,7 +98,7 @@ func metricsConfig(p *fakePrometheus) string {
 	return "metrics: {prometheus: {url: \"" + p.URL + "\"}}\n"
 }
 
-// TestPrometheusDown: nothing can be said, so the traffic stays; when the budget is spent a person is asked, and
+// TestPrometheusDown: the metrics are unknown, so the traffic stays; when the budget is spent a person is asked, and
 // the traffic still stays.
 func TestPrometheusDown(t *testing.T) {
 	t.Parallel()
@@ -107,9 +107,9 @@ func TestPrometheusDown(t *testing.T) {
 	w.mustDeploy(plain("1"))
 	before := w.things()
 	r := w.begin(analysed("2", ", unknownBudget: 2s"))
-	r.await("nothing can be said, the traffic stays as it is")
+	r.await("the metrics are unknown, the traffic stays as it is")
 	if got := w.shares(); got["1"] != 10 || got["2"] != 10 {
-		t.Errorf("while nothing can be said the traffic is %v", got)
+		t.Errorf("while the metrics are unknown the traffic is %v", got)
 	}
 	r.await("unknown for too long, and a person decides")
 	if got := w.shares(); got["1"] != 10 || got["2"] != 10 {
@@ -121,7 +121,7 @@ func TestPrometheusDown(t *testing.T) {
 	if got := w.shares(); got["1"] != 20 {
 		t.Errorf("after the rollback the traffic is %v", got)
 	}
-	if n := strings.Count(r.said.String(), "nothing can be said"); n != 1 {
+	if n := strings.Count(r.said.String(), "the metrics are unknown"); n != 1 {
 		t.Errorf("the outage is told %d times:\n%s", n, r.said.String())
 	}
 }
@@ -139,7 +139,7 @@ func TestPrometheusOutcomes(t *testing.T) {
 			"ended: succeeded"},
 		"no data, then NaN": {[]string{"empty", "empty", "NaN", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
 		"the file says so": {[]string{"down"}, ", unknownBudget: 2s, onUnknown: rollBack", 1,
-			"nothing could be said in time"},
+			"the metrics stayed unknown for too long"},
 		"comes back bad":    {[]string{"down", "down", "bad"}, ", unknownBudget: 20s", 1, "the analysis is bad"},
 		"refuses the query": {[]string{"refused"}, "", 1, "refuses the query: parse error"},
 	} {

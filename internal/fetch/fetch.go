@@ -88,7 +88,7 @@ func withoutAddress(err error) error {
 	return sluice.Errorf(sluice.Unavailable, "%w", err)
 }
 
-// special are ranges, besides those that netip knows, that lead to this machine, to a private network or nowhere.
+// special lists the ranges, besides those that netip knows, that lead to this machine, to a private network or nowhere.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"),

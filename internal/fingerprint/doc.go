@@ -1,4 +1,4 @@
-// Package fingerprint sums up the content of a dataset, so that two datasets can be compared without their data, and
+// Package fingerprint summarises the content of a dataset, so that two datasets can be compared without their data, and
 // judges the comparison. It is pure: a database's package reads documents and passes their canonical bytes; this
 // package hashes, merges, pairs, narrows and judges. It imports the root and a hash.
 //

@@ -2,7 +2,7 @@ package fingerprint
 
 import "github.com/sluice-cd/sluice"
 
-// A Set sums up the documents of a collection, or of a part of it, in any order. It is for one goroutine.
+// A Set summarises the documents of a collection, or of a part of it, in any order. It is for one goroutine.
 type Set struct {
 	segments []sluice.Digest
 	bytes    int64

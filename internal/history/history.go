@@ -10,11 +10,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A History is what is known of an application's targets. Deployments are added to it from the newest to the oldest.
+// A History holds the releases of an application's targets. Deployments are added to it from the newest to the oldest.
 //
-// A deployment adds a release to a target if it applied objects there and did not take them back. What changed data
-// only, was undone or never reached the target adds none, and neither does a deployment of the same objects again. A
-// rollback returns a target to an earlier release: what lies between the two is no longer in its past.
+// A deployment adds a release to a target if it applied objects there and did not take them back. A deployment that
+// only changed data, was undone or never reached the target adds none, and neither does another deployment of the same
+// objects. A rollback returns a target to an earlier release: the releases between the two are no longer in its past.
 type History struct {
 	targets map[string]*past
 
@@ -25,7 +25,7 @@ type History struct {
 // past is one target's part of a history.
 type past struct {
 	releases  []sluice.Release // newest first
-	brought   []sluice.Release // all that was ever deployed, returned to or not; newest first
+	brought   []sluice.Release // all that were ever deployed, returned to or not; newest first
 	returning sluice.DeploymentID
 	by        sluice.DeploymentID
 	repeated  bool // the oldest of releases was deployed again without a change
@@ -74,7 +74,7 @@ func (h *History) Latest() (id sluice.DeploymentID, targets []string) {
 	return h.latest, h.latestTargets
 }
 
-// Add takes in the next older deployment.
+// Add adds the next older deployment.
 func (h *History) Add(s *engine.State) {
 	for _, t := range s.Plan.Targets {
 		r, ok := release(s, t.Name)
@@ -110,7 +110,7 @@ func (h *History) past(target string) *past {
 	return h.targets[target]
 }
 
-// add takes in the next older release. returned names the release that its deployment returned the target to.
+// add adds the next older release. returned names the release that its deployment returned the target to.
 func (p *past) add(r sluice.Release, returned sluice.DeploymentID) {
 	p.brought = append(p.brought, r)
 	switch {
@@ -182,7 +182,7 @@ func created(objects []sluice.Ref, changes []sluice.Change) []string {
 }
 
 // Read folds the application's deployments, newest first, until enough says that no older one is needed, or to the end.
-// What was rehearsed and what was deployed for real have histories of their own.
+// Rehearsals and real deployments have separate histories.
 func Read(
 	ctx context.Context, log sluice.Log, application string, rehearsed bool, enough func(*History) bool,
 ) (*History, error) {
@@ -206,7 +206,7 @@ func Read(
 	return h, nil
 }
 
-// Since returns the releases that the target was brought after the deployment, newest first, returned to or not.
+// Since returns the releases that came to the target after the deployment, newest first, returned to or not.
 func (h *History) Since(target string, id sluice.DeploymentID) []sluice.Release {
 	p := h.targets[target]
 	if p == nil {

@@ -28,8 +28,8 @@ func Inventory(ctx context.Context, log sluice.Log, application, target string) 
 	return inOrder(objects), nil
 }
 
-// Gone returns what the target's releases since the given one created and that one does not have, in an order in which
-// it can be applied. A return to the release deletes it. Claims, namespaces and definitions are left out.
+// Gone returns the objects that the target's later releases created and the given one does not have, in an order in
+// which they can be applied. A return to the release deletes it. Claims, namespaces and definitions are left out.
 func (h *History) Gone(to sluice.Release) []sluice.Ref {
 	var objects []sluice.Object
 	for _, r := range h.Since(to.Target, to.Deployment) {

@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// ListenAgain listens at the address. If its port is 0, it takes the port of last time, which the record file holds, so
-// that URLs stay valid over a restart. If there is none or it is taken, it takes a free port and records it; moved
-// reports that the port of last time was taken.
+// ListenAgain listens at the address. If its port is 0, it takes the previous port, which the record file holds, so
+// that URLs stay valid after a restart. If there is none or it is taken, it takes a free port and records it; moved
+// reports that the previous port was taken.
 func ListenAgain(address, record string) (l net.Listener, moved bool, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -48,7 +48,7 @@ func ListenAgain(address, record string) (l net.Listener, moved bool, err error)
 }
 
 func taken(address string, err error) error {
-	return sluice.Errorf(sluice.Exhausted, "callbacks cannot be listened for at %s: %w", address, err).
+	return sluice.Errorf(sluice.Exhausted, "callbacks cannot be received at %s: %w", address, err).
 		WithHint("set another webhooks.callbackAddress in sluice.yaml")
 }
 

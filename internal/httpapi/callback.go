@@ -60,7 +60,7 @@ type callbackBody struct {
 func (c *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, step, secret, ok := splitCallback(r.URL.EscapedPath())
 	if !ok || !c.secrets.IsCallback(id, step, secret) {
-		writeJSON(w, http.StatusNotFound, wireError{Code: sluice.NotFound, Message: "nothing is called back here"})
+		writeJSON(w, http.StatusNotFound, wireError{Code: sluice.NotFound, Message: "there is no callback at this address"})
 		return
 	}
 	if r.Method != http.MethodPost {

@@ -32,7 +32,7 @@ func NewClient(socket string) *Client {
 	return &Client{http: &http.Client{Transport: transport}, base: "http://sluice"}
 }
 
-// Close lets go of the connections.
+// Close closes the connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Start submits the plan.
@@ -49,7 +49,7 @@ func (c *Client) Deployments(ctx context.Context, application string) ([]sluice.
 	return deployments, err
 }
 
-// Signal does what the engine's Signal does.
+// Signal passes the signal to the engine's Signal.
 func (c *Client) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
 	return c.call(ctx, http.MethodPost, "/deployments/"+url.PathEscape(string(id))+"/signals", sig, nil)
 }

@@ -21,7 +21,7 @@ var statuses = map[sluice.Code]int{
 	sluice.Denied:      http.StatusForbidden,
 	sluice.Exhausted:   http.StatusInsufficientStorage,
 	sluice.Failed:      http.StatusUnprocessableEntity,
-	sluice.Cancelled:   499, // what proxies write where the caller went away
+	sluice.Cancelled:   499, // what proxies write if the caller went away
 	sluice.Internal:    http.StatusInternalServerError,
 }
 

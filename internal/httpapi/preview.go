@@ -52,7 +52,7 @@ type Previews struct {
 	now     func() time.Time
 }
 
-// NewPreviews returns what shows Services. carry returns what carries requests to one.
+// NewPreviews returns the handler of previews. carry returns the transport to a Service.
 func NewPreviews(
 	secrets PreviewSecrets, carry func(context.Context, Preview) (http.RoundTripper, error), now func() time.Time,
 ) *Previews {
@@ -67,7 +67,7 @@ func (v *Previews) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, path, direct := v.asked(r)
 	p, ok := v.open(token)
 	if !ok {
-		writeJSON(w, http.StatusNotFound, wireError{Code: sluice.NotFound, Message: "nothing is shown here"})
+		writeJSON(w, http.StatusNotFound, wireError{Code: sluice.NotFound, Message: "there is no preview at this address"})
 		return
 	}
 	if !v.now().Before(p.Expires) {

@@ -18,7 +18,7 @@ import (
 // maxRequest bounds a request: a plan with its manifests.
 const maxRequest = 64 << 20
 
-// An Engine carries out deployments. *engine.Engine is one, and so is *Client.
+// An Engine runs deployments. *engine.Engine is one, and so is *Client.
 type Engine interface {
 	Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error)
 	Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error
@@ -39,7 +39,7 @@ type Server struct {
 	changes sync.RWMutex // held for reading from before something is recorded until its caller was told
 }
 
-// NewServer returns a server that does not listen yet. Everybody who can connect to its listener may do everything.
+// NewServer returns a server that does not listen yet. Whoever can connect to its listener may do everything.
 func NewServer(e Engine, log sluice.Log) *Server {
 	s := &Server{engine: e, log: log}
 	mux := http.NewServeMux()

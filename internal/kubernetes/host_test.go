@@ -159,6 +159,7 @@ func TestTailWaitsForTheContainer(t *testing.T) {
 	s := serve(t)
 	waits, starts := after(failure(400, "BadRequest", `container "web" in pod "web-0" is waiting to start`, ""),
 		answer{body: frame("MODIFIED", web0("u", "2", ""))})
+	s.on("GET "+webPath, answer{body: `{"kind":"Pod","apiVersion":"v1",` + web0("u", "1", "")[1:]})
 	s.on("GET "+podsPath, list("1", web0("u", "1", "")))
 	s.on("WATCH "+podsPath, starts)
 	s.on("GET "+webPath+"/log", waits, answer{body: "one\r\n\ntwo"})
@@ -174,5 +175,15 @@ func TestTailWaitsForTheContainer(t *testing.T) {
 	}
 	if q := s.sent("GET " + webPath + "/log")[1].query; q != "container=web&follow=true" {
 		t.Errorf("the log is asked for with %s", q)
+	}
+}
+
+func TestTailOfNoPodEnds(t *testing.T) {
+	s := serve(t)
+	s.on("GET "+webPath, notFound("pods", "web-0"))
+	for _, err := range s.Tail(s.soon(), "shop", "web-0") {
+		if sluice.ErrorCode(err) != sluice.NotFound {
+			t.Errorf("it ends with %v", err)
+		}
 	}
 }

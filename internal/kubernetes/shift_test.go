@@ -103,7 +103,7 @@ func TestShiftBegins(t *testing.T) {
 			sluice.Unsupported, "it goes to Pod/other too"},
 		"others' pods of somebody else's Service": {undeclared, list("1", aPod("other", "", "True")), stableWeb, "", ""},
 		"a change is on its way": {to(0), list("1", aPod("s", stable, "True")), rolling, sluice.Unavailable,
-			"is still being rolled out"},
+			"is still rolling out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t)

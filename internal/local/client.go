@@ -26,7 +26,7 @@ type Account struct {
 	dialed bool
 }
 
-// Open returns the account. Its first call dials it, except for Down and Remove, which start nothing again.
+// Open returns the account. The first call dials it, except Down and Remove, which restart nothing.
 func Open(c Config) *Account {
 	if dir, err := filepath.Abs(c.Dir); err == nil { // else the working directory is gone, and so is c.Dir
 		c.Dir = dir
@@ -50,13 +50,13 @@ func call(ctx context.Context, a *Account, path string, request, response any) e
 	return a.ask(ctx, path, request, response)
 }
 
-// answer is call for what returns something.
+// answer is call for requests that return something.
 func answer[T any](ctx context.Context, a *Account, path string, request any) (response T, err error) {
 	err = call(ctx, a, path, request, &response)
 	return response, err
 }
 
-// ask is call for an account that is not to be dialed.
+// ask is call without dialing the account.
 func (a *Account) ask(ctx context.Context, path string, request, response any) error {
 	body, err := a.post(ctx, path, request)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *Account) stream(ctx context.Context, path string, request any) (io.Read
 	return a.post(ctx, path, request)
 }
 
-// post sends the request. Where no agent answers, it starts one and asks again.
+// post sends the request. If no agent answers, it starts one and sends it again.
 func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCloser, error) {
 	b, err := json.Marshal(request)
 	if err != nil {
@@ -116,7 +116,7 @@ func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Res
 	return a.client.Do(r)
 }
 
-// away turns a broken connection into Unavailable; a cancelled call stays one.
+// away turns a broken connection into Unavailable. The error of a cancelled call stays as it is.
 func away(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -185,12 +185,12 @@ func (a *Account) Exec(ctx context.Context, namespace, pod string, command []str
 	return out, err
 }
 
-// Address returns where a Service's port answers, as host:port.
+// Address returns the host:port at which a Service's port answers.
 func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
 	return answer[string](ctx, a, "/address", agent.AddressRequest{Namespace: namespace, Service: service, Port: port})
 }
 
-// Transport returns a transport to where the Service's port answers.
+// Transport returns a transport to the Service's port.
 func (a *Account) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
 	address, err := a.Address(ctx, namespace, service, port)
 	if err != nil {

@@ -33,8 +33,8 @@ type Config struct {
 // readyVariable names the descriptor on which a new agent says that it answers.
 const readyVariable = "SLUICE_READY_FD"
 
-// Dial opens the account, starts its agent if none runs, and tells it what stands for images. The agent stays when
-// the caller ends.
+// Dial opens the account, starts its agent if none runs, and tells it which programs run for images. The agent stays
+// when the caller ends.
 func Dial(ctx context.Context, c Config) (*Account, error) {
 	a := Open(c)
 	return a, a.dial(ctx)
@@ -90,8 +90,8 @@ func first(command []string) *string {
 	return &command[0]
 }
 
-// RunAgent is the agent of the directory: what the hidden command "local agent --dir" runs. It returns when ctx
-// ends, leaving the pods to the next agent, or after Down.
+// RunAgent runs the agent of the directory, for the hidden command "local agent --dir". It returns when ctx ends,
+// leaving the pods to the next agent, or after Down.
 func RunAgent(ctx context.Context, dir string) error {
 	return agent.Run(ctx, dir, sayReady)
 }
@@ -106,18 +106,18 @@ func sayReady(err error) {
 	if err != nil {
 		message = string(sluice.ErrorCode(err)) + "\n" + sluice.ErrorHint(err) + "\n" + err.Error()
 	}
-	_, _ = io.WriteString(f, message) // who asked may have gone
+	_, _ = io.WriteString(f, message) // the caller may have gone
 	_ = f.Close()
 	_ = os.Unsetenv(readyVariable)
 }
 
-// How a client wants an agent to begin where none runs.
+// How a new agent begins.
 type beginning int
 
 const (
 	bringBack beginning = iota // run everything again
-	endOnly                    // run nothing: it is only there to end what is left
-	heal                       // bring back what has died, but not what was taken down on purpose
+	endOnly                    // run nothing: only end what is left
+	heal                       // start an account again that has died, but not one that was taken down on purpose
 )
 
 // ensure starts the agent unless it answers. Clients do so one after the other.
@@ -216,7 +216,7 @@ func (a *Account) awaitReady(ctx context.Context, r *os.File) error {
 	return &sluice.Error{Code: sluice.Code(parts[0]), Op: op, Message: parts[2], Hint: parts[1]}
 }
 
-// isGone reports whether the error says that no agent answered.
+// isGone reports whether no agent answered.
 func isGone(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOENT)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// ended returns a channel that is closed when the agent that runs now has ended.
+// ended returns a channel that is closed when the current agent has ended.
 func (a *Account) ended() (<-chan struct{}, error) {
 	gone := make(chan struct{})
 	close(gone)
@@ -34,7 +34,7 @@ func (a *Account) ended() (<-chan struct{}, error) {
 }
 
 // Down ends every process of the account, gracefully, and then its agent. The objects stay: they run again when the
-// account is dialled again. Without an agent one is started that only ends what an earlier one left.
+// account is dialled again. If no agent runs, Down starts one that only ends what an earlier one left.
 func (a *Account) Down(ctx context.Context) error {
 	if agent.IsDown(a.config.Dir) && !a.answers(ctx) {
 		return nil

@@ -13,8 +13,8 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
-// Watch yields the objects of the kind and then each again when it changes. It goes on over restarts of the
-// agent: what changed or went away meanwhile is yielded, what did not is not repeated.
+// Watch yields the objects of the kind and then each again when it changes. It continues after restarts of the agent:
+// it yields the objects that changed or were deleted meanwhile, and does not repeat the others.
 func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
 		w := &watch{account: a, request: agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace},
@@ -99,7 +99,7 @@ func (w *watch) event(e agent.WatchEvent) {
 	w.send(e.Object)
 }
 
-// dropAbsent yields what was deleted while there was no connection.
+// dropAbsent yields the objects that were deleted while there was no connection.
 func (w *watch) dropAbsent() {
 	for uid, o := range w.seen {
 		if w.fresh[uid] {

@@ -68,7 +68,7 @@ func (l *loader) report(code, hint, format string, args ...any) {
 		Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// inline takes inline text. The position of the text in its file is not known, so findings are at the source and name
+// inline parses inline text. The position of the text in its file is not known, so findings are at the source and name
 // their line.
 func (l *loader) inline() {
 	l.made("the inline manifest", []byte(l.src.Inline))
@@ -77,7 +77,7 @@ func (l *loader) inline() {
 	}
 }
 
-// made takes a text that is not a file of the user.
+// made parses a text that is not a file of the user.
 func (l *loader) made(what string, text []byte) {
 	objects, ds := Parse(l.src.Pos.File, text)
 	l.objects = objects
@@ -88,7 +88,7 @@ func (l *loader) made(what string, text []byte) {
 	}
 }
 
-// address takes the manifests at an https address.
+// address reads the manifests at an https address.
 func (l *loader) address() {
 	u, err := url.Parse(l.src.Path)
 	if err != nil || u.Host == "" {
@@ -187,7 +187,7 @@ func (l *loader) isKustomizeDir(dir string) bool {
 	})
 }
 
-// kustomize takes the output of the directory; the files in it are only input.
+// kustomize parses the output of the directory; the files in it are only input.
 func (l *loader) kustomize(dir string) {
 	l.objects = nil
 	text, dated, err := kustomize.Render(l.root, dir)

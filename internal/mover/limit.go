@@ -29,7 +29,7 @@ func (l limited) Follow(ctx context.Context, t sluice.Transfer, report func(slui
 	return l.Mover.Follow(ctx, t, g.report)
 }
 
-// gate holds back the reports that come too soon; the latest one held back is kept for flush.
+// gate holds back reports that come too soon, and keeps the latest of them for flush.
 type gate struct {
 	mu     sync.Mutex
 	pass   func(sluice.Amount)

@@ -8,15 +8,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// DefaultPauses lie between the tries of a wrapped mover, about 15 seconds in all. The engine waits out longer outages,
-// because it records them.
+// DefaultPauses are the pauses between the tries of a wrapped mover, about 15 seconds in all. The engine handles longer
+// outages, because it records them.
 var DefaultPauses = []time.Duration{
 	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second,
 }
 
 // Retry returns a mover that tries every call of m again while it is Unavailable, once after each pause. Work that
 // ended as Unavailable is begun again. Pauses are stretched at random by up to a quarter, so that many callers do not
-// come back at once. Other errors, and the last one, are returned as they are.
+// try again at once. Other errors, and the last one, are returned as they are.
 func Retry(m sluice.Mover, pauses []time.Duration) sluice.Mover {
 	return retrying{m, pauses}
 }

@@ -49,7 +49,7 @@ func otherInstance(t *testing.T, s Subject) {
 	a := t.TempDir()
 	write(t, filepath.Join(a, "f"), []byte("content"), 0o600)
 	c := copyOf(t, s.Open(t), "d-1", a)
-	other, work := s.Open(t), transfer(sluice.TransferCopy, "d-1", "") // found without its volumes
+	other, work := s.Open(t), transfer(sluice.TransferCopy, "d-1", "") // it is found without its volumes
 	found, done, err := other.Find(t.Context(), work)
 	must(t, err)
 	if diff := cmp.Diff(c, found); diff != "" || !done {
@@ -64,7 +64,7 @@ func otherInstance(t *testing.T, s Subject) {
 	must(t, verify(t.Context(), other, c))
 }
 
-// cancels: the instance that began the work may be gone, or may be the one that cancels.
+// cancels: the instance that began the work may be gone, or may itself cancel it.
 func cancels(t *testing.T, s Subject) {
 	a, x := t.TempDir(), t.TempDir()
 	must(t, fill(filepath.Join(a, "data"), largeSize))
@@ -81,7 +81,7 @@ func cancels(t *testing.T, s Subject) {
 		must(t, cancel.Cancel(t.Context(), work))
 		isAbsent(t, cancel, work)
 		isAbsent(t, m, work)
-		must(t, os.RemoveAll(x)) // nothing is written any more, so this is whole
+		must(t, os.RemoveAll(x)) // nothing is written any more, so this copy is whole
 		if _, err := os.Lstat(x); err == nil {
 			t.Error("a cancelled restore writes on")
 		}
@@ -99,8 +99,8 @@ func cancels(t *testing.T, s Subject) {
 	isAbsent(t, m, transfer(sluice.TransferCopy, "d-2", a))
 }
 
-// deletesHalf: of two volumes the first is copied and the second is not. A copy of the same id that is made after the
-// deletion holds what the first volume holds then.
+// deletesHalf: of two volumes the first is copied and the second is not. A copy with the same id made after the
+// deletion has the first volume's content of that time.
 func deletesHalf(t *testing.T, s Subject) {
 	a, b, x, y := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
 	write(t, filepath.Join(a, "f"), []byte("before"), 0o600)
@@ -116,7 +116,7 @@ func deletesHalf(t *testing.T, s Subject) {
 	same(t, b, y)
 }
 
-// deletesOnly: there is nothing to delete, and what could be copied is in reach.
+// deletesOnly: there is nothing to delete, although the volumes could be copied.
 func deletesOnly(t *testing.T, s Subject) {
 	if s.Dir == "" {
 		t.Skip("the repository's blobs cannot be reached")

@@ -10,7 +10,7 @@ import (
 
 const (
 	block = 64 << 10
-	// one block in a hundred is what a changed content differs in.
+	// Changed content differs in one block of a hundred.
 	changed = 100
 )
 
@@ -47,7 +47,7 @@ func piece(r *rand.Rand, size int64) []byte {
 	return b[:size]
 }
 
-// change overwrites one block in a hundred, in runs of sixteen as a database's pages lie, and keeps the size.
+// change overwrites one block in a hundred, in runs of sixteen like the pages of a database, and keeps the size.
 func change(name string, size int64) error {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {

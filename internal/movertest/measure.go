@@ -14,22 +14,22 @@ import (
 	"github.com/sluice-cd/sluice/internal/mover"
 )
 
-// A Measurement is how long a copy took beside what people do without one, all in one run on one disk.
+// A Measurement compares the time of a copy with that of the tools that people use otherwise, in one run on one disk.
 type Measurement struct {
 	Bytes       int64
 	Copy        time.Duration // of everything, into an empty repository
-	Added       int64         // what the repository grew by
+	Added       int64         // by how much the repository grew
 	Incremental time.Duration // again, after 1 % was changed
 	AddedLater  int64
 	Restore     time.Duration
 	CP          time.Duration // cp -a and sync
-	Tar         time.Duration // tar | zstd -1 and sync; 0 where one of them is not installed
+	Tar         time.Duration // tar | zstd -1 and sync; 0 if one of them is not installed
 	TarBytes    int64
 	Note        string // why something was not measured
 }
 
-// MeasureCopy measures m with that many bytes of content, below dir, which it leaves as it was. The content
-// is one large file and a hundred small ones.
+// MeasureCopy measures m with the given number of bytes of content below dir, and removes them. The content is one
+// large file and a hundred small ones.
 func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (r Measurement, err error) {
 	work, err := os.MkdirTemp(dir, "measure-")
 	if err != nil {

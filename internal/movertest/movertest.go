@@ -14,30 +14,30 @@ import (
 
 // A Subject is one repository of the mover that is tested.
 type Subject struct {
-	Dir  string                          // where the repository's blobs are; "" skips what has to damage them
-	Open func(t *testing.T) sluice.Mover // opens it, also again
+	Dir  string                          // where the repository's blobs are; "" skips the tests that damage them
+	Open func(t *testing.T) sluice.Mover // opens it; may be called again
 }
 
-// Run proves the sentences of the contract of [sluice.Mover], each on a new, empty repository.
+// Run tests every sentence of the contract of [sluice.Mover], each on a new, empty repository.
 func Run(t *testing.T, make func(t *testing.T) Subject) {
 	for name, prove := range map[string]func(*testing.T, Subject){
-		"a copy comes back as it was":             comesBack,
-		"the same id gives the same copy":         sameID,
-		"a second copy adds what changed":         addsLittle,
-		"work begun twice is done once":           beginsOnce,
-		"work that is not there is not followed":  followsNothing,
-		"another instance finds and follows":      otherInstance,
-		"an interrupted copy is made again":       copyInterrupted,
-		"an interrupted restore is made again":    restoreInterrupted,
-		"what is cancelled has stopped":           cancels,
-		"nothing foreign is overwritten":          overwritesNothing,
-		"damage is found":                         findsDamage,
-		"what is deleted is gone, the rest stays": deletes,
-		"what is half made is deleted":            deletesHalf,
-		"deleting never copies":                   deletesOnly,
-		"a volume out of reach is refused":        outOfReach,
-		"a name that would be lost is refused":    keepsNames,
-		"progress reaches its total":              reports,
+		"a copy comes back as it was":            comesBack,
+		"the same id gives the same copy":        sameID,
+		"a second copy adds what changed":        addsLittle,
+		"work begun twice is done once":          beginsOnce,
+		"work that is not there is not followed": followsNothing,
+		"another instance finds and follows":     otherInstance,
+		"an interrupted copy is made again":      copyInterrupted,
+		"an interrupted restore is made again":   restoreInterrupted,
+		"cancelled work has stopped":             cancels,
+		"nothing foreign is overwritten":         overwritesNothing,
+		"damage is found":                        findsDamage,
+		"a deleted copy is gone, the rest stays": deletes,
+		"a half-made copy is deleted":            deletesHalf,
+		"deleting never copies":                  deletesOnly,
+		"a volume out of reach is refused":       outOfReach,
+		"a name that would be lost is refused":   keepsNames,
+		"progress reaches its total":             reports,
 	} {
 		t.Run(name, func(t *testing.T) { prove(t, make(t)) })
 	}
@@ -96,7 +96,7 @@ func addsLittle(t *testing.T, s Subject) {
 	if second := copyOf(t, m, "d-2", a); second.Added > first.Added/2 {
 		t.Errorf("after a change of one place the second copy added %d bytes, the first %d", second.Added, first.Added)
 	}
-	// A change that leaves size and times as they were is a change.
+	// A change that keeps size and times must be noticed too.
 	info, err := os.Stat(name)
 	if err != nil {
 		t.Fatal(err)

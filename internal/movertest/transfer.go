@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/mover"
 )
 
-// place is where the volumes of the suite are. Its account has no abilities: directories of this machine need none.
+// place is the place of the suite's volumes. Its account has no abilities: directories of this machine need none.
 var place = sluice.Place{Name: "here", Namespace: "n"}
 
 // transfer describes work on volumes in these directories.

@@ -22,7 +22,7 @@ const (
 	contentBytes = sparseSize + 5 + 4 + 3 + 3
 )
 
-// plant makes a tree with all that a volume may hold.
+// plant makes a tree with everything that a volume may hold.
 func plant(t *testing.T, dir string) {
 	t.Helper()
 	write(t, filepath.Join(dir, "empty"), nil, 0o644)
@@ -118,8 +118,8 @@ func damage(t *testing.T, dir string) string {
 	return name
 }
 
-// names reports whether the error says which file of the repository is damaged. Directories and extensions
-// are the mover's own.
+// names reports whether the error names the damaged file of the repository, without its directory and extension, which
+// differ between movers.
 func names(err error, file string) bool {
 	stem, _, _ := strings.Cut(filepath.Base(file), ".")
 	return strings.Contains(err.Error(), stem)

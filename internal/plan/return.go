@@ -23,7 +23,7 @@ type BackOptions struct {
 
 // Back returns the plan that returns targets to earlier releases. The old version starts beside the current one and
 // gets all traffic as soon as it is ready. With gates it goes through the weights and gates of its strategy again, and
-// through those before and after the deployment. Data steps are never repeated.
+// through the gates before and after the deployment. It never repeats data steps.
 func Back(returns []Return, o BackOptions) *sluice.Plan {
 	first := returns[0].Release.Plan
 	p := &sluice.Plan{Application: first.Application, Description: "roll back", Rehearsal: rehearsal(returns)}
@@ -75,7 +75,7 @@ func (b back) steps() []sluice.PlannedStep {
 		restore.StepSpec = sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: b.Restore}
 		steps, first = append(steps, restore), []sluice.StepID{restore.ID}
 	}
-	skipped := map[sluice.StepID][]sluice.StepID{} // to what stands in for it
+	skipped := map[sluice.StepID][]sluice.StepID{} // to the steps that replace it
 	for _, s := range b.Release.Plan.Steps {
 		if s.Target != b.Release.Target {
 			continue
@@ -121,7 +121,7 @@ func (b back) repeats(s sluice.PlannedStep) bool {
 	return b.gates && slices.Contains(gates, s.Kind)
 }
 
-// repeated is the step as it is done now. The context of its deployment goes with it.
+// repeated is the step as it is done now. It keeps the context of its deployment.
 func (b back) repeated(s sluice.PlannedStep) sluice.PlannedStep {
 	switch {
 	case s.Apply != nil && !b.gates:
@@ -151,7 +151,7 @@ func merged(file, step map[string]string) map[string]string {
 	return all
 }
 
-// standIns replaces skipped steps by those that they came after.
+// standIns replaces skipped steps by their predecessors.
 func standIns(after []sluice.StepID, skipped map[sluice.StepID][]sluice.StepID) []sluice.StepID {
 	var list []sluice.StepID
 	for _, id := range after {
@@ -168,7 +168,7 @@ func standIns(after []sluice.StepID, skipped map[sluice.StepID][]sluice.StepID) 
 	return list
 }
 
-// rehearsal is what the releases' own rehearsals stand on, nil if they were deployed for real.
+// rehearsal combines the rehearsals of the releases, nil if they were deployed for real.
 func rehearsal(returns []Return) *sluice.Rehearsal {
 	first := returns[0].Release.Plan.Rehearsal
 	if first == nil {

@@ -35,7 +35,7 @@ func (g *graph) checkStage(s sluice.StepSpec) {
 	}
 	g.compiler.warn(pos, codeStageNotSuccess,
 		what+" waits for the stage Final, which a failed Stork migration reaches as well",
-		"wait for "+success+"; the apply step of a Migration does so by itself")
+		"wait for "+success+"; the apply step of a Migration already waits like that")
 }
 
 func waitsForStage(text string) bool { return stageFinal.MatchString(text) }

@@ -176,7 +176,7 @@ func (g *graph) add(phase sluice.Phase, path string, s sluice.StepSpec, after id
 	return ids{id}
 }
 
-// resolve copies into a step the parts of the file that it names, so that a plan is complete without the file.
+// resolve copies the parts of the file that a step names into the step, so that a plan is complete without the file.
 func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 	switch {
 	case s.RunWebhook != nil:

@@ -47,7 +47,7 @@ func (c *compiler) checkMesh(t sluice.Target, entry sluice.Traffic) {
 	c.fail(entry.Pos, codeTrafficNotHere,
 		fmt.Sprintf("target %s would divide its traffic by %s, but the local account %s has no service mesh and no gateway",
 			quote(t.Name), mesh, quote(t.Account)),
-		"remove the target from the entry's targets: the local account divides the traffic of plain Services by itself")
+		"remove the target from the entry's targets: the local account divides the traffic of plain Services without it")
 }
 
 // withStrategyServices adds the Services that a blue/green strategy names itself, which is the older place for them.

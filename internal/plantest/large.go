@@ -1,5 +1,5 @@
 // Package plantest makes large deploy files and measures how long it takes to read and plan them. It may import
-// anything. Only tests and the table of measurements import it. Start at [MeasureLarge].
+// anything. Only tests and benchtable import it. Start at [MeasureLarge].
 package plantest
 
 import (

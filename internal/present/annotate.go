@@ -41,7 +41,7 @@ func property(text string) string {
 
 const homepage = "https://github.com/sluice-cd/sluice"
 
-// An object is a part of a SARIF log.
+// An object is one object of a SARIF log.
 type object = map[string]any
 
 // SARIF writes the findings as a SARIF 2.1.0 log.

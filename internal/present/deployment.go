@@ -19,7 +19,7 @@ type Deployment struct {
 	StartedBy   string              `json:"startedBy"`
 	EndedAt     time.Time           `json:"endedAt,omitzero"`
 	Targets     []targetOutput      `json:"targets"`
-	RunsIn      []string            `json:"runsIn,omitempty"` // in a list: the targets that run what it brought
+	RunsIn      []string            `json:"runsIn,omitempty"` // in a list: the targets that run its release
 	Steps       []stepOutput        `json:"steps,omitempty"`
 
 	state *engine.State

@@ -121,7 +121,7 @@ func signalSentence(sig sluice.Signal) string {
 	return text
 }
 
-// waits says what a step waits for, and what to type to end the wait.
+// waits says what a step waits for and what to type.
 func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
 	w := *p.Wait
 	text := p.Message

@@ -11,7 +11,7 @@ import (
 // KeyBytes is the length of a key.
 const KeyBytes = 32
 
-// A Key is the secret of a state directory. All other keys are derived from it, each for one purpose.
+// A Key is the key of a state directory. All other keys are derived from it, each for one purpose.
 type Key struct {
 	seal, nonce, callback, password []byte
 }

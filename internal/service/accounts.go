@@ -139,5 +139,5 @@ func Denied(list []sluice.MissingRight) error {
 		verb = "is"
 	}
 	return sluice.Errorf(sluice.Denied, "%s %s missing", count(len(list), "right"), verb).
-		WithHint("have them granted as shown above; deploy/ in Sluice's repository has a file for each feature")
+		WithHint("grant them as shown above; deploy/ in Sluice's repository has a file for each feature")
 }

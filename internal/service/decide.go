@@ -12,13 +12,13 @@ import (
 type Decision struct {
 	Deployment string   // an id or its beginning; "": the only one with such a step
 	Step       string   // "": the only one that waits
-	Kinds      []string // the kinds of signals that say so; the first one that the step takes is sent
+	Kinds      []string // the kinds of signals for it; the first one that the step accepts is sent
 	By         sluice.Actor
 	Reason     string
 }
 
-// Decide returns the signal that tells a deployment of the decision, and changes nothing. NotFound: no step waits for a
-// person; Invalid: several do. If the step was named, only the engine knows whether it waits.
+// Decide returns the signal that tells a deployment about the decision, and changes nothing. NotFound: no step waits
+// for a person; Invalid: several do. If the step was named, only the engine knows whether it waits.
 func Decide(ctx context.Context, store sluice.Store, d Decision) (sluice.DeploymentID, sluice.Signal, error) {
 	list, err := store.Deployments(ctx, "")
 	if err != nil {

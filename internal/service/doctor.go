@@ -180,7 +180,7 @@ func (d *Doctor) clock(name string, skew time.Duration) {
 	if skew < 0 {
 		direction = "behind"
 	}
-	d.add(name, CheckWarning, "synchronise both with NTP: deadlines, leases and certificates depend on the clock",
+	d.add(name, CheckWarning, "synchronise both with NTP: deadlines and certificates depend on the clock",
 		"it is %s %s the clock of this machine", skew.Abs(), direction)
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
-// PlanRestore returns the plan that puts a checkpoint back into a target, by default that which it was taken from. by
-// agrees to the loss of what was written since, also where it cannot be counted; a checkpoint of that is taken first.
-// Nothing is changed. NotFound: there is no such checkpoint or target.
+// PlanRestore returns the plan that puts a checkpoint back into a target, by default the one from which it was taken.
+// by consents to the loss of what was written since, even if it cannot be counted; the current data is saved in a
+// checkpoint first. Nothing is changed. NotFound: there is no such checkpoint or target.
 func PlanRestore(
 	ctx context.Context, store sluice.Store, checkpoint, target string, by sluice.Actor,
 ) (*sluice.Plan, sluice.Checkpoint, error) {

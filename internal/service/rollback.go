@@ -43,8 +43,8 @@ type TargetRollback struct {
 	restore *sluice.RestoreData // that puts Restore back
 }
 
-// PlanRollback finds what each target goes back to and changes nothing. It returns NotFound if there is no deployment,
-// or nothing to go back to in any target.
+// PlanRollback finds the release that each target goes back to and changes nothing. It returns NotFound if there is no
+// deployment, or nothing to go back to in any target.
 func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*Rollback, error) {
 	list, err := store.Deployments(ctx, "")
 	if err != nil {
@@ -242,7 +242,7 @@ func (r *Rollback) findData(ctx context.Context, store sluice.Store, q RollbackR
 		if i < 0 {
 			return sluice.Errorf(sluice.Invalid,
 				"checkpoint %s is of the target %s, which does not go back to an earlier release", c.ID, c.Target).
-				WithHint("put it back by itself with: sluice data restore %s", c.ID)
+				WithHint("restore it separately with: sluice data restore %s", c.ID)
 		}
 		if r.Targets[i].Restore != nil {
 			return sluice.Errorf(sluice.Invalid, "two checkpoints are to be put back into the target %s", c.Target).

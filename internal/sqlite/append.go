@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -51,7 +52,7 @@ func newAppending(id sluice.DeploymentID, after sluice.Seq, events []sluice.Even
 	return a, nil
 }
 
-// place checks that an event may stand where it does.
+// place checks that an event may have its place in the log.
 func (a *appending) place(e sluice.Event, last bool) error {
 	if e.At.IsZero() || e.Kind == "" {
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s has no time or no kind", e.Seq, a.id)
@@ -65,6 +66,9 @@ func (a *appending) place(e sluice.Event, last bool) error {
 		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
 	case e.Kind == sluice.DeploymentEnded && !last:
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but more follow", e.Seq, a.id, e.Kind)
+	}
+	if slices.Contains(a.letters, e.Letter) {
+		return settledError(e.Letter, a.id)
 	}
 	if e.Letter != 0 {
 		a.letters = append(a.letters, e.Letter)
@@ -116,7 +120,7 @@ func (a *appending) fits(h head) error {
 	case h.seq == 0 && a.after != 0:
 		return unknownError(a.id)
 	case h.seq != a.after:
-		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events; these were to follow event %d",
+		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events, so events after number %d cannot be added",
 			a.id, h.seq, a.after)
 	}
 	return nil
@@ -135,7 +139,7 @@ func (a *appending) settle(b *batch, number int64) error {
 			return err
 		}
 		if !open {
-			return sluice.Errorf(sluice.Conflict, "letter %d to deployment %s is settled already", letter, a.id)
+			return settledError(letter, a.id)
 		}
 	}
 	for _, letter := range a.letters {
@@ -147,15 +151,19 @@ func (a *appending) settle(b *batch, number int64) error {
 	return nil
 }
 
+func settledError(letter sluice.LetterID, id sluice.DeploymentID) error {
+	return sluice.Errorf(sluice.Conflict, "letter %d to deployment %s is settled already", letter, id)
+}
+
 func endedError(id sluice.DeploymentID) error {
 	return sluice.Errorf(sluice.Conflict, "deployment %s has ended", id)
 }
 
 func unknownError(id sluice.DeploymentID) error {
-	return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("List them with: sluice status")
+	return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("list them with: sluice status")
 }
 
-// anySeq is for callers of head that do not mind what another process has appended meanwhile.
+// anySeq is for callers of head that accept whatever another process has appended meanwhile.
 const anySeq sluice.Seq = -1
 
 // head returns where the deployment's log ends in this transaction; the zero head if it does not exist. What the writer
@@ -186,7 +194,7 @@ func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (numbe
 	err = row.Scan(&other)
 	if err == nil {
 		return 0, sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
-			WithHint("Wait for it, or end it with: sluice cancel %s", other)
+			WithHint("wait for it, or end it with: sluice cancel %s", other)
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return 0, err

@@ -33,7 +33,7 @@ func (s *Store) Checkpoint(ctx context.Context, id sluice.CheckpointID) (sluice.
 	}
 	if len(list) == 0 {
 		return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s", id).
-			WithHint("List them with: sluice data list")
+			WithHint("list them with: sluice data list")
 	}
 	return list[0], nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// storeError turns what the driver or the operating system reported into an Error that tells what to do. What is
-// an Error already stays as it is.
+// storeError turns an error of the driver or the operating system into an Error that says what to do. An Error stays as
+// it is.
 func storeError(err error, verb, path string) error {
 	if err == nil {
 		return nil
@@ -29,6 +29,12 @@ func storeError(err error, verb, path string) error {
 	return e
 }
 
+// isBusy reports whether another process holds the lock that the call needs.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // classify says what kind of failure err is and what the user can do about it.
 func classify(err error) (sluice.Code, string) {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
@@ -38,11 +44,13 @@ func classify(err error) (sluice.Code, string) {
 	case errors.Is(err, context.Canceled):
 		return sluice.Cancelled, ""
 	case errors.Is(err, context.DeadlineExceeded):
-		return sluice.Exhausted, "The time given for this was too short; try again."
+		return sluice.Exhausted, "the time for this was too short; try again"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return sluice.Exhausted, fullHint
+	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EINVAL):
+		return sluice.Unsupported, "this file system cannot lock files as the store needs; keep the store on a local disk"
 	case errors.Is(err, fs.ErrNotExist):
-		return sluice.NotFound, "Check the path; nothing was deployed from this directory yet if it is right."
+		return sluice.NotFound, "check the path; if it is right, nothing was deployed from this directory yet"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return sluice.Denied, deniedHint
 	}
@@ -50,10 +58,10 @@ func classify(err error) (sluice.Code, string) {
 }
 
 const (
-	fullHint    = "Free some space on the disk that holds the store, then run the same command again; nothing is lost."
-	deniedHint  = "Make the store's file and its directory readable and writable for this user."
-	corruptHint = "Move the file away and restore it from a backup, or begin with a new one; " +
-		"checkpoints lie elsewhere and are not harmed."
+	fullHint    = "free some space on the disk that holds the store, then run the same command again; nothing is lost"
+	deniedHint  = "make the store's file and its directory readable and writable for this user"
+	corruptHint = "move the file away and restore it from a backup, or begin with a new one; " +
+		"checkpoints are elsewhere and not harmed"
 )
 
 // results maps SQLite's primary result codes.
@@ -62,19 +70,19 @@ var results = map[int]struct {
 	hint string
 }{
 	sqlite3.SQLITE_FULL:     {sluice.Exhausted, fullHint},
-	sqlite3.SQLITE_NOMEM:    {sluice.Exhausted, "Give the process more memory."},
-	sqlite3.SQLITE_BUSY:     {sluice.Unavailable, "Another process is using the store; it is tried again."},
-	sqlite3.SQLITE_LOCKED:   {sluice.Unavailable, "Another process is using the store; it is tried again."},
-	sqlite3.SQLITE_PROTOCOL: {sluice.Unavailable, "Another process is using the store; it is tried again."},
-	sqlite3.SQLITE_IOERR:    {sluice.Unavailable, "Check the disk that holds the store."},
+	sqlite3.SQLITE_NOMEM:    {sluice.Exhausted, "give the process more memory"},
+	sqlite3.SQLITE_BUSY:     {sluice.Unavailable, "another process is using the store; it is tried again"},
+	sqlite3.SQLITE_LOCKED:   {sluice.Unavailable, "another process is using the store; it is tried again"},
+	sqlite3.SQLITE_PROTOCOL: {sluice.Unavailable, "another process is using the store; it is tried again"},
+	sqlite3.SQLITE_IOERR:    {sluice.Unavailable, "check the disk that holds the store"},
 	sqlite3.SQLITE_CORRUPT:  {sluice.Invalid, corruptHint},
-	sqlite3.SQLITE_NOTADB:   {sluice.Invalid, "The file is no store; name another path, or move it away."},
+	sqlite3.SQLITE_NOTADB:   {sluice.Invalid, "the file is not a store; name another path, or move it away"},
 	sqlite3.SQLITE_READONLY: {sluice.Denied, deniedHint},
 	sqlite3.SQLITE_CANTOPEN: {sluice.Denied, deniedHint},
 	sqlite3.SQLITE_PERM:     {sluice.Denied, deniedHint},
 	sqlite3.SQLITE_TOOBIG: {sluice.Invalid,
-		"The deployment's plan or a step's result is larger than SQLite stores; make its manifests smaller."},
-	sqlite3.SQLITE_CONSTRAINT: {sluice.Conflict, "Another process wrote to the same deployment; read it again."},
+		"the deployment's plan or a step's result is larger than SQLite can store; make its manifests smaller"},
+	sqlite3.SQLITE_CONSTRAINT: {sluice.Conflict, "another process wrote to the same deployment; read it again"},
 	sqlite3.SQLITE_INTERRUPT:  {sluice.Cancelled, ""},
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -106,21 +107,28 @@ func (s *Store) Refuse(ctx context.Context, id sluice.LetterID, reason sluice.Fa
 
 // Answer implements [sluice.Inbox].
 func (s *Store) Answer(ctx context.Context, id sluice.LetterID) (a sluice.Answer, err error) {
+	defer s.peers.wake([]topic{topic(id)}) // so that the topic is kept no longer than somebody waits
 	look := context.WithoutCancel(ctx)
-	err = s.follow(ctx, topic(id), func() (bool, error) {
-		var refusal []byte
-		row := s.read.QueryRowContext(look, "SELECT settled, refusal FROM letters WHERE number = ?", int64(id))
-		err := row.Scan(&a.Settled, &refusal)
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, noLetter(id)
-		}
-		if err != nil || refusal == nil {
-			return a.Settled, err
-		}
-		a.Refusal = &sluice.Failure{}
-		return true, json.Unmarshal(refusal, a.Refusal)
+	followed := s.follow(ctx, topic(id), func() (bool, error) {
+		err = s.look(look, id, &a)
+		return a.Settled || err != nil, nil // this error counts also if ctx has ended
 	})
-	return a, err
+	return a, storeError(cmp.Or(err, followed), "read", s.path)
+}
+
+// look reads what became of a letter so far.
+func (s *Store) look(ctx context.Context, id sluice.LetterID, a *sluice.Answer) error {
+	var refusal []byte
+	row := s.read.QueryRowContext(ctx, "SELECT settled, refusal FROM letters WHERE number = ?", int64(id))
+	err := row.Scan(&a.Settled, &refusal)
+	if errors.Is(err, sql.ErrNoRows) {
+		return noLetter(id)
+	}
+	if err != nil || refusal == nil {
+		return err
+	}
+	a.Refusal = &sluice.Failure{}
+	return json.Unmarshal(refusal, a.Refusal)
 }
 
 func noLetter(id sluice.LetterID) error {

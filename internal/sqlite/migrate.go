@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Ordered files and SQLite's own user_version need no library: a migration and the number that says it ran are
-// one transaction, which libraries that keep their own table and target many databases do not give for less.
+// Ordered files and SQLite's own user_version need no library: a migration and the number that says it ran are one
+// transaction. Libraries that keep their own table and support many databases do not offer that.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -52,28 +52,35 @@ func readMigrations() ([]migration, error) {
 	return list, nil
 }
 
-// migrate brings the schema up to date, one transaction a script.
+// migrate brings the schema up to date, in one transaction: another process may be about to do the same.
 func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	list, err := readMigrations()
 	if err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, c, path, list)
-	if err != nil {
+	if version, err := schemaVersion(ctx, c, path, list); err != nil || version == list[len(list)-1].version {
 		return err
 	}
+	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, c, path, list)
 	for _, m := range list {
-		if m.version <= version {
+		if err != nil || m.version <= version {
 			continue
 		}
-		script := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-			m.script, applicationID, m.version)
-		if _, err := c.ExecContext(ctx, script); err != nil {
-			rollBack(c)
-			return fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
+		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", m.script, applicationID, m.version)
+		if _, err = c.ExecContext(ctx, script); err != nil {
+			err = fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
 		}
 	}
-	return nil
+	if err == nil {
+		_, err = c.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		rollBack(c)
+	}
+	return err
 }
 
 // schemaVersion returns the version of the file's schema, 0 if it is empty. A file that belongs to another program or
@@ -87,12 +94,12 @@ func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migrat
 	}
 	if application != applicationID && tables > 0 {
 		return 0, sluice.Errorf(sluice.Invalid, "%s is the database of another program", path).
-			WithHint("Name another path for the store.")
+			WithHint("name another path for the store")
 	}
 	if newest := known[len(known)-1].version; version > newest {
 		return 0, sluice.Errorf(sluice.Unsupported, "%s was written by a newer Sluice: its schema is %d, this one knows %d",
 			path, version, newest).
-			WithHint("Use the newer Sluice, or restore a copy of the file from before the upgrade.")
+			WithHint("use the newer Sluice, or restore a copy of the file from before the upgrade")
 	}
 	return version, nil
 }

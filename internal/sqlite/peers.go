@@ -7,34 +7,36 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// A peers is what the processes that use one store know of each other. They share a small file beside it, of which
-// bytes are locked: byte 0 by every process that listens for changes, and for each lease a byte chosen by the
-// deployment's id. The locks belong to the open file, so the system frees them when the process is killed, they hold
-// between two Stores of one process, and there is no file for each deployment to clear away.
+// A peers tells the processes that use one store about each other. They share a small file beside the store and lock
+// bytes of it: every process that listens for changes locks byte 0, and each lease locks a byte chosen by the
+// deployment's id.
 //
 // A process that commits writes to the file if another process listens, which a watch on the file notices. A watch on
 // the write-ahead log would come too early: a commit shows only after the log was written and synced.
 type peers struct {
-	file *os.File // nil if the store was opened for reading only before it was ever shared
+	file  *os.File // nil if the store was opened for reading only before it was ever shared
+	locks *locks   // nil if file is
 
 	mu        sync.Mutex
 	topics    map[topic]chan struct{} // closed at the next change
-	leases    map[sluice.DeploymentID]*lease
+	leases    map[int64]*lease        // by byte
+	gone      error                   // why no lease can be taken any more
 	watcher   *fsnotify.Watcher
 	listening bool
 }
 
-// A topic is something in the store that changes: the events, the letters, or the answer to the letter of that number.
+// A topic is something in the store that changes: the events, the letters, or the answer to the letter with that
+// number.
 type topic int64
 
 const (
@@ -43,46 +45,36 @@ const (
 )
 
 // patience is how long a change may go unnoticed: if a process is killed after it committed and before it told others,
-// or if the system has no watch left to give.
+// or if the system has no more watches.
 const patience = time.Second
 
 func openPeers(path string, flags int) (*peers, error) {
-	p := &peers{topics: map[topic]chan struct{}{}, leases: map[sluice.DeploymentID]*lease{}}
+	p := &peers{topics: map[topic]chan struct{}{}, leases: map[int64]*lease{}}
+	if real, err := filepath.EvalSymlinks(path); err == nil { // one store has one such file
+		path = real
+	}
 	file, err := os.OpenFile(path+"-peers", flags, 0o600)
 	if errors.Is(err, fs.ErrNotExist) && flags == os.O_RDONLY {
 		return p, nil
 	}
-	p.file = file
-	return p, err
-}
-
-// lock locks or, with unix.F_UNLCK, frees a byte of the file. It reports false if another process holds it.
-func (p *peers) lock(kind int16, offset int64) (bool, error) {
-	_, err := p.control(unix.F_OFD_SETLK, kind, offset)
-	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// isLocked reports whether another process would be in the way of such a lock.
-func (p *peers) isLocked(kind int16, offset int64) (bool, error) {
-	if p.file == nil {
-		return false, nil
-	}
-	found, err := p.control(unix.F_OFD_GETLK, kind, offset)
-	return found != unix.F_UNLCK, err
-}
-
-// control does something to a byte while the file cannot be closed.
-func (p *peers) control(command int, kind int16, offset int64) (found int16, err error) {
-	l := unix.Flock_t{Type: kind, Start: offset, Len: 1}
-	c, err := p.file.SyscallConn()
 	if err != nil {
-		return l.Type, err
+		return nil, err
 	}
-	closed := c.Control(func(fd uintptr) { err = unix.FcntlFlock(fd, command, &l) })
-	return l.Type, errors.Join(err, closed)
+	p.file, p.locks = file, newLocks(file)
+	return p, nil
+}
+
+// isRemoved reports whether the file of this process is no longer the one that others would open.
+func (p *peers) isRemoved() bool {
+	open, err := p.file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(p.file.Name())
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return !os.SameFile(open, named)
 }
 
 // changed returns a channel that is closed when the topic changes next.
@@ -108,10 +100,10 @@ func (p *peers) wait(ctx context.Context, changed <-chan struct{}) bool {
 	return true
 }
 
-// tell says in this process, and to others that listen, that topics have changed.
+// tell tells this process, and others that listen, that topics have changed.
 func (p *peers) tell(topics []topic) {
 	p.wake(topics)
-	if heard, err := p.isLocked(unix.F_WRLCK, 0); heard || err != nil {
+	if heard, err := p.locks.taken(0, false); heard || err != nil {
 		_, _ = p.file.WriteAt([]byte{0}, 0) // if it fails, others notice a little later
 	}
 }
@@ -147,7 +139,7 @@ func (p *peers) listen() {
 	if err != nil {
 		return // patience has to do
 	}
-	if _, err := p.lock(unix.F_RDLCK, 0); err != nil || w.Add(p.file.Name()) != nil {
+	if _, err := p.locks.take(0, true); err != nil || w.Add(p.file.Name()) != nil {
 		_ = w.Close()
 		return
 	}
@@ -155,9 +147,12 @@ func (p *peers) listen() {
 	go func() {
 		for {
 			select {
-			case _, ok := <-w.Events:
+			case e, ok := <-w.Events:
 				if !ok {
 					return
+				}
+				if !e.Has(fsnotify.Write) && p.isRemoved() {
+					p.lose(p.removedError())
 				}
 			case _, ok := <-w.Errors: // events were lost
 				if !ok {
@@ -169,16 +164,13 @@ func (p *peers) listen() {
 	}()
 }
 
-// close ends the leases and whatever waits.
+// close ends the leases and all waiting.
 func (p *peers) close() error {
+	p.lose(errClosed)
 	p.mu.Lock()
-	leases, watcher := slices.Collect(maps.Values(p.leases)), p.watcher
-	clear(p.leases)
+	watcher := p.watcher
 	p.listening, p.watcher = true, nil // nothing listens from now on
 	p.mu.Unlock()
-	for _, l := range leases {
-		close(l.lost)
-	}
 	var err error
 	if watcher != nil {
 		err = watcher.Close()
@@ -190,10 +182,31 @@ func (p *peers) close() error {
 	return err
 }
 
+var errClosed = sluice.Errorf(sluice.Cancelled, "the store is closed")
+
+func (p *peers) removedError() error {
+	return sluice.Errorf(sluice.Unavailable, "the file %s was removed while it was in use", p.file.Name()).
+		WithHint("end every sluice that uses this store, then start again")
+}
+
+// lose tells the holders of leases that they have lost them, and refuses new ones.
+func (p *peers) lose(reason error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = reason
+	for _, l := range p.leases {
+		close(l.lost)
+	}
+	clear(p.leases)
+	if p.file != nil {
+		_ = p.locks.freeAll() // the system frees them when the file is closed, at the latest
+	}
+}
+
 // A lease is the lock of one byte.
 type lease struct {
 	peers *peers
-	id    sluice.DeploymentID
+	byte  int64
 	lost  chan struct{}
 }
 
@@ -205,38 +218,51 @@ func (s *Store) Lease(ctx context.Context, id sluice.DeploymentID) (sluice.Lease
 	if err := ctx.Err(); err != nil {
 		return nil, storeError(err, "lease a deployment of", s.path)
 	}
-	p := s.peers
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	free := p.leases[id] == nil
-	if free {
-		var err error
-		if free, err = p.lock(unix.F_WRLCK, byteOf(id)); err != nil {
-			return nil, storeError(err, "lease a deployment of", s.path)
-		}
+	l, err := s.peers.lease(byteOf(id))
+	if err != nil {
+		return nil, storeError(err, "lease a deployment of", s.path)
 	}
-	if !free {
+	if l == nil {
 		return nil, sluice.Errorf(sluice.Conflict, "deployment %s is already being run", id)
 	}
-	l := &lease{peers: p, id: id, lost: make(chan struct{})}
-	p.leases[id] = l
+	return l, nil
+}
+
+// lease locks the byte. It returns nil if anybody holds it.
+func (p *peers) lease(at int64) (*lease, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.gone != nil:
+		return nil, p.gone
+	case p.leases[at] != nil:
+		return nil, nil
+	case p.isRemoved():
+		return nil, p.removedError()
+	}
+	if free, err := p.locks.take(at, false); !free || err != nil {
+		return nil, err
+	}
+	l := &lease{peers: p, byte: at, lost: make(chan struct{})}
+	p.leases[at] = l
 	return l, nil
 }
 
 // Leased implements [sluice.Leases].
 func (s *Store) Leased(_ context.Context, id sluice.DeploymentID) (bool, error) {
-	s.peers.mu.Lock()
-	own := s.peers.leases[id] != nil
-	s.peers.mu.Unlock()
-	if own {
-		return true, nil
+	p, at := s.peers, byteOf(id)
+	p.mu.Lock()
+	own := p.leases[at] != nil
+	p.mu.Unlock()
+	if own || p.file == nil {
+		return own, nil
 	}
-	held, err := s.peers.isLocked(unix.F_RDLCK, byteOf(id))
+	held, err := p.locks.taken(at, true)
 	return held, storeError(err, "look at the leases of", s.path)
 }
 
-// byteOf returns the byte that stands for the deployment. Two ids share one so rarely that nobody will see the
-// Conflict.
+// byteOf returns the byte that stands for the deployment, one of 2^62. Two deployments that share a byte cannot run at
+// the same time; nobody will ever see that.
 func byteOf(id sluice.DeploymentID) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id)) // never fails
@@ -250,10 +276,9 @@ func (l *lease) Lost() <-chan struct{} { return l.lost }
 func (l *lease) Release() error {
 	l.peers.mu.Lock()
 	defer l.peers.mu.Unlock()
-	if l.peers.leases[l.id] != l {
+	if l.peers.leases[l.byte] != l {
 		return nil
 	}
-	delete(l.peers.leases, l.id)
-	_, err := l.peers.lock(unix.F_UNLCK, byteOf(l.id))
-	return storeError(err, "release a lease in", l.peers.file.Name())
+	delete(l.peers.leases, l.byte)
+	return storeError(l.peers.locks.free(l.byte), "release a lease in", l.peers.file.Name())
 }

@@ -4,17 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// readers is how many reads run at once; more would only wait for the same two or four processors.
+// readers is how many reads run at once; more would only wait for the same few processors.
 const readers = 4
 
 // A Store keeps everything in one file. It is safe for concurrent use, and any number of processes of one machine may
@@ -45,7 +47,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, storeError(err, "open", path)
 	}
 	write.SetMaxOpenConns(1)
-	c, err := write.Conn(ctx)
+	c, err := connect(ctx, write)
 	if err != nil {
 		return nil, storeError(errors.Join(err, write.Close()), "open", path)
 	}
@@ -100,7 +102,8 @@ func (s *Store) Close() (err error) {
 	return storeError(err, "close", s.path)
 }
 
-// checkSchema refuses a file that is not ours or is newer. The log and the catalogue of an older one read the same.
+// checkSchema refuses a file that is not a store or that a newer Sluice wrote. The log and the catalogue of an older
+// one read the same.
 func (s *Store) checkSchema(ctx context.Context) error {
 	c, err := s.read.Conn(ctx)
 	if err != nil {
@@ -114,9 +117,25 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	version, err := schemaVersion(ctx, c, s.path, known)
 	if err == nil && version == 0 {
 		err = sluice.Errorf(sluice.Unsupported, "%s is empty", s.path).
-			WithHint("Start a deployment or the server once; that creates the schema.")
+			WithHint("start a deployment once; that creates the schema")
 	}
 	return err
+}
+
+// connect waits for other processes also where SQLite does not: while they turn a new file into one with a write-ahead
+// log.
+func connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for end := time.Now().Add(5 * time.Second); ; {
+		c, err := db.Conn(ctx)
+		if !isBusy(err) || time.Now().After(end) {
+			return c, err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // openReaders opens the connections that only read.
@@ -130,13 +149,18 @@ func openReaders(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// touch makes the file if it is absent, readable by its owner alone, and returns its absolute path.
+// touch makes the file if it is absent, readable by its owner alone, and returns its absolute path. It never opens a
+// file that is there: to close it again would free the locks that SQLite has on it for other Stores of this process,
+// and the next process would delete the write-ahead log under them.
 func touch(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return path, err
 	}
-	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return abs, nil
+	}
 	if err != nil {
 		return abs, err
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A writer is the one goroutine that changes the file. Whatever waits when a transaction begins goes into it, so
-// that many deployments share one wait for the disk; each write gets a result of its own, after the commit.
+// A writer is the one goroutine that changes the file. All writes that wait when a transaction begins go into it, so
+// that many deployments share one wait for the disk. Each write gets its own result, after the commit.
 type writer struct {
 	conn  *sql.Conn
 	path  string
@@ -100,7 +100,7 @@ func (w *writer) signal() {
 	}
 }
 
-// stop lets what waits finish, ends the goroutine and closes the connection.
+// stop finishes the waiting writes, ends the goroutine and closes the connection.
 func (w *writer) stop() error {
 	w.mu.Lock()
 	w.stopped = true
@@ -110,7 +110,7 @@ func (w *writer) stop() error {
 	return w.conn.Close()
 }
 
-// run commits whatever waits until it is told to stop and nothing waits.
+// run commits the waiting writes until it is told to stop and none waits.
 func (w *writer) run() {
 	defer close(w.done)
 	for range w.wake {
@@ -127,8 +127,8 @@ func (w *writer) run() {
 	}
 }
 
-// commit makes the writes durable together. Where that cannot be, each goes alone, so that one that cannot be
-// stored does not spoil the others.
+// commit makes the writes durable together. If that fails, it commits each alone, so that one that cannot be stored
+// does not spoil the others.
 func (w *writer) commit(writes []*write) {
 	refusals, err := w.transact(writes)
 	if err == nil {
@@ -137,8 +137,10 @@ func (w *writer) commit(writes []*write) {
 		}
 		return
 	}
-	if len(writes) == 1 {
-		writes[0].result <- storeError(err, "write", w.path)
+	if len(writes) == 1 || isBusy(err) { // alone, each would wait for the other process again
+		for _, c := range writes {
+			c.result <- storeError(err, "write", w.path)
+		}
 		return
 	}
 	for i := range writes {
@@ -146,8 +148,8 @@ func (w *writer) commit(writes []*write) {
 	}
 }
 
-// transact runs the writes in one transaction. It returns the refusals, one a write, or the error because of
-// which nothing was changed.
+// transact runs the writes in one transaction. It returns the refusals, one a write, or the error that prevented every
+// change.
 func (w *writer) transact(writes []*write) (refusals []error, err error) {
 	ctx := context.Background()
 	b := &batch{conn: w.conn, known: w.heads, heads: make(map[sluice.DeploymentID]head, len(writes))}
@@ -189,8 +191,8 @@ func (w *writer) remember(b *batch) {
 	}
 }
 
-// rollBack ends a transaction without its changes. After some errors SQLite has done so already and there is none
-// to end, which is all that could go wrong here.
+// rollBack ends a transaction without its changes. After some errors SQLite has already ended it; nothing else can go
+// wrong here.
 func rollBack(c *sql.Conn) {
 	_, _ = c.ExecContext(context.Background(), "ROLLBACK")
 }

@@ -66,7 +66,7 @@ func TestAnalysisOutcomes(t *testing.T) {
 			"approved"},
 		"rejected": {"and may say no", nil, outage(60), sluice.SignalReject, 60, sluice.Failed, "rejected"},
 		"unknown back": {"the file may decide", func(a *sluice.Analysis) { a.OnUnknown = "rollBack" }, outage(60), "",
-			60, sluice.Failed, "nothing could be said"},
+			60, sluice.Failed, "stayed unknown for too long"},
 		"unknown forward": {"either way", func(a *sluice.Analysis) { a.OnUnknown = "rollForward" }, outage(60), "", 60, "",
 			"0 of 3"},
 		"manual back": {"a bad one waits for a person", func(a *sluice.Analysis) { a.RollBackMode = "manual" },

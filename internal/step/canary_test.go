@@ -133,7 +133,7 @@ func TestCanaryThatSomebodyDeletesFailsTheRollout(t *testing.T) {
 		}
 		_, err := b.run(t, id)
 		if sluice.ErrorCode(err) != sluice.Failed ||
-			!strings.Contains(err.Error(), "Deployment/web-canary, the canary, is gone") {
+			!strings.Contains(err.Error(), "the canary Deployment/web-canary is gone") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package step makes the steps of a plan. A step reaches the world only through the contracts in [Deps], so the same
 // steps deliver to every kind of account.
 //
-// The steps are in three rooms, one file for each kind: gate holds steps that only decide, rollout those that change
+// The steps are in three packages, one file for each kind: gate holds steps that only decide, rollout those that change
 // objects and traffic, and data those that copy, compare and replace data. What they share has packages of its own:
 // deps (what steps act through), object (one object of an account), ready (to wait for objects), delivery (what belongs
 // to a deployment), sibling (the other steps of the target), record, render and decision.

@@ -23,7 +23,7 @@ func TestWhatGoesStraight(t *testing.T) {
 		"no pod is ready": {live: func(o sluice.Object) {
 			o.Set(int64(0), "status", "readyReplicas")
 		}, note: "has no ready pod"},
-		"its last change is stuck": {live: stuck, note: "has got stuck"},
+		"its last change is stuck": {live: stuck, note: "is stuck"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := installed(t)

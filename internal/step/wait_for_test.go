@@ -38,7 +38,7 @@ func TestWaitForSeesChanges(t *testing.T) {
 			sluice.Failed, "condition Ready is False"},
 		"fail": {"what cannot heal ends at once", sluice.WaitFor{JSONPath: ".status.stage", Value: "Final",
 			FailWhen: []sluice.FailWhen{{JSONPath: ".status.status", Value: "Failed"}}},
-			map[string]any{"status": "Failed"}, sluice.Failed, "cannot get"},
+			map[string]any{"status": "Failed"}, sluice.Failed, "can no longer have"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

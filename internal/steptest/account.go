@@ -12,13 +12,13 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// SlowStart is how long the pods of an image with "slow" in its name take to get ready.
+// SlowStart is how long the pods of an image with "slow" in its name need to become ready.
 const SlowStart = 10 * time.Second
 
 // An Account is a cluster in memory. It refuses what a cluster refuses: accounttest holds both to the same contract.
-// Workloads are ready as soon as they are applied, unless an image in them contains "broken", whose pods crash,
-// "unready", whose pods never get ready for no known reason, or "slow", which takes [SlowStart]. A Job whose image
-// contains "fails" fails. The account has every namespace.
+// Workloads are ready as soon as they are applied, with these exceptions, by the name of an image: pods of "broken"
+// crash, pods of "unready" never become ready for no known reason, and pods of "slow" need [SlowStart]. A Job whose
+// image contains "fails" fails. The account has every namespace.
 type Account struct {
 	mu       sync.Mutex
 	objects  map[sluice.Ref]sluice.Object
@@ -31,7 +31,7 @@ type Account struct {
 	weights  map[string]int
 	requests int
 	evicted  []string
-	byPods   bool // only the numbers of pods divide what lies between 0 and 100
+	byPods   bool // between 0 and 100, only the numbers of pods divide the traffic
 	addr     map[string]string
 	changed  chan struct{}
 	version  int64
@@ -72,8 +72,8 @@ func (a *Account) Abilities() sluice.Account {
 // Serve makes the kind known, as a CustomResourceDefinition does.
 func (a *Account) Serve(apiVersion, kind string) { a.served[apiVersion+" "+kind] = true }
 
-// Crash lets n more writes happen; with the last of them the account is gone, until restart is called, which
-// reports whether it came so far.
+// Crash lets n more writes happen. After the last of them the account is away until restart is called, which reports
+// whether there were so many writes.
 func (a *Account) Crash(n int) (restart func() bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,14 +87,14 @@ func (a *Account) Crash(n int) (restart func() bool) {
 	}
 }
 
-// AfterWrite sets a function that is called after each write. It may ask the account.
+// AfterWrite sets a function that is called after each write. It may read the account.
 func (a *Account) AfterWrite(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.watch = f
 }
 
-// DivideByPods makes the account one that has no weights: the numbers of pods divide the traffic.
+// DivideByPods takes the weights away from the account: the numbers of pods divide the traffic.
 func (a *Account) DivideByPods() { a.byPods = true }
 
 // Evicted returns the pods that were evicted, in that order.
@@ -114,7 +114,7 @@ func (a *Account) Weight(namespace, service string) int {
 	return a.weights[namespace+"/"+service]
 }
 
-// Snapshot is everything that was asked of the account: objects without their status, and weights above 0.
+// Snapshot returns everything that was requested: objects without their status, and weights above 0.
 func (a *Account) Snapshot() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,7 +135,7 @@ func (a *Account) Snapshot() string {
 	return strings.Join(lines, "\n")
 }
 
-// Edit changes an object as another person does, who owns from then on what the change set. A changed count of pods
+// Edit changes an object as another person, who then owns the fields that the change set. A changed count of pods
 // counts as set through the scale subresource.
 func (a *Account) Edit(ref sluice.Ref, change func(sluice.Object)) {
 	a.mu.Lock()
@@ -150,7 +150,7 @@ func (a *Account) Edit(ref sluice.Ref, change func(sluice.Object)) {
 // Somebody is the name under which Edit writes.
 const Somebody = "somebody"
 
-// Amend changes an object and leaves its status as the change has it, as its controller would.
+// Amend changes an object and its status, as its controller would.
 func (a *Account) Amend(ref sluice.Ref, change func(sluice.Object)) {
 	a.mu.Lock()
 	o := a.objects[ref].Clone()
@@ -159,7 +159,7 @@ func (a *Account) Amend(ref sluice.Ref, change func(sluice.Object)) {
 	_ = a.wrote()
 }
 
-// Break breaks the pods of the image, as happens when something goes away that they need.
+// Break breaks the pods of the image, as if something that they need had disappeared.
 func (a *Account) Break(image string) {
 	a.mu.Lock()
 	a.broken = append(a.broken, image)
@@ -216,8 +216,8 @@ func (a *Account) notify() {
 	a.changed = make(chan struct{})
 }
 
-// store keeps the object with its next version and with the status that it has now or, if its pods start slowly, will
-// have. Until then the pods of a Deployment as it was run on.
+// store keeps the object with its next version and its status, now or, if its pods start slowly, later. Until then the
+// pods of the previous Deployment keep running.
 func (a *Account) store(ref sluice.Ref, o sluice.Object) {
 	before := a.objects[ref]
 	a.version++

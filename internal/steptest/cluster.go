@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// knows reports whether the account has the kind: every cluster has it, it was served, or a definition defines it.
+// knows reports whether the account has the kind: every cluster has it, Serve was called, or a definition defines it.
 func (a *Account) knows(apiVersion, kind string) bool {
 	builtIn, err := sluice.ParseRef(kind+"/x", "")
 	if err == nil && builtIn.APIVersion == apiVersion || a.served[apiVersion+" "+kind] || apiVersion == "apps/v1" {
@@ -51,7 +51,7 @@ func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error
 	return a.shown(ref), nil
 }
 
-// immutable are fields of the spec that a cluster lets nobody change.
+// immutable are the fields of the spec that a cluster does not let anybody change.
 var immutable = map[string][]string{
 	"Job":         {"template", "selector", "completions"},
 	"StatefulSet": {"selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"},
@@ -193,8 +193,8 @@ func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.O
 	}
 }
 
-// since returns what differs from what was seen, by name, and what tells of the next change. A ref without a name
-// stands for all of the kind.
+// since returns the objects that changed since they were seen, by name, and a channel that is closed at the next
+// change. A ref without a name stands for all of the kind.
 func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, of sluice.Ref) ([]sluice.Object,
 	chan struct{}, error) {
 	if err := a.enter(ctx); err != nil {
@@ -221,7 +221,7 @@ func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, 
 	return fresh, a.changed, nil
 }
 
-// refs lists the objects that are meant, by name.
+// refs lists the objects that the ref names, sorted by name.
 func (a *Account) refs(of sluice.Ref) []sluice.Ref {
 	var all []sluice.Ref
 	for ref := range a.objects {

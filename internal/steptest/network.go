@@ -27,7 +27,7 @@ func (a *Account) service(namespace, name string, port int) (sluice.Object, erro
 	return nil, sluice.Errorf(sluice.NotFound, "Service/%s in %s has no port %d", name, namespace, port)
 }
 
-// Address implements sluice.Network. Only what [Account.SetAddress] named answers on this machine.
+// Address implements sluice.Network. Only Services named to [Account.SetAddress] answer on this machine.
 func (a *Account) Address(ctx context.Context, namespace, service string, port int) (string, error) {
 	if err := a.enter(ctx); err != nil {
 		return "", err
@@ -42,7 +42,7 @@ func (a *Account) Address(ctx context.Context, namespace, service string, port i
 	return "", sluice.Errorf(sluice.Unavailable, "Service/%s in %s answers in memory only", service, namespace)
 }
 
-// Transport implements sluice.Network. Where no address was set, a ready pod answers with its name.
+// Transport implements sluice.Network. If no address was set, a ready pod answers with its name.
 func (a *Account) Transport(ctx context.Context, namespace, service string, port int) (http.RoundTripper, error) {
 	address, err := a.Address(ctx, namespace, service, port)
 	if sluice.ErrorCode(err) == sluice.Unavailable {
@@ -101,7 +101,7 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 		return err
 	}
 	if d.Percent < 0 || d.Percent > 100 {
-		return a.refuse(sluice.Invalid, "%d %% is no part of the traffic", d.Percent)
+		return a.refuse(sluice.Invalid, "%d %% is not a part of the traffic", d.Percent)
 	}
 	if a.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: d.Namespace, Name: d.Service}] == nil {
 		return a.refuse(sluice.NotFound, "there is no Service/%s", d.Service)
@@ -115,7 +115,7 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 	return a.wrote()
 }
 
-// receivers are the Deployments that must have a ready pod. Where the numbers of pods divide, any pod will do.
+// receivers are the Deployments that must have a ready pod. If the numbers of pods divide the traffic, any pod will do.
 func (a *Account) receivers(d sluice.Division) []sluice.Ref {
 	var refs []sluice.Ref
 	for name, gets := range map[string]bool{d.Stable: d.Percent < 100, d.Canary: d.Percent > 0} {

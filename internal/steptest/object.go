@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// normal is the object as JSON reads it back, so that numbers compare.
+// normal returns the object as read from JSON, so that numbers compare.
 func normal(o sluice.Object) sluice.Object {
 	raw, err := json.Marshal(o)
 	if err != nil {
@@ -23,7 +23,7 @@ func normal(o sluice.Object) sluice.Object {
 	return out
 }
 
-// same compares values as JSON has them.
+// same compares values by their JSON.
 func same(a, b any) bool {
 	return reflect.DeepEqual(normal(sluice.Object{"": a}), normal(sluice.Object{"": b}))
 }
@@ -38,7 +38,7 @@ func asMap(v any) (map[string]any, bool) {
 	return nil, false
 }
 
-// intent is what somebody wants of the object, without what the account says about it.
+// intent returns the object without what the account says about it.
 func intent(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
@@ -60,7 +60,7 @@ func images(o sluice.Object) string {
 	return strings.Join(list, ",")
 }
 
-// hash names the template of a workload.
+// hash returns the hash of a workload's template.
 func hash(o sluice.Object) string {
 	raw, err := json.Marshal(o.Field("spec", "template"))
 	if err != nil {
@@ -69,7 +69,7 @@ func hash(o sluice.Object) string {
 	return fmt.Sprintf("%x", sha256.Sum256(raw))[:8]
 }
 
-// settle gives the object the status that its controller would write in the end.
+// settle gives the object the status that its controller would finally write.
 func (a *Account) settle(o sluice.Object) sluice.Object {
 	want, ready := o.Number(1, "spec", "replicas"), 0
 	if a.sound(o) {

@@ -68,7 +68,7 @@ func (w owners) clone() owners {
 	return c
 }
 
-// rival returns who else than Sluice has set the field, "" if nobody has.
+// rival returns another owner of the field than Sluice, "" if there is none.
 func (w owners) rival(p string) string {
 	for _, name := range slices.Sorted(maps.Keys(w[p])) {
 		if name != sluice.Manager && name != scaler {
@@ -105,7 +105,7 @@ func (w owners) conflicts(o, now sluice.Object) []string {
 	return list
 }
 
-// apply lays the object over what is there, and takes out what Sluice alone had set and no longer sets.
+// apply merges the object into the existing one, and removes the fields that only Sluice had set and no longer sets.
 func (w owners) apply(o, now sluice.Object) (sluice.Object, owners) {
 	next, own, want := now.Clone(), w.clone(), fields(o)
 	for p := range w {
@@ -165,7 +165,7 @@ func (w owners) edited(before, now sluice.Object, manager string) {
 	}
 }
 
-// back returns what Sluice had set of the object when it was read, but for the fields that others have taken over.
+// back returns the fields that Sluice had set when the object was read, except those that others have taken over.
 func (w owners) back(was, now sluice.Object) (sluice.Object, []string) {
 	ref := was.Ref()
 	o := sluice.Object{"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{"name": ref.Name}}
@@ -187,7 +187,7 @@ func (w owners) back(was, now sluice.Object) (sluice.Object, []string) {
 	return o.Clone(), list
 }
 
-// managedFields is how the API server says who has set which field.
+// managedFields returns the owners in the form of the API server.
 func (w owners) managedFields() []any {
 	byManager := map[string]sluice.Object{}
 	for p, names := range w {

@@ -13,12 +13,12 @@ import (
 
 const crashing = "CrashLoopBackOff"
 
-// sound reports whether the pods of the workload can get ready.
+// sound reports whether the pods of the workload can become ready.
 func (a *Account) sound(o sluice.Object) bool {
 	return !a.stalled(o) && !strings.Contains(images(o), "unready")
 }
 
-// stalled reports whether it is known that they cannot.
+// stalled reports whether it is known that they cannot become ready.
 func (a *Account) stalled(o sluice.Object) bool {
 	return strings.Contains(images(o), "broken") || slices.ContainsFunc(a.broken, func(image string) bool {
 		return strings.Contains(images(o), image)
@@ -40,7 +40,7 @@ func (a *Account) startSlowly(ref sluice.Ref, name string) {
 	})
 }
 
-// podsOf returns the pods of a workload. While those of a Deployment start slowly, the ones of before run on.
+// podsOf returns the pods of a workload. While those of a Deployment start slowly, the previous ones keep running.
 func (a *Account) podsOf(ref sluice.Ref) []sluice.Pod {
 	pods := a.podsAs(ref, a.objects[ref])
 	before, pending := a.before[ref]
@@ -57,7 +57,7 @@ func (a *Account) podsOf(ref sluice.Ref) []sluice.Pod {
 	return old
 }
 
-// podsAs returns the pods of a workload that is as the object says.
+// podsAs returns the pods of a workload in the state of the object.
 func (a *Account) podsAs(ref sluice.Ref, o sluice.Object) []sluice.Pod {
 	if o == nil || !slices.Contains([]string{"Deployment", "StatefulSet", "Job"}, ref.Kind) {
 		return nil
@@ -136,7 +136,7 @@ func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, err
 	return a.pods(namespace), nil
 }
 
-// find fails unless there is such a pod.
+// find returns NotFound if there is no such pod.
 func (a *Account) find(ctx context.Context, namespace, pod string) error {
 	if err := a.enter(ctx); err != nil {
 		return err
@@ -192,7 +192,8 @@ func (a *Account) Evict(ctx context.Context, namespace, pod string) error {
 	}
 }
 
-// allows reports whether no disruption budget forbids the eviction. A pod that is not ready is no loss.
+// allows reports whether no disruption budget forbids the eviction. The eviction of a pod that is not ready is always
+// allowed.
 func (a *Account) allows(p sluice.Pod) bool {
 	if !p.Ready {
 		return true

@@ -14,19 +14,19 @@ import (
 
 // A World is one step and all that it can change.
 type World struct {
-	New      func() (sluice.Step, error)             // the step, as made anew after a restart
+	New      func() (sluice.Step, error)             // makes the step anew, as after a restart
 	Snapshot func() string                           // all that the step may change
-	Arrive   func(p sluice.Progress) sluice.Progress // brings what a waiting step waits for; nil if it never waits
-	// Crash lets n more writes take effect; the last one is followed by nothing until restart. nil if it writes nothing.
+	Arrive   func(p sluice.Progress) sluice.Progress // brings about what a waiting step waits for; nil if it never waits
+	// Crash lets n more writes take effect, and none after them until restart is called. It is nil if the step writes
+	// nothing.
 	Crash func(n int) (restart func() (crashed bool))
 	Keeps bool // the step's effect is outside the snapshot or cannot be undone
 }
 
-// maxCrashes bounds how many places of a verb are crashed at.
+// maxCrashes bounds at how many places of a verb Run crashes it.
 const maxCrashes = 100
 
-// Run takes the step through everything that an engine and its crashes can do to it. fresh makes a world in which
-// nothing has happened yet.
+// Run tests the step against everything that an engine and its crashes can do to it. fresh makes a new world.
 func Run(t *testing.T, fresh func(t *testing.T) World) {
 	t.Helper()
 	for name, scenario := range map[string]func(*run){
@@ -62,7 +62,7 @@ func (r *run) step() sluice.Step {
 	return s
 }
 
-// recorded is what is left of a progress once it was in the log.
+// recorded returns a progress as it comes back from the log.
 func (r *run) recorded(p sluice.Progress) sluice.Progress {
 	r.t.Helper()
 	raw, err := json.Marshal(p)
@@ -76,7 +76,7 @@ func (r *run) recorded(p sluice.Progress) sluice.Progress {
 	return out
 }
 
-// checked returns the progress that Start is called with.
+// checked calls Check and returns the progress for Start.
 func (r *run) checked() sluice.Progress {
 	r.t.Helper()
 	preview, err := r.step().Check(r.t.Context())
@@ -86,7 +86,7 @@ func (r *run) checked() sluice.Progress {
 	return r.recorded(sluice.Progress{Snapshot: preview.Snapshot, Changes: preview.Changes})
 }
 
-// started calls Start and keeps what the engine keeps.
+// started calls Start and keeps what the engine would keep.
 func (r *run) started(p sluice.Progress) sluice.Progress {
 	r.t.Helper()
 	out, err := r.step().Start(r.t.Context(), p)
@@ -212,7 +212,7 @@ func (r *run) cancelled() {
 	r.same(was, "after a cancelled undo and finish")
 }
 
-// expectStopped accepts success of what had nothing to do, but no other error than the cancellation.
+// expectStopped accepts the success of a verb that had nothing to do, but no other error than the cancellation.
 func expectStopped(t *testing.T, verb string, f func() error) {
 	t.Helper()
 	if err := f(); err != nil && !errors.Is(err, context.Canceled) && sluice.ErrorCode(err) != sluice.Cancelled {
@@ -220,7 +220,7 @@ func expectStopped(t *testing.T, verb string, f func() error) {
 	}
 }
 
-// killedWithinStart crashes Start after each of its writes, starts again, and wants the same end each time.
+// killedWithinStart crashes Start after each of its writes, starts again, and expects the same result each time.
 func (r *run) killedWithinStart() {
 	r.toDone(r.started(r.checked()))
 	want := r.Snapshot()
@@ -271,7 +271,7 @@ func (r *run) eachCrash(f func(k *run, n int) (crashed bool)) {
 	r.t.Fatalf("the verb writes more than %d times", maxCrashes)
 }
 
-// crash lets the verb run until its nth write, and reports whether it came so far.
+// crash lets the verb run until its nth write, and reports whether it made so many.
 func (r *run) crash(n int, verb func() error) bool {
 	r.t.Helper()
 	restart := r.Crash(n)

@@ -31,13 +31,13 @@ func checkpoint(id sluice.CheckpointID, application string, n int) sluice.Checkp
 
 func testCatalogue(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, sluice.Store){
-		"gives back what was put":             catalogueRoundTrip,
-		"replaces a checkpoint of the id":     catalogueReplaces,
-		"says NotFound for an absent one":     catalogueNotFound,
-		"lists by application, newest on top": catalogueLists,
-		"forgets, also what is absent":        catalogueDeletes,
-		"refuses one without an id":           catalogueNeedsID,
-		"changes nothing once ctx is ended":   catalogueCancelled,
+		"gives back what was put":            catalogueRoundTrip,
+		"replaces a checkpoint by its id":    catalogueReplaces,
+		"says NotFound for an absent one":    catalogueNotFound,
+		"lists by application, newest first": catalogueLists,
+		"deletes, also what is absent":       catalogueDeletes,
+		"refuses one without an id":          catalogueNeedsID,
+		"changes nothing once ctx is ended":  catalogueCancelled,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t, open)) })
 	}

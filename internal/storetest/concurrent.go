@@ -15,7 +15,7 @@ const appenders = 8
 
 func testConcurrent(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, sluice.Store){
-		"appenders of their own deployments do not disturb each other":  concurrentDeployments,
+		"appenders to different deployments do not disturb each other":  concurrentDeployments,
 		"appenders of one deployment lose nothing and repeat nothing":   concurrentOneDeployment,
 		"starters of one application: exactly one wins":                 concurrentStarts,
 		"a conflict or a bad event of one does not spoil the others":    concurrentConflicts,

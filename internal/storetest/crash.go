@@ -19,7 +19,7 @@ const processDir = "STORETEST_DIR"
 type process struct {
 	cmd    *exec.Cmd
 	output strings.Builder
-	lines  *bufio.Reader // what it writes with say
+	lines  *bufio.Reader // the lines that it writes with say
 }
 
 // spawn starts the running test in another process. The test finds processDir set there.
@@ -60,12 +60,12 @@ func (p *process) hear() (string, bool) {
 
 // kill ends the process as kill -9 does, and returns when it is gone.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended by itself
+	_ = p.cmd.Process.Kill() // it may have ended already
 	_ = p.cmd.Wait()         // it says that the process was killed
 }
 
-// testCrash kills a process that appends as fast as it can, several times over the same store, and checks that every
-// append that was acknowledged is there, and nothing but these and the one of each deployment that was under way.
+// testCrash kills a process that appends as fast as it can, several times over the same store. It checks that the store
+// has every acknowledged append, and besides them at most the append of each deployment that was under way.
 func testCrash(t *testing.T, open Open) {
 	if dir := os.Getenv(processDir); dir != "" {
 		appendUntilKilled(t, open(t, dir))

@@ -11,15 +11,15 @@ import (
 
 func testLease(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
-		"has one holder, also among stores":     leaseOneHolder,
-		"of one deployment is not another's":    leaseOthers,
-		"is released once":                      leaseReleased,
-		"is lost when its store closes":         leaseLost,
-		"is not taken with a ctx that ended":    leaseCancelled,
-		"can be looked at without disturbing":   leaseLooked,
-		"goes to one of many at a time":         leaseConcurrent,
-		"ends when its process is killed":       leaseKilled,
-		"ends with the process, not with a log": leaseWithoutLog,
+		"has one holder, also among stores":    leaseOneHolder,
+		"is for one deployment only":           leaseOthers,
+		"is released once":                     leaseReleased,
+		"is lost when its store closes":        leaseLost,
+		"is not taken with a ctx that ended":   leaseCancelled,
+		"can be queried without disturbing it": leaseLooked,
+		"goes to one of many at a time":        leaseConcurrent,
+		"ends when its process is killed":      leaseKilled,
+		"outlives the end of its deployment":   leaseWithoutLog,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
@@ -33,7 +33,7 @@ func lease(t *testing.T, s sluice.Leases, id sluice.DeploymentID) sluice.Lease {
 	return l
 }
 
-// wantLeased fails the test unless the store says whether anybody holds the lease, and refuses it if somebody does.
+// wantLeased fails the test unless the store reports the lease as expected, and refuses a lease that somebody holds.
 func wantLeased(t *testing.T, s sluice.Leases, id sluice.DeploymentID, want bool) {
 	t.Helper()
 	got, err := s.Leased(context.Background(), id)
@@ -182,7 +182,7 @@ func leaseKilled(t *testing.T, open Open) {
 	}
 }
 
-// leaseWithoutLog ends the deployment: whoever ran it still has to release the lease.
+// leaseWithoutLog ends the deployment: the process that ran it still has to release the lease.
 func leaseWithoutLog(t *testing.T, open Open) {
 	a, b := pair(t, open)
 	l := lease(t, a, "d1")

@@ -34,7 +34,7 @@ func NewMemory() *Memory {
 	return &Memory{leases: map[sluice.DeploymentID]*memoryLease{}, changed: make(chan struct{})}
 }
 
-// change calls f alone and wakes whoever waits if it worked.
+// change calls f, one call at a time, and wakes those who wait if it succeeds.
 func (m *Memory) change(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return sluice.Errorf(sluice.Cancelled, "%w", err)
@@ -99,7 +99,8 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 			if e.Kind == sluice.DeploymentEnded && i < len(events)-1 {
 				return sluice.Errorf(sluice.Invalid, "events follow the end of deployment %s", id)
 			}
-			if e.Letter != 0 && !m.isOpen(e.Letter, id) {
+			again := slices.ContainsFunc(events[:i], func(other sluice.Event) bool { return other.Letter == e.Letter })
+			if e.Letter != 0 && (again || !m.isOpen(e.Letter, id)) {
 				return sluice.Errorf(sluice.Conflict, "letter %d is settled already", e.Letter)
 			}
 		}
@@ -212,7 +213,7 @@ func (l *memoryLease) Release() error {
 	return nil
 }
 
-// Lose ends the lease of a deployment as a connection that breaks does.
+// Lose ends the lease of a deployment, as a broken connection does.
 func (m *Memory) Lose(id sluice.DeploymentID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

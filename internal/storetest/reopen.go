@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +38,38 @@ func testReopen(t *testing.T, open Open) {
 			t.Errorf("unended (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("loses nothing while other processes come and go", func(t *testing.T) { reopenElsewhere(t, open) })
+	t.Run("is made once by many", func(t *testing.T) { reopenAtOnce(t, open) })
+}
+
+// reopenElsewhere opens a store twice. Another process that then closes it must not believe that it was the last.
+func reopenElsewhere(t *testing.T, open Open) {
+	if dir := os.Getenv(processDir); dir != "" {
+		must(t, open(t, dir).Close())
+		say(t, "closed")
+		return
+	}
+	dir, ctx := t.TempDir(), context.Background()
+	a := opened(t, open, dir)
+	must(t, a.Append(ctx, "d1", 0, started("shop", 0)))
+	b := opened(t, open, dir)
+	p := spawn(t, dir)
+	if _, ok := p.hear(); !ok {
+		t.Fatalf("the process ended: %s", p.output.String())
+	}
+	_ = p.cmd.Wait() // what it wrote is shown by the logs
+	must(t, a.Append(ctx, "d1", 1, progressed(1)))
+	for _, s := range []sluice.Store{a, b, opened(t, open, dir)} {
+		wantLog(t, s, "d1", started("shop", 0), progressed(1))
+	}
+}
+
+// reopenAtOnce opens a new store many times at once.
+func reopenAtOnce(t *testing.T, open Open) {
+	for range 5 {
+		dir := t.TempDir()
+		inParallel(func(int) { opened(t, open, dir) })
+	}
 }
 
 // testClose closes twice, and uses what is closed.
@@ -52,5 +85,11 @@ func testClose(t *testing.T, open Open) {
 		if err == nil {
 			t.Error("a closed store yielded an event")
 		}
+	}
+	if answer, err := s.Answer(endedContext(), 1); err == nil {
+		t.Errorf("a closed store knows the answer %+v", answer)
+	}
+	if _, err := s.Lease(context.Background(), "d1"); sluice.ErrorCode(err) != sluice.Cancelled {
+		t.Errorf("a lease of a closed store: %v", err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 // the same store again, also in another process. Run closes it.
 type Open func(t *testing.T, dir string) sluice.Store
 
-// Run tests that what open returns keeps the contracts of [sluice.Store]. It re-executes the test binary for what takes
-// a second process, so it MUST be called from a test function and not depend on other tests.
+// Run tests that what open returns keeps the contracts of [sluice.Store]. It re-executes the test binary to get a
+// second process. So it MUST be called from a test function and not depend on other tests.
 func Run(t *testing.T, open Open) {
 	for _, group := range []struct {
 		name string
@@ -42,7 +42,7 @@ func Run(t *testing.T, open Open) {
 // epoch is when the suite's events happen; instants with nanoseconds find stores that round.
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 
-// soon is a context for what has to happen by itself: it ends long after.
+// soon is a context for things that must happen soon: it ends much later.
 func soon(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)

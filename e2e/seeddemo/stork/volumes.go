@@ -85,7 +85,7 @@ func (r *run) claims(ctx context.Context) ([]unstructured.Unstructured, error) {
 	return matched, nil
 }
 
-// advance moves a volume on by one look. After the last look it has its content.
+// advance brings a volume one look further. After the last look it has its content.
 func (r *run) advance(ctx context.Context, p *unstructured.Unstructured, entry object, fails bool) {
 	done := r.progress(entry["volume"])
 	if done < looks {

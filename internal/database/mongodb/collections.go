@@ -39,8 +39,8 @@ func (d *database) collections(ctx context.Context) (found []collection, skipped
 	return found, skipped, nil
 }
 
-// expect returns about how many documents there are. FerretDB would read every document to count them, so it is asked
-// for the size of the table.
+// expect returns about how many documents there are. FerretDB would read every document to count them, so expect asks
+// it for the size of the table.
 func (d *database) expect(ctx context.Context, collection string) (int64, error) {
 	if !d.ferret {
 		return d.db.Collection(collection).EstimatedDocumentCount(ctx)

@@ -54,7 +54,7 @@ func (databases) Open(ctx context.Context, uri string,
 	return db, nil
 }
 
-// parse does not return the driver's error, which may quote the password.
+// parse does not return the driver's error, because that may quote the password.
 func parse(uri string) (*options.ClientOptions, string, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {

@@ -157,5 +157,5 @@ func (d *database) redact(ctx context.Context, c collection, r redactor, kept *s
 	for _, other := range at[1:] {
 		at[0].merge(other)
 	}
-	return at[0].documents, at[0].verdict(c.name)
+	return at[0].documents, at[0].mistakes(c.name)
 }

@@ -41,8 +41,8 @@ func (r *redactor) merge(other redactor) {
 // spoiled reports whether a document must not be used.
 func (r *redactor) spoiled() bool { return len(r.undeclared)+len(r.misfits) > 0 }
 
-// verdict reports mistakes in the rules for the collection. It shows names of fields, but no values.
-func (r *redactor) verdict(collection string) error {
+// mistakes returns an error that names the mistakes in the rules for the collection. It shows no values.
+func (r *redactor) mistakes(collection string) error {
 	if len(r.undeclared) > 0 {
 		return sluice.Errorf(sluice.Failed, "%s is masked without a rule for %s", collection, list(collection, r.undeclared)).
 			WithHint("give each of them a rule in maskData: %s; keep leaves a field as it is", strings.Join(mask.Rules(), ", "))

@@ -123,8 +123,8 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 	}
 }
 
-// isWriteConflict reports whether somebody else wrote the object after it was read. A conflict over who owns a field,
-// or with the end of a namespace, does not pass.
+// isWriteConflict reports whether somebody else wrote the object after it was read. A conflict over the owner of a
+// field, or with the end of a namespace, does not pass.
 func isWriteConflict(err error) bool {
 	s, ok := errors.AsType[*apierrors.StatusError](err)
 	return ok && apierrors.IsConflict(err) && len(client.FieldConflicts(s.Status())) == 0 &&

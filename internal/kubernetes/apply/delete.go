@@ -19,7 +19,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// stuckTimeout bounds how long an object may be in deletion without any change.
+// stuckTimeout bounds how long the deletion of an object may go without any change.
 const stuckTimeout = 10 * time.Minute
 
 // childless are kinds that own nothing. Deleting them in the foreground would only wait for the garbage collector.

@@ -22,8 +22,8 @@ const (
 var replicasPath = fieldpath.MakePathOrDie("spec", "replicas")
 
 // Scale sets the number of replicas. It sends no write request if the workload has that number already. If the number
-// was somebody else's, Apply still treats it like theirs. The built-in workloads are not scaled through their scale
-// subresource, since the API server does not record who scales to zero that way.
+// was somebody else's, Apply still treats it as theirs. The built-in workloads are not scaled through their scale
+// subresource, because the API server does not record the manager of a scaling to zero that way.
 func (w *Writer) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
 	o, err := w.client.Resolve(ctx, ref)
 	if err != nil {

@@ -74,7 +74,7 @@ func classify(s metav1.Status) *sluice.Error {
 	return unavailable(s)
 }
 
-// noAnswer judges an error that came before an answer, or instead of one.
+// noAnswer classifies an error that came before an answer, or instead of one.
 func noAnswer(err error) *sluice.Error {
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -91,7 +91,7 @@ func noAnswer(err error) *sluice.Error {
 	return sluice.Errorf(sluice.Unavailable, "the cluster does not answer: %w", err)
 }
 
-// unavailable is a failure that another try may not meet.
+// unavailable returns the error for a failure that may pass.
 func unavailable(s metav1.Status) *sluice.Error {
 	if at := strings.Index(s.Message, "failed calling webhook "); at >= 0 {
 		name, _, _ := strings.Cut(strings.TrimPrefix(s.Message[at:], "failed calling webhook "), ":")
@@ -144,7 +144,7 @@ func IsTerminating(s metav1.Status) bool {
 	return strings.Contains(s.Message, "because it is being terminated")
 }
 
-// refused is a request that a policy of the cluster forbids.
+// refused returns the error for a request that a policy of the cluster forbids.
 func refused(s metav1.Status) *sluice.Error {
 	if m := webhookSays.FindStringSubmatchIndex(s.Message); m != nil {
 		name, why := s.Message[m[2]:m[3]], OneLine(s.Message[m[1]:])
@@ -164,7 +164,7 @@ func isMalformed(message string) bool {
 // As in: .spec.replicsa: field not declared in schema
 var unknownField = regexp.MustCompile(`(\.[^\s:]+): field not declared in schema`)
 
-// invalid names the fields that are wrong, without their values if those may be secret.
+// invalid returns an error that names the wrong fields, without values that may be secret.
 func invalid(s metav1.Status) *sluice.Error {
 	if m := webhookSays.FindStringSubmatchIndex(s.Message); m != nil {
 		return refused(s)
@@ -205,7 +205,7 @@ func redact(s metav1.Status, message string) string {
 		why = said[at:]
 	}
 	if secret && strings.ContainsAny(why, "\"{}[]") {
-		why = "" // it is the end of the value
+		why = "" // the last quote ends the value
 	}
 	return OneLine(what + " value" + why)
 }
@@ -217,7 +217,7 @@ func causes(s metav1.Status) []metav1.StatusCause {
 	return s.Details.Causes
 }
 
-// maxMessage bounds the messages of the cluster that become part of one of Sluice.
+// maxMessage bounds the cluster's part of a message.
 const maxMessage = 300
 
 // OneLine returns a message of the cluster on one line, bounded, without its final period.

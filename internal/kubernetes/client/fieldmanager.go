@@ -73,6 +73,6 @@ func ConflictError(list []FieldConflict) *sluice.Error {
 		parts = append(parts, fmt.Sprintf("field %s is set by %q", c.Field, c.Manager))
 	}
 	return sluice.Errorf(sluice.Conflict, "%s", strings.Join(parts, "; ")).
-		WithHint("leave it out of the manifest, or let %s leave it alone; see who owns it with: "+
+		WithHint("leave it out of the manifest, or keep %s from setting it; see who owns it with: "+
 			"kubectl get --show-managed-fields -o yaml", list[0].Manager)
 }

@@ -187,6 +187,9 @@ func (h *Host) Tail(ctx context.Context, namespace, name string) iter.Seq2[strin
 // followLog returns the log as soon as there is one, nil if the pod ends before.
 func (h *Host) followLog(ctx context.Context, namespace, name string) (io.ReadCloser, error) {
 	ref := sluice.Ref{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: name}
+	if _, err := h.reader.Get(ctx, ref); err != nil {
+		return nil, err // a watch would wait for a pod of that name
+	}
 	for o, err := range h.reader.Follow(ctx, ref) {
 		if err != nil || o.Text("metadata", "deletionTimestamp") != "" {
 			return nil, err

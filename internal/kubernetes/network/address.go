@@ -38,7 +38,7 @@ func (n *Network) Address(ctx context.Context, namespace, service string, port i
 		return net.JoinHostPort(service+"."+namespace+".svc", strconv.Itoa(port)), nil
 	}
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
-		return "", sluice.Errorf(sluice.Unsupported, "Service/%s stands for %s, which cannot be reached through the cluster",
+		return "", sluice.Errorf(sluice.Unsupported, "Service/%s points to %s, which cannot be reached through the cluster",
 			service, s.Spec.ExternalName)
 	}
 	f, err := n.forwards.open(n, forwardKey{namespace, service, port})
@@ -48,7 +48,7 @@ func (n *Network) Address(ctx context.Context, namespace, service string, port i
 	return f.listener.Addr().String(), f.check(ctx)
 }
 
-// A service is the part of a Service that is kept.
+// A service is the part of a Service that this package keeps.
 type service struct {
 	Spec struct {
 		Type         corev1.ServiceType `json:"type"`

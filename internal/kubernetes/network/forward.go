@@ -259,7 +259,7 @@ func (n *Network) dialPod(ctx context.Context, namespace, pod string) (httpstrea
 	return c, nil
 }
 
-// dial ends with ctx, which the dialer itself does not know.
+// dial ends with ctx, which the dialer itself ignores.
 func dial(ctx context.Context, d httpstream.Dialer) (httpstream.Connection, error) {
 	type dialled struct {
 		connection httpstream.Connection
@@ -308,7 +308,7 @@ func newTunnel(c httpstream.Connection, port, request int) (*tunnel, error) {
 	return &tunnel{c, data, fail}, nil
 }
 
-// join carries bytes both ways until the pod has sent all of its, or cannot be reached.
+// join carries bytes both ways until the pod has sent all its bytes or cannot be reached.
 func (t *tunnel) join(c *net.TCPConn) error {
 	failed := make(chan error, 1)
 	go func() {

@@ -82,7 +82,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 	case s.Prune != nil:
 		for _, ref := range s.Prune.Objects {
 			ref.Namespace = cmp.Or(ref.Namespace, namespace)
-			n.kind(ref, keep) // undo brings it back
+			n.kind(ref, keep) // undo creates it again
 		}
 	case s.Promote != nil, s.SetWeight != nil:
 		// the applied Deployments have asked for it

@@ -39,7 +39,7 @@ func (d division) isDivisible(ctx context.Context) (bool, error) {
 		return true, nil
 	case len(ready) > 0:
 		return false, sluice.Errorf(sluice.Unsupported,
-			"it goes to Pod/%s too, which is not of Deployment/%s and would get none of it", ready[0], d.Stable).
+			"it goes to Pod/%s too, which is not of Deployment/%s and would get no traffic", ready[0], d.Stable).
 			WithHint("let the Service select a label that only one of them has, or roll out straight to 100 %%")
 	}
 	return true, rolledOut(stable)
@@ -55,7 +55,7 @@ func rolledOut(stable sluice.Object) error {
 		return nil
 	}
 	ref := stable.Ref()
-	return sluice.Errorf(sluice.Unavailable, "somebody's change of %s is still being rolled out: %s", ref,
-		manifest.Status(stable).Message).WithHint("deploy again when it is through, or see what keeps it: "+
+	return sluice.Errorf(sluice.Unavailable, "another change of %s is still rolling out: %s", ref,
+		manifest.Status(stable).Message).WithHint("deploy again when it has ended, or see why it waits: "+
 		"kubectl rollout status --namespace %s deployment/%s", ref.Namespace, ref.Name)
 }

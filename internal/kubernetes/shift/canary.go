@@ -58,7 +58,7 @@ func (d division) mayUse(r weightedRoute, now, service sluice.Object) error {
 	if r.adopt && traffic.MadeFor(now) == "" && len(theirs) > 0 && same {
 		return nil
 	}
-	return sluice.Errorf(sluice.Conflict, "Service/%s exists already, and not for dividing the traffic of Service/%s",
+	return sluice.Errorf(sluice.Conflict, "Service/%s already exists and was not made to divide the traffic of Service/%s",
 		r.canary, d.Service).
 		WithHint("rename or delete it: the name is needed for the canary pods while a deployment runs")
 }

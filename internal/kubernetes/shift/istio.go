@@ -13,8 +13,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
 )
 
-// proxyDelay is how long Istio's proxies are given to follow a route before its subsets are removed. They report to
-// nobody, and a route to a removed subset answers 503.
+// proxyDelay is how long Istio's proxies get to follow a route before its subsets are removed. They do not report what
+// they have done, and a route to a removed subset answers 503.
 const proxyDelay = 3 * time.Second
 
 var istioVersions = []string{"networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"}
@@ -53,7 +53,7 @@ func (d division) subsetsOf(ctx context.Context, i sluice.Istio) (w weightedSubs
 		return w, false, err
 	}
 	if i.HTTPRoute != "" && !traffic.HasRoute(o, i.HTTPRoute) {
-		return w, false, sluice.Errorf(sluice.NotFound, "%s has no HTTP route of the name %s", w.route, i.HTTPRoute).
+		return w, false, sluice.Errorf(sluice.NotFound, "%s has no HTTP route named %s", w.route, i.HTTPRoute).
 			WithHint("correct httpRouteName, or name the route")
 	}
 	w.share = traffic.Share{

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// untouched stands for the weight that the owner of a backend wrote.
+// untouched means the weight that the owner of a backend wrote.
 const untouched = -1
 
 // A weighing holds the weights of a list of backends while they are divided.

@@ -17,7 +17,7 @@ import (
 // A replica is the part of a pod that is kept to diagnose its workload.
 type replica struct {
 	namespace, name, uid string
-	owner                string // as Kind/name; for a Deployment's pod the Deployment
+	owner                string // Kind/name; for a Deployment's pod the Deployment
 	controller, ownerUID string // for a Deployment's pod those of its ReplicaSet
 	revision             string
 	wait                 wait

@@ -15,8 +15,8 @@ import (
 // linger is how long an informer without listeners waits for the next one.
 const linger = 5 * time.Second
 
-// Informers holds one informer for each kind and namespace that somebody watches, whatever the number of listeners. All
-// who read or write objects tell it of them. It is safe for concurrent use.
+// Informers holds one informer for each watched kind and namespace, whatever the number of listeners. All readers and
+// writers of objects report to it. It is safe for concurrent use.
 type Informers struct {
 	client      *client.Client
 	replicaSets *replicaSets
@@ -38,7 +38,7 @@ type informer struct {
 	end    context.CancelFunc
 }
 
-// A source fills a cache. It also takes Sluice's own writes, so that nobody who watches after a write sees the state
+// A source fills a cache. It also takes Sluice's own writes, so that no watch that begins after a write sees the state
 // before it.
 type source interface {
 	store[sluice.Object]
@@ -51,7 +51,7 @@ func NewInformers(c *client.Client) *Informers {
 	return &Informers{client: c, replicaSets: sets, all: map[informerKey]*informer{}}
 }
 
-// Read returns the object as it is stored. Those who watch it learn its state.
+// Read returns the object as it is stored, and passes its state to those who watch it.
 func (s *Informers) Read(ctx context.Context, o client.ObjectRef) (sluice.Object, error) {
 	live, err := s.client.Get(ctx, o)
 	if err == nil {

@@ -1,4 +1,4 @@
-// Package watch reads objects and follows their changes. All who watch a kind in a namespace share one connection, as
+// Package watch reads objects and follows their changes. All watches of a kind in a namespace share one connection, as
 // with the informers of client-go. Workloads get conditions that say why their pods are not ready. Start at [Reader].
 package watch
 
@@ -37,10 +37,9 @@ func (r *Reader) List(ctx context.Context, apiVersion, kind, namespace string) (
 	return r.client.List(ctx, apiVersion, kind, namespace)
 }
 
-// Watch yields states at least as new as what this account wrote or read before. All who watch a kind in a namespace
-// share a connection and the objects that it yields, which nobody may change. The objects have no managedFields. A
-// slow caller misses states in between. If the API server is away for longer than a moment, the watch ends with
-// Unavailable.
+// Watch yields states at least as new as what this account wrote or read before. All watches of a kind in a namespace
+// share a connection and the objects that it yields, which nobody may change. The objects have no managedFields. A slow
+// caller misses states in between. If the API server is away for longer than a moment, the watch ends with Unavailable.
 func (r *Reader) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
 	return r.Follow(ctx, sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
 }

@@ -49,7 +49,7 @@ func (a *Agent) wake() {
 	}
 }
 
-// control runs the controllers whenever something has changed or a time they named has come.
+// control runs the controllers whenever something has changed or the time has come that they asked for.
 func (a *Agent) control(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -64,10 +64,10 @@ func (a *Agent) control(ctx context.Context) {
 	}
 }
 
-// longAgo is when the controllers look again if nothing happens: never, for all practical purposes.
+// longAgo is when the controllers look again if nothing happens: practically never.
 const longAgo = 24 * time.Hour
 
-// reconcile makes every object a little truer and returns when to look again at the latest.
+// reconcile brings every object one step closer to its spec. It returns when to look again at the latest.
 func (a *Agent) reconcile() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,7 +89,7 @@ func (a *Agent) reconcile() time.Time {
 	return next
 }
 
-// reconcileOne returns when it wants to be called again without an event, zero for never.
+// reconcileOne returns when it must be called again without an event, zero for never.
 func (a *Agent) reconcileOne(e *entry) (time.Time, error) {
 	if e.deleting() {
 		return time.Time{}, a.finalise(e)

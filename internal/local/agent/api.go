@@ -40,7 +40,7 @@ func (a *Agent) handler() http.Handler {
 
 type none struct{}
 
-// requestLimit is above every manifest that makes sense.
+// requestLimit is larger than any reasonable manifest.
 const requestLimit = 16 << 20
 
 func handle[Request, Response any](mux *http.ServeMux, path string,
@@ -96,7 +96,7 @@ func (f Failure) Err() error {
 	return err
 }
 
-// spaceError tells a full disk from a defect. What is an Error already stays as it is.
+// spaceError distinguishes a full disk from a defect. An Error stays as it is.
 func spaceError(err error) error {
 	isFull := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 	if _, known := errors.AsType[*sluice.Error](err); known || !isFull {
@@ -106,7 +106,7 @@ func spaceError(err error) error {
 		WithHint("free space on the disk that holds this file")
 }
 
-// stream answers with a line of JSON for everything that f sends, until f returns or the client leaves.
+// stream answers with one line of JSON for each value that f sends, until f returns or the client leaves.
 func stream[Request, Line any](mux *http.ServeMux, path string,
 	f func(ctx context.Context, request Request, send func(Line) error) error) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {

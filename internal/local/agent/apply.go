@@ -52,7 +52,7 @@ func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outco
 	return a.write(before, &entry{Applied: applied, typed: typed}, o, dryRun)
 }
 
-// withoutAddress removes an address that this account gave, so that what was read back can be applied again.
+// withoutAddress removes an address that this account gave, so that an object that was read can be applied again.
 func (a *Agent) withoutAddress(o sluice.Object) sluice.Object {
 	spec, ok := o["spec"].(map[string]any)
 	if !ok {
@@ -93,7 +93,7 @@ func (a *Agent) write(before, e *entry, given sluice.Object, dryRun bool) (sluic
 	return e.Object.Clone(), outcome, nil
 }
 
-// carry keeps what the account remembers of the object, and counts its generation up if what it asks for changed.
+// carry keeps what the account remembers of the object, and increments its generation if its spec changed.
 func carry(before, e *entry) {
 	e.Percent, e.Undivided, e.Address, e.Revisions = before.Percent, before.Undivided, before.Address, before.Revisions
 	for _, f := range []string{"uid", "creationTimestamp", "generation"} {
@@ -107,7 +107,7 @@ func carry(before, e *entry) {
 	}
 }
 
-// admit does what a kind needs before it can be stored.
+// admit prepares an object for storage, as its kind requires.
 func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error {
 	switch e.key().Kind {
 	case "Namespace":
@@ -129,7 +129,7 @@ func (a *Agent) admit(before, e *entry, given sluice.Object, dryRun bool) error 
 	return nil
 }
 
-// checkImages finds out about missing images before anything is started.
+// checkImages finds missing images before anything is started.
 func (a *Agent) checkImages(ref sluice.Ref, typed any) error {
 	t := templateOf(typed)
 	if t == nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A broadcast tells subscribers of changed objects. A slow subscriber misses states in between but never the
-// last one, so what waits for it is bounded by the number of objects.
+// A broadcast tells subscribers of changed objects. A slow subscriber misses states in between but never the last one,
+// so its queue is never longer than the number of objects.
 type broadcast struct {
 	mu   sync.Mutex
 	subs map[*subscription]bool

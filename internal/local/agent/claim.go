@@ -18,8 +18,8 @@ func (a *Agent) claimRoot(namespace, claim string) string {
 	return filepath.Join(a.dir, "volumes", namespace, claim)
 }
 
-// current returns the name of the claim's current generation, "" if it has none. It is kept as a symbolic link,
-// which is replaced as a whole.
+// current returns the name of the claim's current generation, "" if it has none. A symbolic link records it, which is
+// replaced atomically.
 func (a *Agent) current(namespace, claim string) string {
 	to, err := os.Readlink(filepath.Join(a.claimRoot(namespace, claim), "current"))
 	if err != nil {

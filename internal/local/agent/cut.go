@@ -82,7 +82,7 @@ func (a *Agent) knownCut(r CutRequest) (sluice.Cut, bool, error) {
 	return cut, ok, err
 }
 
-// checkSpace refuses what would not fit, before anything stands still.
+// checkSpace refuses a cut that would not fit, before any process is stopped.
 func (a *Agent) checkSpace(r CutRequest, sources []string) error {
 	root := a.claimRoot(r.Namespace, r.Claims[0])
 	if shares, err := volume.CanShare(root); shares || err != nil {
@@ -191,7 +191,7 @@ func leaseError(err error, lease time.Duration) error {
 	return err
 }
 
-// freeze marks the pods that use the claims, so that no probe takes their standing still for a fault.
+// freeze marks the pods that use the claims as frozen, so that no probe takes that for a fault.
 func (a *Agent) freeze(r CutRequest) []*pod {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -215,7 +215,7 @@ func (a *Agent) thaw(pods []*pod) {
 	}
 }
 
-// recoverVolumes removes copies that an agent's death left half-made, and tells claims which generation they have.
+// recoverVolumes removes copies that a killed agent left half-made, and tells claims which generation they have.
 func (a *Agent) recoverVolumes() error {
 	for _, e := range a.store.list("PersistentVolumeClaim", "") {
 		a.nameVolume(e)

@@ -58,7 +58,7 @@ func (a *Agent) beginDelete(k key) (string, error) {
 	return e.uid(), a.markDeleting(e)
 }
 
-// removeStaged removes what was staged for a claim, and even switched to, before there was an object.
+// removeStaged removes the generations of a claim that was staged, and perhaps switched, before it had an object.
 func (a *Agent) removeStaged(k key) error {
 	if err := (VolumeRequest{Namespace: k.Namespace, Claim: k.Name, Generation: firstGeneration}).check(); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (a *Agent) markDeleting(e *entry) error {
 	return a.store.put(e)
 }
 
-// finalise takes a deleted object one step further, and removes it when nothing of it is left.
+// finalise brings the deletion of an object one step further, and removes the object when nothing of it is left.
 func (a *Agent) finalise(e *entry) error {
 	k := e.key()
 	switch k.Kind {

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// A rollout is a Deployment's pods, sorted by what they are.
+// A rollout is a Deployment's pods, grouped by version and state.
 type rollout struct {
 	entry       *entry
 	deployment  *appsv1.Deployment
@@ -78,7 +78,7 @@ func (r *rollout) bounds() error {
 		return err
 	}
 	if r.surge == 0 && r.unavailable == 0 {
-		r.unavailable = 1 // otherwise nothing could ever move
+		r.unavailable = 1 // otherwise the rollout could never continue
 	}
 	return nil
 }
@@ -98,7 +98,8 @@ func (r *rollout) count(pods []*pod) int {
 	return n
 }
 
-// advance does what may be done now: never more than want+surge pods, never fewer available than want-unavailable.
+// advance starts and stops the pods that it may now: never more than want+surge pods, never fewer available than
+// want-unavailable.
 func (a *Agent) advance(r *rollout) error {
 	if r.deployment.Spec.Paused {
 		return nil
@@ -122,8 +123,8 @@ func (a *Agent) advance(r *rollout) error {
 	return a.stopAll(r.dispensable(), "replaced by a new version")
 }
 
-// dispensable returns the old pods that can go: all those that do not work, and of the others as many as
-// keep enough available.
+// dispensable returns the old pods that can be stopped: all broken ones, and as many others as still leave enough
+// available.
 func (r *rollout) dispensable() []*pod {
 	spare := r.count(r.fresh) + r.count(r.old) - (r.want - r.unavailable)
 	var gone []*pod

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// reportDeployment writes the status and returns when time alone will change it.
+// reportDeployment writes the status and returns when the passing of time will change it.
 func (a *Agent) reportDeployment(r *rollout) (time.Time, error) {
 	before, err := statusOf[appsv1.DeploymentStatus](r.entry)
 	if err != nil {
@@ -36,7 +36,7 @@ func (r *rollout) status() appsv1.DeploymentStatus {
 			s.ReadyReplicas++
 		}
 	}
-	leaving := int32(r.leaving) // whoever waits for a claim to be free watches this
+	leaving := int32(r.leaving) // those who wait for a claim to become free watch this
 	s.TerminatingReplicas = &leaving
 	s.UnavailableReplicas = max(0, int32(r.want)-s.AvailableReplicas)
 	return s
@@ -80,7 +80,7 @@ func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentS
 	return deadline
 }
 
-// moved reports whether the rollout has come on since the status before.
+// moved reports whether the rollout has made progress since the previous status.
 func moved(before, now appsv1.DeploymentStatus) bool {
 	return before.ObservedGeneration != now.ObservedGeneration || now.UpdatedReplicas > before.UpdatedReplicas ||
 		now.ReadyReplicas > before.ReadyReplicas || now.AvailableReplicas > before.AvailableReplicas ||
@@ -96,7 +96,7 @@ func (r *rollout) stuck(limit time.Duration) string {
 	return fmt.Sprintf("no progress for %s", limit)
 }
 
-// nextLook returns when a pod will have been ready for long enough, or the rollout be stuck.
+// nextLook returns when a pod will have been ready for long enough, or when the rollout will count as stuck.
 func (r *rollout) nextLook(deadline time.Time) time.Time {
 	next := deadline
 	for _, p := range append(append([]*pod{}, r.fresh...), r.old...) {
@@ -129,7 +129,7 @@ func deploymentCondition(s appsv1.DeploymentStatus, kind appsv1.DeploymentCondit
 	return nil
 }
 
-// keepTimes keeps the times of a condition that says what it said before; a rollout that moves keeps its own.
+// keepTimes keeps the times of a condition that has not changed. A rollout with progress keeps its new times.
 func keepTimes(before appsv1.DeploymentStatus, c appsv1.DeploymentCondition) appsv1.DeploymentCondition {
 	last := deploymentCondition(before, c.Type)
 	if last == nil {

@@ -14,7 +14,7 @@ import (
 type environ struct {
 	names  []string
 	values map[string]string
-	hidden map[string]string // the Services: seen by $(VAR), listed where the container does not set them
+	hidden map[string]string // the Services: seen by $(VAR), listed if the container does not set them
 }
 
 func (e *environ) set(name, value string) {
@@ -72,7 +72,7 @@ func (a *Agent) environment(p *pod, c *container, image Image, mounts []mount) (
 			return nil, err
 		}
 	}
-	// Last, so that nothing can hide whose processes these are.
+	// Last, so that nothing can override the marks of the processes.
 	e.set("SLUICE_ACCOUNT", a.id)
 	e.set("SLUICE_POD", p.UID)
 	e.set("SLUICE_CONTAINER", p.UID+"."+c.spec.Name)
@@ -137,7 +137,7 @@ func (a *Agent) keyRef(e *environ, p *pod, name string, ref keyRef) error {
 	return fmt.Errorf("%s/%s has no key %q", ref.kind, ref.name, ref.key)
 }
 
-// podField returns what the downward API knows of the pod.
+// podField returns a field of the pod for the downward API.
 func podField(p *pod, path string) (string, error) {
 	maps := map[string]map[string]string{"metadata.labels": p.Labels, "metadata.annotations": p.Annotations}
 	for prefix, from := range maps {
@@ -152,7 +152,7 @@ func podField(p *pod, path string) (string, error) {
 	}
 	value, ok := fields[path]
 	if !ok {
-		return "", fmt.Errorf("the field %s of a pod is not known here", path)
+		return "", fmt.Errorf("the local account does not support the field %s of a pod", path)
 	}
 	return value, nil
 }

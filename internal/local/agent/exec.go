@@ -22,7 +22,7 @@ type CommandError struct {
 // Unwrap returns the error without the output.
 func (e CommandError) Unwrap() error { return e.error }
 
-// execOutput bounds what is kept of a command's output.
+// execOutput bounds the output of a command that is kept.
 const execOutput = 1 << 20
 
 // execIn runs a command with a container's environment, directory and mount paths, and returns what it printed.

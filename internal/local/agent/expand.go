@@ -2,8 +2,7 @@ package agent
 
 import "strings"
 
-// expand replaces $(NAME) by its value as Kubernetes does: what is not known stays as it is written, and $$
-// stands for $.
+// expand replaces $(NAME) by its value as Kubernetes does: unknown names stay as they are written, and $$ stands for $.
 func expand(s string, get func(string) (string, bool)) string {
 	var b strings.Builder
 	for {

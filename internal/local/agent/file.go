@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// writeJSON replaces the file so that, whenever the machine stops, it holds the old or the new content.
+// writeJSON replaces the file atomically: whenever the machine stops, it holds the old or the new content.
 func writeJSON(path string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freePorts returns an error that names who listens where the container is going to. Its probes would take that
-// one for the container, and so would the Services.
+// freePorts returns an error if another process listens on a port of the container, and names that process. Probes and
+// Services would take it for the container.
 func freePorts(p *pod, c *container) error {
 	for _, port := range declaredPorts(c.spec, len(p.Spec.Containers) == 1) {
 		l, err := net.Listen("tcp4", net.JoinHostPort(p.IP, strconv.Itoa(int(port))))
@@ -19,7 +19,7 @@ func freePorts(p *pod, c *container) error {
 		case errors.Is(err, unix.EADDRINUSE):
 			return listenError(err, "container "+c.spec.Name, p.IP, port)
 		case err != nil:
-			continue // the program itself finds out whether it may
+			continue // the program itself finds out whether it may listen there
 		}
 		if err := l.Close(); err != nil {
 			return err
@@ -28,8 +28,8 @@ func freePorts(p *pod, c *container) error {
 	return nil
 }
 
-// declaredPorts are the TCP ports that the container's spec names by number. Its probes may ask another container
-// of the pod, so they count only where it is alone.
+// declaredPorts are the TCP ports that the container's spec names by number. Its probes may ask another container of
+// the pod, so they count only if it is the only one.
 func declaredPorts(spec corev1.Container, alone bool) []int32 {
 	var ports []int32
 	for _, p := range spec.Ports {
@@ -45,7 +45,7 @@ func declaredPorts(spec corev1.Container, alone bool) []int32 {
 	return ports
 }
 
-// probedPort is 0 where the probe asks no port, or one by its name, which is declared as well.
+// probedPort returns 0 if the probe asks no port, or names one, which is declared then.
 func probedPort(p *corev1.Probe) int32 {
 	switch {
 	case p == nil:

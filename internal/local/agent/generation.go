@@ -21,7 +21,7 @@ func (a *Agent) handleVolumes(mux *http.ServeMux) {
 	handle(mux, "/discard", func(_ context.Context, r VolumeRequest) (none, error) { return none{}, a.Discard(r) })
 }
 
-// checkGeneration refuses names that are no plain file names.
+// checkGeneration refuses names that are not plain file names.
 func checkGeneration(name string) error {
 	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 || name == "current" {
 		return sluice.Errorf(sluice.Invalid, "%q is not a name that a generation may have", name).
@@ -65,7 +65,7 @@ func (a *Agent) Use(r VolumeRequest) (before string, err error) {
 		return "", sluice.Errorf(sluice.NotFound, "PersistentVolumeClaim/%s in the namespace %s has no generation %s",
 			r.Claim, r.Namespace, r.Generation)
 	}
-	// What was put into the generation must not be lost after pods rely on it.
+	// The content must not be lost once pods rely on it.
 	if err := volume.Sync(a.generationDir(r)); err != nil {
 		return "", err
 	}

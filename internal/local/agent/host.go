@@ -73,10 +73,10 @@ func (a *Agent) Logs(r LogsRequest) ([]string, error) {
 	return lines[max(0, len(lines)-r.Lines):], nil
 }
 
-// tailBytes bounds what is read of a log.
+// tailBytes bounds how much of a log is read.
 const tailBytes = 4 << 20
 
-// tail returns the last n lines of the file, nothing if it is not there.
+// tail returns the last n lines of the file, nothing if it does not exist.
 func tail(path string, n int) ([]string, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -21,7 +21,7 @@ type tally struct {
 	now               time.Time
 }
 
-// reconcileJob counts ended pods from their records, which stay until the Job goes: nothing is counted twice.
+// reconcileJob counts ended pods by their records, which stay until the Job is deleted, so no pod is counted twice.
 func (a *Agent) reconcileJob(e *entry) (time.Time, error) {
 	status, err := statusOf[batchv1.JobStatus](e)
 	if err != nil {
@@ -104,7 +104,7 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 	return next, err
 }
 
-// startJobPods starts what is missing; after a failure only when its backoff is over.
+// startJobPods starts the missing pods; after a failure only when its backoff is over.
 func (a *Agent) startJobPods(t *tally, completions int) (time.Time, error) {
 	missing := min(int(ptr.Deref(t.job.Spec.Parallelism, 1)), completions-t.succeeded) - len(t.active)
 	if missing <= 0 {

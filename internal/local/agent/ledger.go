@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A ledgerLine says that a pod was started or has ended. After a crash a line may be there twice; the uid tells.
+// A ledgerLine says that a pod was started or has ended. After a crash a line may occur twice, which the uid shows.
 type ledgerLine struct {
 	Event     string    `json:"event"` // started or ended
 	At        time.Time `json:"at"`
@@ -23,7 +23,7 @@ type ledgerLine struct {
 	Reason    string    `json:"reason,omitempty"`
 }
 
-// enter adds a line to pods.jsonl, the account's book of every pod that ever was. The mutex is held.
+// enter adds a line to pods.jsonl, the list of all pods that the account ever started. The mutex is held.
 func (a *Agent) enter(p *pod, event string, at time.Time) error {
 	line, err := json.Marshal(ledgerLine{
 		Event: event, At: at, Namespace: p.Namespace, Name: p.Name, UID: p.UID, Owner: p.Owner.String(),

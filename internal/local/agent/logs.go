@@ -17,8 +17,8 @@ const (
 	keptLogs = 100      // directories of ended pods, a namespace
 )
 
-// A logKeeper cuts logs that have grown too long. The processes write to the files themselves, so that they
-// need nobody, and the keeper copies a long one aside and empties it.
+// A logKeeper cuts logs that have grown too long. The processes write to the files themselves, so they do not depend on
+// the agent. The keeper copies a long file aside and empties it.
 type logKeeper struct {
 	watcher *fsnotify.Watcher
 	failed  func(error)
@@ -36,7 +36,7 @@ func newLogKeeper(failed func(error)) (*logKeeper, error) {
 	return k, nil
 }
 
-// keep watches over the file, which need not exist yet.
+// keep starts to watch the file, which need not exist yet.
 func (k *logKeeper) keep(path string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -49,7 +49,7 @@ func (k *logKeeper) keep(path string) {
 	}
 }
 
-// drop ends the watch over the files of a directory.
+// drop ends the watch on the files of a directory.
 func (k *logKeeper) drop(dir string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -108,7 +108,7 @@ func (k *logKeeper) look(path string) {
 	}
 }
 
-// rotate copies the file aside and empties it; what is written between the two is lost.
+// rotate copies the file aside and empties it; output between the two is lost.
 func rotate(path string) error {
 	src, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -125,7 +125,7 @@ func rotate(path string) error {
 
 func (k *logKeeper) close() error { return k.watcher.Close() }
 
-// pruneLogs removes the oldest logs of pods that are no more. The mutex is held.
+// pruneLogs removes the oldest logs of pods that have ended. The mutex is held.
 func (a *Agent) pruneLogs(namespace string) error {
 	live := map[string]bool{}
 	for _, p := range a.pods {

@@ -46,7 +46,7 @@ func suffix() string {
 	return string(b[:])
 }
 
-// hashOf sums up a value by its canonical JSON.
+// hashOf returns the hash of a value's canonical JSON.
 func hashOf(v any) (string, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -57,8 +57,8 @@ func hashOf(v any) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:10], nil
 }
 
-// normalise removes what the account sets itself, so that an object that was read back can be applied again,
-// and fills in the defaults that others look at.
+// normalise removes the fields that the account sets itself, so that an object that was read can be applied again. It
+// fills in the defaults that others read.
 func normalise(o sluice.Object) (sluice.Object, error) {
 	plain, err := plainOf(o)
 	if err != nil {

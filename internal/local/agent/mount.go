@@ -14,7 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// A mount is a container's mount path and what stands for it on this machine.
+// A mount is a container's mount path and its real path on this machine.
 type mount struct{ at, real string }
 
 // mounts returns where the container's mount paths really are, the longest first.
@@ -28,7 +28,7 @@ func (a *Agent) mounts(p *pod, c *container) []mount {
 	return mounts
 }
 
-// fill puts the container's volumes where its mounts are, anew at every start. The mutex is held.
+// fill puts the container's volumes at its mounts, anew at every start. The mutex is held.
 func (a *Agent) fill(p *pod, c *container) error {
 	for _, m := range c.spec.VolumeMounts {
 		source, err := a.source(p, m.Name)
@@ -137,8 +137,8 @@ func project(dir string, data map[string]string, items []corev1.KeyToPath, mode 
 	return nil
 }
 
-// rewrite replaces the mount paths in a text by where they really are. A mount path counts where a path can
-// begin and where it is followed by the end, a slash or something that no file name goes on with.
+// rewrite replaces the mount paths in a text by where they really are. It replaces a mount path only where a path can
+// begin, and only before the end, a slash or a character that cannot continue a file name.
 func rewrite(s string, mounts []mount) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -167,7 +167,7 @@ func mountAt(s string, i int, mounts []mount) (mount, bool) {
 	return mount{}, false
 }
 
-// inName reports whether a file name or path can go on with the character.
+// inName reports whether the character can continue a file name or path.
 func inName(c byte) bool {
 	return c == '/' || c == '.' || c == '-' || c == '_' || c == '~' || c == '}' || c == ')' || c >= 0x80 ||
 		'0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// ensureNamespace makes the object's namespace if it is not there. The mutex is held.
+// ensureNamespace creates the object's namespace if it does not exist. The mutex is held.
 func (a *Agent) ensureNamespace(e *entry) error {
 	namespace := e.key().Namespace
 	if namespace == "" {
@@ -32,8 +32,8 @@ func (a *Agent) ensureNamespace(e *entry) error {
 	return nil
 }
 
-// leaveNamespace removes a namespace that nobody applied once its last object is gone, so that who takes back
-// what was brought leaves nothing. A volume that was staged keeps it. The mutex is held.
+// leaveNamespace removes a namespace that nobody applied once its last object is gone, so that an undo leaves nothing
+// behind. A staged volume keeps it. The mutex is held.
 func (a *Agent) leaveNamespace(name string) error {
 	k := key{"Namespace", "", name}
 	ns := a.store.objects[k]

@@ -74,7 +74,7 @@ func (n *network) owns(ip string) bool {
 
 const half = 1 << 15
 
-// podAddress returns the next free address of a pod.
+// podAddress returns the next free address for a pod.
 func (n *network) podAddress(used map[string]bool) (string, error) {
 	for range half {
 		n.Turn = (n.Turn + 1) % half
@@ -85,7 +85,7 @@ func (n *network) podAddress(used map[string]bool) (string, error) {
 	return "", sluice.Errorf(sluice.Exhausted, "every pod address of 127.%d.0.0/16 is in use", n.Second)
 }
 
-// serviceAddress returns the first free address of a Service.
+// serviceAddress returns the first free address for a Service.
 func (n *network) serviceAddress(used map[string]bool) (string, error) {
 	for i := range half {
 		if ip := n.address(i); ip != "" && !used[ip] {
@@ -110,7 +110,7 @@ type listener struct {
 	inode   string
 }
 
-// listeners reads the listening TCP sockets. Without the file nothing is known, and nothing is returned.
+// listeners reads the listening TCP sockets. It returns none if the file does not exist.
 func listeners() []listener {
 	b, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {

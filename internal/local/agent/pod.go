@@ -60,7 +60,7 @@ func (a *Agent) begin(p *pod) {
 	}
 }
 
-// stop takes the pod out of the Services, lets it finish what is under way, and ends it. The mutex is held.
+// stop takes the pod out of the Services, lets it finish open requests, and ends it. The mutex is held.
 func (a *Agent) stop(p *pod, reason string) error {
 	if p.stopping() || p.ended() {
 		return nil
@@ -74,8 +74,8 @@ func (a *Agent) stop(p *pod, reason string) error {
 	return nil
 }
 
-// shutdown walks a stopping pod to its end: requests, hooks, then SIGTERM. SIGKILL follows in supervise.
-// Half of the grace period is for the requests at most.
+// shutdown ends a stopping pod: open requests first, then hooks, then SIGTERM. SIGKILL follows in supervise. The
+// requests get at most half of the grace period.
 func (a *Agent) shutdown(p *pod) {
 	defer p.cancel()
 	ctx, cancel := context.WithDeadline(a.ctx, p.StoppingAt.Add(p.grace()/2))
@@ -90,7 +90,7 @@ func (a *Agent) shutdown(p *pod) {
 	}
 }
 
-// drain waits until no request is under way to the pod.
+// drain waits until the pod has no open request.
 func (a *Agent) drain(ctx context.Context, p *pod) {
 	a.mu.Lock()
 	ports := a.allPorts()
@@ -100,7 +100,7 @@ func (a *Agent) drain(ctx context.Context, p *pod) {
 	}
 }
 
-// retire writes down how the pod ended, and forgets it unless its Job has to count it.
+// retire records how the pod ended, and forgets it unless its Job has to count it.
 func (a *Agent) retire(p *pod) {
 	if a.ctx.Err() != nil { // the agent leaves its pods behind
 		return

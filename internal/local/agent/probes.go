@@ -10,11 +10,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/probe"
 )
 
-// firstProbe is how soon a container that has never answered is asked again. The pause doubles up to the
-// probe's period, so that what starts quickly is used quickly.
+// firstProbe is how soon a container that has never answered is asked again. The pause doubles up to the probe's
+// period, so that a container that starts quickly is used quickly.
 const firstProbe = 100 * time.Millisecond
 
-// startProbes asks the container what its probes say, until ctx ends.
+// startProbes runs the container's probes until ctx ends.
 func (a *Agent) startProbes(ctx context.Context, p *pod, c *container) *sync.WaitGroup {
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -116,7 +116,7 @@ func (a *Agent) watchReadiness(ctx context.Context, p *pod, c *container) {
 	}
 }
 
-// ask puts the probe's question once. A pod that stands still for a Cut is not asked.
+// ask runs the probe once. It does not ask a pod that is frozen for a Cut.
 func (a *Agent) ask(ctx context.Context, p *pod, c *container, pr *corev1.Probe) error {
 	began := time.Now()
 	if a.frozenSince(p, began) {
@@ -138,7 +138,7 @@ func (a *Agent) target(p *pod, c *container) probe.Target {
 	}}
 }
 
-// preStop runs the container's hook; what it answers does not matter, only that it has ended.
+// preStop runs the container's hook and waits for its end; its result does not matter.
 func (a *Agent) preStop(ctx context.Context, p *pod, c *container) {
 	hook := c.spec.Lifecycle.PreStop
 	if hook.Sleep != nil {
@@ -151,7 +151,7 @@ func (a *Agent) preStop(ctx context.Context, p *pod, c *container) {
 	}
 }
 
-// order has the container killed, and started again as its policy says.
+// order kills the container; its restart policy says whether it starts again.
 func (a *Agent) order(c *container, reason string) {
 	select {
 	case c.kill <- reason:
@@ -159,7 +159,7 @@ func (a *Agent) order(c *container, reason string) {
 	}
 }
 
-// frozenSince reports whether the pod stands still or did so at any time since.
+// frozenSince reports whether the pod is frozen, or was at any time since.
 func (a *Agent) frozenSince(p *pod, since time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -52,8 +52,8 @@ type containerRecord struct {
 	Ended     bool              `json:"ended,omitempty"`    // will not be started again
 }
 
-// A pod is one replica: its record and what is known of it in this life of the agent. Its fields are
-// guarded by the agent's mutex.
+// A pod is one replica: its record, and what this agent process knows about it. Its fields are guarded by the agent's
+// mutex.
 type pod struct {
 	record
 	containers []*container
@@ -154,7 +154,7 @@ func (a *Agent) podDir(uid string) string { return filepath.Join(a.dir, "pods", 
 
 func (a *Agent) podRoot(uid string) string { return filepath.Join(a.podDir(uid), "root") }
 
-// containerRoot is the container's own directory: its home, and what its mount paths are relative to.
+// containerRoot is the container's own directory: its home, and the base of its mount paths.
 func (a *Agent) containerRoot(p *pod, c *container) string {
 	return filepath.Join(a.podRoot(p.UID), c.spec.Name)
 }
@@ -168,8 +168,8 @@ func (a *Agent) save(p *pod) error {
 	return writeJSON(filepath.Join(a.podDir(p.UID), "pod.json"), p.record)
 }
 
-// loadRecords reads the pods of earlier lives. A directory without a record is a pod whose creation was cut
-// short before anything was started.
+// loadRecords reads the pods of earlier agents. A directory without a record is a pod whose creation was interrupted
+// before anything was started.
 func (a *Agent) loadRecords() ([]record, error) {
 	dirs, err := os.ReadDir(filepath.Join(a.dir, "pods"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

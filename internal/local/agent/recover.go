@@ -7,7 +7,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// recover adopts what earlier agents left, ends what they started and could not record, and opens the ports.
+// recover adopts the pods of earlier agents, ends processes that they started and could not record, and opens the
+// ports.
 func (a *Agent) recover() error {
 	records, err := a.loadRecords()
 	if err != nil {
@@ -26,7 +27,7 @@ func (a *Agent) recover() error {
 		for _, c := range p.containers {
 			a.logs.keep(filepath.Join(a.logDir(p.Namespace, p.Name), c.spec.Name+".log"))
 		}
-		if !p.everStarted() { // perhaps the ledger was not reached
+		if !p.everStarted() { // the agent may have died before it wrote to the ledger
 			if err := a.enter(p, "started", p.CreatedAt); err != nil {
 				return err
 			}
@@ -42,8 +43,8 @@ func (a *Agent) recover() error {
 	return nil
 }
 
-// endStrays ends the marked processes of containers whose recorded process is gone or was never recorded, and
-// lets the others run, in case that a Cut was cut short.
+// endStrays ends the marked processes of containers whose recorded process is gone or was never recorded, and continues
+// the others, in case a Cut was interrupted.
 func (a *Agent) endStrays(records []record) error {
 	known := map[process.Identity]bool{}
 	for _, r := range records {

@@ -13,7 +13,7 @@ type (
 		Object sluice.Object `json:"object"`
 		DryRun bool          `json:"dryRun,omitempty"`
 	}
-	// ApplyResponse is what became of it.
+	// ApplyResponse is the result of an ApplyRequest.
 	ApplyResponse struct {
 		Object  sluice.Object  `json:"object"`
 		Outcome sluice.Outcome `json:"outcome"`
@@ -24,7 +24,7 @@ type (
 		Kind       string `json:"kind"`
 		Namespace  string `json:"namespace"`
 	}
-	// WatchEvent is one line of the answer: an object, or the mark that all there were have been sent.
+	// WatchEvent is one line of the answer: an object, or the mark that all existing objects were sent.
 	WatchEvent struct {
 		Object sluice.Object `json:"object,omitempty"`
 		Synced bool          `json:"synced,omitempty"`

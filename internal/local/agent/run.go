@@ -21,9 +21,9 @@ import (
 // SocketName is the agent's socket in its directory.
 const SocketName = "agent.sock"
 
-// Run is the agent of the directory until ctx ends or it is told to go down. It waits for an earlier agent of
-// the directory to leave. ready is called once, when the socket answers or with the error that prevents it.
-// When ctx ends the pods stay; the next agent takes them over.
+// Run runs the agent of the directory until ctx ends or Down is called. It waits for an earlier agent of the directory
+// to leave. ready is called once, when the socket answers or with the error that prevents it. When ctx ends the pods
+// stay; the next agent takes them over.
 func Run(ctx context.Context, dir string, ready func(error)) error {
 	switch os.Getenv(roleVariable) {
 	case roleShim:
@@ -101,7 +101,7 @@ func newAgent(ctx context.Context, dir string) (*Agent, error) {
 	return a, err
 }
 
-// identityOf returns what marks the account's processes, made when the account is.
+// identityOf returns the mark of the account's processes, which is created with the account.
 func identityOf(dir string) (string, error) {
 	path := filepath.Join(dir, "id")
 	b, err := os.ReadFile(path)
@@ -128,7 +128,7 @@ func (a *Agent) serve(l net.Listener) error {
 		a.quit()
 	case <-a.ctx.Done():
 	}
-	// The answer to Down is still under way.
+	// The answer to Down is still being sent.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if shutErr := server.Shutdown(ctx); shutErr != nil && err == nil {
@@ -142,7 +142,7 @@ func (a *Agent) serve(l net.Listener) error {
 	return errors.Join(err, a.logs.close(), a.net.claim.Close())
 }
 
-// writePID says which process the agent is, for people and tests.
+// writePID records the agent's process number, for people and tests.
 func writePID(dir string) error {
 	id, err := process.Identify(os.Getpid())
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/proxy"
 )
 
-// protocolAnnotation says http or tcp where neither appProtocol nor the port's name does.
+// protocolAnnotation says http or tcp if neither appProtocol nor the port's name does.
 const protocolAnnotation = "local.sluice-cd.github.io/protocol"
 
 type portKey struct {
@@ -216,7 +216,7 @@ func targetPort(pod *pod, p corev1.ServicePort) int32 {
 	return 0
 }
 
-// share is the canary's share of the Service's traffic as its ports take it.
+// share is the canary's share of the Service's traffic, in the form that its ports take.
 func (e *entry) share() int {
 	if e.Undivided {
 		return proxy.Undivided
@@ -224,7 +224,7 @@ func (e *entry) share() int {
 	return e.Percent
 }
 
-// Shift records the division of a Service's traffic, or that there is none, and makes it hold.
+// Shift records the division of a Service's traffic, or that there is none, and applies it.
 func (a *Agent) Shift(r ShiftRequest) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -33,8 +33,8 @@ type shimSpec struct {
 	Exit string   `json:"exit"` // the file that gets the status
 }
 
-// shimmed wraps a program in a parent that writes down how it ended, for those whose ending counts. Only a
-// parent learns that, and the agent may be another one by then.
+// shimmed wraps a program whose exit status matters in a parent that records the status. Only a parent learns it, and
+// another agent may run by then.
 func (a *Agent) shimmed(s process.Spec, exit string) (process.Spec, error) {
 	file, err := os.Readlink(self)
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *Agent) exitFile(p *pod, c *container) string {
 	return filepath.Join(a.podDir(p.UID), fmt.Sprintf("exit-%s-%d.json", c.spec.Name, c.rec.Restarts))
 }
 
-// exitCode prefers what a shim wrote down to what was seen.
+// exitCode prefers the status that a shim recorded to the one that was seen.
 func (a *Agent) exitCode(p *pod, c *container, seen int) int {
 	if p.Owner.Kind != "Job" {
 		return seen
@@ -69,7 +69,7 @@ func (a *Agent) exitCode(p *pod, c *container, seen int) int {
 	return code
 }
 
-// runShim runs the program to its end and writes its status down.
+// runShim runs the program to its end and records its status.
 func runShim(context.Context) error {
 	var s shimSpec
 	if err := json.Unmarshal([]byte(os.Getenv(shimVariable)), &s); err != nil {

@@ -26,7 +26,7 @@ func Listen(dir string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The path is one of this moment only; the next agent replaces the socket.
+	// The path is only valid now; the next agent replaces the socket.
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	return l, os.Chmod(filepath.Join(dir, SocketName), 0o600)
 }

@@ -66,7 +66,7 @@ func (a *Agent) start(p *pod, c *container) (*process.Process, error) {
 	return proc, nil
 }
 
-// command makes what is executed from the container's spec. The mutex is held.
+// command makes the command to execute from the container's spec. The mutex is held.
 func (a *Agent) command(p *pod, c *container) (process.Spec, error) {
 	image, err := a.image(c.spec.Image)
 	if err != nil {
@@ -109,7 +109,7 @@ func (a *Agent) workingDir(p *pod, c *container, mounts []mount) string {
 	return filepath.Join(a.containerRoot(p, c), filepath.Clean("/"+c.spec.WorkingDir))
 }
 
-// arguments puts entrypoint and arguments together as Kubernetes does.
+// arguments combines entrypoint and arguments as Kubernetes does.
 func arguments(c *container, image Image, vars *environ, mounts []mount) ([]string, error) {
 	argv := append(append([]string{}, c.spec.Command...), c.spec.Args...)
 	for i := range argv {
@@ -151,7 +151,7 @@ func executable(path string) bool {
 	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }
 
-// image returns what stands for a container image. The mutex is held.
+// image returns the program for a container image. The mutex is held.
 func (a *Agent) image(name string) (Image, error) {
 	image, ok := a.images[name]
 	if ok {

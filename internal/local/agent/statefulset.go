@@ -13,7 +13,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A replicaSet of ordinals is a StatefulSet's pods as they are now.
+// An ordinals is a StatefulSet's pods as they are now.
 type ordinals struct {
 	entry     *entry
 	set       *appsv1.StatefulSet
@@ -95,7 +95,7 @@ func (o *ordinals) available(p *pod) bool {
 	return !at.IsZero() && !at.After(o.now)
 }
 
-// wanted returns the revision that the ordinal should have.
+// wanted returns the revision that the pod of the ordinal should have.
 func (o *ordinals) wanted(i int) string {
 	if i < o.first+o.partition {
 		return o.current
@@ -107,8 +107,8 @@ func (o *ordinals) parallel() bool {
 	return o.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement
 }
 
-// advanceOrdinals does what may be done now: missing pods first, from the lowest; then those too many, from the
-// highest; then those of another revision, from the highest.
+// advanceOrdinals does what it may do now: it starts missing pods, from the lowest; then stops surplus pods, from the
+// highest; then replaces pods of another revision, from the highest.
 func (a *Agent) advanceOrdinals(o *ordinals) error {
 	for i := o.first; i < o.first+o.want; i++ {
 		p := o.pods[i]
@@ -129,8 +129,7 @@ func (a *Agent) advanceOrdinals(o *ordinals) error {
 	return a.updateNext(o)
 }
 
-// replaceStuck stops pods that do not work and are not of the revision they should have. Waiting for them to
-// become ready, as Kubernetes does, would be for ever.
+// replaceStuck stops broken pods that have the wrong revision. Kubernetes would wait for ever until they are ready.
 func (a *Agent) replaceStuck(o *ordinals) error {
 	if o.set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
 		return nil
@@ -162,7 +161,7 @@ func (a *Agent) removeExcess(o *ordinals) (bool, error) {
 	return len(excess) > 0, nil
 }
 
-// updateNext stops the highest pod of another revision, one at a time, once every other works.
+// updateNext stops the highest pod of another revision, one at a time, once all others are ready.
 func (a *Agent) updateNext(o *ordinals) error {
 	if err := a.replaceStuck(o); err != nil || o.set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
 		return err

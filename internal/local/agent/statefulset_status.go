@@ -7,7 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// reportStatefulSet writes the status and returns when time alone will change it.
+// reportStatefulSet writes the status and returns when the passing of time will change it.
 func (a *Agent) reportStatefulSet(o *ordinals) (time.Time, error) {
 	s := o.status()
 	if err := a.dropRevisions(o); err != nil {
@@ -58,7 +58,7 @@ func (o *ordinals) status() appsv1.StatefulSetStatus {
 	return s
 }
 
-// dropRevisions forgets the templates that nothing can need any more.
+// dropRevisions forgets the templates that are no longer needed.
 func (a *Agent) dropRevisions(o *ordinals) error {
 	needed := map[string]bool{o.update: true, o.current: true}
 	dropped := false

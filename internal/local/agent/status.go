@@ -15,10 +15,10 @@ func statusOf[T any](e *entry) (T, error) {
 	return s, json.Unmarshal(b, &s)
 }
 
-// maxFaults is after how many faults in a row a pod that is not ready counts as stalled.
+// maxFaults is the number of faults in a row after which a pod that is not ready counts as stalled.
 const maxFaults = 5
 
-// stalled says which of the pods cannot become ready by itself and why, "" if there is none.
+// stalled names a pod that cannot become ready and says why, "" if there is none.
 func stalled(pods []*pod) string {
 	for _, p := range pods {
 		for _, c := range p.containers {
@@ -30,7 +30,7 @@ func stalled(pods []*pod) string {
 	return ""
 }
 
-// why says why the pod is not ready, "" if it is.
+// why says why the pod is not ready, "" if it is ready.
 func (p *pod) why() string {
 	if p.stopping() {
 		return "stopping: " + p.Reason

@@ -61,7 +61,7 @@ func (a *Agent) supervise(p *pod, c *container) {
 	}
 }
 
-// attend watches over a running process until it has ended; false means that the agent itself is leaving.
+// attend watches a running process until it has ended; false means that the agent is leaving.
 func (a *Agent) attend(p *pod, c *container, proc *process.Process) bool {
 	ctx, cancel := context.WithCancel(p.ctx)
 	probing := a.startProbes(ctx, p, c)
@@ -82,8 +82,7 @@ func (a *Agent) attend(p *pod, c *container, proc *process.Process) bool {
 	return true
 }
 
-// terminate asks the process to end, waits for what is left of the grace period, and then ends it with all
-// that it started.
+// terminate asks the process to end, waits for the rest of the grace period, and then kills it with all its children.
 func (a *Agent) terminate(p *pod, c *container, proc *process.Process, reason string) {
 	deadline := time.Now().Add(p.grace())
 	a.mu.Lock()
@@ -153,7 +152,7 @@ func (a *Agent) setUnready(c *container, reason string) {
 	a.route()
 }
 
-// fault keeps why the process did not start.
+// fault records why the process did not start.
 func (a *Agent) fault(c *container, reason string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

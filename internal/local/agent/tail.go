@@ -35,7 +35,7 @@ func (a *Agent) Tail(ctx context.Context, r LogsRequest, send func(string) error
 	}
 	t := tailer{path: filepath.Join(dir, p.Spec.Containers[0].Name+".log")}
 	for {
-		ended := isClosed(p.done) // looked at first: what it wrote last is read below
+		ended := isClosed(p.done) // asked first: the last lines are read below
 		if err := t.read(send); err != nil || ended {
 			return err
 		}
@@ -61,7 +61,7 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// A tailer continues where it stopped. It reads a log that was cut off from its new beginning.
+// A tailer continues where it stopped. If a log was emptied, it reads the log from the beginning.
 type tailer struct {
 	path string
 	at   int64

@@ -16,7 +16,7 @@ type targetGroup struct {
 	Labels  map[string]string `json:"labels"`
 }
 
-// writeTargets lists the pods that want to be scraped in targets.json, when that changes. The mutex is held.
+// writeTargets writes the pods that want to be scraped to targets.json if they have changed. The mutex is held.
 func (a *Agent) writeTargets() {
 	var pods []*pod
 	for _, p := range a.pods {

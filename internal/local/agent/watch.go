@@ -9,7 +9,7 @@ import (
 )
 
 // Watch sends every object of the kind, then the mark Synced, then every change, until ctx ends or send fails. It sends
-// a deleted object once, with its deletionTimestamp, and does not send it while it is being deleted.
+// a deleted object once, with its deletionTimestamp, after it is gone.
 func (a *Agent) Watch(ctx context.Context, r WatchRequest, send func(WatchEvent) error) error {
 	if _, err := kind.Find(r.APIVersion, r.Kind); err != nil {
 		return err

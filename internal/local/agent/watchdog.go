@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// A watchdog is a process of its own that lets frozen processes run again when the lease ends or the agent dies:
-// it hears of each before it is stopped, and the end of its input says that nobody else will continue them.
+// A watchdog is a separate process that continues frozen processes when the lease ends or the agent dies. It is told of
+// each process before that is stopped. The end of its input says that nobody else will continue them.
 type watchdog struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -60,10 +60,10 @@ func startWatchdog(lease time.Duration) (*watchdog, error) {
 	return w, nil
 }
 
-// note tells the watchdog of a process that is about to be stopped.
+// note tells the watchdog about a process that is about to be stopped.
 func (w *watchdog) note(id process.Identity) error { return json.NewEncoder(w.in).Encode(id) }
 
-// release has everything continued and reports whether the lease held until now.
+// release continues all processes and reports whether the lease held until now.
 func (w *watchdog) release() (held bool, err error) {
 	w.stop.Do(func() {
 		_, err := fmt.Fprintln(w.in, saysReleased)

@@ -89,7 +89,7 @@ func checkTemplate(ref sluice.Ref, selector *metav1.LabelSelector, t corev1.PodT
 	names := map[string]bool{}
 	for _, c := range t.Spec.Containers {
 		if c.Name == "" || names[c.Name] || strings.ContainsAny(c.Name, "/.") {
-			return invalid("%s has a container whose name %q is missing, repeated or no label", ref, c.Name)
+			return invalid("%s has a container whose name %q is missing, repeated or not a valid label", ref, c.Name)
 		}
 		names[c.Name] = true
 		if err := checkContainer(ref, t.Spec, c); err != nil {
@@ -138,7 +138,7 @@ func checkProbes(ref sluice.Ref, c corev1.Container) error {
 			}
 		}
 		if n != 1 {
-			return invalid("%s of container %s of %s asks for %d things instead of one", name, c.Name, ref, n)
+			return invalid("%s of container %s of %s has %d checks instead of one", name, c.Name, ref, n)
 		}
 	}
 	return nil

@@ -111,7 +111,7 @@ func (k Kind) decode(o sluice.Object) (any, error) {
 	return typed, nil
 }
 
-// Unsupported is the error of a field that the local account does not support.
+// Unsupported returns the error for a field that the local account does not support.
 func Unsupported(ref sluice.Ref, path string) error {
 	return sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", path, ref).
 		WithHint("leave the field out for this target, or deploy to a Kubernetes account; docs/local.md lists the fields")

@@ -17,7 +17,7 @@ func Reduce(o sluice.Object) (reduced sluice.Object, left []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// The values of a Secret may be sealed and are then no base64.
+	// The values of a Secret may be sealed; then they are not base64.
 	if k.Name != "Secret" {
 		if _, err := k.decode(o); err != nil {
 			return nil, nil, err
@@ -86,7 +86,7 @@ func (r *reducer) reduceMap(m map[string]any, path string, allowed [][]string) (
 
 func allowsAll(p []string) bool { return len(p) == 0 || len(p) == 1 && p[0] == "**" }
 
-// below returns what of the patterns goes on under a key.
+// below returns the rest of the patterns that begin with the key.
 func below(allowed [][]string, key string) [][]string {
 	var rest [][]string
 	for _, p := range allowed {

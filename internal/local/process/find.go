@@ -44,8 +44,8 @@ func marked(pid, mark string) bool {
 	return bytes.HasPrefix(env, []byte(mark+"\x00")) || bytes.Contains(env, []byte("\x00"+mark+"\x00"))
 }
 
-// Kill ends every process that carries the mark and returns when none is left. It looks again until a look
-// finds none, because a process may be forking while it is killed.
+// Kill ends every process that carries the mark and returns when none is left. It repeats the search until it finds
+// none, because a process may fork while it is killed.
 func Kill(mark string) error {
 	for range 1000 {
 		ids, err := Find(mark)
@@ -76,8 +76,8 @@ func kill(id Identity) error {
 	return nil
 }
 
-// Freeze stops every process that carries the mark and returns those it stopped once all of them stand still.
-// note is told of each before it is stopped.
+// Freeze stops every process that carries the mark. It returns them once all have stopped. It calls note for each
+// before it stops it.
 func Freeze(mark string, deadline time.Time, note func(Identity) error) ([]Identity, error) {
 	noted := map[Identity]bool{}
 	for {
@@ -96,7 +96,7 @@ func Freeze(mark string, deadline time.Time, note func(Identity) error) ([]Ident
 				return nil, err
 			}
 		}
-		// Only a look that finds nobody new, after everybody found before stood still, proves that none escaped by forking.
+		// Only a search that finds no new process, after all earlier ones were stopped, proves that none escaped by forking.
 		if fresh == 0 {
 			return ids, nil
 		}
@@ -129,7 +129,7 @@ func awaitStopped(ids []Identity, deadline time.Time) error {
 	return nil
 }
 
-// Stopped reports whether the process stands still or has ended.
+// Stopped reports whether the process is stopped or has ended.
 func Stopped(id Identity) bool {
 	st := id.state()
 	return st.stopped() || st.ended()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Identity tells a process from every other process that had or will have its number.
+// An Identity distinguishes a process from every other process that had or will have its number.
 type Identity struct {
 	PID   int    `json:"pid"`
 	Start uint64 `json:"start"` // in clock ticks since boot
@@ -55,7 +55,7 @@ func (id Identity) state() state {
 	return st.state
 }
 
-// Signal sends the signal to this very process; os.ErrProcessDone if it is gone.
+// Signal sends the signal to this very process. The error is os.ErrProcessDone if it is gone.
 func (id Identity) Signal(sig unix.Signal) error {
 	fd, err := id.open()
 	if err != nil {

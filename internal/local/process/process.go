@@ -29,7 +29,7 @@ type Process struct {
 	code int
 }
 
-// Start starts the program as leader of its own session, so that nothing that ends this process ends it.
+// Start starts the program as leader of its own session, so that it survives the end of this process.
 func Start(s Spec) (*Process, error) {
 	log, err := os.OpenFile(s.Log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -69,8 +69,8 @@ func ExitStatus(err error) int {
 	return exit.ExitCode()
 }
 
-// Adopt takes over a process that was started by an earlier agent. It fails with os.ErrProcessDone if that
-// process is gone, whoever has its number now.
+// Adopt takes over a process that was started by an earlier agent. It fails with os.ErrProcessDone if that process is
+// gone, even if another one has its number now.
 func Adopt(id Identity) (*Process, error) {
 	fd, err := id.open()
 	if err != nil {

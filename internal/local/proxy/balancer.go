@@ -21,7 +21,7 @@ type Balancer struct {
 	spill   int           // how much of the next canary request is saved up, in percent
 	changed chan struct{} // closed and replaced when endpoints or the percentage change
 	busy    map[string]int
-	idle    chan struct{} // closed and replaced when a pod has nothing under way any more
+	idle    chan struct{} // closed and replaced when a pod has no open request any more
 }
 
 // NewBalancer returns one without endpoints.
@@ -48,7 +48,7 @@ func (b *Balancer) Set(endpoints []Endpoint) {
 // Undivided is the percentage with which every endpoint gets its share, whichever track it is on.
 const Undivided = -1
 
-// Shift makes the percentage hold for every choice made after it returns.
+// Shift sets the percentage for every choice made after it returns.
 func (b *Balancer) Shift(percent int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,8 +82,8 @@ func (b *Balancer) Acquire(ctx context.Context, tried map[string]bool) (e Endpoi
 	}
 }
 
-// choose saves up the canary's share request by request, so that the division is exact over any hundred
-// requests and never bunched. At 0 the canary gets nothing, even when the stable side has no pod.
+// choose saves up the canary's share request by request, so that the division is exact over any hundred requests and
+// evenly spread. At 0 the canary gets nothing, even when the stable side has no pod.
 func (b *Balancer) choose(tried map[string]bool) (Endpoint, bool) {
 	percent := b.percent
 	if all := len(b.stable.endpoints) + len(b.canary.endpoints); percent == Undivided && all > 0 {
@@ -123,7 +123,7 @@ func (b *Balancer) release(pod string) {
 	b.idle = make(chan struct{})
 }
 
-// Drain waits until nothing is under way to the pod, or ctx ends.
+// Drain waits until the pod has no open request, or ctx ends.
 func (b *Balancer) Drain(ctx context.Context, pod string) {
 	for {
 		b.mu.Lock()

@@ -60,13 +60,13 @@ func newTransport(b *Balancer) *transport {
 	return &transport{balancer: b, pool: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		MaxIdleConnsPerHost: 256,
-		// Shorter than the idle timeouts of common servers, so that it is never they who close first.
+		// Shorter than the idle timeouts of common servers, so that they never close first.
 		IdleConnTimeout:    3 * time.Second,
 		DisableCompression: true,
 	}}
 }
 
-// RoundTrip tries another endpoint as long as none was reached: nothing has been sent by then.
+// RoundTrip tries one endpoint after the other until it reaches one: nothing was sent before.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := r.Body
 	if body != nil {

@@ -34,5 +34,5 @@ func Listen(address string, http bool) (*Port, error) {
 // Serves reports whether the port is what these arguments of Listen would make.
 func (p *Port) Serves(address string, http bool) bool { return p.address == address && p.http == http }
 
-// Close stops listening and breaks what is under way.
+// Close stops listening and breaks open connections.
 func (p *Port) Close() error { return p.stop() }

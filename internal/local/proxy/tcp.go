@@ -66,7 +66,7 @@ func (s *tcpServer) serve(ctx context.Context, client net.Conn) {
 	splice(client, server)
 }
 
-// connect dials one endpoint after the other until one accepts; nothing has been sent by then.
+// connect dials one endpoint after the other until one accepts; nothing was sent before.
 func (s *tcpServer) connect(ctx context.Context) (net.Conn, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, Hold)
 	defer cancel()

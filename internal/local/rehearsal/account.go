@@ -13,12 +13,12 @@ import (
 // An account is a local account that also keeps the objects that it does not support.
 type account struct {
 	sluice.Account
-	assumed []sluice.Ref // Services that count as there
+	assumed []sluice.Ref // Services that count as existing
 }
 
 // NewAccount returns the account over a local one. It also keeps the objects that the local account does not support:
-// they count as ready and do nothing. It makes the claims that pods use and nobody brought, empty. The assumed Services
-// are those that a plan uses and does not bring.
+// they count as ready and do nothing. It creates missing claims that pods use, empty. The assumed Services are those
+// that the plan uses and does not contain.
 func NewAccount(on sluice.Account, assumed []sluice.Ref) sluice.Account {
 	a := &account{on, assumed}
 	on.ClusterReader, on.ClusterWriter, on.Network = a, a, a
@@ -66,7 +66,7 @@ func (a *account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (
 	return a.Apply(ctx, was, dryRun)
 }
 
-// bringClaims makes the missing claims that the workload's pods mount.
+// bringClaims creates the missing claims that the workload's pods mount.
 func (a *account) bringClaims(ctx context.Context, o sluice.Object) error {
 	namespace := o.Text("metadata", "namespace")
 	for _, name := range claimsOf(o) {

@@ -9,13 +9,13 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/standin"
 )
 
-// imagePrefix begins the names of the images that stand-ins run for, so that no other run takes them for real.
+// imagePrefix begins the names of the images that stand-ins run for, so that no real deployment uses them.
 const imagePrefix = "stand-in/"
 
 func isStandIn(c sluice.Object) bool { return strings.HasPrefix(c.Text("image"), imagePrefix) }
 
-// standIn makes a stand-in of the i-th container. It keeps the references to configuration, so that a change
-// of that is a change of version, and needs none of it.
+// standIn turns the i-th container into a stand-in. It keeps the references to configuration, so that a changed
+// configuration is a new version, but makes them optional.
 func standIn(c, workload sluice.Object, i int, ports []int, fails bool) error {
 	was := containers(workload)[i]
 	spec := standin.Spec{
@@ -49,7 +49,7 @@ func standIn(c, workload sluice.Object, i int, ports []int, fails bool) error {
 	return nil
 }
 
-// optional makes a reference that may be missing of one that lies at the path; false where none does.
+// optional marks the reference at the path as optional. It returns false if there is none.
 func optional(o sluice.Object, at ...string) bool {
 	if _, ok := o.Field(at...).(map[string]any); !ok {
 		return false
@@ -58,7 +58,7 @@ func optional(o sluice.Object, at ...string) bool {
 	return true
 }
 
-// unnest leaves out mounts within others, which the local account refuses and a stand-in does not need.
+// unnest removes mounts inside other mounts: the local account refuses them, and a stand-in does not need them.
 func unnest(c sluice.Object) {
 	var kept []any
 	var seen []string
@@ -78,7 +78,7 @@ func unnest(c sluice.Object) {
 	}
 }
 
-// easeVolumes lets pods that are stand-ins alone start without the configuration that they would mount.
+// easeVolumes lets pods with nothing but stand-ins start without the configuration that they would mount.
 func easeVolumes(workload sluice.Object) {
 	for _, v := range list(podSpec(workload), "volumes") {
 		for _, kind := range []string{"configMap", "secret"} {
@@ -89,7 +89,7 @@ func easeVolumes(workload sluice.Object) {
 	}
 }
 
-// dropEmptyProbes leaves out probes of which nothing is left that could be asked.
+// dropEmptyProbes removes probes that have no check left.
 func dropEmptyProbes(c sluice.Object) {
 	for _, name := range []string{"readinessProbe", "livenessProbe", "startupProbe"} {
 		if c[name] != nil && c.Field(name, "httpGet") == nil && c.Field(name, "tcpSocket") == nil &&

@@ -7,7 +7,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// data makes the steps of datasets whose database is a stand-in copy files only.
+// data changes the steps of datasets whose database is a stand-in: they only copy files.
 func (r *rehearser) data(s *sluice.PlannedStep) {
 	switch {
 	case s.MigrateData != nil:
@@ -29,7 +29,7 @@ func (r *rehearser) data(s *sluice.PlannedStep) {
 	}
 }
 
-// mask leaves out the masking of what has no database that could be asked for its fields.
+// mask removes the masking of datasets whose database is a stand-in.
 func (r *rehearser) mask(s *sluice.PlannedStep) {
 	m := s.MigrateData
 	if len(m.Mask) == 0 {
@@ -60,8 +60,8 @@ func (r *rehearser) dataset(s *sluice.PlannedStep, d sluice.Dataset, targets ...
 	return d
 }
 
-// standsIn reports whether the target's workload is a stand-in. One that no manifest brings is none where
-// anything at all runs for real in the target's account.
+// standsIn reports whether the target's workload is a stand-in. A workload that is in no manifest counts as real if
+// anything runs for real in the target's account.
 func (r *rehearser) standsIn(target, workload string) bool {
 	t, _ := r.plan.Target(target)
 	images := r.options.Images(t.Account)
@@ -79,10 +79,10 @@ func (r *rehearser) standsIn(target, workload string) bool {
 	return len(images) == 0
 }
 
-// waitFor notes a wait for what nothing here brings about.
+// waitFor notes a wait for an object that never changes here.
 func (r *rehearser) waitFor(s *sluice.PlannedStep) {
 	if isInert(*s) {
-		r.instead("wait for "+s.WaitFor.Object, "counted as come about", s.ID)
+		r.instead("wait for "+s.WaitFor.Object, "counts as met", s.ID)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 const (
 	inertLabel = "sluice-cd.github.io/inert-kind"
 	inertKey   = "object"
-	// clusterWide is the namespace that keeps what has none.
+	// clusterWide is the namespace for objects without one.
 	clusterWide = "sluice-rehearsal"
 )
 
@@ -77,7 +77,7 @@ func (a *account) watchInert(ctx context.Context, kind, namespace string) iter.S
 	}
 }
 
-// boxed puts the object, without what the account itself added to it, into its ConfigMap.
+// boxed puts the object into its ConfigMap, without the fields that the account added.
 func boxed(o sluice.Object) (sluice.Object, error) {
 	plain := o.Clone()
 	delete(plain, "status")
@@ -102,7 +102,7 @@ func boxed(o sluice.Object) (sluice.Object, error) {
 	}, nil
 }
 
-// unbox returns the object with what a cluster would add, and a status that counts as ready.
+// unbox returns the object with the fields that a cluster would add, and with a status that counts as ready.
 func unbox(box sluice.Object) (sluice.Object, error) {
 	var o sluice.Object
 	if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(box.Text("data", inertKey)), &o); err != nil {
@@ -118,7 +118,7 @@ func unbox(box sluice.Object) (sluice.Object, error) {
 	return o, nil
 }
 
-// readyStatus is what the controllers of a cluster would say of the kind in the end.
+// readyStatus is the final status that the controllers of a cluster would give the kind.
 func readyStatus(kind string) map[string]any {
 	switch kind {
 	case "CustomResourceDefinition":

@@ -9,7 +9,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/standin"
 )
 
-// job says what the stand-ins of a Job stand for.
+// job reports what the stand-ins of a Job would have run.
 type job struct {
 	sluice.Step
 	sc sluice.StepContext
@@ -32,7 +32,7 @@ func (j job) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, err
 	return p, err
 }
 
-// wouldRun returns what the workload's stand-ins stand for.
+// wouldRun returns what the workload's stand-ins would have run.
 func wouldRun(o sluice.Object) []string {
 	var all []string
 	for _, c := range containers(o) {

@@ -13,11 +13,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/kind"
 )
 
-// templateAnnotation holds, on the pods of a workload that was changed, the digest of what their template was:
-// a change of what was left out is a change of version all the same.
+// templateAnnotation holds, on the pods of a changed workload, the digest of their original template. So a change of a
+// field that was left out is still a new version.
 const templateAnnotation = "sluice-cd.github.io/rehearsed-template"
 
-// object returns the part of an object that the local account supports. all are those that come with it.
+// object returns the part of an object that the local account supports. all are the objects of the same target.
 func (r *rehearser) object(s *sluice.PlannedStep, o sluice.Object, all []sluice.Object) (sluice.Object, error) {
 	ref := o.Ref()
 	if !kind.Runs(ref.APIVersion, ref.Kind) {
@@ -41,7 +41,7 @@ func (r *rehearser) object(s *sluice.PlannedStep, o sluice.Object, all []sluice.
 	return reduced, r.workload(s, o, reduced, all)
 }
 
-// standsInWholly reports whether nothing of the workload's containers runs for real.
+// standsInWholly reports whether all of the workload's containers are stand-ins.
 func (r *rehearser) standsInWholly(s *sluice.PlannedStep, o sluice.Object) bool {
 	t, _ := r.plan.Target(s.Target)
 	images := r.options.Images(t.Account)
@@ -49,7 +49,7 @@ func (r *rehearser) standsInWholly(s *sluice.PlannedStep, o sluice.Object) bool 
 	return len(all) > 0 && !slices.ContainsFunc(all, func(c sluice.Object) bool { return images[c.Text("image")] != "" })
 }
 
-// index is a place in a list; the same field of every element is said once.
+// index matches a place in a list: the same field of several elements is named once.
 var index = regexp.MustCompile(`\[\d+\]`)
 
 func (r *rehearser) leftOut(s *sluice.PlannedStep, ref sluice.Ref, left []string) {
@@ -57,7 +57,7 @@ func (r *rehearser) leftOut(s *sluice.PlannedStep, ref sluice.Ref, left []string
 	for _, path := range left {
 		path = strings.TrimPrefix(index.ReplaceAllString(path, "[]"), "spec.template.")
 		if strings.HasPrefix(path, "status") || strings.HasPrefix(path, "metadata.") || slices.Contains(fields, path) {
-			continue // what a cluster writes, and nothing depends on
+			continue // written by clusters; nothing depends on it
 		}
 		fields = append(fields, path)
 	}
@@ -66,7 +66,7 @@ func (r *rehearser) leftOut(s *sluice.PlannedStep, ref sluice.Ref, left []string
 	}
 }
 
-// workload puts stand-ins in place of the images that nothing runs for.
+// workload replaces the images without a program by stand-ins.
 func (r *rehearser) workload(s *sluice.PlannedStep, was, now sluice.Object, all []sluice.Object) error {
 	t, _ := r.plan.Target(s.Target)
 	images := r.options.Images(t.Account)
@@ -165,7 +165,7 @@ func digest(v any) string {
 	return hex.EncodeToString(sum[:5])
 }
 
-// union appends what of more is not there yet.
+// union appends the elements of more that list does not have yet.
 func union[T comparable](list, more []T) []T {
 	for _, v := range more {
 		if !slices.Contains(list, v) {

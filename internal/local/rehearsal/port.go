@@ -6,17 +6,17 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// movedBy is what is added to a port that this user may not listen on.
+// movedBy is added to a port on which this user may not listen.
 const movedBy = 20000
 
-// port returns where a port is listened on here, and says so once where that is another one.
+// port returns the port to listen on here. If it is another one, it notes that once.
 func (r *rehearser) port(s *sluice.PlannedStep, port int) int {
 	if r.options.MayBind(port) {
 		return port
 	}
 	if !r.moved[port] {
 		r.moved[port] = true
-		r.instead(fmt.Sprintf("port %d", port), fmt.Sprintf("%d, since only root may listen that low", port+movedBy), s.ID)
+		r.instead(fmt.Sprintf("port %d", port), fmt.Sprintf("%d, only root may use ports that low", port+movedBy), s.ID)
 	}
 	return port + movedBy
 }

@@ -19,13 +19,13 @@ type Options struct {
 	Webhooks  map[string]string                      // how webhooks end, by name
 	Jobs      map[string]string                      // how Jobs end, by name
 	Metrics   map[string]string                      // what queries answer, by name
-	Approve   bool                                   // whatever waits for a person is approved
+	Approve   bool                                   // every step that waits for a person is approved
 	MaxWait   time.Duration                          // bounds timed pauses and intervals of analyses; 0: nothing does
 	MayBind   func(port int) bool                    // whether this user may listen on the port
 }
 
-// Prepare returns the plan as it is rehearsed here. What the options name and the plan lacks is Invalid, and so
-// are objects that no cluster would take. The plan that is given stays as it is.
+// Prepare returns the plan as it is rehearsed here. An option that names something that the plan does not have is
+// Invalid, and so is an object that no cluster would accept. The given plan is not changed.
 func Prepare(p *sluice.Plan, o Options) (*sluice.Plan, error) {
 	c := *p
 	r := &rehearser{
@@ -48,7 +48,7 @@ func Prepare(p *sluice.Plan, o Options) (*sluice.Plan, error) {
 	return &c, nil
 }
 
-// A rehearser changes one plan and keeps account of what it changed.
+// A rehearser changes one plan and records what it changed.
 type rehearser struct {
 	options Options
 	plan    *sluice.Plan
@@ -112,7 +112,7 @@ func Accounts(p *sluice.Plan) []string {
 	return list
 }
 
-// plain is a name that may be that of a directory.
+// plain matches names that a directory may have.
 var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // DirName returns the name of the account's directory: the name of the account, if that can be a directory.
@@ -123,7 +123,7 @@ func DirName(account string) string {
 	return "account-" + digest(account)
 }
 
-// checkNames finds options that name what the plan does not have, or ask for what cannot be.
+// checkNames finds options that name something that the plan does not have, or that have an impossible value.
 func (r *rehearser) checkNames() error {
 	hooks, queries, jobs := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range r.plan.Steps {
@@ -149,7 +149,7 @@ func (r *rehearser) checkNames() error {
 	return known("metric", r.options.Metrics, queries)
 }
 
-// known refuses names that do not exist and, where values are listed, other values.
+// known refuses names that do not exist and, if values are listed, all other values.
 func known(flag string, given map[string]string, exist map[string]bool, values ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !exist[name] {
@@ -157,7 +157,7 @@ func known(flag string, given map[string]string, exist map[string]bool, values .
 				WithHint("there are: %s", orNone(strings.Join(slices.Sorted(maps.Keys(exist)), ", ")))
 		}
 		if len(values) > 0 && !slices.Contains(values, given[name]) {
-			return sluice.Errorf(sluice.Invalid, "--%s cannot let %q end with %q", flag, name, given[name]).
+			return sluice.Errorf(sluice.Invalid, "--%s does not support %[3]q as the result of %[2]q", flag, name, given[name]).
 				WithHint("write %s", strings.Join(values, " or "))
 		}
 	}

@@ -107,8 +107,8 @@ func TestWhatIsNotHereIsStoodInFor(t *testing.T) {
 		got.Steps[0].Apply.Objects[1].Text("spec", "clusterIP") != "" {
 		t.Errorf("service %v", got.Steps[0].Apply.Objects[1])
 	}
-	says(t, got, "image web:1: a stand-in that answers on 80, 8443", "port 80: 20080, since only root may listen that low",
-		"port 443: 20443, since only root may listen that low", "account cluster: a local account on this machine")
+	says(t, got, "image web:1: a stand-in that answers on 80, 8443", "port 80: 20080, only root may use ports that low",
+		"port 443: 20443, only root may use ports that low", "account cluster: a local account on this machine")
 	if diff := cmp.Diff(map[string][]string{"cluster": {"stand-in/web:1"}}, got.Rehearsal.Images); diff != "" {
 		t.Error(diff)
 	}

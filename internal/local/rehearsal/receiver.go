@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// A receiver takes the requests of one webhook in place of the network, and remembers the last one as it may be
+// A receiver takes the requests of one webhook instead of the network, and keeps the last one in a form that may be
 // shown.
 type receiver struct {
 	hide *hidden
@@ -19,7 +19,7 @@ type receiver struct {
 	last string
 }
 
-// maxShown bounds what is shown of a body.
+// maxShown bounds how much of a body is shown.
 const maxShown = 16 << 10
 
 // RoundTrip answers the request. Nothing leaves this process.
@@ -42,7 +42,7 @@ func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// describe writes the request down, a line a header, with its secrets masked.
+// describe returns the request as text, one header a line, with its secrets masked.
 func (r *receiver) describe(request *http.Request) (string, error) {
 	u := *request.URL
 	if request.Host != "" {

@@ -11,13 +11,13 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// hidden hands out secrets, makes up those that do not exist, and masks all of them in what is shown.
+// hidden returns secrets, makes up those that do not exist, and masks all of them in everything that is shown.
 type hidden struct {
 	secrets sluice.Secrets
 	address string // the secret that a URL begins with: it must look like one
 
 	mu     sync.Mutex
-	values map[string]string // by value, what is shown in its place
+	values map[string]string // by value: what is shown instead
 }
 
 func newHidden(secrets sluice.Secrets, uriTemplate string) *hidden {
@@ -48,7 +48,7 @@ func (h *hidden) placeholder(name string) string {
 	return "rehearsed-" + name
 }
 
-// hide has the value shown as something else from now on.
+// hide replaces the value from now on when something is shown.
 func (h *hidden) hide(value, shown string) {
 	if value == "" {
 		return

@@ -16,7 +16,7 @@ const metricPrefix = "rehearsal "
 
 const engineFiles = "files"
 
-// step changes one step. What it points to is copied before it is changed.
+// step changes one step. It copies what the step points to before it changes it.
 func (r *rehearser) step(s *sluice.PlannedStep) error {
 	switch {
 	case s.Apply != nil:
@@ -58,7 +58,7 @@ func (r *rehearser) shorter(d time.Duration) time.Duration {
 	return d
 }
 
-// apply changes every object that the target brings.
+// apply changes every object of the target.
 func (r *rehearser) apply(s *sluice.PlannedStep) error {
 	all := s.Apply.Objects
 	s.Apply.Objects = make([]sluice.Object, len(all))
@@ -73,7 +73,7 @@ func (r *rehearser) apply(s *sluice.PlannedStep) error {
 	return nil
 }
 
-// claims notes the claims that pods use and no manifest brings.
+// claims notes the claims that pods use and no manifest contains.
 func (r *rehearser) claims(s *sluice.PlannedStep) {
 	for _, o := range s.Apply.Objects {
 		for _, claim := range claimsOf(o) {
@@ -87,7 +87,7 @@ func (r *rehearser) claims(s *sluice.PlannedStep) {
 	}
 }
 
-// webhook notes what becomes of the call and of the secrets in it.
+// webhook notes what happens to the call and to its secrets.
 func (r *rehearser) webhook(s *sluice.PlannedStep) {
 	hook := s.RunWebhook.Webhook
 	if hook == nil {
@@ -133,7 +133,7 @@ func (r *rehearser) templates(s *sluice.PlannedStep, templates ...string) {
 	}
 }
 
-// service notes a Service that the step needs and the target's manifests do not bring.
+// service notes a Service that the step needs and the target's manifests do not contain.
 func (r *rehearser) service(s *sluice.PlannedStep, name string) {
 	t, _ := r.plan.Target(s.Target)
 	for _, o := range r.objectsOf(s.Target) {
@@ -145,7 +145,7 @@ func (r *rehearser) service(s *sluice.PlannedStep, name string) {
 	if !slices.Contains(r.out.Services[t.Account], ref) {
 		r.out.Services[t.Account] = append(r.out.Services[t.Account], ref)
 	}
-	r.instead("Service/"+name, "not in the manifests of "+t.Name+": counted as there", s.ID)
+	r.instead("Service/"+name, "not in the manifests of "+t.Name+": counts as existing", s.ID)
 }
 
 func (r *rehearser) objectsOf(target string) []sluice.Object {
@@ -157,7 +157,7 @@ func (r *rehearser) objectsOf(target string) []sluice.Object {
 	return nil
 }
 
-// analysis lets those queries be answered here that no provider answers.
+// analysis answers the queries that no provider answers.
 func (r *rehearser) analysis(s *sluice.PlannedStep) error {
 	s.Analysis.Interval = r.shorter(s.Analysis.Interval)
 	s.Analysis.Resolved = slices.Clone(s.Analysis.Resolved)
@@ -184,7 +184,7 @@ func (r *rehearser) analysis(s *sluice.PlannedStep) error {
 	return nil
 }
 
-// answer is the value that was given, or one that the query's limits call good.
+// answer returns the given value, or one within the query's limits.
 func (r *rehearser) answer(q sluice.Query, given string, said bool) (*float64, error) {
 	if said && given == "none" {
 		return nil, nil

@@ -17,16 +17,16 @@ type Surroundings struct {
 	Catalogue sluice.Catalogue
 }
 
-// Parts are what rehearsed steps are made of.
+// Parts are what rehearsed steps need.
 type Parts struct {
-	Real      sluice.Steps                                             // makes the steps of plans that are no rehearsal
+	Real      sluice.Steps                                             // makes the steps of plans that are not rehearsals
 	Make      func(p *sluice.Plan, s Surroundings) sluice.Steps        // makes ordinary steps within surroundings
 	Secrets   sluice.Secrets                                           // those that exist
 	Catalogue sluice.Catalogue                                         // of all checkpoints
 	Callback  func(sluice.DeploymentID, sluice.StepID) (string, error) // the URL with its secret, which is never shown
 }
 
-// Steps returns a maker that rehearses the plans made for that, and leaves all others to parts.Real.
+// Steps returns a maker that rehearses the plans of rehearsals, and leaves all others to parts.Real.
 func Steps(parts Parts) sluice.Steps { return steps{parts} }
 
 type steps struct{ Parts }
@@ -65,7 +65,7 @@ func (m steps) New(sc sluice.StepContext) (sluice.Step, error) {
 	return real, nil
 }
 
-// receiver returns what takes the step's requests and keeps its secrets.
+// receiver returns the receiver of the step's requests, which also masks its secrets.
 func (m steps) receiver(sc sluice.StepContext) (*receiver, error) {
 	r := &receiver{hide: newHidden(m.Secrets, "")}
 	hook := sc.Step.RunWebhook
@@ -89,9 +89,9 @@ func skipped(sc sluice.StepContext) string {
 	case s.VerifyData != nil && s.VerifyData.Spec.Engine == engineFiles:
 		return "rehearsed, not verified: the database is a stand-in"
 	case s.VerifyData != nil && sc.Results[s.VerifyData.From].Checkpoint == "":
-		return "rehearsed, not verified: nothing was copied that it could be compared with"
+		return "rehearsed, not verified: there is no copy to compare with"
 	case s.WaitFor != nil && isInert(s):
-		return "rehearsed: " + s.WaitFor.Object + " is only kept, and counts as it has to be"
+		return "rehearsed: " + s.WaitFor.Object + " is only stored; the wait counts as met"
 	}
 	return ""
 }
@@ -135,7 +135,7 @@ func (c constant) Measure(context.Context, string, time.Time) (float64, error) {
 	return *c.value, nil
 }
 
-// own shows a rehearsal its own checkpoints only, so that it never thins out those that count.
+// own shows a rehearsal only its own checkpoints, so that it never deletes real ones.
 type own struct {
 	sluice.Catalogue
 	deployment sluice.DeploymentID

@@ -9,10 +9,10 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// by is who decides and answers in a rehearsal.
+// by is the actor that decides and answers in a rehearsal.
 var by = sluice.Actor{Name: "the rehearsal", Via: "rehearsal"}
 
-// webhook shows the call in one report and lets it be answered in the next.
+// webhook shows the call in one report and answers it in the next.
 type webhook struct {
 	sluice.Step
 	receiver *receiver
@@ -68,16 +68,16 @@ func (w webhook) timeout() time.Duration {
 	return 24 * time.Hour
 }
 
-// approved is a step that somebody approves as soon as it asks.
+// approved is a step that is approved as soon as it waits for a person.
 type approved struct{ sluice.Step }
 
-// Start approves if the step asks at once.
+// Start approves if the step waits for a person at once.
 func (a approved) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	p, err := a.Step.Start(ctx, p)
 	return a.approve(ctx, p, err)
 }
 
-// Observe approves if the step asks now.
+// Observe approves if the step waits for a person now.
 func (a approved) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	p, err := a.Step.Observe(ctx, p)
 	return a.approve(ctx, p, err)
@@ -91,10 +91,10 @@ func (a approved) approve(ctx context.Context, p sluice.Progress, err error) (sl
 	return a.Step.Observe(ctx, p)
 }
 
-// copied is a data step that has nothing to do where nothing was ever deployed: the data is on the cluster.
+// copied is a data step that does nothing if nothing was ever deployed here: the data is on the cluster.
 type copied struct{ sluice.Step }
 
-const nothingHere = "rehearsed, nothing was copied: there is no data of it on this machine yet"
+const nothingHere = "rehearsed, nothing was copied: this machine has none of its data yet"
 
 // Check says so.
 func (c copied) Check(ctx context.Context) (sluice.Preview, error) {
@@ -105,7 +105,7 @@ func (c copied) Check(ctx context.Context) (sluice.Preview, error) {
 	return preview, err
 }
 
-// Start copies what there is.
+// Start copies the data if there is any.
 func (c copied) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	_, err := c.Step.Check(ctx)
 	if len(p.Snapshot) == 0 && sluice.ErrorCode(err) == sluice.NotFound {

@@ -27,7 +27,7 @@ type Spec struct {
 	Command []string `json:"command,omitempty"` // as the manifest has it
 	Args    []string `json:"args,omitempty"`
 	Ports   []int    `json:"ports,omitempty"`
-	Job     bool     `json:"job,omitempty"`  // it ends by itself, at once
+	Job     bool     `json:"job,omitempty"`  // it ends at once
 	Fail    bool     `json:"fail,omitempty"` // with Job: without success
 }
 
@@ -36,8 +36,8 @@ func (s Spec) String() string {
 	return strings.Join(append(append([]string{s.Image}, s.Command...), s.Args...), " ")
 }
 
-// Run is the stand-in that the environment asks for, until ctx ends. One for a Job ends at once: Failed where
-// it is to fail.
+// Run runs the stand-in that the environment describes, until ctx ends. A stand-in for a Job ends at once, with Failed
+// if it is to fail.
 func Run(ctx context.Context, out io.Writer) error {
 	var s Spec
 	if err := json.Unmarshal([]byte(os.Getenv(Variable)), &s); err != nil {
@@ -88,8 +88,8 @@ func (s Spec) answer(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "a stand-in for %s got %s %s\n", s.Image, r.Method, r.URL.Path)
 }
 
-// A patient listener hands out connections that stay open when another protocol is spoken on them, instead of
-// being told that it is no HTTP.
+// A patient listener returns connections that stay open when a client speaks another protocol, instead of answering
+// that it is not HTTP.
 type patient struct{ net.Listener }
 
 func (p patient) Accept() (net.Conn, error) {
@@ -100,14 +100,14 @@ func (p patient) Accept() (net.Conn, error) {
 	return &heard{Conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
-// A heard connection swallows what is no HTTP.
+// A heard connection ignores what is not HTTP.
 type heard struct {
 	net.Conn
 	in    *bufio.Reader
 	known bool
 }
 
-// Read looks at the first byte: methods begin with a capital letter. All else is read and never answered.
+// Read looks at the first byte: methods begin with a capital letter. Everything else is read and never answered.
 func (h *heard) Read(b []byte) (int, error) {
 	if !h.known {
 		first, err := h.in.Peek(1)
@@ -116,7 +116,7 @@ func (h *heard) Read(b []byte) (int, error) {
 		}
 		h.known = true
 		if first[0] < 'A' || first[0] > 'Z' {
-			// The server's bound on the time for a request's header does not hold for who sends none.
+			// The server's time limit for a request's header must not apply to a client that sends none.
 			_ = h.Conn.SetReadDeadline(time.Time{})
 			_, err := io.Copy(io.Discard, h.in)
 			return 0, errors.Join(io.EOF, err)

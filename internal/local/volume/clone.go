@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clone copies the tree src into dst, which must not exist: content, holes, hard links, symbolic links, modes
-// and times. Sockets and devices are left out. It ends early with ctx; what it made then is the caller's to remove.
+// Clone copies the tree src into dst, which must not exist: content, holes, hard links, symbolic links, modes and
+// times. Sockets and devices are left out. It ends early with ctx; the caller then removes what it made.
 func Clone(ctx context.Context, src, dst string) error {
 	c := &cloner{ctx: ctx, links: map[inode]string{}}
 	return c.dir(src, dst)
@@ -43,7 +43,7 @@ func (c *cloner) dir(src, dst string) error {
 			return err
 		}
 	}
-	return finish(dst, info) // last: making the entries changed the time
+	return finish(dst, info) // last: creating the entries changed the time
 }
 
 func (c *cloner) entry(src, dst string) error {

@@ -24,11 +24,11 @@ import (
 const (
 	tagCheckpoint = "sluice:checkpoint"
 	tagVolume     = "sluice:volume" // its place in the list and its claim
-	tagAdded      = "sluice:added"  // what the repository grew by
+	tagAdded      = "sluice:added"  // by how much the repository grew
 
 	// part is what one goroutine reads of a large file, so that a database in one file keeps every core busy.
 	part = 64 << 20
-	// save is how often an upload makes what it sent so far findable, should the process die.
+	// save is how often an upload records what it has sent, in case the process dies.
 	save = 15 * time.Second
 )
 
@@ -56,7 +56,7 @@ func (m *Mover) copy(ctx context.Context, t sluice.Transfer, p *meter) (sluice.C
 func describe(list []*snapshot.Manifest, volumes []sluice.Volume) sluice.Copy {
 	c := sluice.Copy{Mover: Name}
 	for i, s := range list {
-		added, _ := strconv.ParseInt(s.Tags[tagAdded], 10, 64) // absent only where somebody else made the snapshot
+		added, _ := strconv.ParseInt(s.Tags[tagAdded], 10, 64) // absent only if another program made the snapshot
 		c.Snapshots = append(c.Snapshots, string(s.ID))
 		c.Claims = append(c.Claims, volumes[i].Claim)
 		c.Added += added
@@ -90,7 +90,7 @@ func source(id string, i int, claim string) snapshot.SourceInfo {
 	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: path}
 }
 
-// folder is where the sources of one copy are.
+// folder is the folder with the sources of one copy.
 func folder(id string) string { return "/" + label(id) + "/" }
 
 func (m *Mover) copyVolume(
@@ -99,7 +99,7 @@ func (m *Mover) copyVolume(
 	done, unfinished, err := m.find(ctx, from)
 	if err == nil && done == nil {
 		if done, err = m.upload(ctx, from, v, p); err == nil {
-			_, unfinished, err = m.find(ctx, from) // those that this upload itself saved on the way
+			_, unfinished, err = m.find(ctx, from) // those that this upload saved in between
 		}
 	}
 	if err != nil {
@@ -108,8 +108,8 @@ func (m *Mover) copyVolume(
 	return done, m.forget(ctx, unfinished)
 }
 
-// find returns the source's snapshot, nil if there is none, and what interrupted uploads left. Had two
-// processes made the snapshot at the same time, both choose the same.
+// find returns the source's snapshot, nil if there is none, and what interrupted uploads left. If two processes made
+// the snapshot at the same time, both choose the same one.
 func (m *Mover) find(
 	ctx context.Context, from snapshot.SourceInfo,
 ) (done *snapshot.Manifest, unfinished []*snapshot.Manifest, err error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Delete implements [sluice.Mover]. The space is free about two days later: content that another process may
-// be about to refer to is left alone until then.
+// Delete implements [sluice.Mover]. The space is free about two days later: until then another process may still begin
+// to refer to the content.
 func (m *Mover) Delete(ctx context.Context, _ sluice.Place, id string) error {
 	if err := m.stop(ctx, copyOf(id)); err != nil {
 		return err
@@ -47,8 +47,8 @@ func (m *Mover) of(ctx context.Context, id string) (list []*snapshot.Manifest, e
 	return list, err
 }
 
-// maintain frees what no copy refers to any more and keeps the indexes small, if that is due: a little of it every
-// hour, all of it once a day. It is safe at any time, also while copies are made.
+// maintain frees content that no copy refers to and compacts the indexes, if that is due: partly every hour, completely
+// once a day. It is safe at any time, also while copies are made.
 func (m *Mover) maintain(ctx context.Context) error {
 	session := repo.WriteSessionOptions{Purpose: "maintain"}
 	return repo.DirectWriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.DirectRepositoryWriter) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// away lists what a network file system answers while its server cannot be reached.
+// away lists the errors of a network file system whose server cannot be reached.
 var away = []error{
 	syscall.ETIMEDOUT, syscall.ESTALE, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENOTCONN, syscall.ECONNRESET,
 	syscall.EAGAIN,

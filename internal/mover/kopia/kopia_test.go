@@ -56,6 +56,20 @@ func TestNothingIsMadeBeforeItIsUsed(t *testing.T) {
 	}
 }
 
+func TestAPanicEndsTheTransferAlone(t *testing.T) {
+	m := kopia.New(kopia.Options{
+		Dir: t.TempDir(), CacheDir: t.TempDir(), Password: func(context.Context) (string, error) { panic("no key") },
+	})
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "volume"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := mover.Run(t.Context(), m, copying(dir), nil)
+	if sluice.ErrorCode(err) != sluice.Internal || sluice.ErrorHint(err) == "" {
+		t.Errorf("the transfer ended with %v", err)
+	}
+}
+
 func TestWrongPassword(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)

@@ -8,8 +8,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A meter counts bytes over all volumes of one transfer and reports them to whoever follows it. It is kopia's Progress
-// of an upload as well. Never more than the total is reported, although kopia counts the targets of symbolic links too.
+// A meter counts bytes over all volumes of one transfer and reports them to the caller of Follow. It is kopia's
+// Progress of an upload as well. Never more than the total is reported, although kopia counts the targets of symbolic
+// links too.
 type meter struct {
 	upload.NullUploadProgress
 	mu     sync.Mutex
@@ -24,7 +25,7 @@ func (p *meter) expect(total int64) {
 	p.amount = sluice.Amount{Unit: "bytes", Total: total}
 }
 
-// follow reports to another function from now on, at once what was counted before.
+// follow reports to another function from now on, and first what was counted before.
 func (p *meter) follow(report func(sluice.Amount)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

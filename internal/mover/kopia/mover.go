@@ -20,17 +20,17 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Name is how copies of this mover call it.
+// Name is the name of this mover in its copies.
 const Name = "kopia"
 
-// identity is written into every snapshot. It is the same everywhere, so that any process that opens the repository
-// may go on with the work.
+// identity is written into every snapshot. It is the same everywhere, so that any process that opens the repository may
+// continue the work.
 const identity = "sluice"
 
 // Options says where a repository is.
 type Options struct {
 	Dir      string                                // of the repository; made if absent
-	CacheDir string                                // for what is known about the repository; never holds content
+	CacheDir string                                // for metadata of the repository; never holds content
 	Password func(context.Context) (string, error) // asked once, when the repository is opened
 }
 
@@ -62,12 +62,12 @@ func Open(ctx context.Context, o Options) (*Mover, error) {
 	return m, m.fault("open", m.refresh(ctx))
 }
 
-// refresh opens the repository if need be, and sees what other processes wrote.
+// refresh opens the repository if necessary, and reads what other processes wrote.
 func (m *Mover) refresh(ctx context.Context) (err error) {
 	m.opening.Lock()
 	defer m.opening.Unlock()
 	if m.rep == nil {
-		// it outlives the call that happens to be the first to need it
+		// it outlives the first call that needs it
 		if m.rep, err = m.open(context.WithoutCancel(ctx)); err != nil {
 			return m.fault("open", err)
 		}
@@ -98,7 +98,7 @@ func (m *Mover) open(ctx context.Context) (repo.DirectRepository, error) {
 	return direct, err
 }
 
-// Close ends the transfers and lets go of the repository. Calls under way MUST have returned.
+// Close ends the transfers and closes the repository. All other calls MUST have returned.
 func (m *Mover) Close(ctx context.Context) error {
 	for key := range m.work {
 		if err := m.stop(ctx, key); err != nil {
@@ -123,8 +123,8 @@ func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {
 	return filesystem.New(context.WithoutCancel(ctx), options, true)
 }
 
-// initialize makes the repository, once, also if several processes come at the same time or the last one
-// died between the two files that make a repository.
+// initialize makes the repository once, even if several processes try at the same time, or one died between the two
+// files of a repository.
 func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string) error {
 	lock := flock.New(filepath.Join(m.dir, ".initialize"))
 	if err := lock.Lock(); err != nil {
@@ -156,8 +156,8 @@ func (m *Mover) mustBeEmpty(ctx context.Context, st blob.Storage) error {
 	})
 }
 
-// writeConfig writes what kopia wants to read from a file. It names no cache directory on purpose: kopia v0.23.1
-// would then answer reads from the cache, so that damage in the repository went unseen, and with a directory
+// writeConfig writes the configuration that kopia reads from a file. It names no cache directory on purpose: kopia
+// v0.23.1 would then answer reads from the cache, so that damage in the repository went unseen, and with a directory
 // but no size it crashes on the first read.
 func writeConfig(st blob.Storage, dir string) (string, error) {
 	info := st.ConnectionInfo()
@@ -186,7 +186,7 @@ func writeConfig(st blob.Storage, dir string) (string, error) {
 	return file, os.Rename(tmp.Name(), file)
 }
 
-// label is what may stand in a snapshot's path and tags whatever a user's names hold.
+// label turns any name into one that a snapshot's path and tags may contain.
 func label(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' {

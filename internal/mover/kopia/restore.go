@@ -15,12 +15,12 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// unfinished lies in a volume while it is filled. A volume that has it holds nothing but what an interrupted
-// restore left.
+// unfinished is a mark in a volume while it is filled. A volume with the mark holds only what an interrupted restore
+// left.
 const unfinished = ".sluice-restore-unfinished"
 
-// restore fills the volumes. A volume that is not empty is a Conflict, unless it is what an interrupted restore left;
-// that is cleared first.
+// restore fills the volumes. A volume that is not empty is a Conflict, unless it holds what an interrupted restore
+// left; that is removed first.
 func (m *Mover) restore(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
 	snapshots, err := m.load(ctx, t.Copy)
 	if err != nil {
@@ -53,7 +53,7 @@ func (m *Mover) restoreVolume(ctx context.Context, s *snapshot.Manifest, v sluic
 	return settle(v.Dir, s.RootEntry.ModTime.ToTime())
 }
 
-// prepare makes sure that the volume is empty but for the mark.
+// prepare makes sure that the volume is empty except for the mark.
 func prepare(ctx context.Context, v sluice.Volume) error {
 	entries, err := os.ReadDir(v.Dir)
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *meter) since(before *int64) restore.ProgressCallback {
 	return func(_ context.Context, s restore.Stats) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if s.RestoredTotalFileSize <= *before { // the callbacks of several goroutines overtake each other
+		if s.RestoredTotalFileSize <= *before { // callbacks of several goroutines may arrive out of order
 			return
 		}
 		p.count(s.RestoredTotalFileSize - *before)
@@ -138,7 +138,7 @@ func cancelled(ctx context.Context) chan struct{} {
 	return c
 }
 
-// settle takes the mark away once everything else is on the disk, and gives the root its time back.
+// settle removes the mark once everything else is on the disk, and restores the time of the root.
 func settle(dir string, modified time.Time) error {
 	if err := syncDir(dir); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// verify reads all content. Reading a content proves it: it is sealed under a key made from its hash.
+// verify reads all content. Reading content proves it, because its key is made from its hash.
 func (m *Mover) verify(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
 	snapshots, err := m.load(ctx, t.Copy)
 	if err != nil {
@@ -29,7 +29,7 @@ func (m *Mover) verify(ctx context.Context, t sluice.Transfer, p *meter) (sluice
 	return t.Copy, nil
 }
 
-// load finds the snapshots of a copy, in its order.
+// load returns the snapshots of a copy, in its order.
 func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, error) {
 	if c.Mover != Name || len(c.Snapshots) != len(c.Claims) {
 		return nil, sluice.Errorf(sluice.Invalid, "the mover %s cannot read a copy of %q with %d snapshots of %d claims",

@@ -21,7 +21,7 @@ func keyOf(t sluice.Transfer) transferKey {
 
 func copyOf(id string) transferKey { return transferKey{kind: sluice.TransferCopy, id: id} }
 
-// work is a transfer that was begun here.
+// work is a transfer that was begun in this process.
 type work struct {
 	meter
 	cancel context.CancelFunc
@@ -61,6 +61,12 @@ func (m *Mover) Begin(ctx context.Context, t sluice.Transfer) error {
 	go func() {
 		defer cancel()
 		defer close(w.over)
+		defer func() {
+			if v := recover(); v != nil { // it fails the step, not the process
+				w.err = sluice.Errorf(sluice.Internal, "the mover %s panicked in %s: %v", Name, t.Kind, v).
+					WithHint("this is a defect of Sluice; please report it")
+			}
+		}()
 		c, err := do(run, t, &w.meter)
 		w.copy, w.err = c, m.fault(string(t.Kind), err)
 	}()
@@ -71,7 +77,10 @@ func (m *Mover) Begin(ctx context.Context, t sluice.Transfer) error {
 func (m *Mover) Follow(ctx context.Context, t sluice.Transfer, report func(sluice.Amount)) (sluice.Copy, error) {
 	w := m.begun(keyOf(t))
 	if w == nil {
-		c, _, err := m.Find(ctx, t)
+		c, done, err := m.Find(ctx, t)
+		if err == nil && !done { // it was begun at this moment
+			return m.Follow(ctx, t, report)
+		}
 		return c, err
 	}
 	w.follow(report)
@@ -118,7 +127,7 @@ func (m *Mover) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, don
 // Cancel implements [sluice.Mover].
 func (m *Mover) Cancel(ctx context.Context, t sluice.Transfer) error { return m.stop(ctx, keyOf(t)) }
 
-// stop ends work of this process and forgets what came of it.
+// stop ends work of this process and forgets its result.
 func (m *Mover) stop(ctx context.Context, key transferKey) error {
 	w := m.begun(key)
 	if w == nil {

@@ -1,5 +1,5 @@
-// Package data holds the steps that act on datasets. Package dataset does the work. A step names what it makes from its
-// deployment and id, records what undo needs, and says what came of it.
+// Package data holds the steps that act on datasets. Package dataset does the work. A step derives the names of what it
+// makes from its deployment and id, records what undo needs, and reports the result.
 //
 // Start reading at [NewCheckpointData].
 package data
@@ -27,9 +27,9 @@ func datasetIn(
 	}
 	if a.Volumes == nil {
 		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported,
-			"the volumes of namespace %s in account %s cannot be copied: datasets are moved on accounts of the type local only",
+			"the volumes of namespace %s in account %s cannot be copied: this version copies data only on local accounts",
 			t.Namespace, t.Account).
-			WithHint("take the steps of the dataset %s out for this target, or let a webhook move its data", spec.Name).
+			WithHint("remove the steps of the dataset %s from this target, or let a webhook move its data", spec.Name).
 			At(sc.Step.Pos)
 	}
 	place := sluice.Place{Name: t.Account, Account: a, Namespace: cmp.Or(t.Namespace, "default")}
@@ -47,7 +47,7 @@ func datasetIn(
 	return s, s.Check()
 }
 
-// requestFor returns the request for the checkpoint that the step makes; suffix tells several of one step apart.
+// requestFor returns the request for the checkpoint that the step makes; suffix distinguishes several of one step.
 func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
 	r := dataset.Request{
 		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix),

@@ -55,6 +55,30 @@ func scenes() map[string]scene {
 			w.traffic = onlyMasked(w)
 			return w, func() sluice.Step { return w.step("d1", "staging", maskedMigrating(), nil) }
 		}},
+		"migrate two claims": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.second("prod", documents{"log": "new"})
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			w.second("staging", documents{"log": "old"})
+			spec := migrating()
+			spec.MigrateData.Spec.Claims = twoClaims
+			return w, func() sluice.Step { return w.step("d1", "staging", spec, nil) }
+		}},
+		"restore two claims": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.second("prod", documents{"log": "old"})
+			spec := checkpointing(0)
+			spec.CheckpointData.Spec.Claims = twoClaims
+			p := must(t, w.step("d1", "prod", spec, nil))
+			w.live("prod")["d"] = "4"
+			w.second("prod", documents{"log": "new"})
+			spec = restoring(&sluice.AllowDataLoss{Writes: 1})
+			spec.RestoreData.Spec.Claims = twoClaims
+			results := map[sluice.StepID]sluice.Result{"prod/before/0": *p.Result}
+			return w, func() sluice.Step { return w.step("d1", "prod", spec, results) }
+		}},
 		"verify": {func(t *testing.T) (*world, func() sluice.Step) {
 			w, results := checkpointed(t)
 			w.live("prod")["d"] = "4"
@@ -68,6 +92,21 @@ func scenes() map[string]scene {
 			}
 		}},
 	}
+}
+
+var twoClaims = []string{"mongo-data", "mongo-log"}
+
+// second puts another claim with these documents beside the one of the database.
+func (w *world) second(namespace string, content documents) {
+	o := sluice.Object{"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+	o.Set("mongo-log", "metadata", "name")
+	o.Set(namespace, "metadata", "namespace")
+	o.Set([]any{"ReadWriteOnce"}, "spec", "accessModes")
+	if _, _, err := w.Apply(w.t.Context(), o, false); err != nil {
+		w.t.Fatal(err)
+	}
+	c := w.volume(namespace, "mongo-log")
+	c.generations[c.current] = content
 }
 
 // TestKilledAtEveryCall: whatever call was a process's last one, before its effect or after it, the next start

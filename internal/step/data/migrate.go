@@ -15,8 +15,8 @@ import (
 // migrationsKept is how many checkpoints of a migrateData step stay.
 const migrationsKept = 3
 
-// migrateData restores a checkpoint of another target's dataset into this one. The copy is opened by the version
-// that wrote it; what the release does to it comes after.
+// migrateData restores a checkpoint of another target's dataset into this one. The version that wrote the copy opens
+// it; the release changes it afterwards.
 type migrateData struct {
 	swap // its request is for a checkpoint of the other target
 }
@@ -58,7 +58,7 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	return s.preview(ctx, needed, notes)
 }
 
-// Start makes the checkpoint, restores it and makes sure that it arrived whole.
+// Start makes the checkpoint, restores it and checks that it arrived completely.
 func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	c, err := s.request.Take(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	return p, nil
 }
 
-// differs fails the step with what is not as it was copied.
+// differs fails the step with the differences from the copy.
 func (s *migrateData) differs(
 	ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint,
 ) (sluice.Progress, error) {
@@ -99,7 +99,7 @@ func (s *migrateData) differs(
 		return p, err
 	}
 	p.Result.Verification = &v
-	return p, sluice.Errorf(sluice.Failed, "what arrived in %s is not what was copied: %s", s.Target, v.Reason)
+	return p, sluice.Errorf(sluice.Failed, "the data in %s differs from what was copied: %s", s.Target, v.Reason)
 }
 
 // Observe is never needed.

@@ -33,8 +33,8 @@ func NewRestoreData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return &restoreData{swap{s, aside}, sc}, nil
 }
 
-// Check says what would be put back, and remembers what is there. A checkpoint that is not made yet is no error: a
-// preview comes before the deployment.
+// Check says what would be put back, and remembers what is there. The checkpoint may not exist yet: a preview comes
+// before the deployment.
 func (s *restoreData) Check(ctx context.Context) (sluice.Preview, error) {
 	var needed []sluice.Object
 	was, err := s.checkpoint(ctx)
@@ -71,7 +71,7 @@ func (s *restoreData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 		return s.goOn(p, "")
 	}
 	p.State, p.Message = sluice.Waiting, fmt.Sprintf(
-		"%s; approve to put the checkpoint %s back, reject to keep what is there", loss, was.ID)
+		"%s; approve to put the checkpoint %s back, reject to keep the current data", loss, was.ID)
 	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalReject}}
 	return p, nil
 }
@@ -99,8 +99,8 @@ func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error)
 	return c, nil
 }
 
-// allowed is restoreData's own record: the loss may happen. It is written down before anything is touched, so that a
-// call after a crash neither counts what is half replaced nor takes what somebody else did for its own work.
+// allowed is restoreData's own record that the loss may happen. It is recorded before anything is changed. So a call
+// after a crash neither counts half-replaced data nor takes the work of others for its own.
 type allowed struct {
 	Decision string `json:"decision,omitempty"` // of a person, if one was asked
 }
@@ -115,7 +115,7 @@ func (s *restoreData) goOn(p sluice.Progress, decision string) (sluice.Progress,
 	return p, nil
 }
 
-// Observe puts back what may be put back, and otherwise looks whether a person has decided.
+// Observe restores the checkpoint if that is allowed, and otherwise checks whether a person has decided.
 func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if len(p.Data) == 0 {
 		out, ok, err := decision.Of(p)
@@ -139,7 +139,7 @@ func (s *restoreData) Observe(ctx context.Context, p sluice.Progress) (sluice.Pr
 	return out, err
 }
 
-// replace stops the workload, saves aside, and puts the checkpoint back.
+// replace stops the workload, saves its data aside, and restores the checkpoint.
 func (s *restoreData) replace(
 	ctx context.Context, p sluice.Progress, was sluice.Checkpoint,
 ) (sluice.Progress, error) {
@@ -147,7 +147,7 @@ func (s *restoreData) replace(
 	if err := record.Read(p.Snapshot, &before); err != nil {
 		return p, err
 	}
-	// the version that wrote the data opens it
+	// the version that wrote the data can open it
 	_, workload, err := s.Kept(was)
 	if err == nil && before.Workload != nil && dataset.ImageOf(before.Workload) == was.Image {
 		workload = before.Workload
@@ -169,7 +169,7 @@ func (s *restoreData) replace(
 	}
 	p.Result.Verification = &v
 	if !v.Passed {
-		return p, sluice.Errorf(sluice.Failed, "what was put back is not what the checkpoint %s holds: %s", was.ID, v.Reason)
+		return p, sluice.Errorf(sluice.Failed, "the restored data differs from the checkpoint %s: %s", was.ID, v.Reason)
 	}
 	p.State, p.Wait = sluice.Done, nil
 	p.Message = fmt.Sprintf("the checkpoint %s of %s is back with %d documents; %d are saved aside in %s",
@@ -178,8 +178,8 @@ func (s *restoreData) replace(
 	return p, nil
 }
 
-// saveAside stops the workload and then makes a checkpoint of what is there, so that it has everything that was written
-// until the last moment. The workload is described as it was, or by the next best, because it no longer exists.
+// saveAside stops the workload and then makes a checkpoint of its data, so that nothing that was written is missing. It
+// describes the workload as it was, or by the best description left, because the workload no longer exists.
 func (s *restoreData) saveAside(
 	ctx context.Context, before dataset.Before, fallback sluice.Object,
 ) (sluice.Checkpoint, error) {
@@ -197,7 +197,7 @@ func (s *restoreData) saveAside(
 	return r.Take(ctx)
 }
 
-// arrived makes sure that nothing of the checkpoint is missing. Other differences were written since the workload came
+// arrived checks that nothing of the checkpoint is missing. Other differences were written since the workload came
 // back, which cannot be prevented here.
 func (s *restoreData) arrived(ctx context.Context, was sluice.Checkpoint) (sluice.Verification, error) {
 	now, err := s.Read(ctx, "reading what is back in "+s.Target)
@@ -216,6 +216,6 @@ func (s *restoreData) CountLoss(ctx context.Context) (dataset.Loss, error) {
 		return dataset.Loss{}, err
 	}
 	d := s.Dataset
-	d.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step may be at work under its own
+	d.Key = dataset.Key(sluice.DeploymentID(was.ID), "loss") // the step itself may be using its own key
 	return d.LossOnce(ctx, was)
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// A swap is what the steps have in common that replace a target's data: a request for a checkpoint goes first.
+// A swap is the common part of the steps that replace a target's data. A request for a checkpoint comes first.
 type swap struct {
 	dataset.Dataset
 	request dataset.Request
 }
 
-// preview says which claims get other data, and remembers what is there. needed is what will be created if the target
-// does not have it.
+// preview says which claims get other data, and remembers what is there. needed lists the objects that will be created
+// if the target does not have them.
 func (s swap) preview(ctx context.Context, needed []sluice.Object, notes []string) (sluice.Preview, error) {
 	before, err := s.Inspect(ctx, needed)
 	if err != nil {

@@ -48,7 +48,7 @@ func (s *verifyData) Start(ctx context.Context, p sluice.Progress) (sluice.Progr
 	}
 	p.Result = &sluice.Result{Verification: &v, Checkpoint: was.ID}
 	if !v.Passed {
-		return p, sluice.Errorf(sluice.Failed, "%s of %s is not as it has to be: %s", s.Spec.Name, s.Target, v.Reason)
+		return p, sluice.Errorf(sluice.Failed, "%s of %s did not pass the verification: %s", s.Spec.Name, s.Target, v.Reason)
 	}
 	p.State, p.Message = sluice.Done, v.Reason
 	return p, nil
@@ -64,5 +64,5 @@ func (s *verifyData) Finish(ctx context.Context, _ sluice.Progress) error {
 	return s.Scratch(dataset.ForComparison).Clean(ctx)
 }
 
-// Undo cleans up too: nothing else was changed.
+// Undo also only cleans up: nothing else was changed.
 func (s *verifyData) Undo(ctx context.Context, p sluice.Progress) error { return s.Finish(ctx, p) }

@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Of ends a step that a person decides: it is Done, or Failed with the person's reason. ok is false while nobody has
+// Of ends a step by a person's decision: it is Done, or Failed with the person's reason. ok is false while nobody has
 // decided.
 func Of(p sluice.Progress) (out sluice.Progress, ok bool, err error) {
 	if s, no := Said(p, sluice.SignalReject); no {
@@ -31,7 +31,7 @@ func Said(p sluice.Progress, kinds ...string) (sluice.Signal, bool) {
 	return p.Signals[i], true
 }
 
-// By says who decided, and why.
+// By names the person who decided, and the reason.
 func By(verb string, s sluice.Signal) string {
 	text := verb + " by " + cmp.Or(s.By.Name, "somebody")
 	if s.Reason != "" {

@@ -1,5 +1,5 @@
-// Package delivery tells which objects and pods belong to a deployment, by what Sluice writes on them: the objects that
-// stand only while it runs, its canaries, and the version that its pods are stamped with.
+// Package delivery tells which objects and pods belong to a deployment, by the labels and annotations that Sluice
+// writes: the objects that exist only while it runs, its canaries, and the version on its pods.
 package delivery
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// MadeBy names, on an object that stands only while a deployment runs, the deployment it belongs to.
+// MadeBy is the annotation that names the deployment of an object that exists only while the deployment runs.
 const MadeBy = "sluice-cd.github.io/deployment"
 
-// Delete deletes an object that stands only while the deployment runs, if it belongs to the deployment.
+// Delete deletes an object that exists only while the deployment runs, if it belongs to the deployment.
 func Delete(ctx context.Context, a sluice.Account, ref sluice.Ref, id sluice.DeploymentID) error {
 	o, err := object.Get(ctx, a, ref)
 	if err != nil || o == nil || o.Text("metadata", "annotations", MadeBy) != string(id) {
@@ -27,7 +27,7 @@ func Delete(ctx context.Context, a sluice.Account, ref sluice.Ref, id sluice.Dep
 	return object.Delete(ctx, a, ref)
 }
 
-// CanaryOf returns the name of the canary that stands beside the Deployment.
+// CanaryOf returns the name of the Deployment's canary.
 func CanaryOf(stable sluice.Ref) sluice.Ref {
 	stable.Name += "-" + sluice.TrackCanary
 	return stable
@@ -39,8 +39,8 @@ type Canary struct {
 	Object sluice.Object // the canary, as it is now
 }
 
-// Canaries returns the canaries that stand beside Deployments among the objects: ours are those of the deployment,
-// others those that earlier deployments left.
+// Canaries returns the canaries of the Deployments among the objects: ours belong to the deployment, others were left
+// by earlier ones.
 func Canaries(
 	ctx context.Context, a sluice.Account, objects []sluice.Object, id sluice.DeploymentID,
 ) (ours, others []Canary, err error) {
@@ -72,14 +72,13 @@ var stamps = [...]stamp{
 	{"deploy.armory.io/replica-set-name", "ARMORY_REPLICA_SET_NAME"},
 }
 
-// A Version is what the pods of a Deployment are stamped with: the value of each stamp, "" where there is none.
+// A Version is what the pods of a Deployment are stamped with: the value of each stamp, "" if there is none.
 type Version [len(stamps)]string
 
 const replicaSet = len(stamps) - 1
 
-// VersionOf returns the version that this deployment gives the Deployment of that name. The value in the place of a
-// replica set's name is unique to the version and known before there is a pod; it is the same before and after
-// promotion.
+// VersionOf returns the version that this deployment gives the Deployment of that name. The value for the name of the
+// replica set is unique to the version and known before there is a pod; it is the same before and after promotion.
 func VersionOf(sc sluice.StepContext, name string) Version {
 	sum := sha256.Sum256([]byte(sc.Deployment))
 	application := ""
@@ -120,9 +119,9 @@ func setVariable(container sluice.Object, name, value string) {
 	container["env"] = append(slices.Clone(env), map[string]any{"name": name, "value": value})
 }
 
-// ReplicaSet returns what stands in the place of the replica set's name on the pods of the new version: of the canary
-// if there is one, else of the Deployment itself. If the target has several Deployments it is the first one's. If pods
-// were never stamped it is the Deployment's name. It is "" if the target has no Deployment.
+// ReplicaSet returns the value for the name of the replica set on the pods of the new version: of the canary if there
+// is one, else of the Deployment itself. If the target has several Deployments it is the first one's. If pods were
+// never stamped it is the Deployment's name. It is "" if the target has no Deployment.
 func ReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string, error) {
 	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
 	if err != nil {

@@ -21,7 +21,7 @@ type Deps struct {
 	Metrics   map[string]sluice.Metrics
 	Secrets   sluice.Secrets
 	Sealer    sluice.Sealer
-	MaskKey   []byte // the key of masks: who has it can find out which value a mask stands for
+	MaskKey   []byte // the key of masks: with it anybody can find out which value a mask replaces
 	Movers    map[string]sluice.Mover
 	Databases map[string]sluice.Databases // by engine
 	Catalogue sluice.Catalogue
@@ -54,7 +54,7 @@ func (d Deps) MetricProvider(name string, at sluice.Position) (sluice.Metrics, e
 		WithHint("add it under metrics in sluice.yaml; the providers there are: %s", Names(d.Metrics)).At(at)
 }
 
-// Waiter returns what waits for objects of the account until the deadline.
+// Waiter returns a waiter for objects of the account, until the deadline.
 func (d Deps) Waiter(sc sluice.StepContext, a sluice.Account, deadline time.Time) ready.Waiter {
 	return ready.Waiter{Account: a, Deadline: deadline, Now: d.Now, Report: sc.Report}
 }

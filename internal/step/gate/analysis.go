@@ -31,7 +31,7 @@ type analyse struct {
 	asked []sluice.Metrics // by the index of spec.Resolved
 }
 
-// An analysisRecord is what the step knows besides its samples, which are its result.
+// An analysisRecord is what the step records besides its samples, which are its result.
 type analysisRecord struct {
 	Started time.Time `json:"started"`
 	Taken   int       `json:"taken"`            // how many rounds of samples
@@ -58,8 +58,8 @@ func NewAnalysis(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// Check asks every query once, so that a query that is refused is found before it is needed. Data that only the steps
-// before this one bring may still be missing.
+// Check runs every query once, so that a refused query is found early. Data that only earlier steps produce may still
+// be missing.
 func (s *analyse) Check(ctx context.Context) (sluice.Preview, error) {
 	for _, q := range s.spec.Resolved {
 		if err := render.CheckSecrets(ctx, s.deps, q.Template); err != nil {
@@ -79,7 +79,7 @@ func (s *analyse) Start(_ context.Context, p sluice.Progress) (sluice.Progress, 
 	return s.wait(p, analysisRecord{Started: s.deps.Now()}, sluice.Judgment{Verdict: sluice.Unknown})
 }
 
-// Observe takes every sample that is due and says what follows.
+// Observe takes every sample that is due and says how to continue.
 func (s *analyse) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if out, ok, err := decision.Of(p); ok {
 		return out, err
@@ -128,7 +128,8 @@ func judgmentOf(p sluice.Progress) sluice.Judgment {
 	return *p.Result.Judgment
 }
 
-// round asks every query for the instant, all at once. A query that is not answered within the interval is late.
+// round runs every query for the instant, all at the same time. A query that is not answered within the interval is
+// late.
 func (s *analyse) round(ctx context.Context, r analysisRecord, at time.Time) ([]sluice.Sample, error) {
 	samples := make([]sluice.Sample, len(s.spec.Resolved))
 	errs := make([]error, len(s.spec.Resolved))
@@ -163,7 +164,7 @@ func (s *analyse) sample(ctx context.Context, i int, r analysisRecord, at time.T
 	return sample, nil
 }
 
-// since is where the interval that ends at the instant begins.
+// since returns the start of the interval that ends at the instant.
 func (s *analyse) since(r analysisRecord, at time.Time) time.Time {
 	if s.spec.Lookback == analysis.Growing {
 		return r.Started
@@ -211,14 +212,14 @@ func (s *analyse) keep(p sluice.Progress, r analysisRecord, j sluice.Judgment) (
 	return p, nil
 }
 
-// wait waits for the next instant. While something is unknown a person may end that.
+// wait waits for the next instant. While a query is unknown, a person may end the wait.
 func (s *analyse) wait(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
 	p.State = sluice.Waiting
 	p.Wait = &sluice.Wait{Until: r.Started.Add(s.instant(r.Taken + 1))}
 	p.Message = fmt.Sprintf("%d of %s taken", min(r.Taken, max(s.spec.Runs, 1)), s.plural())
 	if unknown(j) {
 		p.Wait.Signals = []string{sluice.SignalRollForward, sluice.SignalReject}
-		p.Message = "nothing can be said, the traffic stays as it is: " + j.Reason
+		p.Message = "the metrics are unknown, the traffic stays as it is: " + j.Reason
 	}
 	return s.keep(p, r, j)
 }
@@ -238,12 +239,12 @@ func unknown(j sluice.Judgment) bool {
 }
 
 // conclude follows the judgment, or onUnknown if the budget for unknown samples is spent. A person who has to decide
-// gets no deadline: nothing has been decided that could expire.
+// gets no deadline.
 func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
 	fail, isUnknown, isGood := "", j.Verdict == sluice.Unknown, j.Verdict == sluice.Good
 	switch {
 	case isUnknown && s.spec.OnUnknown == "rollBack":
-		fail = "nothing could be said in time"
+		fail = "the metrics stayed unknown for too long"
 	case isUnknown && s.spec.OnUnknown != "rollForward":
 		return s.ask(p, r, j, "unknown for too long, and a person decides")
 	case isGood && s.spec.RollForwardMode == "manual":
@@ -261,7 +262,7 @@ func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgmen
 		return p, err
 	}
 	return p, sluice.Errorf(sluice.Failed, "%s: %s", fail, j.Reason).
-		WithHint("the samples are in the step's result; every one is a query over a known time, which can be asked again")
+		WithHint("see the samples in the step's result; each has its query and its time, so you can ask the provider again")
 }
 
 func (s *analyse) ask(p sluice.Progress, r analysisRecord, j sluice.Judgment, what string) (sluice.Progress, error) {

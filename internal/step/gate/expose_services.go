@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/deps"
 )
 
-// exposeServices says where the Services answer. The addresses are the account's own, or those at which Sluice shows
-// what it reaches through the account, so there is nothing to finish or to undo.
+// exposeServices says where the Services answer. The addresses are the account's own, or those at which Sluice itself
+// shows the Services. So there is nothing to finish or to undo.
 type exposeServices struct {
 	inert
 	deps deps.Deps

@@ -17,7 +17,7 @@ func (inert) Finish(context.Context, sluice.Progress) error { return nil }
 // Undo has nothing to put back.
 func (inert) Undo(context.Context, sluice.Progress) error { return nil }
 
-// LeftOut stands for a gate of a strategy on a first deployment: no old version is there to protect, or to compare
+// LeftOut replaces a gate of a strategy on a first deployment, because there is no old version to protect or to compare
 // with.
 type LeftOut struct{ inert }
 

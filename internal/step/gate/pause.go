@@ -48,7 +48,7 @@ func (s *pause) Start(_ context.Context, p sluice.Progress) (sluice.Progress, er
 	return p, nil
 }
 
-// Observe looks whether the time has come or somebody has decided.
+// Observe checks whether the time has come or somebody has decided.
 func (s *pause) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if err := ctx.Err(); err != nil {
 		return p, err

@@ -57,12 +57,12 @@ func jobName(name string, sc sluice.StepContext) string {
 	return strings.Trim(plain[:min(len(plain), 40)]+"-"+hex.EncodeToString(sum[:5]), "-")
 }
 
-// A jobSnapshot is from when the Job's time counts.
+// A jobSnapshot holds when the Job's time begins to count.
 type jobSnapshot struct {
 	At time.Time `json:"at"`
 }
 
-// Check says what will run, and fixes from when its time counts.
+// Check says what will run, and fixes when its time begins to count.
 func (s *runJob) Check(ctx context.Context) (sluice.Preview, error) {
 	if _, _, err := s.account.Apply(ctx, s.job, true); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 		return sluice.Preview{}, object.WithOp("apply", s.job.Ref(), err)
@@ -107,7 +107,7 @@ func (s *runJob) Undo(ctx context.Context, _ sluice.Progress) error {
 	return delivery.Delete(ctx, s.account, s.job.Ref(), s.sc.Deployment)
 }
 
-// Vet finds a Job that the account will never take.
+// Vet finds a Job that the account will never accept.
 func (s *runJob) Vet(ctx context.Context) error {
 	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
 		return err

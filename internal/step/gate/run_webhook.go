@@ -56,7 +56,7 @@ func NewRunWebhook(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// resolve finds the account to send through and the URL to call back.
+// resolve finds the account to send through, and the callback URL.
 func (s *runWebhook) resolve() error {
 	if s.hook.NetworkMode == "remoteNetworkAgent" {
 		a, err := s.deps.Account(cmp.Or(s.hook.AgentIdentifier, s.sc.Target.Account), s.sc.Step.Pos)
@@ -80,7 +80,7 @@ func (s *runWebhook) resolve() error {
 	return nil
 }
 
-// templates are those of the URL, the body and the headers.
+// templates returns the templates of the URL, the body and the headers.
 func (s *runWebhook) templates() []string {
 	list := []string{s.hook.URITemplate, s.hook.Body}
 	for _, h := range s.hook.Headers {
@@ -103,7 +103,7 @@ func (s *runWebhook) Check(ctx context.Context) (sluice.Preview, error) {
 	return sluice.Preview{Notes: []string{note}}, nil
 }
 
-// Start sends the request. A callback that is there already means that it was sent before a crash.
+// Start sends the request. If a callback has arrived already, the request was sent before a crash.
 func (s *runWebhook) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if _, came := decision.Said(p, sluice.SignalCallback); came {
 		return s.called(p)
@@ -127,7 +127,7 @@ func (s *runWebhook) Start(ctx context.Context, p sluice.Progress) (sluice.Progr
 	return p, nil
 }
 
-// Observe looks whether the callback or the deadline came.
+// Observe checks whether the callback or the deadline came.
 func (s *runWebhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	if err := ctx.Err(); err != nil {
 		return p, err
@@ -172,10 +172,10 @@ func withoutSecret(url string) string {
 	return scheme + "://" + path.Dir(rest)
 }
 
-// maxAnswer bounds what is read of an answer, so that the connection can be used again.
+// maxAnswer bounds how much of an answer is read, so that the connection can be used again.
 const maxAnswer = 64 << 10
 
-// send makes the call, again as often as the webhook allows while no connection comes about.
+// send makes the call. While no connection can be made, it tries again as often as the webhook allows.
 func (s *runWebhook) send(ctx context.Context) error {
 	for try := 0; ; try++ {
 		err := s.sendOnce(ctx)
@@ -258,8 +258,8 @@ func (s *runWebhook) replaced(address string) string {
 	return s.deps.Replace[longest] + strings.TrimPrefix(address, longest)
 }
 
-// carrier returns what carries the request to a Service of the agent's account where the host is the name of one. Any
-// other host is called directly, without a carrier.
+// carrier returns the transport to a Service of the agent's account if the host is the name of one. Any other host is
+// called directly, without a carrier.
 func (s *runWebhook) carrier(ctx context.Context, to *url.URL) (http.RoundTripper, error) {
 	if s.agent == nil {
 		return nil, nil
@@ -271,7 +271,7 @@ func (s *runWebhook) carrier(ctx context.Context, to *url.URL) (http.RoundTrippe
 	}
 	port, err := strconv.Atoi(cmp.Or(to.Port(), map[string]string{"http": "80", "https": "443"}[to.Scheme]))
 	if err != nil {
-		return nil, nil // NewRequest has refused what is no port
+		return nil, nil // NewRequest has refused an invalid port
 	}
 	t, err := s.agent.Transport(ctx, cmp.Or(namespace, s.sc.Target.Namespace), service, port)
 	if sluice.ErrorCode(err) == sluice.NotFound {
@@ -299,7 +299,7 @@ func (s *runWebhook) explain(ctx context.Context, err error) error {
 		WithHint("it is sent as %s %s; set retryCount to try again", s.method(), s.hook.URITemplate)
 }
 
-// isDial reports whether no connection came about, so that nothing can have been sent.
+// isDial reports whether no connection was made, so that nothing can have been sent.
 func isDial(err error) bool {
 	e, ok := errors.AsType[*net.OpError](err)
 	return ok && e.Op == "dial"

@@ -17,7 +17,7 @@ import (
 	"github.com/theory/jsonpath"
 )
 
-// waitFor watches one object until it is as wanted, cannot become so any more, or the time is over.
+// waitFor watches one object until it is as wanted, can no longer become so, or the time is over.
 type waitFor struct {
 	inert
 	deps    deps.Deps
@@ -61,7 +61,7 @@ func NewWaitFor(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// refOf reads the name of the object that is waited for. Its API version has to be known.
+// refOf parses the name of the object to wait for. Its API version has to be known.
 func refOf(text, namespace string) (sluice.Ref, error) {
 	ref, err := sluice.ParseRef(text, namespace)
 	if err == nil && ref.APIVersion == "" {
@@ -142,7 +142,7 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 	err := w.Watch(ctx, s.ref, func(o sluice.Object) (bool, string, error) {
 		for _, f := range s.fail {
 			if f.met(o) {
-				return false, "", sluice.Errorf(sluice.Failed, "%s cannot get %s any more: %s", s.ref, s.want, f.found(o))
+				return false, "", sluice.Errorf(sluice.Failed, "%s can no longer have %s: %s", s.ref, s.want, f.found(o))
 			}
 		}
 		seen = s.want.found(o)
@@ -150,12 +150,12 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 			return true, "", nil
 		}
 		if state := manifest.Status(o); state.Phase == manifest.Failed {
-			return false, "", sluice.Errorf(sluice.Failed, "%s cannot get %s any more: %s", s.ref, s.want, state.Message)
+			return false, "", sluice.Errorf(sluice.Failed, "%s can no longer have %s: %s", s.ref, s.want, state.Message)
 		}
 		return false, seen, nil
 	})
 	if ready.IsTimeout(err) {
-		err = sluice.Errorf(sluice.Failed, "%s did not get %s within %s: %s", s.ref, s.want, s.timeout(), seen)
+		err = sluice.Errorf(sluice.Failed, "%s does not have %s after %s: %s", s.ref, s.want, s.timeout(), seen)
 	}
 	if err != nil {
 		return p, err
@@ -196,7 +196,7 @@ func parsePath(text string) (valuePath, error) {
 	return valuePath{p}, nil
 }
 
-// values returns what the path finds as text; what is neither text, number nor truth is its JSON.
+// values returns what the path finds, as text; maps and lists become JSON.
 func (p valuePath) values(o sluice.Object) []string {
 	found := p.Select(map[string]any(o))
 	list := make([]string, 0, len(found))

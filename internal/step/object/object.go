@@ -44,19 +44,19 @@ func Scale(ctx context.Context, a sluice.Account, ref sluice.Ref, n int) error {
 	return WithOp("scale", ref, a.Scale(ctx, ref, n))
 }
 
-// WithOp adds to err which operation failed on which object.
+// WithOp adds the operation and the object to err.
 func WithOp(verb string, ref sluice.Ref, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	op := verb + " " + ref.String()
 	if e, ok := errors.AsType[*sluice.Error](err); ok && e.Op == op {
-		return err // the account has said so
+		return err // the account has named it
 	}
 	return &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
 }
 
-// Wanted returns what somebody wanted of the object, without what the cluster says about it.
+// Wanted returns the object as somebody wrote it, without what the cluster adds.
 func Wanted(o sluice.Object) sluice.Object {
 	o = o.Clone()
 	delete(o, "status")
@@ -67,7 +67,7 @@ func Wanted(o sluice.Object) sluice.Object {
 	return o
 }
 
-// ofCluster are the fields of metadata that the cluster sets.
+// ofCluster lists the fields of metadata that the cluster sets.
 var ofCluster = []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"}
 
 // OfKind returns the objects of these kinds.
@@ -81,7 +81,7 @@ func OfKind(objects []sluice.Object, kinds ...string) []sluice.Object {
 	return found
 }
 
-// Map returns a value that lies in an object as an object: nil if it is none.
+// Map returns a value inside an object as an object, nil if it is not a map.
 func Map(v any) sluice.Object {
 	m, _ := v.(map[string]any)
 	return m

@@ -1,4 +1,4 @@
-// Package ready waits for objects of an account: until a workload is ready, or until an object is as a step wants it.
+// Package ready waits for objects of an account: until a workload is ready, or until an object is as a step expects it.
 package ready
 
 import (
@@ -79,7 +79,7 @@ func (w Waiter) each(ctx context.Context, ref sluice.Ref, look func(sluice.Objec
 	return ended(ctx, bounded, sluice.Errorf(sluice.Unavailable, "the account stopped reporting changes"))
 }
 
-// ended says why a watch is over: the caller ended it, its deadline has come, or the account went away.
+// ended says why a watch ended: the caller ended it, its deadline came, or the account went away.
 func ended(ctx, bounded context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -156,9 +156,9 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 	return kind
 }
 
-// unready is the error over an object that is not ready, with what is missing and the last words of its pods.
-func (w Waiter) unready(ctx context.Context, ref sluice.Ref, verdict, missing string) error {
-	message := fmt.Sprintf("%s %s: %s", ref, verdict, missing)
+// unready returns the error for an object that is not ready: what is missing, and the last lines of its pods.
+func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
+	message := fmt.Sprintf("%s %s: %s", ref, state, missing)
 	words, pod, err := lastWords(ctx, w.Account, ref)
 	if err != nil {
 		message += fmt.Sprintf(" (its pods cannot be asked: %v)", err)
@@ -201,7 +201,7 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	return strings.TrimRight(b.String(), "\n"), first, nil
 }
 
-// condition says why a pod is not ready, and how often it was restarted: the reason may be that of the new try only.
+// condition says why a pod is not ready, and how often it was restarted: the reason may only be that of the latest try.
 func condition(p sluice.Pod) string {
 	if p.Restarts == 0 {
 		return cmp.Or(p.Reason, "0 restarts")

@@ -1,4 +1,4 @@
-// Package record holds what a step writes into the log for itself: its snapshot, and its data.
+// Package record encodes what a step writes into the log for itself: its snapshot and its data.
 package record
 
 import (

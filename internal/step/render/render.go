@@ -15,7 +15,7 @@ import (
 // tag is a variable tag. Names are looked up whole: dots and hyphens belong to them.
 var tag = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-// variableName is what may stand in a tag; sections and partials begin with a sign and are refused.
+// variableName matches the names that a tag may contain; sections and partials begin with a sign and are refused.
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
 
 const (
@@ -107,7 +107,7 @@ func undefined(sc sluice.StepContext, known map[string]string, variable string) 
 		WithHint("the variables here are: %s and secrets.<name>", deps.Names(known)).At(sc.Step.Pos)
 }
 
-// variables returns what is known without asking anybody. The step's context wins over the file's.
+// variables returns the values that are known without any request. The step's context wins over the file's.
 func variables(sc sluice.StepContext, extra map[string]string) map[string]string {
 	known := map[string]string{
 		"armory.deploymentId":    string(sc.Deployment),

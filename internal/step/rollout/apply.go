@@ -30,7 +30,7 @@ func NewApply(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return &apply{target: t, spec: *sc.Step.Apply}, err
 }
 
-// Start writes wave after wave, and waits for each before the next.
+// Start writes one wave after the other, and waits for each before the next.
 func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	snap, err := s.startedWith(p)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	return p, nil
 }
 
-// waves groups objects, given in order, by what has to be ready before the next may come.
+// waves groups the ordered objects: a wave has to be ready before the next is applied.
 func waves(objects []sluice.Object) [][]sluice.Object {
 	var list [][]sluice.Object
 	last := -2 // no wave
@@ -95,7 +95,7 @@ func waves(objects []sluice.Object) [][]sluice.Object {
 	return list
 }
 
-// waveOf tells apart the kinds that later objects depend on; all others may come together.
+// waveOf distinguishes the kinds that later objects depend on; all others may be applied together.
 func waveOf(o sluice.Object) int {
 	waves := [][]string{{"Namespace"}, {"CustomResourceDefinition"}, {"StatefulSet", "DaemonSet"}, {"Job"}, {"Deployment"}}
 	return slices.IndexFunc(waves, func(kinds []string) bool { return slices.Contains(kinds, o.Text("kind")) })
@@ -106,14 +106,14 @@ func awaited(refs []sluice.Ref) []sluice.Ref {
 	return slices.DeleteFunc(slices.Clone(refs), func(r sluice.Ref) bool { return r.Kind == "PersistentVolumeClaim" })
 }
 
-// brought is what was written for one declared object.
+// A brought is what was written for one declared object.
 type brought struct {
 	ref     sluice.Ref
 	outcome sluice.Outcome
 	ready   bool
 }
 
-// bring writes the object, or what stands for it until promotion, in the manner that the snapshot says.
+// bring writes the object, or its canary until promotion, as the snapshot says.
 func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Object, o sluice.Object) (brought, error) {
 	ref := o.Ref()
 	_, isWritten := snap.find(ref)
@@ -146,8 +146,8 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 	return brought{o.Ref(), outcome, ready.Is(now)}, nil
 }
 
-// canary returns the Deployment that stands beside the stable one. It takes the Services' traffic away from canaries
-// before there is one.
+// canary applies the canary beside the stable Deployment. Before it does so, it takes the Services' traffic away from
+// canaries.
 func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred []sluice.Object) (sluice.Object, error) {
 	stable, err := s.account.Get(ctx, o.Ref())
 	if err != nil {
@@ -175,11 +175,11 @@ func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred [
 	return c, nil
 }
 
-// canaryOf returns the Deployment that runs the pods of version beside stable, with so many of them.
+// canaryOf returns the Deployment that runs the given number of pods of version beside stable.
 //
-// Its pods carry all labels of the stable ones and the track, so the Services select both. The stable
-// Deployment's selector matches them too; a controller takes over only what has no owner, and these pods'
-// replica sets belong to the canary from the moment they are made.
+// Its pods carry all labels of the stable ones and the track, so the Services select both. The stable Deployment's
+// selector matches them too; a controller takes over only objects without an owner, and the replica sets of these pods
+// belong to the canary from the start.
 func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentID) sluice.Object {
 	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
 	ref := delivery.CanaryOf(version.Ref())
@@ -222,8 +222,8 @@ func (s *apply) deleteOldRun(ctx context.Context, job sluice.Object) error {
 	return object.Delete(ctx, s.account, job.Ref())
 }
 
-// removeLeftCanaries removes the canaries that an earlier deployment had to leave beside Deployments that were brought
-// straight.
+// removeLeftCanaries removes the canaries that an earlier deployment had to leave, if their Deployments went straight
+// to 100 %.
 func (s *apply) removeLeftCanaries(ctx context.Context, w ready.Waiter, snap snapshot, objects []sluice.Object) error {
 	straight := slices.DeleteFunc(object.OfKind(objects, "Deployment"), func(o sluice.Object) bool {
 		return slices.Contains(snap.Canaries, o.Ref())
@@ -232,8 +232,8 @@ func (s *apply) removeLeftCanaries(ctx context.Context, w ready.Waiter, snap sna
 }
 
 // Undo removes the canaries and puts every object back, the last written first, and waits until what was ready before
-// is ready again. An object that cannot be put back does not keep it from putting back the others. Neither do canaries
-// that are all that serves: they go once the stable pods, with what they need put back, are ready.
+// is ready again. An object that cannot be put back does not prevent it from putting back the others. Canaries that are
+// the only pods in service stay until the stable pods are ready again.
 func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	snap, taken, err := readSnapshot(p)
 	if err != nil || !taken {
@@ -283,8 +283,8 @@ func (s *apply) putAllBack(ctx context.Context, snap snapshot, objects []sluice.
 	return errors.Join(r.refused, r.left())
 }
 
-// putBack puts one object back, and before it the pods of a set that changed pod by pod. It reports whether the object
-// is back.
+// putBack puts one object back, and first the pods of a set that changed pod by pod. It reports whether the object is
+// back.
 func (s *apply) putBack(ctx context.Context, r *restorer, b before, ordered bool) (back bool, err error) {
 	var unready error
 	if o, known := r.ours[b.Ref]; known && ordered {
@@ -296,9 +296,9 @@ func (s *apply) putBack(ctx context.Context, r *restorer, b before, ordered bool
 	return back, errors.Join(unready, err)
 }
 
-// putPodsBack brings the old version back to the pods of a set whose pods are evicted in an order of ours, before its
-// own strategy comes back. Under OnDelete nobody else would do it, and any other strategy ignores which pod is the
-// primary.
+// putPodsBack brings the old version back to the pods of a set whose pods Sluice evicts in its own order, before the
+// set's own strategy comes back. Under OnDelete nobody else would do it, and any other strategy ignores which pod is
+// the primary.
 func (s *apply) putPodsBack(ctx context.Context, r *restorer, b before, held sluice.Object) error {
 	if b.Object == nil || byPartition(held) {
 		return nil

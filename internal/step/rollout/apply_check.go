@@ -15,10 +15,10 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// A finding is one declared object beside what is there, and what applying it would do.
+// A finding is one declared object, the object that exists, and what applying would do.
 type finding struct {
 	declared  sluice.Object
-	was, will sluice.Object // was is nil where the object is absent
+	was, will sluice.Object // was is nil if the object is absent
 	outcome   sluice.Outcome
 	keepsPods bool   // a Deployment that changes, but not in its pods
 	gradual   bool   // its pods change under the strategy: beside the old ones, or one by one
@@ -60,7 +60,7 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
 }
 
-// Vet finds objects that the account will never take. Everything else may have changed when the step's turn comes.
+// Vet finds objects that the account will never accept. Everything else may change before the step's turn.
 func (s *apply) Vet(ctx context.Context) error {
 	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
 		return err
@@ -81,7 +81,7 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 		f.will, f.outcome = o, sluice.Created
 	case f.was != nil && ref.Kind == "Job" && isImmutable(err):
 		f.will, f.outcome = o, sluice.Configured
-		f.note = ref.String() + " is run again: its old run is deleted first"
+		f.note = ref.String() + " runs again: its old run is deleted first"
 	case err != nil:
 		return f, object.WithOp("apply", ref, err)
 	}
@@ -100,8 +100,8 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	return f, err
 }
 
-// try applies the object in a dry run. The stamps of a Deployment's pods are left as they are: they change with the
-// version of the pods, and never by themselves.
+// try applies the object in a dry run. The stamps of a Deployment's pods are left as they are: they change only with
+// the version of the pods.
 func (s *apply) try(ctx context.Context, f *finding) (err error) {
 	o := f.declared
 	if o.Text("kind") == "Deployment" && f.was != nil {
@@ -115,7 +115,7 @@ func (s *apply) try(ctx context.Context, f *finding) (err error) {
 	return err
 }
 
-// straight says why a workload that changes its pods gets no canary, and is not held back; "" if it is.
+// straight says why a workload that changes its pods gets no canary and is not held back, "" if it does.
 func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 	recreates := func(o sluice.Object) bool { return o.Text("spec", "strategy", "type") == "Recreate" }
 	switch {
@@ -124,18 +124,18 @@ func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 		if err != nil || !broken {
 			return "", err
 		}
-		return "has pods that do not get ready by themselves", nil
+		return "has pods that cannot become ready", nil
 	case recreates(f.was) || recreates(f.will):
-		return "wants its old pods gone before new ones come (strategy Recreate)", nil
+		return "stops its old pods before it starts new ones (strategy Recreate)", nil
 	case f.was.Number(0, "status", "readyReplicas") == 0:
 		return "has no ready pod", nil
 	case manifest.Status(f.was).Phase == manifest.Failed:
-		return "was changed before, and that change has got stuck", nil
+		return "has an earlier change that is stuck", nil
 	}
 	return "", nil
 }
 
-// isBroken reports whether the set's pods cannot get ready by themselves. It takes one short look.
+// isBroken reports whether the set's pods cannot become ready. It looks once, for a short time.
 func (s *apply) isBroken(ctx context.Context, set sluice.Object) (broken bool, err error) {
 	if ready.Is(set) {
 		return false, nil
@@ -166,7 +166,7 @@ func bringsWhatIsMissing(objects []sluice.Object, o sluice.Object) bool {
 	})
 }
 
-// isMissing reports whether the namespace or the kind is not there.
+// isMissing reports whether the namespace or the kind does not exist.
 func isMissing(err error) bool {
 	c := sluice.ErrorCode(err)
 	return c == sluice.NotFound || c == sluice.Unsupported
@@ -184,7 +184,7 @@ func sameTemplate(a, b sluice.Object) (bool, error) {
 	return was == is, cmp.Or(err1, err2)
 }
 
-// decide says how each object is brought, and keeps as they are those that Start writes. Canaries and the
+// decide says how each object is brought, and records the objects that Start writes as they are. Canaries and the
 // configuration that changes with them are written by promote.
 func (s *apply) decide(objects []sluice.Object, findings []finding) (snapshot, error) {
 	snap := snapshot{At: s.deps.Now()}
@@ -264,7 +264,7 @@ func sharedService(objects []sluice.Object, d sluice.Object) (service, other slu
 	return nil, nil
 }
 
-// notes says what kind of rollout it will be.
+// notes describes the rollout.
 func (s *apply) notes(
 	ctx context.Context, objects []sluice.Object, findings []finding, snap snapshot,
 ) (notes []string, err error) {
@@ -283,8 +283,8 @@ func (s *apply) notes(
 			return nil, err
 		}
 		for _, name := range unrouted(list, s.sc) {
-			notes = append(notes, "Service/"+name+" is named by no route of trafficManagement: "+
-				"its traffic changes at 100 % alone")
+			notes = append(notes, "no route of trafficManagement names Service/"+name+
+				": its traffic changes only at 100 %")
 		}
 	}
 	for _, ref := range snap.Ordered {

@@ -53,8 +53,8 @@ func digest(v any) (string, error) {
 	return hex.EncodeToString(sum[:5]), nil
 }
 
-// usedOnlyBy returns the ConfigMaps and Secrets that nothing but the given Deployments uses: the stable pods keep the
-// old ones until promotion.
+// usedOnlyBy returns the ConfigMaps and Secrets that only the given Deployments use: the stable pods keep the old ones
+// until promotion.
 func usedOnlyBy(deployments, objects []sluice.Object) []sluice.Object {
 	var list []sluice.Object
 	for _, c := range object.OfKind(objects, "ConfigMap", "Secret") {
@@ -71,7 +71,8 @@ func usedOnlyBy(deployments, objects []sluice.Object) []sluice.Object {
 	return list
 }
 
-// versionOf returns a copy of the ConfigMap or Secret under a name of its content. The canary's pods use it.
+// versionOf returns a copy of the ConfigMap or Secret with a name that is derived from its content. The canary's pods
+// use it.
 func versionOf(config sluice.Object, id sluice.DeploymentID) (sluice.Object, error) {
 	sum, err := digest(config)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// promote makes the stable Deployments run the new version while the canaries carry the traffic, then takes
-// the canaries away. At every moment one full set of ready pods serves.
+// promote makes the stable Deployments run the new version while the canaries carry the traffic, then takes the
+// canaries away. At every moment a full set of ready pods serves.
 type promote struct {
 	target
 	atOnce
@@ -127,10 +127,10 @@ func (s *promote) growBack(ctx context.Context, ref sluice.Ref) error {
 	return object.Scale(ctx, s.account, ref, both.wanted())
 }
 
-// Undo brings the stable Deployments back to the version they had. If they have it still, only the weight of
-// before promotion comes back. Otherwise other pods carry the traffic meanwhile: the canaries if they are still
-// there and ready, else the old version beside the stable Deployments, which serves as soon as it is ready.
-// Never are fewer pods ready than before.
+// Undo brings the stable Deployments back to the version they had. If they still have it, only the weight before
+// promotion comes back. Otherwise other pods carry the traffic meanwhile: the canaries if they are still there and
+// ready, else the old version beside the stable Deployments, which serves as soon as it is ready. There are never fewer
+// ready pods than before.
 func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	snap, taken, err := readSnapshot(p)
 	if err != nil || !taken || len(snap.Canaries)+len(snap.Ordered) == 0 {
@@ -183,8 +183,8 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	return r.left()
 }
 
-// restoreOthers puts back all but the Deployments, and returns these as they were. Their size is the one that they want
-// now: at a high weight a Deployment had fewer pods than it was to keep.
+// restoreOthers puts back all objects except the Deployments, and returns these as they were, but with their present
+// size: at a high weight a Deployment had fewer pods than it should keep.
 func (s *promote) restoreOthers(ctx context.Context, r *restorer, snap snapshot) (stable []before, err error) {
 	for _, b := range snap.Before {
 		if b.Ref.Kind != "Deployment" {
@@ -233,8 +233,8 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 	return list, nil
 }
 
-// bringBeside makes sure that ready pods stand beside the Deployment. If they do not get ready they are taken away
-// again: the stable ones are the only healthy copy then, whatever their version.
+// bringBeside makes sure that there are ready pods beside the Deployment. If they do not become ready, it removes them
+// again: then the stable pods are the only healthy copy, whatever their version.
 func (s *promote) bringBeside(ctx context.Context, w ready.Waiter, b before) error {
 	canary := delivery.CanaryOf(b.Ref)
 	standing, err := object.Get(ctx, s.account, canary)
@@ -260,7 +260,7 @@ func (s *promote) bringBeside(ctx context.Context, w ready.Waiter, b before) err
 		WithHint("repair what the old version needs, or roll forward")
 }
 
-// bringBack carries the traffic on other pods while the stable ones change.
+// bringBack lets other pods serve while the stable ones change.
 func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, t tracks) error {
 	if _, _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// prune deletes what earlier deployments of the application brought to the target and this one does not, once
-// nothing of the old version is left to use it.
+// prune deletes what earlier deployments of the application applied to the target and this one does not, once no pod of
+// the old version is left to use it.
 type prune struct {
 	target
 	atOnce
@@ -25,7 +25,7 @@ func NewPrune(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return &prune{target: t}, err
 }
 
-// Check keeps what is still there. It leaves out what somebody else owns by now.
+// Check records the objects that still exist, without those that somebody else owns by now.
 func (s *prune) Check(ctx context.Context) (preview sluice.Preview, err error) {
 	snap := snapshot{At: s.deps.Now()}
 	for _, ref := range s.sc.Step.Prune.Objects {
@@ -45,8 +45,8 @@ func (s *prune) Check(ctx context.Context) (preview sluice.Preview, err error) {
 	return preview, err
 }
 
-// appliedByUs reports whether Sluice applied the object. If the account keeps no record of who did, nobody else can
-// have.
+// appliedByUs reports whether Sluice applied the object. If the account does not record that, only Sluice applies
+// objects.
 func appliedByUs(o sluice.Object) bool {
 	managers, kept := o.Field("metadata", "managedFields").([]any)
 	return !kept || slices.ContainsFunc(managers, func(m any) bool {
@@ -76,7 +76,7 @@ func (s *prune) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 }
 
 // Undo makes the objects again, in the order in which they can be applied, and waits for those that were ready. An
-// object that cannot be made does not keep it from making the others. A Job would run again, so it stays away.
+// object that cannot be made does not prevent it from making the others. It does not make Jobs, which would run again.
 func (s *prune) Undo(ctx context.Context, p sluice.Progress) error {
 	snap, taken, err := readSnapshot(p)
 	if err != nil || !taken {

@@ -68,7 +68,7 @@ func (t target) newWaiter(from time.Time, timeout time.Duration) ready.Waiter {
 	return t.deps.Waiter(t.sc, t.account, from.Add(cmp.Or(timeout, ready.DefaultTimeout)))
 }
 
-// atOnce is embedded by steps whose Start waits for all that it did, and whose effect stays.
+// atOnce is embedded by steps whose Start waits for everything that it did, and whose effect stays.
 type atOnce struct{}
 
 // Observe has nothing to wait for.

@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/object"
 )
 
-// A StatefulSet or DaemonSet, a set for short, has no second copy: its new version comes pod by pod, as many as the
-// weight says, and promotion brings the rest. A partition holds it back if its own order will do. Otherwise the
-// strategy OnDelete does, under which its pods are evicted one at a time in an order of ours.
+// A StatefulSet or DaemonSet, a set for short, has no second copy. Its pods change one by one, as many as the weight
+// says, and promotion changes the rest. A partition holds the new version back if the controller's own order will do.
+// Otherwise the strategy OnDelete does, and Sluice evicts the pods one at a time in its own order.
 
 // isOrdered reports whether the workload has pods that can change one after the other.
 func isOrdered(o sluice.Object) bool {
@@ -139,7 +139,7 @@ func (t tracks) roll(ctx context.Context, o sluice.Object, percent int) (string,
 	return fmt.Sprintf("%d of %d pods of %s are new", pods, n, o.Ref()), t.waiter.Ready(ctx, []sluice.Ref{o.Ref()})
 }
 
-// part sets the partition that the percentage asks for: so many of the set's n pods are new then.
+// part sets the partition for the percentage and returns how many of the set's n pods are then new.
 func (t tracks) part(ctx context.Context, o sluice.Object, percent int) (pods, n int, err error) {
 	now, err := object.Get(ctx, t.account, o.Ref())
 	if err != nil {

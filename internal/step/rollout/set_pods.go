@@ -57,8 +57,8 @@ func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
 	return object.WithOp("evict", sluice.Ref{Kind: "Pod", Name: p.Name}, err)
 }
 
-// awaitUpdated waits until so many pods are new and all are ready. Right after an eviction the set may still be counted
-// as ready, so it looks at that only once the new pod is counted too.
+// awaitUpdated waits until so many pods are new and all are ready. Right after an eviction the set may still count as
+// ready, so it waits until the new pod is counted too.
 func (t tracks) awaitUpdated(ctx context.Context, ref sluice.Ref, updated int) error {
 	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
 		n := updatedPods(o)
@@ -150,7 +150,7 @@ func (t tracks) newestRevision(ctx context.Context, ref sluice.Ref) (string, err
 	return hash, nil
 }
 
-// unseen is what a set waits for before its controller has looked at it.
+// unseen says that the set's controller has not seen the change yet.
 const unseen = "its controller has not seen the change yet"
 
 func isSeen(o sluice.Object) bool {
@@ -160,7 +160,7 @@ func isSeen(o sluice.Object) bool {
 // probeTimeout bounds the question to one pod whether it is the primary.
 const probeTimeout = 10 * time.Second
 
-// primary returns the name of the pod that goes last, "" if the set names none or none is found.
+// primary returns the name of the pod that changes last, "" if the set names none or none is found.
 func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod) (string, error) {
 	labels := o.Text("metadata", "annotations", sluice.PrimaryLabels)
 	probe := o.Text("metadata", "annotations", sluice.PrimaryProbe)
@@ -169,7 +169,7 @@ func (t tracks) primary(ctx context.Context, o sluice.Object, pods []sluice.Pod)
 			return p.Name, nil
 		}
 		if probe == "" || !p.Ready {
-			continue // what does not run cannot be asked
+			continue // a pod that does not run cannot be asked
 		}
 		if yes, err := t.isPrimary(ctx, p, probe); yes || err != nil {
 			return p.Name, err
@@ -189,7 +189,7 @@ func (t tracks) isPrimary(ctx context.Context, p sluice.Pod, probe string) (bool
 	case asking.Err() != nil && ctx.Err() == nil:
 		return false, sluice.Errorf(sluice.Failed,
 			"Pod/%s did not say within %s whether it is the primary", p.Name, probeTimeout).
-			WithHint("let the command in the annotation %s give up by itself", sluice.PrimaryProbe)
+			WithHint("make the command in the annotation %s end within that time", sluice.PrimaryProbe)
 	case sluice.ErrorCode(err) == sluice.Failed:
 		return false, nil
 	}
@@ -232,8 +232,8 @@ func ordinal(p sluice.Pod) int {
 	return n
 }
 
-// replaceBroken replaces the broken pods of StatefulSets that were put back: their controller waits for a broken pod
-// for ever before it puts a sound one in its place. It does not tell whether all pods get ready in the end.
+// replaceBroken replaces the broken pods of StatefulSets that were put back: their controller would wait for a broken
+// pod for ever. It does not report whether all pods finally become ready.
 func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error {
 	for _, ref := range refs {
 		if ref.Kind != "StatefulSet" {
@@ -255,7 +255,7 @@ type repair struct {
 	looked bool
 }
 
-// look waits until the controller makes pods of what was put back: before that it would make broken ones again.
+// look waits until the controller makes pods from the old template: before that it would make broken ones again.
 func (r *repair) look(ctx context.Context, o sluice.Object) (done bool, missing string, err error) {
 	if !isSeen(o) {
 		return false, unseen, nil

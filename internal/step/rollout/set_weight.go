@@ -27,7 +27,7 @@ func NewSetWeight(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return &setWeight{target: t, spec: *sc.Step.SetWeight}, err
 }
 
-// Check says which weight follows which, and fixes from when its time counts.
+// Check says which weight follows which, and fixes when its time begins to count.
 func (s *setWeight) Check(context.Context) (sluice.Preview, error) {
 	note := fmt.Sprintf("sends %d %% of the traffic to the new version, after %d %%",
 		s.spec.Weight, sibling.WeightBefore(s.sc))
@@ -73,8 +73,8 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 	return p, nil
 }
 
-// Undo shifts back to the weight that the plan had before this step. Pods that changed their version one by one keep
-// it: they go back when what brought it is undone.
+// Undo shifts back to the weight that the plan had before this step. Pods that changed their version one by one keep it
+// until the step that applied the version is undone.
 func (s *setWeight) Undo(ctx context.Context, _ sluice.Progress) error {
 	t, err := s.tracks(s.deps.Now())
 	if err != nil {

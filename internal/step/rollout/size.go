@@ -14,7 +14,7 @@ import (
 // sizedAt keeps, on a canary, how many pods its stable Deployment wanted before the rollout.
 const sizedAt = "sluice-cd.github.io/replicas"
 
-// keep is a size that stays as it is.
+// keep means that the size stays as it is.
 const keep = -1
 
 // sizes returns how many pods each track has if only their numbers divide the traffic: n is what the stable Deployment
@@ -50,7 +50,7 @@ type pair struct {
 // shrunk reports whether the stable track was made smaller at the weight.
 func (p pair) shrunk(percent int) bool { return p.scaler == nil && percent > 50 }
 
-// wanted is how many pods the stable Deployment is to have once nothing is divided any more.
+// wanted returns how many pods the stable Deployment must have when the traffic is no longer divided.
 func (p pair) wanted() int {
 	live := p.stable.Number(1, "spec", "replicas")
 	if p.scaler != nil {
@@ -70,7 +70,7 @@ func (p pair) sizes(percent int) (stable, canary int) {
 	return sizes(p.wanted(), percent, limit)
 }
 
-// shares says which share of the traffic the numbers of pods give.
+// shares says which share of the traffic follows from the numbers of pods.
 func shares(pairs []pair, percent int) string {
 	var words []string
 	for _, p := range pairs {
@@ -81,7 +81,7 @@ func shares(pairs []pair, percent int) string {
 	return strings.Join(words, ", ")
 }
 
-// pairs reads the Deployments beside which the canaries stand, without those that are gone.
+// pairs reads the stable Deployments of the canaries, without those that are gone.
 func (t target) pairs(ctx context.Context, canaries []delivery.Canary) ([]pair, error) {
 	var list []pair
 	for _, c := range canaries {
@@ -96,8 +96,7 @@ func (t target) pairs(ctx context.Context, canaries []delivery.Canary) ([]pair, 
 	return list, nil
 }
 
-// pair reads the Deployment beside which the canary stands, and its autoscaler. stands is false if the Deployment is
-// gone.
+// pair reads the stable Deployment of the canary, and its autoscaler. stands is false if the Deployment is gone.
 func (t target) pair(ctx context.Context, ref sluice.Ref, canary sluice.Object) (p pair, stands bool, err error) {
 	stable, err := object.Get(ctx, t.account, ref)
 	if err != nil || stable == nil {

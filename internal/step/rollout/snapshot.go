@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// A snapshot is what Check saw: what Undo needs to put things back, and how Start brings each object. Secrets in it are
-// sealed. It is in the log, so later versions must be able to read it.
+// A snapshot is what Check saw: what Undo needs to put objects back, and how Start brings each object. Secrets in it
+// are sealed. It is in the log, so later versions must be able to read it.
 type snapshot struct {
 	At       time.Time    `json:"at"`                 // when it was taken; the step's deadline counts from here
 	Before   []before     `json:"before"`             // the objects that the step writes, in its order
@@ -87,8 +87,8 @@ func (s snapshot) unready(objects []sluice.Object) []sluice.Ref {
 	return refs
 }
 
-// A restorer puts objects back as a snapshot has them. It leaves alone what somebody else has changed meanwhile, and
-// names it at the end: fields if the account knows who set them, otherwise whole objects.
+// A restorer puts objects back as a snapshot has them. It does not touch what somebody else has changed meanwhile, and
+// names it at the end: fields if the account records who set them, otherwise whole objects.
 type restorer struct {
 	target
 	ours    map[sluice.Ref]sluice.Object // what the step wrote
@@ -105,8 +105,8 @@ func (t target) newRestorer(objects []sluice.Object) *restorer {
 	return r
 }
 
-// restoreAll puts the objects back one by one with restore, and returns those that have to get ready again. An object
-// that cannot be put back is refused; it does not keep the others from being put back.
+// restoreAll puts the objects back one by one with restore, and returns those that have to get ready again. If an
+// object cannot be put back, it records that and continues with the others.
 func (r *restorer) restoreAll(
 	ctx context.Context, objects iter.Seq2[int, before], restore func(before) (back bool, err error),
 ) (again []sluice.Ref, err error) {
@@ -218,11 +218,11 @@ func (r *restorer) left() error {
 			" changed since this deployment wrote it, so it was left as it is")
 	}
 	if len(r.taken) > 0 {
-		words = append(words, "what others have set since was left as it is: "+strings.Join(r.taken, "; "))
+		words = append(words, "fields that others have set since were left as they are: "+strings.Join(r.taken, "; "))
 	}
 	if len(words) == 0 {
 		return nil
 	}
 	return sluice.Errorf(sluice.Conflict, "%s", strings.Join(words, "; ")).
-		WithHint("whoever changed it knows what it should be; everything else was put back")
+		WithHint("ask the people who changed it whether it is right; everything else was put back")
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// A tracks is a target's stable and canary pods while it is rolled out.
+// A tracks is a target's stable and canary pods during a rollout.
 type tracks struct {
 	target
 	objects []sluice.Object
@@ -20,7 +20,7 @@ type tracks struct {
 }
 
 // A move is a change of the traffic's division. On the way to the new version the canaries have to be ready before
-// anything shrinks. On the way back the stable pods have to be: what is left behind may be broken.
+// anything shrinks. On the way back the stable pods have to be ready: the canaries may be broken.
 type move struct {
 	percent  int
 	services []string // none: all
@@ -29,9 +29,8 @@ type move struct {
 	all      bool // every canary that the deployment brought has to stand
 }
 
-// moveTo sends the percentage of the traffic to the canaries. It reports how many Services it divided, and which share
-// it is if that is not exact. What has to grow grows first and is ready before traffic moves; what may shrink does so
-// afterwards.
+// moveTo sends the percentage of the traffic to the canaries. It reports how many Services it divided, and the share if
+// that is not exact. The track that has to grow is ready before traffic moves; the other one shrinks afterwards.
 func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, err error) {
 	canaries, _, err := delivery.Canaries(ctx, t.account, t.objects, t.sc.Deployment)
 	if err != nil {
@@ -68,26 +67,26 @@ func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, 
 	return len(canaries), shares(pairs, m.percent), t.shrink(ctx, pairs, m)
 }
 
-// allStand is an error if a canary that the deployment brought to the target is gone: the version that is left is the
-// old one, whatever share of the traffic it gets.
+// allStand returns an error if a canary that the deployment brought to the target is gone: then only the old version is
+// left, whatever the weight.
 func allStand(sc sluice.StepContext, standing []delivery.Canary) error {
 	for _, ref := range sibling.Canaries(sc) {
 		if !slices.ContainsFunc(standing, func(c delivery.Canary) bool { return c.Object.Ref() == ref }) {
-			return sluice.Errorf(sluice.Failed, "%s, the canary, is gone: it was deleted from outside", ref).
-				WithHint("deploy again; whoever deletes objects that are annotated with %s interrupts a rollout", delivery.MadeBy)
+			return sluice.Errorf(sluice.Failed, "the canary %s is gone: somebody deleted it", ref).
+				WithHint("deploy again, and do not delete objects with the annotation %s during a rollout", delivery.MadeBy)
 		}
 	}
 	return nil
 }
 
-// lasting leaves out canaries that are being deleted: no traffic can be sent there any more.
+// lasting leaves out canaries that are being deleted: they can get no traffic any more.
 func lasting(list []delivery.Canary) []delivery.Canary {
 	return slices.DeleteFunc(slices.Clone(list), func(c delivery.Canary) bool {
 		return c.Object.Text("metadata", "deletionTimestamp") != ""
 	})
 }
 
-// declared are the Deployments that the canaries stand beside.
+// declared returns the stable Deployments of the canaries.
 func declared(list []delivery.Canary) []sluice.Object {
 	var objects []sluice.Object
 	for _, c := range list {
@@ -166,8 +165,8 @@ func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	return t.waiter.Ready(ctx, scaled)
 }
 
-// withdraw takes the traffic away from the canaries, then the canaries with their configuration, then all that divided
-// the traffic. It does not repeat what was done before.
+// withdraw takes the traffic away from the canaries, then removes the canaries with their configuration, then
+// everything that divided the traffic. It does not repeat what was done before.
 func (t tracks) withdraw(ctx context.Context, snap snapshot) error {
 	deployments := pick(t.objects, snap.Canaries)
 	list, err := t.divisions(ctx, t.objects, deployments)
@@ -204,8 +203,8 @@ func (t tracks) withdraw(ctx context.Context, snap snapshot) error {
 	return nil
 }
 
-// serveNobody reports whether the canaries can go although their traffic could not be given to the stable pods: there
-// is no Service, or no pod of either is ready, so nobody loses anything.
+// serveNobody reports whether the canaries can be removed although the stable pods could not take their traffic: there
+// is no Service, or no pod of either version is ready, so nobody loses anything.
 func serveNobody(canaries []delivery.Canary, err error) bool {
 	switch sluice.ErrorCode(err) {
 	case sluice.NotFound:
@@ -218,8 +217,7 @@ func serveNobody(canaries []delivery.Canary, err error) bool {
 	return false
 }
 
-// deleteCanary deletes a canary. If its pods end slowly, or are on a node that died, it has no traffic any more all the
-// same.
+// deleteCanary deletes a canary. Even if its pods end slowly, or are on a dead node, it has no traffic any more.
 func (t tracks) deleteCanary(ctx context.Context, canary sluice.Ref) error {
 	err := object.Delete(ctx, t.account, canary)
 	if sluice.ErrorCode(err) != sluice.Failed {
@@ -235,8 +233,7 @@ func (t tracks) deleteCanary(ctx context.Context, canary sluice.Ref) error {
 }
 
 // removeLeft removes canaries that an earlier deployment had to leave: its own undo found no other pods that serve.
-// They are deleted last, when they have no pods: while they stand, a call after a crash sees that something is left to
-// do.
+// They are deleted last, when they have no pods: while they exist, a call after a crash sees that there is work left.
 func (t tracks) removeLeft(ctx context.Context, deployments []sluice.Object) error {
 	_, left, err := delivery.Canaries(ctx, t.account, deployments, t.sc.Deployment)
 	if err != nil || len(left) == 0 {

@@ -60,8 +60,8 @@ func (t target) services(ctx context.Context, objects, deployments []sluice.Obje
 	return known, nil
 }
 
-// isForCanary reports whether the Service stands for the canary of another one: routes get it as their second backend.
-// An account that makes one labels it; for a service mesh the user makes it and names it.
+// isForCanary reports whether the Service is the canary's Service of another one: routes get it as their second
+// backend. If the account makes it, the account labels it; for a service mesh the user makes it and names it.
 func isForCanary(service sluice.Object, traffic []sluice.Traffic) bool {
 	if service.Text("metadata", "labels", sluice.TrackLabel) == sluice.TrackCanary {
 		return true
@@ -123,8 +123,8 @@ func each(ctx context.Context, verb string, list []sluice.Division, do func(slui
 	return nil
 }
 
-// unrouted returns the Services that no weighted route of the target names, so that a weight between 0 and 100 leaves
-// them with the stable pods. If a mesh divides, and in a rehearsal, that is not known here.
+// unrouted returns the Services that no weighted route of the target names, so that their traffic stays with the stable
+// pods at weights between 0 and 100. If a mesh divides the traffic, and in a rehearsal, that is not known.
 func unrouted(list []sluice.Division, sc sluice.StepContext) []string {
 	if sc.Plan != nil && sc.Plan.Rehearsal != nil {
 		return nil

@@ -1,5 +1,5 @@
-// Package sibling holds all that a step looks up in the other steps of its target: what they apply, which weights they
-// give, and what they have done so far. A plan may be absent where a step is checked alone.
+// Package sibling looks up what a step needs from the other steps of its target: what they apply, which weights they
+// give, and what they have done so far. The plan may be absent if a step is checked alone.
 package sibling
 
 import (
@@ -77,7 +77,7 @@ func Exposure(sc sluice.StepContext, service string) time.Duration {
 	return defaultExposure
 }
 
-// gates are the steps of a strategy that only hold the rollout up. The others do work that a first deployment may need.
+// gates are the steps of a strategy that only delay the rollout. The others do work that a first deployment may need.
 var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook}
 
 // IsLeftOut reports whether the step is a gate of a strategy and its target is deployed to for the first time: there is

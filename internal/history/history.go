@@ -68,8 +68,8 @@ func place(r sluice.Release) [2]string {
 	return [2]string{t.Account, t.Namespace}
 }
 
-// Latest returns the newest deployment that brought a release to any target, and those targets. If it is a rollback that
-// failed in others, it returns the others: repeated, a rollback is for them, and takes no target back twice.
+// Latest returns the newest deployment that brought a release to any target, and those targets. If it is a rollback
+// that failed in other targets, it returns the others: the next rollback is for them and takes no target back twice.
 func (h *History) Latest() (id sluice.DeploymentID, targets []string) {
 	return h.latest, h.latestTargets
 }

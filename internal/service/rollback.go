@@ -100,10 +100,12 @@ func chosen(
 	return Find(list, "", func(d sluice.Deployment) bool { return latest[d.Application] == d.ID })
 }
 
-// isRehearsed reads no more than the deployment's first event, which has its plan.
+// isRehearsed reads the deployment up to the event that has its plan, which is the first one.
 func isRehearsed(ctx context.Context, log sluice.Log, id sluice.DeploymentID) (bool, error) {
 	for e, err := range log.Read(ctx, id, 0) {
-		return e.Plan != nil && e.Plan.Rehearsal != nil, err
+		if err != nil || e.Plan != nil {
+			return err == nil && e.Plan.Rehearsal != nil, err
+		}
 	}
 	return false, nil
 }

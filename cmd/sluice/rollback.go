@@ -86,10 +86,8 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 	if err != nil {
 		return err
 	}
-	if r.Plan.Rehearsal == nil {
-		if err := service.CheckAccounts(r.Plan, c); err != nil {
-			return err
-		}
+	if err := service.CheckAccounts(r.Plan, c); err != nil {
+		return err
 	}
 	losses, err := a.losses(ctx, c, r.Plan)
 	if err != nil {
@@ -160,7 +158,7 @@ func (a *app) showClasses(r *service.Rollback, losses map[string]service.Loss) {
 		}
 		a.note("%s: rollback class A: the application only; data is left as it is", t.Target)
 		if t.HasData && len(t.Choices) == 0 {
-			a.note("%s: rollback class D for its data: no checkpoint was taken before the release", t.Target)
+			a.note("%s: rollback class D for its data: there is no checkpoint from before the release", t.Target)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (r *runner) loop(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.receive(ctx); err != nil {
+	if err := r.receive(ctx); err != nil && ctx.Err() == nil { // when the engine stops, senders find out themselves
 		r.engine.config.Logger.Warn("signals that came too late were not refused", "deployment", r.state.ID, "error", err)
 	}
 	return nil

@@ -68,7 +68,8 @@ func place(r sluice.Release) [2]string {
 	return [2]string{t.Account, t.Namespace}
 }
 
-// Latest returns the newest deployment that brought a release to any target, and those targets.
+// Latest returns the newest deployment that brought a release to any target, and those targets. If it is a rollback
+// that failed in other targets, it returns the others: the next rollback is for them and takes no target back twice.
 func (h *History) Latest() (id sluice.DeploymentID, targets []string) {
 	return h.latest, h.latestTargets
 }
@@ -84,6 +85,18 @@ func (h *History) Add(s *engine.State) {
 		if h.latest == "" || h.latest == s.ID {
 			h.latest, h.latestTargets = s.ID, append(h.latestTargets, t.Name)
 		}
+	}
+	if h.latest != s.ID {
+		return
+	}
+	var missed []string
+	for _, t := range s.Plan.Targets {
+		if t.Release != "" && !slices.Contains(h.latestTargets, t.Name) {
+			missed = append(missed, t.Name)
+		}
+	}
+	if len(missed) > 0 {
+		h.latestTargets = missed
 	}
 }
 
@@ -110,7 +123,8 @@ func (p *past) add(r sluice.Release, returned sluice.DeploymentID) {
 		r.By, p.returning = p.by, ""
 	}
 	if n := len(p.releases); n > 0 && sameContent(p.releases[n-1], r) {
-		p.repeated = true
+		again := &p.releases[n-1]
+		again.Checkpoints, p.repeated = append(again.Checkpoints, r.Checkpoints...), true
 		return
 	}
 	p.releases, p.repeated = append(p.releases, r), false
@@ -141,16 +155,27 @@ func release(s *engine.State, target string) (sluice.Release, bool) {
 		for _, o := range p.Apply.Objects {
 			r.Objects = append(r.Objects, o.Ref())
 		}
-		r.Created = created(run.Progress.Changes)
+		r.Created = created(r.Objects, run.Progress.Changes)
 	}
 	return r, applied
 }
 
-func created(changes []sluice.Change) []string {
-	var list []string
+// created lists the objects that did not exist before. A change names no namespace, so of objects with the same kind
+// and name all must be new.
+func created(objects []sluice.Ref, changes []sluice.Change) []string {
+	old := map[string]int{}
+	for _, o := range objects {
+		old[o.String()]++
+	}
 	for _, c := range changes {
 		if c.Outcome == sluice.Created {
-			list = append(list, c.Object)
+			old[c.Object]--
+		}
+	}
+	var list []string
+	for _, o := range objects {
+		if old[o.String()] == 0 {
+			list = append(list, o.String())
 		}
 	}
 	return list

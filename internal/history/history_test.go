@@ -124,6 +124,22 @@ func TestARollbackIsKnownByWhatItBrought(t *testing.T) {
 	}
 }
 
+func TestARollbackThatFailedInATargetIsRepeatedThere(t *testing.T) {
+	const both = "staging production"
+	h := historyOf([]deployed{
+		{content: "a", targets: both}, {content: "b", targets: both}, {content: "c", targets: both},
+		{
+			content: "b", targets: both, returns: "staging=1 production=1", ends: map[string]string{"production": "undone"},
+		},
+	})
+	if id, targets := h.Latest(); id != "3" || len(targets) != 1 || targets[0] != "production" {
+		t.Errorf("the latest is %s in %v, want 3 in production", id, targets)
+	}
+	if before, _ := h.Before("production"); before.Deployment != "1" {
+		t.Errorf("production goes back to %s, want 1", before.Deployment)
+	}
+}
+
 func TestATargetThatMovedHasNothingToGoBackTo(t *testing.T) {
 	h := historyOf([]deployed{
 		{content: "a", targets: "staging", account: "old"}, {content: "b", targets: "staging", account: "new"},
@@ -141,6 +157,20 @@ func TestGoneIsWhatLaterReleasesCreated(t *testing.T) {
 	first := h.Target("staging")[2]
 	if diff := cmp.Diff(want, h.Gone(first)); diff != "" {
 		t.Errorf("deleted with a return to the first release (-want +got):\n%s", diff)
+	}
+}
+
+func TestOfObjectsWithOneNameAllMustBeNew(t *testing.T) {
+	in := func(namespace string) sluice.Ref {
+		return sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "shop"}
+	}
+	made := sluice.Change{Object: "ConfigMap/shop", Outcome: sluice.Created}
+	both := []sluice.Ref{in("old"), in("new")}
+	if got := created(both, []sluice.Change{made}); len(got) > 0 {
+		t.Errorf("one of two was made, and %v count as made", got)
+	}
+	if got := created(both, []sluice.Change{made, made}); len(got) != 2 {
+		t.Errorf("both were made, and %v count as made", got)
 	}
 }
 

@@ -43,6 +43,39 @@ func (h *History) Gone(to sluice.Release) []sluice.Ref {
 	return inOrder(objects)
 }
 
+// Running returns the releases that the targets of all applications run. What was rehearsed and what was deployed for
+// real are apart, as in [Read].
+func Running(ctx context.Context, log sluice.Log, rehearsed bool) ([]sluice.Release, error) {
+	list, err := log.Deployments(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var all []sluice.Release
+	seen := map[string]bool{}
+	for _, d := range list {
+		if seen[d.Application] {
+			continue
+		}
+		seen[d.Application] = true
+		h, err := Read(ctx, log, d.Application, rehearsed, func(*History) bool { return false })
+		if err != nil {
+			return nil, err
+		}
+		for name := range h.targets {
+			if now, ok := h.Current(name); ok {
+				all = append(all, now)
+			}
+		}
+	}
+	return all, nil
+}
+
+// Has reports whether the release has the object, which is in the account.
+func Has(r sluice.Release, account string, o sluice.Ref) bool {
+	t, _ := r.Plan.Target(r.Target)
+	return t.Account == account && slices.ContainsFunc(r.Objects, o.Same)
+}
+
 func applied(r sluice.Release) []sluice.Object {
 	for _, s := range r.Plan.Steps {
 		if s.Target == r.Target && s.Apply != nil {

@@ -25,9 +25,6 @@ func CheckUnended(ctx context.Context, store sluice.Store, c *config.Config) err
 		if err != nil {
 			return fmt.Errorf("read deployment %s: %w", id, err)
 		}
-		if state.Plan.Rehearsal != nil {
-			continue
-		}
 		if err := CheckAccounts(state.Plan, c); err != nil {
 			return sluice.Errorf(sluice.Invalid, "deployment %s of %s has not ended and cannot continue with %s: %w",
 				id, state.Plan.Application, ConfigName(c), err).
@@ -42,8 +39,12 @@ func LocalAccounts(c *config.Config) func(string) bool {
 	return func(name string) bool { return c.Accounts[name].Type == config.AccountLocal }
 }
 
-// CheckAccounts returns an error if a target of the plan deploys to an account that is not configured.
+// CheckAccounts returns an error if a target of the plan deploys to an account that is not configured. A rehearsal uses
+// accounts of its own.
 func CheckAccounts(p *sluice.Plan, c *config.Config) error {
+	if p.Rehearsal != nil {
+		return nil
+	}
 	for _, t := range p.Targets {
 		if _, ok := c.Accounts[t.Account]; !ok {
 			return sluice.Errorf(sluice.Invalid, "target %s deploys to account %q, which is not configured", t.Name, t.Account).

@@ -47,7 +47,7 @@ func FindCheckpoint(list []sluice.Checkpoint, arg string) (sluice.Checkpoint, er
 		if string(c.ID) == arg {
 			return c, nil
 		}
-		if strings.HasPrefix(string(c.ID), arg) {
+		if arg != "" && strings.HasPrefix(string(c.ID), arg) {
 			found = append(found, c)
 		}
 	}

@@ -53,6 +53,8 @@ func countLoss(ctx context.Context, counter LossCounter) (Loss, error) {
 		return loss, ctx.Err()
 	case counting.Err() != nil:
 		loss.Unknown = "counting took longer than " + countPatience.String()
+	case sluice.ErrorCode(err) == sluice.Invalid: // the checkpoint cannot be put back there
+		return loss, err
 	case err != nil:
 		loss.Unknown = err.Error()
 	}

@@ -39,6 +39,8 @@ type TargetRollback struct {
 	Restore *sluice.Checkpoint  // what is put back; nil: data is left as it is
 	Choices []sluice.Checkpoint // what could be put back: the target's data before its current release
 	HasData bool                // a data step of the current release acted on the target
+
+	restore *sluice.RestoreData // that puts Restore back
 }
 
 // PlanRollback finds the release that each target goes back to and changes nothing. It returns NotFound if there is no
@@ -48,36 +50,64 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	d, err := chosen(list, q.Deployment)
+	d, err := chosen(ctx, store, list, q.Deployment)
 	if err != nil {
 		return nil, err
 	}
 	if IsRunning(d) {
+		if q.Gates || len(q.Data) > 0 {
+			return nil, sluice.Errorf(sluice.Invalid, "deployment %s still runs; to undo it takes no checkpoint and no gates",
+				d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
+		}
 		return &Rollback{Application: d.Application, Running: &d}, nil
 	}
 	r := &Rollback{Application: d.Application}
 	if err := r.findTargets(ctx, store, d, q.Deployment != ""); err != nil {
 		return nil, err
 	}
+	if err := r.keepUsed(ctx, store); err != nil {
+		return nil, err
+	}
 	if err := r.findData(ctx, store, q); err != nil {
 		return nil, err
 	}
-	return r, r.compile(q)
+	r.compile(q)
+	return r, nil
 }
 
 // chosen returns the deployment that is meant: the named one, the only one that runs, or the latest of the only
-// application.
-func chosen(list []sluice.Deployment, arg string) (sluice.Deployment, error) {
+// application. A rehearsal is meant only if nothing was deployed for real.
+func chosen(
+	ctx context.Context, store sluice.Store, list []sluice.Deployment, arg string,
+) (sluice.Deployment, error) {
 	d, err := Find(list, arg, IsRunning)
 	if err == nil || arg != "" || sluice.ErrorCode(err) != sluice.NotFound {
 		return d, err
 	}
-	newest := map[string]bool{}
-	return Find(list, "", func(d sluice.Deployment) bool {
-		first := !newest[d.Application]
-		newest[d.Application] = true
-		return first
-	})
+	latest, real := map[string]sluice.DeploymentID{}, map[string]bool{}
+	for _, d := range list {
+		if real[d.Application] {
+			continue
+		}
+		rehearsed, err := isRehearsed(ctx, store, d.ID)
+		if err != nil {
+			return sluice.Deployment{}, err
+		}
+		if latest[d.Application] == "" || !rehearsed {
+			latest[d.Application], real[d.Application] = d.ID, !rehearsed
+		}
+	}
+	return Find(list, "", func(d sluice.Deployment) bool { return latest[d.Application] == d.ID })
+}
+
+// isRehearsed reads the deployment up to the event that has its plan, which is the first one.
+func isRehearsed(ctx context.Context, log sluice.Log, id sluice.DeploymentID) (bool, error) {
+	for e, err := range log.Read(ctx, id, 0) {
+		if err != nil || e.Plan != nil {
+			return err == nil && e.Plan.Rehearsal != nil, err
+		}
+	}
+	return false, nil
 }
 
 // findTargets looks up the targets that run what the deployment brought. A deployment that was not named stands for the
@@ -117,6 +147,38 @@ func (r *Rollback) findTargets(ctx context.Context, store sluice.Store, d sluice
 		}
 	}
 	return r.checkAny(d)
+}
+
+// keepUsed deletes nothing that other targets or other applications will still run.
+func (r *Rollback) keepUsed(ctx context.Context, store sluice.Store) error {
+	i := slices.IndexFunc(r.Targets, func(t TargetRollback) bool { return len(t.Gone) > 0 })
+	if i < 0 {
+		return nil
+	}
+	used, err := history.Running(ctx, store, r.Targets[i].Back.Plan.Rehearsal != nil)
+	if err != nil {
+		return err
+	}
+	used = slices.DeleteFunc(used, func(now sluice.Release) bool {
+		return now.Plan.Application == r.Application && slices.ContainsFunc(r.Targets, func(t TargetRollback) bool {
+			return t.Target == now.Target && t.Back != nil
+		})
+	})
+	for _, t := range r.Targets {
+		if t.Back != nil {
+			used = append(used, *t.Back)
+		}
+	}
+	for i, t := range r.Targets {
+		if t.Back == nil {
+			continue
+		}
+		where, _ := t.Back.Plan.Target(t.Target)
+		r.Targets[i].Gone = slices.DeleteFunc(t.Gone, func(o sluice.Ref) bool {
+			return slices.ContainsFunc(used, func(u sluice.Release) bool { return history.Has(u, where.Account, o) })
+		})
+	}
+	return nil
 }
 
 func goBack(h *history.History, now sluice.Release) TargetRollback {
@@ -188,27 +250,22 @@ func (r *Rollback) findData(ctx context.Context, store sluice.Store, q RollbackR
 			return sluice.Errorf(sluice.Invalid, "two checkpoints are to be put back into the target %s", c.Target).
 				WithHint("name one of them, and put the other one back with: sluice data restore")
 		}
-		r.Targets[i].Restore = &c
+		data, err := restoring(ctx, store, c, r.Targets[i].Now.Plan, q.By)
+		if err != nil {
+			return err
+		}
+		r.Targets[i].Restore, r.Targets[i].restore = &c, &data
 	}
 	return nil
 }
 
-func (r *Rollback) compile(q RollbackRequest) error {
+func (r *Rollback) compile(q RollbackRequest) {
 	var returns []plan.Return
 	for _, t := range r.Targets {
 		if t.Back == nil {
 			continue
 		}
-		back := plan.Return{Release: *t.Back, Gone: t.Gone}
-		if t.Restore != nil {
-			data, err := restoring(t.Now.Plan, *t.Restore, q.By)
-			if err != nil {
-				return err
-			}
-			back.Restore = &data
-		}
-		returns = append(returns, back)
+		returns = append(returns, plan.Return{Release: *t.Back, Gone: t.Gone, Restore: t.restore})
 	}
 	r.Plan = plan.Back(returns, plan.BackOptions{Gates: q.Gates, Reason: q.Reason})
-	return nil
 }

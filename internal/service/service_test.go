@@ -211,6 +211,31 @@ func TestPreviewShowsWhatItCan(t *testing.T) {
 	}
 }
 
+// A step that cannot count what it would take away.
+type uncounted struct {
+	sluice.Step
+	err error
+}
+
+func (u uncounted) CountLoss(context.Context) (service.Loss, error) { return service.Loss{}, u.err }
+
+func (u uncounted) New(sluice.StepContext) (sluice.Step, error) { return u, nil }
+
+func TestACheckpointThatCannotBePutBackIsNoUnknownLoss(t *testing.T) {
+	p := &sluice.Plan{Targets: []sluice.PlannedTarget{{Name: "staging"}}, Steps: []sluice.PlannedStep{{
+		ID: "staging/before/restore", Target: "staging", StepSpec: sluice.StepSpec{RestoreData: &sluice.RestoreData{}},
+	}}}
+	masked := uncounted{err: sluice.Errorf(sluice.Invalid, "it is masked")}
+	if _, err := service.Losses(t.Context(), p, masked); sluice.ErrorCode(err) != sluice.Invalid {
+		t.Errorf("a masked checkpoint: %v, want that it is refused", err)
+	}
+	broken := uncounted{err: sluice.Errorf(sluice.Unavailable, "it does not open")}
+	losses, err := service.Losses(t.Context(), p, broken)
+	if err != nil || losses["staging"].Unknown == "" {
+		t.Errorf("a database that does not open: %v, %v, want an unknown loss", losses, err)
+	}
+}
+
 func TestIrreversible(t *testing.T) {
 	p := &sluice.Plan{Targets: []sluice.PlannedTarget{
 		{Name: "staging"}, {Name: "production", Irreversible: []string{"a Job runs", "data moves"}},

@@ -88,6 +88,25 @@ func TestResumedUndoOfAWeightWaitsForThePodsOfBefore(t *testing.T) {
 	})
 }
 
+// A call after a crash says of every object that was absent before that it was made: a rollback deletes it by that.
+func TestResumedApplySaysWhatItMadeBeforeACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench().add("apply", applying(false, configMap("one", "1"), configMap("two", "1")))
+		var p sluice.Progress
+		b.cutOff(t, 1, func() (err error) { p, err = b.run(t, "apply"); return err })
+		p, err := b.must(t, "apply").Start(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []sluice.Change{
+			{Object: "ConfigMap/one", Outcome: sluice.Created}, {Object: "ConfigMap/two", Outcome: sluice.Created},
+		}
+		if diff := cmp.Diff(want, p.Changes); diff != "" {
+			t.Errorf("the changes (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // A new version that no longer gets ready does not keep the weights from going back.
 func TestWeightsGoBackFromABrokenVersion(t *testing.T) {
 	b := installed(t)

@@ -49,6 +49,9 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 			if err != nil {
 				return p, err
 			}
+			if was, ok := snap.find(b.ref); ok && was.Object == nil {
+				b.outcome = sluice.Created // by a call before a crash, if not by this one
+			}
 			if b.outcome != sluice.Unchanged {
 				changes = append(changes, sluice.Change{Object: b.ref.String(), Outcome: b.outcome})
 			}

@@ -180,7 +180,7 @@ func TestAgentDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.await("Deployment/web", "is whole again",
-		func(o sluice.Object) bool { return settled(o) && restarted(a.pods()) == 1 })
+		func(o sluice.Object) bool { return settled(o) && a.restartedAndReady(1) })
 	if a.agentProcess() == agent {
 		t.Error("the agent is the one that was killed")
 	}
@@ -201,7 +201,18 @@ func TestAgentDies(t *testing.T) {
 		}
 	}
 	a.await("Deployment/web", "restarts the adopted",
-		func(o sluice.Object) bool { return settled(o) && restarted(a.pods()) == 3 })
+		func(o sluice.Object) bool { return settled(o) && a.restartedAndReady(3) })
+}
+
+// restartedAndReady looks at the pods once: the status of their workload may be older than their restarts.
+func (a *account) restartedAndReady(times int) bool {
+	pods := a.pods()
+	for _, p := range pods {
+		if !p.Ready {
+			return false
+		}
+	}
+	return restarted(pods) == times
 }
 
 func restarted(pods map[string]sluice.Pod) int {

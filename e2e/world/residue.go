@@ -39,6 +39,10 @@ func (w *World) Snapshot() Snapshot {
 				pods[w.workload(o)]++
 			}
 			continue
+		case "ConfigMap":
+			if o.Ref().Name == "kube-root-ca.crt" {
+				continue // the control plane puts it into every namespace, in its own time
+			}
 		case "ReplicaSet":
 			if owner(o) != "" {
 				continue // its Deployment and pods show the same

@@ -40,8 +40,19 @@ func newLoad(url string, rate int) http.Handler {
 	return mux
 }
 
+// reached is how many requests in a row must be answered before requests count.
+const reached = 20
+
+// send begins to count once the Service answers steadily: a node takes a moment to learn of a new one.
 func (l *load) send(rate int) {
-	for range time.Tick(time.Second / time.Duration(rate)) {
+	ticks := time.Tick(time.Second / time.Duration(rate))
+	for n := 0; n < reached; n++ {
+		<-ticks
+		if _, err := l.get(); err != nil {
+			n = -1
+		}
+	}
+	for range ticks {
 		go l.one()
 	}
 }

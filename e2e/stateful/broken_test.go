@@ -40,9 +40,7 @@ func TestReleaseRepairsABrokenSet(t *testing.T) {
 	s.Value("Crash", "1")
 	s.Value("Version", "v2")
 	s.PutAs(sluice.Manager, manifests)
-	s.Await("store-1 to have crashed for good", func() bool {
-		return s.There("Pod", "store-1") && restarts(s.Get("Pod", "store-1")) >= 3
-	})
+	s.Until("Pod", "store-1", "crashing for good", func(o sluice.Object) bool { return restarts(o) >= 3 })
 	s.Value("Crash", "none")
 	s.release("v3")
 	r := s.Run()

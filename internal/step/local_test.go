@@ -62,7 +62,9 @@ func shop(version string) []sluice.Object {
 	container["ports"] = []any{map[string]any{"containerPort": 8080}}
 	container["readinessProbe"] = map[string]any{"httpGet": map[string]any{"path": "/", "port": 8080}, "periodSeconds": 1}
 	service := object("v1", "Service", "web", map[string]any{"spec": map[string]any{
-		"selector": map[string]any{"app": "web"}, "ports": []any{map[string]any{"port": 8080}},
+		"selector": map[string]any{"app": "web"}, "ports": []any{
+			map[string]any{"name": "http", "port": 8080}, // connections of unknown protocols end with their pod
+		},
 	}})
 	config := object("v1", "ConfigMap", "web", map[string]any{"data": map[string]any{"VERSION": version}})
 	return []sluice.Object{config, service, web}

@@ -67,7 +67,7 @@ func documents(f sluice.Fingerprint) int64 {
 func newDataVerify(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify CHECKPOINT", Short: "Read a checkpoint and prove every byte of it",
-		Example: "  sluice data verify 6921a0c4-5d1f0a9b3e-production",
+		Example: "  sluice data verify 1a21e29cca7-78bdfc8a-production-before-0",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.dataVerify(cmd.Context(), args[0]) },
 	}

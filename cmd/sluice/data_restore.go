@@ -18,16 +18,16 @@ func newDataRestore(a *app) *cobra.Command {
 		Long: "Restore is a deployment with one step. It stops the workload, saves the current data in a checkpoint of\n" +
 			"its own, puts the data of the checkpoint in place and starts the workload again. By starting it\n" +
 			"you agree to the loss of what was written since, even if that cannot be counted.",
-		Example: "  sluice data restore 6921a0c4-5d1f0a9b3e-production\n" +
-			"  sluice data restore 6921a0c4-5d1f0a9b3e-production --target staging --yes",
+		Example: "  sluice data restore 1a21e29cca7-78bdfc8a-production-before-0\n" +
+			"  sluice data restore 1a21e29cca7-78bdfc8a-production-before-0 --target staging --yes",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.dataRestore(cmd.Context(), args[0], target, o)
 		},
 	}
-	cmd.Flags().StringVarP(&target, "target", "t", "", "where to (default: where it was taken)")
+	cmd.Flags().StringVarP(&target, "target", "t", "", "target to restore into (default: the target it was taken from)")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
+	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "run in the background and return at once")
 	return cmd
 }
 

@@ -204,7 +204,7 @@ func (f *follower) watch(ctx context.Context) error {
 	return nil
 }
 
-// obey carries out the choices of the person at the view until watching ends.
+// obey does what the person at the view chooses until watching ends.
 func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) {
 	for {
 		select {

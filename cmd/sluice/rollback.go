@@ -41,7 +41,7 @@ func newRollback(a *app) *cobra.Command {
 			"Data is left as it is unless a checkpoint is chosen. What was written since the checkpoint is saved\n" +
 			"first, in a checkpoint of its own.",
 		Example: "  sluice rollback\n  sluice rollback 6921a --yes\n" +
-			"  sluice rollback --data 6921a0c4-5d1f0a9b3e-production-before-0",
+			"  sluice rollback --data 1a21e29cca7-78bdfc8a-production-before-0",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), first(args), o) },
 	}
@@ -50,7 +50,7 @@ func newRollback(a *app) *cobra.Command {
 	cmd.Flags().StringSliceVar(&o.data, "data", nil,
 		"what happens to the data: leave, ask, or a checkpoint to put back (default: ask on a terminal, else leave)")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "carry it out in the background and return at once")
+	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "run in the background and return at once")
 	return cmd
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// Whoever watches after a write is never told of the state before it, however many watch already.
+// A watch that begins after a write never yields the state before it, however many watches there are already.
 func TestWatchAfterWrite(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

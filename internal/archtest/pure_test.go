@@ -27,8 +27,8 @@ var harmless = []string{"net.Conn", "net.SplitHostPort", "http.RoundTripper"}
 var exempt = map[string]string{
 	"internal/engine/call.go":   "the runner waits for the next attempt",
 	"internal/engine/runner.go": "the runner sleeps until the next decision is due",
-	"internal/engine/signal.go": "whoever waits for an answer looks now and then whether a process is there to give it",
-	"internal/engine/watch.go":  "whoever follows another process looks now and then whether it is there",
+	"internal/engine/signal.go": "a sender that waits for an answer checks now and then that a process can give it",
+	"internal/engine/watch.go":  "a follower of another process checks now and then that it still runs",
 	"internal/mover/limit.go":   "reports at most so many times a second",
 	"internal/mover/retry.go":   "waits, with jitter, between attempts",
 }

@@ -354,7 +354,7 @@ func TestAnOutageIsTriedAgainAndToldOnce(t *testing.T) {
 	})
 }
 
-// Outages that a step has hours between them do not add up to one, but whoever never comes further gives up.
+// Outages that a step has hours between them do not add up to one, but a step that never comes further gives up.
 func TestOutagesAfterLongWorkAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0

@@ -152,8 +152,8 @@ func begin(ctx context.Context, e *engine.Engine, log sluice.Log, p *sluice.Plan
 	return list[0].ID, e.Resume(ctx)
 }
 
-// speak is everybody outside: whoever is waited for says what is waited for, once more after every kill, as people and
-// callbacks do that got no answer. What was heard already is refused as a conflict.
+// speak plays the people and callbacks that steps wait for. They send their signal again after every kill, because they
+// got no answer. A signal that was recorded before is refused as a conflict.
 func (s scenario) speak(ctx context.Context, e *engine.Engine, id sluice.DeploymentID) {
 	for u, err := range e.Watch(ctx, id, 0) {
 		if err != nil {

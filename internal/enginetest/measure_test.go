@@ -2,7 +2,7 @@ package enginetest
 
 import "testing"
 
-// BenchmarkDeployments carries out 1,000 deployments of 20 steps at once.
+// BenchmarkDeployments runs 1,000 deployments of 20 steps at once.
 func BenchmarkDeployments(b *testing.B) {
 	for b.Loop() {
 		m, err := MeasureDeployments(b.Context(), 1000, 20)

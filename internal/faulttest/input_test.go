@@ -39,7 +39,7 @@ func TestTenMistakes(t *testing.T) {
 	}
 }
 
-// TestUnsupported: what the account does not carry out is named before even the first step of another target.
+// TestUnsupported: an object that the account does not support is named before the first step of any target.
 func TestUnsupported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")

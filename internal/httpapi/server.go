@@ -35,7 +35,7 @@ type Server struct {
 	starts  sync.RWMutex // held for reading from before a deployment is recorded until its caller was told
 }
 
-// NewServer returns a server that does not listen yet. Whoever can connect to its listener may do everything.
+// NewServer returns a server that does not listen yet. Everyone who can connect to its listener may do everything.
 func NewServer(e Engine) *Server {
 	s := &Server{engine: e}
 	mux := http.NewServeMux()

@@ -12,8 +12,8 @@ type openly struct{}
 func (openly) Seal(s string) (string, error) { return s, nil }
 func (openly) Open(s string) (string, error) { return s, nil }
 
-// Data that cannot be copied where it lies is refused at the step before anything starts, unless nothing is to be
-// carried out. On this machine kopia copies, whatever mover is named.
+// A step whose data cannot be copied by its mover is refused before anything starts, unless the plan is only shown or
+// rehearsed. On this machine kopia copies, whatever mover is named.
 func TestMover(t *testing.T) {
 	spec := func(mover string) *sluice.Spec {
 		return &sluice.Spec{

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Whoever waits behind a process that is stopped in the middle of a transaction hears of it together: one after the
-// other, the last would wait for ten seconds here.
+// All writes that wait behind a process that is stopped in the middle of a transaction fail together. If they failed
+// one after the other, the last would wait for ten seconds here.
 func TestWritesBehindAStoppedProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sluice.db")
 	a, stopped := opened(t, path), opened(t, path)

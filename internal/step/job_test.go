@@ -21,7 +21,7 @@ func TestRunJobFailureShowsItsLastLines(t *testing.T) {
 	}
 }
 
-// What came about while Sluice was away for longer than the step may take has come about.
+// A Job that ended while Sluice was away counts as it ended, even if Sluice was away for longer than the step may take.
 func TestWhatEndedDuringAnOutageIsSeen(t *testing.T) {
 	for image, code := range map[string]sluice.Code{"check:1": "", "check:fails": sluice.Failed} {
 		b := newBench().add("after/0", job(image))

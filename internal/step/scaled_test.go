@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Whoever scales the stable Deployment up during a rollout gets as many pods of the new version, however the traffic is
+// A stable Deployment that is scaled up during a rollout gets as many pods of the new version, however the traffic is
 // divided.
 func TestScaleUpDuringARolloutIsKept(t *testing.T) {
 	for name, prepare := range map[string]func(*bench){

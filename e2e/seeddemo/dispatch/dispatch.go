@@ -1,5 +1,5 @@
 // Package dispatch stands in for the GitHub repository of the original demo:
-// it takes repository dispatches and carries out their workflow, which looks
+// it takes repository dispatches and runs their workflow, which looks
 // at the tag of the database's image in the repository and calls back.
 //
 // It may import k8s.io/apimachinery for YAML. Start with New.

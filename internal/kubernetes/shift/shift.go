@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/watch"
 )
 
-// settleTimeout bounds how long the cluster may take to carry out a division that it has accepted.
+// settleTimeout bounds how long the cluster may take to apply a division that it has accepted.
 const settleTimeout = time.Minute
 
 // A Shifter divides the traffic of a cluster's Services. It is safe for concurrent use.

@@ -17,8 +17,8 @@ func selecting(name string, labels, selector map[string]any) sluice.Object {
 	}
 }
 
-// The Service that a route has for the canary is no Service whose traffic is divided, whoever made it; one that is
-// narrowed to a track for a while is.
+// The traffic of a route's own Service for the canary is not divided, no matter who made it. The traffic of a Service
+// that is narrowed to a track for a while is.
 func TestOnlyWhatUsersReachIsDivided(t *testing.T) {
 	app, canary := map[string]any{"app": "web"}, map[string]any{"app": "web", sluice.TrackLabel: sluice.TrackCanary}
 	account := steptest.NewAccount(

@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e
 
-.PHONY: help demo test bench all format vet staticcheck build fuzz e2e cluster-up cluster-down
+.PHONY: help demo test stress bench all format vet staticcheck build fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,9 +13,20 @@ build: ## Build bin/sluice
 demo: ## Deliver a web shop and its database on this machine: six acts, one report
 	@mkdir -p bin && cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
 
-test: ## Run every test
-	go test -timeout 9m ./...
-	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && go test ./...) || exit 1; done
+# gotestsum prints as go test does, and at the end every skipped and every failed test.
+GOTESTSUM := $(CURDIR)/bin/gotestsum
+$(GOTESTSUM): go.mod
+	@mkdir -p bin && go build -o $@ gotest.tools/gotestsum
+
+test: $(GOTESTSUM) ## Run every test
+	$(GOTESTSUM) --format=standard-quiet -- -timeout 9m ./...
+	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && $(GOTESTSUM) --format=standard-quiet) || exit 1; done
+
+STRESS ?= 20
+stress: $(GOTESTSUM) ## Find tests that depend on luck: each 20 times (STRESS) with busy cores, then the suites of e2e 3 times
+	@for i in $$(seq $$(nproc)); do yes >/dev/null & done; trap 'kill $$(jobs -p)' EXIT; \
+	  $(GOTESTSUM) --format=standard-quiet -- -timeout 3h -count=$(STRESS) ./...
+	@for i in 1 2 3; do $(MAKE) e2e E2EFLAGS=-count=1 || exit 1; done
 
 bench: ## Compare speed on this machine with goals and rivals; as root also at scale, on a separate control plane
 	@go run ./internal/benchtable
@@ -27,9 +38,9 @@ cluster-up: ## Start two complete Kubernetes clusters on this machine, as root; 
 cluster-down: ## Stop these clusters and delete everything they left
 	@cd e2e && go run ./cmd/cluster down
 
-# The suites run one after the other, because some stop the API server. Failed suites run again, at most twice, and stay in the output.
-e2e: ## Deliver to two clusters: on this machine, as root, or to two contexts of yours, E2E_CONTEXTS=a,b
-	@cd e2e && go run ./cmd/cluster up && { for try in 1 2 3; do go test -p 1 -timeout 35m ./...; status=$$?; [ $$status != 0 ] || break; done; go run ./cmd/cluster down && exit $$status; }
+# The suites run one after the other, because some stop the API server.
+e2e: $(GOTESTSUM) ## Deliver to two clusters: on this machine, as root, or to two contexts of yours, E2E_CONTEXTS=a,b
+	@cd e2e && go run ./cmd/cluster up && { go run ./cmd/suites $(GOTESTSUM) -p 1 -timeout 35m $(E2EFLAGS); status=$$?; go run ./cmd/cluster down && exit $$status; }
 
 FUZZTIME ?= 1m
 fuzz: ## Fuzz the parsers, FUZZTIME each (default one minute)

@@ -1,8 +1,6 @@
 package seeddemo_test
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,10 +12,25 @@ import (
 	"github.com/sluice-cd/sluice/e2e/seeddemo/stork"
 )
 
-const (
-	migration = "Migrate Prod DB To Staging"
-	approval  = "production/canary/2"
-)
+const approval = "production/canary/2"
+
+// added are the objects that only a delivery brings, by the namespace of the demo.
+var added = map[string][]string{
+	"shop": {
+		"cluster01 migration.stork.libopenstorage.org portworx/migrate01",
+		"cluster01 deployment.apps shop/mongodb-exporter",
+		"cluster01 secret shop/mongodb-exporter",
+		"cluster01 service shop/mongodb-exporter",
+	},
+	"pxbbq": {
+		"cluster01 migration.stork.libopenstorage.org portworx/migrate01",
+		"cluster01 deployment.apps pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+		"cluster01 pod pxbbq/pxbbq-exporter-prometheus-mongodb-exporter-test-connection",
+		"cluster01 secret pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+		"cluster01 service pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+		"cluster01 serviceaccount pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
+	},
+}
 
 func testDelivery(t *testing.T, w *seeddemo.World) {
 	t.Run("good", func(t *testing.T) { testGood(t, w) })
@@ -34,7 +47,7 @@ func testGood(t *testing.T, w *seeddemo.World) {
 	w.Migrations(t, stork.Good)
 	orders := w.Install(t, 20)
 	dir := w.Checkout(t, "6.0.3")
-	if diff := cmp.Diff(files(t, w.Demo), files(t, dir)); diff != "" {
+	if diff := cmp.Diff(w.Files(t, w.Dir), w.Files(t, dir)); diff != "" {
 		t.Fatalf("the demo's files are changed:\n%s", diff)
 	}
 	before := w.Everything(t)
@@ -45,36 +58,28 @@ func testGood(t *testing.T, w *seeddemo.World) {
 		canary(t, w)
 		w.Command(t, dir, "approve", "--reason", "the graphs look good")
 	})
-	want := map[string]string{migration: "succeeded", "staging": "succeeded", "production": "succeeded"}
+	want := map[string]string{w.Migration: "succeeded", "staging": "succeeded", "production": "succeeded"}
 	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 0 {
 		t.Fatalf("status %d, targets (-want +got):\n%s", r.Status, diff)
 	}
 	if !slices.Equal(asked, []string{approval}) {
 		t.Errorf("asked for a decision at %v", asked)
 	}
-	if !strings.Contains(r.Warnings, "[stage-not-success]") {
-		t.Errorf("no warning of the wait that a failed migration passes:\n%s", r.Warnings)
+	if loose := w.Namespace == "pxbbq"; loose != strings.Contains(r.Warnings, "[stage-not-success]") {
+		t.Errorf("the wait of the original alone passes a failed migration, the warnings are:\n%s", r.Warnings)
 	}
 	for _, c := range pair.Clusters() {
-		if image := running(t, w, c, "app.kubernetes.io/name=mongo"); image != "mongo:6.0.3" {
+		if image := running(t, w, c, w.Demo.Database); image != "mongo:6.0.3" {
 			t.Errorf("%s runs %s", c.Name, image)
 		}
-		if image := running(t, w, c, "app=pxbbq-web"); image != "eshanks16/pxbbq:v3.3.1" {
+		if image := running(t, w, c, "app="+w.Web); image != w.Image {
 			t.Errorf("%s runs %s", c.Name, image)
 		}
 		if got := w.Orders(t, c); got != orders {
 			t.Errorf("the orders in %s are not those that production had (-want +got):\n%s", c.Name, cmp.Diff(orders, got))
 		}
 	}
-	asksFor := []string{
-		"cluster01 migration.stork.libopenstorage.org portworx/migrate01",
-		"cluster01 deployment.apps pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
-		"cluster01 pod pxbbq/pxbbq-exporter-prometheus-mongodb-exporter-test-connection",
-		"cluster01 secret pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
-		"cluster01 service pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
-		"cluster01 serviceaccount pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
-	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(append(before, asksFor...))), w.Everything(t)); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(append(before, added[w.Namespace]...))), w.Everything(t)); diff != "" {
 		t.Errorf("the namespace has more than the files declare (-want +got):\n%s", diff)
 	}
 }
@@ -82,7 +87,7 @@ func testGood(t *testing.T, w *seeddemo.World) {
 // canary checks the metrics while a step waits for a person: the canary's pods can answer the demo's own query.
 func canary(t *testing.T, w *seeddemo.World) {
 	t.Helper()
-	name := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "sluice-cd.github.io/track=canary",
+	name := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", w.Namespace, "-l", "sluice-cd.github.io/track=canary",
 		"-o", `jsonpath={.items[0].metadata.annotations.deploy\.armory\.io/replica-set-name}`)
 	if name == "" {
 		t.Error("the canary's pods do not say which replica set they belong to")
@@ -97,13 +102,13 @@ func testIntegrationFails(t *testing.T, w *seeddemo.World) {
 	w.Migrations(t, stork.Good)
 	orders := w.Install(t, 3)
 	dir := w.Checkout(t, "6.0.2")
-	before := w.Objects(t, pair.Cluster01, "pxbbq")
+	before := w.Objects(t, pair.Cluster01, w.Namespace)
 	r := w.Run(t, dir, nobody(t))
-	want := map[string]string{migration: "succeeded", "staging": "failed", "production": "skipped"}
+	want := map[string]string{w.Migration: "succeeded", "staging": "failed", "production": "skipped"}
 	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 1 {
 		t.Errorf("status %d, targets (-want +got):\n%s", r.Status, diff)
 	}
-	if diff := cmp.Diff(before, w.Objects(t, pair.Cluster01, "pxbbq")); diff != "" {
+	if diff := cmp.Diff(before, w.Objects(t, pair.Cluster01, w.Namespace)); diff != "" {
 		t.Errorf("production is not as it was (-want +got):\n%s", diff)
 	}
 	if got := w.Orders(t, pair.Cluster01); got != orders {
@@ -116,19 +121,20 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 	w.Migrations(t, stork.VolumeFails)
 	dir := w.Checkout(t, "6.0.3")
 	before := w.Everything(t)
-	objects := w.Objects(t, pair.Cluster01, "pxbbq")
+	objects := w.Objects(t, pair.Cluster01, w.Namespace)
 	r := w.Run(t, dir, nobody(t))
-	want := map[string]string{migration: "rolledBack", "staging": "skipped", "production": "skipped"}
+	want := map[string]string{w.Migration: "rolledBack", "staging": "skipped", "production": "skipped"}
 	if diff := cmp.Diff(want, r.Targets); diff != "" || r.Status != 1 {
 		t.Errorf("status %d, targets (-want +got):\n%s", r.Status, diff)
 	}
-	if message := r.Failures[migration+"/apply"]; !strings.Contains(message, "it ended as Failed: mongodb-pvc is Failed") {
+	message := r.Failures[w.Migration+"/apply"]
+	if !strings.Contains(message, "it ended as Failed: "+w.Claim+" is Failed") {
 		t.Errorf("the failure of the migration is reported as %q", message)
 	}
 	if diff := cmp.Diff(before, w.Everything(t)); diff != "" {
 		t.Errorf("something is left (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(objects, w.Objects(t, pair.Cluster01, "pxbbq")); diff != "" {
+	if diff := cmp.Diff(objects, w.Objects(t, pair.Cluster01, w.Namespace)); diff != "" {
 		t.Errorf("production is not as it was (-want +got):\n%s", diff)
 	}
 }
@@ -136,28 +142,8 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 // running names the images of the ready pods with the label, each once.
 func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) string {
 	t.Helper()
-	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", "pxbbq", "-l", label,
+	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", w.Namespace, "-l", label,
 		"--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].spec.containers[*].image}"))
 	slices.Sort(all)
 	return strings.Join(slices.Compact(all), " ")
-}
-
-// files are the demo's files, by path.
-func files(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	for _, pattern := range []string{"pxbbq.yaml", "pxbbq-demo/*"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range found {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[strings.TrimPrefix(path, dir)] = string(data)
-		}
-	}
-	return all
 }

@@ -1,11 +1,11 @@
-// Package seeddemo delivers the original demo, with unchanged files, to both
-// clusters: production's data is migrated to staging, the new version is tested
-// there, then production gets it step by step.
+// Package seeddemo delivers a shop and its database to both clusters, as the
+// demo that Sluice descends from did: production's data is migrated to staging,
+// the new version is tested there, then production gets it step by step.
 //
-// The files are read from corpus/seed-demo in the directory that SLUICE_SHARED
-// names, by default shared beside the repository; without them there is
-// nothing to do. The packages below this one simulate the surroundings of the
-// demo:
+// The directory files has a deploy file of that shape. The original demo is
+// delivered too, with unchanged files, if corpus/seed-demo is in the directory
+// that SLUICE_SHARED names, by default shared beside the repository. The
+// packages below this one simulate the surroundings of both:
 //
 //	stork      the storage of both clusters and its migrations, with ways to fail
 //	cmdhook    the receiver of webhooks that runs kubectl, in each cluster
@@ -14,5 +14,5 @@
 //	admission  lets pods use images that are in no registry
 //	app        the images: the shop, its database and its exporter
 //
-// Start with setup.go.
+// Start with demo.go and setup.go.
 package seeddemo

@@ -30,6 +30,8 @@ func loadImages(ctx context.Context, pair *cluster.Pair, state string) error {
 	own := filepath.Join(moduleDir(), "seeddemo")
 	sources := []image.Source{
 		{Dir: filepath.Join(own, "cmd", "world"), Name: worldImage},
+		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/sluice-e2e/shop:1"},
+		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/sluice-e2e/shop:2"},
 		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/eshanks16/pxbbq:v3.3.0"},
 		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/eshanks16/pxbbq:v3.3.1"},
 		{Dir: filepath.Join(own, "app", "mongodb_exporter"), Name: "docker.io/percona/mongodb_exporter:0.31.0"},

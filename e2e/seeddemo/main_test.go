@@ -18,11 +18,12 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// TestWorld tests the surroundings of the demo, then delivers the demo in them.
+// TestWorld tests the surroundings of the demo, then delivers our own and the original in them.
 func TestWorld(t *testing.T) {
 	w := seeddemo.Setup(t, pair)
 	t.Run("receiver", func(t *testing.T) { testReceiver(t, w) })
 	t.Run("migrations", func(t *testing.T) { testMigrations(t, w) })
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })
 	t.Run("delivery", func(t *testing.T) { testDelivery(t, w) })
+	t.Run("original", func(t *testing.T) { testDelivery(t, w.With(seeddemo.Original(t))) })
 }

@@ -17,7 +17,10 @@ var passing = []string{
 }
 
 // ours are the namespaces of the demo. Other tests use the clusters, too.
-var ours = []string{"pxbbq", "portworx", "armory-rna"}
+var ours = append([]string{"portworx", "armory-rna"}, applications...)
+
+// applications are the namespaces of the shops.
+var applications = []string{"shop", "pxbbq"}
 
 // isOurs reports whether the object is in a namespace of the demo, is one, or belongs to one by its name.
 func (o object) isOurs() bool {

@@ -24,20 +24,20 @@ func (w *World) Install(t *testing.T, orders int) string {
 	t.Helper()
 	for _, wait := range []string{"--wait=false", "--wait"} { // both at the same time
 		for _, c := range w.pair.Clusters() {
-			w.Kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found", wait)
+			w.Kubectl(t, c, "", "delete", "namespace", w.Namespace, "--ignore-not-found", wait)
 		}
 	}
 	w.Kubectl(t, w.pair.Cluster01, "", "delete", "-n", "portworx", "migrations", "--all")
 	var manifests strings.Builder
-	for _, file := range []string{"namespace.yml", "mongodb-pvc.yaml", "mongodb.yaml", "pxbbq.yaml"} {
+	for _, file := range w.Before {
 		manifests.WriteString(w.older(t, file) + "\n---\n")
 	}
 	for _, c := range w.pair.Clusters() {
 		w.Kubectl(t, c, manifests.String(), "apply", "-f", "-")
 	}
 	for _, c := range w.pair.Clusters() {
-		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=5m")
-		w.Kubectl(t, c, "", "rollout", "status", "-n", "pxbbq", "deployment/pxbbq-web", "--timeout=5m")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", w.Namespace, "statefulset/mongo", "--timeout=5m")
+		w.Kubectl(t, c, "", "rollout", "status", "-n", w.Namespace, "deployment/"+w.Web, "--timeout=5m")
 	}
 	w.Orders(t, w.pair.Cluster01)
 	for i := range orders {
@@ -46,28 +46,13 @@ func (w *World) Install(t *testing.T, orders int) string {
 	return w.Orders(t, w.pair.Cluster01)
 }
 
-// File returns one of the demo's files.
-func (w *World) File(t *testing.T, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(w.Demo, name))
-	try(t, err)
-	return string(data)
-}
-
-// older returns the manifest of the release before.
-func (w *World) older(t *testing.T, file string) string {
-	t.Helper()
-	old := strings.NewReplacer("mongo:6.0.3", "mongo:6.0.1", "eshanks16/pxbbq:v3.3.1", "eshanks16/pxbbq:v3.3.0")
-	return old.Replace(w.File(t, "pxbbq-demo/"+file))
-}
-
 // Checkout copies the demo's files into a new directory and puts a sluice.yaml beside them. The only thing that it may
 // change is the tag of the database.
 func (w *World) Checkout(t *testing.T, tag string) string {
 	t.Helper()
 	dir := t.TempDir()
-	try(t, os.CopyFS(dir, os.DirFS(w.Demo)))
-	database := filepath.Join(dir, "pxbbq-demo", "mongodb.yaml")
+	try(t, os.CopyFS(dir, os.DirFS(w.Dir)))
+	database := filepath.Join(dir, w.Demo.Manifests, "mongodb.yaml")
 	data, err := os.ReadFile(database)
 	try(t, err)
 	if changed := strings.Replace(string(data), "image: mongo:6.0.3", "image: mongo:"+tag, 1); changed != string(data) {
@@ -75,7 +60,7 @@ func (w *World) Checkout(t *testing.T, tag string) string {
 		try(t, os.WriteFile(database, []byte(changed), 0o600))
 	}
 	github := httptest.NewServer(dispatch.New(t.Context(),
-		dispatch.Repository{Name: "ccrow42/armory", Token: githubToken, Database: database}))
+		dispatch.Repository{Name: w.Repository, Token: githubToken, Database: database}))
 	t.Cleanup(github.Close)
 	try(t, os.WriteFile(filepath.Join(dir, "sluice.yaml"), w.config(github.URL), 0o600))
 	return dir
@@ -99,7 +84,7 @@ webhooks:
 // service is the address of the shop in the cluster.
 func (w *World) service(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
-	return "http://" + w.Kubectl(t, c, "", "get", "service", "-n", "pxbbq", "pxbbq-svc", "-o",
+	return "http://" + w.Kubectl(t, c, "", "get", "service", "-n", w.Namespace, w.Service, "-o",
 		"jsonpath={.spec.clusterIP}")
 }
 

@@ -41,7 +41,7 @@ type event struct {
 // Run delivers the directory's deploy file. It calls decide for each step that waits for a person.
 func (w *World) Run(t *testing.T, dir string, decide func(step string)) Result {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), w.Sluice, "run", "-f", "pxbbq.yaml", "-o", "json")
+	cmd := exec.CommandContext(t.Context(), w.Sluice, "run", "-f", w.DeployFile, "-o", "json")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GITHUB_TOKEN="+githubToken)
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint

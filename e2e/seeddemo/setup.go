@@ -32,10 +32,10 @@ var worldManifest string
 
 // A World is the surroundings of the demo, in both clusters and beside them.
 type World struct {
+	// Demo holds the files that are delivered.
+	Demo
 	// Sluice is the program.
 	Sluice string
-	// Demo is the directory of the demo's own files.
-	Demo string
 	// Prometheus is the address of its API.
 	Prometheus string
 	// Host is the address at which pods reach this machine.
@@ -45,11 +45,11 @@ type World struct {
 	state string // for everything that is built once
 }
 
-// Setup builds the world and removes it when the test ends. It skips the test if the demo's files are missing, or if
-// the clusters belong to a person, because the test cannot choose what is loaded and mounted there.
+// Setup builds the world for our own demo and removes it when the test ends. It skips the test if the clusters belong
+// to a person, because the test cannot choose what is loaded and mounted there.
 func Setup(t *testing.T, pair *cluster.Pair) *World {
 	t.Helper()
-	w := &World{pair: pair, Demo: demoDir(t), state: filepath.Dir(pair.Kubeconfig)}
+	w := &World{pair: pair, Demo: Own(), state: filepath.Dir(pair.Kubeconfig)}
 	if !pair.Owned {
 		t.Skip("the clusters are not ours")
 	}
@@ -73,18 +73,11 @@ func Setup(t *testing.T, pair *cluster.Pair) *World {
 	return w
 }
 
-// demoDir returns the directory of the demo's files, if they exist.
-func demoDir(t *testing.T) string {
-	t.Helper()
-	shared := os.Getenv("SLUICE_SHARED")
-	if shared == "" {
-		shared = filepath.Join(filepath.Dir(repository()), "shared")
-	}
-	dir := filepath.Join(shared, "corpus", "seed-demo")
-	if _, err := os.Stat(filepath.Join(dir, "pxbbq.yaml")); err != nil {
-		t.Skip("the demo's files are not here; SLUICE_SHARED names the directory that has corpus/seed-demo")
-	}
-	return dir
+// With returns the world for another demo.
+func (w *World) With(d Demo) *World {
+	other := *w
+	other.Demo = d
+	return &other
 }
 
 func try(t *testing.T, err error) {
@@ -146,7 +139,7 @@ func (w *World) populate(t *testing.T, c *cluster.Cluster, manifest string) {
 // remove deletes what populate, the demo and Stork have created.
 func (w *World) remove(t *testing.T, c *cluster.Cluster, manifest string) {
 	t.Helper()
-	w.kubectl(t, c, "", "delete", "namespace", "pxbbq", "--ignore-not-found")
+	w.kubectl(t, c, "", append([]string{"delete", "namespace", "--ignore-not-found"}, applications...)...)
 	registered := slices.DeleteFunc(strings.Fields(w.kubectl(t, c, "", "get", "crd", "-o", "name")),
 		func(crd string) bool {
 			return !strings.HasSuffix(crd, "."+stork.Migrations.Group)

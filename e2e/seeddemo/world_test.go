@@ -41,7 +41,7 @@ func testReceiver(t *testing.T, w *seeddemo.World) {
 		}
 		for arg, want := range map[string]string{
 			"get namespace armory-rna -o name":                                  "true namespace/armory-rna",
-			"scale -n=pxbbq statefulset nosuch --replicas=0":                    `false error: no objects passed to scale`,
+			"scale -n=shop statefulset nosuch --replicas=0":                     `false error: no objects passed to scale`,
 			"delete -n=portworx service/nosuch --ignore-not-found=true -o name": "true ",
 			"wait -n=portworx service/nosuch --for=jsonpath={.status.stage}=Final --timeout=1s": "" +
 				"false Error from server (NotFound)",
@@ -64,7 +64,7 @@ func testReceiver(t *testing.T, w *seeddemo.World) {
 func testMigrations(t *testing.T, w *seeddemo.World) {
 	orders := w.Install(t, 5)
 	production, staging := pair.Cluster01, pair.Cluster02
-	migrate := w.File(t, "pxbbq-demo/migrate.yaml")
+	migrate := w.Manifest(t, "migrate.yaml")
 	status := func() string {
 		return w.Kubectl(t, production, "", "get", "-n", "portworx", "migration/migrate01", "-o",
 			"jsonpath={.status.stage}/{.status.status}")
@@ -82,12 +82,12 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 	if got := status(); got != "Final/PartialSuccess" {
 		t.Errorf("into a claim in use: %s", got)
 	}
-	if ending := w.Kubectl(t, staging, "", "get", "-n", "pxbbq", "pvc/mongodb-pvc", "-o",
+	if ending := w.Kubectl(t, staging, "", "get", "-n", w.Namespace, "pvc/"+w.Claim, "-o",
 		"jsonpath={.metadata.deletionTimestamp}"); ending == "" {
 		t.Error("the claim in use is not Terminating")
 	}
-	w.Kubectl(t, staging, "", "scale", "-n", "pxbbq", "statefulset/mongo", "--replicas=0")
-	w.Kubectl(t, staging, "", "wait", "-n", "pxbbq", "--for=delete", "pod/mongo-0", "--timeout=2m")
+	w.Kubectl(t, staging, "", "scale", "-n", w.Namespace, "statefulset/mongo", "--replicas=0")
+	w.Kubectl(t, staging, "", "wait", "-n", w.Namespace, "--for=delete", "pod/mongo-0", "--timeout=2m")
 
 	begin(stork.VolumeFails, "Final")
 	if got := status(); got != "Final/Failed" {
@@ -106,8 +106,8 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 	if got := status(); got != "Final/Successful" {
 		t.Fatalf("a good migration: %s", got)
 	}
-	w.Kubectl(t, staging, "", "scale", "-n", "pxbbq", "statefulset/mongo", "--replicas=1")
-	w.Kubectl(t, staging, "", "rollout", "status", "-n", "pxbbq", "statefulset/mongo", "--timeout=1m")
+	w.Kubectl(t, staging, "", "scale", "-n", w.Namespace, "statefulset/mongo", "--replicas=1")
+	w.Kubectl(t, staging, "", "rollout", "status", "-n", w.Namespace, "statefulset/mongo", "--timeout=1m")
 	if got := w.Orders(t, staging); got != orders {
 		t.Errorf("staging has other orders than production: %s", got)
 	}
@@ -116,7 +116,7 @@ func testMigrations(t *testing.T, w *seeddemo.World) {
 
 // testMetrics queries every metric that the demo's queries join.
 func testMetrics(t *testing.T, w *seeddemo.World) {
-	web := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", "pxbbq", "-l", "app=pxbbq-web", "-o",
+	web := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", w.Namespace, "-l", "app="+w.Web, "-o",
 		"jsonpath={.items[0].metadata.name}")
 	for _, query := range []string{
 		`kube_pod_annotations{job="kube-state-metrics",pod="` + web + `"}`,

@@ -60,6 +60,17 @@ func newEnding(t *testing.T, log sluice.Log, id sluice.DeploymentID, w *memoryWo
 	return end
 }
 
+// began counts the steps that began. Each has at least one effect, and is recorded at least once.
+func (e *ending) began() int {
+	n := 0
+	for _, phase := range e.Steps {
+		if phase != engine.PhasePending {
+			n++
+		}
+	}
+	return n
+}
+
 // compare fails the test unless the deployment ended as it should.
 func (e *ending) compare(t *testing.T, want *ending, when string) {
 	t.Helper()

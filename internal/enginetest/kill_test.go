@@ -77,8 +77,8 @@ func killAtEvery(t *testing.T, s scenario, want *ending, at func(n int) mortalit
 		got := run(t, s, at(n))
 		got.compare(t, want, fmt.Sprintf("killed at %d", n))
 		if got.lives == 1 {
-			if n < 8 { // how many steps of a parallel list begin before one fails is chance
-				t.Errorf("there were only %d moments to kill at", n-1)
+			if began := got.began(); n <= began {
+				t.Errorf("%d steps began, but there were only %d moments to kill at", began, n-1)
 			}
 			return
 		}

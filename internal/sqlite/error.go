@@ -29,6 +29,12 @@ func storeError(err error, verb, path string) error {
 	return e
 }
 
+// isFull reports whether the index of the write-ahead log does not fit on the disk.
+func isFull(err error) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE
+}
+
 // isBusy reports whether another process holds the lock that the call needs.
 func isBusy(err error) bool {
 	e, ok := errors.AsType[*driver.Error](err)
@@ -89,7 +95,6 @@ var results = map[int]struct {
 // classifyResult looks a result code up; the low byte is the primary code.
 func classifyResult(code int) (sluice.Code, string) {
 	if code == sqlite3.SQLITE_IOERR_SHMSIZE {
-		// How a full disk shows itself when the shared-memory file cannot grow.
 		return sluice.Exhausted, fullHint
 	}
 	r, ok := results[code&0xff]

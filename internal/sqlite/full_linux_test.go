@@ -20,7 +20,7 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Append(ctx, "d", 0, started("shop")); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, filler)
+	fill(t, filler, 256<<10)
 	var err error
 	n := 1
 	for ; err == nil; n++ {
@@ -57,8 +57,8 @@ func smallDisk(t *testing.T) string {
 	return dir
 }
 
-// fill writes a file until the disk is full but for a little.
-func fill(t *testing.T, path string) {
+// fill writes a file until only spare bytes of the disk are free.
+func fill(t *testing.T, path string, spare int64) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
@@ -75,7 +75,46 @@ func fill(t *testing.T, path string) {
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	if err := f.Truncate(size - 256<<10); err != nil {
+	if err := f.Truncate(size - spare); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What a person asks on a full disk is often: what happened?
+func TestAFullDiskIsRead(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, path string){
+		"after the store was closed": func(t *testing.T, path string) {
+			s := open(t, path)
+			deploy(t, s, "one", 20)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"after a kill": func(t *testing.T, path string) {
+			from := killed(t)
+			for _, suffix := range []string{"", "-wal", "-peers"} {
+				data, err := os.ReadFile(from + suffix)
+				if err != nil {
+					t.Fatal(err)
+				}
+				writeFile(string(data))(t, path+suffix)
+			}
+		},
+		"while another process has it open": func(t *testing.T, path string) {
+			s := open(t, path)
+			deploy(t, s, "one", 20)
+			t.Cleanup(func() { _ = s.Close() }) // before the disk goes; it cannot be folded
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := smallDisk(t)
+			path := filepath.Join(dir, "sluice.db")
+			prepare(t, path)
+			fill(t, filepath.Join(dir, "filler"), 0)
+			h, err := readAll(path)
+			if err != nil || len(h.Events["one"]) != 20 {
+				t.Errorf("%d events, %v", len(h.Events["one"]), err)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"time"
 
@@ -41,13 +42,35 @@ func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.S
 
 // readPage returns the next events after the one numbered after.
 func (s *Store) readPage(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) ([]sluice.Event, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT body FROM events
+	rows, err := s.read.QueryContext(ctx, "SELECT body, deployment, seq, "+s.sumColumn()+` FROM events
 		WHERE deployment = (SELECT number FROM deployments WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
 		string(id), int64(after), pageSize)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(e *sluice.Event) error { return scanJSON(rows, e) })
+	return collect(rows, func(e *sluice.Event) error {
+		after++
+		return s.scanEvent(rows, e, after)
+	})
+}
+
+// scanEvent reads a row with body, deployment, seq and checksum, and what follows them into others. It refuses an event
+// that is not as it was written, or that does not have the number, unless that is 0.
+func (s *Store) scanEvent(rows *sql.Rows, e *sluice.Event, number sluice.Seq, others ...any) error {
+	var body sql.RawBytes
+	var deployment int64
+	var seq sluice.Seq
+	var want sql.NullInt64
+	if err := rows.Scan(append([]any{&body, &deployment, &seq, &want}, others...)...); err != nil {
+		return err
+	}
+	if number != 0 && seq != number {
+		return damageError(s.path, fmt.Sprintf("event %d of a deployment is missing", number))
+	}
+	if err := verifyEvent(s.path, deployment, seq, body, want); err != nil {
+		return err
+	}
+	return json.Unmarshal(body, e)
 }
 
 // mustExist returns NotFound if there is no such deployment.

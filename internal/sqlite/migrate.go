@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -70,7 +71,10 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 			continue
 		}
 		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", m.script, applicationID, m.version)
-		if _, err = c.ExecContext(ctx, script); err != nil {
+		if _, err = c.ExecContext(ctx, script); err == nil && m.version == sumsVersion {
+			err = addSums(ctx, c)
+		}
+		if err != nil {
 			err = fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
 		}
 	}
@@ -83,6 +87,60 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	return err
 }
 
+// sumsVersion is the version since which events have checksums.
+const sumsVersion = 3
+
+// addSums gives the rows of an earlier version their checksums.
+func addSums(ctx context.Context, c *sql.Conn) error {
+	if err := addEventSums(ctx, c); err != nil {
+		return err
+	}
+	return addCheckpointSums(ctx, c)
+}
+
+func addCheckpointSums(ctx context.Context, c *sql.Conn) error {
+	rows, err := c.QueryContext(ctx, "SELECT id, body FROM checkpoints")
+	if err != nil {
+		return err
+	}
+	sums := map[string]int64{}
+	_, err = collect(rows, func(id *string) error {
+		var body sql.RawBytes
+		if err := rows.Scan(id, &body); err != nil {
+			return err
+		}
+		sums[*id] = sum(0, 0, body)
+		return nil
+	})
+	for id, sum := range sums {
+		if err == nil {
+			_, err = c.ExecContext(ctx, "UPDATE checkpoints SET sum = ? WHERE id = ?", sum, id)
+		}
+	}
+	return err
+}
+
+// addEventSums reads one event at a time: a log may be large.
+func addEventSums(ctx context.Context, c *sql.Conn) error {
+	for position := int64(0); ; {
+		var deployment int64
+		var seq sluice.Seq
+		var body []byte
+		err := c.QueryRowContext(ctx, `SELECT position, deployment, seq, body FROM events
+			WHERE position > ? ORDER BY position LIMIT 1`, position).Scan(&position, &deployment, &seq, &body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = c.ExecContext(ctx, "UPDATE events SET sum = ? WHERE position = ?", sum(deployment, seq, body), position)
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // schemaVersion returns the version of the file's schema, 0 if it is empty. A file that belongs to another program or
 // to a newer Sluice is refused.
 func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migration) (int, error) {
@@ -92,7 +150,7 @@ func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migrat
 	if err := row.Scan(&application, &version, &tables); err != nil {
 		return 0, err
 	}
-	if application != applicationID && tables > 0 {
+	if application != applicationID && (application != 0 || version != 0 || tables > 0) {
 		return 0, sluice.Errorf(sluice.Invalid, "%s is the database of another program", path).
 			WithHint("name another path for the store")
 	}

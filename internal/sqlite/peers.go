@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"hash/fnv"
 	"io/fs"
@@ -13,13 +14,14 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"github.com/zeebo/xxh3"
 
 	"github.com/sluice-cd/sluice"
 )
 
 // A peers tells the processes that use one store about each other. They share a small file beside the store and lock
 // bytes of it: every process that listens for changes locks byte 0, and each lease locks a byte chosen by the
-// deployment's id.
+// deployment's id. The file also holds a mark: how far the log was written.
 //
 // A process that commits writes to the file if another process listens, which a watch on the file notices. A watch on
 // the write-ahead log would come too early: a commit shows only after the log was written and synced.
@@ -106,6 +108,32 @@ func (p *peers) tell(topics []topic) {
 	if heard, err := p.locks.taken(0, false); heard || err != nil {
 		_, _ = p.file.WriteAt([]byte{0}, 0) // if it fails, others notice a little later
 	}
+}
+
+// The mark is the position of the event that was committed last. It stands in the file behind the byte that wakes
+// others, with a checksum. It is not synced: after a power failure it may be older than the log, which is synced, but
+// never newer.
+const (
+	markAt   = 8
+	markSize = 16
+)
+
+// setMark writes the mark. If that fails, the mark stays older than the log, which is harmless.
+func (p *peers) setMark(position int64) {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(position))
+	_, _ = p.file.WriteAt(binary.LittleEndian.AppendUint64(b, xxh3.Hash(b)), markAt)
+}
+
+// mark returns 0 if there is none, as in a file of an earlier version or after a power failure.
+func (p *peers) mark() int64 {
+	b := make([]byte, markSize)
+	if p.file == nil {
+		return 0
+	}
+	if _, err := p.file.ReadAt(b, markAt); err != nil || xxh3.Hash(b[:8]) != binary.LittleEndian.Uint64(b[8:]) {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(b))
 }
 
 func (p *peers) wake(topics []topic) {

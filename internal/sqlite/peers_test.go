@@ -49,7 +49,8 @@ func TestAStoreOfThePreviousVersion(t *testing.T) {
 	execute(string(schema)+`; PRAGMA application_id = 0x536c6365; PRAGMA user_version = 1;
 		INSERT INTO deployments (number, id, application, started_at, started_by) VALUES (7, 'd', 'shop', 1000, 'ana');
 		INSERT INTO events (deployment, seq, body) VALUES
-			(7, 1, '{"seq":1,"at":"1970-01-01T00:00:01Z","kind":"deploymentStarted","plan":{"application":"shop"}}'),
+			(7, 1, '{"seq":1,"at":"1970-01-01T00:00:01Z","kind":"deploymentStarted","actor":{"name":"ana"},
+				"plan":{"application":"shop"}}'),
 			(7, 2, '{"seq":2,"at":"1970-01-01T00:00:02Z","kind":"signalReceived","signal":{"kind":"cancel"}}')`)(t, path)
 	r, err := sqlite.OpenReadOnly(ctx, path)
 	if err != nil {

@@ -22,11 +22,12 @@ const readers = 4
 // A Store keeps everything in one file. It is safe for concurrent use, and any number of processes of one machine may
 // use the file at the same time. They write one after the other.
 type Store struct {
-	path   string
-	peers  *peers
-	read   *sql.DB
-	write  *sql.DB // nil if the store was opened for reading only
-	writer *writer // nil if the store was opened for reading only
+	path    string
+	hasSums bool // events have checksums; those of an earlier version, opened for reading, have none
+	peers   *peers
+	read    *sql.DB
+	write   *sql.DB // nil if the store was opened for reading only
+	writer  *writer // nil if the store was opened for reading only
 
 	closing sync.Once
 }
@@ -34,25 +35,18 @@ type Store struct {
 var _ sluice.Store = (*Store)(nil)
 
 // Open opens the store in the file. It creates the file, but not its directory, and brings the schema up to date. A
-// file that is not a store is Invalid; the store of a newer Sluice is Unsupported.
+// file that is not a store or is damaged is Invalid; the store of a newer Sluice is Unsupported.
 func Open(ctx context.Context, path string) (*Store, error) {
-	path, err := touch(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, storeError(err, "open", path)
 	}
-	write, err := sql.Open("sqlite", source(path, nil,
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"cache_size(-16000)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)"))
-	if err != nil {
+	if err := create(ctx, path); err != nil {
 		return nil, storeError(err, "open", path)
 	}
-	write.SetMaxOpenConns(1)
-	c, err := connect(ctx, write)
+	write, c, err := openWriter(ctx, path)
 	if err != nil {
-		return nil, storeError(errors.Join(err, write.Close()), "open", path)
-	}
-	if err := migrate(ctx, c, path); err != nil {
-		return nil, storeError(errors.Join(err, c.Close(), write.Close()), "open", path)
+		return nil, storeError(err, "open", path)
 	}
 	read, err := openReaders(path)
 	if err != nil {
@@ -62,29 +56,95 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, storeError(errors.Join(err, read.Close(), c.Close(), write.Close()), "open", path)
 	}
-	return &Store{path: path, peers: p, read: read, write: write, writer: startWriter(c, path, p)}, nil
+	s := &Store{path: path, hasSums: true, peers: p, read: read, write: write}
+	if err := s.verifyOpened(ctx); err != nil {
+		return nil, storeError(errors.Join(err, p.close(), read.Close(), c.Close(), write.Close()), "open", path)
+	}
+	s.writer = startWriter(c, path, p)
+	return s, nil
+}
+
+// openWriter opens the connection that writes.
+func openWriter(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
+	db, err := sql.Open("sqlite", source(path, nil,
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"cache_size(-16000)", "wal_autocheckpoint(4000)", "journal_size_limit(67108864)"))
+	if err != nil {
+		return nil, nil, err
+	}
+	db.SetMaxOpenConns(1)
+	c, err := connect(ctx, db)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	if err := migrate(ctx, c, path); err != nil {
+		return nil, nil, errors.Join(err, c.Close(), db.Close())
+	}
+	return db, c, nil
+}
+
+// create makes an empty store, readable by its owner alone, if there is no file. The store is complete before it gets
+// its name, so an empty file is never one. It never opens a file that is there: to close it again would free the locks
+// that SQLite has on it for other Stores of this process, and the next process would delete the write-ahead log under
+// them.
+func create(ctx context.Context, path string) error {
+	if err := mustHold(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	db, c, err := openWriter(ctx, temp.Name())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.Close(), db.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(temp.Name(), path); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// mustHold refuses an empty file.
+func mustHold(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 {
+		return sluice.Errorf(sluice.Invalid, "the file %s is empty, so it is not a store", path).
+			WithHint("put the store back from a copy; to begin with a new one, delete the file")
+	}
+	return err
 }
 
 // OpenReadOnly opens the store in the file for reading, while other processes may write to it. Writing is Denied. An
-// absent file is NotFound.
+// absent file is NotFound; otherwise it refuses what Open refuses.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, storeError(err, "open", path)
 	}
-	if _, err := os.Stat(path); err != nil {
+	if err := mustHold(path); err != nil {
 		return nil, storeError(err, "open", path)
 	}
-	read, err := openReaders(path)
+	s := &Store{path: path}
+	err = s.openReading(ctx, openReaders)
+	if isFull(err) {
+		err = s.openReading(ctx, openAlone)
+	}
 	if err != nil {
 		return nil, storeError(err, "open", path)
 	}
-	s := &Store{path: path, read: read}
-	if err := s.checkSchema(ctx); err != nil {
-		return nil, storeError(errors.Join(err, read.Close()), "open", path)
-	}
 	if s.peers, err = openPeers(path, os.O_RDONLY); err != nil {
-		return nil, storeError(errors.Join(err, read.Close()), "open", path)
+		return nil, storeError(errors.Join(err, s.read.Close()), "open", path)
+	}
+	if err := s.verifyOpened(ctx); err != nil {
+		return nil, storeError(errors.Join(err, s.Close()), "open", path)
 	}
 	return s, nil
 }
@@ -116,9 +176,10 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	}
 	version, err := schemaVersion(ctx, c, s.path, known)
 	if err == nil && version == 0 {
-		err = sluice.Errorf(sluice.Unsupported, "%s is empty", s.path).
-			WithHint("start a deployment once; that creates the schema")
+		err = sluice.Errorf(sluice.Invalid, "the database %s is empty, so it is not a store", s.path).
+			WithHint("put the store back from a copy; to begin with a new one, delete the file")
 	}
+	s.hasSums = version >= sumsVersion
 	return err
 }
 
@@ -149,22 +210,27 @@ func openReaders(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// touch makes the file if it is absent, readable by its owner alone, and returns its absolute path. It never opens a
-// file that is there: to close it again would free the locks that SQLite has on it for other Stores of this process,
-// and the next process would delete the write-ahead log under them.
-func touch(path string) (string, error) {
-	abs, err := filepath.Abs(path)
+// openReading opens the connections that read, and refuses what is not a store.
+func (s *Store) openReading(ctx context.Context, open func(path string) (*sql.DB, error)) (err error) {
+	if s.read, err = open(s.path); err != nil {
+		return err
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		return errors.Join(err, s.read.Close())
+	}
+	return nil
+}
+
+// openAlone opens one connection that reads, on a full disk: there is no space for the file through which the processes
+// that use the write-ahead log share its index. This connection keeps the index to itself, so nobody else can use the
+// store before it is closed.
+func openAlone(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", source(path, nil, "busy_timeout(5000)", "locking_mode(EXCLUSIVE)", "query_only(1)"))
 	if err != nil {
-		return path, err
+		return nil, err
 	}
-	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return abs, nil
-	}
-	if err != nil {
-		return abs, err
-	}
-	return abs, f.Close()
+	db.SetMaxOpenConns(1)
+	return db, nil
 }
 
 // source returns the data source name of the file.

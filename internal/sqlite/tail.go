@@ -41,13 +41,13 @@ func (s *Store) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.
 }
 
 func (s *Store) tailPage(ctx context.Context, after sluice.Cursor) ([]sluice.Entry, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT e.body, e.position, d.id FROM events e
-		JOIN deployments d ON d.number = e.deployment WHERE e.position > ?
+	rows, err := s.read.QueryContext(ctx, "SELECT e.body, e.deployment, e.seq, "+s.sumColumn()+`, e.position, d.id
+		FROM events e JOIN deployments d ON d.number = e.deployment WHERE e.position > ?
 		ORDER BY e.position LIMIT ?`, int64(after), pageSize)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(e *sluice.Entry) error { return scanJSON(rows, &e.Event, &e.Cursor, &e.Deployment) })
+	return collect(rows, func(e *sluice.Entry) error { return s.scanEvent(rows, &e.Event, 0, &e.Cursor, &e.Deployment) })
 }
 
 // follow looks at the store now and after every change of the topic, until look says that it has seen enough or ctx

@@ -48,6 +48,7 @@ type batch struct {
 	heads map[sluice.DeploymentID]head // as the transaction leaves them
 	rows  []any                        // of events, not yet inserted
 
+	last   int64   // position of the last event that was inserted
 	topics []topic // that the transaction changes
 }
 
@@ -178,6 +179,9 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 		return nil, err
 	}
 	w.remember(b)
+	if b.last > 0 {
+		w.peers.setMark(b.last)
+	}
 	w.peers.tell(b.topics)
 	return refusals, nil
 }
@@ -200,13 +204,13 @@ func rollBack(c *sql.Conn) {
 // columns is how many values a row of events has in a batch; rowsPerInsert is how many rows one statement takes, enough
 // to make its parsing cheap beside the rows.
 const (
-	columns       = 3
+	columns       = 4
 	rowsPerInsert = 32
 )
 
 // addEvent adds a row for the log, inserted with the others at the latest when the transaction ends.
 func (b *batch) addEvent(deployment int64, seq sluice.Seq, body string) {
-	b.rows = append(b.rows, deployment, int64(seq), body)
+	b.rows = append(b.rows, deployment, int64(seq), body, sum(deployment, seq, []byte(body)))
 }
 
 // flush inserts the rows. OR ROLLBACK, because a row that does not fit spoils the transaction anyhow, and SQLite then
@@ -214,9 +218,13 @@ func (b *batch) addEvent(deployment int64, seq sluice.Seq, body string) {
 func (b *batch) flush() error {
 	for len(b.rows) > 0 {
 		n := min(len(b.rows), rowsPerInsert*columns)
-		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body) VALUES (?, ?, ?)" +
-			strings.Repeat(", (?, ?, ?)", n/columns-1)
-		if _, err := b.conn.ExecContext(context.Background(), query, b.rows[:n]...); err != nil {
+		query := "INSERT OR ROLLBACK INTO events (deployment, seq, body, sum) VALUES (?, ?, ?, ?)" +
+			strings.Repeat(", (?, ?, ?, ?)", n/columns-1)
+		result, err := b.conn.ExecContext(context.Background(), query, b.rows[:n]...)
+		if err != nil {
+			return err
+		}
+		if b.last, err = result.LastInsertId(); err != nil {
 			return err
 		}
 		b.rows = b.rows[n:]

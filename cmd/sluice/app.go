@@ -97,9 +97,12 @@ func (a *app) compile(ctx context.Context, s service.Source, local func(string) 
 		return service.Compiled{}, err
 	}
 	in := service.Surroundings{Local: local, Sealer: key}
-	if store, err := a.dir.Read(ctx); err == nil {
+	store, err := a.dir.Read(ctx)
+	if err == nil {
 		defer store.Close()
 		in.History = store
+	} else if sluice.ErrorCode(err) != sluice.NotFound {
+		return service.Compiled{}, err
 	}
 	c, err := service.Compile(ctx, s, in)
 	present.Findings(a.err, c.Warnings)

@@ -38,8 +38,9 @@ type doctorOutput struct {
 }
 
 func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
+	d.Verify(ctx, a.dir.Verify)
 	if d.Config, err = a.configuration(d.Source.File); err != nil {
-		d.Checks = []service.Check{service.Wrong("configuration", err)}
+		d.Checks = append(d.Checks, service.Wrong("configuration", err))
 	} else {
 		w := bootstrap.NewWiring(a.dir, d.Config)
 		defer func() { err = errors.Join(err, w.Close()) }()

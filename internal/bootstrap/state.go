@@ -16,8 +16,6 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
-	"github.com/sluice-cd/sluice/internal/keyfile"
-	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
@@ -45,21 +43,25 @@ func (d StateDir) account(name string) string {
 	return filepath.Join(string(d), "local", name)
 }
 
-// make creates the directory for its owner alone. It leaves an existing directory as it is.
+// make creates the directory for its owner alone. An existing directory is closed to others: who can write to it can
+// replace the key and the history.
 func (d StateDir) make() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return sluice.Errorf(sluice.Denied, "the state directory cannot be created: %w", err).
 			WithHint("name another directory with --state")
 	}
-	return nil
-}
-
-// Key returns the key of the directory. It creates the key if there is none.
-func (d StateDir) Key() (*secret.Key, error) {
-	if err := d.make(); err != nil {
-		return nil, err
+	info, err := os.Stat(string(d))
+	if err != nil {
+		return sluice.Errorf(sluice.Denied, "the state directory cannot be read: %w", err)
 	}
-	return keyfile.Open(d.Path("key"))
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if err := os.Chmod(string(d), 0o700); err != nil {
+		return sluice.Errorf(sluice.Denied, "other users may use the state directory %s, and this user cannot change that: %w",
+			d, err).WithHint("name a directory of your own with --state")
+	}
+	return nil
 }
 
 // Read opens the store for reading, also while an engine writes it. NotFound: there is no store.
@@ -73,6 +75,31 @@ func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 		return nil, err
 	}
 	return store, nil
+}
+
+// Verify reads everything in the store and returns how many deployments it holds, 0 if there is no store. Invalid: it
+// is damaged; Denied: others may use the directory, or its key is missing. It changes nothing.
+func (d StateDir) Verify(ctx context.Context) (int, error) {
+	if info, err := os.Stat(string(d)); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return 0, sluice.Errorf(sluice.Denied, "other users may use the state directory %s", d).
+			WithHint("type: chmod 700 %s", d)
+	}
+	store, err := sqlite.OpenReadOnly(ctx, d.store())
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer store.Close()
+	if err := store.Verify(ctx); err != nil {
+		return 0, err
+	}
+	if err := d.mustHaveKey(ctx); err != nil {
+		return 0, err
+	}
+	list, err := store.Deployments(ctx, "")
+	return len(list), err
 }
 
 // lockPatience is how long a command waits while another process starts or stops its engine.

@@ -51,9 +51,12 @@ func (w *Wiring) Preview(ctx context.Context, p *sluice.Plan) (sluice.Steps, map
 		return nil, nil, err
 	}
 	var catalogue sluice.Catalogue = noCatalogue{}
-	if store, err := w.dir.Read(ctx); err == nil {
+	store, err := w.dir.Read(ctx)
+	if err == nil {
 		w.close.add(store.Close)
 		catalogue = store
+	} else if sluice.ErrorCode(err) != sluice.NotFound {
+		return nil, nil, err
 	}
 	steps, err := w.maker(catalogue, "http://"+w.config.Webhooks.CallbackAddress)
 	return steps, w.opened, err
@@ -111,7 +114,7 @@ func (w *Wiring) Movers() map[string]sluice.Mover {
 	password := reader(w.config.Repository.Password)
 	if password == nil {
 		password = func(context.Context) (string, error) {
-			key, err := w.dir.Key()
+			key, err := w.dir.RepositoryKey(w.RepositoryDir())
 			if err != nil {
 				return "", err
 			}

@@ -13,8 +13,8 @@ import (
 
 var _ sluice.Sealer = (*Key)(nil)
 
-// sealedPrefix marks a sealed value, with the version of its form.
-const sealedPrefix = "sealed:v1:"
+// SealedPrefix marks a sealed value, with the version of its form.
+const SealedPrefix = "sealed:v1:"
 
 // Seal encrypts with AES-256-GCM. The nonce is derived from the value, so the same value always gives the same text: a
 // deploy file that is planned twice gives the same plan.
@@ -24,7 +24,7 @@ func (k *Key) Seal(plain string) (string, error) {
 		return "", err
 	}
 	nonce := mac(k.nonce, plain)[:aead.NonceSize()]
-	return sealedPrefix + base64.StdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(plain), nil)), nil
+	return SealedPrefix + base64.StdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(plain), nil)), nil
 }
 
 // Open reverses Seal. A value that was sealed with another key, or changed since, is Denied.
@@ -33,7 +33,7 @@ func (k *Key) Open(sealed string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	encoded, marked := strings.CutPrefix(sealed, sealedPrefix)
+	encoded, marked := strings.CutPrefix(sealed, SealedPrefix)
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if !marked || err != nil || len(raw) < aead.NonceSize() {
 		return "", sluice.Errorf(sluice.Denied, "a sealed value does not have the right form")

@@ -92,7 +92,13 @@ type Doctor struct {
 	Missing []sluice.MissingRight
 }
 
-// Examine fills in Checks and Missing. Without a valid deploy file it stops there.
+// Verify adds the check of the state directory. verify returns how many deployments the directory holds.
+func (d *Doctor) Verify(ctx context.Context, verify func(context.Context) (int, error)) {
+	n, err := verify(ctx)
+	d.result("history", err, "%d deployments, nothing is damaged", n)
+}
+
+// Examine adds to Checks and fills in Missing. Without a valid deploy file it stops there.
 func (d *Doctor) Examine(ctx context.Context) {
 	file := cmp.Or(d.Config.File, "there is no "+config.FileName+"; the defaults apply")
 	d.add("configuration", CheckOK, "", "%s", file)
@@ -303,7 +309,11 @@ func writable(dir string) error {
 	for {
 		f, err := os.CreateTemp(dir, ".sluice-doctor-*")
 		if err == nil {
-			return errors.Join(f.Close(), os.Remove(f.Name()))
+			_, err = f.Write(make([]byte, 4096)) // a full disk still takes new names
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+		if err == nil {
+			return nil
 		}
 		if above := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && above != dir {
 			dir = above

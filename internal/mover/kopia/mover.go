@@ -55,8 +55,8 @@ func New(o Options) *Mover {
 	return &Mover{options: o, dir: o.Dir, work: map[transferKey]*work{}}
 }
 
-// Open opens the repository, and creates it if there is none. A wrong password is Denied, a directory that holds
-// copies but has lost their key is Failed.
+// Open opens the repository, and creates it if there is none. A wrong password is Denied, a repository that is damaged
+// is Failed.
 func Open(ctx context.Context, o Options) (*Mover, error) {
 	m := New(o)
 	return m, m.fault("open", m.refresh(ctx))
@@ -69,8 +69,9 @@ func (m *Mover) refresh(ctx context.Context) (err error) {
 	if m.rep == nil {
 		// it outlives the first call that needs it
 		if m.rep, err = m.open(context.WithoutCancel(ctx)); err != nil {
-			return m.fault("open", err)
+			return m.unopened(err)
 		}
+		m.record()
 	}
 	return m.rep.Refresh(ctx)
 }
@@ -85,7 +86,7 @@ func (m *Mover) open(ctx context.Context) (repo.DirectRepository, error) {
 		return nil, err
 	}
 	if err := m.initialize(ctx, st, password); err != nil {
-		return nil, m.fault("create", err)
+		return nil, err
 	}
 	config, err := writeConfig(st, m.options.CacheDir)
 	if err != nil {

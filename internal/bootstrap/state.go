@@ -58,8 +58,9 @@ func (d StateDir) make() error {
 		return nil
 	}
 	if err := os.Chmod(string(d), 0o700); err != nil {
-		return sluice.Errorf(sluice.Denied, "other users may use the state directory %s, and this user cannot change that: %w",
-			d, err).WithHint("name a directory of your own with --state")
+		return sluice.Errorf(sluice.Denied,
+			"other users may use the state directory %s, and this user cannot change that: %w", d, err).
+			WithHint("name a directory of your own with --state")
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (d StateDir) RepositoryKey(repository string) (*secret.Key, error) {
 }
 
 func (d StateDir) keyLost(needs string) error {
-	return sluice.Errorf(sluice.Denied, 
+	return sluice.Errorf(sluice.Denied,
 		"the key of the state directory %s is missing: without the file %s, %s cannot be opened", d, d.Path("key"), needs).
 		WithHint("put that file back from a copy; to begin anew without them, move %s away", d)
 }

@@ -77,7 +77,7 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 	f := cmd.Flags()
 	f.StringVarP(&s.File, "file", "f", "", "deploy file")
 	f.StringVar(&s.Root, "root", "",
-		"directory that paths of manifests start from and cannot leave (default: that of the deploy file)")
+		"directory that paths of manifests cannot leave (default: that of the deploy file)")
 	f.StringSliceVarP(&s.Targets, "target", "t", nil, "use only this target and ignore its dependsOn (may be repeated)")
 	f.StringToStringVar(&s.Context, "add-context", nil, "key=value for templates; overrides the deploy file")
 	f.BoolFunc("fetch", "also read manifests from https addresses", func(value string) error {

@@ -25,7 +25,6 @@ var added = map[string][]string{
 	"pxbbq": {
 		"cluster01 migration.stork.libopenstorage.org portworx/migrate01",
 		"cluster01 deployment.apps pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
-		"cluster01 pod pxbbq/pxbbq-exporter-prometheus-mongodb-exporter-test-connection",
 		"cluster01 secret pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
 		"cluster01 service pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",
 		"cluster01 serviceaccount pxbbq/pxbbq-exporter-prometheus-mongodb-exporter",

@@ -47,7 +47,8 @@ func TestUnsupported(t *testing.T) {
 		manifest string
 		says     []string
 	}{
-		"kind": {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly}, spec: {schedule: '@daily'}}",
+		"kind": {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly}, spec: {schedule: '@daily', jobTemplate: " +
+			"{spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}}}",
 			[]string{"production/apply", "CronJob", "hint"}},
 		"field": {deployment("web", "web", "1", "securityContext: {privileged: true}"),
 			[]string{"production/apply", "spec.template.spec.containers[0].securityContext.privileged", "Deployment/web",

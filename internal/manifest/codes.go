@@ -14,4 +14,9 @@ const (
 	codeKustomizeOutdated = "kustomize-outdated"
 	codeAddressRefused    = "address-refused"
 	codeAddressUnreadable = "address-unreadable"
+	codeTooManyFindings   = "too-many-findings"
+	codeHook              = "hook"
+	codeIgnoredAnnotation = "ignored-annotation"
+	codeDuplicateObject   = "duplicate-object"
+	codeHelm              = "helm"
 )

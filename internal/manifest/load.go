@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,26 +21,30 @@ import (
 // Options are what loading depends on besides the source.
 type Options struct {
 	Base string // put before file names in findings, to make them relative to the working directory
+	// Dir is the directory below root where paths begin; "" is root itself. A path that is not there is looked up at
+	// root, as in files written to be deployed from the top of a repository.
+	Dir   string
+	Hooks bool // objects may be hooks of Helm or Argo CD, because a step runs them at their place
 	// Fetch reads an https address; Denied means that it must not be read. Nil refuses every address.
 	Fetch func(address string) ([]byte, error)
 }
 
 // Load returns the objects of one source in the order in which they are written. A source is a file, all .yaml and .yml
-// files below a directory, the output of a kustomize directory, an https address, or inline text. Paths are relative to
-// root and never leave it, not even through a symbolic link. A leading "/" means root, as in files written for GitHub
-// workflows. Findings about the source itself are at src.Pos.
-func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, sluice.Diagnostics) {
+// files below a directory, the output of a kustomize directory, an https address, or inline text. Paths never leave
+// root, not even through a symbolic link. A leading "/" means root, as in files written for GitHub workflows. Findings
+// about the source itself are at src.Pos.
+func Load(root string, src sluice.ManifestSource, o Options) ([]Document, sluice.Diagnostics) {
 	l := loader{src: src, options: o}
 	if src.Path == "" {
 		l.inline()
-		return l.objects, l.ds
+		return l.documents, l.ds
 	}
 	if strings.Contains(src.Path, "://") {
 		l.address()
-		return l.objects, l.ds
+		return l.documents, l.ds
 	}
-	name, ok := l.clean()
-	if !ok {
+	names := l.names()
+	if len(names) == 0 {
 		return nil, l.ds
 	}
 	r, err := os.OpenRoot(root)
@@ -50,17 +55,17 @@ func Load(root string, src sluice.ManifestSource, o Options) ([]sluice.Object, s
 	}
 	defer func() { _ = r.Close() }()
 	l.root = r
-	l.path(name)
-	return l.objects, l.ds
+	l.path(l.existing(names))
+	return l.documents, l.ds
 }
 
 type loader struct {
-	src     sluice.ManifestSource
-	options Options
-	root    *os.Root
-	bytes   int64
-	objects []sluice.Object
-	ds      sluice.Diagnostics
+	src       sluice.ManifestSource
+	options   Options
+	root      *os.Root
+	bytes     int64
+	documents []Document
+	ds        sluice.Diagnostics
 }
 
 func (l *loader) report(code, hint, format string, args ...any) {
@@ -72,15 +77,18 @@ func (l *loader) report(code, hint, format string, args ...any) {
 // their line.
 func (l *loader) inline() {
 	l.made("the inline manifest", []byte(l.src.Inline))
-	if len(l.objects) == 0 && len(l.ds) == 0 {
+	if len(l.documents) == 0 && len(l.ds) == 0 {
 		l.report(codeEmptySource, "write a manifest, or remove the entry", "the inline manifest has no object")
 	}
 }
 
 // made parses a text that is not a file of the user.
 func (l *loader) made(what string, text []byte) {
-	objects, ds := Parse(l.src.Pos.File, text)
-	l.objects = objects
+	documents, ds := parse(l.src.Pos.File, text, l.options.Hooks)
+	for i, d := range documents {
+		documents[i].Part, documents[i].Pos = fmt.Sprintf("line %d of %s", d.Pos.Line, what), l.src.Pos
+	}
+	l.documents = documents
 	for _, d := range ds {
 		d.Message = fmt.Sprintf("line %d of %s: %s", d.Pos.Line, what, d.Message)
 		d.Pos = l.src.Pos
@@ -119,20 +127,46 @@ func (l *loader) address() {
 	}
 	before := len(l.ds)
 	l.made(shown, data)
-	if len(l.objects) == 0 && len(l.ds) == before {
+	if len(l.documents) == 0 && len(l.ds) == before {
 		l.report(codeEmptySource, "name an address with manifests", "%s has no object", shown)
 	}
 }
 
-func (l *loader) clean() (string, bool) {
-	p := l.src.Path
-	name := path.Clean(strings.TrimLeft(filepath.ToSlash(p), "/"))
-	if !filepath.IsLocal(name) {
-		l.report(codePathOutside, "move the manifests below the deploy file's directory",
-			"the path %s is outside the deploy file's directory", p)
-		return "", false
+// names returns the names below root that the path may mean, the likeliest first. It reports a path that leaves root.
+func (l *loader) names() []string {
+	p := filepath.ToSlash(l.src.Path)
+	var names []string
+	if !strings.HasPrefix(p, "/") {
+		names = append(names, path.Join(l.options.Dir, p))
 	}
-	return name, true
+	if l.options.Dir != "" || len(names) == 0 {
+		names = append(names, path.Clean(strings.TrimLeft(p, "/")))
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !filepath.IsLocal(name) })
+	if len(names) == 0 {
+		l.report(codePathOutside, "move the manifests below it, or allow the directory above with: --root "+l.above(p),
+			"the path %s is outside the directory %s", l.src.Path, cmp.Or(l.options.Base, "."))
+	}
+	return names
+}
+
+// above returns the nearest directory that contains the path, as the user would write it.
+func (l *loader) above(p string) string {
+	up, rest := l.options.Base, path.Join(l.options.Dir, p)
+	for rest == ".." || strings.HasPrefix(rest, "../") {
+		up, rest = filepath.Join(up, ".."), strings.TrimPrefix(strings.TrimPrefix(rest, ".."), "/")
+	}
+	return up
+}
+
+// existing returns the first of the names that exists, or the first one.
+func (l *loader) existing(names []string) string {
+	for _, name := range names {
+		if _, err := l.root.Lstat(name); err == nil {
+			return name
+		}
+	}
+	return names[0]
 }
 
 func (l *loader) path(name string) {
@@ -149,11 +183,14 @@ func (l *loader) path(name string) {
 		l.kustomize(name)
 		return
 	}
-	before := len(l.objects)
+	if l.isChart(name) {
+		return
+	}
+	before := len(l.documents)
 	if err := fs.WalkDir(l.root.FS(), name, l.visit); err != nil {
 		l.fault(name, err)
 	}
-	if len(l.objects) == before && len(l.ds) == 0 {
+	if len(l.documents) == before && len(l.ds) == 0 {
 		l.report(codeEmptySource, "only .yaml and .yml files are read", "the directory %s has no object", name)
 	}
 }
@@ -163,9 +200,12 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 		return err
 	}
 	if entry.IsDir() && name != "." && l.isKustomizeDir(name) {
-		before := l.objects
+		before := l.documents
 		l.kustomize(name)
-		l.objects = append(before, l.objects...)
+		l.documents = append(before, l.documents...)
+		return fs.SkipDir
+	}
+	if entry.IsDir() && l.isChart(name) {
 		return fs.SkipDir
 	}
 	ext := path.Ext(name)
@@ -173,7 +213,7 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 		return nil
 	}
 	l.file(name)
-	if len(l.objects) > maxObjects {
+	if len(l.documents) > maxObjects {
 		l.report(codeTooManyObjects, "split the directory", "there are more than %d objects in %s", maxObjects, l.src.Path)
 		return fs.SkipAll
 	}
@@ -189,10 +229,11 @@ func (l *loader) isKustomizeDir(dir string) bool {
 
 // kustomize parses the output of the directory; the files in it are only input.
 func (l *loader) kustomize(dir string) {
-	l.objects = nil
+	l.documents = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
-		l.report(codeKustomize, "for details, run: kustomize build "+dir, "kustomize cannot render %s: %s", dir, err)
+		l.report(codeKustomize, "for details, run: kustomize build "+filepath.Join(l.options.Base, dir),
+			"kustomize cannot render %s: %s", dir, err)
 		return
 	}
 	for _, said := range dated {
@@ -207,13 +248,16 @@ func (l *loader) file(name string) {
 		l.kustomize(path.Dir(name))
 		return
 	}
+	if path.Base(name) == chartFile && l.isChart(path.Dir(name)) {
+		return
+	}
 	data, err := l.read(name)
 	if err != nil {
 		l.fault(name, err)
 		return
 	}
-	objects, ds := Parse(filepath.Join(l.options.Base, filepath.FromSlash(name)), data)
-	l.objects = append(l.objects, objects...)
+	documents, ds := parse(filepath.Join(l.options.Base, filepath.FromSlash(name)), data, l.options.Hooks)
+	l.documents = append(l.documents, documents...)
 	l.ds = append(l.ds, ds...)
 }
 
@@ -251,7 +295,7 @@ func (l *loader) fault(name string, err error) {
 		l.report(codePathNotFound, l.suggest(name), "there is no file or directory %s", name)
 	case strings.Contains(err.Error(), "path escapes"):
 		l.report(codePathOutside, "copy the file instead of linking to it",
-			"%s leads outside the deploy file's directory through a symbolic link", name)
+			"%s leads outside the directory %s through a symbolic link", name, cmp.Or(l.options.Base, "."))
 	default:
 		l.report(codePathUnreadable, "make it a readable file", "%s cannot be read: %s", name, reason(err))
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestSetNamespace(t *testing.T) {
-	objs := parse(t, `
+	objs := decode(t, `
 {apiVersion: v1, kind: Service, metadata: {name: a, namespace: old}}
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: old}}
@@ -88,16 +88,6 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestDuplicates(t *testing.T) {
-	got := manifest.Duplicates([]sluice.Object{object("apps/v1", "Deployment", "a"), object("v1", "Service", "a"),
-		object("apps/v1beta1", "Deployment", "a"), object("x/v1", "Service", "a")})
-	want := []manifest.Duplicate{{Ref: sluice.Ref{APIVersion: "apps/v1beta1", Kind: "Deployment", Name: "a"}, First: 0,
-		Second: 2}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // shift is a sealer whose outcome differs each time, as a real one's does.
 type shift struct{ count byte }
 
@@ -162,7 +152,7 @@ func TestSeal(t *testing.T) {
 }
 
 func TestDiff(t *testing.T) {
-	before := parse(t, `
+	before := decode(t, `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: a, resourceVersion: "1", uid: u, generation: 3, managedFields: [{}],
@@ -170,7 +160,7 @@ metadata: {name: a, resourceVersion: "1", uid: u, generation: 3, managedFields: 
 spec: {replicas: 1, paused: false}
 status: {replicas: 1}
 `)[0]
-	after := parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, paused: "+
+	after := decode(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 2, paused: "+
 		"false}\n")[0]
 	want := `--- before
 +++ after
@@ -200,7 +190,7 @@ status: {replicas: 1}
 
 // A diff shows that a Secret's value changes and never the value, however it is written.
 func TestDiffHidesSecrets(t *testing.T) {
-	before, after := parse(t, secret)[0], parse(t, strings.ReplaceAll(secret, "b: hello", "b: world, new: value"))[0]
+	before, after := decode(t, secret)[0], parse(t, strings.ReplaceAll(secret, "b: hello", "b: world, new: value"))[0]
 	got := manifest.Diff(before, after)
 	want := `--- before
 +++ after

@@ -46,26 +46,3 @@ func rank(o sluice.Object) int {
 	}
 	return len(order)
 }
-
-// A Duplicate is an object that is given twice; First and Second are indexes of the list.
-type Duplicate struct {
-	Ref           sluice.Ref
-	First, Second int
-}
-
-// Duplicates returns each object with the same identity as an earlier one; the API's version does not count.
-func Duplicates(objs []sluice.Object) []Duplicate {
-	type identity struct{ group, kind, namespace, name string }
-	first := map[identity]int{}
-	var found []Duplicate
-	for i, o := range objs {
-		ref := o.Ref()
-		id := identity{group(o), ref.Kind, ref.Namespace, ref.Name}
-		if j, ok := first[id]; ok {
-			found = append(found, Duplicate{Ref: ref, First: j, Second: i})
-			continue
-		}
-		first[id] = i
-	}
-	return found
-}

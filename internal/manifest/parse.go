@@ -3,64 +3,84 @@ package manifest
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest/schema"
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
 const (
 	maxBytes   = 16 << 20
 	maxObjects = 5000
+	// maxFindings is how many findings a text may have before the rest of it is left out.
+	maxFindings = 500
 )
 
 var limits = yamldoc.Limits{Bytes: maxBytes, Nodes: 1_000_000, Depth: 200}
 
+// A Document is an object with its place.
+type Document struct {
+	Object sluice.Object
+	Pos    sluice.Position
+	Part   string // the line in a text that has no file, such as "line 3 of the inline manifest"
+}
+
+// Place names the document's place for people.
+func (d Document) Place() string {
+	if d.Part == "" {
+		return d.Pos.String()
+	}
+	return d.Part + " at " + d.Pos.String()
+}
+
 // Parse reads the objects of a YAML or JSON text. It skips empty documents and unpacks Lists. Every object has an API
-// version, a kind and a name. Bare ReplicaSets are refused, because nothing could roll them out, and bare Pods cause a
-// warning. Parse returns objects even if others have findings.
+// version, a kind and a name, and agrees with the schema of its kind. Bare ReplicaSets are refused, because nothing
+// could roll them out, and bare Pods cause a warning. Parse returns objects even if others have findings.
 func Parse(file string, data []byte) ([]sluice.Object, sluice.Diagnostics) {
+	documents, ds := parse(file, data, false)
+	return Objects(documents), ds
+}
+
+// Objects returns the objects of the documents, not copied.
+func Objects(documents []Document) []sluice.Object {
+	var objects []sluice.Object
+	for _, d := range documents {
+		objects = append(objects, d.Object)
+	}
+	return objects
+}
+
+// parse is Parse with places. If hooks is true, an object may be a hook of Helm or Argo CD.
+func parse(file string, data []byte, hooks bool) ([]Document, sluice.Diagnostics) {
 	roots, ds := yamldoc.Read(file, data, limits)
 	if ds.HasErrors() && json.Valid(data) {
-		roots, ds = rereadJSON(file, data)
+		roots, ds = yamldoc.Read(file, jsonAsYAML(data), limits)
 	}
-	r := reader{file: file, ds: ds}
+	r := reader{file: file, ds: ds, hooks: hooks, ignored: map[string]bool{}}
 	for _, root := range roots {
 		r.document(root)
 	}
-	return r.objects, r.ds
-}
-
-// rereadJSON reads JSON that is not YAML, because of its tabs or escapes, by writing it again.
-func rereadJSON(file string, data []byte) ([]*yaml.Node, sluice.Diagnostics) {
-	var v any
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.UseNumber()
-	err := dec.Decode(&v)
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := errors.Join(err, enc.Encode(v)); err != nil {
-		return nil, sluice.Diagnostics{{Pos: sluice.Position{File: file, Line: 1, Column: 1}, Severity: sluice.SeverityError,
-			Code: codeBadManifest, Message: "this is not JSON: " + err.Error(), Hint: "write it as YAML"}}
+	if d := helmTemplate(file, data); d != nil && r.ds.HasErrors() {
+		return nil, sluice.Diagnostics{*d}
 	}
-	return yamldoc.Read(file, []byte(b.String()), limits)
+	return r.documents, r.ds
 }
 
 type reader struct {
-	file    string
-	objects []sluice.Object
-	ds      sluice.Diagnostics
-	full    bool
-	faults  int // errors among the findings
+	file      string
+	hooks     bool
+	documents []Document
+	ds        sluice.Diagnostics
+	full      bool
+	ignored   map[string]bool // annotations that were reported
 }
 
 func (r *reader) report(n *yaml.Node, code, hint, format string, args ...any) {
-	r.faults++
 	r.ds = append(r.ds, sluice.Diagnostic{Pos: yamldoc.At(r.file, n), Severity: sluice.SeverityError, Code: code,
 		Message: fmt.Sprintf(format, args...), Hint: hint})
 }
@@ -87,50 +107,81 @@ func (r *reader) document(n *yaml.Node) {
 }
 
 func (r *reader) object(n *yaml.Node) {
-	if r.full || !r.complete(n) {
+	if r.full || !r.named(n) {
 		return
 	}
-	if len(r.objects) == maxObjects {
+	if len(r.ds) > maxFindings {
+		r.full = true
+		r.report(n, codeTooManyFindings, "correct the others first", "nothing from here on was checked")
+		return
+	}
+	if len(r.documents) == maxObjects {
 		r.full = true
 		r.report(n, codeTooManyObjects, "split the file", "there are more than %d objects", maxObjects)
 		return
 	}
-	v, err := yamldoc.Value(n)
-	if bad, ok := errors.AsType[*yamldoc.NodeError](err); ok {
-		r.report(bad.Node, codeBadManifest, "correct the value", "%s", bad.Message)
+	found := schema.Check(r.file, n)
+	r.ds = append(r.ds, found...)
+	if !r.checkAnnotations(n) {
 		return
 	}
-	m, _ := v.(map[string]any)
-	r.objects = append(r.objects, sluice.Object(m))
+	kind := yamldoc.Get(n, "kind")
+	r.bare(kind)
+	if v, err := yamldoc.Value(n); err == nil && text(kind) != "ReplicaSet" && !found.HasErrors() {
+		m, _ := v.(map[string]any)
+		r.documents = append(r.documents, Document{Object: m, Pos: yamldoc.At(r.file, n)})
+	}
 }
 
-// complete reports what the object lacks and why it cannot be delivered.
-func (r *reader) complete(n *yaml.Node) bool {
-	before := r.faults
-	kind := text(yamldoc.Get(n, "kind"))
-	switch kind {
-	case "":
+// named reports what is missing to know the object.
+func (r *reader) named(n *yaml.Node) bool {
+	before := len(r.ds)
+	kind, apiVersion := yamldoc.Get(n, "kind"), yamldoc.Get(n, "apiVersion")
+	if strings.HasPrefix(text(apiVersion), "kustomize.config.k8s.io/") {
+		r.report(apiVersion, codeKustomize, "name the directory with the kustomization.yaml as the path",
+			"a kustomization is no object; it must be rendered")
+		return false
+	}
+	if absent(kind) {
 		r.report(n, codeMissingField, "add kind:, such as kind: Deployment", "the manifest has no kind")
-	case "Pod":
-		r.warn(yamldoc.Get(n, "kind"), codeBareWorkload, "use a Deployment or a Job",
-			"a bare Pod is applied but never rolled out")
-	case "ReplicaSet":
-		r.report(yamldoc.Get(n, "kind"), codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
 	}
-	if text(yamldoc.Get(n, "apiVersion")) == "" {
-		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion",
-			cmp.Or(kind, "manifest"))
+	what := cmp.Or(word(kind), "manifest")
+	if absent(apiVersion) {
+		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion", what)
 	}
-	if text(yamldoc.Get(yamldoc.Get(n, "metadata"), "name")) == "" {
-		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", cmp.Or(kind, "manifest"))
+	if absent(yamldoc.Get(yamldoc.Get(n, "metadata"), "name")) {
+		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", what)
 	}
-	return r.faults == before
+	return len(r.ds) == before
 }
 
-// get returns the value of a key, nil if there is none.
+// bare reports pods that no workload makes.
+func (r *reader) bare(kind *yaml.Node) {
+	switch text(kind) {
+	case "Pod":
+		r.warn(kind, codeBareWorkload, "use a Deployment or a Job", "a bare Pod is applied but never rolled out")
+	case "ReplicaSet":
+		r.report(kind, codeBareWorkload, "make it a Deployment", "a bare ReplicaSet cannot be rolled out")
+	}
+}
+
+func absent(n *yaml.Node) bool {
+	return n == nil || yamldoc.IsNull(n) || n.Kind == yaml.ScalarNode && n.Value == ""
+}
+
+// text returns the text of a node, "" if it is none.
 func text(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 		return ""
 	}
 	return n.Value
+}
+
+// word returns the text of a node for a message, quoted if it is not one plain word.
+func word(n *yaml.Node) string {
+	t := text(n)
+	if len(t) > 100 || strings.ContainsFunc(t, func(r rune) bool { return !strconv.IsPrint(r) || r == ' ' }) {
+		return fmt.Sprintf("%.100q", t)
+	}
+	return t
 }

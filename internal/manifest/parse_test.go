@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
+	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
 func names(objs []sluice.Object) []string {
@@ -38,6 +41,24 @@ func parse(t *testing.T, text string) []sluice.Object {
 	return objs
 }
 
+// decode returns objects as a cluster has them, without a check.
+func decode(t *testing.T, text string) []sluice.Object {
+	t.Helper()
+	roots, ds := yamldoc.Read("m.yaml", []byte(text), yamldoc.Limits{Bytes: 1 << 20, Nodes: 1000, Depth: 100})
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	var objs []sluice.Object
+	for _, root := range roots {
+		v, err := yamldoc.Value(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objs = append(objs, v.(map[string]any))
+	}
+	return objs
+}
+
 func TestParse(t *testing.T) {
 	for name, test := range map[string]struct {
 		text  string
@@ -46,8 +67,8 @@ func TestParse(t *testing.T) {
 	}{
 		"documents": {
 			text: "---\n# nothing\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: " +
-				"apps/v1\nkind: Deployment\nmetadata:\n  name: b\n",
-			names: []string{"Service/a", "Deployment/b"},
+				"policy/v1\nkind: PodDisruptionBudget\nmetadata:\n  name: b\n",
+			names: []string{"Service/a", "PodDisruptionBudget/b"},
 		},
 		"list": {
 			text: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- " +
@@ -55,7 +76,9 @@ func TestParse(t *testing.T) {
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:3 manifest-field-missing"},
 		},
 		"json": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": " +
-			"\"\\ud83d\\ude00\"}}", names: []string{"Secret/😀"}},
+			"\"a\"}, \"type\": \"\\ud83d\\ude00\"}", names: []string{"Secret/a"}},
+		"json with a mistake": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"metadata\": " +
+			"{\"name\": \"a\"},\n\t\"data\": {\n\t\t\"a\": 1\n\t}\n}", codes: []string{"m.yaml:6:8 manifest-field-type"}},
 		"bare pod": {text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", names: []string{"Pod/a"},
 			codes: []string{"m.yaml:2:7 bare-workload"}},
 		"bare replicas": {text: "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: a}\n",
@@ -65,10 +88,10 @@ func TestParse(t *testing.T) {
 		"no map": {text: "- a\n", codes: []string{"m.yaml:1:1 bad-manifest"}},
 		"twice": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: a\n  k: b\n",
 			codes: []string{"m.yaml:6:3 bad-manifest"}},
-		"no number": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: .nan\n",
-			codes: []string{"m.yaml:4:4 bad-manifest"}},
+		"no number": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nimmutable: .nan\n",
+			codes: []string{"m.yaml:4:12 bad-manifest"}},
 		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n",
-			codes: []string{"m.yaml:4:5 bad-manifest"}},
+			codes: []string{"m.yaml:4:4 helm"}},
 		"broken behind": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n",
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:1 yaml-syntax"}},
 	} {
@@ -87,7 +110,7 @@ func TestParse(t *testing.T) {
 // Values have the types that a cluster's own JSON has.
 func TestParseValues(t *testing.T) {
 	o := parse(t, `
-apiVersion: v1
+apiVersion: example.com/v1
 kind: X
 metadata: {name: a}
 int: 3
@@ -112,6 +135,11 @@ again: *b
 			t.Errorf("%s:\n%s", key, diff)
 		}
 	}
+	j := parse(t, "{\"apiVersion\":\t\"a.b/v1\", \"kind\": \"X\", \"metadata\": {\"name\": \"a\"}, \"x\": "+
+		`"\ud83d\ude00\ud83d \\u0041\\ \"\/\n`+"\u2028\"}")[0]
+	if got, want := j.Text("x"), "😀\ufffd \\u0041\\ \"/\n\u2028"; got != want {
+		t.Errorf("the text in JSON is %q, want %q", got, want)
+	}
 	o.Set(int64(9), "again", "a")
 	if got := o.Number(0, "base", "a"); got != 1 {
 		t.Errorf("a change behind an alias reached its source: %d", got)
@@ -119,10 +147,15 @@ again: *b
 }
 
 func TestParseBounds(t *testing.T) {
-	many := []byte(strings.Repeat("---\n{apiVersion: v1, kind: X, metadata: {name: a}}\n", 5001))
+	many := []byte(strings.Repeat("---\n{apiVersion: example.com/v1, kind: X, metadata: {name: a}}\n", 5001))
 	objs, ds := manifest.Parse("m.yaml", many)
 	if len(objs) != 5000 || len(ds) != 1 || ds[0].Code != "too-many-objects" {
 		t.Errorf("%d objects, %.200v", len(objs), ds)
+	}
+	unknown := "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {" + strings.Repeat("x: 1, ", 150) + "}}\n---\n"
+	if _, ds := manifest.Parse("m.yaml", []byte(strings.Repeat(unknown, 200))); len(ds) > 1000 ||
+		!slices.ContainsFunc(ds, func(d sluice.Diagnostic) bool { return d.Code == "too-many-findings" }) {
+		t.Errorf("%d findings, %.200v", len(ds), ds)
 	}
 	if _, ds := manifest.Parse("m.yaml", bytes.Repeat([]byte("#"), 16<<20+1)); len(ds) != 1 || ds[0].Code != "too-large" {
 		t.Errorf("%.200v", ds)
@@ -198,8 +231,8 @@ func TestLoad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.src.Pos = sluice.Position{File: "deploy.yaml", Line: 7, Column: 5}
-			objs, ds := manifest.Load(root, test.src, manifest.Options{})
-			if diff := cmp.Diff(test.names, names(objs)); diff != "" {
+			documents, ds := manifest.Load(root, test.src, manifest.Options{})
+			if diff := cmp.Diff(test.names, names(manifest.Objects(documents))); diff != "" {
 				t.Errorf("objects:\n%s", diff)
 			}
 			if ds.HasErrors() != (test.code != "") || test.code != "" && (ds[0].Code != test.code || ds[0].Pos != test.src.Pos ||
@@ -210,6 +243,40 @@ func TestLoad(t *testing.T) {
 				t.Errorf("hint %q, want %q", ds[0].Hint, test.hint)
 			}
 		})
+	}
+}
+
+// A path begins at the deploy file's directory or, if nothing is there, at the root, and it may go up to the root.
+func TestLoadFromADirectoryBelowRoot(t *testing.T) {
+	root := tree(t, map[string]string{"deploy/near.yaml": "near", "deploy/both.yaml": "inner", "both.yaml": "outer",
+		"manifests/far.yaml": "far", "../outside.yaml": "outside"})
+	if err := os.Symlink("../../outside.yaml", filepath.Join(root, "deploy", "link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]struct{ name, code, hint string }{
+		"near.yaml":              {name: "Service/near"},
+		"both.yaml":              {name: "Service/inner"},
+		"/both.yaml":             {name: "Service/outer"},
+		"../both.yaml":           {name: "Service/outer"},
+		"../manifests/far.yaml":  {name: "Service/far"},
+		"manifests/far.yaml":     {name: "Service/far"},
+		"../../outside.yaml":     {code: "path-outside", hint: "--root .."},
+		"../../../a/b.yaml":      {code: "path-outside", hint: "--root ../.."},
+		"../../root/../../a/b/c": {code: "path-outside", hint: "--root ../.."},
+		"link.yaml":              {code: "path-outside"},
+		"../manifests/fr.yaml":   {code: "path-not-found", hint: "did you mean manifests/far.yaml?"},
+	} {
+		src := sluice.ManifestSource{Path: path, Pos: sluice.Position{File: "deploy.yaml", Line: 1, Column: 1}}
+		documents, ds := manifest.Load(root, src, manifest.Options{Dir: "deploy", Base: "."})
+		if want.code != "" {
+			if len(ds) != 1 || ds[0].Code != want.code || !strings.HasSuffix(ds[0].Hint, want.hint) {
+				t.Errorf("%s: findings %v, want %v", path, ds, want)
+			}
+			continue
+		}
+		if diff := cmp.Diff([]string{want.name}, names(manifest.Objects(documents))); diff != "" {
+			t.Errorf("%s: %s\n%v", path, diff, ds)
+		}
 	}
 }
 
@@ -248,6 +315,9 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(service))
 	f.Add([]byte("kind: List\nitems: [{apiVersion: v1, kind: A, metadata: {name: b}}, &a {<<: *a}]"))
 	f.Add([]byte(`{"apiVersion": "v1", "kind": "A", "metadata": {"name": "b"}, "x": [1, 2.5, 1e400]}`))
+	for _, text := range hostile() {
+		f.Add([]byte(text))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		objs, ds := manifest.Parse("m.yaml", data)
 		for _, o := range objs {
@@ -264,9 +334,41 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("an object was lost")
 		}
 		for _, d := range ds {
-			if !d.Pos.IsValid() || d.Code == "" || d.Hint == "" {
-				t.Fatalf("incomplete finding %#v", d)
+			if d.Pos.Column < 1 || d.Pos.Line < 1 || d.Pos.Line > len(yamldoc.Lines(data)) || d.Code == "" || d.Hint == "" {
+				t.Fatalf("finding without a place in the text, code or hint: %#v", d)
+			}
+			if strings.ContainsFunc(d.Message+d.Hint, func(r rune) bool { return !strconv.IsPrint(r) }) {
+				t.Fatalf("the finding has a character that cannot be seen: %q", d.Message+d.Hint)
 			}
 		}
 	})
+}
+
+// hostile are texts that want a parser to fail, to run long, or to show something else than they are.
+func hostile() []string {
+	const config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	bomb := config + "x0: &x0 [a, a, a, a, a, a, a, a, a]\n"
+	for c := '1'; c <= '9'; c++ {
+		bomb += "x" + string(c) + ": &x" + string(c) + " [" + strings.Repeat("*x"+string(c-1)+", ", 9) + "]\n"
+	}
+	return []string{
+		bomb,
+		config + "data: {a: &a [*a]}",
+		config + "data: {<<: [*b, &b {<<: *b}]}",
+		config + "data: " + strings.Repeat("[", 300) + strings.Repeat("]", 300),
+		config + "data: " + strings.Repeat("{a: ", 190) + strings.Repeat("}", 190),
+		config + "data: {a: \xc3\x28}",
+		config + "data: {\"a\\u202eb\\u0007\": \"\\u001b[2J\", \"\\u2066\": 3}",
+		config + "data: {a: 1, a: 2, a: [3]}\nmetadata: 3\nkind: Secret",
+		config + "\u202edata: {a: 1}",
+		config + "data: {a: !!binary x, b: !<\u202e> y, c: !!float .nan, ? [d] : e, ? {f: g} : h}",
+		"apiVersion: \"v1\\u202e\"\nkind: \"A\\u0007\"\nmetadata: {name: \"\\u202e\", " +
+			"annotations: {helm.sh/hook: \"\\u202e\"}}",
+		"apiVersion: v1\nkind: Pod\nmetadata: []\nspec: {containers: {}, volumes: [[]]}",
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {selector: [], template: 3, replicas: {}}",
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: a}\nspec: {volumeClaimTemplates: [3, [], {metadata: 3}], " +
+			"selector: {matchLabels: 3}, template: {metadata: {labels: [a]}, spec: {containers: [3, {volumeMounts: [4]}]}}}",
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [3, {}, [], {name: []}]}",
+		"kind: List\nitems: {a: b}\n---\nkind: List\nitems: [[], 3, ~]",
+	}
 }

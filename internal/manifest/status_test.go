@@ -90,7 +90,7 @@ func TestStatus(t *testing.T) {
 		"being deleted": {"{apiVersion: v1, kind: Service, metadata: {name: a, deletionTimestamp: " +
 			"'2024-01-01T00:00:00Z'}}", manifest.InProgress, "it is being deleted"},
 	} {
-		if got := manifest.Status(parse(t, test.text)[0]); got.Phase != test.phase || got.Message != test.message {
+		if got := manifest.Status(decode(t, test.text)[0]); got.Phase != test.phase || got.Message != test.message {
 			t.Errorf("%s: got %+v, want %s %q", name, got, test.phase, test.message)
 		}
 	}

@@ -3,7 +3,6 @@ package plan
 // The codes of this package's findings; docs/diagnostics.md explains each.
 const (
 	codeUnknownTarget     = "unknown-target"
-	codeDuplicateObject   = "duplicate-object"
 	codeSecretNotSealed   = "secret-not-sealed"
 	codeStrategyRequired  = "strategy-required"
 	codeNotAJob           = "not-a-job"

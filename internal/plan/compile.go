@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Root    string        // the directory of the manifests; nothing outside is read
 	Base    string        // put before the names of manifests in findings
+	Dir     string        // the directory below Root where paths begin; "": Root itself
 	Sealer  sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
 	Targets []string      // only these targets; empty: all
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
@@ -69,24 +70,25 @@ type compiler struct {
 
 // A source is the content of one manifest source, read once for all targets.
 type source struct {
-	objects []sluice.Object
-	found   sluice.Diagnostics
+	documents []manifest.Document
+	found     sluice.Diagnostics
 }
 
-// load returns the objects of a source, for the caller to change.
-func (c *compiler) load(m sluice.ManifestSource) ([]sluice.Object, sluice.Diagnostics) {
-	name := m.Path + "\x00" + m.Inline + "\x00" + m.Pos.String()
+// load returns the objects of a source, for the caller to change. If hooks is true, they may be hooks.
+func (c *compiler) load(m sluice.ManifestSource, hooks bool) ([]manifest.Document, sluice.Diagnostics) {
+	name := fmt.Sprintf("%s\x00%s\x00%s\x00%t", m.Path, m.Inline, m.Pos, hooks)
 	s := c.loaded[name]
 	if s == nil {
 		s = &source{}
-		s.objects, s.found = manifest.Load(c.options.Root, m, manifest.Options{Base: c.options.Base, Fetch: c.options.Fetch})
+		s.documents, s.found = manifest.Load(c.options.Root, m, manifest.Options{
+			Base: c.options.Base, Dir: c.options.Dir, Hooks: hooks, Fetch: c.options.Fetch})
 		c.loaded[name] = s
 	}
-	objects := make([]sluice.Object, len(s.objects))
-	for i, o := range s.objects {
-		objects[i] = o.Clone()
+	documents := slices.Clone(s.documents)
+	for i := range documents {
+		documents[i].Object = documents[i].Object.Clone()
 	}
-	return objects, s.found
+	return documents, s.found
 }
 
 func (c *compiler) included(target string) bool {
@@ -123,18 +125,14 @@ func (c *compiler) objects(t sluice.Target) []sluice.Object {
 	}
 	objects, ok := c.prepared[key]
 	if !ok {
+		var documents []manifest.Document
 		for _, m := range sources {
-			loaded, found := c.load(m)
+			loaded, found := c.load(m, false)
 			c.report(found)
-			objects = append(objects, loaded...)
+			documents = append(documents, loaded...)
 		}
-		c.prepare(t, objects)
-		objects = manifest.Order(objects)
+		objects = manifest.Order(c.prepare(t, documents))
 		c.prepared[key] = objects
-	}
-	for _, d := range manifest.Duplicates(objects) {
-		c.fail(t.Pos, codeDuplicateObject, fmt.Sprintf("target %q gets %s more than once", t.Name, d.Ref),
-			"keep one of them, or restrict its manifest with targets")
 	}
 	return objects
 }
@@ -152,18 +150,24 @@ func (c *compiler) report(found sluice.Diagnostics) {
 // defaultNamespace is the namespace if neither an object nor its target names one.
 const defaultNamespace = "default"
 
-func (c *compiler) prepare(t sluice.Target, objects []sluice.Object) {
+// prepare returns the objects of the documents in their namespaces, each once, with sealed Secrets.
+func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []sluice.Object {
+	objects := manifest.Objects(documents)
 	if t.Namespace != "" {
 		manifest.SetNamespace(objects, t.Namespace)
 	} else {
 		manifest.FillNamespace(objects, defaultNamespace)
 	}
+	documents, found := manifest.Unique(documents)
+	c.report(found)
+	objects = manifest.Objects(documents)
 	if c.options.Sealer == nil {
-		return
+		return objects
 	}
 	if err := manifest.SealSecrets(objects, c.options.Sealer); err != nil {
 		c.fail(t.Pos, codeSecretNotSealed, err.Error(), sluice.ErrorHint(err))
 	}
+	return objects
 }
 
 // Digest returns the SHA-256 of everything in the plan except its digest and its rehearsal.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 type ids = []sluice.StepID
@@ -284,18 +285,18 @@ func (g *graph) maker(kind sluice.StepKind, dataset string) sluice.StepID {
 // job reads the Job that a runJob step runs.
 func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
 	c := g.compiler
-	objects, found := c.load(sluice.ManifestSource{Pos: pos, Path: j.Path, Inline: j.Inline})
+	documents, found := c.load(sluice.ManifestSource{Pos: pos, Path: j.Path, Inline: j.Inline}, true)
 	c.report(found)
 	if found.HasErrors() {
 		return nil
 	}
+	objects := manifest.Objects(documents)
 	if len(objects) != 1 || objects[0].Text("kind") != "Job" {
 		c.fail(pos, codeNotAJob, fmt.Sprintf("runJob %s needs exactly one object of kind Job, found %s", quote(j.Name),
 			kinds(objects)), "put the other objects under manifests:")
 		return nil
 	}
-	c.prepare(g.target, objects)
-	return objects[0]
+	return c.prepare(g.target, documents)[0]
 }
 
 func kinds(objects []sluice.Object) string {

@@ -41,7 +41,8 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	}
 	root := cmp.Or(s.Root, filepath.Dir(s.File))
 	o := plan.Options{
-		Root: root, Base: root, Fetch: s.Fetch, Targets: s.Targets, LocalAccounts: in.Local, Sealer: in.Sealer,
+		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
+		LocalAccounts: in.Local, Sealer: in.Sealer,
 	}
 	if in.History != nil {
 		if o.Applied, err = applied(ctx, spec, in.History); err != nil {
@@ -58,6 +59,23 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 		return Compiled{}, ds
 	}
 	return Compiled{Plan: p, Enqueue: spec.Config.InProgress == "enqueueOne", Warnings: ds}, nil
+}
+
+// below returns the directory relative to root, "" if it is root or is not inside.
+func below(root, dir string) string {
+	whole, err := filepath.Abs(root)
+	if err != nil {
+		return ""
+	}
+	inner, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	rel, err := filepath.Rel(whole, inner)
+	if err != nil || !filepath.IsLocal(rel) || rel == "." {
+		return ""
+	}
+	return filepath.ToSlash(rel)
 }
 
 // applied returns what earlier deployments applied to the targets that prune.
@@ -95,7 +113,7 @@ const maxDeployFile = 4 << 20
 // A Source is a deploy file and what the caller adds to it.
 type Source struct {
 	File        string
-	Root        string // the directory that paths of manifests begin at and cannot leave; "": the deploy file's
+	Root        string // the directory that paths of manifests cannot leave; "": the deploy file's
 	Targets     []string
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's

@@ -169,7 +169,8 @@ func (a *Account) start(ctx context.Context, how beginning) error {
 	cmd := exec.Command(executable, "local", "agent", "--dir", a.config.Dir)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Dir = a.config.Dir
-	cmd.Env = append(os.Environ(), readyVariable+"=3")
+	// The agent outlives this command and must not keep the secrets of its environment. Programs are looked up in PATH.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), readyVariable + "=3"}
 	if how == endOnly {
 		cmd.Env = append(cmd.Env, agent.EndOnly)
 	}

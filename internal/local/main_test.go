@@ -30,8 +30,14 @@ func TestMain(m *testing.M) {
 		programs[program]()
 		return
 	}
+	if err := os.Setenv(secretOfTheCommand, "hunter2"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
+
+// secretOfTheCommand is a variable of the process that starts agents.
+const secretOfTheCommand = "SECRET_OF_THE_COMMAND"
 
 var programs = map[string]func(){
 	"web":     web,

@@ -43,7 +43,7 @@ func (a *Agent) Down(ctx context.Context) error {
 			err = errors.Join(err, ctx.Err())
 		}
 	}
-	err = errors.Join(err, process.Kill("SLUICE_ACCOUNT="+a.id), writeFile(filepath.Join(a.dir, downFile), nil))
+	err = errors.Join(err, process.Kill(accountMark(a.id)), writeFile(filepath.Join(a.dir, downFile), nil))
 	a.quit()
 	return err
 }

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,7 +36,7 @@ func Run(ctx context.Context, dir string, ready func(error)) error {
 		return err
 	}
 	defer unlock()
-	return a.serve(listener)
+	return errors.Join(a.serve(listener), a.endIfGone())
 }
 
 // open takes the directory over and brings everything in it back.
@@ -85,10 +84,10 @@ func newAgent(ctx context.Context, dir string) (*Agent, error) {
 	}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	var err error
-	if a.net, err = openNetwork(dir); err != nil {
+	if a.id, err = identify(dir); err != nil {
 		return nil, err
 	}
-	if a.id, err = identityOf(dir); err != nil {
+	if a.net, err = a.network(); err != nil {
 		return nil, err
 	}
 	if _, err := readJSON(filepath.Join(dir, "images.json"), &a.images); err != nil {
@@ -101,18 +100,13 @@ func newAgent(ctx context.Context, dir string) (*Agent, error) {
 	return a, err
 }
 
-// identityOf returns the mark of the account's processes, which is created with the account.
-func identityOf(dir string) (string, error) {
-	path := filepath.Join(dir, "id")
-	b, err := os.ReadFile(path)
-	if err == nil {
-		return string(b), nil
+// network takes the account's block of addresses. An agent that only ends pods needs none.
+func (a *Agent) network() (*network, error) {
+	if a.ending {
+		n, _, err := recordedNetwork(a.dir)
+		return n, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	id := newUID()
-	return id, writeFile(path, []byte(id))
+	return openNetwork(a.dir, a.id)
 }
 
 // serve answers until the agent ends.
@@ -120,6 +114,8 @@ func (a *Agent) serve(l net.Listener) error {
 	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
+	watched := make(chan struct{})
+	go func() { defer close(watched); a.watchDirectory() }()
 	controlled := make(chan struct{})
 	go func() { defer close(controlled); a.control(a.ctx) }()
 	var err error
@@ -135,11 +131,12 @@ func (a *Agent) serve(l net.Listener) error {
 		err = server.Close()
 	}
 	<-controlled
+	<-watched
 	a.running.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	return errors.Join(err, a.logs.close(), a.net.claim.Close())
+	return errors.Join(err, a.logs.close(), a.net.release())
 }
 
 // writePID records the agent's process number, for people and tests.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,11 +13,13 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -40,7 +43,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
-			"status": status, "recorded": recorded, "awaitidle": awaitIdle,
+			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
 		},
 		Condition: condition,
 	})
@@ -92,6 +95,23 @@ func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("an engine still runs")
+}
+
+// signalagent KILL|STOP|CONT sends the signal to the agent of the account local. It returns when a killed agent has
+// ended.
+func signalAgent(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]unix.Signal{"KILL": unix.SIGKILL, "STOP": unix.SIGSTOP, "CONT": unix.SIGCONT}
+	if neg || len(args) != 1 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signalagent KILL|STOP|CONT")
+	}
+	var id process.Identity
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(bootstrap.StateName, "local/local/agent.pid"))), &id))
+	agent, err := process.Adopt(id)
+	ts.Check(err)
+	ts.Check(id.Signal(signals[args[0]]))
+	if args[0] == "KILL" {
+		<-agent.Done()
+	}
 }
 
 // running returns a client of the engine and the deployment that has not ended. It waits for both: the process in the

@@ -40,12 +40,13 @@ func TestMain(m *testing.M) {
 const secretOfTheCommand = "SECRET_OF_THE_COMMAND"
 
 var programs = map[string]func(){
-	"web":     web,
-	"echo":    echo,
-	"exit":    exit,
-	"twins":   twins,
-	"forking": forking,
-	"speak":   speak,
+	"web":       web,
+	"echo":      echo,
+	"exit":      exit,
+	"twins":     twins,
+	"forking":   forking,
+	"speak":     speak,
+	"courteous": courteous,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -139,6 +140,15 @@ func speak() {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM)
 	<-ended
+}
+
+// courteous says goodbye when it is told to end.
+func courteous() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	fmt.Println("listening")
+	<-ended
+	fmt.Println("goodbye")
 }
 
 // twins writes a counter to two files, always to the first one first, as fast as it can.

@@ -121,10 +121,10 @@ func (p *pod) everStarted() bool {
 	})
 }
 
-func (p *pod) restarts() int {
+func (r record) restarts() int {
 	n := 0
-	for _, c := range p.containers {
-		n += c.rec.Restarts
+	for _, c := range r.Containers {
+		n += c.Restarts
 	}
 	return n
 }
@@ -162,22 +162,23 @@ func (a *Agent) logDir(namespace, name string) string {
 	return filepath.Join(a.dir, "logs", namespace, name)
 }
 
+func recordFile(account, uid string) string { return filepath.Join(account, "pods", uid, "pod.json") }
+
 // save writes the pod's record. The agent's mutex is held.
 func (a *Agent) save(p *pod) error {
-	return writeJSON(filepath.Join(a.podDir(p.UID), "pod.json"), p.record)
+	return writeJSON(recordFile(a.dir, p.UID), p.record)
 }
 
 // loadRecords reads the pods of the account in the directory.
 func loadRecords(account string) ([]record, error) {
-	root := filepath.Join(account, "pods")
-	dirs, err := os.ReadDir(root)
+	dirs, err := os.ReadDir(filepath.Join(account, "pods"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var records []record
 	for _, d := range dirs {
 		var r record
-		ok, err := readJSON(filepath.Join(root, d.Name(), "pod.json"), &r)
+		ok, err := readJSON(recordFile(account, d.Name()), &r)
 		if err != nil {
 			return nil, err
 		}

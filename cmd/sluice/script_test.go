@@ -17,14 +17,14 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
-	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/service"
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sluice": main})
+	testscript.Main(sweeptest.Wrap(m), map[string]func(){"sluice": main})
 }
 
 // sourceDir is this directory; scripts run in others.
@@ -37,7 +37,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, bootstrap.StateName)) })
+			env.Defer(func() { // what a failed script left running
+				if err := sweeptest.Sweep(env.WorkDir); err != nil {
+					t.Error(err)
+				}
+			})
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
@@ -47,12 +51,6 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: condition,
 	})
-}
-
-// endAgents ends what a failed script left running.
-func endAgents(dir string) {
-	w := bootstrap.NewWiring(bootstrap.StateDir(dir), config.Default())
-	_, _ = w.Down(context.Background(), "") // the script has failed already
 }
 
 // await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event

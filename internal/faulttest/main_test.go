@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 // binary is the sluice under test, own this test's program, which stands for every image.
@@ -46,7 +48,7 @@ func build(m *testing.M) int {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	return m.Run()
+	return sweeptest.Wrap(m).Run()
 }
 
 var programs = map[string]func(){"web": web, "crash": crash, "deaf": deaf, "full": full}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 // TestMain makes the test binary three things: the tests, the agent that they talk to, and the program that
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv(secretOfTheCommand, "hunter2"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(sweeptest.Wrap(m).Run())
 }
 
 // secretOfTheCommand is a variable of the process that starts agents.

@@ -37,7 +37,7 @@ func open(t *testing.T) *account {
 
 func openIn(t *testing.T, dir string) *account {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	a := &account{t: t, ctx: ctx, dir: dir}
 	a.dial()

@@ -161,7 +161,8 @@ func (a *account) block() int {
 // wish records that the account had the block before. Its agent must not run.
 func (a *account) wish(block int) {
 	a.t.Helper()
-	if err := os.WriteFile(filepath.Join(a.dir, "network.json"), fmt.Appendf(nil, `{"second":%d}`, block), 0o600); err != nil {
+	record := fmt.Appendf(nil, `{"second":%d}`, block)
+	if err := os.WriteFile(filepath.Join(a.dir, "network.json"), record, 0o600); err != nil {
 		a.t.Fatal(err)
 	}
 }

@@ -98,9 +98,10 @@ func TestStoppedAgent(t *testing.T) {
 	for name := range requests {
 		failure, _ := failures.Load(name)
 		err, _ := failure.(error)
-		if sluice.ErrorCode(err) != sluice.Unavailable || !strings.Contains(err.Error(), fmt.Sprintf("process %d", id.PID)) ||
-			!strings.Contains(sluice.ErrorHint(err), fmt.Sprintf("kill -CONT %d", id.PID)) {
-			t.Errorf("%s: %v (hint %q), want Unavailable that names process %d", name, err, sluice.ErrorHint(err), id.PID)
+		hint := sluice.ErrorHint(err)
+		if sluice.ErrorCode(err) != sluice.Unavailable || !strings.Contains(err.Error(), fmt.Sprint("process ", id.PID)) ||
+			!strings.Contains(hint, fmt.Sprint("kill -CONT ", id.PID)) {
+			t.Errorf("%s: %v (hint %q), want Unavailable that names process %d", name, err, hint, id.PID)
 		}
 	}
 	a.continueAgent()
@@ -130,7 +131,8 @@ func TestSlowRequest(t *testing.T) {
 	a.apply(speaking)
 	a.awaitSettled("Deployment/speak")
 	for name := range a.pods() {
-		if out, err := a.Exec(a.ctx, "test", name, []string{"sh", "-c", "sleep 7; echo done"}); out != "done\n" || err != nil {
+		out, err := a.Exec(a.ctx, "test", name, []string{"sh", "-c", "sleep 7; echo done"})
+		if out != "done\n" || err != nil {
 			t.Errorf("Exec: %q, %v", out, err)
 		}
 	}
@@ -174,4 +176,21 @@ func TestDownGoesOn(t *testing.T) {
 	if b, err := os.ReadFile(log[0]); err != nil || !strings.Contains(string(b), "goodbye") {
 		t.Errorf("the pod was killed: it wrote %q, %v", b, err)
 	}
+}
+
+// TestSocketRemoved removes the socket of an agent that runs. The next command cannot start another one and says so.
+func TestSocketRemoved(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	agent := a.agentProcess()
+	if err := os.Remove(filepath.Join(a.dir, "agent.sock")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := local.Dial(a.ctx, local.Config{Dir: a.dir, Name: "test"})
+	if want := fmt.Sprintf("kill -9 %d", agent.PID); sluice.ErrorCode(err) != sluice.Unavailable ||
+		!strings.Contains(sluice.ErrorHint(err), want) {
+		t.Errorf("Dial: %v (hint %q), want Unavailable and %q", err, sluice.ErrorHint(err), want)
+	}
+	a.killAgent()
+	a.dial()
 }

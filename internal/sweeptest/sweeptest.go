@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"testing"
 
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
@@ -23,20 +22,19 @@ const rootVariable = "SWEEP_ROOT"
 
 // A Run runs all tests of a package in a temporary directory of their own. A sweeper, which is a process of its own,
 // ends everything that uses the directory and removes it when the tests have ended or their process was killed.
-type Run struct{ tests *testing.M }
+type Run struct{ tests Tests }
+
+// Tests are those of a package, as a rule a testing.M. Run returns their exit status.
+type Tests interface{ Run() int }
 
 // Wrap returns the run of the tests, for TestMain.
-func Wrap(m *testing.M) Run { return Run{m} }
-
-// The sweeper must be nothing else that the test's program can be.
-func init() {
-	if root := os.Getenv(rootVariable); root != "" {
-		os.Exit(beSweeper(root))
-	}
-}
+func Wrap(t Tests) Run { return Run{t} }
 
 // Run returns the exit status of the tests.
 func (r Run) Run() int {
+	if root := os.Getenv(rootVariable); root != "" {
+		return beSweeper(root)
+	}
 	status, err := r.swept()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sweep:", err)

@@ -41,8 +41,18 @@ func isCopy(dir, id string) (bool, error) {
 	all, err := process.With(directoryVariable)
 	return slices.ContainsFunc(all, func(p process.Marked) bool {
 		other := p.Env[directoryVariable]
-		return p.Env["SLUICE_ACCOUNT"] == id && other != dir && !isGone(other, id)
+		return p.Env["SLUICE_ACCOUNT"] == id && !isSame(other, dir) && !isGone(other, id)
 	}), err
+}
+
+// isSame reports whether both paths lead to the same directory, as those of a mount do.
+func isSame(one, other string) bool {
+	a, err := os.Stat(one)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(other)
+	return err == nil && os.SameFile(a, b)
 }
 
 // isGone reports whether the account is no longer in the directory.

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/local/proxy"
 )
@@ -41,39 +39,38 @@ func Run(ctx context.Context, dir string, ready func(error)) error {
 
 // open takes the directory over and brings everything in it back.
 func open(ctx context.Context, dir string) (*Agent, net.Listener, func(), error) {
-	dir, err := filepath.Abs(dir)
+	dir, err := ownDirectory(dir)
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, nil, err
 	}
 	if err := ignoreAbsent(os.Remove(filepath.Join(dir, downFile))); err != nil {
 		return nil, nil, nil, err
 	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+	unlock, err := lockDirectory(ctx, dir)
+	if err != nil {
 		return nil, nil, nil, err
 	}
-	lock := flock.New(filepath.Join(dir, "agent.lock"), flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
-		return nil, nil, nil, err
-	}
-	unlock := func() { _ = lock.Unlock() } // the end of the process does it too
-	if err := writePID(dir); err != nil {
+	a, l, err := openLocked(ctx, dir)
+	if err != nil {
 		unlock()
-		return nil, nil, nil, err
+		return nil, nil, nil, spaceError(err)
+	}
+	return a, l, unlock, nil
+}
+
+func openLocked(ctx context.Context, dir string) (*Agent, net.Listener, error) {
+	if err := writePID(dir); err != nil {
+		return nil, nil, err
 	}
 	a, err := newAgent(ctx, dir)
 	if err != nil {
-		unlock()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	l, err := Listen(dir)
 	if err != nil {
-		unlock()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return a, l, unlock, a.recover()
+	return a, l, a.recover()
 }
 
 func newAgent(ctx context.Context, dir string) (*Agent, error) {

@@ -115,6 +115,7 @@ func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Res
 		c.end(err)
 		return nil, err
 	}
+	agent.Stamp(r)
 	resp, err := a.client.Do(r)
 	if err != nil {
 		defer c.end(err)

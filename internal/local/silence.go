@@ -10,14 +10,12 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/agent"
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// patience is how long the agent may be silent before a call gives up.
-const patience = 5 * time.Second
-
 // errSilent is why a call gave up.
-var errSilent = fmt.Errorf("has not answered for %s", patience)
+var errSilent = fmt.Errorf("has not answered for %s", agent.Patience)
 
 // A conversation is one request to the agent and its answer, which may take as long as they want while the agent lives.
 type conversation struct {
@@ -57,7 +55,7 @@ func (c conversation) explain(err error) error {
 
 // isSilent reports whether the agent is there and does not answer. One that has died breaks the conversation itself.
 func (a *Account) isSilent(ctx context.Context) bool {
-	asked, cancel := context.WithTimeout(ctx, patience)
+	asked, cancel := context.WithTimeout(ctx, agent.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(asked, http.MethodGet, "http://agent/ping", nil)
 	if err != nil {

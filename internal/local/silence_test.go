@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,9 @@ func (a *account) stopAgent() process.Identity {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(a.continueAgent)
+	for !process.Stopped(id) { // its threads stop one after the other
+		runtime.Gosched()
+	}
 	return id
 }
 
@@ -34,7 +38,7 @@ func (a *account) continueAgent() {
 	}
 }
 
-// TestStoppedAgent sends every kind of request to an agent that is stopped. Each says so, and works once it continues.
+// TestStoppedAgent sends every kind of request to an agent that is stopped. Each says so and is not done later.
 func TestStoppedAgent(t *testing.T) {
 	t.Parallel()
 	a := open(t)
@@ -49,12 +53,13 @@ func TestStoppedAgent(t *testing.T) {
 		"get":     func() error { _, err := a.Get(a.ctx, ref(t, "Deployment/speak")); return err },
 		"list":    func() error { _, err := a.List(a.ctx, "apps/v1", "Deployment", "test"); return err },
 		"apply":   func() error { _, _, err := a.Apply(a.ctx, objects(t, webService)[0], false); return err },
-		"delete":  func() error { return a.Delete(a.ctx, ref(t, "Service/web")) },
+		"delete":  func() error { return a.Delete(a.ctx, ref(t, "Service/none")) },
 		"scale":   func() error { return a.Scale(a.ctx, ref(t, "Deployment/speak"), 1) },
 		"pods":    func() error { _, err := a.Pods(a.ctx, "test"); return err },
 		"logs":    func() error { _, err := a.Logs(a.ctx, "test", pod, 10); return err },
 		"exec":    func() error { _, err := a.Exec(a.ctx, "test", pod, []string{"true"}); return err },
 		"address": func() error { _, err := a.Address(a.ctx, "test", "web", 8080); return err },
+		"down":    func() error { return a.Down(a.ctx) },
 		"dial": func() error {
 			images := map[string]local.Image{"other:1": {Command: []string{"true"}}}
 			_, err := local.Dial(a.ctx, local.Config{Dir: a.dir, Images: images})
@@ -106,6 +111,10 @@ func TestStoppedAgent(t *testing.T) {
 	}
 	a.continueAgent()
 	a.awaitSettled("Deployment/speak")
+	// What nobody waits for any more is not done.
+	if _, err := a.Get(a.ctx, ref(t, "Service/web")); sluice.ErrorCode(err) != sluice.NotFound {
+		t.Errorf("the Service was applied later: %v", err)
+	}
 }
 
 // TestAgentContinues stops the agent for a moment: a request that waits is answered all the same.
@@ -147,6 +156,11 @@ func TestDownGoesOn(t *testing.T) {
 	agent, err := process.Adopt(a.agentProcess())
 	if err != nil {
 		t.Fatal(err)
+	}
+	for name := range a.pods() {
+		for range a.Tail(a.ctx, "test", name) { // its first line: it knows the signal now
+			break
+		}
 	}
 	log, err := filepath.Glob(filepath.Join(a.dir, "logs/test/*/main.log"))
 	if err != nil || len(log) != 1 {

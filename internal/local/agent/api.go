@@ -36,7 +36,7 @@ func (a *Agent) handler() http.Handler {
 	a.handleVolumes(mux)
 	stream(mux, "/watch", a.Watch)
 	stream(mux, "/tail", a.Tail)
-	return mux
+	return timely(mux)
 }
 
 type none struct{}

@@ -3,7 +3,10 @@ package process
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -194,10 +197,19 @@ func awaitStopped(ids []Identity, deadline time.Time) error {
 	return nil
 }
 
-// Stopped reports whether the process is stopped or has ended.
+// Stopped reports whether every thread of the process is stopped, or the process has ended.
 func Stopped(id Identity) bool {
-	st := id.state()
-	return st.stopped() || st.ended()
+	if id.state().ended() {
+		return true
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", id.PID))
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(threads, func(file string) bool {
+		st, err := readStat(file)
+		return err == nil && !st.state.stopped() && !st.state.ended()
+	})
 }
 
 // Continue lets the processes run again.

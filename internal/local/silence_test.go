@@ -59,7 +59,6 @@ func TestStoppedAgent(t *testing.T) {
 		"logs":    func() error { _, err := a.Logs(a.ctx, "test", pod, 10); return err },
 		"exec":    func() error { _, err := a.Exec(a.ctx, "test", pod, []string{"true"}); return err },
 		"address": func() error { _, err := a.Address(a.ctx, "test", "web", 8080); return err },
-		"down":    func() error { return a.Down(a.ctx) },
 		"dial": func() error {
 			images := map[string]local.Image{"other:1": {Command: []string{"true"}}}
 			_, err := local.Dial(a.ctx, local.Config{Dir: a.dir, Images: images})

@@ -134,7 +134,8 @@ func newLocalDown(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "down", Short: "End everything that runs on this machine",
 		Long: "Down stops all pods of the local accounts and the agents of these accounts. It keeps volumes,\n" +
-			"checkpoints and the history. While a deployment runs, it asks first.",
+			"checkpoints and the history. While a deployment runs, it asks first. It also ends pods of accounts that\n" +
+			"were in this state directory and are gone.",
 		Example: "  sluice local down\n  sluice local down --account local --yes",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.localDown(cmd.Context(), account, yes) },
 	}

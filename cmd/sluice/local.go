@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/local"
 	"github.com/sluice-cd/sluice/internal/local/standin"
 	"github.com/sluice-cd/sluice/internal/present"
@@ -41,28 +42,61 @@ func newLocalPs(a *app) *cobra.Command {
 	account, namespace := "", ""
 	cmd := &cobra.Command{
 		Use: "ps", Short: "List the pods on this machine",
+		Long: "Ps lists the pods of the local accounts of this state directory. It also says which accounts have lost\n" +
+			"their agent while pods run on, wherever their directories are, and what to type.",
 		Example: "  sluice local ps\n  sluice local ps --namespace production --output json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			pods := []sluice.Pod{}
-			err := a.withAccount(cmd.Context(), account, func(on sluice.Account) error {
-				found, err := on.Pods(cmd.Context(), namespace)
-				pods = append(pods, found...)
-				return err
-			})
-			if err != nil && sluice.ErrorCode(err) != sluice.Unavailable { // an account that does not run has no pods
-				return err
-			}
-			rows := [][]string{{"NAMESPACE", "POD", "OWNER", "IMAGE", "READY", "RESTARTS", "REASON"}}
-			for _, p := range pods {
-				ready, restarts := strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts)
-				rows = append(rows, []string{p.Namespace, p.Name, p.Owner, p.Image, ready, restarts, p.Reason})
-			}
-			return a.list(pods, "no pods run here", rows)
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.localPs(cmd.Context(), account, namespace) },
 	}
-	cmd.Flags().StringVar(&account, "account", "local", "the account")
+	cmd.Flags().StringVar(&account, "account", "", "only this account")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "only this namespace")
 	return cmd
+}
+
+func (a *app) localPs(ctx context.Context, account, namespace string) error {
+	w, err := a.wiring()
+	if err != nil {
+		return err
+	}
+	lost, err := w.Lost(ctx)
+	if err != nil {
+		return err
+	}
+	pods, silent := w.LocalPods(ctx, account, namespace)
+	if len(pods) == 0 && silent != nil {
+		return silent
+	}
+	rows := [][]string{{"ACCOUNT", "NAMESPACE", "POD", "OWNER", "IMAGE", "READY", "RESTARTS", "REASON"}}
+	for _, p := range pods {
+		ready, restarts := strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts)
+		rows = append(rows, []string{p.Account, p.Namespace, p.Name, p.Owner, p.Image, ready, restarts, p.Reason})
+	}
+	if err := a.list(pods, "no pods run here", rows); err != nil {
+		return err
+	}
+	for _, l := range lost {
+		a.noteLost(l)
+	}
+	return silent
+}
+
+// noteLost says that an account has no agent, and what to type.
+func (a *app) noteLost(l bootstrap.Lost) {
+	const end = "sluice local down --state "
+	dir, state, left := present.ShortPath(l.Dir), present.ShortPath(l.State()), present.Plural(len(l.Pods), "pod")
+	switch {
+	case l.Gone:
+		a.note("the local account in %s is gone; still running (%s): %s\n"+
+			"hint: end them with: %s%s", dir, l.Block, left, end, state)
+	case l.Name == "":
+		a.note("the agent of the local account in %s has died; still running (%s): %s\n"+
+			"hint: end them with: %s%s", dir, l.Block, left, end, state)
+	case len(l.Pods) == 0:
+		a.note("the agent of account %s (%s) has died; no pod of it runs\n"+
+			"hint: the next sluice run starts it again; to leave it ended: sluice local down", l.Name, dir)
+	default:
+		a.note("the agent of account %s (%s) has died; still running (%s): %s\n"+
+			"hint: the next sluice run takes them over; to end them: sluice local down", l.Name, dir, l.Block, left)
+	}
 }
 
 func newLocalAddress(a *app) *cobra.Command {
@@ -100,7 +134,8 @@ func newLocalDown(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "down", Short: "End everything that runs on this machine",
 		Long: "Down stops all pods of the local accounts and the agents of these accounts. It keeps volumes,\n" +
-			"checkpoints and the history. While a deployment runs, it asks first.",
+			"checkpoints and the history. While a deployment runs, it asks first. It also ends pods of accounts that\n" +
+			"were in this state directory and are gone.",
 		Example: "  sluice local down\n  sluice local down --account local --yes",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.localDown(cmd.Context(), account, yes) },
 	}

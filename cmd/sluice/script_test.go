@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,16 +13,18 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
-	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/service"
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sluice": main})
+	testscript.Main(sweeptest.Wrap(m), map[string]func(){"sluice": main})
 }
 
 // sourceDir is this directory; scripts run in others.
@@ -34,22 +37,20 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
-			env.Defer(func() { endAgents(filepath.Join(env.WorkDir, bootstrap.StateName)) })
+			env.Defer(func() { // what a failed script left running
+				if err := sweeptest.Sweep(env.WorkDir); err != nil {
+					t.Error(err)
+				}
+			})
 			shareCorpus(env)
 			return os.Chmod(env.WorkDir, 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
-			"status": status, "recorded": recorded, "awaitidle": awaitIdle,
+			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
 		},
 		Condition: condition,
 	})
-}
-
-// endAgents ends what a failed script left running.
-func endAgents(dir string) {
-	w := bootstrap.NewWiring(bootstrap.StateDir(dir), config.Default())
-	_, _ = w.Down(context.Background(), "") // the script has failed already
 }
 
 // await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event
@@ -92,6 +93,23 @@ func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("an engine still runs")
+}
+
+// signalagent KILL|STOP|CONT sends the signal to the agent of the account local. It returns when a killed agent has
+// ended.
+func signalAgent(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]unix.Signal{"KILL": unix.SIGKILL, "STOP": unix.SIGSTOP, "CONT": unix.SIGCONT}
+	if neg || len(args) != 1 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signalagent KILL|STOP|CONT")
+	}
+	var id process.Identity
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(bootstrap.StateName, "local/local/agent.pid"))), &id))
+	agent, err := process.Adopt(id)
+	ts.Check(err)
+	ts.Check(id.Signal(signals[args[0]]))
+	if args[0] == "KILL" {
+		<-agent.Done()
+	}
 }
 
 // running returns a client of the engine and the deployment that has not ended. It waits for both: the process in the

@@ -68,7 +68,7 @@ var testsOnly = map[string]bool{
 	"internal/accounttest": true,
 	"internal/archtest":    true, "internal/benchtable": true, "internal/databasetest": true, "internal/datatest": true,
 	"internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true, "internal/plantest": true,
-	"internal/steptest": true, "internal/storetest": true,
+	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,
 }
 
 type pkg struct {

@@ -41,7 +41,7 @@ func (w *Wiring) locals(ctx context.Context, passive bool) (map[string]sluice.Ac
 		c := local.Config{Dir: w.dir.account(name), Name: name}
 		_, use := w.config.Accounts[name] // the accounts that rehearsals left are only read
 		if passive {
-			use = runs(ctx, c.Dir) // no images are passed: looking at an account must not change what it runs
+			use = agent.Answers(ctx, c.Dir) // no images are passed: looking at an account must not change what it runs
 		} else {
 			c.Images = imagesOf(known[name].Images)
 		}
@@ -65,15 +65,6 @@ func openLocal(ctx context.Context, c local.Config) (sluice.Account, error) {
 		return sluice.Account{}, err
 	}
 	return a.Abilities(), nil
-}
-
-// runs reports whether the agent of the account in dir answers.
-func runs(ctx context.Context, dir string) bool {
-	conn, err := agent.DialSocket(ctx, dir)
-	if err != nil {
-		return false
-	}
-	return conn.Close() == nil
 }
 
 // Account opens a cluster, or an account of this machine that already runs.
@@ -102,38 +93,6 @@ func (w *Wiring) Account(ctx context.Context, name string) (sluice.Account, erro
 	}
 	return sluice.Account{}, sluice.Errorf(sluice.Unavailable, "account %s does not run", name).
 		WithHint("sluice run starts it")
-}
-
-// Down ends everything that runs in the accounts of this machine, or only in the named one. It returns the accounts
-// that it ended.
-func (w *Wiring) Down(ctx context.Context, only string) ([]string, error) {
-	known, err := w.localAccounts()
-	if err != nil {
-		return nil, err
-	}
-	ended := []string{}
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		if only != "" && name != only || !w.up(ctx, name) {
-			continue
-		}
-		account := local.Open(local.Config{Dir: w.dir.account(name), Name: name})
-		if err := account.Down(ctx); err != nil { // a killed agent must not be started again
-			return nil, err
-		}
-		ended = append(ended, name)
-	}
-	if only != "" && len(ended) == 0 {
-		return nil, sluice.Errorf(sluice.NotFound, "account %q does not run on this machine", only).
-			WithHint("the accounts are: %s", service.Names(known))
-	}
-	return ended, nil
-}
-
-// up reports whether any process of the account may still run.
-func (w *Wiring) up(ctx context.Context, name string) bool {
-	dir := w.dir.account(name)
-	_, err := os.Stat(dir)
-	return !errors.Is(err, fs.ErrNotExist) && (!agent.IsDown(dir) || runs(ctx, dir))
 }
 
 // Cluster opens an account of the type kubernetes to examine it. It does not contact the cluster yet.

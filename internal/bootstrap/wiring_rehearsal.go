@@ -140,9 +140,9 @@ func rehearsedImages(c *config.Config, account string) map[string]config.Image {
 	return all
 }
 
-// mayBind reports whether this user may listen on a port.
+// mayBind reports whether this user may listen on a port. It tries an address that no program uses.
 func mayBind(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	l, err := net.Listen("tcp", net.JoinHostPort("127.255.255.254", strconv.Itoa(port)))
 	if err != nil {
 		return !errors.Is(err, syscall.EACCES)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 	"github.com/sluice-cd/sluice/internal/step"
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 // TestMain lets the test's own program be the account's agent.
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(sweeptest.Wrap(m).Run())
 }
 
 const database = `

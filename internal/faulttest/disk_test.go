@@ -167,3 +167,19 @@ func TestLogFull(t *testing.T) {
 	release()
 	w.mustDeploy(deployFile("", "", "{apiVersion: v1, kind: ConfigMap, metadata: {name: first}, data: {a: b}}"))
 }
+
+// TestDownFull: everything ends although nothing of it can be recorded, and the account comes back when it can.
+func TestDownFull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	disk := filepath.Join(w.state, "local")
+	w.small(disk, "8m")
+	text := deployFile("", "", join(first, service, deployment("web", "web", "1", probe)))
+	w.mustDeploy(text)
+	release := fill(t, disk)
+	w.says(w.sluice("local", "down", "--yes"), 7, "no space is left", "hint: free space on the disk")
+	w.says(w.sluice("local", "ps"), 0, "no pods run here")
+	release()
+	w.mustDeploy(text)
+	w.says(w.sluice("local", "ps"), 0, "web-", "true")
+}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 // binary is the sluice under test, own this test's program, which stands for every image.
@@ -24,10 +26,14 @@ func TestMain(m *testing.M) {
 		program()
 		return
 	}
-	os.Exit(build(m))
+	os.Exit(sweeptest.Wrap(built{m}).Run())
 }
 
-func build(m *testing.M) int {
+// built are tests that need the program.
+type built struct{ *testing.M }
+
+// Run builds sluice before it runs the tests.
+func (b built) Run() int {
 	dir, err := os.MkdirTemp("", "faulttest-")
 	if err != nil {
 		panic(err)
@@ -46,7 +52,7 @@ func build(m *testing.M) int {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	return m.Run()
+	return b.M.Run()
 }
 
 var programs = map[string]func(){"web": web, "crash": crash, "deaf": deaf, "full": full}

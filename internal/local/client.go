@@ -109,11 +109,20 @@ func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCl
 }
 
 func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://agent"+path, bytes.NewReader(body))
+	c := a.converse(ctx)
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, "http://agent"+path, bytes.NewReader(body))
 	if err != nil {
+		c.end(err)
 		return nil, err
 	}
-	return a.client.Do(r)
+	agent.Stamp(r)
+	resp, err := a.client.Do(r)
+	if err != nil {
+		defer c.end(err)
+		return nil, c.explain(err)
+	}
+	resp.Body = reply{resp.Body, c}
+	return resp, nil
 }
 
 // away turns a broken connection into Unavailable. The error of a cancelled call stays as it is.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -132,23 +133,17 @@ func (a *Account) ensure(ctx context.Context, how beginning) error {
 		return sluice.Errorf(sluice.Denied, "the directory of the local account %s cannot be made: %w", a.config.Name, err)
 	}
 	lock := flock.New(filepath.Join(a.config.Dir, "start.lock"), flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
+	defer lock.Unlock()
+	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil { // locks of files bring no event
 		return err
 	}
-	defer lock.Unlock()
 	if a.answers(ctx) {
 		return nil
 	}
 	return a.start(ctx, how)
 }
 
-func (a *Account) answers(ctx context.Context) bool {
-	conn, err := agent.DialSocket(ctx, a.config.Dir)
-	if err != nil {
-		return false
-	}
-	return conn.Close() == nil
-}
+func (a *Account) answers(ctx context.Context) bool { return agent.Answers(ctx, a.config.Dir) }
 
 // start starts the agent in its own session and waits until it answers.
 func (a *Account) start(ctx context.Context, how beginning) error {
@@ -169,7 +164,8 @@ func (a *Account) start(ctx context.Context, how beginning) error {
 	cmd := exec.Command(executable, "local", "agent", "--dir", a.config.Dir)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Dir = a.config.Dir
-	cmd.Env = append(os.Environ(), readyVariable+"=3")
+	// The agent outlives this command and must not keep the secrets of its environment. Programs are looked up in PATH.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), readyVariable + "=3"}
 	if how == endOnly {
 		cmd.Env = append(cmd.Env, agent.EndOnly)
 	}

@@ -11,16 +11,22 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
+// agent returns the process of the agent that runs or ran last.
+func (a *Account) agent() (process.Identity, error) {
+	var id process.Identity
+	b, err := os.ReadFile(filepath.Join(a.config.Dir, "agent.pid"))
+	if err != nil {
+		return id, err
+	}
+	return id, json.Unmarshal(b, &id)
+}
+
 // ended returns a channel that is closed when the current agent has ended.
 func (a *Account) ended() (<-chan struct{}, error) {
 	gone := make(chan struct{})
 	close(gone)
-	b, err := os.ReadFile(filepath.Join(a.config.Dir, "agent.pid"))
+	id, err := a.agent()
 	if err != nil {
-		return nil, err
-	}
-	var id process.Identity
-	if err := json.Unmarshal(b, &id); err != nil {
 		return nil, err
 	}
 	p, err := process.Adopt(id)

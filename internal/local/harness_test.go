@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,17 +32,19 @@ type account struct {
 
 func open(t *testing.T) *account {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	return openIn(t, t.TempDir())
+}
+
+func openIn(t *testing.T, dir string) *account {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	a := &account{t: t, ctx: ctx, dir: t.TempDir()}
+	a := &account{t: t, ctx: ctx, dir: dir}
 	a.dial()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		id, err := os.ReadFile(filepath.Join(a.dir, "id"))
-		if err != nil {
-			t.Error(err)
-		}
+		id := a.id()
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(a.dir, "agent.log"))
 			t.Logf("agent.log:\n%s", log)
@@ -48,11 +52,21 @@ func open(t *testing.T) *account {
 		if err := a.Down(ctx); err != nil {
 			t.Error(err)
 		}
-		if left := marked(t, "SLUICE_ACCOUNT="+string(id)); len(left) > 0 {
+		if left := marked(t, "SLUICE_ACCOUNT="+id); id != "" && len(left) > 0 {
 			t.Errorf("processes left after Down: %v", left)
 		}
 	})
 	return a
+}
+
+// id returns the mark of the account's processes, "" if the directory is gone.
+func (a *account) id() string {
+	a.t.Helper()
+	id, err := os.ReadFile(filepath.Join(a.dir, "id"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.t.Error(err)
+	}
+	return string(id)
 }
 
 func (a *account) dial() {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 // TestMain makes the test binary three things: the tests, the agent that they talk to, and the program that
@@ -30,16 +31,23 @@ func TestMain(m *testing.M) {
 		programs[program]()
 		return
 	}
-	os.Exit(m.Run())
+	if err := os.Setenv(secretOfTheCommand, "hunter2"); err != nil {
+		panic(err)
+	}
+	os.Exit(sweeptest.Wrap(m).Run())
 }
 
+// secretOfTheCommand is a variable of the process that starts agents.
+const secretOfTheCommand = "SECRET_OF_THE_COMMAND"
+
 var programs = map[string]func(){
-	"web":     web,
-	"echo":    echo,
-	"exit":    exit,
-	"twins":   twins,
-	"forking": forking,
-	"speak":   speak,
+	"web":       web,
+	"echo":      echo,
+	"exit":      exit,
+	"twins":     twins,
+	"forking":   forking,
+	"speak":     speak,
+	"courteous": courteous,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -133,6 +141,15 @@ func speak() {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM)
 	<-ended
+}
+
+// courteous says goodbye when it is told to end.
+func courteous() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	fmt.Println("listening")
+	<-ended
+	fmt.Println("goodbye")
 }
 
 // twins writes a counter to two files, always to the first one first, as fast as it can.

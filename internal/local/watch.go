@@ -24,7 +24,7 @@ func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string)
 			if w.stopped {
 				return
 			}
-			if ctx.Err() == nil && w.synced {
+			if ctx.Err() == nil && w.synced && !errors.Is(err, errSilent) {
 				w.synced = false // it worked until now, so it is worth another try
 				continue
 			}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local"
+	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
 
 // TestMain makes this binary the local account's agent, and the program that its pods run, as well.
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		serve()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(sweeptest.Wrap(m).Run())
 }
 
 // serve answers with the version, and ends when it is told to, after what it has begun.

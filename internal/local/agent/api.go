@@ -16,6 +16,7 @@ import (
 // handler is the API on the socket: one path a verb, the request as JSON, the answer as JSON or a Failure.
 func (a *Agent) handler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ping", func(http.ResponseWriter, *http.Request) {}) // whether the agent runs, however busy it is
 	handle(mux, "/apply", func(_ context.Context, r ApplyRequest) (ApplyResponse, error) {
 		o, outcome, err := a.Apply(r.Object, r.DryRun)
 		return ApplyResponse{o, outcome}, err
@@ -31,11 +32,11 @@ func (a *Agent) handler() http.Handler {
 	handle(mux, "/address", func(_ context.Context, r AddressRequest) (string, error) { return a.Address(r) })
 	handle(mux, "/shift", func(_ context.Context, r ShiftRequest) (none, error) { return none{}, a.Shift(r) })
 	handle(mux, "/images", func(_ context.Context, r map[string]Image) (none, error) { return none{}, a.SetImages(r) })
-	handle(mux, "/down", func(ctx context.Context, _ none) (none, error) { return none{}, a.Down(ctx) })
+	handle(mux, "/down", func(context.Context, none) (none, error) { return none{}, a.Down() })
 	a.handleVolumes(mux)
 	stream(mux, "/watch", a.Watch)
 	stream(mux, "/tail", a.Tail)
-	return mux
+	return timely(mux)
 }
 
 type none struct{}

@@ -44,7 +44,7 @@ func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outco
 		return nil, "", err
 	}
 	if before != nil && !before.Implied && reflect.DeepEqual(before.Applied, applied) {
-		return before.Object.Clone(), sluice.Unchanged, nil
+		return before.Object.Clone(), sluice.Unchanged, a.reopen(before, dryRun)
 	}
 	if err := immutable(before, applied); err != nil {
 		return nil, "", err
@@ -59,7 +59,7 @@ func (a *Agent) withoutAddress(o sluice.Object) sluice.Object {
 		return o
 	}
 	delete(spec, "clusterIPs")
-	if ip := o.Text("spec", "clusterIP"); a.net.owns(ip) {
+	if ip := o.Text("spec", "clusterIP"); a.net.owns(a.net.present(ip)) {
 		delete(spec, "clusterIP")
 	}
 	return o
@@ -113,13 +113,14 @@ func (a *Agent) admit(e *entry, given sluice.Object, dryRun bool) error {
 	case "Namespace":
 		e.Object.Set(map[string]any{"phase": "Active"}, "status")
 	case "Service":
-		if ip := given.Text("spec", "clusterIP"); e.Address == "" && a.net.owns(ip) && !a.usedAddresses()[ip] {
+		ip := a.net.present(given.Text("spec", "clusterIP"))
+		if e.Address == "" && a.net.owns(ip) && !a.usedAddresses()[ip] {
 			e.Address = ip
 		}
 		if err := a.admitService(e); err != nil {
 			return err
 		}
-		return a.listen(e, dryRun)
+		return a.servePorts(e, dryRun)
 	case "PersistentVolumeClaim":
 		if !dryRun {
 			return a.admitClaim(e)

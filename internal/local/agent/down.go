@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -25,25 +24,25 @@ func IsDown(dir string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// Down ends every pod, gracefully, and then the agent. The objects stay and come back with the next agent.
-func (a *Agent) Down(ctx context.Context) error {
+// Down ends every pod, gracefully, and then the agent. The objects stay and come back with the next agent. It does not
+// stop half-way when the client leaves. A pod whose end cannot be recorded, because the disk is full, ends at once.
+func (a *Agent) Down() error {
 	a.mu.Lock()
 	a.ending = true
 	var pods []*pod
 	var err error
 	for _, p := range a.pods {
+		if stopErr := a.stop(p, "the account goes down"); stopErr != nil {
+			err = errors.Join(err, stopErr)
+			continue
+		}
 		pods = append(pods, p)
-		err = errors.Join(err, a.stop(p, "the account goes down"))
 	}
 	a.mu.Unlock()
 	for _, p := range pods {
-		select {
-		case <-p.done:
-		case <-ctx.Done():
-			err = errors.Join(err, ctx.Err())
-		}
+		<-p.done
 	}
-	err = errors.Join(err, process.Kill("SLUICE_ACCOUNT="+a.id), writeFile(filepath.Join(a.dir, downFile), nil))
+	err = errors.Join(err, process.Kill(accountMark(a.id)), writeFile(filepath.Join(a.dir, downFile), nil))
 	a.quit()
 	return err
 }

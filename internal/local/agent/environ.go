@@ -74,6 +74,8 @@ func (a *Agent) environment(p *pod, c *container, image Image, mounts []mount) (
 	}
 	// Last, so that nothing can override the marks of the processes.
 	e.set("SLUICE_ACCOUNT", a.id)
+	e.set(directoryVariable, a.dir)
+	e.set(addressVariable, p.IP)
 	e.set("SLUICE_POD", p.UID)
 	e.set("SLUICE_CONTAINER", p.UID+"."+c.spec.Name)
 	return e, nil

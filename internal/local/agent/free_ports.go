@@ -2,8 +2,6 @@ package agent
 
 import (
 	"errors"
-	"net"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -11,18 +9,11 @@ import (
 )
 
 // freePorts returns an error if another process listens on a port of the container, and names that process. Probes and
-// Services would take it for the container.
-func freePorts(p *pod, c *container) error {
+// Services would take it for the container. Whether the program may listen there, it finds out itself.
+func (a *Agent) freePorts(p *pod, c *container) error {
 	for _, port := range declaredPorts(c.spec, len(p.Spec.Containers) == 1) {
-		l, err := net.Listen("tcp4", net.JoinHostPort(p.IP, strconv.Itoa(int(port))))
-		switch {
-		case errors.Is(err, unix.EADDRINUSE):
+		if err := free(p.IP, port, a.net.spare()); errors.Is(err, unix.EADDRINUSE) {
 			return listenError(err, "container "+c.spec.Name, p.IP, port)
-		case err != nil:
-			continue // the program itself finds out whether it may listen there
-		}
-		if err := l.Close(); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -28,10 +28,12 @@ func (a *Agent) Pods(namespace string) []sluice.Pod {
 			Ready: p.ready(), Restarts: p.restarts(), Reason: p.why(), Revision: p.revisionName(), Labels: p.Labels,
 		})
 	}
-	slices.SortFunc(pods, func(a, b sluice.Pod) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(pods, comparePods)
 	return pods
+}
+
+func comparePods(a, b sluice.Pod) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
 // findPod returns the newest pod of that name, nil if there is none. The mutex is held.

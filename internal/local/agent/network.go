@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -9,64 +8,183 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// A network is the account's own part of the loopback addresses, 127.x.0.0/16: Services in the lower half,
-// pods in the upper.
+// A network is the account's own block of the loopback addresses, 127.x.0.0/16: Services in the lower half, pods in the
+// upper.
+//
+// No file claims a block, so no claim can be out of date. An agent claims its block with a socket that the kernel gives
+// to one process only and takes back when that ends. After the agent has died, the account's processes claim it: each
+// has its address in its environment. network.json only says which block the account would like to have again.
 type network struct {
-	Second int `json:"second"` // the x
-	Turn   int `json:"-"`      // the pod address handed out last, so that addresses are not reused soon
+	Second int   `json:"second"`           // the x
+	Former []int `json:"former,omitempty"` // of blocks that the account had before
+	Turn   int   `json:"-"`                // the pod address handed out last, so that addresses are not reused soon
 	claim  net.Listener
 }
 
-// openNetwork takes the recorded part, or one that follows from the directory's name and that nobody uses.
-func openNetwork(dir string) (*network, error) {
-	file := filepath.Join(dir, "network.json")
-	n := &network{}
-	known, err := readJSON(file, n)
+// openNetwork takes the block that is recorded. If others use it and the account has no process, it takes another one.
+func openNetwork(dir, id string) (*network, error) {
+	n, known, err := recordedNetwork(dir)
 	if err != nil {
 		return nil, err
 	}
-	if known {
+	own, err := process.Find(accountMark(id))
+	if err != nil {
+		return nil, err
+	}
+	if known && len(own) > 0 {
 		return n, n.take()
 	}
+	if known && n.takeUnused() {
+		return n, nil
+	}
+	if known {
+		n.Former = append(n.Former, n.Second)
+	}
+	if err := n.choose(dir); err != nil {
+		return nil, err
+	}
+	return n, writeJSON(networkFile(dir), n)
+}
+
+func networkFile(dir string) string { return filepath.Join(dir, "network.json") }
+
+// recordedNetwork returns the network without a claim, and whether one is recorded.
+func recordedNetwork(dir string) (*network, bool, error) {
+	n := &network{}
+	known, err := readJSON(networkFile(dir), n)
+	return n, known, err
+}
+
+// choose takes the first block that nobody uses. Where it begins follows from the directory's name.
+func (n *network) choose(dir string) error {
 	h := fnv.New32a()
 	h.Write([]byte(dir))
 	for i := range 253 {
 		n.Second = 1 + (int(h.Sum32()%253)+i)%253
-		if n.inUse() || n.take() != nil {
-			continue
+		if n.takeUnused() {
+			n.Former = slices.DeleteFunc(n.Former, func(second int) bool { return second == n.Second })
+			return nil
 		}
-		return n, writeJSON(file, n)
 	}
-	return nil, sluice.Errorf(sluice.Exhausted, "every part of 127.0.0.0/8 is in use").
+	return sluice.Errorf(sluice.Exhausted, "every block of 127.0.0.0/8 is in use").
 		WithHint("end other local accounts with: sluice local down")
 }
 
-// take claims the part among the agents of this machine for as long as this process lives: an abstract socket
-// of one name can be opened once and vanishes with its process.
+// takeUnused takes the block unless programs use it. It looks after it has taken the block: nobody can begin to use it
+// any more.
+func (n *network) takeUnused() bool {
+	if n.take() != nil {
+		return false
+	}
+	if n.inUse() {
+		_ = n.claim.Close() // it holds nothing but the name
+		return false
+	}
+	return true
+}
+
+// inUse reports whether pods of an account have addresses of the block, or other programs listen there.
+func (n *network) inUse() bool {
+	if slices.ContainsFunc(listeners(), func(l listener) bool { return n.owns(l.at.Addr().String()) }) {
+		return true
+	}
+	pods, err := process.With(addressVariable)
+	return err != nil || slices.ContainsFunc(pods, func(p process.Marked) bool { return n.owns(p.Env[addressVariable]) })
+}
+
+// release gives the block back.
+func (n *network) release() error {
+	if n.claim == nil {
+		return nil
+	}
+	return n.claim.Close()
+}
+
+// blockOf returns the x of 127.x.0.0/16, 0 for other addresses.
+func blockOf(ip string) int {
+	parts := strings.Split(ip, ".")
+	if len(parts) != 4 || parts[0] != "127" {
+		return 0
+	}
+	second, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return 0
+	}
+	return second
+}
+
+// take claims the block for as long as this process lives: an abstract socket of one name can be opened once and
+// vanishes with its process.
 func (n *network) take() error {
-	l, err := net.Listen("unix", fmt.Sprintf("@sluice-local-127.%d", n.Second))
+	name := fmt.Sprintf("@sluice-local-127.%d", n.Second)
+	l, err := net.Listen("unix", name)
 	if errors.Is(err, unix.EADDRINUSE) {
-		return sluice.Errorf(sluice.Exhausted, "another local account uses 127.%d.0.0/16", n.Second).
-			WithHint("end it with: sluice local down")
+		return sluice.Errorf(sluice.Exhausted, "%s uses the addresses 127.%d.0.0/16, and so do pods of this account",
+			claimant(name), n.Second).
+			WithHint("end the pods of this account with: sluice local down")
 	}
 	n.claim = l
 	return err
 }
 
-func (n *network) inUse() bool {
-	return slices.ContainsFunc(listeners(), func(s listener) bool { return n.owns(s.address) })
+// claimant says which account, or which other program, holds the socket of a block.
+func claimant(name string) string {
+	conn, err := net.Dial("unix", name)
+	if err != nil {
+		return "another program"
+	}
+	defer conn.Close()
+	pid, err := peer(conn.(*net.UnixConn))
+	if err != nil {
+		return "another program"
+	}
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if _, dir, ok := strings.Cut(string(args), "\x00--dir\x00"); err == nil && ok {
+		return "the local account in " + strings.TrimRight(dir, "\x00")
+	}
+	return processName(strconv.Itoa(int(pid)))
 }
 
-func (n *network) owns(ip string) bool {
-	return strings.HasPrefix(ip, fmt.Sprintf("127.%d.", n.Second))
+// peer returns the number of the process that listens at the other end.
+func peer(conn *net.UnixConn) (int32, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var credentials *unix.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) {
+		credentials, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, credErr); err != nil {
+		return 0, err
+	}
+	return credentials.Pid, nil
 }
+
+func (n *network) owns(ip string) bool { return blockOf(ip) == n.Second }
+
+// present translates an address of a block that the account had before.
+func (n *network) present(ip string) string {
+	if !slices.Contains(n.Former, blockOf(ip)) {
+		return ip
+	}
+	parts := strings.Split(ip, ".")
+	parts[1] = strconv.Itoa(n.Second)
+	return strings.Join(parts, ".")
+}
+
+// spare is an address that neither Services nor pods get.
+func (n *network) spare() string { return fmt.Sprintf("127.%d.0.255", n.Second) }
 
 const half = 1 << 15
 
@@ -97,62 +215,4 @@ func (n *network) address(i int) string {
 		return ""
 	}
 	return fmt.Sprintf("127.%d.%d.%d", n.Second, i/256, i%256)
-}
-
-// A listener is a listening socket of this machine.
-type listener struct {
-	address string
-	port    int
-	inode   string
-}
-
-// listeners reads the listening TCP sockets. It returns none if the file does not exist.
-func listeners() []listener {
-	b, err := os.ReadFile("/proc/net/tcp")
-	if err != nil {
-		return nil
-	}
-	var found []listener
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		const listening = "0A"
-		if len(f) < 10 || f[3] != listening {
-			continue
-		}
-		var port int
-		addr, hexPort, _ := strings.Cut(f[1], ":")
-		raw, err := hex.DecodeString(addr)
-		if _, scanErr := fmt.Sscanf(hexPort, "%x", &port); err != nil || scanErr != nil || len(raw) != 4 {
-			continue
-		}
-		found = append(found, listener{fmt.Sprintf("%d.%d.%d.%d", raw[3], raw[2], raw[1], raw[0]), port, f[9]})
-	}
-	return found
-}
-
-// holder says which process listens on the address and port, "" if that cannot be seen.
-func holder(ip string, port int) string {
-	for _, l := range listeners() {
-		if l.port != port || l.address != ip && l.address != "0.0.0.0" {
-			continue
-		}
-		fds, err := filepath.Glob("/proc/[0-9]*/fd/*")
-		if err != nil {
-			return ""
-		}
-		for _, fd := range fds {
-			if to, err := os.Readlink(fd); err == nil && to == "socket:["+l.inode+"]" {
-				return processName(strings.Split(fd, "/")[2])
-			}
-		}
-	}
-	return ""
-}
-
-func processName(pid string) string {
-	name, err := os.ReadFile("/proc/" + pid + "/comm")
-	if err != nil {
-		return "process " + pid
-	}
-	return fmt.Sprintf("%s (process %s)", strings.TrimSpace(string(name)), pid)
 }

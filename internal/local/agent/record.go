@@ -121,10 +121,10 @@ func (p *pod) everStarted() bool {
 	})
 }
 
-func (p *pod) restarts() int {
+func (r record) restarts() int {
 	n := 0
-	for _, c := range p.containers {
-		n += c.rec.Restarts
+	for _, c := range r.Containers {
+		n += c.Restarts
 	}
 	return n
 }
@@ -136,7 +136,15 @@ func (p *pod) grace() time.Duration {
 	return 30 * time.Second
 }
 
-// The marks are variables in the environment of every process of a pod and of a container.
+// Variables in the environment of every process that say which directory its account has, and which address its pod.
+const (
+	directoryVariable = "SLUICE_ACCOUNT_DIR"
+	addressVariable   = "SLUICE_POD_IP"
+)
+
+// The marks are variables in the environment of every process of an account, of a pod and of a container.
+func accountMark(id string) string { return "SLUICE_ACCOUNT=" + id }
+
 func (p *pod) mark() string { return "SLUICE_POD=" + p.UID }
 
 func containerMark(uid, container string) string { return "SLUICE_CONTAINER=" + uid + "." + container }
@@ -154,32 +162,46 @@ func (a *Agent) logDir(namespace, name string) string {
 	return filepath.Join(a.dir, "logs", namespace, name)
 }
 
+func recordFile(account, uid string) string { return filepath.Join(account, "pods", uid, "pod.json") }
+
 // save writes the pod's record. The agent's mutex is held.
 func (a *Agent) save(p *pod) error {
-	return writeJSON(filepath.Join(a.podDir(p.UID), "pod.json"), p.record)
+	return writeJSON(recordFile(a.dir, p.UID), p.record)
 }
 
-// loadRecords reads the pods of earlier agents. A directory without a record is a pod whose creation was interrupted
-// before anything was started.
-func (a *Agent) loadRecords() ([]record, error) {
-	dirs, err := os.ReadDir(filepath.Join(a.dir, "pods"))
+// loadRecords reads the pods of the account in the directory.
+func loadRecords(account string) ([]record, error) {
+	dirs, err := os.ReadDir(filepath.Join(account, "pods"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	var records []record
 	for _, d := range dirs {
 		var r record
-		ok, err := readJSON(filepath.Join(a.podDir(d.Name()), "pod.json"), &r)
+		ok, err := readJSON(recordFile(account, d.Name()), &r)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
 			records = append(records, r)
-			continue
-		}
-		if err := os.RemoveAll(a.podDir(d.Name())); err != nil {
-			return nil, err
 		}
 	}
 	return records, nil
+}
+
+// removeUnrecorded removes the directories of pods whose creation was interrupted before anything was started.
+func removeUnrecorded(account string, records []record) error {
+	dirs, err := os.ReadDir(filepath.Join(account, "pods"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, d := range dirs {
+		if slices.ContainsFunc(records, func(r record) bool { return r.UID == d.Name() }) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(account, "pods", d.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }

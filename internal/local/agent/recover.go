@@ -10,8 +10,11 @@ import (
 // recover adopts the pods of earlier agents, ends processes that they started and could not record, and opens the
 // ports.
 func (a *Agent) recover() error {
-	records, err := a.loadRecords()
+	records, err := loadRecords(a.dir)
 	if err != nil {
+		return err
+	}
+	if err := removeUnrecorded(a.dir, records); err != nil {
 		return err
 	}
 	if err := a.endStrays(records); err != nil {
@@ -22,7 +25,19 @@ func (a *Agent) recover() error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err := a.recoverPods(records); err != nil || a.ending {
+		return err
+	}
+	if err := a.recoverServices(); err != nil {
+		return err
+	}
+	a.route()
+	return nil
+}
+
+func (a *Agent) recoverPods(records []record) error {
 	for _, r := range records {
+		r.IP = a.net.present(r.IP)
 		p := newPod(a.ctx, r)
 		for _, c := range p.containers {
 			a.logs.keep(filepath.Join(a.logDir(p.Namespace, p.Name), c.spec.Name+".log"))
@@ -34,12 +49,23 @@ func (a *Agent) recover() error {
 		}
 		a.begin(p)
 	}
+	return nil
+}
+
+// recoverServices gives each Service its address in the present block and opens its ports.
+func (a *Agent) recoverServices() error {
 	for _, e := range a.store.list("Service", "") {
-		if err := a.listen(e, false); err != nil {
+		if now := a.net.present(e.Address); now != e.Address {
+			e.Address = now
+			showAddress(e)
+			if err := a.store.put(e); err != nil {
+				return err
+			}
+		}
+		if err := a.listen(e); err != nil {
 			a.log.Error("open the Service's ports", "service", e.key().Name, "error", err)
 		}
 	}
-	a.route()
 	return nil
 }
 
@@ -61,7 +87,7 @@ func (a *Agent) endStrays(records []record) error {
 			}
 		}
 	}
-	ids, err := process.Find("SLUICE_ACCOUNT=" + a.id)
+	ids, err := process.Find(accountMark(a.id))
 	if err != nil {
 		return err
 	}

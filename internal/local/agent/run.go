@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/local/proxy"
@@ -37,44 +34,43 @@ func Run(ctx context.Context, dir string, ready func(error)) error {
 		return err
 	}
 	defer unlock()
-	return a.serve(listener)
+	return errors.Join(a.serve(listener), a.endIfGone())
 }
 
 // open takes the directory over and brings everything in it back.
 func open(ctx context.Context, dir string) (*Agent, net.Listener, func(), error) {
-	dir, err := filepath.Abs(dir)
+	dir, err := ownDirectory(dir)
 	if err != nil {
-		return nil, nil, nil, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, nil, err
 	}
 	if err := ignoreAbsent(os.Remove(filepath.Join(dir, downFile))); err != nil {
 		return nil, nil, nil, err
 	}
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+	unlock, err := lockDirectory(ctx, dir)
+	if err != nil {
 		return nil, nil, nil, err
 	}
-	lock := flock.New(filepath.Join(dir, "agent.lock"), flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
-		return nil, nil, nil, err
-	}
-	unlock := func() { _ = lock.Unlock() } // the end of the process does it too
-	if err := writePID(dir); err != nil {
+	a, l, err := openLocked(ctx, dir)
+	if err != nil {
 		unlock()
-		return nil, nil, nil, err
+		return nil, nil, nil, spaceError(err)
+	}
+	return a, l, unlock, nil
+}
+
+func openLocked(ctx context.Context, dir string) (*Agent, net.Listener, error) {
+	if err := writePID(dir); err != nil {
+		return nil, nil, err
 	}
 	a, err := newAgent(ctx, dir)
 	if err != nil {
-		unlock()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	l, err := Listen(dir)
 	if err != nil {
-		unlock()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return a, l, unlock, a.recover()
+	return a, l, a.recover()
 }
 
 func newAgent(ctx context.Context, dir string) (*Agent, error) {
@@ -85,10 +81,10 @@ func newAgent(ctx context.Context, dir string) (*Agent, error) {
 	}
 	a.ctx, a.quit = context.WithCancel(ctx)
 	var err error
-	if a.net, err = openNetwork(dir); err != nil {
+	if a.id, err = identify(dir); err != nil {
 		return nil, err
 	}
-	if a.id, err = identityOf(dir); err != nil {
+	if a.net, err = a.network(); err != nil {
 		return nil, err
 	}
 	if _, err := readJSON(filepath.Join(dir, "images.json"), &a.images); err != nil {
@@ -101,18 +97,13 @@ func newAgent(ctx context.Context, dir string) (*Agent, error) {
 	return a, err
 }
 
-// identityOf returns the mark of the account's processes, which is created with the account.
-func identityOf(dir string) (string, error) {
-	path := filepath.Join(dir, "id")
-	b, err := os.ReadFile(path)
-	if err == nil {
-		return string(b), nil
+// network takes the account's block of addresses. An agent that only ends pods needs none.
+func (a *Agent) network() (*network, error) {
+	if a.ending {
+		n, _, err := recordedNetwork(a.dir)
+		return n, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	id := newUID()
-	return id, writeFile(path, []byte(id))
+	return openNetwork(a.dir, a.id)
 }
 
 // serve answers until the agent ends.
@@ -120,6 +111,8 @@ func (a *Agent) serve(l net.Listener) error {
 	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
+	watched := make(chan struct{})
+	go func() { defer close(watched); a.watchDirectory() }()
 	controlled := make(chan struct{})
 	go func() { defer close(controlled); a.control(a.ctx) }()
 	var err error
@@ -135,11 +128,12 @@ func (a *Agent) serve(l net.Listener) error {
 		err = server.Close()
 	}
 	<-controlled
+	<-watched
 	a.running.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
-	return errors.Join(err, a.logs.close(), a.net.claim.Close())
+	return errors.Join(err, a.logs.close(), a.net.release())
 }
 
 // writePID records the agent's process number, for people and tests.

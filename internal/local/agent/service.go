@@ -45,12 +45,18 @@ func (a *Agent) admitService(e *entry) error {
 			asked, s.Name).
 			WithHint("leave spec.clusterIP out, or write None")
 	}
-	if !headless {
+	showAddress(e)
+	return nil
+}
+
+// showAddress says in the Service's object which address it has.
+func showAddress(e *entry) {
+	s := e.typed.(*corev1.Service)
+	if s.Spec.ClusterIP != corev1.ClusterIPNone {
 		e.Object.Set(e.Address, "spec", "clusterIP")
 		e.Object.Set([]any{e.Address}, "spec", "clusterIPs")
 	}
 	e.Object.Set(map[string]any{"loadBalancer": loadBalancer(s, e.Address)}, "status")
-	return nil
 }
 
 func loadBalancer(s *corev1.Service, ip string) map[string]any {
@@ -60,13 +66,44 @@ func loadBalancer(s *corev1.Service, ip string) map[string]any {
 	return map[string]any{"ingress": []any{map[string]any{"ip": ip}}}
 }
 
-// listen makes the Service's ports answer. With dryRun they are closed again. The mutex is held.
-func (a *Agent) listen(e *entry, dryRun bool) error {
+// servePorts makes the Service's ports answer; a dry run only checks whether they could. The mutex is held.
+func (a *Agent) servePorts(e *entry, dryRun bool) error {
+	if dryRun {
+		return a.checkPorts(e)
+	}
+	return a.listen(e)
+}
+
+// reopen opens the ports of an unchanged Service that were taken when the agent started. The mutex is held.
+func (a *Agent) reopen(e *entry, dryRun bool) error {
+	if e.key().Kind != "Service" {
+		return nil
+	}
+	return a.servePorts(e, dryRun)
+}
+
+// checkPorts returns the error of the first port on which the Service could not listen. It takes no port: the address
+// of a new Service is reserved by nobody, and the next Service that is applied gets it. The mutex is held.
+func (a *Agent) checkPorts(e *entry) error {
+	s := e.typed.(*corev1.Service)
+	for _, p := range s.Spec.Ports {
+		if a.ports[portKey{e.key(), p.Port}] != nil {
+			continue
+		}
+		if err := free(e.Address, p.Port, a.net.spare()); err != nil {
+			return listenError(err, "Service/"+s.Name, e.Address, p.Port)
+		}
+	}
+	return nil
+}
+
+// listen opens the Service's ports and closes those that it no longer has. The mutex is held.
+func (a *Agent) listen(e *entry) error {
 	s := e.typed.(*corev1.Service)
 	var opened []portKey
 	for _, p := range s.Spec.Ports {
 		k, address, http := portKey{e.key(), p.Port}, net.JoinHostPort(e.Address, fmt.Sprint(p.Port)), isHTTP(s, p)
-		if now := a.ports[k]; now != nil && (now.Serves(address, http) || dryRun) {
+		if now := a.ports[k]; now != nil && now.Serves(address, http) {
 			continue
 		}
 		a.closePort(k)
@@ -81,12 +118,6 @@ func (a *Agent) listen(e *entry, dryRun bool) error {
 		a.ports[k] = port
 		opened = append(opened, k)
 	}
-	if dryRun {
-		for _, k := range opened {
-			a.closePort(k)
-		}
-		return nil
-	}
 	a.closeOthers(e)
 	return nil
 }
@@ -97,11 +128,12 @@ func listenError(err error, who, ip string, port int32) error {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
 		by := ""
-		if h := holder(ip, int(port)); h != "" {
+		if h := holder(ip, port); h != "" {
 			by = " by " + h
 		}
 		return sluice.Errorf(sluice.Exhausted, "%s cannot listen on %s: the port is taken%s", who, at, by).
-			WithHint("end the program that listens there, or make it listen on one address only")
+			WithHint("end the program that listens there, or make it listen on one address only; "+
+				"to see all programs on this port: sudo ss -ltnp 'sport = :%d'", port)
 	case errors.Is(err, unix.EACCES):
 		return sluice.Errorf(sluice.Denied, "%s cannot listen on %s: only root may use ports that low", who, at).
 			WithHint("give it a port above 1023, or allow it with: sysctl net.ipv4.ip_unprivileged_port_start=%d", port)

@@ -45,6 +45,15 @@ func DialSocket(ctx context.Context, dir string) (net.Conn, error) {
 	return conn, nil
 }
 
+// Answers reports whether an agent of the directory is there.
+func Answers(ctx context.Context, dir string) bool {
+	conn, err := DialSocket(ctx, dir)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
 // shortPath names the socket through a descriptor of its directory: a socket's path may have 107 bytes only.
 func shortPath(dir string) (path string, done func(), err error) {
 	d, err := os.Open(dir)

@@ -46,7 +46,7 @@ func (a *Agent) start(p *pod, c *container) (*process.Process, error) {
 		return nil, err
 	}
 	a.logs.keep(spec.Log)
-	if err := freePorts(p, c); err != nil {
+	if err := a.freePorts(p, c); err != nil {
 		return nil, err
 	}
 	a.starts.RLock()

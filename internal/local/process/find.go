@@ -3,8 +3,12 @@ package process
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,34 +17,72 @@ import (
 // Find returns the live processes of this user whose environment holds the mark, "NAME=value". Children
 // inherit the mark, so those that left their session are found too.
 func Find(mark string) ([]Identity, error) {
+	var found []Identity
+	err := each(func(pid int) {
+		if !marked(environment(pid), mark) {
+			return
+		}
+		if id, err := Identify(pid); err == nil && marked(environment(pid), mark) && id.Alive() {
+			found = append(found, id)
+		}
+	})
+	return found, err
+}
+
+// A Marked process has the environment that it was started with.
+type Marked struct {
+	Identity
+	Env map[string]string
+}
+
+// With returns the live processes of this user whose environment holds the variable.
+func With(variable string) ([]Marked, error) {
+	var found []Marked
+	err := each(func(pid int) {
+		env := map[string]string{}
+		for setting := range bytes.SplitSeq(environment(pid), []byte{0}) {
+			name, value, _ := strings.Cut(string(setting), "=")
+			env[name] = value
+		}
+		if _, ok := env[variable]; !ok {
+			return
+		}
+		if id, err := Identify(pid); err == nil && id.Alive() {
+			found = append(found, Marked{id, env})
+		}
+	})
+	return found, err
+}
+
+// each calls look with the number of every process.
+func each(look func(pid int)) error {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var found []Identity
 	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || !marked(name, mark) {
-			continue
-		}
-		if id, err := Identify(pid); err == nil && marked(name, mark) && id.Alive() {
-			found = append(found, id)
+		if pid, err := strconv.Atoi(name); err == nil {
+			look(pid)
 		}
 	}
-	return found, nil
+	return nil
 }
 
-// marked reads the environment. What cannot be read belongs to somebody else or has just ended.
-func marked(pid, mark string) bool {
-	env, err := os.ReadFile("/proc/" + pid + "/environ")
+// environment returns nothing for a process of somebody else or one that has just ended.
+func environment(pid int) []byte {
+	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return false
+		return nil
 	}
+	return env
+}
+
+func marked(env []byte, mark string) bool {
 	return bytes.HasPrefix(env, []byte(mark+"\x00")) || bytes.Contains(env, []byte("\x00"+mark+"\x00"))
 }
 
@@ -59,6 +101,32 @@ func Kill(mark string) error {
 		}
 	}
 	return errors.New("processes start faster than they can be ended")
+}
+
+// End asks every process that carries the mark to end, and kills those that have not ended within the grace period.
+func End(mark string, grace time.Duration) error {
+	ids, err := Find(mark)
+	if err != nil {
+		return err
+	}
+	deadline := time.After(grace)
+	for _, id := range ids {
+		if err := id.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+	}
+	for _, id := range ids {
+		p, err := Adopt(id)
+		if err != nil {
+			continue // it has ended
+		}
+		select {
+		case <-p.Done():
+		case <-deadline:
+			return Kill(mark)
+		}
+	}
+	return Kill(mark)
 }
 
 func kill(id Identity) error {
@@ -129,10 +197,19 @@ func awaitStopped(ids []Identity, deadline time.Time) error {
 	return nil
 }
 
-// Stopped reports whether the process is stopped or has ended.
+// Stopped reports whether every thread of the process is stopped, or the process has ended.
 func Stopped(id Identity) bool {
-	st := id.state()
-	return st.stopped() || st.ended()
+	if id.state().ended() {
+		return true
+	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", id.PID))
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(threads, func(file string) bool {
+		st, err := readStat(file)
+		return err == nil && !st.state.stopped() && !st.state.ended()
+	})
 }
 
 // Continue lets the processes run again.

@@ -30,7 +30,7 @@ func Identify(pid int) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	st, err := readStat(pid)
+	st, err := readStat(statFile(pid))
 	if err != nil {
 		return Identity{}, err
 	}
@@ -48,7 +48,7 @@ func (id Identity) stillThere() bool {
 }
 
 func (id Identity) state() state {
-	st, err := readStat(id.PID)
+	st, err := readStat(statFile(id.PID))
 	if err != nil || st.start != id.Start {
 		return 'X'
 	}
@@ -95,16 +95,18 @@ type stat struct {
 	start uint64
 }
 
-// readStat parses /proc/<pid>/stat. The command's name may hold spaces and brackets, so fields count from its end.
-func readStat(pid int) (stat, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+func statFile(pid int) string { return fmt.Sprintf("/proc/%d/stat", pid) }
+
+// readStat parses the file. The command's name may hold spaces and brackets, so fields count from its end.
+func readStat(file string) (stat, error) {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return stat{}, err
 	}
 	i := bytes.LastIndexByte(b, ')')
 	fields := strings.Fields(string(b[i+1:]))
 	if i < 0 || len(fields) < 20 {
-		return stat{}, fmt.Errorf("/proc/%d/stat is not as expected", pid)
+		return stat{}, fmt.Errorf("%s is not as expected", file)
 	}
 	start, err := strconv.ParseUint(fields[19], 10, 64)
 	if err != nil {

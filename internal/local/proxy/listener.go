@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"errors"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -22,17 +24,31 @@ func Listen(address string, http bool) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Port{Balancer: NewBalancer(), address: address, http: http}
+	b := NewBalancer()
+	serve := serveTCP
 	if http {
-		p.stop = serveHTTP(l, p.Balancer)
-		return p, nil
+		serve = serveHTTP
 	}
-	p.stop = serveTCP(l, p.Balancer)
-	return p, nil
+	stop := serve(l, b)
+	return &Port{Balancer: b, address: address, http: http, stop: func() error {
+		return errors.Join(unlisten(l), stop())
+	}}, nil
+}
+
+// unlisten frees the port at once. Closing does not: the server may not serve the listener yet, and a process that is
+// being started holds a copy of the descriptor until its program runs.
+func unlisten(l net.Listener) error {
+	conn, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var shut error
+	err = conn.Control(func(fd uintptr) { shut = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	return errors.Join(err, shut)
 }
 
 // Serves reports whether the port is what these arguments of Listen would make.
 func (p *Port) Serves(address string, http bool) bool { return p.address == address && p.http == http }
 
-// Close stops listening and breaks open connections.
+// Close stops listening and breaks open connections. The port is free when it returns.
 func (p *Port) Close() error { return p.stop() }

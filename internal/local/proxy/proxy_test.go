@@ -2,11 +2,15 @@ package proxy_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,4 +153,36 @@ func freeAddress(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// TestCloseFreesThePort opens and closes a port while processes are started, which inherit descriptors for a moment.
+func TestCloseFreesThePort(t *testing.T) {
+	address := fmt.Sprintf("127.254.%d.%d:8080", os.Getpid()/256%256, os.Getpid()%256)
+	stop := make(chan struct{})
+	var starting sync.WaitGroup
+	starting.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := exec.Command("true").Run(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for i := range 400 {
+		port, err := proxy.Listen(address, i%2 == 0)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if err := port.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	starting.Wait()
 }

@@ -40,6 +40,7 @@ var programs = map[string]func(){
 	"twins":   twins,
 	"forking": forking,
 	"speak":   speak,
+	"falls":   falls,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -125,6 +126,15 @@ func exit() {
 		panic(err)
 	}
 	os.Exit(code)
+}
+
+// falls is web until it ends, after a second.
+func falls() {
+	time.AfterFunc(time.Second, func() {
+		fmt.Println("falling")
+		os.Exit(3)
+	})
+	web()
 }
 
 // speak prints three lines and waits until it is told to end.

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // An Object is a Kubernetes object as decoded from JSON: maps, slices, strings, float64 or int64, bools, nil.
@@ -137,8 +138,9 @@ type ClusterReader interface {
 	List(ctx context.Context, apiVersion, kind, namespace string) ([]Object, error)
 	// Watch yields each object of the kind in the namespace, and yields it again whenever it changes. It yields a
 	// deleted object once, with metadata.deletionTimestamp set. It ends with ctx or with an error. A workload whose
-	// pods cannot become ready by themselves has the condition Stalled, which says why. Watchers share the objects:
-	// they MUST NOT change them.
+	// pods cannot become ready by themselves has the condition Stalled, which says why. A workload is yielded again also
+	// when one of its pods was restarted or is no longer ready; Pods then shows it. Watchers share the objects: they MUST
+	// NOT change them.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
 	// Follow is Watch for one object.
 	Follow(ctx context.Context, ref Ref) iter.Seq2[Object, error]
@@ -173,6 +175,10 @@ type Pod struct {
 	Ready     bool   `json:"ready"`
 	Restarts  int    `json:"restarts"`
 	Reason    string `json:"reason,omitempty"` // why it is not ready
+	// LastEnd says how the container that was restarted last had ended, such as "it ended with status 3"; "" if none was.
+	LastEnd string    `json:"lastEnd,omitempty"`
+	Ending  bool      `json:"ending,omitempty"` // it is being deleted
+	Created time.Time `json:"created,omitzero"` // by the clock of the account
 	// Revision names the template that the pod was made from, spelled as in status.currentRevision and
 	// status.updateRevision of its workload; "" if the account keeps no revisions.
 	Revision string            `json:"revision,omitempty"`
@@ -183,7 +189,7 @@ type Pod struct {
 type Host interface {
 	// Pods lists the replicas in the namespace, "" for all of them, sorted by name.
 	Pods(ctx context.Context, namespace string) ([]Pod, error)
-	// Logs returns the last n lines that the pod wrote.
+	// Logs returns the last n lines that the pod wrote, those from before its last restart included.
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
 	// Tail yields the lines that the pod's first container writes, from the first line that is kept, until the pod has
 	// ended. It ends with ctx or with an error. A pod that does not exist is NotFound.

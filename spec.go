@@ -90,6 +90,17 @@ const (
 	KindPrune   StepKind = "prune"   // only in a Plan: deletes what earlier releases applied and this one does not contain
 )
 
+// ChangesPods reports whether a step of the kind itself starts and stops pods of its target. All others leave the pods
+// alone, so guards run beside them.
+func (k StepKind) ChangesPods() bool {
+	switch k {
+	case KindApply, KindSetWeight, KindPromote, KindPrune,
+		KindMigrateData, KindCheckpointData, KindRestoreData, KindMaskData:
+		return true
+	}
+	return false
+}
+
 // A StepSpec is one step as declared. Kind says which of the other fields is set.
 type StepSpec struct {
 	Pos            Position        `json:"-"`

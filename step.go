@@ -29,6 +29,20 @@ type Step interface {
 	Undo(ctx context.Context, p Progress) error
 }
 
+// A Guard is a step that brought pods. Once the step is done, the engine runs its guard while a later step of the
+// target waits or works without changing pods itself, whatever that step waits for. A guard records nothing: after a
+// crash it runs again, and sees what has happened since the step was done.
+//
+// Both methods return Failed, with the last words of a pod, if what the step brought is not well; then the steps that
+// wait fail with this error. Unavailable and Denied never fail a step: the method is called again.
+type Guard interface {
+	// Guard returns as soon as something is not well, or with ctx, or at once if the step brought nothing.
+	Guard(ctx context.Context) error
+	// Well returns nil if all is well. It decides within seconds on what is in doubt. A step that waited is done only
+	// after it.
+	Well(ctx context.Context) error
+}
+
 // StepContext is what a step knows of the deployment it belongs to.
 type StepContext struct {
 	Deployment DeploymentID
@@ -78,6 +92,15 @@ type Result struct {
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
 	Canaries     []Ref         `json:"canaries,omitempty"`   // the canaries that apply brought; they stand until promotion
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
+	Brought      []Brought     `json:"brought,omitempty"`    // the pods that the step brought, for guards
+}
+
+// Brought holds the pods of one workload as they were when the step that brought them was done: all were ready.
+type Brought struct {
+	Workload Ref            `json:"workload"`
+	Revision string         `json:"revision,omitempty"` // of the pods
+	Newest   time.Time      `json:"newest,omitzero"`    // when the last of them was created
+	Restarts map[string]int `json:"restarts,omitempty"` // by pod, those above 0
 }
 
 // A Wait is what a step waits for. The first of these to come ends the wait.

@@ -56,6 +56,9 @@ func talking(p accounttest.Program, version int) map[string]any {
 		if c["readinessProbe"] = probe; p == accounttest.Starts {
 			probe["initialDelaySeconds"] = int64(3)
 		}
+		if p == accounttest.Falls {
+			c["args"] = []any{"fall"}
+		}
 	}
 	return c
 }

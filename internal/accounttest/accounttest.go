@@ -42,6 +42,7 @@ const (
 	Starts Program = "starts" // as Serves, and takes some seconds until it is ready
 	Speaks Program = "speaks" // prints the lines one, two and three, and waits
 	Breaks Program = "breaks" // never becomes ready, and cannot heal
+	Falls  Program = "falls"  // as Serves, until some seconds later it prints the line falling and ends with status 3
 )
 
 // An Ability is something that only some accounts have.

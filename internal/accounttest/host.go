@@ -12,6 +12,7 @@ import (
 var hosting = []scenario{
 	{"Pods lists the replicas of every workload by name", nil, (*run).listPods},
 	{"a pod that is not ready says why", nil, (*run).unready},
+	{"a restart of a pod is a change of its workload, and says how the program ended", nil, (*run).restart},
 	{"a pod names its revision as the status of its StatefulSet does", nil, (*run).revisions},
 	{"the pods of two versions of a Deployment have different revisions", nil, (*run).deploymentRevisions},
 	{"Logs returns the last lines", []Ability{Processes}, (*run).logs},
@@ -30,7 +31,8 @@ func (r *run) listPods() {
 	pods, err := r.Pods(r.ctx, r.Namespace)
 	r.must(err)
 	for i, p := range pods {
-		if !p.Ready || p.Reason != "" || p.Restarts != 0 || p.Namespace != r.Namespace || p.Image != image ||
+		if !p.Ready || p.Reason != "" || p.Restarts != 0 || p.LastEnd != "" || p.Ending ||
+			p.Created.IsZero() || p.Namespace != r.Namespace || p.Image != image ||
 			p.Labels["app"] != "web" {
 			r.Errorf("%+v", p)
 		}
@@ -55,6 +57,32 @@ func (r *run) unready() {
 	})
 	if o := r.get(r.ref("Deployment", "web")); o.Number(0, "status", "readyReplicas") != 0 {
 		r.Errorf("its status is %v", o.Field("status"))
+	}
+}
+
+// restart looks only when the workload is reported to have changed: a watcher sees every restart.
+func (r *run) restart() {
+	o := r.workload("Deployment", "web", 1, Falls, 1)
+	r.apply(o)
+	var pod sluice.Pod
+	r.await(o.Ref(), "reported again after the restart", func(sluice.Object) bool {
+		for _, pod = range r.pods("Deployment/web") {
+			if pod.Restarts > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	if !strings.Contains(pod.LastEnd, "3") {
+		r.Errorf("it is %+v", pod)
+	}
+	if r.Lacks[Processes] != "" {
+		return
+	}
+	lines, err := r.Logs(r.ctx, r.Namespace, pod.Name, 20)
+	r.must(err)
+	if !slices.Contains(lines, "falling") {
+		r.Errorf("the last lines are %q", lines)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -33,11 +34,16 @@ func (r *runner) begin(ctx context.Context, a Action, results map[sluice.StepID]
 	sc := r.state.stepContext(a.Step)
 	sc.Results = results
 	sc.Report = func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) }
+	guards := r.guardsBeside(sc, a.Verb)
 	ctx, cancel := context.WithCancelCause(ctx)
 	r.calls[a.Step] = &call{a.Verb, cancel}
 	go func() {
 		defer cancel(nil)
-		r.results <- r.perform(ctx, a, sc, progress)
+		res := r.perform(ctx, a, sc, progress)
+		if res.failure == nil && res.progress.State == sluice.Done {
+			res = r.confirm(ctx, res, guards)
+		}
+		r.results <- res
 	}()
 }
 
@@ -95,12 +101,7 @@ func heals(verb Verb, code sluice.Code) bool {
 func (r *runner) try(
 	ctx context.Context, verb Verb, sc sluice.StepContext, p sluice.Progress,
 ) (out sluice.Progress, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = sluice.Errorf(sluice.Internal, "step %s panicked in %s: %v", sc.Step.ID, verb, v).
-				WithHint("this is a defect of Sluice; please report it")
-		}
-	}()
+	defer func() { err = cmp.Or(panicked(recover(), sc.Step.ID, verb), err) }()
 	step, err := r.engine.config.Steps.New(sc)
 	if err != nil {
 		return p, err
@@ -117,6 +118,15 @@ func (r *runner) try(
 		return p, step.Finish(ctx, p)
 	}
 	return p, step.Undo(ctx, p)
+}
+
+// panicked returns the error for what was recovered, nil if nothing was.
+func panicked(v any, id sluice.StepID, verb Verb) error {
+	if v == nil {
+		return nil
+	}
+	return sluice.Errorf(sluice.Internal, "step %s panicked in %s: %v", id, verb, v).
+		WithHint("this is a defect of Sluice; please report it")
 }
 
 // valid refuses progress that the engine could not act on.

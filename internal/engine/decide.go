@@ -30,6 +30,7 @@ type Action struct {
 type Decision struct {
 	Actions []Action
 	Abort   []sluice.StepID // steps whose check, start or observe is to be interrupted
+	Guards  []sluice.StepID // steps whose guard has to run; all other guards end
 	Wake    time.Time       // when to decide again even if nothing happens; zero: never
 	End     sluice.Status   // the outcome, once nothing is left to do
 }
@@ -58,6 +59,9 @@ func (d *Decision) target(s *State, t *targetRun, c course, now time.Time) {
 	switch c {
 	case forward:
 		d.forward(s, t.runs, now)
+		if len(t.waiting()) > 0 {
+			d.Guards = append(d.Guards, t.guards()...)
+		}
 	case committing:
 		d.commit(t)
 	case undoing:

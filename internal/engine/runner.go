@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -12,21 +13,25 @@ import (
 // A runner runs one deployment. Its loop alone touches the state; verbs run beside it, one a step at a time, and report
 // back.
 type runner struct {
-	engine  *Engine
-	state   *State
-	lease   sluice.Lease
-	calls   map[sluice.StepID]*call
-	results chan result
-	said    chan said
-	mail    bell // rings when there may be letters
-	ended   chan struct{}
-	err     error // why it left a deployment unfinished; set before ended is closed
+	engine   *Engine
+	state    *State
+	lease    sluice.Lease
+	calls    map[sluice.StepID]*call
+	results  chan result
+	guards   map[sluice.StepID]*guard
+	alarms   chan alarm
+	watching sync.WaitGroup // the goroutines of guards
+	said     chan said
+	mail     bell // rings when there may be letters
+	ended    chan struct{}
+	err      error // why it left a deployment unfinished; set before ended is closed
 }
 
 func newRunner(e *Engine, s *State, lease sluice.Lease) *runner {
 	return &runner{
-		engine: e, state: s, lease: lease, calls: map[sluice.StepID]*call{},
-		results: make(chan result), said: make(chan said), mail: make(bell, 1), ended: make(chan struct{}),
+		engine: e, state: s, lease: lease, calls: map[sluice.StepID]*call{}, results: make(chan result),
+		guards: map[sluice.StepID]*guard{}, alarms: make(chan alarm),
+		said: make(chan said), mail: make(bell, 1), ended: make(chan struct{}),
 	}
 }
 
@@ -86,6 +91,8 @@ func (r *runner) loop(ctx context.Context) error {
 // drain interrupts every verb and waits for it, so that no work of this deployment continues. Verbs that finished
 // anyway are recorded if the log is still ours, so that they are not repeated.
 func (r *runner) drain(ctx context.Context) {
+	r.watch(ctx, nil)
+	r.watching.Wait()
 	for _, c := range r.calls {
 		c.cancel(errStopped)
 	}
@@ -128,6 +135,7 @@ func (r *runner) carryOut(ctx context.Context, d Decision) error {
 	if err := r.append(ctx, intents); err != nil {
 		return err
 	}
+	r.watch(ctx, d.Guards)
 	if len(actions) == 0 {
 		return nil
 	}
@@ -164,6 +172,8 @@ func (r *runner) await(ctx context.Context, wake time.Time) error {
 	select {
 	case res := <-r.results:
 		return r.record(ctx, res)
+	case a := <-r.alarms:
+		return r.raise(ctx, a)
 	case s := <-r.said:
 		return r.hear(ctx, s)
 	case <-r.mail:
@@ -197,9 +207,9 @@ func (r *runner) next() (result, bool) {
 }
 
 // outcome turns a result into events. An interrupted verb gives none: the decision that interrupted it, or the next
-// start of the engine, handles the step.
+// start of the engine, handles the step. The same is true of a verb whose step a guard has failed meanwhile.
 func (r *runner) outcome(res result) []sluice.Event {
-	if res.interrupted {
+	if res.interrupted || r.state.Steps[res.step].Phase == PhaseFailed {
 		return nil
 	}
 	e := sluice.Event{Step: res.step, Failure: res.failure}

@@ -163,6 +163,32 @@ func (t *targetRun) busy() sluice.Status {
 	return sluice.StatusRunning
 }
 
+// waiting returns the steps that wait or work and leave the pods alone. There are none while another step changes pods.
+func (t *targetRun) waiting() []sluice.StepID {
+	var ids []sluice.StepID
+	for _, r := range t.runs {
+		if !isBusy(r) || r.Plan.Phase == sluice.PhaseOnRollback {
+			continue
+		}
+		if r.Plan.Kind.ChangesPods() {
+			return nil
+		}
+		ids = append(ids, r.Plan.ID)
+	}
+	return ids
+}
+
+// guards returns the steps whose pods have to stay well while others wait.
+func (t *targetRun) guards() []sluice.StepID {
+	var ids []sluice.StepID
+	for _, r := range t.runs {
+		if r.Plan.Phase == sluice.PhaseApply && r.Phase == PhaseDone {
+			ids = append(ids, r.Plan.ID)
+		}
+	}
+	return ids
+}
+
 // nextUndo returns the step that was started last and still has to be undone.
 func (t *targetRun) nextUndo() *StepRun {
 	for _, r := range slices.Backward(t.started) {
@@ -194,8 +220,11 @@ func (s *State) nextOnRollback(t *targetRun) *StepRun {
 
 func (s *State) isCancelled() bool { return s.Halt != nil && s.Halt.Kind == sluice.SignalCancel }
 
-func wasStarted(r *StepRun) bool  { return !r.StartedAt.IsZero() }
-func hasFailed(r *StepRun) bool   { return r.Failure != nil }
+func wasStarted(r *StepRun) bool { return !r.StartedAt.IsZero() }
+func hasFailed(r *StepRun) bool  { return r.Failure != nil }
+func isBusy(r *StepRun) bool {
+	return r.Phase == PhaseStarting || r.Phase == PhaseRunning || r.Phase == PhaseWaiting
+}
 func isFinished(r *StepRun) bool  { return r.Phase == PhaseFinished }
 func isCommitted(r *StepRun) bool { return r.Phase == PhaseFinishing || isFinished(r) }
 func isDone(r *StepRun) bool      { return r.Phase == PhaseDone || isCommitted(r) }

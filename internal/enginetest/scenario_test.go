@@ -94,6 +94,14 @@ var scenarios = map[string]scenario{
 		outcome:    sluice.StatusRolledBack,
 		targets:    map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
 	},
+	"the guard of the canary ends a wait": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/apply":    {rounds: 1, lane: true, well: time.Second},
+			"production/canary/2": {pause: 24 * time.Hour, lane: true},
+		}), afterwards: "keep",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
 	"the canary fails and something cannot be put back": {
 		behaviours: behaviours(map[sluice.StepID]behaviour{
 			"production/canary/2": {lane: true, fails: true},

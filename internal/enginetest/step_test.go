@@ -19,6 +19,7 @@ type behaviour struct {
 	fails   bool          // whether its work turns out not to have worked
 	flaky   bool          // whether the first try of Start finds something unavailable
 	scarred bool          // whether Undo fails
+	well    time.Duration // how long its guard finds everything well; 0: for ever
 }
 
 // steps makes the steps of a scenario.
@@ -155,6 +156,23 @@ func (s *step) Undo(ctx context.Context, p sluice.Progress) error {
 	}
 	return s.set(ctx, "kept for "+s.name, "")
 }
+
+// Guard implements sluice.Guard.
+func (s *step) Guard(ctx context.Context) error {
+	if s.behaviour.well == 0 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.behaviour.well):
+		return sluice.Errorf(sluice.Failed, "what %s brought is not well", s.name)
+	}
+}
+
+// Well implements sluice.Guard.
+func (s *step) Well(ctx context.Context) error { return ctx.Err() }
 
 // set makes an effect, but none once ctx is cancelled.
 func (s *step) set(ctx context.Context, name, value string) error {

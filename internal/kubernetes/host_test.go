@@ -155,6 +155,22 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// The last lines of a container that was restarted say why it ended: they are of the run before.
+func TestLogsOfARestartedContainer(t *testing.T) {
+	s := serve(t)
+	s.on("GET "+webPath, answer{body: web0("u", "1", `"containerStatuses":[{"name":"web","restartCount":1,
+		"state":{"running":{}},"lastState":{"terminated":{"exitCode":3}}}]`)})
+	s.on("GET "+webPath+"/log", answer{body: "2026-01-01T00:00:04Z starts again\n"},
+		answer{body: "2026-01-01T00:00:02Z works\n2026-01-01T00:00:03Z no more coffee\n"})
+	got, err := s.Logs(t.Context(), "shop", "web-0", 3)
+	if err != nil || !slices.Equal(got, []string{"works", "no more coffee", "starts again"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if last := s.sent("GET " + webPath + "/log")[1].query; !strings.Contains(last, "previous=true&tailLines=2") {
+		t.Errorf("the run before is asked for with %s", last)
+	}
+}
+
 func TestTailWaitsForTheContainer(t *testing.T) {
 	s := serve(t)
 	waits, starts := after(failure(400, "BadRequest", `container "web" in pod "web-0" is waiting to start`, ""),

@@ -153,6 +153,34 @@ func TestStalledDeployment(t *testing.T) {
 	}
 }
 
+// A restart is a change of the workload, although its own status stays the same: the pod was ready all the time.
+func TestRestartIsAChangeOfTheWorkload(t *testing.T) {
+	s := serve(t)
+	ready := strings.NewReplacer(`"updatedReplicas":1`, `"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1`).
+		Replace(crashing)
+	pod := func(version, restarts string) string {
+		return `{"metadata":{"name":"web-1-x","namespace":"shop","uid":"p","resourceVersion":"` + version + `",
+			"labels":{"pod-template-hash":"1"},
+			"ownerReferences":[{"kind":"ReplicaSet","name":"web-1","uid":"rs","controller":true}]},
+			"status":{` + readyState + `,"containerStatuses":[{"name":"web","restartCount":` + restarts + `}]}}`
+	}
+	all, seen := strings.TrimSuffix(deployments, "/"), make(chan struct{})
+	s.on("GET "+all, list("1", ready))
+	s.on("GET "+podsPath, list("2", pod("2", "0")))
+	s.may("WATCH "+all, answer{})
+	s.may("WATCH "+podsPath, answer{when: seen, body: frame("MODIFIED", pod("3", "0")) + frame("MODIFIED", pod("4", "1"))})
+	ref := sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"}
+	next := follow(t, s.Follow(s.soon(), ref))
+	for _, what := range []string{"at first", "after the restart"} {
+		if got := next(); got != "web=" {
+			t.Errorf("%s: %s", what, got)
+		}
+		if what == "at first" {
+			close(seen)
+		}
+	}
+}
+
 // Rights to see the pods may be missing: the Deployment is read and watched all the same.
 func TestDeploymentWithoutRightsToItsPods(t *testing.T) {
 	s := serve(t)

@@ -30,9 +30,10 @@ func TestAccount(t *testing.T) {
 func container(p accounttest.Program, version int) map[string]any {
 	image := map[accounttest.Program]string{
 		accounttest.Serves: "web", accounttest.Starts: "web", accounttest.Speaks: "speak", accounttest.Breaks: "broken",
+		accounttest.Falls: "falls",
 	}[p]
 	c := map[string]any{"name": "main", "image": fmt.Sprintf("%s:%d", image, version)}
-	if image != "web" {
+	if image != "web" && image != "falls" {
 		return c
 	}
 	probe := map[string]any{

@@ -41,12 +41,7 @@ func TestMain(m *testing.M) {
 const secretOfTheCommand = "SECRET_OF_THE_COMMAND"
 
 var programs = map[string]func(){
-	"web":       web,
-	"echo":      echo,
-	"exit":      exit,
-	"twins":     twins,
-	"forking":   forking,
-	"speak":     speak,
+	"web": web, "echo": echo, "exit": exit, "twins": twins, "forking": forking, "speak": speak, "falls": falls,
 	"courteous": courteous,
 }
 
@@ -133,6 +128,15 @@ func exit() {
 		panic(err)
 	}
 	os.Exit(code)
+}
+
+// falls is web until it ends, after a second.
+func falls() {
+	time.AfterFunc(time.Second, func() {
+		fmt.Println("falling")
+		os.Exit(3)
+	})
+	web()
 }
 
 // speak prints three lines and waits until it is told to end.

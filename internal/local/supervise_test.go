@@ -70,8 +70,8 @@ func TestLivenessProbeRestarts(t *testing.T) {
 		t.Errorf("processes before %v and after %v, want one each, and another one", before, after)
 	}
 	for _, p := range a.pods() {
-		if p.Restarts != 1 {
-			t.Errorf("pod is %+v, want 1 restart", p)
+		if p.Restarts != 1 || !strings.Contains(p.LastEnd, "the liveness probe failed") {
+			t.Errorf("pod is %+v, want 1 restart because of its liveness probe", p)
 		}
 	}
 }
@@ -99,6 +99,32 @@ func TestExecProbeAndStartup(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.await("Deployment/web", "is ready", ready(1))
+}
+
+// Without a readiness probe a program counts as ready, but not one that ends at once.
+func TestProgramThatEndsAtOnceIsNeverReady(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	a.apply(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: failing}
+spec:
+  selector: {matchLabels: {app: failing}}
+  template:
+    metadata: {labels: {app: failing}}
+    spec: {containers: [{name: main, image: "exit:1", args: ["3"]}]}`)
+	a.await("Deployment/failing", "is restarted twice", func(o sluice.Object) bool {
+		if ready(1)(o) {
+			t.Errorf("it is ready: %v", o.Field("status"))
+		}
+		for _, p := range a.pods() {
+			if p.Restarts > 1 && p.LastEnd == "it ended with status 3" {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // TestRestartBackoff has a program that ends at once: its restarts are at least 1, then 2 seconds apart.

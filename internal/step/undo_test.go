@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -155,7 +156,7 @@ func TestRecordsAreThoseOfEarlierVersions(t *testing.T) {
 		if os.IsNotExist(err) {
 			continue
 		}
-		now, err2 := json.Marshal(p)
+		now, err2 := json.Marshal(withoutPods(p))
 		var then sluice.Progress
 		if err := errors.Join(err, err2, json.Unmarshal(raw, &then)); err != nil {
 			t.Fatal(err)
@@ -173,6 +174,16 @@ func TestRecordsAreThoseOfEarlierVersions(t *testing.T) {
 	if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
 		t.Errorf("after undo (-want +got):\n%s", diff)
 	}
+}
+
+// withoutPods leaves out the pods for the guard, which the first versions did not record. Undo does not need them.
+func withoutPods(p sluice.Progress) sluice.Progress {
+	r := *p.Result
+	r.Brought = nil
+	if p.Result = &r; reflect.DeepEqual(r, sluice.Result{}) {
+		p.Result = nil
+	}
+	return p
 }
 
 func decoded(t *testing.T, raw []byte) (v any) {

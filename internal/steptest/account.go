@@ -17,14 +17,18 @@ const SlowStart = 10 * time.Second
 
 // An Account is a cluster in memory. It refuses what a cluster refuses: accounttest holds both to the same contract.
 // Workloads are ready as soon as they are applied, with these exceptions, by the name of an image: pods of "broken"
-// crash, pods of "unready" never become ready for no known reason, and pods of "slow" need [SlowStart]. A Job whose
-// image contains "fails" fails. The account has every namespace.
+// crash, pods of "unready" never become ready for no known reason, pods of "slow" need [SlowStart], and pods of "falls"
+// are restarted once after that time. A Job whose image contains "fails" fails, and one of "unready" never ends. The
+// account has every namespace.
 type Account struct {
 	mu       sync.Mutex
 	objects  map[sluice.Ref]sluice.Object
 	owners   map[sluice.Ref]owners
 	before   map[sluice.Ref]sluice.Object // a Deployment whose pods start slowly, as it was
 	starting map[string]bool              // pods of StatefulSets that start slowly, as namespace/name
+	restarts map[string]int               // of pods, as namespace/name
+	unready  map[string]bool              // pods whose readiness probe fails, as namespace/name
+	created  map[string]time.Time         // when a pod was first seen, as namespace/name
 	reborn   map[string]int               // how often the pod in that place of a Deployment was evicted
 	broken   []string                     // images whose pods broke
 	served   map[string]bool              // kinds besides those of every cluster
@@ -47,6 +51,7 @@ func NewAccount(objects ...sluice.Object) *Account {
 	a := &Account{
 		objects: map[sluice.Ref]sluice.Object{}, owners: map[sluice.Ref]owners{}, before: map[sluice.Ref]sluice.Object{},
 		starting: map[string]bool{}, reborn: map[string]int{}, served: map[string]bool{}, weights: map[string]int{},
+		restarts: map[string]int{}, unready: map[string]bool{}, created: map[string]time.Time{},
 		addr: map[string]string{}, changed: make(chan struct{}), left: -1, slow: SlowStart,
 	}
 	for _, o := range objects {
@@ -216,12 +221,18 @@ func (a *Account) notify() {
 	a.changed = make(chan struct{})
 }
 
+// numbered returns the object with the next version.
+func (a *Account) numbered(o sluice.Object) sluice.Object {
+	a.version++
+	o.Set(fmt.Sprint(a.version), "metadata", "resourceVersion")
+	return o
+}
+
 // store keeps the object with its next version and its status, now or, if its pods start slowly, later. Until then the
 // pods of the previous Deployment keep running.
 func (a *Account) store(ref sluice.Ref, o sluice.Object) {
 	before := a.objects[ref]
-	a.version++
-	o.Set(fmt.Sprint(a.version), "metadata", "resourceVersion")
+	o = a.numbered(o)
 	generation := before.Number(0, "metadata", "generation")
 	if before == nil {
 		o.Set(fmt.Sprintf("uid-%d", a.version), "metadata", "uid")
@@ -230,6 +241,7 @@ func (a *Account) store(ref sluice.Ref, o sluice.Object) {
 		generation++
 	}
 	o.Set(int64(generation), "metadata", "generation")
+	a.fall(ref, o)
 	if !strings.Contains(images(o), "slow") || ref.Kind != "Deployment" {
 		delete(a.before, ref)
 		a.objects[ref] = a.settle(o)

@@ -16,7 +16,9 @@ func TestAccount(t *testing.T) {
 		return accounttest.World{
 			Account: a.Abilities(), Namespace: "test",
 			Container: func(p accounttest.Program, version int) map[string]any {
-				image := map[accounttest.Program]string{accounttest.Starts: "slow", accounttest.Breaks: "broken"}[p]
+				image := map[accounttest.Program]string{
+					accounttest.Starts: "slow", accounttest.Breaks: "broken", accounttest.Falls: "falls",
+				}[p]
 				return map[string]any{"name": "main", "image": fmt.Sprintf("%s%s:%d", p, image, version)}
 			},
 			Edit: func(ref sluice.Ref, change func(sluice.Object)) (string, error) {

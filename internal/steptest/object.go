@@ -76,9 +76,10 @@ func (a *Account) settle(o sluice.Object) sluice.Object {
 	seen := map[string]any{"observedGeneration": int64(o.Number(1, "metadata", "generation"))}
 	switch o.Text("kind") {
 	case "StatefulSet":
-		a.settleOrdered(o, seen, want, ready)
+		a.settleOrdered(o, seen, want, max(0, ready-a.unreadyPods(o)))
 		o["status"] = seen
 	case "Deployment":
+		ready = max(0, ready-a.unreadyPods(o))
 		for field, n := range map[string]int{
 			"replicas": want, "updatedReplicas": want, "readyReplicas": ready, "availableReplicas": ready,
 			"currentReplicas": want,
@@ -92,6 +93,9 @@ func (a *Account) settle(o sluice.Object) sluice.Object {
 			condition = "Failed"
 		}
 		o["status"] = conditions(condition, "it ended with status 1")
+		if strings.Contains(images(o), "unready") {
+			o["status"] = map[string]any{"active": int64(1)}
+		}
 	case "PersistentVolumeClaim":
 		o["status"] = map[string]any{"phase": "Bound"}
 	case "PodDisruptionBudget":

@@ -83,7 +83,7 @@ func (a *Account) podsAs(ref sluice.Ref, o sluice.Object) []sluice.Pod {
 		case !p.Ready:
 			p.Reason = "its readiness probe fails"
 		}
-		pods = append(pods, p)
+		pods = append(pods, a.lived(p))
 	}
 	return pods
 }

@@ -1,5 +1,6 @@
 // Command talker is the program in the pods of the tests of package host. "serve" answers on port 8080, "say" prints
-// a text and ends, "unready" makes a serving program report that it is not ready.
+// a text and ends, "fall" serves for some seconds and ends with status 3, "unready" makes a serving program report that
+// it is not ready.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // unready is a file that exists if the pod is not ready.
@@ -21,6 +23,12 @@ func main() {
 	var err error
 	switch args := os.Args[1:]; {
 	case len(args) == 0 || args[0] == "serve":
+		err = serve()
+	case args[0] == "fall":
+		time.AfterFunc(3*time.Second, func() {
+			fmt.Println("falling")
+			os.Exit(3)
+		})
 		err = serve()
 	case args[0] == "say" && len(args) == 4:
 		err = say(args[1], args[2], args[3])

@@ -30,6 +30,10 @@ func newApplication() http.Handler {
 		a.answer(w, r)
 	})
 	mux.HandleFunc("GET /metrics", a.metrics)
+	mux.HandleFunc("GET /crash", func(http.ResponseWriter, *http.Request) {
+		fmt.Println("asked to crash")
+		os.Exit(3)
+	})
 	return mux
 }
 

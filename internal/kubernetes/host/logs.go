@@ -26,8 +26,8 @@ const (
 )
 
 // Logs returns the last n lines of the pod. Those of several containers are in the order of time, with the name of
-// the container in front. If a container has just been restarted and wrote nothing yet, the lines are those of its run
-// before, which say why it ended.
+// the container in front. If a container was restarted and its run has fewer lines, those of the run before, which say
+// why it ended, come first.
 func (h *Host) Logs(ctx context.Context, namespace, name string, n int) ([]string, error) {
 	p, err := h.pod(ctx, namespace, name)
 	if err != nil || n <= 0 {
@@ -75,16 +75,18 @@ func hasRun(c corev1.ContainerStatus) bool {
 	return c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil
 }
 
-// containerLog returns the last lines of the container's run, or of the run before if this one has none.
+// containerLog returns the last lines of the container's run and, as far as these are fewer, of the run before.
 func (h *Host) containerLog(ctx context.Context, p *pod.Pod, c corev1.ContainerStatus, n int) ([]logLine, error) {
 	// The server's own bound on bytes would cut off the newest lines.
 	query := url.Values{"container": {c.Name}, "tailLines": {strconv.Itoa(n)}, "timestamps": {"true"}}
 	lines, err := h.runLog(ctx, p, query, n)
-	if err != nil || len(lines) > 0 || c.RestartCount == 0 {
+	if err != nil || len(lines) >= n || c.RestartCount == 0 {
 		return lines, err
 	}
 	query.Set("previous", "true")
-	return h.runLog(ctx, p, query, n)
+	query.Set("tailLines", strconv.Itoa(n-len(lines)))
+	before, err := h.runLog(ctx, p, query, n-len(lines))
+	return append(before, lines...), err
 }
 
 // runLog returns no lines if the server has no log of the run.

@@ -19,6 +19,7 @@ type Pod struct {
 		UID               string                  `json:"uid"`
 		ResourceVersion   string                  `json:"resourceVersion"`
 		DeletionTimestamp string                  `json:"deletionTimestamp"`
+		CreationTimestamp metav1.Time             `json:"creationTimestamp"`
 		Labels            map[string]string       `json:"labels"`
 		Annotations       map[string]string       `json:"annotations"`
 		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
@@ -97,13 +98,20 @@ func (p *Pod) Main() Container {
 // Summary returns the pod as Sluice shows it. Its owner is the controller, such as a ReplicaSet.
 func (p *Pod) Summary() sluice.Pod {
 	owner := p.Owner()
-	s := sluice.Pod{
+	return sluice.Pod{
 		Namespace: p.Metadata.Namespace, Name: p.Metadata.Name, Owner: owner.Kind + "/" + owner.Name,
 		Image: p.Main().Image, Ready: p.IsReady(), Reason: p.Reason(), Labels: p.Metadata.Labels,
 		Revision: cmp.Or(p.Metadata.Labels["pod-template-hash"], p.Metadata.Labels["controller-revision-hash"]),
+		Restarts: p.Restarts(), LastEnd: p.LastEnd(),
+		Ending: p.Metadata.DeletionTimestamp != "", Created: p.Metadata.CreationTimestamp.Time,
 	}
+}
+
+// Restarts counts those of all containers.
+func (p *Pod) Restarts() int {
+	n := 0
 	for _, c := range p.Status.ContainerStatuses {
-		s.Restarts += int(c.RestartCount)
+		n += int(c.RestartCount)
 	}
-	return s
+	return n
 }

@@ -65,6 +65,19 @@ func (p *Pod) waits(statuses []corev1.ContainerStatus, kind string) string {
 	return ""
 }
 
+// LastEnd says how the container that was restarted last had ended, as a sentence; "" if none was.
+func (p *Pod) LastEnd() string {
+	var last *corev1.ContainerStateTerminated
+	text := ""
+	for _, c := range p.Status.ContainerStatuses {
+		t := c.LastTerminationState.Terminated
+		if t != nil && (last == nil || t.FinishedAt.After(last.FinishedAt.Time)) {
+			last, text = t, ending(p.label("container ", c.Name), t)
+		}
+	}
+	return text
+}
+
 // label names the container if the pod has several.
 func (p *Pod) label(kind, name string) string {
 	if len(p.Spec.Containers) <= 1 {

@@ -65,3 +65,25 @@ func TestReason(t *testing.T) {
 		})
 	}
 }
+
+func TestLastEnd(t *testing.T) {
+	for name, tt := range map[string]struct{ in, want string }{
+		"never restarted": {`{"status": {"containerStatuses": [{"name": "a", "state": {"running": {}}}]}}`, ""},
+		"the latest of several": {
+			`{"spec": {"containers": [{"name": "a"}, {"name": "b"}]}, "status": {"containerStatuses": [
+				{"name": "a", "restartCount": 1,
+					"lastState": {"terminated": {"exitCode": 3, "finishedAt": "2026-01-01T00:00:02Z"}}},
+				{"name": "b", "restartCount": 1,
+					"lastState": {"terminated": {"exitCode": 2, "finishedAt": "2026-01-01T00:00:01Z"}}}]}}`,
+			"container a: it ended with status 3",
+		},
+	} {
+		var p Pod
+		if err := json.Unmarshal([]byte(tt.in), &p); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Summary().LastEnd; got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}

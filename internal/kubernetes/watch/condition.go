@@ -20,6 +20,8 @@ type replica struct {
 	owner                string // Kind/name; for a Deployment's pod the Deployment
 	controller, ownerUID string // for a Deployment's pod those of its ReplicaSet
 	revision             string
+	ready                bool
+	restarts             int
 	wait                 wait
 }
 
@@ -28,6 +30,7 @@ func replicaOf(p *pod.Pod) replica {
 	r := replica{
 		namespace: meta.Namespace, name: meta.Name, uid: meta.UID,
 		owner: o.Kind + "/" + o.Name, controller: o.Name, ownerUID: string(o.UID),
+		ready: p.IsReady(), restarts: p.Restarts(),
 	}
 	switch hash := meta.Labels["pod-template-hash"]; o.Kind {
 	case "ReplicaSet":
@@ -43,6 +46,14 @@ func replicaOf(p *pod.Pod) replica {
 		r.wait = waitOf(p)
 	}
 	return r
+}
+
+// key names the workload as workloads does.
+func (r replica) key() string { return r.namespace + "/" + r.owner }
+
+// isWorse reports whether the pod was restarted, or stopped being ready, since it was as before.
+func (r replica) isWorse(before replica) bool {
+	return r.restarts > before.restarts || before.ready && !r.ready
 }
 
 func (r replica) sentence() string { return "pod " + r.name + " waits: " + r.wait.text }

@@ -209,7 +209,15 @@ func (s *workloads) update(key string) {
 	}
 	before := w.condition
 	s.diagnose(key, w)
-	if w.condition == before {
+	if w.condition != before {
+		s.renew(key)
+	}
+}
+
+// renew passes the workload on again.
+func (s *workloads) renew(key string) {
+	w, ok := s.all[key]
+	if !ok {
 		return
 	}
 	s.cache.mu.Lock()
@@ -232,13 +240,27 @@ func (p *podStore) replace(items []pod.Pod, _ string) {
 	for key := range s.all {
 		s.update(key)
 	}
+	for key, pods := range s.pods {
+		for uid, r := range pods {
+			if r.isWorse(before[key][uid]) {
+				s.renew(key)
+				break
+			}
+		}
+	}
 }
 
 func (p *podStore) set(item pod.Pod) {
 	s := (*workloads)(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.update(s.addPod(replicaOf(&item), s.pods))
+	r := replicaOf(&item)
+	before := s.pods[r.key()][r.uid]
+	key := s.addPod(r, s.pods)
+	s.update(key)
+	if r.isWorse(before) { // which the workload's own status need not show
+		s.renew(key)
+	}
 }
 
 func (p *podStore) drop(item pod.Pod) {
@@ -259,7 +281,7 @@ func (p *podStore) drop(item pod.Pod) {
 
 // addPod keeps the pod and the earlier knowledge of its wait. It returns the key of its workload.
 func (s *workloads) addPod(r replica, before map[string]map[string]replica) string {
-	key := r.namespace + "/" + r.owner
+	key := r.key()
 	r.wait = r.wait.after(before[key][r.uid].wait, time.Now())
 	if s.pods[key] == nil {
 		s.pods[key] = map[string]replica{}

@@ -25,7 +25,8 @@ func (a *Agent) Pods(namespace string) []sluice.Pod {
 		}
 		pods = append(pods, sluice.Pod{
 			Namespace: p.Namespace, Name: p.Name, Owner: p.Owner.String(), Image: p.Spec.Containers[0].Image,
-			Ready: p.ready(), Restarts: p.restarts(), Reason: p.why(), Revision: p.revisionName(), Labels: p.Labels,
+			Ready: p.ready(), Restarts: p.restarts(), Reason: p.why(), LastEnd: p.LastEnd, Ending: p.stopping(),
+			Created: p.CreatedAt, Revision: p.revisionName(), Labels: p.Labels,
 		})
 	}
 	slices.SortFunc(pods, comparePods)

@@ -14,6 +14,10 @@ import (
 // period, so that a container that starts quickly is used quickly.
 const firstProbe = 100 * time.Millisecond
 
+// settling is how long the process of a container without a readiness probe runs before the container is ready: a
+// process that ends at once never is. A kubelet also takes about as long until it sees that a process runs.
+const settling = time.Second
+
 // startProbes runs the container's probes until ctx ends.
 func (a *Agent) startProbes(ctx context.Context, p *pod, c *container) *sync.WaitGroup {
 	var all sync.WaitGroup
@@ -26,7 +30,9 @@ func (a *Agent) startProbes(ctx context.Context, p *pod, c *container) *sync.Wai
 			all.Go(func() { a.watchLiveness(ctx, p, c) })
 		}
 		if c.spec.ReadinessProbe == nil {
-			a.setReady(p, c, true, "")
+			if a.pauseSinceStart(ctx, c, settling) {
+				a.setReady(p, c, true, "")
+			}
 			return
 		}
 		a.watchReadiness(ctx, p, c)
@@ -38,7 +44,7 @@ func (a *Agent) startProbes(ctx context.Context, p *pod, c *container) *sync.Wai
 // that it is killed.
 func (a *Agent) awaitStartup(ctx context.Context, p *pod, c *container) bool {
 	t := probe.TimingOf(c.spec.StartupProbe)
-	if !pause(ctx, t.InitialDelay) {
+	if !a.pauseSinceStart(ctx, c, t.InitialDelay) {
 		return false
 	}
 	deadline := time.Now().Add(time.Duration(t.Failures) * t.Period)
@@ -63,7 +69,7 @@ func (a *Agent) awaitStartup(ctx context.Context, p *pod, c *container) bool {
 
 func (a *Agent) watchLiveness(ctx context.Context, p *pod, c *container) {
 	t := probe.TimingOf(c.spec.LivenessProbe)
-	if !pause(ctx, t.InitialDelay) {
+	if !a.pauseSinceStart(ctx, c, t.InitialDelay) {
 		return
 	}
 	for failures := 0; ; {
@@ -87,7 +93,7 @@ func (a *Agent) watchLiveness(ctx context.Context, p *pod, c *container) {
 
 func (a *Agent) watchReadiness(ctx context.Context, p *pod, c *container) {
 	t := probe.TimingOf(c.spec.ReadinessProbe)
-	if !pause(ctx, t.InitialDelay) {
+	if !a.pauseSinceStart(ctx, c, t.InitialDelay) {
 		return
 	}
 	successes, failures, wait := 0, 0, firstProbe
@@ -164,6 +170,14 @@ func (a *Agent) frozenSince(p *pod, since time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return p.frozen || p.thawedAt.After(since)
+}
+
+// pauseSinceStart waits until the container's process has run for so long, which may be before this agent began.
+func (a *Agent) pauseSinceStart(ctx context.Context, c *container, d time.Duration) bool {
+	a.mu.Lock()
+	started := c.rec.StartedAt
+	a.mu.Unlock()
+	return pause(ctx, time.Until(started.Add(d)))
 }
 
 func (a *Agent) isReady(c *container) bool {

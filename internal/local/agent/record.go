@@ -40,7 +40,8 @@ type record struct {
 	Phase       corev1.PodPhase   `json:"phase"`
 	StoppingAt  time.Time         `json:"stoppingAt,omitzero"`
 	EndedAt     time.Time         `json:"endedAt,omitzero"`
-	Reason      string            `json:"reason,omitempty"` // why it was stopped or ended
+	Reason      string            `json:"reason,omitempty"`  // why it was stopped or ended
+	LastEnd     string            `json:"lastEnd,omitempty"` // how the container that was restarted last had ended
 	Containers  []containerRecord `json:"containers"`
 }
 

@@ -39,7 +39,7 @@ func (a *Agent) supervise(p *pod, c *container) {
 		began := time.Now()
 		proc, err := a.startOrAdopt(p, c)
 		if errors.Is(err, errLost) { // it ended while no agent looked
-			a.exited(p, c, a.exitCode(p, c, process.Unknown))
+			a.exited(p, c, a.exitCode(p, c, process.Unknown), "")
 			continue
 		}
 		if err != nil {
@@ -78,7 +78,7 @@ func (a *Agent) attend(p *pod, c *container, proc *process.Process) bool {
 	}
 	a.setUnready(c, reason)
 	a.terminate(p, c, proc, reason)
-	a.exited(p, c, a.exitCode(p, c, proc.ExitCode()))
+	a.exited(p, c, a.exitCode(p, c, proc.ExitCode()), reason)
 	return true
 }
 
@@ -105,8 +105,8 @@ func (a *Agent) terminate(p *pod, c *container, proc *process.Process, reason st
 	<-proc.Done()
 }
 
-// exited records the end of a process before another may be started.
-func (a *Agent) exited(p *pod, c *container, code int) {
+// exited records the end of a process, and why it was ended if it was, before another may be started.
+func (a *Agent) exited(p *pod, c *container, code int, why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c.rec.Process, c.rec.ExitCode = nil, &code
@@ -116,6 +116,8 @@ func (a *Agent) exited(p *pod, c *container, code int) {
 	c.rec.Ended = !restarts(p.Spec.RestartPolicy, code)
 	if !c.rec.Ended && !p.stopping() {
 		c.rec.Restarts++
+		p.LastEnd = p.ending(c, code, why)
+		defer a.reportRestart(p)
 	}
 	c.ready, c.started, c.reason = false, false, "exited with status "+strconv.Itoa(code)
 	if err := a.save(p); err != nil {
@@ -123,6 +125,32 @@ func (a *Agent) exited(p *pod, c *container, code int) {
 	}
 	a.route()
 	a.wake()
+}
+
+// ending describes the end of a process.
+func (p *pod) ending(c *container, code int, why string) string {
+	text := "it ended"
+	if code != process.Unknown {
+		text += " with status " + strconv.Itoa(code)
+	}
+	if len(p.containers) > 1 {
+		text = "container " + c.spec.Name + ": " + text
+	}
+	if why != "" {
+		text += ": " + why
+	}
+	return text
+}
+
+// reportRestart shows the workload of a restarted pod to watchers again. The mutex is held.
+func (a *Agent) reportRestart(p *pod) {
+	e := a.store.objects[key{p.Owner.Kind, p.Namespace, p.Owner.Name}]
+	if e == nil || e.uid() != p.Owner.UID {
+		return
+	}
+	if err := a.store.put(e); err != nil {
+		a.log.Error("report a restart", "pod", p.Name, "error", err)
+	}
 }
 
 func restarts(policy corev1.RestartPolicy, code int) bool {
@@ -167,7 +195,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
 	}

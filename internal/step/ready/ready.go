@@ -158,19 +158,23 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 
 // unready returns the error for an object that is not ready: what is missing, and the last lines of its pods.
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
-	message := fmt.Sprintf("%s %s: %s", ref, state, missing)
 	words, pod, err := lastWords(ctx, w.Account, ref)
-	if err != nil {
-		message += fmt.Sprintf(" (its pods cannot be asked: %v)", err)
-	}
-	if words != "" {
-		message += "\n" + words
-	}
-	e := sluice.Errorf(sluice.Failed, "%s", message)
+	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
 	if pod == "" {
 		return e.WithHint("correct what it names and run it again")
 	}
 	return e.WithHint("look at the whole log with: sluice logs --pod %s/%s", ref.Namespace, pod)
+}
+
+// Failed returns the error with the words of pods below the message, or why the pods could not be asked.
+func Failed(message, words string, refused error) *sluice.Error {
+	if refused != nil {
+		message += fmt.Sprintf(" (its pods cannot be asked: %v)", refused)
+	}
+	if words != "" {
+		message += "\n" + strings.TrimRight(words, "\n")
+	}
+	return sluice.Errorf(sluice.Failed, "%s", message)
 }
 
 // lastWords returns why pods of the workload are not ready and their last lines, and the first of these pods that wrote
@@ -184,21 +188,31 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	if len(pods) == 0 {
 		pods = slices.DeleteFunc(all, func(p sluice.Pod) bool { return p.Owner != owner.String() })
 	}
-	var b strings.Builder
 	for _, p := range pods[:min(len(pods), 2)] {
-		fmt.Fprintf(&b, "pod %s: %s\n", p.Name, condition(p))
-		lines, err := a.Logs(ctx, p.Namespace, p.Name, tail)
-		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
-			return strings.TrimSpace(b.String()), first, err
+		words += fmt.Sprintf("pod %s: %s\n", p.Name, condition(p))
+		lines, err := LastLines(ctx, a, p, tail)
+		if err != nil {
+			return strings.TrimSpace(words), first, err
 		}
-		if len(lines) > 0 {
+		if lines != "" {
 			first = cmp.Or(first, p.Name)
 		}
-		for _, line := range lines {
-			b.WriteString("  " + line[:min(len(line), 300)] + "\n")
-		}
+		words += lines
 	}
-	return strings.TrimRight(b.String(), "\n"), first, nil
+	return strings.TrimRight(words, "\n"), first, nil
+}
+
+// LastLines returns the last n lines that the pod wrote, indented; "" if it wrote none or is gone.
+func LastLines(ctx context.Context, a sluice.Account, p sluice.Pod, n int) (string, error) {
+	lines, err := a.Logs(ctx, p.Namespace, p.Name, n)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return "", nil
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString("  " + line[:min(len(line), 300)] + "\n")
+	}
+	return b.String(), err
 }
 
 // condition says why a pod is not ready, and how often it was restarted: the reason may only be that of the latest try.

@@ -69,12 +69,16 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	if err := s.removeLeftCanaries(ctx, w, snap, objects); err != nil {
 		return p, err
 	}
+	pods, err := steady(ctx, w, snap.broughtBy())
+	if err != nil {
+		return p, err
+	}
 	p.State, p.Changes, p.Message = sluice.Done, changes, fmt.Sprintf("%d objects are as declared", len(objects))
 	if len(snap.Canaries) > 0 {
 		p.Message = "the new version is ready beside the old one, without traffic"
 	}
-	if len(snap.Canaries) > 0 || snap.First {
-		p.Result = &sluice.Result{First: snap.First}
+	if len(snap.Canaries)+len(pods) > 0 || snap.First {
+		p.Result = &sluice.Result{First: snap.First, Brought: pods}
 		for _, ref := range snap.Canaries {
 			p.Result.Canaries = append(p.Result.Canaries, delivery.CanaryOf(ref))
 		}

@@ -104,9 +104,11 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 			p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: outcome})
 		}
 	}
-	if err := t.waiter.Ready(ctx, slices.Concat(snap.Ordered, snap.Canaries)); err != nil {
+	pods, err := steady(ctx, t.waiter, slices.Concat(snap.Ordered, snap.Canaries))
+	if err != nil {
 		return p, err
 	}
+	p.Result = resultOf(pods)
 	p.Message = "the new version runs in place of the old one"
 	return p, t.withdraw(ctx, snap)
 }

@@ -62,6 +62,9 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 	if err != nil {
 		return p, err
 	}
+	if p.Result, err = t.result(ctx, sibling.Canaries(s.sc)); err != nil {
+		return p, err
+	}
 	words := []string{"", share, rolled}
 	if divided > 0 {
 		words[0] = fmt.Sprintf("%d %% of the traffic goes to the new version", weight)

@@ -64,6 +64,15 @@ func Canaries(sc sluice.StepContext) []sluice.Ref {
 	return refs
 }
 
+// Brought returns the pods that the target's steps of this deployment have brought, in the order of the steps.
+func Brought(sc sluice.StepContext) []sluice.Brought {
+	var list []sluice.Brought
+	for _, s := range steps(sc) {
+		list = append(list, sc.Results[s.ID].Brought...)
+	}
+	return list
+}
+
 // defaultExposure is how long a Service can be reached if no step of the target exposes it.
 const defaultExposure = 5 * time.Minute
 

@@ -26,7 +26,9 @@ var levels = map[string]int{
 	"internal/mask":        1,
 	"internal/mover":       1,
 	"internal/plan":        1,
+	"internal/regular":     1,
 	"internal/secret":      1,
+	"internal/template":    1,
 
 	"internal/database/mongodb": 2,
 	"internal/dataset":          2,

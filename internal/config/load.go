@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // Find returns the path of the first sluice.yaml in the directories, "" if none has one.
@@ -26,7 +27,7 @@ func Find(dirs ...string) (string, error) {
 
 // Load reads the file. A missing file is NotFound. A file with mistakes fails with sluice.Diagnostics that list all.
 func Load(file string) (*Config, error) {
-	data, err := os.ReadFile(file)
+	data, err := regular.File(file, int64(limits.Bytes))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, sluice.Errorf(sluice.NotFound, "there is no file %s", file).
 			WithHint("name the configuration with --config, or leave it out to use the defaults")

@@ -97,11 +97,15 @@ func clientConfig(o Options) (*rest.Config, error) {
 		}
 	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
-	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	load := func() (*rest.Config, error) {
+		return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	}
+	c, err := load()
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Invalid, "account %s: %w", o.Name, err).
 			WithHint("name a kubeconfig file and one of its contexts under accounts in sluice.yaml; " +
 				"list them with: kubectl config get-contexts")
 	}
+	follow(c, rules.GetLoadingPrecedence(), load)
 	return c, nil
 }

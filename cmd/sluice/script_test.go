@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
-			"status": status, "recorded": recorded, "awaitidle": awaitIdle,
+			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "receive": receive, "fill": fill,
 		},
 		Condition: condition,
 	})

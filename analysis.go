@@ -68,8 +68,9 @@ type Judgment struct {
 	Samples []Sample `json:"samples"`
 }
 
-// Metrics answers queries. Measure returns the single value of query at the instant at. NotFound means no data,
-// Invalid a query that is refused or has several values, Unavailable a provider that does not answer.
+// Metrics answers queries. Measure returns the single value of query at the instant at. NotFound means no data, Invalid
+// a query that is malformed or whose value is not one number, and Unavailable everything else: the provider is away,
+// busy or refuses the credentials.
 type Metrics interface {
 	Measure(ctx context.Context, query string, at time.Time) (float64, error)
 }

@@ -15,15 +15,16 @@ type Answer struct {
 	Start, End time.Time
 	Value      float64
 	Err        error
+	WellFormed bool // the provider has answered the query before
 }
 
-// Sample gives the answer its verdict. Limits are inclusive. Missing data, NaN and a provider that is away are Unknown.
-// A provider that did not answer in time is Late. Sample returns an error that no later answer can heal, such as a
-// refused query.
+// Sample gives the answer its verdict. Limits are inclusive. An answer without a number is Unknown, whatever is wrong
+// with the provider, and Late if it did not come in time. Only a query that is Invalid and was never answered is an
+// error: no later answer can heal it. A query that was answered once is not malformed, whatever comes later.
 func Sample(q sluice.Query, a Answer) (sluice.Sample, error) {
 	s := sluice.Sample{Query: q.Name, Start: a.Start, End: a.End}
 	if a.Err != nil {
-		return withoutValue(s, a.Err)
+		return withoutValue(s, a)
 	}
 	if math.IsNaN(a.Value) || math.IsInf(a.Value, 0) {
 		s.Verdict, s.Reason = sluice.Unknown, fmt.Sprintf("the answer is %v, which is not a number", a.Value)
@@ -34,18 +35,16 @@ func Sample(q sluice.Query, a Answer) (sluice.Sample, error) {
 	return s, nil
 }
 
-func withoutValue(s sluice.Sample, err error) (sluice.Sample, error) {
-	s.Reason = err.Error()
-	if errors.Is(err, context.DeadlineExceeded) {
+func withoutValue(s sluice.Sample, a Answer) (sluice.Sample, error) {
+	if errors.Is(a.Err, context.DeadlineExceeded) {
 		s.Verdict, s.Reason = sluice.Late, "no answer came in time"
 		return s, nil
 	}
-	switch sluice.ErrorCode(err) {
-	case sluice.NotFound, sluice.Unavailable:
-		s.Verdict = sluice.Unknown
-		return s, nil
+	if sluice.ErrorCode(a.Err) == sluice.Invalid && !a.WellFormed {
+		return sluice.Sample{}, a.Err
 	}
-	return sluice.Sample{}, err
+	s.Verdict, s.Reason = sluice.Unknown, a.Err.Error()
+	return s, nil
 }
 
 func within(q sluice.Query, value float64) (sluice.Verdict, string) {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/outbound"
 )
 
 // listenCallbacks opens the callback address, the same as last time if possible, and returns its URL.
@@ -20,7 +22,16 @@ func (i Instance) listenCallbacks() (net.Listener, string, error) {
 	if moved {
 		i.Note("warning: the previous callback address is taken; callbacks now arrive at %s", l.Addr())
 	}
-	return l, cmp.Or(i.Config.Webhooks.CallbackURL, "http://"+l.Addr().String()), nil
+	return l, cmp.Or(i.Config.Webhooks.CallbackURL, "http://"+reachable(l.Addr())), nil
+}
+
+// reachable returns the address, or one of this machine's if it stands for all of them.
+func reachable(a net.Addr) string {
+	ap, err := netip.ParseAddrPort(a.String())
+	if own, ok := outbound.Reachable(); err == nil && ok && ap.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(own, ap.Port()).String()
+	}
+	return a.String()
 }
 
 // listenAgain listens at the address. If its port is 0, it takes the previous port, which the record file holds, so

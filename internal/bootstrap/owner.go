@@ -72,6 +72,7 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 	}
 	o.close.add(func() error { return ignoreClosed(listener.Close()) })
 	w := NewWiring(dir, c)
+	w.follow(i.Note)
 	steps, err := w.steps(ctx, o.store, base)
 	o.close.add(w.Close)
 	if err != nil {

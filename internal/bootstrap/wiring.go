@@ -27,6 +27,7 @@ func Fetch(address string) ([]byte, error) { return fetch.Get(address) }
 type Wiring struct {
 	dir          StateDir
 	config       *config.Config
+	current      *current
 	key          *secret.Key
 	opened       map[string]sluice.Account
 	callbackBase string
@@ -34,7 +35,14 @@ type Wiring struct {
 }
 
 // NewWiring returns a wiring that has opened nothing yet. The caller closes it.
-func NewWiring(dir StateDir, c *config.Config) *Wiring { return &Wiring{dir: dir, config: c} }
+func NewWiring(dir StateDir, c *config.Config) *Wiring {
+	return &Wiring{dir: dir, config: c, current: &current{config: c}}
+}
+
+// follow lets steps use what sluice.yaml says when they run. It tells the user about a change that cannot be used.
+func (w *Wiring) follow(note func(format string, args ...any)) {
+	w.current.file, w.current.note = w.config.File, note
+}
 
 // steps opens all accounts and returns the maker of every step. Callbacks arrive at base.
 func (w *Wiring) steps(ctx context.Context, catalogue sluice.Catalogue, base string) (sluice.Steps, error) {
@@ -68,31 +76,32 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 		return nil, err
 	}
 	w.callbackBase = base
-	metrics, err := w.Metrics()
-	if err != nil {
+	if err := w.current.use(w.config); err != nil {
 		return nil, err
 	}
-	d := step.Deps{
-		Accounts: w.opened, Metrics: metrics, Secrets: secret.Values(w.config.Secrets),
+	return w.rehearsing(step.Deps{
+		Accounts: w.opened, Secrets: w.current,
 		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
 		Movers: w.Movers(), Databases: databases(), Catalogue: catalogue,
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},
-		Preview: w.preview, HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
-	}
-	return w.rehearsing(step.New(d), d), nil
+		Preview: w.preview,
+	}), nil
 }
 
 // Close closes everything that was opened.
 func (w *Wiring) Close() error { return w.close.run() }
 
 // Metrics returns the metric providers.
-func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) {
+func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) { return metrics(w.config) }
+
+func metrics(c *config.Config) (map[string]sluice.Metrics, error) {
 	all := map[string]sluice.Metrics{}
-	for name, m := range w.config.Metrics {
-		o := prometheus.Options{Username: m.Username, Password: reader(m.Password), Bearer: reader(m.Bearer)}
-		p, err := prometheus.New(m.URL, o)
+	for name, m := range c.Metrics {
+		p, err := prometheus.New(m.URL, prometheus.Options{
+			Username: m.Username, Password: reader(m.Password), Bearer: reader(m.Bearer), CAFile: m.CAFile,
+		})
 		if err != nil {
 			return nil, sluice.Errorf(sluice.ErrorCode(err), "metric provider %s: %w", name, err).At(m.Pos)
 		}

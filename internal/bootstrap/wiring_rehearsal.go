@@ -26,16 +26,15 @@ type stage struct {
 	accounts map[string]*local.Account // by plan and account
 }
 
-// rehearsing returns steps that use stand-ins in a rehearsal, and real everywhere else.
-func (w *Wiring) rehearsing(real sluice.Steps, d step.Deps) sluice.Steps {
+// rehearsing returns steps that use stand-ins in a rehearsal, and the real world everywhere else.
+func (w *Wiring) rehearsing(d step.Deps) sluice.Steps {
 	s := &stage{wiring: w, accounts: map[string]*local.Account{}}
 	return rehearsal.Steps(rehearsal.Parts{
-		Real: real, Secrets: d.Secrets, Catalogue: d.Catalogue, Callback: d.Callbacks,
+		Real: live{w.current, d}, Secrets: d.Secrets, Catalogue: d.Catalogue, Callback: d.Callbacks,
 		Make: func(p *sluice.Plan, within rehearsal.Surroundings) sluice.Steps {
-			own := d
+			own := w.current.into(d)
 			own.Accounts, own.Secrets, own.HTTP, own.Catalogue = s.of(p), within.Secrets, within.HTTP, within.Catalogue
-			own.Replace, own.Metrics = nil, map[string]sluice.Metrics{}
-			maps.Copy(own.Metrics, d.Metrics)
+			own.Replace, own.Metrics = nil, maps.Clone(own.Metrics)
 			maps.Copy(own.Metrics, within.Metrics)
 			return step.New(own)
 		},

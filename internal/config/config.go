@@ -58,6 +58,7 @@ type Metrics struct {
 	Username string
 	Password Source // with Username
 	Bearer   Source // instead of both
+	CAFile   string // PEM: certificates to trust besides the system's
 }
 
 // A Source says where to find a secret value. Exactly one of Env and File is set; the zero Source names nothing.
@@ -82,6 +83,7 @@ type Webhooks struct {
 	CallbackURL     string            // how others reach that address; "": the address itself
 	Allow           []string          // hosts that may be called although they are this machine or link-local
 	Replace         map[string]string // base URLs to call instead of others
+	CAFile          string            // PEM: certificates to trust besides the system's
 }
 
 // DefaultCallbackAddress is where Sluice listens for callbacks by default: on this machine, on any free port.

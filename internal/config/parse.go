@@ -116,6 +116,7 @@ func (r *reader) metrics(name string, n *yaml.Node) Metrics {
 		"username": func(n *yaml.Node) { m.Username = r.text(n) },
 		"password": func(n *yaml.Node) { m.Password = r.source(n) },
 		"bearer":   func(n *yaml.Node) { m.Bearer = r.source(n) },
+		"caFile":   func(n *yaml.Node) { m.CAFile = r.path(n) },
 	})
 	switch {
 	case !found:
@@ -152,6 +153,7 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 		},
 		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },
 		"allow":       func(n *yaml.Node) { w.Allow = r.list(n) },
+		"caFile":      func(n *yaml.Node) { w.CAFile = r.path(n) },
 		"replace": func(n *yaml.Node) {
 			w.Replace = map[string]string{}
 			r.each(n, func(from string, n *yaml.Node) {

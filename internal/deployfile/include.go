@@ -3,7 +3,6 @@ package deployfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // Bounds of what a deploy file may include.
@@ -97,32 +97,17 @@ func (p *parser) includeFile(n *yaml.Node, name string) {
 	p.file, p.data, p.lines = beforeFile, beforeData, nil
 }
 
-var errTooMuch = errors.New("too much")
-
 func (in *inclusion) read(name string) ([]byte, error) {
-	info, err := fs.Stat(in.files, name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	f, err := in.files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limits.Bytes-in.bytes)+1))
-	if in.bytes += len(data); err == nil && in.bytes > limits.Bytes {
-		err = errTooMuch
-	}
+	stat := func(name string) (fs.FileInfo, error) { return fs.Stat(in.files, name) }
+	data, err := regular.Read(stat, in.files.Open, name, int64(limits.Bytes-in.bytes))
+	in.bytes += len(data)
 	return data, err
 }
 
 func (p *parser) unreadable(n *yaml.Node, name string, err error) {
 	p.nothingKnown()
 	switch {
-	case errors.Is(err, errTooMuch):
+	case errors.Is(err, regular.ErrTooLarge):
 		p.error(n, codeIncludeBounds, "include less", "the included files together are larger than %d MiB", limits.Bytes>>20)
 	case errors.Is(err, fs.ErrNotExist):
 		p.error(n, codeIncludeUnreadable, p.nearFile(name), "there is no file %s", clip(name))

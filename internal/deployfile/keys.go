@@ -232,7 +232,7 @@ var keysWebhook = &table{name: "webhook", keys: []key{
 	{"agentIdentifier", text, "the target's account", "The account whose cluster has the host, for remoteNetworkAgent"},
 	{"headers", listOf(keysHeader), "", "HTTP headers"},
 	{"bodyTemplate", mapOf(keysBody), "", "The body that is sent"},
-	{"retryCount", whole(0, 100), "0", "How often Sluice retries a refused connection"},
+	{"retryCount", whole(0, 100), "0", "How often Sluice calls again if the receiver is away or busy"},
 	{"disableCallback", truth, "false", "Continue as soon as the call is answered"},
 	{"timeout", duration, "30s", "How long the call may take"},
 }}
@@ -243,7 +243,7 @@ var keysHeader = &table{name: "header", keys: []key{
 }}
 
 var keysBody = &table{name: "bodyTemplate", keys: []key{
-	{"inline", filled(template.Webhook), "", "The text; a template, sent as rendered"},
+	{"inline", filled(template.Webhook), "", "The text; a template"},
 }}
 
 var keysAnalysis = &table{name: "analysis", keys: []key{

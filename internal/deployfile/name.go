@@ -49,7 +49,7 @@ func (p *parser) check(v value, n *yaml.Node, what string) {
 	if v.rule == nil {
 		return
 	}
-	if template.Tag.MatchString(n.Value) {
+	if template.FirstTag(n.Value) != "" {
 		p.noTemplate(n, what, sluice.SeverityError)
 		return
 	}
@@ -61,11 +61,11 @@ func (p *parser) check(v value, n *yaml.Node, what string) {
 
 // noTemplate reports a variable in a text that is not a template.
 func (p *parser) noTemplate(n *yaml.Node, what string, severity sluice.Severity) {
-	if n == nil || !template.Tag.MatchString(n.Value) {
+	if n == nil || template.FirstTag(n.Value) == "" {
 		return
 	}
 	p.add(p.at(n), severity, codeBadTemplate, "write the value itself",
-		fmt.Sprintf("%s is not a template, so %s is not filled in", what, clip(template.Tag.FindString(n.Value))))
+		fmt.Sprintf("%s is not a template, so %s is not filled in", what, clip(template.FirstTag(n.Value))))
 }
 
 // checkName reports a name that nobody could read, type or find again.
@@ -101,7 +101,7 @@ func shown(n *yaml.Node) string {
 
 // checkKey reports a variable of a context whose name no template could contain.
 func (p *parser) checkKey(n *yaml.Node) {
-	if !template.Name.MatchString("context." + n.Value) {
+	if !(template.Tag{Name: "context." + n.Value}).IsVariable() {
 		p.error(n, codeBadName, "write letters, digits, -, _ and .", "no template can name the variable %s", shown(n))
 	}
 }

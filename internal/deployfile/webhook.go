@@ -63,7 +63,7 @@ func (f *fieldset) checkAddress(key string) {
 	if n == nil || n.Kind != yaml.ScalarNode || n.Value == "" || strings.HasPrefix(strings.TrimSpace(n.Value), "{{") {
 		return
 	}
-	u, err := url.Parse(template.Tag.ReplaceAllString(strings.TrimSpace(n.Value), "x"))
+	u, err := url.Parse(template.Parse(strings.TrimSpace(n.Value)).Sample())
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		f.p.error(n, codeBadValue, "write it like https://ci.example.com/run", "%s is not an http or https address: %s",
 			f.of(key), clip(n.Value))

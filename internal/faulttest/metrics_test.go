@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,8 +36,12 @@ func answer(w http.ResponseWriter, mode string) {
 	switch mode {
 	case "down":
 		panic(http.ErrAbortHandler) // the connection breaks
-	case "503":
-		http.Error(w, "starting", http.StatusServiceUnavailable)
+	case "401", "404", "429", "503":
+		status, _ := strconv.Atoi(mode)
+		w.WriteHeader(status)
+	case "store away":
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"status":"error","errorType":"execution","error":"expanding series: Unavailable"}`)
 	case "garbage":
 		_, _ = io.WriteString(w, "<html>a proxy's page</html>")
 	case "refused":
@@ -137,6 +142,9 @@ func TestPrometheusOutcomes(t *testing.T) {
 	}{
 		"comes back": {[]string{"down", "down", "503", "garbage", "good"}, ", unknownBudget: 20s", 0,
 			"ended: succeeded"},
+		"errors of a proxy": {[]string{"401", "429", "404", "401", "store away", "good"}, ", unknownBudget: 20s", 0,
+			"ended: succeeded"},
+		"refused once":      {[]string{"good", "good", "refused", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
 		"no data, then NaN": {[]string{"empty", "empty", "NaN", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
 		"the file says so": {[]string{"down"}, ", unknownBudget: 2s, onUnknown: rollBack", 1,
 			"the metrics stayed unknown for too long"},

@@ -1,5 +1,5 @@
 // Package fetch reads manifests from https addresses on the public internet. It never connects to this machine or
-// to a private network. It imports the root package only.
+// to a private network. It imports the root package and internal/outbound.
 package fetch
 
 import (
@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/outbound"
 )
 
 const (
-	timeout       = 30 * time.Second
-	mostRedirects = 5
-	maxBytes      = 16 << 20
+	timeout  = 30 * time.Second
+	maxBytes = 16 << 20
 )
 
 // Get returns what the https address serves. An address that must not be read is Denied, everything else that goes
@@ -44,15 +44,7 @@ func newClient(allowed func(netip.Addr) bool) client {
 		Timeout: timeout,
 		Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, ForceAttemptHTTP2: true,
 			TLSHandshakeTimeout: 10 * time.Second},
-		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if r.URL.Scheme != "https" {
-				return sluice.Errorf(sluice.Denied, "it redirects to an address that is not https")
-			}
-			if len(via) > mostRedirects {
-				return sluice.Errorf(sluice.Denied, "it redirects more than %d times", mostRedirects)
-			}
-			return nil
-		},
+		CheckRedirect: outbound.Redirects{}.Check,
 	}}
 }
 
@@ -77,15 +69,13 @@ func (c client) get(address string) ([]byte, error) {
 
 func withoutAddress(err error) error {
 	if refused, ok := errors.AsType[*sluice.Error](err); ok {
-		return refused
+		return sluice.Errorf(sluice.Denied, "%w", refused).WithHint("%s", refused.Hint)
 	}
-	if ue, ok := errors.AsType[*url.Error](err); ok {
-		if ue.Timeout() {
-			return sluice.Errorf(sluice.Unavailable, "the server did not answer within %s", timeout)
-		}
-		err = ue.Err
+	if ue, ok := errors.AsType[*url.Error](err); ok && ue.Timeout() {
+		return sluice.Errorf(sluice.Unavailable, "the server did not answer within %s", timeout)
 	}
-	return sluice.Errorf(sluice.Unavailable, "%w", err)
+	why, hint := outbound.Explain(err, "")
+	return sluice.Errorf(sluice.Unavailable, "%s", why).WithHint("%s", hint)
 }
 
 // special lists the ranges, besides those that netip knows, that lead to this machine, to a private network or nowhere.
@@ -103,5 +93,5 @@ var special = []netip.Prefix{
 func public(a netip.Addr) bool {
 	a = a.WithZone("")
 	within := func(p netip.Prefix) bool { return p.Contains(a) }
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !slices.ContainsFunc(special, within)
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !slices.ContainsFunc(special, within) && !outbound.IsThisMachine(a)
 }

@@ -49,8 +49,8 @@ func TestFetch(t *testing.T) {
 	defer server.Close()
 	here := trusting(newClient(func(netip.Addr) bool { return true }))
 	for path, want := range map[string]string{
-		"/a.yaml": "", "/on": "", "/down": "not https", "/round": "more than 5 times", "/large": "larger than 16 MiB",
-		"/absent": "404",
+		"/a.yaml": "", "/on": "", "/down": "without encryption", "/round": "more than 10 times",
+		"/large": "larger than 16 MiB", "/absent": "404",
 	} {
 		data, err := here.get(server.URL + path)
 		if want == "" && (err != nil || string(data) != served) || want != "" &&
@@ -68,6 +68,22 @@ func TestFetch(t *testing.T) {
 	}
 	if _, err := here.get(server.URL + "/absent?token=secret"); strings.Contains(err.Error(), "secret") {
 		t.Errorf("the error shows the address: %v", err)
+	}
+}
+
+// The address of a manifest may hold a token.
+func TestRedirectDoesNotTellTheAddress(t *testing.T) {
+	var referer string
+	elsewhere := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		referer = r.Referer()
+		_, _ = w.Write([]byte(served))
+	}))
+	defer elsewhere.Close()
+	server := httptest.NewTLSServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	defer server.Close()
+	here := trusting(newClient(func(netip.Addr) bool { return true }))
+	if data, err := here.get(server.URL + "/a.yaml?token=secret"); string(data) != served || err != nil || referer != "" {
+		t.Errorf("got %q, %v; the other host was told %q", data, err, referer)
 	}
 }
 

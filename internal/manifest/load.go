@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest/kustomize"
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // Options are what loading depends on besides the source.
@@ -261,33 +261,15 @@ func (l *loader) file(name string) {
 	l.ds = append(l.ds, ds...)
 }
 
-var errTooLarge = errors.New("too large")
-
-// read refuses a file that is not regular before it opens it: opening a pipe would wait for a writer.
 func (l *loader) read(name string) ([]byte, error) {
-	info, err := l.root.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	f, err := l.root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	data, err := regular.Read(l.root.Stat, l.root.Open, name, min(maxBytes, 4*maxBytes-l.bytes))
 	l.bytes += int64(len(data))
-	if err == nil && (len(data) > maxBytes || l.bytes > 4*maxBytes) {
-		err = errTooLarge
-	}
 	return data, err
 }
 
 func (l *loader) fault(name string, err error) {
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, regular.ErrTooLarge):
 		l.report(codePathUnreadable, "split it",
 			"%s is larger than %d MiB, or all files together are larger than %d MiB", name, maxBytes>>20,
 			4*maxBytes>>20)

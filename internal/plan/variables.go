@@ -32,9 +32,8 @@ func (c *compiler) checkVariables(s sluice.PlannedStep) {
 	known := map[string]string{}
 	maps.Copy(known, c.spec.Context)
 	maps.Copy(known, own)
-	for _, m := range template.Tag.FindAllStringSubmatch(strings.Join(templates, "\n"), -1) {
-		name, ok := strings.CutPrefix(m[1], "context.")
-		if _, defined := known[name]; defined || !ok {
+	for _, name := range template.Parse(strings.Join(templates, "\n")).Names("context.") {
+		if _, ok := known[name]; ok {
 			continue
 		}
 		c.warn(s.Pos, codeUndefinedVariable, fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", name, user(s)),

@@ -3,11 +3,11 @@ package present
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // maxExcerpt limits how much of a file is read to show the line of a finding.
@@ -30,14 +30,9 @@ func Findings(w io.Writer, ds sluice.Diagnostics) {
 
 // Excerpt prints the line of a file that pos is about. It prints nothing if the file cannot be read.
 func Excerpt(w io.Writer, pos sluice.Position) {
-	f, err := os.Open(pos.File)
+	data, err := regular.File(pos.File, maxExcerpt)
 	if err != nil {
 		return // the finding is clear without it
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxExcerpt))
-	if err != nil {
-		return
 	}
 	for line := range strings.Lines(deployfile.Excerpt(data, pos)) {
 		fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))

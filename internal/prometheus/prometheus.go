@@ -1,20 +1,25 @@
-// Package prometheus sends queries to a server with Prometheus' HTTP API. It imports the root package and the official
-// client. Start reading at [New].
+// Package prometheus sends queries to a server with Prometheus' HTTP API. It imports the root package,
+// internal/outbound and the official client. Start reading at [New].
 package prometheus
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/outbound"
 )
 
 // Options says how to reach the server. At most one of Password and Bearer is set.
@@ -22,7 +27,7 @@ type Options struct {
 	Username string
 	Password func(context.Context) (string, error) // called before each request, because it may change
 	Bearer   func(context.Context) (string, error)
-	HTTP     *http.Client // default http.DefaultClient; its timeout applies
+	CAFile   string // a PEM file of certificates to trust besides the system's
 }
 
 // New returns the metrics of the server at the URL. It does not contact the server. An address that is not an http or
@@ -33,11 +38,13 @@ func New(address string, o Options) (sluice.Metrics, error) {
 		return nil, sluice.Errorf(sluice.Invalid, "%q is not the URL of a Prometheus", address).
 			WithHint("write it like http://localhost:9090")
 	}
-	client, err := api.NewClient(api.Config{Address: address, Client: authenticating(o)})
+	next := outbound.Trust(http.DefaultTransport.(*http.Transport).Clone(), o.CAFile)
+	client := &http.Client{Transport: &credentials{o, u.Host, next}, CheckRedirect: outbound.Redirects{}.Check}
+	c, err := api.NewClient(api.Config{Address: address, Client: client})
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Invalid, "%q is not the URL of a Prometheus: %w", address, err)
 	}
-	return &server{u.Redacted(), v1.NewAPI(client)}, nil
+	return &server{u.Redacted(), v1.NewAPI(c)}, nil
 }
 
 type server struct {
@@ -67,6 +74,10 @@ func single(v model.Vector) (float64, error) {
 		return 0, sluice.Errorf(sluice.NotFound, "the query has no data at that time").
 			WithHint("if no data means zero, append: or on() vector(0)")
 	case 1:
+		if v[0].Histogram != nil {
+			return 0, sluice.Errorf(sluice.Invalid, "the query returns a histogram instead of one value").
+				WithHint("take a value from it, for instance with histogram_quantile(0.99, ...) or histogram_count(...)")
+		}
 		return number(float64(v[0].Value))
 	}
 	return 0, sluice.Errorf(sluice.Invalid, "the query returns %d values instead of one", len(v)).
@@ -82,64 +93,79 @@ func number(f float64) (float64, error) {
 	return f, nil
 }
 
-// explain distinguishes a wrong query from a server that is away.
+// explain distinguishes a malformed query, which no later answer heals, from everything else.
 func (s *server) explain(err error) error {
 	e, ok := errors.AsType[*v1.Error](err)
 	if !ok {
 		return s.away(err)
 	}
+	tryIt := fmt.Sprintf("try it at %s/graph, and correct it under analysis: queries in the deploy file", s.name)
 	switch e.Type {
-	case v1.ErrBadData, v1.ErrExec:
-		return sluice.Errorf(sluice.Invalid, "Prometheus at %s refuses the query: %s", s.name, e.Msg).
-			WithHint("try it at %s/graph, and correct it under analysis: queries in the deploy file", s.name)
-	case v1.ErrClient:
-		return sluice.Errorf(sluice.Invalid, "Prometheus at %s refuses the request: %s", s.name, e.Msg).
-			WithHint("check the URL and the credentials under metrics in sluice.yaml")
+	case v1.ErrBadData:
+		return sluice.Errorf(sluice.Invalid, "Prometheus at %s refuses the query: %s", s.name, brief(e.Msg)).
+			WithHint("%s", tryIt)
+	case v1.ErrExec:
+		return sluice.Errorf(sluice.Unavailable, "Prometheus at %s cannot evaluate the query: %s", s.name, brief(e.Msg)).
+			WithHint("its store may be away; otherwise %s", tryIt)
 	}
-	return s.away(err)
+	// The client writes the status, and nothing else, at the end of the message.
+	if code, err := strconv.Atoi(e.Msg[strings.LastIndex(e.Msg, " ")+1:]); err == nil {
+		answer := brief(fmt.Sprintf("%d: %s", code, e.Detail))
+		return sluice.Errorf(sluice.Unavailable, "Prometheus at %s answers %s", s.name, answer).
+			WithHint("%s", outbound.StatusHint(code))
+	}
+	return sluice.Errorf(sluice.Unavailable, "%s does not answer as Prometheus does: %s", s.name, brief(e.Msg)).
+		WithHint("check that the URL under metrics in sluice.yaml is that of a Prometheus")
+}
+
+// brief returns the beginning of an answer in one line.
+func brief(text string) string {
+	const most = 200
+	isGap := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+	text = strings.Join(strings.FieldsFunc(text, isGap), " ")
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return text
 }
 
 func (s *server) away(err error) error {
-	if _, ok := errors.AsType[*sluice.Error](err); ok {
-		return err
+	if e, ok := errors.AsType[*sluice.Error](err); ok {
+		return sluice.Errorf(sluice.Unavailable, "Prometheus at %s: %w", s.name, e).WithHint("%s", e.Hint)
 	}
-	return sluice.Errorf(sluice.Unavailable, "Prometheus at %s does not answer: %w", s.name, err).
-		WithHint("check that it runs: curl %s/-/ready", s.name)
+	why, hint := outbound.Explain(err, "metrics: {NAME: {caFile: FILE}}")
+	if hint == "" {
+		hint = "check that it runs: curl " + s.name + "/-/ready"
+	}
+	return sluice.Errorf(sluice.Unavailable, "Prometheus at %s does not answer: %s", s.name, why).WithHint("%s", hint)
 }
 
-// authenticating returns a client that adds the credentials to each request.
-func authenticating(o Options) *http.Client {
-	client := http.Client{}
-	if o.HTTP != nil {
-		client = *o.HTTP
-	}
-	next := client.Transport
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	client.Transport = &credentials{o, next}
-	return &client
-}
-
+// credentials adds them to each request to the host. A redirect elsewhere gets none.
 type credentials struct {
 	Options
+	host string
 	next http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
 func (c *credentials) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host != c.host {
+		return c.next.RoundTrip(r)
+	}
 	r = r.Clone(r.Context())
 	switch {
 	case c.Bearer != nil:
 		token, err := c.Bearer(r.Context())
 		if err != nil {
-			return nil, sluice.Errorf(sluice.Invalid, "the token for Prometheus cannot be read: %w", err)
+			return nil, sluice.Errorf(sluice.Unavailable, "the token cannot be read: %w", err).
+				WithHint("%s", sluice.ErrorHint(err))
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	case c.Password != nil:
 		password, err := c.Password(r.Context())
 		if err != nil {
-			return nil, sluice.Errorf(sluice.Invalid, "the password for Prometheus cannot be read: %w", err)
+			return nil, sluice.Errorf(sluice.Unavailable, "the password cannot be read: %w", err).
+				WithHint("%s", sluice.ErrorHint(err))
 		}
 		r.SetBasicAuth(c.Username, password)
 	}

@@ -3,7 +3,7 @@ package secret
 import (
 	"cmp"
 	"context"
-	"io"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // maxValue bounds the size of a secret's file.
@@ -47,17 +48,12 @@ func Read(s config.Source) (string, error) {
 		}
 		return value, nil
 	}
-	f, err := os.Open(s.File)
-	var data []byte
-	if err == nil {
-		defer f.Close()
-		data, err = io.ReadAll(io.LimitReader(f, maxValue+1))
+	data, err := regular.File(s.File, maxValue)
+	if errors.Is(err, regular.ErrTooLarge) {
+		return "", sluice.Errorf(sluice.Invalid, "the secret's file %s is larger than 1 MiB", s.File).At(s.Pos)
 	}
 	if err != nil {
-		return "", sluice.Errorf(sluice.NotFound, "the secret's file cannot be read: %w", err).At(s.Pos)
-	}
-	if len(data) > maxValue {
-		return "", sluice.Errorf(sluice.Invalid, "the secret's file %s is larger than 1 MiB", s.File).At(s.Pos)
+		return "", sluice.Errorf(sluice.NotFound, "the secret's file %s cannot be read: %w", s.File, err).At(s.Pos)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
 }

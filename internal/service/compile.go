@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/plan"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // Surroundings are what a plan depends on apart from its deploy file. The zero value knows nothing.
@@ -127,21 +127,16 @@ func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 	if s.File == "" {
 		return nil, nil, sluice.Errorf(sluice.Invalid, "no deploy file is named").WithHint("add -f deploy.yaml")
 	}
-	f, err := os.Open(s.File)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := regular.File(s.File, maxDeployFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, sluice.Errorf(sluice.NotFound, "there is no file %s", s.File).
 			WithHint("name the deploy file with -f")
-	}
-	if err != nil {
-		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file cannot be read: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDeployFile+1))
-	if err != nil {
-		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file cannot be read: %w", err)
-	}
-	if len(data) > maxDeployFile {
+	case errors.Is(err, regular.ErrTooLarge):
 		return nil, nil, sluice.Errorf(sluice.Invalid, "%s is larger than 4 MiB, so it is not a deploy file", s.File)
+	case err != nil:
+		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file %s cannot be read: %w", s.File, err).
+			WithHint("name a file with -f")
 	}
 	root, err := os.OpenRoot(filepath.Dir(s.File))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/outbound"
 	"github.com/sluice-cd/sluice/internal/secret"
 )
 
@@ -109,6 +111,7 @@ func (d *Doctor) Examine(ctx context.Context) {
 	d.metrics(ctx)
 	d.secrets()
 	d.repository()
+	d.webhooks()
 	d.callbacks(ctx)
 }
 
@@ -232,8 +235,17 @@ func (d *Doctor) metrics(ctx context.Context) {
 			err = sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
 				WithHint("add it under metrics in %s: %s: {type: prometheus, url: ...}", ConfigName(d.Config), name)
 		}
-		d.result("metrics "+name, err, "%s answers", d.Config.Metrics[name].URL)
+		d.result("metrics "+name, err, "%s answers", redacted(d.Config.Metrics[name].URL))
 	}
+}
+
+// redacted returns the address without its password.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "it"
+	}
+	return u.Redacted()
 }
 
 // measure evaluates a constant, for which the provider needs no data.
@@ -324,6 +336,14 @@ func writable(dir string) error {
 	}
 }
 
+// webhooks reads the certificates that webhooks trust. Those of metric providers are tried by asking the provider.
+func (d *Doctor) webhooks() {
+	if file := d.Config.Webhooks.CAFile; file != "" {
+		_, err := outbound.Certificates(file)
+		d.result("webhooks", err, "trust the certificates in %s", file)
+	}
+}
+
 // callbacks examines the callback address, and whether a cluster can reach it.
 func (d *Doctor) callbacks(ctx context.Context) {
 	const name = "callbacks"
@@ -335,38 +355,42 @@ func (d *Doctor) callbacks(ctx context.Context) {
 			WithHint("set webhooks.callbackAddress in sluice.yaml to a free port of this machine"), "")
 		return
 	}
-	if w.CallbackURL != "" {
-		d.callbackURL(ctx, w.CallbackURL)
-		return
-	}
 	host, _, err := net.SplitHostPort(w.CallbackAddress)
 	if err != nil {
-		err = sluice.Errorf(sluice.Invalid, "%q is not of the form host:port", w.CallbackAddress)
+		d.result(name, sluice.Errorf(sluice.Invalid, "%q is not of the form host:port", w.CallbackAddress), "")
+		return
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() && d.awaitsFromCluster() {
+	says := "arrive at " + w.CallbackAddress
+	if w.CallbackURL != "" {
+		u, err := url.Parse(w.CallbackURL)
+		if err != nil {
+			d.result(name, sluice.Errorf(sluice.Invalid, "%q is not a URL", w.CallbackURL), "")
+			return
+		}
+		host, says = u.Hostname(), "others reach this machine at "+w.CallbackURL
+	}
+	d.callbackHost(ctx, host, says)
+}
+
+// callbackHost examines the host that callers are told.
+func (d *Doctor) callbackHost(ctx context.Context, host, says string) {
+	const name = "callbacks"
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", cmp.Or(host, "0.0.0.0"))
+	if err != nil {
+		d.add(name, CheckWarning, "check the name; it has to resolve where webhooks are called",
+			"this machine cannot resolve the name %s", host)
+		return
+	}
+	isOutside := func(a netip.Addr) bool { return !a.Unmap().IsLoopback() }
+	if !slices.ContainsFunc(addresses, isOutside) && d.awaitsFromCluster() {
 		d.add(name, CheckWarning,
 			"set webhooks.callbackAddress and callbackURL to an address of this machine that the clusters can reach",
 			"arrive at %s, which no cluster can reach", host)
 		return
 	}
-	d.result(name, err, "arrive at %s", w.CallbackAddress)
-}
-
-func (d *Doctor) callbackURL(ctx context.Context, address string) {
-	const name = "callbacks"
-	ctx, cancel := context.WithTimeout(ctx, checkPatience)
-	defer cancel()
-	u, err := url.Parse(address)
-	if err != nil {
-		d.result(name, sluice.Errorf(sluice.Invalid, "%q is not a URL", address), "")
-		return
-	}
-	if _, err := net.DefaultResolver.LookupHost(ctx, u.Hostname()); err != nil {
-		d.add(name, CheckWarning, "check the name; it has to resolve where webhooks are called",
-			"this machine cannot resolve the name %s of callbackURL", u.Hostname())
-		return
-	}
-	d.add(name, CheckOK, "", "others reach this machine at %s", address)
+	d.add(name, CheckOK, "", "%s", says)
 }
 
 // awaitsFromCluster reports whether a webhook of the plan, or of any plan, may be answered from a cluster.

@@ -2,6 +2,7 @@ package step_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,10 @@ func analysing(change func(*sluice.Analysis)) sluice.StepSpec {
 	return sluice.StepSpec{Kind: sluice.KindAnalysis, Analysis: &a}
 }
 
-var away = sluice.Errorf(sluice.Unavailable, "503")
+var (
+	away    = sluice.Errorf(sluice.Unavailable, "503")
+	refused = sluice.Errorf(sluice.Invalid, "parse error")
+)
 
 func TestAnalysisOutcomes(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -75,8 +79,15 @@ func TestAnalysisOutcomes(t *testing.T) {
 			answers{}, sluice.SignalReject, 30, sluice.Failed, "rejected"},
 		"growing lookback": {"the last sample covers all", func(a *sluice.Analysis) { a.Lookback = "growing" },
 			answers{10: 9, 20: 9}, "", 30, "", "whole time"},
-		"refused": {"a wrong query cannot heal", nil, answers{20: sluice.Errorf(sluice.Invalid, "parse error")}, "",
-			20, sluice.Invalid, "parse error"},
+		"refused":       {"a malformed query cannot heal", nil, answers{10: refused}, "", 10, sluice.Invalid, "parse error"},
+		"refused later": {"a query that was answered is not malformed", nil, answers{20: refused}, "", 40, "", "within"},
+		"refused after no data": {"no data is an answer too", nil,
+			answers{10: sluice.Errorf(sluice.NotFound, "no data"), 20: refused}, "", 50, "", "within"},
+		"away, then refused": {"an outage is none", nil, answers{10: away, 20: refused}, "", 20, sluice.Invalid,
+			"parse error"},
+		"no credentials": {"credentials may come back", nil, answers{10: sluice.Errorf(sluice.Denied, "401")}, "", 40, "",
+			"within"},
+		"defect": {"a defect says nothing about the release", nil, answers{10: errors.New("oops")}, "", 40, "", "within"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench().add("canary/0", analysing(test.change))
@@ -110,6 +121,62 @@ func TestAnalysisOutcomes(t *testing.T) {
 				t.Errorf("%s: there is no evidence", test.reason)
 			}
 		})
+	}
+}
+
+func TestAnalysisCheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer any
+		code   sluice.Code
+		note   string
+	}{
+		"answered": {0, "", ""}, "away": {away, "", "query errors has no value now: 503"},
+		"malformed": {refused, sluice.Invalid, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench().add("canary/0", analysing(nil))
+			b.deps.Metrics = map[string]sluice.Metrics{"prometheus": answers{0: test.answer}}
+			preview, err := b.must(t, "canary/0").Check(t.Context())
+			if notes := strings.Join(preview.Notes, "\n"); sluice.ErrorCode(err) != test.code ||
+				!strings.Contains(notes, test.note) || strings.Contains(notes, "no value") != (test.note != "") {
+				t.Errorf("got %q, %v", notes, err)
+			}
+		})
+	}
+}
+
+// TestAnalysisOutlastsASecret removes the secret of a query for one sample.
+func TestAnalysisOutlastsASecret(t *testing.T) {
+	b := newBench().add("canary/0", analysing(func(a *sluice.Analysis) {
+		a.Resolved[0].Template = `up{token="{{secrets.token}}"}`
+	}))
+	b.deps.Metrics = map[string]sluice.Metrics{"prometheus": answers{}}
+	p, err := b.must(t, "canary/0").Start(t.Context(), sluice.Progress{})
+	for i := 0; err == nil && p.State == sluice.Waiting; i++ {
+		b.deps.Secrets = mapSecrets{"token": "s3cret"}
+		if i == 1 {
+			b.deps.Secrets = mapSecrets{}
+		}
+		b.now = p.Wait.Until
+		p, err = b.must(t, "canary/0").Observe(t.Context(), p)
+	}
+	if err != nil || p.Result.Judgment.Verdict != sluice.Good || b.now.Sub(noon) != 40*time.Second {
+		t.Errorf("got %+v after %s, %v", p, b.now.Sub(noon), err)
+	}
+}
+
+func TestQueryIsEscaped(t *testing.T) {
+	b := newBench().add("canary/0", analysing(func(a *sluice.Analysis) {
+		a.Resolved[0].Template = `errors{branch="{{context.branch}}"}`
+	}))
+	b.plan.Context["branch"] = `a"} or up{x="`
+	var asked string
+	b.deps.Metrics = map[string]sluice.Metrics{"prometheus": measure(func(query string, _ time.Time) { asked = query })}
+	if _, err := b.must(t, "canary/0").Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := `errors{branch="a\"} or up{x=\""}`; asked != want {
+		t.Errorf("asked %s, want %s", asked, want)
 	}
 }
 

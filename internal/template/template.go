@@ -1,142 +1,148 @@
-// Package template knows how variables are written in the templates of deploy files, and which exist. It fills in
-// nothing. It imports only internal/manifest/yamldoc, for names that are near. Start at [Check].
+// Package template fills in the variables of texts in deploy files: of webhooks, queries and database addresses. It
+// also knows which variables exist. It is pure, and imports the root package, and internal/manifest/yamldoc for names
+// that are near. Start at [Parse] and [Template.Fill], or at [Check].
 package template
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
+	"github.com/sluice-cd/sluice"
 )
 
-var (
-	// Tag matches a variable with its braces. Its group is the name, in which dots and hyphens may stand.
-	Tag = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+// tag is a variable with its filters. Names are looked up whole: dots and hyphens belong to them.
+var tag = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 
-	// Name matches the name of a variable. Sections and partials begin with a sign and are none.
-	Name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
-)
+// variableName matches the names that a tag may contain. Sections and partials begin with a sign and are refused.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
 
-// A Place is a kind of text that is a template.
-type Place string
-
-// The places of templates. Some variables exist only in one of them.
-const (
-	Webhook  Place = "webhooks"  // addresses, headers and bodies
-	Query    Place = "queries"   // to metric providers
-	Database Place = "databases" // their addresses
-)
-
-var everywhere = []string{
-	"armory.accountName", "armory.applicationName", "armory.deploymentId", "armory.environmentName", "armory.namespace",
-	"armory.pipelineId", "armory.replicaSetName",
+// A Tag is a variable in a template, as in {{context.message | json}}.
+type Tag struct {
+	Name    string
+	Filters []string
 }
 
-var only = map[Place][]string{
-	Webhook: {"armory.callbackUri"},
-	Query: {
-		"armory.endTimeEpochMillis", "armory.endTimeEpochSeconds", "armory.endTimeIso8601", "armory.intervalMillis",
-		"armory.intervalSeconds", "armory.promQlStepInterval", "armory.startTimeEpochMillis",
-		"armory.startTimeEpochSeconds", "armory.startTimeIso8601",
-	},
+// IsVariable reports whether the name of the tag can be the name of a variable.
+func (t Tag) IsVariable() bool { return variableName.MatchString(t.Name) }
+
+// newTag divides what stands between the braces.
+func newTag(inside string) Tag {
+	parts := strings.Split(inside, "|")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return Tag{parts[0], parts[1:]}
 }
 
-// roots begin the names that users choose.
-var roots = []string{"armory.preview", "context", "secrets"}
-
-// Variables returns the variables of a place whose names are fixed.
-func Variables(at Place) []string { return slices.Concat(everywhere, only[at]) }
-
-// A Mistake is a part of a template that can never be filled in.
-type Mistake struct {
-	Part    string // as it is written
-	Message string
-	Hint    string
-	at      int
+// unknownFilter returns the first filter that does not exist, "" if all do.
+func (t Tag) unknownFilter() string {
+	for _, f := range t.Filters {
+		if !slices.Contains(filters, f) {
+			return f
+		}
+	}
+	return ""
 }
 
-var (
-	triple   = regexp.MustCompile(`\{(\{\{\s*[A-Za-z_][\w.\-]*\s*\}\})\}`)
-	unclosed = regexp.MustCompile(`\{\{\s*((?:armory|context|secrets)\.[\w.\-]*)`)
-	unopened = regexp.MustCompile(`\{?\s*\b((?:armory|context|secrets)\.[\w.\-]+)\s*\}\}`)
-)
-
-// most bounds how many mistakes are returned.
-const most = 500
-
-// Check returns the first mistakes of a template in their order. Names that users choose count as known.
-func Check(text string, at Place) []Mistake {
-	var found []Mistake
-	add := func(m []int, message, hint string) {
-		part := strings.TrimSpace(text[m[0]:m[1]])
-		found = append(found, Mistake{Part: part, Message: fmt.Sprintf(message, yamldoc.Clip(part)), Hint: hint, at: m[0]})
-	}
-	rest := []byte(text) // without what is a variable
-	for _, m := range Tag.FindAllStringSubmatchIndex(text, -1) {
-		if len(found) == most {
-			return found
-		}
-		copy(rest[m[0]:m[1]], strings.Repeat(" ", m[1]-m[0]))
-		if message, hint := wrong(text[m[2]:m[3]], at); message != "" {
-			add(m, message, hint)
-		}
-	}
-	for _, m := range triple.FindAllStringSubmatchIndex(text, -1) {
-		add(m, "%s has three braces", "write "+yamldoc.Clip(text[m[2]:m[3]])+"; nothing is escaped")
-	}
-	for _, re := range []*regexp.Regexp{unclosed, unopened} {
-		for _, m := range re.FindAllSubmatchIndex(rest, -1) {
-			add(m, "a brace of %s is missing", "write {{"+yamldoc.Clip(text[m[2]:m[3]])+"}}")
-		}
-	}
-	slices.SortStableFunc(found, func(a, b Mistake) int { return a.at - b.at })
-	return found
+// A Template is text with tags in it: texts[0] tags[0] texts[1] ... tags[n-1] texts[n].
+type Template struct {
+	texts []string
+	tags  []Tag
 }
 
-// wrong says what is wrong with a name, and what to write instead.
-func wrong(name string, at Place) (message, hint string) {
-	if !Name.MatchString(name) {
-		return malformed(name)
+// Parse divides the text into tags and what stands between them. Every text is a template.
+func Parse(text string) Template {
+	var t Template
+	from := 0
+	for _, at := range tag.FindAllStringSubmatchIndex(text, -1) {
+		t.texts = append(t.texts, text[from:at[0]])
+		t.tags = append(t.tags, newTag(text[at[2]:at[3]]))
+		from = at[1]
 	}
-	if slices.Contains(Variables(at), name) {
-		return "", ""
-	}
-	for _, root := range roots {
-		if rest, ok := strings.CutPrefix(name, root); ok && len(rest) > 1 && rest[0] == '.' {
-			return "", ""
-		}
-	}
-	for place, names := range only {
-		if slices.Contains(names, name) {
-			return "%s exists only in " + string(place), "remove it here"
-		}
-	}
-	return "there is no variable %s", instead(name, at)
+	t.texts = append(t.texts, text[from:])
+	return t
 }
 
-func malformed(name string) (message, hint string) {
-	if variable, _, ok := strings.Cut(name, "|"); ok {
-		return "%s uses a filter, and there are none", "write {{" + yamldoc.Clip(strings.TrimSpace(variable)) + "}}"
-	}
-	return "%s is not a variable", "write {{name}}: sections, partials and expressions are not supported"
-}
+// FirstTag returns the first tag of a text as it is written, "" if there is none.
+func FirstTag(text string) string { return tag.FindString(text) }
 
-// instead returns a hint for a name that does not exist.
-func instead(name string, at Place) string {
-	choices := Variables(at)
-	if slices.Contains(choices, "armory."+name) {
-		return "did you mean {{armory." + name + "}}?"
-	}
-	if near := yamldoc.Nearest(name, choices); near != "" && strings.Contains(name, ".") {
-		return "did you mean {{" + near + "}}?"
-	}
-	if root, rest, ok := strings.Cut(name, "."); ok && rest != "" {
-		if near := yamldoc.Nearest(root, []string{"context", "secrets"}); near != "" {
-			return "did you mean {{" + near + "." + yamldoc.Clip(rest) + "}}?"
+// Tags returns the tags in their order.
+func (t Template) Tags() []Tag { return t.tags }
+
+// Names returns the names of all tags that begin with the prefix, without the prefix.
+func (t Template) Names(prefix string) []string {
+	var names []string
+	for _, g := range t.tags {
+		if name, ok := strings.CutPrefix(g.Name, prefix); ok {
+			names = append(names, name)
 		}
 	}
-	return "write {{context.NAME}} for a value of the file, {{secrets.NAME}} for a secret, or one of: " +
-		strings.Join(choices, ", ")
+	return names
+}
+
+// First returns the name of the tag with which the text begins, "" if it begins otherwise.
+func (t Template) First() string {
+	if len(t.tags) == 0 || strings.TrimSpace(t.texts[0]) != "" {
+		return ""
+	}
+	return t.tags[0].Name
+}
+
+// Check returns an Invalid error if a tag has an unknown filter.
+func (t Template) Check() error {
+	for _, g := range t.tags {
+		if f := g.unknownFilter(); f != "" {
+			return sluice.Errorf(sluice.Invalid, "{{%s | %s}} has the filter %q, which does not exist", g.Name, f, f).
+				WithHint("the filters are: %s", strings.Join(filters, ", "))
+		}
+	}
+	return nil
+}
+
+// Fill puts the values of the variables in place of their tags. Each value is written as the format needs it at its
+// place; filters of the tag override that. An Invalid error says that a value cannot stand at its place, or that the
+// text is not what the template promises. Errors never hold a value.
+func (t Template) Fill(f Format, value func(name string) (string, error)) (string, error) {
+	if err := t.Check(); err != nil {
+		return "", err
+	}
+	write := f.write(t)
+	values := make([]string, len(t.tags))
+	for i, g := range t.tags {
+		v, err := value(g.Name)
+		if err != nil {
+			return "", err
+		}
+		if values[i], err = write(i, v); err != nil {
+			return "", err
+		}
+	}
+	text := t.join(len(t.tags), func(i int) string { return values[i] })
+	if f.check != nil {
+		return text, f.check(t, text)
+	}
+	return text, nil
+}
+
+// Sample returns the text with a letter in place of every tag.
+func (t Template) Sample() string { return t.join(len(t.tags), letter) }
+
+func letter(int) string { return "x" }
+
+// join returns the text up to tag n, with values in place of the tags before it.
+func (t Template) join(n int, value func(i int) string) string {
+	var out strings.Builder
+	out.WriteString(t.texts[0])
+	for i := range n {
+		out.WriteString(value(i))
+		out.WriteString(t.texts[i+1])
+	}
+	return out.String()
+}
+
+// around returns the text before and after tag i, with a letter in place of every other tag.
+func (t Template) around(i int) (before, after string) {
+	before = t.join(i, letter)
+	return before, t.Sample()[len(before)+1:]
 }

@@ -4,6 +4,8 @@ package client
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"net/http"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // Options say which cluster an account is.
@@ -73,6 +76,9 @@ const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 // IsInside reports whether this process runs in a pod of the cluster.
 func (c *Client) IsInside() bool { return c.config.BearerTokenFile == tokenFile }
 
+// maxKubeconfig is far above the size of any kubeconfig.
+const maxKubeconfig = 16 << 20
+
 func clientConfig(o Options) (*rest.Config, error) {
 	if o.InCluster {
 		c, err := rest.InClusterConfig()
@@ -84,12 +90,22 @@ func clientConfig(o Options) (*rest.Config, error) {
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
+	for _, file := range rules.GetLoadingPrecedence() {
+		if _, err := regular.File(file, maxKubeconfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, sluice.Errorf(sluice.Invalid, "account %s: the kubeconfig %s cannot be read: %w", o.Name, file, err).
+				WithHint("name a kubeconfig file under accounts in sluice.yaml")
+		}
+	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: o.Context}
-	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	load := func() (*rest.Config, error) {
+		return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	}
+	c, err := load()
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Invalid, "account %s: %w", o.Name, err).
 			WithHint("name a kubeconfig file and one of its contexts under accounts in sluice.yaml; " +
 				"list them with: kubectl config get-contexts")
 	}
+	follow(c, rules.GetLoadingPrecedence(), load)
 	return c, nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
 // hidden returns secrets, makes up those that do not exist, and masks all of them in everything that is shown.
@@ -23,8 +24,8 @@ type hidden struct {
 
 func newHidden(secrets sluice.Secrets, uriTemplate string) *hidden {
 	h := &hidden{secrets: secrets, values: map[string]string{}}
-	if at := secretTag.FindStringSubmatchIndex(uriTemplate); at != nil && strings.TrimSpace(uriTemplate[:at[0]]) == "" {
-		h.address = uriTemplate[at[2]:at[3]]
+	if name, ok := strings.CutPrefix(template.Parse(uriTemplate).First(), "secrets."); ok {
+		h.address = name
 	}
 	return h
 }
@@ -59,13 +60,13 @@ func (h *hidden) hide(value, shown string) {
 	h.values[value] = shown
 }
 
-// mask replaces every value that was handed out, also as a URL writes it, the longest first.
+// mask replaces every value that was handed out, also as JSON or a URL writes it, the longest first.
 func (h *hidden) mask(text string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	longest := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
 	for _, v := range slices.SortedFunc(maps.Keys(h.values), longest) {
-		for _, written := range []string{v, url.QueryEscape(v), url.PathEscape(v)} {
+		for _, written := range append(template.Written(v), url.QueryEscape(v), url.PathEscape(v)) {
 			text = strings.ReplaceAll(text, written, h.values[v])
 		}
 	}

@@ -3,13 +3,13 @@ package rehearsal
 import (
 	"cmp"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
 // metricPrefix begins the names of the providers that answer for the rehearsal; the query's name follows.
@@ -113,23 +113,19 @@ func (r *rehearser) webhook(s *sluice.PlannedStep) {
 	r.templates(s, templates...)
 }
 
-var (
-	secretTag  = regexp.MustCompile(`\{\{\s*secrets\.([^{}\s]+)\s*\}\}`)
-	previewTag = regexp.MustCompile(`\{\{\s*armory\.preview\.([^{}\s]+)\s*\}\}`)
-)
-
 // templates notes the secrets that do not exist and the Services that are only on the cluster.
 func (r *rehearser) templates(s *sluice.PlannedStep, templates ...string) {
-	for _, t := range templates {
-		for _, m := range secretTag.FindAllStringSubmatch(t, -1) {
-			if r.options.Secrets[m[1]] {
-				r.real("secret "+m[1]+" is read, and never shown", s.ID)
+	for _, text := range templates {
+		t := template.Parse(text)
+		for _, name := range t.Names("secrets.") {
+			if r.options.Secrets[name] {
+				r.real("secret "+name+" is read, and never shown", s.ID)
 				continue
 			}
-			r.instead("secret "+m[1], "a placeholder: it is not in sluice.yaml", s.ID)
+			r.instead("secret "+name, "a placeholder: it is not in sluice.yaml", s.ID)
 		}
-		for _, m := range previewTag.FindAllStringSubmatch(t, -1) {
-			r.service(s, m[1])
+		for _, name := range t.Names("armory.preview.") {
+			r.service(s, name)
 		}
 	}
 }

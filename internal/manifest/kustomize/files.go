@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/sluice-cd/sluice/internal/regular"
 )
 
 // Bounds of what one rendering may read.
@@ -85,21 +86,9 @@ func (f *rootFiles) refuse(err error) error {
 }
 
 func (f *rootFiles) read(n string) ([]byte, error) {
-	info, err := f.root.Stat(n)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", n)
-	}
-	file, err := f.root.Open(n)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, int64(mostBytes-f.bytes)+1))
+	data, err := regular.Read(f.root.Stat, f.root.Open, n, int64(mostBytes-f.bytes))
 	f.bytes += len(data)
-	if f.reads++; f.bytes > mostBytes || f.reads > mostReads {
+	if f.reads++; errors.Is(err, regular.ErrTooLarge) || f.reads > mostReads {
 		return nil, f.refuse(fmt.Errorf("it reads more than %d MiB or %d files", mostBytes>>20, mostReads))
 	}
 	return data, err

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/render"
 	"github.com/sluice-cd/sluice/internal/step/sibling"
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
 // datasetIn returns the dataset of the step as it is in a target.
@@ -38,7 +39,9 @@ func datasetIn(
 			Movers: d.Movers, Databases: d.Databases, Catalogue: d.Catalogue, Sealer: d.Sealer, MaskKey: d.MaskKey, Now: d.Now,
 		},
 		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
-		URI: func(ctx context.Context) (string, error) { return render.Text(ctx, d, sc, spec.URI, nil) },
+		URI: func(ctx context.Context) (string, error) {
+			return render.For(d, sc, nil).Text(ctx, template.Parse(spec.URI), template.Plain)
+		},
 		Ready: func(ctx context.Context, a sluice.Account, workload sluice.Ref) error {
 			deadline := d.Now().Add(cmp.Or(sibling.Apply(sc).Timeout, ready.DefaultTimeout))
 			return d.Waiter(sc, a, deadline).Ready(ctx, []sluice.Ref{workload})

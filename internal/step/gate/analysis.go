@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/record"
 	"github.com/sluice-cd/sluice/internal/step/render"
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
 const defaultUnknownBudget = 10 * time.Minute
@@ -37,6 +38,8 @@ type analysisRecord struct {
 	Started time.Time `json:"started"`
 	Taken   int       `json:"taken"`            // how many rounds of samples
 	Asking  bool      `json:"asking,omitempty"` // a person decides now
+	// Evaluated are the queries to which the provider gave an answer: they are well-formed.
+	Evaluated []string `json:"evaluated,omitempty"`
 }
 
 // NewAnalysis returns the step that judges a rollout by metrics.
@@ -45,13 +48,13 @@ func NewAnalysis(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	if s.spec.Interval <= 0 {
 		return nil, sluice.Errorf(sluice.Invalid, "the analysis has no interval").At(sc.Step.Pos)
 	}
-	extra := s.times(analysisRecord{}, time.Time{})
+	known := s.variables(analysisRecord{}, time.Time{})
 	for _, q := range s.spec.Resolved {
 		m, err := d.MetricProvider(cmp.Or(q.Provider, s.spec.Provider), sc.Step.Pos)
 		if err != nil {
 			return nil, err
 		}
-		if err := render.Check(sc, q.Template, extra); err != nil {
+		if err := known.Check(template.Parse(q.Template)); err != nil {
 			return nil, err
 		}
 		s.asked = append(s.asked, m)
@@ -59,20 +62,27 @@ func NewAnalysis(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	return s, nil
 }
 
-// Check runs every query once, so that a refused query is found early. Data that only earlier steps produce may still
-// be missing.
+// Check runs every query once, so that a malformed query is found early. A provider that is away, and data that only
+// earlier steps produce, are no reason to fail.
 func (s *analyse) Check(ctx context.Context) (sluice.Preview, error) {
+	now := s.deps.Now()
+	r := analysisRecord{Started: now.Add(-s.spec.Interval)}
 	for _, q := range s.spec.Resolved {
-		if err := render.CheckSecrets(ctx, s.deps, q.Template); err != nil {
+		if err := s.variables(r, now).CheckSecrets(ctx, template.Parse(q.Template)); err != nil {
 			return sluice.Preview{}, err
 		}
 	}
-	now := s.deps.Now()
-	_, err := s.round(ctx, analysisRecord{Started: now.Add(-s.spec.Interval)}, now)
-	if c := sluice.ErrorCode(err); err != nil && c != sluice.NotFound && c != sluice.Unavailable {
+	answers, err := s.round(ctx, r, now)
+	if err != nil {
 		return sluice.Preview{}, err
 	}
-	return sluice.Preview{Notes: []string{"takes " + s.plural() + ", " + s.spec.Interval.String() + " apart"}}, nil
+	notes := []string{"takes " + s.plural() + ", " + s.spec.Interval.String() + " apart"}
+	for _, a := range answers {
+		if a.sample.Value == nil {
+			notes = append(notes, "query "+a.sample.Query+" has no value now: "+a.sample.Reason)
+		}
+	}
+	return sluice.Preview{Notes: notes}, nil
 }
 
 // Start fixes the instants of the samples.
@@ -99,14 +109,17 @@ func (s *analyse) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 		if s.deps.Now().Before(due) {
 			return s.wait(p, r, j)
 		}
-		samples, err := s.round(ctx, r, due)
+		answers, err := s.round(ctx, r, due)
 		if err != nil {
 			return p, err
 		}
 		r.Taken++
 		all := j.Samples
-		for _, sample := range samples {
-			all = analysis.Add(all, sample)
+		for _, a := range answers {
+			all = analysis.Add(all, a.sample)
+			if q := a.sample.Query; a.evaluated && !slices.Contains(r.Evaluated, q) {
+				r.Evaluated = append(r.Evaluated, q)
+			}
 		}
 		if j = analysis.Judge(s.spec, all); j.Verdict != sluice.Unknown {
 			return s.conclude(p, r, j)
@@ -129,40 +142,59 @@ func judgmentOf(p sluice.Progress) sluice.Judgment {
 	return *p.Result.Judgment
 }
 
+// An answer is what came of asking a query once.
+type answer struct {
+	sample    sluice.Sample
+	evaluated bool // the provider evaluated the query
+}
+
 // round runs every query for the instant, all at the same time. A query that is not answered within the interval is
 // late.
-func (s *analyse) round(ctx context.Context, r analysisRecord, at time.Time) ([]sluice.Sample, error) {
-	samples := make([]sluice.Sample, len(s.spec.Resolved))
+func (s *analyse) round(ctx context.Context, r analysisRecord, at time.Time) ([]answer, error) {
+	answers := make([]answer, len(s.spec.Resolved))
 	errs := make([]error, len(s.spec.Resolved))
 	var all sync.WaitGroup
 	for i := range s.spec.Resolved {
-		all.Go(func() { samples[i], errs[i] = s.sample(ctx, i, r, at) })
+		all.Go(func() { answers[i], errs[i] = s.ask(ctx, i, r, at) })
 	}
 	all.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return samples, errors.Join(errs...)
+	return answers, errors.Join(errs...)
 }
 
-func (s *analyse) sample(ctx context.Context, i int, r analysisRecord, at time.Time) (sluice.Sample, error) {
+func (s *analyse) ask(ctx context.Context, i int, r analysisRecord, at time.Time) (answer, error) {
 	q := s.spec.Resolved[i]
-	query, err := render.Text(ctx, s.deps, s.sc, q.Template, s.times(r, at))
+	a := analysis.Answer{Start: s.since(r, at), End: at, WellFormed: slices.Contains(r.Evaluated, q.Name)}
+	a.Value, a.Err = s.measure(ctx, i, r, at)
+	sample, err := analysis.Sample(q, a)
 	if err != nil {
-		return sluice.Sample{}, err
+		op := "query " + q.Name
+		return answer{}, &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
+	}
+	return answer{sample, a.Err == nil || sluice.ErrorCode(a.Err) == sluice.NotFound}, nil
+}
+
+func (s *analyse) measure(ctx context.Context, i int, r analysisRecord, at time.Time) (float64, error) {
+	query, err := s.variables(r, at).Text(ctx, template.Parse(s.spec.Resolved[i].Template), template.PromQL)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return 0, sluice.Errorf(sluice.Unavailable, "%w", err) // a secret or Service, which may come back
+	}
+	if err != nil {
+		return 0, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.spec.Interval)
 	defer cancel()
 	value, err := s.asked[i].Measure(bounded, query, at)
 	if err != nil && bounded.Err() != nil {
-		err = context.DeadlineExceeded
+		return 0, context.DeadlineExceeded
 	}
-	sample, err := analysis.Sample(q, analysis.Answer{Start: s.since(r, at), End: at, Value: value, Err: err})
-	if err != nil {
-		op := "query " + q.Name
-		return sample, &sluice.Error{Code: sluice.ErrorCode(err), Op: op, Hint: sluice.ErrorHint(err), Err: err}
-	}
-	return sample, nil
+	return value, err
+}
+
+func (s *analyse) variables(r analysisRecord, at time.Time) render.Variables {
+	return render.For(s.deps, s.sc, s.times(r, at))
 }
 
 // since returns the start of the interval that ends at the instant.
@@ -243,14 +275,14 @@ func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgmen
 	case isUnknown && s.spec.OnUnknown == "rollBack":
 		fail = "the metrics stayed unknown for too long"
 	case isUnknown && s.spec.OnUnknown != "rollForward":
-		return s.ask(p, r, j, "unknown for too long, and a person decides")
+		return s.askPerson(p, r, j, "unknown for too long, and a person decides")
 	case isGood && s.spec.RollForwardMode == "manual":
-		return s.ask(p, r, j, "good, and a person rolls forward")
+		return s.askPerson(p, r, j, "good, and a person rolls forward")
 	case isGood || isUnknown:
 		p.State, p.Wait, p.Message = sluice.Done, nil, j.Reason
 		return s.keep(p, r, j)
 	case s.spec.RollBackMode == "manual":
-		return s.ask(p, r, j, "bad, and a person decides")
+		return s.askPerson(p, r, j, "bad, and a person decides")
 	default:
 		fail = "the analysis is bad"
 	}
@@ -262,7 +294,9 @@ func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgmen
 		WithHint("see the samples in the step's result; each has its query and its time, so you can ask the provider again")
 }
 
-func (s *analyse) ask(p sluice.Progress, r analysisRecord, j sluice.Judgment, what string) (sluice.Progress, error) {
+func (s *analyse) askPerson(
+	p sluice.Progress, r analysisRecord, j sluice.Judgment, what string,
+) (sluice.Progress, error) {
 	r.Asking = true
 	p.State, p.Message = sluice.Waiting, what+": "+j.Reason
 	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalRollForward, sluice.SignalReject}}

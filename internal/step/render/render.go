@@ -3,6 +3,7 @@ package render
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 
@@ -12,9 +13,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/template"
 )
 
-// How variables are written in deploy files.
-var tag, variableName = template.Tag, template.Name
-
 const (
 	secretRoot  = "secrets."
 	contextRoot = "context."
@@ -22,90 +20,92 @@ const (
 	replicaSet  = "armory.replicaSetName"
 )
 
-// Text fills in the template's variables: armory.*, context.* from the plan and the step, secrets.*, and extra, whose
-// keys are whole names. Nothing is escaped. An undefined variable is an Invalid error that lists what exists. The
-// result may hold secrets; errors never do.
-func Text(
-	ctx context.Context, d deps.Deps, sc sluice.StepContext, template string, extra map[string]string,
-) (string, error) {
-	known := variables(sc, extra)
-	var failed error
-	text := tag.ReplaceAllStringFunc(template, func(m string) string {
-		if failed != nil {
-			return ""
-		}
-		value, err := lookup(ctx, d, sc, known, tag.FindStringSubmatch(m)[1])
-		failed = err
-		return value
-	})
-	if failed != nil {
-		return "", failed
-	}
-	return text, nil
+// Variables are what the templates of one step may use.
+type Variables struct {
+	deps  deps.Deps
+	sc    sluice.StepContext
+	known map[string]string
 }
 
-// Check finds variables of the template that can never be filled in, without asking for secrets.
-func Check(sc sluice.StepContext, template string, extra map[string]string) error {
-	known := variables(sc, extra)
-	for _, m := range tag.FindAllStringSubmatch(template, -1) {
-		if strings.HasPrefix(m[1], secretRoot) || strings.HasPrefix(m[1], previewRoot) || m[1] == replicaSet {
+// For returns the variables of the step: armory.*, context.* from the plan and the step, secrets.*, and extra, whose
+// keys are whole names.
+func For(d deps.Deps, sc sluice.StepContext, extra map[string]string) Variables {
+	return Variables{d, sc, known(sc, extra)}
+}
+
+// Text fills in the template. Values are written as the format needs them. An undefined variable is an Invalid error
+// that lists what exists. The result may hold secrets; errors never do.
+func (v Variables) Text(ctx context.Context, t template.Template, f template.Format) (string, error) {
+	text, err := t.Fill(f, func(name string) (string, error) { return v.lookup(ctx, name) })
+	return text, v.placed(err)
+}
+
+// Check finds what can never be filled in, without asking for secrets.
+func (v Variables) Check(t template.Template) error {
+	for _, g := range t.Tags() {
+		if strings.HasPrefix(g.Name, secretRoot) || strings.HasPrefix(g.Name, previewRoot) || g.Name == replicaSet {
 			continue
 		}
-		if _, ok := known[m[1]]; !ok {
-			return undefined(sc, known, m[1])
+		if _, ok := v.known[g.Name]; !ok {
+			return v.undefined(g.Name)
 		}
 	}
-	return nil
+	return v.placed(t.Check())
 }
 
 // CheckSecrets asks for every secret of the template, so that a missing one is found early.
-func CheckSecrets(ctx context.Context, d deps.Deps, template string) error {
-	for _, m := range tag.FindAllStringSubmatch(template, -1) {
-		secret, ok := strings.CutPrefix(m[1], secretRoot)
-		if !ok || d.Secrets == nil {
-			continue
-		}
-		if _, err := d.Secrets.Secret(ctx, secret); err != nil {
+func (v Variables) CheckSecrets(ctx context.Context, t template.Template) error {
+	if v.deps.Secrets == nil {
+		return nil
+	}
+	for _, name := range t.Names(secretRoot) {
+		if _, err := v.deps.Secrets.Secret(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func lookup(
-	ctx context.Context, d deps.Deps, sc sluice.StepContext, known map[string]string, variable string,
-) (string, error) {
-	if value, ok := known[variable]; ok {
+// placed adds the place of the step to an error without one.
+func (v Variables) placed(err error) error {
+	if e, ok := errors.AsType[*sluice.Error](err); ok && e == err && !e.Pos.IsValid() && e.Code == sluice.Invalid {
+		return e.At(v.sc.Step.Pos)
+	}
+	return err
+}
+
+func (v Variables) lookup(ctx context.Context, variable string) (string, error) {
+	if value, ok := v.known[variable]; ok {
 		return value, nil
 	}
-	if secret, ok := strings.CutPrefix(variable, secretRoot); ok && d.Secrets != nil {
-		return d.Secrets.Secret(ctx, secret)
+	if secret, ok := strings.CutPrefix(variable, secretRoot); ok && v.deps.Secrets != nil {
+		return v.deps.Secrets.Secret(ctx, secret)
 	}
 	if service, ok := strings.CutPrefix(variable, previewRoot); ok {
-		return d.ServiceURL(ctx, sc, service)
+		return v.deps.ServiceURL(ctx, v.sc, service)
 	}
 	if variable == replicaSet {
-		name, err := delivery.ReplicaSet(ctx, d, sc)
+		name, err := delivery.ReplicaSet(ctx, v.deps, v.sc)
 		if err != nil || name != "" {
 			return name, err
 		}
 		return "", sluice.Errorf(sluice.Invalid,
-			"{{%s}} has no value: target %q has no Deployment", replicaSet, sc.Target.Name).At(sc.Step.Pos)
+			"{{%s}} has no value: target %q has no Deployment", replicaSet, v.sc.Target.Name)
 	}
-	return "", undefined(sc, known, variable)
+	return "", v.undefined(variable)
 }
 
-func undefined(sc sluice.StepContext, known map[string]string, variable string) error {
+func (v Variables) undefined(variable string) error {
 	message := "the variable {{%s}} is not defined"
-	if !variableName.MatchString(variable) {
+	if !(template.Tag{Name: variable}).IsVariable() {
 		message = "{{%s}} is not a variable; only {{name}} is filled in, not sections, partials or expressions"
 	}
 	return sluice.Errorf(sluice.Invalid, message, variable).
-		WithHint("the variables here are: %s and secrets.<name>", deps.Names(known)).At(sc.Step.Pos)
+		WithHint("the variables here are: %s and secrets.<name>", deps.Names(v.known)).At(v.sc.Step.Pos)
 }
 
-// variables returns the values that are known without any request. The step's context wins over the file's.
-func variables(sc sluice.StepContext, extra map[string]string) map[string]string {
+// known returns the values that are known without any request. The step's context wins over the file's.
+func known(sc sluice.StepContext, extra map[string]string) map[string]string {
 	known := map[string]string{
 		"armory.deploymentId":    string(sc.Deployment),
 		"armory.pipelineId":      string(sc.Deployment),

@@ -96,12 +96,13 @@ func (a *app) compile(ctx context.Context, s service.Source, local func(string) 
 	if err != nil {
 		return service.Compiled{}, err
 	}
-	in := service.Surroundings{Local: local, Sealer: key}
+	in := service.Surroundings{Local: local, Sealer: key, Secret: a.redactor.Learn}
 	if store, err := a.dir.Read(ctx); err == nil {
 		defer store.Close()
 		in.History = store
 	}
 	c, err := service.Compile(ctx, s, in)
+	a.redactor.Publish(c.Plan)
 	present.Findings(a.err, c.Warnings)
 	return c, err
 }

@@ -48,7 +48,7 @@ func (a *app) background(ctx context.Context, configuration string) error {
 		return sluice.Errorf(sluice.Exhausted, "no pipe can be created: %w", err)
 	}
 	defer begun.Close()
-	args := []string{"run", "--resume", "--state", string(a.dir), "--ready-fd", "3"}
+	args := []string{"run", "--resume", "--state", a.dir.String(), "--ready-fd", "3"}
 	if configuration != "" {
 		args = append(args, "--config", configuration)
 	}

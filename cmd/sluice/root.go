@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/secret"
 )
 
 // The output formats of every command.
@@ -25,8 +26,10 @@ const (
 // An app holds the streams and flags that all commands share.
 type app struct {
 	in       *os.File
-	out, err io.Writer
-	terminal bool // in and out are a terminal
+	stdout   *os.File
+	out, err io.Writer // without secrets
+	terminal bool      // in and out are a terminal
+	redactor *secret.Redactor
 	styles   present.Styles
 
 	state  string
@@ -36,8 +39,9 @@ type app struct {
 }
 
 func newApp(in, out, err *os.File) *app {
+	r := new(secret.Redactor)
 	return &app{
-		in: in, out: out, err: err,
+		in: in, stdout: out, out: r.Output(out), err: r.Output(err), redactor: r,
 		terminal: term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())),
 		styles:   present.NewStyles(out), output: outputText,
 	}
@@ -111,8 +115,11 @@ const moreOutputs = "outputs"
 
 // prepare checks the flags that all commands share.
 func (a *app) prepare(cmd *cobra.Command) (err error) {
-	if a.dir, err = bootstrap.OpenState(a.state); err != nil {
+	if a.dir, err = bootstrap.OpenState(a.state, a.redactor); err != nil {
 		return err
+	}
+	if a.output == outputJSON || a.output == outputSARIF {
+		a.out = a.redactor.JSONOutput(a.stdout)
 	}
 	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
 	if slices.Contains(known, a.output) {

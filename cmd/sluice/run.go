@@ -145,7 +145,7 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 	if p.Rehearsal != nil {
 		return nil
 	}
-	w := bootstrap.NewWiring("", c)
+	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
 	accounts, err := w.Clusters(ctx, p)
 	if err != nil {

@@ -44,7 +44,7 @@ type validateOutput struct {
 }
 
 func (a *app) validate(ctx context.Context, s service.Source, manifests bool) error {
-	var in service.Surroundings
+	in := service.Surroundings{Secret: a.redactor.Learn}
 	// Accounts on this machine support less. Commands that need the configuration report what is wrong with it.
 	if c, err := a.configuration(s.File); err == nil {
 		in.Local = service.LocalAccounts(c)

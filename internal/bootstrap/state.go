@@ -24,30 +24,36 @@ import (
 // StateName is the default name of the state directory.
 const StateName = ".sluice"
 
-// A StateDir is the directory of everything that survives a process.
-type StateDir string
-
-// OpenState returns the directory at the path. It need not exist.
-func OpenState(path string) (StateDir, error) {
-	dir, err := filepath.Abs(path)
-	if err != nil {
-		return "", sluice.Errorf(sluice.Invalid, "the state directory %s has no absolute path: %w", path, err)
-	}
-	return StateDir(dir), nil
+// A StateDir is the directory of everything that survives a process. What is opened through it is redacted.
+type StateDir struct {
+	path     string
+	redactor *secret.Redactor
 }
 
-// Path returns the path of a file in the directory.
-func (d StateDir) Path(name string) string { return filepath.Join(string(d), name) }
+// OpenState returns the directory at the path. It need not exist. The redactor learns every secret that is read
+// through the directory, and nothing that it knows is written there.
+func OpenState(path string, r *secret.Redactor) (StateDir, error) {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return StateDir{}, sluice.Errorf(sluice.Invalid, "the state directory %s has no absolute path: %w", path, err)
+	}
+	return StateDir{dir, r}, nil
+}
 
-func (d StateDir) store() string  { return d.Path("sluice.db") }
+// String returns the path of the directory.
+func (d StateDir) String() string { return d.path }
+
+// Path returns the path of a file in the directory.
+func (d StateDir) Path(name string) string { return filepath.Join(d.path, name) }
+
 func (d StateDir) socket() string { return d.Path("sluice.sock") }
 func (d StateDir) account(name string) string {
-	return filepath.Join(string(d), "local", name)
+	return filepath.Join(d.path, "local", name)
 }
 
 // make creates the directory for its owner alone. It leaves an existing directory as it is.
 func (d StateDir) make() error {
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return sluice.Errorf(sluice.Denied, "the state directory cannot be created: %w", err).
 			WithHint("name another directory with --state")
 	}
@@ -59,12 +65,12 @@ func (d StateDir) Key() (*secret.Key, error) {
 	if err := d.make(); err != nil {
 		return nil, err
 	}
-	return keyfile.Open(d.Path("key"))
+	return keyfile.Open(d.Path("key"), d.redactor)
 }
 
 // Read opens the store for reading, also while an engine writes it. NotFound: there is no store.
 func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
-	store, err := sqlite.OpenReadOnly(ctx, d.store())
+	store, err := sqlite.OpenReadOnly(ctx, d.Path("sluice.db"))
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet: %s holds no state", d).
 			WithHint("change to the directory where you started sluice run, or name its state directory with --state")
@@ -72,7 +78,16 @@ func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store, nil
+	return d.redactor.Store(store), nil
+}
+
+// open opens the store for writing. It creates the store if there is none.
+func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
+	store, err := sqlite.Open(ctx, d.Path("sluice.db"))
+	if err != nil {
+		return nil, err
+	}
+	return d.redactor.Store(store), nil
 }
 
 // lockPatience is how long a command waits while another process starts or stops its engine.
@@ -120,7 +135,11 @@ func (d StateDir) Configuration(explicit, file string) (*config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
-	return config.Load(path)
+	c, err := config.Load(path)
+	if err == nil {
+		d.redactor.LearnSources(c)
+	}
+	return c, err
 }
 
 func (d StateDir) configurationPath(explicit, file string) (string, error) {

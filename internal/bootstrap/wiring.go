@@ -70,7 +70,7 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 		return nil, err
 	}
 	d := step.Deps{
-		Accounts: w.opened, Metrics: metrics, Secrets: secret.Values(w.config.Secrets),
+		Accounts: w.opened, Metrics: metrics, Secrets: w.dir.redactor.Secrets(w.config.Secrets),
 		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
 		Movers: w.Movers(), Databases: databases(), Catalogue: catalogue,
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
@@ -78,7 +78,7 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 		},
 		Preview: w.preview, HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
 	}
-	return w.rehearsing(step.New(d), d), nil
+	return w.dir.redactor.Steps(w.rehearsing(step.New(d), d)), nil
 }
 
 // Close closes everything that was opened.
@@ -88,7 +88,7 @@ func (w *Wiring) Close() error { return w.close.run() }
 func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) {
 	all := map[string]sluice.Metrics{}
 	for name, m := range w.config.Metrics {
-		o := prometheus.Options{Username: m.Username, Password: reader(m.Password), Bearer: reader(m.Bearer)}
+		o := prometheus.Options{Username: m.Username, Password: w.reader(m.Password), Bearer: w.reader(m.Bearer)}
 		p, err := prometheus.New(m.URL, o)
 		if err != nil {
 			return nil, sluice.Errorf(sluice.ErrorCode(err), "metric provider %s: %w", name, err).At(m.Pos)
@@ -98,17 +98,20 @@ func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) {
 	return all, nil
 }
 
+// ReadSecret returns the value of the source.
+func (w *Wiring) ReadSecret(s config.Source) (string, error) { return w.dir.redactor.Read(s) }
+
 // reader returns a function that reads the secret each time it is called, nil if there is none.
-func reader(s config.Source) func(context.Context) (string, error) {
+func (w *Wiring) reader(s config.Source) func(context.Context) (string, error) {
 	if !s.IsSet() {
 		return nil
 	}
-	return func(context.Context) (string, error) { return secret.Read(s) }
+	return func(context.Context) (string, error) { return w.ReadSecret(s) }
 }
 
 // Movers returns the movers. They open their repository at the first use.
 func (w *Wiring) Movers() map[string]sluice.Mover {
-	password := reader(w.config.Repository.Password)
+	password := w.reader(w.config.Repository.Password)
 	if password == nil {
 		password = func(context.Context) (string, error) {
 			key, err := w.dir.Key()

@@ -22,6 +22,8 @@ type Options struct {
 	Base string // put before file names in findings, to make them relative to the working directory
 	// Fetch reads an https address; Denied means that it must not be read. Nil refuses every address.
 	Fetch func(address string) ([]byte, error)
+	// Secret is told each value of a Secret that is read, also from a text with mistakes. Nil: nobody is.
+	Secret func(value string)
 }
 
 // Load returns the objects of one source in the order in which they are written. A source is a file, all .yaml and .yml
@@ -80,6 +82,7 @@ func (l *loader) inline() {
 // made parses a text that is not a file of the user.
 func (l *loader) made(what string, text []byte) {
 	objects, ds := Parse(l.src.Pos.File, text)
+	l.tell(text, objects, ds)
 	l.objects = objects
 	for _, d := range ds {
 		d.Message = fmt.Sprintf("line %d of %s: %s", d.Pos.Line, what, d.Message)
@@ -192,6 +195,7 @@ func (l *loader) kustomize(dir string) {
 	l.objects = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
+		l.tellSource(dir)
 		l.report(codeKustomize, "for details, run: kustomize build "+dir, "kustomize cannot render %s: %s", dir, err)
 		return
 	}
@@ -213,6 +217,7 @@ func (l *loader) file(name string) {
 		return
 	}
 	objects, ds := Parse(filepath.Join(l.options.Base, filepath.FromSlash(name)), data)
+	l.tell(data, objects, ds)
 	l.objects = append(l.objects, objects...)
 	l.ds = append(l.ds, ds...)
 }

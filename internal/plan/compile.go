@@ -14,10 +14,12 @@ import (
 
 // Options are what a plan depends on besides the deploy file.
 type Options struct {
-	Root    string        // the directory of the manifests; nothing outside is read
-	Base    string        // put before the names of manifests in findings
-	Sealer  sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
-	Targets []string      // only these targets; empty: all
+	Root   string        // the directory of the manifests; nothing outside is read
+	Base   string        // put before the names of manifests in findings
+	Sealer sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
+	// Secret is told each value of a Secret before a finding can quote it. Nil: nobody is.
+	Secret  func(value string)
+	Targets []string // only these targets; empty: all
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
@@ -79,7 +81,9 @@ func (c *compiler) load(m sluice.ManifestSource) ([]sluice.Object, sluice.Diagno
 	s := c.loaded[name]
 	if s == nil {
 		s = &source{}
-		s.objects, s.found = manifest.Load(c.options.Root, m, manifest.Options{Base: c.options.Base, Fetch: c.options.Fetch})
+		s.objects, s.found = manifest.Load(c.options.Root, m, manifest.Options{
+			Base: c.options.Base, Fetch: c.options.Fetch, Secret: c.options.Secret,
+		})
 		c.loaded[name] = s
 	}
 	objects := make([]sluice.Object, len(s.objects))

@@ -1,0 +1,243 @@
+package secret
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
+)
+
+// Redacted stands in text for a secret.
+const Redacted = "[redacted]"
+
+const (
+	minPart = 4 // bytes; a shorter text is only redacted as a whole word
+	minLine = 8 // of a value with several lines; a shorter line is not secret by itself
+)
+
+// A Redactor knows the secrets that this process has read, and removes them from text in every usual spelling. It
+// never redacts a value that also names something in a plan: messages would no longer say what they are about. The
+// zero Redactor knows nothing, and nil learns nothing. It is safe for concurrent use.
+type Redactor struct {
+	mu        sync.RWMutex
+	learned   map[string]bool
+	names     map[string]bool
+	spellings []spelling // the longest first
+}
+
+// A spelling is one way to write a value.
+type spelling struct{ text, value string }
+
+// Learn makes the redactor know the value from now on, and what others may repeat of it alone: its lines, what it
+// stands for as base64, and the password if it is a URL.
+func (r *Redactor) Learn(value string) {
+	if r == nil || strings.TrimSpace(value) == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.learned[value] {
+		return
+	}
+	if r.learned == nil {
+		r.learned = map[string]bool{}
+	}
+	r.learned[value] = true
+	for _, part := range parts(value) {
+		for _, text := range spellings(part) {
+			r.spellings = append(r.spellings, spelling{text, part})
+		}
+	}
+	slices.SortFunc(r.spellings, func(a, b spelling) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text), cmp.Compare(a.value, b.value))
+	})
+	r.spellings = slices.Compact(r.spellings)
+}
+
+// commonplace matches values that hide nothing, since everybody tries them first, and that every other sentence holds.
+var commonplace = regexp.MustCompile(`(?i)^(.|[0-9]{1,3}|true|false|yes|no|on|off|null)$`)
+
+// parts returns the value and what others may repeat of it alone.
+func parts(value string) []string {
+	all := []string{value, strings.TrimSpace(value), strings.Join(strings.Fields(value), " ")}
+	for line := range strings.Lines(value) {
+		line = strings.TrimSpace(line)
+		if len(line) >= minLine && !strings.HasPrefix(line, "-----") {
+			all = append(all, line)
+		}
+	}
+	if u, err := url.Parse(strings.TrimSpace(value)); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok && password != "" {
+			all = append(all, password)
+		}
+	}
+	if plain, err := base64.StdEncoding.DecodeString(value); err == nil && len(plain) > 0 && utf8.Valid(plain) {
+		all = append(all, parts(string(plain))...)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(part string) bool {
+		return strings.TrimSpace(part) == "" || commonplace.MatchString(part)
+	})
+}
+
+// LearnSources learns every value that the configuration names and that can be read now.
+func (r *Redactor) LearnSources(c *config.Config) {
+	sources := []config.Source{c.Repository.Password}
+	for _, s := range c.Secrets {
+		sources = append(sources, s)
+	}
+	for _, m := range c.Metrics {
+		sources = append(sources, m.Password, m.Bearer)
+		if u, err := url.Parse(m.URL); err == nil && u.User != nil {
+			password, _ := u.User.Password()
+			r.Learn(password)
+		}
+	}
+	for _, s := range sources {
+		if s.Env != "" || isRegular(s.File) {
+			_, _ = r.Read(s) // whoever needs the value reports why it cannot be read
+		}
+	}
+}
+
+// Publish makes the redactor spare the names in the plan.
+func (r *Redactor) Publish(p *sluice.Plan) {
+	if r == nil || p == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.names == nil {
+		r.names = map[string]bool{}
+	}
+	r.names[p.Application] = true
+	for _, t := range p.Targets {
+		r.names[t.Name], r.names[t.Account], r.names[t.Namespace] = true, true, true
+	}
+	for _, s := range p.Steps {
+		if s.Apply == nil {
+			continue
+		}
+		for _, o := range s.Apply.Objects {
+			ref := o.Ref()
+			r.names[ref.Kind], r.names[ref.Name], r.names[ref.Namespace] = true, true, true
+		}
+	}
+}
+
+// A span is a part of a text.
+type span struct{ from, to int }
+
+// Text returns the text without the secrets that the redactor knows. Where the text was cut off within a secret, the
+// rest of the secret goes too.
+func (r *Redactor) Text(text string) string {
+	spans := r.find(text)
+	if len(spans) == 0 {
+		return text
+	}
+	var b strings.Builder
+	end := 0
+	for _, s := range spans {
+		if s.from >= end {
+			b.WriteString(text[end:s.from])
+			b.WriteString(Redacted)
+		}
+		end = max(end, s.to)
+	}
+	b.WriteString(text[end:])
+	return b.String()
+}
+
+// find returns where secrets stand in the text, in order. They may overlap.
+func (r *Redactor) find(text string) []span {
+	if r == nil || text == "" {
+		return nil
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	lower, ends := lowered(text), cuts(text)
+	var spans []span
+	for _, s := range r.spellings {
+		if r.names[s.value] {
+			continue
+		}
+		spans = append(spans, s.in(lower)...)
+		for _, c := range ends {
+			if n := s.begun(lower[:c.at], c.least); n > 0 && !r.names[text[c.at-n:c.at]] {
+				spans = append(spans, span{c.at - n, c.at})
+			}
+		}
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	return spans
+}
+
+// in returns where the spelling stands.
+func (s spelling) in(text string) []span {
+	var spans []span
+	for from := 0; ; {
+		i := strings.Index(text[from:], s.text)
+		if i < 0 {
+			return spans
+		}
+		at := span{from + i, from + i + len(s.text)}
+		if len(s.text) >= minPart || isWord(text, at) {
+			spans = append(spans, at)
+		}
+		from = at.to
+	}
+}
+
+// begun returns how much of the spelling stands at the end of the text, 0 if less than the least or all of it.
+func (s spelling) begun(text string, least int) int {
+	for n := min(len(s.text)-1, len(text)); n >= least; n-- {
+		if strings.HasSuffix(text, s.text[:n]) {
+			return n
+		}
+	}
+	return 0
+}
+
+// A cut is where a text may have been cut off, and how much of a secret must stand there to be taken for its beginning.
+type cut struct{ at, least int }
+
+func cuts(text string) []cut {
+	all := []cut{{len(text), 2 * minPart}}
+	for _, mark := range []string{"…", "..."} {
+		for from := 0; ; {
+			i := strings.Index(text[from:], mark)
+			if i < 0 {
+				break
+			}
+			all = append(all, cut{len(strings.TrimRight(text[:from+i], " \"'")), minPart})
+			from += i + len(mark)
+		}
+	}
+	return all
+}
+
+// isWord reports whether neither a letter nor a digit stands directly before or after the span.
+func isWord(text string, at span) bool {
+	part := func(b byte) bool {
+		return b >= utf8.RuneSelf || b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z'
+	}
+	return (at.from == 0 || !part(text[at.from-1])) && (at.to == len(text) || !part(text[at.to]))
+}
+
+// lowered returns the text with small ASCII letters: hosts, hexadecimal digits and headers lose their case on the way.
+func lowered(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,66 @@
+package secret
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Store returns the store without the secrets that the redactor knows: it keeps no text that holds one. What steps
+// record for themselves stays as it is; they seal it.
+func (r *Redactor) Store(s sluice.Store) sluice.Store { return redacting{s, r} }
+
+type redacting struct {
+	sluice.Store
+	redactor *Redactor
+}
+
+// Append redacts the events.
+func (s redacting) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
+	kept := slices.Clone(events)
+	for i, e := range kept {
+		s.redactor.Publish(e.Plan)
+		kept[i] = s.redactor.event(e)
+	}
+	return s.Store.Append(ctx, id, after, kept...)
+}
+
+// Read learns the names of the plan.
+func (s redacting) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
+	return func(yield func(sluice.Event, error) bool) {
+		for e, err := range s.Store.Read(ctx, id, after) {
+			s.redactor.Publish(e.Plan)
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Send redacts the signal.
+func (s redacting) Send(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (sluice.LetterID, error) {
+	return s.Store.Send(ctx, id, s.redactor.signal(sig))
+}
+
+// Refuse redacts the reason.
+func (s redacting) Refuse(ctx context.Context, id sluice.LetterID, reason sluice.Failure) error {
+	return s.Store.Refuse(ctx, id, *s.redactor.failure(&reason))
+}
+
+// Steps returns steps whose live progress holds no secret that the redactor knows.
+func (r *Redactor) Steps(s sluice.Steps) sluice.Steps { return reporting{s, r} }
+
+type reporting struct {
+	sluice.Steps
+	redactor *Redactor
+}
+
+// New redacts what the step will report.
+func (s reporting) New(sc sluice.StepContext) (sluice.Step, error) {
+	if report := sc.Report; report != nil {
+		sc.Report = func(p sluice.Progress) { report(*s.redactor.progress(&p)) }
+	}
+	return s.Steps.New(sc)
+}

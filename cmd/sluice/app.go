@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os/user"
 	"strconv"
 
@@ -39,7 +38,7 @@ func (a *app) list(v any, empty string, rows [][]string) error {
 		return present.JSON(a.out, v)
 	}
 	if len(rows) == 1 {
-		_, err := fmt.Fprintln(a.out, empty)
+		err := present.Printf(a.out, "%s\n", empty)
 		return err
 	}
 	return present.Table(a.out, rows)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -28,7 +27,7 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 		return present.JSON(a.out, map[string]any{"deployment": f.state.ID, "detached": true})
 	}
 	const text = "deployment %s continues in the background; see it with: sluice status %[1]s\n"
-	_, err := fmt.Fprintf(a.out, text, f.state.ID)
+	err := present.Printf(a.out, text, f.state.ID)
 	return err
 }
 

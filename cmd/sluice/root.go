@@ -133,7 +133,7 @@ func (a *app) json() bool { return a.output == outputJSON }
 
 // note prints something that is not the result.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.err, "sluice: "+format+"\n", args...)
+	present.Printf(a.err, "sluice: "+format+"\n", args...)
 }
 
 // confirm asks the user unless yes is true. Without a terminal it needs yes.
@@ -145,7 +145,7 @@ func (a *app) confirm(question string, yes bool) error {
 		return sluice.Errorf(sluice.Invalid, "this has to be confirmed, but there is no terminal to ask on").
 			WithHint("add --yes")
 	}
-	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	present.Printf(a.err, "%s [y/N] ", question)
 	var answer string
 	_, _ = fmt.Fscanln(a.in, &answer) // no answer means no
 	if answer = strings.ToLower(answer); answer == "y" || answer == "yes" {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -171,7 +170,7 @@ func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
 		return nil
 	}
 	for _, sentence := range list {
-		fmt.Fprintln(a.err, sentence)
+		present.Printf(a.err, "%s\n", sentence)
 	}
 	return a.confirm("Start the deployment?", false)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +80,6 @@ func (a *app) writeFindings(file string, ds sluice.Diagnostics) error {
 	if ds.HasErrors() {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.out, "%s is valid\n", file)
+	err := present.Printf(a.out, "%s is valid\n", file)
 	return err
 }

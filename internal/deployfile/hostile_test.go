@@ -103,7 +103,7 @@ func TestExcerptShowsNoSecret(t *testing.T) {
 		"a kustomization": {"secretGenerator:\n- name: a\n  literals:\n  - a=hunter2\nx: y\n", []int{1, 2, 3, 5}},
 		"in one line":     {`{"kind": "Secret", "data": {"a": "hunter2"}}`, nil},
 		"an open quote":   {"kind: Secret\ndata:\n  a: \"hunter2\nhunter2\nx: y\n", []int{1, 2, 5}},
-		"within a deploy file": {"a: b\nmanifests:\n  - inline: |\n      kind: Secret\n      data:\n        a: hunter2\nc: d\n",
+		"within a deploy file": {"a: b\nmanifests:\n- inline: |\n    kind: Secret\n    data:\n      a: hunter2\nc: d\n",
 			[]int{1, 2, 3, 4, 5, 7}},
 	} {
 		for line := range strings.Count(test.text, "\n") + 1 {

@@ -52,8 +52,8 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := keyfile.Open(short, nil); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("short key: %v", err)
 	}
-	if _, err := keyfile.Open(open, nil); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err),
-		"chmod 600") {
+	_, err := keyfile.Open(open, nil)
+	if sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err), "chmod 600") {
 		t.Errorf("open key: %v", err)
 	}
 }

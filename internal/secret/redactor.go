@@ -102,7 +102,7 @@ func (r *Redactor) LearnSources(c *config.Config) {
 	}
 	for _, s := range sources {
 		if s.Env != "" || isRegular(s.File) {
-			_, _ = r.Read(s) // whoever needs the value reports why it cannot be read
+			_, _ = r.Read(s) // its use reports why it cannot be read
 		}
 	}
 }

@@ -70,6 +70,7 @@ func (d StateDir) Key() (*secret.Key, error) {
 
 // Read opens the store for reading, also while an engine writes it. NotFound: there is no store.
 func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
+	d.learn()
 	store, err := sqlite.OpenReadOnly(ctx, d.Path("sluice.db"))
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet: %s holds no state", d).
@@ -83,11 +84,21 @@ func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 
 // open opens the store for writing. It creates the store if there is none.
 func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
+	d.learn()
 	store, err := sqlite.Open(ctx, d.Path("sluice.db"))
 	if err != nil {
 		return nil, err
 	}
 	return d.redactor.Store(store), nil
+}
+
+// learn learns the secrets that deployments of this directory use: what a person types may hold one.
+func (d StateDir) learn() {
+	if path, err := d.remembered(); err == nil && path != "" {
+		if c, err := config.Load(path); err == nil { // otherwise there is nothing to learn
+			d.redactor.LearnSources(c)
+		}
+	}
 }
 
 // lockPatience is how long a command waits while another process starts or stops its engine.

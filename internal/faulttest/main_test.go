@@ -49,7 +49,7 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-var programs = map[string]func(){"web": web, "crash": crash, "deaf": deaf, "full": full}
+var programs = map[string]func(){"web": web, "crash": crash, "deaf": deaf, "full": full, "blabs": blabs}
 
 // web answers every request until it is told to end.
 func web() {
@@ -70,6 +70,12 @@ func web() {
 func crash() {
 	fmt.Println("reading the settings")
 	fmt.Println("panic: the setting COLOUR is missing")
+	os.Exit(3)
+}
+
+// blabs prints a secret and ends.
+func blabs() {
+	fmt.Println("reads the settings", os.Getenv("PASSWORD"), os.Getenv("TOKEN"))
 	os.Exit(3)
 }
 

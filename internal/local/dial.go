@@ -150,6 +150,19 @@ func (a *Account) answers(ctx context.Context) bool {
 	return conn.Close() == nil
 }
 
+// environment returns the variables that an agent needs. The others stay out of a process that lives long: they may be
+// secrets of deployments.
+func environment() []string {
+	needed := []string{"PATH", "HOME", "TMPDIR", "GODEBUG", "GOCOVERDIR", "GOMAXPROCS", "GOTRACEBACK"}
+	var kept []string
+	for _, name := range needed {
+		if value, ok := os.LookupEnv(name); ok {
+			kept = append(kept, name+"="+value)
+		}
+	}
+	return kept
+}
+
 // start starts the agent in its own session and waits until it answers.
 func (a *Account) start(ctx context.Context, how beginning) error {
 	executable, err := a.executable()
@@ -169,7 +182,7 @@ func (a *Account) start(ctx context.Context, how beginning) error {
 	cmd := exec.Command(executable, "local", "agent", "--dir", a.config.Dir)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, []*os.File{w}
 	cmd.Dir = a.config.Dir
-	cmd.Env = append(os.Environ(), readyVariable+"=3")
+	cmd.Env = append(environment(), readyVariable+"=3")
 	if how == endOnly {
 		cmd.Env = append(cmd.Env, agent.EndOnly)
 	}

@@ -61,6 +61,13 @@ func (r *Redactor) Learn(value string) {
 	r.spellings = slices.Compact(r.spellings)
 }
 
+// knows reports whether the value is a secret.
+func (r *Redactor) knows(value string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.learned[value]
+}
+
 // commonplace matches values that hide nothing, since everybody tries them first, and that every other sentence holds.
 var commonplace = regexp.MustCompile(`(?i)^(.|[0-9]{1,3}|true|false|yes|no|on|off|null)$`)
 

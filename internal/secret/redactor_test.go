@@ -245,6 +245,27 @@ func (r *recorder) Refuse(_ context.Context, _ sluice.LetterID, reason sluice.Fa
 	return nil
 }
 
+func TestStoreRefusesSecretsInTheContext(t *testing.T) {
+	r := knowing("marker-5ecret", "shop")
+	for name, test := range map[string]struct {
+		context map[string]string
+		release sluice.DeploymentID
+		want    sluice.Code
+	}{
+		"a secret":           {map[string]string{"a": "x", "token": "marker-5ecret"}, "", sluice.Invalid},
+		"a short word":       {map[string]string{"user": "shop"}, "", ""},
+		"part of a secret":   {map[string]string{"token": "marker"}, "", ""},
+		"an earlier release": {map[string]string{"token": "marker-5ecret"}, "d0", ""},
+	} {
+		p := &sluice.Plan{Context: test.context, Targets: []sluice.PlannedTarget{{Name: "a", Release: test.release}}}
+		err := r.Store(&recorder{}).Append(t.Context(), "d1", 0, sluice.Event{Plan: p})
+		if sluice.ErrorCode(err) != test.want || err != nil && (!strings.Contains(err.Error(), "token") ||
+			strings.Contains(err.Error(), "5ecret") || sluice.ErrorHint(err) == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestStepsReportRedacted(t *testing.T) {
 	r := knowing("marker-5ecret")
 	var got sluice.Progress

@@ -3,6 +3,7 @@ package secret
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
@@ -17,14 +18,33 @@ type redacting struct {
 	redactor *Redactor
 }
 
-// Append redacts the events.
+// Append redacts the events. A plan that would record a secret is Invalid.
 func (s redacting) Append(ctx context.Context, id sluice.DeploymentID, after sluice.Seq, events ...sluice.Event) error {
 	kept := slices.Clone(events)
 	for i, e := range kept {
+		if err := s.redactor.checkContext(e.Plan); err != nil {
+			return err
+		}
 		s.redactor.Publish(e.Plan)
 		kept[i] = s.redactor.event(e)
 	}
 	return s.Store.Append(ctx, id, after, kept...)
+}
+
+// checkContext refuses a new plan whose context holds a secret, which the plan would record. A plan that returns to an
+// earlier release records nothing new.
+func (r *Redactor) checkContext(p *sluice.Plan) error {
+	if p == nil || slices.ContainsFunc(p.Targets, func(t sluice.PlannedTarget) bool { return t.Release != "" }) {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Context)) {
+		if value := p.Context[key]; len(value) >= 2*minPart && r.knows(value) {
+			return sluice.Errorf(sluice.Invalid, "the context value %q is a secret, and the plan would record it", key).
+				WithHint("remove it from the context, and write {{secrets.NAME}} where the value is needed; " +
+					"sluice.yaml says where the secret is read")
+		}
+	}
+	return nil
 }
 
 // Read learns the names of the plan.

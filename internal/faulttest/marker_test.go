@@ -64,6 +64,7 @@ var leaks = map[string]func(l *leak){
 	},
 	"a webhook that answers with another address": func(l *leak) {
 		l.fails(l.webhook(l.echo.URL+"/302/{{secrets.plain}}", ""), "redirects")
+		l.fails(l.webhook(l.echo.URL+"/307/{{secrets.plain}}", ""), "tell")
 	},
 	"a webhook whose answer is no HTTP": func(l *leak) {
 		l.fails(l.webhook("http://"+garbage(l.t)+"/{{secrets.plain}}?{{secrets.plain}}", ""), "tell")
@@ -224,6 +225,9 @@ func (l *leak) answer(w http.ResponseWriter, r *http.Request) {
 	case "302":
 		w.Header().Set("Location", "http://elsewhere.invalid"+r.RequestURI)
 		w.WriteHeader(http.StatusFound)
+	case "307":
+		w.Header().Set("Location", "http://%zz"+r.RequestURI) // no address
+		w.WriteHeader(http.StatusTemporaryRedirect)
 	case "400", "422":
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(map[string]int{"400": 400, "422": 422}[mode])
@@ -323,7 +327,7 @@ func (l *leak) run(args ...string) outcome {
 
 // mayHold are the only places of the state directory that may hold a secret, and only of a Secret: what its pods are
 // given, and what they print. docs/security.md lists the same.
-var mayHold = []string{"local/*/objects/*", "local/*/pods/*", "local/*/logs/*"}
+var mayHold = []string{"local/*/objects/Secret", "local/*/pods/*/volumes", "local/*/logs"}
 
 // check looks for the markers in everything that was printed, in the state directory and in all arguments.
 func (l *leak) check() {

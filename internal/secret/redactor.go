@@ -80,11 +80,7 @@ func parts(value string) []string {
 			all = append(all, line)
 		}
 	}
-	if u, err := url.Parse(strings.TrimSpace(value)); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok && password != "" {
-			all = append(all, password)
-		}
-	}
+	all = append(all, passwordIn(strings.TrimSpace(value)))
 	if plain, err := base64.StdEncoding.DecodeString(value); err == nil && len(plain) > 0 && utf8.Valid(plain) {
 		all = append(all, parts(string(plain))...)
 	}
@@ -92,6 +88,16 @@ func parts(value string) []string {
 	return slices.DeleteFunc(slices.Compact(all), func(part string) bool {
 		return strings.TrimSpace(part) == "" || commonplace.MatchString(part)
 	})
+}
+
+// passwordIn returns the password in the URL, "" if there is none.
+func passwordIn(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return password
 }
 
 // LearnSources learns every value that the configuration names and that can be read now.
@@ -102,10 +108,10 @@ func (r *Redactor) LearnSources(c *config.Config) {
 	}
 	for _, m := range c.Metrics {
 		sources = append(sources, m.Password, m.Bearer)
-		if u, err := url.Parse(m.URL); err == nil && u.User != nil {
-			password, _ := u.User.Password()
-			r.Learn(password)
-		}
+		r.Learn(passwordIn(m.URL))
+	}
+	for _, base := range c.Webhooks.Replace {
+		r.Learn(passwordIn(base))
 	}
 	for _, s := range sources {
 		if s.Env != "" || isRegular(s.File) {

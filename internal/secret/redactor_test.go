@@ -130,9 +130,11 @@ func TestRedactorLearnsWhatIsConfigured(t *testing.T) {
 	r.LearnSources(&config.Config{
 		Secrets:    map[string]config.Source{"a": {Env: "SLUICE_TEST_SECRET"}, "b": {Env: "SLUICE_TEST_UNSET"}},
 		Metrics:    map[string]config.Metrics{"m": {URL: "http://me:in-a-url@x", Password: config.Source{File: file}}},
+		Webhooks:   config.Webhooks{Replace: map[string]string{"https://a": "http://me:in-another-url@x"}},
 		Repository: config.Repository{Password: config.Source{File: t.TempDir()}}, // cannot be read
 	})
-	if got := r.Text("from-the-environment from-a-file in-a-url"); got != strings.Repeat(" "+secret.Redacted, 3)[1:] {
+	if got := r.Text("from-the-environment from-a-file in-a-url in-another-url"); got !=
+		strings.Repeat(" "+secret.Redacted, 4)[1:] {
 		t.Error(got)
 	}
 }

@@ -78,7 +78,7 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 		},
 		Preview: w.preview, HTTP: webhookClient(w.config.Webhooks.Allow), Replace: w.config.Webhooks.Replace,
 	}
-	return w.dir.redactor.Steps(w.rehearsing(step.New(d), d)), nil
+	return w.key.Steps(w.rehearsing(step.New(d), d)), nil
 }
 
 // Close closes everything that was opened.

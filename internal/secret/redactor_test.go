@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/manifest"
 	"github.com/sluice-cd/sluice/internal/secret"
 )
 
@@ -268,12 +270,29 @@ func TestStoreRefusesSecretsInTheContext(t *testing.T) {
 	}
 }
 
+// TestStepsReportRedacted: also a secret of the plan that this process did not seal.
 func TestStepsReportRedacted(t *testing.T) {
-	r := knowing("marker-5ecret")
+	sealed := sluice.Object{"kind": "Secret", "stringData": map[string]any{"a": "marker-5ecret"}}
+	if err := manifest.SealSecrets([]sluice.Object{sealed}, newKey(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	plan := &sluice.Plan{Steps: []sluice.PlannedStep{{StepSpec: sluice.StepSpec{
+		Apply: &sluice.Apply{Objects: []sluice.Object{{"kind": "Service"}, sealed}},
+	}}}}
+	k, err := secret.NewKey(bytes.Repeat([]byte{1}, secret.KeyBytes), new(secret.Redactor))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got sluice.Progress
-	sc := sluice.StepContext{Report: func(p sluice.Progress) { got = p }}
-	if _, err := r.Steps(reportsMarker{}).New(sc); err != nil || got.Message != "it says "+secret.Redacted {
-		t.Errorf("%+v, %v", got, err)
+	steps := k.Steps(reportsMarker{})
+	for range 2 {
+		_, err := steps.New(sluice.StepContext{Plan: plan, Report: func(p sluice.Progress) { got = p }})
+		if err != nil || got.Message != "it says "+secret.Redacted {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if v := sealed.Text("stringData", "a"); !strings.HasPrefix(v, "sluice-sealed:") {
+		t.Errorf("the plan holds %q now", v)
 	}
 }
 

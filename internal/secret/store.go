@@ -68,19 +68,3 @@ func (s redacting) Send(ctx context.Context, id sluice.DeploymentID, sig sluice.
 func (s redacting) Refuse(ctx context.Context, id sluice.LetterID, reason sluice.Failure) error {
 	return s.Store.Refuse(ctx, id, *s.redactor.failure(&reason))
 }
-
-// Steps returns steps whose live progress holds no secret that the redactor knows.
-func (r *Redactor) Steps(s sluice.Steps) sluice.Steps { return reporting{s, r} }
-
-type reporting struct {
-	sluice.Steps
-	redactor *Redactor
-}
-
-// New redacts what the step will report.
-func (s reporting) New(sc sluice.StepContext) (sluice.Step, error) {
-	if report := sc.Report; report != nil {
-		sc.Report = func(p sluice.Progress) { report(*s.redactor.progress(&p)) }
-	}
-	return s.Steps.New(sc)
-}

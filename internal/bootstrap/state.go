@@ -95,9 +95,7 @@ func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
 // learn learns the secrets that deployments of this directory use: what a person types may hold one.
 func (d StateDir) learn() {
 	if path, err := d.remembered(); err == nil && path != "" {
-		if c, err := config.Load(path); err == nil { // otherwise there is nothing to learn
-			d.redactor.LearnSources(c)
-		}
+		_, _ = d.load(path) // a command that uses it says what is wrong
 	}
 }
 
@@ -146,9 +144,16 @@ func (d StateDir) Configuration(explicit, file string) (*config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
+	return d.load(path)
+}
+
+// load reads the configuration and learns its secrets; if it is wrong, the passwords that a finding could show.
+func (d StateDir) load(path string) (*config.Config, error) {
 	c, err := config.Load(path)
 	if err == nil {
 		d.redactor.LearnSources(c)
+	} else if text, err := os.ReadFile(path); err == nil {
+		d.redactor.LearnURLs(string(text))
 	}
 	return c, err
 }

@@ -124,8 +124,10 @@ var leaks = map[string]func(l *leak){
 	},
 	"a Secret that is written wrong": func(l *leak) {
 		for _, broken := range []string{
-			"stringData: {a: [" + markPlain + "]}", "stringData:\n  a: *" + markManifest, "stringData:\n  a: \"" + markManifest,
-			"stringData:\n\ta: " + markManifest, "data:\n  a: " + markManifest, "stringData: " + markManifest,
+			"stringData: {a: [" + markPlain + "]}", "stringData:\n  a: *" + markManifest,
+			"stringData:\n  a: \"" + markManifest,
+			"stringData:\n\ta: " + markManifest,
+			"data:\n  a: " + markManifest, "stringData: " + markManifest,
 		} {
 			l.write("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: shop}\n"+broken+"\n")
 			text := strings.Replace(deployFile("", "", service), "  - inline: |", "  - path: secret.yaml\n  - inline: |", 1)
@@ -142,9 +144,19 @@ var leaks = map[string]func(l *leak){
 		}
 		for _, broken := range []string{"literals: [" + markManifest + "]", "literals: [a=" + markManifest + ", a=x]"} {
 			l.write("k/kustomization.yaml", "secretGenerator:\n- name: shop\n  "+broken+"\n")
-			l.write("deploy.yaml", strings.Replace(deployFile("", "", service), "  - inline: |", "  - path: k\n  - inline: |", 1))
-			l.run("validate", "-f", "deploy.yaml")
+			text := strings.Replace(deployFile("", "", service), "  - inline: |", "  - path: k\n  - inline: |", 1)
+			l.run("validate", "-f", l.file(text))
 		}
+	},
+	"a password in sluice.yaml": func(l *leak) {
+		l.file(plain("1"))
+		for _, host := range []string{"127.0.0.1:1", "["} {
+			url := "http://me:" + markPlain + "@" + host
+			l.write("sluice.yaml", "metrics: {prometheus: {url: \""+url+"\"}}\n")
+			l.run("doctor")
+			l.run("run", "-f", "deploy.yaml")
+		}
+		l.write("sluice.yaml", "{}\n") // what ends the test reads it
 	},
 	"a flag": func(l *leak) {
 		l.file(deployFile("", "", service))
@@ -215,7 +227,7 @@ func newLeak(t *testing.T) *leak {
 func (l *leak) answer(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	_ = r.ParseForm()
-	said := fmt.Sprintf("%s %s %v %q %s %q", r.Method, r.RequestURI, r.Header, r.Header.Get("Authorization"), body, r.Form)
+	said := fmt.Sprintf("%s %s %v %s %q", r.Method, r.RequestURI, r.Header, body, r.Form)
 	w.Header().Set("X-Echo", strings.ReplaceAll(said, "\n", " "))
 	mode := strings.Split(strings.Trim(r.URL.Path, "/"), "/")[0]
 	if mode == "prometheus" {
@@ -290,7 +302,9 @@ webhooks:
   - name: tell
     uriTemplate: "`+address+`"
     disableCallback: true
-    headers: [{key: Authorization, value: "Bearer {{secrets.plain}}"}, {key: X-Plain, value: "{{secrets.host}}`+header+`"}]
+    headers:
+      - {key: Authorization, value: "Bearer {{secrets.plain}}"}
+      - {key: X-Plain, value: "{{secrets.host}}`+header+`"}
     bodyTemplate: {inline: '{"password": "{{secrets.plain}}", "lines": "{{secrets.host}}"}'}`, service)
 }
 

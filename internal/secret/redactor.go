@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"cmp"
 	"encoding/base64"
 	"net/url"
 	"regexp"
@@ -26,10 +25,11 @@ const (
 // never redacts a value that also names something in a plan: messages would no longer say what they are about. The
 // zero Redactor knows nothing, and nil learns nothing. It is safe for concurrent use.
 type Redactor struct {
-	mu        sync.RWMutex
-	learned   map[string]bool
-	names     map[string]bool
-	spellings []spelling // the longest first
+	mu      sync.RWMutex
+	learned map[string]bool
+	names   map[string]bool
+	short   map[byte][]spelling   // those shorter than minPart, by their first byte
+	long    map[string][]spelling // the others, by their first bytes
 }
 
 // A spelling is one way to write a value.
@@ -47,18 +47,25 @@ func (r *Redactor) Learn(value string) {
 		return
 	}
 	if r.learned == nil {
-		r.learned = map[string]bool{}
+		r.learned, r.short, r.long = map[string]bool{}, map[byte][]spelling{}, map[string][]spelling{}
 	}
 	r.learned[value] = true
 	for _, part := range parts(value) {
 		for _, text := range spellings(part) {
-			r.spellings = append(r.spellings, spelling{text, part})
+			r.lookFor(spelling{text, part})
 		}
 	}
-	slices.SortFunc(r.spellings, func(a, b spelling) int {
-		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text), cmp.Compare(a.value, b.value))
-	})
-	r.spellings = slices.Compact(r.spellings)
+}
+
+func (r *Redactor) lookFor(s spelling) {
+	if len(s.text) < minPart {
+		r.short[s.text[0]] = append(r.short[s.text[0]], s)
+		return
+	}
+	begin := s.text[:minPart]
+	if !slices.Contains(r.long[begin], s) {
+		r.long[begin] = append(r.long[begin], s)
+	}
 }
 
 // knows reports whether the value is a secret.
@@ -120,6 +127,16 @@ func (r *Redactor) LearnSources(c *config.Config) {
 	}
 }
 
+// login matches the password in a URL, also in one that is not valid.
+var login = regexp.MustCompile(`://[^\s:@/]*:([^\s@]+)@`)
+
+// LearnURLs learns the passwords in the URLs of a text.
+func (r *Redactor) LearnURLs(text string) {
+	for _, m := range login.FindAllStringSubmatch(text, -1) {
+		r.Learn(m[1])
+	}
+}
+
 // Publish makes the redactor spare the names in the plan.
 func (r *Redactor) Publish(p *sluice.Plan) {
 	if r == nil || p == nil {
@@ -170,49 +187,46 @@ func (r *Redactor) Text(text string) string {
 
 // find returns where secrets stand in the text, in order. They may overlap.
 func (r *Redactor) find(text string) []span {
-	if r == nil || text == "" {
+	if r == nil {
 		return nil
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	if len(r.learned) == 0 {
+		return nil
+	}
 	lower, ends := lowered(text), cuts(text)
 	var spans []span
-	for _, s := range r.spellings {
-		if r.names[s.value] {
-			continue
-		}
-		spans = append(spans, s.in(lower)...)
-		for _, c := range ends {
-			if n := s.begun(lower[:c.at], c.least); n > 0 && !r.names[text[c.at-n:c.at]] {
-				spans = append(spans, span{c.at - n, c.at})
-			}
+	add := func(s spelling, at span, found bool) {
+		if found && !r.names[s.value] && !r.names[text[at.from:at.to]] {
+			spans = append(spans, at)
 		}
 	}
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to)) })
+	for i := range lower {
+		for _, s := range r.short[lower[i]] {
+			at := span{i, i + len(s.text)}
+			add(s, at, strings.HasPrefix(lower[i:], s.text) && isWord(lower, at))
+		}
+		if len(lower)-i < minPart {
+			continue
+		}
+		for _, s := range r.long[lower[i:i+minPart]] {
+			to := s.end(lower, i, ends)
+			add(s, span{i, max(i, to)}, to > 0)
+		}
+	}
 	return spans
 }
 
-// in returns where the spelling stands.
-func (s spelling) in(text string) []span {
-	var spans []span
-	for from := 0; ; {
-		i := strings.Index(text[from:], s.text)
-		if i < 0 {
-			return spans
-		}
-		at := span{from + i, from + i + len(s.text)}
-		if len(s.text) >= minPart || isWord(text, at) {
-			spans = append(spans, at)
-		}
-		from = at.to
+// end returns where the spelling that may begin at from ends: with its last character, or where the text was cut off
+// within it. It is 0 if the spelling does not stand there.
+func (s spelling) end(text string, from int, ends []cut) int {
+	if strings.HasPrefix(text[from:], s.text) {
+		return from + len(s.text)
 	}
-}
-
-// begun returns how much of the spelling stands at the end of the text, 0 if less than the least or all of it.
-func (s spelling) begun(text string, least int) int {
-	for n := min(len(s.text)-1, len(text)); n >= least; n-- {
-		if strings.HasSuffix(text, s.text[:n]) {
-			return n
+	for _, c := range ends {
+		if c.at-from >= c.least && strings.HasPrefix(s.text, text[from:c.at]) {
+			return c.at
 		}
 	}
 	return 0

@@ -141,6 +141,14 @@ func TestRedactorLearnsWhatIsConfigured(t *testing.T) {
 	}
 }
 
+func TestRedactorLearnsPasswordsInURLs(t *testing.T) {
+	r := new(secret.Redactor)
+	r.LearnURLs("metrics: {a: {url: \"http://me:in-%zz-a-url@x\"}}\nb: [http://x:80/, ftp://u:another-one@y:1]")
+	if got := r.Text("in-%zz-a-url another-one 80"); got != secret.Redacted+" "+secret.Redacted+" 80" {
+		t.Error(got)
+	}
+}
+
 func TestRedactorLearnsWhatTheKeySealsAndMakes(t *testing.T) {
 	r := new(secret.Redactor)
 	k, err := secret.NewKey(make([]byte, secret.KeyBytes), r)

@@ -216,7 +216,7 @@ func TestNoPlaceShowsHostileText(t *testing.T) {
 	t.Cleanup(func() { _ = os.Remove(hostileFile) })
 	rnd := rand.New(rand.NewPCG(1, 2))
 	texts := append([]string{strings.Join(hostile, " x ")}, hostile...)
-	for range 20 {
+	for range 8 {
 		text := ""
 		for range 8 {
 			text += hostile[rnd.IntN(len(hostile))]

@@ -47,7 +47,7 @@ var marks = func() *regexp.Regexp {
 	return regexp.MustCompile("(?i)" + strings.Join(all, "|"))
 }()
 
-// A leak is a way by which a secret could come out.
+// A leak is a path by which a secret could come out.
 type leak struct {
 	*world
 	says []outcome // everything that sluice has printed
@@ -57,7 +57,7 @@ type leak struct {
 	never []string // secrets that are no marker
 }
 
-// leaks are all ways. A new one is a new entry: it lets something fail after a secret went there.
+// leaks are all paths by which a secret could come out. A new entry makes something fail after a secret was sent there.
 var leaks = map[string]func(l *leak){
 	"the URL, headers and body of a webhook that is refused": func(l *leak) {
 		l.fails(l.webhook(l.echo.URL+"/500/{{secrets.plain}}?q={{secrets.plain}}", "{{secrets.odd}}"), "answered")
@@ -185,7 +185,7 @@ metadata: {name: shop}
 stringData: {PASSWORD: ` + markManifest + `}
 data: {TOKEN: bTRya2VyLWRhdGEtNWVjcmV0}`
 
-// TestNoSecretComesOut sends secrets on every way, lets what is there fail, and looks for them everywhere.
+// TestNoSecretComesOut sends secrets by every path, makes each path fail, and looks for the secrets everywhere.
 func TestNoSecretComesOut(t *testing.T) {
 	t.Parallel()
 	for name, happens := range leaks {

@@ -34,7 +34,7 @@ var hostile = []string{
 	"a\nproduction succeeded", "\t", "plain", "größer", "漢字", "%s",
 }
 
-// unseen is the hostile text that must never come out: controls, marks of direction, and what is not seen.
+// unseen names the first character of the text that must never come out, "" if there is none.
 func unseen(text string) string {
 	if !utf8.ValidString(text) {
 		return "invalid UTF-8"

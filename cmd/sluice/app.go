@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os/user"
 	"strconv"
 
@@ -39,7 +38,7 @@ func (a *app) list(v any, empty string, rows [][]string) error {
 		return present.JSON(a.out, v)
 	}
 	if len(rows) == 1 {
-		_, err := fmt.Fprintln(a.out, empty)
+		err := present.Printf(a.out, "%s\n", empty)
 		return err
 	}
 	return present.Table(a.out, rows)
@@ -96,7 +95,7 @@ func (a *app) compile(ctx context.Context, s service.Source, local func(string) 
 	if err != nil {
 		return service.Compiled{}, err
 	}
-	in := service.Surroundings{Local: local, Sealer: key}
+	in := service.Surroundings{Local: local, Sealer: key, Secret: a.redactor.Learn}
 	store, err := a.dir.Read(ctx)
 	if err == nil {
 		defer store.Close()
@@ -105,6 +104,7 @@ func (a *app) compile(ctx context.Context, s service.Source, local func(string) 
 		return service.Compiled{}, err
 	}
 	c, err := service.Compile(ctx, s, in)
+	a.redactor.Publish(c.Plan)
 	present.Findings(a.err, c.Warnings)
 	return c, err
 }

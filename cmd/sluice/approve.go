@@ -76,10 +76,10 @@ func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signa
 		what += " " + string(sig.Step)
 	}
 	if recorded {
-		fmt.Fprintf(a.out, "%s: %s recorded; the deployment is interrupted\n", what, sig.Kind)
+		present.Printf(a.out, "%s: %s recorded; the deployment is interrupted\n", what, sig.Kind)
 		a.hint("resume with: sluice run --resume")
 		return nil
 	}
-	_, err = fmt.Fprintf(a.out, "%s: %s\n", what, sig.Kind)
+	err = present.Printf(a.out, "%s: %s\n", what, sig.Kind)
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -111,7 +110,7 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
 	}
 	size, files := present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file")
-	_, err = fmt.Fprintf(a.out, "%s: all %s in %s are as they were copied\n", c.ID, size, files)
+	err = present.Printf(a.out, "%s: all %s in %s are as they were copied\n", c.ID, size, files)
 	return err
 }
 
@@ -120,5 +119,5 @@ func (a *app) meter() func(sluice.Amount) {
 	if !a.terminal || a.json() {
 		return func(sluice.Amount) {}
 	}
-	return func(n sluice.Amount) { fmt.Fprintf(a.err, "\r\033[K%s", present.Amount(n)) }
+	return func(n sluice.Amount) { present.Printf(a.err, "\r\033[K%s", present.Amount(n)) }
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -28,7 +27,7 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 		return present.JSON(a.out, map[string]any{"deployment": f.state.ID, "detached": true})
 	}
 	const text = "deployment %s continues in the background; see it with: sluice status %[1]s\n"
-	_, err := fmt.Fprintf(a.out, text, f.state.ID)
+	err := present.Printf(a.out, text, f.state.ID)
 	return err
 }
 
@@ -48,7 +47,7 @@ func (a *app) background(ctx context.Context, configuration string) error {
 		return sluice.Errorf(sluice.Exhausted, "no pipe can be created: %w", err)
 	}
 	defer begun.Close()
-	args := []string{"run", "--resume", "--state", string(a.dir), "--ready-fd", "3"}
+	args := []string{"run", "--resume", "--state", a.dir.String(), "--ready-fd", "3"}
 	if configuration != "" {
 		args = append(args, "--config", configuration)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
@@ -72,20 +71,20 @@ func (a *app) writeChecks(d *service.Doctor) error {
 	if a.json() {
 		return present.JSON(a.out, doctorOutput{d.Checks, d.Missing})
 	}
-	styles := map[string]lipgloss.Style{
+	styles := map[string]present.Style{
 		service.CheckOK: a.styles.Good, service.CheckWarning: a.styles.Busy, service.CheckWrong: a.styles.Bad,
 	}
 	for _, c := range d.Checks {
 		state := styles[c.State].Render(fmt.Sprintf("%-7s", c.State))
-		fmt.Fprintf(a.out, "%s  %-*s  %s\n", state, width, c.Name, c.Detail)
+		present.Printf(a.out, "%s  %-*s  %s\n", state, width, c.Name, c.Detail)
 		if c.Hint != "" {
-			fmt.Fprintf(a.out, "%*s  %s\n", 9+width, "", a.styles.Faint.Render("hint: "+c.Hint))
+			present.Printf(a.out, "%*s  %s\n", 9+width, "", a.styles.Faint.Render("hint: "+c.Hint))
 		}
 	}
 	if len(d.Missing) == 0 {
 		return nil
 	}
-	fmt.Fprintln(a.out)
+	present.Printf(a.out, "\n")
 	return present.MissingRights(a.out, d.Missing)
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -102,8 +101,7 @@ func newExitCodes() *cobra.Command {
 	return &cobra.Command{
 		Use: "exit-codes", Short: "Explain the exit statuses", Long: exitCodesHelp,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprint(cmd.OutOrStdout(), exitCodesHelp)
-			return err
+			return present.Printf(cmd.OutOrStdout(), exitCodesHelp)
 		},
 	}
 }
@@ -137,10 +135,10 @@ func (a *app) explain(err error) {
 	a.hint(sluice.ErrorHint(err))
 }
 
-func (a *app) problem(message string) { fmt.Fprintf(a.err, "sluice: error: %s\n", message) }
+func (a *app) problem(message string) { present.Printf(a.err, "sluice: error: %s\n", message) }
 
 func (a *app) hint(hint string) {
 	if hint != "" {
-		fmt.Fprintf(a.err, "sluice: hint: %s\n", hint)
+		present.Printf(a.err, "sluice: hint: %s\n", hint)
 	}
 }

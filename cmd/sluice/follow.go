@@ -91,7 +91,7 @@ func (a *app) summarize(s *engine.State) error {
 	if a.json() {
 		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
 	}
-	fmt.Fprintln(a.out)
+	present.Printf(a.out, "\n")
 	a.summary(s).Print()
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -120,7 +119,7 @@ func newLocalAddress(a *app) *cobra.Command {
 				if a.json() {
 					return present.JSON(a.out, map[string]string{"address": address})
 				}
-				_, err = fmt.Fprintln(a.out, address)
+				err = present.Printf(a.out, "%s\n", address)
 				return err
 			})
 		},
@@ -160,11 +159,11 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 		return present.JSON(a.out, map[string][]string{"accounts": ended})
 	}
 	if len(ended) == 0 {
-		_, err := fmt.Fprintln(a.out, "nothing runs here")
+		err := present.Printf(a.out, "nothing runs here\n")
 		return err
 	}
 	for _, name := range ended {
-		fmt.Fprintf(a.out, "account %s: everything ended\n", name)
+		present.Printf(a.out, "account %s: everything ended\n", name)
 	}
 	return nil
 }

@@ -3,10 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
@@ -119,9 +120,11 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 		if a.json() {
 			return present.JSON(a.out, lines)
 		}
-		for _, line := range lines {
-			fmt.Fprintln(a.out, line)
+		out := a.out
+		if term.IsTerminal(int(a.stdout.Fd())) {
+			out = present.Escaped(out) // a file or a pipe gets what the pod wrote
 		}
-		return nil
+		_, err = io.WriteString(out, strings.Join(append(lines, ""), "\n"))
+		return err
 	})
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -51,9 +50,9 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 	}
 	switch a.output {
 	case outputMermaid:
-		return plan.Mermaid(a.out, compiled.Plan)
+		return plan.Mermaid(present.Escaped(a.out), compiled.Plan)
 	case outputDot:
-		return plan.Dot(a.out, compiled.Plan)
+		return plan.Dot(present.Escaped(a.out), compiled.Plan)
 	}
 	out := service.PlanPreview{Plan: compiled.Plan}
 	if !offline {
@@ -89,10 +88,10 @@ func (a *app) writePlan(out service.PlanPreview) error {
 	if a.json() {
 		return present.JSON(a.out, out)
 	}
-	err := plan.Tree(a.out, out.Plan, out.Shown())
+	err := plan.Tree(present.Escaped(a.out), out.Plan, out.Shown())
 	if err != nil || len(out.Missing) == 0 {
 		return err
 	}
-	fmt.Fprintf(a.out, "\nmissing rights:\n\n")
+	present.Printf(a.out, "\nmissing rights:\n\n")
 	return present.MissingRights(a.out, out.Missing)
 }

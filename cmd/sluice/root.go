@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/secret"
 )
 
 // The output formats of every command.
@@ -25,8 +26,10 @@ const (
 // An app holds the streams and flags that all commands share.
 type app struct {
 	in       *os.File
-	out, err io.Writer
-	terminal bool // in and out are a terminal
+	stdout   *os.File
+	out, err io.Writer // without secrets
+	terminal bool      // in and out are a terminal
+	redactor *secret.Redactor
 	styles   present.Styles
 
 	state  string
@@ -36,8 +39,9 @@ type app struct {
 }
 
 func newApp(in, out, err *os.File) *app {
+	r := new(secret.Redactor)
 	return &app{
-		in: in, out: out, err: err,
+		in: in, stdout: out, out: r.Output(out), err: r.Output(err), redactor: r,
 		terminal: term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())),
 		styles:   present.NewStyles(out), output: outputText,
 	}
@@ -111,8 +115,11 @@ const moreOutputs = "outputs"
 
 // prepare checks the flags that all commands share.
 func (a *app) prepare(cmd *cobra.Command) (err error) {
-	if a.dir, err = bootstrap.OpenState(a.state); err != nil {
+	if a.dir, err = bootstrap.OpenState(a.state, a.redactor); err != nil {
 		return err
+	}
+	if a.output == outputJSON || a.output == outputSARIF {
+		a.out = a.redactor.JSONOutput(a.stdout)
 	}
 	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
 	if slices.Contains(known, a.output) {
@@ -126,7 +133,7 @@ func (a *app) json() bool { return a.output == outputJSON }
 
 // note prints something that is not the result.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.err, "sluice: "+format+"\n", args...)
+	present.Printf(a.err, "sluice: "+format+"\n", args...)
 }
 
 // confirm asks the user unless yes is true. Without a terminal it needs yes.
@@ -138,7 +145,7 @@ func (a *app) confirm(question string, yes bool) error {
 		return sluice.Errorf(sluice.Invalid, "this has to be confirmed, but there is no terminal to ask on").
 			WithHint("add --yes")
 	}
-	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	present.Printf(a.err, "%s [y/N] ", question)
 	var answer string
 	_, _ = fmt.Fscanln(a.in, &answer) // no answer means no
 	if answer = strings.ToLower(answer); answer == "y" || answer == "yes" {

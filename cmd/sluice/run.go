@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -145,7 +144,7 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 	if p.Rehearsal != nil {
 		return nil
 	}
-	w := bootstrap.NewWiring("", c)
+	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
 	accounts, err := w.Clusters(ctx, p)
 	if err != nil {
@@ -171,7 +170,7 @@ func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
 		return nil
 	}
 	for _, sentence := range list {
-		fmt.Fprintln(a.err, sentence)
+		present.Printf(a.err, "%s\n", sentence)
 	}
 	return a.confirm("Start the deployment?", false)
 }

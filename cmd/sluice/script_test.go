@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/local/process"
+	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/sweeptest"
 )
@@ -52,6 +53,14 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: condition,
 	})
+}
+
+func stateDir(path string) bootstrap.StateDir {
+	dir, err := bootstrap.OpenState(path, new(secret.Redactor))
+	if err != nil {
+		panic(err) // the path is absolute
+	}
+	return dir
 }
 
 // await STEP KIND [APPLICATION] returns once the engine that runs in the script's directory has recorded such an event
@@ -116,7 +125,7 @@ func signalAgent(ts *testscript.TestScript, neg bool, args []string) {
 // running returns a client of the engine and the deployment that has not ended. It waits for both: the process in the
 // background may still be starting.
 func running(ctx context.Context, ts *testscript.TestScript, app string) (*httpapi.Client, sluice.DeploymentID) {
-	dir := bootstrap.StateDir(ts.MkAbs(bootstrap.StateName))
+	dir := stateDir(ts.MkAbs(bootstrap.StateName))
 	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		client, err := httpapi.Connect(ctx, dir.Path("sluice.sock"))
 		if err != nil {
@@ -137,7 +146,7 @@ func running(ctx context.Context, ts *testscript.TestScript, app string) (*httpa
 
 // latest VAR [APPLICATION] puts the id of the latest deployment into the variable.
 func latest(ts *testscript.TestScript, _ bool, args []string) {
-	dir := bootstrap.StateDir(ts.MkAbs(bootstrap.StateName))
+	dir := stateDir(ts.MkAbs(bootstrap.StateName))
 	store, err := dir.Read(context.Background())
 	ts.Check(err)
 	defer store.Close()

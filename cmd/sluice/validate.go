@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,7 @@ type validateOutput struct {
 }
 
 func (a *app) validate(ctx context.Context, s service.Source, manifests bool) error {
-	var in service.Surroundings
+	in := service.Surroundings{Secret: a.redactor.Learn}
 	// Accounts on this machine support less. Commands that need the configuration report what is wrong with it.
 	if c, err := a.configuration(s.File); err == nil {
 		in.Local = service.LocalAccounts(c)
@@ -81,6 +80,6 @@ func (a *app) writeFindings(file string, ds sluice.Diagnostics) error {
 	if ds.HasErrors() {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.out, "%s is valid\n", file)
+	err := present.Printf(a.out, "%s is valid\n", file)
 	return err
 }

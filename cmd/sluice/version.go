@@ -21,7 +21,7 @@ func newVersion(a *app) *cobra.Command {
 			if v.Revision != "" {
 				revision = fmt.Sprintf(" (%.12s)", v.Revision)
 			}
-			_, err := fmt.Fprintf(a.out, "sluice %s%s, %s, %s\n", v.Version, revision, v.Go, v.Platform)
+			err := present.Printf(a.out, "sluice %s%s, %s, %s\n", v.Version, revision, v.Go, v.Platform)
 			return err
 		},
 	}

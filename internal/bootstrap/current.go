@@ -8,13 +8,13 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
-	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/step"
 )
 
 // current is what sluice.yaml says now about metric providers, secrets and webhooks. It looks at the file whenever it
 // is used. While the file has mistakes, the previous content holds. It is safe for concurrent use.
 type current struct {
+	dir  StateDir
 	file string // "": the configuration never changes
 	note func(format string, args ...any)
 
@@ -31,7 +31,7 @@ var _ sluice.Secrets = (*current)(nil)
 func (c *current) Secret(ctx context.Context, name string) (string, error) {
 	c.mu.Lock()
 	c.refresh()
-	secrets := secret.Values(c.config.Secrets)
+	secrets := c.dir.redactor.Secrets(c.config.Secrets)
 	c.mu.Unlock()
 	return secrets.Secret(ctx, name)
 }
@@ -47,7 +47,7 @@ func (c *current) into(d step.Deps) step.Deps {
 
 // use takes over the configuration. If it returns an error, the previous one stays.
 func (c *current) use(next *config.Config) error {
-	providers, err := metrics(next)
+	providers, err := c.dir.metrics(next)
 	if err != nil {
 		return err
 	}
@@ -82,10 +82,12 @@ func (c *current) refresh() {
 
 // replace uses the new content. What was removed stays in use: running deployments were planned with it.
 func (c *current) replace(data []byte) error {
+	c.dir.redactor.LearnURLs(string(data)) // what is wrong may be quoted
 	next, ds := config.Parse(c.file, data)
 	if ds.HasErrors() {
 		return ds
 	}
+	c.dir.redactor.LearnSources(next)
 	next.Metrics = merged(c.config.Metrics, next.Metrics)
 	next.Secrets = merged(c.config.Secrets, next.Secrets)
 	return c.use(next)

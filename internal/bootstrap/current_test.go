@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/outbound"
+	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/step"
 )
 
@@ -37,7 +38,7 @@ func followed(t *testing.T, text string) (c *current, write func(string), notes 
 		t.Fatal(err)
 	}
 	notes = &[]string{}
-	w := NewWiring("", first)
+	w := NewWiring(StateDir{redactor: new(secret.Redactor)}, first)
 	w.follow(func(format string, args ...any) { *notes = append(*notes, fmt.Sprintf(format, args...)) })
 	if err := w.current.use(first); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func (d StateDir) Key() (*secret.Key, error) {
 	if err := d.mustHaveKey(context.Background()); err != nil {
 		return nil, err
 	}
-	return keyfile.Open(d.Path("key"))
+	return keyfile.Open(d.Path("key"), d.redactor)
 }
 
 // mustHaveKey refuses a directory that lost its key.

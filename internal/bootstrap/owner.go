@@ -16,14 +16,13 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/service"
-	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
 // An owner is the one process that runs the deployments of a state directory. It listens at the directory's socket and
 // at the callback address.
 type owner struct {
 	engine *engine.Engine
-	store  *sqlite.Store
+	store  sluice.Store
 	server *httpapi.Server
 	close  closers
 }
@@ -56,7 +55,7 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	if o.store, err = sqlite.Open(ctx, dir.store()); err != nil {
+	if o.store, err = dir.open(ctx); err != nil {
 		return o, err
 	}
 	o.close.add(o.store.Close)

@@ -10,7 +10,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/service"
-	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
 // A Session is a connection to the engine of a state directory: an engine in this process, or in another process behind
@@ -118,7 +117,7 @@ func (s *Session) Close() error {
 // Signal sends a signal to a deployment, whichever process runs it. If none does, it returns true: the signal stays in
 // the inbox and takes effect when the deployment is resumed.
 func (d StateDir) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) (recorded bool, err error) {
-	store, err := sqlite.Open(ctx, d.store())
+	store, err := d.open(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -16,48 +16,55 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
 
 // StateName is the default name of the state directory.
 const StateName = ".sluice"
 
-// A StateDir is the directory of everything that survives a process.
-type StateDir string
-
-// OpenState returns the directory at the path. It need not exist.
-func OpenState(path string) (StateDir, error) {
-	dir, err := filepath.Abs(path)
-	if err != nil {
-		return "", sluice.Errorf(sluice.Invalid, "the state directory %s has no absolute path: %w", path, err)
-	}
-	return StateDir(dir), nil
+// A StateDir is the directory of everything that survives a process. What is opened through it is redacted.
+type StateDir struct {
+	path     string
+	redactor *secret.Redactor
 }
 
-// Path returns the path of a file in the directory.
-func (d StateDir) Path(name string) string { return filepath.Join(string(d), name) }
+// OpenState returns the directory at the path. It need not exist. The redactor learns every secret that is read
+// through the directory, and nothing that it knows is written there.
+func OpenState(path string, r *secret.Redactor) (StateDir, error) {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return StateDir{}, sluice.Errorf(sluice.Invalid, "the state directory %s has no absolute path: %w", path, err)
+	}
+	return StateDir{dir, r}, nil
+}
 
-func (d StateDir) store() string  { return d.Path("sluice.db") }
+// String returns the path of the directory.
+func (d StateDir) String() string { return d.path }
+
+// Path returns the path of a file in the directory.
+func (d StateDir) Path(name string) string { return filepath.Join(d.path, name) }
+
 func (d StateDir) socket() string { return d.Path("sluice.sock") }
 func (d StateDir) account(name string) string {
-	return filepath.Join(string(d), "local", name)
+	return filepath.Join(d.path, "local", name)
 }
 
 // make creates the directory for its owner alone. An existing directory is closed to others: who can write to it can
 // replace the key and the history.
 func (d StateDir) make() error {
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return sluice.Errorf(sluice.Denied, "the state directory cannot be created: %w", err).
 			WithHint("name another directory with --state")
 	}
-	info, err := os.Stat(string(d))
+	info, err := os.Stat(d.path)
 	if err != nil {
 		return sluice.Errorf(sluice.Denied, "the state directory cannot be read: %w", err)
 	}
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
-	if err := os.Chmod(string(d), 0o700); err != nil {
+	if err := os.Chmod(d.path, 0o700); err != nil {
 		return sluice.Errorf(sluice.Denied,
 			"other users may use the state directory %s, and this user cannot change that: %w", d, err).
 			WithHint("name a directory of your own with --state")
@@ -67,7 +74,8 @@ func (d StateDir) make() error {
 
 // Read opens the store for reading, also while an engine writes it. NotFound: there is no store.
 func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
-	store, err := sqlite.OpenReadOnly(ctx, d.store())
+	d.learn()
+	store, err := sqlite.OpenReadOnly(ctx, d.Path("sluice.db"))
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet: %s holds no state", d).
 			WithHint("change to the directory where you started sluice run, or name its state directory with --state")
@@ -75,17 +83,34 @@ func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store, nil
+	return d.redactor.Store(store), nil
+}
+
+// open opens the store for writing. It creates the store if there is none.
+func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
+	d.learn()
+	store, err := sqlite.Open(ctx, d.Path("sluice.db"))
+	if err != nil {
+		return nil, err
+	}
+	return d.redactor.Store(store), nil
+}
+
+// learn learns the secrets that deployments of this directory use: what a person types may hold one.
+func (d StateDir) learn() {
+	if path, err := d.remembered(); err == nil && path != "" {
+		_, _ = d.load(path) // a command that uses it says what is wrong
+	}
 }
 
 // Verify reads everything in the store and returns how many deployments it holds, 0 if there is no store. Invalid: it
 // is damaged; Denied: others may use the directory, or its key is missing. It changes nothing.
 func (d StateDir) Verify(ctx context.Context) (int, error) {
-	if info, err := os.Stat(string(d)); err == nil && info.Mode().Perm()&0o077 != 0 {
+	if info, err := os.Stat(d.path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		return 0, sluice.Errorf(sluice.Denied, "other users may use the state directory %s", d).
 			WithHint("type: chmod 700 %s", d)
 	}
-	store, err := sqlite.OpenReadOnly(ctx, d.store())
+	store, err := sqlite.OpenReadOnly(ctx, d.Path("sluice.db"))
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return 0, nil
 	}
@@ -148,7 +173,18 @@ func (d StateDir) Configuration(explicit, file string) (*config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
-	return config.Load(path)
+	return d.load(path)
+}
+
+// load reads the configuration and learns its secrets; if it is wrong, the passwords that a finding could show.
+func (d StateDir) load(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err == nil {
+		d.redactor.LearnSources(c)
+	} else if text, err := config.Read(path); err == nil {
+		d.redactor.LearnURLs(string(text))
+	}
+	return c, err
 }
 
 func (d StateDir) configurationPath(explicit, file string) (string, error) {

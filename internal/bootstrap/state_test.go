@@ -16,7 +16,7 @@ func TestReportHoldsEveryKey(t *testing.T) {
 		Kind: sluice.StepFailed, Step: "staging/after/0", Failure: &sluice.Failure{Result: &sluice.Result{Verification: v}},
 	}
 	s := &engine.State{ID: "d1"}
-	dir := StateDir(t.TempDir())
+	dir := StateDir{path: t.TempDir()}
 	for range 2 {
 		if err := dir.KeepReport(s, failed); err != nil {
 			t.Fatal(err)

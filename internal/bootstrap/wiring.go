@@ -36,7 +36,7 @@ type Wiring struct {
 
 // NewWiring returns a wiring that has opened nothing yet. The caller closes it.
 func NewWiring(dir StateDir, c *config.Config) *Wiring {
-	return &Wiring{dir: dir, config: c, current: &current{config: c}}
+	return &Wiring{dir: dir, config: c, current: &current{dir: dir, config: c}}
 }
 
 // follow lets steps use what sluice.yaml says when they run. It tells the user about a change that cannot be used.
@@ -79,7 +79,7 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 	if err := w.current.use(w.config); err != nil {
 		return nil, err
 	}
-	return w.rehearsing(step.Deps{
+	return w.key.Steps(w.rehearsing(step.Deps{
 		Accounts: w.opened, Secrets: w.current,
 		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
 		Movers: w.Movers(), Databases: databases(), Catalogue: catalogue,
@@ -87,20 +87,20 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},
 		Preview: w.preview,
-	}), nil
+	})), nil
 }
 
 // Close closes everything that was opened.
 func (w *Wiring) Close() error { return w.close.run() }
 
 // Metrics returns the metric providers.
-func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) { return metrics(w.config) }
+func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) { return w.dir.metrics(w.config) }
 
-func metrics(c *config.Config) (map[string]sluice.Metrics, error) {
+func (d StateDir) metrics(c *config.Config) (map[string]sluice.Metrics, error) {
 	all := map[string]sluice.Metrics{}
 	for name, m := range c.Metrics {
 		p, err := prometheus.New(m.URL, prometheus.Options{
-			Username: m.Username, Password: reader(m.Password), Bearer: reader(m.Bearer), CAFile: m.CAFile,
+			Username: m.Username, Password: d.reader(m.Password), Bearer: d.reader(m.Bearer), CAFile: m.CAFile,
 		})
 		if err != nil {
 			return nil, sluice.Errorf(sluice.ErrorCode(err), "metric provider %s: %w", name, err).At(m.Pos)
@@ -110,17 +110,20 @@ func metrics(c *config.Config) (map[string]sluice.Metrics, error) {
 	return all, nil
 }
 
+// ReadSecret returns the value of the source.
+func (w *Wiring) ReadSecret(s config.Source) (string, error) { return w.dir.redactor.Read(s) }
+
 // reader returns a function that reads the secret each time it is called, nil if there is none.
-func reader(s config.Source) func(context.Context) (string, error) {
+func (d StateDir) reader(s config.Source) func(context.Context) (string, error) {
 	if !s.IsSet() {
 		return nil
 	}
-	return func(context.Context) (string, error) { return secret.Read(s) }
+	return func(context.Context) (string, error) { return d.redactor.Read(s) }
 }
 
 // Movers returns the movers. They open their repository at the first use.
 func (w *Wiring) Movers() map[string]sluice.Mover {
-	password := reader(w.config.Repository.Password)
+	password := w.dir.reader(w.config.Repository.Password)
 	if password == nil {
 		password = func(context.Context) (string, error) {
 			key, err := w.dir.RepositoryKey(w.RepositoryDir())

@@ -10,11 +10,15 @@ import (
 
 const widest = 160
 
-// Excerpt returns the line at the position and a caret below the column, or "" if there is no such line. Tabs become
-// spaces, characters that cannot be seen become escapes, and long lines are cut around the column.
+// Excerpt returns the line at the position and a caret below the column, or "" if there is no such line or it may hold
+// a value of a Secret. Tabs become spaces, characters that cannot be seen become escapes, and long lines are cut around
+// the column.
 func Excerpt(data []byte, pos sluice.Position) string {
 	line := strings.ReplaceAll(yamldoc.Line(data, pos.Line), "\t", " ")
 	if !pos.IsValid() || strings.TrimSpace(line) == "" || !utf8.ValidString(line) {
+		return ""
+	}
+	if _, secret := yamldoc.SecretLines(data)[pos.Line]; secret {
 		return ""
 	}
 	runes := []rune(line)

@@ -99,6 +99,31 @@ func has(ds sluice.Diagnostics, code string) bool {
 	return false
 }
 
+// TestExcerptShowsNoSecret: neither in a manifest nor in one within a deploy file, nor if it is no YAML.
+func TestExcerptShowsNoSecret(t *testing.T) {
+	const secret = "kind: Secret\nstringData:\n  # a comment\n  password: hunter2\n  key: |\n    hunter2\nimmutable: yes\n"
+	for name, test := range map[string]struct {
+		text  string
+		shown []int // the lines that may be shown
+	}{
+		"a Secret":        {secret, []int{1, 2, 7}},
+		"two documents":   {"kind: ConfigMap\ndata:\n  a: b\n---\n" + secret, []int{1, 2, 3, 4, 5, 6, 11}},
+		"a kustomization": {"secretGenerator:\n- name: a\n  literals:\n  - a=hunter2\nx: y\n", []int{1, 2, 3, 5}},
+		"in one line":     {`{"kind": "Secret", "data": {"a": "hunter2"}}`, nil},
+		"an open quote":   {"kind: Secret\ndata:\n  a: \"hunter2\nhunter2\nx: y\n", []int{1, 2, 5}},
+		"within a deploy file": {"a: b\nmanifests:\n- inline: |\n    kind: Secret\n    data:\n      a: hunter2\nc: d\n",
+			[]int{1, 2, 3, 4, 5, 7}},
+	} {
+		for line := range strings.Count(test.text, "\n") + 1 {
+			got := deployfile.Excerpt([]byte(test.text), sluice.Position{Line: line + 1, Column: 1})
+			want := slices.Contains(test.shown, line+1)
+			if strings.Contains(got, "hunter2") || (got != "") != want {
+				t.Errorf("%s: line %d is shown as %q", name, line+1, got)
+			}
+		}
+	}
+}
+
 func TestExcerpt(t *testing.T) {
 	text := []byte("a: 1\n\tünder: x\n\n" + strings.Repeat("x", 300) + "\r\n")
 	for name, test := range map[string]struct {

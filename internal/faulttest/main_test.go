@@ -55,7 +55,7 @@ func (b built) Run() int {
 	return b.M.Run()
 }
 
-var programs = map[string]func(){"web": web, "crash": crash, "deaf": deaf, "full": full}
+var programs = map[string]func(){"web": web, "crash": crash, "deaf": deaf, "full": full, "blabs": blabs}
 
 // web answers every request until it is told to end.
 func web() {
@@ -76,6 +76,12 @@ func web() {
 func crash() {
 	fmt.Println("reading the settings")
 	fmt.Println("panic: the setting COLOUR is missing")
+	os.Exit(3)
+}
+
+// blabs prints a secret and ends.
+func blabs() {
+	fmt.Println("reads the settings", os.Getenv("PASSWORD"), os.Getenv("TOKEN"))
 	os.Exit(3)
 }
 

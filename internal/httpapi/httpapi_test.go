@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	w.engine = engine.New(engine.Config{Store: w.store, Steps: waiter{}, Now: time.Now, Random: rand.Reader})
 	w.server = httpapi.NewServer(w.engine)
 	var err error
-	if w.key, err = secret.NewKey(make([]byte, 32)); err != nil {
+	if w.key, err = secret.NewKey(make([]byte, 32), nil); err != nil {
 		t.Fatal(err)
 	}
 	// A path longer than a socket's address may be.

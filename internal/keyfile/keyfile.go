@@ -13,8 +13,8 @@ import (
 )
 
 // Open reads the key in the file. If there is no file, it makes one that only its owner can read. Several processes
-// may do so at once: they all get the same key.
-func Open(file string) (*secret.Key, error) {
+// may do so at once: they all get the same key. The redactor learns what the key seals, opens and makes.
+func Open(file string, r *secret.Redactor) (*secret.Key, error) {
 	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := create(file); err != nil {
@@ -32,7 +32,7 @@ func Open(file string) (*secret.Key, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, sluice.Errorf(sluice.Denied, "other users may read the key %s", file).WithHint("type: chmod 600 %s", file)
 	}
-	return secret.NewKey(raw)
+	return secret.NewKey(raw, r)
 }
 
 // create writes a complete temporary file and links it into place. So no process ever reads half a key, and the first

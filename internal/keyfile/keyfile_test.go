@@ -17,7 +17,7 @@ func TestProcessesThatMakeAKeyAtOnceGetTheSame(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range passwords {
 		wg.Go(func() {
-			k, err := keyfile.Open(file)
+			k, err := keyfile.Open(file, nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -49,11 +49,11 @@ func TestOpenRefuses(t *testing.T) {
 	if err := os.WriteFile(open, make([]byte, 32), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keyfile.Open(short); sluice.ErrorCode(err) != sluice.Invalid {
+	if _, err := keyfile.Open(short, nil); sluice.ErrorCode(err) != sluice.Invalid {
 		t.Errorf("short key: %v", err)
 	}
-	if _, err := keyfile.Open(open); sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err),
-		"chmod 600") {
+	_, err := keyfile.Open(open, nil)
+	if sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err), "chmod 600") {
 		t.Errorf("open key: %v", err)
 	}
 }

@@ -27,6 +27,8 @@ type Options struct {
 	Hooks bool // objects may be hooks of Helm or Argo CD, because a step runs them at their place
 	// Fetch reads an https address; Denied means that it must not be read. Nil refuses every address.
 	Fetch func(address string) ([]byte, error)
+	// Secret is told each value of a Secret that is read, also from a text with mistakes. Nil: nobody is.
+	Secret func(value string)
 }
 
 // Load returns the objects of one source in the order in which they are written. A source is a file, all .yaml and .yml
@@ -85,6 +87,7 @@ func (l *loader) inline() {
 // made parses a text that is not a file of the user.
 func (l *loader) made(what string, text []byte) {
 	documents, ds := parse(l.src.Pos.File, text, l.options.Hooks)
+	l.tell(text, Objects(documents), ds)
 	for i, d := range documents {
 		documents[i].Part, documents[i].Pos = fmt.Sprintf("line %d of %s", d.Pos.Line, what), l.src.Pos
 	}
@@ -232,6 +235,7 @@ func (l *loader) kustomize(dir string) {
 	l.documents = nil
 	text, dated, err := kustomize.Render(l.root, dir)
 	if err != nil {
+		l.tellSource(dir)
 		l.report(codeKustomize, "for details, run: kustomize build "+filepath.Join(l.options.Base, dir),
 			"kustomize cannot render %s: %s", dir, err)
 		return
@@ -257,6 +261,7 @@ func (l *loader) file(name string) {
 		return
 	}
 	documents, ds := parse(filepath.Join(l.options.Base, filepath.FromSlash(name)), data, l.options.Hooks)
+	l.tell(data, Objects(documents), ds)
 	l.documents = append(l.documents, documents...)
 	l.ds = append(l.ds, ds...)
 }

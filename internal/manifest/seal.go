@@ -66,7 +66,11 @@ func sealError(o sluice.Object, what string, err error) error {
 }
 
 func changeValues(o sluice.Object, field string, change func(string) (string, error)) error {
-	m, _ := o.Field(field).(map[string]any)
+	m, isMap := o.Field(field).(map[string]any)
+	if !isMap && o.Field(field) != nil {
+		return sluice.Errorf(sluice.Invalid, "%s of %s is not a map of keys and values", field, o.Ref()).
+			WithHint("write it like %s: {password: \"...\"}", field)
+	}
 	for key, v := range m {
 		plain, ok := v.(string)
 		if !ok && v != nil {

@@ -14,11 +14,13 @@ import (
 
 // Options are what a plan depends on besides the deploy file.
 type Options struct {
-	Root    string        // the directory of the manifests; nothing outside is read
-	Base    string        // put before the names of manifests in findings
-	Dir     string        // the directory below Root where paths begin; "": Root itself
-	Sealer  sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
-	Targets []string      // only these targets; empty: all
+	Root   string        // the directory of the manifests; nothing outside is read
+	Base   string        // put before the names of manifests in findings
+	Dir    string        // the directory below Root where paths begin; "": Root itself
+	Sealer sluice.Sealer // seals the values of Secrets, so that a plan can be recorded
+	// Secret is told each value of a Secret before a finding can quote it. Nil: nobody is.
+	Secret  func(value string)
+	Targets []string // only these targets; empty: all
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
@@ -81,7 +83,8 @@ func (c *compiler) load(m sluice.ManifestSource, hooks bool) ([]manifest.Documen
 	if s == nil {
 		s = &source{}
 		s.documents, s.found = manifest.Load(c.options.Root, m, manifest.Options{
-			Base: c.options.Base, Dir: c.options.Dir, Hooks: hooks, Fetch: c.options.Fetch})
+			Base: c.options.Base, Dir: c.options.Dir, Hooks: hooks, Fetch: c.options.Fetch, Secret: c.options.Secret,
+		})
 		c.loaded[name] = s
 	}
 	documents := slices.Clone(s.documents)

@@ -27,10 +27,10 @@ type tree struct {
 	previews map[sluice.StepID]sluice.Preview
 }
 
+// line indents further lines of a text more, so that none of them looks like a line of the tree.
 func (t *tree) line(depth int, format string, args ...any) {
-	t.text.WriteString(strings.Repeat("  ", depth))
-	fmt.Fprintf(&t.text, format, args...)
-	t.text.WriteByte('\n')
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n"+strings.Repeat("  ", depth+2))
+	t.text.WriteString(strings.Repeat("  ", depth) + text + "\n")
 }
 
 func (t *tree) target(target sluice.PlannedTarget, steps []sluice.PlannedStep) {

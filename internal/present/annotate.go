@@ -23,7 +23,7 @@ func GitHub(w io.Writer, ds sluice.Diagnostics) error {
 			file := property(filepath.ToSlash(d.Pos.File))
 			where = fmt.Sprintf("file=%s,line=%d,col=%d,", file, d.Pos.Line, d.Pos.Column)
 		}
-		_, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", d.Severity, where, property(d.Code), message(text))
+		err := Printf(w, "::%s %stitle=%s::%s\n", d.Severity, where, property(d.Code), message(text))
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func GitHub(w io.Writer, ds sluice.Diagnostics) error {
 }
 
 func message(text string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(Escape(text))
 }
 
 func property(text string) string {

@@ -1,7 +1,6 @@
 package present
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -17,13 +16,13 @@ const maxExcerpt = 8 << 20
 func Findings(w io.Writer, ds sluice.Diagnostics) {
 	for _, d := range ds {
 		if d.Pos.IsValid() {
-			fmt.Fprintln(w, d.String())
+			Printf(w, "%s\n", d)
 			Excerpt(w, d.Pos)
 		} else {
-			fmt.Fprintf(w, "%s: %s [%s]\n", d.Severity, d.Message, d.Code)
+			Printf(w, "%s: %s [%s]\n", d.Severity, d.Message, d.Code)
 		}
 		if d.Hint != "" {
-			fmt.Fprintf(w, "  hint: %s\n", d.Hint)
+			Printf(w, "  hint: %s\n", d.Hint)
 		}
 	}
 }
@@ -35,7 +34,7 @@ func Excerpt(w io.Writer, pos sluice.Position) {
 		return // the finding is clear without it
 	}
 	for line := range strings.Lines(deployfile.Excerpt(data, pos)) {
-		fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
+		Printf(w, "    %s\n", strings.TrimRight(line, "\n"))
 	}
 }
 

@@ -1,9 +1,10 @@
 package present
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,46 +62,42 @@ func Moment(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05")
 }
 
-// JSON writes v as indented JSON.
-func JSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
 // Table prints rows in columns; the first row is the header.
 func Table(w io.Writer, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		cells := make([]string, len(row))
 		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(t, "\t")
-			}
-			fmt.Fprint(t, cell)
+			cells[i] = oneLine(cell)
 		}
-		fmt.Fprintln(t)
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := w.Write(text.Bytes())
+	return err
 }
 
 // Styles are colours on a terminal that supports them, and nothing elsewhere.
 type Styles struct {
-	Good, Bad, Busy, Faint, strong lipgloss.Style
+	Good, Bad, Busy, Faint, strong Style
 }
 
 // NewStyles returns the styles for an output.
-func NewStyles(out io.Writer) Styles {
-	r := lipgloss.NewRenderer(out)
-	colour := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
+func NewStyles(out io.Writer) Styles { return stylesOf(lipgloss.NewRenderer(out)) }
+
+func stylesOf(r *lipgloss.Renderer) Styles {
+	colour := func(c string) Style { return Style{r.NewStyle().Foreground(lipgloss.Color(c))} }
 	return Styles{
 		Good: colour("2"), Bad: colour("1"), Busy: colour("6"),
-		Faint: r.NewStyle().Faint(true), strong: r.NewStyle().Bold(true),
+		Faint: Style{r.NewStyle().Faint(true)}, strong: Style{r.NewStyle().Bold(true)},
 	}
 }
 
 // of returns the style of a status.
-func (s Styles) of(status sluice.Status) lipgloss.Style {
+func (s Styles) of(status sluice.Status) Style {
 	switch status {
 	case sluice.StatusSucceeded:
 		return s.Good
@@ -112,4 +109,4 @@ func (s Styles) of(status sluice.Status) lipgloss.Style {
 	return s.Busy
 }
 
-func (s Styles) status(status sluice.Status) string { return s.of(status).Render(string(status)) }
+func (s Styles) status(status sluice.Status) Styled { return s.of(status).Render(string(status)) }

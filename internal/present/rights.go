@@ -20,11 +20,12 @@ func MissingRights(w io.Writer, list []sluice.MissingRight) error {
 	if err := Table(w, rows); err != nil {
 		return err
 	}
-	fmt.Fprintln(w)
+	text := "\n"
 	for _, line := range grants(list) {
-		fmt.Fprintln(w, line)
+		text += sprintf("%s\n", line)
 	}
-	return nil
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 // resources joins the verbs of rights that differ in nothing else.

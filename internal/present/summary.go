@@ -1,7 +1,6 @@
 package present
 
 import (
-	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -35,7 +34,7 @@ func (m Summary) Print() {
 }
 
 func (m Summary) line(depth int, format string, args ...any) {
-	fmt.Fprintf(m.Out, strings.Repeat("  ", depth)+format+"\n", args...)
+	Printf(m.Out, strings.Repeat("  ", depth)+format+"\n", args...)
 }
 
 func (m Summary) target(name string) {

@@ -1,7 +1,6 @@
 package present
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/sluice-cd/sluice"
@@ -39,15 +38,11 @@ func (mute) Close() error { return nil }
 // A JSONView prints one JSON object a line for each recorded event.
 type JSONView struct {
 	mute
-	enc *json.Encoder
+	out io.Writer
 }
 
 // NewJSONView prints to out.
-func NewJSONView(out io.Writer) JSONView {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	return JSONView{enc: enc}
-}
+func NewJSONView(out io.Writer) JSONView { return JSONView{out: out} }
 
 type eventLine struct {
 	Deployment sluice.DeploymentID `json:"deployment"`
@@ -70,7 +65,7 @@ func (v JSONView) Show(s *engine.State, u engine.Update) {
 	if u.Event == nil {
 		return
 	}
-	_ = v.enc.Encode(eventLine{s.ID, *u.Event}) // the reader went away
+	_ = writeJSON(v.out, eventLine{s.ID, *u.Event}, "") // the reader went away
 }
 
 // Outcome prints the last line: how the deployment ended, and the exit status that says so.
@@ -83,5 +78,5 @@ func (v JSONView) Outcome(s *engine.State, exitStatus int) error {
 	for _, t := range s.Plan.Targets {
 		line.Targets[t.Name] = s.Target(t.Name)
 	}
-	return v.enc.Encode(line)
+	return writeJSON(v.out, line, "")
 }

@@ -2,7 +2,6 @@ package present
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 	"time"
 
@@ -91,7 +90,7 @@ func (m model) View() string {
 		lines = append(lines[:m.height-len(foot)-1], foot...)
 	}
 	for i, l := range lines {
-		lines[i] = ansi.Truncate(l, max(m.width, 20), "…")
+		lines[i] = ansi.Truncate(strings.ReplaceAll(l, "\n", ";"), max(m.width, 20), "…")
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -99,12 +98,12 @@ func (m model) View() string {
 // tree draws the targets with all steps, with those that are not done, or only with those that run.
 func (m model) tree(detail int) []string {
 	title, elapsed := m.styles.strong.Render(m.shot.title), m.elapsed(m.shot.started, m.shot.ended)
-	lines := []string{fmt.Sprintf("%s  %s  %s", title, m.styles.status(m.shot.status), elapsed)}
+	lines := []string{sprintf("%s  %s  %s", title, m.styles.status(m.shot.status), elapsed)}
 	for _, t := range m.shot.targets {
 		mark := m.styles.of(t.status).Render(cmp.Or(targetMarks[t.status], "▶"))
-		line := fmt.Sprintf("%s %-12s %s", mark, t.name, m.styles.status(t.status))
+		line := sprintf("%s %-12s %s", mark, t.name, m.styles.status(t.status))
 		if t.note != "" && !isOver(t.status) {
-			line += m.styles.Faint.Render("  " + t.note)
+			line += string(m.styles.Faint.Render("  " + t.note))
 		}
 		lines = append(lines, line)
 		for _, s := range t.steps {
@@ -137,21 +136,21 @@ func (m model) step(s stepLine) []string {
 	if !s.started.IsZero() {
 		elapsed = m.elapsed(s.started, s.ended)
 	}
-	line := fmt.Sprintf("    %s %-14s %7s  %s", m.stepMark(s), s.path, elapsed, m.shade(s, text))
+	line := sprintf("    %s %-14s %7s  %s", m.stepMark(s), s.path, elapsed, m.shade(s, text))
 	if s.hint == "" {
 		return []string{line}
 	}
-	return []string{line, strings.Repeat(" ", 30) + m.styles.strong.Render(s.hint)}
+	return []string{line, sprintf("%30s%s", "", m.styles.strong.Render(s.hint))}
 }
 
-func (m model) shade(s stepLine, text string) string {
+func (m model) shade(s stepLine, text string) Styled {
 	if s.phase == engine.PhasePending || s.phase == engine.PhaseFinished || s.phase == engine.PhaseDone {
 		return m.styles.Faint.Render(text)
 	}
-	return text
+	return Styled(oneLine(text))
 }
 
-func (m model) stepMark(s stepLine) string {
+func (m model) stepMark(s stepLine) Styled {
 	st := m.styles
 	switch s.phase {
 	case engine.PhasePending:
@@ -186,12 +185,12 @@ func (m model) elapsed(from, to time.Time) string { return Took(cmp.Or(to, m.now
 func (m model) foot() []string {
 	switch {
 	case m.asking:
-		return []string{"", m.styles.strong.Render("Stop watching?") +
-			"  d detach (Enter)   c cancel   r roll back   Esc continue watching   Ctrl-C stop; resume later"}
+		return []string{"", sprintf("%s  d detach (Enter)   c cancel   r roll back   Esc continue watching   "+
+			"Ctrl-C stop; resume later", m.styles.strong.Render("Stop watching?"))}
 	case isOver(m.shot.status):
 		return nil
 	case m.asked != "":
-		return []string{"", m.styles.Faint.Render("asked to " + strings.ToLower(string(m.asked)))}
+		return []string{"", string(m.styles.Faint.Render("asked to " + strings.ToLower(string(m.asked))))}
 	}
-	return []string{"", m.styles.Faint.Render("Ctrl-C: detach, cancel or roll back")}
+	return []string{"", string(m.styles.Faint.Render("Ctrl-C: detach, cancel or roll back"))}
 }

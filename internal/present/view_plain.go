@@ -1,7 +1,6 @@
 package present
 
 import (
-	"fmt"
 	"io"
 	"time"
 
@@ -79,7 +78,7 @@ func (v *PlainView) line(s *engine.State, at time.Time, text string) {
 	if v.name {
 		text = s.Plan.Application + "  " + text
 	}
-	fmt.Fprintf(v.out, "%8s  %s\n", Took(at.Sub(s.StartedAt)), text)
+	Printf(v.out, "%8s  %s\n", Took(at.Sub(s.StartedAt)), text)
 }
 
 // liveText says in one line how much of a step is done.

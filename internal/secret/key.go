@@ -14,15 +14,17 @@ const KeyBytes = 32
 // A Key is the key of a state directory. All other keys are derived from it, each for one purpose.
 type Key struct {
 	seal, nonce, callback, password []byte
+	redactor                        *Redactor
 }
 
-// NewKey derives the keys from 32 random bytes.
-func NewKey(raw []byte) (*Key, error) {
+// NewKey derives the keys from 32 random bytes. The redactor learns what the key seals and opens, and the secrets that
+// it makes.
+func NewKey(raw []byte, r *Redactor) (*Key, error) {
 	if len(raw) != KeyBytes {
 		return nil, sluice.Errorf(sluice.Invalid, "the key has %d bytes instead of %d", len(raw), KeyBytes).
 			WithHint("put the original key file back; without it no sealed value can be opened")
 	}
-	k := &Key{}
+	k := &Key{redactor: r}
 	for purpose, into := range map[string]*[]byte{
 		"sluice seal": &k.seal, "sluice seal nonce": &k.nonce, "sluice callback": &k.callback, "sluice password": &k.password,
 	} {
@@ -36,4 +38,8 @@ func NewKey(raw []byte) (*Key, error) {
 }
 
 // Password returns the password for the purpose. It is always the same.
-func (k *Key) Password(purpose string) string { return hex.EncodeToString(mac(k.password, purpose)) }
+func (k *Key) Password(purpose string) string {
+	password := hex.EncodeToString(mac(k.password, purpose))
+	k.redactor.Learn(password)
+	return password
+}

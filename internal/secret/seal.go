@@ -19,6 +19,7 @@ const SealedPrefix = "sealed:v1:"
 // Seal encrypts with AES-256-GCM. The nonce is derived from the value, so the same value always gives the same text: a
 // deploy file that is planned twice gives the same plan.
 func (k *Key) Seal(plain string) (string, error) {
+	k.redactor.Learn(plain)
 	aead, err := k.aead()
 	if err != nil {
 		return "", err
@@ -43,6 +44,7 @@ func (k *Key) Open(sealed string) (string, error) {
 		return "", sluice.Errorf(sluice.Denied, "a value was sealed with another key").
 			WithHint("use the state directory in which the deployment was started, with its key file")
 	}
+	k.redactor.Learn(string(plain))
 	return string(plain), nil
 }
 

@@ -14,7 +14,7 @@ import (
 
 func newKey(t *testing.T, fill byte) *secret.Key {
 	t.Helper()
-	k, err := secret.NewKey(bytes.Repeat([]byte{fill}, 32))
+	k, err := secret.NewKey(bytes.Repeat([]byte{fill}, 32), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +96,9 @@ func TestValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("SLUICE_TEST_SECRET", "from env")
-	v := secret.Values{"a": {Env: "SLUICE_TEST_SECRET"}, "b": {File: file}, "c": {Env: "SLUICE_TEST_UNSET"},
-		"d": config.Source{File: file + "x"}}
+	v := new(secret.Redactor).Secrets(map[string]config.Source{
+		"a": {Env: "SLUICE_TEST_SECRET"}, "b": {File: file}, "c": {Env: "SLUICE_TEST_UNSET"}, "d": {File: file + "x"},
+	})
 	for name, want := range map[string]string{"a": "from env", "b": "from file"} {
 		if got, err := v.Secret(t.Context(), name); got != want || err != nil {
 			t.Errorf("%s = %q, %v", name, got, err)

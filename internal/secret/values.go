@@ -17,20 +17,25 @@ import (
 // maxValue bounds the size of a secret's file.
 const maxValue = 1 << 20
 
-// Values are the secrets that sluice.yaml names. Each use reads them again, so a rotated secret is used at once.
-type Values map[string]config.Source
+// Secrets returns the secrets of the sources. Each use reads them again, so a rotated secret is used at once.
+func (r *Redactor) Secrets(sources map[string]config.Source) sluice.Secrets {
+	return values{sources, r}
+}
 
-var _ sluice.Secrets = Values(nil)
+type values struct {
+	sources  map[string]config.Source
+	redactor *Redactor
+}
 
 // Secret returns the value. An unknown name is NotFound; the hint lists the names that exist.
-func (v Values) Secret(_ context.Context, name string) (string, error) {
-	source, ok := v[name]
+func (v values) Secret(_ context.Context, name string) (string, error) {
+	source, ok := v.sources[name]
 	if !ok {
 		return "", sluice.Errorf(sluice.NotFound, "there is no secret %q", name).
 			WithHint("add it under secrets in sluice.yaml, like %s: {env: NAME}; known secrets: %s",
-				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(v)), ", "), "none"))
+				name, cmp.Or(strings.Join(slices.Sorted(maps.Keys(v.sources)), ", "), "none"))
 	}
-	value, err := Read(source)
+	value, err := v.redactor.Read(source)
 	if err != nil {
 		return "", &sluice.Error{Code: sluice.ErrorCode(err), Op: "read secret " + name,
 			Hint: sluice.ErrorHint(err), Err: err}
@@ -38,8 +43,15 @@ func (v Values) Secret(_ context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// Read returns the value of the source. A line break at the end of a file is not part of the value.
-func Read(s config.Source) (string, error) {
+// Read returns the value of the source, which the redactor knows from then on. A line break at the end of a file is
+// not part of the value.
+func (r *Redactor) Read(s config.Source) (string, error) {
+	value, err := read(s)
+	r.Learn(value)
+	return value, err
+}
+
+func read(s config.Source) (string, error) {
 	if s.Env != "" {
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {
@@ -56,4 +68,10 @@ func Read(s config.Source) (string, error) {
 		return "", sluice.Errorf(sluice.NotFound, "the secret's file %s cannot be read: %w", s.File, err).At(s.Pos)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
+}
+
+// isRegular reports whether the path names a file that can be read again and again, unlike a pipe.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

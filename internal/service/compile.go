@@ -21,6 +21,7 @@ type Surroundings struct {
 	Local   func(account string) bool // whether an account is this machine; nil: none is
 	History sluice.Log                // of earlier deployments; nil: there are none
 	Sealer  sluice.Sealer             // nil: the plan MUST NOT be recorded
+	Secret  func(value string)        // is told each value of a Secret before a finding can quote it; nil: nobody is
 }
 
 // Compiled is the plan of a deploy file.
@@ -42,7 +43,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	root := cmp.Or(s.Root, filepath.Dir(s.File))
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
-		LocalAccounts: in.Local, Sealer: in.Sealer,
+		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret,
 	}
 	if in.History != nil {
 		if o.Applied, err = applied(ctx, spec, in.History); err != nil {

@@ -20,7 +20,6 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/outbound"
-	"github.com/sluice-cd/sluice/internal/secret"
 )
 
 // checkPatience is how long one check waits for an answer.
@@ -75,6 +74,8 @@ type Reached struct {
 type Adapters interface {
 	Cluster(ctx context.Context, c config.Account) (Cluster, error)
 	Metrics() (map[string]sluice.Metrics, error)
+	// ReadSecret returns the value of the source.
+	ReadSecret(s config.Source) (string, error)
 	// RepositoryDir returns the directory of the checkpoints.
 	RepositoryDir() string
 	// IsListening reports whether an engine of the state directory listens for callbacks.
@@ -290,7 +291,7 @@ func (d *Doctor) secrets() {
 		err := error(sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
 			WithHint("add it under secrets in %s: %s: {env: NAME} or {file: path}", ConfigName(d.Config), name))
 		if ok {
-			_, err = secret.Read(s)
+			_, err = d.Adapters.ReadSecret(s)
 		}
 		d.result("secret "+name, err, "can be read")
 	}
@@ -311,7 +312,7 @@ func (d *Doctor) repository() {
 	dir := d.Adapters.RepositoryDir()
 	err := writable(dir)
 	if p := d.Config.Repository.Password; err == nil && p.IsSet() {
-		_, err = secret.Read(p)
+		_, err = d.Adapters.ReadSecret(p)
 	}
 	d.result("repository", err, "%s can be written", dir)
 }

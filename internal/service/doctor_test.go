@@ -27,6 +27,8 @@ func (adapters) Metrics() (map[string]sluice.Metrics, error) {
 func (a adapters) RepositoryDir() string { return a.dir }
 func (adapters) IsListening() bool       { return false }
 
+func (adapters) ReadSecret(config.Source) (string, error) { return "", nil }
+
 type constant float64
 
 func (c constant) Measure(context.Context, string, time.Time) (float64, error) {

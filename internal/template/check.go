@@ -74,7 +74,7 @@ func Check(text string, at Place) []Mistake {
 		}
 	}
 	for _, m := range triple.FindAllStringSubmatchIndex(text, -1) {
-		add(m, "%s has three braces", "write "+yamldoc.Clip(text[m[2]:m[3]])+", or with the filter raw if it must not be escaped")
+		add(m, "%s has three braces", "write "+yamldoc.Clip(text[m[2]:m[3]])+"; the filter raw keeps a value as it is")
 	}
 	for _, re := range []*regexp.Regexp{unclosed, unopened} {
 		for _, m := range re.FindAllSubmatchIndex(rest, -1) {

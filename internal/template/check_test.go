@@ -22,11 +22,11 @@ func TestCheck(t *testing.T) {
 		"{{secret.token}}": {"there is no variable {{secret.token}}: did you mean {{secrets.token}}?"},
 		"{{armory.enviromentName}}": {
 			"there is no variable {{armory.enviromentName}}: did you mean {{armory.environmentName}}?"},
-		"{{environmentName}}":  {"there is no variable {{environmentName}}: did you mean {{armory.environmentName}}?"},
-		"{{context.x | jsn}}": {"{{context.x | json}} has a filter that does not exist: the filters are: json, url, raw"},
+		"{{environmentName}}": {"there is no variable {{environmentName}}: did you mean {{armory.environmentName}}?"},
+		"{{context.x | jsn}}": {"{{context.x | jsn}} has a filter that does not exist: the filters are: json, url, raw"},
 		"{{#context.x}}": {
 			"{{#context.x}} is not a variable: write {{name}}: sections, partials and expressions are not supported"},
-		"{{{context.x}}}": {"{{{context.x}}} has three braces: write {{context.x}}, or with the filter raw if it must not be escaped"},
+		"{{{context.x}}}": {"{{{context.x}}} has three braces: write {{context.x}}; the filter raw keeps a value as it is"},
 		"{{armory.intervalSeconds}}": {
 			"{{armory.intervalSeconds}} exists only in queries: remove it here"},
 		"a {{secrets.x} b": {"a brace of {{secrets.x is missing: write {{secrets.x}}"},

@@ -97,7 +97,7 @@ func processorTime() time.Duration {
 }
 
 func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, error) {
-	key, err := keyfile.Open(filepath.Join(dir, "key"))
+	key, err := keyfile.Open(filepath.Join(dir, "key"), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice/internal/local/proxy"
+	"github.com/sluice-cd/sluice/internal/secret"
 )
 
 // An Image says which program runs in place of a container image on this machine.
@@ -19,10 +20,12 @@ type Image struct {
 // An Agent is the running account. mu guards everything that controllers read and write.
 type Agent struct {
 	dir  string
-	id   string // marks every process of this account
-	log  *slog.Logger
+	id   string       // marks every process of this account
+	log  *slog.Logger // redacted
 	ctx  context.Context
 	quit context.CancelFunc
+
+	redactor *secret.Redactor
 
 	mu      sync.Mutex
 	store   *store

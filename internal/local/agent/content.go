@@ -24,6 +24,9 @@ func (a *Agent) content(kindName, namespace, name string, optional *bool) (map[s
 	case *corev1.Secret:
 		copyBytes(data, o.Data)
 		maps.Copy(data, o.StringData)
+		for _, value := range data {
+			a.redactor.Learn(value)
+		}
 	}
 	return data, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/local/proxy"
+	"github.com/sluice-cd/sluice/internal/secret"
 )
 
 // SocketName is the agent's socket in its directory.
@@ -74,8 +75,9 @@ func openLocked(ctx context.Context, dir string) (*Agent, net.Listener, error) {
 }
 
 func newAgent(ctx context.Context, dir string) (*Agent, error) {
+	r := new(secret.Redactor)
 	a := &Agent{
-		dir: dir, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		dir: dir, log: slog.New(slog.NewTextHandler(r.Output(os.Stderr), nil)), redactor: r,
 		pods: map[string]*pod{}, images: map[string]Image{}, ports: map[portKey]*proxy.Port{},
 		wakeup: make(chan struct{}, 1), ending: slices.Contains(os.Environ(), EndOnly),
 	}

@@ -23,7 +23,7 @@ import (
 // once, as their steps do.
 func TestParallelTargets(t *testing.T) {
 	t.Parallel()
-	const accounts, targets, rounds = 3, 3, 40
+	const accounts, targets, rounds = 3, 3, 8
 	var all sync.WaitGroup
 	for range accounts {
 		a := open(t)

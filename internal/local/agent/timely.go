@@ -17,8 +17,8 @@ const sentHeader = "Sluice-Sent"
 // Stamp marks the request with the time.
 func Stamp(r *http.Request) { r.Header.Set(sentHeader, strconv.FormatInt(time.Now().UnixMilli(), 10)) }
 
-// timely refuses requests that were sent too long ago. Their clients have given up and may have asked for something else
-// since, which an old request must not undo once an agent that was stopped continues.
+// timely refuses requests that were sent too long ago. Their clients have given up and may have asked for something
+// else since, which an old request must not undo once an agent that was stopped continues.
 func timely(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, err := strconv.ParseInt(r.Header.Get(sentHeader), 10, 64)

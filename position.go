@@ -1,6 +1,7 @@
 package sluice
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func (d Diagnostic) String() string {
 	return fmt.Sprintf("%s: %s: %s [%s]", d.Pos, d.Severity, d.Message, d.Code)
 }
 
-// Diagnostics are the findings in one file, in its order. As an error they print one finding a line.
+// Diagnostics are findings in files. As an error they print one finding a line.
 type Diagnostics []Diagnostic
 
 // Error lists every finding.
@@ -53,6 +54,34 @@ func (ds Diagnostics) Error() string {
 		lines[i] = d.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// InOrder returns each finding once: those without a place, those in the first file, and those in the other files by
+// their names; in each file in the order of their places. It leaves ds as it is.
+func (ds Diagnostics) InOrder(first string) Diagnostics {
+	seen := map[Diagnostic]bool{}
+	var sorted Diagnostics
+	for _, d := range ds {
+		if !seen[d] {
+			seen[d] = true
+			sorted = append(sorted, d)
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b Diagnostic) int {
+		return cmp.Or(rank(a.Pos, first)-rank(b.Pos, first), cmp.Compare(a.Pos.File, b.Pos.File),
+			cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+	return sorted
+}
+
+func rank(p Position, first string) int {
+	switch {
+	case !p.IsValid():
+		return 0
+	case p.File == first:
+		return 1
+	}
+	return 2
 }
 
 // HasErrors reports whether any finding is an error.

@@ -54,7 +54,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 			more[i].Severity = sluice.SeverityError
 		}
 	}
-	if ds = append(ds, more...); ds.HasErrors() {
+	if ds = append(ds, more...).InOrder(s.File); ds.HasErrors() {
 		return Compiled{}, ds
 	}
 	return Compiled{Plan: p, Enqueue: spec.Config.InProgress == "enqueueOne", Warnings: ds}, nil

@@ -127,8 +127,21 @@ func TestParseFaults(t *testing.T) {
 		},
 		"not YAML": {
 			"accounts:\n\t- x\n",
-			[]string{`s.yaml:2:1: error: this is not YAML: found character that cannot start any token [yaml-syntax] check ` +
-				`the indentation and the quotes here and on the line above`},
+			[]string{`s.yaml:2:1: error: the line is indented with a tab [yaml-syntax] indent with spaces`},
+		},
+		"two mistakes of YAML, and one more": {
+			"metrics:\n  a: {url: 1}\nsecrets:\n  b: @x\n  c: %y\n",
+			[]string{
+				`s.yaml:2:12: error: "1" is not an http or https URL [bad-value] write it like http://127.0.0.1:9090`,
+				`s.yaml:4:6: error: YAML reserves @, so a value cannot begin with it [yaml-syntax] put it in quotes: "@x"`,
+				`s.yaml:4:6: error: expected a mapping, found "@x" [wrong-type] write it as key: value pairs`,
+				`s.yaml:5:6: error: YAML reserves %, so a value cannot begin with it [yaml-syntax] put it in quotes: "%y"`,
+				`s.yaml:5:6: error: expected a mapping, found "%y" [wrong-type] write it as key: value pairs`,
+			},
+		},
+		"empty name": {
+			"secrets: {'': {env: A}}\n",
+			[]string{`s.yaml:1:11: error: a name is empty [missing-key] write a name before the colon`},
 		},
 	}
 	for name, tt := range tests {

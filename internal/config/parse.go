@@ -16,11 +16,8 @@ var limits = yamldoc.Limits{Bytes: 1 << 20, Nodes: 100_000, Depth: 50}
 // Parse reads the content of the named file. Relative paths in it are relative to the file's directory. Parse reports
 // all mistakes at once, in the order of the file. The Config is nil if there is an error.
 func Parse(file string, data []byte) (*Config, sluice.Diagnostics) {
-	roots, ds := yamldoc.Read(file, data, limits)
-	if ds.HasErrors() {
-		return nil, ds
-	}
-	r := &reader{file: file}
+	roots, ds := yamldoc.ReadOn(file, data, limits)
+	r := &reader{file: file, diags: ds}
 	c := Default()
 	c.File = file
 	if len(roots) > 0 {
@@ -30,8 +27,8 @@ func Parse(file string, data []byte) (*Config, sluice.Diagnostics) {
 		r.fault(roots[1], codeSeveralDocuments, "write one document; remove the --- and what follows",
 			"the configuration has more than one document")
 	}
+	r.diags = r.diags.InOrder(file)
 	if r.diags.HasErrors() {
-		r.sort()
 		return nil, r.diags
 	}
 	return c, r.diags
@@ -150,7 +147,7 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 			w.CallbackAddress = r.text(n)
 			if _, _, err := net.SplitHostPort(w.CallbackAddress); err != nil {
 				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port",
-					"%q does not have the form host:port", w.CallbackAddress)
+					"%s does not have the form host:port", yamldoc.Quote(w.CallbackAddress))
 			}
 		},
 		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },
@@ -159,7 +156,8 @@ func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 			w.Replace = map[string]string{}
 			r.each(n, func(from string, n *yaml.Node) {
 				if !ValidURL(from) {
-					r.fault(n, codeBadValue, "write it like https://api.example.com", "%q is not an http or https URL", from)
+					r.fault(n, codeBadValue, "write it like https://api.example.com", "%s is not an http or https URL",
+						yamldoc.Quote(from))
 				}
 				w.Replace[from] = r.url(n)
 			})

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -34,12 +33,6 @@ func (r *reader) fault(n *yaml.Node, code, hint, format string, args ...any) {
 	})
 }
 
-func (r *reader) sort() {
-	slices.SortStableFunc(r.diags, func(a, b sluice.Diagnostic) int {
-		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
-	})
-}
-
 // mapping reads the known keys of a mapping and reports all others. It returns false if n is not a mapping.
 func (r *reader) mapping(n *yaml.Node, known fields) bool {
 	return r.pairs(n, func(key, value *yaml.Node) {
@@ -53,7 +46,12 @@ func (r *reader) mapping(n *yaml.Node, known fields) bool {
 
 // each reads every entry of a mapping whose keys are the user's own names.
 func (r *reader) each(n *yaml.Node, read func(name string, n *yaml.Node)) {
-	r.pairs(n, func(key, value *yaml.Node) { read(key.Value, value) })
+	r.pairs(n, func(key, value *yaml.Node) {
+		if key.Value == "" {
+			r.fault(key, codeMissingKey, "write a name before the colon", "a name is empty")
+		}
+		read(key.Value, value)
+	})
 }
 
 func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
@@ -68,7 +66,7 @@ func (r *reader) pairs(n *yaml.Node, read func(key, value *yaml.Node)) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if seen[key.Value] {
-			r.fault(key, codeDuplicateKey, "remove one of them", "the key %q is repeated", key.Value)
+			r.fault(key, codeDuplicateKey, "remove one of them", "the key %s is repeated", yamldoc.Quote(key.Value))
 			continue
 		}
 		seen[key.Value] = true
@@ -91,7 +89,7 @@ func (r *reader) unknown(key *yaml.Node, known []string) {
 	if near := yamldoc.Nearest(key.Value, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s?", near)
 	}
-	r.fault(key, codeUnknownKey, hint, "unknown key %q", key.Value)
+	r.fault(key, codeUnknownKey, hint, "unknown key %s", yamldoc.Quote(key.Value))
 }
 
 // text returns a scalar as it is written.
@@ -107,7 +105,7 @@ func (r *reader) duration(n *yaml.Node) time.Duration {
 	s := r.text(n)
 	d, err := time.ParseDuration(s)
 	if s != "" && (err != nil || d <= 0) {
-		r.fault(n, codeBadValue, "write it like 30s, 10m or 1h30m", "%q is not a duration above 0", s)
+		r.fault(n, codeBadValue, "write it like 30s, 10m or 1h30m", "%s is not a duration above 0", yamldoc.Quote(s))
 	}
 	return d
 }
@@ -118,7 +116,7 @@ func (r *reader) flag(n *yaml.Node) bool {
 		return true
 	case "false", "":
 	default:
-		r.fault(n, codeBadValue, "write true or false", "%q is neither true nor false", s)
+		r.fault(n, codeBadValue, "write true or false", "%s is neither true nor false", yamldoc.Quote(s))
 	}
 	return false
 }
@@ -140,14 +138,14 @@ func (r *reader) oneOf(n *yaml.Node, allowed ...string) string {
 	if s == "" || slices.Contains(allowed, s) {
 		return s
 	}
-	r.fault(n, codeBadValue, "write "+strings.Join(allowed, " or "), "%q is not supported here", s)
+	r.fault(n, codeBadValue, "write "+strings.Join(allowed, " or "), "%s is not supported here", yamldoc.Quote(s))
 	return s
 }
 
 func (r *reader) url(n *yaml.Node) string {
 	s := r.text(n)
 	if s != "" && !ValidURL(s) {
-		r.fault(n, codeBadValue, "write it like http://127.0.0.1:9090", "%q is not an http or https URL", s)
+		r.fault(n, codeBadValue, "write it like http://127.0.0.1:9090", "%s is not an http or https URL", yamldoc.Quote(s))
 	}
 	return s
 }
@@ -179,5 +177,5 @@ func describe(n *yaml.Node) string {
 	case yamldoc.IsNull(n):
 		return "nothing"
 	}
-	return fmt.Sprintf("%q", n.Value)
+	return yamldoc.Quote(n.Value)
 }

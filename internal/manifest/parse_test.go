@@ -70,7 +70,7 @@ func TestParse(t *testing.T) {
 		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n",
 			codes: []string{"m.yaml:4:5 bad-manifest"}},
 		"broken behind": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n",
-			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:1 yaml-syntax"}},
+			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:4 yaml-syntax"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objs, ds := manifest.Parse("m.yaml", []byte(test.text))

@@ -11,6 +11,14 @@ const (
 	CodeAliasCycle  = "alias-cycle"
 	CodeAliasGrowth = "alias-growth"
 
+	// These mark mistakes that make a text invalid YAML, or another YAML than was meant.
+	CodeUnquotedTemplate = "unquoted-template"
+	CodeHelmTemplate     = "helm-template"
+	CodeMissingSpace     = "missing-space"
+	CodeMissingDash      = "missing-dash"
+	CodeInnerQuote       = "inner-quote"
+	CodeDrifted          = "drifted-indent"
+
 	codeNotUTF8  = "not-utf8"
 	codeBadMerge = "bad-merge"
 )

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -26,8 +25,40 @@ type Limits struct {
 // their values, so several paths may lead to one node. Merge keys are resolved. After a syntax error, Read also returns
 // the documents before it.
 func Read(file string, data []byte, limits Limits) ([]*yaml.Node, sluice.Diagnostics) {
+	roots, f := read(file, data, limits)
+	if f != nil {
+		return roots, sluice.Diagnostics{f.finding}
+	}
+	return roots, nil
+}
+
+const (
+	mostRepairs   = 10
+	mostRepairing = 256 << 10 // bytes: each repair reads the text again
+)
+
+// ReadOn is [Read], but if it is clear how a line that is not YAML was meant, ReadOn corrects the line and reads on, to
+// find further mistakes. It returns no documents if the text cannot be read to its end.
+func ReadOn(file string, data []byte, limits Limits) ([]*yaml.Node, sluice.Diagnostics) {
+	var found sluice.Diagnostics
+	for {
+		roots, f := read(file, data, limits)
+		if f == nil {
+			return roots, found
+		}
+		found = append(found, f.finding)
+		if f.meant == "" || len(found) > mostRepairs || len(data) > mostRepairing {
+			return nil, found
+		}
+		lines := Lines(data)
+		lines[f.finding.Pos.Line-1] = f.meant
+		data = []byte(strings.Join(lines, "\n"))
+	}
+}
+
+func read(file string, data []byte, limits Limits) ([]*yaml.Node, *fault) {
 	if d := precheck(file, data, limits); d != nil {
-		return nil, sluice.Diagnostics{*d}
+		return nil, &fault{finding: *d}
 	}
 	var roots []*yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -39,13 +70,13 @@ func Read(file string, data []byte, limits Limits) ([]*yaml.Node, sluice.Diagnos
 			return roots, nil
 		}
 		if err != nil {
-			return roots, sluice.Diagnostics{syntax(file, data, err)}
+			return roots, explain(file, data, err)
 		}
 		if len(doc.Content) == 0 || IsNull(doc.Content[0]) {
 			continue
 		}
 		if d := w.check(doc.Content[0]); d != nil {
-			return roots, sluice.Diagnostics{*d}
+			return roots, &fault{finding: *d}
 		}
 		roots = append(roots, doc.Content[0])
 	}
@@ -122,20 +153,6 @@ func decode(dec *yaml.Decoder, doc *yaml.Node) (err error) {
 		}
 	}()
 	return dec.Decode(doc)
-}
-
-var lineInError = regexp.MustCompile(`^line (\d+): `)
-
-func syntax(file string, data []byte, err error) sluice.Diagnostic {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if m := lineInError.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = message[len(m[0]):]
-	}
-	pos := sluice.Position{File: file, Line: line, Column: indent(Line(data, line)) + 1}
-	return *finding(pos, CodeSyntax, "check the indentation and the quotes here and on the line above",
-		"this is not YAML: %s", message)
 }
 
 // lineBreaks end a line in YAML, and so in the positions of this package.

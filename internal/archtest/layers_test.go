@@ -27,6 +27,7 @@ var levels = map[string]int{
 	"internal/mover":       1,
 	"internal/plan":        1,
 	"internal/secret":      1,
+	"internal/template":    1,
 
 	"internal/database/mongodb": 2,
 	"internal/dataset":          2,

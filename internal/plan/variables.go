@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/template"
 )
-
-// contextTag matches a variable of the context in a template.
-var contextTag = regexp.MustCompile(`\{\{\s*context\.([^{}]*?)\s*\}\}`)
 
 // checkVariables warns of variables that neither the file nor the step nor the command line defines. The engine refuses
 // them before anything starts.
@@ -35,11 +32,12 @@ func (c *compiler) checkVariables(s sluice.PlannedStep) {
 	known := map[string]string{}
 	maps.Copy(known, c.spec.Context)
 	maps.Copy(known, own)
-	for _, m := range contextTag.FindAllStringSubmatch(strings.Join(templates, "\n"), -1) {
-		if _, ok := known[m[1]]; ok {
+	for _, m := range template.Tag.FindAllStringSubmatch(strings.Join(templates, "\n"), -1) {
+		name, ok := strings.CutPrefix(m[1], "context.")
+		if _, defined := known[name]; defined || !ok {
 			continue
 		}
-		c.warn(s.Pos, codeUndefinedVariable, fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", m[1], user(s)),
+		c.warn(s.Pos, codeUndefinedVariable, fmt.Sprintf("{{context.%s}} is not defined, but %s uses it", name, user(s)),
 			"define it below context: of the step or the file, or with --add-context; defined: "+
 				cmp.Or(strings.Join(slices.Sorted(maps.Keys(known)), ", "), "none"))
 	}

@@ -4,19 +4,16 @@ package render
 import (
 	"context"
 	"maps"
-	"regexp"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/step/delivery"
 	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
-// tag is a variable tag. Names are looked up whole: dots and hyphens belong to them.
-var tag = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
-
-// variableName matches the names that a tag may contain; sections and partials begin with a sign and are refused.
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]*$`)
+// How variables are written in deploy files.
+var tag, variableName = template.Tag, template.Name
 
 const (
 	secretRoot  = "secrets."

@@ -1,6 +1,8 @@
 package deployfile
 
-import "github.com/sluice-cd/sluice"
+import (
+	"github.com/sluice-cd/sluice"
+)
 
 func (p *parser) analysisConfig(f *fieldset) sluice.AnalysisConfig {
 	c := sluice.AnalysisConfig{Queries: map[string]sluice.Query{}}

@@ -57,13 +57,35 @@ var howToDefine = map[refKind]string{
 	refDataset:  "define it below datasets:, as in {{name}}: {engine: mongodb, claims: […]}",
 }
 
+// defined returns the places of all names that the file defines.
+func (p *parser) defined() map[refKind]map[string]sluice.Position {
+	targets := map[string]sluice.Position{}
+	for name, n := range p.pos {
+		targets[name] = p.at(n)
+	}
+	s := p.spec
+	return map[refKind]map[string]sluice.Position{
+		refTarget:   targets,
+		refStrategy: places(s.Strategies, func(t sluice.Strategy) sluice.Position { return t.Pos }),
+		refWebhook:  places(s.Webhooks, func(w sluice.Webhook) sluice.Position { return w.Pos }),
+		refQuery:    places(s.Analysis.Queries, func(q sluice.Query) sluice.Position { return q.Pos }),
+		refDataset:  places(s.Datasets, func(d sluice.Dataset) sluice.Position { return d.Pos }),
+	}
+}
+
+func places[T any](named map[string]T, at func(T) sluice.Position) map[string]sluice.Position {
+	all := map[string]sluice.Position{}
+	for name, v := range named {
+		all[name] = at(v)
+	}
+	return all
+}
+
 func (p *parser) resolve() {
-	names := map[refKind][]string{
-		refTarget:   slices.Sorted(maps.Keys(p.pos)),
-		refStrategy: slices.Sorted(maps.Keys(p.spec.Strategies)),
-		refWebhook:  slices.Sorted(maps.Keys(p.spec.Webhooks)),
-		refQuery:    slices.Sorted(maps.Keys(p.spec.Analysis.Queries)),
-		refDataset:  slices.Sorted(maps.Keys(p.spec.Datasets)),
+	names := map[refKind][]string{}
+	for kind, named := range p.defined() {
+		names[kind] = slices.Sorted(maps.Keys(named))
+		p.checkSimilar(kind, named, names[kind])
 	}
 	for _, r := range p.refs {
 		if r.name == "" || p.broken[r.kind] {
@@ -76,6 +98,20 @@ func (p *parser) resolve() {
 		if r.kind == refQuery {
 			p.checkProvider(r)
 		}
+	}
+}
+
+// checkSimilar warns of names that people take for each other.
+func (p *parser) checkSimilar(kind refKind, at map[string]sluice.Position, names []string) {
+	first := map[string]string{}
+	for _, name := range names {
+		other, taken := first[strings.ToLower(name)]
+		if !taken {
+			first[strings.ToLower(name)] = name
+			continue
+		}
+		p.add(at[name], sluice.SeverityWarning, codeSimilarName, "rename one of them",
+			fmt.Sprintf("the %s %s differs from %s only in the case of its letters", kind, clip(name), clip(other)))
 	}
 }
 

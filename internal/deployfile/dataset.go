@@ -151,7 +151,7 @@ func (p *parser) bound(f *fieldset, key string) *sluice.Bound {
 		return &sluice.Bound{Value: *x}
 	}
 	if !strings.EqualFold(v.Value, "baseline") {
-		p.error(v, codeBadValue, "write a number or the word baseline", "%s is %q", f.of(key), clip(v.Value))
+		p.error(v, codeBadValue, "write a number or the word baseline", "%s is %s", f.of(key), quote(v.Value))
 	}
 	return &sluice.Bound{Baseline: true}
 }

@@ -65,7 +65,7 @@ func (f *fieldset) measured(number, unit string) (time.Duration, bool) {
 func (p *parser) shortDuration(n *yaml.Node, what string) (time.Duration, bool) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 		hint := "write it like 10m, or as {duration: 10, unit: minutes}"
-		if n.ShortTag() == "!!int" {
+		if n.ShortTag() == "!!int" && n.Value != "0" {
 			hint = fmt.Sprintf("write its unit: %ss, %sm or %sh", clip(n.Value), clip(n.Value), clip(n.Value))
 		}
 		p.error(n, codeBadDuration, hint, "%s must be a duration, but this is %s", what, show(n))
@@ -73,11 +73,11 @@ func (p *parser) shortDuration(n *yaml.Node, what string) (time.Duration, bool) 
 	}
 	d, err := time.ParseDuration(strings.ReplaceAll(n.Value, " ", ""))
 	if err != nil {
-		p.error(n, codeBadDuration, "write it like 30s or 1h30m", "%s is %q, which is not a duration", what, clip(n.Value))
+		p.error(n, codeBadDuration, "write it like 30s or 1h30m", "%s is %s, which is not a duration", what, quote(n.Value))
 		return 0, false
 	}
 	if d <= 0 || d > longest {
-		p.error(n, codeOutOfRange, "write more than zero and at most ten years", "%s is %s", what, n.Value)
+		p.error(n, codeOutOfRange, "write more than zero and at most ten years", "%s is %s", what, clip(n.Value))
 		return 0, false
 	}
 	return d, true

@@ -11,7 +11,7 @@ import (
 const widest = 160
 
 // Excerpt returns the line at the position and a caret below the column, or "" if there is no such line. Tabs become
-// spaces, and long lines are cut around the column.
+// spaces, characters that cannot be seen become escapes, and long lines are cut around the column.
 func Excerpt(data []byte, pos sluice.Position) string {
 	line := strings.ReplaceAll(yamldoc.Line(data, pos.Line), "\t", " ")
 	if !pos.IsValid() || strings.TrimSpace(line) == "" || !utf8.ValidString(line) {
@@ -23,5 +23,15 @@ func Excerpt(data []byte, pos sluice.Position) string {
 		runes, column = runes[from:], column-from
 	}
 	runes = runes[:min(len(runes), widest)]
-	return string(runes) + "\n" + strings.Repeat(" ", column) + "^"
+	column = min(column, len(runes))
+	before := visible(runes[:column])
+	return before + visible(runes[column:]) + "\n" + strings.Repeat(" ", utf8.RuneCountInString(before)) + "^"
+}
+
+func visible(runes []rune) string {
+	var b strings.Builder
+	for _, r := range runes {
+		b.WriteString(yamldoc.Visible(r))
+	}
+	return b.String()
 }

@@ -2,7 +2,9 @@ package deployfile
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +27,9 @@ type fieldset struct {
 // fields reads a closed map. It reports whether n is a map at all.
 func (p *parser) fields(n *yaml.Node, what string, t *table) (*fieldset, bool) {
 	f := &fieldset{p: p, node: n, table: t, what: what, keys: map[string]*yaml.Node{}, values: map[string]*yaml.Node{}}
+	if whole := p.loose(n, what, t); whole != nil {
+		n, f.node = whole, whole
+	}
 	if n.Kind != yaml.MappingNode {
 		known := t.names()
 		hint := "write " + strings.Join(known[:min(3, len(known))], ":, ") + ": below it"
@@ -57,7 +62,8 @@ func (p *parser) each(n *yaml.Node, do func(key, value *yaml.Node)) {
 			continue
 		}
 		if line, ok := first[key.Value]; ok {
-			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is repeated, first on line %d", key.Value, line)
+			p.error(key, codeDuplicateKey, "remove one of them", "the key %s is repeated, first on line %d",
+				clip(key.Value), line)
 			continue
 		}
 		first[key.Value] = key.Line
@@ -87,8 +93,13 @@ func (p *parser) unknownKey(key *yaml.Node, what string, known []string) string 
 }
 
 func (p *parser) wrongType(n *yaml.Node, what, want, hint string) {
+	if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && !strings.HasPrefix(tag, "!!") {
+		p.error(n, codeBadValue, "put it in quotes: "+quote(strings.TrimSpace(tag+" "+n.Value)),
+			"YAML reads %s as a tag, which means nothing here", clip(tag))
+		return
+	}
 	if n.Kind == yaml.ScalarNode && gluedKey.MatchString(n.Value) {
-		p.error(n, codeMissingSpace, "put a space after the colon",
+		p.error(n, yamldoc.CodeMissingSpace, "put a space after the colon",
 			"%s must be %s; without a space after the colon it is text", what, want)
 		return
 	}
@@ -130,10 +141,12 @@ func (f *fieldset) need(key, hint string) bool {
 
 // text returns plain text. Numbers and booleans are refused: YAML would change a text such as 1.10.
 func (f *fieldset) text(key string) string {
-	if v := f.value(key, formText, formChoice); v != nil {
-		return f.p.textOf(v, f.of(key))
+	k, v := f.table.key(key, formText, formChoice), f.get(key)
+	if v == nil {
+		return ""
 	}
-	return ""
+	f.p.check(k.value, v, f.of(key))
+	return f.p.textOf(v, f.of(key))
 }
 
 func (p *parser) textOf(n *yaml.Node, what string) string {
@@ -146,17 +159,19 @@ func (p *parser) textOf(n *yaml.Node, what string) string {
 
 func quoteHint(n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode && !yamldoc.IsNull(n) {
-		return fmt.Sprintf("put it in quotes: %q", clip(n.Value))
+		return "put it in quotes: " + quote(n.Value)
 	}
 	return "write one line of text after the colon"
 }
 
 // scalar returns any single value as it is written.
 func (f *fieldset) scalar(key string) string {
-	if v := f.value(key, formScalar); v != nil {
-		return f.p.scalarOf(v, f.of(key))
+	k, v := f.table.key(key, formScalar), f.get(key)
+	if v == nil {
+		return ""
 	}
-	return ""
+	f.p.check(k.value, v, f.of(key))
+	return f.p.scalarOf(v, f.of(key))
 }
 
 func (p *parser) scalarOf(n *yaml.Node, what string) string {
@@ -197,20 +212,28 @@ func (f *fieldset) whole(key string, absent int) int {
 	if v == nil {
 		return absent
 	}
-	var i int
-	if v.ShortTag() != "!!int" || v.Decode(&i) != nil {
-		f.p.wrongType(v, f.of(key), "a whole number", "write a number without quotes")
-		return absent
-	}
 	least, most := k.least, k.most
 	if k.form == formAmount {
 		least, most = 1, int(longest/time.Second)
+	}
+	var i int
+	if v.ShortTag() != "!!int" || v.Decode(&i) != nil {
+		f.p.wrongType(v, f.of(key), "a whole number", numberHint(v, fmt.Sprintf("a whole number from %d to %d", least, most)))
+		return absent
 	}
 	if i < least || i > most {
 		f.p.error(v, codeOutOfRange, fmt.Sprintf("write a number from %d to %d", least, most), "%s is %d", f.of(key), i)
 		return absent
 	}
 	return i
+}
+
+// numberHint says what to write instead of a value that is no number, or not the right one.
+func numberHint(n *yaml.Node, want string) string {
+	if _, err := strconv.ParseFloat(n.Value, 64); err == nil && n.ShortTag() == "!!str" {
+		return "write it without quotes: " + clip(n.Value)
+	}
+	return "write " + want
 }
 
 func (f *fieldset) number(key string) *float64 {
@@ -222,8 +245,12 @@ func (f *fieldset) number(key string) *float64 {
 
 func (p *parser) numberOf(n *yaml.Node, what string) *float64 {
 	var x float64
-	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" || n.Decode(&x) != nil || x != x {
-		p.wrongType(n, what, "a number", "write a number without quotes")
+	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" || n.Decode(&x) != nil {
+		p.wrongType(n, what, "a number", numberHint(n, "a number such as 0.5"))
+		return nil
+	}
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		p.error(n, codeOutOfRange, "write a finite number, or remove the key", "%s is %s", what, clip(n.Value))
 		return nil
 	}
 	return &x
@@ -290,7 +317,7 @@ func (f *fieldset) items(key, hint string) []*yaml.Node {
 // maps returns the members of a list of maps, without those that are not maps.
 func (f *fieldset) maps(key, what, hint string) (list []*fieldset) {
 	in := f.table.key(key, formList).in
-	for _, n := range f.items(key, hint) {
+	for _, n := range f.p.listed(f.items(key, hint), in) {
 		if m, ok := f.p.fields(n, what, in); ok {
 			list = append(list, m)
 		}
@@ -301,6 +328,7 @@ func (f *fieldset) maps(key, what, hint string) (list []*fieldset) {
 func (f *fieldset) texts(key string) []string {
 	var list []string
 	for _, n := range f.items(key, "write it as a list: "+key+": ["+f.scalarOr(key, "…")+"]") {
+		f.p.check(f.table.key(key, formTexts).value, n, "one of "+f.of(key))
 		list = append(list, f.p.textOf(n, "each of "+f.of(key)))
 	}
 	return list
@@ -347,8 +375,17 @@ func (f *fieldset) textMap(key string) map[string]string {
 	}
 	m := map[string]string{}
 	f.p.each(v, func(k, value *yaml.Node) {
-		m[k.Value] = f.p.scalarOf(value, k.Value+" in "+f.of(key))
+		m[k.Value] = f.p.scalarOf(value, clip(k.Value)+" in "+f.of(key))
 	})
+	return m
+}
+
+// variables returns the context, whose keys templates name.
+func (f *fieldset) variables() map[string]string {
+	m := f.textMap("context")
+	if v := f.get("context"); v != nil && v.Kind == yaml.MappingNode {
+		f.p.each(v, func(key, _ *yaml.Node) { f.p.checkKey(key) })
+	}
 	return m
 }
 
@@ -369,7 +406,13 @@ func (f *fieldset) entries(key, hint string, do func(name, value *yaml.Node)) {
 		f.p.error(f.keys[key], codeOutOfRange, "split the deploy file", "%s has more than %d entries", key, mostEntries)
 		return
 	}
-	f.p.each(v, do)
+	f.p.each(v, func(name, value *yaml.Node) {
+		f.p.checkName(name, "a name in "+key)
+		if name.Value == "" {
+			f.p.error(name, codeMissingKey, hint, "a name in %s is empty", key)
+		}
+		do(name, value)
+	})
 }
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
@@ -390,14 +433,8 @@ func show(n *yaml.Node) string {
 	case "!!bool":
 		return "the boolean " + clip(n.Value)
 	}
-	return fmt.Sprintf("the text %q", clip(n.Value))
+	return "the text " + quote(n.Value)
 }
 
-// clip shortens text of the file to what fits a message.
-func clip(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:60]) + "…"
-	}
-	return s
-}
+func clip(s string) string  { return yamldoc.Clip(s) }
+func quote(s string) string { return yamldoc.Quote(s) }

@@ -75,6 +75,23 @@ func findings(name string, data []byte) string {
 	return b.String()
 }
 
+// A mistake is one finding, with a place and a hint.
+func TestOneFindingForEachMistake(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/mistakes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range a.Files {
+		if !strings.HasSuffix(f.Name, ".yaml") {
+			continue
+		}
+		_, ds := deployfile.Parse(f.Name, f.Data)
+		if len(ds) != 1 || !ds[0].Pos.IsValid() || ds[0].Hint == "" || strings.Contains(ds[0].Message, "this is not YAML") {
+			t.Errorf("%s: %v", f.Name, ds)
+		}
+	}
+}
+
 // Ten different mistakes give exactly ten errors, each with a place and a hint.
 func TestTenMistakes(t *testing.T) {
 	a, err := txtar.ParseFile("testdata/ten.txtar")

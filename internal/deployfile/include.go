@@ -1,7 +1,6 @@
 package deployfile
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -89,13 +88,13 @@ func (p *parser) includeFile(n *yaml.Node, name string) {
 		p.unreadable(n, name, err)
 		return
 	}
-	before := p.file
+	beforeFile, beforeData := p.file, p.data
+	p.data, p.lines = data, nil
 	p.file = filepath.Join(in.dir, filepath.FromSlash(name))
-	p.files = append(p.files, p.file)
 	in.way = append(in.way, name)
 	p.includedText(data)
 	in.way = in.way[:len(in.way)-1]
-	p.file = before
+	p.file, p.data, p.lines = beforeFile, beforeData, nil
 }
 
 var errTooMuch = errors.New("too much")
@@ -153,9 +152,13 @@ func (p *parser) nearFile(name string) string {
 }
 
 func (p *parser) includedText(data []byte) {
-	roots, ds := read(p.file, data)
+	roots, ds := yamldoc.ReadOn(p.file, data, limits)
 	p.ds = append(p.ds, ds...)
 	if len(roots) == 0 && ds.HasErrors() {
+		p.nothingKnown()
+		return
+	}
+	if len(roots) > 0 && p.refuseStranger(roots[0]) {
 		p.nothingKnown()
 		return
 	}
@@ -217,12 +220,4 @@ func (p *parser) defaultProvider(f *fieldset, name string) {
 		p.error(f.get("analysis"), codeDuplicateName, "keep one of them, and name the provider in the queries of the other",
 			"defaultMetricProviderName is %s here and %s at %s", clip(name), clip(p.spec.Analysis.DefaultProvider), p.provider)
 	}
-}
-
-// sortFindings puts findings into the order of the files and, in each, of its lines.
-func (p *parser) sortFindings() {
-	slices.SortStableFunc(p.ds, func(a, b sluice.Diagnostic) int {
-		return cmp.Or(cmp.Compare(slices.Index(p.files, a.Pos.File), slices.Index(p.files, b.Pos.File)),
-			cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
-	})
 }

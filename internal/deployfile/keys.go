@@ -1,6 +1,10 @@
 package deployfile
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sluice-cd/sluice/internal/template"
+)
 
 // A form is what a value of the deploy file may be.
 type form int
@@ -32,6 +36,8 @@ type value struct {
 	least, most int      // of a whole number
 	in          *table   // the keys of the map, or of the maps
 	at          *place   // the list that the steps belong to
+	rule        *rule    // of a text, or of each text of a list
+	template    template.Place
 }
 
 // The values that need no more than their form.
@@ -40,14 +46,18 @@ var (
 	number, amount, duration = value{form: formNumber}, value{form: formAmount}, value{form: formDuration}
 	texts, textMap           = value{form: formTexts}, value{form: formTextMap}
 	commands, bound          = value{form: formCommands}, value{form: formBound}
+	own, ofService, resource = called(ownName), called(serviceName), called(resourceName)
 )
 
-func whole(least, most int) value  { return value{form: formWhole, least: least, most: most} }
-func choice(words ...string) value { return value{form: formChoice, words: words} }
-func mapOf(in *table) value        { return value{form: formMap, in: in} }
-func listOf(in *table) value       { return value{form: formList, in: in} }
-func named(in *table) value        { return value{form: formNamed, in: in} }
-func steps(at *place) value        { return value{form: formSteps, at: at} }
+func called(r *rule) value           { return value{form: formText, rule: r} }
+func names(r *rule) value            { return value{form: formTexts, rule: r} }
+func filled(at template.Place) value { return value{form: formText, template: at} }
+func whole(least, most int) value    { return value{form: formWhole, least: least, most: most} }
+func choice(words ...string) value   { return value{form: formChoice, words: words} }
+func mapOf(in *table) value          { return value{form: formMap, in: in} }
+func listOf(in *table) value         { return value{form: formList, in: in} }
+func named(in *table) value          { return value{form: formNamed, in: in} }
+func steps(at *place) value          { return value{form: formSteps, at: at} }
 func wordOrMap(in *table, words ...string) value {
 	return value{form: formWordOrMap, in: in, words: words}
 }
@@ -103,7 +113,7 @@ func (t *table) names() []string {
 var keysRoot = &table{name: "deployFile", keys: slices.Concat([]key{
 	{"version", scalar, "v1", "The version of the format; it is not checked"},
 	{"kind", choice("kubernetes"), "kubernetes", "What is delivered"},
-	{"application", text, "", "The application's name; the command line may give it instead"},
+	{"application", own, "", "The application's name; the command line may give it instead"},
 	{"description", text, "", "A description for people"},
 	{"context", textMap, "", "Variables for templates: {{context.name}}"},
 	{"deploymentConfig", mapOf(keysConfig), "", "Settings for all targets"},
@@ -134,8 +144,8 @@ var keysInProgress = &table{name: "ifDeploymentInProgress", keys: []key{
 }}
 
 var keysTarget = &table{name: "target", keys: []key{
-	{"account", text, required, "The account to deploy to"},
-	{"namespace", text, "", "The namespace of every object; if absent, the manifests decide"},
+	{"account", own, required, "The account to deploy to"},
+	{"namespace", called(namespaceName), "", "The namespace of every object; if absent, the manifests decide"},
 	{"strategy", text, "", "One of the strategies; required if the target gets a workload"},
 	{"constraints", mapOf(keysConstraints), "", "Dependencies, and steps before and after the deployment"},
 	{"onRollback", steps(&placeUndo), "", "Steps that run after the target was undone, one after the other"},
@@ -168,11 +178,11 @@ var keysCanary = &table{name: "canary", keys: []key{
 var keysBlueGreen = &table{name: "blueGreen", keys: []key{
 	{"redirectTrafficAfter", steps(&placeBlue), "", "Steps that run before traffic goes to the new version, in parallel"},
 	{"shutDownOldVersionAfter", steps(&placeBlue), "", "Steps that run before the old version is shut down, in parallel"},
-	{"activeService", text, "", "The Service that users reach; better set in trafficManagement"},
-	{"previewService", text, "", "The Service that shows the new version before the switch"},
+	{"activeService", ofService, "", "The Service that users reach; better set in trafficManagement"},
+	{"previewService", ofService, "", "The Service that shows the new version before the switch"},
 }}
 
-var keysTraffic = &table{name: "traffic", keys: []key{
+var keysTraffic = &table{name: "traffic", one: []string{"smi", "istio", "gateway", "kubernetes"}, keys: []key{
 	{"targets", texts, "all targets", "The targets that divide their traffic this way"},
 	{"smi", listOf(keysSMI), "", "TrafficSplits of a service mesh"},
 	{"istio", listOf(keysIstio), "", "Weighted routes of Istio"},
@@ -181,9 +191,9 @@ var keysTraffic = &table{name: "traffic", keys: []key{
 }}
 
 var keysSMI = &table{name: "smi", keys: []key{
-	{"rootServiceName", text, required, "The Service that is split"},
-	{"canaryServiceName", text, "root name and -canary", "The Service of the new version"},
-	{"trafficSplitName", text, "root name", "The TrafficSplit"},
+	{"rootServiceName", ofService, required, "The Service that is split"},
+	{"canaryServiceName", ofService, "root name and -canary", "The Service of the new version"},
+	{"trafficSplitName", resource, "root name", "The TrafficSplit"},
 }}
 
 var keysIstio = &table{name: "istio", keys: []key{
@@ -192,32 +202,32 @@ var keysIstio = &table{name: "istio", keys: []key{
 }}
 
 var keysVirtualService = &table{name: "virtualService", keys: []key{
-	{"name", text, required, "The VirtualService"},
+	{"name", resource, required, "The VirtualService"},
 	{"httpRouteName", text, "", "The route; optional if there is only one"},
 }}
 
 var keysDestinationRule = &table{name: "destinationRule", keys: []key{
-	{"name", text, required, "The DestinationRule"},
+	{"name", resource, required, "The DestinationRule"},
 	{"activeSubsetName", text, "", "The subset of the old version"},
 	{"canarySubsetName", text, "", "The subset of the new version"},
 }}
 
 var keysGateway = &table{name: "gateway", one: []string{"httpRoute", "grpcRoute"}, keys: []key{
-	{"httpRoute", text, "", "The HTTPRoute that is weighted; give either httpRoute or grpcRoute"},
-	{"grpcRoute", text, "", "The GRPCRoute that is weighted"},
-	{"service", text, required, "The Service whose traffic is divided; it must be a backend of the route"},
+	{"httpRoute", resource, "", "The HTTPRoute that is weighted; give either httpRoute or grpcRoute"},
+	{"grpcRoute", resource, "", "The GRPCRoute that is weighted"},
+	{"service", ofService, required, "The Service whose traffic is divided; it must be a backend of the route"},
 }}
 
 var keysServices = &table{name: "services", keys: []key{
-	{"activeService", text, required,
+	{"activeService", ofService, required,
 		"The Service that users reach; other Services that select the pods are switched with it"},
-	{"previewService", text, "", "The Service that shows the new version before the switch"},
+	{"previewService", ofService, "", "The Service that shows the new version before the switch"},
 }}
 
 var keysWebhook = &table{name: "webhook", keys: []key{
-	{"name", text, required, "The name that steps use"},
+	{"name", own, required, "The name that steps use"},
 	{"method", choice("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"), "POST", "The HTTP method"},
-	{"uriTemplate", text, required, "The URL that is called; a template"},
+	{"uriTemplate", filled(template.Webhook), required, "The URL that is called; a template"},
 	{"networkMode", choice("direct", "remoteNetworkAgent"), "direct", "Where Sluice makes the call from"},
 	{"agentIdentifier", text, "the target's account", "The account whose cluster has the host, for remoteNetworkAgent"},
 	{"headers", listOf(keysHeader), "", "HTTP headers"},
@@ -229,11 +239,11 @@ var keysWebhook = &table{name: "webhook", keys: []key{
 
 var keysHeader = &table{name: "header", keys: []key{
 	{"key", text, required, "The header's name"},
-	{"value", scalar, required, "Its value; a template"},
+	{"value", value{form: formScalar, template: template.Webhook}, required, "Its value; a template"},
 }}
 
 var keysBody = &table{name: "bodyTemplate", keys: []key{
-	{"inline", text, "", "The text; a template, sent as rendered"},
+	{"inline", filled(template.Webhook), "", "The text; a template, sent as rendered"},
 }}
 
 var keysAnalysis = &table{name: "analysis", keys: []key{
@@ -243,9 +253,9 @@ var keysAnalysis = &table{name: "analysis", keys: []key{
 	{"defaultType", scalar, "", "Ignored, with a warning"},
 }}
 
-var keysQuery = &table{name: "query", keys: []key{
-	{"name", text, required, "The name that steps use"},
-	{"queryTemplate", text, required, "The query that the provider gets; a template"},
+var keysQuery = &table{name: "query", one: []string{"upperLimit", "lowerLimit"}, keys: []key{
+	{"name", own, required, "The name that steps use"},
+	{"queryTemplate", filled(template.Query), required, "The query that the provider gets; a template"},
 	{"upperLimit", number, "", "The largest good value; at least one limit is required"},
 	{"lowerLimit", number, "", "The smallest good value"},
 	{"metricProviderName", text, "defaultMetricProviderName", "The provider that is asked"},

@@ -3,13 +3,15 @@ package deployfile
 import (
 	"math"
 	"time"
+
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
 var keysDataset = &table{name: "dataset", keys: []key{
 	{"engine", choice("mongodb", "postgresql", "mysql", "files"), required,
 		"The kind of database; this version supports mongodb and files"},
 	{"workload", text, "", "Kind/name of the workload that uses the data; it is stopped before its volumes are replaced"},
-	{"claims", texts, required, "The PersistentVolumeClaims, copied at one instant"},
+	{"claims", names(resourceName), required, "The PersistentVolumeClaims, copied at one instant"},
 	{"database", mapOf(keysDatabase), "", "How to reach the database; required unless the engine is files"},
 	{"quiesce", wordOrMap(keysQuiesce, "auto", "none"), "auto", "How writes are stopped while the claims are copied"},
 	{"mover", wordOrMap(keysMover, "auto", "kopia", "csi"), "auto",
@@ -18,7 +20,7 @@ var keysDataset = &table{name: "dataset", keys: []key{
 }}
 
 var keysDatabase = &table{name: "database", keys: []key{
-	{"uri", text, required, "The database's address inside the namespace; a template"},
+	{"uri", filled(template.Database), required, "The database's address inside the namespace; a template"},
 }}
 
 var keysQuiesce = &table{name: "quiesceCommands", keys: []key{
@@ -31,11 +33,11 @@ var keysMover = &table{name: "moverSettings", keys: []key{
 }}
 
 var keysPortworx = &table{name: "portworx", keys: []key{
-	{"clusterPair", text, required, "The ClusterPair that names the other cluster"},
+	{"clusterPair", resource, required, "The ClusterPair that names the other cluster"},
 }}
 
 var keysInvariant = &table{name: "invariant", one: []string{"count", "sum"}, keys: []key{
-	{"name", text, required, "What must hold, in words"},
+	{"name", own, required, "What must hold, in words"},
 	{"count", text, "", "The collection or table that is counted; give either count or sum"},
 	{"sum", text, "", "The collection or table whose field is added up"},
 	{"field", text, "", "The field that sum adds up"},

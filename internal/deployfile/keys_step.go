@@ -62,12 +62,12 @@ var keysJudge = &table{name: "analysisStep", keys: []key{
 }}
 
 var keysExposeServices = &table{name: "exposeServices", keys: []key{
-	{"services", texts, required, "Services of the target's namespace"},
+	{"services", names(serviceName), required, "Services of the target's namespace"},
 	{"ttl", duration, "5m", "How long people can reach them, from 1m to 24h"},
 }}
 
 var keysRunJob = &table{name: "runJob", one: []string{"path", "inline"}, keys: []key{
-	{"name", text, required, "A name for people"},
+	{"name", own, required, "A name for people"},
 	{"path", text, "", "The file with the Job"},
 	{"inline", text, "", "The Job itself; give either path or inline"},
 	{"timeout", duration, "30m", "How long the Job may run"},
@@ -75,7 +75,7 @@ var keysRunJob = &table{name: "runJob", one: []string{"path", "inline"}, keys: [
 
 var keysWaitFor = &table{name: "waitFor", one: []string{"condition", "jsonPath"}, keys: []key{
 	{"object", text, required, "Kind/name of a built-in kind, or Kind.group/name (version v1), Kind.version.group/name"},
-	{"namespace", text, "the target's", "Where the object is"},
+	{"namespace", called(namespaceName), "the target's", "Where the object is"},
 	{"condition", text, "", "Ready, or Ready=False; give either condition or jsonPath"},
 	{"jsonPath", text, "", "A path such as {.status.phase}"},
 	{"value", scalar, "any", "The value that the path must have"},

@@ -28,15 +28,15 @@ func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
 	return ParseWith(file, data, Options{})
 }
 
-// ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, in the order of
-// reading. Their positions name each file relative to the directory that file is relative to.
+// ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, by the names
+// of the files. Their positions name each file relative to the directory that file is relative to.
 func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagnostics) {
-	p := &parser{file: file, files: []string{file}, application: o.Application, seen: map[sluice.Diagnostic]bool{},
+	p := &parser{file: file, application: o.Application, seen: map[sluice.Diagnostic]bool{},
 		spec: &sluice.Spec{}, broken: map[refKind]bool{}}
 	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)},
 		done: map[string]bool{}, bytes: len(data)}
 	p.text(data)
-	p.sortFindings()
+	p.ds = p.ds.InOrder(file)
 	if o.Strict {
 		for i := range p.ds {
 			p.ds[i].Severity = sluice.SeverityError
@@ -49,9 +49,13 @@ func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagno
 }
 
 func (p *parser) text(data []byte) {
-	roots, ds := read(p.file, data)
+	p.data, p.lines = data, nil
+	roots, ds := yamldoc.ReadOn(p.file, data, limits)
 	p.ds = ds
 	if len(roots) == 0 && ds.HasErrors() {
+		return
+	}
+	if len(roots) > 0 && p.refuseStranger(roots[0]) {
 		return
 	}
 	if root := p.only(roots, "start with version: v1, kind: kubernetes and application: …"); root != nil {
@@ -62,7 +66,8 @@ func (p *parser) text(data []byte) {
 
 type parser struct {
 	file   string   // the file that is being read
-	files  []string // all files that were read, in that order
+	data   []byte   // of that file
+	lines  []string // of data; nil: not needed so far
 	spec   *sluice.Spec
 	ds     sluice.Diagnostics
 	seen   map[sluice.Diagnostic]bool
@@ -129,7 +134,7 @@ func (p *parser) document(root *yaml.Node) {
 	f.scalar("version")
 	s.Application = p.applicationName(f)
 	s.Description = f.text("description")
-	s.Context = f.textMap("context")
+	s.Context = f.variables()
 	p.markBroken(f)
 	s.Config = p.config(f)
 	p.blocks(f)

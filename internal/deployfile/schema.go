@@ -117,7 +117,7 @@ func (b *schemaBuilder) value(k key) schema {
 func (b *schemaBuilder) structured(k key) schema {
 	switch k.form {
 	case formTexts:
-		return arrayOf(schema{"type": "string"})
+		return arrayOf(textSchema(k))
 	case formMap:
 		return b.ref(k.in)
 	case formList:
@@ -132,7 +132,16 @@ func (b *schemaBuilder) structured(k key) schema {
 	case formWordOrMap:
 		return schema{"anyOf": append(wordSchema(k.words)["anyOf"].([]schema), b.ref(k.in))}
 	}
-	return schema{"type": "string"}
+	return textSchema(k)
+}
+
+// textSchema describes a text, which may be empty even if its key takes a name.
+func textSchema(k key) schema {
+	if k.rule == nil || k.rule.form == nil {
+		return schema{"type": "string"}
+	}
+	form := strings.TrimSuffix(strings.TrimPrefix(k.rule.form.String(), "^"), "$")
+	return schema{"type": "string", "maxLength": k.rule.longest, "pattern": "^(" + form + ")?$"}
 }
 
 func arrayOf(s schema) schema { return schema{"type": "array", "items": s} }

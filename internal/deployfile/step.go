@@ -54,7 +54,7 @@ func allKinds() []string {
 func (p *parser) steps(f *fieldset, key string) []sluice.StepSpec {
 	at := *f.table.key(key, formSteps).at
 	var steps []sluice.StepSpec
-	for _, n := range f.items(key, "begin each step with a dash, as in - pause: {untilApproved: true}") {
+	for _, n := range p.wholeSteps(f.items(key, "begin each step with a dash, as in - pause: {untilApproved: true}")) {
 		if s, ok := p.step(n, at); ok {
 			steps = append(steps, s)
 		}
@@ -102,7 +102,7 @@ func (p *parser) sequence(n *yaml.Node, at place) []sluice.StepSpec {
 	}
 	inner := at.sequence()
 	var steps []sluice.StepSpec
-	for _, child := range n.Content {
+	for _, child := range p.wholeSteps(n.Content) {
 		if s, ok := p.step(child, inner); ok {
 			steps = append(steps, s)
 		}

@@ -46,7 +46,7 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 }
 
 func (p *parser) runWebhook(f *fieldset) *sluice.RunWebhook {
-	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.textMap("context"),
+	s := &sluice.RunWebhook{Name: f.name("name", "name one of the webhooks of the file"), Context: f.variables(),
 		Timeout: f.duration("timeout")}
 	p.refer(f, "name", refWebhook, s.Name)
 	return s
@@ -59,7 +59,7 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 		RollBackMode:          f.word("rollBackMode"),
 		RollForwardMode:       f.word("rollForwardMode"),
 		Provider:              f.text("metricProviderName"),
-		Context:               f.textMap("context"),
+		Context:               f.variables(),
 		Lookback:              f.word("lookbackMethod"),
 		AbortOnFailedJudgment: f.bool("abortOnFailedJudgment"),
 		OnUnknown:             f.word("onUnknown"),
@@ -67,6 +67,10 @@ func (p *parser) analysis(f *fieldset) *sluice.Analysis {
 	}
 	f.need("numberOfJudgmentRuns", "write how many intervals are judged, such as numberOfJudgmentRuns: 3")
 	s.Interval, _ = f.measured("interval", "units")
+	if s.Interval > longest/time.Duration(max(s.Runs, 1)) {
+		p.error(f.get("numberOfJudgmentRuns"), codeOutOfRange, "write a shorter interval or fewer runs",
+			"the analysis takes %d times %s, which is more than ten years", s.Runs, s.Interval)
+	}
 	f.ignore("count", "remove it")
 	p.referEach(f, "queries", s.Queries, reference{kind: refQuery, provided: s.Provider != ""})
 	return s

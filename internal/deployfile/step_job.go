@@ -50,7 +50,7 @@ func (f *fieldset) objectName(key string, required bool) string {
 	}
 	s := f.text(key)
 	if s != "" && !objectName.MatchString(s) {
-		f.p.error(f.get(key), codeBadValue, "write it like StatefulSet/mongo", "%s is %q", f.of(key), clip(s))
+		f.p.error(f.get(key), codeBadValue, "write it like StatefulSet/mongo", "%s is %s", f.of(key), quote(s))
 	}
 	return s
 }

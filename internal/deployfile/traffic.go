@@ -39,8 +39,14 @@ func listed[T any](m *fieldset, key string, read func(*fieldset) T) (all []T) {
 }
 
 func (p *parser) smi(f *fieldset) sluice.SMI {
-	return sluice.SMI{RootServiceName: f.name("rootServiceName", "name the Service that is split"),
+	s := sluice.SMI{RootServiceName: f.name("rootServiceName", "name the Service that is split"),
 		CanaryServiceName: f.text("canaryServiceName"), TrafficSplitName: f.text("trafficSplitName")}
+	if n := len(s.RootServiceName + "-canary"); s.CanaryServiceName == "" && n > serviceName.longest &&
+		len(s.RootServiceName) <= serviceName.longest {
+		p.error(f.get("rootServiceName"), codeBadName, "write a shorter canaryServiceName:",
+			"the name of its canary, which ends with -canary, would have %d characters, more than %d", n, serviceName.longest)
+	}
+	return s
 }
 
 func (p *parser) istio(f *fieldset) sluice.Istio {

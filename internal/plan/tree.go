@@ -112,7 +112,7 @@ func waits(steps []sluice.PlannedStep) time.Duration {
 		for _, id := range s.After {
 			begin = max(begin, ends[id])
 		}
-		ends[s.ID] = begin + s.Duration()
+		ends[s.ID] = max(begin, begin+s.Duration()) // not negative, however often ten years are waited
 		longest = max(longest, ends[s.ID])
 	}
 	return longest

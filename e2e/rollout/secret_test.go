@@ -33,6 +33,7 @@ spec:
           imagePullPolicy: Never
           args: ["$(PASSWORD)"]
           envFrom: [{secretRef: {name: login}}]
+          readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
           resources: {requests: {cpu: 1m, memory: 8Mi}}
 `
 

@@ -173,11 +173,14 @@ func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string)
 func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
 		seen := map[sluice.Ref]sluice.Object{}
-		for ctx.Err() == nil {
+		for first := true; ctx.Err() == nil; first = false {
 			fresh, changed, err := a.since(ctx, seen, ref)
 			if err != nil {
 				yield(nil, err)
 				return
+			}
+			if first && len(fresh) == 0 && ref.Name != "" {
+				fresh = append(fresh, ref.Absent())
 			}
 			for _, o := range fresh {
 				if !yield(o, nil) {

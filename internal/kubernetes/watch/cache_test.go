@@ -36,7 +36,7 @@ func toldOf(t *testing.T, w *listener) []string {
 
 func TestCache(t *testing.T) {
 	p := newCache()
-	w := p.join("")
+	w := p.join(sluice.Ref{})
 	expect := func(what string, want ...string) {
 		t.Helper()
 		if d := cmp.Diff(want, toldOf(t, w)); d != "" {
@@ -54,7 +54,7 @@ func TestCache(t *testing.T) {
 	p.set(state("b", "7", "y"))
 	p.set(state("a", "8", "z"))
 	expect("a slow watcher is told the last states", "a:z", "b:y")
-	second := p.join("")
+	second := p.join(sluice.Ref{})
 	if got := toldOf(t, second); len(got) != 2 {
 		t.Errorf("one that comes later is told %v", got)
 	}
@@ -83,7 +83,7 @@ func TestCache(t *testing.T) {
 func TestCacheWakesOnlyWhoFollows(t *testing.T) {
 	p := newCache()
 	p.replace([]sluice.Object{state("a", "1", "x"), state("b", "1", "x")}, "1")
-	w := p.join("na")
+	w := p.join(sluice.Ref{Name: "na"})
 	if d := cmp.Diff([]string{"a:x"}, toldOf(t, w)); d != "" {
 		t.Error(d)
 	}
@@ -109,7 +109,7 @@ func TestCacheManyWatchers(t *testing.T) {
 	const last = 500
 	var all sync.WaitGroup
 	for range 20 {
-		w := p.join("")
+		w := p.join(sluice.Ref{})
 		all.Go(func() {
 			defer p.leave(w)
 			for {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -117,7 +116,7 @@ func (a *Agent) exited(p *pod, c *container, code int) {
 	if !c.rec.Ended && !p.stopping() {
 		c.rec.Restarts++
 	}
-	c.ready, c.started, c.reason = false, false, "exited with status "+strconv.Itoa(code)
+	c.ready, c.started, c.reason = false, false, exitedWith(code)
 	if err := a.save(p); err != nil {
 		a.log.Error("save pod", "pod", p.Name, "error", err)
 	}

@@ -40,7 +40,7 @@ func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.O
 
 type watch struct {
 	account *Account
-	of      sluice.Ref // without a name: every object of the kind
+	of      sluice.Ref               // without a name: every object of the kind
 	seen    map[string]sluice.Object // by uid
 	fresh   map[string]bool          // uids of this connection, until it is synced
 	yield   func(sluice.Object, error) bool

@@ -89,8 +89,8 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 		return t.finish(batchv1.JobComplete, "CompletionsReached",
 			fmt.Sprintf("%d of %d pods succeeded", t.succeeded, completions)), a.stopAll(t.active, "the Job is complete")
 	case t.failed > limit:
-		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded", fmt.Sprintf("it failed %d times, backoffLimit is %d%s",
-			t.failed, limit, t.lastWords())), a.stopAll(t.active, "the Job failed")
+		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded",
+			fmt.Sprintf("it exceeded its backoffLimit of %d%s", limit, t.lastWords())), a.stopAll(t.active, "the Job failed")
 	case !deadline.IsZero() && !deadline.After(t.now):
 		return t.finish(batchv1.JobFailed, "DeadlineExceeded", "the Job was active for longer than activeDeadlineSeconds"),
 			a.stopAll(t.active, "the Job's deadline")

@@ -178,7 +178,9 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 }
 
 // isSuspended reports whether the declared Job does not run until somebody resumes it.
-func isSuspended(o sluice.Object) bool { return o.Text("kind") == "Job" && o.Field("spec", "suspend") == true }
+func isSuspended(o sluice.Object) bool {
+	return o.Text("kind") == "Job" && o.Field("spec", "suspend") == true
+}
 
 // canary applies the canary beside the stable Deployment. Before it does so, it takes the Services' traffic away from
 // canaries.

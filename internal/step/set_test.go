@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -183,6 +184,12 @@ func TestPodsAreEvictedOnce(t *testing.T) {
 			if sluice.ErrorCode(err) != sluice.Failed {
 				t.Errorf("the broken version is applied: %v", err)
 			}
+			go func() { // while the pods start again
+				time.Sleep(time.Second)
+				b.account.Amend(ref("apps/v1", "StatefulSet", "db"), func(o sluice.Object) {
+					o.Set(int64(1), "status", "collisionCount")
+				})
+			}()
 			return b.must(t, "apply").Undo(t.Context(), p)
 		}, []string{"db-0", "db-1", "db-2"}},
 	} {

@@ -197,7 +197,11 @@ func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred [
 		return nil, err
 	}
 	size := stable.Number(1, "spec", "replicas")
-	if !s.account.Weighs(s.sc.Target.Traffic) {
+	served, err := s.isServed(ctx, objects, o)
+	if err != nil {
+		return nil, err
+	}
+	if !served || !s.weighs() {
 		_, size = sizes(size, sibling.FirstWeight(s.sc), 0)
 	}
 	c := canaryOf(o, stable, size, s.sc.Deployment)

@@ -61,8 +61,8 @@ func names(pods []sluice.Pod) map[string]bool {
 	return set
 }
 
-// cameBack is the error for a pod that was made anew and does not have the version that its set wants. To evict it again
-// would change nothing and never end.
+// cameBack is the error for a pod that was made anew and does not have the version that its set wants. To evict it
+// again would change nothing and never end.
 func cameBack(set sluice.Ref, p sluice.Pod) error {
 	return sluice.Errorf(sluice.Failed, "Pod/%s was made anew and still has the revision %s, which %s does not want",
 		p.Name, p.Revision, set).

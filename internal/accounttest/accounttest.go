@@ -36,12 +36,14 @@ type World struct {
 // A Program is what a pod of the suite does.
 type Program string
 
-// The programs. A pod that runs any but Breaks is ready within seconds.
+// The programs. A pod that runs one of the first three is ready within seconds.
 const (
 	Serves Program = "serves" // answers HTTP on port 8080; the name of the pod is a word of the answer
 	Starts Program = "starts" // as Serves, and takes some seconds until it is ready
 	Speaks Program = "speaks" // prints the lines one, two and three, and waits
 	Breaks Program = "breaks" // never becomes ready, and cannot heal
+	Ends   Program = "ends"   // ends at once with status 0
+	Fails  Program = "fails"  // prints the line "no such table" and ends with status 3
 )
 
 // An Ability is something that only some accounts have.
@@ -69,7 +71,7 @@ func Run(t *testing.T, fresh func(t *testing.T) World) {
 		name string
 		list []scenario
 	}{
-		{"Read", reading}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling}, {"Delete", deleting},
+		{"Read", reading}, {"Job", running}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling}, {"Delete", deleting},
 		{"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Cancel", cancelling}, {"Volumes", keeping},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -30,8 +30,9 @@ func TestAccount(t *testing.T) {
 func container(p accounttest.Program, version int) map[string]any {
 	image := map[accounttest.Program]string{
 		accounttest.Serves: "web", accounttest.Starts: "web", accounttest.Speaks: "speak", accounttest.Breaks: "broken",
+		accounttest.Ends: "exit", accounttest.Fails: "fail",
 	}[p]
-	c := map[string]any{"name": "main", "image": fmt.Sprintf("%s:%d", image, version)}
+	c := map[string]any{"name": "main", "image": fmt.Sprintf("%s:%d", image, version), "args": []any{"0"}}
 	if image != "web" {
 		return c
 	}

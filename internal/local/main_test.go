@@ -40,6 +40,7 @@ var programs = map[string]func(){
 	"twins":   twins,
 	"forking": forking,
 	"speak":   speak,
+	"fail":    fail,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -133,6 +134,12 @@ func speak() {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM)
 	<-ended
+}
+
+// fail prints a line and ends with the status 3.
+func fail() {
+	fmt.Println("no such table")
+	os.Exit(3)
 }
 
 // twins writes a counter to two files, always to the first one first, as fast as it can.

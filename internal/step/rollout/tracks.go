@@ -144,7 +144,8 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 }
 
 // shrink scales down what has more pods than it needs where their numbers divide the traffic, and waits until they are
-// fewer. On the way back the stable pods are not made fewer, and it does not wait for the canaries, which may be broken.
+// fewer. On the way back the stable pods are not made fewer, and it does not wait for the canaries, which may be
+// broken.
 func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	var scaled []sluice.Ref
 	for _, p := range pairs {

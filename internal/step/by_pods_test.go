@@ -37,8 +37,8 @@ func (b *bench) sizes(t *testing.T) [2]int {
 	}
 }
 
-// Where no Service selects the pods, their numbers divide the work, also on an account that weighs traffic. The plan and
-// the steps say which share that is, and undo goes back the same way.
+// Where no Service selects the pods, their numbers divide the work, also on an account that weighs traffic. The plan
+// and the steps say which share that is, and undo goes back the same way.
 func TestWorkIsDividedByPods(t *testing.T) {
 	b := working(t, 0, 25, 50, 75, 100)
 	before := b.account.Snapshot()

@@ -18,7 +18,8 @@ const SlowStart = 10 * time.Second
 // An Account is a cluster in memory. It refuses what a cluster refuses: accounttest holds both to the same contract.
 // Workloads are ready as soon as they are applied, with these exceptions, by the name of an image: pods of "broken"
 // crash, pods of "unready" never become ready for no known reason, and pods of "slow" need [SlowStart]. A Job whose
-// image contains "fails" fails, and one with ttlSecondsAfterFinished 0 is gone at once. The account has every namespace.
+// image contains "fails" fails, and one with ttlSecondsAfterFinished 0 is gone at once. The account has every
+// namespace.
 type Account struct {
 	mu       sync.Mutex
 	objects  map[sluice.Ref]sluice.Object

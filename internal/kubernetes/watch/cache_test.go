@@ -133,3 +133,31 @@ func TestCacheManyWatchers(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A listener to one object is told once if that does not exist, as soon as all objects are known.
+func TestCacheTellsAbsence(t *testing.T) {
+	named := sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Name: "na", Namespace: "shop"}
+	expect := func(w *listener, what string, want ...string) {
+		t.Helper()
+		if d := cmp.Diff(want, toldOf(t, w)); d != "" {
+			t.Errorf("%s: -want +got\n%s", what, d)
+		}
+	}
+	p := newCache()
+	w := p.join(named)
+	expect(w, "before the first list")
+	p.replace([]sluice.Object{state("b", "1", "x")}, "1")
+	expect(w, "it is not in the list", ":!")
+	expect(p.join(named), "a later listener", ":!")
+	late := p.join(named)
+	p.set(state("a", "2", "x"))
+	expect(late, "it came before anybody took its absence", "a:x")
+	expect(w, "it came", "a:x")
+	ending := state("a", "3", "x")
+	ending.Set("2024-01-01T00:00:00Z", "metadata", "deletionTimestamp")
+	p.set(ending)
+	w = p.join(named)
+	expect(w, "it is being deleted, and is told of when it is gone")
+	p.remove(state("a", "4", "last"))
+	expect(w, "it is gone", "a:last!")
+}

@@ -71,8 +71,9 @@ func Run(t *testing.T, fresh func(t *testing.T) World) {
 		name string
 		list []scenario
 	}{
-		{"Read", reading}, {"Job", running}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling}, {"Delete", deleting},
-		{"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Cancel", cancelling}, {"Volumes", keeping},
+		{"Read", reading}, {"Job", running}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling},
+		{"Delete", deleting}, {"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Cancel", cancelling},
+		{"Volumes", keeping},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, s := range group.list {

@@ -74,7 +74,8 @@ spec:
   template:
     spec:
       restartPolicy: Never
-      containers: [{name: main, image: {{.Image}}, imagePullPolicy: Never, args: [print, "{{.Exit}}", first, "{{.Line}}"]}]
+      containers:
+        - {name: main, image: {{.Image}}, imagePullPolicy: Never, args: [print, "{{.Exit}}", first, "{{.Line}}"]}
 `
 
 // A Job among the objects that the cluster deletes at its end counts as it ended.

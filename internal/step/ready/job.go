@@ -136,11 +136,13 @@ func (r *jobRun) failure(ctx context.Context, state, why string) error {
 	if len(pods) == 0 {
 		pods = r.pods
 	}
-	message := r.ref.String() + " " + state + ": " + why
-	hint := "its pods are gone; see whether the log of the cluster still has their lines"
+	message, hint := r.ref.String()+" "+state+": "+why, "correct what it names and run it again"
 	for _, p := range pods[max(0, len(pods)-maxPods):] {
-		message += "\npod " + p.Name + ": " + condition(p) + quoted(r.lastLines(ctx, p))
-		hint = "look at the whole log with: sluice logs --pod " + r.ref.Namespace + "/" + p.Name
+		lines := r.lastLines(ctx, p)
+		message += "\npod " + p.Name + ": " + condition(p) + quoted(lines)
+		if len(lines) > 0 {
+			hint = "look at the whole log with: sluice logs --pod " + r.ref.Namespace + "/" + p.Name
+		}
 	}
 	return sluice.Errorf(sluice.Failed, "%s", message).WithHint("%s", hint)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/steptest"
 )
 
 // working is a bench on which twelve pods of a worker run, which no Service of the file selects. Its plan brings the
@@ -118,4 +119,13 @@ func TestShareByPodsIsReported(t *testing.T) {
 			t.Errorf("at %d %%: %q", percent, p.Message)
 		}
 	}
+}
+
+func TestWorkerConformance(t *testing.T) {
+	steptest.Run(t, func(t *testing.T) steptest.World {
+		b := working(t, 25, 75)
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/0")
+		return b.world("canary/1")
+	})
 }

@@ -55,6 +55,7 @@ const (
 	Schemas     Ability = "schemas"            // it knows which fields a kind has
 	Budgets     Ability = "disruption budgets" // evictions are limited by PodDisruptionBudgets
 	Processes   Ability = "processes"          // pods run programs
+	DaemonSets  Ability = "DaemonSets"         // it runs a pod of each on every node
 	Addresses   Ability = "addresses"          // Services answer at a host and port of this machine
 )
 

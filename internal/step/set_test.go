@@ -214,18 +214,19 @@ func TestPodsAreEvictedOnce(t *testing.T) {
 	}
 }
 
-// A broken pod below the partition that its owner set keeps the version of before, so it is not evicted.
+// A pod below the partition keeps the version of before. If it is not ready, it is not evicted for that.
 func TestPodsBelowThePartitionStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := upgrading(t, func(o sluice.Object) {
 			o.Set(int64(2), "spec", "updateStrategy", "rollingUpdate", "partition")
 		})
-		b.plan.Steps[0].Apply.Canary = false
+		apply := b.plan.Steps[0].Apply
+		apply.Canary = false
 		b.mustRun(t, "apply")
 		b.account.Break("db:2")
-		b.plan.Steps[0].Apply.Objects[0].List("spec", "template", "spec", "containers")[0]["image"] = "db:3"
-		if _, err := b.run(t, "apply"); err != nil {
-			t.Errorf("apply: %v", err)
+		apply.Objects[0].List("spec", "template", "spec", "containers")[0]["image"] = "db:unready"
+		if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Failed {
+			t.Errorf("the unready version is applied: %v", err)
 		}
 		if got := b.account.Evicted(); len(got) > 0 {
 			t.Errorf("evicted %v", got)

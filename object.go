@@ -93,6 +93,17 @@ func (o Object) Set(value any, path ...string) {
 	m[path[len(path)-1]] = value
 }
 
+// Absent returns what Follow yields for an object that does not exist.
+func (r Ref) Absent() Object {
+	o := Object{"apiVersion": r.APIVersion, "kind": r.Kind}
+	o.Set(r.Name, "metadata", "name")
+	if r.Namespace != "" {
+		o.Set(r.Namespace, "metadata", "namespace")
+	}
+	o.Set("1970-01-01T00:00:00Z", "metadata", "deletionTimestamp")
+	return o
+}
+
 // Clone returns a deep copy.
 func (o Object) Clone() Object {
 	return Object(clone(map[string]any(o)).(map[string]any))
@@ -142,7 +153,8 @@ type ClusterReader interface {
 	// when one of its pods was restarted or is no longer ready; Pods then shows it. Watchers share the objects: they MUST
 	// NOT change them.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
-	// Follow is Watch for one object.
+	// Follow is Watch for one object. If it does not exist at first, Follow yields an object that has only the name, the
+	// namespace and metadata.deletionTimestamp.
 	Follow(ctx context.Context, ref Ref) iter.Seq2[Object, error]
 }
 

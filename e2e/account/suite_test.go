@@ -48,6 +48,10 @@ func talking(p accounttest.Program, version int) map[string]any {
 		c["image"] = "NOT/A/NAME"
 	case accounttest.Speaks:
 		c["args"] = []any{"wait", "one\ntwo\nthree"}
+	case accounttest.Ends:
+		c["args"] = []any{"say", "0", "", ""}
+	case accounttest.Fails:
+		c["args"] = []any{"say", "3", "no such table\n", ""}
 	default:
 		probe := map[string]any{
 			"httpGet":       map[string]any{"path": "/ready", "port": int64(8080)},

@@ -47,7 +47,8 @@ spec:
             - {name: VERSION, value: "{{.Version}}"}
             - {name: CRASH, value: "{{.Crash}}"}
             - {name: PRIMARY, value: "{{.Primary}}"}
-          readinessProbe: {httpGet: {path: /version, port: http}, periodSeconds: 1}
+          readinessProbe: {httpGet: {path: /version, port: http}, periodSeconds: 1,
+            initialDelaySeconds: {{.Delay}}}
           resources: {requests: {cpu: 1m, memory: 8Mi}}
           {{.Mounts}}
   {{.Claims}}
@@ -91,6 +92,7 @@ func storeIn(t *testing.T, c *cluster.Cluster, strategy string) store {
 		"Image": storeImage, "Policy": "OrderedReady", "Update": "{type: RollingUpdate}", "Annotations": "{}",
 		"Crash": "none", "Primary": "none", "Mounts": "", "Claims": "", "Version": "v1",
 		"Pull": "Never", "Args": "[serve]", "Memory": "8Mi", "Node": "", "Constraints": "{}",
+		"Delay": "0",
 	} {
 		s.Value(name, value)
 	}

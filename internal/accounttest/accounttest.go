@@ -36,13 +36,15 @@ type World struct {
 // A Program is what a pod of the suite does.
 type Program string
 
-// The programs. A pod that runs any but Breaks is ready within seconds.
+// The programs. A pod that runs one of the first three is ready within seconds.
 const (
 	Serves Program = "serves" // answers HTTP on port 8080; the name of the pod is a word of the answer
 	Starts Program = "starts" // as Serves, and takes some seconds until it is ready
 	Speaks Program = "speaks" // prints the lines one, two and three, and waits
 	Breaks Program = "breaks" // never becomes ready, and cannot heal
 	Falls  Program = "falls"  // as Serves, until some seconds later it prints the line falling and ends with status 3
+	Ends   Program = "ends"   // ends at once with status 0
+	Fails  Program = "fails"  // prints the line "no such table" and ends with status 3
 )
 
 // An Ability is something that only some accounts have.
@@ -54,6 +56,7 @@ const (
 	Schemas     Ability = "schemas"            // it knows which fields a kind has
 	Budgets     Ability = "disruption budgets" // evictions are limited by PodDisruptionBudgets
 	Processes   Ability = "processes"          // pods run programs
+	DaemonSets  Ability = "DaemonSets"         // it runs a pod of each on every node
 	Addresses   Ability = "addresses"          // Services answer at a host and port of this machine
 )
 
@@ -70,8 +73,9 @@ func Run(t *testing.T, fresh func(t *testing.T) World) {
 		name string
 		list []scenario
 	}{
-		{"Read", reading}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling}, {"Delete", deleting},
-		{"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Cancel", cancelling}, {"Volumes", keeping},
+		{"Read", reading}, {"Job", running}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling},
+		{"Delete", deleting}, {"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Cancel", cancelling},
+		{"Volumes", keeping},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, s := range group.list {

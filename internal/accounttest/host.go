@@ -14,6 +14,7 @@ var hosting = []scenario{
 	{"a pod that is not ready says why", nil, (*run).unready},
 	{"a restart of a pod is a change of its workload, and says how the program ended", nil, (*run).restart},
 	{"a pod names its revision as the status of its StatefulSet does", nil, (*run).revisions},
+	{"a pod names its revision as the newest one of its DaemonSet", []Ability{DaemonSets}, (*run).daemonRevisions},
 	{"the pods of two versions of a Deployment have different revisions", nil, (*run).deploymentRevisions},
 	{"Logs returns the last lines", []Ability{Processes}, (*run).logs},
 	{"Tail yields the lines from the first to the end of the pod", []Ability{Processes}, (*run).tail},
@@ -119,6 +120,58 @@ func (r *run) revisions() {
 		})
 	}
 	r.settle(set.Ref())
+}
+
+// daemonRevisions is revisions for a DaemonSet, whose status names none.
+func (r *run) daemonRevisions() {
+	set := r.workload("DaemonSet", "agent", 1, Starts, 1)
+	delete(set["spec"].(map[string]any), "replicas")
+	set.Set(map[string]any{"type": "OnDelete"}, "spec", "updateStrategy")
+	r.apply(set)
+	r.await(set.Ref(), "ready", func(o sluice.Object) bool {
+		n := o.Number(0, "status", "numberReady")
+		return n > 0 && n == o.Number(0, "status", "desiredNumberScheduled")
+	})
+	before := r.newestRevision("agent")
+	set.Set([]any{r.Container(Starts, 2)}, "spec", "template", "spec", "containers")
+	r.apply(set)
+	r.await(set.Ref(), "seen", func(o sluice.Object) bool {
+		return o.Number(0, "status", "observedGeneration") == o.Number(0, "metadata", "generation")
+	})
+	next := r.newestRevision("agent")
+	if before == "" || before == next {
+		r.Fatalf("the revisions are %q and then %q", before, next)
+	}
+	old := r.pods("DaemonSet/agent")
+	for _, p := range old {
+		if p.Revision != before {
+			r.Errorf("%s has the revision %q, want %q", p.Name, p.Revision, before)
+		}
+		r.must(r.Evict(r.ctx, r.Namespace, p.Name))
+	}
+	r.awaitPods("DaemonSet/agent", "replaced", func(pods []sluice.Pod) bool {
+		for _, p := range pods {
+			if p.Revision != next {
+				r.Fatalf("%s was made anew with the revision %q, want %q", p.Name, p.Revision, next)
+			}
+		}
+		return len(pods) == len(old) && !slices.ContainsFunc(pods, func(p sluice.Pod) bool { return !p.Ready })
+	})
+}
+
+// newestRevision returns the hash of the DaemonSet's newest template.
+func (r *run) newestRevision(set string) (hash string) {
+	r.Helper()
+	list, err := r.List(r.ctx, "apps/v1", "ControllerRevision", r.Namespace)
+	r.must(err)
+	newest := -1
+	for _, revision := range list {
+		n := revision.Number(0, "revision")
+		if strings.HasPrefix(revision.Ref().Name, set+"-") && n > newest {
+			newest, hash = n, revision.Text("metadata", "labels", "controller-revision-hash")
+		}
+	}
+	return hash
 }
 
 func (r *run) deploymentRevisions() {

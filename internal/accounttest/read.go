@@ -21,6 +21,7 @@ var reading = []scenario{
 	{"Watch yields what is there, then every change, and a deletion once", nil, (*run).watch},
 	{"Watch yields no state from before a write", nil, (*run).watchAfterWrite},
 	{"Follow yields one object alone", nil, (*run).follow},
+	{"Follow says at once that the object does not exist", nil, (*run).followAbsent},
 	{"Watch and Follow end with their context", nil, (*run).watchEnds},
 	{"a workload whose pods cannot become ready is Stalled", nil, (*run).stalled},
 }
@@ -167,6 +168,22 @@ func (r *run) follow() {
 			continue
 		}
 		r.must(r.Delete(r.ctx, o.Ref()))
+	}
+	r.Fatal("the watch ended")
+}
+
+func (r *run) followAbsent() {
+	r.apply(r.config("b", "{x: '1'}"))
+	want := []string{"a=!", "a=1"}
+	for o, err := range r.Follow(r.ctx, r.ref("ConfigMap", "a")) {
+		r.must(err)
+		if told(o) != want[0] || o.Ref() != r.ref("ConfigMap", "a") {
+			r.Fatalf("told of %s %s, want %s", o.Ref(), told(o), want[0])
+		}
+		if want = want[1:]; len(want) == 0 {
+			return
+		}
+		r.apply(r.config("a", "{x: '1'}"))
 	}
 	r.Fatal("the watch ended")
 }

@@ -20,6 +20,7 @@ func TestAccount(t *testing.T) {
 			},
 			Lacks: map[accounttest.Ability]string{
 				accounttest.FieldOwners: "only Sluice writes to it",
+				accounttest.DaemonSets:  "there are no nodes",
 				accounttest.Budgets:     "it does not run PodDisruptionBudgets: nothing but Sluice evicts a pod",
 			},
 		}
@@ -30,9 +31,9 @@ func TestAccount(t *testing.T) {
 func container(p accounttest.Program, version int) map[string]any {
 	image := map[accounttest.Program]string{
 		accounttest.Serves: "web", accounttest.Starts: "web", accounttest.Speaks: "speak", accounttest.Breaks: "broken",
-		accounttest.Falls: "falls",
+		accounttest.Falls: "falls", accounttest.Ends: "exit", accounttest.Fails: "fail",
 	}[p]
-	c := map[string]any{"name": "main", "image": fmt.Sprintf("%s:%d", image, version)}
+	c := map[string]any{"name": "main", "image": fmt.Sprintf("%s:%d", image, version), "args": []any{"0"}}
 	if image != "web" && image != "falls" {
 		return c
 	}

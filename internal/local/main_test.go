@@ -42,7 +42,7 @@ const secretOfTheCommand = "SECRET_OF_THE_COMMAND"
 
 var programs = map[string]func(){
 	"web": web, "echo": echo, "exit": exit, "twins": twins, "forking": forking, "speak": speak, "falls": falls,
-	"courteous": courteous,
+	"courteous": courteous, "fail": fail,
 }
 
 // web answers with its version and pod, slowly where asked to, until it is told to end.
@@ -154,6 +154,12 @@ func courteous() {
 	fmt.Println("listening")
 	<-ended
 	fmt.Println("goodbye")
+}
+
+// fail prints a line and ends with the status 3.
+func fail() {
+	fmt.Println("no such table")
+	os.Exit(3)
 }
 
 // twins writes a counter to two files, always to the first one first, as fast as it can.

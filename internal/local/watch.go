@@ -16,9 +16,13 @@ import (
 // Watch yields the objects of the kind and then each again when it changes. It continues after restarts of the agent:
 // it yields the objects that changed or were deleted meanwhile, and does not repeat the others.
 func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[sluice.Object, error] {
+	return a.Follow(ctx, sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
+}
+
+// Follow is Watch for one object.
+func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
-		w := &watch{account: a, request: agent.WatchRequest{APIVersion: apiVersion, Kind: kind, Namespace: namespace},
-			seen: map[string]sluice.Object{}, yield: yield}
+		w := &watch{account: a, of: ref, seen: map[string]sluice.Object{}, yield: yield}
 		for {
 			err := w.once(ctx)
 			if w.stopped {
@@ -34,30 +38,21 @@ func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string)
 	}
 }
 
-// Follow is Watch for one object.
-func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
-	return func(yield func(sluice.Object, error) bool) {
-		for o, err := range a.Watch(ctx, ref.APIVersion, ref.Kind, ref.Namespace) {
-			if (err != nil || o.Text("metadata", "name") == ref.Name) && !yield(o, err) {
-				return
-			}
-		}
-	}
-}
-
 type watch struct {
 	account *Account
-	request agent.WatchRequest
+	of      sluice.Ref               // without a name: every object of the kind
 	seen    map[string]sluice.Object // by uid
 	fresh   map[string]bool          // uids of this connection, until it is synced
 	yield   func(sluice.Object, error) bool
+	told    bool // the caller got something
 	stopped bool // the caller wants no more
 	synced  bool
 }
 
 // once follows one connection to its end.
 func (w *watch) once(ctx context.Context) error {
-	body, err := w.account.stream(ctx, "/watch", w.request)
+	request := agent.WatchRequest{APIVersion: w.of.APIVersion, Kind: w.of.Kind, Namespace: w.of.Namespace}
+	body, err := w.account.stream(ctx, "/watch", request)
 	if err != nil {
 		return err
 	}
@@ -82,10 +77,20 @@ func (w *watch) event(e agent.WatchEvent) {
 	if e.Synced {
 		w.synced = true
 		w.dropAbsent()
+		if w.of.Name != "" && !w.told {
+			w.send(w.of.Absent())
+		}
+		return
+	}
+	if w.of.Name != "" && e.Object.Ref().Name != w.of.Name {
 		return
 	}
 	uid := e.Object.Text("metadata", "uid")
 	w.fresh[uid] = true
+	if e.Ending {
+		w.told = true // of its end, as soon as it comes
+		return
+	}
 	if e.Object.Text("metadata", "deletionTimestamp") != "" {
 		delete(w.seen, uid)
 		w.send(e.Object)
@@ -113,6 +118,7 @@ func (w *watch) dropAbsent() {
 }
 
 func (w *watch) send(o sluice.Object) {
+	w.told = true
 	if !w.stopped && !w.yield(o, nil) {
 		w.stopped = true
 	}

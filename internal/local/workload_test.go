@@ -206,3 +206,37 @@ func TestTail(t *testing.T) {
 		}
 	}
 }
+
+// An object that is being deleted is not absent: its last state comes when it is gone.
+func TestFollowAwaitsTheEnd(t *testing.T) {
+	a := open(t)
+	a.apply(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "speak:1", lifecycle: {preStop: {exec: {command: [sleep, "1"]}}}}]}`)
+	web := ref(t, "Deployment/web")
+	uid := a.await("Deployment/web", "it is ready", settled).Text("metadata", "uid")
+	deleted := make(chan error, 1)
+	go func() { deleted <- a.Delete(a.ctx, web) }()
+	for ending := false; !ending; {
+		o, err := a.Get(a.ctx, web)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ending = o.Text("metadata", "deletionTimestamp") != ""
+	}
+	for o, err := range a.Follow(a.ctx, web) {
+		if err != nil || o.Text("metadata", "uid") != uid || o.Text("metadata", "deletionTimestamp") == "" {
+			t.Errorf("told of %v, %v", o, err)
+		}
+		break
+	}
+	if err := <-deleted; err != nil {
+		t.Error(err)
+	}
+}

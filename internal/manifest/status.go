@@ -36,8 +36,8 @@ var judges = map[string]func(sluice.Object) State{
 }
 
 // Status judges an object by its own status, with the rules of the kstatus library (sigs.k8s.io/cli-utils, pkg/kstatus)
-// and two differences. A Job is ready when it is complete, not when it has started. A StatefulSet is ready when every
-// replica that its partition updates is ready on the wanted revision.
+// and two differences. A Job is ready when it is complete, not when it has started or is suspended. A StatefulSet is
+// ready when every replica that its partition updates is ready on the wanted revision.
 func Status(o sluice.Object) State {
 	if o.Text("metadata", "deletionTimestamp") != "" {
 		return waiting("it is being deleted")

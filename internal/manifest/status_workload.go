@@ -106,15 +106,21 @@ func daemonSet(o sluice.Object) State {
 	return State{Phase: Ready}
 }
 
+// The controller decides that a Job has failed (FailureTarget) before the last pods have ended (Failed).
 func job(o sluice.Object) State {
-	if c, ok := conditionOf(o, "Failed"); ok && c.is("True") {
-		return failed("%s", c.text("it failed"))
+	for _, name := range []string{"Failed", "FailureTarget"} {
+		if c, ok := conditionOf(o, name); ok && c.is("True") {
+			return failed("%s", c.text("it failed"))
+		}
 	}
 	if c, ok := conditionOf(o, "Complete"); ok && c.is("True") {
 		return State{Phase: Ready}
 	}
+	if c, ok := conditionOf(o, "SuccessCriteriaMet"); ok && c.is("True") {
+		return waiting("it has succeeded, and its last pods still end")
+	}
 	if c, ok := conditionOf(o, "Suspended"); ok && c.is("True") {
-		return State{Phase: Ready}
+		return waiting("it is suspended")
 	}
 	return waiting("%d of %d completions, %d running", count(o, "succeeded"), o.Number(1, "spec", "completions"),
 		count(o, "active"))

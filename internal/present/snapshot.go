@@ -104,13 +104,13 @@ func filled(texts ...string) []string {
 	return list
 }
 
-// weight says what share of the target's traffic the new version has, if any.
+// weight says what the new version got of the target's traffic or pods by the last weight, if any.
 func weight(s *engine.State, target string) string {
 	text := ""
 	for _, id := range s.Started {
 		run := s.Steps[id]
 		if run.Plan.Target == target && run.Plan.SetWeight != nil && run.Phase == engine.PhaseDone {
-			text = fmt.Sprintf("%d %% of the traffic to the new version", run.Plan.SetWeight.Weight)
+			text = run.Progress.Message
 		}
 	}
 	return text

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -143,6 +144,92 @@ func TestPrimaryThatDoesNotAnswerFailsTheStep(t *testing.T) {
 		_, err := b.run(t, "canary/0")
 		if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "did not say within 10s") {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A stubborn account's pods come back as they were, however often they are evicted: their revision is never spelled as
+// in the status of their set.
+type stubborn struct{ *steptest.Account }
+
+func (s stubborn) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
+	pods, err := s.Account.Pods(ctx, namespace)
+	for i := range pods {
+		pods[i].Revision = strings.TrimPrefix(pods[i].Revision, "db-")
+	}
+	return pods, err
+}
+
+// A pod is evicted once, and one that comes back with a version that its set does not want is an error: evicting it
+// again would never end.
+func TestPodsAreEvictedOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		version string
+		change  func(sluice.Object)
+		act     func(t *testing.T, b *bench) error
+		evicted []string
+	}{
+		"by a weight": {"db:2", func(o sluice.Object) { o.Set("OnDelete", "spec", "updateStrategy", "type") },
+			func(t *testing.T, b *bench) error {
+				b.mustRun(t, "apply")
+				_, err := b.run(t, "canary/0")
+				return err
+			}, []string{"db-2"}},
+		"by undo": {"db:broken", func(o sluice.Object) {
+			if imageIn(o) == "db:1" {
+				o.List("spec", "template", "spec", "containers")[0]["image"] = "db:slow"
+			}
+		}, func(t *testing.T, b *bench) error {
+			p, err := b.run(t, "apply")
+			if sluice.ErrorCode(err) != sluice.Failed {
+				t.Errorf("the broken version is applied: %v", err)
+			}
+			go func() { // while the pods start again
+				time.Sleep(time.Second)
+				b.account.Amend(ref("apps/v1", "StatefulSet", "db"), func(o sluice.Object) {
+					o.Set(int64(1), "status", "collisionCount")
+				})
+			}()
+			return b.must(t, "apply").Undo(t.Context(), p)
+		}, []string{"db-0", "db-1", "db-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := upgrading(t, tt.change)
+				account := b.account.Abilities()
+				account.Host = stubborn{b.account}
+				b.deps.Accounts["cluster"] = account
+				next := b.plan.Steps[0].Apply
+				next.Canary = name == "by a weight"
+				next.Objects[0].List("spec", "template", "spec", "containers")[0]["image"] = tt.version
+				err := tt.act(t, b)
+				if sluice.ErrorCode(err) != sluice.Failed || !strings.Contains(err.Error(), "was made anew and still has") {
+					t.Errorf("got %v", err)
+				}
+				if diff := cmp.Diff(tt.evicted, b.account.Evicted()); diff != "" {
+					t.Errorf("evicted (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// A pod below the partition keeps the version of before. If it is not ready, it is not evicted for that.
+func TestPodsBelowThePartitionStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := upgrading(t, func(o sluice.Object) {
+			o.Set(int64(2), "spec", "updateStrategy", "rollingUpdate", "partition")
+		})
+		apply := b.plan.Steps[0].Apply
+		apply.Canary = false
+		b.mustRun(t, "apply")
+		b.account.Break("db:2")
+		apply.Objects[0].List("spec", "template", "spec", "containers")[0]["image"] = "db:unready"
+		if _, err := b.run(t, "apply"); sluice.ErrorCode(err) != sluice.Failed {
+			t.Errorf("the unready version is applied: %v", err)
+		}
+		if got := b.account.Evicted(); len(got) > 0 {
+			t.Errorf("evicted %v", got)
 		}
 	})
 }

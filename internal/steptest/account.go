@@ -18,8 +18,8 @@ const SlowStart = 10 * time.Second
 // An Account is a cluster in memory. It refuses what a cluster refuses: accounttest holds both to the same contract.
 // Workloads are ready as soon as they are applied, with these exceptions, by the name of an image: pods of "broken"
 // crash, pods of "unready" never become ready for no known reason, pods of "slow" need [SlowStart], and pods of "falls"
-// are restarted once after that time. A Job whose image contains "fails" fails, and one of "unready" never ends. The
-// account has every namespace.
+// are restarted once after that time. A Job whose image contains "fails" fails, one of "unready" never ends, and one
+// with ttlSecondsAfterFinished 0 is gone at once. The account has every namespace.
 type Account struct {
 	mu       sync.Mutex
 	objects  map[sluice.Ref]sluice.Object
@@ -39,10 +39,11 @@ type Account struct {
 	addr     map[string]string
 	changed  chan struct{}
 	version  int64
-	left     int // writes until the account is gone; -1 for ever
-	gone     bool
-	watch    func()        // called after each write, with the account locked for others
-	slow     time.Duration // SlowStart
+	left     int // writes until the account is away; -1 for ever
+	away     bool
+	gone     []sluice.Object // in their last states
+	watch    func()          // called after each write, with the account locked for others
+	slow     time.Duration   // SlowStart
 }
 
 // NewAccount returns an account that holds the objects. Sluice has applied them, unless their metadata.managedFields
@@ -86,9 +87,9 @@ func (a *Account) Crash(n int) (restart func() bool) {
 	return func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		gone := a.gone
-		a.left, a.gone = -1, false
-		return gone
+		away := a.away
+		a.left, a.away = -1, false
+		return away
 	}
 }
 
@@ -176,7 +177,7 @@ func (a *Account) Break(image string) {
 	_ = a.wrote()
 }
 
-var errGone = sluice.Errorf(sluice.Unavailable, "the account is away")
+var errAway = sluice.Errorf(sluice.Unavailable, "the account is away")
 
 // enter locks the account, unless the call is cancelled or the account is away.
 func (a *Account) enter(ctx context.Context) error {
@@ -184,9 +185,9 @@ func (a *Account) enter(ctx context.Context) error {
 		return err
 	}
 	a.mu.Lock()
-	if a.gone {
+	if a.away {
 		a.mu.Unlock()
-		return errGone
+		return errAway
 	}
 	return nil
 }
@@ -202,15 +203,15 @@ func (a *Account) wrote() error {
 	a.notify()
 	if a.left > 0 {
 		a.left--
-		a.gone = a.left == 0
+		a.away = a.left == 0
 	}
-	gone, watch := a.gone, a.watch
+	away, watch := a.away, a.watch
 	a.mu.Unlock()
 	if watch != nil {
 		watch()
 	}
-	if gone {
-		return errGone
+	if away {
+		return errAway
 	}
 	return nil
 }

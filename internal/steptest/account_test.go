@@ -30,9 +30,10 @@ func TestAccount(t *testing.T) {
 				return nil
 			},
 			Lacks: map[accounttest.Ability]string{
-				accounttest.Schemas:   "an object of any shape may be in memory",
-				accounttest.Processes: "no program runs in memory",
-				accounttest.Addresses: "nothing listens on this machine",
+				accounttest.Schemas:    "an object of any shape may be in memory",
+				accounttest.Processes:  "no program runs in memory",
+				accounttest.DaemonSets: "there are no nodes",
+				accounttest.Addresses:  "nothing listens on this machine",
 			},
 		}
 	})

@@ -3,7 +3,6 @@ package steptest
 import (
 	"context"
 	"iter"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -93,6 +92,10 @@ func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 		a.store(ref, next)
 	}
 	shown := a.shown(ref)
+	if ref.Kind == "Job" && shown.Number(-1, "spec", "ttlSecondsAfterFinished") == 0 &&
+		shown.Field("spec", "suspend") != true {
+		a.remove(ref)
+	}
 	return shown, outcome, a.wrote()
 }
 
@@ -146,18 +149,25 @@ func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 	}
 	for other := range a.objects {
 		if other == ref || ref.Kind == "Namespace" && other.Namespace == ref.Name {
-			delete(a.objects, other)
-			delete(a.owners, other)
-			delete(a.before, other)
+			a.remove(other)
 		}
 	}
 	return a.wrote()
 }
 
+// remove forgets the object, and keeps its last state for those who watch it.
+func (a *Account) remove(ref sluice.Ref) {
+	o := a.shown(ref)
+	o.Set("2026-01-01T00:00:00Z", "metadata", "deletionTimestamp")
+	a.gone = append(a.gone, o)
+	delete(a.objects, ref)
+	delete(a.owners, ref)
+	delete(a.before, ref)
+}
+
 // List implements sluice.ClusterReader.
 func (a *Account) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
-	all, _, err := a.since(ctx, map[sluice.Ref]sluice.Object{},
-		sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
+	all, _, err := a.since(ctx, a.view(), sluice.Ref{APIVersion: apiVersion, Kind: kind, Namespace: namespace})
 	if sluice.ErrorCode(err) == sluice.Unsupported {
 		return nil, nil
 	}
@@ -172,12 +182,15 @@ func (a *Account) Watch(ctx context.Context, apiVersion, kind, namespace string)
 // Follow implements sluice.ClusterReader.
 func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {
-		seen := map[sluice.Ref]sluice.Object{}
-		for ctx.Err() == nil {
+		seen := a.view()
+		for first := true; ctx.Err() == nil; first = false {
 			fresh, changed, err := a.since(ctx, seen, ref)
 			if err != nil {
 				yield(nil, err)
 				return
+			}
+			if first && len(fresh) == 0 && ref.Name != "" {
+				fresh = append(fresh, ref.Absent())
 			}
 			for _, o := range fresh {
 				if !yield(o, nil) {
@@ -193,10 +206,22 @@ func (a *Account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.O
 	}
 }
 
-// since returns the objects that changed since they were seen, by name, and a channel that is closed at the next
-// change. A ref without a name stands for all of the kind.
-func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, of sluice.Ref) ([]sluice.Object,
-	chan struct{}, error) {
+// A view is what a watcher has seen.
+type view struct {
+	objects map[sluice.Ref]sluice.Object
+	gone    int // how many of those that are gone
+}
+
+// view returns that of a watcher who comes now and has seen nothing.
+func (a *Account) view() *view {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return &view{map[sluice.Ref]sluice.Object{}, len(a.gone)}
+}
+
+// since returns the objects that are gone or changed since they were seen, by name, and a channel that is closed at the
+// next change. A ref without a name stands for all of the kind.
+func (a *Account) since(ctx context.Context, seen *view, of sluice.Ref) ([]sluice.Object, chan struct{}, error) {
 	if err := a.enter(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -205,28 +230,33 @@ func (a *Account) since(ctx context.Context, seen map[sluice.Ref]sluice.Object, 
 	}
 	defer a.mu.Unlock()
 	var fresh []sluice.Object
-	for ref, o := range maps.Clone(seen) {
-		if a.objects[ref].Text("metadata", "uid") != o.Text("metadata", "uid") {
-			o.Set("2026-01-01T00:00:00Z", "metadata", "deletionTimestamp")
-			fresh = append(fresh, o)
-			delete(seen, ref)
+	for _, o := range a.gone[seen.gone:] {
+		if names(of, o.Ref()) {
+			fresh = append(fresh, o.Clone())
+			delete(seen.objects, o.Ref())
 		}
 	}
+	seen.gone = len(a.gone)
 	for _, ref := range a.refs(of) {
-		if o := a.shown(ref); !reflect.DeepEqual(seen[ref], o) {
-			seen[ref] = o
+		if o := a.shown(ref); !reflect.DeepEqual(seen.objects[ref], o) {
+			seen.objects[ref] = o
 			fresh = append(fresh, o.Clone())
 		}
 	}
 	return fresh, a.changed, nil
 }
 
+// names reports whether of names the object, or all of its kind.
+func names(of, ref sluice.Ref) bool {
+	return ref.APIVersion == of.APIVersion && ref.Kind == of.Kind &&
+		(of.Namespace == "" || ref.Namespace == of.Namespace) && (of.Name == "" || ref.Name == of.Name)
+}
+
 // refs lists the objects that the ref names, sorted by name.
 func (a *Account) refs(of sluice.Ref) []sluice.Ref {
 	var all []sluice.Ref
 	for ref := range a.objects {
-		if ref.APIVersion == of.APIVersion && ref.Kind == of.Kind &&
-			(of.Namespace == "" || ref.Namespace == of.Namespace) && (of.Name == "" || ref.Name == of.Name) {
+		if names(of, ref) {
 			all = append(all, ref)
 		}
 	}

@@ -30,7 +30,7 @@ func (a *Account) SetReady(namespace, pod string, ready bool) {
 func (a *Account) SetAway(away bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.gone = away
+	a.away = away
 	a.notify()
 }
 

@@ -92,6 +92,9 @@ func (a *Account) settle(o sluice.Object) sluice.Object {
 		if strings.Contains(images(o), "fails") {
 			condition = "Failed"
 		}
+		if o.Field("spec", "suspend") == true {
+			condition = "Suspended"
+		}
 		o["status"] = conditions(condition, "it ended with status 1")
 		if strings.Contains(images(o), "unready") {
 			o["status"] = map[string]any{"active": int64(1)}

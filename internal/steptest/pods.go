@@ -78,6 +78,8 @@ func (a *Account) podsAs(ref sluice.Ref, o sluice.Object) []sluice.Pod {
 			p.Labels["statefulset.kubernetes.io/pod-name"] = p.Name
 		}
 		switch {
+		case ref.Kind == "Job" && strings.Contains(images(o), "fails"):
+			p.Ready, p.Reason = false, "it ended with status 3"
 		case a.stalled(o):
 			p.Reason = crashing
 		case !p.Ready:

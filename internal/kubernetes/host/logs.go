@@ -136,12 +136,19 @@ func lastLines(r io.Reader, n int) ([]logLine, error) {
 	}
 }
 
-// readLine returns the next line with its line end. It drops the rest of a line that is too long.
+// lost begins what the kubelet writes in place of the log of a container that it has removed.
+const lost = "unable to retrieve container logs for "
+
+// readLine returns the next line with its line end, "" if the kubelet has lost the log. It drops the rest of a line
+// that is too long.
 func readLine(in *bufio.Reader) (string, error) {
 	part, err := in.ReadSlice('\n')
 	line := string(part)
 	for errors.Is(err, bufio.ErrBufferFull) {
 		_, err = in.ReadSlice('\n')
+	}
+	if strings.HasPrefix(line, lost) {
+		line = ""
 	}
 	return line, err
 }

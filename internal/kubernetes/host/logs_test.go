@@ -54,3 +54,11 @@ func TestOutputIsBounded(t *testing.T) {
 		t.Errorf("head %q, tail %q", h.String(), e.String())
 	}
 }
+
+// A kubelet that has removed a container says so in place of its log.
+func TestLostLogHasNoLines(t *testing.T) {
+	lines, err := lastLines(strings.NewReader(lost+"containerd://2ab1958d9b59a62e39140a9f4f555775c5f59a791da7"), 4)
+	if len(lines) > 0 || err != nil {
+		t.Errorf("got %+v, %v", lines, err)
+	}
+}

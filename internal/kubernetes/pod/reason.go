@@ -15,7 +15,7 @@ func (p *Pod) Reason() string {
 	case p.IsReady() || p.Status.Phase == corev1.PodSucceeded:
 		return ""
 	case p.Metadata.DeletionTimestamp != "":
-		return "it is ending"
+		return p.lastFailure() + "it is ending"
 	case p.Status.Phase == corev1.PodFailed:
 		return p.failure()
 	}
@@ -31,6 +31,16 @@ func (p *Pod) Reason() string {
 		return why
 	}
 	return p.unready()
+}
+
+// lastFailure says how a container ended that is being ended now. When a Job fails, its controller deletes its pods.
+func (p *Pod) lastFailure() string {
+	for _, c := range p.Status.ContainerStatuses {
+		if t := cmp.Or(c.LastTerminationState.Terminated, c.State.Terminated); t != nil && t.ExitCode != 0 {
+			return ending(p.label("container ", c.Name), t) + "; "
+		}
+	}
+	return ""
 }
 
 func (p *Pod) failure() string {

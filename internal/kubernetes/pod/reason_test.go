@@ -14,6 +14,12 @@ func TestReason(t *testing.T) {
 			`{"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"conditions": [{"type": "Ready",
 				"status": "True"}]}}`, "it is ending",
 		},
+		"of a Job that has failed": {
+			`{"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"containers": [{"name": "a"}]},
+				"status": {"containerStatuses": [{"name": "a", "restartCount": 1, "state": {"running": {}},
+				"lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]}}`,
+			"it ended with status 3; it is ending",
+		},
 		"no node": {
 			`{"status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
 				"reason": "Unschedulable", "message": "0/1 nodes are available:\n 1 Insufficient cpu."}]}}`,

@@ -37,17 +37,19 @@ func newCache() *cache {
 // A listener is one caller of Watch.
 type listener struct {
 	cache   *cache
-	name    string // "": every object
+	of      sluice.Ref // without a name: every object
 	pending map[string]sluice.Object
 	order   []string // uids in pending
 	wake    chan struct{}
 }
 
-// join returns a listener, which gets every object that there is and every change from now on.
-func (c *cache) join(name string) *listener {
+// join returns a listener, which gets every object that there is and every change from now on. If its own object does
+// not exist, it gets that too, as soon as the cache knows all objects.
+func (c *cache) join(of sluice.Ref) *listener {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := &listener{cache: c, name: name, pending: map[string]sluice.Object{}, wake: make(chan struct{}, 1)}
+	name := of.Name
+	l := &listener{cache: c, of: of, pending: map[string]sluice.Object{}, wake: make(chan struct{}, 1)}
 	if name == "" {
 		c.listeners[l] = true
 	} else {
@@ -61,16 +63,30 @@ func (c *cache) join(name string) *listener {
 			l.add(uid, o)
 		}
 	}
+	c.tellAbsent(l)
 	return l
+}
+
+// tellAbsent tells a listener to one object if that does not exist. One that is being deleted is passed on later.
+func (c *cache) tellAbsent(l *listener) {
+	if !c.synced || l.of.Name == "" || len(l.pending) > 0 {
+		return
+	}
+	for _, o := range c.ending {
+		if o.Text("metadata", "name") == l.of.Name {
+			return
+		}
+	}
+	l.add("", l.of.Absent())
 }
 
 func (c *cache) leave(l *listener) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.listeners, l)
-	delete(c.named[l.name], l)
-	if len(c.named[l.name]) == 0 {
-		delete(c.named, l.name)
+	delete(c.named[l.of.Name], l)
+	if len(c.named[l.of.Name]) == 0 {
+		delete(c.named, l.of.Name)
 	}
 }
 
@@ -129,6 +145,11 @@ func (c *cache) replace(items []sluice.Object, listed string) {
 	c.early = nil
 	for _, o := range early {
 		c.put(o)
+	}
+	for _, named := range c.named {
+		for l := range named {
+			c.tellAbsent(l)
+		}
 	}
 }
 
@@ -196,6 +217,7 @@ func (c *cache) remove(o sluice.Object) {
 
 // add is called with the cache's lock held.
 func (l *listener) add(uid string, o sluice.Object) {
+	delete(l.pending, "") // it exists now
 	if _, ok := l.pending[uid]; !ok {
 		l.order = append(l.order, uid)
 	}
@@ -230,7 +252,9 @@ func (l *listener) take() ([]sluice.Object, error) {
 	defer l.cache.mu.Unlock()
 	list := make([]sluice.Object, 0, len(l.order))
 	for _, uid := range l.order {
-		list = append(list, l.pending[uid])
+		if o, ok := l.pending[uid]; ok {
+			list = append(list, o)
+		}
 	}
 	clear(l.pending)
 	l.order = l.order[:0]

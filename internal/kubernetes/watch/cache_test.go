@@ -36,7 +36,7 @@ func toldOf(t *testing.T, w *listener) []string {
 
 func TestCache(t *testing.T) {
 	p := newCache()
-	w := p.join("")
+	w := p.join(sluice.Ref{})
 	expect := func(what string, want ...string) {
 		t.Helper()
 		if d := cmp.Diff(want, toldOf(t, w)); d != "" {
@@ -54,7 +54,7 @@ func TestCache(t *testing.T) {
 	p.set(state("b", "7", "y"))
 	p.set(state("a", "8", "z"))
 	expect("a slow watcher is told the last states", "a:z", "b:y")
-	second := p.join("")
+	second := p.join(sluice.Ref{})
 	if got := toldOf(t, second); len(got) != 2 {
 		t.Errorf("one that comes later is told %v", got)
 	}
@@ -83,7 +83,7 @@ func TestCache(t *testing.T) {
 func TestCacheWakesOnlyWhoFollows(t *testing.T) {
 	p := newCache()
 	p.replace([]sluice.Object{state("a", "1", "x"), state("b", "1", "x")}, "1")
-	w := p.join("na")
+	w := p.join(sluice.Ref{Name: "na"})
 	if d := cmp.Diff([]string{"a:x"}, toldOf(t, w)); d != "" {
 		t.Error(d)
 	}
@@ -109,7 +109,7 @@ func TestCacheManyWatchers(t *testing.T) {
 	const last = 500
 	var all sync.WaitGroup
 	for range 20 {
-		w := p.join("")
+		w := p.join(sluice.Ref{})
 		all.Go(func() {
 			defer p.leave(w)
 			for {
@@ -132,4 +132,32 @@ func TestCacheManyWatchers(t *testing.T) {
 		p.mu.Unlock()
 	}
 	all.Wait()
+}
+
+// A listener to one object is told once if that does not exist, as soon as all objects are known.
+func TestCacheTellsAbsence(t *testing.T) {
+	named := sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Name: "na", Namespace: "shop"}
+	expect := func(w *listener, what string, want ...string) {
+		t.Helper()
+		if d := cmp.Diff(want, toldOf(t, w)); d != "" {
+			t.Errorf("%s: -want +got\n%s", what, d)
+		}
+	}
+	p := newCache()
+	w := p.join(named)
+	expect(w, "before the first list")
+	p.replace([]sluice.Object{state("b", "1", "x")}, "1")
+	expect(w, "it is not in the list", ":!")
+	expect(p.join(named), "a later listener", ":!")
+	late := p.join(named)
+	p.set(state("a", "2", "x"))
+	expect(late, "it came before anybody took its absence", "a:x")
+	expect(w, "it came", "a:x")
+	ending := state("a", "3", "x")
+	ending.Set("2024-01-01T00:00:00Z", "metadata", "deletionTimestamp")
+	p.set(ending)
+	w = p.join(named)
+	expect(w, "it is being deleted, and is told of when it is gone")
+	p.remove(state("a", "4", "last"))
+	expect(w, "it is gone", "a:last!")
 }

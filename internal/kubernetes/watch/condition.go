@@ -142,7 +142,8 @@ func isOfRevision(o sluice.Object, r replica) bool {
 	switch o.Text("kind") {
 	case "StatefulSet":
 		want := o.Text("status", "updateRevision")
-		if ordinal(r.name) < o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") {
+		first := o.Number(0, "spec", "ordinals", "start")
+		if ordinal(r.name) < first+o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") {
 			want = o.Text("status", "currentRevision")
 		}
 		return r.revision == want

@@ -78,8 +78,10 @@ func (s *Informers) Gone(r client.Resource, o sluice.Object) {
 // IsWatched reports whether anybody watches the object.
 func (s *Informers) IsWatched(r client.Resource, o sluice.Object) bool { return len(s.of(r, o)) > 0 }
 
-// join returns a listener of the kind in the namespace. The caller must call leave.
-func (s *Informers) join(r client.Resource, namespace, name string) (l *listener, leave func()) {
+// join returns a listener to one object, or to all of a kind in a namespace if the reference has no name. The caller
+// must call leave.
+func (s *Informers) join(r client.Resource, of sluice.Ref) (l *listener, leave func()) {
+	namespace := of.Namespace
 	if !r.Namespaced {
 		namespace = ""
 	}
@@ -94,7 +96,7 @@ func (s *Informers) join(r client.Resource, namespace, name string) (l *listener
 	if i.timer != nil {
 		i.timer.Stop()
 	}
-	l = i.join(name)
+	l = i.join(of)
 	return l, func() {
 		i.leave(l)
 		s.release(key, i)

@@ -53,7 +53,7 @@ func (r *Reader) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Ob
 			yield(nil, err)
 			return
 		}
-		l, leave := r.informers.join(resource, ref.Namespace, ref.Name)
+		l, leave := r.informers.join(resource, ref)
 		defer leave()
 		for {
 			list, err := l.next(ctx)

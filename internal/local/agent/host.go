@@ -14,13 +14,14 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Pods lists the replicas in the namespace, "" for all of them.
+// Pods lists the replicas in the namespace, "" for all of them. It leaves out pods that have ended, except those of
+// Jobs.
 func (a *Agent) Pods(namespace string) []sluice.Pod {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	pods := []sluice.Pod{}
 	for _, p := range a.pods {
-		if namespace != "" && p.Namespace != namespace || p.ended() {
+		if namespace != "" && p.Namespace != namespace || p.ended() && p.Owner.Kind != "Job" {
 			continue
 		}
 		pods = append(pods, sluice.Pod{

@@ -89,8 +89,8 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 		return t.finish(batchv1.JobComplete, "CompletionsReached",
 			fmt.Sprintf("%d of %d pods succeeded", t.succeeded, completions)), a.stopAll(t.active, "the Job is complete")
 	case t.failed > limit:
-		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded", fmt.Sprintf("%d pods failed, %d may", t.failed, limit)),
-			a.stopAll(t.active, "the Job failed")
+		return t.finish(batchv1.JobFailed, "BackoffLimitExceeded",
+			fmt.Sprintf("it exceeded its backoffLimit of %d%s", limit, t.lastWords())), a.stopAll(t.active, "the Job failed")
 	case !deadline.IsZero() && !deadline.After(t.now):
 		return t.finish(batchv1.JobFailed, "DeadlineExceeded", "the Job was active for longer than activeDeadlineSeconds"),
 			a.stopAll(t.active, "the Job's deadline")
@@ -100,6 +100,16 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 		next = deadline
 	}
 	return next, err
+}
+
+// lastWords says how the last pod failed that may be stopped now, "" if all failed pods are kept.
+func (t *tally) lastWords() string {
+	for _, p := range slices.Backward(t.active) {
+		if p.restarts() > 0 {
+			return "; pod " + p.Name + ": " + p.why()
+		}
+	}
+	return ""
 }
 
 // startJobPods starts the missing pods; after a failure only when its backoff is over.

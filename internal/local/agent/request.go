@@ -27,6 +27,7 @@ type (
 	// WatchEvent is one line of the answer: an object, or the mark that all existing objects were sent.
 	WatchEvent struct {
 		Object sluice.Object `json:"object,omitempty"`
+		Ending bool          `json:"ending,omitempty"` // the object is being deleted, and comes again when it is gone
 		Synced bool          `json:"synced,omitempty"`
 	}
 	// LogsRequest asks for a pod's last lines.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 )
 
@@ -30,16 +31,22 @@ func stalled(pods []*pod) string {
 	return ""
 }
 
-// why says why the pod is not ready, "" if it is ready.
+// why says why the pod is not ready or how it failed, "" if it is ready or has succeeded.
 func (p *pod) why() string {
-	if p.stopping() {
-		return "stopping: " + p.Reason
-	}
 	var reasons []string
 	for _, c := range p.containers {
-		if !c.ready && c.reason != "" {
+		failed := c.rec.ExitCode != nil && *c.rec.ExitCode != 0
+		switch {
+		case failed && (p.ended() || p.stopping()):
+			reasons = append(reasons, c.spec.Name+": "+exitedWith(*c.rec.ExitCode))
+		case !p.ended() && !p.stopping() && !c.ready && c.reason != "":
 			reasons = append(reasons, c.spec.Name+": "+c.reason)
 		}
 	}
+	if p.stopping() {
+		reasons = append(reasons, "stopping: "+p.Reason)
+	}
 	return strings.Join(reasons, "; ")
 }
+
+func exitedWith(code int) string { return "exited with status " + strconv.Itoa(code) }

@@ -119,7 +119,7 @@ func (a *Agent) exited(p *pod, c *container, code int, why string) {
 		p.LastEnd = p.ending(c, code, why)
 		defer a.reportRestart(p)
 	}
-	c.ready, c.started, c.reason = false, false, "exited with status "+strconv.Itoa(code)
+	c.ready, c.started, c.reason = false, false, exitedWith(code)
 	if err := a.save(p); err != nil {
 		a.log.Error("save pod", "pod", p.Name, "error", err)
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // Watch sends every object of the kind, then the mark Synced, then every change, until ctx ends or send fails. It sends
-// a deleted object once, with its deletionTimestamp, after it is gone.
+// a deleted object once, with its deletionTimestamp, after it is gone. An object that is being deleted when the watch
+// begins is marked as Ending.
 func (a *Agent) Watch(ctx context.Context, r WatchRequest, send func(WatchEvent) error) error {
 	if _, err := kind.Find(r.APIVersion, r.Kind); err != nil {
 		return err
@@ -49,7 +50,8 @@ func (a *Agent) sendAll(kindName, namespace string, send func(WatchEvent) error)
 	}
 	a.mu.Unlock()
 	for _, o := range all {
-		if err := sendOne(o, send); err != nil {
+		ending := o.Text("metadata", "deletionTimestamp") != ""
+		if err := send(WatchEvent{Object: o, Ending: ending}); err != nil {
 			return err
 		}
 	}

@@ -119,13 +119,7 @@ func (a *account) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.O
 	if kind.Runs(ref.APIVersion, ref.Kind) {
 		return a.Account.Follow(ctx, ref)
 	}
-	return func(yield func(sluice.Object, error) bool) {
-		for o, err := range a.watchInert(ctx, ref.Kind, ref.Namespace) {
-			if (err != nil || o.Ref().Name == ref.Name) && !yield(o, err) {
-				return
-			}
-		}
-	}
+	return a.followInert(ctx, ref)
 }
 
 // Address returns where a Service's port answers. For a port that was moved this is the new port, for an assumed or

@@ -71,6 +71,20 @@ func (a *account) watchInert(ctx context.Context, kind, namespace string) iter.S
 	}
 }
 
+func (a *account) followInert(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
+	return func(yield func(sluice.Object, error) bool) {
+		for box, err := range a.Account.Follow(ctx, inertRef(ref)) {
+			o := ref.Absent()
+			if err == nil && box.Field("data") != nil {
+				o, err = unbox(box)
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
 // boxed puts the object into its ConfigMap, without the fields that the account added.
 func boxed(o sluice.Object) (sluice.Object, error) {
 	plain := o.Clone()

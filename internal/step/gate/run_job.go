@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -18,8 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// runJob runs one Job to its end. The Job's name comes from the deployment and the step, so that after a crash
-// it is found and not run twice.
+// runJob runs one Job to its end. The Job's name comes from the deployment and the step, and it stays until it is
+// finished or undone: so after a crash it is found, judged and not run twice.
 type runJob struct {
 	deps    deps.Deps
 	sc      sluice.StepContext
@@ -38,7 +36,7 @@ func NewRunJob(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 		return nil, sluice.Errorf(sluice.Invalid, "the job %q has no Job in it", spec.Name).
 			WithHint("its path or inline text holds one Kubernetes object of kind Job").At(sc.Step.Pos)
 	}
-	job := object.Wanted(spec.Job)
+	job := ready.Kept(object.Wanted(spec.Job))
 	job.Set(jobName(spec.Name, sc), "metadata", "name")
 	if sc.Target.Namespace != "" {
 		job.Set(sc.Target.Namespace, "metadata", "namespace")
@@ -81,16 +79,13 @@ func (s *runJob) Start(ctx context.Context, p sluice.Progress) (sluice.Progress,
 	return p, nil
 }
 
-// Observe waits for its end.
+// Observe waits for its end, and reports what its pods write.
 func (s *runJob) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	var from jobSnapshot
 	if err := record.Read(p.Snapshot, &from); err != nil {
 		return p, err
 	}
 	w := s.deps.Waiter(s.sc, s.account, from.At.Add(cmp.Or(s.sc.Step.RunJob.Timeout, ready.DefaultTimeout)))
-	report, stop := s.showLog(ctx)
-	defer stop()
-	w.Report = report
 	if err := w.Ready(ctx, []sluice.Ref{s.job.Ref()}); err != nil {
 		return p, err
 	}
@@ -114,71 +109,4 @@ func (s *runJob) Vet(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// lastLines is how long the step waits for the last lines of a Job's pods once the Job has ended.
-const lastLines = 2 * time.Second
-
-// showLog shows every line that the Job's pods write, while they write it. It is for people: a log that cannot be read
-// fails nothing. The returned report may be called at the same time; stop ends it.
-func (s *runJob) showLog(ctx context.Context) (report func(sluice.Progress), stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	l := &jobLog{runJob: s, followed: map[string]bool{}}
-	l.tails.Go(func() { l.findPods(ctx) })
-	return l.report, func() {
-		time.AfterFunc(lastLines, cancel)
-		l.tails.Wait()
-		cancel()
-	}
-}
-
-type jobLog struct {
-	*runJob
-	followed map[string]bool // pods
-	tails    sync.WaitGroup
-	mu       sync.Mutex
-}
-
-func (l *jobLog) report(p sluice.Progress) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sc.Report(p)
-}
-
-// findPods follows every pod of the Job, until the Job has ended.
-func (l *jobLog) findPods(ctx context.Context) {
-	ref := l.job.Ref()
-	for o, err := range l.account.Follow(ctx, ref) {
-		if err != nil {
-			return
-		}
-		pods, err := l.account.Pods(ctx, ref.Namespace)
-		if err != nil {
-			return
-		}
-		for _, p := range pods {
-			if p.Owner == ref.String() && !l.followed[p.Name] {
-				l.followed[p.Name] = true
-				l.tails.Go(func() { l.tail(ctx, p) })
-			}
-		}
-		if hasEnded(o) {
-			return
-		}
-	}
-}
-
-func hasEnded(job sluice.Object) bool {
-	return slices.ContainsFunc(job.List("status", "conditions"), func(c sluice.Object) bool {
-		return (c["type"] == "Complete" || c["type"] == "Failed") && c["status"] == "True"
-	})
-}
-
-func (l *jobLog) tail(ctx context.Context, p sluice.Pod) {
-	for line, err := range l.account.Tail(ctx, p.Namespace, p.Name) {
-		if err != nil {
-			return
-		}
-		l.report(sluice.Progress{State: sluice.Running, Message: p.Name + ": " + line[:min(len(line), 300)]})
-	}
 }

@@ -139,20 +139,14 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 	}
 	w := s.deps.Waiter(s.sc, s.account, r.Deadline)
 	seen := "it does not exist"
-	err := w.Watch(ctx, s.ref, func(o sluice.Object) (bool, string, error) {
-		for _, f := range s.fail {
-			if f.met(o) {
-				return false, "", sluice.Errorf(sluice.Failed, "%s can no longer have %s: %s", s.ref, s.want, f.found(o))
-			}
+	err := w.Trace(ctx, s.ref, func(o sluice.Object, gone bool) (met bool, missing string, err error) {
+		if gone && o.Text("metadata", "uid") == "" {
+			return false, seen, nil
 		}
-		seen = s.want.found(o)
-		if s.want.met(o) {
-			return true, "", nil
+		if met, seen, err = s.look(o); !met && gone {
+			seen = "it was deleted"
 		}
-		if state := manifest.Status(o); state.Phase == manifest.Failed {
-			return false, "", sluice.Errorf(sluice.Failed, "%s can no longer have %s: %s", s.ref, s.want, state.Message)
-		}
-		return false, seen, nil
+		return met, seen, err
 	})
 	if ready.IsTimeout(err) {
 		err = sluice.Errorf(sluice.Failed, "%s does not have %s after %s: %s", s.ref, s.want, s.timeout(), seen)
@@ -162,6 +156,22 @@ func (s *waitFor) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 	}
 	p.State, p.Message = sluice.Done, s.ref.String()+" has "+s.want.String()
 	return p, nil
+}
+
+// look judges one state of the object, which may be its last.
+func (s *waitFor) look(o sluice.Object) (met bool, seen string, err error) {
+	for _, f := range s.fail {
+		if f.met(o) {
+			return false, "", sluice.Errorf(sluice.Failed, "%s can no longer have %s: %s", s.ref, s.want, f.found(o))
+		}
+	}
+	if s.want.met(o) {
+		return true, "", nil
+	}
+	if state := manifest.Status(o); state.Phase == manifest.Failed {
+		return false, "", sluice.Errorf(sluice.Failed, "%s can no longer have %s: %s", s.ref, s.want, state.Message)
+	}
+	return false, s.want.found(o), nil
 }
 
 func (s *waitFor) timeout() time.Duration {

@@ -38,12 +38,25 @@ type Waiter struct {
 }
 
 // Watch calls look with the object now and whenever it changes, until look says that it is done or returns an error.
-// At the deadline it returns an error for which IsTimeout is true. It skips an object that is being deleted.
+// At the deadline it returns an error for which IsTimeout is true. It skips an object that is gone.
 func (w Waiter) Watch(
 	ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, missing string, err error),
 ) error {
-	return w.each(ctx, ref, func(o sluice.Object) (bool, error) {
-		done, missing, err := look(o)
+	return w.Trace(ctx, ref, func(o sluice.Object, gone bool) (bool, string, error) {
+		if gone {
+			return false, "it does not exist", nil
+		}
+		return look(o)
+	})
+}
+
+// Trace is Watch for an object that may end by itself: look also gets the last state of one that is gone. If there is
+// no object at first, look gets that too, as one that is gone and has no state.
+func (w Waiter) Trace(
+	ctx context.Context, ref sluice.Ref, look func(o sluice.Object, gone bool) (done bool, missing string, err error),
+) error {
+	return w.each(ctx, ref, func(o sluice.Object, gone bool) (bool, error) {
+		done, missing, err := look(o, gone)
 		if !done && err == nil {
 			w.Report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + missing})
 		}
@@ -57,8 +70,10 @@ func (w Waiter) Bounded(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // each calls look with the object, or with all of its kind and namespace if ref names none, now and whenever they
-// change.
-func (w Waiter) each(ctx context.Context, ref sluice.Ref, look func(sluice.Object) (done bool, err error)) error {
+// change. Of one that is gone, look gets the last state.
+func (w Waiter) each(
+	ctx context.Context, ref sluice.Ref, look func(o sluice.Object, gone bool) (done bool, err error),
+) error {
 	bounded, cancel := w.Bounded(ctx)
 	defer cancel()
 	changes := w.Account.Follow(bounded, ref)
@@ -69,10 +84,12 @@ func (w Waiter) each(ctx context.Context, ref sluice.Ref, look func(sluice.Objec
 		if err != nil {
 			return ended(ctx, bounded, err)
 		}
-		if o.Text("metadata", "deletionTimestamp") != "" {
-			continue
+		gone := o.Text("metadata", "deletionTimestamp") != ""
+		if gone {
+			o = o.Clone()
+			delete(o["metadata"].(map[string]any), "deletionTimestamp")
 		}
-		if done, err := look(o); done || err != nil {
+		if done, err := look(o, gone); done || err != nil {
 			return err
 		}
 	}
@@ -90,19 +107,29 @@ func ended(ctx, bounded context.Context, err error) error {
 	return err
 }
 
-// tail is how many of a pod's last lines an error shows.
-const tail = 8
+// Bounds of what an error quotes: the last lines of a pod, the length of a line, and the number of pods.
+const (
+	tail    = 8
+	maxLine = 300
+	maxPods = 2
+)
 
 // Is reports whether the object is ready.
 func Is(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Ready }
 
-// Ready waits until every object is ready; objects of one kind and namespace share one watch. If an object cannot
-// become ready, or is not ready at the deadline, the error is Failed: it names the object, what is missing and what its
-// pods said.
+// Ready waits until every object is ready; objects of one kind and namespace share one watch. A Job is ready when it
+// has succeeded. If an object cannot become ready, or is not ready at the deadline, the error is Failed: it names the
+// object, what is missing and what its pods said.
 func (w Waiter) Ready(ctx context.Context, refs []sluice.Ref) error {
 	kinds := map[sluice.Ref][]sluice.Ref{}
 	var order []sluice.Ref
 	for _, ref := range refs {
+		if ref.Kind == "Job" {
+			if err := w.jobEnds(ctx, ref); err != nil {
+				return err
+			}
+			continue
+		}
 		kind := ref
 		kind.Name = ""
 		if len(kinds[kind]) == 0 {
@@ -127,9 +154,9 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	if len(refs) == 1 {
 		watched = refs[0]
 	}
-	err := w.each(ctx, watched, func(o sluice.Object) (bool, error) {
+	err := w.each(ctx, watched, func(o sluice.Object, gone bool) (bool, error) {
 		ref := o.Ref()
-		if _, wanted := missing[ref.Name]; !wanted {
+		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
 			return len(missing) == 0, nil
 		}
 		state := manifest.Status(o)
@@ -149,6 +176,12 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 		return w.unready(ctx, named(kind, name), "is not ready in time", missing[name])
 	}
 	return err
+}
+
+// hasEnded reports whether a Pod has run to its end, which stays its result when the Pod is gone.
+func hasEnded(o sluice.Object) bool {
+	phase := o.Text("status", "phase")
+	return o.Text("kind") == "Pod" && (phase == "Succeeded" || phase == "Failed")
 }
 
 func named(kind sluice.Ref, name string) sluice.Ref {
@@ -188,31 +221,28 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	if len(pods) == 0 {
 		pods = slices.DeleteFunc(all, func(p sluice.Pod) bool { return p.Owner != owner.String() })
 	}
-	for _, p := range pods[:min(len(pods), 2)] {
-		words += fmt.Sprintf("pod %s: %s\n", p.Name, condition(p))
+	var said []string
+	for _, p := range pods[:min(len(pods), maxPods)] {
 		lines, err := LastLines(ctx, a, p, tail)
 		if err != nil {
-			return strings.TrimSpace(words), first, err
+			return strings.Join(said, "\n"), first, err
 		}
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
 		}
-		words += lines
+		said = append(said, "pod "+p.Name+": "+condition(p)+lines)
 	}
-	return strings.TrimRight(words, "\n"), first, nil
+	return strings.Join(said, "\n"), first, nil
 }
 
-// LastLines returns the last n lines that the pod wrote, indented; "" if it wrote none or is gone.
+// LastLines returns the last n lines that the pod wrote, each on an indented line of its own; "" if it wrote none or is
+// gone.
 func LastLines(ctx context.Context, a sluice.Account, p sluice.Pod, n int) (string, error) {
 	lines, err := a.Logs(ctx, p.Namespace, p.Name, n)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return "", nil
 	}
-	var b strings.Builder
-	for _, line := range lines {
-		b.WriteString("  " + line[:min(len(line), 300)] + "\n")
-	}
-	return b.String(), err
+	return quoted(lines), err
 }
 
 // condition says why a pod is not ready, and how often it was restarted: the reason may only be that of the latest try.

@@ -74,6 +74,9 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 		return p, err
 	}
 	p.State, p.Changes, p.Message = sluice.Done, changes, fmt.Sprintf("%d objects are as declared", len(objects))
+	if slices.ContainsFunc(objects, ready.Expires) {
+		p.State = sluice.Running
+	}
 	if len(snap.Canaries) > 0 {
 		p.Message = "the new version is ready beside the old one, without traffic"
 	}
@@ -83,6 +86,33 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 			p.Result.Canaries = append(p.Result.Canaries, delivery.CanaryOf(ref))
 		}
 	}
+	return p, nil
+}
+
+// Observe gives the Jobs their ttlSecondsAfterFinished back, now that it is recorded that they succeeded. So a Job that
+// is gone is not run again.
+func (s *apply) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	snap, err := s.startedWith(p)
+	if err != nil {
+		return p, err
+	}
+	objects, err := s.desired(snap)
+	if err != nil {
+		return p, err
+	}
+	for _, o := range objects {
+		if _, isWritten := snap.find(o.Ref()); !isWritten {
+			continue
+		}
+		kept, err := s.isKept(ctx, o)
+		if err == nil && kept {
+			_, _, err = object.Apply(ctx, s.account, o)
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+	p.State = sluice.Done
 	return p, nil
 }
 
@@ -134,10 +164,11 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 		if err != nil {
 			return brought{}, err
 		}
-		if now != nil {
-			return brought{ref, sluice.Unchanged, ready.Is(now)}, nil
+		if now != nil || ref.Kind == "Job" { // which an earlier release has run
+			return brought{ref, sluice.Unchanged, now == nil || ready.Is(now) || isSuspended(o)}, nil
 		}
 	case ref.Kind == "Job":
+		o = ready.Kept(o)
 		err = s.deleteOldRun(ctx, o)
 	}
 	if err != nil {
@@ -147,7 +178,12 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 	if err != nil {
 		return brought{}, err
 	}
-	return brought{o.Ref(), outcome, ready.Is(now)}, nil
+	return brought{o.Ref(), outcome, ready.Is(now) || isSuspended(o)}, nil
+}
+
+// isSuspended reports whether the declared Job does not run until somebody resumes it.
+func isSuspended(o sluice.Object) bool {
+	return o.Text("kind") == "Job" && o.Field("spec", "suspend") == true
 }
 
 // canary applies the canary beside the stable Deployment. Before it does so, it takes the Services' traffic away from
@@ -165,7 +201,11 @@ func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred [
 		return nil, err
 	}
 	size := stable.Number(1, "spec", "replicas")
-	if !s.account.Weighs(s.sc.Target.Traffic) {
+	served, err := s.isServed(ctx, objects, o)
+	if err != nil {
+		return nil, err
+	}
+	if !served || !s.weighs() {
 		_, size = sizes(size, sibling.FirstWeight(s.sc), 0)
 	}
 	c := canaryOf(o, stable, size, s.sc.Deployment)
@@ -226,6 +266,29 @@ func (s *apply) deleteOldRun(ctx context.Context, job sluice.Object) error {
 	return object.Delete(ctx, s.account, job.Ref())
 }
 
+// isKept reports whether the object is a Job that is still kept from its deletion.
+func (s *apply) isKept(ctx context.Context, o sluice.Object) (bool, error) {
+	if !ready.Expires(o) {
+		return false, nil
+	}
+	now, err := object.Get(ctx, s.account, o.Ref())
+	return now != nil && !ready.Expires(now), err
+}
+
+// useKept replaces the Jobs that are kept by what was applied of them.
+func (s *apply) useKept(ctx context.Context, objects []sluice.Object) error {
+	for i, o := range objects {
+		kept, err := s.isKept(ctx, o)
+		if err != nil {
+			return err
+		}
+		if kept {
+			objects[i] = ready.Kept(o)
+		}
+	}
+	return nil
+}
+
 // removeLeftCanaries removes the canaries that an earlier deployment had to leave, if their Deployments went straight
 // to 100 %.
 func (s *apply) removeLeftCanaries(ctx context.Context, w ready.Waiter, snap snapshot, objects []sluice.Object) error {
@@ -268,6 +331,9 @@ func (s *apply) removeCanaries(ctx context.Context, snap snapshot, objects []slu
 
 func (s *apply) putAllBack(ctx context.Context, snap snapshot, objects []sluice.Object) error {
 	if err := s.useHeld(ctx, objects, snap.Ordered); err != nil {
+		return err
+	}
+	if err := s.useKept(ctx, objects); err != nil {
 		return err
 	}
 	r := s.newRestorer(objects)

@@ -232,7 +232,7 @@ func (s *apply) decide(objects []sluice.Object, findings []finding) (snapshot, e
 func (s *apply) checkCanaries(ctx context.Context, objects []sluice.Object, canaries []sluice.Ref) error {
 	for _, d := range pick(objects, canaries) {
 		service, other := sharedService(objects, d)
-		if service != nil && !s.account.Weighs(s.sc.Target.Traffic) {
+		if service != nil && !s.weighs() {
 			return sluice.Errorf(sluice.Unsupported, "%s sends traffic to %s too, which would get none while %s has a canary",
 				service.Ref(), other.Ref(), d.Ref()).
 				WithHint("let the Service select a label that only one of them has, or roll out straight to 100 %%")
@@ -264,6 +264,29 @@ func sharedService(objects []sluice.Object, d sluice.Object) (service, other slu
 	return nil, nil
 }
 
+// canaryNotes says that a canary comes, and which share it gets at each weight if that follows from numbers of pods.
+func (s *apply) canaryNotes(ctx context.Context, objects []sluice.Object, o sluice.Object) ([]string, error) {
+	ref := o.Ref()
+	comes := ref.String() + " keeps running; the new version comes as " + delivery.CanaryOf(ref).String()
+	p, _, err := s.pair(ctx, ref, nil)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = (tracks{target: s.target, objects: objects}).divided(ctx, p, o); err != nil {
+		return nil, err
+	}
+	notes := []string{comes + " and gets no traffic yet"}
+	if !p.served {
+		notes = []string{comes, "no Service selects the pods of " + ref.String() + ", so their numbers divide its work"}
+	}
+	for _, weight := range sibling.Weights(s.sc) {
+		if share := p.share(weight); share != "" {
+			notes = append(notes, fmt.Sprintf("at weight %d, %s", weight, share))
+		}
+	}
+	return notes, nil
+}
+
 // notes describes the rollout.
 func (s *apply) notes(
 	ctx context.Context, objects []sluice.Object, findings []finding, snap snapshot,
@@ -273,9 +296,12 @@ func (s *apply) notes(
 			notes = append(notes, f.note)
 		}
 	}
-	for _, ref := range snap.Canaries {
-		notes = append(notes, fmt.Sprintf("%s keeps running; the new version comes as %s and gets no traffic yet",
-			ref, delivery.CanaryOf(ref)))
+	for _, o := range pick(objects, snap.Canaries) {
+		list, err := s.canaryNotes(ctx, objects, o)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, list...)
 	}
 	if len(s.sc.Target.Traffic) > 0 {
 		list, err := s.divisions(ctx, objects, pick(objects, snap.Canaries))

@@ -89,7 +89,7 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	if _, err := t.rollTo(ctx, 100); err != nil {
 		return p, err
 	}
-	if _, _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
+	if _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
 		return p, err
 	}
 	for _, refs := range [][]sluice.Ref{snap.Ordered, snap.Deferred, snap.Canaries} {
@@ -155,7 +155,7 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 		return err
 	}
 	if len(changed) == 0 {
-		if _, _, err := t.moveTo(ctx, move{percent: sibling.WeightBefore(s.sc), back: true}); err != nil {
+		if _, err := t.moveTo(ctx, move{percent: sibling.WeightBefore(s.sc), back: true}); err != nil {
 			return err
 		}
 		return r.left()
@@ -176,7 +176,7 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 		return err
 	}
 	// Those that were never promoted are still as small as the weight made them, and their canaries go too.
-	if _, _, err := t.moveTo(ctx, move{back: true, from: 100}); err != nil {
+	if _, err := t.moveTo(ctx, move{back: true, from: 100}); err != nil {
 		return err
 	}
 	if err := t.withdraw(ctx, snap); err != nil {
@@ -264,7 +264,7 @@ func (s *promote) bringBeside(ctx context.Context, w ready.Waiter, b before) err
 
 // bringBack lets other pods serve while the stable ones change.
 func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, t tracks) error {
-	if _, _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
+	if _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
 		return err
 	}
 	var restored []sluice.Ref

@@ -16,12 +16,20 @@ import (
 )
 
 // replacePods evicts pods of the old revision, one at a time, until as many are new as the percentage says, and waits
-// for each. It does not wait between pods that are broken already.
+// for each. It does not wait between pods that are broken already. It evicts only pods that were there at first, and
+// each of them once.
 func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (string, error) {
+	var due map[string]bool
 	for {
 		n, old, all, err := t.outdated(ctx, o)
 		if err != nil {
 			return "", err
+		}
+		if due == nil {
+			due = names(old)
+		}
+		if i := slices.IndexFunc(old, func(p sluice.Pod) bool { return !due[p.Name] }); i >= 0 {
+			return "", cameBack(o.Ref(), old[i])
 		}
 		updated := len(all) - len(old)
 		if updated >= podsAt(n, percent) || len(old) == 0 {
@@ -35,6 +43,7 @@ func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (
 		if err := t.evict(ctx, next[0]); err != nil {
 			return "", err
 		}
+		delete(due, next[0].Name)
 		if !next[0].Ready && len(next) > 1 && !next[1].Ready {
 			continue
 		}
@@ -42,6 +51,22 @@ func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (
 			return "", err
 		}
 	}
+}
+
+func names(pods []sluice.Pod) map[string]bool {
+	set := map[string]bool{}
+	for _, p := range pods {
+		set[p.Name] = true
+	}
+	return set
+}
+
+// cameBack is the error for a pod that was made anew and does not have the version that its set wants. To evict it
+// again would change nothing and never end.
+func cameBack(set sluice.Ref, p sluice.Pod) error {
+	return sluice.Errorf(sluice.Failed, "Pod/%s was made anew and still has the revision %s, which %s does not want",
+		p.Name, p.Revision, set).
+		WithHint("see which revision it wants: kubectl get controllerrevisions --namespace %s", set.Namespace)
 }
 
 func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
@@ -236,7 +261,7 @@ func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error
 		if ref.Kind != "StatefulSet" {
 			continue
 		}
-		r := repair{Waiter: w, set: ref}
+		r := repair{Waiter: w, set: ref, evicted: map[string]bool{}}
 		err := w.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return r.look(ctx, o) })
 		if err != nil && !ready.IsTimeout(err) {
 			return err
@@ -248,8 +273,9 @@ func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error
 // A repair is that of one StatefulSet.
 type repair struct {
 	ready.Waiter
-	set    sluice.Ref
-	looked bool
+	set     sluice.Ref
+	looked  bool
+	evicted map[string]bool // pods; each is evicted once
 }
 
 // look waits until the controller makes pods from the old template: before that it would make broken ones again.
@@ -261,33 +287,47 @@ func (r *repair) look(ctx context.Context, o sluice.Object) (done bool, missing 
 	if state.Phase == manifest.Ready {
 		return true, "", nil
 	}
-	evicted, err := r.evict(ctx, o.Text("status", "updateRevision"))
+	evicted, err := r.evict(ctx, o)
 	return state.Phase == manifest.Failed && evicted == 0, state.Message, err
 }
 
 // evict takes away the pods that are broken. If an account keeps no revisions, these are the pods that are not ready at
 // first.
-func (r *repair) evict(ctx context.Context, revision string) (n int, err error) {
+func (r *repair) evict(ctx context.Context, set sluice.Object) (n int, err error) {
 	pods, err := r.Account.Pods(ctx, r.set.Namespace)
 	if err != nil {
 		return 0, object.WithOp("list the pods of", r.set, err)
 	}
 	for _, p := range pods {
-		isOld := p.Revision != "" && p.Revision != revision || p.Revision == "" && !r.looked
+		isOld := p.Revision != "" && p.Revision != wantedRevision(set, p) || p.Revision == "" && !r.looked
 		if p.Owner != r.set.String() || p.Ready || !isOld {
 			continue
+		}
+		if r.evicted[p.Name] {
+			return n, cameBack(r.set, p)
 		}
 		if err := ctx.Err(); err != nil {
 			return n, err
 		}
 		// A pod that does not go before the deadline, as on a node that died, is left to its controller.
-		if inTime, err := evict(ctx, r.Waiter, p); err != nil && inTime {
+		inTime, err := evict(ctx, r.Waiter, p)
+		if err != nil && inTime {
 			return n, object.WithOp("replace the pods of", r.set, err)
 		}
+		r.evicted[p.Name] = inTime
 		n++
 	}
 	r.looked = true
 	return n, nil
+}
+
+// wantedRevision returns the revision that the pod of the StatefulSet should have: below the partition the one before.
+func wantedRevision(set sluice.Object, p sluice.Pod) string {
+	first := set.Number(0, "spec", "ordinals", "start")
+	if ordinal(p) < first+set.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") {
+		return set.Text("status", "currentRevision")
+	}
+	return set.Text("status", "updateRevision")
 }
 
 // evict evicts the pod. inTime is false if it was not gone at the deadline.

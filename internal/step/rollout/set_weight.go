@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +48,7 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 		return p, err
 	}
 	weight, services := s.spec.Weight, s.spec.Services
-	divided, share, err := t.moveTo(ctx, move{percent: weight, services: services, all: true})
+	gets, err := t.moveTo(ctx, move{percent: weight, services: services, all: true})
 	if err != nil {
 		return p, err
 	}
@@ -65,12 +64,7 @@ func (s *setWeight) Start(ctx context.Context, p sluice.Progress) (sluice.Progre
 	if p.Result, err = t.result(ctx, sibling.Canaries(s.sc)); err != nil {
 		return p, err
 	}
-	words := []string{"", share, rolled}
-	if divided > 0 {
-		words[0] = fmt.Sprintf("%d %% of the traffic goes to the new version", weight)
-	}
-	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
-	if p.Message = strings.Join(words, "; "); p.Message == "" {
+	if p.Message = joined([]string{gets, rolled}, "; "); p.Message == "" {
 		p.Message = "there is no canary: all of the traffic goes to the only version"
 	}
 	return p, nil
@@ -85,7 +79,7 @@ func (s *setWeight) Undo(ctx context.Context, _ sluice.Progress) error {
 	}
 	before, services := sibling.WeightBefore(s.sc), s.spec.Services
 	back := move{percent: before, services: services, back: true, from: s.spec.Weight}
-	if _, _, err := t.moveTo(ctx, back); err != nil || len(services) > 0 {
+	if _, err := t.moveTo(ctx, back); err != nil || len(services) > 0 {
 		return err
 	}
 	return t.holdAt(ctx, before)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,8 @@ func share(n, p int) int { return (2*n*p + 100 - p) / (2 * (100 - p)) }
 type pair struct {
 	stable, canary sluice.Object
 	scaler         sluice.Object // the HorizontalPodAutoscaler of the stable one; nil if there is none
+	byPods         bool          // the numbers of pods divide the traffic or, if there is no Service, the work
+	served         bool          // a Service selects the pods
 }
 
 // shrunk reports whether the stable track was made smaller at the weight.
@@ -62,38 +65,67 @@ func (p pair) wanted() int {
 	return live
 }
 
+// sizes is the function of that name for the pair. If no Service selects the pods, none can take all traffic from the
+// stable ones: at 100 % one of them is left.
 func (p pair) sizes(percent int) (stable, canary int) {
 	limit := 0
 	if p.scaler != nil {
 		limit = p.scaler.Number(1, "spec", "maxReplicas")
 	}
+	if !p.served {
+		percent = min(percent, 99)
+	}
 	return sizes(p.wanted(), percent, limit)
 }
 
-// shares says which share of the traffic follows from the numbers of pods.
+// share says which share of the pods is new at the percentage, "" if their numbers divide nothing then.
+func (p pair) share(percent int) string {
+	stable, canary := p.sizes(percent)
+	if canary < 0 && !p.served {
+		canary = p.canary.Number(0, "spec", "replicas")
+	}
+	if !p.byPods || stable < 0 || canary < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d pods of %s are new: %d %%", canary, stable+canary, p.stable.Ref(),
+		(200*canary+stable+canary)/(2*(stable+canary)))
+}
+
+// shares says which shares of the traffic, or of the work, follow from the numbers of pods.
 func shares(pairs []pair, percent int) string {
 	var words []string
 	for _, p := range pairs {
-		if stable, canary := p.sizes(percent); stable >= 0 && canary >= 0 {
-			words = append(words, fmt.Sprintf("%d of %d pods of %s are new", canary, stable+canary, p.stable.Ref()))
-		}
+		words = append(words, p.share(percent))
 	}
-	return strings.Join(words, ", ")
+	return joined(words, ", ")
+}
+
+// joined joins the words that are there.
+func joined(words []string, by string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), by)
 }
 
 // pairs reads the stable Deployments of the canaries, without those that are gone.
-func (t target) pairs(ctx context.Context, canaries []delivery.Canary) ([]pair, error) {
+func (t tracks) pairs(ctx context.Context, canaries []delivery.Canary) ([]pair, error) {
 	var list []pair
 	for _, c := range canaries {
 		p, stands, err := t.pair(ctx, c.Of.Ref(), c.Object)
+		if err == nil && stands {
+			p, err = t.divided(ctx, p, c.Of)
+			list = append(list, p)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if stands {
-			list = append(list, p)
-		}
 	}
 	return list, nil
+}
+
+// divided returns the pair with what divides the traffic of the Deployment.
+func (t tracks) divided(ctx context.Context, p pair, deployment sluice.Object) (pair, error) {
+	served, err := t.isServed(ctx, t.objects, deployment)
+	p.served, p.byPods = served, !served || !t.weighs()
+	return p, err
 }
 
 // pair reads the stable Deployment of the canary, and its autoscaler. stands is false if the Deployment is gone.

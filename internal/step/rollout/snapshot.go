@@ -126,7 +126,7 @@ func (r *restorer) restoreAll(
 // restore puts one object back. It reports whether the object is back, which it may have been before.
 func (r *restorer) restore(ctx context.Context, b before) (back bool, err error) {
 	now, err := object.Get(ctx, r.account, b.Ref)
-	if err != nil || now == nil && b.Object == nil {
+	if err != nil || now == nil && (b.Object == nil || b.Ref.Kind == "Job") { // an old Job would run again
 		return false, err
 	}
 	if b.Object == nil {

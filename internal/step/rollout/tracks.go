@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,42 +30,38 @@ type move struct {
 	all      bool // every canary that the deployment brought has to stand
 }
 
-// moveTo sends the percentage of the traffic to the canaries. It reports how many Services it divided, and the share if
-// that is not exact. The track that has to grow is ready before traffic moves; the other one shrinks afterwards.
-func (t tracks) moveTo(ctx context.Context, m move) (divided int, share string, err error) {
+// moveTo sends the percentage of the traffic to the canaries, and says what the new version gets by that; "" if there
+// is no canary. The track that has to grow is ready before traffic moves; the other one shrinks afterwards.
+func (t tracks) moveTo(ctx context.Context, m move) (gets string, err error) {
 	canaries, _, err := delivery.Canaries(ctx, t.account, t.objects, t.sc.Deployment)
 	if err != nil {
-		return 0, "", err
+		return "", err
 	}
 	canaries = lasting(canaries)
 	if m.all {
 		if err := allStand(t.sc, canaries); err != nil {
-			return 0, "", err
+			return "", err
 		}
 	}
 	list, err := t.divisions(ctx, t.objects, declared(canaries))
 	if err != nil {
-		return 0, "", err
+		return "", err
 	}
 	if len(m.services) > 0 {
-		list = ofServices(list, m.services)
-		return len(list), "", t.shift(ctx, list, m.percent)
+		return "", t.shift(ctx, ofServices(list, m.services), m.percent)
 	}
 	pairs, err := t.pairs(ctx, canaries)
 	if err != nil {
-		return 0, "", err
+		return "", err
 	}
 	if err := t.grow(ctx, pairs, m); err != nil {
-		return 0, "", err
+		return "", err
 	}
 	if err := t.shift(ctx, list, m.percent); err != nil {
-		return 0, "", err
+		return "", err
 	}
-	if t.account.Weighs(t.sc.Target.Traffic) {
-		divided, share = t.routed(list, m.percent)
-		return divided, share, nil
-	}
-	return len(canaries), shares(pairs, m.percent), t.shrink(ctx, pairs, m)
+	words := []string{t.routed(list, m.percent), shares(pairs, m.percent)}
+	return joined(words, "; "), t.shrink(ctx, pairs, m)
 }
 
 // allStand returns an error if a canary that the deployment brought to the target is gone: then only the old version is
@@ -95,14 +92,23 @@ func declared(list []delivery.Canary) []sluice.Object {
 	return objects
 }
 
-// routed counts the Services that get the weight, and names the others.
-func (t tracks) routed(list []sluice.Division, percent int) (n int, others string) {
-	names := unrouted(list, t.sc)
-	if percent == 0 || percent == 100 || len(names) == 0 {
-		return len(list), ""
+// routed says that Services give the new version its percentage, and names those that do not. At 0 and 100 % all do.
+func (t tracks) routed(list []sluice.Division, percent int) string {
+	isWhole := percent == 0 || percent == 100
+	if len(list) == 0 || !isWhole && !t.weighs() {
+		return ""
 	}
-	return len(list) - len(names), "no route names Service/" + strings.Join(names, ", Service/") +
+	share := fmt.Sprintf("%d %% of the traffic goes to the new version", percent)
+	names := unrouted(list, t.sc)
+	if isWhole || len(names) == 0 {
+		return share
+	}
+	others := "no route names Service/" + strings.Join(names, ", Service/") +
 		", which stays with the old version until 100 %"
+	if len(names) == len(list) {
+		return others
+	}
+	return share + "; " + others
 }
 
 // grow scales up the track that gets more traffic and waits until it is ready, also if an earlier call had scaled it.
@@ -110,14 +116,13 @@ func (t tracks) routed(list []sluice.Division, percent int) (n int, others strin
 // may have added some since it came. On the way back grow does not wait for stable pods that were never made fewer: no
 // traffic stays at a canary that failed because one of them is not ready.
 func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
-	weighs := t.account.Weighs(t.sc.Target.Traffic)
-	if weighs && (m.back || m.percent == 0) {
-		return nil
-	}
 	var awaited []sluice.Ref
 	for _, p := range pairs {
+		if !p.byPods && (m.back || m.percent == 0) {
+			continue
+		}
 		stable, canary := p.sizes(m.percent)
-		if weighs {
+		if !p.byPods {
 			canary = p.wanted()
 		}
 		o, want := p.canary, canary
@@ -138,11 +143,15 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	return t.waiter.Ready(ctx, awaited)
 }
 
-// shrink scales down what has more pods than it needs, and waits until they are fewer. On the way back the stable pods
-// are not made fewer, and it does not wait for the canaries, which may be broken.
+// shrink scales down what has more pods than it needs where their numbers divide the traffic, and waits until they are
+// fewer. On the way back the stable pods are not made fewer, and it does not wait for the canaries, which may be
+// broken.
 func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	var scaled []sluice.Ref
 	for _, p := range pairs {
+		if !p.byPods {
+			continue
+		}
 		stable, canary := p.sizes(m.percent)
 		if m.back {
 			stable = keep

@@ -37,6 +37,17 @@ func (t target) divisions(ctx context.Context, objects, deployments []sluice.Obj
 	return list, nil
 }
 
+// isServed reports whether a Service selects the Deployment's pods, so that there is traffic to divide.
+func (t target) isServed(ctx context.Context, objects []sluice.Object, deployment sluice.Object) (bool, error) {
+	known, err := t.services(ctx, objects, []sluice.Object{deployment})
+	return slices.ContainsFunc(known, func(s sluice.Object) bool {
+		return sendsTo(s, deployment) && !isForCanary(s, t.sc.Target.Traffic)
+	}), err
+}
+
+// weighs reports whether weights divide the traffic. Otherwise the numbers of pods do.
+func (t target) weighs() bool { return t.account.Weighs(t.sc.Target.Traffic) }
+
 // services returns those of the plan, and those that are in the Deployments' namespaces.
 func (t target) services(ctx context.Context, objects, deployments []sluice.Object) ([]sluice.Object, error) {
 	known := object.OfKind(objects, "Service")

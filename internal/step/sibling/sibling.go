@@ -30,14 +30,25 @@ func Apply(sc sluice.StepContext) sluice.Apply {
 	return sluice.Apply{}
 }
 
-// FirstWeight returns the first weight that the plan gives the target's new version, 100 if it gives none.
+// FirstWeight returns the first weight above 0 that the plan gives the target's new version, 100 if it gives none.
 func FirstWeight(sc sluice.StepContext) int {
-	for _, s := range steps(sc) {
-		if s.SetWeight != nil && s.SetWeight.Weight > 0 && s.Phase != sluice.PhaseOnRollback {
-			return s.SetWeight.Weight
-		}
+	for _, weight := range Weights(sc) {
+		return weight
 	}
 	return 100
+}
+
+// Weights returns the weights above 0 that the plan gives the target's new version, in their order. A setWeight for
+// some Services alone does not count.
+func Weights(sc sluice.StepContext) []int {
+	var weights []int
+	for _, s := range steps(sc) {
+		w := s.SetWeight
+		if w != nil && w.Weight > 0 && len(w.Services) == 0 && s.Phase != sluice.PhaseOnRollback {
+			weights = append(weights, w.Weight)
+		}
+	}
+	return weights
 }
 
 // WeightBefore returns the weight that the last setWeight before the step left, 0 if there was none. A setWeight for

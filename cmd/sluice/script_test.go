@@ -21,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "local" { // an account that this process opened starts its agent
+		main()
+	}
 	testscript.Main(m, map[string]func(){"sluice": main})
 }
 

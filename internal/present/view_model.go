@@ -141,7 +141,11 @@ func (m model) step(s stepLine) []string {
 	if s.hint == "" {
 		return []string{line}
 	}
-	return []string{line, strings.Repeat(" ", 30) + m.styles.strong.Render(s.hint)}
+	lines := []string{line}
+	for hint := range strings.SplitSeq(s.hint, "; ") {
+		lines = append(lines, strings.Repeat(" ", 30)+m.styles.strong.Render(hint))
+	}
+	return lines
 }
 
 func (m model) shade(s stepLine, text string) string {
@@ -174,7 +178,7 @@ var targetMarks = map[sluice.Status]string{
 }
 
 func isOver(s sluice.Status) bool {
-	return isBad(s) || s == sluice.StatusSucceeded || s == sluice.StatusSkipped
+	return isBad(s) || s == sluice.StatusSucceeded || s == sluice.StatusSkipped || s == sluice.StatusOvertaken
 }
 
 func isBad(s sluice.Status) bool {

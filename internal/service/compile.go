@@ -26,7 +26,6 @@ type Surroundings struct {
 // Compiled is the plan of a deploy file.
 type Compiled struct {
 	Plan     *sluice.Plan
-	Enqueue  bool // it waits for the application's running deployment
 	Warnings sluice.Diagnostics
 }
 
@@ -57,7 +56,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if ds = append(ds, more...); ds.HasErrors() {
 		return Compiled{}, ds
 	}
-	return Compiled{Plan: p, Enqueue: spec.Config.InProgress == "enqueueOne", Warnings: ds}, nil
+	return Compiled{Plan: p, Warnings: ds}, nil
 }
 
 // applied returns what earlier deployments applied to the targets that prune.

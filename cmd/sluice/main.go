@@ -19,7 +19,9 @@ func execute(args []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
-	go a.interrupt(ctx, cancel)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // before the command begins
+	go a.interrupt(ctx, cancel, signals)
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -43,9 +45,7 @@ const interruptPatience = time.Second
 
 // interrupt stops everything cleanly at the first signal. A later signal ends the process at once: deployments can be
 // resumed from the log.
-func (a *app) interrupt(ctx context.Context, cancel context.CancelFunc) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+func (a *app) interrupt(ctx context.Context, cancel context.CancelFunc, signals <-chan os.Signal) {
 	select {
 	case <-signals:
 		cancel()

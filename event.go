@@ -17,8 +17,8 @@ type Event struct {
 	At   time.Time `json:"at"`
 	Kind EventKind `json:"kind"`
 
-	Plan     *Plan     `json:"plan,omitempty"`     // DeploymentStarted
-	Actor    *Actor    `json:"actor,omitempty"`    // DeploymentStarted, SignalReceived
+	Plan     *Plan     `json:"plan,omitempty"`     // the first event
+	Actor    *Actor    `json:"actor,omitempty"`    // the first event, SignalReceived
 	Outcome  Status    `json:"outcome,omitempty"`  // DeploymentEnded
 	Step     StepID    `json:"step,omitempty"`     // every step event
 	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone
@@ -26,6 +26,8 @@ type Event struct {
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
 	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
 	Letter   LetterID  `json:"letter,omitempty"`   // SignalReceived: the letter that brought the signal; 0 if none did
+
+	OvertakenBy DeploymentID `json:"overtakenBy,omitempty"` // DeploymentEnded: the newer one, which came at At
 }
 
 // An EventKind names a kind of fact.
@@ -33,7 +35,8 @@ type EventKind string
 
 // The kinds of events.
 const (
-	DeploymentStarted EventKind = "deploymentStarted" // always the first
+	DeploymentQueued  EventKind = "deploymentQueued"  // the first, if the deployment waits for its turn
+	DeploymentStarted EventKind = "deploymentStarted" // the first, or the end of waiting
 	DeploymentEnded   EventKind = "deploymentEnded"   // always the last
 	SignalReceived    EventKind = "signalReceived"
 	StepStarting      EventKind = "stepStarting"   // the intent: written before Start is called
@@ -62,15 +65,17 @@ type Status string
 
 // The statuses of a deployment and of a target.
 const (
+	StatusQueued      Status = "queued" // a deployment that waits until its application's running one has ended
 	StatusPending     Status = "pending"
 	StatusRunning     Status = "running"
 	StatusWaiting     Status = "waiting"     // for a person or a callback
 	StatusRollingBack Status = "rollingBack" // being undone
 	StatusSucceeded   Status = "succeeded"
-	StatusFailed      Status = "failed"     // a target failed; its own status says whether it was undone
-	StatusRolledBack  Status = "rolledBack" // a target was undone completely
-	StatusCancelled   Status = "cancelled"
-	StatusSkipped     Status = "skipped" // a target whose dependency did not succeed
+	StatusFailed      Status = "failed"     // a target failed, and nothing was deployed to it or not all was undone
+	StatusRolledBack  Status = "rolledBack" // what was deployed to a target was undone completely
+	StatusCancelled   Status = "cancelled"  // somebody cancelled it, or halted it before anything was deployed
+	StatusOvertaken   Status = "overtaken"  // a newer deployment was queued before this one started
+	StatusSkipped     Status = "skipped"    // a target whose dependency did not succeed, or whose deployment was overtaken
 )
 
 // An Actor is the person or program that did something.
@@ -106,7 +111,7 @@ type Deployment struct {
 	StartedAt   time.Time    `json:"startedAt"`
 	StartedBy   string       `json:"startedBy"`
 	EndedAt     time.Time    `json:"endedAt,omitzero"`
-	Outcome     Status       `json:"outcome,omitempty"` // "" while it runs
+	Outcome     Status       `json:"outcome,omitempty"` // StatusQueued while it waits for its turn, "" while it runs
 }
 
 // Secrets finds the values that deploy files and configuration name. A NotFound error lists the names that exist.

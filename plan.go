@@ -35,7 +35,8 @@ type Plan struct {
 	Application string            `json:"application"`
 	Description string            `json:"description,omitempty"`
 	Context     map[string]string `json:"context,omitempty"`
-	Digest      string            `json:"digest"` // of everything else in the plan but Rehearsal
+	Digest      string            `json:"digest"`            // of everything else in the plan but Enqueue and Rehearsal
+	Enqueue     bool              `json:"enqueue,omitempty"` // waits for the application's running deployment
 	Targets     []PlannedTarget   `json:"targets"`
 	Steps       []PlannedStep     `json:"steps"` // in a topological order, the same every time
 	Rehearsal   *Rehearsal        `json:"rehearsal,omitempty"`

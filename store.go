@@ -19,9 +19,11 @@ type Store interface {
 // A Log is the durable history of deployments. Once Append has returned nil, its events survive kill -9 and power loss.
 type Log interface {
 	// Append adds events after the event with the number after, and numbers them. If other events came first, it
-	// appends nothing and returns a Conflict. The first event of a deployment is DeploymentStarted, which is a Conflict
-	// while another deployment of the same application has not ended. After DeploymentEnded nothing can be added. An
-	// event that names a letter settles the letter in the same transaction; it is a Conflict if the letter is not of
+	// appends nothing and returns a Conflict. The first event of a deployment is DeploymentStarted or DeploymentQueued,
+	// with the plan. DeploymentStarted is a Conflict while another deployment of the same application runs or, as the
+	// first event, is queued. So one deployment of an application runs and one is queued, at most: DeploymentQueued ends
+	// the one that was queued before as overtaken, in the same transaction. After DeploymentEnded nothing can be added.
+	// An event that names a letter settles the letter in the same transaction; it is a Conflict if the letter is not of
 	// this deployment or was settled before, so no signal is ever applied twice. A full disk is Exhausted, and nothing
 	// was appended. Append looks at ctx before it begins, not later.
 	Append(ctx context.Context, id DeploymentID, after Seq, events ...Event) error

@@ -23,7 +23,9 @@ func (a *app) configuration(file string) (*config.Config, error) {
 // open connects to the engine of the state directory. If hold is true, an engine of this process records new
 // deployments but does not begin them.
 func (a *app) open(ctx context.Context, c *config.Config, hold bool) (*bootstrap.Session, error) {
-	return bootstrap.Open(ctx, bootstrap.Instance{Dir: a.dir, Config: c, Log: a.err, Note: a.note, Hold: hold})
+	s, err := bootstrap.Open(ctx, bootstrap.Instance{Dir: a.dir, Config: c, Log: a.err, Note: a.note, Hold: hold})
+	a.follows.Store(a.follows.Load() || err == nil)
+	return s, err
 }
 
 // wiring returns the adapters for a command that runs no deployment. The caller closes it.

@@ -58,7 +58,7 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 		}
 		a.note("%s", losses[where])
 	}
-	if err := a.confirm("Put it back?", o.yes); err != nil {
+	if err := a.confirm(ctx, "Put it back?", o.yes); err != nil {
 		return err
 	}
 	return a.start(ctx, config, o, p)

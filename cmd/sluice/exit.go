@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -21,6 +23,8 @@ const (
 	exitDenied      = 6
 	exitExhausted   = 7
 	exitUnfinished  = 8
+	exitOvertaken   = 9
+	exitUndecided   = 10
 )
 
 // statuses is the only table from codes to exit statuses.
@@ -42,18 +46,18 @@ type unfinished struct{ message, hint string }
 
 func (u unfinished) Error() string { return u.message }
 
-// An ended deployment did not succeed. The summary has already said why.
-type ended struct{ outcome sluice.Status }
+// An ended deployment did not simply succeed. The summary has already said why.
+type ended struct{ status int }
 
-// endedWith returns the error for an outcome, nil for success.
-func endedWith(outcome sluice.Status) error {
-	if outcome == sluice.StatusSucceeded {
+// endedWith returns the error for the exit status of a deployment that ended, nil for success.
+func endedWith(status int) error {
+	if status == exitOK {
 		return nil
 	}
-	return ended{outcome}
+	return ended{status}
 }
 
-func (e ended) Error() string { return "the deployment ended: " + string(e.outcome) }
+func (e ended) Error() string { return fmt.Sprintf("the deployment ended with status %d", e.status) }
 
 func exitStatus(err error) int {
 	if err == nil {
@@ -63,7 +67,7 @@ func exitStatus(err error) int {
 		return exitUnfinished
 	}
 	if e, ok := errors.AsType[ended](err); ok {
-		return outcomeStatus(e.outcome)
+		return e.status
 	}
 	if errors.Is(err, context.Canceled) {
 		return exitCancelled
@@ -74,12 +78,18 @@ func exitStatus(err error) int {
 	return exitFailed
 }
 
-func outcomeStatus(outcome sluice.Status) int {
-	switch outcome {
+// endStatus returns the exit status of a deployment that ended.
+func endStatus(s *engine.State) int {
+	switch s.Outcome {
 	case sluice.StatusSucceeded:
+		if len(present.Undecided(s)) > 0 {
+			return exitUndecided
+		}
 		return exitOK
 	case sluice.StatusCancelled:
 		return exitCancelled
+	case sluice.StatusOvertaken:
+		return exitOvertaken
 	}
 	return exitFailed
 }
@@ -95,6 +105,8 @@ const exitCodesHelp = `The exit statuses of sluice:
   6  a right is missing
   7  no space, port or time is left
   8  sluice was stopped before the deployment ended; resume with: sluice run --resume
+  9  the deployment was queued, and a newer one overtook it; nothing of it was deployed
+ 10  the rehearsal succeeded, but --approve approved a judgment that was not good: a person would have had to decide
 `
 
 func newExitCodes() *cobra.Command {

@@ -84,12 +84,12 @@ func (a *app) conclude(ctx context.Context, f *follower, err error) error {
 	if err := a.finish(ctx, f.session, f.config); err != nil {
 		return err
 	}
-	return endedWith(f.state.Outcome)
+	return endedWith(endStatus(f.state))
 }
 
 func (a *app) summarize(s *engine.State) error {
 	if a.json() {
-		return present.NewJSONView(a.out).Outcome(s, outcomeStatus(s.Outcome))
+		return present.NewJSONView(a.out).Outcome(s, endStatus(s))
 	}
 	present.Printf(a.out, "\n")
 	a.summary(s).Print()
@@ -110,7 +110,7 @@ func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config
 	if err := a.background(ctx, c.File); err != nil {
 		return err
 	}
-	a.note("%s of other applications: now running in the background", present.Plural(len(unended), "deployment"))
+	a.note("%s of other commands: now running in the background", present.Plural(len(unended), "deployment"))
 	return nil
 }
 
@@ -133,6 +133,7 @@ func (a *app) left(f *follower) error {
 // errLeft if ctx is cancelled.
 func (f *follower) follow(ctx context.Context) error {
 	for {
+		f.session.StopAfter(f.state.ID)
 		err := f.watch(ctx)
 		if f.state.Outcome != "" {
 			return nil

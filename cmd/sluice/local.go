@@ -19,7 +19,7 @@ func newLocal(a *app) *cobra.Command {
 		Use: "local", Short: "Show and end what runs on this machine",
 		Example: "  sluice local ps\n  sluice local address production shop 8080\n  sluice local down",
 	}
-	cmd.AddCommand(newLocalPs(a), newLocalAddress(a), newLocalDown(a), newLocalAgent(), newLocalStandIn(a))
+	cmd.AddCommand(newLocalPs(a), newLocalAddress(a), newLocalDown(a), newLocalAgent(a), newLocalStandIn(a))
 	return cmd
 }
 
@@ -181,14 +181,17 @@ func (a *app) confirmDown(ctx context.Context, yes bool) error {
 		return err
 	}
 	a.note("not ended yet: %s", present.Plural(len(running), "deployment"))
-	return a.confirm("End everything anyway?", yes)
+	return a.confirm(ctx, "End everything anyway?", yes)
 }
 
-func newLocalAgent() *cobra.Command {
+func newLocalAgent(a *app) *cobra.Command {
 	dir := ""
 	cmd := &cobra.Command{
 		Use: "agent", Short: "Run a local account (started by sluice itself)", Hidden: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return local.RunAgent(cmd.Context(), dir) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.follows.Store(true)
+			return local.RunAgent(cmd.Context(), dir)
+		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "directory of the account")
 	return cmd

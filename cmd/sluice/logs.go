@@ -80,7 +80,7 @@ func (a *app) printEvents(ctx context.Context, log sluice.Log, id sluice.Deploym
 			return err
 		}
 		state.Apply(e)
-		if step != "" && e.Kind == sluice.DeploymentStarted {
+		if step != "" && e.Plan != nil {
 			if state.Steps[step] == nil {
 				return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", id, step).
 					WithHint("see its steps with: sluice status %s", id)

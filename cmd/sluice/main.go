@@ -18,13 +18,18 @@ func main() { os.Exit(execute(os.Args[1:])) }
 func execute(args []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go interrupt(ctx, cancel)
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // before the command begins
+	go a.interrupt(ctx, cancel, signals)
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, syscall.EPIPE) {
 		return exitOK // the reader of the output went away
+	}
+	if ctx.Err() != nil {
+		err = a.interrupted(err)
 	}
 	a.explain(err)
 	return exitStatus(err)
@@ -34,19 +39,45 @@ func execute(args []string) int {
 // each of them twice.
 const sameInterrupt = time.Second
 
+// interruptPatience is how long a command may take to notice that it was interrupted, if it follows no deployment: what
+// it waits for, such as a program that fetches credentials, may not be interruptible.
+const interruptPatience = time.Second
+
 // interrupt stops everything cleanly at the first signal. A later signal ends the process at once: deployments can be
 // resumed from the log.
-func interrupt(ctx context.Context, cancel context.CancelFunc) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+func (a *app) interrupt(ctx context.Context, cancel context.CancelFunc, signals <-chan os.Signal) {
 	select {
 	case <-signals:
 		cancel()
 	case <-ctx.Done():
 		return
 	}
-	for first := time.Now(); time.Since(first) < sameInterrupt; {
-		<-signals
+	patience := time.After(interruptPatience)
+	for first := time.Now(); ; {
+		select {
+		case <-signals:
+			if time.Since(first) >= sameInterrupt {
+				os.Exit(exitUnfinished)
+			}
+		case <-patience:
+			if !a.follows.Load() {
+				a.explain(context.Canceled)
+				os.Exit(exitStatus(context.Canceled))
+			}
+		}
 	}
-	os.Exit(exitUnfinished)
+}
+
+// interrupted returns the error of a command that a signal ended, whatever the interruption looked like where it was
+// noticed.
+func (a *app) interrupted(err error) error {
+	_, isUnfinished := errors.AsType[unfinished](err)
+	_, isEnded := errors.AsType[ended](err)
+	switch {
+	case err == nil || isUnfinished || isEnded:
+		return err
+	case a.follows.Load():
+		return unfinished{"interrupted", "resume with: sluice run --resume"}
+	}
+	return context.Canceled
 }

@@ -28,7 +28,8 @@ func newPlan(a *app) *cobra.Command {
 		Long: "Plan shows the targets and steps of a deploy file in their order, what each step would change, how long\n" +
 			"the waits are, and what a rollback would bring back and what it would not. It changes nothing. It says\n" +
 			"what a step would change only if the account of the step can be reached. If a right is missing on an\n" +
-			"account, it lists the right and exits with status 6.",
+			"account, it lists the right and exits with status 6. It lists all accounts, metric providers and\n" +
+			"secrets that are not configured, and exits with status 2.",
 		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n" +
 			"  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},
@@ -60,7 +61,10 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 			return err
 		}
 	}
-	if err := a.writePlan(out); err != nil || len(out.Missing) == 0 {
+	if err := a.writePlan(out); err != nil || offline {
+		return err
+	}
+	if err := service.CheckConfigured(compiled.Plan, c); err != nil || len(out.Missing) == 0 {
 		return err
 	}
 	return service.Denied(out.Missing)
@@ -68,9 +72,6 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 
 // preview asks the accounts that run what each step would change.
 func (a *app) preview(ctx context.Context, c *config.Config, p *sluice.Plan) (out service.PlanPreview, err error) {
-	if err := service.CheckAccounts(p, c); err != nil {
-		return out, err
-	}
 	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
 	steps, accounts, err := w.Preview(ctx, p)
@@ -80,6 +81,12 @@ func (a *app) preview(ctx context.Context, c *config.Config, p *sluice.Plan) (ou
 	out, warning, err := service.Preview(ctx, p, steps, accounts)
 	if warning != nil {
 		a.note("warning: %v", warning)
+	}
+	for id := range out.Unknown {
+		target, _ := p.Target(id.Target())
+		if _, ok := c.Accounts[target.Account]; !ok {
+			out.Unknown[id] = "account " + target.Account + " is not configured"
+		}
 	}
 	return out, err
 }

@@ -48,6 +48,7 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 
 // followAll watches several deployments at once, in plain lines. The exit status is that of the worst outcome.
 func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Config, list []sluice.DeploymentID) error {
+	s.StopAfter(list...)
 	out := &lockedWriter{w: a.out}
 	followers := make([]*follower, len(list))
 	errs := make([]error, len(list))
@@ -63,7 +64,7 @@ func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Con
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	worst := sluice.StatusSucceeded
+	worst := exitOK
 	for _, f := range followers {
 		if err := a.summarize(f.state); err != nil {
 			return err
@@ -71,8 +72,8 @@ func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Con
 		if f.state.Outcome == "" {
 			return f.stopped(ctx)
 		}
-		if outcomeStatus(worst) != exitFailed && f.state.Outcome != sluice.StatusSucceeded {
-			worst = f.state.Outcome
+		if status := endStatus(f.state); worst != exitFailed && status != exitOK {
+			worst = status
 		}
 	}
 	if err := a.finish(ctx, s, c); err != nil {

@@ -76,7 +76,7 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 	}
 	a.showRollback(r)
 	if ask {
-		if q.Data = a.askForData(r); len(q.Data) > 0 {
+		if q.Data = a.askForData(ctx, r); len(q.Data) > 0 {
 			if r, err = a.planRollback(ctx, q); err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 		return err
 	}
 	a.showClasses(r, losses)
-	if err := a.confirm("Roll back?", o.yes); err != nil {
+	if err := a.confirm(ctx, "Roll back?", o.yes); err != nil {
 		return err
 	}
 	return a.start(ctx, c, &o.runOptions, r.Plan)
@@ -109,12 +109,12 @@ func (a *app) planRollback(ctx context.Context, q service.RollbackRequest) (r *s
 }
 
 // askForData asks for each checkpoint that could be put back.
-func (a *app) askForData(r *service.Rollback) []string {
+func (a *app) askForData(ctx context.Context, r *service.Rollback) []string {
 	var chosen []string
 	for _, t := range r.Targets {
 		for _, c := range t.Choices {
 			question := fmt.Sprintf("Put the data of %s in %s back to %s?", c.Dataset, t.Target, present.Moment(c.TakenAt))
-			if a.confirm(question, false) == nil {
+			if a.confirm(ctx, question, false) == nil {
 				chosen = append(chosen, string(c.ID))
 				break
 			}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -36,6 +38,8 @@ type app struct {
 	config string
 	dir    bootstrap.StateDir // at state
 	output string
+
+	follows atomic.Bool // a deployment that can be resumed, or an account: it stops only when all is in order
 }
 
 func newApp(in, out, err *os.File) *app {
@@ -137,7 +141,7 @@ func (a *app) note(format string, args ...any) {
 }
 
 // confirm asks the user unless yes is true. Without a terminal it needs yes.
-func (a *app) confirm(question string, yes bool) error {
+func (a *app) confirm(ctx context.Context, question string, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -146,10 +150,20 @@ func (a *app) confirm(question string, yes bool) error {
 			WithHint("add --yes")
 	}
 	present.Printf(a.err, "%s [y/N] ", question)
-	var answer string
-	_, _ = fmt.Fscanln(a.in, &answer) // no answer means no
-	if answer = strings.ToLower(answer); answer == "y" || answer == "yes" {
-		return nil
+	said := make(chan string, 1)
+	go func() {
+		var answer string
+		_, _ = fmt.Fscanln(a.in, &answer) // no answer means no
+		said <- answer
+	}()
+	select {
+	case answer := <-said:
+		if answer = strings.ToLower(answer); answer == "y" || answer == "yes" {
+			return nil
+		}
+		return sluice.Errorf(sluice.Cancelled, "not confirmed; nothing was changed")
+	case <-ctx.Done():
+		present.Printf(a.err, "\n")
+		return ctx.Err()
 	}
-	return sluice.Errorf(sluice.Cancelled, "not confirmed; nothing was changed")
 }

@@ -57,67 +57,76 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if o.resume && o.File == "" {
 		return a.resume(ctx, c, o)
 	}
-	p, enqueue, err := a.planRun(ctx, c, o)
+	p, err := a.planRun(ctx, c, o)
 	if err != nil {
 		return err
 	}
 	if o.resume {
-		var d sluice.Deployment
-		var found bool
-		err := a.reading(ctx, func(store sluice.Store) (err error) {
-			d, found, err = service.Unended(ctx, store, p.Application)
-			return err
-		})
-		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		id, err := a.unended(ctx, p)
+		if err != nil {
 			return err
 		}
-		if found {
-			return a.carry(ctx, c, o, func(*follower) (sluice.DeploymentID, error) { return d.ID, nil })
+		if id != "" {
+			return a.carry(ctx, c, o, func(*follower) (sluice.DeploymentID, error) { return id, nil })
 		}
 	}
 	if err := a.checkRights(ctx, c, p); err != nil {
 		return err
 	}
-	if err := a.confirmPlan(p, o.yes); err != nil {
+	if err := a.confirmPlan(ctx, p, o.yes); err != nil {
 		return err
 	}
-	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) { return f.begin(ctx, p, enqueue) })
+	return a.start(ctx, c, o, p)
+}
+
+// unended returns the deployment that a run with --resume continues, "" if it starts a new one.
+func (a *app) unended(ctx context.Context, p *sluice.Plan) (id sluice.DeploymentID, err error) {
+	err = a.reading(ctx, func(store sluice.Store) error {
+		d, found, err := service.Unended(ctx, store, p.Application)
+		if err != nil || found {
+			id = d.ID
+			return err
+		}
+		return service.CheckOvertaken(ctx, store, p)
+	})
+	if sluice.ErrorCode(err) == sluice.NotFound { // nothing was deployed from here yet
+		return "", nil
+	}
+	return id, err
 }
 
 // planRun compiles the deploy file, for a rehearsal or for real.
-func (a *app) planRun(ctx context.Context, c *config.Config, o *runOptions) (p *sluice.Plan, enqueue bool, err error) {
+func (a *app) planRun(ctx context.Context, c *config.Config, o *runOptions) (*sluice.Plan, error) {
 	local := service.LocalAccounts(c)
 	if o.rehearse.local {
 		local = nil // a rehearsal replaces accounts that may have a mesh
 	}
 	compiled, err := a.compile(ctx, o.Source, local)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if p = compiled.Plan; o.rehearse.local {
-		p, err = o.rehearse.plan(p, c)
-	} else {
-		err = service.CheckAccounts(p, c)
+	if o.rehearse.local {
+		return o.rehearse.plan(compiled.Plan, c)
 	}
-	return p, compiled.Enqueue, err
+	return compiled.Plan, service.CheckConfigured(compiled.Plan, c)
 }
 
 // start begins a deployment of the plan and watches it.
 func (a *app) start(ctx context.Context, c *config.Config, o *runOptions, p *sluice.Plan) error {
-	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) { return f.begin(ctx, p, false) })
+	return a.carry(ctx, c, o, func(f *follower) (sluice.DeploymentID, error) {
+		id, err := f.begin(ctx, p)
+		if err == nil && p.Enqueue {
+			a.noteQueue(ctx, p, id)
+		}
+		return id, err
+	})
 }
 
 // begin starts the deployment. If the engine of another process ends at that moment, this process takes over.
-func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (id sluice.DeploymentID, err error) {
-	sub := service.Submission{Plan: p, By: actor(), Enqueue: enqueue, Waits: func(d sluice.Deployment) {
-		f.app.note("deployment %s of %s runs; this one starts when it has ended", d.ID, d.Application)
-	}}
+func (f *follower) begin(ctx context.Context, p *sluice.Plan) (id sluice.DeploymentID, err error) {
 	for {
 		asked := time.Now()
-		err := f.app.reading(ctx, func(store sluice.Store) (err error) {
-			id, err = service.Submit(ctx, f.session, store, sub)
-			return err
-		})
+		id, err := f.session.Start(ctx, p, actor())
 		if sluice.ErrorCode(err) == sluice.Conflict && sluice.ErrorHint(err) == "" {
 			return "", sluice.Errorf(sluice.Conflict, "%w", err).
 				WithHint("see it with: sluice status; continue it: sluice run --resume; end it: sluice cancel")
@@ -136,6 +145,17 @@ func (f *follower) begin(ctx context.Context, p *sluice.Plan, enqueue bool) (id 
 			return id, err
 		}
 	}
+}
+
+// noteQueue says which deployment a queued one waits for.
+func (a *app) noteQueue(ctx context.Context, p *sluice.Plan, id sluice.DeploymentID) {
+	_ = a.reading(ctx, func(store sluice.Store) error { // sluice status says it too
+		d, found, err := service.Unended(ctx, store, p.Application)
+		if err == nil && found && d.ID != id {
+			a.note("deployment %s of %s runs; this one starts when it has ended", d.ID, d.Application)
+		}
+		return err
+	})
 }
 
 // checkRights rejects a plan that would fail in the middle because a right is missing. An account that cannot be asked
@@ -164,7 +184,7 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 	return service.Denied(list)
 }
 
-func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
+func (a *app) confirmPlan(ctx context.Context, p *sluice.Plan, yes bool) error {
 	list := service.Irreversible(p)
 	if yes || !a.terminal || p.Rehearsal != nil || len(list) == 0 {
 		return nil
@@ -172,7 +192,7 @@ func (a *app) confirmPlan(p *sluice.Plan, yes bool) error {
 	for _, sentence := range list {
 		present.Printf(a.err, "%s\n", sentence)
 	}
-	return a.confirm("Start the deployment?", false)
+	return a.confirm(ctx, "Start the deployment?", false)
 }
 
 // ready tells the process that started this one in the background that the engine runs.

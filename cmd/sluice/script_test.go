@@ -25,6 +25,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "local" { // an account that this process opened starts its agent
+		main()
+	}
 	testscript.Main(sweeptest.Wrap(m), map[string]func(){"sluice": main})
 }
 

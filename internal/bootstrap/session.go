@@ -9,7 +9,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/httpapi"
-	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // A Session is a connection to the engine of a state directory: an engine in this process, or in another process behind
@@ -20,8 +19,6 @@ type Session struct {
 	own      *owner // nil where another process owns the state directory
 	client   *httpapi.Client
 }
-
-var _ service.Engine = (*Session)(nil)
 
 // An Instance says how to run deployments in a state directory.
 type Instance struct {
@@ -92,6 +89,14 @@ func (s *Session) Resume(ctx context.Context) error {
 func (s *Session) Wait(ctx context.Context, id sluice.DeploymentID) error {
 	_, err := s.own.engine.Wait(ctx, id)
 	return err
+}
+
+// StopAfter says that the engine of this process will stop when the deployments have ended: see
+// [engine.Engine.StopAfter].
+func (s *Session) StopAfter(ids ...sluice.DeploymentID) {
+	if s.own != nil {
+		s.own.engine.StopAfter(ids...)
+	}
 }
 
 // Finish closes the session. It returns the deployments that other processes handed to the engine of this process and

@@ -140,7 +140,8 @@ var keysConfig = &table{name: "deploymentConfig", keys: []key{
 }}
 
 var keysInProgress = &table{name: "ifDeploymentInProgress", keys: []key{
-	{"strategy", choice("reject", "enqueueOne"), "reject", "Reject the new deployment, or queue the newest"},
+	{"strategy", choice("reject", "enqueueOne"), "reject",
+		"Reject the new deployment, or queue it; a newer one overtakes the queued one"},
 }}
 
 var keysTarget = &table{name: "target", keys: []key{

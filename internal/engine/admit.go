@@ -56,6 +56,9 @@ func permit(run *StepRun, sig sluice.Signal) error {
 }
 
 func ended(s *State) error {
-	return sluice.Errorf(sluice.Conflict, "deployment %s has ended: %s", s.ID, s.Outcome).
-		WithHint("to go back to the release before it, type: sluice rollback %s", s.ID)
+	e := sluice.Errorf(sluice.Conflict, "deployment %s has ended: %s", s.ID, s.Outcome)
+	if s.Overtaker != "" {
+		return e.WithHint("deployment %s came after it; see it with: sluice status %[1]s", s.Overtaker)
+	}
+	return e.WithHint("to go back to the release before it, type: sluice rollback %s", s.ID)
 }

@@ -31,6 +31,7 @@ type Decision struct {
 	Actions []Action
 	Abort   []sluice.StepID // steps whose check, start or observe is to be interrupted
 	Guards  []sluice.StepID // steps whose guard has to run; all other guards end
+	Begin   bool            // start the deployment, if its turn has come
 	Wake    time.Time       // when to decide again even if nothing happens; zero: never
 	End     sluice.Status   // the outcome, once nothing is left to do
 }
@@ -40,6 +41,9 @@ func Decide(s *State, now time.Time) Decision {
 	var d Decision
 	if s.Outcome != "" {
 		return d
+	}
+	if s.Queued && s.Halt == nil {
+		return Decision{Begin: true, Wake: now.Add(glance)}
 	}
 	seen, survey := map[sluice.Status]bool{}, s.survey()
 	final := true
@@ -169,10 +173,10 @@ func isFinal(s sluice.Status) bool {
 }
 
 // outcome is the worst of the targets' statuses; skipped targets only follow others. A deployment that somebody rolled
-// back was not cancelled, even if one of its targets had not begun.
+// back was not cancelled, even if nothing was deployed to one of its targets.
 func outcome(s *State, seen map[sluice.Status]bool) sluice.Status {
-	if seen[sluice.StatusCancelled] && !s.isCancelled() {
-		seen[sluice.StatusCancelled], seen[sluice.StatusRolledBack] = false, true
+	if seen[sluice.StatusRolledBack] && !s.isCancelled() {
+		seen[sluice.StatusCancelled] = false
 	}
 	for _, status := range []sluice.Status{sluice.StatusFailed, sluice.StatusCancelled, sluice.StatusRolledBack} {
 		if seen[status] {

@@ -37,6 +37,7 @@ type Engine struct {
 	delivering, waking sync.Once // begin to follow the inbox and the tail
 	mu                 sync.Mutex
 	runners            map[sluice.DeploymentID]*runner
+	last               map[string][]sluice.DeploymentID // by application: see StopAfter
 }
 
 var (
@@ -53,7 +54,9 @@ func New(c Config) *Engine {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{config: c, runners: map[sluice.DeploymentID]*runner{}}
+	e := &Engine{
+		config: c, runners: map[sluice.DeploymentID]*runner{}, last: map[string][]sluice.DeploymentID{},
+	}
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	return e
 }
@@ -64,10 +67,11 @@ type Vetter interface {
 	Vet(ctx context.Context) error
 }
 
-// Start records a new deployment and begins it. It is a Conflict while another deployment of the same application runs,
-// and Invalid or Unsupported if a step cannot be made or done here; in all these cases nothing was recorded.
+// Start records a new deployment and begins it. While another deployment of the same application has not ended, it is
+// queued if its plan says so, and otherwise a Conflict. It is Invalid or Unsupported if a step cannot be made or done
+// here. With an error nothing was recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	state, started, err := e.prepare(ctx, plan, by)
+	state, first, err := e.prepare(ctx, plan, by)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +79,7 @@ func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) 
 	if err != nil {
 		return "", err
 	}
-	if err := e.config.Store.Append(ctx, state.ID, 0, started); err != nil {
+	if err := e.config.Store.Append(ctx, state.ID, 0, first); err != nil {
 		e.dismiss(r)
 		return "", err
 	}
@@ -86,11 +90,11 @@ func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) 
 // Submit records the deployment like Start but does not begin it, for an engine that is about to stop. The next Resume
 // begins it, so nothing of it is interrupted.
 func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	state, started, err := e.prepare(ctx, plan, by)
+	state, first, err := e.prepare(ctx, plan, by)
 	if err != nil {
 		return "", err
 	}
-	if err := e.config.Store.Append(ctx, state.ID, 0, started); err != nil {
+	if err := e.config.Store.Append(ctx, state.ID, 0, first); err != nil {
 		return "", err
 	}
 	return state.ID, nil
@@ -98,19 +102,23 @@ func (e *Engine) Submit(ctx context.Context, plan *sluice.Plan, by sluice.Actor)
 
 // prepare returns the state of the deployment at its beginning, and the event that begins it.
 func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (*State, sluice.Event, error) {
-	started := sluice.Event{Seq: 1, At: e.config.Now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
+	first := sluice.Event{Seq: 1, At: e.config.Now(), Kind: sluice.DeploymentStarted, Plan: plan, Actor: &by}
+	if plan.Enqueue {
+		first.Kind = sluice.DeploymentQueued
+	}
 	var random [4]byte
 	if _, err := io.ReadFull(e.config.Random, random[:]); err != nil {
-		return nil, started, fmt.Errorf("name the deployment: %w", err)
+		return nil, first, fmt.Errorf("name the deployment: %w", err)
 	}
-	state := &State{ID: newID(started.At, random)}
-	state.Apply(started)
+	state := &State{ID: newID(first.At, random)}
+	state.Apply(first)
+	var faults []error
 	for _, p := range plan.Steps {
 		if err := e.vet(ctx, state.stepContext(p.ID)); err != nil {
-			return nil, started, fmt.Errorf("%s: %w", p.ID, err)
+			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
 		}
 	}
-	return state, started, nil
+	return state, first, errors.Join(faults...)
 }
 
 // vet makes the step once, to find out whether it can be made.
@@ -172,6 +180,10 @@ func (e *Engine) enlist(ctx context.Context, state *State) (*runner, error) {
 // launch runs the deployment until it has ended, the lease is lost or the engine stops.
 func (e *Engine) launch(r *runner) {
 	e.keep(&e.delivering, e.deliver)
+	if r.state.Queued {
+		r.queued.Store(true)
+		e.keep(&e.waking, e.wake)
+	}
 	running := e.spawn(func() {
 		r.run(e.ctx)
 		e.dismiss(r)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -462,4 +463,23 @@ func TestATimerEndsAWait(t *testing.T) {
 			t.Errorf("status %s after %s", status, time.Since(began))
 		}
 	})
+}
+
+// missing makes no step.
+type missing struct{}
+
+func (missing) New(sc sluice.StepContext) (sluice.Step, error) {
+	return nil, sluice.Errorf(sluice.Invalid, "it is not configured")
+}
+
+func TestEveryStepThatCannotBeMadeIsNamed(t *testing.T) {
+	_, err := newEngine(t, storetest.NewMemory(), missing{}).Start(t.Context(), shop(), sluice.Actor{Name: "ada"})
+	for _, p := range shop().Steps {
+		if err == nil || !strings.Contains(err.Error(), string(p.ID)+": it is not configured") {
+			t.Errorf("the error does not name %s: %v", p.ID, err)
+		}
+	}
+	if sluice.ErrorCode(err) != sluice.Invalid {
+		t.Errorf("the code is %s", sluice.ErrorCode(err))
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -22,7 +23,8 @@ type runner struct {
 	alarms   chan alarm
 	watching sync.WaitGroup // the goroutines of guards
 	said     chan said
-	mail     bell // rings when there may be letters
+	mail     bell        // rings when there may be letters, or its turn may have come
+	queued   atomic.Bool // it waits for its turn
 	ended    chan struct{}
 	err      error // why it left a deployment unfinished; set before ended is closed
 }
@@ -78,6 +80,9 @@ func (r *runner) loop(ctx context.Context) error {
 		if r.state.Outcome != "" {
 			break
 		}
+		if d.Begin && !r.state.Queued { // its turn has come: there is something to do
+			continue
+		}
 		if err := r.await(ctx, d.Wake); err != nil {
 			return err
 		}
@@ -113,6 +118,9 @@ func (r *runner) drain(ctx context.Context) {
 
 // carryOut records the intents of a decision and starts its verbs.
 func (r *runner) carryOut(ctx context.Context, d Decision) error {
+	if d.Begin {
+		return r.takeTurn(ctx)
+	}
 	for _, id := range d.Abort {
 		if c := r.calls[id]; c != nil && c.verb != VerbUndo && c.verb != VerbFinish {
 			c.cancel(errAborted)

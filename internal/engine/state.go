@@ -50,8 +50,10 @@ type State struct {
 	StartedAt time.Time
 	StartedBy sluice.Actor
 	EndedAt   time.Time
-	Outcome   sluice.Status  // "" until it ended
-	Halt      *sluice.Signal // the rollBack or cancel that stops it
+	Queued    bool                // it waits for its turn, or did until it ended
+	Outcome   sluice.Status       // "" until it ended
+	Overtaker sluice.DeploymentID // that was queued later, if the outcome is StatusOvertaken
+	Halt      *sluice.Signal      // the rollBack or cancel that stops it
 	Steps     map[sluice.StepID]*StepRun
 	Started   []sluice.StepID // in the order of their start
 	targets   map[string]*targetRun
@@ -73,10 +75,17 @@ func Fold(id sluice.DeploymentID, events iter.Seq2[sluice.Event, error]) (*State
 func (s *State) Apply(e sluice.Event) {
 	s.Seq = e.Seq
 	switch e.Kind {
+	case sluice.DeploymentQueued:
+		s.begin(e)
+		s.Queued = true
 	case sluice.DeploymentStarted:
+		if s.Queued {
+			s.Queued, s.StartedAt = false, e.At
+			return
+		}
 		s.begin(e)
 	case sluice.DeploymentEnded:
-		s.Outcome, s.EndedAt = e.Outcome, e.At
+		s.Outcome, s.EndedAt, s.Overtaker = e.Outcome, e.At, e.OvertakenBy
 	case sluice.SignalReceived:
 		s.signal(*e.Signal)
 	default:
@@ -109,12 +118,23 @@ func (s *State) begin(e sluice.Event) {
 
 func (s *State) signal(sig sluice.Signal) {
 	if sig.Kind == sluice.SignalRollBack || sig.Kind == sluice.SignalCancel {
-		s.Halt = &sig
+		s.halt(&sig)
 		return
 	}
 	if run := s.Steps[sig.Step]; run != nil {
 		run.Progress.Signals = append(slices.Clip(run.Progress.Signals), sig)
 	}
+}
+
+// halt stops the targets that have not ended. The others keep their outcome.
+func (s *State) halt(sig *sluice.Signal) {
+	survey := s.survey()
+	for name, t := range s.targets {
+		if status := survey.of(name).status; isFinal(status) {
+			t.outcome = status
+		}
+	}
+	s.Halt = sig
 }
 
 func (s *State) applyStep(run *StepRun, e sluice.Event) {
@@ -193,6 +213,9 @@ func (s *State) Results() map[sluice.StepID]sluice.Result {
 func (s *State) Status() sluice.Status {
 	if s.Outcome != "" {
 		return s.Outcome
+	}
+	if s.Queued {
+		return sluice.StatusQueued
 	}
 	status, survey := sluice.StatusPending, s.survey()
 	for _, t := range s.Plan.Targets {

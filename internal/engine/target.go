@@ -12,8 +12,9 @@ func (s *State) Target(name string) sluice.Status { return s.survey().of(name).s
 // A targetRun is a target's part of the state.
 type targetRun struct {
 	plan    sluice.PlannedTarget
-	runs    []*StepRun // in the order of the plan
-	started []*StepRun // in the order of their start
+	runs    []*StepRun    // in the order of the plan
+	started []*StepRun    // in the order of their start
+	outcome sluice.Status // of a target that had ended before somebody halted the deployment
 }
 
 // A standing holds the course and the status of a target.
@@ -39,6 +40,10 @@ func (v survey) of(name string) standing {
 	if t == nil {
 		t = &targetRun{}
 	}
+	if t.outcome != "" {
+		v.found[name] = standing{over, t.outcome}
+		return v.found[name]
+	}
 	v.found[name] = standing{blocked, sluice.StatusPending} // targets that depend on each other never begin
 	at.course = v.course(t)
 	at.status = v.state.status(t, at.course)
@@ -54,13 +59,17 @@ const (
 	forward                  // steps are started as their predecessors are done
 	committing               // every step is done, or the failure is to be kept: steps are finished
 	undoing                  // what was started is undone, then onRollback runs
-	skipped                  // a target it depends on did not succeed
+	skipped                  // a target it depends on did not succeed, or the deployment was overtaken
 	stopped                  // halted before anything was started
+	over                     // ended before the deployment was halted
 )
 
 func (v survey) course(t *targetRun) course {
 	if t.any(isCommitted) {
 		return committing
+	}
+	if v.state.Outcome == sluice.StatusOvertaken {
+		return skipped
 	}
 	halted, started := v.state.Halt != nil, len(t.started) > 0
 	switch {
@@ -138,10 +147,22 @@ func (s *State) undone(t *targetRun) sluice.Status {
 			status = sluice.StatusFailed
 		}
 	}
-	if status == sluice.StatusRolledBack && s.isCancelled() {
+	deployed := t.deployed()
+	switch {
+	case status == sluice.StatusFailed || !deployed && t.any(hasFailed):
+		return sluice.StatusFailed
+	case !deployed || s.isCancelled():
 		return sluice.StatusCancelled
 	}
 	return status
+}
+
+// deployed reports whether objects were applied or data was replaced. Other steps only decide, look and copy.
+func (t *targetRun) deployed() bool {
+	return t.any(func(r *StepRun) bool {
+		changes := func(c sluice.Change) bool { return c.Outcome != sluice.Unchanged }
+		return wasStarted(r) && (r.Plan.Phase == sluice.PhaseApply || slices.ContainsFunc(r.Progress.Changes, changes))
+	})
 }
 
 func (t *targetRun) busy() sluice.Status {

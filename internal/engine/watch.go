@@ -75,18 +75,22 @@ func (w *watcher) wait(ctx context.Context, r *runner) {
 	}
 }
 
-// wake wakes the watchers of every deployment that has new events.
+// wake wakes the watchers of every deployment that has new events, and when one has ended also what is queued.
 func (e *Engine) wake(ctx context.Context) error {
 	newest, err := e.config.Store.Newest(ctx)
 	if err != nil {
 		return err
 	}
 	e.hub.wake("")
+	e.callQueued()
 	for entry, err := range e.config.Store.Tail(ctx, newest) {
 		if err != nil {
 			return err
 		}
 		e.hub.wake(entry.Deployment)
+		if entry.Event.Kind == sluice.DeploymentEnded {
+			e.callQueued()
+		}
 	}
 	return nil
 }

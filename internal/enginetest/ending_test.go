@@ -40,9 +40,13 @@ func newEnding(t *testing.T, log sluice.Log, id sluice.DeploymentID, w *memoryWo
 	for _, target := range state.Plan.Targets {
 		end.Targets[target.Name] = state.Target(target.Name)
 	}
+	stuck := map[string]bool{}
+	for _, run := range state.Steps {
+		stuck[run.Plan.Target] = stuck[run.Plan.Target] || run.Phase == engine.PhaseUndoFailed
+	}
 	for step, run := range state.Steps {
 		end.Steps[step] = run.Phase
-		if run.Phase == engine.PhaseUndone && end.Targets[run.Plan.Target] != sluice.StatusFailed {
+		if run.Phase == engine.PhaseUndone && !stuck[run.Plan.Target] {
 			// Whether a step of a parallel list had begun when its sibling failed is chance, and once it is undone
 			// it makes no difference.
 			end.Steps[step] = engine.PhasePending

@@ -115,8 +115,8 @@ var scenarios = map[string]scenario{
 			"staging/before/1": {rounds: 2, fails: true},
 			"staging/before/2": {},
 		}), afterwards: "keep",
-		outcome: sluice.StatusRolledBack,
-		targets: map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
+		outcome: sluice.StatusFailed,
+		targets: map[string]sluice.Status{"staging": sluice.StatusFailed, "production": sluice.StatusSkipped},
 	},
 	"a failure afterwards is kept": {
 		behaviours: behaviours(map[sluice.StepID]behaviour{"staging/after/0/1": {pause: time.Second, fails: true}}),

@@ -108,7 +108,7 @@ func TestManyEnginesShareDeployments(t *testing.T) {
 		l := &life{world: w, store: store, died: make(chan struct{})}
 		engines := make([]*engine.Engine, 3)
 		for i := range engines {
-			engines[i] = newEngine(store, named{l, store})
+			engines[i] = newEngine(store, named{world: l, log: store})
 			defer stop(t, engines[i])
 		}
 		for i := range deployments {
@@ -137,14 +137,11 @@ func TestManyEnginesShareDeployments(t *testing.T) {
 	})
 }
 
-// named makes steps that do their work at once, under a name of their deployment.
-type named struct {
-	world world
-	log   sluice.Log
-}
+// named makes steps that do their work under a name of their deployment, at once if they have no behaviour.
+type named steps
 
 func (n named) New(sc sluice.StepContext) (sluice.Step, error) {
-	made, err := steps{world: n.world, log: n.log, behaviours: map[sluice.StepID]behaviour{}}.New(sc)
+	made, err := steps(n).New(sc)
 	s := made.(*step)
 	s.name = string(sc.Deployment) + " " + s.name
 	return s, err

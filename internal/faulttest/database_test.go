@@ -64,7 +64,7 @@ func TestDatabaseRefuses(t *testing.T) {
 			changed := strings.Replace(first, "first}", "first}, data: {a: b}", 1)
 			out := w.deploy(deployFile("constraints: {beforeDeployment: [{checkpointData: {dataset: orders}}]}", data,
 				join(changed, objects)))
-			w.says(out, 1, test.says, "hint: ", "ended: rolledBack")
+			w.says(out, 1, test.says, "hint: ", "ended: failed")
 			w.unchanged(before, 1)
 			if n := strings.Count(out.stdout, "tries again until"); n != 1 {
 				t.Errorf("the outage is told %d times: %s", n, out)

@@ -73,7 +73,7 @@ var leaks = map[string]func(l *leak){
 		l.fails(l.webhook("http://{{secrets.host}}.invalid/", ""), "tell")
 	},
 	"a URL that is none": func(l *leak) {
-		l.fails(l.webhook("http://[{{secrets.plain}}/%zz{{secrets.odd}}", ""), "is not an http or https URL")
+		l.fails(l.webhook("{{secrets.odd}}", ""), "is not an http or https URL")
 	},
 	"a header that is none": func(l *leak) {
 		l.fails(strings.Replace(l.webhook(l.echo.URL, ""), "Bearer {{secrets.plain}}", "{{secrets.lines}}", 1), "tell")

@@ -40,7 +40,10 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 		}
 	}
 	c.checkTargets()
-	p := &sluice.Plan{Application: spec.Application, Description: spec.Description, Context: spec.Context}
+	p := &sluice.Plan{
+		Application: spec.Application, Description: spec.Description, Context: spec.Context,
+		Enqueue: spec.Config.InProgress == "enqueueOne",
+	}
 	for _, t := range spec.Targets {
 		if !c.included(t.Name) {
 			continue
@@ -173,10 +176,10 @@ func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []slu
 	return objects
 }
 
-// Digest returns the SHA-256 of everything in the plan except its digest and its rehearsal.
+// Digest returns the SHA-256 of everything in the plan except its digest, its rehearsal and whether it waits.
 func Digest(p *sluice.Plan) string {
 	rest := *p
-	rest.Digest, rest.Rehearsal = "", nil
+	rest.Digest, rest.Rehearsal, rest.Enqueue = "", nil, false
 	data, err := json.Marshal(rest)
 	if err != nil {
 		panic("a plan can always be encoded: " + err.Error())

@@ -20,6 +20,7 @@ type Deployment struct {
 	StartedBy   string              `json:"startedBy"`
 	EndedAt     time.Time           `json:"endedAt,omitzero"`
 	Targets     []targetOutput      `json:"targets"`
+	OvertakenBy sluice.DeploymentID `json:"overtakenBy,omitempty"`
 	RunsIn      []string            `json:"runsIn,omitempty"` // in a list: the targets that run its release
 	Steps       []stepOutput        `json:"steps,omitempty"`
 
@@ -54,10 +55,21 @@ func Deployments(list []Deployment) [][]string {
 		took := cmp.Or(d.state.EndedAt, time.Now()).Sub(d.state.StartedAt)
 		rows = append(rows, []string{
 			string(d.ID), d.Application, string(d.Status), Moment(d.StartedAt), Took(took),
-			strings.Join(d.RunsIn, ", "), waitingSteps(d.state),
+			strings.Join(d.RunsIn, ", "), waitsFor(list, d),
 		})
 	}
 	return rows
+}
+
+// waitsFor names the steps that wait, or the deployment that a queued one waits for.
+func waitsFor(list []Deployment, d Deployment) string {
+	i := slices.IndexFunc(list, func(other Deployment) bool {
+		return other.Application == d.Application && other.ID != d.ID && other.EndedAt.IsZero()
+	})
+	if d.Status == sluice.StatusQueued && i >= 0 {
+		return "deployment " + string(list[i].ID)
+	}
+	return waitingSteps(d.state)
 }
 
 func waitingSteps(s *engine.State) string {
@@ -74,7 +86,7 @@ func waitingSteps(s *engine.State) string {
 func DeploymentOf(s *engine.State, steps bool) Deployment {
 	out := Deployment{
 		ID: s.ID, Application: s.Plan.Application, Status: s.Status(),
-		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt, state: s,
+		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt, OvertakenBy: s.Overtaker, state: s,
 	}
 	for _, t := range s.Plan.Targets {
 		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name)})
@@ -103,6 +115,9 @@ func (m Summary) Status() error {
 	took := cmp.Or(s.EndedAt, time.Now()).Sub(s.StartedAt)
 	m.line(0, "%s %s: %s, started %s by %s, %s",
 		s.Plan.Application, s.ID, s.Status(), Moment(s.StartedAt), s.StartedBy.Name, Took(took))
+	if text := overtaken(s); text != "" {
+		m.line(1, "%s", text)
+	}
 	for _, t := range s.Plan.Targets {
 		m.line(0, "\n%s: %s", t.Name, s.Target(t.Name))
 		var rows [][]string

@@ -103,7 +103,7 @@ func (s Styles) of(status sluice.Status) Style {
 		return s.Good
 	case sluice.StatusFailed, sluice.StatusRolledBack, sluice.StatusCancelled, sluice.StatusRollingBack:
 		return s.Bad
-	case sluice.StatusPending, sluice.StatusSkipped:
+	case sluice.StatusQueued, sluice.StatusPending, sluice.StatusOvertaken, sluice.StatusSkipped:
 		return s.Faint
 	}
 	return s.Busy

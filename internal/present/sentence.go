@@ -15,11 +15,12 @@ import (
 // Sentences says what an event means, in one or more lines. s is the deployment after the event.
 func Sentences(s *engine.State, e sluice.Event) []string {
 	switch e.Kind {
+	case sluice.DeploymentQueued:
+		return []string{beginning(s, "queued")}
 	case sluice.DeploymentStarted:
-		return []string{fmt.Sprintf("deployment %s of %s started by %s: %s",
-			s.ID, e.Plan.Application, e.Actor.Name, plan.TargetNames(e.Plan))}
+		return []string{beginning(s, "started")}
 	case sluice.DeploymentEnded:
-		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, e.Outcome)}
+		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, cmp.Or(overtaken(s), string(e.Outcome)))}
 	case sluice.SignalReceived:
 		return []string{signalSentence(*e.Signal)}
 	}
@@ -32,6 +33,19 @@ func Sentences(s *engine.State, e sluice.Event) []string {
 		lines[i] = string(e.Step) + "  " + l
 	}
 	return lines
+}
+
+func beginning(s *engine.State, how string) string {
+	return fmt.Sprintf("deployment %s of %s %s by %s: %s",
+		s.ID, s.Plan.Application, how, s.StartedBy.Name, plan.TargetNames(s.Plan))
+}
+
+// overtaken says which deployment came before this one had started, "" if none did.
+func overtaken(s *engine.State) string {
+	if s.Overtaker == "" {
+		return ""
+	}
+	return fmt.Sprintf("overtaken by deployment %s, submitted at %s", s.Overtaker, Moment(s.EndedAt))
 }
 
 func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []string {
@@ -134,6 +148,9 @@ func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string
 	}
 	if len(decisions(w)) > 0 {
 		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
+	}
+	if slices.Contains(w.Signals, sluice.SignalReject) {
+		text += fmt.Sprintf("; or: sluice reject %s %s", id, step)
 	}
 	return text
 }

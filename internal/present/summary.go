@@ -3,7 +3,6 @@ package present
 import (
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
@@ -26,6 +25,9 @@ func (m Summary) Print() {
 	s := m.State
 	status, took := m.Styles.status(s.Status()), Took(s.EndedAt.Sub(s.StartedAt))
 	m.line(0, "%s %s: %s after %s", s.Plan.Application, s.ID, status, took)
+	if text := overtaken(s); text != "" {
+		m.line(1, "%s", text)
+	}
 	for _, t := range s.Plan.Targets {
 		m.line(1, "%-14s %s", t.Name, m.Styles.status(s.Target(t.Name)))
 		m.target(t.Name)
@@ -150,46 +152,4 @@ func ShortPath(path string) string {
 		return rel
 	}
 	return path
-}
-
-// rehearsed returns what the rehearsal simulated and what it did for real. It leaves out what only concerns steps that
-// never started.
-func rehearsed(s *engine.State) (stands []sluice.Rehearsed, real []string) {
-	if s.Plan.Rehearsal == nil {
-		return nil, nil
-	}
-	began := func(steps []sluice.StepID) bool {
-		started := func(id sluice.StepID) bool { return slices.Contains(s.Started, id) }
-		return len(steps) == 0 || slices.ContainsFunc(steps, started)
-	}
-	for _, r := range s.Plan.Rehearsal.Stands {
-		if began(r.Steps) {
-			r.Steps = nil
-			stands = append(stands, r)
-		}
-	}
-	for _, r := range s.Plan.Rehearsal.Real {
-		if began(r.Steps) {
-			real = append(real, r.What)
-		}
-	}
-	return stands, real
-}
-
-// rehearsed says what a rehearsal simulated.
-func (m Summary) rehearsed() {
-	stands, real := rehearsed(m.State)
-	if m.State.Plan.Rehearsal == nil {
-		return
-	}
-	m.line(0, "")
-	m.line(0, "This was a rehearsal. Not done for real:")
-	for _, r := range stands {
-		m.line(1, "%s: %s", r.What, r.Instead)
-	}
-	m.line(0, "Done for real:")
-	for _, r := range real {
-		m.line(1, "%s", r)
-	}
-	m.line(0, "The rehearsed release still runs here, and the next rehearsal updates it. End it with: sluice local down")
 }

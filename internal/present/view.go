@@ -55,7 +55,9 @@ type outcomeLine struct {
 	Application string                   `json:"application"`
 	Outcome     sluice.Status            `json:"outcome"`
 	Targets     map[string]sluice.Status `json:"targets"`
+	OvertakenBy sluice.DeploymentID      `json:"overtakenBy,omitempty"`
 	ExitStatus  int                      `json:"exitStatus"`
+	Undecided   []UndecidedStep          `json:"undecided,omitempty"` // see [Undecided]
 	Rehearsed   []sluice.Rehearsed       `json:"rehearsed,omitempty"` // what a rehearsal simulated
 	Real        []string                 `json:"real,omitempty"`      // what it did for real
 }
@@ -72,7 +74,7 @@ func (v JSONView) Show(s *engine.State, u engine.Update) {
 func (v JSONView) Outcome(s *engine.State, exitStatus int) error {
 	line := outcomeLine{
 		Deployment: s.ID, Application: s.Plan.Application, Outcome: s.Status(),
-		Targets: map[string]sluice.Status{}, ExitStatus: exitStatus,
+		Targets: map[string]sluice.Status{}, OvertakenBy: s.Overtaker, Undecided: Undecided(s), ExitStatus: exitStatus,
 	}
 	line.Rehearsed, line.Real = rehearsed(s)
 	for _, t := range s.Plan.Targets {

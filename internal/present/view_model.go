@@ -140,7 +140,11 @@ func (m model) step(s stepLine) []string {
 	if s.hint == "" {
 		return []string{line}
 	}
-	return []string{line, sprintf("%30s%s", "", m.styles.strong.Render(s.hint))}
+	lines := []string{line}
+	for hint := range strings.SplitSeq(s.hint, "; ") {
+		lines = append(lines, sprintf("%30s%s", "", m.styles.strong.Render(hint)))
+	}
+	return lines
 }
 
 func (m model) shade(s stepLine, text string) Styled {
@@ -173,7 +177,7 @@ var targetMarks = map[sluice.Status]string{
 }
 
 func isOver(s sluice.Status) bool {
-	return isBad(s) || s == sluice.StatusSucceeded || s == sluice.StatusSkipped
+	return isBad(s) || s == sluice.StatusSucceeded || s == sluice.StatusSkipped || s == sluice.StatusOvertaken
 }
 
 func isBad(s sluice.Status) bool {

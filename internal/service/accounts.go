@@ -39,21 +39,6 @@ func LocalAccounts(c *config.Config) func(string) bool {
 	return func(name string) bool { return c.Accounts[name].Type == config.AccountLocal }
 }
 
-// CheckAccounts returns an error if a target of the plan deploys to an account that is not configured. A rehearsal uses
-// accounts of its own.
-func CheckAccounts(p *sluice.Plan, c *config.Config) error {
-	if p.Rehearsal != nil {
-		return nil
-	}
-	for _, t := range p.Targets {
-		if _, ok := c.Accounts[t.Account]; !ok {
-			return sluice.Errorf(sluice.Invalid, "target %s deploys to account %q, which is not configured", t.Name, t.Account).
-				WithHint("add it under accounts in %s; the configured accounts are: %s", ConfigName(c), Names(c.Accounts))
-		}
-	}
-	return nil
-}
-
 // ConfigName is how messages call the configuration.
 func ConfigName(c *config.Config) string { return cmp.Or(c.File, config.FileName) }
 

@@ -27,7 +27,6 @@ type Surroundings struct {
 // Compiled is the plan of a deploy file.
 type Compiled struct {
 	Plan     *sluice.Plan
-	Enqueue  bool // it waits for the application's running deployment
 	Warnings sluice.Diagnostics
 }
 
@@ -59,7 +58,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if ds = append(ds, more...).InOrder(s.File); ds.HasErrors() {
 		return Compiled{}, ds
 	}
-	return Compiled{Plan: p, Enqueue: spec.Config.InProgress == "enqueueOne", Warnings: ds}, nil
+	return Compiled{Plan: p, Warnings: ds}, nil
 }
 
 // below returns the directory relative to root, "" if it is root or is not inside.

@@ -297,9 +297,14 @@ func (d *Doctor) secrets() {
 	}
 }
 
-// secretsIn returns the sorted names of the secrets that templates of the plan use.
+// secretsIn returns the sorted names of the secrets that templates of the plan use. Manifests are no templates for
+// secrets.
 func secretsIn(p *sluice.Plan) ([]string, error) {
-	text, err := json.Marshal(p)
+	steps := slices.Clone(p.Steps)
+	for i := range steps {
+		steps[i].Apply, steps[i].RunJob = nil, nil
+	}
+	text, err := json.Marshal(steps)
 	used := map[string]bool{}
 	for _, m := range usedSecret.FindAllStringSubmatch(string(text), -1) {
 		used[m[1]] = true

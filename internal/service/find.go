@@ -7,8 +7,10 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// IsRunning reports whether the deployment has not ended.
+// IsRunning reports whether the deployment has started and not ended.
 func IsRunning(d sluice.Deployment) bool { return d.Outcome == "" }
+
+func hasEnded(d sluice.Deployment) bool { return d.Outcome != "" && d.Outcome != sluice.StatusQueued }
 
 // Find returns the deployment that arg is the beginning of. Without arg it returns the only one that fits. NotFound:
 // there is none; Invalid: there are several.

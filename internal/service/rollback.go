@@ -54,9 +54,9 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if IsRunning(d) {
+	if !hasEnded(d) {
 		if q.Gates || len(q.Data) > 0 {
-			return nil, sluice.Errorf(sluice.Invalid, "deployment %s still runs; to undo it takes no checkpoint and no gates",
+			return nil, sluice.Errorf(sluice.Invalid, "deployment %s has not ended; to undo it takes no checkpoint and no gates",
 				d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 		}
 		return &Rollback{Application: d.Application, Running: &d}, nil
@@ -89,25 +89,16 @@ func chosen(
 		if real[d.Application] {
 			continue
 		}
-		rehearsed, err := isRehearsed(ctx, store, d.ID)
+		made, err := planOf(ctx, store, d.ID)
 		if err != nil {
 			return sluice.Deployment{}, err
 		}
+		rehearsed := made.Rehearsal != nil
 		if latest[d.Application] == "" || !rehearsed {
 			latest[d.Application], real[d.Application] = d.ID, !rehearsed
 		}
 	}
 	return Find(list, "", func(d sluice.Deployment) bool { return latest[d.Application] == d.ID })
-}
-
-// isRehearsed reads the deployment up to the event that has its plan, which is the first one.
-func isRehearsed(ctx context.Context, log sluice.Log, id sluice.DeploymentID) (bool, error) {
-	for e, err := range log.Read(ctx, id, 0) {
-		if err != nil || e.Plan != nil {
-			return err == nil && e.Plan.Rehearsal != nil, err
-		}
-	}
-	return false, nil
 }
 
 // findTargets looks up the targets that run what the deployment brought. A deployment that was not named stands for the

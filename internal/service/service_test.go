@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,8 +52,8 @@ func TestCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Plan.Application != "other" || !c.Enqueue || len(c.Warnings) > 0 {
-		t.Errorf("application %q, enqueue %v, warnings %v", c.Plan.Application, c.Enqueue, c.Warnings)
+	if c.Plan.Application != "other" || !c.Plan.Enqueue || len(c.Warnings) > 0 {
+		t.Errorf("application %q, enqueue %v, warnings %v", c.Plan.Application, c.Plan.Enqueue, c.Warnings)
 	}
 	if diff := cmp.Diff(map[string]string{"release": "2", "pr": "118"}, c.Plan.Context); diff != "" {
 		t.Errorf("context (-want +got):\n%s", diff)
@@ -116,34 +117,64 @@ func approve(ctx context.Context, e *engine.Engine, id sluice.DeploymentID) erro
 	return e.Signal(ctx, id, sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/0", By: me})
 }
 
-func TestSubmitWaitsForTheRunningDeployment(t *testing.T) {
+// begin starts a deployment, or queues it if its plan says so.
+func begin(t *testing.T, e *engine.Engine, p *sluice.Plan) sluice.DeploymentID {
+	t.Helper()
+	id, err := e.Start(t.Context(), p, me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// queued is a plan that waits for its turn.
+func queued(application, digest string) *sluice.Plan {
+	p := approvals(application, digest)
+	p.Enqueue = true
+	return p
+}
+
+func TestUnendedPrefersTheOneThatRuns(t *testing.T) {
 	ctx := t.Context()
 	e, store := newEngine(t)
-	first, err := service.Submit(ctx, e, store, service.Submission{Plan: approvals("shop", "1"), By: me})
-	if err != nil {
+	first := begin(t, e, approvals("shop", "1"))
+	second := begin(t, e, queued("shop", "2"))
+	if d, found, err := service.Unended(ctx, store, "shop"); err != nil || !found || d.ID != first {
+		t.Errorf("%v, found %v, %v; want %s, which runs", d.ID, found, err, first)
+	}
+	if err := approve(ctx, e, first); err != nil {
 		t.Fatal(err)
 	}
-	s := service.Submission{Plan: approvals("shop", "2"), By: me}
-	if _, err := service.Submit(ctx, e, store, s); sluice.ErrorCode(err) != sluice.Conflict {
-		t.Fatalf("beside the first one: %v, want a conflict", err)
+	if status, err := e.Wait(ctx, first); err != nil || status != sluice.StatusSucceeded {
+		t.Fatal(status, err)
 	}
-	var waited []sluice.DeploymentID
-	s.Enqueue, s.Waits = true, func(d sluice.Deployment) {
-		waited = append(waited, d.ID)
-		if err := approve(ctx, e, d.ID); err != nil {
-			t.Error(err)
+	if d, found, err := service.Unended(ctx, store, "shop"); err != nil || !found || d.ID != second {
+		t.Errorf("%v, found %v, %v; want %s, which is queued or runs", d.ID, found, err, second)
+	}
+}
+
+// To resume a deployment that was overtaken would bring an older release over a newer one.
+func TestAnOvertakenDeploymentIsNotResumed(t *testing.T) {
+	ctx := t.Context()
+	e, store := newEngine(t)
+	begin(t, e, approvals("shop", "1"))
+	older := begin(t, e, queued("shop", "2"))
+	newer := begin(t, e, queued("shop", "3"))
+	for digest, want := range map[string]sluice.Code{"1": "", "2": sluice.Conflict, "3": "", "4": ""} {
+		err := service.CheckOvertaken(ctx, store, queued("shop", digest))
+		if got := sluice.ErrorCode(err); got != want {
+			t.Errorf("plan %s: %v, want %q", digest, err, want)
+		}
+		if want != "" && !strings.Contains(sluice.ErrorHint(err), "sluice status "+string(older)) {
+			t.Errorf("plan %s: the hint is %q", digest, sluice.ErrorHint(err))
 		}
 	}
-	second, err := service.Submit(ctx, e, store, s)
-	if err != nil {
+	if err := e.Signal(ctx, newer, sluice.Signal{Kind: sluice.SignalCancel, By: me}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]sluice.DeploymentID{first}, waited); diff != "" {
-		t.Errorf("waited for (-want +got):\n%s", diff)
-	}
-	d, found, err := service.Unended(ctx, store, "shop")
-	if err != nil || !found || d.ID != second {
-		t.Errorf("%v runs, found %v, %v; want %s alone", d.ID, found, err, second)
+	begin(t, e, queued("shop", "2")) // submitted again on purpose
+	if err := service.CheckOvertaken(ctx, store, queued("shop", "2")); err != nil {
+		t.Error(err)
 	}
 }
 

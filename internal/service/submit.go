@@ -2,31 +2,10 @@ package service
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/engine"
 )
-
-// An Engine runs deployments, in this process or in another one.
-type Engine interface {
-	// Start begins a deployment. It returns a Conflict while another deployment of the application has not ended, and
-	// Unavailable if the engine went away: the deployment may then have begun.
-	Start(ctx context.Context, p *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error)
-	// Resume continues the deployments that were interrupted.
-	Resume(ctx context.Context) error
-	// Watch yields a deployment's updates until it ends.
-	Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[engine.Update, error]
-}
-
-// A Submission is a plan that somebody wants to deploy.
-type Submission struct {
-	Plan    *sluice.Plan
-	By      sluice.Actor
-	Enqueue bool                    // wait for the application's running deployment instead of failing with a Conflict
-	Waits   func(sluice.Deployment) // called before it waits
-}
 
 // Irreversible lists what the plan does that cannot be undone, a line each. A person has to agree to it before the plan
 // is submitted.
@@ -40,58 +19,67 @@ func Irreversible(p *sluice.Plan) []string {
 	return list
 }
 
-// Submit begins a deployment. See [Engine.Start] for its errors.
-func Submit(ctx context.Context, e Engine, log sluice.Log, s Submission) (sluice.DeploymentID, error) {
-	for {
-		id, err := e.Start(ctx, s.Plan, s.By)
-		if sluice.ErrorCode(err) != sluice.Conflict || !s.Enqueue {
-			return id, err
-		}
-		if err := awaitTurn(ctx, e, log, s); err != nil {
-			return "", err
-		}
-	}
-}
-
-// awaitTurn returns when the application's running deployment has ended. If it was interrupted, it is resumed.
-func awaitTurn(ctx context.Context, e Engine, log sluice.Log, s Submission) error {
-	d, found, err := Unended(ctx, log, s.Plan.Application)
-	if err != nil || !found {
-		return err
-	}
-	if err := e.Resume(ctx); err != nil {
-		return err
-	}
-	s.Waits(d)
-	for _, err := range e.Watch(ctx, d.ID, 0) {
-		if err != nil && sluice.ErrorCode(err) != sluice.Unavailable { // its engine may have ended with it
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
 // Begun returns the deployment that a submission began although the engine went away before it answered, "" if there is
 // none. since is when the plan was submitted.
 func Begun(ctx context.Context, log sluice.Log, p *sluice.Plan, since time.Time) (sluice.DeploymentID, error) {
-	d, found, err := Unended(ctx, log, p.Application)
-	if err != nil || !found || d.StartedAt.Before(since) {
+	list, err := log.Deployments(ctx, p.Application)
+	if err != nil {
 		return "", err
 	}
-	state, err := engine.Fold(d.ID, log.Read(ctx, d.ID, 0))
-	if err != nil || state.Plan.Digest != p.Digest {
-		return "", err
+	for _, d := range list {
+		if d.StartedAt.Before(since) {
+			break
+		}
+		made, err := planOf(ctx, log, d.ID)
+		if err != nil {
+			return "", err
+		}
+		if !hasEnded(d) && made.Digest == p.Digest {
+			return d.ID, nil
+		}
 	}
-	return d.ID, nil
+	return "", nil
 }
 
-// Unended returns the application's deployment that has not ended.
+// Unended returns the application's deployment that runs, otherwise the one that is queued.
 func Unended(ctx context.Context, log sluice.Log, application string) (d sluice.Deployment, found bool, err error) {
 	list, err := log.Deployments(ctx, application)
-	for _, each := range list {
-		if IsRunning(each) {
+	for _, each := range list { // the one that runs is the older one
+		if !hasEnded(each) {
 			d, found = each, true
 		}
 	}
 	return d, found, err
+}
+
+// CheckOvertaken returns a Conflict if the newest deployment of the plan was overtaken. To resume it would bring an
+// older release over a newer one.
+func CheckOvertaken(ctx context.Context, log sluice.Log, p *sluice.Plan) error {
+	list, err := log.Deployments(ctx, p.Application)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		made, err := planOf(ctx, log, d.ID)
+		if err != nil {
+			return err
+		}
+		if made.Digest != p.Digest || (made.Rehearsal != nil) != (p.Rehearsal != nil) {
+			continue
+		}
+		if d.Outcome != sluice.StatusOvertaken {
+			return nil
+		}
+		return sluice.Errorf(sluice.Conflict, "deployment %s of this file was overtaken, so it is not resumed", d.ID).
+			WithHint("see by which with: sluice status %s; to deploy the file all the same, leave out --resume", d.ID)
+	}
+	return nil
+}
+
+// planOf reads the deployment up to the event that has its plan, which is the first one.
+func planOf(ctx context.Context, log sluice.Log, id sluice.DeploymentID) (*sluice.Plan, error) {
+	for e, err := range log.Read(ctx, id, 0) {
+		return e.Plan, err
+	}
+	return nil, sluice.Errorf(sluice.Internal, "deployment %s has no events", id)
 }

@@ -27,8 +27,9 @@ type appending struct {
 	id      sluice.DeploymentID
 	after   sluice.Seq
 	bodies  []string
-	started *sluice.Event // the first event, if it starts the deployment
-	ended   *sluice.Event // the last event, if it ends it
+	first   *sluice.Event // the deployment's first event, if it is among them
+	begins  bool          // an event starts the deployment, which was queued
+	ended   *sluice.Event // the last event, if it ends the deployment
 	letters []sluice.LetterID
 }
 
@@ -57,11 +58,11 @@ func (a *appending) place(e sluice.Event, last bool) error {
 	if e.At.IsZero() || e.Kind == "" {
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s has no time or no kind", e.Seq, a.id)
 	}
-	first := e.Seq == 1
+	first, starts := e.Seq == 1, e.Kind == sluice.DeploymentStarted
 	switch {
-	case first != (e.Kind == sluice.DeploymentStarted):
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: %s is the first event and no other",
-			e.Seq, a.id, e.Kind, sluice.DeploymentStarted)
+	case first != (e.Kind == sluice.DeploymentQueued || starts && (first || e.Plan != nil)):
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: the first event, and no other, is %s or %s",
+			e.Seq, a.id, e.Kind, sluice.DeploymentQueued, sluice.DeploymentStarted)
 	case first && e.Plan == nil:
 		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
 	case e.Kind == sluice.DeploymentEnded && !last:
@@ -74,8 +75,9 @@ func (a *appending) place(e sluice.Event, last bool) error {
 		a.letters = append(a.letters, e.Letter)
 	}
 	if first {
-		a.started = &e
+		a.first = &e
 	}
+	a.begins = a.begins || starts && !first
 	if e.Kind == sluice.DeploymentEnded {
 		a.ended = &e
 	}
@@ -91,18 +93,16 @@ func (a *appending) apply(b *batch) error {
 	if err := a.fits(h); err != nil {
 		return err
 	}
+	if a.begins {
+		if err := b.mayBegin(a.id, h.number); err != nil {
+			return err
+		}
+	}
 	if err := a.settle(b, h.number); err != nil {
 		return err
 	}
-	if a.started != nil {
-		if h.number, err = b.insertDeployment(a.id, a.started); err != nil {
-			return err
-		}
-	}
-	if a.ended != nil {
-		if err := b.endDeployment(h.number, a.ended); err != nil {
-			return err
-		}
+	if h.number, err = a.list(b, h.number); err != nil {
+		return err
 	}
 	for i, body := range a.bodies {
 		b.addEvent(h.number, a.after+sluice.Seq(i)+1, body)
@@ -110,6 +110,26 @@ func (a *appending) apply(b *batch) error {
 	b.touch(events)
 	b.heads[a.id] = head{number: h.number, seq: a.after + sluice.Seq(len(a.bodies)), ended: a.ended != nil}
 	return nil
+}
+
+// list changes what lists show of the deployment, and returns its number.
+func (a *appending) list(b *batch, number int64) (int64, error) {
+	if a.first != nil {
+		inserted, err := b.insertDeployment(a.id, a.first)
+		if err != nil {
+			return 0, err
+		}
+		number = inserted
+	}
+	if a.begins {
+		if err := b.beginDeployment(number); err != nil {
+			return 0, err
+		}
+	}
+	if a.ended != nil {
+		return number, b.endDeployment(number, a.ended)
+	}
+	return number, nil
 }
 
 // fits refuses events that do not follow the log's last one.
@@ -182,41 +202,6 @@ func (b *batch) head(id sluice.DeploymentID, expected sluice.Seq) (head, error) 
 		return head{}, err
 	}
 	return h, nil
-}
-
-// insertDeployment lists a deployment that starts, unless another one of its application is under way, and returns its
-// number.
-func (b *batch) insertDeployment(id sluice.DeploymentID, e *sluice.Event) (number int64, err error) {
-	ctx := context.Background()
-	var other string
-	row := b.conn.QueryRowContext(ctx, "SELECT id FROM deployments WHERE application = ? AND ended_at IS NULL",
-		e.Plan.Application)
-	err = row.Scan(&other)
-	if err == nil {
-		return 0, sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", e.Plan.Application, other).
-			WithHint("wait for it, or end it with: sluice cancel %s", other)
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return 0, err
-	}
-	var by string
-	if e.Actor != nil {
-		by = e.Actor.Name
-	}
-	result, err := b.conn.ExecContext(ctx,
-		"INSERT INTO deployments (id, application, started_at, started_by) VALUES (?, ?, ?, ?)",
-		string(id), e.Plan.Application, e.At.UnixNano(), by)
-	if err != nil {
-		return 0, err
-	}
-	return result.LastInsertId()
-}
-
-// endDeployment notes how and when a deployment ended.
-func (b *batch) endDeployment(number int64, e *sluice.Event) error {
-	_, err := b.conn.ExecContext(context.Background(), "UPDATE deployments SET ended_at = ?, outcome = ? WHERE number = ?",
-		e.At.UnixNano(), string(e.Outcome), number)
-	return err
 }
 
 // change hands a change to the writer and returns when it is durable.

@@ -85,7 +85,8 @@ func (s *Store) verifyStructure(ctx context.Context) error {
 		return damageError(s.path, found)
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT d.id, d.ended_at, d.started_by IS coalesce(f.body ->> '$.actor.name', '')
-			AND d.application IS f.body ->> '$.plan.application' AND d.outcome IS coalesce(l.body ->> '$.outcome', ''),
+			AND d.application IS f.body ->> '$.plan.application' AND (d.outcome IS coalesce(l.body ->> '$.outcome', '')
+				OR d.outcome = 'queued' AND d.ended_at IS NULL AND f.body ->> '$.kind' = 'deploymentQueued'),
 			CASE WHEN l.body ->> '$.kind' = 'deploymentEnded' THEN l.body ->> '$.at' END
 		FROM deployments d
 		LEFT JOIN events f ON f.deployment = d.number AND f.seq = 1

@@ -91,9 +91,8 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 			return sluice.Errorf(sluice.Conflict, "deployment %s has %d events, not %d", id, len(log), after)
 		case len(log) > 0 && m.isEnded(id):
 			return sluice.Errorf(sluice.Conflict, "deployment %s has ended", id)
-		case len(log) == 0 && len(events) > 0 && len(m.unended(events[0].Plan.Application)) > 0:
-			return sluice.Errorf(sluice.Conflict, "application %s is being deployed", events[0].Plan.Application).
-				WithHint("wait for it")
+		case len(events) > 0 && events[0].Kind == sluice.DeploymentStarted && m.isTaken(id, append(log, events[0])[0].Plan):
+			return sluice.Errorf(sluice.Conflict, "the application is being deployed").WithHint("wait for it")
 		}
 		for i, e := range events {
 			if e.Kind == sluice.DeploymentEnded && i < len(events)-1 {
@@ -104,8 +103,38 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 				return sluice.Errorf(sluice.Conflict, "letter %d is settled already", e.Letter)
 			}
 		}
+		m.overtake(id, events)
 		return m.append(id, after, events)
 	})
+}
+
+// isTaken reports whether another deployment of the plan's application comes before this one.
+func (m *Memory) isTaken(id sluice.DeploymentID, p *sluice.Plan) bool {
+	queued := len(m.log(id)) > 0
+	return slices.ContainsFunc(m.unended(p.Application), func(other sluice.DeploymentID) bool {
+		return other != id && !(queued && m.isQueued(other))
+	})
+}
+
+func (m *Memory) isQueued(id sluice.DeploymentID) bool {
+	log := m.log(id)
+	return log[0].Kind == sluice.DeploymentQueued && !m.isEnded(id) &&
+		!slices.ContainsFunc(log, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentStarted })
+}
+
+// overtake ends the deployment that is queued if the first of the events queues another one of its application.
+func (m *Memory) overtake(by sluice.DeploymentID, events []sluice.Event) {
+	if len(events) == 0 || events[0].Kind != sluice.DeploymentQueued {
+		return
+	}
+	for _, id := range m.unended(events[0].Plan.Application) {
+		if m.isQueued(id) {
+			m.feed = append(m.feed, sluice.Entry{Cursor: sluice.Cursor(len(m.feed) + 1), Deployment: id, Event: sluice.Event{
+				Seq: sluice.Seq(len(m.log(id)) + 1), At: events[0].At, Kind: sluice.DeploymentEnded,
+				Outcome: sluice.StatusOvertaken, OvertakenBy: by,
+			}})
+		}
+	}
 }
 
 func (m *Memory) append(id sluice.DeploymentID, after sluice.Seq, events []sluice.Event) error {
@@ -153,7 +182,9 @@ func (m *Memory) Deployments(_ context.Context, application string) (list []slui
 		if p := e.Event.Plan; p != nil && (application == "" || application == p.Application) {
 			d := sluice.Deployment{ID: e.Deployment, Application: p.Application, StartedAt: e.Event.At}
 			log := m.log(e.Deployment)
-			d.Outcome = log[len(log)-1].Outcome
+			if d.Outcome = log[len(log)-1].Outcome; m.isQueued(e.Deployment) {
+				d.Outcome = sluice.StatusQueued
+			}
 			list = append(list, d)
 		}
 	}

@@ -13,6 +13,7 @@ func TestMemory(t *testing.T) {
 	for i, test := range []func(*testing.T, sluice.Store){
 		appendNumbers, appendKeepsFields, appendConflicts, appendOnePerApplication, appendNothingAfterEnd, appendCancelled,
 		readUnknown, readAfter, readLong, readBreak, readWhileAppending, readOthers,
+		queueStarts, queueOvertakes, queueComesFirst, queueEachApplication, queueConcurrent,
 		concurrentDeployments, concurrentOneDeployment, concurrentStarts, concurrentReaders,
 	} {
 		t.Run(fmt.Sprint("one store ", i), func(t *testing.T) { test(t, NewMemory()) })

@@ -24,6 +24,7 @@ func Run(t *testing.T, open Open) {
 		run  func(*testing.T, Open)
 	}{
 		{"append", testAppend},
+		{"queue", testQueue},
 		{"read", testRead},
 		{"deployments", testDeployments},
 		{"catalogue", testCatalogue},

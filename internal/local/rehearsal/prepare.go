@@ -29,6 +29,7 @@ type Options struct {
 // Invalid, and so is an object that no cluster would accept. The given plan is not changed.
 func Prepare(p *sluice.Plan, o Options) (*sluice.Plan, error) {
 	c := *p
+	c.Enqueue = false // a rehearsal must not overtake a release
 	r := &rehearser{
 		options: o, plan: &c, moved: map[int]bool{},
 		out: &sluice.Rehearsal{Webhooks: map[string]string{}, Metrics: map[string]*float64{}, Images: map[string][]string{},

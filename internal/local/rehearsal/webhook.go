@@ -10,9 +10,6 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// by is the actor that decides and answers in a rehearsal.
-var by = sluice.Actor{Name: "the rehearsal", Via: "rehearsal"}
-
 // webhook shows the call in one report and answers it in the next.
 type webhook struct {
 	sluice.Step
@@ -60,29 +57,6 @@ func (w webhook) Observe(ctx context.Context, p sluice.Progress) (sluice.Progres
 	}
 	p.Signals = append(slices.Clone(p.Signals), answer)
 	return w.Step.Observe(ctx, p)
-}
-
-// approved is a step that is approved as soon as it waits for a person.
-type approved struct{ sluice.Step }
-
-// Start approves if the step waits for a person at once.
-func (a approved) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	p, err := a.Step.Start(ctx, p)
-	return a.approve(ctx, p, err)
-}
-
-// Observe approves if the step waits for a person now.
-func (a approved) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	p, err := a.Step.Observe(ctx, p)
-	return a.approve(ctx, p, err)
-}
-
-func (a approved) approve(ctx context.Context, p sluice.Progress, err error) (sluice.Progress, error) {
-	if err != nil || p.State != sluice.Waiting || p.Wait == nil || !slices.Contains(p.Wait.Signals, sluice.SignalApprove) {
-		return p, err
-	}
-	p.Signals = append(slices.Clone(p.Signals), sluice.Signal{Kind: sluice.SignalApprove, By: by})
-	return a.Step.Observe(ctx, p)
 }
 
 // copied is a data step that does nothing if nothing was ever deployed here: the data is on the cluster.

@@ -19,6 +19,22 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// The target or account of another region is no misspelling.
+func TestNearestNamesNoOtherThing(t *testing.T) {
+	for _, c := range []struct{ word, choice, want string }{
+		{"prod-us", "prod-eu", ""}, {"us-prod", "eu-prod", ""}, {"prod_us", "prod-eu", ""}, {"prodUS2", "prodUS1", ""},
+		{"web2", "web1", ""}, {"web-2", "web-1", ""}, {"web-12", "web-13", ""}, {"cluster-east", "cluster-west", ""},
+		{"staging-a", "staging-b", ""}, {"v1", "v2", ""},
+		{"prod_eu", "prod-eu", "prod-eu"}, {"produciton-eu", "production-eu", "production-eu"},
+		{"prdo-1", "prod-1", "prod-1"},
+		{"prodeu", "prod-eu", "prod-eu"}, {"web-1", "web1", "web1"}, {"stagin", "staging", "staging"},
+	} {
+		if got := yamldoc.Nearest(c.word, []string{c.choice}); got != c.want {
+			t.Errorf("nearest to %q is %q, want %q", c.word, got, c.want)
+		}
+	}
+}
+
 // A node shared through aliases counts once for each way that leads to it.
 func TestReadBounds(t *testing.T) {
 	for text, want := range map[string]string{

@@ -205,7 +205,7 @@ func Failed(message, words string, refused error) *sluice.Error {
 		message += fmt.Sprintf(" (its pods cannot be asked: %v)", refused)
 	}
 	if words != "" {
-		message += "\n" + strings.TrimRight(words, "\n")
+		message += "\n" + strings.Trim(words, "\n")
 	}
 	return sluice.Errorf(sluice.Failed, "%s", message)
 }

@@ -213,7 +213,7 @@ func TestLoad(t *testing.T) {
 		"parent":        {src: sluice.ManifestSource{Path: "../outside.yaml"}, code: "path-outside"},
 		"leading slash": {src: sluice.ManifestSource{Path: "/one.yaml"}, names: []string{"Service/one"}},
 		"absolute":      {src: sluice.ManifestSource{Path: "/etc/one.yaml"}, code: "path-not-found"},
-		"misspelled": {src: sluice.ManifestSource{Path: "app/a/x.yml"}, code: "path-not-found",
+		"misspelled": {src: sluice.ManifestSource{Path: "app/a/z.yaml"}, code: "path-not-found",
 			hint: "did you mean app/a/z.yml?"},
 		"wrong directory": {src: sluice.ManifestSource{Path: "ap/a/z.yml"}, code: "path-not-found",
 			hint: "did you mean app/a/z.yml?"},

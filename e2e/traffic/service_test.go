@@ -37,6 +37,7 @@ func (s *shop) call() *caller {
 		address: fmt.Sprintf("http://%s:8080/", s.get("Service", "web").Text("spec", "clusterIP")),
 		client:  http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}, stop: stop,
 	}
+	c.awaitAnswers(s)
 	c.done.Go(func() {
 		for ctx.Err() == nil {
 			_, err := c.ask()
@@ -56,6 +57,25 @@ func (s *shop) call() *caller {
 		}
 	})
 	return c
+}
+
+// awaitAnswers returns when the Service answers steadily: a node takes a moment to learn of a new one, and until then
+// nobody answers at its address.
+func (c *caller) awaitAnswers(s *shop) {
+	s.Helper()
+	early := caller{address: c.address, client: c.client}
+	early.client.Timeout = time.Second
+	deadline := time.Now().Add(time.Minute)
+	for answered := 0; answered < 20; answered++ {
+		_, err := early.ask()
+		if err == nil {
+			continue
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("Service/web does not answer: %v", err)
+		}
+		answered = -1
+	}
 }
 
 func (c *caller) ask() (string, error) {

@@ -73,13 +73,21 @@ func each(look func(pid int)) error {
 	return nil
 }
 
-// environment returns nothing for a process of somebody else or one that has just ended.
+// environment returns nothing for a process of somebody else or one that has just ended. A process whose program is
+// being replaced has none for a moment, but a file that it executes; this is looked at again.
 func environment(pid int) []byte {
-	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return nil
+	dir := "/proc/" + strconv.Itoa(pid)
+	for range 10 {
+		env, err := os.ReadFile(dir + "/environ")
+		if err != nil || len(env) > 0 {
+			return env
+		}
+		if _, err := os.Readlink(dir + "/exe"); err != nil {
+			return nil // a thread of the kernel
+		}
+		<-time.After(time.Millisecond)
 	}
-	return env
+	return nil
 }
 
 func marked(env []byte, mark string) bool {

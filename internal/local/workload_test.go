@@ -147,6 +147,20 @@ func TestJob(t *testing.T) {
 	}
 }
 
+func TestSuspendedJobSaysSo(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	a.apply(job(`"0"`, "\n  suspend: true"))
+	suspended := func(o sluice.Object) bool { return condition(o, "Suspended") == "True JobSuspended" }
+	if o := a.await("Job/work", "is suspended", suspended); len(a.pods()) > 0 {
+		t.Errorf("pods of the suspended Job run: %v", o.Field("status"))
+	}
+	a.apply(job(`"0"`, "\n  suspend: false"))
+	if o := a.await("Job/work", "ends", ended); condition(o, "Suspended") != "False JobResumed" {
+		t.Errorf("the resumed Job ended as %v", o.Field("status"))
+	}
+}
+
 // TestJobOutlivesAgent kills the agent while the Job runs and lets it end while nobody looks: its status is known
 // all the same, and it is not run again.
 func TestJobOutlivesAgent(t *testing.T) {

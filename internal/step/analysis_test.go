@@ -207,6 +207,25 @@ func TestAnalysisHoldsWithOneMessage(t *testing.T) {
 	}
 }
 
+// TestAnalysisWithALateQuery lets the provider answer so late that the next sample is always due.
+func TestAnalysisWithALateQuery(t *testing.T) {
+	b := newBench().add("canary/0", analysing(nil))
+	b.deps.Metrics = map[string]sluice.Metrics{"prometheus": outage(600)}
+	p, err := b.must(t, "canary/0").Start(t.Context(), sluice.Progress{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.now = noon.Add(20 * time.Second)
+	p, err = b.must(t, "canary/0").Observe(t.Context(), p)
+	if err != nil || !strings.Contains(p.Message, "metrics are unknown") || p.Wait.Until.After(b.now) {
+		t.Errorf("after a late query it says %q and waits for %v: %v", p.Message, p.Wait, err)
+	}
+	p.Signals = append(p.Signals, sluice.Signal{Kind: sluice.SignalReject, By: sluice.Actor{Name: "ada"}})
+	if _, err = b.must(t, "canary/0").Observe(t.Context(), p); sluice.ErrorCode(err) != sluice.Failed {
+		t.Errorf("a person cannot reject while queries are late: %v", err)
+	}
+}
+
 // TestAnalysisAfterDowntime lets every sample come due before anybody looks.
 func TestAnalysisAfterDowntime(t *testing.T) {
 	b := newBench().add("canary/0", analysing(nil))

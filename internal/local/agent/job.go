@@ -64,14 +64,27 @@ func (a *Agent) count(t *tally) {
 }
 
 func (t *tally) finished() bool {
+	return t.has(batchv1.JobComplete) || t.has(batchv1.JobFailed)
+}
+
+func (t *tally) has(kind batchv1.JobConditionType) bool {
 	return slices.ContainsFunc(t.status.Conditions, func(c batchv1.JobCondition) bool {
-		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
+		return c.Type == kind && c.Status == corev1.ConditionTrue
+	})
+}
+
+func (t *tally) note(kind batchv1.JobConditionType, status corev1.ConditionStatus, reason, message string) {
+	now := metav1.Time{Time: t.now}
+	t.status.Conditions = append(t.status.Conditions, batchv1.JobCondition{
+		Type: kind, Status: status, Reason: reason, Message: message, LastProbeTime: now, LastTransitionTime: now,
 	})
 }
 
 func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 	spec := t.job.Spec
-	if ptr.Deref(spec.Suspend, false) {
+	suspended := ptr.Deref(spec.Suspend, false)
+	t.suspended(suspended)
+	if suspended {
 		t.status.StartTime = nil
 		return time.Time{}, a.stopAll(t.active, "the Job is suspended")
 	}
@@ -100,6 +113,19 @@ func (a *Agent) advanceJob(t *tally) (time.Time, error) {
 		next = deadline
 	}
 	return next, err
+}
+
+// suspended notes whether the Job is suspended. A Job that never was has no such condition.
+func (t *tally) suspended(is bool) {
+	if is == t.has(batchv1.JobSuspended) {
+		return
+	}
+	t.status.Conditions = nil // a Job that has not ended has no other condition
+	if is {
+		t.note(batchv1.JobSuspended, corev1.ConditionTrue, "JobSuspended", "the Job is suspended")
+		return
+	}
+	t.note(batchv1.JobSuspended, corev1.ConditionFalse, "JobResumed", "the Job is resumed")
 }
 
 // lastWords says how the last pod failed that may be stopped now, "" if all failed pods are kept.
@@ -138,15 +164,11 @@ func (a *Agent) startJobPods(t *tally, completions int) (time.Time, error) {
 }
 
 func (t *tally) finish(kind batchv1.JobConditionType, reason, message string) time.Time {
-	now := metav1.Time{Time: t.now}
 	if kind == batchv1.JobComplete {
-		t.status.CompletionTime = &now
+		t.status.CompletionTime = &metav1.Time{Time: t.now}
 	}
 	t.status.Active, t.status.Ready = 0, new(int32)
-	t.status.Conditions = append(t.status.Conditions, batchv1.JobCondition{
-		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
-		LastProbeTime: now, LastTransitionTime: now,
-	})
+	t.note(kind, corev1.ConditionTrue, reason, message)
 	return t.now // look again at once: for ttlSecondsAfterFinished
 }
 

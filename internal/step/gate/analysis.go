@@ -124,6 +124,9 @@ func (s *analyse) Observe(ctx context.Context, p sluice.Progress) (sluice.Progre
 		if j = analysis.Judge(s.spec, all); j.Verdict != sluice.Unknown {
 			return s.conclude(p, r, j)
 		}
+		if unknown(j) {
+			return s.wait(p, r, j) // the next instant may have come, but a person hears of it and may decide first
+		}
 	}
 	return p, ctx.Err()
 }

@@ -95,7 +95,7 @@ func (r *reader) document(n *yaml.Node) {
 		r.report(n, codeBadManifest, "start with apiVersion: and kind:", "a manifest must be a map of keys and values")
 		return
 	}
-	if items := yamldoc.Get(n, "items"); text(yamldoc.Get(n, "kind")) == "List" && items != nil {
+	if items := yamldoc.Get(n, "items"); strings.HasSuffix(text(yamldoc.Get(n, "kind")), "List") && items != nil {
 		for _, item := range items.Content {
 			if !r.full {
 				r.document(item)
@@ -149,7 +149,9 @@ func (r *reader) named(n *yaml.Node) bool {
 	if absent(apiVersion) {
 		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion", what)
 	}
-	if absent(yamldoc.Get(yamldoc.Get(n, "metadata"), "name")) {
+	metadata := yamldoc.Get(n, "metadata")
+	if isMap := metadata != nil && metadata.Kind == yaml.MappingNode; (isMap || absent(metadata)) &&
+		absent(yamldoc.Get(metadata, "name")) {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", what)
 	}
 	return len(r.ds) == before

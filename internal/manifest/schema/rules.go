@@ -88,6 +88,7 @@ var mapKeys = map[string]form{
 // needed are the fields that an API server asks for although the published types do not require them.
 var needed = map[string][]string{
 	"Deployment": {"spec"}, "StatefulSet": {"spec"}, "DaemonSet": {"spec"}, "Job": {"spec"}, "CronJob": {"spec"},
+	"PodTemplateSpec": {"spec"}, "JobTemplateSpec": {"spec"},
 	"PersistentVolumeClaim": {"spec"}, "PersistentVolumeClaimSpec": {"accessModes", "resources"}, "Container": {"image"},
 }
 

@@ -1,6 +1,7 @@
 package yamldoc
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"strings"
@@ -410,7 +411,7 @@ func (s *scanner) comma(i int) {
 func (s *scanner) colon(i int) {
 	entry := &s.open[len(s.open)-1]
 	if entry.colon {
-		s.fault(strings.LastIndexAny(s.text[:i], " \t")+1, CodeSyntax,
+		s.fault(bytes.LastIndexAny(s.plain[:i], " \t,:[{")+1, CodeSyntax,
 			"write a comma between two entries, or put a value with a colon in quotes", "a comma is missing before this key")
 	}
 	s.start, entry.colon = true, true

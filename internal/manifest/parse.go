@@ -61,12 +61,15 @@ func parse(file string, data []byte, hooks bool) ([]Document, sluice.Diagnostics
 	if ds.HasErrors() && json.Valid(data) {
 		roots, ds = yamldoc.Read(file, jsonAsYAML(data), limits)
 	}
+	unread := ds.HasErrors()
 	r := reader{file: file, ds: ds, hooks: hooks, ignored: map[string]bool{}}
 	for _, root := range roots {
 		r.document(root)
 	}
-	if d := helmTemplate(file, data); d != nil && r.ds.HasErrors() {
-		return nil, sluice.Diagnostics{*d}
+	if r.ds.HasErrors() {
+		if d := helmTemplate(file, data, unread, r.ds); d != nil {
+			return nil, sluice.Diagnostics{*d}
+		}
 	}
 	return r.documents, r.ds
 }

@@ -98,6 +98,9 @@ func TestParse(t *testing.T) {
 			codes: []string{"m.yaml:4:12 bad-manifest"}},
 		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n",
 			codes: []string{"m.yaml:4:4 helm"}},
+		"actions of another program": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {a: 1}}\n" +
+			"data:\n  a.tmpl: |\n    {{ template \"title\" . }} {{ .Values }}\n",
+			codes: []string{"m.yaml:3:33 manifest-field-type"}},
 		"broken behind": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n",
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:4 yaml-syntax"}},
 	} {

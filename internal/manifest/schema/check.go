@@ -194,7 +194,7 @@ func (c *checker) required(n *yaml.Node, s spot, fields []string) {
 			continue
 		}
 		value, mustFill := yamldoc.Get(n, field), slices.Contains(filled, base(s.of)+"."+field)
-		if value == nil || yamldoc.IsNull(value) || field == "name" && isEmpty(value) {
+		if value == nil || yamldoc.IsNull(value) || (field == "name" || field == "image") && isEmpty(value) {
 			c.report(n, codeMissingField, "add "+field+":", "%s is missing", join(s.path, field))
 		} else if mustFill && value.Kind == yaml.SequenceNode && len(value.Content) == 0 {
 			c.report(value, codeMissingField, "write at least one entry", "%s is empty", join(s.path, field))
@@ -244,7 +244,11 @@ func (c *checker) pairs(n *yaml.Node, s spot) iter.Seq2[*yaml.Node, *yaml.Node] 
 					"a key of %s is not plain text", s.name())
 				continue
 			case twice:
-				c.report(key, codeBadManifest, "remove one of the two", "the key %s is repeated; it is also in line %d",
+				hint := "remove one of the two"
+				if s.path == "" {
+					hint += ", or write --- above it if another object begins here"
+				}
+				c.report(key, codeBadManifest, hint, "the key %s is repeated; it is also in line %d",
 					quote(join(s.path, key.Value)), first)
 				continue
 			}

@@ -38,6 +38,9 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 		return Compiled{}, err
 	}
 	root := cmp.Or(s.Root, filepath.Dir(s.File))
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return Compiled{}, sluice.Errorf(sluice.NotFound, "there is no directory %s", root).WithHint("correct --root")
+	}
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
 		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret,

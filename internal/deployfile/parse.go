@@ -31,6 +31,19 @@ func Parse(file string, data []byte) (*sluice.Spec, sluice.Diagnostics) {
 // ParseWith is [Parse] with options. Findings of included files come after those of the deploy file, by the names
 // of the files. Their positions name each file relative to the directory that file is relative to.
 func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagnostics) {
+	p := read(file, data, o)
+	if p.ds.HasErrors() {
+		return nil, p.ds
+	}
+	return p.spec, p.ds
+}
+
+// Manifests returns the manifests that a deploy file with mistakes names, as far as they can be read.
+func Manifests(file string, data []byte, o Options) []sluice.ManifestSource {
+	return read(file, data, o).spec.Manifests
+}
+
+func read(file string, data []byte, o Options) *parser {
 	p := &parser{file: file, application: o.Application, seen: map[sluice.Diagnostic]bool{},
 		spec: &sluice.Spec{}, broken: map[refKind]bool{}}
 	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)},
@@ -42,10 +55,7 @@ func ParseWith(file string, data []byte, o Options) (*sluice.Spec, sluice.Diagno
 			p.ds[i].Severity = sluice.SeverityError
 		}
 	}
-	if p.ds.HasErrors() {
-		return nil, p.ds
-	}
-	return p.spec, p.ds
+	return p
 }
 
 func (p *parser) text(data []byte) {

@@ -3,6 +3,8 @@ package deployfile
 import (
 	"regexp"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/sluice-cd/sluice"
 )
 
@@ -16,13 +18,19 @@ func (p *parser) runJob(f *fieldset) *sluice.RunJob {
 	return s
 }
 
-// oneOf reports a map that does not have exactly one of the two keys.
+// oneOf reports a map that does not have exactly one of the two keys, with a text.
 func (p *parser) oneOf(f *fieldset, a, b string) {
 	switch {
 	case f.has(a) && f.has(b):
 		p.error(f.keys[b], codeBadCombination, "keep one of them", "%s has both %s and %s", f.what, a, b)
 	case !f.has(a) && !f.has(b):
 		p.error(f.node, codeMissingKey, "write "+a+": or "+b+":", "%s has neither %s nor %s", f.what, a, b)
+	default:
+		for _, key := range []string{a, b} {
+			if v := f.get(key); v != nil && v.Value == "" && v.Kind == yaml.ScalarNode {
+				p.error(v, codeMissingKey, "write a text, or remove the key", "%s is empty", f.of(key))
+			}
+		}
 	}
 }
 

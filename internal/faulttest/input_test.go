@@ -18,6 +18,10 @@ func TestTenMistakes(t *testing.T) {
 	}
 	w := newWorld(t, "")
 	w.write("deploy.yaml", string(archive.Files[0].Data))
+	if err := os.Mkdir(filepath.Join(w.dir, "manifests"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.write("manifests/shop.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}")
 	for _, args := range [][]string{{"validate", "-f", "deploy.yaml", "--no-manifests"}, {"run", "-f", "deploy.yaml"}} {
 		out := w.sluice(args...)
 		w.says(out, 2, "10 errors found; nothing was changed")

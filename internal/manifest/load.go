@@ -179,7 +179,9 @@ func (l *loader) path(name string) {
 		return
 	}
 	if !info.IsDir() {
-		l.file(name)
+		if l.file(name); len(l.documents) == 0 && len(l.ds) == 0 {
+			l.report(codeEmptySource, "write a manifest, or remove the entry", "the file %s has no object", name)
+		}
 		return
 	}
 	if l.isKustomizeDir(name) {

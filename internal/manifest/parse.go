@@ -61,12 +61,15 @@ func parse(file string, data []byte, hooks bool) ([]Document, sluice.Diagnostics
 	if ds.HasErrors() && json.Valid(data) {
 		roots, ds = yamldoc.Read(file, jsonAsYAML(data), limits)
 	}
+	unread := ds.HasErrors()
 	r := reader{file: file, ds: ds, hooks: hooks, ignored: map[string]bool{}}
 	for _, root := range roots {
 		r.document(root)
 	}
-	if d := helmTemplate(file, data); d != nil && r.ds.HasErrors() {
-		return nil, sluice.Diagnostics{*d}
+	if r.ds.HasErrors() {
+		if d := helmTemplate(file, data, unread, r.ds); d != nil {
+			return nil, sluice.Diagnostics{*d}
+		}
 	}
 	return r.documents, r.ds
 }
@@ -95,7 +98,7 @@ func (r *reader) document(n *yaml.Node) {
 		r.report(n, codeBadManifest, "start with apiVersion: and kind:", "a manifest must be a map of keys and values")
 		return
 	}
-	if items := yamldoc.Get(n, "items"); text(yamldoc.Get(n, "kind")) == "List" && items != nil {
+	if items := yamldoc.Get(n, "items"); strings.HasSuffix(text(yamldoc.Get(n, "kind")), "List") && items != nil {
 		for _, item := range items.Content {
 			if !r.full {
 				r.document(item)
@@ -149,7 +152,9 @@ func (r *reader) named(n *yaml.Node) bool {
 	if absent(apiVersion) {
 		r.report(n, codeMissingField, "add it, like apiVersion: apps/v1", "the %s has no apiVersion", what)
 	}
-	if absent(yamldoc.Get(yamldoc.Get(n, "metadata"), "name")) {
+	metadata := yamldoc.Get(n, "metadata")
+	if isMap := metadata != nil && metadata.Kind == yaml.MappingNode; (isMap || absent(metadata)) &&
+		absent(yamldoc.Get(metadata, "name")) {
 		r.report(n, codeMissingField, "add metadata: {name: …}", "the %s has no metadata.name", what)
 	}
 	return len(r.ds) == before

@@ -75,6 +75,12 @@ func TestParse(t *testing.T) {
 				"{apiVersion: v1, kind: ConfigMap}\n",
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:3 manifest-field-missing"},
 		},
+		"list of one kind": {
+			text:  "apiVersion: v1\nkind: ConfigMapList\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n",
+			names: []string{"ConfigMap/a"},
+		},
+		"metadata is text": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name:a\n",
+			codes: []string{"m.yaml:4:3 manifest-field-type"}},
 		"json": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Secret\", \"metadata\": {\"name\": " +
 			"\"a\"}, \"type\": \"\\ud83d\\ude00\"}", names: []string{"Secret/a"}},
 		"json with a mistake": {text: "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"metadata\": " +
@@ -92,6 +98,9 @@ func TestParse(t *testing.T) {
 			codes: []string{"m.yaml:4:12 bad-manifest"}},
 		"helm left over": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nx: {{.Values.x}}\n",
 			codes: []string{"m.yaml:4:4 helm"}},
+		"actions of another program": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {a: 1}}\n" +
+			"data:\n  a.tmpl: |\n    {{ template \"title\" . }} {{ .Values }}\n",
+			codes: []string{"m.yaml:3:33 manifest-field-type"}},
 		"broken behind": {text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n",
 			names: []string{"ConfigMap/a"}, codes: []string{"m.yaml:5:4 yaml-syntax"}},
 	} {
@@ -191,6 +200,9 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(root, "nothing.yaml"), []byte("# nothing\n---\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for link, target := range map[string]string{"out.yaml": "../outside.yaml", "abs.yaml": filepath.Join(root, "one.yaml"),
 		"in.yaml": "one.yaml", "app/link.yaml": "../one.yaml"} {
 		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
@@ -226,6 +238,7 @@ func TestLoad(t *testing.T) {
 		"nothing to read":  {src: sluice.ManifestSource{Path: "empty"}, code: "empty-source"},
 		"inline": {src: sluice.ManifestSource{Inline: strings.ReplaceAll(service, "%", "i")},
 			names: []string{"Service/i"}},
+		"file is empty":     {src: sluice.ManifestSource{Path: "nothing.yaml"}, code: "empty-source"},
 		"inline is nothing": {src: sluice.ManifestSource{Inline: "\n"}, code: "empty-source"},
 		"inline is wrong":   {src: sluice.ManifestSource{Inline: "a: b"}, code: "manifest-field-missing"},
 	} {

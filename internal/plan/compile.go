@@ -30,10 +30,27 @@ type Options struct {
 	Applied func(target string) []sluice.Ref
 }
 
+// CheckManifests returns the mistakes in the manifests of a deploy file that has mistakes itself.
+func CheckManifests(sources []sluice.ManifestSource, o Options) sluice.Diagnostics {
+	c := newCompiler(&sluice.Spec{}, o)
+	for _, m := range sources {
+		wanted := len(m.Targets) == 0 || slices.ContainsFunc(m.Targets, c.included)
+		if wanted && (m.Path != "" || m.Inline != "") {
+			_, found := c.load(m, false)
+			c.report(found)
+		}
+	}
+	return c.found
+}
+
+func newCompiler(spec *sluice.Spec, o Options) *compiler {
+	return &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
+		prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
+}
+
 // Compile returns the plan of a deploy file with its warnings, or the mistakes in its manifests.
 func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
-	c := &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
-		prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
+	c := newCompiler(spec, o)
 	for i, t := range spec.Targets {
 		if _, twice := c.targets[t.Name]; !twice {
 			c.targets[t.Name] = i

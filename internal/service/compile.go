@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
@@ -36,13 +37,16 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if err != nil {
 		return Compiled{}, err
 	}
-	if ds.HasErrors() {
-		return Compiled{}, ds
-	}
 	root := cmp.Or(s.Root, filepath.Dir(s.File))
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return Compiled{}, sluice.Errorf(sluice.NotFound, "there is no directory %s", root).WithHint("correct --root")
+	}
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
 		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret,
+	}
+	if ds.HasErrors() {
+		return Compiled{}, s.join(ds, plan.CheckManifests(spec.Manifests, o))
 	}
 	if in.History != nil {
 		if o.Applied, err = applied(ctx, spec, in.History); err != nil {
@@ -50,15 +54,26 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 		}
 	}
 	p, more := plan.Compile(spec, o)
-	for i := range more {
-		if s.Strict {
-			more[i].Severity = sluice.SeverityError
-		}
-	}
-	if ds = append(ds, more...).InOrder(s.File); ds.HasErrors() {
+	if ds = s.join(ds, more); ds.HasErrors() {
 		return Compiled{}, ds
 	}
 	return Compiled{Plan: p, Warnings: ds}, nil
+}
+
+// join returns the findings in the deploy file and the later ones in order. A place whose text is wrong already gets no
+// later one.
+func (s Source) join(first, later sluice.Diagnostics) sluice.Diagnostics {
+	all := slices.Clone(first)
+	for _, d := range later {
+		if s.Strict {
+			d.Severity = sluice.SeverityError
+		}
+		same := func(f sluice.Diagnostic) bool { return f.Pos == d.Pos && f.Severity == sluice.SeverityError }
+		if !slices.ContainsFunc(first, same) {
+			all = append(all, d)
+		}
+	}
+	return all.InOrder(s.File)
 }
 
 // below returns the directory relative to root, "" if it is root or is not inside.
@@ -122,7 +137,7 @@ type Source struct {
 	Fetch func(address string) ([]byte, error)
 }
 
-// read returns the deploy file as declared, with all findings.
+// read returns the deploy file as declared, with all findings. If one is an error, the spec has only the manifests.
 func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 	if s.File == "" {
 		return nil, nil, sluice.Errorf(sluice.Invalid, "no deploy file is named").WithHint("add -f deploy.yaml")
@@ -145,7 +160,10 @@ func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 	defer root.Close()
 	o := deployfile.Options{Application: s.Application, Strict: s.Strict, Files: root.FS()}
 	spec, ds := deployfile.ParseWith(s.File, data, o)
-	if spec != nil && len(s.Context) > 0 {
+	if spec == nil {
+		return &sluice.Spec{Manifests: deployfile.Manifests(s.File, data, o)}, ds, nil
+	}
+	if len(s.Context) > 0 {
 		merged := map[string]string{}
 		maps.Copy(merged, spec.Context)
 		maps.Copy(merged, s.Context)

@@ -138,7 +138,7 @@ func (c *checker) list(n *yaml.Node, s spot, entries string) {
 		return
 	}
 	for i, entry := range n.Content {
-		if at := s.index(i, entries); yamldoc.IsNull(entry) {
+		if at := s.index(i, entries); yamldoc.IsNull(entry) && entries != "any" {
 			c.report(entry, codeWrongType, "write the entry, or remove the \"-\"", "%s is empty", at.path)
 		} else {
 			c.value(entry, at)
@@ -165,10 +165,16 @@ func (c *checker) object(n *yaml.Node, s spot, t shape) {
 	}
 	c.around = append(c.around, level{s.path, t})
 	defer func() { c.around = c.around[:len(c.around)-1] }()
+	above := "" // the field above, if it is an empty map
 	for key, value := range c.pairs(n, s) {
 		of, known := t.Fields[key.Value]
-		if !known {
-			c.unknown(key, s, t)
+		switch {
+		case known && yamldoc.IsNull(value) && isMap(of):
+			above = join(s.path, key.Value)
+		case known:
+			above = ""
+		default:
+			c.unknown(key, s, t, above)
 			of = "any"
 		}
 		at := s.key(key.Value, of)
@@ -187,8 +193,11 @@ func (c *checker) required(n *yaml.Node, s spot, fields []string) {
 		if slices.Contains(optional, base(s.of)+"."+field) {
 			continue
 		}
-		if value := yamldoc.Get(n, field); value == nil || yamldoc.IsNull(value) || field == "name" && isEmpty(value) {
+		value, mustFill := yamldoc.Get(n, field), slices.Contains(filled, base(s.of)+"."+field)
+		if value == nil || yamldoc.IsNull(value) || (field == "name" || field == "image") && isEmpty(value) {
 			c.report(n, codeMissingField, "add "+field+":", "%s is missing", join(s.path, field))
+		} else if mustFill && value.Kind == yaml.SequenceNode && len(value.Content) == 0 {
+			c.report(value, codeMissingField, "write at least one entry", "%s is empty", join(s.path, field))
 		}
 	}
 }
@@ -235,7 +244,11 @@ func (c *checker) pairs(n *yaml.Node, s spot) iter.Seq2[*yaml.Node, *yaml.Node] 
 					"a key of %s is not plain text", s.name())
 				continue
 			case twice:
-				c.report(key, codeBadManifest, "remove one of the two", "the key %s is repeated; it is also in line %d",
+				hint := "remove one of the two"
+				if s.path == "" {
+					hint += ", or write --- above it if another object begins here"
+				}
+				c.report(key, codeBadManifest, hint, "the key %s is repeated; it is also in line %d",
 					quote(join(s.path, key.Value)), first)
 				continue
 			}
@@ -254,20 +267,37 @@ func (s spot) name() string {
 	return s.path
 }
 
-// unknown reports a field that is not in the schema.
-func (c *checker) unknown(key *yaml.Node, s spot, t shape) {
+func isMap(of string) bool {
+	_, known := kubernetes().Types[of]
+	return known || strings.HasPrefix(of, "map[")
+}
+
+// unknown reports a field that is not in the schema. above is the path of the empty map above it, "" if there is none.
+func (c *checker) unknown(key *yaml.Node, s spot, t shape, above string) {
 	path := join(s.path, key.Value)
-	if place := c.elsewhere(key.Value); place != "" {
-		c.report(key, codeUnknownField, "it belongs in "+place, "there is no field %s", path)
-		return
-	}
-	if near := yamldoc.Nearest(key.Value, slices.Sorted(maps.Keys(t.Fields))); near != "" {
-		c.report(key, codeUnknownField, "did you mean "+near+"?", "there is no field %s", path)
+	if hint := c.meant(key.Value, t, above); hint != "" {
+		c.report(key, codeUnknownField, hint, "there is no field %s", path)
 		return
 	}
 	c.add(key, sluice.Diagnostic{Severity: sluice.SeverityWarning, Code: codeUnknownField,
 		Message: fmt.Sprintf("there is no field %s in Kubernetes %s", path, kubernetes().Version),
 		Hint:    "correct or remove it, unless your cluster is newer: a cluster refuses a field that it does not know"})
+}
+
+// meant says what was meant by a field that is not in the schema, "" if nothing resembles it.
+func (c *checker) meant(field string, t shape, above string) string {
+	near := yamldoc.Nearest(field, slices.Sorted(maps.Keys(t.Fields)))
+	plural := near == field+"s"
+	if place := c.elsewhere(field); place != "" && !plural {
+		return "it belongs in " + place
+	}
+	if near != "" {
+		return "did you mean " + near + "?"
+	}
+	if above != "" {
+		return "if it belongs in " + above + ", indent it further"
+	}
+	return ""
 }
 
 // elsewhere returns the path of the map around or below the current one that has the field, where a wrong indentation

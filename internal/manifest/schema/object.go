@@ -118,9 +118,12 @@ func (c *checker) requests(n *yaml.Node, s spot) {
 	}
 }
 
-// servicePorts checks that the ports of a Service can be told apart.
+// servicePorts checks that a Service that has an address has ports, and that they can be told apart.
 func (c *checker) servicePorts(n *yaml.Node, s spot) {
 	all := entries(n, "ports")
+	if len(all) == 0 && scalarOf(n, "type") != "ExternalName" && scalarOf(n, "clusterIP") != "None" {
+		c.report(n, codeMissingField, "add ports:, or clusterIP: None", "%s is missing", s.key("ports", "").path)
+	}
 	if len(all) < 2 {
 		return
 	}

@@ -27,6 +27,8 @@ var (
 		"use at most 253 lower-case letters, digits, - and .; begin and end with a letter or a digit"}
 	serviceName = form{validation.IsDNS1035Label,
 		"use at most 63 lower-case letters, digits and -; begin with a letter, end with a letter or a digit"}
+	cronJobName = form{wrongCronJob,
+		"use at most 52 lower-case letters, digits, - and .; begin and end with a letter or a digit"}
 	pathSegment = form{path.IsValidPathSegmentName, "use no / and no %"}
 	portName    = form{validation.IsValidPortName,
 		"use at most 15 lower-case letters, digits and -, at least one letter"}
@@ -44,7 +46,7 @@ var (
 var names = map[string]form{
 	"Service": serviceName, "Namespace": label, "Role": pathSegment, "ClusterRole": pathSegment,
 	"RoleBinding": pathSegment, "ClusterRoleBinding": pathSegment, "ClusterTrustBundle": pathSegment,
-	"CertificateSigningRequest": pathSegment, "IPAddress": pathSegment,
+	"CertificateSigningRequest": pathSegment, "IPAddress": pathSegment, "CronJob": cronJobName,
 }
 
 // forms are those of texts by field.
@@ -86,8 +88,13 @@ var mapKeys = map[string]form{
 // needed are the fields that an API server asks for although the published types do not require them.
 var needed = map[string][]string{
 	"Deployment": {"spec"}, "StatefulSet": {"spec"}, "DaemonSet": {"spec"}, "Job": {"spec"}, "CronJob": {"spec"},
+	"PodTemplateSpec": {"spec"}, "JobTemplateSpec": {"spec"},
 	"PersistentVolumeClaim": {"spec"}, "PersistentVolumeClaimSpec": {"accessModes", "resources"}, "Container": {"image"},
 }
+
+// filled are the required lists that must have an entry.
+var filled = strings.Fields(`PodSpec.containers PersistentVolumeClaimSpec.accessModes NodeSelector.nodeSelectorTerms
+	HTTPIngressRuleValue.paths PolicyRule.verbs`)
 
 // optional are the fields that the published types require although an API server does without them.
 var optional = strings.Fields(`EndpointSlice.endpoints RoleRef.apiGroup HTTPHeader.value PriorityClass.value
@@ -138,6 +145,9 @@ var counts = strings.Fields(`replicas minReadySeconds revisionHistoryLimit progr
 	failedJobsHistoryLimit startingDeadlineSeconds terminationGracePeriodSeconds initialDelaySeconds timeoutSeconds
 	periodSeconds successThreshold failureThreshold minReplicas maxReplicas`)
 
+// modes are the permissions of files, by name.
+var modes = strings.Fields("defaultMode mode")
+
 // shares are the counts that may also be percentages, by name.
 var shares = strings.Fields("maxSurge maxUnavailable minAvailable")
 
@@ -156,6 +166,9 @@ func (c *checker) rule(n *yaml.Node, v any, s spot) {
 		}
 		if v < 0 && (slices.Contains(counts, name) || slices.Contains(shares, name)) {
 			c.badValue(n, s, "write a number that is not negative")
+		}
+		if (v < 0 || v > 0o777) && slices.Contains(modes, name) {
+			c.badValue(n, s, "write it in octal, from 0000 to 0777, such as 0644")
 		}
 	}
 }
@@ -235,6 +248,14 @@ func wrongSchedule(text string) []string {
 		return []string{err.Error()}
 	}
 	return nil
+}
+
+// wrongCronJob leaves room for what the controller appends to the names of Jobs.
+func wrongCronJob(text string) []string {
+	if len(text) > 52 {
+		return []string{"it has more than 52 characters"}
+	}
+	return validation.IsDNS1123Subdomain(text)
 }
 
 func wrongAnnotation(key string) []string { return validation.IsQualifiedName(strings.ToLower(key)) }

@@ -1,6 +1,7 @@
 package yamldoc
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"strings"
@@ -30,6 +31,7 @@ type scanner struct {
 type bracket struct {
 	place
 	close byte
+	colon bool // the current entry has had its colon
 }
 
 // scan returns the first mistake that it can name, nil if there is none.
@@ -275,7 +277,7 @@ func (s *scanner) value(i int) int {
 
 func (s *scanner) enter(i int) {
 	closing := map[byte]byte{'[': ']', '{': '}'}[s.text[i]]
-	s.open = append(s.open, bracket{s.here(i), closing})
+	s.open = append(s.open, bracket{place: s.here(i), close: closing})
 	s.start = true
 }
 
@@ -301,6 +303,10 @@ var (
 func (s *scanner) first(i int) {
 	rest := s.text[i:]
 	switch c := s.text[i]; c {
+	case ']', '}':
+		if len(s.open) == 0 {
+			s.fault(i, CodeSyntax, "remove it", "this %c closes nothing", c)
+		}
 	case '%', '@', '`':
 		s.unquoted(i, CodeSyntax, "YAML reserves %c, so a value cannot begin with it", c)
 	case '*':
@@ -382,13 +388,33 @@ func (s *scanner) inside(i int) {
 		return
 	}
 	switch {
-	case c == ',' || c == ':' && (ends || s.after == '"'):
-		s.start = true
+	case c == ',':
+		s.comma(i)
+	case c == ':' && (ends || s.after == '"'):
+		s.colon(i)
 	case c == ']' || c == '}':
 		s.leave(i)
 	case (c == '"' || c == '\'') && strings.IndexByte("\"]}", s.after) >= 0:
 		s.fault(i, CodeSyntax, "write a comma between two entries", "a comma is missing before this")
 	}
+}
+
+// comma ends an entry.
+func (s *scanner) comma(i int) {
+	if s.after == ',' {
+		s.fault(i, CodeSyntax, "remove one of the commas", "nothing is between two commas")
+	}
+	s.start, s.open[len(s.open)-1].colon = true, false
+}
+
+// colon ends a key, of which an entry has only one.
+func (s *scanner) colon(i int) {
+	entry := &s.open[len(s.open)-1]
+	if entry.colon {
+		s.fault(bytes.LastIndexAny(s.plain[:i], " \t,:[{")+1, CodeSyntax,
+			"write a comma between two entries, or put a value with a colon in quotes", "a comma is missing before this key")
+	}
+	s.start, entry.colon = true, true
 }
 
 // leave closes the innermost bracket.

@@ -45,6 +45,7 @@ func TestScanAcceptsUnusualYAML(t *testing.T) {
 		"a: \"x\n  y: z\n  [\"\nb: 'x\n\n  {y'\n",
 		"a: [b,\n  c, {d: e,\n  f: g}]\nh: {}\n",
 		"{\"a\":\"b\",\"c\":[1,2]}\n",
+		"a: {b: c, d: {e: [f: g, h: i]}, j: 'k: l', ? m : n,\n  o: {p: q}, r: http://s, \"t\":u,}\n",
 		"a: |\n  x: y: z\n   @\n\t\n\n  %\nb: >-\n  \"\nc: |2\n    x\n  y\n",
 		"- |\n  x {\n- >+\n  y [\n",
 		"a: &x {b: c}\nd: *x\ne:\n  <<: *x\n",

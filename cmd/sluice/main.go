@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +20,7 @@ func execute(args []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	log.SetOutput(a.err) // net/http repeats what servers send
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // before the command begins
 	go a.interrupt(ctx, cancel, signals)

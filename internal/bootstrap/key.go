@@ -55,7 +55,8 @@ func (d StateDir) verifyKey(ctx context.Context) error {
 		return err
 	}
 	if _, err := key.Open(value); err != nil {
-		return sluice.Errorf(sluice.Denied, "the key %s does not open the secrets of the deployments: %w", d.Path("key"), err).
+		const message = "the key %s does not open the secrets of the deployments: %w"
+		return sluice.Errorf(sluice.Denied, message, d.Path("key"), err).
 			WithHint("put the original key file back from a copy")
 	}
 	return nil

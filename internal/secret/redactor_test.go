@@ -34,7 +34,9 @@ func knowing(values ...string) *secret.Redactor {
 
 // TestRedactorKnowsEverySpelling: no spelling of a value stays, and what stands around it does.
 func TestRedactorKnowsEverySpelling(t *testing.T) {
-	for _, value := range []string{"hunter2", `a "b" <c> & d/e?f=g%h\i'j`, "ключ к дому", "line one\nline two\twith a tab"} {
+	for _, value := range []string{
+		"hunter2", `a "b" <c> & d/e?f=g%h\i'j`, "ключ к дому", "line one\nline two\twith a tab",
+	} {
 		r := knowing(value)
 		body, err := json.Marshal(map[string]string{"query": value})
 		if err != nil {

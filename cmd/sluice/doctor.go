@@ -45,7 +45,7 @@ func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
 		defer func() { err = errors.Join(err, w.Close()) }()
 		if store, err := a.dir.Read(ctx); err == nil {
 			defer store.Close()
-			d.History = store
+			d.History, d.Catalogue = store, store
 		}
 		d.Adapters = w
 		d.Examine(ctx)

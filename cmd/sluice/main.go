@@ -6,10 +6,13 @@ package main
 import (
 	"context"
 	"errors"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 func main() { os.Exit(execute(os.Args[1:])) }
@@ -19,6 +22,7 @@ func execute(args []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	log.SetOutput(present.Escaped(a.err)) // net/http repeats what servers send
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM) // before the command begins
 	go a.interrupt(ctx, cancel, signals)

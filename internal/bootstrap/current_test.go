@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,21 @@ func TestEveryAddressOfThisMachineIsRefused(t *testing.T) {
 	for _, host := range all {
 		if _, err := client.Get("http://" + net.JoinHostPort(host, port)); sluice.ErrorCode(err) != sluice.Denied {
 			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// The hint is what a person copies into sluice.yaml, also for an IPv6 address.
+func TestTheHintAllowsTheHost(t *testing.T) {
+	for _, host := range []string{"localhost", "127.0.0.1", "::1", "::"} {
+		_, text, _ := strings.Cut(sluice.ErrorHint(refusePrivate(host, "[::1]:80")), "sluice.yaml: ")
+		file := filepath.Join(t.TempDir(), "sluice.yaml")
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(file)
+		if err != nil || !slices.Equal(c.Webhooks.Allow, []string{host}) {
+			t.Errorf("%s: %q: %v", host, text, err)
 		}
 	}
 }

@@ -1,13 +1,13 @@
 package bootstrap
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/keyfile"
@@ -31,11 +31,35 @@ func (d StateDir) mustHaveKey(ctx context.Context) error {
 	if _, err := os.Stat(d.Path("key")); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	sealed, err := d.holdsSealed(ctx)
-	if err == nil && sealed {
+	value, err := d.sealed(ctx)
+	if err == nil && value != "" {
 		err = d.keyLost("the secrets of its deployments")
 	}
 	return err
+}
+
+// verifyKey refuses a directory that lost its key, or has a key that cannot open what is sealed there.
+func (d StateDir) verifyKey(ctx context.Context) error {
+	if err := d.mustHaveKey(ctx); err != nil {
+		return err
+	}
+	if _, err := os.Stat(d.Path("key")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	key, err := keyfile.Open(d.Path("key"), d.redactor)
+	if err != nil {
+		return err
+	}
+	value, err := d.sealed(ctx)
+	if err != nil || value == "" {
+		return err
+	}
+	if _, err := key.Open(value); err != nil {
+		const message = "the key %s does not open the secrets of the deployments: %w"
+		return sluice.Errorf(sluice.Denied, message, d.Path("key"), err).
+			WithHint("put the original key file back from a copy")
+	}
+	return nil
 }
 
 // RepositoryKey is Key for the checkpoints in the directory, which only the key that they were made with opens.
@@ -54,27 +78,29 @@ func (d StateDir) keyLost(needs string) error {
 		WithHint("put that file back from a copy; to begin anew without them, move %s away", d)
 }
 
-// holdsSealed reports whether the log holds a sealed value. It reads all of it, but only if the key is missing.
-func (d StateDir) holdsSealed(ctx context.Context) (bool, error) {
+var sealedValue = regexp.MustCompile(regexp.QuoteMeta(secret.SealedPrefix) + `[A-Za-z0-9+/=]+`)
+
+// sealed returns a sealed value of the log, "" if there is none. It reads the log up to the first one.
+func (d StateDir) sealed(ctx context.Context) (string, error) {
 	store, err := d.Read(ctx)
 	if sluice.ErrorCode(err) == sluice.NotFound {
-		return false, nil
+		return "", nil
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer store.Close()
 	list, err := store.Deployments(ctx, "")
 	for _, deployment := range list {
 		for e, err := range store.Read(ctx, deployment.ID, 0) {
 			if err != nil {
-				return false, err
+				return "", err
 			}
 			text, err := json.Marshal(e)
-			if err != nil || bytes.Contains(text, []byte(secret.SealedPrefix)) {
-				return true, err
+			if value := sealedValue.Find(text); err != nil || value != nil {
+				return string(value), err
 			}
 		}
 	}
-	return false, err
+	return "", err
 }

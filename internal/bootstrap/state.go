@@ -104,7 +104,7 @@ func (d StateDir) learn() {
 }
 
 // Verify reads everything in the store and returns how many deployments it holds, 0 if there is no store. Invalid: it
-// is damaged; Denied: others may use the directory, or its key is missing. It changes nothing.
+// is damaged; Denied: others may use the directory, or its key is missing or not the original. It changes nothing.
 func (d StateDir) Verify(ctx context.Context) (int, error) {
 	if info, err := os.Stat(d.path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		return 0, sluice.Errorf(sluice.Denied, "other users may use the state directory %s", d).
@@ -121,7 +121,7 @@ func (d StateDir) Verify(ctx context.Context) (int, error) {
 	if err := store.Verify(ctx); err != nil {
 		return 0, err
 	}
-	if err := d.mustHaveKey(ctx); err != nil {
+	if err := d.verifyKey(ctx); err != nil {
 		return 0, err
 	}
 	list, err := store.Deployments(ctx, "")

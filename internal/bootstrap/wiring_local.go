@@ -64,7 +64,7 @@ func (w *Wiring) LocalPods(ctx context.Context, only, namespace string) ([]Local
 		silent = errors.Join(silent, err)
 		add(name, found)
 	}
-	return pods, silent
+	return pods, errors.Join(silent, ctx.Err()) // an interrupted question looks like one that nobody answers
 }
 
 // localNames returns the names of the accounts of this machine, or only the given one.

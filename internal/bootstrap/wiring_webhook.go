@@ -39,7 +39,7 @@ func refusePrivate(host, resolved string) error {
 	ip := at.Addr().Unmap()
 	if outbound.IsThisMachine(ip) || ip.IsLinkLocalUnicast() || ip.IsMulticast() {
 		return sluice.Errorf(sluice.Denied, "a webhook calls %s, an address of this machine or a link-local one", host).
-			WithHint("allow it in sluice.yaml: webhooks: {allow: [%s]}", host)
+			WithHint("allow it in sluice.yaml: webhooks: {allow: [%q]}", host)
 	}
 	return nil
 }

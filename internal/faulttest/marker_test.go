@@ -69,6 +69,10 @@ var leaks = map[string]func(l *leak){
 	"a webhook whose answer is no HTTP": func(l *leak) {
 		l.fails(l.webhook("http://"+garbage(l.t)+"/{{secrets.plain}}?{{secrets.plain}}", ""), "tell")
 	},
+	"a webhook that sends more than its answer": func(l *leak) {
+		out := l.run("run", "-f", l.file(l.webhook(l.echo.URL+"/204/{{secrets.plain}}", "")))
+		l.world.says(out, 0)
+	},
 	"the host of a webhook": func(l *leak) {
 		l.fails(l.webhook("http://{{secrets.host}}.invalid/", ""), "tell")
 	},
@@ -241,6 +245,8 @@ func (l *leak) answer(w http.ResponseWriter, r *http.Request) {
 	case "307":
 		w.Header().Set("Location", "http://%zz"+r.RequestURI) // no address
 		w.WriteHeader(http.StatusTemporaryRedirect)
+	case "204":
+		l.sayMore(w, said)
 	case "400", "422":
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(map[string]int{"400": 400, "422": 422}[mode])
@@ -253,6 +259,17 @@ func (l *leak) answer(w http.ResponseWriter, r *http.Request) {
 	case "html":
 		fmt.Fprintf(w, "<html>%s</html>", said)
 	}
+}
+
+// sayMore answers without a body, and sends the text after that answer.
+func (l *leak) sayMore(w http.ResponseWriter, text string) {
+	c, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		l.t.Error(err)
+		return
+	}
+	fmt.Fprintf(c, "HTTP/1.1 204 No Content\r\n\r\n%s", text)
+	_ = c.Close()
 }
 
 // callBack answers a webhook's call at its callback address, with everything that it was sent.

@@ -34,7 +34,9 @@ func knowing(values ...string) *secret.Redactor {
 
 // TestRedactorKnowsEverySpelling: no spelling of a value stays, and what stands around it does.
 func TestRedactorKnowsEverySpelling(t *testing.T) {
-	for _, value := range []string{"hunter2", `a "b" <c> & d/e?f=g%h\i`, "ключ к дому", "line one\nline two\twith a tab"} {
+	for _, value := range []string{
+		"hunter2", `a "b" <c> & d/e?f=g%h\i'j`, "ключ к дому", "line one\nline two\twith a tab",
+	} {
 		r := knowing(value)
 		body, err := json.Marshal(map[string]string{"query": value})
 		if err != nil {
@@ -44,11 +46,14 @@ func TestRedactorKnowsEverySpelling(t *testing.T) {
 		for name, written := range map[string]string{
 			"itself":           value,
 			"in a query":       url.QueryEscape(value),
+			"in a parameter":   strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
 			"in a path":        url.PathEscape(value),
 			"in a URL":         (&url.URL{Scheme: "http", Host: "x", Path: "/" + value}).String(),
 			"as a password":    url.UserPassword("me", value).String(),
 			"in JSON":          string(body),
 			"in JSON in JSON":  strconv.Quote(string(body)),
+			"in JSON in a URL": url.QueryEscape(string(body)),
+			"in a literal":     strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`).Replace(value),
 			"quoted":           strconv.Quote(value),
 			"quoted, in ASCII": strconv.QuoteToASCII(value),
 			"on a page":        html.EscapeString(value),

@@ -19,10 +19,14 @@ const longest = 16 << 10
 func spellings(value string) []string {
 	all := []string{value}
 	if len(value) <= longest {
-		all = append(all, url.QueryEscape(value), url.PathEscape(value), (&url.URL{Path: value}).EscapedPath(),
-			url.User(value).String(), html.EscapeString(value),
+		all = distinct(append(quoted(value), value, singleQuoted.Replace(value)))
+		for _, text := range slices.Clone(all) {
+			all = append(all, inURL(text)...)
+		}
+		all = append(all, html.EscapeString(value),
 			strings.NewReplacer(`&#34;`, "&quot;", "&#39;", "&apos;").Replace(html.EscapeString(value)))
 		for range 2 { // a server quotes what its answer quotes again
+			all = distinct(all)
 			for _, text := range slices.Clone(all) {
 				all = append(all, quoted(text)...)
 			}
@@ -33,8 +37,25 @@ func spellings(value string) []string {
 	for i, text := range all {
 		all[i] = lowered(text)
 	}
-	slices.Sort(all)
-	return slices.DeleteFunc(slices.Compact(all), func(text string) bool { return text == "" })
+	return slices.DeleteFunc(distinct(all), func(text string) bool { return text == "" })
+}
+
+// distinct sorts the texts and drops repetitions.
+func distinct(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// singleQuoted writes a text as queries write it between single quotes.
+var singleQuoted = strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`)
+
+// inURL returns the text as the parts of a URL and forms write it.
+func inURL(text string) []string {
+	inForm := url.QueryEscape(text)
+	return []string{
+		inForm, strings.ReplaceAll(inForm, "+", "%20"), url.PathEscape(text), (&url.URL{Path: text}).EscapedPath(),
+		url.User(text).String(),
+	}
 }
 
 // quoted returns the text as JSON and Go write it between quotes.

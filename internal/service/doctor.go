@@ -86,10 +86,11 @@ type Adapters interface {
 type Doctor struct {
 	Config    *config.Config
 	Adapters  Adapters
-	Source    Source       // without a file: what any deployment needs is examined
-	History   sluice.Log   // of earlier deployments; nil: there are none
-	Namespace string       // whose rights are examined without a file
-	plan      *sluice.Plan // nil without a file
+	Source    Source           // without a file: what any deployment needs is examined
+	History   sluice.Log       // of earlier deployments; nil: there are none
+	Catalogue sluice.Catalogue // of their checkpoints; nil: there are none
+	Namespace string           // whose rights are examined without a file
+	plan      *sluice.Plan     // nil without a file
 
 	Checks  []Check
 	Missing []sluice.MissingRight
@@ -111,7 +112,7 @@ func (d *Doctor) Examine(ctx context.Context) {
 	d.accounts(ctx)
 	d.metrics(ctx)
 	d.secrets()
-	d.repository()
+	d.repository(ctx)
 	d.webhooks()
 	d.callbacks(ctx)
 }
@@ -312,14 +313,33 @@ func secretsIn(p *sluice.Plan) ([]string, error) {
 	return slices.Sorted(maps.Keys(used)), err
 }
 
-// repository proves that the directory of checkpoints can be written, and that its password can be read.
-func (d *Doctor) repository() {
+// repository proves that the directory of checkpoints can be written and was not lost, and that its password can be
+// read.
+func (d *Doctor) repository(ctx context.Context) {
 	dir := d.Adapters.RepositoryDir()
 	err := writable(dir)
 	if p := d.Config.Repository.Password; err == nil && p.IsSet() {
 		_, err = d.Adapters.ReadSecret(p)
 	}
+	if n := d.lostCheckpoints(ctx, dir); err == nil && n > 0 {
+		d.add("repository", CheckWarning,
+			"put the directory back from a copy, or correct repository: {path: ...} in "+ConfigName(d.Config),
+			"%s holds none of the %s that sluice data list shows", dir, count(n, "checkpoint"))
+		return
+	}
 	d.result("repository", err, "%s can be written", dir)
+}
+
+// lostCheckpoints returns how many checkpoints the catalogue has, 0 if the directory holds anything.
+func (d *Doctor) lostCheckpoints(ctx context.Context, dir string) int {
+	if entries, err := os.ReadDir(dir); d.Catalogue == nil || err == nil && len(entries) > 0 {
+		return 0
+	}
+	list, err := d.Catalogue.Checkpoints(ctx, "")
+	if err != nil {
+		return 0 // the check of the history says why
+	}
+	return len(list)
 }
 
 // writable tries to write in the directory, or in its nearest parent that exists. It leaves nothing behind.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +98,31 @@ func TestDoctorWarnsOfCallbacksThatNoClusterReaches(t *testing.T) {
 				t.Errorf("got %+v, want %s", got, test.state)
 			}
 		})
+	}
+}
+
+// catalogue lists one checkpoint.
+type catalogue struct{ sluice.Catalogue }
+
+func (catalogue) Checkpoints(context.Context, string) ([]sluice.Checkpoint, error) {
+	return make([]sluice.Checkpoint, 1), nil
+}
+
+func TestDoctorMissesCheckpoints(t *testing.T) {
+	dir := t.TempDir()
+	repository := func() service.Check {
+		d := service.Doctor{Config: config.Default(), Adapters: adapters{dir}, Catalogue: catalogue{}}
+		d.Examine(t.Context())
+		i := slices.IndexFunc(d.Checks, func(c service.Check) bool { return c.Name == "repository" })
+		return d.Checks[i]
+	}
+	if c := repository(); c.State != service.CheckWarning || !strings.Contains(c.Detail, "1 checkpoint") || c.Hint == "" {
+		t.Errorf("without the repository: %+v", c)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kept"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := repository(); c.State != service.CheckOK {
+		t.Errorf("with it: %+v", c)
 	}
 }

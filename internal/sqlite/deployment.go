@@ -53,7 +53,7 @@ func (b *batch) mustBeFree(application string) error {
 
 func runningError(application string, other sluice.DeploymentID) error {
 	return sluice.Errorf(sluice.Conflict, "application %s is being deployed by %s", application, other).
-		WithHint("wait for it, or end it with: sluice cancel %s", other)
+		WithHint("wait for it, or end it with: sluice cancel %s; if it was interrupted: sluice run --resume", other)
 }
 
 // unended returns the application's deployment that is queued, or with an empty status the one that runs.

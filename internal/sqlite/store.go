@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -123,14 +124,14 @@ func mustHold(path string) error {
 }
 
 // OpenReadOnly opens the store in the file for reading, while other processes may write to it. Writing is Denied. An
-// absent file is NotFound; otherwise it refuses what Open refuses.
+// absent file that nobody wrote to is NotFound; otherwise it refuses what Open refuses.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, storeError(err, "open", path)
 	}
 	if err := mustHold(path); err != nil {
-		return nil, storeError(err, "open", path)
+		return nil, storeError(cmp.Or(lost(path, err), err), "open", path)
 	}
 	s := &Store{path: path}
 	err = s.openReading(ctx, openReaders)

@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -67,12 +69,30 @@ func (s *Store) verifyEnd(ctx context.Context) error {
 	if err := s.read.QueryRowContext(ctx, "SELECT coalesce(max(position), 0) FROM events").Scan(&last); err != nil {
 		return err
 	}
+	return missing(s.path, last, marked)
+}
+
+// lost returns the error of a store whose file is absent although events were written to it.
+func lost(path string, absent error) error {
+	if !errors.Is(absent, fs.ErrNotExist) {
+		return nil
+	}
+	p, err := openPeers(path, os.O_RDONLY)
+	if err != nil {
+		return nil
+	}
+	defer p.close()
+	return missing(path, 0, p.mark())
+}
+
+// missing returns the error of a store that has fewer events than were written, nil if none is missing.
+func missing(path string, last, marked int64) error {
 	if last >= marked {
 		return nil
 	}
 	return sluice.Errorf(sluice.Invalid, "the store %s lost its latest events: it has %d, and %d were written",
-		s.path, last, marked).
-		WithHint("put %s and %[1]s-wal back as they were; to go on without these events, delete %[1]s-peers", s.path)
+		path, last, marked).
+		WithHint("put %s and %[1]s-wal back as they were; to go on without these events, delete %[1]s-peers", path)
 }
 
 // verifyStructure lets SQLite compare its pages and indexes, then compares the list of deployments with their logs.

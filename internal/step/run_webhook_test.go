@@ -32,14 +32,15 @@ func TestWebhookSendsWhatIsWritten(t *testing.T) {
 	defer server.Close()
 	b := newBench().add("after/0", calling(sluice.Webhook{
 		Name: "tests", Method: "put", URITemplate: server.URL + "/{{armory.environmentName}}/{{context.color}}",
-		Headers: []sluice.Header{{Key: "Authorization", Value: "token {{secrets.token}}"}},
-		Body:    `{"suite": "{{ context.suite }}", "back": "{{armory.callbackUri}}/callback"} # <not escaped>`,
+		Headers: []sluice.Header{{Key: "Authorization", Value: "token {{secrets.token}}"},
+			{Key: "Host", Value: "{{armory.environmentName}}.example.com"}},
+		Body: `{"suite": "{{ context.suite }}", "back": "{{armory.callbackUri}}/callback"} # <not escaped>`,
 	}))
 	b.deps.Callbacks = callbacks
 	p := b.mustRun(t, "after/0")
 	if got.Method != "PUT" || got.URL.Path != "/production/blue" || got.Header.Get("Authorization") != "token s3cret" ||
-		got.Header.Get("Idempotency-Key") != "d1/production/after/0" {
-		t.Errorf("got %s %s %v", got.Method, got.URL, got.Header)
+		got.Header.Get("Idempotency-Key") != "d1/production/after/0" || got.Host != "production.example.com" {
+		t.Errorf("got %s %s %s %v", got.Method, got.Host, got.URL, got.Header)
 	}
 	back := "http://sluice:1/callbacks/d1/production/after/0/hush/callback"
 	if want := `{"suite": "smoke", "back": "` + back + `"} # <not escaped>`; body != want {

@@ -35,6 +35,7 @@ func Run(ctx context.Context, dir string, ready func(error)) error {
 		return err
 	}
 	defer unlock()
+	slog.SetDefault(a.log) // net/http repeats what pods send
 	return errors.Join(a.serve(listener), a.endIfGone())
 }
 

@@ -155,7 +155,7 @@ func (s *runWebhook) request(ctx context.Context) (*http.Request, error) {
 		return nil, sluice.Errorf(sluice.Invalid, "the URL of webhook %q is not an http or https URL", s.hook.Name).
 			WithHint("it is written as %s", s.hook.URITemplate)
 	}
-	r.Header = header
+	r.Header, r.Host = header, header.Get("Host") // a client does not send a header of that name
 	return r, nil
 }
 

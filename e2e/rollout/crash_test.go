@@ -88,7 +88,6 @@ func TestCrashEndsEveryKindOfWait(t *testing.T) {
 			before := s.Snapshot()
 			p := s.Start("run", "-f", "deploy.yaml")
 			p.Await(world.Step(sluice.StepStarting, "production/canary/1"))
-			time.Sleep(time.Second)
 			pod, at := s.crash("web-canary"), time.Now()
 			s.crashed(p, "production/canary/1", pod, before)
 			if took := time.Since(at); took > soon {

@@ -19,15 +19,7 @@ func TestEachPodIsReplacedOnce(t *testing.T) {
 			s.installed()
 			before, made := s.Snapshot(), s.made("app=store")
 			s.release("v2")
-			p := s.Start("run", "-f", "deploy.yaml")
-			for _, gate := range []sluice.StepID{"production/canary/1", "production/canary/3"} {
-				p.Await(waits(gate))
-				s.approve()
-			}
-			p.Await(waits("production/canary/5"))
-			s.must("reject")
-			r := s.RollsBack(p)
-			t.Logf("took %s\n%s", r.Took, r.Story())
+			s.thereAndBack()
 			s.expect("v1 v1 v1")
 			for pod, n := range made() {
 				if n != 3 {
@@ -37,6 +29,20 @@ func TestEachPodIsReplacedOnce(t *testing.T) {
 			s.Unchanged(before)
 		})
 	}
+}
+
+// thereAndBack lets the release change every pod, then rejects it.
+func (s store) thereAndBack() {
+	s.Helper()
+	p := s.Start("run", "-f", "deploy.yaml")
+	for _, gate := range []sluice.StepID{"production/canary/1", "production/canary/3"} {
+		p.Await(waits(gate))
+		s.approve()
+	}
+	p.Await(waits("production/canary/5"))
+	s.must("reject")
+	r := s.RollsBack(p)
+	s.Logf("took %s\n%s", r.Took, r.Story())
 }
 
 // made counts, from now on, how many pods of each name there were.

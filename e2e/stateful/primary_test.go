@@ -2,8 +2,6 @@ package stateful_test
 
 import (
 	"testing"
-
-	"github.com/sluice-cd/sluice"
 )
 
 func TestPrimaryGoesLast(t *testing.T) {
@@ -40,15 +38,7 @@ func TestPrimaryGoesBackLast(t *testing.T) {
 	s.installed()
 	before, order := s.Snapshot(), s.order("app=store")
 	s.release("v2")
-	p := s.Start("run", "-f", "deploy.yaml")
-	for _, gate := range []sluice.StepID{"production/canary/1", "production/canary/3"} {
-		p.Await(waits(gate))
-		s.approve()
-	}
-	p.Await(waits("production/canary/5"))
-	s.must("reject")
-	r := s.RollsBack(p)
-	t.Logf("took %s\n%s", r.Took, r.Story())
+	s.thereAndBack()
 	order.expect(s, "v1", "store-1", "store-0", "store-2")
 	s.expect("v1 v1 v1")
 	s.Unchanged(before)

@@ -50,8 +50,8 @@ func (d StateDir) account(name string) string {
 	return filepath.Join(d.path, "local", name)
 }
 
-// make creates the directory for its owner alone. An existing directory is closed to others: who can write to it can
-// replace the key and the history.
+// make creates the directory for its owner alone. It closes an existing directory to others: they could replace the key
+// and the history.
 func (d StateDir) make() error {
 	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return sluice.Errorf(sluice.Denied, "the state directory cannot be created: %w", err).

@@ -113,7 +113,7 @@ func TestATargetsStatusSaysWhatHappenedToIt(t *testing.T) {
 		{"a/before moves, cancel, a/before undone",
 			"cancelled cancelled cancelled: cancelled"},
 
-		// What could not be undone has failed, whoever asked for it.
+		// What could not be undone has failed, after a cancel as after a rollback.
 		{"a/before done, a/apply starts, rollBack, a/apply stuck, a/before undone, a/back done, a/back kept",
 			"failed cancelled cancelled: failed"},
 		{"a/before done, a/apply starts, cancel, a/apply stuck, a/before undone",

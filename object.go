@@ -229,8 +229,26 @@ type Division struct {
 	Declared  bool      // the deployment brings the Service; another one that serves foreign pods too stays undivided
 	Stable    string    // the Deployment of the stable pods
 	Canary    string    // the Deployment of the canary pods
+	Release   string    // the value of ReleaseLabel on the canary pods; "": they have TrackLabel instead
 	Percent   int       // for the canary pods, 0 to 100
+	Serving   int       // how many ready stable pods get traffic if the numbers of pods divide it; 0: all of them
 	Traffic   []Traffic // how the target divides its traffic; empty: by its Services alone
+}
+
+// An Adopter runs the next version of a Deployment beside it, and hands its pods over.
+type Adopter interface {
+	// Beside applies a canary: a Deployment whose pods have the template that another Deployment will get, and a label
+	// that only they have. Its pods belong to the replica set of the given name, which they keep for good. An account
+	// without replica sets begins the names of the pods with it. A replica set of that name that belongs to something else
+	// is a Conflict. Pods of a canary are counted in its status as those of any Deployment, but it never fails because of
+	// its progressDeadlineSeconds. Beside is repeated safely: it finishes what an interrupted call began. It returns the
+	// errors of Apply.
+	Beside(ctx context.Context, canary Object, replicaSet string) (Object, Outcome, error)
+	// Orphan deletes the Deployment and leaves its pods, which go on without interruption. A Deployment whose selector
+	// matches them adopts them: as its own version if it has the same template, even while it is paused; otherwise as an
+	// old version, which it ends. Orphan returns once the deletion is accepted; the adoption shows in the status of the
+	// other Deployment. Orphaning a Deployment that does not exist, or is being deleted, succeeds.
+	Orphan(ctx context.Context, ref Ref) error
 }
 
 // A Shifter divides traffic.
@@ -253,6 +271,7 @@ type Account struct {
 	ClusterWriter
 	Host
 	Network
+	Adopter
 	Shifter
 	Volumes  Volumes
 	Reviewer Reviewer
@@ -261,8 +280,12 @@ type Account struct {
 // Manager is the name under which Sluice writes objects if the account records who set each field.
 const Manager = "sluice"
 
-// TrackLabel is the label that tells canary pods from stable ones. Its values are TrackStable and TrackCanary;
-// a pod without it is stable.
+// ReleaseLabel is the label on the pods of a Deployment whose value is unique to the deployment that brought their
+// version. So it tells canary pods from stable ones, and is still right when the Deployment has adopted the canary's pods.
+const ReleaseLabel = "sluice-cd.github.io/release"
+
+// TrackLabel marks a Deployment or a Service as a canary. Its values are TrackStable and TrackCanary. Earlier versions
+// of Sluice also labelled the pods of canaries with it.
 const (
 	TrackLabel  = "sluice-cd.github.io/track"
 	TrackStable = "stable"

@@ -32,9 +32,23 @@ func (t target) divisions(ctx context.Context, objects, deployments []sluice.Obj
 		list = append(list, sluice.Division{
 			Namespace: stable.Namespace, Service: s.Ref().Name, Declared: contains(objects, s.Ref()),
 			Stable: stable.Name, Canary: delivery.CanaryOf(stable).Name, Traffic: t.sc.Target.Traffic,
+			Release: delivery.Release(t.sc.Deployment),
 		})
 	}
 	return list, nil
+}
+
+// toCanaries returns the divisions with the label that the pods of these canaries have. Those of earlier deployments, and
+// those that an earlier version of Sluice brought, have another one than the canaries of this deployment.
+func toCanaries(list []sluice.Division, canaries []delivery.Canary) []sluice.Division {
+	for i := range list {
+		for _, c := range canaries {
+			if c.Of.Ref().Name == list[i].Stable {
+				list[i].Release = c.Object.Text("spec", "selector", "matchLabels", sluice.ReleaseLabel)
+			}
+		}
+	}
+	return list
 }
 
 // isServed reports whether a Service selects the Deployment's pods, so that there is traffic to divide.
@@ -91,7 +105,7 @@ func sendsTo(service, workload sluice.Object) bool {
 	}
 	matched := false
 	for key, value := range selector {
-		if key == podTemplateHash || key == sluice.TrackLabel {
+		if key == podTemplateHash || key == sluice.TrackLabel || key == sluice.ReleaseLabel {
 			continue
 		}
 		if workload.Field("spec", "template", "metadata", "labels", key) != value {

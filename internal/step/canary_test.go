@@ -73,7 +73,8 @@ func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
 	}
 }
 
-// Promotion starts no pod: the Deployment takes over those of its canary, with their names, and they serve all the while.
+// Promotion starts no pod: the Deployment takes over those of its canary, with their names, and they serve all the
+// while.
 func TestPromotionStartsNoPod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := installed(t)
@@ -221,5 +222,27 @@ func TestServiceOfTwoDeploymentsIsRefusedBeforehand(t *testing.T) {
 	if err := vetter.Vet(t.Context()); sluice.ErrorCode(err) != sluice.Unsupported ||
 		!strings.Contains(err.Error(), "Service/web sends traffic to Deployment/spot too") {
 		t.Errorf("found %v", err)
+	}
+}
+
+// Versions of the configuration that no pods use any more are deleted when the release is complete.
+func TestOldVersionsOfTheConfigurationGo(t *testing.T) {
+	b := installed(t)
+	versions := func() (n int) {
+		return strings.Count(b.account.Snapshot(), "ConfigMap/web-")
+	}
+	for _, version := range []string{"2", "3", "4"} {
+		b.id = sluice.DeploymentID("r" + version)
+		clear(b.results)
+		b.plan.Steps[0].Apply.Objects = release(version)
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/1")
+		p := b.mustRun(t, "promote")
+		if err := b.must(t, "promote").Finish(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if versions() != 1 {
+			t.Errorf("after release %s there are %d versions:\n%s", version, versions(), b.account.Snapshot())
+		}
 	}
 }

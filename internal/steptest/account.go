@@ -17,9 +17,9 @@ const SlowStart = 10 * time.Second
 
 // An Account is a cluster in memory. It refuses what a cluster refuses: accounttest holds both to the same contract.
 // Workloads are ready as soon as they are applied, with these exceptions, by the name of an image: pods of "broken"
-// crash, pods of "unready" never become ready for no known reason, pods of "slow" need [SlowStart], and pods of "falls"
-// are restarted once after that time. A Job whose image contains "fails" fails, one of "unready" never ends, and one
-// with ttlSecondsAfterFinished 0 is gone at once. The account has every namespace.
+// crash, pods of "unready" never become ready for no known reason, pods of "slow" need [SlowStart], and pods of
+// "falls" are restarted once after that time. A Job whose image contains "fails" fails, one of "unready" never ends,
+// and one with ttlSecondsAfterFinished 0 is gone at once. The account has every namespace.
 type Account struct {
 	mu       sync.Mutex
 	objects  map[sluice.Ref]sluice.Object
@@ -27,13 +27,13 @@ type Account struct {
 	sets     map[sluice.Ref][]replicaSet // of the Deployments
 	orphans  []replicaSet                // whose Deployments were orphaned
 	setNames map[sluice.Ref]string       // of the canaries' replica sets
-	starting map[string]bool              // pods of StatefulSets that start slowly, as namespace/name
-	restarts map[string]int               // of pods, as namespace/name
-	unready  map[string]bool              // pods whose readiness probe fails, as namespace/name
-	created  map[string]time.Time         // when a pod was first seen, as namespace/name
-	reborn   map[string]int               // how often the pod in that place of a Deployment was evicted
-	broken   []string                     // images whose pods broke
-	served   map[string]bool              // kinds besides those of every cluster
+	starting map[string]bool             // pods of StatefulSets that start slowly, as namespace/name
+	restarts map[string]int              // of pods, as namespace/name
+	unready  map[string]bool             // pods whose readiness probe fails, as namespace/name
+	created  map[string]time.Time        // when a pod was first seen, as namespace/name
+	reborn   map[string]int              // how often the pod in that place of a Deployment was evicted
+	broken   []string                    // images whose pods broke
+	served   map[string]bool             // kinds besides those of every cluster
 	divided  map[string]sluice.Division
 	requests int
 	evicted  []string
@@ -55,7 +55,7 @@ func NewAccount(objects ...sluice.Object) *Account {
 		objects: map[sluice.Ref]sluice.Object{}, owners: map[sluice.Ref]owners{}, sets: map[sluice.Ref][]replicaSet{},
 		setNames: map[sluice.Ref]string{},
 		starting: map[string]bool{}, reborn: map[string]int{}, served: map[string]bool{},
-		divided: map[string]sluice.Division{},
+		divided:  map[string]sluice.Division{},
 		restarts: map[string]int{}, unready: map[string]bool{}, created: map[string]time.Time{},
 		addr: map[string]string{}, changed: make(chan struct{}), left: -1, slow: SlowStart,
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/step/deps"
@@ -17,6 +18,42 @@ import (
 
 // MadeBy is the annotation that names the deployment of an object that exists only while the deployment runs.
 const MadeBy = "sluice-cd.github.io/deployment"
+
+// The annotations that say who began the deployment of such an object, and when, for other people and other state
+// directories.
+const (
+	BegunBy = "sluice-cd.github.io/deployment-begun-by"
+	BegunAt = "sluice-cd.github.io/deployment-begun-at"
+)
+
+// Mark says on the object which deployment it belongs to.
+func Mark(o sluice.Object, sc sluice.StepContext) {
+	o.Set(string(sc.Deployment), "metadata", "annotations", MadeBy)
+	if sc.StartedBy.Name != "" {
+		o.Set(sc.StartedBy.Name, "metadata", "annotations", BegunBy)
+	}
+	o.Set(sc.StartedAt.UTC().Format(time.RFC3339), "metadata", "annotations", BegunAt)
+}
+
+// CheckOwner returns a Conflict if the object belongs to a deployment that this state directory does not know and that
+// the plan does not replace: it may run.
+func CheckOwner(ctx context.Context, d deps.Deps, sc sluice.StepContext, o sluice.Object) error {
+	id := sluice.DeploymentID(o.Text("metadata", "annotations", MadeBy))
+	if id == "" || id == sc.Deployment || d.Knows == nil || sc.Plan != nil && sc.Plan.Replace == id {
+		return nil
+	}
+	known, err := d.Knows(ctx, id)
+	if err != nil || known {
+		return err
+	}
+	begun := ""
+	if by := o.Text("metadata", "annotations", BegunBy); by != "" {
+		begun = ", which " + by + " began at " + o.Text("metadata", "annotations", BegunAt)
+	}
+	return sluice.Errorf(sluice.Conflict, "%s belongs to the deployment %s of another state directory%s; it may still run",
+		o.Ref(), id, begun).
+		WithHint("wait until it has ended; if nobody continues it, take its place: sluice run --replace %s", id)
+}
 
 // Delete deletes an object that exists only while the deployment runs, if it belongs to the deployment.
 func Delete(ctx context.Context, a sluice.Account, ref sluice.Ref, id sluice.DeploymentID) error {
@@ -90,8 +127,8 @@ func Release(id sluice.DeploymentID) string {
 	return hex.EncodeToString(sum[:5])
 }
 
-// ReplicaSetOf returns the name of the replica set with the pods of a canary of the Deployment. It is known before there
-// is a pod, and the same before and after promotion.
+// ReplicaSetOf returns the name of the replica set with the pods of a canary of the Deployment. It is known before
+// there is a pod, and the same before and after promotion.
 func ReplicaSetOf(id sluice.DeploymentID, deployment string) string {
 	return deployment + "-" + Release(id)
 }
@@ -116,8 +153,8 @@ func StampedWith(o sluice.Object) Version {
 	return v
 }
 
-// IsOfEarlierVersion reports whether an earlier version of Sluice, which did not label the pods with their release, brought
-// the pods of the Deployment for this deployment.
+// IsOfEarlierVersion reports whether an earlier version of Sluice, which did not label the pods with their release,
+// brought the pods of the Deployment for this deployment.
 func IsOfEarlierVersion(o sluice.Object, id sluice.DeploymentID) bool {
 	v := StampedWith(o)
 	return v.release == "" && v.stamps[deploymentID] == string(id)

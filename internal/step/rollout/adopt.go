@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/ready"
 )
 
-// At promotion the stable Deployment adopts the pods of its canary, so that every pod of a release starts once. It gets
-// the new template while it is paused; then its controller starts nothing. When the canary is deleted without its
+// At promotion the stable Deployment adopts the pods of its canary, so that every pod of a release starts once. It
+// gets the new template while it is paused; then its controller starts nothing. When the canary is deleted without its
 // replica set, the controller takes that one as the Deployment's own new version, because the templates are equal, and
 // ends the old one.
 
@@ -32,8 +32,8 @@ func (t tracks) adoptionOf(ctx context.Context, o sluice.Object) (adoption, erro
 	return a, err
 }
 
-// isPossible reports whether the pods of the canary can be adopted. Those that an earlier version of Sluice brought have
-// a label that those of the stable Deployment must not have.
+// isPossible reports whether the pods of the canary can be adopted. Those that an earlier version of Sluice brought
+// have a label that those of the stable Deployment must not have.
 func (a adoption) isPossible() bool {
 	if a.canary == nil {
 		return isRelease(a.stable, a.sc.Deployment)
@@ -104,9 +104,9 @@ func (a adoption) grow(ctx context.Context) error {
 	return late(ref, err)
 }
 
-// handover returns the Deployment with the new template, paused. maxSurge leaves room for the pods of both versions, so
-// that its controller scales none of them down before it has looked at them. The number of pods grows only when the new
-// ones are adopted: before, old ones would start.
+// handover returns the Deployment with the new template, paused. maxSurge leaves room for the pods of both versions,
+// so that its controller scales none of them down before it has looked at them. The number of pods grows only when the
+// new ones are adopted: before, old ones would start.
 func (a adoption) handover() sluice.Object {
 	o := a.declared.Clone()
 	o.Set(true, "spec", "paused")
@@ -131,9 +131,9 @@ func handoverAsNow(o, now sluice.Object) sluice.Object {
 	return h
 }
 
-// useWritten replaces, among the declared objects, the Deployments that differ from what is declared because they are in
-// the middle of an adoption, or because an earlier version of Sluice wrote them. So an undo sees that they are as the
-// deployment wrote them.
+// useWritten replaces, among the declared objects, the Deployments that differ from what is declared because they are
+// in the middle of an adoption, or because an earlier version of Sluice wrote them. So an undo sees that they are as
+// the deployment wrote them.
 func (t tracks) useWritten(ctx context.Context) error {
 	for i, o := range t.objects {
 		if o.Text("kind") != "Deployment" {

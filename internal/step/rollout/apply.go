@@ -88,8 +88,8 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	return p, nil
 }
 
-// Observe gives the Jobs their ttlSecondsAfterFinished back, now that it is recorded that they succeeded. So a Job that
-// is gone is not run again.
+// Observe gives the Jobs their ttlSecondsAfterFinished back, now that it is recorded that they succeeded. So a Job
+// that is gone is not run again.
 func (s *apply) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	snap, err := s.startedWith(p)
 	if err != nil {
@@ -199,8 +199,8 @@ func isSuspended(o sluice.Object) bool {
 	return o.Text("kind") == "Job" && o.Field("spec", "suspend") == true
 }
 
-// bringCanary brings the canary beside the stable Deployment, with the versions of the configuration that its pods use.
-// Before it does so, it takes the Services' traffic away from canaries.
+// bringCanary brings the canary beside the stable Deployment, with the versions of the configuration that its pods
+// use. Before it does so, it takes the Services' traffic away from canaries.
 func (s *apply) bringCanary(
 	ctx context.Context, snap snapshot, objects []sluice.Object, o sluice.Object,
 ) (brought, error) {
@@ -208,7 +208,11 @@ func (s *apply) bringCanary(
 	if err != nil {
 		return brought{}, object.WithOp("read", o.Ref(), err)
 	}
-	list, err := s.divisions(ctx, objects, []sluice.Object{o})
+	alone := []sluice.Object{o}
+	if err := (tracks{s.target, objects, s.waitFrom(snap.At)}).removeLeft(ctx, alone); err != nil {
+		return brought{}, err
+	}
+	list, err := s.divisions(ctx, objects, alone)
 	if err != nil {
 		return brought{}, err
 	}
@@ -216,8 +220,11 @@ func (s *apply) bringCanary(
 		return brought{}, err
 	}
 	standing, err := object.Get(ctx, s.account, delivery.CanaryOf(o.Ref()))
-	if err != nil || standing != nil && !isRelease(standing, s.sc.Deployment) && isHeld(standing, s.sc.Deployment) {
-		return brought{delivery.CanaryOf(o.Ref()), sluice.Unchanged, ready.Is(standing)}, err // by an earlier version of Sluice
+	if err != nil {
+		return brought{}, err
+	}
+	if isHeld(standing, s.sc.Deployment) && !isRelease(standing, s.sc.Deployment) { // by an earlier version of Sluice
+		return brought{standing.Ref(), sluice.Unchanged, ready.Is(standing)}, nil
 	}
 	c, err := s.canary(ctx, snap, objects, o, stable)
 	if err != nil {
@@ -232,12 +239,13 @@ func (s *apply) bringCanary(
 	return brought{c.Ref(), outcome, ready.Is(now)}, err
 }
 
-// canary returns the canary as it is brought: with the pods that the first weight needs or, after a crash, those that it
-// has.
+// canary returns the canary as it is brought: with the pods that the first weight needs or, after a crash, those that
+// it has.
 func (s *apply) canary(
 	ctx context.Context, snap snapshot, objects []sluice.Object, o, stable sluice.Object,
 ) (sluice.Object, error) {
 	c := canaryOf(o, stable, s.sc.Deployment)
+	delivery.Mark(c, s.sc)
 	c.Set(strconv.Itoa(snap.promoted(o.Ref(), stable)), "metadata", "annotations", sizedTo)
 	useVersions(c, stable, objects)
 	for _, config := range pick(objects, snap.Deferred) {
@@ -257,9 +265,9 @@ func (s *apply) canary(
 
 // canaryOf returns the Deployment that runs the version beside stable.
 //
-// The template of its pods is the one that stable will get, so that stable can adopt them. They carry all labels of the
-// stable pods, so the Services select both. The stable Deployment's selector matches them too; a controller takes over
-// only objects without an owner, and the replica set of these pods belongs to the canary from the start.
+// The template of its pods is the one that stable will get, so that stable can adopt them. They carry all labels of
+// the stable pods, so the Services select both. The stable Deployment's selector matches them too; a controller takes
+// over only objects without an owner, and the replica set of these pods belongs to the canary from the start.
 func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Object {
 	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
 	ref := delivery.CanaryOf(version.Ref())
@@ -333,8 +341,8 @@ func (s *apply) removeLeftCanaries(ctx context.Context, w ready.Waiter, snap sna
 }
 
 // Undo removes the canaries and puts every object back, the last written first, and waits until what was ready before
-// is ready again. An object that cannot be put back does not prevent it from putting back the others. Canaries that are
-// the only pods in service stay until the stable pods are ready again.
+// is ready again. An object that cannot be put back does not prevent it from putting back the others. Canaries that
+// are the only pods in service stay until the stable pods are ready again.
 func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	snap, taken, err := readSnapshot(p)
 	if err != nil || !taken {

@@ -50,6 +50,9 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
+	if err := checkMoves(findings, snap.Canaries); err != nil {
+		return sluice.Preview{}, err
+	}
 	if err := s.checkCanaries(ctx, objects, snap.Canaries); err != nil {
 		return sluice.Preview{}, err
 	}
@@ -74,6 +77,9 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	f, ref := finding{declared: o}, o.Ref()
 	var err error
 	if f.was, err = object.Get(ctx, s.account, ref); err != nil {
+		return f, err
+	}
+	if err := s.checkOwners(ctx, f.was); err != nil {
 		return f, err
 	}
 	err = s.try(ctx, objects, &f)
@@ -101,8 +107,20 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	return f, err
 }
 
-// try applies the object in a dry run. The stamps of a Deployment's pods, and the versions of the configuration that they
-// use, are left as they are: they change only with the version of the pods.
+// checkOwners returns a Conflict if the workload, or its canary, belongs to a deployment of another state directory.
+func (s *apply) checkOwners(ctx context.Context, workload sluice.Object) error {
+	if err := delivery.CheckOwner(ctx, s.deps, s.sc, workload); err != nil || workload.Text("kind") != "Deployment" {
+		return err
+	}
+	canary, err := object.Get(ctx, s.account, delivery.CanaryOf(workload.Ref()))
+	if err != nil {
+		return err
+	}
+	return delivery.CheckOwner(ctx, s.deps, s.sc, canary)
+}
+
+// try applies the object in a dry run. The stamps of a Deployment's pods, and the versions of the configuration that
+// they use, are left as they are: they change only with the version of the pods.
 func (s *apply) try(ctx context.Context, objects []sluice.Object, f *finding) (err error) {
 	o := f.declared
 	if o.Text("kind") == "Deployment" && f.was != nil {

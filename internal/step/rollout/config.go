@@ -72,8 +72,8 @@ func usedOnlyBy(deployments, objects []sluice.Object) []sluice.Object {
 	return list
 }
 
-// versionOf returns a copy of the ConfigMap or Secret with a name that is derived from its content. The pods of a canary
-// use it, and go on to use it when they are adopted.
+// versionOf returns a copy of the ConfigMap or Secret with a name that is derived from its content. The pods of a
+// canary use it, and go on to use it when they are adopted.
 func versionOf(config sluice.Object, id sluice.DeploymentID) (sluice.Object, error) {
 	sum, err := digest(config)
 	if err != nil {
@@ -142,6 +142,50 @@ func (s *apply) bindVersions(ctx context.Context, objects []sluice.Object, canar
 		}
 	}
 	return nil
+}
+
+// deleteUnused deletes those versions that the Deployment used as it was, that belong to nothing else, and that no
+// Deployment uses now.
+func (t target) deleteUnused(ctx context.Context, objects []sluice.Object, was sluice.Object) error {
+	var now []sluice.Object
+	for _, o := range object.OfKind(objects, "Deployment") {
+		live, err := object.Get(ctx, t.account, o.Ref())
+		if err != nil {
+			return err
+		}
+		now = append(now, live)
+	}
+	for kind := range nameKeys {
+		for _, name := range configNames(was, kind) {
+			ref := sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: was.Ref().Namespace, Name: name}
+			if slices.ContainsFunc(now, func(o sluice.Object) bool { return slices.Contains(configNames(o, kind), name) }) {
+				continue
+			}
+			v, err := object.Get(ctx, t.account, ref)
+			if err != nil {
+				return err
+			}
+			isVersion := v.Text("metadata", "annotations", delivery.MadeBy) != ""
+			if !isVersion || len(v.List("metadata", "ownerReferences")) > 0 {
+				continue
+			}
+			if err := object.Delete(ctx, t.account, ref); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// configNames returns the names of the ConfigMaps or Secrets that the workload's pods use.
+func configNames(workload sluice.Object, kind string) []string {
+	var names []string
+	eachConfigName(workload.Field("spec", "template", "spec"), kind, func(holder map[string]any, key string) {
+		if name := holder[key].(string); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	})
+	return names
 }
 
 // bind adds the owner to those of the version, and keeps who made it.

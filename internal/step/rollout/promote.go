@@ -157,6 +157,28 @@ func (s *promote) replace(ctx context.Context, t tracks, o sluice.Object) (start
 	return possible && !adopted, err
 }
 
+// Finish deletes the versions of the configuration that only the pods before this release used. Those that belong to
+// replica sets are deleted with them.
+func (s *promote) Finish(ctx context.Context, p sluice.Progress) error {
+	snap, taken, err := readSnapshot(p)
+	if err != nil || !taken {
+		return err
+	}
+	objects, err := s.declared()
+	if err != nil {
+		return err
+	}
+	for _, b := range snap.Before {
+		if b.Ref.Kind != "Deployment" || b.Object == nil {
+			continue
+		}
+		if err := s.deleteUnused(ctx, objects, b.Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // growBack gives a Deployment the pods back that an earlier version of Sluice took away for its canary.
 func (s *promote) growBack(ctx context.Context, t tracks, o sluice.Object) error {
 	a, err := t.adoptionOf(ctx, o)

@@ -20,8 +20,8 @@ type tracks struct {
 	waiter  ready.Waiter
 }
 
-// A move is a change of the traffic's division. On the way to the new version the canaries have to be ready before they
-// get traffic. On the way back the stable pods have to be ready: the canaries may be broken.
+// A move is a change of the traffic's division. On the way to the new version the canaries have to be ready before
+// they get traffic. On the way back the stable pods have to be ready: the canaries may be broken.
 type move struct {
 	percent  int
 	services []string // none: all
@@ -77,8 +77,8 @@ func serving(list []sluice.Division, pairs []pair, percent int) []sluice.Divisio
 	return list
 }
 
-// allStand returns an error if a canary that the deployment brought to the target is gone: then only the old version is
-// left, whatever the weight.
+// allStand returns an error if a canary that the deployment brought to the target is gone: then only the old version
+// is left, whatever the weight.
 func allStand(sc sluice.StepContext, standing []delivery.Canary) error {
 	for _, ref := range sibling.Canaries(sc) {
 		if !slices.ContainsFunc(standing, func(c delivery.Canary) bool { return c.Object.Ref() == ref }) {
@@ -124,9 +124,10 @@ func (t tracks) routed(list []sluice.Division, percent int) string {
 	return share + "; " + others
 }
 
-// grow scales up the canaries and waits until they are ready, also if an earlier call had scaled them. If weights divide
-// the traffic, a canary gets as many pods as its Deployment will have: somebody, or an autoscaler, may have added some
-// since it came. On the way back it gives the Deployment the pods that an earlier version of Sluice took away.
+// grow scales up the canaries and waits until they are ready, also if an earlier call had scaled them. If weights
+// divide the traffic, a canary gets as many pods as its Deployment will have: somebody, or an autoscaler, may have
+// added some since it came. On the way back it gives the Deployment the pods that an earlier version of Sluice took
+// away.
 func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	var awaited []sluice.Ref
 	for _, p := range pairs {
@@ -151,8 +152,8 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	return t.waiter.Ready(ctx, awaited)
 }
 
-// shrink scales down canaries that have more pods than they need where their numbers divide the traffic, and waits until
-// they are fewer. On the way back it does not wait for the canaries, which may be broken.
+// shrink scales down canaries that have more pods than they need where their numbers divide the traffic, and waits
+// until they are fewer. On the way back it does not wait for the canaries, which may be broken.
 func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	var scaled []sluice.Ref
 	for _, p := range pairs {

@@ -39,10 +39,10 @@ type Plan struct {
 	Enqueue     bool              `json:"enqueue,omitempty"` // waits for the application's running deployment
 	// Replace names a deployment that another state directory began and that nobody continues. What it left in the
 	// cluster is taken as if this state directory had begun it.
-	Replace DeploymentID `json:"replace,omitempty"`
-	Targets     []PlannedTarget   `json:"targets"`
-	Steps       []PlannedStep     `json:"steps"` // in a topological order, the same every time
-	Rehearsal   *Rehearsal        `json:"rehearsal,omitempty"`
+	Replace   DeploymentID    `json:"replace,omitempty"`
+	Targets   []PlannedTarget `json:"targets"`
+	Steps     []PlannedStep   `json:"steps"` // in a topological order, the same every time
+	Rehearsal *Rehearsal      `json:"rehearsal,omitempty"`
 }
 
 // A PlannedTarget is a target of the plan.

@@ -167,7 +167,7 @@ func TestShiftOfARoute(t *testing.T) {
 	s.on("GET "+slicesPath, list("1", endpoints("c")), list("1", endpoints("s")))
 	s.may("WATCH "+slicesPath, answer{}, answer{})
 	s.on("GET "+deployments+"web", answer{body: stableWeb})
-	s.on("GET /apis/apps/v1/namespaces/shop/replicasets", list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
+	s.on("GET "+replicaSets, list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
 		"annotations":{"deployment.kubernetes.io/revision":"3"},"ownerReferences":[{"uid":"d","controller":true}]}}`))
 	s.on("PATCH "+servicePath+"web", answer{body: pinned(t, map[string]string{traffic.HashLabel: "abc"})})
 	s.on("PATCH "+routes+"/web", answer{body: route("2", "1")})

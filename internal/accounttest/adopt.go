@@ -145,28 +145,35 @@ func (r *run) foreignReplicaSet() {
 
 func (r *run) handOver() {
 	_, canary := r.runBeside(2)
-	next := r.next(2, Starts)
+	r.promote(2)
+	if pods := r.pods("Deployment/web"); len(pods) != 2 || !areThere(canary, pods) {
+		r.Errorf("resumed, the pods are %+v, and were %+v", pods, canary)
+	}
+}
+
+// promote lets the stable Deployment adopt the canary's pods.
+func (r *run) promote(replicas int) {
+	r.Helper()
+	canary := r.pods("Deployment/web-canary")
+	next := r.next(replicas, Starts)
 	next.Set(true, "spec", "paused")
-	next.Set(map[string]any{"maxSurge": int64(2), "maxUnavailable": int64(0)}, "spec", "strategy", "rollingUpdate")
+	next.Set(map[string]any{"maxSurge": int64(replicas), "maxUnavailable": int64(0)}, "spec", "strategy", "rollingUpdate")
 	now := r.apply(next)
 	r.await(now.Ref(), "observed", func(o sluice.Object) bool {
 		return o.Number(0, "status", "observedGeneration") >= now.Number(1, "metadata", "generation")
 	})
 	r.must(r.Orphan(r.ctx, r.ref("Deployment", "web-canary")))
 	r.await(now.Ref(), "the owner of the pods", func(o sluice.Object) bool {
-		return o.Number(0, "status", "updatedReplicas") == 2
+		return o.Number(0, "status", "updatedReplicas") == replicas
 	})
 	r.await(r.ref("Deployment", "web-canary"), "gone", func(o sluice.Object) bool {
 		return o.Text("metadata", "deletionTimestamp") != ""
 	})
-	adopted := func(pods []sluice.Pod) bool { return len(pods) == 2 && areThere(canary, pods) }
-	r.awaitPods("Deployment/web", "those of the canary alone", adopted)
-
-	r.apply(r.next(2, Starts))
+	r.awaitPods("Deployment/web", "those of the canary alone", func(pods []sluice.Pod) bool {
+		return len(pods) == replicas && areThere(canary, pods)
+	})
+	r.apply(r.next(replicas, Starts))
 	r.settle(now.Ref())
-	if pods := r.pods("Deployment/web"); !adopted(pods) {
-		r.Errorf("resumed, the pods are %+v, and were %+v", pods, canary)
-	}
 }
 
 func (r *run) orphanOld() {

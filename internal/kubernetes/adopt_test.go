@@ -111,10 +111,11 @@ func TestReplicaSetOfACanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	const labels = `{"app":"web","sluice-cd.github.io/release":"7c9d5f","pod-template-hash":"7c9d5f"}`
+	const selector = `{"app":"web","pod-template-hash":"7c9d5f"}` // for good: the release label of its pods may change
 	want := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"web-7c9d5f","namespace":"shop",
 		"labels":`+labels+`,"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web-canary","uid":"c",
 		"controller":true,"blockOwnerDeletion":true}]},
-		"spec":{"replicas":0,"minReadySeconds":3,"selector":{"matchLabels":`+labels+`},
+		"spec":{"replicas":0,"minReadySeconds":3,"selector":{"matchLabels":`+selector+`},
 		"template":{"metadata":{"labels":`+labels+`,"annotations":{"inject":"yes"}}}}}`)
 	if d := cmp.Diff(want, object(t, s.sent("POST ")[0].body)); d != "" {
 		t.Errorf("-want +got\n%s", d)

@@ -155,7 +155,7 @@ func TestShiftOfARoute(t *testing.T) {
 	d := to(20)
 	d.Traffic = []sluice.Traffic{{Gateway: []sluice.GatewayRoute{{Service: "web", Name: "web"}}}}
 	canary, stable := aPod("c", canaryLabel, "True"), aPod("s", `,"tier":"front","pod-template-hash":"abc"`, "True")
-	made, err := traffic.Canary(object(t, plainWeb), "web-canary")
+	made, err := traffic.Canary(object(t, plainWeb), "web-canary", "")
 	if err != nil {
 		t.Fatal(err)
 	}

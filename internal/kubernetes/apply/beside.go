@@ -112,7 +112,8 @@ func (w *Writer) existing(ctx context.Context, ref client.ObjectRef, canary slui
 }
 
 // replicaSetOf returns the ReplicaSet that the controller of the Deployment would make, with the name of the reference
-// and the release as hash. The controller scales it.
+// and the release as hash. The controller scales it. Its selector leaves out the release label: once it is stable, its
+// pods may get the label of the next release, and it must not lose them.
 func replicaSetOf(canary sluice.Object, ref client.ObjectRef) sluice.Object {
 	canary = canary.Clone()
 	owner := canary.Ref()
@@ -133,6 +134,7 @@ func replicaSetOf(canary sluice.Object, ref client.ObjectRef) sluice.Object {
 	hash := canary.Text("spec", "template", "metadata", "labels", sluice.ReleaseLabel)
 	set.Set(hash, "metadata", "labels", traffic.HashLabel)
 	set.Set(hash, "spec", "selector", "matchLabels", traffic.HashLabel)
+	delete(set.Field("spec", "selector", "matchLabels").(map[string]any), sluice.ReleaseLabel)
 	set.Set(hash, "spec", "template", "metadata", "labels", traffic.HashLabel)
 	return set
 }

@@ -362,7 +362,8 @@ func TestOwnerlessPods(t *testing.T) {
 	}
 }
 
-// TestPausedDeployment changes nothing that runs until its new pods are all available, and replaces those that are lost.
+// TestPausedDeployment changes nothing that runs until its new pods are all available, and replaces those that are
+// lost.
 func TestPausedDeployment(t *testing.T) {
 	t.Parallel()
 	a := open(t)

@@ -110,10 +110,10 @@ func TestShiftPutsLabelsBack(t *testing.T) {
 		want     string // the release label of the pod
 		selects  map[string]any
 	}{
-		"to the canary":           {toRelease(100, 0), "", "", wantCanary},
-		"to the stable pods":      {toRelease(0, 0), "", "", wantStable},
-		"to all pods":             {toRelease(50, 0), "", "", wantAll},
-		"of an earlier release":   {toRelease(100, 0), ownMark, "before", wantCanary},
+		"to the canary":          {toRelease(100, 0), "", "", wantCanary},
+		"to the stable pods":     {toRelease(0, 0), "", "", wantStable},
+		"to all pods":            {toRelease(50, 0), "", "", wantAll},
+		"of an earlier release":  {toRelease(100, 0), ownMark, "before", wantCanary},
 		"back to an earlier one": {toRelease(0, 0), ownMark, "before", wantStable},
 	} {
 		t.Run(name, func(t *testing.T) {

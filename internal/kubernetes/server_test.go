@@ -22,8 +22,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes"
 )
 
-// A server answers single requests as an API server does. It merges nothing and runs no controllers: what a cluster makes
-// of a request is tested in e2e/.
+// A server answers single requests as an API server does. It runs no controllers: what a cluster makes of a request is
+// tested in e2e/.
 type server struct {
 	*testing.T
 	*kubernetes.Account

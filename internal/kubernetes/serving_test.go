@@ -79,13 +79,14 @@ func TestShiftMarksStablePods(t *testing.T) {
 		serving int
 		want    string
 	}{
-		"the first":                   {[]string{keptPod(a, stableSet, ready), keptPod(b, stableSet, ready)}, 1, "a"},
-		"both":                        {[]string{keptPod(a, stableSet, ready), keptPod(b, stableSet, ready)}, 2, "a b"},
-		"more than there are":         {[]string{keptPod(a, stableSet, ready), keptPod(b, stableSet, ready)}, 3, "a b"},
-		"the marked one stays":        {[]string{keptPod(a, stableSet, ready), keptPod(b, marked, ready)}, 1, "b"},
-		"fewer than before":           {[]string{keptPod(a, marked, ready), keptPod(b, marked, ready)}, 1, "a"},
-		"instead of one not ready":    {[]string{keptPod(a, stableSet, ready), keptPod(b, marked, "False")}, 1, "a"},
-		"not one of an earlier label": {[]string{keptPod(a, stableSet+ownMark, "False"), keptPod(b, stableSet, ready)}, 1, "b"},
+		"the first":                {[]string{keptPod(a, stableSet, ready), keptPod(b, stableSet, ready)}, 1, "a"},
+		"both":                     {[]string{keptPod(a, stableSet, ready), keptPod(b, stableSet, ready)}, 2, "a b"},
+		"more than there are":      {[]string{keptPod(a, stableSet, ready), keptPod(b, stableSet, ready)}, 3, "a b"},
+		"the marked one stays":     {[]string{keptPod(a, stableSet, ready), keptPod(b, marked, ready)}, 1, "b"},
+		"fewer than before":        {[]string{keptPod(a, marked, ready), keptPod(b, marked, ready)}, 1, "a"},
+		"instead of one not ready": {[]string{keptPod(a, stableSet, ready), keptPod(b, marked, "False")}, 1, "a"},
+		"not one that is not ready": {
+			[]string{keptPod(a, stableSet+ownMark, "False"), keptPod(b, stableSet, ready)}, 1, "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := cluster(t, "", test.pods...)
@@ -186,7 +187,8 @@ func TestShiftAndReleaseWhileThePodsAreHandedOver(t *testing.T) {
 	s := serve(t)
 	adopted := strings.NewReplacer(`"web-abc"`, `"web-7c9d5f"`, `revision":"3"`, `revision":"4"`, `"abc"`,
 		`"7c9d5f"`).Replace(replicas(releaseMark))
-	stable := strings.NewReplacer(`revision":"3"`, `revision":"4"`, `"spec":{`, `"spec":{"paused":true,`).Replace(stableWeb)
+	stable := strings.NewReplacer(`revision":"3"`, `revision":"4"`, `"spec":{`, `"spec":{"paused":true,`).
+		Replace(stableWeb)
 	s.keep(plainWeb, stable, adopted, keptPod("c", released, "True"))
 	for range 2 {
 		if err := s.Shift(s.soon(), toRelease(100, 0)); err != nil {

@@ -43,6 +43,7 @@ func (a *Agent) applyNamed(o sluice.Object, replicaSet string, dryRun bool) (slu
 	if err != nil {
 		return nil, "", err
 	}
+	kind.SpellQuantities(applied)
 	if before != nil && before.deleting() {
 		return nil, "", sluice.Errorf(sluice.Unavailable, "%s is still being deleted", applied.Ref())
 	}

@@ -32,7 +32,7 @@ type entry struct {
 	Revisions  map[string]json.RawMessage `json:"revisions,omitempty"`  // StatefulSet: templates by hash
 	ReplicaSet string                     `json:"replicaSet,omitempty"` // canary: begins the names of its pods
 	Orphan     bool                       `json:"orphan,omitempty"`     // being deleted: its pods stay
-	Implied    bool                       `json:"implied,omitempty"`    // Namespace: nobody applied it, an object needed it
+	Implied    bool                       `json:"implied,omitempty"`    // Namespace: nobody applied it, an object needs it
 
 	typed any // Applied as its Kubernetes type
 }

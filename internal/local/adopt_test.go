@@ -364,7 +364,7 @@ func TestOwnerlessPods(t *testing.T) {
 	}
 }
 
-// TestPausedDeployment changes nothing that runs until its new pods are all available, and replaces those that are lost.
+// TestPausedDeployment ends nothing until its new pods are all available, and replaces those that are lost.
 func TestPausedDeployment(t *testing.T) {
 	t.Parallel()
 	a := open(t)

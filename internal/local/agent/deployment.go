@@ -165,20 +165,6 @@ func (a *Agent) hold(r *rollout) error {
 	return nil
 }
 
-// hold does what a cluster does while a Deployment is paused: it replaces new pods that are gone, and it ends the old
-// ones once the new ones are all there and available, as they may be after an adoption.
-func (a *Agent) hold(r *rollout) error {
-	for range r.had - len(r.fresh) {
-		if err := a.createForDeployment(r); err != nil {
-			return err
-		}
-	}
-	if len(r.fresh) == r.want && r.count(r.fresh) == r.want {
-		return a.stopAll(r.old, "replaced by a new version")
-	}
-	return nil
-}
-
 // dispensable returns the old pods that can be stopped: all broken ones, and as many others as still leave enough
 // available.
 func (r *rollout) dispensable() []*pod {

@@ -61,6 +61,8 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
 	case sluice.StepFailed:
 		return append([]string{"failed: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	case sluice.StepSkipped:
+		return []string{"skipped" + author(*e.Signal)}
 	case sluice.StepUndoFailed:
 		return append([]string{"could not be undone: " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepFinishFailed:
@@ -126,7 +128,12 @@ func signalSentence(sig sluice.Signal) string {
 	if sig.Step != "" {
 		text = string(sig.Step) + "  " + text
 	}
-	text += " by " + sig.By.Name
+	return text + author(sig)
+}
+
+// author names the person who sent the signal, and the reason.
+func author(sig sluice.Signal) string {
+	text := " by " + sig.By.Name
 	if len(sig.By.Roles) > 0 {
 		text += " (" + strings.Join(sig.By.Roles, ", ") + ")"
 	}
@@ -140,14 +147,15 @@ func signalSentence(sig sluice.Signal) string {
 func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
 	w := *p.Wait
 	text := cmp.Or(p.Message, waitReason(w))
-	if len(decisions(w)) > 0 && len(w.Roles) > 0 {
-		text += " by " + strings.Join(w.Roles, " or ")
-	}
 	if !w.Until.IsZero() {
 		text += ", until " + w.Until.Local().Format("2006-01-02 15:04:05")
 	}
-	if len(decisions(w)) > 0 {
-		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
+	if kinds := decisions(w); len(kinds) > 0 {
+		how := "type"
+		if !slices.Contains(kinds, sluice.SignalApprove) {
+			how = "to continue now"
+		}
+		text += fmt.Sprintf("; %s: sluice approve %s %s", how, id, step)
 	}
 	if slices.Contains(w.Signals, sluice.SignalReject) {
 		text += fmt.Sprintf("; or: sluice reject %s %s", id, step)
@@ -158,7 +166,7 @@ func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string
 func waitReason(w sluice.Wait) string {
 	var reasons []string
 	if len(decisions(w)) > 0 {
-		reasons = append(reasons, "an approval")
+		reasons = append(reasons, strings.TrimSuffix("an approval by "+strings.Join(w.Roles, " or "), " by "))
 	}
 	if slices.Contains(w.Signals, sluice.SignalCallback) {
 		reasons = append(reasons, strings.TrimSpace("a callback "+w.Callback))

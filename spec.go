@@ -101,6 +101,12 @@ func (k StepKind) ChangesPods() bool {
 	return false
 }
 
+// OnlyDelays reports whether a step of the kind, as part of a strategy, only delays the rollout. All others do work
+// that later steps may need.
+func (k StepKind) OnlyDelays() bool {
+	return k == KindPause || k == KindAnalysis || k == KindRunWebhook
+}
+
 // A StepSpec is one step as declared. Kind says which of the other fields is set.
 type StepSpec struct {
 	Pos            Position        `json:"-"`

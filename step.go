@@ -91,6 +91,7 @@ type Result struct {
 	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
 	Canaries     []Ref         `json:"canaries,omitempty"`   // the canaries that apply brought; they stand until promotion
+	Skipped      bool          `json:"skipped,omitempty"`    // a person wanted the step skipped; it is not recorded
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 	Brought      []Brought     `json:"brought,omitempty"`    // the pods that the step brought, for guards
 }

@@ -46,6 +46,7 @@ type stepOutput struct {
 	Failure   *sluice.Failure `json:"failure,omitempty"`
 	Leftover  *sluice.Failure `json:"leftover,omitempty"`
 	Retrying  *sluice.Failure `json:"retrying,omitempty"`
+	Skipped   *sluice.Signal  `json:"skipped,omitempty"`
 }
 
 // Deployments returns the rows of a table of deployments, its header first.
@@ -100,6 +101,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
 			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
 			Result: run.Progress.Result, Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
+			Skipped: run.Skipped,
 		}
 		if run.Phase == engine.PhaseWaiting {
 			o.Wait = run.Progress.Wait
@@ -153,6 +155,8 @@ func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
 		return run.Leftover.Message
 	case run.Failure != nil:
 		return run.Failure.Message
+	case run.Skipped != nil:
+		return "skipped" + author(*run.Skipped)
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.Phase == engine.PhaseWaiting:

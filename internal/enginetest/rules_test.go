@@ -56,7 +56,7 @@ func (r *record) has(id sluice.StepID, kinds ...sluice.EventKind) bool {
 
 // over are the events after which a verb is never called again.
 var over = map[string][]sluice.EventKind{
-	"check":   {sluice.StepStarting, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing},
+	"check": {sluice.StepStarting, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing},
 	"start": {sluice.StepProgressed, sluice.StepDone, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing,
 		sluice.StepFinishing},
 	"observe": {sluice.StepDone, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing, sluice.StepFinishing},

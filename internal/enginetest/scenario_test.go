@@ -9,7 +9,7 @@ import (
 // A scenario is a plan, how its steps behave, and what people say.
 type scenario struct {
 	behaviours map[sluice.StepID]behaviour
-	afterwards string // afterFailure of staging
+	afterwards string        // afterFailure of staging
 	said       string        // a signal, sent when the step saidAt waits
 	saidAt     sluice.StepID // in place of what ends its wait
 	saidTo     sluice.StepID // "" for the whole deployment

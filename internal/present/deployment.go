@@ -145,11 +145,11 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 	if !run.StartedAt.IsZero() {
 		elapsed = Took(cmp.Or(run.EndedAt, time.Now()).Sub(run.StartedAt))
 	}
-	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s.ID, run)}
+	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s, run)}
 }
 
 // stepText says the most important thing about a step now.
-func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
+func stepText(s *engine.State, run *engine.StepRun) string {
 	switch {
 	case run.Leftover != nil:
 		return run.Leftover.Message
@@ -160,9 +160,9 @@ func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.Phase == engine.PhaseWaiting:
-		return waits(id, run.Plan.ID, run.Progress)
+		return waits(s.ID, run.Plan.ID, run.Progress)
 	case run.Progress.Message != "" || run.Progress.Amount != nil:
-		return liveText(run.Progress)
+		return strings.Join(append([]string{liveText(run.Progress)}, unready(s, run)...), "; ")
 	}
 	return plan.Describe(run.Plan)
 }

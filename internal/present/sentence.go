@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/manifest"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
@@ -58,7 +59,8 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 		until := e.Until.Local().Format(time.TimeOnly)
 		return []string{"tries again until " + until + ": " + failureText(e.Failure)}
 	case sluice.StepDone:
-		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
+		done := withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress)
+		return slices.Concat(changes(e.Progress), unready(s, run), []string{done})
 	case sluice.StepFailed:
 		return append([]string{"failed: " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepSkipped:
@@ -94,6 +96,21 @@ func changes(p *sluice.Progress) []string {
 	for _, c := range p.Changes {
 		if c.Outcome != sluice.Unchanged {
 			lines = append(lines, fmt.Sprintf("%s %s", c.Object, c.Outcome))
+		}
+	}
+	return lines
+}
+
+// unready names the workloads that count as ready although some of their pods are not.
+func unready(s *engine.State, run *engine.StepRun) (lines []string) {
+	target, _ := s.Plan.Target(run.Plan.Target)
+	if run.Progress.Result == nil {
+		return nil
+	}
+	for _, b := range run.Progress.Result.Brought {
+		if b.Unready > 0 {
+			within := manifest.Within(b.Pods-b.Unready, b.Pods, target.MaxUnready.Of(b.Pods))
+			lines = append(lines, b.Workload.String()+": "+within)
 		}
 	}
 	return lines

@@ -85,7 +85,7 @@ func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since 
 		return row
 	}
 	if run.Phase != engine.PhasePending {
-		row.text = stepText(s.ID, run)
+		row.text = stepText(s, run)
 	}
 	return row
 }

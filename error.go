@@ -11,17 +11,24 @@ type Code string
 
 // The codes. Anything that is not an Error counts as Internal.
 const (
-	Invalid     Code = "invalid"     // the input is wrong; nothing was changed
-	NotFound    Code = "notFound"    // the thing with that name does not exist
-	Conflict    Code = "conflict"    // somebody else came first
-	Unavailable Code = "unavailable" // a server, disk or network does not answer; trying again may help
-	Unsupported Code = "unsupported" // the input is right, but Sluice cannot do this here
-	Denied      Code = "denied"      // a right is missing
-	Exhausted   Code = "exhausted"   // no space, port or time is left
-	Failed      Code = "failed"      // the release does not work: a gate refused it, or a pod never became ready
-	Cancelled   Code = "cancelled"   // somebody asked to stop
-	Internal    Code = "internal"    // a defect of Sluice
+	Invalid         Code = "invalid"         // the input is wrong; nothing was changed
+	NotFound        Code = "notFound"        // the thing with that name does not exist
+	Conflict        Code = "conflict"        // somebody else came first
+	Unavailable     Code = "unavailable"     // a server, disk or network does not answer; trying again may help
+	Unsupported     Code = "unsupported"     // the input is right, but Sluice cannot do this here
+	Denied          Code = "denied"          // a right is missing
+	Unauthenticated Code = "unauthenticated" // a server refuses the credentials; they may be replaced
+	Exhausted       Code = "exhausted"       // no space, port or time is left
+	Failed          Code = "failed"          // the release does not work: a gate refused it, or a pod never became ready
+	Cancelled       Code = "cancelled"       // somebody asked to stop
+	Internal        Code = "internal"        // a defect of Sluice
 )
+
+// MayPass reports whether what failed may work later without a change of the deployment: because something answers
+// again, room was made, or a right or new credentials were given.
+func (c Code) MayPass() bool {
+	return c == Unavailable || c == Exhausted || c == Denied || c == Unauthenticated
+}
 
 // An Error says what went wrong, where, and what to do next. Message is a sentence for a person, without the
 // final period. Hint is the next thing to do or to type. Err is the cause, for the log.

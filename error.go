@@ -3,6 +3,7 @@ package sluice
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,11 +25,8 @@ const (
 	Internal        Code = "internal"        // a defect of Sluice
 )
 
-// MayPass reports whether what failed may work later without a change of the deployment: because something answers
-// again, room was made, or a right or new credentials were given.
-func (c Code) MayPass() bool {
-	return c == Unavailable || c == Exhausted || c == Denied || c == Unauthenticated
-}
+// IsOutage reports whether the server does not answer at all or lets nobody in, so that no other call works either.
+func (c Code) IsOutage() bool { return c == Unavailable || c == Unauthenticated }
 
 // An Error says what went wrong, where, and what to do next. Message is a sentence for a person, without the
 // final period. Hint is the next thing to do or to type. Err is the cause, for the log.
@@ -109,4 +107,19 @@ func ErrorHint(err error) string {
 		err = e.Err
 	}
 	return ""
+}
+
+// MayPass reports whether what failed may work later although nobody changes the deployment: a server answers again,
+// room was made, a right or new credentials were given. One such cause among several is enough.
+func MayPass(err error) bool {
+	if e, ok := err.(*Error); ok && (e.Code.IsOutage() || e.Code == Exhausted || e.Code == Denied) {
+		return true
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return MayPass(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), MayPass)
+	}
+	return false
 }

@@ -21,7 +21,7 @@ type Event struct {
 	Actor    *Actor    `json:"actor,omitempty"`    // the first event, SignalReceived
 	Outcome  Status    `json:"outcome,omitempty"`  // DeploymentEnded
 	Step     StepID    `json:"step,omitempty"`     // every step event
-	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone
+	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone, StepUndoing
 	Failure  *Failure  `json:"failure,omitempty"`  // StepFailed, StepRetrying, StepUndoFailed, StepFinishFailed
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
 	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
@@ -44,7 +44,7 @@ const (
 	StepRetrying      EventKind = "stepRetrying"   // something is unavailable; once per outage, not per try
 	StepDone          EventKind = "stepDone"
 	StepFailed        EventKind = "stepFailed"
-	StepUndoing       EventKind = "stepUndoing"
+	StepUndoing       EventKind = "stepUndoing" // the intent; then also what the undo waits for, if that takes seconds
 	StepUndone        EventKind = "stepUndone"
 	StepUndoFailed    EventKind = "stepUndoFailed"
 	StepFinishing     EventKind = "stepFinishing"

@@ -20,7 +20,7 @@ type Config struct {
 	Store    sluice.Store
 	Steps    sluice.Steps
 	Now      func() time.Time
-	Random   io.Reader     // makes deployment ids unique
+	Random   io.Reader     // makes deployment ids unique, and spreads what is tried again
 	RetryFor time.Duration // how long a step may find something unavailable before it fails; default one minute
 	Logger   *slog.Logger  // default: none
 }
@@ -107,7 +107,7 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 		first.Kind = sluice.DeploymentQueued
 	}
 	var random [4]byte
-	if _, err := io.ReadFull(e.config.Random, random[:]); err != nil {
+	if err := e.random(random[:]); err != nil {
 		return nil, first, fmt.Errorf("name the deployment: %w", err)
 	}
 	state := &State{ID: newID(first.At, random)}
@@ -119,6 +119,14 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 		}
 	}
 	return state, first, errors.Join(faults...)
+}
+
+// random fills the slice. A source need not be safe for concurrent use.
+func (e *Engine) random(into []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, err := io.ReadFull(e.config.Random, into)
+	return err
 }
 
 // vet makes the step once, to find out whether it can be made.

@@ -220,12 +220,10 @@ func (r *runner) outcome(res result) []sluice.Event {
 	if res.interrupted || r.state.Steps[res.step].Phase == PhaseFailed {
 		return nil
 	}
-	e := sluice.Event{Step: res.step, Failure: res.failure}
 	if !res.final {
-		e.Kind = sluice.StepRetrying
-		e.Until = res.until
-		return []sluice.Event{e}
+		return r.meanwhile(res)
 	}
+	e := sluice.Event{Step: res.step, Failure: res.failure}
 	if res.failure != nil {
 		e.Kind = map[Verb]sluice.EventKind{VerbUndo: sluice.StepUndoFailed, VerbFinish: sluice.StepFinishFailed}[res.verb]
 		if e.Kind == "" {
@@ -244,6 +242,21 @@ func (r *runner) outcome(res result) []sluice.Event {
 		return r.advanced(e, res.progress)
 	}
 	return []sluice.Event{e}
+}
+
+// meanwhile returns the event for what a verb waits for, unless the log says it already.
+func (r *runner) meanwhile(res result) []sluice.Event {
+	run := r.state.Steps[res.step]
+	switch {
+	case r.calls[res.step] == nil: // it has ended
+		return nil
+	case res.failure == nil && run.WaitsFor != res.waitsFor:
+		p := &sluice.Progress{State: sluice.Running, Message: res.waitsFor}
+		return []sluice.Event{{Kind: sluice.StepUndoing, Step: res.step, Progress: p}}
+	case res.failure != nil && (!res.told || run.Retrying == nil || run.Retrying.Code != res.failure.Code):
+		return []sluice.Event{{Kind: sluice.StepRetrying, Step: res.step, Failure: res.failure, Until: res.until}}
+	}
+	return nil
 }
 
 func (r *runner) advanced(e sluice.Event, p sluice.Progress) []sluice.Event {

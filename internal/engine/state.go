@@ -38,6 +38,7 @@ type StepRun struct {
 	Failure   *sluice.Failure // why it failed
 	Leftover  *sluice.Failure // why it could not be undone or finished
 	Retrying  *sluice.Failure // what is away at the moment
+	WaitsFor  string          // what its undo waits for at the moment
 	StartedAt time.Time       // zero: it never started, so there is nothing to undo
 	EndedAt   time.Time
 }
@@ -138,7 +139,7 @@ func (s *State) halt(sig *sluice.Signal) {
 }
 
 func (s *State) applyStep(run *StepRun, e sluice.Event) {
-	run.Retrying = nil
+	run.Retrying, run.WaitsFor = nil, ""
 	switch e.Kind {
 	case sluice.StepStarting:
 		run.Phase, run.StartedAt = PhaseStarting, e.At
@@ -162,6 +163,9 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 		run.Phase, run.EndedAt, run.Failure = PhaseFailed, e.At, e.Failure
 	case sluice.StepUndoing:
 		run.Phase = PhaseUndoing
+		if e.Progress != nil {
+			run.WaitsFor = e.Progress.Message
+		}
 	case sluice.StepUndone:
 		run.Phase, run.EndedAt = PhaseUndone, e.At
 	case sluice.StepUndoFailed:

@@ -54,9 +54,13 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 		return []string{"starts: " + plan.Describe(run.Plan)}
 	case sluice.StepProgressed:
 		return progressed(s, run, e)
+	case sluice.StepUndoing:
+		if e.Progress != nil {
+			return []string{"still being undone: " + e.Progress.Message}
+		}
 	case sluice.StepRetrying:
 		until := e.Until.Local().Format(time.TimeOnly)
-		return []string{"tries again until " + until + ": " + failureText(e.Failure)}
+		return append([]string{"tries again until " + until + ": " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepDone:
 		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
 	case sluice.StepFailed:

@@ -172,6 +172,23 @@ func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
 	return nil
 }
 
+// Reopen goes on with the undo of a deployment that has ended and left steps that could not be undone. They are undone
+// again, and so are those that their target started before, the last started first. Then the deployment ends again. It
+// is a Conflict if nothing was left, or while another deployment of the application has not ended.
+func (e *Engine) Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error {
+	r, err := e.enlist(ctx, &State{ID: id})
+	if err != nil {
+		return err
+	}
+	if err := r.reopen(ctx, by); err != nil {
+		r.err = err
+		e.dismiss(r)
+		return err
+	}
+	e.launch(r)
+	return nil
+}
+
 // enlist takes the lease of a deployment. From then on, its runner hears of letters.
 func (e *Engine) enlist(ctx context.Context, state *State) (*runner, error) {
 	lease, err := e.config.Store.Lease(ctx, state.ID)

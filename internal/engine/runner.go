@@ -66,6 +66,18 @@ func (r *runner) restore(ctx context.Context) error {
 	return err
 }
 
+// reopen records that an undo that failed goes on.
+func (r *runner) reopen(ctx context.Context, by sluice.Actor) error {
+	if err := r.restore(ctx); err != nil {
+		return err
+	}
+	if !r.state.CanReopen() {
+		return sluice.Errorf(sluice.Conflict, "no undo of deployment %s has failed, so none can go on", r.state.ID).
+			WithHint("see it with: sluice status %s", r.state.ID)
+	}
+	return r.append(ctx, []sluice.Event{{Kind: sluice.DeploymentReopened, Actor: &by}})
+}
+
 func (r *runner) loop(ctx context.Context) error {
 	if len(r.mail) > 0 { // signals that came while nobody ran the deployment come before its next step
 		if err := r.receive(ctx); err != nil {

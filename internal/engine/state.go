@@ -12,7 +12,7 @@ import (
 //
 //	pending ─► starting ─► running ⇄ waiting ─► done ─► finishing ─► finished
 //	   │           └────────┴──────────┴─► failed
-//	   └─► failed           every one of them from starting on ─► undoing ─► undone | undoFailed
+//	   └─► failed           every one of them from starting on ─► undoing ⇄ undone | undoFailed
 type RunPhase string
 
 // The phases of a step.
@@ -41,6 +41,8 @@ type StepRun struct {
 	WaitsFor  string          // what its undo waits for at the moment
 	StartedAt time.Time       // zero: it never started, so there is nothing to undo
 	EndedAt   time.Time
+
+	again bool // its undo has ended, and is to be repeated
 }
 
 // A State is a deployment as its events tell it. Only Apply changes it.
@@ -87,6 +89,8 @@ func (s *State) Apply(e sluice.Event) {
 		s.begin(e)
 	case sluice.DeploymentEnded:
 		s.Outcome, s.EndedAt, s.Overtaker = e.Outcome, e.At, e.OvertakenBy
+	case sluice.DeploymentReopened:
+		s.reopen()
 	case sluice.SignalReceived:
 		s.signal(*e.Signal)
 	default:
@@ -94,6 +98,31 @@ func (s *State) Apply(e sluice.Event) {
 			s.applyStep(run, e)
 		}
 	}
+}
+
+// reopen lets every step be undone again that could not be undone, and those that its target started before: what is put
+// back last has to be the oldest.
+func (s *State) reopen() {
+	s.Outcome, s.EndedAt = "", time.Time{}
+	for _, t := range s.targets {
+		again := false
+		for _, r := range slices.Backward(t.started) {
+			stuck := r.Phase == PhaseUndoFailed
+			again = again || stuck && r.Plan.Phase != sluice.PhaseOnRollback
+			if again || stuck {
+				r.again, t.outcome = isUndone(r), ""
+			}
+		}
+	}
+}
+
+// CanReopen reports whether the deployment has ended and left a step that could not be undone. What a rehearsal
+// simulated is gone.
+func (s *State) CanReopen() bool {
+	if s.Outcome == "" || s.Plan.Rehearsal != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Started, func(id sluice.StepID) bool { return s.Steps[id].Phase == PhaseUndoFailed })
 }
 
 func (s *State) begin(e sluice.Event) {
@@ -132,7 +161,7 @@ func (s *State) halt(sig *sluice.Signal) {
 	survey := s.survey()
 	for name, t := range s.targets {
 		if status := survey.of(name).status; isFinal(status) {
-			t.outcome = status
+			t.outcome, t.spared = status, true
 		}
 	}
 	s.Halt = sig
@@ -162,7 +191,7 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 		run.report(e.Progress)
 		run.Phase, run.EndedAt, run.Failure = PhaseFailed, e.At, e.Failure
 	case sluice.StepUndoing:
-		run.Phase = PhaseUndoing
+		run.Phase, run.Leftover, run.again = PhaseUndoing, nil, false
 		if e.Progress != nil {
 			run.WaitsFor = e.Progress.Message
 		}

@@ -139,7 +139,7 @@ func (m Summary) Status() error {
 		}
 	}
 	failed := func(id sluice.StepID) bool { return s.Steps[id].Failure != nil }
-	if s.Outcome != "" && slices.ContainsFunc(s.Started, failed) {
+	if s.Outcome != "" && (m.Unfinished || slices.ContainsFunc(s.Started, failed)) {
 		m.line(0, "")
 		m.Print()
 	}

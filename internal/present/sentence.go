@@ -21,6 +21,8 @@ func Sentences(s *engine.State, e sluice.Event) []string {
 		return []string{beginning(s, "started")}
 	case sluice.DeploymentEnded:
 		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, cmp.Or(overtaken(s), string(e.Outcome)))}
+	case sluice.DeploymentReopened:
+		return []string{fmt.Sprintf("the undo of deployment %s goes on", s.ID)}
 	case sluice.SignalReceived:
 		return []string{signalSentence(*e.Signal)}
 	}

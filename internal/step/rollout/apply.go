@@ -360,7 +360,7 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 		return stays
 	}
 	err = s.putAllBack(ctx, snap, objects)
-	if stays == nil || isRetried(err) || ctx.Err() != nil {
+	if stays == nil || sluice.MayPass(err) || ctx.Err() != nil {
 		return errors.Join(err, stays)
 	}
 	unready := s.waitFrom(s.deps.Now()).Ready(ctx, snap.Canaries)

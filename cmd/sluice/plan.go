@@ -64,10 +64,10 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 	if err := a.writePlan(out); err != nil || offline {
 		return err
 	}
-	if err := service.CheckConfigured(compiled.Plan, c); err != nil || len(out.Missing) == 0 {
+	if err := service.CheckConfigured(compiled.Plan, c); err != nil {
 		return err
 	}
-	return service.Denied(out.Missing)
+	return out.Fault()
 }
 
 // preview asks the accounts that run what each step would change.

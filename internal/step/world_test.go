@@ -43,6 +43,8 @@ type bench struct {
 	now     time.Time
 	plan    *sluice.Plan
 	results map[sluice.StepID]sluice.Result
+
+	dependsOn []string // other targets
 }
 
 func newBench(objects ...sluice.Object) *bench {
@@ -73,7 +75,8 @@ func (b *bench) new(id string) (sluice.Step, error) {
 	}
 	return step.New(b.deps).New(sluice.StepContext{
 		Deployment: deployment, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
-		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace},
+		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace,
+			DependsOn: b.dependsOn},
 	})
 }
 

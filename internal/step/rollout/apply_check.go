@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/record"
+	"github.com/sluice-cd/sluice/internal/step/refusal"
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
@@ -32,17 +34,15 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	var findings []finding
+	findings, err := s.lookAtAll(ctx, objects)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
 	var changes []sluice.Change
-	for _, o := range objects {
-		f, err := s.look(ctx, objects, o)
-		if err != nil {
-			return sluice.Preview{}, err
-		}
-		findings = append(findings, f)
+	for _, f := range findings {
 		if f.outcome != sluice.Unchanged {
 			diff := manifest.Diff(f.was, f.will)
-			changes = append(changes, sluice.Change{Object: o.Ref().String(), Outcome: f.outcome, Diff: diff})
+			changes = append(changes, sluice.Change{Object: f.declared.Ref().String(), Outcome: f.outcome, Diff: diff})
 		}
 	}
 	snap, err := s.decide(objects, findings)
@@ -60,12 +60,23 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
 }
 
-// Vet finds objects that the account will never accept. Everything else may change before the step's turn.
-func (s *apply) Vet(ctx context.Context) error {
-	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
-		return err
+// Vet finds what the account refuses now and will still refuse at the step's turn.
+func (s *apply) Vet(ctx context.Context) sluice.Diagnostics {
+	_, err := s.Check(ctx)
+	return refusal.Of(s.sc, err)
+}
+
+// lookAtAll looks at every object. If the account refuses some of them, the error names all of these.
+func (s *apply) lookAtAll(ctx context.Context, objects []sluice.Object) (findings []finding, err error) {
+	var refused []error
+	for _, o := range objects {
+		f, err := s.look(ctx, objects, o)
+		if err != nil && !refusal.Is(err) {
+			return nil, errors.Join(append(refused, err)...)
+		}
+		findings, refused = append(findings, f), append(refused, err)
 	}
-	return nil
+	return findings, errors.Join(refused...)
 }
 
 // look finds out what applying the object would do.
@@ -76,14 +87,21 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 		return f, err
 	}
 	err = s.try(ctx, &f)
+	why := ""
+	if err != nil {
+		why = refusal.Unknown(s.sc, ref, err)
+	}
 	switch {
-	case f.was == nil && isMissing(err) && bringsWhatIsMissing(objects, o):
+	case f.was == nil && refusal.IsMissing(err) && refusal.Brings(objects, ref):
 		f.will, f.outcome = o, sluice.Created
 	case f.was != nil && ref.Kind == "Job" && isImmutable(err):
 		f.will, f.outcome = o, sluice.Configured
 		f.note = ref.String() + " runs again: its old run is deleted first"
+	case why != "":
+		f.will, f.outcome, f.note = o, outcomeOf(f.was), "not known yet: "+why
 	case err != nil:
-		return f, object.WithOp("apply", ref, err)
+		refused := refusal.Object{Ref: ref, Place: s.spec.Places[ref], Exists: f.was != nil}
+		return f, refused.At(object.WithOp("apply", ref, err))
 	}
 	if f.was == nil || !s.spec.Canary || ref.Kind != "Deployment" && !isOrdered(f.was) {
 		return f, nil
@@ -92,12 +110,19 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	if err != nil || same {
 		return f, err
 	}
-	why, err := s.straight(ctx, f)
+	why, err = s.straight(ctx, f)
 	if why != "" {
 		f.note = ref.String() + " " + why + ", so it goes straight to 100 %"
 	}
 	f.gradual = why == ""
 	return f, err
+}
+
+func outcomeOf(was sluice.Object) sluice.Outcome {
+	if was == nil {
+		return sluice.Created
+	}
+	return sluice.Configured
 }
 
 // try applies the object in a dry run. The stamps of a Deployment's pods are left as they are: they change only with
@@ -151,25 +176,6 @@ func (s *apply) isBroken(ctx context.Context, set sluice.Object) (broken bool, e
 		return false, nil
 	}
 	return broken, object.WithOp("look at the pods of", set.Ref(), err)
-}
-
-// bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.
-func bringsWhatIsMissing(objects []sluice.Object, o sluice.Object) bool {
-	return slices.ContainsFunc(objects, func(other sluice.Object) bool {
-		switch other.Text("kind") {
-		case "Namespace":
-			return other.Text("metadata", "name") == o.Text("metadata", "namespace")
-		case "CustomResourceDefinition":
-			return other.Text("spec", "names", "kind") == o.Text("kind")
-		}
-		return false
-	})
-}
-
-// isMissing reports whether the namespace or the kind does not exist.
-func isMissing(err error) bool {
-	c := sluice.ErrorCode(err)
-	return c == sluice.NotFound || c == sluice.Unsupported
 }
 
 // isImmutable reports whether the object cannot be changed into what is declared.

@@ -28,8 +28,8 @@ func newPlan(a *app) *cobra.Command {
 		Long: "Plan shows the targets and steps of a deploy file in their order, what each step would change, how long\n" +
 			"the waits are, and what a rollback would bring back and what it would not. It changes nothing. It says\n" +
 			"what a step would change only if the account of the step can be reached. If a right is missing on an\n" +
-			"account, it lists the right and exits with status 6. It lists all accounts, metric providers and\n" +
-			"secrets that are not configured, and exits with status 2.",
+			"account, it lists the right and exits with status 6. It lists everything that an account refuses, and\n" +
+			"all accounts, metric providers and secrets that are not configured, and exits with status 2.",
 		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n" +
 			"  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},

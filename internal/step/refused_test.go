@@ -102,8 +102,8 @@ func TestWhatIsNotRefused(t *testing.T) {
 		refused bool
 		note    string
 	}{
-		"a missing namespace":         {func(*bench) {}, errGone, true, ""},
-		"an account that is away":     {func(*bench) {}, errAway, false, ""},
+		"a missing namespace":     {func(*bench) {}, errGone, true, ""},
+		"an account that is away": {func(*bench) {}, errAway, false, ""},
 		"an earlier job may bring it": {func(b *bench) { b.add("before/0", job) }, errGone, false,
 			"production/before/0 may bring"},
 		"an earlier target brings it": {func(b *bench) { other(b, []string{"staging"}, space) }, errGone, false,

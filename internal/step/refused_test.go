@@ -141,3 +141,38 @@ func TestRefusedJobIsFoundBeforehand(t *testing.T) {
 		t.Errorf("refused: %v", got)
 	}
 }
+
+// The pods of a Deployment that somebody paused never change, unless a canary brings the new ones.
+func TestPausedDeploymentIsFoundBeforehand(t *testing.T) {
+	for name, tt := range map[string]struct {
+		canary, declared bool
+		image, want      string
+	}{
+		"straight to 100 %":     {false, false, "web:2", "somebody paused it, so its pods would never change"},
+		"as declared":           {false, true, "web:2", "spec.paused keeps its pods from ever changing"},
+		"beside a canary":       {true, false, "web:2", ""},
+		"with the same version": {false, false, "web:1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			web := workload("Deployment", "web", "web:1")
+			b := newBench()
+			b.add("install", applying(false, web))
+			b.mustRun(t, "install")
+			b.account.Edit(web.Ref(), func(o sluice.Object) { o.Set(true, "spec", "paused") })
+			next := workload("Deployment", "web", tt.image)
+			next.Set(int64(7), "spec", "revisionHistoryLimit")
+			if tt.declared {
+				next.Set(true, "spec", "paused")
+			}
+			b.plan.Steps = nil
+			b.add("apply", applying(tt.canary, next)).add("canary/0", weight(50)).add("promote", promoting())
+			got := b.vet(t, "apply")
+			if tt.want == "" && len(got) == 0 {
+				return
+			}
+			if len(got) != 1 || tt.want == "" || !strings.Contains(got[0].Message, tt.want) {
+				t.Errorf("refused: %v, want %q", got, tt.want)
+			}
+		})
+	}
+}

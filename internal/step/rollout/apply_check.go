@@ -86,43 +86,70 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	if f.was, err = object.Get(ctx, s.account, ref); err != nil {
 		return f, err
 	}
-	err = s.try(ctx, &f)
-	why := ""
-	if err != nil {
-		why = refusal.Unknown(s.sc, ref, err)
+	refused := refusal.Object{Ref: ref, Place: s.spec.Places[ref], Exists: f.was != nil}
+	if err := s.try(ctx, &f); err != nil {
+		if !s.isExpected(&f, objects, err) {
+			return f, refused.At(object.WithOp("apply", ref, err))
+		}
+		return f, nil
+	}
+	if err := s.lookAtPods(ctx, &f); err != nil {
+		return f, err
+	}
+	return f, refused.At(object.WithOp("apply", ref, checkPaused(f)))
+}
+
+// isExpected reports whether the refusal of a dry run does not stand at the object's turn, and completes the finding.
+func (s *apply) isExpected(f *finding, objects []sluice.Object, err error) bool {
+	ref := f.declared.Ref()
+	f.will, f.outcome = f.declared, sluice.Configured
+	if f.was == nil {
+		f.outcome = sluice.Created
 	}
 	switch {
 	case f.was == nil && refusal.IsMissing(err) && refusal.Brings(objects, ref):
-		f.will, f.outcome = o, sluice.Created
+		return true
 	case f.was != nil && ref.Kind == "Job" && isImmutable(err):
-		f.will, f.outcome = o, sluice.Configured
 		f.note = ref.String() + " runs again: its old run is deleted first"
-	case why != "":
-		f.will, f.outcome, f.note = o, outcomeOf(f.was), "not known yet: "+why
-	case err != nil:
-		refused := refusal.Object{Ref: ref, Place: s.spec.Places[ref], Exists: f.was != nil}
-		return f, refused.At(object.WithOp("apply", ref, err))
+		return true
 	}
+	why := refusal.Unknown(s.sc, ref, err)
+	f.note = "not known yet: " + why
+	return why != ""
+}
+
+// lookAtPods finds out whether the pods of a workload that exists change, and how.
+func (s *apply) lookAtPods(ctx context.Context, f *finding) error {
+	ref := f.declared.Ref()
 	if f.was == nil || !s.spec.Canary || ref.Kind != "Deployment" && !isOrdered(f.was) {
-		return f, nil
+		return nil
 	}
 	same, err := sameTemplate(f.was, f.will)
 	if err != nil || same {
-		return f, err
+		return err
 	}
-	why, err = s.straight(ctx, f)
+	why, err := s.straight(ctx, *f)
 	if why != "" {
 		f.note = ref.String() + " " + why + ", so it goes straight to 100 %"
 	}
 	f.gradual = why == ""
-	return f, err
+	return err
 }
 
-func outcomeOf(was sluice.Object) sluice.Outcome {
-	if was == nil {
-		return sluice.Created
+// checkPaused returns an error if the pods of a Deployment would change at once, but somebody paused it: then they
+// never do. Beside a canary it may be paused.
+func checkPaused(f finding) error {
+	ref := f.declared.Ref()
+	if ref.Kind != "Deployment" || f.was == nil || f.gradual || f.keepsPods || f.outcome == sluice.Unchanged ||
+		f.will.Field("spec", "paused") != true {
+		return nil
 	}
-	return sluice.Configured
+	if f.declared.Field("spec", "paused") == true {
+		return sluice.Errorf(sluice.Conflict, "spec.paused keeps its pods from ever changing").
+			WithHint("remove paused from the manifest")
+	}
+	return sluice.Errorf(sluice.Conflict, "somebody paused it, so its pods would never change").
+		WithHint("let its pods change: kubectl rollout resume deployment %s --namespace %s", ref.Name, ref.Namespace)
 }
 
 // try applies the object in a dry run. The stamps of a Deployment's pods are left as they are: they change only with

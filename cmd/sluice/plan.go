@@ -96,9 +96,9 @@ func (a *app) writePlan(out service.PlanPreview) error {
 		return present.JSON(a.out, out)
 	}
 	err := plan.Tree(present.Escaped(a.out), out.Plan, out.Shown())
-	if err != nil || len(out.Missing) == 0 {
+	if err != nil {
 		return err
 	}
-	present.Printf(a.out, "\nmissing rights:\n\n")
-	return present.MissingRights(a.out, out.Missing)
+	needed, dispensable := service.SplitRights(out.Missing)
+	return present.AllMissingRights(a.out, needed, dispensable)
 }

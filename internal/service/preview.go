@@ -68,8 +68,8 @@ func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (
 // Fault returns an error if the deployment would fail: rights are missing, or accounts refuse something. The latter are
 // a Diagnostics.
 func (p PlanPreview) Fault() error {
-	if len(p.Missing) > 0 {
-		return Denied(p.Missing)
+	if err := Denied(p.Missing); err != nil {
+		return err
 	}
 	var all sluice.Diagnostics
 	for _, s := range p.Plan.Steps {

@@ -263,7 +263,10 @@ func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error
 		}
 		r := repair{Waiter: w, set: ref, evicted: map[string]bool{}}
 		err := w.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return r.look(ctx, o) })
-		if err != nil && !ready.IsTimeout(err) {
+		switch {
+		case sluice.ErrorCode(err) == sluice.Denied: // somebody else may replace them
+			w.Report(sluice.Progress{State: sluice.Running, Message: "broken pods stay: " + err.Error()})
+		case err != nil && !ready.IsTimeout(err):
 			return err
 		}
 	}

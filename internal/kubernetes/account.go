@@ -3,7 +3,7 @@
 //
 //	client   sends requests: kinds, errors, field managers       rights   which rights Sluice needs and lacks
 //	pod      reads Pods: why one is not ready                    watch    Get, List, Watch, Follow
-//	apply    Apply, Restore, Scale, Delete                       host     Pods, Logs, Tail, Exec, Evict
+//	apply    Apply, Restore, Scale, Delete, Beside, Orphan       host     Pods, Logs, Tail, Exec, Evict
 //	shift    Shift, Release                                      network  Address, Transport
 //	traffic  what objects that divide traffic look like
 //
@@ -55,8 +55,8 @@ func Open(_ context.Context, o Options) (*Account, error) {
 // Abilities returns what the account can do. It has no volumes: the claims of a cluster have no generations.
 func (a *Account) Abilities() sluice.Account {
 	return sluice.Account{
-		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Shifter: a.Shifter,
-		Reviewer: a.Reviewer,
+		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Adopter: a.Writer,
+		Shifter: a.Shifter, Reviewer: a.Reviewer,
 	}
 }
 

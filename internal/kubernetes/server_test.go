@@ -63,6 +63,7 @@ var kinds = map[string]string{
 		{"name":"deployments","kind":"Deployment","namespaced":true},
 		{"name":"deployments/scale","kind":"Scale","namespaced":true},
 		{"name":"deployments/status","kind":"Deployment","namespaced":true},
+		{"name":"replicasets","kind":"ReplicaSet","namespaced":true},
 		{"name":"statefulsets","kind":"StatefulSet","namespaced":true}]}`,
 }
 

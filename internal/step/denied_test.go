@@ -36,7 +36,9 @@ func TestErrorsWithoutTheRightToReadLogs(t *testing.T) {
 	if sluice.ErrorCode(err) != sluice.Failed {
 		t.Fatalf("got %v", err)
 	}
-	for _, want := range []string{"Deployment/web cannot become ready", "pod web-", "CrashLoopBackOff", "ci may not get pods/log"} {
+	for _, want := range []string{
+		"Deployment/web cannot become ready", "pod web-", "CrashLoopBackOff", "ci may not get pods/log",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

@@ -103,8 +103,8 @@ func (e *eviction) ask(ctx context.Context) (bool, error) {
 	return e.deleteUnready(ctx)
 }
 
-// deleteUnready deletes the pod if it has not changed since it was seen. It returns false otherwise, and if the right to
-// delete pods is missing.
+// deleteUnready deletes the pod if it has not changed since it was seen. Otherwise, and without the right to delete
+// pods, it returns false.
 func (e *eviction) deleteUnready(ctx context.Context) (bool, error) {
 	uid, meta := types.UID(e.pod.Metadata.UID), e.pod.Metadata
 	err := e.host.client.Call(ctx, client.Request{

@@ -100,6 +100,9 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 		}
 		return f, nil
 	}
+	if f.was != nil {
+		f.note = noNode(f.was)
+	}
 	if err := s.lookAtPods(ctx, &f); err != nil {
 		return f, err
 	}

@@ -31,6 +31,9 @@ func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (
 		if i := slices.IndexFunc(old, func(p sluice.Pod) bool { return !due[p.Name] }); i >= 0 {
 			return "", cameBack(o.Ref(), old[i])
 		}
+		if n+len(all) == 0 {
+			return "no node runs " + o.Ref().String(), nil
+		}
 		updated := len(all) - len(old)
 		if updated >= podsAt(n, percent) || len(old) == 0 {
 			return fmt.Sprintf("%d of %d pods of %s are new", updated, n, o.Ref()), t.waiter.Ready(ctx, []sluice.Ref{o.Ref()})

@@ -60,6 +60,11 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
+	warnings, err := s.overQuota(ctx, findings)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	notes = append(notes, warnings...)
 	raw, err := record.Write(snap)
 	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
 }

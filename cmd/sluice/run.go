@@ -178,13 +178,21 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 		a.note("warning: %v", err)
 		return nil
 	}
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	if err := present.MissingRights(a.err, list); err != nil {
+	needed, dispensable := service.SplitRights(list)
+	if len(needed) == 0 && len(dispensable) > 0 {
+		a.note("warning: rights are missing without which errors say less, and broken pods are not replaced; " +
+			"see them with: sluice plan")
+	}
+	if len(needed) == 0 {
+		return nil
+	}
+	if err := present.MissingRights(a.err, needed); err != nil {
 		return err
 	}
-	return service.Denied(list)
+	return service.Denied(needed)
 }
 
 func (a *app) confirmPlan(ctx context.Context, p *sluice.Plan, yes bool) error {

@@ -227,16 +227,14 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	}
 	var said []string
 	for _, p := range pods[:min(len(pods), maxPods)] {
-		lines, err := LastLines(ctx, a, p, tail)
-		if err != nil {
-			return strings.Join(said, "\n"), first, err
-		}
+		lines, failure := LastLines(ctx, a, p, tail)
+		err = cmp.Or(err, failure)
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
 		}
 		said = append(said, "pod "+p.Name+": "+condition(p)+lines)
 	}
-	return strings.Join(said, "\n"), first, nil
+	return strings.Join(said, "\n"), first, err
 }
 
 // LastLines returns the last n lines that the pod wrote, each on an indented line of its own; "" if it wrote none or is

@@ -155,23 +155,32 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	if len(refs) == 1 {
 		watched = refs[0]
 	}
-	err := w.each(ctx, watched, func(o sluice.Object, gone bool) (bool, error) {
+	watching, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	p := newProgress(end)
+	defer p.stop()
+	err := w.each(watching, watched, func(o sluice.Object, gone bool) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
 			return len(missing) == 0, nil
 		}
+		p.saw(o)
 		state := manifest.StatusWithin(o, w.MaxUnready)
 		switch state.Phase {
 		case manifest.Failed:
 			return false, w.unready(ctx, named(kind, ref.Name), "cannot become ready", state.Message)
 		case manifest.Ready:
 			delete(missing, ref.Name)
+			p.done(ref.Name)
 		default:
 			missing[ref.Name] = state.Message
 			w.Report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + state.Message})
 		}
 		return len(missing) == 0, nil
 	})
+	if stuck, ok := errors.AsType[stuckError](context.Cause(watching)); ok && err != nil && ctx.Err() == nil {
+		return w.unready(ctx, named(kind, stuck.name), "got no further for "+stuck.limit.String(), missing[stuck.name])
+	}
 	if IsTimeout(err) {
 		name := slices.Sorted(maps.Keys(missing))[0]
 		return w.unready(ctx, named(kind, name), "is not ready in time", missing[name])

@@ -2,10 +2,13 @@ package sluice
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"iter"
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // An Object is a Kubernetes object as decoded from JSON: maps, slices, strings, float64 or int64, bools, nil.
@@ -275,10 +278,65 @@ type Account struct {
 	Shifter
 	Volumes  Volumes
 	Reviewer Reviewer
+	Writers  Writers
 }
 
-// Manager is the name under which Sluice writes objects if the account records who set each field.
+// A Writing says on whose behalf objects are written.
+type Writing struct {
+	Application string   // whose objects they are; "": nobody's
+	TakeOver    []string // the managers whose fields it may take although they have other values
+}
+
+// Writers is the ability of an account that records who set each field.
+//
+// An object belongs to the applications that applied it. An application can apply what another one applied as long as
+// no value changes. To change or delete it is a Conflict that names the other application, unless TakeOver names its
+// manager.
+type Writers interface {
+	// For returns the writer for an application, and the adopter. What TakeOver lists loses every field that they apply.
+	// They give it back when they restore the object.
+	For(w Writing) (ClusterWriter, Adopter)
+}
+
+// Manager is the name under which Sluice writes objects for no application if the account records who set each field.
+// Earlier versions wrote everything under it.
 const Manager = "sluice"
+
+// maxManager bounds the name of a manager in a cluster.
+const maxManager = 128
+
+// ManagerOf returns the name under which Sluice writes the objects of the application.
+func ManagerOf(application string) string {
+	name := Manager + ":" + application
+	switch {
+	case application == "":
+		return Manager
+	case len(name) > maxManager || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Sprintf("%s:%x", Manager, sha256.Sum256([]byte(application)))
+	}
+	return name
+}
+
+// ApplicationOf returns the application that writes as the manager, "" if it is the name of something else.
+func ApplicationOf(manager string) string {
+	application, ok := strings.CutPrefix(manager, Manager+":")
+	if !ok {
+		return ""
+	}
+	return application
+}
+
+// AppliedByOthers returns the other applications that applied the object, if the account records that.
+func (o Object) AppliedByOthers(application string) []string {
+	var list []string
+	for _, e := range o.List("metadata", "managedFields") {
+		other := ApplicationOf(e.Text("manager"))
+		if other != "" && e.Text("manager") != ManagerOf(application) && e.Text("operation") == "Apply" {
+			list = append(list, other)
+		}
+	}
+	return list
+}
 
 // ReleaseLabel is the label on the pods of a Deployment whose value is unique to the deployment that brought their
 // version. So it tells canary pods from stable ones, and is still right when the Deployment has adopted the canary's pods.

@@ -298,6 +298,26 @@ type Writers interface {
 	For(w Writing) (ClusterWriter, Adopter)
 }
 
+// Owners are the managers whose fields stand in the way of a write. They are the cause of a Conflict, without a text.
+type Owners []string
+
+// Error implements error.
+func (Owners) Error() string { return "" }
+
+// Flag returns the flag that takes their fields over, as it is typed.
+func (o Owners) Flag() string {
+	list := strings.Join(o, ",")
+	if strings.ContainsFunc(list, func(r rune) bool { return !isPlain(r) }) {
+		list = "'" + strings.ReplaceAll(list, "'", `'\''`) + "'"
+	}
+	return "--take-over " + list
+}
+
+// isPlain reports whether a shell leaves the character as it is.
+func isPlain(r rune) bool {
+	return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(",.:-_/@", r))
+}
+
 // Manager is the name under which Sluice writes objects for no application if the account records who set each field.
 // Earlier versions wrote everything under it.
 const Manager = "sluice"

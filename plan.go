@@ -38,7 +38,8 @@ type Plan struct {
 	Digest      string            `json:"digest"`            // of everything else in the plan but Enqueue and Rehearsal
 	Enqueue     bool              `json:"enqueue,omitempty"` // waits for the application's running deployment
 	Targets     []PlannedTarget   `json:"targets"`
-	Steps       []PlannedStep     `json:"steps"` // in a topological order, the same every time
+	TakeOver    []string          `json:"takeOver,omitempty"` // the field managers whose fields it may take
+	Steps       []PlannedStep     `json:"steps"`              // in a topological order, the same every time
 	Rehearsal   *Rehearsal        `json:"rehearsal,omitempty"`
 }
 

@@ -91,6 +91,12 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 	f.StringVarP(&s.Application, "application", "n", "", "application name; overrides the deploy file")
 }
 
+// takeOverFlag is for commands that change objects, or show what they would change.
+func takeOverFlag(cmd *cobra.Command, managers *[]string) {
+	cmd.Flags().StringSliceVar(managers, "take-over", nil,
+		"take fields that these managers own, such as kubectl-set or argocd-controller (may be repeated)")
+}
+
 // compile returns the plan of a deploy file and prints its warnings. local reports whether an account is this machine.
 func (a *app) compile(ctx context.Context, s service.Source, local func(string) bool) (service.Compiled, error) {
 	key, err := a.dir.Key()

@@ -43,7 +43,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	}
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
-		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret,
+		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver,
 	}
 	if ds.HasErrors() {
 		return Compiled{}, s.join(ds, plan.CheckManifests(spec.Manifests, o))
@@ -133,6 +133,7 @@ type Source struct {
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's
 	Strict      bool              // warnings are errors
+	TakeOver    []string          // the field managers whose fields the plan may take
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 }

@@ -17,6 +17,7 @@ type RollbackRequest struct {
 	Deployment string   // an id or its beginning; "": the one that runs, or the latest that brought a release
 	Gates      bool     // go through the weights and gates of the earlier releases again
 	Data       []string // checkpoints that are put back too; none: data is left as it is
+	TakeOver   []string // the field managers whose fields it may take
 	By         sluice.Actor
 	Reason     string
 }
@@ -258,5 +259,5 @@ func (r *Rollback) compile(q RollbackRequest) {
 		}
 		returns = append(returns, plan.Return{Release: *t.Back, Gone: t.Gone, Restore: t.restore})
 	}
-	r.Plan = plan.Back(returns, plan.BackOptions{Gates: q.Gates, Reason: q.Reason})
+	r.Plan = plan.Back(returns, plan.BackOptions{Gates: q.Gates, Reason: q.Reason, TakeOver: q.TakeOver})
 }

@@ -111,8 +111,11 @@ func (w *Writer) belongsTo(other string, live sluice.Object) error {
 	if t := entryOf(live, sluice.ManagerOf(other), "Apply").Text("time"); t != "" {
 		when = ", which applied it last at " + t
 	}
-	return sluice.Errorf(sluice.Conflict, "it belongs to application %s%s", other, when).
-		WithHint("leave it out of this application, or take it over: %s", client.TakeOver(sluice.ManagerOf(other)))
+	owner := sluice.Owners{sluice.ManagerOf(other)}
+	e := sluice.Errorf(sluice.Conflict, "it belongs to application %s%s", other, when).
+		WithHint("leave it out of this application, or take it over: %s", owner.Flag())
+	e.Err = owner
+	return e
 }
 
 // ownsSame reports whether the writer's fields are the same in both states of an object, but for those that Sluice sets

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -63,7 +62,8 @@ const maxConflicts = 5
 
 // ConflictError is the error for one or more conflicts.
 func ConflictError(list []FieldConflict) *sluice.Error {
-	var parts, managers []string
+	var parts []string
+	var managers sluice.Owners
 	for i, c := range list {
 		if i < maxConflicts {
 			parts = append(parts, c.String())
@@ -75,22 +75,11 @@ func ConflictError(list []FieldConflict) *sluice.Error {
 	if more := len(list) - maxConflicts; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
-	return sluice.Errorf(sluice.Conflict, "%s", strings.Join(parts, "; ")).WithHint("write the value that the cluster has "+
-		"into the manifest, or leave it out; or take the fields over: %s", TakeOver(managers...))
-}
-
-// TakeOver is the flag that takes fields from the managers, as it is typed.
-func TakeOver(managers ...string) string {
-	list := strings.Join(managers, ",")
-	if strings.ContainsFunc(list, func(r rune) bool { return !isPlain(r) }) {
-		list = "'" + strings.ReplaceAll(list, "'", `'\''`) + "'"
-	}
-	return "--take-over " + list
-}
-
-// isPlain reports whether a shell leaves the character as it is.
-func isPlain(r rune) bool {
-	return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(",.:-_/@", r))
+	e := sluice.Errorf(sluice.Conflict, "%s", strings.Join(parts, "; ")).
+		WithHint("write the values that the cluster has into the manifest, or leave the fields out, or take them over: %s",
+			managers.Flag())
+	e.Err = managers
+	return e
 }
 
 // String says who set the field, and to what.

@@ -34,8 +34,13 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	}
 	var findings []finding
 	var changes []sluice.Change
+	var owned conflicts
 	for _, o := range objects {
 		f, err := s.look(ctx, objects, o)
+		if sluice.ErrorCode(err) == sluice.Conflict {
+			owned = append(owned, err)
+			continue
+		}
 		if err != nil {
 			return sluice.Preview{}, err
 		}
@@ -44,6 +49,9 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 			diff := manifest.Diff(f.was, f.will)
 			changes = append(changes, sluice.Change{Object: o.Ref().String(), Outcome: f.outcome, Diff: diff})
 		}
+	}
+	if err := owned.joined(); err != nil {
+		return sluice.Preview{}, err
 	}
 	snap, err := s.decide(objects, findings)
 	if err != nil {
@@ -295,6 +303,7 @@ func (s *apply) notes(
 		if f.note != "" {
 			notes = append(notes, f.note)
 		}
+		notes = append(notes, s.ownerNotes(f)...)
 	}
 	for _, o := range pick(objects, snap.Canaries) {
 		list, err := s.canaryNotes(ctx, objects, o)

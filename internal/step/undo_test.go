@@ -1,6 +1,7 @@
 package step_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,14 +104,20 @@ func TestSnapshotHoldsNoSecret(t *testing.T) {
 // A denier takes no more writes of one object.
 type denier struct {
 	*steptest.Account
-	ref sluice.Ref
+	ref    sluice.Ref
+	writer sluice.ClusterWriter // of an application
+}
+
+func (d denier) For(w sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
+	writer, adopter := d.Account.For(w)
+	return denier{d.Account, d.ref, writer}, adopter
 }
 
 func (d denier) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	if !dryRun && o.Ref() == d.ref {
 		return nil, "", sluice.Errorf(sluice.Denied, "%s is not to be written", d.ref)
 	}
-	return d.Account.Apply(ctx, o, dryRun)
+	return d.writer.Apply(ctx, o, dryRun)
 }
 
 func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
@@ -119,7 +126,7 @@ func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 
 func (d denier) Abilities() sluice.Account {
 	a := d.Account.Abilities()
-	a.ClusterWriter = d
+	a.Writers = d
 	return a
 }
 
@@ -132,7 +139,7 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply,
 		Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
 	p := b.mustRun(t, "apply")
-	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}.Abilities()
+	b.deps.Accounts["cluster"] = denier{Account: b.account, ref: config("b", "").Ref()}.Abilities()
 	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied ||
 		!strings.Contains(err.Error(), "ConfigMap/b") {
 		t.Errorf("undo: %v", err)
@@ -157,6 +164,7 @@ func TestRecordsAreThoseOfEarlierVersions(t *testing.T) {
 			continue
 		}
 		now, err2 := json.Marshal(withoutPods(p))
+		now = bytes.ReplaceAll(now, []byte("sluice:shop"), []byte("sluice")) // as the first versions called themselves
 		var then sluice.Progress
 		if err := errors.Join(err, err2, json.Unmarshal(raw, &then)); err != nil {
 			t.Fatal(err)

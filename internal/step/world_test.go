@@ -42,11 +42,12 @@ type bench struct {
 	deps    step.Deps
 	now     time.Time
 	plan    *sluice.Plan
+	id      sluice.DeploymentID
 	results map[sluice.StepID]sluice.Result
 }
 
 func newBench(objects ...sluice.Object) *bench {
-	b := &bench{account: steptest.NewAccount(objects...), now: noon,
+	b := &bench{account: steptest.NewAccount(objects...), now: noon, id: deployment,
 		plan:    &sluice.Plan{Application: "shop", Context: map[string]string{"color": "blue"}},
 		results: map[sluice.StepID]sluice.Result{}}
 	b.deps = step.Deps{
@@ -72,7 +73,7 @@ func (b *bench) new(id string) (sluice.Step, error) {
 		panic("no step " + id)
 	}
 	return step.New(b.deps).New(sluice.StepContext{
-		Deployment: deployment, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
+		Deployment: b.id, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
 		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace},
 	})
 }

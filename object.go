@@ -293,8 +293,8 @@ type Writing struct {
 // no value changes. To change or delete it is a Conflict that names the other application, unless TakeOver names its
 // manager.
 type Writers interface {
-	// For returns the writer for an application, and the adopter. What TakeOver lists loses every field that they apply.
-	// They give it back when they restore the object.
+	// For returns the writer for an application, and the adopter. The managers in TakeOver lose every field that these
+	// apply; Restore gives them back.
 	For(w Writing) (ClusterWriter, Adopter)
 }
 

@@ -51,6 +51,7 @@ var contracts = map[string]contract{
 	"Host":          {suite: "accounttest", by: accounts},
 	"Network":       {suite: "accounttest", by: accounts},
 	"Shifter":       {suite: "accounttest", by: accounts},
+	"Writers":       {suite: "accounttest", by: []string{"internal/kubernetes", "internal/steptest"}},
 	"Volumes":       {suite: "accounttest", by: []string{"internal/local"}},
 }
 

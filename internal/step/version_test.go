@@ -41,7 +41,8 @@ func TestUnchangedPodsKeepTheirDelivery(t *testing.T) {
 	if diff := cmp.Diff(was.Field("spec", "template"), now.Field("spec", "template")); diff != "" {
 		t.Errorf("its pods changed: %s", diff)
 	}
-	if got := now.Text("spec", "template", "metadata", "annotations", "deploy.armory.io/deployment-id"); got != string(deployment) {
+	const stamp = "deploy.armory.io/deployment-id"
+	if got := now.Text("spec", "template", "metadata", "annotations", stamp); got != string(deployment) {
 		t.Errorf("its pods belong to %q", got)
 	}
 }

@@ -109,6 +109,9 @@ func (w owners) settle(by writer) {
 }
 
 func taken(p, by string) string {
+	if application := sluice.ApplicationOf(by); application != "" {
+		return fmt.Sprintf("field .%s is set by application %s", strings.Join(path(p), "."), application)
+	}
 	return fmt.Sprintf("field .%s is set by %q", strings.Join(path(p), "."), by)
 }
 
@@ -135,7 +138,7 @@ func (w owners) conflicts(o, now sluice.Object, writer writer) []string {
 	return list
 }
 
-// apply merges the object into the existing one, and removes the fields that only the writer had set and no longer sets.
+// apply merges the object into the existing one. It removes the fields that only the writer had set and no longer sets.
 func (w owners) apply(o, now sluice.Object, by writer) (sluice.Object, owners) {
 	next, own, want, have := now.Clone(), w.adopt(by), fields(o), fields(now)
 	for p := range w {

@@ -181,6 +181,7 @@ func TestIsSameToUs(t *testing.T) {
 
 // Which owners a field may be taken from, and which conflicts are left.
 func TestRefused(t *testing.T) {
+	const argo = "argocd-controller"
 	live := object(t, `{"metadata":{"managedFields":[{"manager":"sluice:shop","operation":"Apply","apiVersion":"v1",
 		"fieldsV1":{"f:data":{"f:shared":{},"f:since":{}}}},{"manager":"kubectl-set","operation":"Update","apiVersion":"v1",
 		"fieldsV1":{"f:data":{"f:a":{},"f:shared":{}}}}]}}`)
@@ -194,9 +195,9 @@ func TestRefused(t *testing.T) {
 		"of Sluice, by scaling":                   {".data.a", "sluice-scale", nil, live, false},
 		"of a like name":                          {".data.a", "sluiceadmin", nil, live, true},
 		"of another application":                  {".data.a", "sluice:blog", nil, live, true},
-		"of a controller":                         {".data.a", "argocd-controller", nil, live, true},
-		"of a controller, shared":                 {".data.shared", "argocd-controller", nil, live, true},
-		"of a controller that is named":           {".data.a", "argocd-controller", []string{"argocd-controller"}, live, false},
+		"of a controller":                         {".data.a", argo, nil, live, true},
+		"of a controller, shared":                 {".data.shared", argo, nil, live, true},
+		"of a controller that is named":           {".data.a", argo, []string{argo}, live, false},
 		"of another application that is named":    {".data.a", "sluice:blog", []string{"sluice:blog"}, live, false},
 		"of a person":                             {".data.a", "kubectl-set", nil, live, true},
 		"of a person, shared":                     {".data.shared", "kubectl-set", nil, live, false},

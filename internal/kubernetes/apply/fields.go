@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// managerIn returns the name under which the object was applied for the manager: its own, or the one of earlier versions
-// of Sluice if only that was used.
+// managerIn returns the name under which the object was applied for the manager: its own, or the one of earlier
+// versions of Sluice if only that was used.
 func managerIn(o sluice.Object, manager string) string {
 	if entryOf(o, manager, "Apply") == nil && entryOf(o, sluice.Manager, "Apply") != nil {
 		return sluice.Manager

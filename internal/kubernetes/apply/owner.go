@@ -165,8 +165,8 @@ func (w *Writer) settled(o sluice.Object) []sluice.Object {
 	return list
 }
 
-// adopt gives the application the fields that an earlier version of Sluice applied for none. The first time, it gives it
-// those that kubectl apply owns too. So fields that the object no longer declares are removed. It returns the object.
+// adopt gives the application the fields that an earlier version of Sluice applied for none, and the first time those
+// that kubectl apply owns. So fields that the object no longer declares are removed. It returns the object.
 func (w *Writer) adopt(ctx context.Context, live sluice.Object, r applyRequest) (sluice.Object, error) {
 	if r.dryRun {
 		return live, nil

@@ -49,8 +49,8 @@ func (s *prune) Check(ctx context.Context) (preview sluice.Preview, err error) {
 	return preview, err
 }
 
-// isApplied reports whether the application applied the object, or an earlier version of Sluice did. If the account does
-// not record that, only Sluice applies objects.
+// isApplied reports whether the application applied the object, or an earlier version of Sluice did. If the account
+// does not record that, only Sluice applies objects.
 func (s *prune) isApplied(o sluice.Object) bool {
 	_, kept := o.Field("metadata", "managedFields").([]any)
 	own := sluice.ManagerOf(s.application())

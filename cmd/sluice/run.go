@@ -55,6 +55,10 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.resume && o.File == "" && len(o.TakeOver) > 0 {
+		return sluice.Errorf(sluice.Invalid, "--take-over cannot be added to a deployment that is resumed").
+			WithHint("leave it out: a resumed deployment uses what it was started with")
+	}
 	if o.resume && o.File == "" {
 		return a.resume(ctx, c, o)
 	}

@@ -321,6 +321,50 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// Restore gives back what was taken over: it applies the value that was there before, and returns the field to its
+// owner.
+func TestRestoreGivesBack(t *testing.T) {
+	theirs := `{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:a":{}}}}`
+	ours := func(fields string) string {
+		return `{"manager":"sluice:shop","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{` + fields + `}}}`
+	}
+	config := func(value, owners string) string {
+		return `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":"shop","uid":"u",
+			"resourceVersion":"1","managedFields":[` + owners + `]},"data":{"a":"` + value + `","b":"1"}}`
+	}
+	was, both := config("1", ours(`"f:b":{}`)+","+theirs), ours(`"f:a":{},"f:b":{}`)
+	for name, test := range map[string]struct {
+		live    string
+		patch   []answer
+		outcome sluice.Outcome
+		patches []string
+	}{
+		"the value and its owner": {config("2", both), []answer{{body: config("1", both)}, {body: was}}, sluice.Configured,
+			[]string{"sluice:shop", "sluice-adopt"}},
+		"the owner alone, after a crash": {config("1", both), []answer{{body: was}}, sluice.Configured,
+			[]string{"sluice-adopt"}},
+		"nothing, if all is back": {was, nil, sluice.Unchanged, nil},
+	} {
+		s := serve(t)
+		s.may(getSettings, slices.Repeat([]answer{{body: test.live}}, 2)...)
+		s.on(patchIt, test.patch...)
+		w := s.Writer.For(sluice.Writing{Application: "shop", TakeOver: []string{"helm"}})
+		now, outcome, err := w.Restore(t.Context(), object(t, was), false)
+		if err != nil || outcome != test.outcome || now.Text("data", "a") != "1" {
+			t.Errorf("%s: %s %v, %v", name, outcome, now, err)
+		}
+		if got := s.patches(); !slices.Equal(got, test.patches) {
+			t.Errorf("%s: patches %v, want %v", name, got, test.patches)
+		}
+		for _, r := range s.sent("PATCH ") {
+			isOwners := strings.HasPrefix(r.body, "[")
+			if isOwners && (!strings.Contains(r.body, `"manager":"helm"`) || strings.Count(r.body, `"f:a"`) != 1) {
+				t.Errorf("%s: the owners become %s", name, r.body)
+			}
+		}
+	}
+}
+
 func TestScale(t *testing.T) {
 	web := func(replicas, managers string) answer {
 		return answer{body: `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop",

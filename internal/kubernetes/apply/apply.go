@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -176,19 +177,7 @@ func withoutScaled(want, live sluice.Object) sluice.Object {
 // patch applies the fields to the live object, nil if there is none. It takes fields by force if all conflicts are with
 // owners from which it may take them.
 func (w *Writer) patch(ctx context.Context, r applyRequest, want, live sluice.Object) (sluice.Object, error) {
-	data, err := json.Marshal(want)
-	if err != nil {
-		return nil, err
-	}
-	force := false
-	p := client.Patch{Type: types.ApplyPatchType, Data: data, Options: metav1.PatchOptions{
-		FieldManager: w.manager(), Force: &force, FieldValidation: metav1.FieldValidationStrict,
-	}}
-	if r.dryRun {
-		p.Options.DryRun = []string{metav1.DryRunAll}
-		p.Options.FieldManager = managerIn(live, w.manager())
-	}
-	now, err := w.client.Patch(ctx, r.ObjectRef, p)
+	now, err := w.send(ctx, r, want, live, false)
 	s, ok := errors.AsType[*apierrors.StatusError](err)
 	if !ok {
 		return now, err
@@ -202,6 +191,27 @@ func (w *Writer) patch(ctx context.Context, r applyRequest, want, live sluice.Ob
 		e.Op = "apply " + r.String()
 		return nil, e
 	}
-	force = true
+	if slices.ContainsFunc(conflicts, func(c client.FieldConflict) bool { return client.IsHand(c.Manager) }) {
+		want = want.Clone() // what a person sets after the object was read is not overwritten
+		want.Set(live.Text("metadata", "resourceVersion"), "metadata", "resourceVersion")
+	}
+	return w.send(ctx, r, want, live, true)
+}
+
+// send sends the fields as a server-side apply.
+func (w *Writer) send(
+	ctx context.Context, r applyRequest, want, live sluice.Object, force bool,
+) (sluice.Object, error) {
+	data, err := json.Marshal(want)
+	if err != nil {
+		return nil, err
+	}
+	p := client.Patch{Type: types.ApplyPatchType, Data: data, Options: metav1.PatchOptions{
+		FieldManager: w.manager(), Force: &force, FieldValidation: metav1.FieldValidationStrict,
+	}}
+	if r.dryRun {
+		p.Options.DryRun = []string{metav1.DryRunAll}
+		p.Options.FieldManager = managerIn(live, w.manager())
+	}
 	return w.client.Patch(ctx, r.ObjectRef, p)
 }

@@ -37,6 +37,7 @@ func newPlan(a *app) *cobra.Command {
 	}
 	sourceFlags(cmd, s)
 	takeOverFlag(cmd, &s.TakeOver)
+	replaceFlag(cmd, s)
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask accounts what each step would change")
 	return cmd
 }

@@ -36,6 +36,7 @@ func newRun(a *app) *cobra.Command {
 	}
 	sourceFlags(cmd, &o.Source)
 	takeOverFlag(cmd, &o.TakeOver)
+	replaceFlag(cmd, &o.Source)
 	o.rehearse.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something that cannot be undone")

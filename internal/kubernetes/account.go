@@ -3,7 +3,7 @@
 //
 //	client   sends requests: kinds, errors, field managers       rights   which rights Sluice needs and lacks
 //	pod      reads Pods: why one is not ready                    watch    Get, List, Watch, Follow
-//	apply    Apply, Restore, Scale, Delete                       host     Pods, Logs, Tail, Exec, Evict
+//	apply    Apply, Restore, Scale, Delete, Beside, Orphan       host     Pods, Logs, Tail, Exec, Evict
 //	shift    Shift, Release                                      network  Address, Transport
 //	traffic  what objects that divide traffic look like
 //
@@ -55,8 +55,8 @@ func Open(_ context.Context, o Options) (*Account, error) {
 // Abilities returns what the account can do. It has no volumes: the claims of a cluster have no generations.
 func (a *Account) Abilities() sluice.Account {
 	return sluice.Account{
-		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Shifter: a.Shifter,
-		Reviewer: a.Reviewer, Writers: writers{a.Writer},
+		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Adopter: a.Writer,
+		Shifter: a.Shifter, Reviewer: a.Reviewer, Writers: writers{a.Writer},
 	}
 }
 
@@ -65,7 +65,8 @@ type writers struct{ *apply.Writer }
 
 // For implements sluice.Writers.
 func (w writers) For(writing sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
-	return w.Writer.For(writing), nil
+	writer := w.Writer.For(writing)
+	return writer, writer
 }
 
 // Reach asks the API server for its version. It returns Unavailable if the server does not answer, and Denied if it

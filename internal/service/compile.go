@@ -58,14 +58,15 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if ds = s.join(ds, more); ds.HasErrors() {
 		return Compiled{}, ds
 	}
+	p.Replace = s.Replace
 	if in.History != nil && in.Local != nil {
 		err = checkForeign(ctx, in.History, p, in.Local)
 	}
 	return Compiled{Plan: p, Warnings: ds}, err
 }
 
-// join returns the findings in the deploy file and the later ones in order. A place whose text is wrong already gets no
-// later one.
+// join returns the findings in the deploy file and the later ones in order. A place whose text is wrong already gets
+// no later one.
 func (s Source) join(first, later sluice.Diagnostics) sluice.Diagnostics {
 	all := slices.Clone(first)
 	for _, d := range later {
@@ -147,6 +148,8 @@ type Source struct {
 	Application string            // replaces the file's
 	Strict      bool              // warnings are errors
 	TakeOver    []string          // the field managers whose fields the plan may take
+	// Replace is the deployment of another state directory whose place the new one takes.
+	Replace sluice.DeploymentID
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 }

@@ -58,7 +58,8 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	if !hasEnded(d) {
 		if q.Gates || len(q.Data)+len(q.TakeOver) > 0 {
 			return nil, sluice.Errorf(sluice.Invalid,
-				"deployment %s has not ended; to undo it takes no checkpoint, no gates and no --take-over", d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
+				"deployment %s has not ended; to undo it takes no checkpoint, no gates and no --take-over", d.ID).
+				WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 		}
 		return &Rollback{Application: d.Application, Running: &d}, nil
 	}

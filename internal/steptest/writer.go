@@ -17,7 +17,8 @@ type writer struct {
 
 // For implements sluice.Writers.
 func (a *Account) For(w sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
-	return writer{a, w}, nil
+	by := writer{a, w}
+	return by, by
 }
 
 func (a *Account) forNobody() writer { return writer{a, sluice.Writing{}} }
@@ -30,6 +31,13 @@ func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 // Restore implements sluice.ClusterWriter.
 func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	return a.forNobody().Restore(ctx, was, dryRun)
+}
+
+// Beside implements sluice.Adopter.
+func (a *Account) Beside(
+	ctx context.Context, canary sluice.Object, replicaSet string,
+) (sluice.Object, sluice.Outcome, error) {
+	return a.forNobody().Beside(ctx, canary, replicaSet)
 }
 
 // Delete implements sluice.ClusterWriter.
@@ -153,4 +161,23 @@ func (w writer) Delete(ctx context.Context, ref sluice.Ref) error {
 		}
 	}
 	return w.wrote()
+}
+
+// Beside implements sluice.Adopter.
+func (w writer) Beside(
+	ctx context.Context, canary sluice.Object, replicaSet string,
+) (sluice.Object, sluice.Outcome, error) {
+	if err := w.enter(ctx); err != nil {
+		return nil, "", err
+	}
+	for ref, sets := range w.sets {
+		for _, s := range sets {
+			if s.name == replicaSet && ref != canary.Ref() {
+				return nil, "", w.refuse(sluice.Conflict, "%s belongs to %s", replicaSet, ref)
+			}
+		}
+	}
+	w.setNames[canary.Ref()] = replicaSet
+	w.mu.Unlock()
+	return w.Apply(ctx, canary, false)
 }

@@ -36,6 +36,7 @@ func newRun(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}
 	sourceFlags(cmd, &o.Source)
+	takeOverFlag(cmd, &o.TakeOver)
 	replaceFlag(cmd, &o.Source)
 	o.rehearse.flags(cmd)
 	f := cmd.Flags()
@@ -56,6 +57,10 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	c, err := a.configuration(o.File)
 	if err != nil {
 		return err
+	}
+	if o.resume && o.File == "" && len(o.TakeOver) > 0 {
+		return sluice.Errorf(sluice.Invalid, "--take-over cannot be added to a deployment that is resumed").
+			WithHint("leave it out: a resumed deployment uses what it was started with")
 	}
 	if o.resume && o.File == "" {
 		return a.resume(ctx, c, o)

@@ -21,6 +21,8 @@ type Options struct {
 	// Secret is told each value of a Secret before a finding can quote it. Nil: nobody is.
 	Secret  func(value string)
 	Targets []string // only these targets; empty: all
+	// TakeOver lists the field managers whose fields the plan may take.
+	TakeOver []string
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
@@ -59,7 +61,7 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 	c.checkTargets()
 	p := &sluice.Plan{
 		Application: spec.Application, Description: spec.Description, Context: spec.Context,
-		Enqueue: spec.Config.InProgress == "enqueueOne",
+		Enqueue: spec.Config.InProgress == "enqueueOne", TakeOver: o.TakeOver,
 	}
 	for _, t := range spec.Targets {
 		if !c.included(t.Name) {

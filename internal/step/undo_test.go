@@ -102,14 +102,20 @@ func TestSnapshotHoldsNoSecret(t *testing.T) {
 // A denier takes no more writes of one object.
 type denier struct {
 	*steptest.Account
-	ref sluice.Ref
+	ref    sluice.Ref
+	writer sluice.ClusterWriter // of an application
+}
+
+func (d denier) For(w sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
+	writer, adopter := d.Account.For(w)
+	return denier{d.Account, d.ref, writer}, adopter
 }
 
 func (d denier) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	if !dryRun && o.Ref() == d.ref {
 		return nil, "", sluice.Errorf(sluice.Denied, "%s is not to be written", d.ref)
 	}
-	return d.Account.Apply(ctx, o, dryRun)
+	return d.writer.Apply(ctx, o, dryRun)
 }
 
 func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
@@ -118,7 +124,7 @@ func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 
 func (d denier) Abilities() sluice.Account {
 	a := d.Account.Abilities()
-	a.ClusterWriter = d
+	a.Writers = d
 	return a
 }
 
@@ -131,7 +137,7 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply,
 		Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
 	p := b.mustRun(t, "apply")
-	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}.Abilities()
+	b.deps.Accounts["cluster"] = denier{Account: b.account, ref: config("b", "").Ref()}.Abilities()
 	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied ||
 		!strings.Contains(err.Error(), "ConfigMap/b") {
 		t.Errorf("undo: %v", err)
@@ -154,7 +160,8 @@ func TestWhatAnEarlierVersionBroughtIsUndone(t *testing.T) {
 	labels, _ := o.Field("spec", "template", "metadata", "labels").(map[string]any)
 	delete(labels, sluice.ReleaseLabel)
 	o.List("spec", "template", "spec", "containers")[0]["envFrom"] = []any{fromConfigMap("web")}
-	if _, _, err := b.account.Apply(t.Context(), o, false); err != nil {
+	shop, _ := b.account.For(sluice.Writing{Application: "shop"})
+	if _, _, err := shop.Apply(t.Context(), o, false); err != nil {
 		t.Fatal(err)
 	}
 	recorded := map[string]sluice.Progress{}

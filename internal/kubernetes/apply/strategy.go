@@ -26,31 +26,27 @@ func excluded(want, live sluice.Object) string {
 	return s.field
 }
 
-// A strategyChange replaces a strategy that the cluster has filled in.
-type strategyChange struct {
-	field    string
-	previous string // the manager whose fields may be taken by force
-}
-
-// changeStrategy applies the fields in spite of what the cluster filled in. In a dry run, in which nothing can be
-// claimed, the cluster judges everything but the strategy.
-func (w *Writer) changeStrategy(
-	ctx context.Context, r applyRequest, want sluice.Object, c strategyChange,
-) (sluice.Object, error) {
+// patchStrategy is patch, also where the cluster refuses the strategy beside what it has filled in. In a dry run, in
+// which nothing can be claimed, the cluster judges everything but such a strategy.
+func (w *Writer) patchStrategy(ctx context.Context, r applyRequest, want, live sluice.Object) (sluice.Object, error) {
+	field := excluded(want, live)
+	if field == "" {
+		return w.patch(ctx, r, want, live)
+	}
 	if !r.dryRun {
-		if err := w.claim(ctx, r, c.field); err != nil {
+		if err := w.claim(ctx, r, field); err != nil {
 			return nil, err
 		}
-		return w.patch(ctx, r, want, c.previous)
+		return w.patch(ctx, r, want, live)
 	}
 	rest := want.Clone()
-	delete(rest["spec"].(map[string]any), c.field)
-	now, err := w.patch(ctx, r, rest, c.previous)
+	delete(rest["spec"].(map[string]any), field)
+	now, err := w.patch(ctx, r, rest, live)
 	if err != nil {
 		return nil, err
 	}
 	now = now.Clone()
-	now.Set(want.Clone().Field("spec", c.field), "spec", c.field)
+	now.Set(want.Clone().Field("spec", field), "spec", field)
 	return now, nil
 }
 
@@ -62,8 +58,8 @@ func (w *Writer) claim(ctx context.Context, r applyRequest, field string) error 
 		return err
 	}
 	live := sluice.Object(u.Object)
-	own := onlyFields(live, appliedSetOf(live, r.declared.Text("apiVersion")))
+	own := onlyFields(live, appliedSetOf(live, w.manager(), r.declared.Text("apiVersion")))
 	own.Set(live.Clone().Field("spec", field), "spec", field)
-	_, err = w.patch(ctx, r, own, "")
+	_, err = w.patch(ctx, r, own, live)
 	return err
 }

@@ -28,7 +28,7 @@ type runJob struct {
 
 // NewRunJob returns the step that runs a Job.
 func NewRunJob(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	a, err := d.TargetAccount(sc)
 	if err != nil {
 		return nil, err
 	}

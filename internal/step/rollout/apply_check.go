@@ -363,6 +363,7 @@ func (s *apply) notes(
 		if f.note != "" {
 			notes = append(notes, f.note)
 		}
+		notes = append(notes, s.ownerNotes(f)...)
 	}
 	for _, o := range pick(objects, snap.Canaries) {
 		list, err := s.canaryNotes(ctx, snap, objects, o)

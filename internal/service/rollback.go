@@ -87,8 +87,9 @@ func (q RollbackRequest) checkUndo(d sluice.Deployment) error {
 	if !q.Gates && len(q.Data) == 0 {
 		return nil
 	}
-	return sluice.Errorf(sluice.Invalid, "deployment %s is not finished or undone; to undo it takes no checkpoint and no gates",
-		d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
+	return sluice.Errorf(sluice.Invalid,
+		"deployment %s is not finished or undone; to undo it takes no checkpoint and no gates", d.ID).
+		WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 }
 
 // chosen returns the deployment that is meant: the named one, the only one that runs, or the latest of the only

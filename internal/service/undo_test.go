@@ -43,7 +43,8 @@ func TestFailedUndos(t *testing.T) {
 			[]sluice.DeploymentID{"d1"}},
 		"before a rehearsal": {[]sluice.Event{planned(true), start, ended(sluice.StatusSucceeded)},
 			[]sluice.DeploymentID{"d1"}},
-		"of a rehearsal": {[]sluice.Event{planned(true), start, fail, step(sluice.StepUndoFailed), ended(sluice.StatusFailed)},
+		"of a rehearsal": {
+			[]sluice.Event{planned(true), start, fail, step(sluice.StepUndoFailed), ended(sluice.StatusFailed)},
 			[]sluice.DeploymentID{"d1"}},
 		"before another one": {stuck, []sluice.DeploymentID{"d2"}},
 	} {

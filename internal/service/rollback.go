@@ -88,7 +88,7 @@ func (q RollbackRequest) checkUndo(d sluice.Deployment) error {
 		return nil
 	}
 	return sluice.Errorf(sluice.Invalid,
-		"deployment %s is not finished or undone; to undo it takes no checkpoint and no gates", d.ID).
+		"deployment %s has not ended, or its undo failed; to undo it takes no checkpoint and no gates", d.ID).
 		WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 }
 

@@ -24,7 +24,7 @@ type Event struct {
 	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone
 	Failure  *Failure  `json:"failure,omitempty"`  // StepFailed, StepRetrying, StepUndoFailed, StepFinishFailed
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
-	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
+	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived; StepSkipped: what it was skipped for
 	Letter   LetterID  `json:"letter,omitempty"`   // SignalReceived: the letter that brought the signal; 0 if none did
 
 	OvertakenBy DeploymentID `json:"overtakenBy,omitempty"` // DeploymentEnded: the newer one, which came at At
@@ -44,6 +44,7 @@ const (
 	StepRetrying      EventKind = "stepRetrying"   // something is unavailable; once per outage, not per try
 	StepDone          EventKind = "stepDone"
 	StepFailed        EventKind = "stepFailed"
+	StepSkipped       EventKind = "stepSkipped" // a person wanted it skipped; it may have begun
 	StepUndoing       EventKind = "stepUndoing"
 	StepUndone        EventKind = "stepUndone"
 	StepUndoFailed    EventKind = "stepUndoFailed"
@@ -88,7 +89,7 @@ type Actor struct {
 // A Signal tells a running deployment something from outside.
 type Signal struct {
 	Kind    string `json:"kind"`
-	Step    StepID `json:"step,omitempty"` // approve, reject, callback, rollForward; "" for the whole deployment
+	Step    StepID `json:"step,omitempty"` // "" for the whole deployment: rollBack, cancel
 	By      Actor  `json:"by"`
 	Reason  string `json:"reason,omitempty"`
 	Success bool   `json:"success,omitempty"` // callback
@@ -99,7 +100,8 @@ const (
 	SignalApprove     = "approve"
 	SignalReject      = "reject"
 	SignalCallback    = "callback"
-	SignalRollForward = "rollForward" // go on although a gate is bad or unknown
+	SignalRollForward = "rollForward" // go on at once: end a wait early, or although a gate is bad or unknown
+	SignalPromote     = "promote"     // to a step of the kind promote: skip what is left of its strategy before it
 	SignalRollBack    = "rollBack"    // undo every target that has not finished, then run its onRollback steps
 	SignalCancel      = "cancel"      // undo every target that has not finished; data steps of onRollback do not run
 )

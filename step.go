@@ -93,16 +93,20 @@ type Result struct {
 	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
 	Canaries     []Ref         `json:"canaries,omitempty"`   // the canaries that apply brought; they stand until promotion
+	Skipped      bool          `json:"skipped,omitempty"`    // a person wanted the step skipped; it is not recorded
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 	Brought      []Brought     `json:"brought,omitempty"`    // the pods that the step brought, for guards
 }
 
-// Brought holds the pods of one workload as they were when the step that brought them was done: all were ready.
+// Brought holds the pods of one workload as they were when the step that brought them was done: all were ready, except
+// for those that the target tolerates.
 type Brought struct {
 	Workload Ref            `json:"workload"`
 	Revision string         `json:"revision,omitempty"` // of the pods
 	Newest   time.Time      `json:"newest,omitzero"`    // when the last of them was created
 	Restarts map[string]int `json:"restarts,omitempty"` // by pod, those above 0
+	Pods     int            `json:"pods,omitempty"`     // their number, if some of them were unready
+	Unready  int            `json:"unready,omitempty"`  // as many as the target tolerates, at most
 }
 
 // A Wait is what a step waits for. The first of these to come ends the wait.

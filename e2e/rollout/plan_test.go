@@ -66,7 +66,7 @@ func TestWhatIsGoneFromTheFileIsPruned(t *testing.T) {
 	if s.There("ConfigMap", "old") {
 		t.Error("what the file does not have any more is left")
 	}
-	s.Unchanged(before, "ConfigMap/old", "ConfigMap/web", "Deployment/web")
+	s.Unchanged(before, "ConfigMap/old", "ConfigMap/web*", "Deployment/web")
 }
 
 // What the API server refuses for good is an error of the plan, for every object at once, and run starts nothing.

@@ -80,7 +80,7 @@ func (r *runner) loop(ctx context.Context) error {
 		if r.state.Outcome != "" {
 			break
 		}
-		if d.Begin && !r.state.Queued { // its turn has come: there is something to do
+		if d.Begin && !r.state.Queued || len(d.Skip) > 0 { // its turn has come, or that of the steps after these
 			continue
 		}
 		if err := r.await(ctx, d.Wake); err != nil {
@@ -127,7 +127,7 @@ func (r *runner) carryOut(ctx context.Context, d Decision) error {
 		}
 	}
 	var actions []Action
-	var intents []sluice.Event
+	intents := r.skips(d.Skip)
 	for _, a := range d.Actions {
 		if r.calls[a.Step] != nil {
 			continue
@@ -215,9 +215,11 @@ func (r *runner) next() (result, bool) {
 }
 
 // outcome turns a result into events. An interrupted verb gives none: the decision that interrupted it, or the next
-// start of the engine, handles the step. The same is true of a verb whose step a guard has failed meanwhile.
+// start of the engine, handles the step. The same is true of a verb whose step was skipped or failed by a guard
+// meanwhile.
 func (r *runner) outcome(res result) []sluice.Event {
-	if res.interrupted || r.state.Steps[res.step].Phase == PhaseFailed {
+	phase := r.state.Steps[res.step].Phase
+	if res.interrupted || phase == PhaseFailed || phase == PhaseSkipped {
 		return nil
 	}
 	e := sluice.Event{Step: res.step, Failure: res.failure}

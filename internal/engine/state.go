@@ -11,8 +11,8 @@ import (
 // A RunPhase is the phase of a step in its life.
 //
 //	pending ─► starting ─► running ⇄ waiting ─► done ─► finishing ─► finished
-//	   │           └────────┴──────────┴─► failed
-//	   └─► failed           every one of them from starting on ─► undoing ─► undone | undoFailed
+//	   │           └────────┴──────────┴─► failed | skipped ─► finishing ─► finished
+//	   └─► failed | skipped        every one of them from starting on ─► undoing ─► undone | undoFailed
 type RunPhase string
 
 // The phases of a step.
@@ -23,6 +23,7 @@ const (
 	PhaseWaiting    RunPhase = "waiting"
 	PhaseDone       RunPhase = "done"
 	PhaseFailed     RunPhase = "failed"
+	PhaseSkipped    RunPhase = "skipped"
 	PhaseFinishing  RunPhase = "finishing"
 	PhaseFinished   RunPhase = "finished"
 	PhaseUndoing    RunPhase = "undoing"
@@ -38,6 +39,7 @@ type StepRun struct {
 	Failure   *sluice.Failure // why it failed
 	Leftover  *sluice.Failure // why it could not be undone or finished
 	Retrying  *sluice.Failure // what is away at the moment
+	Skipped   *sluice.Signal  // for which it was skipped
 	StartedAt time.Time       // zero: it never started, so there is nothing to undo
 	EndedAt   time.Time
 }
@@ -122,6 +124,10 @@ func (s *State) signal(sig sluice.Signal) {
 		return
 	}
 	if run := s.Steps[sig.Step]; run != nil {
+		if sig.Kind == sluice.SignalPromote {
+			s.targets[run.Plan.Target].promoted = &sig
+			return
+		}
 		run.Progress.Signals = append(slices.Clip(run.Progress.Signals), sig)
 	}
 }
@@ -160,6 +166,8 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	case sluice.StepFailed:
 		run.report(e.Progress)
 		run.Phase, run.EndedAt, run.Failure = PhaseFailed, e.At, e.Failure
+	case sluice.StepSkipped:
+		run.Phase, run.EndedAt, run.Skipped = PhaseSkipped, e.At, e.Signal
 	case sluice.StepUndoing:
 		run.Phase = PhaseUndoing
 	case sluice.StepUndone:
@@ -197,13 +205,18 @@ func (s *State) stepContext(id sluice.StepID) sluice.StepContext {
 	}
 }
 
-// Results returns the evidence of the steps that are done.
+// Results returns the evidence of the steps that are done, and marks those that were skipped.
 func (s *State) Results() map[sluice.StepID]sluice.Result {
 	results := map[sluice.StepID]sluice.Result{}
 	for _, id := range s.Started {
 		run := s.Steps[id]
 		if run.Progress.Result != nil && run.Failure == nil {
 			results[id] = *run.Progress.Result
+		}
+	}
+	for id, run := range s.Steps {
+		if run.Skipped != nil {
+			results[id] = sluice.Result{Skipped: true}
 		}
 	}
 	return results

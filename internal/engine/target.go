@@ -15,6 +15,8 @@ type targetRun struct {
 	runs    []*StepRun    // in the order of the plan
 	started []*StepRun    // in the order of their start
 	outcome sluice.Status // of a target that had ended before somebody halted the deployment
+
+	promoted *sluice.Signal // that skips what is left of the strategy
 }
 
 // A standing holds the course and the status of a target.
@@ -248,9 +250,11 @@ func isBusy(r *StepRun) bool {
 }
 func isFinished(r *StepRun) bool  { return r.Phase == PhaseFinished }
 func isCommitted(r *StepRun) bool { return r.Phase == PhaseFinishing || isFinished(r) }
-func isDone(r *StepRun) bool      { return r.Phase == PhaseDone || isCommitted(r) }
-func isUndone(r *StepRun) bool    { return r.Phase == PhaseUndone || r.Phase == PhaseUndoFailed }
-func isSettled(r *StepRun) bool   { return isFinished(r) || isUndone(r) || !wasStarted(r) }
+func isDone(r *StepRun) bool {
+	return r.Phase == PhaseDone || r.Phase == PhaseSkipped || isCommitted(r)
+}
+func isUndone(r *StepRun) bool  { return r.Phase == PhaseUndone || r.Phase == PhaseUndoFailed }
+func isSettled(r *StepRun) bool { return isFinished(r) || isUndone(r) || !wasStarted(r) }
 
 // any and all look at the target's steps other than those of onRollback.
 func (t *targetRun) any(is func(*StepRun) bool) bool {

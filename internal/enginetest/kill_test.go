@@ -176,8 +176,8 @@ func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
 		return sluice.Signal{}, false
 	}
 	by := sluice.Actor{Name: "bob", Via: "api"}
-	if u.Event.Step == s.haltAt {
-		return sluice.Signal{Kind: s.halt, By: by}, true
+	if u.Event.Step == s.saidAt {
+		return sluice.Signal{Kind: s.said, Step: s.saidTo, By: by}, true
 	}
 	return sluice.Signal{Kind: u.Event.Progress.Wait.Signals[0], Step: u.Event.Step, By: by, Success: true}, true
 }

@@ -56,9 +56,10 @@ func (r *record) has(id sluice.StepID, kinds ...sluice.EventKind) bool {
 
 // over are the events after which a verb is never called again.
 var over = map[string][]sluice.EventKind{
-	"check":   {sluice.StepStarting, sluice.StepFailed, sluice.StepUndoing},
-	"start":   {sluice.StepProgressed, sluice.StepDone, sluice.StepFailed, sluice.StepUndoing, sluice.StepFinishing},
-	"observe": {sluice.StepDone, sluice.StepFailed, sluice.StepUndoing, sluice.StepFinishing},
+	"check": {sluice.StepStarting, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing},
+	"start": {sluice.StepProgressed, sluice.StepDone, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing,
+		sluice.StepFinishing},
+	"observe": {sluice.StepDone, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing, sluice.StepFinishing},
 	"finish":  {sluice.StepFinished, sluice.StepFinishFailed, sluice.StepUndoing},
 	"undo":    {sluice.StepUndone, sluice.StepUndoFailed, sluice.StepFinishing},
 }
@@ -119,7 +120,7 @@ func (s *step) faults(r *record, verb string, p sluice.Progress) []string {
 func (s *step) early(r *record) []string {
 	var list []string
 	for _, before := range s.sc.Step.After {
-		if !r.has(before, sluice.StepDone) {
+		if !r.has(before, sluice.StepDone, sluice.StepSkipped) {
 			list = append(list, fmt.Sprintf("%s is not done", before))
 		}
 	}

@@ -46,6 +46,7 @@ type stepOutput struct {
 	Failure   *sluice.Failure `json:"failure,omitempty"`
 	Leftover  *sluice.Failure `json:"leftover,omitempty"`
 	Retrying  *sluice.Failure `json:"retrying,omitempty"`
+	Skipped   *sluice.Signal  `json:"skipped,omitempty"`
 }
 
 // Deployments returns the rows of a table of deployments, its header first.
@@ -100,6 +101,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
 			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
 			Result: run.Progress.Result, Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
+			Skipped: run.Skipped,
 		}
 		if run.Phase == engine.PhaseWaiting {
 			o.Wait = run.Progress.Wait
@@ -143,22 +145,24 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 	if !run.StartedAt.IsZero() {
 		elapsed = Took(cmp.Or(run.EndedAt, time.Now()).Sub(run.StartedAt))
 	}
-	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s.ID, run)}
+	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s, run)}
 }
 
 // stepText says the most important thing about a step now.
-func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
+func stepText(s *engine.State, run *engine.StepRun) string {
 	switch {
 	case run.Leftover != nil:
 		return run.Leftover.Message
 	case run.Failure != nil:
 		return run.Failure.Message
+	case run.Skipped != nil:
+		return "skipped" + author(*run.Skipped)
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.Phase == engine.PhaseWaiting:
-		return waits(id, run.Plan.ID, run.Progress)
+		return waits(s.ID, run.Plan.ID, run.Progress)
 	case run.Progress.Message != "" || run.Progress.Amount != nil:
-		return liveText(run.Progress)
+		return strings.Join(append([]string{liveText(run.Progress)}, unready(s, run)...), "; ")
 	}
 	return plan.Describe(run.Plan)
 }

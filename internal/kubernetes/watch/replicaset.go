@@ -56,6 +56,8 @@ func templateDigest(o sluice.Object) [sha256.Size]byte {
 // setStore takes the ReplicaSets of Deployments.
 type setStore workloads
 
+var _ store[replicaSet] = (*setStore)(nil)
+
 func (p *setStore) replace(items []replicaSet, _ string) {
 	s := (*workloads)(p)
 	s.mu.Lock()

@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"maps"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -54,12 +53,14 @@ func newWorkloads(o *objects) *workloads {
 func (s *workloads) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.reflect(ctx, s) })
-	g.Go(func() error { return evidence(ctx, s, "v1", "pods", nil, (*podStore)(s)) })
+	g.Go(func() error { return evidence(ctx, s.client, s.listing("v1", "pods"), (*podStore)(s)) })
 	g.Go(func() error {
 		if s.resource.Kind == "Deployment" {
-			return evidence(ctx, s, "apps/v1", "replicasets", nil, (*setStore)(s))
+			return evidence(ctx, s.client, s.listing("apps/v1", "replicasets"), (*setStore)(s))
 		}
-		return evidence(ctx, s, "v1", "events", creationFailures(""), (*failureStore)(s))
+		events := s.listing("v1", "events")
+		events.Query = creationFailures("")
+		return evidence(ctx, s.client, events, (*failureStore)(s))
 	})
 	err := g.Wait()
 	s.mu.Lock()
@@ -73,13 +74,8 @@ func (s *workloads) run(ctx context.Context) error {
 
 // evidence keeps the store up to date with what the workloads themselves do not say. If the right to see it is missing,
 // it waits for the end.
-func evidence[T any](
-	ctx context.Context, s *workloads, groupVersion, plural string, query url.Values, into store[T],
-) error {
-	f := reflector[T]{
-		client: s.client, op: "watch " + plural, path: client.Path(groupVersion, s.namespace, plural), query: query,
-		store: into,
-	}
+func evidence[T any](ctx context.Context, c *client.Client, of client.Request, into store[T]) error {
+	f := reflector[T]{client: c, op: of.Op, path: of.Path, query: of.Query, store: into}
 	err := f.run(ctx)
 	if sluice.ErrorCode(err) != sluice.Denied {
 		return err
@@ -93,6 +89,10 @@ func (w *workload) stop() {
 		w.timer.Stop()
 		w.timer = nil
 	}
+}
+
+func (s *workloads) listing(groupVersion, plural string) client.Request {
+	return client.Request{Op: "watch " + plural, Path: client.Path(groupVersion, s.namespace, plural)}
 }
 
 func uidOf(o sluice.Object) string { return o.Text("metadata", "uid") }
@@ -258,6 +258,8 @@ func (s *workloads) addPod(r, before replica) string {
 
 // failureStore takes the events of pods that cannot be created.
 type failureStore workloads
+
+var _ store[creationFailure] = (*failureStore)(nil)
 
 func (f *failureStore) replace(items []creationFailure, _ string) {
 	s := (*workloads)(f)

@@ -209,7 +209,7 @@ func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 		return "stops its old pods before it starts new ones (strategy Recreate)", nil
 	case f.was.Number(0, "status", "readyReplicas") == 0:
 		return "has no ready pod", nil
-	case manifest.Status(f.was).Phase == manifest.Failed:
+	case manifest.StatusWithin(f.was, s.sc.Target.MaxUnready).Phase == manifest.Failed:
 		return "has an earlier change that is stuck", nil
 	}
 	return "", nil
@@ -223,7 +223,7 @@ func (s *apply) isBroken(ctx context.Context, set sluice.Object) (broken bool, e
 	w := s.newWaiter(s.deps.Now(), ready.Glance)
 	w.Report = func(sluice.Progress) {}
 	err = w.Watch(ctx, set.Ref(), func(o sluice.Object) (bool, string, error) {
-		phase := manifest.Status(o).Phase
+		phase := manifest.StatusWithin(o, s.sc.Target.MaxUnready).Phase
 		broken = phase == manifest.Failed
 		return broken || phase == manifest.Ready, "", nil
 	})

@@ -192,7 +192,7 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 
 // unready returns the error for an object that is not ready: what is missing, and the last lines of its pods.
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
-	words, pod, err := lastWords(ctx, w.Account, ref)
+	words, pod, err := lastWords(ctx, w.Account, ref, missing)
 	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
 	if pod == "" {
 		return e.WithHint("correct what it names and run it again")
@@ -211,9 +211,11 @@ func Failed(message, words string, refused error) *sluice.Error {
 	return sluice.Errorf(sluice.Failed, "%s", message)
 }
 
-// lastWords returns why pods of the workload are not ready and their last lines, and the first of these pods that wrote
-// any. It quotes ready pods only if there are no others.
-func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, first string, err error) {
+// lastWords returns why pods of the workload are not ready, unless missing says it, and their last lines, and the first
+// of these pods that wrote any. It quotes ready pods only if there are no others.
+func lastWords(
+	ctx context.Context, a sluice.Account, owner sluice.Ref, missing string,
+) (words, first string, err error) {
 	all, err := a.Pods(ctx, owner.Namespace)
 	if err != nil {
 		return "", "", err
@@ -230,6 +232,9 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 		}
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
+		}
+		if p.Reason != "" && strings.Contains(missing, p.Reason) {
+			p.Reason = ""
 		}
 		said = append(said, "pod "+p.Name+": "+condition(p)+lines)
 	}

@@ -233,7 +233,7 @@ func lastWords(
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
 		}
-		if p.Reason != "" && strings.Contains(missing, p.Reason) {
+		if strings.Contains(missing, p.Name) && strings.Contains(missing, p.Reason) {
 			p.Reason = ""
 		}
 		said = append(said, "pod "+p.Name+": "+condition(p)+lines)

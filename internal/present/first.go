@@ -1,8 +1,8 @@
 package present
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -55,6 +55,9 @@ func (v *PlainView) first(s *engine.State, e sluice.Event) {
 	progress := *e.Progress
 	progress.Changes, done.Progress = rest, &progress
 	v.Event(s, done)
+	if run := s.Steps[e.Step]; run.Plan.Apply == nil || !run.Plan.Apply.Canary {
+		return // also a later release goes straight to 100 %
+	}
 	weights, gates := 0, 0
 	for _, p := range s.Plan.Steps {
 		switch {
@@ -65,8 +68,15 @@ func (v *PlainView) first(s *engine.State, e sluice.Event) {
 			gates++
 		}
 	}
-	if weights+gates > 0 {
-		left := fmt.Sprintf("%s and %s are left out", Plural(weights, "weight"), Plural(gates, "gate"))
-		v.line(s, e.At, id+"the first release goes straight to 100 %: "+left)
+	var left []string
+	if weights > 0 {
+		left = append(left, Plural(weights, "weight"))
+	}
+	if gates > 0 {
+		left = append(left, Plural(gates, "gate"))
+	}
+	if len(left) > 0 {
+		text := "the first release goes straight to 100 %, without " + strings.Join(left, " and ") + " of its strategy"
+		v.line(s, e.At, id+text)
 	}
 }

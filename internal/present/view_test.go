@@ -45,7 +45,8 @@ func rollout() sluice.Event {
 	p := &sluice.Plan{Application: "shop", Targets: []sluice.PlannedTarget{{Name: "prod", AfterFailure: "rollBack"}}}
 	pause := &sluice.Pause{Duration: time.Minute}
 	for _, s := range []sluice.PlannedStep{
-		{ID: "prod/apply", Phase: sluice.PhaseApply, StepSpec: sluice.StepSpec{Kind: sluice.KindApply}},
+		{ID: "prod/apply", Phase: sluice.PhaseApply, StepSpec: sluice.StepSpec{
+			Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true}}},
 		{ID: "prod/canary/0", Phase: sluice.PhaseCanary, StepSpec: sluice.StepSpec{
 			Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: 25}}},
 		{ID: "prod/canary/1", Phase: sluice.PhaseCanary, StepSpec: sluice.StepSpec{
@@ -156,10 +157,10 @@ func TestFirstReleaseIsShort(t *testing.T) {
 	events = append(events, done("prod/canary/1", "left out", nil)...)
 	events = append(events, done("prod/promote", "there is no canary", nil)...)
 	want := `    0.0s  deployment d1 of shop started by ada: prod
-    1.0s  prod/apply  starts: apply
+    1.0s  prod/apply  starts: apply beside the old version none
     2.0s  prod/apply  2 objects created
     2.0s  prod/apply  done in 1.0s: as declared
-    2.0s  prod/apply  the first release goes straight to 100 %: 1 weight and 1 gate are left out
+    2.0s  prod/apply  the first release goes straight to 100 %, without 1 weight and 1 gate of its strategy
 `
 	if diff := cmp.Diff(want, plain(events...)); diff != "" {
 		t.Error(diff)

@@ -39,29 +39,29 @@ func isLeftOut(p sluice.PlannedStep) bool {
 // first prints what a first release brought, and what of its strategy is left out.
 func (v *PlainView) first(s *engine.State, e sluice.Event) {
 	id := string(e.Step) + "  "
-	var rest []sluice.Change
-	n := 0
-	for _, c := range e.Progress.Changes {
-		if c.Outcome == sluice.Created {
-			n++
-			continue
-		}
-		rest = append(rest, c)
-	}
-	if n > 0 {
+	all, progress := e.Progress.Changes, *e.Progress
+	isCreated := func(c sluice.Change) bool { return c.Outcome == sluice.Created }
+	progress.Changes = slices.DeleteFunc(slices.Clone(all), isCreated)
+	if n := len(all) - len(progress.Changes); n > 0 {
 		v.line(s, e.At, id+Plural(n, "object")+" created")
 	}
-	done := e
-	progress := *e.Progress
-	progress.Changes, done.Progress = rest, &progress
-	v.Event(s, done)
-	if run := s.Steps[e.Step]; run.Plan.Apply == nil || !run.Plan.Apply.Canary {
-		return // also a later release goes straight to 100 %
+	e.Progress = &progress
+	v.Event(s, e)
+	if left := leftOut(s, s.Steps[e.Step].Plan); left != "" {
+		v.line(s, e.At, id+"the first release goes straight to 100 %, without "+left+" of its strategy")
+	}
+}
+
+// leftOut counts the weights and gates that a first release leaves out after its apply. It is "" if a later release
+// goes straight to 100 % as well.
+func leftOut(s *engine.State, apply sluice.PlannedStep) string {
+	if apply.Apply == nil || !apply.Apply.Canary {
+		return ""
 	}
 	weights, gates := 0, 0
 	for _, p := range s.Plan.Steps {
 		switch {
-		case p.Target != s.Steps[e.Step].Plan.Target || p.Phase == sluice.PhasePromote || !isLeftOut(p):
+		case p.Target != apply.Target || p.Phase == sluice.PhasePromote || !isLeftOut(p):
 		case p.SetWeight != nil:
 			weights++
 		default:
@@ -75,8 +75,5 @@ func (v *PlainView) first(s *engine.State, e sluice.Event) {
 	if gates > 0 {
 		left = append(left, Plural(gates, "gate"))
 	}
-	if len(left) > 0 {
-		text := "the first release goes straight to 100 %, without " + strings.Join(left, " and ") + " of its strategy"
-		v.line(s, e.At, id+text)
-	}
+	return strings.Join(left, " and ")
 }

@@ -92,9 +92,9 @@ func (a *app) summarize(s *engine.State) error {
 		return present.NewJSONView(a.out).Outcome(s, endStatus(s))
 	}
 	present.Printf(a.out, "\n")
-	summary := a.summary(s)
-	summary.Told = !a.terminal
-	summary.Print()
+	m := a.summary(s)
+	m.Unfinished, m.Told = s.CanReopen(), !a.terminal
+	m.Print()
 	return nil
 }
 

@@ -82,6 +82,9 @@ func (d division) change(ctx context.Context, ref client.ObjectRef, become mutat
 		if apierrors.IsConflict(err) && attempt < maxAttempts {
 			continue
 		}
+		if err == nil {
+			d.informers.Saw(ref.Resource, o)
+		}
 		return o, err == nil, client.Wrap("divide the traffic of "+ref.String(), err)
 	}
 }

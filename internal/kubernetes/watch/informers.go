@@ -18,10 +18,9 @@ const linger = 5 * time.Second
 // Informers holds one informer for each watched kind and namespace, whatever the number of listeners. All readers and
 // writers of objects report to it. It is safe for concurrent use.
 type Informers struct {
-	client      *client.Client
-	replicaSets *replicaSets
-	mu          sync.Mutex
-	all         map[informerKey]*informer
+	client *client.Client
+	mu     sync.Mutex
+	all    map[informerKey]*informer
 }
 
 type informerKey struct {
@@ -47,8 +46,7 @@ type source interface {
 
 // NewInformers returns informers that must be closed. They contact the cluster when somebody watches.
 func NewInformers(c *client.Client) *Informers {
-	sets := &replicaSets{client: c, known: map[string]replicaSet{}}
-	return &Informers{client: c, replicaSets: sets, all: map[informerKey]*informer{}}
+	return &Informers{client: c, all: map[informerKey]*informer{}}
 }
 
 // Read returns the object as it is stored, and passes its state to those who watch it.
@@ -109,7 +107,7 @@ func (s *Informers) start(r client.Resource, key informerKey) *informer {
 	o := &objects{client: s.client, resource: r, namespace: key.namespace, cache: i.cache}
 	i.source = o
 	if isWorkload(r) {
-		i.source = newWorkloads(o, s.replicaSets)
+		i.source = newWorkloads(o)
 	}
 	s.all[key] = i
 	go func() {

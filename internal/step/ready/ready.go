@@ -194,6 +194,9 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
 	words, pod, err := lastWords(ctx, w.Account, ref, missing)
 	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
+	if strings.Contains(missing, "exceeded quota") {
+		e.Err = &sluice.Error{Code: sluice.Exhausted} // other pods may make room
+	}
 	if pod == "" {
 		return e.WithHint("correct what it names and run it again")
 	}

@@ -175,8 +175,7 @@ func TestNeeds(t *testing.T) {
 		s.Apply.Canary = true
 		return s
 	}
-	canary := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true,
-		Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}}
+	canary := gradual(object("apps/v1", "Deployment", "other"))
 	tests := map[string]struct {
 		step    sluice.StepSpec
 		weight  int // of a later step, if it is not 0

@@ -25,7 +25,8 @@ type Step interface {
 	// Finish cleans up what was kept for Undo. It is called once the whole target has succeeded; after it,
 	// Undo is not called.
 	Finish(ctx context.Context, p Progress) error
-	// Undo puts back what was there before, and returns when it is back. It succeeds if Start never ran or only half ran.
+	// Undo puts back what was there before, and returns when it is back. It succeeds if Start never ran or only half
+	// ran.
 	Undo(ctx context.Context, p Progress) error
 }
 
@@ -47,6 +48,7 @@ type Guard interface {
 type StepContext struct {
 	Deployment DeploymentID
 	StartedAt  time.Time // of the deployment
+	StartedBy  Actor
 	Plan       *Plan
 	Target     PlannedTarget
 	Step       PlannedStep

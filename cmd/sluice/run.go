@@ -35,6 +35,7 @@ func newRun(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}
 	sourceFlags(cmd, &o.Source)
+	replaceFlag(cmd, &o.Source)
 	o.rehearse.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something that cannot be undone")

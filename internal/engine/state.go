@@ -192,8 +192,8 @@ func (r *StepRun) report(p *sluice.Progress) {
 func (s *State) stepContext(id sluice.StepID) sluice.StepContext {
 	step := s.Steps[id].Plan
 	return sluice.StepContext{
-		Deployment: s.ID, StartedAt: s.StartedAt, Plan: s.Plan, Target: s.targets[step.Target].plan, Step: step,
-		Report: func(sluice.Progress) {},
+		Deployment: s.ID, StartedAt: s.StartedAt, StartedBy: s.StartedBy, Plan: s.Plan,
+		Target: s.targets[step.Target].plan, Step: step, Report: func(sluice.Progress) {},
 	}
 }
 

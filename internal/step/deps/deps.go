@@ -31,6 +31,8 @@ type Deps struct {
 	// Preview returns the URL at which a Service of an account is shown until then, "" if the Service's own address can
 	// be used. If Preview is nil it always can.
 	Preview func(account, namespace, service string, port int, until time.Time) (string, error)
+	// Knows reports whether the deployment is one of this state directory. Nil: every deployment is.
+	Knows   func(ctx context.Context, id sluice.DeploymentID) (bool, error)
 	HTTP    *http.Client      // default http.DefaultClient
 	Now     func() time.Time  // default time.Now
 	Replace map[string]string // prefixes of webhook URLs and what to put in their place

@@ -57,6 +57,7 @@ func (t target) desired(snap snapshot) ([]sluice.Object, error) {
 		if slices.Contains(snap.Kept, o.Ref()) {
 			was, _ := snap.find(o.Ref())
 			version = delivery.StampedWith(was.Object)
+			useVersions(o, was.Object, objects)
 		}
 		delivery.Stamp(o, version)
 	}

@@ -15,8 +15,8 @@ var serving = []scenario{
 	{"adopted pods are stable for the next release", nil, (*run).nextRelease},
 }
 
-// releaseDivision divides the traffic between the stable pods, of which one serves beside the canary's, and the
-// release.
+// releaseDivision divides the traffic between the pods of the release and the stable ones, of which one serves beside
+// the others.
 func (r *run) releaseDivision(percent int) sluice.Division {
 	d := r.division(percent)
 	d.Release, d.Serving = release, 1

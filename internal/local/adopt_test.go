@@ -162,8 +162,10 @@ func TestHandOverStartsNothingAndLosesNoRequest(t *testing.T) {
 	if err := a.Release(a.ctx, handOver(100)); err != nil {
 		t.Fatal(err)
 	}
-	a.apply(nextWeb("3", false))
-	a.awaitSettled("Deployment/web")
+	for _, paused := range []bool{true, false} {
+		a.apply(nextWeb("3", paused))
+		a.awaitSettled("Deployment/web")
+	}
 	if got := a.share(); got != 100 {
 		t.Errorf("released, the next version answers %d of 100 requests", got)
 	}
@@ -362,8 +364,7 @@ func TestOwnerlessPods(t *testing.T) {
 	}
 }
 
-// TestPausedDeployment changes nothing that runs until its new pods are all available, and replaces those that are
-// lost.
+// TestPausedDeployment ends nothing until its new pods are all available, and replaces those that are lost.
 func TestPausedDeployment(t *testing.T) {
 	t.Parallel()
 	a := open(t)
@@ -449,7 +450,8 @@ func TestQuantitiesAreCompared(t *testing.T) {
 	}
 	set := func(size string) string {
 		return strings.Replace(webDeployment("db", "1", "0", ""), "Deployment", "StatefulSet", 1) +
-			"\n  volumeClaimTemplates:\n  - metadata: {name: d}\n    spec: {resources: {requests: {storage: " + size + "}}}"
+			"\n  volumeClaimTemplates:\n  - metadata: {name: data}\n" +
+			"    spec: {resources: {requests: {storage: " + size + "}}}"
 	}
 	a.apply(set("1024Mi"))
 	a.apply(set("1Gi")) // a claim of another size would be refused

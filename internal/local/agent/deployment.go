@@ -129,28 +129,35 @@ func (a *Agent) advance(r *rollout) error {
 		(len(r.old) > 0 || len(r.fresh) == 0 && r.leaving > 0) {
 		return a.stopAll(r.old, "replaced by a new version")
 	}
-	if n := len(r.fresh) - r.want; n > 0 {
-		if err := a.stopAll(r.leastUseful(r.fresh)[:n], "scaled down"); err != nil {
-			return err
-		}
-		r.fresh = r.leastUseful(r.fresh)[n:]
-	}
-	room := r.want + r.surge - len(r.fresh) - len(r.old)
-	for range min(r.want-len(r.fresh), room) {
-		if err := a.createForDeployment(r); err != nil {
-			return err
-		}
+	if err := a.resize(r, min(r.want, max(len(r.fresh), r.want+r.surge-len(r.old)))); err != nil {
+		return err
 	}
 	return a.stopAll(r.dispensable(), "replaced by a new version")
 }
 
-// hold does what a cluster does while a Deployment is paused: it replaces new pods that are gone, and it ends the old
-// ones once the new ones are all there and available, as they may be after an adoption.
-func (a *Agent) hold(r *rollout) error {
-	for range r.had - len(r.fresh) {
+// resize starts or stops new pods until there are as many as given.
+func (a *Agent) resize(r *rollout, size int) error {
+	if n := len(r.fresh) - size; n > 0 {
+		least := r.leastUseful(r.fresh)
+		r.fresh = least[n:]
+		return a.stopAll(least[:n], "scaled down")
+	}
+	for range size - len(r.fresh) {
 		if err := a.createForDeployment(r); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// hold does what a cluster does while a Deployment is paused: it scales new pods that are alone, and replaces those
+// that are gone. It ends the old ones once the new ones are all there and available, as they may be after an adoption.
+func (a *Agent) hold(r *rollout) error {
+	if len(r.fresh) > 0 && len(r.old) == 0 {
+		return a.resize(r, r.want)
+	}
+	if err := a.resize(r, max(len(r.fresh), r.had)); err != nil {
+		return err
 	}
 	if len(r.fresh) == r.want && r.count(r.fresh) == r.want {
 		return a.stopAll(r.old, "replaced by a new version")

@@ -55,6 +55,8 @@ type PlannedTarget struct {
 	Irreversible  []string `json:"irreversible,omitempty"`  // what cannot be undone, as sentences
 	RollbackClass string   `json:"rollbackClass,omitempty"` // A to D, where datasets are touched
 
+	MaxUnready Tolerance `json:"maxUnready,omitzero"` // of each workload
+
 	Traffic []Traffic `json:"traffic,omitempty"` // how its weights are made; empty: by its Services alone
 
 	// Release names the deployment of the earlier release that a rollback returns the target to; "" for a new release.

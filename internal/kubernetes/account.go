@@ -60,8 +60,8 @@ func (a *Account) Abilities() sluice.Account {
 	}
 }
 
-// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and Denied if it
-// does not accept the credentials.
+// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and
+// Unauthenticated if it refuses the credentials.
 func (a *Account) Reach(ctx context.Context) (client.Reached, error) { return a.client.Reach(ctx) }
 
 // Close ends what the account keeps open on this machine. It changes nothing in the cluster.

@@ -140,6 +140,10 @@ func (w *Writer) applyTo(
 	if err != nil {
 		return nil, "", err
 	}
+	if field := excluded(want, live); field != "" {
+		now, err := w.changeStrategy(ctx, r, want, strategyChange{field, previous})
+		return now, sluice.Configured, err
+	}
 	now, err := w.patch(ctx, r, want, previous)
 	if err != nil {
 		return nil, "", err

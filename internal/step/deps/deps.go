@@ -56,9 +56,11 @@ func (d Deps) MetricProvider(name string, at sluice.Position) (sluice.Metrics, e
 		WithHint("add it under metrics in sluice.yaml; the providers there are: %s", Names(d.Metrics)).At(at)
 }
 
-// Waiter returns a waiter for objects of the account, until the deadline.
+// Waiter returns a waiter for objects of the account, until the deadline, that tolerates what the target tolerates.
 func (d Deps) Waiter(sc sluice.StepContext, a sluice.Account, deadline time.Time) ready.Waiter {
-	return ready.Waiter{Account: a, Deadline: deadline, Now: d.Now, Report: sc.Report}
+	return ready.Waiter{
+		Account: a, Deadline: deadline, MaxUnready: sc.Target.MaxUnready, Now: d.Now, Report: sc.Report,
+	}
 }
 
 // ServiceURL returns where the first port of a Service in the target's namespace answers.

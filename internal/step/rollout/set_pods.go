@@ -31,6 +31,9 @@ func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (
 		if i := slices.IndexFunc(old, func(p sluice.Pod) bool { return !due[p.Name] }); i >= 0 {
 			return "", cameBack(o.Ref(), old[i])
 		}
+		if n+len(all) == 0 {
+			return "no node runs " + o.Ref().String(), nil
+		}
 		updated := len(all) - len(old)
 		if updated >= podsAt(n, percent) || len(old) == 0 {
 			return fmt.Sprintf("%d of %d pods of %s are new", updated, n, o.Ref()), t.waiter.Ready(ctx, []sluice.Ref{o.Ref()})
@@ -83,11 +86,14 @@ func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
 }
 
 // awaitUpdated waits until so many pods are new and all are ready. Right after an eviction the set may still count as
-// ready, so it waits until the new pod is counted too.
+// ready, so it waits until the new pod is counted too. A pod that may be unready is given the time to start: otherwise
+// the next one would be evicted beside it.
 func (t tracks) awaitUpdated(ctx context.Context, ref sluice.Ref, updated int) error {
 	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
 		n := updatedPods(o)
-		done := n >= updated || manifest.Status(o).Phase == manifest.Failed
+		phase := manifest.Status(o).Phase
+		done := n >= updated && (phase == manifest.Ready || t.waiter.MaxUnready == sluice.Tolerance{}) ||
+			phase == manifest.Failed
 		return done, fmt.Sprintf("%d of its pods are new", n), nil
 	})
 	if err != nil && !ready.IsTimeout(err) {
@@ -263,7 +269,10 @@ func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error
 		}
 		r := repair{Waiter: w, set: ref, evicted: map[string]bool{}}
 		err := w.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return r.look(ctx, o) })
-		if err != nil && !ready.IsTimeout(err) {
+		switch {
+		case sluice.ErrorCode(err) == sluice.Denied: // somebody else may replace them
+			w.Report(sluice.Progress{State: sluice.Running, Message: "broken pods stay: " + err.Error()})
+		case err != nil && !ready.IsTimeout(err):
 			return err
 		}
 	}

@@ -20,6 +20,37 @@ func steps(sc sluice.StepContext) []sluice.PlannedStep {
 	})
 }
 
+// Earlier returns the steps that act on the step's account before it: those of its target, and of the targets that its
+// target depends on.
+func Earlier(sc sluice.StepContext) []sluice.PlannedStep {
+	if sc.Plan == nil {
+		return nil
+	}
+	before := map[string]bool{}
+	dependencies(sc.Plan, sc.Target, before)
+	var list []sluice.PlannedStep
+	passed := false
+	for _, s := range sc.Plan.Steps {
+		passed = passed || s.ID == sc.Step.ID
+		other, _ := sc.Plan.Target(s.Target)
+		isBefore := before[s.Target] && other.Account == sc.Target.Account || s.Target == sc.Target.Name && !passed
+		if isBefore && s.Phase != sluice.PhaseOnRollback {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// dependencies adds the targets that the target depends on, directly or not.
+func dependencies(p *sluice.Plan, of sluice.PlannedTarget, found map[string]bool) {
+	for _, name := range of.DependsOn {
+		if t, ok := p.Target(name); ok && !found[name] {
+			found[name] = true
+			dependencies(p, t, found)
+		}
+	}
+}
+
 // Apply returns what the target applies; the zero value if it applies nothing.
 func Apply(sc sluice.StepContext) sluice.Apply {
 	for _, s := range steps(sc) {
@@ -52,12 +83,15 @@ func Weights(sc sluice.StepContext) []int {
 }
 
 // WeightBefore returns the weight that the last setWeight before the step left, 0 if there was none. A setWeight for
-// some Services alone does not count.
+// some Services alone does not count, nor does one that was skipped.
 func WeightBefore(sc sluice.StepContext) int {
 	weight := 0
 	for _, s := range steps(sc) {
 		if s.ID == sc.Step.ID {
 			break
+		}
+		if sc.Results[s.ID].Skipped {
+			continue
 		}
 		if s.SetWeight != nil && len(s.SetWeight.Services) == 0 && s.Phase != sluice.PhaseOnRollback {
 			weight = s.SetWeight.Weight
@@ -97,9 +131,6 @@ func Exposure(sc sluice.StepContext, service string) time.Duration {
 	return defaultExposure
 }
 
-// gates are the steps of a strategy that only delay the rollout. The others do work that a first deployment may need.
-var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook}
-
 // IsLeftOut reports whether the step is a gate of a strategy and its target is deployed to for the first time: there is
 // no old version to protect, or to compare with.
 func IsLeftOut(sc sluice.StepContext) bool {
@@ -116,5 +147,5 @@ func LeavesOut(sc sluice.StepContext) bool {
 // canBeLeftOut is always false in a rehearsal: its purpose is to go through the gates.
 func canBeLeftOut(sc sluice.StepContext, s sluice.PlannedStep) bool {
 	ofStrategy := s.Phase == sluice.PhaseCanary || s.Phase == sluice.PhaseBlueGreen
-	return ofStrategy && slices.Contains(gates, s.Kind) && sc.Plan != nil && sc.Plan.Rehearsal == nil
+	return ofStrategy && s.Kind.OnlyDelays() && sc.Plan != nil && sc.Plan.Rehearsal == nil
 }

@@ -182,6 +182,9 @@ func (w *World) inspect() {
 		if ref.Namespace == w.Namespace && (ref.Kind == "Pod" || ref.Kind == "ReplicaSet") {
 			continue // Unchanged compares them
 		}
+		if len(o.List("metadata", "ownerReferences")) > 0 && (ref.Kind == "ConfigMap" || ref.Kind == "Secret") {
+			continue // the configuration of a replica set, which is deleted with it
+		}
 		if ref.Namespace == w.Namespace {
 			delete(o, "spec")
 		}

@@ -10,8 +10,9 @@ import (
 // so that after a crash it finds its own work. Each method MUST be harmless when repeated and MUST change
 // nothing once ctx is cancelled.
 //
-// After an Unavailable error, and in Undo also after an Exhausted one, the method is called again with growing pauses
-// until the step's retry budget is spent. Any other error fails the step, and its target is undone.
+// After an error that is an outage (see [Code.IsOutage]), the method is called again with growing pauses until the step's
+// retry budget is spent. Undo has a much larger budget, and is called again after every error that [MayPass]. Any other
+// error fails the step, and its target is undone.
 type Step interface {
 	// Check only reads. It says what Start would do, and keeps in Preview.Snapshot what Undo will need to put back.
 	// It is called right before StepStarting is recorded; the snapshot is recorded with it.
@@ -35,7 +36,7 @@ type Step interface {
 // crash it runs again, and sees what has happened since the step was done.
 //
 // Both methods return Failed, with the last words of a pod, if what the step brought is not well; then the steps that
-// wait fail with this error. Unavailable and Denied never fail a step: the method is called again.
+// wait fail with this error. An outage and Denied never fail a step: the method is called again.
 type Guard interface {
 	// Guard returns as soon as something is not well, or with ctx, or at once if the step brought nothing.
 	Guard(ctx context.Context) error
@@ -53,7 +54,9 @@ type StepContext struct {
 	Target     PlannedTarget
 	Step       PlannedStep
 	Results    map[StepID]Result // of the deployment's steps that are done
-	Report     func(Progress)    // shows progress while a method runs; not recorded, never blocks, may be called often
+	// Report shows progress while a method runs. It never blocks and may be called often. Only what an undo waits for is
+	// recorded, if it stands for seconds.
+	Report func(Progress)
 }
 
 // Steps makes a plan's steps. Making one has no effects; it fails with Invalid if the plan names something that is not

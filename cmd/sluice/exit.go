@@ -29,16 +29,17 @@ const (
 
 // statuses is the only table from codes to exit statuses.
 var statuses = map[sluice.Code]int{
-	sluice.Failed:      exitFailed,
-	sluice.Internal:    exitFailed,
-	sluice.Invalid:     exitInvalid,
-	sluice.NotFound:    exitInvalid,
-	sluice.Unsupported: exitInvalid,
-	sluice.Conflict:    exitConflict,
-	sluice.Cancelled:   exitCancelled,
-	sluice.Unavailable: exitUnavailable,
-	sluice.Denied:      exitDenied,
-	sluice.Exhausted:   exitExhausted,
+	sluice.Failed:          exitFailed,
+	sluice.Internal:        exitFailed,
+	sluice.Invalid:         exitInvalid,
+	sluice.NotFound:        exitInvalid,
+	sluice.Unsupported:     exitInvalid,
+	sluice.Conflict:        exitConflict,
+	sluice.Cancelled:       exitCancelled,
+	sluice.Unavailable:     exitUnavailable,
+	sluice.Denied:          exitDenied,
+	sluice.Unauthenticated: exitDenied,
+	sluice.Exhausted:       exitExhausted,
 }
 
 // An unfinished deployment continues elsewhere or can be resumed: it has neither succeeded nor failed.
@@ -98,7 +99,8 @@ const exitCodesHelp = `The exit statuses of sluice:
 
   0  success; for run: the deployment succeeded, or continues in the background as requested
   1  the deployment failed or was rolled back, or something unexpected happened
-  2  the input is wrong: a deploy file, a flag, a name that does not exist, something unsupported; nothing was changed
+  2  the input is wrong: a deploy file, a flag, a name that does not exist, something unsupported, an object that an
+     account refuses; nothing was changed
   3  a conflict: another deployment of the application runs, or somebody already decided the step
   4  it was cancelled
   5  a server, disk or network is unavailable; try again

@@ -27,7 +27,8 @@ func newRun(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Deploy, and watch the deployment until it ends",
 		Long: "Run deploys what a deploy file describes and shows the progress. It needs no server: it keeps its state\n" +
-			"in .sluice in the working directory. --resume continues a deployment that was interrupted at any point.\n" +
+			"in .sluice in the working directory. --resume continues a deployment that was interrupted at any point,\n" +
+			"and the undo of one where it failed.\n" +
 			"While one sluice runs deployments from a state directory, others hand theirs to it. On a terminal,\n" +
 			"Ctrl-C asks whether to detach, cancel or roll back.",
 		Example: "  sluice run -f deploy.yaml\n  sluice run -f deploy.yaml --target staging --add-context pr=118\n" +
@@ -41,7 +42,8 @@ func newRun(a *app) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something that cannot be undone")
 	f.BoolVar(&o.resume, "resume", false,
-		"continue interrupted deployments; with -f, watch the application's running deployment, or start one")
+		"continue interrupted deployments and undos that failed; "+
+			"with -f, watch the application's running deployment, or start one")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background and return at once")
 	f.IntVar(&o.readyFD, "ready-fd", 0, "")
 	_ = f.MarkHidden("ready-fd") // the flag exists
@@ -181,13 +183,21 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 		a.note("warning: %v", err)
 		return nil
 	}
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	if err := present.MissingRights(a.err, list); err != nil {
+	needed, dispensable := service.SplitRights(list)
+	if len(needed) == 0 && len(dispensable) > 0 {
+		a.note("warning: rights are missing without which errors say less, and broken pods are not replaced; " +
+			"see them with: sluice plan")
+	}
+	if len(needed) == 0 {
+		return nil
+	}
+	if err := present.MissingRights(a.err, needed); err != nil {
 		return err
 	}
-	return service.Denied(list)
+	return service.Denied(needed)
 }
 
 func (a *app) confirmPlan(ctx context.Context, p *sluice.Plan, yes bool) error {

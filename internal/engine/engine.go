@@ -20,7 +20,7 @@ type Config struct {
 	Store    sluice.Store
 	Steps    sluice.Steps
 	Now      func() time.Time
-	Random   io.Reader     // makes deployment ids unique
+	Random   io.Reader     // makes deployment ids unique, and spreads what is tried again
 	RetryFor time.Duration // how long a step may find something unavailable before it fails; default one minute
 	Logger   *slog.Logger  // default: none
 }
@@ -61,15 +61,16 @@ func New(c Config) *Engine {
 	return e
 }
 
-// A Vetter is a step that can tell, before anything starts, that it can never be done here: because the account does
-// not support a kind or a field. It does not judge what may still change before the step's turn.
+// A Vetter is a step that can tell before anything starts what its account refuses. It does not judge what an earlier
+// step may still change, nor an account that is away.
 type Vetter interface {
-	Vet(ctx context.Context) error
+	Vet(ctx context.Context) sluice.Diagnostics
 }
 
 // Start records a new deployment and begins it. While another deployment of the same application has not ended, it is
-// queued if its plan says so, and otherwise a Conflict. It is Invalid or Unsupported if a step cannot be made or done
-// here. With an error nothing was recorded.
+// queued if its plan says so, and otherwise a Conflict. If a step cannot be made here, it is Invalid or Unsupported. If
+// accounts refuse what steps would do, the error is a Diagnostics with all of these refusals. With an error nothing was
+// recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	state, first, err := e.prepare(ctx, plan, by)
 	if err != nil {
@@ -107,30 +108,40 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 		first.Kind = sluice.DeploymentQueued
 	}
 	var random [4]byte
-	if _, err := io.ReadFull(e.config.Random, random[:]); err != nil {
+	if err := e.random(random[:]); err != nil {
 		return nil, first, fmt.Errorf("name the deployment: %w", err)
 	}
 	state := &State{ID: newID(first.At, random)}
 	state.Apply(first)
-	var faults []error
-	for _, p := range plan.Steps {
-		if err := e.vet(ctx, state.stepContext(p.ID)); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
-		}
-	}
-	return state, first, errors.Join(faults...)
+	return state, first, e.vet(ctx, state)
 }
 
-// vet makes the step once, to find out whether it can be made.
-func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
-	step, err := e.config.Steps.New(sc)
-	if err != nil {
-		return err
+// random fills the slice. A source need not be safe for concurrent use.
+func (e *Engine) random(into []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, err := io.ReadFull(e.config.Random, into)
+	return err
+}
+
+// vet makes each step once, to find out whether it can be made, and asks it what its account refuses.
+func (e *Engine) vet(ctx context.Context, state *State) error {
+	var faults []error
+	var refused sluice.Diagnostics
+	for _, p := range state.Plan.Steps {
+		step, err := e.config.Steps.New(state.stepContext(p.ID))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
+			continue
+		}
+		if v, ok := step.(Vetter); ok {
+			refused = append(refused, v.Vet(ctx)...)
+		}
 	}
-	if v, ok := step.(Vetter); ok {
-		return v.Vet(ctx)
+	if len(faults) > 0 || len(refused) == 0 {
+		return errors.Join(faults...)
 	}
-	return nil
+	return refused.InOrder("")
 }
 
 // Resume continues every deployment that has not ended and that no process runs. It does not touch the others.
@@ -156,6 +167,23 @@ func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
 		return err
 	}
 	if err := r.restore(ctx); err != nil || r.state.Outcome != "" {
+		r.err = err
+		e.dismiss(r)
+		return err
+	}
+	e.launch(r)
+	return nil
+}
+
+// Reopen goes on with the undo of a deployment that has ended and left steps that could not be undone. They are undone
+// again, and so are those that their target started before, the last started first. Then the deployment ends again. It
+// is a Conflict if nothing was left, or while another deployment of the application has not ended.
+func (e *Engine) Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error {
+	r, err := e.enlist(ctx, &State{ID: id})
+	if err != nil {
+		return err
+	}
+	if err := r.reopen(ctx, by); err != nil {
 		r.err = err
 		e.dismiss(r)
 		return err

@@ -66,6 +66,18 @@ func (r *runner) restore(ctx context.Context) error {
 	return err
 }
 
+// reopen records that an undo that failed goes on.
+func (r *runner) reopen(ctx context.Context, by sluice.Actor) error {
+	if err := r.restore(ctx); err != nil {
+		return err
+	}
+	if !r.state.CanReopen() {
+		return sluice.Errorf(sluice.Conflict, "no undo of deployment %s has failed, so none can go on", r.state.ID).
+			WithHint("see it with: sluice status %s", r.state.ID)
+	}
+	return r.append(ctx, []sluice.Event{{Kind: sluice.DeploymentReopened, Actor: &by}})
+}
+
 func (r *runner) loop(ctx context.Context) error {
 	if len(r.mail) > 0 { // signals that came while nobody ran the deployment come before its next step
 		if err := r.receive(ctx); err != nil {
@@ -222,12 +234,10 @@ func (r *runner) outcome(res result) []sluice.Event {
 	if res.interrupted || phase == PhaseFailed || phase == PhaseSkipped {
 		return nil
 	}
-	e := sluice.Event{Step: res.step, Failure: res.failure}
 	if !res.final {
-		e.Kind = sluice.StepRetrying
-		e.Until = res.until
-		return []sluice.Event{e}
+		return r.meanwhile(res)
 	}
+	e := sluice.Event{Step: res.step, Failure: res.failure}
 	if res.failure != nil {
 		e.Kind = map[Verb]sluice.EventKind{VerbUndo: sluice.StepUndoFailed, VerbFinish: sluice.StepFinishFailed}[res.verb]
 		if e.Kind == "" {
@@ -246,6 +256,21 @@ func (r *runner) outcome(res result) []sluice.Event {
 		return r.advanced(e, res.progress)
 	}
 	return []sluice.Event{e}
+}
+
+// meanwhile returns the event for what a verb waits for, unless the log says it already.
+func (r *runner) meanwhile(res result) []sluice.Event {
+	run := r.state.Steps[res.step]
+	switch {
+	case r.calls[res.step] == nil: // it has ended
+		return nil
+	case res.failure == nil && run.WaitsFor != res.waitsFor:
+		p := &sluice.Progress{State: sluice.Running, Message: res.waitsFor}
+		return []sluice.Event{{Kind: sluice.StepUndoing, Step: res.step, Progress: p}}
+	case res.failure != nil && (!res.told || run.Retrying == nil || run.Retrying.Code != res.failure.Code):
+		return []sluice.Event{{Kind: sluice.StepRetrying, Step: res.step, Failure: res.failure, Until: res.until}}
+	}
+	return nil
 }
 
 func (r *runner) advanced(e sluice.Event, p sluice.Progress) []sluice.Event {

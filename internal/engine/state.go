@@ -12,7 +12,7 @@ import (
 //
 //	pending ─► starting ─► running ⇄ waiting ─► done ─► finishing ─► finished
 //	   │           └────────┴──────────┴─► failed | skipped ─► finishing ─► finished
-//	   └─► failed | skipped        every one of them from starting on ─► undoing ─► undone | undoFailed
+//	   └─► failed | skipped        every one of them from starting on ─► undoing ⇄ undone | undoFailed
 type RunPhase string
 
 // The phases of a step.
@@ -40,8 +40,11 @@ type StepRun struct {
 	Leftover  *sluice.Failure // why it could not be undone or finished
 	Retrying  *sluice.Failure // what is away at the moment
 	Skipped   *sluice.Signal  // for which it was skipped
+	WaitsFor  string          // what its undo waits for at the moment
 	StartedAt time.Time       // zero: it never started, so there is nothing to undo
 	EndedAt   time.Time
+
+	again bool // its undo has ended, and is to be repeated
 }
 
 // A State is a deployment as its events tell it. Only Apply changes it.
@@ -88,6 +91,8 @@ func (s *State) Apply(e sluice.Event) {
 		s.begin(e)
 	case sluice.DeploymentEnded:
 		s.Outcome, s.EndedAt, s.Overtaker = e.Outcome, e.At, e.OvertakenBy
+	case sluice.DeploymentReopened:
+		s.reopen()
 	case sluice.SignalReceived:
 		s.signal(*e.Signal)
 	default:
@@ -95,6 +100,31 @@ func (s *State) Apply(e sluice.Event) {
 			s.applyStep(run, e)
 		}
 	}
+}
+
+// reopen lets every step be undone again that could not be undone, and those that its target started before: what is put
+// back last has to be the oldest.
+func (s *State) reopen() {
+	s.Outcome, s.EndedAt = "", time.Time{}
+	for _, t := range s.targets {
+		again := false
+		for _, r := range slices.Backward(t.started) {
+			stuck := r.Phase == PhaseUndoFailed
+			again = again || stuck && r.Plan.Phase != sluice.PhaseOnRollback
+			if again || stuck {
+				r.again, t.outcome = isUndone(r), ""
+			}
+		}
+	}
+}
+
+// CanReopen reports whether the deployment has ended and left a step that could not be undone. What a rehearsal
+// simulated is gone.
+func (s *State) CanReopen() bool {
+	if s.Outcome == "" || s.Plan.Rehearsal != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Started, func(id sluice.StepID) bool { return s.Steps[id].Phase == PhaseUndoFailed })
 }
 
 func (s *State) begin(e sluice.Event) {
@@ -137,14 +167,14 @@ func (s *State) halt(sig *sluice.Signal) {
 	survey := s.survey()
 	for name, t := range s.targets {
 		if status := survey.of(name).status; isFinal(status) {
-			t.outcome = status
+			t.outcome, t.spared = status, true
 		}
 	}
 	s.Halt = sig
 }
 
 func (s *State) applyStep(run *StepRun, e sluice.Event) {
-	run.Retrying = nil
+	run.Retrying, run.WaitsFor = nil, ""
 	switch e.Kind {
 	case sluice.StepStarting:
 		run.Phase, run.StartedAt = PhaseStarting, e.At
@@ -169,7 +199,10 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	case sluice.StepSkipped:
 		run.Phase, run.EndedAt, run.Skipped = PhaseSkipped, e.At, e.Signal
 	case sluice.StepUndoing:
-		run.Phase = PhaseUndoing
+		run.Phase, run.Leftover, run.again = PhaseUndoing, nil, false
+		if e.Progress != nil {
+			run.WaitsFor = e.Progress.Message
+		}
 	case sluice.StepUndone:
 		run.Phase, run.EndedAt = PhaseUndone, e.At
 	case sluice.StepUndoFailed:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -42,11 +43,29 @@ func (r *record) add(e sluice.Event) {
 	switch e.Kind {
 	case sluice.DeploymentEnded:
 		r.ended = true
+	case sluice.DeploymentReopened:
+		r.reopen()
 	case sluice.StepStarting:
 		r.started = append(r.started, e.Step)
 		r.image[e.Step] = e.Progress.Snapshot
 	case sluice.StepProgressed, sluice.StepDone:
 		r.data[e.Step] = e.Progress.Data
+	}
+}
+
+// reopen forgets the undo of steps that could not be undone, and of those that their target started before: they are
+// undone again, each with its own intent.
+func (r *record) reopen() {
+	r.ended = false
+	again := map[string]bool{} // targets
+	for _, id := range slices.Backward(r.started) {
+		target, _, _ := strings.Cut(string(id), "/")
+		again[target] = again[target] || r.has(id, sluice.StepUndoFailed)
+		if again[target] {
+			for _, kind := range []sluice.EventKind{sluice.StepUndoing, sluice.StepUndone, sluice.StepUndoFailed} {
+				delete(r.kinds[id], kind)
+			}
+		}
 	}
 }
 

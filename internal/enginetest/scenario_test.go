@@ -16,6 +16,7 @@ type scenario struct {
 	outcome    sluice.Status
 	targets    map[string]sluice.Status
 	silent     bool // nobody answers in the process that runs it
+	repairs    int  // how often somebody repairs the world and lets the undo that failed go on
 }
 
 // pause is how long a step that waits for a time waits.
@@ -114,6 +115,29 @@ var scenarios = map[string]scenario{
 		}), afterwards: "keep",
 		outcome: sluice.StatusFailed,
 		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusFailed},
+	},
+	"what could not be put back is put back later": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/canary/2": {lane: true, fails: true},
+			"production/canary/0": {lane: true, scarred: true, repairs: 2},
+			"production/apply":    {rounds: 1, lane: true, scarred: true, repairs: 1},
+		}), afterwards: "keep", repairs: 2,
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
+	"what a cancel could not put back is put back later": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/canary/0": {pause: pause, lane: true, scarred: true, repairs: 1},
+		}), afterwards: "keep", said: sluice.SignalCancel, saidAt: "production/canary/1", repairs: 1,
+		outcome: sluice.StatusCancelled,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusCancelled},
+	},
+	"what is undone of a failure that is kept": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"staging/after/0/1": {pause: time.Second, fails: true, scarred: true, repairs: 1},
+		}), afterwards: "keep", repairs: 1,
+		outcome: sluice.StatusFailed,
+		targets: map[string]sluice.Status{"staging": sluice.StatusFailed, "production": sluice.StatusSkipped},
 	},
 	"one of a parallel list fails": {
 		behaviours: behaviours(map[sluice.StepID]behaviour{

@@ -69,8 +69,8 @@ func (w writers) For(writing sluice.Writing) (sluice.ClusterWriter, sluice.Adopt
 	return writer, writer
 }
 
-// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and Denied if it
-// does not accept the credentials.
+// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and
+// Unauthenticated if it refuses the credentials.
 func (a *Account) Reach(ctx context.Context) (client.Reached, error) { return a.client.Reach(ctx) }
 
 // Close ends what the account keeps open on this machine. It changes nothing in the cluster.

@@ -404,3 +404,46 @@ func TestScale(t *testing.T) {
 	ref = sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "settings"}
 	wantError(t, serve(t).Scale(t.Context(), ref, 3), sluice.Unsupported, "a ConfigMap has no number of replicas")
 }
+
+// A cluster refuses the strategy OnDelete beside the parameters that it filled in itself. Sluice claims them, which
+// changes no value, so that its next apply removes them. A dry run can claim nothing.
+func TestApplyRemovesAStrategyThatTheClusterFilledIn(t *testing.T) {
+	const path = "/apis/apps/v1/namespaces/shop/statefulsets/db"
+	state := func(strategy string) answer {
+		return answer{body: `{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"db","namespace":"shop",
+			"resourceVersion":"1","managedFields":[{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1",
+			"fieldsV1":{"f:spec":{"f:serviceName":{}}}}]},"spec":{"serviceName":"db","updateStrategy":` + strategy + `}}`}
+	}
+	filled := state(`{"type":"RollingUpdate","rollingUpdate":{"partition":0}}`)
+	for name, test := range map[string]struct {
+		dryRun bool
+		bodies []string
+	}{
+		"for real": {false, []string{
+			`"spec":{"serviceName":"db","updateStrategy":{"rollingUpdate":{"partition":0},"type":"RollingUpdate"}}`,
+			`"spec":{"serviceName":"db","updateStrategy":{"type":"OnDelete"}}`}},
+		"dry": {true, []string{`"spec":{"serviceName":"db"}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			s.on("GET "+path, slices.Repeat([]answer{filled}, len(test.bodies))...)
+			s.on("PATCH "+path, append(slices.Repeat([]answer{filled}, len(test.bodies)-1), state(`{"type":"OnDelete"}`))...)
+			o := object(t, `{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"db","namespace":"shop"},
+				"spec":{"serviceName":"db","updateStrategy":{"type":"OnDelete"}}}`)
+			now, outcome, err := s.Apply(t.Context(), o, test.dryRun)
+			if err != nil || outcome != sluice.Configured ||
+				now.Field("spec", "updateStrategy", "rollingUpdate") != nil {
+				t.Fatalf("%s %v: %v", outcome, now.Field("spec", "updateStrategy"), err)
+			}
+			sent := s.sent("PATCH ")
+			if len(sent) != len(test.bodies) {
+				t.Fatalf("%d patches, want %d", len(sent), len(test.bodies))
+			}
+			for i, want := range test.bodies {
+				if !strings.Contains(sent[i].body, want) {
+					t.Errorf("patch %d is %s, want %s in it", i, sent[i].body, want)
+				}
+			}
+		})
+	}
+}

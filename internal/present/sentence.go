@@ -22,6 +22,8 @@ func Sentences(s *engine.State, e sluice.Event) []string {
 		return []string{beginning(s, "started")}
 	case sluice.DeploymentEnded:
 		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, cmp.Or(overtaken(s), string(e.Outcome)))}
+	case sluice.DeploymentReopened:
+		return []string{fmt.Sprintf("the undo of deployment %s goes on", s.ID)}
 	case sluice.SignalReceived:
 		return []string{signalSentence(*e.Signal)}
 	}
@@ -55,9 +57,13 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 		return []string{"starts: " + plan.Describe(run.Plan)}
 	case sluice.StepProgressed:
 		return progressed(s, run, e)
+	case sluice.StepUndoing:
+		if e.Progress != nil {
+			return []string{"still being undone: " + e.Progress.Message}
+		}
 	case sluice.StepRetrying:
 		until := e.Until.Local().Format(time.TimeOnly)
-		return []string{"tries again until " + until + ": " + failureText(e.Failure)}
+		return append([]string{"tries again until " + until + ": " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepDone:
 		done := withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress)
 		return slices.Concat(changes(e.Progress), unready(s, run), []string{done})

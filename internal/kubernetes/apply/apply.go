@@ -149,6 +149,10 @@ func (w *Writer) applyTo(
 	if err != nil {
 		return nil, "", err
 	}
+	if field := excluded(want, live); field != "" {
+		now, err := w.changeStrategy(ctx, r, want, adopted, field)
+		return now, sluice.Configured, err
+	}
 	now, err := w.patch(ctx, r, want, adopted)
 	if err == nil {
 		now, err = w.settle(ctx, now, r)

@@ -155,23 +155,32 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	if len(refs) == 1 {
 		watched = refs[0]
 	}
-	err := w.each(ctx, watched, func(o sluice.Object, gone bool) (bool, error) {
+	watching, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	p := newProgress(end)
+	defer p.stop()
+	err := w.each(watching, watched, func(o sluice.Object, gone bool) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
 			return len(missing) == 0, nil
 		}
+		p.saw(o)
 		state := manifest.StatusWithin(o, w.MaxUnready)
 		switch state.Phase {
 		case manifest.Failed:
 			return false, w.unready(ctx, named(kind, ref.Name), "cannot become ready", state.Message)
 		case manifest.Ready:
 			delete(missing, ref.Name)
+			p.done(ref.Name)
 		default:
 			missing[ref.Name] = state.Message
 			w.Report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + state.Message})
 		}
 		return len(missing) == 0, nil
 	})
+	if stuck, ok := errors.AsType[stuckError](context.Cause(watching)); ok && err != nil && ctx.Err() == nil {
+		return w.unready(ctx, named(kind, stuck.name), "got no further for "+stuck.limit.String(), missing[stuck.name])
+	}
 	if IsTimeout(err) {
 		name := slices.Sorted(maps.Keys(missing))[0]
 		return w.unready(ctx, named(kind, name), "is not ready in time", missing[name])
@@ -194,6 +203,9 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
 	words, pod, err := lastWords(ctx, w.Account, ref)
 	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
+	if strings.Contains(missing, "exceeded quota") {
+		e.Err = &sluice.Error{Code: sluice.Exhausted} // other pods may make room
+	}
 	if pod == "" {
 		return e.WithHint("correct what it names and run it again")
 	}
@@ -224,16 +236,14 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	}
 	var said []string
 	for _, p := range pods[:min(len(pods), maxPods)] {
-		lines, err := LastLines(ctx, a, p, tail)
-		if err != nil {
-			return strings.Join(said, "\n"), first, err
-		}
+		lines, failure := LastLines(ctx, a, p, tail)
+		err = cmp.Or(err, failure)
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
 		}
 		said = append(said, "pod "+p.Name+": "+condition(p)+lines)
 	}
-	return strings.Join(said, "\n"), first, nil
+	return strings.Join(said, "\n"), first, err
 }
 
 // LastLines returns the last n lines that the pod wrote, each on an indented line of its own; "" if it wrote none or is

@@ -98,12 +98,6 @@ func sameNamespace(a, b sluice.Object) bool {
 	return a.Text("metadata", "namespace") == b.Text("metadata", "namespace")
 }
 
-// isRetried reports whether the engine tries an undo again after such an error.
-func isRetried(err error) bool {
-	c := sluice.ErrorCode(err)
-	return c == sluice.Unavailable || c == sluice.Exhausted
-}
-
 func contains(objects []sluice.Object, ref sluice.Ref) bool {
 	return slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Ref() == ref })
 }

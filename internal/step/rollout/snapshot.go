@@ -139,19 +139,23 @@ func (t target) newRestorer(objects []sluice.Object) *restorer {
 }
 
 // restoreAll puts the objects back one by one with restore, and returns those that have to get ready again. If an
-// object cannot be put back, it records that and continues with the others.
+// object cannot be put back, it records that and continues with the others, unless nothing answers. If trying again may
+// help, that is the error.
 func (r *restorer) restoreAll(
 	ctx context.Context, objects iter.Seq2[int, before], restore func(before) (back bool, err error),
 ) (again []sluice.Ref, err error) {
 	for _, b := range objects {
 		back, err := restore(b)
-		if isRetried(err) || err != nil && ctx.Err() != nil {
+		if sluice.ErrorCode(err).IsOutage() || err != nil && ctx.Err() != nil {
 			return nil, err
 		}
 		r.refused = errors.Join(r.refused, err)
 		if back && err == nil && b.Ready && b.Ref.Kind != "Job" {
 			again = append(again, b.Ref)
 		}
+	}
+	if sluice.MayPass(r.refused) {
+		return nil, r.refused
 	}
 	return again, nil
 }

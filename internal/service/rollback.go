@@ -89,7 +89,7 @@ func (q RollbackRequest) checkUndo(d sluice.Deployment) error {
 		return nil
 	}
 	return sluice.Errorf(sluice.Invalid,
-		"deployment %s is not finished or undone; to undo it takes no checkpoint, no gates and no --take-over", d.ID).
+		"deployment %s has not ended, or its undo failed; to undo it takes no checkpoint, no gates and no --take-over", d.ID).
 		WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 }
 

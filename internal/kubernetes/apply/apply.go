@@ -149,18 +149,14 @@ func (w *Writer) applyTo(
 	if err != nil {
 		return nil, "", err
 	}
-	if field := excluded(want, live); field != "" {
-		now, err := w.changeStrategy(ctx, r, want, adopted, field)
-		return now, sluice.Configured, err
-	}
-	now, err := w.patch(ctx, r, want, adopted)
+	now, err := w.patchStrategy(ctx, r, want, adopted)
 	if err == nil {
 		now, err = w.settle(ctx, now, r)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	if isSameToUs(live, now, w.manager()) && w.ownsSame(live, now) {
+	if isSameToUs(live, now, w.manager()) && w.ownsSame(live, now) && excluded(want, live) == "" {
 		return now, sluice.Unchanged, nil
 	}
 	return now, sluice.Configured, nil

@@ -26,11 +26,13 @@ func excluded(want, live sluice.Object) string {
 	return s.field
 }
 
-// changeStrategy applies the fields in spite of what the cluster filled in. In a dry run, in which nothing can be
-// claimed, the cluster judges everything but the strategy.
-func (w *Writer) changeStrategy(
-	ctx context.Context, r applyRequest, want, live sluice.Object, field string,
-) (sluice.Object, error) {
+// patchStrategy is patch, also where the cluster refuses the strategy beside what it has filled in. In a dry run, in
+// which nothing can be claimed, the cluster judges everything but such a strategy.
+func (w *Writer) patchStrategy(ctx context.Context, r applyRequest, want, live sluice.Object) (sluice.Object, error) {
+	field := excluded(want, live)
+	if field == "" {
+		return w.patch(ctx, r, want, live)
+	}
 	if !r.dryRun {
 		if err := w.claim(ctx, r, field); err != nil {
 			return nil, err

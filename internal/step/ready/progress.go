@@ -25,7 +25,9 @@ type stuckError struct {
 	limit time.Duration
 }
 
-func (e stuckError) Error() string { return fmt.Sprintf("%s makes no progress for %s", e.name, e.limit) }
+func (e stuckError) Error() string {
+	return fmt.Sprintf("%s makes no progress for %s", e.name, e.limit)
+}
 
 func newProgress(end context.CancelCauseFunc) *progress {
 	return &progress{end: end, reached: map[string]string{}, timers: map[string]*time.Timer{}}

@@ -201,7 +201,7 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 
 // unready returns the error for an object that is not ready: what is missing, and the last lines of its pods.
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
-	words, pod, err := lastWords(ctx, w.Account, ref)
+	words, pod, err := lastWords(ctx, w.Account, ref, missing)
 	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
 	if strings.Contains(missing, "exceeded quota") {
 		e.Err = &sluice.Error{Code: sluice.Exhausted} // other pods may make room
@@ -223,9 +223,11 @@ func Failed(message, words string, refused error) *sluice.Error {
 	return sluice.Errorf(sluice.Failed, "%s", message)
 }
 
-// lastWords returns why pods of the workload are not ready and their last lines, and the first of these pods that wrote
-// any. It quotes ready pods only if there are no others.
-func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, first string, err error) {
+// lastWords returns why pods of the workload are not ready, unless missing says it, and their last lines, and the first
+// of these pods that wrote any. It quotes ready pods only if there are no others.
+func lastWords(
+	ctx context.Context, a sluice.Account, owner sluice.Ref, missing string,
+) (words, first string, err error) {
 	all, err := a.Pods(ctx, owner.Namespace)
 	if err != nil {
 		return "", "", err
@@ -240,6 +242,9 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 		err = cmp.Or(err, failure)
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
+		}
+		if strings.Contains(missing, p.Name) && strings.Contains(missing, p.Reason) {
+			p.Reason = ""
 		}
 		said = append(said, "pod "+p.Name+": "+condition(p)+lines)
 	}

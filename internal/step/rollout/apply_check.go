@@ -50,7 +50,7 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	if err := checkMoves(findings, snap.Canaries); err != nil {
+	if err := s.checkMoves(findings, snap.Canaries); err != nil {
 		return sluice.Preview{}, err
 	}
 	if err := s.checkCanaries(ctx, objects, snap.Canaries); err != nil {

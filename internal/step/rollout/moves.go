@@ -1,11 +1,13 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step/refusal"
 )
 
 // While a Deployment has a canary, its Services must reach the pods of both versions: a Service has one selector and
@@ -13,20 +15,18 @@ import (
 
 // checkMoves returns an error if a Service of a Deployment that gets a canary changes in a way that fits only one of
 // the versions.
-func checkMoves(findings []finding, canaries []sluice.Ref) error {
+func (s *apply) checkMoves(findings []finding, canaries []sluice.Ref) error {
 	for _, f := range findings {
 		if f.declared.Text("kind") != "Deployment" || !slices.Contains(canaries, f.declared.Ref()) {
 			continue
 		}
-		for _, s := range findings {
-			if s.declared.Text("kind") != "Service" || s.was == nil {
+		for _, service := range findings {
+			if service.declared.Text("kind") != "Service" || service.was == nil {
 				continue
 			}
-			if err := checkSelector(s, f); err != nil {
-				return err
-			}
-			if err := checkPorts(s, f); err != nil {
-				return err
+			if err := cmp.Or(checkSelector(service, f), checkPorts(service, f)); err != nil {
+				ref := service.declared.Ref()
+				return refusal.Object{Ref: ref, Place: s.spec.Places[ref], Exists: true}.At(err)
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func checkMoves(findings []finding, canaries []sluice.Ref) error {
 
 // checkSelector returns an error if the Service selects the old version before and the new one after the release, but
 // never both.
-func checkSelector(service, deployment finding) error {
+func checkSelector(service, deployment finding) *sluice.Error {
 	old, fresh := deployment.was, deployment.declared
 	if !sendsTo(service.was, old) || !sendsTo(service.declared, fresh) {
 		return nil
@@ -56,15 +56,17 @@ func checkSelector(service, deployment finding) error {
 		}
 	}
 	slices.Sort(changed)
-	return sluice.Errorf(sluice.Unsupported,
+	e := sluice.Errorf(sluice.Unsupported,
 		"the selector of %s has a label that changes with the version of %s (%s), so it cannot reach both versions",
 		service.declared.Ref(), deployment.declared.Ref(), strings.Join(changed, ", ")).
 		WithHint("leave %s out of the Service's selector in a release of its own, or roll out straight to 100 %%",
 			strings.Join(changed, ", "))
+	e.Field = "spec.selector"
+	return e
 }
 
 // checkPorts returns an error if the Service gets a target port that the pods of the old version do not have.
-func checkPorts(service, deployment finding) error {
+func checkPorts(service, deployment finding) *sluice.Error {
 	if !sendsTo(service.was, deployment.was) || !sendsTo(service.declared, deployment.declared) {
 		return nil
 	}
@@ -73,11 +75,13 @@ func checkPorts(service, deployment finding) error {
 		if was == nil || same(targetOf(was), targetOf(p)) || hasPort(deployment.was, targetOf(p)) {
 			continue
 		}
-		return sluice.Errorf(sluice.Unsupported,
+		e := sluice.Errorf(sluice.Unsupported,
 			"port %v of %s moves from target port %v to %v, which pods of the old version of %s do not have",
 			p["port"], service.declared.Ref(), targetOf(was), targetOf(p), deployment.declared.Ref()).
 			WithHint("give the container's port a name, and let targetPort be that name, in a release of its own: then " +
 				"each version is reached at its own port")
+		e.Field = "spec.ports"
+		return e
 	}
 	return nil
 }

@@ -21,8 +21,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,13 +40,14 @@ const fakeNodes = 10
 
 func main() {
 	sizes := flag.String("sizes", "1,20,200,1000", "how many canaries at once")
+	each := flag.Bool("requests", false, "also list the requests of each size by verb and resource")
 	child := flag.String("deliver", "", "what to deliver, as JSON: for the process that is measured")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	run := func() error { return compare(ctx, *sizes) }
+	run := func() error { return compare(ctx, *sizes, *each) }
 	if *child != "" {
 		run = func() error {
 			var d delivery
@@ -61,7 +64,7 @@ func main() {
 }
 
 // compare prints the table. If no cluster ran before, none runs afterwards.
-func compare(ctx context.Context, sizes string) (err error) {
+func compare(ctx context.Context, sizes string, each bool) (err error) {
 	standing, err := cluster.Running(cluster.Options{})
 	if err != nil {
 		return err
@@ -73,8 +76,8 @@ func compare(ctx context.Context, sizes string) (err error) {
 	if len(standing) == 0 {
 		defer func() { err = errors.Join(err, cluster.Down(cluster.Options{})) }()
 	}
-	fmt.Printf("%8s %13s %10s %15s %15s %7s %8s\n", "at once", "plain update", "canary", "a further step",
-		"writes/release", "CPU s", "RSS MB")
+	fmt.Printf("%8s %9s %9s %7s %8s %8s %9s %7s %7s %7s\n", "at once", "plain", "canary", "ratio", "step", "writes",
+		"dry runs", "reads", "CPU s", "RSS MB")
 	for field := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
@@ -85,6 +88,9 @@ func compare(ctx context.Context, sizes string) (err error) {
 			return fmt.Errorf("%d at once: %w", n, err)
 		}
 		m.print(os.Stdout)
+		if each {
+			m.printEach(os.Stdout)
+		}
 		m.missed(os.Stdout)
 	}
 	fmt.Println("goals: under 0.10 s a further step, 1000 in under 70 s, at most 10 writes a release, under 150 MB")
@@ -96,8 +102,20 @@ func (m measurement) print(w io.Writer) {
 	if m.step > 0 {
 		step = seconds(m.step)
 	}
-	fmt.Fprintf(w, "%8d %13s %10s %15s %15.1f %7.1f %8d\n", m.n, seconds(m.plain), seconds(m.canary), step, m.writes,
+	r := m.requests
+	fmt.Fprintf(w, "%8d %9s %9s %7.1f %8s %8.1f %9.1f %7.1f %7.1f %7d\n", m.n, seconds(m.plain), seconds(m.canary),
+		m.canary.Seconds()/m.plain.Seconds(), step, m.per(r.writes), m.per(r.dryRuns), m.per(r.reads),
 		m.cpu.Seconds(), m.rss>>20)
 }
+
+// printEach prints how many requests of each kind a release took.
+func (m measurement) printEach(w io.Writer) {
+	for _, what := range slices.Sorted(maps.Keys(m.requests.each)) {
+		fmt.Fprintf(w, "%8s %6.2f %s\n", "", m.per(m.requests.each[what]), what)
+	}
+}
+
+// per is the number for each release.
+func (m measurement) per(count int) float64 { return float64(count) / float64(m.n) }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -55,7 +55,7 @@ func (w *Writer) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluic
 	if err != nil {
 		return nil, "", err
 	}
-	r := applyRequest{ref, declaredFields(o, ref.Resource), dryRun}
+	r := applyRequest{ObjectRef: ref, declared: declaredFields(o, ref.Resource), dryRun: dryRun}
 	now, outcome, err := w.attempt(ctx, r)
 	if err != nil || dryRun {
 		return now, outcome, err
@@ -72,6 +72,7 @@ type applyRequest struct {
 	client.ObjectRef
 	declared sluice.Object // the fields that Sluice is to own
 	dryRun   bool
+	version  string // at which the object must still be; "": at any
 }
 
 // declaredFields returns the fields of the object that can be applied, in the form in which the cluster stores them.
@@ -98,10 +99,20 @@ func declaredFields(o sluice.Object, r client.Resource) sluice.Object {
 	return o
 }
 
-// attempt reads the object and applies the fields to it, again if somebody else wrote the object in between.
+// attempt applies the fields to the object as the shared watch knows it, on condition that the object has not changed
+// since. Unless that wrote something, it reads the object and applies the fields to it, again if somebody else wrote the
+// object in between.
 func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
+	if known := w.informers.Known(r.ObjectRef); known != nil {
+		r.version = known.Text("metadata", "resourceVersion")
+		now, outcome, err := w.applyTo(ctx, known, r)
+		if err == nil && outcome != sluice.Unchanged {
+			return now, outcome, nil
+		}
+		r.version = ""
+	}
 	for try := 1; ; try++ {
-		live, err := w.informers.Read(ctx, r.ObjectRef)
+		live, err := w.informers.ReadLive(ctx, r.ObjectRef)
 		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 			return nil, "", err
 		}
@@ -185,6 +196,10 @@ func (w *Writer) adopt(ctx context.Context, live sluice.Object, r applyRequest) 
 // patch applies the fields. If they conflict only with Sluice under another name, or with the previous manager, it
 // takes them by force.
 func (w *Writer) patch(ctx context.Context, r applyRequest, want sluice.Object, before string) (sluice.Object, error) {
+	if r.version != "" {
+		want = want.Clone()
+		want.Set(r.version, "metadata", "resourceVersion")
+	}
 	data, err := json.Marshal(want)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 	if err != nil {
 		return nil, "", err
 	}
-	live, err := w.informers.Read(ctx, ref)
+	live, err := w.informers.ReadLive(ctx, ref)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return w.Apply(ctx, was, dryRun)
 	}

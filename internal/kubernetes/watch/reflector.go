@@ -30,7 +30,10 @@ type reflector[T any] struct {
 	op     string // for messages
 	path   string
 	query  url.Values
-	store  store[T]
+	// metadataOnly asks for nothing but metadata.
+	metadataOnly bool
+	store        store[T]
+	position     *position // of the store
 
 	version string // up to which the store knows everything; "": it knows nothing
 	synced  bool
@@ -43,6 +46,12 @@ const (
 	watchSeconds = "540"
 	// brief bounds a connection that ended too early. The next attempt waits.
 	brief = time.Second
+)
+
+// What a request accepts if it asks for metadata.
+const (
+	partialObject = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+	partialList   = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
 // run returns when ctx ends or the API server is away. It tries for a short while to replace a connection that broke
@@ -85,18 +94,26 @@ func (f *reflector[T]) step(ctx context.Context) error {
 }
 
 func (f *reflector[T]) list(ctx context.Context) error {
-	var items []T
-	version := ""
-	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
-	err := client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
-		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
-	})
+	items, version, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
 	f.store.replace(items, version)
+	f.position.reach(version)
 	f.version, f.synced = version, true
 	return nil
+}
+
+// read returns all objects, and the version as of which they are.
+func (f *reflector[T]) read(ctx context.Context) (items []T, version string, err error) {
+	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
+	if f.metadataOnly {
+		ask.Accept = partialList
+	}
+	err = client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
+		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
+	})
+	return items, version, err
 }
 
 // A frame is one line of a watch.
@@ -110,7 +127,12 @@ func (f *reflector[T]) watch(ctx context.Context) error {
 		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version}, "timeoutSeconds": {watchSeconds},
 	}
 	maps.Copy(q, f.query)
-	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
+	defer f.position.lose()
+	accept := ""
+	if f.metadataOnly {
+		accept = partialObject
+	}
+	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q, Accept: accept})
 	if err != nil {
 		return err
 	}
@@ -151,6 +173,11 @@ func (f *reflector[T]) event(e frame) error {
 		}
 	}
 	f.version = o.Metadata.ResourceVersion
+	if e.Type == "BOOKMARK" {
+		f.position.reach(f.version)
+	} else {
+		f.position.advance(f.version)
+	}
 	return nil
 }
 

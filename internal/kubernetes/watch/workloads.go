@@ -54,14 +54,15 @@ func (s *workloads) run(ctx context.Context) error {
 	g.Go(func() error { return s.reflect(ctx, s) })
 	g.Go(func() error {
 		path := client.Path("v1", s.namespace, "pods")
-		f := reflector[pod.Pod]{client: s.client, op: "watch pods", path: path, store: (*podStore)(s)}
+		f := reflector[pod.Pod]{client: s.client, op: "watch pods", path: path, store: (*podStore)(s),
+			position: newPosition()}
 		return unlessDenied(ctx, f.run(ctx))
 	})
 	if s.resource.Kind != "Deployment" {
 		g.Go(func() error {
 			f := reflector[creationFailure]{
 				client: s.client, op: "watch events", path: client.Path("v1", s.namespace, "events"),
-				query: creationFailures(""), store: (*failureStore)(s),
+				query: creationFailures(""), store: (*failureStore)(s), position: newPosition(),
 			}
 			return unlessDenied(ctx, f.run(ctx))
 		})

@@ -51,13 +51,16 @@ func TestWatchKnowsOwnWrites(t *testing.T) {
 	if got := next(); got != "settings=listed" {
 		t.Fatal(got)
 	}
+	s.on(patchIt, modified("configmaps", "settings"), answer{body: configMap("settings", "8", "written")})
 	s.on(getSettings, answer{body: configMap("settings", "7", "read")})
-	s.on(patchIt, answer{body: configMap("settings", "8", "written")})
 	if _, _, err := s.Apply(ctx, object(t, settings), false); err != nil {
 		t.Fatal(err)
 	}
 	if got := next(); got != "settings=written" {
 		t.Errorf("after the write: %s", got)
+	}
+	if first := s.sent("PATCH ")[0].body; !strings.Contains(first, `"resourceVersion":"4"`) {
+		t.Errorf("what the watch knows is written on no condition: %s", first)
 	}
 	second := follow(t, s.Follow(ctx, sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop",
 		Name: "settings"}))

@@ -100,16 +100,11 @@ func declaredFields(o sluice.Object, r client.Resource) sluice.Object {
 }
 
 // attempt applies the fields to the object as the shared watch knows it, on condition that the object has not changed
-// since. Unless that wrote something, it reads the object and applies the fields to it, again if somebody else wrote the
+// since. Unless that wrote them, it reads the object and applies the fields to it, again if somebody else wrote the
 // object in between.
 func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
-	if known := w.informers.Known(r.ObjectRef); known != nil {
-		r.version = known.Text("metadata", "resourceVersion")
-		now, outcome, err := w.applyTo(ctx, known, r)
-		if err == nil && outcome != sluice.Unchanged {
-			return now, outcome, nil
-		}
-		r.version = ""
+	if now, outcome, err := w.applyToKnown(ctx, r); err == nil && now != nil {
+		return now, outcome, nil
 	}
 	for try := 1; ; try++ {
 		live, err := w.informers.ReadLive(ctx, r.ObjectRef)
@@ -122,6 +117,26 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 		}
 		return now, outcome, client.Wrap("apply "+r.String(), err)
 	}
+}
+
+// applyToKnown returns nil if the shared watch does not know the object, or knows it as one that would not change: that
+// alone is no proof.
+func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
+	known := w.informers.Known(r.ObjectRef)
+	if known == nil {
+		return nil, "", nil
+	}
+	if _, changes, err := r.on(known); err != nil || !changes {
+		return nil, "", err
+	}
+	r.version = known.Text("metadata", "resourceVersion")
+	return w.applyTo(ctx, known, r)
+}
+
+// on returns the fields to apply to the live object, and whether that changes it.
+func (r applyRequest) on(live sluice.Object) (want sluice.Object, changes bool, err error) {
+	want, err = traffic.Keep(withoutScaled(r.declared, live), live)
+	return want, err == nil && !isApplied(want, live), err
 }
 
 // isWriteConflict reports whether somebody else wrote the object after it was read. A conflict over the owner of a
@@ -140,11 +155,11 @@ func (w *Writer) applyTo(
 		now, err := w.patch(ctx, r, r.declared, "")
 		return now, sluice.Created, err
 	}
-	want, err := traffic.Keep(withoutScaled(r.declared, live), live)
+	want, changes, err := r.on(live)
 	if err != nil {
 		return nil, "", err
 	}
-	if isApplied(want, live) {
+	if !changes {
 		return live, sluice.Unchanged, nil
 	}
 	previous, err := w.adopt(ctx, live, r)

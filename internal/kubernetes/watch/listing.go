@@ -58,7 +58,8 @@ func newListing[T any](ask reflector[T], identify func(*T) identity) *listing[T]
 // list returns the objects at a version or a later one. They belong to all callers, as does the slice. It waits for the
 // watch about as long as a list would take.
 func (l *listing[T]) list(ctx context.Context, version uint64) ([]*T, error) {
-	if l.position().await(ctx, version, l.called()) {
+	l.watchFrom(secondCall)
+	if l.position().await(ctx, version, l.patience()) {
 		return l.snapshot(), nil
 	}
 	return l.read(ctx)
@@ -66,17 +67,29 @@ func (l *listing[T]) list(ctx context.Context, version uint64) ([]*T, error) {
 
 func (l *listing[T]) position() *position { return l.reflector.position }
 
-// called counts a call, watches from the second one on, and returns how long the caller may wait for the watch.
-func (l *listing[T]) called() (patience time.Duration) {
+// The call from which on a kind is watched.
+const (
+	firstCall  = 1
+	secondCall = 2
+)
+
+// watchFrom counts a call, and watches from the given one on.
+func (l *listing[T]) watchFrom(call int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls++
 	switch {
 	case l.idle != nil:
 		l.idle.Reset(linger)
-	case l.calls > 1 && time.Since(l.denied) > denialTime:
+	case l.calls >= call && time.Since(l.denied) > denialTime:
 		l.start()
 	}
+}
+
+// patience is how long a caller waits for the watch.
+func (l *listing[T]) patience() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return min(l.took, mostPatience)
 }
 
@@ -86,6 +99,7 @@ func (l *listing[T]) start() {
 	l.end, l.idle = cancel, time.AfterFunc(linger, cancel)
 	f := l.reflector
 	f.store = l
+	f.position.pend()
 	go func() {
 		err := f.run(ctx)
 		cancel()

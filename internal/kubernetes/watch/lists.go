@@ -80,6 +80,7 @@ func (s *Informers) AwaitEndpoints(
 ) error {
 	for {
 		l, version := s.listsOf(namespace)
+		l.endpoints.watchFrom(firstCall)
 		moved := l.endpoints.position().changes()
 		slices, err := values(l.endpoints.list(ctx, version))
 		if err != nil {

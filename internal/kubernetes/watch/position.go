@@ -11,6 +11,7 @@ import (
 type position struct {
 	mu      sync.Mutex
 	version uint64
+	pending bool          // the first list of a watch has begun
 	current bool          // the connection delivers changes, and has delivered those since it broke last
 	expired int           // how often something happened whose version is not known
 	renewed int           // up to which of these the store was filled again
@@ -32,8 +33,15 @@ func (p *position) reach(version string) {
 	p.advance(version)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.current = true
+	p.current, p.pending = true, false
 	p.move()
+}
+
+// pend says that a watch begins, which lists first.
+func (p *position) pend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pending = true
 }
 
 // lose says that the connection broke. The first events on a new one tell what the store missed, so it is current again
@@ -41,7 +49,7 @@ func (p *position) reach(version string) {
 func (p *position) lose() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.current = false
+	p.current, p.pending = false, false
 	p.move()
 }
 
@@ -93,20 +101,23 @@ func (p *position) changes() <-chan struct{} {
 	return p.moved
 }
 
-// await waits a while for the version. It reports whether the store is current and at the version.
+// await waits until a watch that begins has listed, and then a while for the version. It reports whether the store is
+// current and at the version.
 func (p *position) await(ctx context.Context, version uint64, atMost time.Duration) bool {
-	over := time.NewTimer(atMost)
-	defer over.Stop()
+	var over <-chan time.Time
 	for {
 		p.mu.Lock()
-		current, reached, moved := p.isFollowing(), p.version >= version, p.moved
+		pending, current, reached, moved := p.pending, p.isFollowing(), p.version >= version, p.moved
 		p.mu.Unlock()
-		if !current || reached {
+		if !pending && (!current || reached) {
 			return current
+		}
+		if !pending && over == nil {
+			over = time.After(atMost)
 		}
 		select {
 		case <-moved:
-		case <-over.C:
+		case <-over:
 			return false
 		case <-ctx.Done():
 			return false

@@ -94,11 +94,13 @@ func (f *reflector[T]) step(ctx context.Context) error {
 }
 
 func (f *reflector[T]) list(ctx context.Context) error {
+	expired := f.position.begin()
 	items, version, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
 	f.store.replace(items, version)
+	f.position.renew(expired)
 	f.position.reach(version)
 	f.version, f.synced = version, true
 	return nil

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -119,26 +121,32 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 
 // release delivers every application and waits until all have succeeded.
 func (d delivery) release(ctx context.Context, e *engine.Engine, image string) error {
-	ids := make([]sluice.DeploymentID, d.Canaries)
-	for i := range ids {
-		p, err := d.plan(i, image)
-		if err != nil {
+	g, ctx := errgroup.WithContext(ctx)
+	begins := make(chan struct{}, writers)
+	for i := range d.Canaries {
+		g.Go(func() error {
+			begins <- struct{}{}
+			id, err := d.start(ctx, e, i, image)
+			<-begins
+			if err != nil {
+				return err
+			}
+			status, err := e.Wait(ctx, id)
+			if err == nil && status != sluice.StatusSucceeded {
+				err = fmt.Errorf("canary %d is %s", i, status)
+			}
 			return err
-		}
-		if ids[i], err = e.Start(ctx, p, sluice.Actor{Name: "scale"}); err != nil {
-			return err
-		}
+		})
 	}
-	for i, id := range ids {
-		status, err := e.Wait(ctx, id)
-		if err != nil {
-			return err
-		}
-		if status != sluice.StatusSucceeded {
-			return fmt.Errorf("canary %d is %s", i, status)
-		}
+	return g.Wait()
+}
+
+func (d delivery) start(ctx context.Context, e *engine.Engine, i int, image string) (sluice.DeploymentID, error) {
+	p, err := d.plan(i, image)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	return e.Start(ctx, p, sluice.Actor{Name: "scale"})
 }
 
 const deployFile = `version: v1

@@ -28,6 +28,9 @@ type field struct {
 	n          int
 }
 
+// writers is how many updates, or releases, begin at the same time.
+const writers = 50
+
 // replicas of each Deployment: more pods would measure the cluster's own controllers.
 const replicas = 1
 
@@ -100,7 +103,7 @@ func (f *field) update(ctx context.Context) (time.Duration, error) {
 // write writes every Deployment and waits until each has the image.
 func (f *field) write(ctx context.Context, image string, write func(ctx context.Context, name string) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(50)
+	g.SetLimit(1 + writers) // and await
 	g.Go(func() error { return f.await(ctx, image) })
 	for i := range f.n {
 		g.Go(func() error { return write(ctx, fmt.Sprintf("plain-%d", i)) })

@@ -39,7 +39,8 @@ type delivery struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Namespace  string `json:"namespace"`
 	Canaries   int    `json:"canaries"`
-	Steps      int    `json:"steps"` // of each
+	Replicas   int    `json:"replicas"` // of each
+	Steps      int    `json:"steps"`    // of each
 }
 
 // run delivers version 1 of every application, then version 2 as a canary. Only the canary is measured.
@@ -170,7 +171,7 @@ strategies:
 `
 
 func (d delivery) plan(i int, image string) (*sluice.Plan, error) {
-	text := fmt.Sprintf(deployFile, i, d.Namespace, i, replicas, i, i, image, weights(d.Steps))
+	text := fmt.Sprintf(deployFile, i, d.Namespace, i, d.Replicas, i, i, image, setWeights(d.Steps))
 	spec, found := deployfile.Parse("deploy.yaml", []byte(text))
 	if found.HasErrors() {
 		return nil, found
@@ -182,13 +183,22 @@ func (d delivery) plan(i int, image string) (*sluice.Plan, error) {
 	return p, nil
 }
 
-// weights are steps from 25 % up to 50 %, and a last one to 100 %.
-func weights(steps int) string {
-	var list []string
+// weights are those of the steps: from 25 % up to 50 %, and a last one of 100 %.
+func weights(steps int) []int {
+	var list []int
 	for i := range steps - 1 {
-		list = append(list, fmt.Sprintf("{setWeight: {weight: %d}}", 25+25*i/max(1, steps-2)))
+		list = append(list, 25+25*i/max(1, steps-2))
 	}
-	return strings.Join(append(list, "{setWeight: {weight: 100}}"), ", ")
+	return append(list, 100)
+}
+
+// setWeights are the steps of the deploy file.
+func setWeights(steps int) string {
+	var list []string
+	for _, weight := range weights(steps) {
+		list = append(list, fmt.Sprintf("{setWeight: {weight: %d}}", weight))
+	}
+	return strings.Join(list, ", ")
 }
 
 // resident is how much memory this process has.

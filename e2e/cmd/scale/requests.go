@@ -29,21 +29,21 @@ type recorded struct {
 }
 
 // readRecord counts, in the record from the offset on, what the measured process has sent since it began.
-func readRecord(file string, from int64, begun time.Time) (requests, error) {
+func readRecord(file string, from int64, begun time.Time) (*requests, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return requests{}, err
+		return nil, err
 	}
 	defer f.Close()
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return requests{}, err
+		return nil, err
 	}
 	return count(f, begun)
 }
 
 // count counts the requests of the measured process in the lines.
-func count(lines io.Reader, begun time.Time) (requests, error) {
-	all := requests{each: map[string]int{}}
+func count(lines io.Reader, begun time.Time) (*requests, error) {
+	all := &requests{each: map[string]int{}}
 	scanner := bufio.NewScanner(lines)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {

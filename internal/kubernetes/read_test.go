@@ -18,8 +18,8 @@ func deploymentAt(version string) string {
 func (s *server) readsDeployment(want string) {
 	s.Helper()
 	o, err := s.Get(s.soon(), sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"})
-	fields := o.List("metadata", "managedFields")
-	if err != nil || o.Text("metadata", "resourceVersion") != want || len(fields) != 1 || fields[0]["manager"] != "m"+want {
+	version, fields := o.Text("metadata", "resourceVersion"), o.List("metadata", "managedFields")
+	if err != nil || version != want || len(fields) != 1 || fields[0]["manager"] != "m"+want {
 		s.Errorf("got %v, %v; want version %s", o, err, want)
 	}
 	o.Set("changed", "metadata", "name") // it belongs to the caller

@@ -47,8 +47,9 @@ func endpointsOf(service string, pods ...string) string {
 	for _, p := range pods {
 		all = append(all, `{"conditions":{"ready":true},"targetRef":{"kind":"Pod","name":"`+p+`"}}`)
 	}
-	return `{"metadata":{"name":"` + service + `-x","namespace":"shop","labels":{"kubernetes.io/service-name":"` + service +
-		`"}},"addressType":"IPv4","endpoints":[` + strings.Join(all, ",") + `]}`
+	return `{"metadata":{"name":"` + service + `-x","namespace":"shop",
+		"labels":{"kubernetes.io/service-name":"` + service + `"}},
+		"addressType":"IPv4","endpoints":[` + strings.Join(all, ",") + `]}`
 }
 
 const canaryLabel = `,"sluice-cd.github.io/track":"canary"`

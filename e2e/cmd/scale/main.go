@@ -1,5 +1,5 @@
-// Scale measures Sluice on a control plane with fake nodes, where every pod is ready at once. It runs many canaries with
-// steps of 25, 50 and 100 % at once and compares them with a plain update of as many Deployments. For each size it
+// Scale measures Sluice on a control plane with fake nodes, where every pod is ready at once. It runs many canaries at
+// once, with steps of 25, 50 and 100 %, and compares them with a plain update of as many Deployments. For each size it
 // prints:
 //
 //	plain, canary, ratio    the time of the plain update, that of the canaries, and how many times as much it is

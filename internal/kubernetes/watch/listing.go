@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 )
 
 // A listing answers those who list one kind in one namespace. The first list is a request of its own. From the second
-// one on, a shared watch keeps the objects, if it may. Whenever the watch is not known to be as new as the caller needs,
-// the objects are listed again, once for all who wait.
+// one on, a shared watch keeps the objects, if it may. Whenever it is not known to be as new as the caller needs, the
+// objects are listed again, once for all who wait.
 type listing[T any] struct {
 	reflector reflector[T] // without a store: how to ask
 	identify  func(*T) identity
@@ -27,6 +28,8 @@ type listing[T any] struct {
 	end    context.CancelFunc // ends the watch
 	denied time.Time          // when the right to watch was missing
 }
+
+var _ store[pod.Pod] = (*listing[pod.Pod])(nil)
 
 // An identity tells an object and its state from others.
 type identity struct {
@@ -204,6 +207,8 @@ func (l *listing[T]) replace(items []T, version string) {
 }
 
 // set takes a state, unless a later list has told it already.
+//
+//lint:ignore U1000 a reflector calls it, which staticcheck does not see for type parameters
 func (l *listing[T]) set(item T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,6 +218,8 @@ func (l *listing[T]) set(item T) {
 }
 
 // drop takes the end of an object.
+//
+//lint:ignore U1000 as set
 func (l *listing[T]) drop(item T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

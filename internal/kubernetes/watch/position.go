@@ -87,13 +87,6 @@ func (p *position) isCurrent() bool {
 
 func (p *position) isFollowing() bool { return p.current && p.expired == p.renewed }
 
-// at returns the version that the store is at.
-func (p *position) at() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.version
-}
-
 // changes returns a channel that is closed when the position changes.
 func (p *position) changes() <-chan struct{} {
 	p.mu.Lock()

@@ -30,9 +30,11 @@ func (s *server) readsDeployment(want string) {
 func TestReadsShareAWatch(t *testing.T) {
 	s := serve(t)
 	all := strings.TrimSuffix(deployments, "/")
-	breaks, again, follows := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	begins, breaks := make(chan struct{}), make(chan struct{})
+	again, follows := make(chan struct{}), make(chan struct{})
 	s.on("GET "+all, list("1", deploymentAt("1")))
-	s.on("WATCH "+all, answer{when: breaks, ends: true}, answer{then: func() { close(again) }, when: follows,
+	s.on("WATCH "+all, answer{then: func() { close(begins) }, when: breaks, ends: true})
+	s.on("WATCH "+all, answer{then: func() { close(again) }, when: follows,
 		body: frame("MODIFIED", deploymentAt("3")) + frame("BOOKMARK", `{"metadata":{"resourceVersion":"5"}}`) +
 			frame("MODIFIED", deploymentAt("6"))})
 	s.has(podsPath)
@@ -46,6 +48,7 @@ func TestReadsShareAWatch(t *testing.T) {
 		}
 	}()
 	<-changes
+	<-begins
 	s.readsDeployment("1")
 	if known, err := s.List(s.soon(), "apps/v1", "Deployment", "shop"); len(known) != 1 || err != nil {
 		t.Errorf("the list is %v, %v", known, err)

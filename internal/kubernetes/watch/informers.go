@@ -107,7 +107,7 @@ func (s *Informers) start(r client.Resource, key informerKey) *informer {
 	o := &objects{client: s.client, resource: r, namespace: key.namespace, cache: i.cache, position: i.position}
 	i.source = o
 	if isWorkload(r) {
-		i.source = newWorkloads(o, s.replicaSets)
+		i.source = newWorkloads(o, s.replicaSets, s.listsIn(key.namespace).pods)
 	}
 	s.all[key] = i
 	go func() {

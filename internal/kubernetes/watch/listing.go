@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 )
 
@@ -24,9 +23,8 @@ type listing[T any] struct {
 	took   time.Duration // the last list
 	next   *round[T]     // nil: nobody waits for a list that has not begun
 	calls  int
-	idle   *time.Timer        // nil: there is no watch
-	end    context.CancelFunc // ends the watch
-	denied time.Time          // when the right to watch was missing
+	feed   *feed[T]  // nil: there is no watch
+	denied time.Time // when the right to watch was missing
 }
 
 var _ store[pod.Pod] = (*listing[pod.Pod])(nil)
@@ -82,8 +80,8 @@ func (l *listing[T]) watchFrom(call int) {
 	defer l.mu.Unlock()
 	l.calls++
 	switch {
-	case l.idle != nil:
-		l.idle.Reset(linger)
+	case l.feed != nil:
+		l.feed.idle.Reset(linger)
 	case l.calls >= call && time.Since(l.denied) > denialTime:
 		l.start()
 	}
@@ -94,36 +92,6 @@ func (l *listing[T]) patience() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return min(l.took, mostPatience)
-}
-
-// start watches until nobody has called for a while. Its caller holds the lock.
-func (l *listing[T]) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	l.end, l.idle = cancel, time.AfterFunc(linger, cancel)
-	f := l.reflector
-	f.store = l
-	f.position.pend()
-	go func() {
-		err := f.run(ctx)
-		cancel()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.idle.Stop()
-		l.idle, l.calls = nil, 0
-		l.forget()
-		l.position().lose()
-		if sluice.ErrorCode(err) == sluice.Denied {
-			l.denied = time.Now()
-		}
-	}()
-}
-
-func (l *listing[T]) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.end != nil {
-		l.end()
-	}
 }
 
 // read returns the objects as of a list that begins after the call.
@@ -165,7 +133,7 @@ func (l *listing[T]) run(r *round[T]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.all, l.took = l.objects(), time.Since(began)
-	if l.idle == nil {
+	if l.feed == nil {
 		l.forget()
 	}
 }
@@ -197,12 +165,14 @@ func (l *listing[T]) objects() []*T {
 func (l *listing[T]) replace(items []T, version string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.learns(numeric(version)) {
-		return
+	if l.learns(numeric(version)) {
+		clear(l.items)
+		for i := range items {
+			l.items[l.identify(&items[i]).name] = &items[i]
+		}
 	}
-	clear(l.items)
-	for i := range items {
-		l.items[l.identify(&items[i]).name] = &items[i]
+	for f := range l.followers() {
+		l.fill(f)
 	}
 }
 
@@ -214,6 +184,9 @@ func (l *listing[T]) set(item T) {
 	defer l.mu.Unlock()
 	if id := l.identify(&item); l.learns(id.version) {
 		l.items[id.name] = &item
+		for f := range l.followers() {
+			f.set(item)
+		}
 	}
 }
 
@@ -225,6 +198,9 @@ func (l *listing[T]) drop(item T) {
 	defer l.mu.Unlock()
 	if id := l.identify(&item); l.learns(id.version) {
 		delete(l.items, id.name)
+		for f := range l.followers() {
+			f.drop(item)
+		}
 	}
 }
 

@@ -164,20 +164,59 @@ func (w *world) since(version int, pods []*pod.Pod) bool {
 	return slices.ContainsFunc(w.states[version:], func(state map[string]int) bool { return maps.Equal(state, got) })
 }
 
+// A mirror follows a listing. Whatever it is told, it has the pods of one moment.
+type mirror struct {
+	*testing.T
+	world *world
+	pods  map[string]*pod.Pod
+}
+
+func (m *mirror) replace(items []pod.Pod, _ string) {
+	m.pods = map[string]*pod.Pod{}
+	for i := range items {
+		m.pods[items[i].Metadata.Name] = &items[i]
+	}
+	m.check("a list")
+}
+
+func (m *mirror) set(p pod.Pod) {
+	m.pods[p.Metadata.Name] = &p
+	m.check("a change")
+}
+
+func (m *mirror) drop(p pod.Pod) {
+	delete(m.pods, p.Metadata.Name)
+	m.check("an end")
+}
+
+func (m *mirror) check(what string) {
+	if !m.world.since(0, slices.Collect(maps.Values(m.pods))) {
+		m.Errorf("after %s it follows no moment", what)
+	}
+}
+
 func (w *world) pods(t *testing.T) *listing[pod.Pod] {
 	l := newLists(w.serve(t), "shop").pods
 	t.Cleanup(l.close)
 	return l
 }
 
-// Whatever the watches do, a list has exactly the pods of one moment, which is not before what the caller knows of.
+// Whatever the watches do, a list has exactly the pods of one moment, which is not before what the caller knows of. Who
+// follows has the pods of one moment, too.
 func TestListingIsAsNewAsItsCallerNeeds(t *testing.T) {
 	for seed := range uint64(10) {
 		w := newWorld()
 		l := w.pods(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		var all sync.WaitGroup
+		follows, stop := context.WithCancel(ctx)
+		var all, followers sync.WaitGroup
+		followers.Go(func() {
+			m := &mirror{T: t, world: w}
+			for follows.Err() == nil { // the API server may be away for long
+				_ = l.follow(follows, m)
+			}
+		})
 		for reader := range uint64(4) {
 			all.Go(func() {
 				random := rand.New(rand.NewPCG(seed, reader))
@@ -196,6 +235,8 @@ func TestListingIsAsNewAsItsCallerNeeds(t *testing.T) {
 			})
 		}
 		all.Wait()
+		stop()
+		followers.Wait()
 	}
 }
 

@@ -85,6 +85,13 @@ func (p *position) isCurrent() bool {
 	return p.isFollowing()
 }
 
+// isListed reports whether a watch has listed.
+func (p *position) isListed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.pending
+}
+
 func (p *position) isFollowing() bool { return p.current && p.expired == p.renewed }
 
 // changes returns a channel that is closed when the position changes.

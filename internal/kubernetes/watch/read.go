@@ -117,11 +117,7 @@ func (s *Informers) notes(r client.Resource, o sluice.Object) {
 func (s *Informers) listsOf(namespace string) (*lists, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l, ok := s.lists[namespace]
-	if !ok {
-		l = newLists(s.client, namespace)
-		s.lists[namespace] = l
-	}
+	l := s.listsIn(namespace)
 	version := s.written[namespace]
 	for key, i := range s.all {
 		if _, isOfWorkloads := i.source.(*workloads); isOfWorkloads && key.namespace == namespace {
@@ -129,6 +125,16 @@ func (s *Informers) listsOf(namespace string) (*lists, uint64) {
 		}
 	}
 	return l, version
+}
+
+// listsIn returns the lists of the namespace. Its caller holds the lock.
+func (s *Informers) listsIn(namespace string) *lists {
+	l, ok := s.lists[namespace]
+	if !ok {
+		l = newLists(s.client, namespace)
+		s.lists[namespace] = l
+	}
+	return l
 }
 
 // Expire says that objects of the namespace may be gone which the watches still tell of. Lists begin anew.

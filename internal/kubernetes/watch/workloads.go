@@ -18,6 +18,7 @@ import (
 type workloads struct {
 	*objects
 	replicaSets *replicaSets
+	allPods     *listing[pod.Pod] // of the namespace
 
 	mu       sync.Mutex                    // locked before the cache's
 	all      map[string]*workload          // by namespace/Kind/name
@@ -41,9 +42,9 @@ func isWorkload(r client.Resource) bool {
 	return r.Group == "apps" && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, r.Kind)
 }
 
-func newWorkloads(o *objects, sets *replicaSets) *workloads {
+func newWorkloads(o *objects, sets *replicaSets, pods *listing[pod.Pod]) *workloads {
 	return &workloads{
-		objects: o, replicaSets: sets, all: map[string]*workload{}, pods: map[string]map[string]replica{},
+		objects: o, replicaSets: sets, allPods: pods, all: map[string]*workload{}, pods: map[string]map[string]replica{},
 		owners: map[string]string{}, failures: map[string]creationFailure{},
 	}
 }
@@ -52,12 +53,7 @@ func newWorkloads(o *objects, sets *replicaSets) *workloads {
 func (s *workloads) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.reflect(ctx, s) })
-	g.Go(func() error {
-		path := client.Path("v1", s.namespace, "pods")
-		f := reflector[pod.Pod]{client: s.client, op: "watch pods", path: path, store: (*podStore)(s),
-			position: newPosition()}
-		return unlessDenied(ctx, f.run(ctx))
-	})
+	g.Go(func() error { return unlessDenied(ctx, s.allPods.follow(ctx, (*podStore)(s))) })
 	if s.resource.Kind != "Deployment" {
 		g.Go(func() error {
 			f := reflector[creationFailure]{

@@ -3,6 +3,7 @@ package sluice
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,17 +12,21 @@ type Code string
 
 // The codes. Anything that is not an Error counts as Internal.
 const (
-	Invalid     Code = "invalid"     // the input is wrong; nothing was changed
-	NotFound    Code = "notFound"    // the thing with that name does not exist
-	Conflict    Code = "conflict"    // somebody else came first
-	Unavailable Code = "unavailable" // a server, disk or network does not answer; trying again may help
-	Unsupported Code = "unsupported" // the input is right, but Sluice cannot do this here
-	Denied      Code = "denied"      // a right is missing
-	Exhausted   Code = "exhausted"   // no space, port or time is left
-	Failed      Code = "failed"      // the release does not work: a gate refused it, or a pod never became ready
-	Cancelled   Code = "cancelled"   // somebody asked to stop
-	Internal    Code = "internal"    // a defect of Sluice
+	Invalid         Code = "invalid"         // the input is wrong; nothing was changed
+	NotFound        Code = "notFound"        // the thing with that name does not exist
+	Conflict        Code = "conflict"        // somebody else came first
+	Unavailable     Code = "unavailable"     // a server, disk or network does not answer; trying again may help
+	Unsupported     Code = "unsupported"     // the input is right, but Sluice cannot do this here
+	Denied          Code = "denied"          // a right is missing
+	Unauthenticated Code = "unauthenticated" // a server refuses the credentials; they may be replaced
+	Exhausted       Code = "exhausted"       // no space, port or time is left
+	Failed          Code = "failed"          // the release does not work: a gate refused it, or a pod never became ready
+	Cancelled       Code = "cancelled"       // somebody asked to stop
+	Internal        Code = "internal"        // a defect of Sluice
 )
+
+// IsOutage reports whether the server does not answer at all or lets nobody in, so that no other call works either.
+func (c Code) IsOutage() bool { return c == Unavailable || c == Unauthenticated }
 
 // An Error says what went wrong, where, and what to do next. Message is a sentence for a person, without the
 // final period. Hint is the next thing to do or to type. Err is the cause, for the log.
@@ -102,4 +107,19 @@ func ErrorHint(err error) string {
 		err = e.Err
 	}
 	return ""
+}
+
+// MayPass reports whether what failed may work later although nobody changes the deployment: a server answers again,
+// room was made, a right or new credentials were given. One such cause among several is enough.
+func MayPass(err error) bool {
+	if e, ok := err.(*Error); ok && (e.Code.IsOutage() || e.Code == Exhausted || e.Code == Denied) {
+		return true
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return MayPass(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), MayPass)
+	}
+	return false
 }

@@ -18,13 +18,13 @@ type Event struct {
 	Kind EventKind `json:"kind"`
 
 	Plan     *Plan     `json:"plan,omitempty"`     // the first event
-	Actor    *Actor    `json:"actor,omitempty"`    // the first event, SignalReceived
+	Actor    *Actor    `json:"actor,omitempty"`    // the first event, SignalReceived, DeploymentReopened
 	Outcome  Status    `json:"outcome,omitempty"`  // DeploymentEnded
 	Step     StepID    `json:"step,omitempty"`     // every step event
-	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone
+	Progress *Progress `json:"progress,omitempty"` // StepStarting (the snapshot), StepProgressed, StepDone, StepUndoing
 	Failure  *Failure  `json:"failure,omitempty"`  // StepFailed, StepRetrying, StepUndoFailed, StepFinishFailed
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
-	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived
+	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived; StepSkipped: what it was skipped for
 	Letter   LetterID  `json:"letter,omitempty"`   // SignalReceived: the letter that brought the signal; 0 if none did
 
 	OvertakenBy DeploymentID `json:"overtakenBy,omitempty"` // DeploymentEnded: the newer one, which came at At
@@ -37,19 +37,22 @@ type EventKind string
 const (
 	DeploymentQueued  EventKind = "deploymentQueued"  // the first, if the deployment waits for its turn
 	DeploymentStarted EventKind = "deploymentStarted" // the first, or the end of waiting
-	DeploymentEnded   EventKind = "deploymentEnded"   // always the last
-	SignalReceived    EventKind = "signalReceived"
-	StepStarting      EventKind = "stepStarting"   // the intent: written before Start is called
-	StepProgressed    EventKind = "stepProgressed" // what Start or Observe reported, if it is worth keeping
-	StepRetrying      EventKind = "stepRetrying"   // something is unavailable; once per outage, not per try
-	StepDone          EventKind = "stepDone"
-	StepFailed        EventKind = "stepFailed"
-	StepUndoing       EventKind = "stepUndoing"
-	StepUndone        EventKind = "stepUndone"
-	StepUndoFailed    EventKind = "stepUndoFailed"
-	StepFinishing     EventKind = "stepFinishing"
-	StepFinished      EventKind = "stepFinished"
-	StepFinishFailed  EventKind = "stepFinishFailed"
+	DeploymentEnded   EventKind = "deploymentEnded"   // the last, unless the deployment is reopened
+	// DeploymentReopened follows an end at which a step could not be undone: it and those before it are undone again.
+	DeploymentReopened EventKind = "deploymentReopened"
+	SignalReceived     EventKind = "signalReceived"
+	StepStarting       EventKind = "stepStarting"   // the intent: written before Start is called
+	StepProgressed     EventKind = "stepProgressed" // what Start or Observe reported, if it is worth keeping
+	StepRetrying       EventKind = "stepRetrying"   // something is unavailable; once per outage, not per try
+	StepDone           EventKind = "stepDone"
+	StepFailed         EventKind = "stepFailed"
+	StepSkipped        EventKind = "stepSkipped" // a person wanted it skipped; it may have begun
+	StepUndoing        EventKind = "stepUndoing" // the intent; then also what the undo waits for, if that takes seconds
+	StepUndone         EventKind = "stepUndone"
+	StepUndoFailed     EventKind = "stepUndoFailed"
+	StepFinishing      EventKind = "stepFinishing"
+	StepFinished       EventKind = "stepFinished"
+	StepFinishFailed   EventKind = "stepFinishFailed"
 )
 
 // A Failure is an Error as recorded.
@@ -88,7 +91,7 @@ type Actor struct {
 // A Signal tells a running deployment something from outside.
 type Signal struct {
 	Kind    string `json:"kind"`
-	Step    StepID `json:"step,omitempty"` // approve, reject, callback, rollForward; "" for the whole deployment
+	Step    StepID `json:"step,omitempty"` // "" for the whole deployment: rollBack, cancel
 	By      Actor  `json:"by"`
 	Reason  string `json:"reason,omitempty"`
 	Success bool   `json:"success,omitempty"` // callback
@@ -99,7 +102,8 @@ const (
 	SignalApprove     = "approve"
 	SignalReject      = "reject"
 	SignalCallback    = "callback"
-	SignalRollForward = "rollForward" // go on although a gate is bad or unknown
+	SignalRollForward = "rollForward" // go on at once: end a wait early, or although a gate is bad or unknown
+	SignalPromote     = "promote"     // to a step of the kind promote: skip what is left of its strategy before it
 	SignalRollBack    = "rollBack"    // undo every target that has not finished, then run its onRollback steps
 	SignalCancel      = "cancel"      // undo every target that has not finished; data steps of onRollback do not run
 )

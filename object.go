@@ -148,10 +148,10 @@ type ClusterReader interface {
 	// kind that the account does not know.
 	List(ctx context.Context, apiVersion, kind, namespace string) ([]Object, error)
 	// Watch yields each object of the kind in the namespace, and yields it again whenever it changes. It yields a
-	// deleted object once, with metadata.deletionTimestamp set. It ends with ctx or with an error. A workload whose
-	// pods cannot become ready by themselves has the condition Stalled, which says why. A workload is yielded again also
-	// when one of its pods was restarted or is no longer ready; Pods then shows it. Watchers share the objects: they MUST
-	// NOT change them.
+	// deleted object once, with metadata.deletionTimestamp set. It ends with ctx or with an error. A workload whose pods
+	// cannot become ready by themselves has the condition Stalled, which says why. A workload is yielded again also when
+	// one of its pods was restarted or is no longer ready; Pods then shows it. Watchers share the objects: they MUST NOT
+	// change them.
 	Watch(ctx context.Context, apiVersion, kind, namespace string) iter.Seq2[Object, error]
 	// Follow is Watch for one object. If it does not exist at first, Follow yields an object that has only the name, the
 	// namespace and metadata.deletionTimestamp.
@@ -167,8 +167,8 @@ type ClusterWriter interface {
 	// value that it refuses is Invalid; both name it. With dryRun nothing changes, and everything else is the same.
 	Apply(ctx context.Context, o Object, dryRun bool) (Object, Outcome, error)
 	// Restore undoes what Sluice changed in the object since Get returned was; it keeps what others changed. A field of
-	// Sluice that others have taken over is a Conflict, which is returned after everything else is back. An object that is
-	// gone is created again. With dryRun nothing changes, and everything else is the same.
+	// Sluice that others have taken over is a Conflict, which is returned after everything else is back. An object that
+	// is gone is created again. With dryRun nothing changes, and everything else is the same.
 	Restore(ctx context.Context, was Object, dryRun bool) (Object, Outcome, error)
 	// Scale sets how many pods the workload wants. Every other field, and who owns the count, stay as they are. A
 	// workload that does not exist is NotFound; a kind that has no count is Unsupported.
@@ -187,7 +187,8 @@ type Pod struct {
 	Ready     bool   `json:"ready"`
 	Restarts  int    `json:"restarts"`
 	Reason    string `json:"reason,omitempty"` // why it is not ready
-	// LastEnd says how the container that was restarted last had ended, such as "it ended with status 3"; "" if none was.
+	// LastEnd says how the container that was restarted last had ended, such as "it ended with status 3"; "" if none
+	// was.
 	LastEnd string    `json:"lastEnd,omitempty"`
 	Ending  bool      `json:"ending,omitempty"` // it is being deleted
 	Created time.Time `json:"created,omitzero"` // by the clock of the account
@@ -239,10 +240,10 @@ type Division struct {
 type Adopter interface {
 	// Beside applies a canary: a Deployment whose pods have the template that another Deployment will get, and a label
 	// that only they have. Its pods belong to the replica set of the given name, which they keep for good. An account
-	// without replica sets begins the names of the pods with it. A replica set of that name that belongs to something else
-	// is a Conflict. Pods of a canary are counted in its status as those of any Deployment, but it never fails because of
-	// its progressDeadlineSeconds. Beside is repeated safely: it finishes what an interrupted call began. It returns the
-	// errors of Apply.
+	// without replica sets begins the names of the pods with it. A replica set of that name that belongs to something
+	// else is a Conflict. Pods of a canary are counted in its status as those of any Deployment, but it never fails
+	// because of its progressDeadlineSeconds. Beside is repeated safely: it finishes what an interrupted call began. It
+	// returns the errors of Apply.
 	Beside(ctx context.Context, canary Object, replicaSet string) (Object, Outcome, error)
 	// Orphan deletes the Deployment and leaves its pods, which go on without interruption. A Deployment whose selector
 	// matches them adopts them: as its own version if it has the same template, even while it is paused; otherwise as an
@@ -281,7 +282,8 @@ type Account struct {
 const Manager = "sluice"
 
 // ReleaseLabel is the label on the pods of a Deployment whose value is unique to the deployment that brought their
-// version. So it tells canary pods from stable ones, and is still right when the Deployment has adopted the canary's pods.
+// version. So it tells canary pods from stable ones, and is still right when the Deployment has adopted the canary's
+// pods.
 const ReleaseLabel = "sluice-cd.github.io/release"
 
 // TrackLabel marks a Deployment or a Service as a canary. Its values are TrackStable and TrackCanary. Earlier versions

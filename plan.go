@@ -35,11 +35,14 @@ type Plan struct {
 	Application string            `json:"application"`
 	Description string            `json:"description,omitempty"`
 	Context     map[string]string `json:"context,omitempty"`
-	Digest      string            `json:"digest"`            // of everything else in the plan but Enqueue and Rehearsal
+	Digest      string            `json:"digest"`            // of everything but itself, Enqueue, Replace and Rehearsal
 	Enqueue     bool              `json:"enqueue,omitempty"` // waits for the application's running deployment
-	Targets     []PlannedTarget   `json:"targets"`
-	Steps       []PlannedStep     `json:"steps"` // in a topological order, the same every time
-	Rehearsal   *Rehearsal        `json:"rehearsal,omitempty"`
+	// Replace names a deployment that another state directory began and that nobody continues. What it left in the
+	// cluster is taken as if this state directory had begun it.
+	Replace   DeploymentID    `json:"replace,omitempty"`
+	Targets   []PlannedTarget `json:"targets"`
+	Steps     []PlannedStep   `json:"steps"` // in a topological order, the same every time
+	Rehearsal *Rehearsal      `json:"rehearsal,omitempty"`
 }
 
 // A PlannedTarget is a target of the plan.
@@ -51,6 +54,8 @@ type PlannedTarget struct {
 	AfterFailure  string   `json:"afterFailure"`            // keep or rollBack
 	Irreversible  []string `json:"irreversible,omitempty"`  // what cannot be undone, as sentences
 	RollbackClass string   `json:"rollbackClass,omitempty"` // A to D, where datasets are touched
+
+	MaxUnready Tolerance `json:"maxUnready,omitzero"` // of each workload
 
 	Traffic []Traffic `json:"traffic,omitempty"` // how its weights are made; empty: by its Services alone
 

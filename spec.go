@@ -1,6 +1,9 @@
 package sluice
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // A Spec is a deploy file as read: every default is filled in, and every name that it uses is defined in it.
 // Templates ({{armory.…}}, {{context.…}}, {{secrets.…}}) are kept as written; a step fills them in when it runs.
@@ -37,7 +40,26 @@ type Target struct {
 	AfterDeployment  []StepSpec
 	AfterFailure     string // what a failed afterDeployment step does: keep (default) or rollBack
 	OnRollback       []StepSpec
-	Prune            bool // whether to delete what earlier deployments applied and this one does not contain
+	MaxUnready       Tolerance `json:",omitzero"`
+	Prune            bool      // whether to delete what earlier deployments applied and this one does not contain
+}
+
+// A Tolerance is how many pods of a workload may be unready although the workload counts as ready. At most one of the
+// fields is set.
+type Tolerance struct {
+	Pods    int `json:"pods,omitempty"`
+	Percent int `json:"percent,omitempty"` // of the workload's pods, rounded down
+}
+
+// Of returns how many of so many pods may be unready: never all of them.
+func (t Tolerance) Of(pods int) int { return max(0, min(pods-1, max(t.Pods, pods*t.Percent/100))) }
+
+// String writes it as in a deploy file.
+func (t Tolerance) String() string {
+	if t.Percent > 0 {
+		return strconv.Itoa(t.Percent) + "%"
+	}
+	return strconv.Itoa(t.Pods)
 }
 
 // A ManifestSource names where objects come from. Exactly one of Path and Inline is set.
@@ -99,6 +121,12 @@ func (k StepKind) ChangesPods() bool {
 		return true
 	}
 	return false
+}
+
+// OnlyDelays reports whether a step of the kind, as part of a strategy, only delays the rollout. All others do work
+// that later steps may need.
+func (k StepKind) OnlyDelays() bool {
+	return k == KindPause || k == KindAnalysis || k == KindRunWebhook
 }
 
 // A StepSpec is one step as declared. Kind says which of the other fields is set.

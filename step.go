@@ -10,8 +10,9 @@ import (
 // so that after a crash it finds its own work. Each method MUST be harmless when repeated and MUST change
 // nothing once ctx is cancelled.
 //
-// After an Unavailable error, and in Undo also after an Exhausted one, the method is called again with growing pauses
-// until the step's retry budget is spent. Any other error fails the step, and its target is undone.
+// After an error that is an outage (see [Code.IsOutage]), the method is called again with growing pauses until the step's
+// retry budget is spent. Undo has a much larger budget, and is called again after every error that [MayPass]. Any other
+// error fails the step, and its target is undone.
 type Step interface {
 	// Check only reads. It says what Start would do, and keeps in Preview.Snapshot what Undo will need to put back.
 	// It is called right before StepStarting is recorded; the snapshot is recorded with it.
@@ -25,7 +26,8 @@ type Step interface {
 	// Finish cleans up what was kept for Undo. It is called once the whole target has succeeded; after it,
 	// Undo is not called.
 	Finish(ctx context.Context, p Progress) error
-	// Undo puts back what was there before, and returns when it is back. It succeeds if Start never ran or only half ran.
+	// Undo puts back what was there before, and returns when it is back. It succeeds if Start never ran or only half
+	// ran.
 	Undo(ctx context.Context, p Progress) error
 }
 
@@ -34,7 +36,7 @@ type Step interface {
 // crash it runs again, and sees what has happened since the step was done.
 //
 // Both methods return Failed, with the last words of a pod, if what the step brought is not well; then the steps that
-// wait fail with this error. Unavailable and Denied never fail a step: the method is called again.
+// wait fail with this error. An outage and Denied never fail a step: the method is called again.
 type Guard interface {
 	// Guard returns as soon as something is not well, or with ctx, or at once if the step brought nothing.
 	Guard(ctx context.Context) error
@@ -47,11 +49,14 @@ type Guard interface {
 type StepContext struct {
 	Deployment DeploymentID
 	StartedAt  time.Time // of the deployment
+	StartedBy  Actor
 	Plan       *Plan
 	Target     PlannedTarget
 	Step       PlannedStep
 	Results    map[StepID]Result // of the deployment's steps that are done
-	Report     func(Progress)    // shows progress while a method runs; not recorded, never blocks, may be called often
+	// Report shows progress while a method runs. It never blocks and may be called often. Only what an undo waits for is
+	// recorded, if it stands for seconds.
+	Report func(Progress)
 }
 
 // Steps makes a plan's steps. Making one has no effects; it fails with Invalid if the plan names something that is not
@@ -91,16 +96,20 @@ type Result struct {
 	Checkpoint   CheckpointID  `json:"checkpoint,omitempty"`
 	SavedAside   CheckpointID  `json:"savedAside,omitempty"` // what restoreData kept before it restored
 	Canaries     []Ref         `json:"canaries,omitempty"`   // the canaries that apply brought; they stand until promotion
+	Skipped      bool          `json:"skipped,omitempty"`    // a person wanted the step skipped; it is not recorded
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 	Brought      []Brought     `json:"brought,omitempty"`    // the pods that the step brought, for guards
 }
 
-// Brought holds the pods of one workload as they were when the step that brought them was done: all were ready.
+// Brought holds the pods of one workload as they were when the step that brought them was done: all were ready, except
+// for those that the target tolerates.
 type Brought struct {
 	Workload Ref            `json:"workload"`
 	Revision string         `json:"revision,omitempty"` // of the pods
 	Newest   time.Time      `json:"newest,omitzero"`    // when the last of them was created
 	Restarts map[string]int `json:"restarts,omitempty"` // by pod, those above 0
+	Pods     int            `json:"pods,omitempty"`     // their number, if some of them were unready
+	Unready  int            `json:"unready,omitempty"`  // as many as the target tolerates, at most
 }
 
 // A Wait is what a step waits for. The first of these to come ends the wait.

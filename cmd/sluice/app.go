@@ -91,6 +91,12 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 	f.StringVarP(&s.Application, "application", "n", "", "application name; overrides the deploy file")
 }
 
+// replaceFlag is for commands that deploy, or say what deploying would do.
+func replaceFlag(cmd *cobra.Command, s *service.Source) {
+	cmd.Flags().StringVar((*string)(&s.Replace), "replace", "",
+		"take the place of this deployment, which another state directory began and nobody continues")
+}
+
 // compile returns the plan of a deploy file and prints its warnings. local reports whether an account is this machine.
 func (a *app) compile(ctx context.Context, s service.Source, local func(string) bool) (service.Compiled, error) {
 	key, err := a.dir.Key()

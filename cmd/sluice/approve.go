@@ -17,7 +17,8 @@ type decideOptions struct {
 }
 
 func newApprove(a *app) *cobra.Command {
-	return a.decision("approve", "Approve a waiting step", []string{sluice.SignalApprove, sluice.SignalRollForward})
+	kinds := []string{sluice.SignalApprove, sluice.SignalRollForward}
+	return a.decision("approve", "Approve a waiting step, or end a timed pause early", kinds)
 }
 
 func newReject(a *app) *cobra.Command {

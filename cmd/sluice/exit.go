@@ -29,16 +29,17 @@ const (
 
 // statuses is the only table from codes to exit statuses.
 var statuses = map[sluice.Code]int{
-	sluice.Failed:      exitFailed,
-	sluice.Internal:    exitFailed,
-	sluice.Invalid:     exitInvalid,
-	sluice.NotFound:    exitInvalid,
-	sluice.Unsupported: exitInvalid,
-	sluice.Conflict:    exitConflict,
-	sluice.Cancelled:   exitCancelled,
-	sluice.Unavailable: exitUnavailable,
-	sluice.Denied:      exitDenied,
-	sluice.Exhausted:   exitExhausted,
+	sluice.Failed:          exitFailed,
+	sluice.Internal:        exitFailed,
+	sluice.Invalid:         exitInvalid,
+	sluice.NotFound:        exitInvalid,
+	sluice.Unsupported:     exitInvalid,
+	sluice.Conflict:        exitConflict,
+	sluice.Cancelled:       exitCancelled,
+	sluice.Unavailable:     exitUnavailable,
+	sluice.Denied:          exitDenied,
+	sluice.Unauthenticated: exitDenied,
+	sluice.Exhausted:       exitExhausted,
 }
 
 // An unfinished deployment continues elsewhere or can be resumed: it has neither succeeded nor failed.

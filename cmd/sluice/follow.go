@@ -92,7 +92,9 @@ func (a *app) summarize(s *engine.State) error {
 		return present.NewJSONView(a.out).Outcome(s, endStatus(s))
 	}
 	present.Printf(a.out, "\n")
-	a.summary(s).Print()
+	m := a.summary(s)
+	m.Unfinished = s.CanReopen()
+	m.Print()
 	return nil
 }
 

@@ -36,6 +36,7 @@ func newPlan(a *app) *cobra.Command {
 		RunE:        func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), *s, offline) },
 	}
 	sourceFlags(cmd, s)
+	replaceFlag(cmd, s)
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask accounts what each step would change")
 	return cmd
 }

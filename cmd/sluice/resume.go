@@ -10,25 +10,29 @@ import (
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
-// resume continues all deployments that have not ended, and watches them until they end.
+// resume continues all deployments that have not ended, and the undo of those where it failed. It watches them until
+// they end.
 func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error {
 	s, err := a.open(ctx, c, false)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }() // closed before, where its error matters
-	var list []sluice.DeploymentID
-	err = a.reading(ctx, func(store sluice.Store) error {
-		list, err = store.Unended(ctx)
-		return err
-	})
+	list, failed, err := a.unfinished(ctx, o)
 	if err != nil {
 		return err
 	}
 	if err := s.Resume(ctx); err != nil {
 		return err
+	}
+	for _, id := range failed {
+		if err := s.Reopen(ctx, id, actor()); err != nil {
+			return err
+		}
+		list = append(list, id)
 	}
 	if err := ready(o.readyFD); err != nil {
 		return err
@@ -44,6 +48,18 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 		return a.conclude(ctx, f, errors.Join(f.follow(ctx), f.view.Close()))
 	}
 	return a.followAll(ctx, s, c, list)
+}
+
+// unfinished returns the deployments that have not ended, and those whose undo failed. A process in the background is
+// only asked to continue the former.
+func (a *app) unfinished(ctx context.Context, o *runOptions) (unended, failed []sluice.DeploymentID, err error) {
+	err = a.reading(ctx, func(store sluice.Store) (err error) {
+		if unended, err = store.Unended(ctx); err == nil && o.readyFD == 0 {
+			failed, err = service.FailedUndos(ctx, store)
+		}
+		return err
+	})
+	return unended, failed, err
 }
 
 // followAll watches several deployments at once, in plain lines. The exit status is that of the worst outcome.

@@ -33,7 +33,7 @@ func newRollback(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rollback [DEPLOYMENT]", Short: "Go back to the release before",
 		Long: "Rollback of a running deployment undoes the targets that have not finished and runs their onRollback\n" +
-			"steps.\n\n" +
+			"steps. If the undo of a deployment failed, rollback goes on with it.\n\n" +
 			"Rollback of a finished deployment returns each of its targets to the release that the target ran before.\n" +
 			"The old version starts beside the current one and gets all traffic as soon as it is ready; weights,\n" +
 			"pauses, analyses, webhooks, jobs and data steps are skipped. --with-gates goes through weights and gates\n" +
@@ -74,6 +74,9 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 	if r.Running != nil {
 		return a.tell(ctx, r.Running.ID, sluice.Signal{Kind: sluice.SignalRollBack, By: q.By, Reason: o.reason})
 	}
+	if r.Unfinished != nil {
+		return a.undoAgain(ctx, r.Unfinished.ID, o)
+	}
 	a.showRollback(r)
 	if ask {
 		if q.Data = a.askForData(ctx, r); len(q.Data) > 0 {
@@ -98,6 +101,21 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 		return err
 	}
 	return a.start(ctx, c, &o.runOptions, r.Plan)
+}
+
+// undoAgain goes on with an undo that failed.
+func (a *app) undoAgain(ctx context.Context, id sluice.DeploymentID, o *rollbackOptions) error {
+	a.note("the undo of deployment %s failed; what could not be undone is undone again", id)
+	if err := a.confirm(ctx, "Go on with the undo?", o.yes); err != nil {
+		return err
+	}
+	c, err := a.configuration("")
+	if err != nil {
+		return err
+	}
+	return a.carry(ctx, c, &o.runOptions, func(f *follower) (sluice.DeploymentID, error) {
+		return id, f.session.Reopen(ctx, id, actor())
+	})
 }
 
 func (a *app) planRollback(ctx context.Context, q service.RollbackRequest) (r *service.Rollback, err error) {

@@ -76,7 +76,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
 		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a),
-		newReject(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a), newExitCodes(),
+		newReject(a), newPromote(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a),
+		newExitCodes(),
 	)
 	refuseExtra(root)
 	return root

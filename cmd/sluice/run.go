@@ -27,7 +27,8 @@ func newRun(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Deploy, and watch the deployment until it ends",
 		Long: "Run deploys what a deploy file describes and shows the progress. It needs no server: it keeps its state\n" +
-			"in .sluice in the working directory. --resume continues a deployment that was interrupted at any point.\n" +
+			"in .sluice in the working directory. --resume continues a deployment that was interrupted at any point,\n" +
+			"and the undo of one where it failed.\n" +
 			"While one sluice runs deployments from a state directory, others hand theirs to it. On a terminal,\n" +
 			"Ctrl-C asks whether to detach, cancel or roll back.",
 		Example: "  sluice run -f deploy.yaml\n  sluice run -f deploy.yaml --target staging --add-context pr=118\n" +
@@ -35,11 +36,13 @@ func newRun(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}
 	sourceFlags(cmd, &o.Source)
+	replaceFlag(cmd, &o.Source)
 	o.rehearse.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before something that cannot be undone")
 	f.BoolVar(&o.resume, "resume", false,
-		"continue interrupted deployments; with -f, watch the application's running deployment, or start one")
+		"continue interrupted deployments and undos that failed; "+
+			"with -f, watch the application's running deployment, or start one")
 	f.BoolVarP(&o.detach, "detach", "d", false, "run in the background and return at once")
 	f.IntVar(&o.readyFD, "ready-fd", 0, "")
 	_ = f.MarkHidden("ready-fd") // the flag exists

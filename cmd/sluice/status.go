@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +47,13 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 	if a.json() {
 		return present.JSON(a.out, present.DeploymentOf(state, true))
 	}
-	return a.summary(state).Status()
+	failed, err := service.FailedUndos(ctx, store)
+	if err != nil {
+		return err
+	}
+	m := a.summary(state)
+	m.Unfinished = slices.Contains(failed, d.ID)
+	return m.Status()
 }
 
 func (a *app) statusList(ctx context.Context, store sluice.Store) error {

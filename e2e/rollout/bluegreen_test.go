@@ -61,7 +61,7 @@ func TestBlueGreen(t *testing.T) {
 	if n := lowest.Stop(); n < 4 {
 		t.Errorf("there were only %d ready pods once", n)
 	}
-	s.Unchanged(before, "Deployment/web", "ConfigMap/web")
+	s.Unchanged(before, "Deployment/web", "ConfigMap/web*")
 	load.Perfect()
 }
 

@@ -93,7 +93,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 	if n := lowest.Stop(); n < 5 {
 		t.Errorf("there were only %d ready pods once", n)
 	}
-	s.Unchanged(before, "Deployment/web", "ConfigMap/web")
+	s.Unchanged(before, "Deployment/web", "ConfigMap/web*")
 	if got := s.Get("ConfigMap", "web").Text("data", "color"); got != "green" {
 		t.Errorf("the configuration is %q", got)
 	}

@@ -106,7 +106,7 @@ func testKilled(t *testing.T, strategy string) {
 	if n := lowest.Stop(); n < 5 {
 		t.Errorf("there were only %d ready pods once", n)
 	}
-	s.Unchanged(before, "Deployment/web", "ConfigMap/web")
+	s.Unchanged(before, "Deployment/web", "ConfigMap/web*")
 	share(t, after(load), 1)
 	load.Perfect()
 }

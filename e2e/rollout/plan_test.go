@@ -66,5 +66,5 @@ func TestWhatIsGoneFromTheFileIsPruned(t *testing.T) {
 	if s.There("ConfigMap", "old") {
 		t.Error("what the file does not have any more is left")
 	}
-	s.Unchanged(before, "ConfigMap/old", "ConfigMap/web", "Deployment/web")
+	s.Unchanged(before, "ConfigMap/old", "ConfigMap/web*", "Deployment/web")
 }

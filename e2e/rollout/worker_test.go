@@ -39,12 +39,12 @@ func TestWorkerIsDividedByPods(t *testing.T) {
 	s.expect("web-canary", map[string]int{"v2": 1})
 	s.approve()
 	p.Await(waits("production/canary/3"))
-	s.expect("web", map[string]int{"v1": 1})
+	s.expect("web", map[string]int{"v1": 4})
 	s.expect("web-canary", map[string]int{"v2": 4})
 	s.command("rollback")
 	r := s.RollsBack(p)
 	says(r.Story(), "1 of 5 pods of Deployment/web are new: 20 %")
-	says(r.Story(), "4 of 5 pods of Deployment/web are new: 80 %")
+	says(r.Story(), "4 of 8 pods of Deployment/web are new: 50 %, more only at promotion")
 	s.expect("web", map[string]int{"v1": 4})
 	s.Unchanged(before)
 
@@ -55,6 +55,6 @@ func TestWorkerIsDividedByPods(t *testing.T) {
 		s.approve()
 	}
 	r = s.Ends(sluice.StatusSucceeded, p)
-	says(r.Story(), "4 of 5 pods of Deployment/web are new: 80 %")
+	says(r.Story(), "4 of 8 pods of Deployment/web are new: 50 %, more only at promotion")
 	s.expect("web", map[string]int{"v3": 4})
 }

@@ -87,7 +87,8 @@ func meant(o sluice.Object) sluice.Object {
 	return o
 }
 
-// Unchanged fails unless all objects of the namespace are as they were, except those in but, such as "Deployment/web".
+// Unchanged fails unless all objects of the namespace are as they were, except those in but, such as "Deployment/web",
+// or "ConfigMap/web*" for all that begin so.
 // It first waits for objects that are being deleted.
 func (w *World) Unchanged(was Snapshot, but ...string) {
 	w.Helper()
@@ -95,8 +96,10 @@ func (w *World) Unchanged(was Snapshot, but ...string) {
 	now := w.Snapshot()
 	was = maps.Clone(was)
 	for _, key := range but {
-		delete(was, key)
-		delete(now, key)
+		prefix, many := strings.CutSuffix(key, "*")
+		for _, s := range []Snapshot{was, now} {
+			maps.DeleteFunc(s, func(k string, _ any) bool { return k == key || many && strings.HasPrefix(k, prefix) })
+		}
 	}
 	if diff := cmp.Diff(was, now); diff != "" {
 		w.Errorf("the namespace is not as it was (-was +now):\n%s", diff)

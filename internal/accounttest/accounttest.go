@@ -57,6 +57,7 @@ const (
 	Budgets     Ability = "disruption budgets" // evictions are limited by PodDisruptionBudgets
 	Processes   Ability = "processes"          // pods run programs
 	DaemonSets  Ability = "DaemonSets"         // it runs a pod of each on every node
+	ReplicaSets Ability = "ReplicaSets"        // the pods of a Deployment belong to objects of this kind
 	Addresses   Ability = "addresses"          // Services answer at a host and port of this machine
 )
 
@@ -74,8 +75,8 @@ func Run(t *testing.T, fresh func(t *testing.T) World) {
 		list []scenario
 	}{
 		{"Read", reading}, {"Job", running}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling},
-		{"Delete", deleting}, {"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Cancel", cancelling},
-		{"Volumes", keeping},
+		{"Delete", deleting}, {"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Adopt", adopting},
+		{"Serve", serving}, {"Cancel", cancelling}, {"Volumes", keeping},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, s := range group.list {

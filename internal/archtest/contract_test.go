@@ -50,6 +50,7 @@ var contracts = map[string]contract{
 	"ClusterWriter": {suite: "accounttest", by: accounts},
 	"Host":          {suite: "accounttest", by: accounts},
 	"Network":       {suite: "accounttest", by: accounts},
+	"Adopter":       {suite: "accounttest", by: accounts},
 	"Shifter":       {suite: "accounttest", by: accounts},
 	"Volumes":       {suite: "accounttest", by: []string{"internal/local"}},
 }

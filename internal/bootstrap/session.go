@@ -74,6 +74,17 @@ func (s *Session) Start(ctx context.Context, p *sluice.Plan, by sluice.Actor) (s
 	return s.Engine.Start(ctx, p, by)
 }
 
+// Reopen goes on with the undo of a deployment: see [engine.Engine.Reopen]. An engine elsewhere must use the same
+// configuration.
+func (s *Session) Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error {
+	if s.own == nil {
+		if err := s.instance.Dir.sameConfiguration(s.instance.Config); err != nil {
+			return err
+		}
+	}
+	return s.Engine.Reopen(ctx, id, by)
+}
+
 // IsOwner reports whether the engine runs in this process.
 func (s *Session) IsOwner() bool { return s.own != nil }
 

@@ -45,32 +45,48 @@ func (w *Wiring) follow(note func(format string, args ...any)) {
 }
 
 // steps opens all accounts and returns the maker of every step. Callbacks arrive at base.
-func (w *Wiring) steps(ctx context.Context, catalogue sluice.Catalogue, base string) (sluice.Steps, error) {
+func (w *Wiring) steps(ctx context.Context, store sluice.Store, base string) (sluice.Steps, error) {
 	if err := w.accounts(ctx, nil); err != nil {
 		return nil, err
 	}
-	return w.maker(catalogue, base)
+	return w.maker(store, knows(store), base)
 }
 
-// Preview returns the maker of steps that only say what they would do, and the accounts of the plan that run. It starts
-// nothing.
+// Preview returns the maker of steps that only say what they would do, and the accounts of the plan that run. It
+// starts nothing.
 func (w *Wiring) Preview(ctx context.Context, p *sluice.Plan) (sluice.Steps, map[string]sluice.Account, error) {
 	if err := w.accounts(ctx, p); err != nil {
 		return nil, nil, err
 	}
 	var catalogue sluice.Catalogue = noCatalogue{}
+	known := func(context.Context, sluice.DeploymentID) (bool, error) { return false, nil }
 	store, err := w.dir.Read(ctx)
 	if err == nil {
 		w.close.add(store.Close)
-		catalogue = store
+		catalogue, known = store, knows(store)
 	} else if sluice.ErrorCode(err) != sluice.NotFound {
 		return nil, nil, err
 	}
-	steps, err := w.maker(catalogue, "http://"+w.config.Webhooks.CallbackAddress)
+	steps, err := w.maker(catalogue, known, "http://"+w.config.Webhooks.CallbackAddress)
 	return steps, w.opened, err
 }
 
-func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, error) {
+// knows returns a function that reports whether the deployment is in the log.
+func knows(log sluice.Log) func(context.Context, sluice.DeploymentID) (bool, error) {
+	return func(ctx context.Context, id sluice.DeploymentID) (bool, error) {
+		for _, err := range log.Read(ctx, id, 0) {
+			if sluice.ErrorCode(err) == sluice.NotFound {
+				return false, nil
+			}
+			return true, err
+		}
+		return false, nil
+	}
+}
+
+func (w *Wiring) maker(
+	catalogue sluice.Catalogue, known func(context.Context, sluice.DeploymentID) (bool, error), base string,
+) (sluice.Steps, error) {
 	var err error
 	if w.key, err = w.dir.Key(); err != nil {
 		return nil, err
@@ -86,7 +102,7 @@ func (w *Wiring) maker(catalogue sluice.Catalogue, base string) (sluice.Steps, e
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},
-		Preview: w.preview,
+		Preview: w.preview, Knows: known,
 	})), nil
 }
 

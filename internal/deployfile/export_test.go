@@ -85,6 +85,8 @@ func valueOf(k key) string {
 		return "whole number, or duration"
 	case formDuration:
 		return "duration"
+	case formTolerance:
+		return "whole number, or percentage"
 	case formChoice, formWordOrMap:
 		text := "`" + strings.Join(k.words, "`, `") + "`"
 		if k.form == formWordOrMap {

@@ -27,6 +27,7 @@ const (
 	formCommands              // a list of commands, each a list of words, or one command
 	formWordOrMap             // a word, or a map with the keys of a table
 	formBound                 // a number, or the word baseline
+	formTolerance             // a number of pods, or a percentage of them
 )
 
 // A value is what a key of the deploy file takes.
@@ -46,6 +47,7 @@ var (
 	number, amount, duration = value{form: formNumber}, value{form: formAmount}, value{form: formDuration}
 	texts, textMap           = value{form: formTexts}, value{form: formTextMap}
 	commands, bound          = value{form: formCommands}, value{form: formBound}
+	tolerance                = value{form: formTolerance}
 	own, ofService, resource = called(ownName), called(serviceName), called(resourceName)
 )
 
@@ -150,6 +152,8 @@ var keysTarget = &table{name: "target", keys: []key{
 	{"strategy", text, "", "One of the strategies; required if the target gets a workload"},
 	{"constraints", mapOf(keysConstraints), "", "Dependencies, and steps before and after the deployment"},
 	{"onRollback", steps(&placeUndo), "", "Steps that run after the target was undone, one after the other"},
+	{"maxUnready", tolerance, "0",
+		"How many pods of each workload may be unready, as a number or a percentage such as 10%; never all of them"},
 	{"prune", truth, "false",
 		"Delete what earlier deployments applied and this one does not, except claims, namespaces and CRDs"},
 }}

@@ -102,6 +102,9 @@ func (b *schemaBuilder) value(k key) schema {
 		return schema{"type": "number"}
 	case formAmount:
 		return schema{"anyOf": []schema{{"type": "integer", "minimum": 1}, durationText()}}
+	case formTolerance:
+		percent := schema{"type": "string", "pattern": percentage.String()}
+		return schema{"anyOf": []schema{{"type": "integer", "minimum": 0, "maximum": mostPods}, percent}}
 	case formDuration:
 		return refTo("duration")
 	case formChoice:

@@ -54,6 +54,7 @@ func (p *parser) target(name, value *yaml.Node) sluice.Target {
 	t.Strategy = f.text("strategy")
 	p.refer(f, "strategy", refStrategy, t.Strategy)
 	t.OnRollback = p.steps(f, "onRollback")
+	t.MaxUnready = f.tolerance("maxUnready")
 	t.Prune = f.bool("prune")
 	p.constraints(&t, f)
 	return t

@@ -1,14 +1,15 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
 )
 
 // Admit refuses a signal that does not fit the deployment's state. NotFound: the step does not exist; Conflict: the
-// deployment has ended, got this signal before, or does not wait for it; Denied: the step requires a role that the
-// actor lacks. It is pure.
+// deployment has ended, got this signal before, or does not wait for it; Denied: a step that it decides requires a role
+// that the actor lacks. It is pure.
 func Admit(s *State, sig sluice.Signal) error {
 	if s.Outcome != "" {
 		return ended(s)
@@ -23,6 +24,9 @@ func Admit(s *State, sig sluice.Signal) error {
 	if run == nil {
 		return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", s.ID, sig.Step).
 			WithHint("see its steps with: sluice status %s", s.ID)
+	}
+	if sig.Kind == sluice.SignalPromote {
+		return admitPromotion(s, run, sig)
 	}
 	if !run.expects(sig.Kind) {
 		return sluice.Errorf(sluice.Conflict, "step %s does not wait for %s", sig.Step, sig.Kind).
@@ -44,14 +48,21 @@ func (r *StepRun) expects(kind string) bool {
 }
 
 func permit(run *StepRun, sig sluice.Signal) error {
-	if run.Progress.Wait == nil || len(run.Progress.Wait.Roles) == 0 || sig.Kind == sluice.SignalCallback {
+	if run.Progress.Wait == nil || sig.Kind == sluice.SignalCallback {
 		return nil
 	}
-	roles := run.Progress.Wait.Roles
+	return needRole(run.Progress.Wait.Roles, sig, fmt.Sprintf("%s of step %s", sig.Kind, sig.Step))
+}
+
+// needRole refuses a signal whose actor has none of the roles, if there are any.
+func needRole(roles []string, sig sluice.Signal, what string) error {
+	if len(roles) == 0 {
+		return nil
+	}
 	if slices.ContainsFunc(sig.By.Roles, func(role string) bool { return slices.Contains(roles, role) }) {
 		return nil
 	}
-	return sluice.Errorf(sluice.Denied, "%s of step %s takes one of the roles %v", sig.Kind, sig.Step, roles).
+	return sluice.Errorf(sluice.Denied, "%s takes one of the roles %v", what, roles).
 		WithHint("name the role in which you decide: --role %q", roles[0])
 }
 

@@ -21,7 +21,9 @@ type result struct {
 	verb        Verb
 	progress    sluice.Progress
 	failure     *sluice.Failure
-	until       time.Time
+	until       time.Time // not final: until when it is tried again
+	told        bool      // not final: this outage was reported before
+	waitsFor    string    // not final: what the undo waits for
 	interrupted bool
 	final       bool
 }
@@ -33,9 +35,9 @@ func (r *runner) begin(ctx context.Context, a Action, results map[sluice.StepID]
 	progress := r.state.Steps[a.Step].Progress
 	sc := r.state.stepContext(a.Step)
 	sc.Results = results
-	sc.Report = func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) }
 	guards := r.guardsBeside(sc, a.Verb)
 	ctx, cancel := context.WithCancelCause(ctx)
+	sc.Report = r.reporter(ctx, a)
 	r.calls[a.Step] = &call{a.Verb, cancel}
 	go func() {
 		defer cancel(nil)
@@ -47,20 +49,28 @@ func (r *runner) begin(ctx context.Context, a Action, results map[sluice.StepID]
 	}()
 }
 
-// lostAtMost is how much of one try counts as lost to an outage. A longer try did useful work before.
-const lostAtMost = 10 * time.Second
-
-// perform runs a verb and tries again while something is unavailable. Only the time lost to outages counts against the
-// budget, so several short outages during hours of work do not end a step. An undo has ten times the usual budget, and
-// is also tried again if space or a port is missing, because nobody else cleans up what it leaves behind.
-func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p sluice.Progress) result {
-	budget := r.engine.config.RetryFor
-	if a.Verb == VerbUndo {
-		budget *= 10
+// reporter returns what shows the progress of a verb. What an undo waits for is also recorded: status reads it there.
+func (r *runner) reporter(ctx context.Context, a Action) func(sluice.Progress) {
+	show := func(p sluice.Progress) { r.engine.hub.report(r.state.ID, a.Step, p) }
+	if a.Verb != VerbUndo {
+		return show
 	}
-	var spent time.Duration
-	pause := 50 * time.Millisecond
-	for told := false; ; told = true {
+	n := &notice{record: func(message string) {
+		select {
+		case r.results <- result{step: a.Step, verb: a.Verb, waitsFor: message}:
+		case <-ctx.Done():
+		}
+	}}
+	return func(p sluice.Progress) {
+		show(p)
+		n.take(p.Message)
+	}
+}
+
+// perform runs a verb and tries again for as long as that may help.
+func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p sluice.Progress) result {
+	left := r.engine.patience(a.Verb)
+	for {
 		began := r.engine.config.Now()
 		progress, err := r.try(ctx, a.Verb, sc, p)
 		if err == nil {
@@ -70,31 +80,15 @@ func (r *runner) perform(ctx context.Context, a Action, sc sluice.StepContext, p
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
 		failure := recorded(err, progress.Result)
-		took := max(0, r.engine.config.Now().Sub(began))
-		if told {
-			spent += min(took, lostAtMost)
-		}
-		if took > lostAtMost {
-			pause = 50 * time.Millisecond
-		}
-		if !heals(a.Verb, failure.Code) || spent >= budget {
+		told := left.lose(max(0, r.engine.config.Now().Sub(began)))
+		if !heals(a.Verb, err) || left.isOver() {
 			return result{step: a.Step, verb: a.Verb, progress: progress, failure: failure, final: true}
 		}
-		if !told {
-			r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: r.engine.config.Now().Add(budget)}
-		}
-		wait := min(pause, budget-spent)
-		if !sleep(ctx, wait) {
+		r.results <- result{step: a.Step, verb: a.Verb, failure: failure, until: left.until, told: told}
+		if !sleep(ctx, left.next()) {
 			return result{step: a.Step, verb: a.Verb, interrupted: true, final: true}
 		}
-		spent += wait
-		pause = min(pause*2, 5*time.Second)
 	}
-}
-
-// heals reports whether trying again may help.
-func heals(verb Verb, code sluice.Code) bool {
-	return code == sluice.Unavailable || verb == VerbUndo && code == sluice.Exhausted
 }
 
 // try calls the verb once. A panic fails the step, not the process.

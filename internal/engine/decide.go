@@ -30,6 +30,7 @@ type Action struct {
 type Decision struct {
 	Actions []Action
 	Abort   []sluice.StepID // steps whose check, start or observe is to be interrupted
+	Skip    []sluice.StepID // steps to skip for the promotion that a person asked for, after they were interrupted
 	Guards  []sluice.StepID // steps whose guard has to run; all other guards end
 	Begin   bool            // start the deployment, if its turn has come
 	Wake    time.Time       // when to decide again even if nothing happens; zero: never
@@ -87,11 +88,16 @@ func (d *Decision) forward(s *State, runs []*StepRun, now time.Time) {
 
 // advance does what a step needs next, if its predecessors are done.
 func (d *Decision) advance(s *State, r *StepRun, now time.Time) {
+	if slices.ContainsFunc(r.Plan.After, func(id sluice.StepID) bool { return !isDone(s.Steps[id]) }) {
+		return
+	}
+	if s.targets[r.Plan.Target].promoted != nil && isSkippable(r) {
+		d.Abort, d.Skip = append(d.Abort, r.Plan.ID), append(d.Skip, r.Plan.ID)
+		return
+	}
 	switch r.Phase {
 	case PhasePending:
-		if !slices.ContainsFunc(r.Plan.After, func(id sluice.StepID) bool { return !isDone(s.Steps[id]) }) {
-			d.act(VerbCheck, r)
-		}
+		d.act(VerbCheck, r)
 	case PhaseStarting:
 		d.act(VerbStart, r)
 	case PhaseRunning:

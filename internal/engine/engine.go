@@ -20,7 +20,7 @@ type Config struct {
 	Store    sluice.Store
 	Steps    sluice.Steps
 	Now      func() time.Time
-	Random   io.Reader     // makes deployment ids unique
+	Random   io.Reader     // makes deployment ids unique, and spreads what is tried again
 	RetryFor time.Duration // how long a step may find something unavailable before it fails; default one minute
 	Logger   *slog.Logger  // default: none
 }
@@ -107,7 +107,7 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 		first.Kind = sluice.DeploymentQueued
 	}
 	var random [4]byte
-	if _, err := io.ReadFull(e.config.Random, random[:]); err != nil {
+	if err := e.random(random[:]); err != nil {
 		return nil, first, fmt.Errorf("name the deployment: %w", err)
 	}
 	state := &State{ID: newID(first.At, random)}
@@ -119,6 +119,14 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 		}
 	}
 	return state, first, errors.Join(faults...)
+}
+
+// random fills the slice. A source need not be safe for concurrent use.
+func (e *Engine) random(into []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, err := io.ReadFull(e.config.Random, into)
+	return err
 }
 
 // vet makes the step once, to find out whether it can be made.
@@ -156,6 +164,23 @@ func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
 		return err
 	}
 	if err := r.restore(ctx); err != nil || r.state.Outcome != "" {
+		r.err = err
+		e.dismiss(r)
+		return err
+	}
+	e.launch(r)
+	return nil
+}
+
+// Reopen goes on with the undo of a deployment that has ended and left steps that could not be undone. They are undone
+// again, and so are those that their target started before, the last started first. Then the deployment ends again. It
+// is a Conflict if nothing was left, or while another deployment of the application has not ended.
+func (e *Engine) Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error {
+	r, err := e.enlist(ctx, &State{ID: id})
+	if err != nil {
+		return err
+	}
+	if err := r.reopen(ctx, by); err != nil {
 		r.err = err
 		e.dismiss(r)
 		return err

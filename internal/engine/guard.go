@@ -120,7 +120,7 @@ func (r *runner) ask(ctx context.Context, sc sluice.StepContext, method func(slu
 			return nil
 		}
 		failure := recorded(err, nil)
-		if failure.Code != sluice.Unavailable && failure.Code != sluice.Denied {
+		if !failure.Code.IsOutage() && failure.Code != sluice.Denied {
 			return failure
 		}
 		if !told {

@@ -66,6 +66,18 @@ func (r *runner) restore(ctx context.Context) error {
 	return err
 }
 
+// reopen records that an undo that failed goes on.
+func (r *runner) reopen(ctx context.Context, by sluice.Actor) error {
+	if err := r.restore(ctx); err != nil {
+		return err
+	}
+	if !r.state.CanReopen() {
+		return sluice.Errorf(sluice.Conflict, "no undo of deployment %s has failed, so none can go on", r.state.ID).
+			WithHint("see it with: sluice status %s", r.state.ID)
+	}
+	return r.append(ctx, []sluice.Event{{Kind: sluice.DeploymentReopened, Actor: &by}})
+}
+
 func (r *runner) loop(ctx context.Context) error {
 	if len(r.mail) > 0 { // signals that came while nobody ran the deployment come before its next step
 		if err := r.receive(ctx); err != nil {
@@ -80,7 +92,7 @@ func (r *runner) loop(ctx context.Context) error {
 		if r.state.Outcome != "" {
 			break
 		}
-		if d.Begin && !r.state.Queued { // its turn has come: there is something to do
+		if d.Begin && !r.state.Queued || len(d.Skip) > 0 { // its turn has come, or that of the steps after these
 			continue
 		}
 		if err := r.await(ctx, d.Wake); err != nil {
@@ -127,7 +139,7 @@ func (r *runner) carryOut(ctx context.Context, d Decision) error {
 		}
 	}
 	var actions []Action
-	var intents []sluice.Event
+	intents := r.skips(d.Skip)
 	for _, a := range d.Actions {
 		if r.calls[a.Step] != nil {
 			continue
@@ -215,17 +227,17 @@ func (r *runner) next() (result, bool) {
 }
 
 // outcome turns a result into events. An interrupted verb gives none: the decision that interrupted it, or the next
-// start of the engine, handles the step. The same is true of a verb whose step a guard has failed meanwhile.
+// start of the engine, handles the step. The same is true of a verb whose step was skipped or failed by a guard
+// meanwhile.
 func (r *runner) outcome(res result) []sluice.Event {
-	if res.interrupted || r.state.Steps[res.step].Phase == PhaseFailed {
+	phase := r.state.Steps[res.step].Phase
+	if res.interrupted || phase == PhaseFailed || phase == PhaseSkipped {
 		return nil
 	}
-	e := sluice.Event{Step: res.step, Failure: res.failure}
 	if !res.final {
-		e.Kind = sluice.StepRetrying
-		e.Until = res.until
-		return []sluice.Event{e}
+		return r.meanwhile(res)
 	}
+	e := sluice.Event{Step: res.step, Failure: res.failure}
 	if res.failure != nil {
 		e.Kind = map[Verb]sluice.EventKind{VerbUndo: sluice.StepUndoFailed, VerbFinish: sluice.StepFinishFailed}[res.verb]
 		if e.Kind == "" {
@@ -244,6 +256,21 @@ func (r *runner) outcome(res result) []sluice.Event {
 		return r.advanced(e, res.progress)
 	}
 	return []sluice.Event{e}
+}
+
+// meanwhile returns the event for what a verb waits for, unless the log says it already.
+func (r *runner) meanwhile(res result) []sluice.Event {
+	run := r.state.Steps[res.step]
+	switch {
+	case r.calls[res.step] == nil: // it has ended
+		return nil
+	case res.failure == nil && run.WaitsFor != res.waitsFor:
+		p := &sluice.Progress{State: sluice.Running, Message: res.waitsFor}
+		return []sluice.Event{{Kind: sluice.StepUndoing, Step: res.step, Progress: p}}
+	case res.failure != nil && (!res.told || run.Retrying == nil || run.Retrying.Code != res.failure.Code):
+		return []sluice.Event{{Kind: sluice.StepRetrying, Step: res.step, Failure: res.failure, Until: res.until}}
+	}
+	return nil
 }
 
 func (r *runner) advanced(e sluice.Event, p sluice.Progress) []sluice.Event {

@@ -11,8 +11,8 @@ import (
 // A RunPhase is the phase of a step in its life.
 //
 //	pending ─► starting ─► running ⇄ waiting ─► done ─► finishing ─► finished
-//	   │           └────────┴──────────┴─► failed
-//	   └─► failed           every one of them from starting on ─► undoing ─► undone | undoFailed
+//	   │           └────────┴──────────┴─► failed | skipped ─► finishing ─► finished
+//	   └─► failed | skipped        every one of them from starting on ─► undoing ⇄ undone | undoFailed
 type RunPhase string
 
 // The phases of a step.
@@ -23,6 +23,7 @@ const (
 	PhaseWaiting    RunPhase = "waiting"
 	PhaseDone       RunPhase = "done"
 	PhaseFailed     RunPhase = "failed"
+	PhaseSkipped    RunPhase = "skipped"
 	PhaseFinishing  RunPhase = "finishing"
 	PhaseFinished   RunPhase = "finished"
 	PhaseUndoing    RunPhase = "undoing"
@@ -38,8 +39,12 @@ type StepRun struct {
 	Failure   *sluice.Failure // why it failed
 	Leftover  *sluice.Failure // why it could not be undone or finished
 	Retrying  *sluice.Failure // what is away at the moment
+	Skipped   *sluice.Signal  // for which it was skipped
+	WaitsFor  string          // what its undo waits for at the moment
 	StartedAt time.Time       // zero: it never started, so there is nothing to undo
 	EndedAt   time.Time
+
+	again bool // its undo has ended, and is to be repeated
 }
 
 // A State is a deployment as its events tell it. Only Apply changes it.
@@ -86,6 +91,8 @@ func (s *State) Apply(e sluice.Event) {
 		s.begin(e)
 	case sluice.DeploymentEnded:
 		s.Outcome, s.EndedAt, s.Overtaker = e.Outcome, e.At, e.OvertakenBy
+	case sluice.DeploymentReopened:
+		s.reopen()
 	case sluice.SignalReceived:
 		s.signal(*e.Signal)
 	default:
@@ -93,6 +100,31 @@ func (s *State) Apply(e sluice.Event) {
 			s.applyStep(run, e)
 		}
 	}
+}
+
+// reopen lets every step be undone again that could not be undone, and those that its target started before: what is put
+// back last has to be the oldest.
+func (s *State) reopen() {
+	s.Outcome, s.EndedAt = "", time.Time{}
+	for _, t := range s.targets {
+		again := false
+		for _, r := range slices.Backward(t.started) {
+			stuck := r.Phase == PhaseUndoFailed
+			again = again || stuck && r.Plan.Phase != sluice.PhaseOnRollback
+			if again || stuck {
+				r.again, t.outcome = isUndone(r), ""
+			}
+		}
+	}
+}
+
+// CanReopen reports whether the deployment has ended and left a step that could not be undone. What a rehearsal
+// simulated is gone.
+func (s *State) CanReopen() bool {
+	if s.Outcome == "" || s.Plan.Rehearsal != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Started, func(id sluice.StepID) bool { return s.Steps[id].Phase == PhaseUndoFailed })
 }
 
 func (s *State) begin(e sluice.Event) {
@@ -122,6 +154,10 @@ func (s *State) signal(sig sluice.Signal) {
 		return
 	}
 	if run := s.Steps[sig.Step]; run != nil {
+		if sig.Kind == sluice.SignalPromote {
+			s.targets[run.Plan.Target].promoted = &sig
+			return
+		}
 		run.Progress.Signals = append(slices.Clip(run.Progress.Signals), sig)
 	}
 }
@@ -131,14 +167,14 @@ func (s *State) halt(sig *sluice.Signal) {
 	survey := s.survey()
 	for name, t := range s.targets {
 		if status := survey.of(name).status; isFinal(status) {
-			t.outcome = status
+			t.outcome, t.spared = status, true
 		}
 	}
 	s.Halt = sig
 }
 
 func (s *State) applyStep(run *StepRun, e sluice.Event) {
-	run.Retrying = nil
+	run.Retrying, run.WaitsFor = nil, ""
 	switch e.Kind {
 	case sluice.StepStarting:
 		run.Phase, run.StartedAt = PhaseStarting, e.At
@@ -160,8 +196,13 @@ func (s *State) applyStep(run *StepRun, e sluice.Event) {
 	case sluice.StepFailed:
 		run.report(e.Progress)
 		run.Phase, run.EndedAt, run.Failure = PhaseFailed, e.At, e.Failure
+	case sluice.StepSkipped:
+		run.Phase, run.EndedAt, run.Skipped = PhaseSkipped, e.At, e.Signal
 	case sluice.StepUndoing:
-		run.Phase = PhaseUndoing
+		run.Phase, run.Leftover, run.again = PhaseUndoing, nil, false
+		if e.Progress != nil {
+			run.WaitsFor = e.Progress.Message
+		}
 	case sluice.StepUndone:
 		run.Phase, run.EndedAt = PhaseUndone, e.At
 	case sluice.StepUndoFailed:
@@ -192,18 +233,23 @@ func (r *StepRun) report(p *sluice.Progress) {
 func (s *State) stepContext(id sluice.StepID) sluice.StepContext {
 	step := s.Steps[id].Plan
 	return sluice.StepContext{
-		Deployment: s.ID, StartedAt: s.StartedAt, Plan: s.Plan, Target: s.targets[step.Target].plan, Step: step,
-		Report: func(sluice.Progress) {},
+		Deployment: s.ID, StartedAt: s.StartedAt, StartedBy: s.StartedBy, Plan: s.Plan,
+		Target: s.targets[step.Target].plan, Step: step, Report: func(sluice.Progress) {},
 	}
 }
 
-// Results returns the evidence of the steps that are done.
+// Results returns the evidence of the steps that are done, and marks those that were skipped.
 func (s *State) Results() map[sluice.StepID]sluice.Result {
 	results := map[sluice.StepID]sluice.Result{}
 	for _, id := range s.Started {
 		run := s.Steps[id]
 		if run.Progress.Result != nil && run.Failure == nil {
 			results[id] = *run.Progress.Result
+		}
+	}
+	for id, run := range s.Steps {
+		if run.Skipped != nil {
+			results[id] = sluice.Result{Skipped: true}
 		}
 	}
 	return results

@@ -15,6 +15,9 @@ type targetRun struct {
 	runs    []*StepRun    // in the order of the plan
 	started []*StepRun    // in the order of their start
 	outcome sluice.Status // of a target that had ended before somebody halted the deployment
+	spared  bool          // it had ended before, so it does not go where the others were sent
+
+	promoted *sluice.Signal // that skips what is left of the strategy
 }
 
 // A standing holds the course and the status of a target.
@@ -71,7 +74,7 @@ func (v survey) course(t *targetRun) course {
 	if v.state.Outcome == sluice.StatusOvertaken {
 		return skipped
 	}
-	halted, started := v.state.Halt != nil, len(t.started) > 0
+	halted, started := v.state.Halt != nil && !t.spared, len(t.started) > 0
 	switch {
 	case halted && !started:
 		return stopped
@@ -151,7 +154,7 @@ func (s *State) undone(t *targetRun) sluice.Status {
 	switch {
 	case status == sluice.StatusFailed || !deployed && t.any(hasFailed):
 		return sluice.StatusFailed
-	case !deployed || s.isCancelled():
+	case !deployed || s.isCancelled() && !t.spared:
 		return sluice.StatusCancelled
 	}
 	return status
@@ -224,7 +227,7 @@ func (t *targetRun) nextUndo() *StepRun {
 // nothing can have changed the data, and none after a cancel, which leaves the data as it is.
 func (s *State) nextOnRollback(t *targetRun) *StepRun {
 	applied := t.any(func(r *StepRun) bool { return r.Plan.Phase == sluice.PhaseApply && wasStarted(r) })
-	if s.isCancelled() || !applied {
+	if s.isCancelled() && !t.spared || !applied {
 		return nil
 	}
 	for _, r := range t.runs {
@@ -248,9 +251,13 @@ func isBusy(r *StepRun) bool {
 }
 func isFinished(r *StepRun) bool  { return r.Phase == PhaseFinished }
 func isCommitted(r *StepRun) bool { return r.Phase == PhaseFinishing || isFinished(r) }
-func isDone(r *StepRun) bool      { return r.Phase == PhaseDone || isCommitted(r) }
-func isUndone(r *StepRun) bool    { return r.Phase == PhaseUndone || r.Phase == PhaseUndoFailed }
-func isSettled(r *StepRun) bool   { return isFinished(r) || isUndone(r) || !wasStarted(r) }
+func isDone(r *StepRun) bool {
+	return r.Phase == PhaseDone || r.Phase == PhaseSkipped || isCommitted(r)
+}
+func isUndone(r *StepRun) bool {
+	return !r.again && (r.Phase == PhaseUndone || r.Phase == PhaseUndoFailed)
+}
+func isSettled(r *StepRun) bool { return isFinished(r) || isUndone(r) || !wasStarted(r) }
 
 // any and all look at the target's steps other than those of onRollback.
 func (t *targetRun) any(is func(*StepRun) bool) bool {

@@ -38,6 +38,7 @@ var kinds = map[string][]sluice.EventKind{
 	"done":   {sluice.StepStarting, sluice.StepDone}, "kept": {sluice.StepFinishing, sluice.StepFinished},
 	"fails": {sluice.StepStarting, sluice.StepFailed}, "undone": {sluice.StepUndoing, sluice.StepUndone},
 	"stuck": {sluice.StepUndoing, sluice.StepUndoFailed},
+	"ended": {sluice.DeploymentEnded}, "reopened": {sluice.DeploymentReopened},
 }
 
 // fold returns the state after the lines, each of which is a step and what happens to it, or a signal.
@@ -51,6 +52,10 @@ func fold(lines string) *engine.State {
 			continue
 		}
 		p := &sluice.Progress{State: sluice.Done}
+		if what == "ended" {
+			s.Apply(sluice.Event{Seq: s.Seq + 1, Kind: sluice.DeploymentEnded, Outcome: engine.Decide(s, time.Unix(2, 0)).End})
+			continue
+		}
 		if what == "moves" {
 			p.Changes = []sluice.Change{{Object: "PersistentVolumeClaim/data", Outcome: sluice.Configured}}
 		}
@@ -118,6 +123,25 @@ func TestATargetsStatusSaysWhatHappenedToIt(t *testing.T) {
 			"failed cancelled cancelled: failed"},
 		{"a/before done, a/apply starts, cancel, a/apply stuck, a/before undone",
 			"failed cancelled cancelled: failed"},
+
+		// What is undone later was undone.
+		{"a/before done, a/apply starts, rollBack, a/apply stuck, a/before undone, a/back done, a/back kept, " +
+			"all ended, all reopened",
+			"rollingBack cancelled cancelled: "},
+		{"a/before done, a/apply starts, rollBack, a/apply stuck, a/before undone, a/back done, a/back kept, " +
+			"all ended, all reopened, a/apply undone, a/before undone",
+			"rolledBack cancelled cancelled: rolledBack"},
+		{"a/before done, a/apply starts, rollBack, a/apply stuck, a/before undone, a/back done, a/back kept, " +
+			"all ended, all reopened, a/apply stuck, a/before undone",
+			"failed cancelled cancelled: failed"},
+		{"a/before done, a/apply starts, cancel, a/apply stuck, a/before undone, all ended, all reopened, a/apply undone, a/before undone",
+			"cancelled cancelled cancelled: cancelled"},
+		{"a/before done, a/apply fails, a/apply stuck, a/before undone, a/back done, a/back kept, b/before starts, cancel, " +
+			"b/before undone, all ended, all reopened",
+			"rollingBack cancelled skipped: "},
+		{"a/before done, a/apply fails, a/apply stuck, a/before undone, a/back done, a/back kept, b/before starts, cancel, " +
+			"b/before undone, all ended, all reopened, a/apply undone, a/before undone",
+			"rolledBack cancelled skipped: cancelled"},
 	} {
 		t.Run(c.events, func(t *testing.T) {
 			s := fold(c.events)

@@ -17,14 +17,14 @@ type Update struct {
 }
 
 // Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, whichever
-// process runs it. Live progress comes between them if the deployment is run here. Watch ends after DeploymentEnded,
-// with ctx, or when no process runs the deployment. A slow reader misses progress, never an event.
+// process runs it. Live progress comes between them if the deployment is run here. Watch ends when the last event is
+// DeploymentEnded, with ctx, or when no process runs the deployment. A slow reader misses progress, never an event.
 func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		w := e.hub.subscribe(id)
 		defer e.hub.unsubscribe(w)
 		e.keep(&e.waking, e.wake)
-		for ctx.Err() == nil {
+		for ended := false; ctx.Err() == nil; {
 			r, leased := e.runner(id), true
 			if r == nil {
 				var err error
@@ -38,10 +38,13 @@ func (e *Engine) Watch(ctx context.Context, id sluice.DeploymentID, after sluice
 					yield(Update{}, err)
 					return
 				}
-				after = event.Seq
-				if !yield(Update{Event: &event}, nil) || event.Kind == sluice.DeploymentEnded {
+				after, ended = event.Seq, event.Kind == sluice.DeploymentEnded
+				if !yield(Update{Event: &event}, nil) {
 					return
 				}
+			}
+			if ended {
+				return
 			}
 			for step, p := range w.take() {
 				if !yield(Update{Step: step, Progress: &p}, nil) {

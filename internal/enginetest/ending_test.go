@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,11 +65,27 @@ func newEnding(t *testing.T, log sluice.Log, id sluice.DeploymentID, w *memoryWo
 	return end
 }
 
+// left lists the facts about targets that were undone.
+func (e *ending) left() (list []string) {
+	for target, status := range e.Targets {
+		if status != sluice.StatusRolledBack && status != sluice.StatusCancelled {
+			continue
+		}
+		for name := range e.Facts {
+			isOf := strings.Contains(name, target+"/") || name == "version of "+target
+			if isOf && !strings.Contains(name, "onRollback") && !strings.HasPrefix(name, "outage of ") {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
+}
+
 // began counts the steps that began. Each has at least one effect, and is recorded at least once.
 func (e *ending) began() int {
 	n := 0
 	for _, phase := range e.Steps {
-		if phase != engine.PhasePending {
+		if phase != engine.PhasePending && phase != engine.PhaseSkipped {
 			n++
 		}
 	}

@@ -66,6 +66,9 @@ func everyScenario(t *testing.T, test func(*testing.T, *ending, scenario)) {
 			if diff := cmp.Diff(s.targets, want.Targets); diff != "" {
 				t.Fatalf("targets (-want +got):\n%s", diff)
 			}
+			if left := want.left(); len(left) > 0 {
+				t.Fatalf("what was undone left %q", left)
+			}
 			test(t, want, s)
 		})
 	}
@@ -122,6 +125,9 @@ func live(t *testing.T, l *life, s scenario) sluice.DeploymentID {
 			}
 		}()
 		_, err = e.Wait(t.Context(), id)
+		if err == nil {
+			err = s.goOn(t.Context(), l, e, id)
+		}
 	}
 	dead := l.isDead()
 	if !dead {
@@ -138,6 +144,24 @@ func live(t *testing.T, l *life, s scenario) sluice.DeploymentID {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// goOn repairs the world and lets the undo go on, as often as it fails and somebody wants that.
+func (s scenario) goOn(ctx context.Context, l *life, e *engine.Engine, id sluice.DeploymentID) error {
+	for s.repairs > 0 && !l.isDead() {
+		state, err := engine.Fold(id, l.store.Read(ctx, id, 0))
+		if err != nil || !state.CanReopen() {
+			return err
+		}
+		l.world.repair()
+		if err := e.Reopen(ctx, id, sluice.Actor{Name: "bob"}); err != nil {
+			return err
+		}
+		if _, err := e.Wait(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin starts the deployment, or resumes it if an earlier engine began it.
@@ -176,8 +200,8 @@ func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
 		return sluice.Signal{}, false
 	}
 	by := sluice.Actor{Name: "bob", Via: "api"}
-	if u.Event.Step == s.haltAt {
-		return sluice.Signal{Kind: s.halt, By: by}, true
+	if u.Event.Step == s.saidAt {
+		return sluice.Signal{Kind: s.said, Step: s.saidTo, By: by}, true
 	}
 	return sluice.Signal{Kind: u.Event.Progress.Wait.Signals[0], Step: u.Event.Step, By: by, Success: true}, true
 }

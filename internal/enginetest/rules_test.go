@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -42,11 +43,29 @@ func (r *record) add(e sluice.Event) {
 	switch e.Kind {
 	case sluice.DeploymentEnded:
 		r.ended = true
+	case sluice.DeploymentReopened:
+		r.reopen()
 	case sluice.StepStarting:
 		r.started = append(r.started, e.Step)
 		r.image[e.Step] = e.Progress.Snapshot
 	case sluice.StepProgressed, sluice.StepDone:
 		r.data[e.Step] = e.Progress.Data
+	}
+}
+
+// reopen forgets the undo of steps that could not be undone, and of those that their target started before: they are
+// undone again, each with its own intent.
+func (r *record) reopen() {
+	r.ended = false
+	again := map[string]bool{} // targets
+	for _, id := range slices.Backward(r.started) {
+		target, _, _ := strings.Cut(string(id), "/")
+		again[target] = again[target] || r.has(id, sluice.StepUndoFailed)
+		if again[target] {
+			for _, kind := range []sluice.EventKind{sluice.StepUndoing, sluice.StepUndone, sluice.StepUndoFailed} {
+				delete(r.kinds[id], kind)
+			}
+		}
 	}
 }
 
@@ -56,9 +75,10 @@ func (r *record) has(id sluice.StepID, kinds ...sluice.EventKind) bool {
 
 // over are the events after which a verb is never called again.
 var over = map[string][]sluice.EventKind{
-	"check":   {sluice.StepStarting, sluice.StepFailed, sluice.StepUndoing},
-	"start":   {sluice.StepProgressed, sluice.StepDone, sluice.StepFailed, sluice.StepUndoing, sluice.StepFinishing},
-	"observe": {sluice.StepDone, sluice.StepFailed, sluice.StepUndoing, sluice.StepFinishing},
+	"check": {sluice.StepStarting, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing},
+	"start": {sluice.StepProgressed, sluice.StepDone, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing,
+		sluice.StepFinishing},
+	"observe": {sluice.StepDone, sluice.StepFailed, sluice.StepSkipped, sluice.StepUndoing, sluice.StepFinishing},
 	"finish":  {sluice.StepFinished, sluice.StepFinishFailed, sluice.StepUndoing},
 	"undo":    {sluice.StepUndone, sluice.StepUndoFailed, sluice.StepFinishing},
 }
@@ -119,7 +139,7 @@ func (s *step) faults(r *record, verb string, p sluice.Progress) []string {
 func (s *step) early(r *record) []string {
 	var list []string
 	for _, before := range s.sc.Step.After {
-		if !r.has(before, sluice.StepDone) {
+		if !r.has(before, sluice.StepDone, sluice.StepSkipped) {
 			list = append(list, fmt.Sprintf("%s is not done", before))
 		}
 	}

@@ -9,12 +9,14 @@ import (
 // A scenario is a plan, how its steps behave, and what people say.
 type scenario struct {
 	behaviours map[sluice.StepID]behaviour
-	afterwards string // afterFailure of staging
-	halt       string // a signal to the whole deployment, sent when a step of haltAt waits
-	haltAt     sluice.StepID
+	afterwards string        // afterFailure of staging
+	said       string        // a signal, sent when the step saidAt waits
+	saidAt     sluice.StepID // in place of what ends its wait
+	saidTo     sluice.StepID // "" for the whole deployment
 	outcome    sluice.Status
 	targets    map[string]sluice.Status
 	silent     bool // nobody answers in the process that runs it
+	repairs    int  // how often somebody repairs the world and lets the undo that failed go on
 }
 
 // pause is how long a step that waits for a time waits.
@@ -25,6 +27,10 @@ const pause = 40 * time.Millisecond
 func plan(afterFailure string) *sluice.Plan {
 	at := func(target string, phase sluice.Phase, path string, after ...sluice.StepID) sluice.PlannedStep {
 		return sluice.PlannedStep{ID: sluice.StepID(target + "/" + path), Target: target, Phase: phase, After: after}
+	}
+	gate := func(s sluice.PlannedStep) sluice.PlannedStep {
+		s.Kind = sluice.KindRunWebhook
+		return s
 	}
 	return &sluice.Plan{
 		Application: "shop",
@@ -43,8 +49,8 @@ func plan(afterFailure string) *sluice.Plan {
 			at("production", sluice.PhaseBefore, "before/0"),
 			at("production", sluice.PhaseApply, "apply", "production/before/0"),
 			at("production", sluice.PhaseCanary, "canary/0", "production/apply"),
-			at("production", sluice.PhaseCanary, "canary/1", "production/canary/0"),
-			at("production", sluice.PhaseCanary, "canary/2", "production/canary/1"),
+			gate(at("production", sluice.PhaseCanary, "canary/1", "production/canary/0")),
+			gate(at("production", sluice.PhaseCanary, "canary/2", "production/canary/1")),
 			at("production", sluice.PhasePromote, "promote", "production/canary/2"),
 			at("production", sluice.PhaseAfter, "after/0", "production/promote"),
 			at("production", sluice.PhaseOnRollback, "onRollback/0"),
@@ -110,6 +116,29 @@ var scenarios = map[string]scenario{
 		outcome: sluice.StatusFailed,
 		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusFailed},
 	},
+	"what could not be put back is put back later": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/canary/2": {lane: true, fails: true},
+			"production/canary/0": {lane: true, scarred: true, repairs: 2},
+			"production/apply":    {rounds: 1, lane: true, scarred: true, repairs: 1},
+		}), afterwards: "keep", repairs: 2,
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
+	"what a cancel could not put back is put back later": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/canary/0": {pause: pause, lane: true, scarred: true, repairs: 1},
+		}), afterwards: "keep", said: sluice.SignalCancel, saidAt: "production/canary/1", repairs: 1,
+		outcome: sluice.StatusCancelled,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusCancelled},
+	},
+	"what is undone of a failure that is kept": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"staging/after/0/1": {pause: time.Second, fails: true, scarred: true, repairs: 1},
+		}), afterwards: "keep", repairs: 1,
+		outcome: sluice.StatusFailed,
+		targets: map[string]sluice.Status{"staging": sluice.StatusFailed, "production": sluice.StatusSkipped},
+	},
 	"one of a parallel list fails": {
 		behaviours: behaviours(map[sluice.StepID]behaviour{
 			"staging/before/1": {rounds: 2, fails: true},
@@ -130,13 +159,25 @@ var scenarios = map[string]scenario{
 		outcome:    sluice.StatusRolledBack,
 		targets:    map[string]sluice.Status{"staging": sluice.StatusRolledBack, "production": sluice.StatusSkipped},
 	},
+	"a person promotes": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{"production/canary/2": {fails: true}}), afterwards: "keep",
+		said: sluice.SignalPromote, saidAt: "production/canary/1", saidTo: "production/promote",
+		outcome: sluice.StatusSucceeded,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusSucceeded},
+	},
+	"a person promotes what then fails": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{"production/promote": {lane: true, fails: true}}),
+		afterwards: "keep", said: sluice.SignalPromote, saidAt: "production/canary/1", saidTo: "production/promote",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
 	"a person cancels": {
-		behaviours: behaviours(nil), afterwards: "keep", halt: sluice.SignalCancel, haltAt: "production/canary/1",
+		behaviours: behaviours(nil), afterwards: "keep", said: sluice.SignalCancel, saidAt: "production/canary/1",
 		outcome: sluice.StatusCancelled,
 		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusCancelled},
 	},
 	"a person rolls back": {
-		behaviours: behaviours(nil), afterwards: "keep", halt: sluice.SignalRollBack, haltAt: "production/canary/1",
+		behaviours: behaviours(nil), afterwards: "keep", said: sluice.SignalRollBack, saidAt: "production/canary/1",
 		outcome: sluice.StatusRolledBack,
 		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
 	},

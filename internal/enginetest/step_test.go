@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ type behaviour struct {
 	fails   bool          // whether its work turns out not to have worked
 	flaky   bool          // whether the first try of Start finds something unavailable
 	scarred bool          // whether Undo fails
+	repairs int           // after how many repairs Undo works all the same; 0: never
 	well    time.Duration // how long its guard finds everything well; 0: for ever
 }
 
@@ -139,22 +141,37 @@ func (s *step) Undo(ctx context.Context, p sluice.Progress) error {
 	if err := s.admit(ctx, "undo", p); err != nil {
 		return err
 	}
+	if healed, err := s.isHealed(); err != nil || !healed {
+		return cmp.Or(err, error(sluice.Errorf(sluice.Failed, "%s cannot be put back", s.name)))
+	}
 	if s.behaviour.lane {
-		var before string
-		if err := json.Unmarshal(p.Snapshot, &before); err != nil {
-			return s.world.Complain(fmt.Sprintf("%s lost its image: %s", s.name, p.Snapshot))
-		}
-		if err := s.set(ctx, s.lane, before); err != nil {
+		if err := s.putLaneBack(ctx, p); err != nil {
 			return err
 		}
-	}
-	if s.behaviour.scarred {
-		return sluice.Errorf(sluice.Failed, "%s cannot be put back", s.name)
 	}
 	if err := s.set(ctx, s.name, ""); err != nil {
 		return err
 	}
 	return s.set(ctx, "kept for "+s.name, "")
+}
+
+// putLaneBack puts the version back, unless a later step's version is still there.
+func (s *step) putLaneBack(ctx context.Context, p sluice.Progress) error {
+	var before string
+	if err := json.Unmarshal(p.Snapshot, &before); err != nil {
+		return s.world.Complain(fmt.Sprintf("%s lost its image: %s", s.name, p.Snapshot))
+	}
+	now, err := s.world.Get(s.lane)
+	if err != nil || now != s.name {
+		return err
+	}
+	return s.set(ctx, s.lane, before)
+}
+
+// isHealed reports whether what Undo puts back can be put back.
+func (s *step) isHealed() (bool, error) {
+	repaired, err := s.world.Get(repaired)
+	return !s.behaviour.scarred || s.behaviour.repairs > 0 && len(repaired) >= s.behaviour.repairs, err
 }
 
 // Guard implements sluice.Guard.

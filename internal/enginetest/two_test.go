@@ -51,6 +51,12 @@ func TestASecondEngineReachesWhatTheFirstRuns(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.speak(t.Context(), second, id) // returns when the second engine has seen the end
+				if _, err := first.Wait(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.goOn(t.Context(), l, first, id); err != nil {
+					t.Fatal(err)
+				}
 				wantEnd(t, first, id, s.outcome)
 				newEnding(t, store, id, w, 1).compare(t, want, "with a second engine")
 			})

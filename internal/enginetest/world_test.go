@@ -73,6 +73,15 @@ func (w *memoryWorld) repeated() []string {
 	return list
 }
 
+// repaired names what holds a mark for each time that somebody repaired the world.
+const repaired = "repaired"
+
+// repair lets steps put back what they could not put back before.
+func (w *memoryWorld) repair() {
+	marks, _ := w.Get(repaired) // this world never fails
+	w.change(repaired, marks+"x")
+}
+
 // A life is the time of one engine, from its making to its kill. Whatever the engine does goes through it, so
 // that nothing happens after death.
 type life struct {

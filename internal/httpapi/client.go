@@ -40,20 +40,30 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Start submits the plan.
 func (c *Client) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
-	body, err := json.Marshal(startRequest{plan, by})
+	var response startResponse
+	err := c.post(ctx, "/deployments", startRequest{plan, by}, &response)
+	return response.ID, err
+}
+
+// Reopen goes on with the undo of a deployment.
+func (c *Client) Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error {
+	return c.post(ctx, "/deployments/"+url.PathEscape(string(id))+"/reopening", startRequest{Actor: by}, &struct{}{})
+}
+
+func (c *Client) post(ctx context.Context, path string, request startRequest, answer any) error {
+	body, err := json.Marshal(request)
 	if err != nil {
-		return "", sluice.Errorf(sluice.Internal, "the plan cannot be written as JSON: %w", err)
+		return sluice.Errorf(sluice.Internal, "the request cannot be written as JSON: %w", err)
 	}
-	resp, err := c.do(ctx, http.MethodPost, "/deployments", bytes.NewReader(body))
+	resp, err := c.do(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer resp.Body.Close()
-	var response startResponse
-	if err := json.NewDecoder(resp.Body).Decode(&response); err != nil {
-		return "", away(err)
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return away(err)
 	}
-	return response.ID, nil
+	return nil
 }
 
 // Watch yields what the engine's Watch yields. If the engine stops, Watch ends with Unavailable.

@@ -10,16 +10,17 @@ import (
 
 // statuses is the one table from codes to HTTP statuses.
 var statuses = map[sluice.Code]int{
-	sluice.Invalid:     http.StatusBadRequest,
-	sluice.NotFound:    http.StatusNotFound,
-	sluice.Conflict:    http.StatusConflict,
-	sluice.Unavailable: http.StatusServiceUnavailable,
-	sluice.Unsupported: http.StatusNotImplemented,
-	sluice.Denied:      http.StatusForbidden,
-	sluice.Exhausted:   http.StatusInsufficientStorage,
-	sluice.Failed:      http.StatusUnprocessableEntity,
-	sluice.Cancelled:   499, // what proxies write if the caller went away
-	sluice.Internal:    http.StatusInternalServerError,
+	sluice.Invalid:         http.StatusBadRequest,
+	sluice.NotFound:        http.StatusNotFound,
+	sluice.Conflict:        http.StatusConflict,
+	sluice.Unavailable:     http.StatusServiceUnavailable,
+	sluice.Unsupported:     http.StatusNotImplemented,
+	sluice.Denied:          http.StatusForbidden,
+	sluice.Unauthenticated: http.StatusUnauthorized,
+	sluice.Exhausted:       http.StatusInsufficientStorage,
+	sluice.Failed:          http.StatusUnprocessableEntity,
+	sluice.Cancelled:       499, // what proxies write if the caller went away
+	sluice.Internal:        http.StatusInternalServerError,
 }
 
 // Status returns the HTTP status of a code.

@@ -21,12 +21,14 @@ const maxRequest = 64 << 20
 // An Engine runs deployments. *engine.Engine is one, and so is *Client. Signals go through the store's inbox.
 type Engine interface {
 	Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error)
+	Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error
 	Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[engine.Update, error]
 }
 
 // A Server is the control API of one engine:
 //
 //	POST /deployments                        {"plan": ..., "actor": ...}  →  {"id": ...}
+//	POST /deployments/{id}/reopening         {"actor": ...}               →  nothing
 //	GET  /deployments/{id}/events?after=SEQ                               →  one update a line, until it ends
 type Server struct {
 	engine  Engine
@@ -40,6 +42,7 @@ func NewServer(e Engine) *Server {
 	s := &Server{engine: e}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /deployments", s.start)
+	mux.HandleFunc("POST /deployments/{id}/reopening", s.reopen)
 	mux.HandleFunc("GET /deployments/{id}/events", s.events)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	return s
@@ -65,7 +68,7 @@ func (s *Server) Refuse() {
 func (s *Server) Close() error { return s.http.Close() }
 
 type startRequest struct {
-	Plan  *sluice.Plan `json:"plan"`
+	Plan  *sluice.Plan `json:"plan,omitempty"`
 	Actor sluice.Actor `json:"actor"`
 }
 
@@ -74,13 +77,28 @@ type startResponse struct {
 }
 
 func (s *Server) start(w http.ResponseWriter, r *http.Request) {
+	s.begin(w, r, http.StatusCreated, func(request startRequest) (any, error) {
+		if request.Plan == nil {
+			return nil, sluice.Errorf(sluice.Invalid, "the request has no plan")
+		}
+		id, err := s.engine.Start(r.Context(), request.Plan, request.Actor)
+		return startResponse{id}, err
+	})
+}
+
+func (s *Server) reopen(w http.ResponseWriter, r *http.Request) {
+	s.begin(w, r, http.StatusOK, func(request startRequest) (any, error) {
+		return struct{}{}, s.engine.Reopen(r.Context(), sluice.DeploymentID(r.PathValue("id")), request.Actor)
+	})
+}
+
+// begin answers a request after which the engine runs a deployment.
+func (s *Server) begin(
+	w http.ResponseWriter, r *http.Request, status int, use func(startRequest) (answer any, err error),
+) {
 	var request startRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&request); err != nil {
 		writeError(w, sluice.Errorf(sluice.Invalid, "the request's body cannot be read: %w", err))
-		return
-	}
-	if request.Plan == nil {
-		writeError(w, sluice.Errorf(sluice.Invalid, "the request has no plan"))
 		return
 	}
 	s.starts.RLock()
@@ -89,12 +107,12 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) {
 		writeError(w, sluice.Errorf(sluice.Unavailable, "the engine is about to stop").WithHint("try again"))
 		return
 	}
-	id, err := s.engine.Start(r.Context(), request.Plan, request.Actor)
+	answer, err := use(request)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	writeJSON(w, http.StatusCreated, startResponse{id})
+	writeJSON(w, status, answer)
 	_ = http.NewResponseController(w).Flush() // a caller that went away finds the deployment in the log
 }
 

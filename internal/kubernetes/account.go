@@ -3,7 +3,7 @@
 //
 //	client   sends requests: kinds, errors, field managers       rights   which rights Sluice needs and lacks
 //	pod      reads Pods: why one is not ready                    watch    Get, List, Watch, Follow
-//	apply    Apply, Restore, Scale, Delete                       host     Pods, Logs, Tail, Exec, Evict
+//	apply    Apply, Restore, Scale, Delete, Beside, Orphan       host     Pods, Logs, Tail, Exec, Evict
 //	shift    Shift, Release                                      network  Address, Transport
 //	traffic  what objects that divide traffic look like
 //
@@ -55,13 +55,13 @@ func Open(_ context.Context, o Options) (*Account, error) {
 // Abilities returns what the account can do. It has no volumes: the claims of a cluster have no generations.
 func (a *Account) Abilities() sluice.Account {
 	return sluice.Account{
-		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Shifter: a.Shifter,
-		Reviewer: a.Reviewer,
+		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Adopter: a.Writer,
+		Shifter: a.Shifter, Reviewer: a.Reviewer,
 	}
 }
 
-// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and Denied if it
-// does not accept the credentials.
+// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and
+// Unauthenticated if it refuses the credentials.
 func (a *Account) Reach(ctx context.Context) (client.Reached, error) { return a.client.Reach(ctx) }
 
 // Close ends what the account keeps open on this machine. It changes nothing in the cluster.

@@ -70,7 +70,7 @@ func TestDeleteThatIsHeldBack(t *testing.T) {
 	defer cancel()
 	err := s.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: "shop"})
 	wantError(t, err, sluice.Failed,
-		"it waits for the finalizers kubernetes; Some resources are remaining: pods. has 1 resource instances")
+		"it waits for the finalizer kubernetes; Some resources are remaining: pods. has 1 resource instances")
 }
 
 func TestDeleteOfAnUnknownKind(t *testing.T) {

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	podsPath   = "/api/v1/namespaces/shop/pods"
-	webPath    = podsPath + "/web-0"
-	evictWeb   = "POST " + webPath + "/eviction"
-	budgetsIn  = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets"
-	readyState = `"phase":"Running","conditions":[{"type":"Ready","status":"True"}]`
+	replicaSets = "/apis/apps/v1/namespaces/shop/replicasets"
+	podsPath    = "/api/v1/namespaces/shop/pods"
+	webPath     = podsPath + "/web-0"
+	evictWeb    = "POST " + webPath + "/eviction"
+	budgetsIn   = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets"
+	readyState  = `"phase":"Running","conditions":[{"type":"Ready","status":"True"}]`
 )
 
 func web0(uid, version, status string) string {
@@ -112,7 +113,7 @@ func TestPods(t *testing.T) {
 		pod("ended", "", `"phase":"Succeeded"`))
 	first.body = strings.Replace(first.body, `"resourceVersion":"1"`, `"resourceVersion":"1","continue":"more"`, 1)
 	s.on("GET "+podsPath, first, list("1", pod("once-x", job, `"phase":"Succeeded"`), pod("alone", "", "")))
-	s.on("GET /apis/apps/v1/namespaces/shop/replicasets", list("1",
+	s.on("GET "+replicaSets, list("1",
 		`{"metadata":{"name":"web-1","namespace":"shop","ownerReferences":[{"kind":"Deployment","name":"web",
 		"controller":true}]}}`))
 	got, err := s.Pods(t.Context(), "shop")

@@ -38,7 +38,7 @@ func TestShiftOfSubsets(t *testing.T) {
 		s.on("GET "+meshRules, list("1", rule("other", "other"), rule("web", "web.shop.svc.cluster.local")))
 		s.on("GET "+meshRules+"/web", answer{body: rule("web", "web")})
 		s.on("GET "+deployments+"web", answer{body: stableWeb})
-		s.on("GET /apis/apps/v1/namespaces/shop/replicasets", list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
+		s.on("GET "+replicaSets, list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
 			"annotations":{"deployment.kubernetes.io/revision":"3"},"ownerReferences":[{"uid":"d","controller":true}]}}`))
 		s.on("GET "+servicePath+"web", answer{body: plainWeb}, answer{body: plainWeb})
 		s.has(podsPath, stable, canary)

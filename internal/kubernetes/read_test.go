@@ -38,6 +38,7 @@ func TestReadsShareAWatch(t *testing.T) {
 		body: frame("MODIFIED", deploymentAt("3")) + frame("BOOKMARK", `{"metadata":{"resourceVersion":"5"}}`) +
 			frame("MODIFIED", deploymentAt("6"))})
 	s.has(podsPath)
+	s.has("/apis/apps/v1/namespaces/shop/replicasets")
 	changes := make(chan string, 10)
 	go func() {
 		for o, err := range s.Watch(s.soon(), "apps/v1", "Deployment", "shop") {

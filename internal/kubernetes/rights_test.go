@@ -68,5 +68,5 @@ func TestReach(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	_, err = s.Reach(t.Context())
-	wantError(t, err, sluice.Denied, "the cluster does not accept the credentials")
+	wantError(t, err, sluice.Unauthenticated, "the API server refuses the credentials of account east")
 }

@@ -22,14 +22,15 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes"
 )
 
-// A server answers single requests as an API server does. It keeps no objects and merges nothing: what a cluster makes
-// of a request is tested in e2e/.
+// A server answers single requests as an API server does. It runs no controllers: what a cluster makes of a request is
+// tested in e2e/.
 type server struct {
 	*testing.T
 	*kubernetes.Account
 	mu      sync.Mutex
 	answers map[string][]answer // by request, in turn
 	lists   map[string]answer   // by path, what a list answers if no answer is left; a watch of it tells nothing
+	kept    *state              // answers the other requests; nil: there are none
 	got     []request
 }
 
@@ -64,6 +65,7 @@ var kinds = map[string]string{
 		{"name":"deployments","kind":"Deployment","namespaced":true},
 		{"name":"deployments/scale","kind":"Scale","namespaced":true},
 		{"name":"deployments/status","kind":"Deployment","namespaced":true},
+		{"name":"replicasets","kind":"ReplicaSet","namespaced":true},
 		{"name":"statefulsets","kind":"StatefulSet","namespaced":true}]}`,
 }
 
@@ -172,11 +174,16 @@ func (s *server) take(r *http.Request) (answer, bool) {
 	defer s.mu.Unlock()
 	s.got = append(s.got, request{line, r.URL.RawQuery, string(body)})
 	if len(s.answers[line]) == 0 {
-		a, ok := s.lists[r.URL.Path]
-		if strings.HasPrefix(line, "WATCH ") {
-			a = answer{}
+		if a, ok := s.lists[r.URL.Path]; ok {
+			if strings.HasPrefix(line, "WATCH ") {
+				a = answer{}
+			}
+			return a, true
 		}
-		return a, ok
+		if s.kept == nil {
+			return answer{}, false
+		}
+		return s.kept.answer(r, body), true
 	}
 	a := s.answers[line][0]
 	s.answers[line] = s.answers[line][1:]

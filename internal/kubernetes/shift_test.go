@@ -154,7 +154,7 @@ func TestShiftOfARoute(t *testing.T) {
 	d := to(20)
 	d.Traffic = []sluice.Traffic{{Gateway: []sluice.GatewayRoute{{Service: "web", Name: "web"}}}}
 	canary, stable := aPod("c", canaryLabel, "True"), aPod("s", `,"tier":"front","pod-template-hash":"abc"`, "True")
-	made, err := traffic.Canary(object(t, plainWeb), "web-canary")
+	made, err := traffic.Canary(object(t, plainWeb), "web-canary", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestShiftOfARoute(t *testing.T) {
 	s.has(podsPath, canary, stable)
 	s.has(slicesPath, endpointsOf("web-canary", "c"), endpointsOf("web", "s"))
 	s.on("GET "+deployments+"web", answer{body: stableWeb})
-	s.on("GET /apis/apps/v1/namespaces/shop/replicasets", list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
+	s.on("GET "+replicaSets, list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
 		"annotations":{"deployment.kubernetes.io/revision":"3"},"ownerReferences":[{"uid":"d","controller":true}]}}`))
 	s.on("PATCH "+servicePath+"web", answer{body: pinned(t, map[string]string{traffic.HashLabel: "abc"})})
 	s.on("PATCH "+routes+"/web", answer{body: route("2", "1")})

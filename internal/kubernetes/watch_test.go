@@ -132,10 +132,9 @@ func stalledBecause(o sluice.Object) string {
 func TestStalledDeployment(t *testing.T) {
 	s := serve(t)
 	ctx := s.soon()
-	const sets = "/apis/apps/v1/namespaces/shop/replicasets/web-1"
 	s.on("GET "+deployments+"web", answer{body: crashing})
 	s.on("GET "+podsPath, list("2", crashedPod))
-	s.on("GET "+sets, answer{body: replicaSet})
+	s.on("GET "+replicaSets, list("1", replicaSet))
 	ref := sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"}
 	o, err := s.Get(ctx, ref)
 	if err != nil || !strings.HasSuffix(stalledBecause(o), stalled) {
@@ -145,14 +144,47 @@ func TestStalledDeployment(t *testing.T) {
 	all := strings.TrimSuffix(deployments, "/")
 	s.on("GET "+all, list("1", crashing))
 	s.on("GET "+podsPath, list("2", crashedPod))
-	s.on("GET "+sets, answer{body: replicaSet})
+	s.on("GET "+replicaSets, list("1", replicaSet))
 	s.may("WATCH "+all, answer{})
 	s.may("WATCH "+podsPath, answer{})
+	s.may("WATCH "+replicaSets, answer{})
 	for o, err := range s.Follow(ctx, ref) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(stalledBecause(o), stalled) {
+			break
+		}
+	}
+}
+
+// A pod belongs to the Deployment that controls its ReplicaSet, whatever the name of that, and also when it changes.
+func TestPodsOfAnAdoptedReplicaSet(t *testing.T) {
+	s := serve(t)
+	all, adopted := strings.TrimSuffix(deployments, "/"), make(chan struct{})
+	canary := strings.NewReplacer(`"name":"web"`, `"name":"web-canary"`, `"uid":"d"`, `"uid":"c"`).Replace
+	set := strings.NewReplacer(`"uid":"rs"`, `"uid":"rs","resourceVersion":"1"`)
+	s.on("GET "+all, list("1", crashing, canary(crashing)))
+	s.on("GET "+podsPath, list("2", crashedPod))
+	s.on("GET "+replicaSets, list("1", set.Replace(canary(replicaSet))))
+	s.may("WATCH "+all, answer{})
+	s.may("WATCH "+podsPath, answer{})
+	s.may("WATCH "+replicaSets, answer{when: adopted, body: frame("MODIFIED", strings.NewReplacer(`"uid":"rs"`,
+		`"uid":"rs","resourceVersion":"2"`).Replace(replicaSet))})
+	is := map[string]bool{}
+	for o, err := range s.Watch(s.soon(), "apps/v1", "Deployment", "shop") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		is[o.Text("metadata", "name")] = stalledBecause(o) != ""
+		if is["web-canary"] && adopted != nil {
+			if is["web"] {
+				t.Fatal("the Deployment whose name the ReplicaSet has is stalled, not its owner")
+			}
+			close(adopted)
+			adopted = nil
+		}
+		if adopted == nil && is["web"] && !is["web-canary"] {
 			break
 		}
 	}
@@ -172,6 +204,8 @@ func TestRestartIsAChangeOfTheWorkload(t *testing.T) {
 	all, seen := strings.TrimSuffix(deployments, "/"), make(chan struct{})
 	s.on("GET "+all, list("1", ready))
 	s.on("GET "+podsPath, list("2", pod("2", "0")))
+	s.on("GET "+replicaSets, list("1", replicaSet))
+	s.may("WATCH "+replicaSets, answer{})
 	s.may("WATCH "+all, answer{})
 	s.may("WATCH "+podsPath, answer{when: seen, body: frame("MODIFIED", pod("3", "0")) + frame("MODIFIED", pod("4", "1"))})
 	ref := sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web"}
@@ -201,7 +235,8 @@ func TestDeploymentWithoutRightsToItsPods(t *testing.T) {
 		`pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "shop"`, "")
 	all := strings.TrimSuffix(deployments, "/")
 	s.on("GET "+deployments+"web", answer{body: crashing})
-	s.on("GET "+podsPath, denied)
+	s.on("GET "+replicaSets, denied)
+	s.may("GET "+replicaSets, denied)
 	s.may("GET "+podsPath, denied)
 	s.on("GET "+all, list("1", crashing))
 	s.may("WATCH "+all, answer{})

@@ -21,6 +21,7 @@ func TestAccount(t *testing.T) {
 			Lacks: map[accounttest.Ability]string{
 				accounttest.FieldOwners: "only Sluice writes to it",
 				accounttest.DaemonSets:  "there are no nodes",
+				accounttest.ReplicaSets: "pods belong to their Deployment itself",
 				accounttest.Budgets:     "it does not run PodDisruptionBudgets: nothing but Sluice evicts a pod",
 			},
 		}

@@ -39,7 +39,7 @@ func Open(c Config) *Account {
 
 // Abilities returns what the account can do. It has no reviewer: it knows no rights.
 func (a *Account) Abilities() sluice.Account {
-	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Shifter: a, Volumes: a}
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Adopter: a, Shifter: a, Volumes: a}
 }
 
 // call sends the request and fills response, which may be nil.
@@ -101,6 +101,9 @@ func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCl
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		return nil, a.outdated()
+	}
 	var f agent.Failure
 	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
 		return nil, away(ctx, err)
@@ -123,6 +126,18 @@ func (a *Account) send(ctx context.Context, path string, body []byte) (*http.Res
 	}
 	resp.Body = reply{resp.Body, c}
 	return resp, nil
+}
+
+// outdated is the error of a request that the agent does not know.
+func (a *Account) outdated() error {
+	id, err := a.agent()
+	if err != nil {
+		return err
+	}
+	return sluice.Errorf(sluice.Unsupported, "the agent of the local account %s (process %d) is of an earlier version",
+		a.config.Name, id.PID).
+		WithHint("end the process with: kill -9 %d\n"+
+			"the next command starts another agent, which takes over the pods", id.PID)
 }
 
 // away turns a broken connection into Unavailable. The error of a cancelled call stays as it is.
@@ -174,6 +189,19 @@ func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
 	return call(ctx, a, "/delete", ref, nil)
 }
 
+// Beside applies the canary. The names of its pods begin with the replica set.
+func (a *Account) Beside(ctx context.Context, canary sluice.Object, replicaSet string) (sluice.Object,
+	sluice.Outcome, error) {
+	var r agent.ApplyResponse
+	err := call(ctx, a, "/beside", agent.BesideRequest{Canary: canary, ReplicaSet: replicaSet}, &r)
+	return r.Object, r.Outcome, err
+}
+
+// Orphan deletes the Deployment and leaves its pods.
+func (a *Account) Orphan(ctx context.Context, ref sluice.Ref) error {
+	return call(ctx, a, "/orphan", ref, nil)
+}
+
 // Pods lists the replicas in the namespace, "" for all of them, by name.
 func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
 	return answer[[]sluice.Pod](ctx, a, "/pods", namespace)
@@ -219,7 +247,10 @@ func (a *Account) Weighs([]sluice.Traffic) bool { return true }
 
 // Shift sends the percentage to the ready canary pods and the rest to the stable ones.
 func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
-	return call(ctx, a, "/shift", agent.ShiftRequest{Namespace: d.Namespace, Service: d.Service, Percent: d.Percent}, nil)
+	request := agent.ShiftRequest{
+		Namespace: d.Namespace, Service: d.Service, ReleaseLabel: d.Release, Percent: d.Percent,
+	}
+	return call(ctx, a, "/shift", request, nil)
 }
 
 // Release gives every pod that the Service selects its share of the traffic. An agent of an earlier version sends

@@ -49,12 +49,7 @@ func statefulSet(o sluice.Object) State {
 	if unseen(o) {
 		return waiting("its controller has not seen the change yet")
 	}
-	want := o.Number(1, "spec", "replicas")
-	through := want - min(want, o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition"))
-	// With OnDelete only people replace pods, so old pods are no reason to wait.
-	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
-		through = 0
-	}
+	want, through := o.Number(1, "spec", "replicas"), throughOf(o)
 	switch {
 	case count(o, "replicas") > want:
 		return waiting("%d surplus replicas still to end", count(o, "replicas")-want)
@@ -68,6 +63,16 @@ func statefulSet(o sluice.Object) State {
 		return waiting("revision %s is not the current one yet", o.Text("status", "updateRevision"))
 	}
 	return State{Phase: Ready}
+}
+
+// throughOf returns how many pods of a StatefulSet are to be updated. With OnDelete only people replace pods, so old
+// pods are no reason to wait.
+func throughOf(o sluice.Object) int {
+	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
+		return 0
+	}
+	want := o.Number(1, "spec", "replicas")
+	return want - min(want, o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition"))
 }
 
 func behind(o sluice.Object) bool {
@@ -89,10 +94,7 @@ func daemonSet(o sluice.Object) State {
 		return waiting("its controller has not seen the change yet")
 	}
 	want := count(o, "desiredNumberScheduled")
-	updated := count(o, "updatedNumberScheduled")
-	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
-		updated = want
-	}
+	updated := updatedNodes(o)
 	switch {
 	case count(o, "currentNumberScheduled") < want:
 		return waiting("%d of %d replicas scheduled", count(o, "currentNumberScheduled"), want)
@@ -104,6 +106,14 @@ func daemonSet(o sluice.Object) State {
 		return waiting("%d of %d replicas available", count(o, "numberAvailable"), want)
 	}
 	return State{Phase: Ready}
+}
+
+// updatedNodes returns on how many nodes a DaemonSet is as new as its controller will make it.
+func updatedNodes(o sluice.Object) int {
+	if o.Text("spec", "updateStrategy", "type") == "OnDelete" {
+		return count(o, "desiredNumberScheduled")
+	}
+	return count(o, "updatedNumberScheduled")
 }
 
 // The controller decides that a Job has failed (FailureTarget) before the last pods have ended (Failed).

@@ -193,10 +193,11 @@ func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []slu
 	return objects
 }
 
-// Digest returns the SHA-256 of everything in the plan except its digest, its rehearsal and whether it waits.
+// Digest returns the SHA-256 of everything in the plan except its digest, its rehearsal, whether it waits and which
+// deployment it replaces.
 func Digest(p *sluice.Plan) string {
 	rest := *p
-	rest.Digest, rest.Rehearsal, rest.Enqueue = "", nil, false
+	rest.Digest, rest.Rehearsal, rest.Enqueue, rest.Replace = "", nil, false, ""
 	data, err := json.Marshal(rest)
 	if err != nil {
 		panic("a plan can always be encoded: " + err.Error())

@@ -48,7 +48,7 @@ func (b back) target(all []Return) sluice.PlannedTarget {
 	was, _ := b.Release.Plan.Target(b.Release.Target)
 	t := sluice.PlannedTarget{
 		Name: was.Name, Account: was.Account, Namespace: was.Namespace, Traffic: was.Traffic,
-		AfterFailure: was.AfterFailure, Release: b.Release.Deployment, RollbackClass: "A",
+		AfterFailure: was.AfterFailure, MaxUnready: was.MaxUnready, Release: b.Release.Deployment, RollbackClass: "A",
 	}
 	if b.Restore != nil {
 		t.RollbackClass = "C"

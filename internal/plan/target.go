@@ -33,7 +33,7 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
 		Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace), DependsOn: c.dependencies(t),
-		AfterFailure: cmp.Or(t.AfterFailure, "keep"), Irreversible: irreversible(g.steps),
+		AfterFailure: cmp.Or(t.AfterFailure, "keep"), MaxUnready: t.MaxUnready, Irreversible: irreversible(g.steps),
 		RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
 	}, g.steps
 }

@@ -39,6 +39,9 @@ func (t *tree) target(target sluice.PlannedTarget, steps []sluice.PlannedStep) {
 	for _, entry := range target.Traffic {
 		t.line(1, "%s", describeTraffic(entry))
 	}
+	if target.MaxUnready != (sluice.Tolerance{}) {
+		t.line(1, "may be unready: %s of the pods of each workload", target.MaxUnready)
+	}
 	t.phases(steps)
 	if wait := waits(steps); wait > 0 {
 		t.line(1, "waits: at least %s", Span(wait))

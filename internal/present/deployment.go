@@ -46,6 +46,8 @@ type stepOutput struct {
 	Failure   *sluice.Failure `json:"failure,omitempty"`
 	Leftover  *sluice.Failure `json:"leftover,omitempty"`
 	Retrying  *sluice.Failure `json:"retrying,omitempty"`
+	Skipped   *sluice.Signal  `json:"skipped,omitempty"`
+	WaitsFor  string          `json:"waitsFor,omitempty"` // what its undo waits for
 }
 
 // Deployments returns the rows of a table of deployments, its header first.
@@ -61,7 +63,8 @@ func Deployments(list []Deployment) [][]string {
 	return rows
 }
 
-// waitsFor names the steps that wait, or the deployment that a queued one waits for.
+// waitsFor names the steps that wait, and what those wait for that cannot go on; or the deployment that a queued one
+// waits for.
 func waitsFor(list []Deployment, d Deployment) string {
 	i := slices.IndexFunc(list, func(other Deployment) bool {
 		return other.Application == d.Application && other.ID != d.ID && other.EndedAt.IsZero()
@@ -75,7 +78,12 @@ func waitsFor(list []Deployment, d Deployment) string {
 func waitingSteps(s *engine.State) string {
 	var steps []string
 	for _, id := range s.Started {
-		if s.Outcome == "" && s.Steps[id].Phase == engine.PhaseWaiting {
+		run := s.Steps[id]
+		switch {
+		case s.Outcome != "":
+		case run.Retrying != nil || run.WaitsFor != "":
+			steps = append(steps, string(id)+": "+oneLine(stepText(s, run)))
+		case run.Phase == engine.PhaseWaiting:
 			steps = append(steps, string(id))
 		}
 	}
@@ -100,6 +108,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
 			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
 			Result: run.Progress.Result, Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
+			Skipped: run.Skipped, WaitsFor: run.WaitsFor,
 		}
 		if run.Phase == engine.PhaseWaiting {
 			o.Wait = run.Progress.Wait
@@ -131,7 +140,7 @@ func (m Summary) Status() error {
 		}
 	}
 	failed := func(id sluice.StepID) bool { return s.Steps[id].Failure != nil }
-	if s.Outcome != "" && slices.ContainsFunc(s.Started, failed) {
+	if s.Outcome != "" && (m.Unfinished || slices.ContainsFunc(s.Started, failed)) {
 		m.line(0, "")
 		m.Print()
 	}
@@ -143,22 +152,26 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 	if !run.StartedAt.IsZero() {
 		elapsed = Took(cmp.Or(run.EndedAt, time.Now()).Sub(run.StartedAt))
 	}
-	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s.ID, run)}
+	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s, run)}
 }
 
 // stepText says the most important thing about a step now.
-func stepText(id sluice.DeploymentID, run *engine.StepRun) string {
+func stepText(s *engine.State, run *engine.StepRun) string {
 	switch {
+	case run.Retrying != nil:
+		return "tries again: " + run.Retrying.Message
+	case run.WaitsFor != "":
+		return run.WaitsFor
 	case run.Leftover != nil:
 		return run.Leftover.Message
 	case run.Failure != nil:
 		return run.Failure.Message
-	case run.Retrying != nil:
-		return "tries again: " + run.Retrying.Message
+	case run.Skipped != nil:
+		return "skipped" + author(*run.Skipped)
 	case run.Phase == engine.PhaseWaiting:
-		return waits(id, run.Plan.ID, run.Progress)
+		return waits(s.ID, run.Plan.ID, run.Progress)
 	case run.Progress.Message != "" || run.Progress.Amount != nil:
-		return liveText(run.Progress)
+		return strings.Join(append([]string{liveText(run.Progress)}, unready(s, run)...), "; ")
 	}
 	return plan.Describe(run.Plan)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/manifest"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
 
@@ -21,6 +22,8 @@ func Sentences(s *engine.State, e sluice.Event) []string {
 		return []string{beginning(s, "started")}
 	case sluice.DeploymentEnded:
 		return []string{fmt.Sprintf("deployment %s ended: %s", s.ID, cmp.Or(overtaken(s), string(e.Outcome)))}
+	case sluice.DeploymentReopened:
+		return []string{fmt.Sprintf("the undo of deployment %s goes on", s.ID)}
 	case sluice.SignalReceived:
 		return []string{signalSentence(*e.Signal)}
 	}
@@ -54,13 +57,20 @@ func stepSentences(s *engine.State, run *engine.StepRun, e sluice.Event) []strin
 		return []string{"starts: " + plan.Describe(run.Plan)}
 	case sluice.StepProgressed:
 		return progressed(s, run, e)
+	case sluice.StepUndoing:
+		if e.Progress != nil {
+			return []string{"still being undone: " + e.Progress.Message}
+		}
 	case sluice.StepRetrying:
 		until := e.Until.Local().Format(time.TimeOnly)
-		return []string{"tries again until " + until + ": " + failureText(e.Failure)}
+		return append([]string{"tries again until " + until + ": " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepDone:
-		return append(changes(e.Progress), withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress))
+		done := withMessage("done in "+Took(run.EndedAt.Sub(run.StartedAt)), e.Progress)
+		return slices.Concat(changes(e.Progress), unready(s, run), []string{done})
 	case sluice.StepFailed:
 		return append([]string{"failed: " + failureText(e.Failure)}, hintLines(e.Failure)...)
+	case sluice.StepSkipped:
+		return []string{"skipped" + author(*e.Signal)}
 	case sluice.StepUndoFailed:
 		return append([]string{"could not be undone: " + failureText(e.Failure)}, hintLines(e.Failure)...)
 	case sluice.StepFinishFailed:
@@ -97,6 +107,21 @@ func changes(p *sluice.Progress) []string {
 	return lines
 }
 
+// unready names the workloads that count as ready although some of their pods are not.
+func unready(s *engine.State, run *engine.StepRun) (lines []string) {
+	target, _ := s.Plan.Target(run.Plan.Target)
+	if run.Progress.Result == nil {
+		return nil
+	}
+	for _, b := range run.Progress.Result.Brought {
+		if b.Unready > 0 {
+			within := manifest.Within(b.Pods-b.Unready, b.Pods, target.MaxUnready.Of(b.Pods))
+			lines = append(lines, b.Workload.String()+": "+within)
+		}
+	}
+	return lines
+}
+
 func withMessage(text string, p *sluice.Progress) string {
 	if p == nil || p.Message == "" {
 		return text
@@ -126,7 +151,12 @@ func signalSentence(sig sluice.Signal) string {
 	if sig.Step != "" {
 		text = string(sig.Step) + "  " + text
 	}
-	text += " by " + sig.By.Name
+	return text + author(sig)
+}
+
+// author names the person who sent the signal, and the reason.
+func author(sig sluice.Signal) string {
+	text := " by " + sig.By.Name
 	if len(sig.By.Roles) > 0 {
 		text += " (" + strings.Join(sig.By.Roles, ", ") + ")"
 	}
@@ -140,14 +170,15 @@ func signalSentence(sig sluice.Signal) string {
 func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
 	w := *p.Wait
 	text := cmp.Or(p.Message, waitReason(w))
-	if len(decisions(w)) > 0 && len(w.Roles) > 0 {
-		text += " by " + strings.Join(w.Roles, " or ")
-	}
 	if !w.Until.IsZero() {
 		text += ", until " + w.Until.Local().Format("2006-01-02 15:04:05")
 	}
-	if len(decisions(w)) > 0 {
-		text += fmt.Sprintf("; type: sluice approve %s %s", id, step)
+	if kinds := decisions(w); len(kinds) > 0 {
+		how := "type"
+		if !slices.Contains(kinds, sluice.SignalApprove) {
+			how = "to continue now"
+		}
+		text += fmt.Sprintf("; %s: sluice approve %s %s", how, id, step)
 	}
 	if slices.Contains(w.Signals, sluice.SignalReject) {
 		text += fmt.Sprintf("; or: sluice reject %s %s", id, step)
@@ -158,7 +189,7 @@ func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string
 func waitReason(w sluice.Wait) string {
 	var reasons []string
 	if len(decisions(w)) > 0 {
-		reasons = append(reasons, "an approval")
+		reasons = append(reasons, strings.TrimSuffix("an approval by "+strings.Join(w.Roles, " or "), " by "))
 	}
 	if slices.Contains(w.Signals, sluice.SignalCallback) {
 		reasons = append(reasons, strings.TrimSpace("a callback "+w.Callback))

@@ -33,6 +33,7 @@ type stepLine struct {
 	path    string // below the target
 	phase   engine.RunPhase
 	failed  bool
+	skipped bool
 	started time.Time
 	ended   time.Time
 	text    string
@@ -69,7 +70,8 @@ func snap(s *engine.State, live map[sluice.StepID]sluice.Progress, gauges map[sl
 func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since gauge) stepLine {
 	row := stepLine{
 		path: strings.TrimPrefix(string(run.Plan.ID), run.Plan.Target+"/"), phase: run.Phase,
-		failed: run.Failure != nil || run.Leftover != nil, started: run.StartedAt, ended: run.EndedAt,
+		failed: run.Failure != nil || run.Leftover != nil, skipped: run.Skipped != nil,
+		started: run.StartedAt, ended: run.EndedAt,
 		text: plan.Describe(run.Plan), since: since,
 	}
 	if isBusy(run) && (live.Message != "" || live.Amount != nil || live.Result != nil) {
@@ -83,7 +85,7 @@ func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since 
 		return row
 	}
 	if run.Phase != engine.PhasePending {
-		row.text = stepText(s.ID, run)
+		row.text = stepText(s, run)
 	}
 	return row
 }

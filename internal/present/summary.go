@@ -18,6 +18,8 @@ type Summary struct {
 	State  *engine.State
 	Report func(sluice.StepID) string // the file with a step's whole verification
 	Styles Styles
+
+	Unfinished bool // something could not be undone, and can be undone again
 }
 
 // Print writes the summary.
@@ -31,6 +33,9 @@ func (m Summary) Print() {
 	for _, t := range s.Plan.Targets {
 		m.line(1, "%-14s %s", t.Name, m.Styles.status(s.Target(t.Name)))
 		m.target(t.Name)
+	}
+	if m.Unfinished {
+		m.line(1, "what could not be undone is undone again with: sluice run --resume")
 	}
 	m.rehearsed()
 }

@@ -2,6 +2,7 @@ package present
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +117,9 @@ func (m model) tree(detail int) []string {
 }
 
 func (m model) shows(detail int, t targetRow, s stepLine) bool {
-	isDone := s.phase == engine.PhaseFinished || s.phase == engine.PhaseUndone || s.phase == engine.PhaseDone
+	isDone := slices.Contains([]engine.RunPhase{
+		engine.PhaseDone, engine.PhaseSkipped, engine.PhaseFinished, engine.PhaseUndone,
+	}, s.phase)
 	switch {
 	case s.failed:
 		return true
@@ -148,7 +151,8 @@ func (m model) step(s stepLine) []string {
 }
 
 func (m model) shade(s stepLine, text string) Styled {
-	if s.phase == engine.PhasePending || s.phase == engine.PhaseFinished || s.phase == engine.PhaseDone {
+	switch s.phase {
+	case engine.PhasePending, engine.PhaseSkipped, engine.PhaseFinished, engine.PhaseDone:
 		return m.styles.Faint.Render(text)
 	}
 	return Styled(oneLine(text))
@@ -156,6 +160,9 @@ func (m model) shade(s stepLine, text string) Styled {
 
 func (m model) stepMark(s stepLine) Styled {
 	st := m.styles
+	if s.skipped {
+		return st.Faint.Render("»")
+	}
 	switch s.phase {
 	case engine.PhasePending:
 		return st.Faint.Render("·")

@@ -57,11 +57,12 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if ds = s.join(ds, more); ds.HasErrors() {
 		return Compiled{}, ds
 	}
+	p.Replace = s.Replace
 	return Compiled{Plan: p, Warnings: ds}, nil
 }
 
-// join returns the findings in the deploy file and the later ones in order. A place whose text is wrong already gets no
-// later one.
+// join returns the findings in the deploy file and the later ones in order. A place whose text is wrong already gets
+// no later one.
 func (s Source) join(first, later sluice.Diagnostics) sluice.Diagnostics {
 	all := slices.Clone(first)
 	for _, d := range later {
@@ -133,6 +134,8 @@ type Source struct {
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's
 	Strict      bool              // warnings are errors
+	// Replace is the deployment of another state directory whose place the new one takes.
+	Replace sluice.DeploymentID
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 }

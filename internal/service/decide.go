@@ -12,7 +12,7 @@ import (
 type Decision struct {
 	Deployment string   // an id or its beginning; "": the only one with such a step
 	Step       string   // "": the only one that waits
-	Kinds      []string // the kinds of signals for it; the first one that the step accepts is sent
+	Kinds      []string // the kinds of signals for it; the first one that a step accepts is sent
 	By         sluice.Actor
 	Reason     string
 }
@@ -32,25 +32,38 @@ func Decide(ctx context.Context, store sluice.Store, d Decision) (sluice.Deploym
 		}
 		running = []sluice.Deployment{named}
 	}
-	var id sluice.DeploymentID
-	var found []*engine.StepRun
+	var found []waitingStep
 	for _, r := range running {
 		state, err := engine.Fold(r.ID, store.Read(ctx, r.ID, 0))
 		if err != nil {
 			return "", sluice.Signal{}, err
 		}
-		if runs := d.steps(state); len(runs) > 0 {
-			id, found = r.ID, append(found, runs...)
+		for _, run := range d.steps(state) {
+			found = append(found, waitingStep{r.ID, run})
 		}
+	}
+	if needed := d.needing(found); len(needed) > 0 {
+		found = needed
 	}
 	if len(found) == 1 {
 		step := found[0]
-		return id, sluice.Signal{Kind: d.kind(step), Step: step.Plan.ID, By: d.By, Reason: d.Reason}, nil
+		return step.deployment, sluice.Signal{Kind: d.kind(step.StepRun), Step: step.Plan.ID, By: d.By, Reason: d.Reason}, nil
 	}
 	return "", sluice.Signal{}, undecided(found)
 }
 
-func undecided(found []*engine.StepRun) error {
+// A waitingStep is a step that a decision may be about.
+type waitingStep struct {
+	deployment sluice.DeploymentID
+	*engine.StepRun
+}
+
+// needing returns the steps that take the first of the kinds. The others end by themselves, and so come second.
+func (d Decision) needing(found []waitingStep) []waitingStep {
+	return slices.DeleteFunc(slices.Clone(found), func(s waitingStep) bool { return !takes(s.StepRun)(d.Kinds[0]) })
+}
+
+func undecided(found []waitingStep) error {
 	if len(found) == 0 {
 		return sluice.Errorf(sluice.NotFound, "no step waits for a person").
 			WithHint("see what the deployments wait for with: sluice status")

@@ -25,6 +25,7 @@ type RollbackRequest struct {
 type Rollback struct {
 	Application string
 	Running     *sluice.Deployment // a deployment that still runs; it is rolled back by a signal, and the rest is absent
+	Unfinished  *sluice.Deployment // one whose undo failed; that goes on, and the rest is absent
 	Targets     []TargetRollback
 	Plan        *sluice.Plan
 }
@@ -54,14 +55,20 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if !hasEnded(d) {
-		if q.Gates || len(q.Data) > 0 {
-			return nil, sluice.Errorf(sluice.Invalid, "deployment %s has not ended; to undo it takes no checkpoint and no gates",
-				d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
-		}
-		return &Rollback{Application: d.Application, Running: &d}, nil
+	failed, err := FailedUndos(ctx, store)
+	if err != nil {
+		return nil, err
 	}
 	r := &Rollback{Application: d.Application}
+	switch {
+	case !hasEnded(d):
+		r.Running = &d
+	case slices.Contains(failed, d.ID):
+		r.Unfinished = &d
+	}
+	if r.Running != nil || r.Unfinished != nil {
+		return r, q.checkUndo(d)
+	}
 	if err := r.findTargets(ctx, store, d, q.Deployment != ""); err != nil {
 		return nil, err
 	}
@@ -73,6 +80,15 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	}
 	r.compile(q)
 	return r, nil
+}
+
+// checkUndo refuses what the undo of a deployment cannot do.
+func (q RollbackRequest) checkUndo(d sluice.Deployment) error {
+	if !q.Gates && len(q.Data) == 0 {
+		return nil
+	}
+	return sluice.Errorf(sluice.Invalid, "deployment %s is not finished or undone; to undo it takes no checkpoint and no gates",
+		d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 }
 
 // chosen returns the deployment that is meant: the named one, the only one that runs, or the latest of the only

@@ -29,6 +29,7 @@ type appending struct {
 	bodies  []string
 	first   *sluice.Event // the deployment's first event, if it is among them
 	begins  bool          // an event starts the deployment, which was queued
+	reopens bool          // the first event reopens the deployment, which had ended
 	ended   *sluice.Event // the last event, if it ends the deployment
 	letters []sluice.LetterID
 }
@@ -65,6 +66,9 @@ func (a *appending) place(e sluice.Event, last bool) error {
 			e.Seq, a.id, e.Kind, sluice.DeploymentQueued, sluice.DeploymentStarted)
 	case first && e.Plan == nil:
 		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
+	case e.Kind == sluice.DeploymentReopened && e.Seq != a.after+1:
+		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but others come with it before",
+			e.Seq, a.id, e.Kind)
 	case e.Kind == sluice.DeploymentEnded && !last:
 		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but more follow", e.Seq, a.id, e.Kind)
 	}
@@ -78,6 +82,7 @@ func (a *appending) place(e sluice.Event, last bool) error {
 		a.first = &e
 	}
 	a.begins = a.begins || starts && !first
+	a.reopens = a.reopens || e.Kind == sluice.DeploymentReopened
 	if e.Kind == sluice.DeploymentEnded {
 		a.ended = &e
 	}
@@ -95,6 +100,11 @@ func (a *appending) apply(b *batch) error {
 	}
 	if a.begins {
 		if err := b.mayBegin(a.id, h.number); err != nil {
+			return err
+		}
+	}
+	if a.reopens {
+		if err := b.mayReopen(h.number); err != nil {
 			return err
 		}
 	}
@@ -121,7 +131,7 @@ func (a *appending) list(b *batch, number int64) (int64, error) {
 		}
 		number = inserted
 	}
-	if a.begins {
+	if a.begins || a.reopens {
 		if err := b.beginDeployment(number); err != nil {
 			return 0, err
 		}
@@ -135,13 +145,15 @@ func (a *appending) list(b *batch, number int64) (int64, error) {
 // fits refuses events that do not follow the log's last one.
 func (a *appending) fits(h head) error {
 	switch {
-	case h.ended:
+	case h.ended && !a.reopens:
 		return endedError(a.id)
 	case h.seq == 0 && a.after != 0:
 		return unknownError(a.id)
 	case h.seq != a.after:
 		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events, so events after number %d cannot be added",
 			a.id, h.seq, a.after)
+	case a.reopens && !h.ended:
+		return sluice.Errorf(sluice.Conflict, "deployment %s has not ended", a.id)
 	}
 	return nil
 }

@@ -107,9 +107,20 @@ func (b *batch) mayBegin(id sluice.DeploymentID, number int64) error {
 	return err
 }
 
-// beginDeployment notes that a queued deployment runs from now on.
+// mayReopen refuses to reopen a deployment while another one of its application runs or is queued.
+func (b *batch) mayReopen(number int64) error {
+	var application string
+	row := b.conn.QueryRowContext(context.Background(), "SELECT application FROM deployments WHERE number = ?", number)
+	if err := row.Scan(&application); err != nil {
+		return err
+	}
+	return b.mustBeFree(application)
+}
+
+// beginDeployment notes that a deployment runs from now on, which was queued or had ended.
 func (b *batch) beginDeployment(number int64) error {
-	_, err := b.conn.ExecContext(context.Background(), "UPDATE deployments SET outcome = '' WHERE number = ?", number)
+	_, err := b.conn.ExecContext(context.Background(),
+		"UPDATE deployments SET ended_at = NULL, outcome = '' WHERE number = ?", number)
 	return err
 }
 

@@ -31,7 +31,7 @@ func TestCanaryStandsBesideTheStableVersion(t *testing.T) {
 	}
 	for _, path := range [][]string{{"selector", "matchLabels"}, {"template", "metadata", "labels"}} {
 		labels, _ := canary.Field(append([]string{"spec"}, path...)...).(map[string]any)
-		if diff := cmp.Diff(map[string]any{"app": "web", sluice.TrackLabel: sluice.TrackCanary}, labels); diff != "" {
+		if diff := cmp.Diff(map[string]any{"app": "web", sluice.ReleaseLabel: "8b53639f15"}, labels); diff != "" {
 			t.Errorf("%v: %s", path, diff)
 		}
 	}
@@ -48,7 +48,7 @@ func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
 	b := installed(t)
 	was := b.account.Snapshot()
 	b.account.AfterWrite(func() {
-		if n := b.serving(t); n < 3 {
+		if n := b.serving(); n < 3 {
 			t.Errorf("only %d ready pods serve, at %d %%:\n%s", n, b.account.Weight(namespace, "web"), b.account.Snapshot())
 		}
 	})
@@ -63,9 +63,6 @@ func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
 	if imageIn(b.get(t, web)) != "web:2" || b.get(t, webConfig).Text("data", "KEY") != "2" || b.get(t, webCanary) != nil {
 		t.Errorf("after promotion:\n%s", b.account.Snapshot())
 	}
-	if strings.Contains(b.account.Snapshot(), "sluice-cd.github.io/deployment") {
-		t.Errorf("promotion leaves what stood only meanwhile:\n%s", b.account.Snapshot())
-	}
 	for _, id := range []string{"promote", "canary/1", "canary/0", "apply"} {
 		if err := b.must(t, id).Undo(t.Context(), done[id]); err != nil {
 			t.Fatalf("undo %s: %v", id, err)
@@ -76,8 +73,9 @@ func TestRolloutAndItsUndoAlwaysServe(t *testing.T) {
 	}
 }
 
-// While the stable pods still start, the canary carries the traffic; it goes only after the shift.
-func TestPromoteWaitsBehindTheCanary(t *testing.T) {
+// Promotion starts no pod: the Deployment takes over those of its canary, with their names, and they serve all the
+// while.
+func TestPromotionStartsNoPod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := installed(t)
 		b.plan.Steps[0].Apply.Objects[4] = workload("Deployment", "web", "web:slow", fromConfigMap("web"))
@@ -87,18 +85,37 @@ func TestPromoteWaitsBehindTheCanary(t *testing.T) {
 			t.Errorf("apply took %s: it did not wait for its canary", took)
 		}
 		b.mustRun(t, "canary/1")
+		fresh := b.podsOf(t, "Deployment/web-canary")
+		began = time.Now()
 		b.account.AfterWrite(func() {
-			stable := b.get(t, web)
-			updated := stable.Number(0, "status", "observedGeneration") == stable.Number(0, "metadata", "generation")
-			if !updated && b.account.Weight(namespace, "web") != 100 {
-				t.Errorf("%d %% goes to the canary while the stable pods change", b.account.Weight(namespace, "web"))
-			}
-			if b.get(t, webCanary) == nil && b.account.Weight(namespace, "web") != 0 {
-				t.Error("the canary went with traffic on it")
+			if n := b.serving(); n < 3 {
+				t.Errorf("only %d ready pods serve", n)
 			}
 		})
 		b.mustRun(t, "promote")
+		if took := time.Since(began); took != 0 {
+			t.Errorf("promotion took %s: it started pods", took)
+		}
+		if diff := cmp.Diff(fresh, b.podsOf(t, "Deployment/web")); diff != "" {
+			t.Errorf("the pods of the canary became others:\n%s", diff)
+		}
 	})
+}
+
+// podsOf returns the names of the workload's pods.
+func (b *bench) podsOf(t *testing.T, owner string) []string {
+	t.Helper()
+	pods, err := b.account.Pods(t.Context(), namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range pods {
+		if p.Owner == owner {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // Undo of apply alone, as after a crash that lost a weight, leaves no traffic on pods that go.
@@ -107,7 +124,7 @@ func TestUndoTakesTheTrafficFirst(t *testing.T) {
 	p := b.mustRun(t, "apply")
 	b.mustRun(t, "canary/1")
 	b.account.AfterWrite(func() {
-		if n := b.serving(t); n < 3 {
+		if n := b.serving(); n < 3 {
 			t.Errorf("only %d ready pods serve at %d %%", n, b.account.Weight(namespace, "web"))
 		}
 	})
@@ -205,5 +222,27 @@ func TestServiceOfTwoDeploymentsIsRefusedBeforehand(t *testing.T) {
 	if err := vetter.Vet(t.Context()); sluice.ErrorCode(err) != sluice.Unsupported ||
 		!strings.Contains(err.Error(), "Service/web sends traffic to Deployment/spot too") {
 		t.Errorf("found %v", err)
+	}
+}
+
+// Versions of the configuration that no pods use any more are deleted when the release is complete.
+func TestOldVersionsOfTheConfigurationGo(t *testing.T) {
+	b := installed(t)
+	versions := func() (n int) {
+		return strings.Count(b.account.Snapshot(), "ConfigMap/web-")
+	}
+	for _, version := range []string{"2", "3", "4"} {
+		b.id = sluice.DeploymentID("r" + version)
+		clear(b.results)
+		b.plan.Steps[0].Apply.Objects = release(version)
+		b.mustRun(t, "apply")
+		b.mustRun(t, "canary/1")
+		p := b.mustRun(t, "promote")
+		if err := b.must(t, "promote").Finish(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if versions() != 1 {
+			t.Errorf("after release %s there are %d versions:\n%s", version, versions(), b.account.Snapshot())
+		}
 	}
 }

@@ -45,6 +45,7 @@ func TestFirstDeploymentLeavesTheGatesOut(t *testing.T) {
 
 	b.plan.Steps[0].Apply.Objects = release("2")
 	clear(b.results)
+	b.id = "d2"
 	b.mustRun(t, "apply")
 	if p := b.mustRun(t, "canary/0"); p.State != sluice.Waiting {
 		t.Errorf("the second deployment does not wait for its approval: %+v", p)

@@ -54,7 +54,8 @@ func (b *bench) cutOff(t *testing.T, n int, f func() error) {
 	time.Sleep(time.Second)
 }
 
-// A weight whose pods were asked for before a crash is not there yet: nothing shrinks until they are ready.
+// A weight whose pods were asked for before a crash is not there yet: no traffic moves until they are ready, and no old
+// pod is stopped.
 func TestResumedWeightWaitsForThePodsOfBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := slowly(t)
@@ -63,7 +64,10 @@ func TestResumedWeightWaitsForThePodsOfBefore(t *testing.T) {
 		b.whole(t)
 		b.cutOff(t, 1, func() error { _, err := b.run(t, "canary/1"); return err })
 		b.mustRun(t, "canary/1")
-		if n := b.get(t, web).Number(0, "spec", "replicas"); n != 1 {
+		if stable, canary := b.account.Serving(namespace, "web"); stable != 1 || canary != 3 {
+			t.Errorf("%d old and %d new pods serve", stable, canary)
+		}
+		if n := b.get(t, web).Number(0, "status", "readyReplicas"); n != 3 {
 			t.Errorf("%d old pods are left", n)
 		}
 	})

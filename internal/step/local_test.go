@@ -155,7 +155,9 @@ func TestRolloutOnProcesses(t *testing.T) {
 	})
 	b := newBench().add("apply", applying(true, shop("1")...))
 	b.deps.Accounts["cluster"], b.deps.Now = account.Abilities(), time.Now
+	b.id = "d0"
 	b.mustRun(t, "apply")
+	b.id = ""
 	address, err := account.Address(t.Context(), namespace, "web", 8080)
 	if err != nil {
 		t.Fatal(err)

@@ -74,5 +74,5 @@ func (r registry) New(sc sluice.StepContext) (sluice.Step, error) {
 	if sibling.IsLeftOut(sc) {
 		return gate.LeftOut{}, nil
 	}
-	return make(r.deps, sc)
+	return make(r.deps.Reporting(sc.Report), sc)
 }

@@ -1,6 +1,7 @@
 package step_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -39,6 +40,7 @@ func (m mapSecrets) Secret(_ context.Context, name string) (string, error) {
 // A bench is an account and the steps that act on it, at a time that the test sets.
 type bench struct {
 	account *steptest.Account
+	id      sluice.DeploymentID // "": deployment; the step "install" belongs to an earlier one
 	deps    step.Deps
 	now     time.Time
 	plan    *sluice.Plan
@@ -71,8 +73,12 @@ func (b *bench) new(id string) (sluice.Step, error) {
 	if !ok {
 		panic("no step " + id)
 	}
+	of := cmp.Or(b.id, deployment)
+	if id == "install" {
+		of = "d0"
+	}
 	return step.New(b.deps).New(sluice.StepContext{
-		Deployment: deployment, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
+		Deployment: of, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
 		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace},
 	})
 }
@@ -225,14 +231,11 @@ func imageIn(o sluice.Object) string {
 	return fmt.Sprint(containers[0].(map[string]any)["image"])
 }
 
-// serving returns how many ready pods get traffic, at the least.
-func (b *bench) serving(t *testing.T) int {
-	ready := func(r sluice.Ref) int { return b.get(t, r).Number(0, "status", "readyReplicas") }
-	switch b.account.Weight(namespace, "web") {
-	case 0:
-		return ready(web)
-	case 100:
-		return ready(webCanary)
+// serving returns how many ready pods get traffic, at the least: where weights divide it, each side must bear it.
+func (b *bench) serving() int {
+	stable, canary := b.account.Serving(namespace, "web")
+	if w := b.account.Weight(namespace, "web"); w > 0 && w < 100 && b.account.Weighs(nil) {
+		return min(stable, canary)
 	}
-	return min(ready(web), ready(webCanary))
+	return stable + canary
 }

@@ -17,22 +17,24 @@ const SlowStart = 10 * time.Second
 
 // An Account is a cluster in memory. It refuses what a cluster refuses: accounttest holds both to the same contract.
 // Workloads are ready as soon as they are applied, with these exceptions, by the name of an image: pods of "broken"
-// crash, pods of "unready" never become ready for no known reason, pods of "slow" need [SlowStart], and pods of "falls"
-// are restarted once after that time. A Job whose image contains "fails" fails, one of "unready" never ends, and one
-// with ttlSecondsAfterFinished 0 is gone at once. The account has every namespace.
+// crash, pods of "unready" never become ready for no known reason, pods of "slow" need [SlowStart], and pods of
+// "falls" are restarted once after that time. A Job whose image contains "fails" fails, one of "unready" never ends,
+// and one with ttlSecondsAfterFinished 0 is gone at once. The account has every namespace.
 type Account struct {
 	mu       sync.Mutex
 	objects  map[sluice.Ref]sluice.Object
 	owners   map[sluice.Ref]owners
-	before   map[sluice.Ref]sluice.Object // a Deployment whose pods start slowly, as it was
-	starting map[string]bool              // pods of StatefulSets that start slowly, as namespace/name
-	restarts map[string]int               // of pods, as namespace/name
-	unready  map[string]bool              // pods whose readiness probe fails, as namespace/name
-	created  map[string]time.Time         // when a pod was first seen, as namespace/name
-	reborn   map[string]int               // how often the pod in that place of a Deployment was evicted
-	broken   []string                     // images whose pods broke
-	served   map[string]bool              // kinds besides those of every cluster
-	weights  map[string]int
+	sets     map[sluice.Ref][]replicaSet // of the Deployments
+	orphans  []replicaSet                // whose Deployments were orphaned
+	setNames map[sluice.Ref]string       // of the canaries' replica sets
+	starting map[string]bool             // pods of StatefulSets that start slowly, as namespace/name
+	restarts map[string]int              // of pods, as namespace/name
+	unready  map[string]bool             // pods whose readiness probe fails, as namespace/name
+	created  map[string]time.Time        // when a pod was first seen, as namespace/name
+	reborn   map[string]int              // how often the pod in that place of a Deployment was evicted
+	broken   []string                    // images whose pods broke
+	served   map[string]bool             // kinds besides those of every cluster
+	divided  map[string]sluice.Division
 	requests int
 	evicted  []string
 	byPods   bool // between 0 and 100, only the numbers of pods divide the traffic
@@ -50,8 +52,10 @@ type Account struct {
 // name others.
 func NewAccount(objects ...sluice.Object) *Account {
 	a := &Account{
-		objects: map[sluice.Ref]sluice.Object{}, owners: map[sluice.Ref]owners{}, before: map[sluice.Ref]sluice.Object{},
-		starting: map[string]bool{}, reborn: map[string]int{}, served: map[string]bool{}, weights: map[string]int{},
+		objects: map[sluice.Ref]sluice.Object{}, owners: map[sluice.Ref]owners{}, sets: map[sluice.Ref][]replicaSet{},
+		setNames: map[sluice.Ref]string{},
+		starting: map[string]bool{}, reborn: map[string]int{}, served: map[string]bool{},
+		divided:  map[string]sluice.Division{},
 		restarts: map[string]int{}, unready: map[string]bool{}, created: map[string]time.Time{},
 		addr: map[string]string{}, changed: make(chan struct{}), left: -1, slow: SlowStart,
 	}
@@ -72,7 +76,7 @@ func NewAccount(objects ...sluice.Object) *Account {
 
 // Abilities returns what the account can do. It has no volumes.
 func (a *Account) Abilities() sluice.Account {
-	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Shifter: a}
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Adopter: a, Shifter: a}
 }
 
 // Serve makes the kind known, as a CustomResourceDefinition does.
@@ -117,7 +121,7 @@ func (a *Account) SetAddress(namespace, service string, port int, address string
 func (a *Account) Weight(namespace, service string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.weights[namespace+"/"+service]
+	return a.divided[namespace+"/"+service].Percent
 }
 
 // Snapshot returns everything that was requested: objects without their status, and weights above 0.
@@ -132,9 +136,9 @@ func (a *Account) Snapshot() string {
 		}
 		lines = append(lines, ref.String()+" "+string(raw))
 	}
-	for service, weight := range a.weights {
-		if weight > 0 {
-			lines = append(lines, fmt.Sprintf("weight of %s: %d", service, weight))
+	for service, d := range a.divided {
+		if d.Percent > 0 {
+			lines = append(lines, fmt.Sprintf("weight of %s: %d", service, d.Percent))
 		}
 	}
 	slices.Sort(lines)
@@ -243,24 +247,9 @@ func (a *Account) store(ref sluice.Ref, o sluice.Object) {
 	}
 	o.Set(int64(generation), "metadata", "generation")
 	a.fall(ref, o)
-	if !strings.Contains(images(o), "slow") || ref.Kind != "Deployment" {
-		delete(a.before, ref)
-		a.objects[ref] = a.settle(o)
-		return
-	}
-	if _, pending := a.before[ref]; !pending {
-		a.before[ref] = before
-	}
 	a.objects[ref] = o
-	time.AfterFunc(a.slow, func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		now, ok := a.objects[ref]
-		if !ok || now.Number(0, "metadata", "generation") != generation {
-			return
-		}
-		delete(a.before, ref)
-		a.objects[ref] = a.settle(now.Clone())
-		a.notify()
-	})
+	if ref.Kind == "Deployment" {
+		a.roll(ref)
+	}
+	a.objects[ref] = a.settle(o)
 }

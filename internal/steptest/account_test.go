@@ -30,10 +30,11 @@ func TestAccount(t *testing.T) {
 				return nil
 			},
 			Lacks: map[accounttest.Ability]string{
-				accounttest.Schemas:    "an object of any shape may be in memory",
-				accounttest.Processes:  "no program runs in memory",
-				accounttest.DaemonSets: "there are no nodes",
-				accounttest.Addresses:  "nothing listens on this machine",
+				accounttest.Schemas:     "an object of any shape may be in memory",
+				accounttest.Processes:   "no program runs in memory",
+				accounttest.DaemonSets:  "there are no nodes",
+				accounttest.ReplicaSets: "pods belong to their Deployment itself",
+				accounttest.Addresses:   "nothing listens on this machine",
 			},
 		}
 	})

@@ -162,7 +162,8 @@ func (a *Account) remove(ref sluice.Ref) {
 	a.gone = append(a.gone, o)
 	delete(a.objects, ref)
 	delete(a.owners, ref)
-	delete(a.before, ref)
+	delete(a.sets, ref)
+	delete(a.setNames, ref)
 }
 
 // List implements sluice.ClusterReader.

@@ -42,7 +42,12 @@ func (a *Account) touch(namespace, pod string) {
 		}
 		kind, name, _ := strings.Cut(p.Owner, "/")
 		ref := sluice.Ref{APIVersion: "apps/v1", Kind: kind, Namespace: namespace, Name: name}
-		a.objects[ref] = a.settle(a.numbered(a.objects[ref].Clone()))
+		o := a.numbered(a.objects[ref].Clone())
+		a.objects[ref] = o
+		if kind == "Deployment" {
+			a.roll(ref)
+		}
+		a.objects[ref] = a.settle(o)
 	}
 	a.notify()
 }

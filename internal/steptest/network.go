@@ -79,16 +79,64 @@ func (a *Account) answer(namespace, service string, port int) (string, error) {
 	}
 	pods := a.selected(namespace, o.Field("spec", "selector"))
 	a.requests++
-	if percent, divided := a.weights[namespace+"/"+service]; divided && (percent%100 == 0 || !a.byPods) {
-		canary := a.requests*percent/100 > (a.requests-1)*percent/100
-		pods = slices.DeleteFunc(pods, func(p sluice.Pod) bool {
-			return (p.Labels[sluice.TrackLabel] == sluice.TrackCanary) != canary
-		})
+	if d, divided := a.divided[namespace+"/"+service]; divided {
+		pods = a.receiving(d, pods)
 	}
 	if len(pods) == 0 {
 		return "", sluice.Errorf(sluice.Unavailable, "no pod of Service/%s is ready", service)
 	}
 	return pods[a.requests%len(pods)].Name, nil
+}
+
+// receiving returns those of the Service's ready pods of which one gets the next request.
+func (a *Account) receiving(d sluice.Division, pods []sluice.Pod) []sluice.Pod {
+	var stable, canary []sluice.Pod
+	for _, p := range pods {
+		if isNew(d, p) {
+			canary = append(canary, p)
+			continue
+		}
+		stable = append(stable, p)
+	}
+	switch {
+	case a.byPods && d.Percent%100 != 0:
+		if d.Serving > 0 {
+			stable = stable[:min(d.Serving, len(stable))]
+		}
+		return append(stable, canary...)
+	case a.requests*d.Percent/100 > (a.requests-1)*d.Percent/100:
+		return canary
+	}
+	return stable
+}
+
+// isNew reports whether the pod has the version that the canary of the division brought.
+func isNew(d sluice.Division, p sluice.Pod) bool {
+	if d.Release == "" {
+		return p.Labels[sluice.TrackLabel] == sluice.TrackCanary
+	}
+	return p.Labels[sluice.ReleaseLabel] == d.Release
+}
+
+// Serving returns how many ready pods of the old and of the new version a request of the Service can reach.
+func (a *Account) Serving(namespace, service string) (stable, canary int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := a.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: service}]
+	d, divided := a.divided[namespace+"/"+service]
+	for _, p := range a.selected(namespace, o.Field("spec", "selector")) {
+		switch isCanary := isNew(d, p); {
+		case divided && isCanary && d.Percent == 0, divided && !isCanary && d.Percent == 100:
+		case divided && isCanary:
+			canary++
+		default:
+			stable++
+		}
+	}
+	if a.byPods && d.Serving > 0 {
+		stable = min(stable, d.Serving)
+	}
+	return stable, canary
 }
 
 // Weighs implements sluice.Shifter.
@@ -105,24 +153,28 @@ func (a *Account) Shift(ctx context.Context, d sluice.Division) error {
 	if a.objects[sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: d.Namespace, Name: d.Service}] == nil {
 		return a.refuse(sluice.NotFound, "there is no Service/%s", d.Service)
 	}
-	for _, side := range a.receivers(d) {
-		if a.objects[side].Number(0, "status", "readyReplicas") == 0 {
-			return a.refuse(sluice.Failed, "no pod of %s is ready", side)
+	for isCanary, name := range a.receivers(d) {
+		if !slices.ContainsFunc(a.pods(d.Namespace), func(p sluice.Pod) bool {
+			ofEither := p.Owner == "Deployment/"+d.Stable || p.Owner == "Deployment/"+d.Canary
+			return ofEither && p.Ready && isNew(d, p) == isCanary
+		}) {
+			return a.refuse(sluice.Failed, "no pod of Deployment/%s is ready", name)
 		}
 	}
-	a.weights[d.Namespace+"/"+d.Service] = d.Percent
+	a.divided[d.Namespace+"/"+d.Service] = d
 	return a.wrote()
 }
 
-// receivers are the Deployments that must have a ready pod. If the numbers of pods divide the traffic, any pod will do.
-func (a *Account) receivers(d sluice.Division) []sluice.Ref {
-	var refs []sluice.Ref
-	for name, gets := range map[string]bool{d.Stable: d.Percent < 100, d.Canary: d.Percent > 0} {
+// receivers names, for the canary and for the stable pods, the Deployment that must have a ready one. If the numbers of
+// pods divide the traffic, any pod will do.
+func (a *Account) receivers(d sluice.Division) map[bool]string {
+	need := map[bool]string{}
+	for isCanary, gets := range map[bool]bool{false: d.Percent < 100, true: d.Percent > 0} {
 		if gets && (d.Percent%100 == 0 || !a.byPods) {
-			refs = append(refs, sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: d.Namespace, Name: name})
+			need[isCanary] = map[bool]string{false: d.Stable, true: d.Canary}[isCanary]
 		}
 	}
-	return refs
+	return need
 }
 
 // Release implements sluice.Shifter.
@@ -131,10 +183,10 @@ func (a *Account) Release(ctx context.Context, d sluice.Division) error {
 		return err
 	}
 	key := d.Namespace + "/" + d.Service
-	if _, divided := a.weights[key]; !divided {
+	if _, divided := a.divided[key]; !divided {
 		a.mu.Unlock()
 		return nil
 	}
-	delete(a.weights, key)
+	delete(a.divided, key)
 	return a.wrote()
 }

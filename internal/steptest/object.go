@@ -79,13 +79,7 @@ func (a *Account) settle(o sluice.Object) sluice.Object {
 		a.settleOrdered(o, seen, want, max(0, ready-a.unreadyPods(o)))
 		o["status"] = seen
 	case "Deployment":
-		ready = max(0, ready-a.unreadyPods(o))
-		for field, n := range map[string]int{
-			"replicas": want, "updatedReplicas": want, "readyReplicas": ready, "availableReplicas": ready,
-			"currentReplicas": want,
-		} {
-			seen[field] = int64(n)
-		}
+		ready = a.count(o, seen)
 		o["status"] = seen
 	case "Job":
 		condition := "Complete"

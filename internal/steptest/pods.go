@@ -40,26 +40,21 @@ func (a *Account) startSlowly(ref sluice.Ref, name string) {
 	})
 }
 
-// podsOf returns the pods of a workload. While those of a Deployment start slowly, the previous ones keep running.
+// podsOf returns the pods of a workload.
 func (a *Account) podsOf(ref sluice.Ref) []sluice.Pod {
-	pods := a.podsAs(ref, a.objects[ref])
-	before, pending := a.before[ref]
-	if !pending {
-		return pods
+	if ref.Kind != "Deployment" {
+		return a.podsAs(ref, a.objects[ref])
 	}
-	old := a.podsAs(ref, before)
-	for _, p := range pods {
-		if !slices.ContainsFunc(old, func(o sluice.Pod) bool { return o.Name == p.Name }) {
-			p.Ready, p.Reason = false, "ContainerCreating"
-			old = append(old, p)
-		}
+	var pods []sluice.Pod
+	for _, s := range a.sets[ref] {
+		pods = append(pods, a.podsIn(ref, s)...)
 	}
-	return old
+	return pods
 }
 
-// podsAs returns the pods of a workload in the state of the object.
+// podsAs returns the pods of a workload other than a Deployment in the state of the object.
 func (a *Account) podsAs(ref sluice.Ref, o sluice.Object) []sluice.Pod {
-	if o == nil || !slices.Contains([]string{"Deployment", "StatefulSet", "Job"}, ref.Kind) {
+	if o == nil || !slices.Contains([]string{"StatefulSet", "Job"}, ref.Kind) {
 		return nil
 	}
 	var pods []sluice.Pod
@@ -67,9 +62,6 @@ func (a *Account) podsAs(ref sluice.Ref, o sluice.Object) []sluice.Pod {
 		p := sluice.Pod{
 			Namespace: ref.Namespace, Name: fmt.Sprintf("%s-%s-%d", ref.Name, hash(o), i), Owner: ref.String(),
 			Image: images(o), Ready: a.sound(o), Revision: hash(o), Labels: labels(o),
-		}
-		if n := a.reborn[p.Name]; n > 0 {
-			p.Name = fmt.Sprintf("%s-again-%d", p.Name, n)
 		}
 		if ref.Kind == "StatefulSet" {
 			p.Name = fmt.Sprintf("%s-%d", ref.Name, i)

@@ -89,14 +89,19 @@ func (m *Memory) Append(ctx context.Context, id sluice.DeploymentID, after sluic
 			return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id)
 		case len(log) != int(after):
 			return sluice.Errorf(sluice.Conflict, "deployment %s has %d events, not %d", id, len(log), after)
-		case len(log) > 0 && m.isEnded(id):
-			return sluice.Errorf(sluice.Conflict, "deployment %s has ended", id)
+		case len(log) > 0 && len(events) > 0 && m.isEnded(id) != (events[0].Kind == sluice.DeploymentReopened):
+			return sluice.Errorf(sluice.Conflict, "deployment %s has ended, or has not", id)
+		case len(events) > 0 && events[0].Kind == sluice.DeploymentReopened && len(m.unended(log[0].Plan.Application)) > 0:
+			return sluice.Errorf(sluice.Conflict, "the application is being deployed").WithHint("wait for it")
 		case len(events) > 0 && events[0].Kind == sluice.DeploymentStarted && m.isTaken(id, append(log, events[0])[0].Plan):
 			return sluice.Errorf(sluice.Conflict, "the application is being deployed").WithHint("wait for it")
 		}
 		for i, e := range events {
 			if e.Kind == sluice.DeploymentEnded && i < len(events)-1 {
 				return sluice.Errorf(sluice.Invalid, "events follow the end of deployment %s", id)
+			}
+			if e.Kind == sluice.DeploymentReopened && i > 0 {
+				return sluice.Errorf(sluice.Invalid, "events come before the reopening of deployment %s", id)
 			}
 			again := slices.ContainsFunc(events[:i], func(other sluice.Event) bool { return other.Letter == e.Letter })
 			if e.Letter != 0 && (again || !m.isOpen(e.Letter, id)) {

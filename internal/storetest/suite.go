@@ -25,6 +25,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"append", testAppend},
 		{"queue", testQueue},
+		{"reopening", testReopening},
 		{"read", testRead},
 		{"deployments", testDeployments},
 		{"catalogue", testCatalogue},

@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 // stuckTimeout bounds how long the deletion of an object may go without any change.
@@ -158,29 +158,12 @@ func (d *deletion) explain(ctx context.Context, err error) error {
 	if !errors.Is(err, errStuck) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	e := sluice.Errorf(sluice.Failed, "it is being deleted and does not go away%s", holders(d.last))
+	held := strings.TrimSuffix("it is being deleted and does not go away: "+manifest.HeldBack(d.last), ": ")
+	e := sluice.Errorf(sluice.Failed, "%s", held)
+	e.Err = &sluice.Error{Code: sluice.Exhausted} // of time: somebody may still remove what holds it
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.Err = context.DeadlineExceeded
 	}
 	return e.WithHint("see that the owner of the finalizers runs; what is left: kubectl get %s %s -o yaml",
 		strings.ToLower(d.Kind), d.Name)
-}
-
-// holders names the finalizers of the object, and the remaining content of a Namespace.
-func holders(o sluice.Object) string {
-	text := ""
-	names, _ := o.Field("metadata", "finalizers").([]any)
-	spec, _ := o.Field("spec", "finalizers").([]any)
-	for _, n := range append(slices.Clone(names), spec...) {
-		text += fmt.Sprintf(", %v", n)
-	}
-	if text != "" {
-		text = ": it waits for the finalizers " + text[2:]
-	}
-	for _, c := range o.List("status", "conditions") {
-		if c.Text("status") == "True" && strings.HasPrefix(c.Text("type"), "Namespace") {
-			text += "; " + client.OneLine(c.Text("message"))
-		}
-	}
-	return text
 }

@@ -24,11 +24,16 @@ func Wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*sluice.Error](err); ok {
-		return err
-	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // the name of the account says more than the address
+	}
+	if ours, ok := errors.AsType[*sluice.Error](err); ok {
+		if ours.Code != sluice.Unauthenticated || ours.Op != "" {
+			return err
+		}
+		named := *ours // only the operation was not known where the request was sent
+		named.Op = op
+		return &named
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -54,7 +59,7 @@ func (a answer) Unwrap() error { return a.status }
 func classify(s metav1.Status) *sluice.Error {
 	switch code := int(s.Code); {
 	case code == http.StatusUnauthorized:
-		return sluice.Errorf(sluice.Denied, "the cluster does not accept the credentials: %s", OneLine(s.Message)).
+		return sluice.Errorf(sluice.Unauthenticated, "the API server refuses the credentials: %s", OneLine(s.Message)).
 			WithHint("check the account's kubeconfig; see what is missing with: sluice doctor")
 	case code == http.StatusForbidden:
 		return forbidden(s)
@@ -84,10 +89,6 @@ func noAnswer(err error) *sluice.Error {
 	if errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &expired) || errors.As(err, &record) {
 		return sluice.Errorf(sluice.Invalid, "the cluster's certificate is not trusted: %w", err).
 			WithHint("check server and certificate-authority of the account's context in its kubeconfig")
-	}
-	if strings.Contains(err.Error(), "getting credentials") {
-		return sluice.Errorf(sluice.Denied, "there are no credentials: %w", err).
-			WithHint("run the command that the kubeconfig names under exec by hand")
 	}
 	return sluice.Errorf(sluice.Unavailable, "the cluster does not answer: %w", err)
 }

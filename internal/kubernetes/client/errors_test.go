@@ -29,8 +29,8 @@ func TestWrap(t *testing.T) {
 		code    sluice.Code
 		message string
 	}{
-		"no credentials": {status(401, "Unauthorized"), sluice.Denied,
-			"the cluster does not accept the credentials: Unauthorized"},
+		"no credentials": {status(401, "Unauthorized"), sluice.Unauthenticated,
+			"the API server refuses the credentials: Unauthorized"},
 		"no right": {status(403,
 			`deployments.apps "web" is forbidden: User "ci" cannot patch resource "deployments" in API group "apps" `+
 				`in the namespace "prod"`),

@@ -15,8 +15,8 @@ type Reached struct {
 	Skew    time.Duration // how far its clock is ahead of this machine's, to the second
 }
 
-// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and Denied if it
-// does not accept the credentials.
+// Reach asks the API server for its version. It returns Unavailable if the server does not answer, and
+// Unauthenticated if it refuses the credentials.
 func (c *Client) Reach(ctx context.Context) (Reached, error) {
 	if _, err := c.version(ctx); err != nil { // opens the connection
 		return Reached{}, err

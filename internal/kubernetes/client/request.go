@@ -104,7 +104,7 @@ func Pages[T any](ctx context.Context, c *Client, r Request, each func(page *Lis
 
 // RoundTrip sends a request that was built for a [Client.URL] with the credentials of the account.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
-	return c.http.Transport.RoundTrip(req)
+	return c.credentials.RoundTrip(req)
 }
 
 func (c *Client) newRequest(ctx context.Context, r Request) (*http.Request, error) {

@@ -29,6 +29,7 @@ const (
 	FeaturePortForward    = "port-forward"
 	FeatureServiceProxy   = "service-proxy"
 	FeatureTraffic        = "traffic"
+	FeatureTrafficPods    = "traffic-pods"
 	FeatureTrafficGateway = "traffic-gateway"
 	FeatureTrafficIstio   = "traffic-istio"
 	FeatureTrafficSMI     = "traffic-smi"
@@ -76,7 +77,13 @@ func Features() []Feature {
 			{"", []string{"services"}, []string{"get"}},
 			{"", []string{"services/proxy"}, []string{"get", "create", "update", "patch", "delete"}},
 		}},
-		{Name: FeatureTraffic, Grants: []Grant{{"", []string{"services"}, keep}}},
+		{Name: FeatureTraffic, Grants: []Grant{
+			{"", []string{"services"}, keep},
+			{"apps", []string{"replicasets"}, []string{"create"}},
+			// Some clusters ask for it before something that the Deployment owns may hold back its deletion.
+			{"apps", []string{"deployments/finalizers"}, []string{"update"}},
+		}},
+		{Name: FeatureTrafficPods, Grants: []Grant{{"", []string{"pods"}, []string{"get", "patch"}}}},
 		{Name: FeatureTrafficGateway, Grants: []Grant{
 			{"gateway.networking.k8s.io", []string{"grpcroutes", "httproutes"}, change},
 		}},

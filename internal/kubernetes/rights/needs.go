@@ -26,6 +26,7 @@ func needed(p *sluice.Plan, target string, served lookup) []sluice.Right {
 	}
 	n := needs{target: t, served: served, seen: map[sluice.Right]bool{}}
 	n.target.Namespace = cmp.Or(t.Namespace, metav1.NamespaceDefault)
+	n.marks = slices.ContainsFunc(p.Steps, func(s sluice.PlannedStep) bool { return s.Target == target && mayMark(s) })
 	for _, s := range p.Steps {
 		if s.Target == target {
 			n.step(s)
@@ -48,6 +49,7 @@ func Base(namespace string) []sluice.Right {
 type needs struct {
 	target sluice.PlannedTarget
 	served lookup
+	marks  bool // a step may mark stable pods, if no route divides the traffic
 	list   []sluice.Right
 	seen   map[sluice.Right]bool
 }
@@ -172,9 +174,21 @@ func granting(r sluice.Right) string {
 	return ""
 }
 
+// mayMark reports whether the step sends most of the traffic to canary pods. If the numbers of pods divide the traffic,
+// the stable pods that still serve are then marked.
+func mayMark(s sluice.PlannedStep) bool {
+	return s.SetWeight != nil && s.SetWeight.Weight > 50 && s.SetWeight.Weight < 100
+}
+
 // traffic adds the features that divide the traffic of the namespace's Deployments.
 func (n *needs) traffic(namespace string) {
 	n.features(namespace, FeatureTraffic)
+	weighs := slices.ContainsFunc(n.target.Traffic, func(t sluice.Traffic) bool {
+		return len(t.Gateway)+len(t.Istio)+len(t.SMI) > 0
+	})
+	if n.marks && !weighs {
+		n.features(namespace, FeatureTrafficPods)
+	}
 	for _, t := range n.target.Traffic {
 		if len(t.Gateway) > 0 {
 			n.features(namespace, FeatureTrafficGateway)

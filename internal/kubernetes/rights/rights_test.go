@@ -170,8 +170,11 @@ func TestNeeds(t *testing.T) {
 	apply := func(objects ...sluice.Object) sluice.StepSpec {
 		return sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}}
 	}
+	canary := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true,
+		Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}}
 	tests := map[string]struct {
 		step    sluice.StepSpec
+		weight  int // of a later step, if it is not 0
 		traffic []sluice.Traffic
 		want    []sluice.Right // among others
 		not     []string       // features that are not needed
@@ -202,8 +205,7 @@ func TestNeeds(t *testing.T) {
 			},
 		},
 		"weights by a mesh": {
-			step: sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true,
-				Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}},
+			step:    canary,
 			traffic: []sluice.Traffic{{Istio: []sluice.Istio{{VirtualService: "web"}}}},
 			want: []sluice.Right{
 				{Verb: "patch", Group: "networking.istio.io", Resource: "virtualservices", Namespace: "other",
@@ -211,6 +213,24 @@ func TestNeeds(t *testing.T) {
 				{Verb: "patch", Resource: "services", Namespace: "other", Feature: "traffic"},
 			},
 			not: []string{"traffic-smi", "traffic-gateway"},
+		},
+		"a canary": {
+			step: canary,
+			want: []sluice.Right{
+				{Verb: "create", Group: "apps", Resource: "replicasets", Namespace: "other", Feature: "traffic"},
+				{Verb: "update", Group: "apps", Resource: "deployments/finalizers", Namespace: "other", Feature: "traffic"},
+			},
+			not: []string{"traffic-pods"},
+		},
+		"most of the traffic by numbers of pods": {
+			step: canary, weight: 75,
+			want: []sluice.Right{{Verb: "patch", Resource: "pods", Namespace: "other", Feature: "traffic-pods"}},
+		},
+		"half of the traffic by numbers of pods": {step: canary, weight: 50, not: []string{"traffic-pods"}},
+		"all of the traffic":                     {step: canary, weight: 100, not: []string{"traffic-pods"}},
+		"most of the traffic by a route": {
+			step: canary, weight: 75, not: []string{"traffic-pods"},
+			traffic: []sluice.Traffic{{Gateway: []sluice.GatewayRoute{{Service: "web", Name: "web"}}}},
 		},
 		"a rolling update divides nothing": {
 			step:    apply(object("apps/v1", "Deployment", "")),
@@ -257,6 +277,10 @@ func TestNeeds(t *testing.T) {
 			p := &sluice.Plan{
 				Targets: []sluice.PlannedTarget{{Name: "production", Namespace: "prod", Traffic: tt.traffic}},
 				Steps:   []sluice.PlannedStep{{ID: "production/x", Target: "production", StepSpec: tt.step}},
+			}
+			if tt.weight > 0 {
+				p.Steps = append(p.Steps, sluice.PlannedStep{ID: "production/w", Target: "production",
+					StepSpec: sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: tt.weight}}})
 			}
 			got := needed(p, "production", unknown)
 			for _, w := range tt.want {

@@ -29,7 +29,8 @@ func (d division) isDivisible(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	hasCanary := slices.ContainsFunc(pods, func(p sluice.Object) bool { return traffic.Selects(canaryLabels(), p) })
+	canary := traffic.CanaryLabels(d.Division.Release, nil)
+	hasCanary := slices.ContainsFunc(pods, func(p sluice.Object) bool { return traffic.Selects(canary, p) })
 	others := slices.DeleteFunc(pods, func(p sluice.Object) bool { return traffic.Selects(selectorOf(stable), p) })
 	ready := traffic.Ready(others, selector)
 	switch {

@@ -37,7 +37,7 @@ func (d division) prepare(ctx context.Context, r weightedRoute) error {
 	if d.Percent == 0 {
 		return nil
 	}
-	if err := d.refuse(ctx, canarySide, labels.Merge(traffic.Selector(service), canaryLabels())); err != nil {
+	if err := d.refuse(ctx, canarySide, d.canarySelector(service)); err != nil {
 		return err
 	}
 	if now, err = d.ensureCanary(ctx, ref, now, service); err != nil {
@@ -54,6 +54,7 @@ func (d division) mayUse(r weightedRoute, now, service sluice.Object) error {
 	}
 	theirs := traffic.Selector(now)
 	delete(theirs, sluice.TrackLabel)
+	delete(theirs, sluice.ReleaseLabel)
 	same := labels.SelectorFromSet(theirs).Matches(labels.Set(traffic.Selector(service)))
 	if r.adopt && traffic.MadeFor(now) == "" && len(theirs) > 0 && same {
 		return nil
@@ -68,7 +69,7 @@ func (d division) ensureCanary(
 	ctx context.Context, ref client.ObjectRef, now, service sluice.Object,
 ) (sluice.Object, error) {
 	if now == nil {
-		o, err := traffic.Canary(service, ref.Name)
+		o, err := traffic.Canary(service, ref.Name, d.Division.Release)
 		if err != nil {
 			return nil, err
 		}
@@ -76,9 +77,9 @@ func (d division) ensureCanary(
 	}
 	o, _, err := d.change(ctx, ref, func(now sluice.Object) (sluice.Object, error) {
 		if traffic.MadeFor(now) != "" {
-			return traffic.Updated(now, service)
+			return traffic.Updated(now, service, d.Division.Release)
 		}
-		return traffic.Pin(now, canaryLabels())
+		return traffic.Pin(now, traffic.CanaryLabels(d.Division.Release, traffic.Selector(now)))
 	})
 	return o, err
 }

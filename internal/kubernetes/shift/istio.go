@@ -153,7 +153,7 @@ func (d division) narrow(ctx context.Context, w weightedSubsets, hash string) er
 		return err
 	}
 	_, _, err = d.change(ctx, w.rule, func(now sluice.Object) (sluice.Object, error) {
-		tracks := traffic.Tracks{Stable: w.share.Stable, Canary: w.share.Canary, Hash: hash}
+		tracks := traffic.Tracks{Stable: w.share.Stable, Canary: w.share.Canary, Hash: hash, Release: d.Division.Release}
 		will, err := traffic.Narrow(now, tracks)
 		if err != nil {
 			return nil, err

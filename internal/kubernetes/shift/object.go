@@ -3,6 +3,7 @@ package shift
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,6 +66,18 @@ func selected(pods []*pod.Pod, selector map[string]string) []sluice.Object {
 	return list
 }
 
+// list returns the objects of the namespace with the labels.
+func (d division) list(
+	ctx context.Context, groupVersion, plural string, selector map[string]string,
+) ([]sluice.Object, error) {
+	var list client.List[sluice.Object]
+	err := d.client.Call(ctx, client.Request{
+		Op: "list " + plural, Path: client.Path(groupVersion, d.Namespace, plural),
+		Query: url.Values{"labelSelector": {labels.Set(selector).String()}}, Into: &list,
+	})
+	return list.Items, err
+}
+
 // A mutation returns what becomes of an object.
 type mutation func(now sluice.Object) (sluice.Object, error)
 
@@ -88,11 +101,10 @@ func (d division) change(ctx context.Context, ref client.ObjectRef, become mutat
 		if apierrors.IsConflict(err) && attempt < maxAttempts {
 			continue
 		}
-		if err != nil {
-			return nil, false, client.Wrap("divide the traffic of "+ref.String(), err)
+		if err == nil {
+			d.informers.Saw(ref.Resource, o)
 		}
-		d.informers.Saw(ref.Resource, o)
-		return o, true, nil
+		return o, err == nil, client.Wrap("divide the traffic of "+ref.String(), err)
 	}
 }
 

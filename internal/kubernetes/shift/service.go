@@ -12,16 +12,39 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
 )
 
-// pin narrows the Service to its side, and returns when its endpoints are the ready pods of that side.
+// pin narrows the Service to its side, and returns when its endpoints are the ready pods of that side. Stable pods that
+// are to serve are marked before, and the others lose their mark after the Service has followed.
 func (d division) pin(ctx context.Context) error {
 	s := d.serviceSide()
-	side, err := d.labelsOf(ctx, s)
+	var marked []string
+	var err error
+	if s == servingSide {
+		if marked, err = d.mark(ctx); err != nil {
+			return err
+		}
+	}
+	o, err := d.pinTo(ctx, s)
 	if err != nil {
 		return err
 	}
+	if err := d.awaitEndpoints(ctx, o); err != nil {
+		return err
+	}
+	changed, err := d.unmark(ctx, marked)
+	if err != nil || !changed || s != servingSide {
+		return err
+	}
+	return d.awaitEndpoints(ctx, o)
+}
+
+func (d division) pinTo(ctx context.Context, s side) (sluice.Object, error) {
+	side, err := d.labelsOf(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	ref, err := d.locate(ctx, "Service", d.Service, "v1")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o, _, err := d.change(ctx, ref, func(now sluice.Object) (sluice.Object, error) {
 		will, err := traffic.Pin(now, side)
@@ -30,10 +53,7 @@ func (d division) pin(ctx context.Context) error {
 		}
 		return will, d.refuse(ctx, s, labels.Merge(traffic.Selector(now), side))
 	})
-	if err != nil {
-		return err
-	}
-	return d.awaitEndpoints(ctx, o)
+	return o, err
 }
 
 // unpin makes the Service select all the pods that its owner wants.

@@ -37,7 +37,8 @@ func (*Shifter) Weighs(all []sluice.Traffic) bool {
 // endpoints are those pods, and the gateways that report have taken up the weights. Nothing tells when kube-proxy and
 // the proxies of a mesh follow, which usually takes well below a second more.
 //
-// A Service without a weighted route is pinned to one side, or to neither if the numbers of pods divide its traffic.
+// A Service without a weighted route is pinned to one side, or to neither if the numbers of pods divide its traffic. If
+// only some stable pods are to serve, they get the canary's release label, and the Service is pinned to that.
 func (s *Shifter) Shift(ctx context.Context, of sluice.Division) error {
 	d := division{s, of}
 	if d.Percent < 0 || d.Percent > 100 {
@@ -97,6 +98,9 @@ func (s *Shifter) Release(ctx context.Context, of sluice.Division) error {
 	if err := d.unpin(ctx); err != nil {
 		return err
 	}
+	if _, err := d.unmark(ctx, nil); err != nil {
+		return err
+	}
 	for _, r := range routes {
 		if err := d.releaseCanary(ctx, r.canary); err != nil {
 			return err
@@ -118,6 +122,7 @@ const (
 	bothSides side = iota
 	stableSide
 	canarySide
+	servingSide // the canary pods, and as many stable ones as are to serve
 )
 
 // serviceSide returns where the Service itself sends its traffic. Weighted routes do not cover clients that reach the
@@ -128,24 +133,30 @@ func (d division) serviceSide() side {
 		return canarySide
 	case d.Percent == 0 || d.Weighs(d.Traffic):
 		return stableSide
+	case d.Division.Release != "" && d.Serving > 0:
+		return servingSide
 	}
 	return bothSides
 }
 
-// labelsOf returns the labels that only the pods of the side have.
+// labelsOf returns the labels that only the pods of the side have. A release label tells canary pods only from stable
+// ones that do not serve.
 func (d division) labelsOf(ctx context.Context, s side) (map[string]string, error) {
-	switch s {
-	case canarySide:
-		return canaryLabels(), nil
-	case stableSide:
+	switch {
+	case s == canarySide && d.Division.Release != "":
+		return map[string]string{traffic.HashLabel: d.Division.Release}, nil
+	case s == canarySide, s == servingSide:
+		return traffic.CanaryLabels(d.Division.Release, nil), nil
+	case s == stableSide:
 		hash, err := d.stableHash(ctx)
 		return map[string]string{traffic.HashLabel: hash}, err
 	}
 	return nil, nil
 }
 
-func canaryLabels() map[string]string {
-	return map[string]string{sluice.TrackLabel: sluice.TrackCanary}
+// canarySelector returns what selects the canary pods among those of the Service.
+func (d division) canarySelector(service sluice.Object) map[string]string {
+	return labels.Merge(traffic.Selector(service), traffic.CanaryLabels(d.Division.Release, nil))
 }
 
 // stableHash returns the hash of the stable Deployment's current version.
@@ -163,7 +174,7 @@ func (d division) stableHash(ctx context.Context) (string, error) {
 
 // refuse returns an error if no pod of the side that the selector selects is ready.
 func (d division) refuse(ctx context.Context, s side, selector map[string]string) error {
-	if s == bothSides {
+	if s == bothSides || s == servingSide { // whose pods mark has looked at
 		return nil
 	}
 	pods, err := d.pods(ctx, selector)

@@ -28,7 +28,7 @@ func (r record) tracks() Tracks {
 			t.Stable, t.Hash = s.Name, hash
 			continue
 		}
-		t.Canary = s.Name
+		t.Canary, t.Release = s.Name, s.Labels[sluice.ReleaseLabel]
 	}
 	return t
 }

@@ -29,6 +29,9 @@ func Hash(deployment sluice.Object, replicaSets []sluice.Object) (string, error)
 	return "", sluice.Errorf(sluice.Unavailable, "%s has no ReplicaSet of its current version yet", deployment.Ref())
 }
 
+// Controls reports whether the owner is the controller of the object.
+func Controls(owner, of sluice.Object) bool { return ownedBy(of, owner.Text("metadata", "uid")) }
+
 func ownedBy(o sluice.Object, uid string) bool {
 	return slices.ContainsFunc(o.List("metadata", "ownerReferences"), func(owner sluice.Object) bool {
 		return owner["uid"] == uid && owner["controller"] == true

@@ -9,6 +9,33 @@ import (
 // HashLabel is the label that all pods of one version of a Deployment share.
 const HashLabel = "pod-template-hash"
 
+// CanaryLabels returns what narrows a selector to the canary pods of the release. The release "" stands for the pods of
+// earlier versions of Sluice, which have the track label instead.
+func CanaryLabels(release string, selector map[string]string) map[string]string {
+	if release == "" {
+		return map[string]string{sluice.TrackLabel: sluice.TrackCanary}
+	}
+	labels := map[string]string{sluice.ReleaseLabel: release}
+	if _, ok := selector[sluice.TrackLabel]; ok {
+		labels[sluice.TrackLabel] = none // which somebody wrote for such an earlier version
+	}
+	return labels
+}
+
+// none is the value of a label that a narrowing takes out of a selector.
+const none = ""
+
+// narrow adds the labels to the selector, and takes out those without a value.
+func narrow(selector, labels map[string]string) {
+	for k, v := range labels {
+		if v == none {
+			delete(selector, k)
+			continue
+		}
+		selector[k] = v
+	}
+}
+
 // Selector returns the selector of the Service without any narrowing.
 func Selector(service sluice.Object) map[string]string {
 	r, selector := recordOf(service), Labels(service.Field("spec", "selector"))
@@ -36,12 +63,12 @@ func Pin(service sluice.Object, labels map[string]string) (sluice.Object, error)
 			WithHint("give it the labels of the pods as its selector, or exclude it from what the deployment divides")
 	}
 	r.Pin, r.Was = maps.Clone(labels), map[string]string{}
-	for k, v := range labels {
+	for k := range labels {
 		if old, ok := selector[k]; ok {
 			r.Was[k] = old
 		}
-		selector[k] = v
 	}
+	narrow(selector, labels)
 	o.Set(values(selector), "spec", "selector")
 	return o, r.write(o)
 }
@@ -59,9 +86,9 @@ var ownerLabels = []string{
 	"helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace",
 }
 
-// Canary returns a Service of the name that is like the given one, but for the canary pods alone. It is deleted with
-// the given one.
-func Canary(service sluice.Object, name string) (sluice.Object, error) {
+// Canary returns a Service of the name that is like the given one, but for the canary pods of the release alone. It is
+// deleted with the given one.
+func Canary(service sluice.Object, name, release string) (sluice.Object, error) {
 	o := sluice.Object{"apiVersion": "v1", "kind": "Service"}
 	o.Set(name, "metadata", "name")
 	o.Set(service.Text("metadata", "namespace"), "metadata", "namespace")
@@ -76,7 +103,7 @@ func Canary(service sluice.Object, name string) (sluice.Object, error) {
 		o.Set([]any{owner}, "metadata", "ownerReferences")
 	}
 	selector := Selector(service)
-	selector[sluice.TrackLabel] = sluice.TrackCanary
+	narrow(selector, CanaryLabels(release, selector))
 	o.Set(values(selector), "spec", "selector")
 	o.Set("ClusterIP", "spec", "type")
 	if service.Text("spec", "clusterIP") == "None" {
@@ -100,8 +127,8 @@ func ports(service sluice.Object) any {
 }
 
 // Updated returns the canary's Service with the selector and ports that it would be made with now.
-func Updated(canary, service sluice.Object) (sluice.Object, error) {
-	fresh, err := Canary(service, canary.Text("metadata", "name"))
+func Updated(canary, service sluice.Object, release string) (sluice.Object, error) {
+	fresh, err := Canary(service, canary.Text("metadata", "name"), release)
 	if err != nil {
 		return nil, err
 	}

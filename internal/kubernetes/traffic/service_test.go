@@ -78,7 +78,7 @@ func TestCanaryService(t *testing.T) {
 			"selector":{"app":"web"},
 		"ports":[{"name":"http","port":80,"targetPort":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c",
 			"nodePort":30080}]}}`), toStable)
-	got, err := traffic.Canary(service, "web-canary")
+	got, err := traffic.Canary(service, "web-canary", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,10 @@ type savedSubset struct {
 
 // Tracks are the subsets of a destination rule for the two tracks.
 type Tracks struct {
-	Stable string
-	Canary string
-	Hash   string // of the stable pods
+	Stable  string
+	Canary  string
+	Hash    string // of the stable pods
+	Release string // of the canary pods; "": they have the track label instead
 }
 
 // Narrow returns the destination rule with its subsets narrowed to the pods of the tracks. It adds missing subsets.
@@ -27,7 +28,7 @@ func Narrow(rule sluice.Object, t Tracks) (sluice.Object, error) {
 	r := record{Bare: !there}
 	for _, add := range []savedSubset{
 		{Name: t.Stable, Labels: map[string]string{HashLabel: t.Hash}},
-		{Name: t.Canary, Labels: map[string]string{sluice.TrackLabel: sluice.TrackCanary}},
+		{Name: t.Canary, Labels: CanaryLabels(t.Release, Labels(named(list, t.Canary).Field("labels")))},
 	} {
 		at := subsetAt(list, add.Name)
 		if at < 0 {
@@ -45,10 +46,18 @@ func Narrow(rule sluice.Object, t Tracks) (sluice.Object, error) {
 
 func narrowed(subset sluice.Object, labels map[string]string) any {
 	c := subset.Clone()
-	for k, v := range labels {
-		c.Set(v, "labels", k)
-	}
+	selector := Labels(c.Field("labels"))
+	narrow(selector, labels)
+	c.Set(values(selector), "labels")
 	return map[string]any(c)
+}
+
+// named returns the subset of the name, nil if there is none.
+func named(list []any, name string) sluice.Object {
+	if at := subsetAt(list, name); at >= 0 {
+		return asObject(list[at])
+	}
+	return nil
 }
 
 func subsetAt(list []any, name string) int {

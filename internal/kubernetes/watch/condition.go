@@ -16,27 +16,20 @@ import (
 
 // A replica is the part of a pod that is kept to diagnose its workload.
 type replica struct {
-	namespace, name, uid string
-	owner                string // Kind/name; for a Deployment's pod the Deployment
-	controller, ownerUID string // for a Deployment's pod those of its ReplicaSet
-	revision             string
-	ready                bool
-	restarts             int
-	wait                 wait
+	name, uid  string
+	controller string // the uid; of a Deployment's pod that of its ReplicaSet
+	revision   string
+	ready      bool
+	restarts   int
+	wait       wait
 }
 
 func replicaOf(p *pod.Pod) replica {
 	o, meta := p.Owner(), p.Metadata
 	r := replica{
-		namespace: meta.Namespace, name: meta.Name, uid: meta.UID,
-		owner: o.Kind + "/" + o.Name, controller: o.Name, ownerUID: string(o.UID),
-		ready: p.IsReady(), restarts: p.Restarts(),
+		name: meta.Name, uid: meta.UID, controller: string(o.UID), ready: p.IsReady(), restarts: p.Restarts(),
 	}
-	switch hash := meta.Labels["pod-template-hash"]; o.Kind {
-	case "ReplicaSet":
-		if name, ok := strings.CutSuffix(o.Name, "-"+hash); ok && hash != "" {
-			r.owner = "Deployment/" + name
-		}
+	switch o.Kind {
 	case "StatefulSet":
 		r.revision = meta.Labels["controller-revision-hash"]
 	case "DaemonSet":
@@ -48,9 +41,6 @@ func replicaOf(p *pod.Pod) replica {
 	return r
 }
 
-// key names the workload as workloads does.
-func (r replica) key() string { return r.namespace + "/" + r.owner }
-
 // isWorse reports whether the pod was restarted, or stopped being ready, since it was as before.
 func (r replica) isWorse(before replica) bool {
 	return r.restarts > before.restarts || before.ready && !r.ready
@@ -60,11 +50,11 @@ func (r replica) sentence() string { return "pod " + r.name + " waits: " + r.wai
 
 // A diagnosis finds out why a workload is not ready.
 type diagnosis struct {
-	workload  sluice.Object
-	replicas  []replica
-	isCurrent func(replica) bool // whether a pod runs the current version of the workload
-	refusal   refusal            // that events report
-	now       time.Time
+	workload sluice.Object
+	replicas []replica
+	sets     map[string]replicaSet // the ReplicaSets of a Deployment, by uid
+	refusal  refusal               // that events report
+	now      time.Time
 }
 
 // condition returns why the workload is not ready, and after how long the passing of time may change that; 0: never.
@@ -122,7 +112,7 @@ func (d diagnosis) refused() refusal {
 	var missing bool
 	switch o.Text("kind") {
 	case "Deployment":
-		return replicaFailure(o)
+		return d.refusedReplicaSet()
 	case "StatefulSet":
 		missing = count("replicas") < o.Number(1, "spec", "replicas")
 	case "DaemonSet":
@@ -134,6 +124,30 @@ func (d diagnosis) refused() refusal {
 		return refusal{}
 	}
 	return d.refusal
+}
+
+// refusedReplicaSet returns why pods of a Deployment cannot be created. While the Deployment is paused, only its
+// ReplicaSet says it.
+func (d diagnosis) refusedReplicaSet() refusal {
+	if says := replicaFailure(d.workload); says.message != "" {
+		return says
+	}
+	current := templateDigest(d.workload)
+	for _, set := range d.sets {
+		if set.template == current && set.refusal.message != "" {
+			return set.refusal
+		}
+	}
+	return refusal{}
+}
+
+// isCurrent reports whether the pod runs the current version of the workload.
+func (d diagnosis) isCurrent(r replica) bool {
+	if d.workload.Text("kind") != "Deployment" {
+		return isOfRevision(d.workload, r)
+	}
+	set, ok := d.sets[r.controller]
+	return ok && set.template == templateDigest(d.workload)
 }
 
 // isOfRevision reports whether a pod of a StatefulSet or DaemonSet runs the version that it should. The pods below a

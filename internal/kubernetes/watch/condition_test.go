@@ -111,7 +111,7 @@ func TestPullsAreCounted(t *testing.T) {
 func TestReplicaOf(t *testing.T) {
 	p := aPod(t, waitsFor("ContainerCreating", "", ago(0)))
 	r := replicaOf(&p)
-	if r.owner != "Deployment/web" || r.controller != "web-1" || r.ownerUID != "rs" || r.wait.text == "" {
+	if r.name != "web-1-x" || r.uid != "p" || r.controller != "rs" || r.wait.text == "" {
 		t.Errorf("got %+v", r)
 	}
 	p.Metadata.DeletionTimestamp = ago(0)
@@ -150,7 +150,7 @@ func TestDiagnosis(t *testing.T) {
 			"Reconciling", "3 of 4 replicas ready; pod web-1 waits: ContainerCreating", manifest.InProgress, 0},
 		"cannot start": {deployment(""), []replica{{name: "web-0", wait: starting}, {name: "web-1", wait: never}},
 			refusal{}, "Stalled", "3 of 4 replicas ready; pod web-1 waits: ErrImageNeverPull", manifest.Failed, 0},
-		"an old pod cannot": {deployment(""), []replica{{name: "web-1", wait: never, revision: "old"}}, refusal{},
+		"an old pod cannot": {deployment(""), []replica{{name: "web-1", wait: never, controller: "old"}}, refusal{},
 			"Reconciling", "3 of 4 replicas ready; pod web-1 waits: ErrImageNeverPull", manifest.InProgress, 0},
 		"no pods to be seen": {deployment(""), nil, refusal{}, "", "", manifest.InProgress, 0},
 		"not seen yet": {strings.Replace(deployment(""), `"generation":2`, `"generation":3`, 1),
@@ -158,6 +158,8 @@ func TestDiagnosis(t *testing.T) {
 		"ready": {strings.Replace(deployment(""), `"readyReplicas":3`, `"readyReplicas":4`, 1),
 			[]replica{{name: "web-1", wait: never}}, refusal{}, "", "", manifest.Ready, 0},
 		"no quota for long": {deployment(failure(quota, createGrace)), nil, refusal{}, "Stalled",
+			"3 of 4 replicas ready; pods cannot be created: " + quota, manifest.Failed, 0},
+		"paused, no quota for long": {deployment(""), nil, refusal{quota, noon.Add(-createGrace)}, "Stalled",
 			"3 of 4 replicas ready; pods cannot be created: " + quota, manifest.Failed, 0},
 		"no quota at all": {strings.Replace(deployment(failure(quota, createGrace)), `"replicas":4,`, `"replicas":0,`,
 			1), nil, refusal{}, "Stalled", "pods cannot be created: " + quota, manifest.Failed, 0},
@@ -184,13 +186,9 @@ func TestDiagnosis(t *testing.T) {
 			"Reconciling", "0 of 1 completions, 1 running; pod j-x waits: CrashLoopBackOff", manifest.InProgress, 0},
 	} {
 		o := object(t, test.workload)
-		q := diagnosis{workload: o, replicas: test.replicas, refusal: test.refusal, now: noon,
-			isCurrent: func(r replica) bool {
-				if o.Text("kind") == "Deployment" {
-					return r.revision != "old"
-				}
-				return isOfRevision(o, r)
-			}}
+		q := diagnosis{workload: o, replicas: test.replicas, refusal: test.refusal, now: noon, sets: map[string]replicaSet{
+			"": {template: templateDigest(o), refusal: test.refusal}, "old": {refusal: refusal{message: "of the old one"}},
+		}}
 		v, again := q.condition()
 		if v.kind != test.kind || v.message != test.message || again != test.again {
 			t.Errorf("%s: %+v, again after %s; want %s %q, %s", name, v, again, test.kind, test.message, test.again)
@@ -228,13 +226,7 @@ func object(t *testing.T, text string) sluice.Object {
 }
 
 func TestTemplateDigest(t *testing.T) {
-	digest := func(text string) [32]byte {
-		d, err := templateDigest(object(t, text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
+	digest := func(text string) [32]byte { return templateDigest(object(t, text)) }
 	deployment := digest(`{"spec":{"template":{"metadata":{"labels":{"app":"web"}},"spec":{"x":1}}}}`)
 	if deployment != digest(`{"spec":{"template":{"metadata":{"labels":{"pod-template-hash":"1","app":"web"}},
 		"spec":{"x":1}}}}`) {

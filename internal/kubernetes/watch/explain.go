@@ -20,45 +20,58 @@ func (r *Reader) explain(ctx context.Context, resource client.Resource, o sluice
 		return o, nil
 	}
 	d := diagnosis{workload: o, now: time.Now()}
-	var err error
-	if d.replicas, err = r.replicas(ctx, o); err == nil && resource.Kind != "Deployment" {
-		d.refusal, err = r.refusal(ctx, o)
-	}
-	if err != nil && sluice.ErrorCode(err) != sluice.Denied {
+	if err := r.read(ctx, &d); err != nil && sluice.ErrorCode(err) != sluice.Denied {
 		return nil, err
-	}
-	d.isCurrent = func(p replica) bool {
-		if o.Text("kind") != "Deployment" {
-			return isOfRevision(o, p)
-		}
-		current, failure := r.informers.replicaSets.isCurrent(ctx, o, p)
-		if failure != nil && sluice.ErrorCode(failure) != sluice.Denied {
-			err = failure
-		}
-		return current && failure == nil
 	}
 	c, _ := d.condition()
-	if err != nil && sluice.ErrorCode(err) != sluice.Denied {
-		return nil, err
-	}
 	return c.on(o), nil
 }
 
-// replicas returns the pods of the workload.
-func (r *Reader) replicas(ctx context.Context, o sluice.Object) ([]replica, error) {
-	selector, err := podSelector(o)
+// read reads what the diagnosis needs besides the workload.
+func (r *Reader) read(ctx context.Context, d *diagnosis) (err error) {
+	selector, err := podSelector(d.workload)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var list []replica
-	owner := o.Text("kind") + "/" + o.Text("metadata", "name")
+	query := url.Values{"labelSelector": {selector}}
+	isDeployment := d.workload.Text("kind") == "Deployment"
+	if isDeployment {
+		if d.sets, err = r.sets(ctx, d.workload, query); err != nil {
+			return err
+		}
+	}
+	if d.replicas, err = r.replicas(ctx, *d, query); err == nil && !isDeployment {
+		d.refusal, err = r.refusal(ctx, d.workload)
+	}
+	return err
+}
+
+// sets returns the ReplicaSets of the Deployment.
+func (r *Reader) sets(ctx context.Context, o sluice.Object, query url.Values) (map[string]replicaSet, error) {
+	all := map[string]replicaSet{}
 	ask := client.Request{
-		Op: "list pods", Path: client.Path("v1", o.Text("metadata", "namespace"), "pods"),
-		Query: url.Values{"labelSelector": {selector}},
+		Op: "list replicasets", Path: client.Path("apps/v1", o.Text("metadata", "namespace"), "replicasets"), Query: query,
 	}
-	err = client.Pages(ctx, r.client, ask, func(page *client.List[pod.Pod]) {
+	err := client.Pages(ctx, r.client, ask, func(page *client.List[replicaSet]) {
+		for _, set := range page.Items {
+			if set.ownerUID == uidOf(o) {
+				all[set.uid] = set
+			}
+		}
+	})
+	return all, err
+}
+
+// replicas returns the pods of the workload.
+func (r *Reader) replicas(ctx context.Context, d diagnosis, query url.Values) ([]replica, error) {
+	var list []replica
+	ask := client.Request{
+		Op: "list pods", Path: client.Path("v1", d.workload.Text("metadata", "namespace"), "pods"), Query: query,
+	}
+	err := client.Pages(ctx, r.client, ask, func(page *client.List[pod.Pod]) {
 		for i := range page.Items {
-			if p := replicaOf(&page.Items[i]); p.owner == owner {
+			p := replicaOf(&page.Items[i])
+			if _, ok := d.sets[p.controller]; ok || p.controller == uidOf(d.workload) {
 				list = append(list, p)
 			}
 		}

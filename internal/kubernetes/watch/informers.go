@@ -18,13 +18,12 @@ const linger = 30 * time.Second
 // Informers holds one informer for each watched kind and namespace, whatever the number of listeners. All readers and
 // writers of objects report to it. It is safe for concurrent use.
 type Informers struct {
-	client      *client.Client
-	replicaSets *replicaSets
-	mu          sync.Mutex
-	all         map[informerKey]*informer
-	lists       map[string]*lists // by namespace
-	written     map[string]uint64 // by namespace, the newest version of a workload that was read or written
-	demands     map[informerKey]*demand
+	client  *client.Client
+	mu      sync.Mutex
+	all     map[informerKey]*informer
+	lists   map[string]*lists // by namespace
+	written map[string]uint64 // by namespace, the newest version that was read or written of what lists depend on
+	demands map[informerKey]*demand
 }
 
 type informerKey struct {
@@ -51,9 +50,10 @@ type source interface {
 
 // NewInformers returns informers that must be closed. They contact the cluster when somebody watches.
 func NewInformers(c *client.Client) *Informers {
-	sets := &replicaSets{client: c, known: map[string]replicaSet{}}
-	return &Informers{client: c, replicaSets: sets, all: map[informerKey]*informer{}, lists: map[string]*lists{},
-		written: map[string]uint64{}, demands: map[informerKey]*demand{}}
+	return &Informers{
+		client: c, all: map[informerKey]*informer{}, lists: map[string]*lists{}, written: map[string]uint64{},
+		demands: map[informerKey]*demand{},
+	}
 }
 
 // Saw tells those who watch the object its state, which somebody read or wrote. The watch may deliver it later.
@@ -107,7 +107,7 @@ func (s *Informers) start(r client.Resource, key informerKey) *informer {
 	o := &objects{client: s.client, resource: r, namespace: key.namespace, cache: i.cache, position: i.position}
 	i.source = o
 	if isWorkload(r) {
-		i.source = newWorkloads(o, s.replicaSets, s.listsIn(key.namespace).pods)
+		i.source = newWorkloads(o, s.listsIn(key.namespace))
 	}
 	s.all[key] = i
 	go func() {

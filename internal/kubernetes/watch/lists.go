@@ -14,22 +14,22 @@ import (
 // seen to be ready are ready.
 type lists struct {
 	pods        *listing[pod.Pod]
-	replicaSets *listing[sluice.Object] // only their metadata
+	replicaSets *listing[replicaSet]
 	endpoints   *listing[sluice.Object]
 }
 
 func newLists(c *client.Client, namespace string) *lists {
-	ask := func(groupVersion, resource string) reflector[sluice.Object] {
-		return reflector[sluice.Object]{
-			client: c, op: "list " + resource, path: client.Path(groupVersion, namespace, resource),
-		}
-	}
-	sets := ask("apps/v1", "replicasets")
-	sets.metadataOnly = true
-	pods := reflector[pod.Pod]{client: c, op: "list pods", path: client.Path("v1", namespace, "pods")}
+	path := func(groupVersion, resource string) string { return client.Path(groupVersion, namespace, resource) }
 	return &lists{
-		pods: newListing(pods, identifyPod), replicaSets: newListing(sets, identify),
-		endpoints: newListing(ask("discovery.k8s.io/v1", "endpointslices"), identify),
+		pods: newListing(reflector[pod.Pod]{
+			client: c, op: "list pods", path: path("v1", "pods"),
+		}, identifyPod),
+		replicaSets: newListing(reflector[replicaSet]{
+			client: c, op: "list replicasets", path: path("apps/v1", "replicasets"),
+		}, func(s *replicaSet) identity { return identify(&s.meta) }),
+		endpoints: newListing(reflector[sluice.Object]{
+			client: c, op: "list endpointslices", path: path("discovery.k8s.io/v1", "endpointslices"),
+		}, identify),
 	}
 }
 
@@ -70,7 +70,12 @@ func (s *Informers) Pods(ctx context.Context, namespace string) ([]*pod.Pod, err
 // ReplicaSets is Pods for ReplicaSets. They have nothing but their metadata.
 func (s *Informers) ReplicaSets(ctx context.Context, namespace string) ([]sluice.Object, error) {
 	l, version := s.listsOf(namespace)
-	return values(l.replicaSets.list(ctx, version))
+	list, err := l.replicaSets.list(ctx, version)
+	all := make([]sluice.Object, len(list))
+	for i, set := range list {
+		all[i] = set.meta
+	}
+	return all, err
 }
 
 // AwaitEndpoints calls look with the EndpointSlices and the pods of the namespace, now and whenever the slices change,

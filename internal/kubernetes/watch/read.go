@@ -102,9 +102,9 @@ func (s *Informers) isDemanded(key informerKey) bool {
 	return d.reads >= watchFrom && time.Since(d.denied) > denialTime
 }
 
-// notes remembers how new the workloads are that this process knows.
+// notes remembers how new the workloads and what they make are, as far as this process knows.
 func (s *Informers) notes(r client.Resource, o sluice.Object) {
-	if !isWorkload(r) {
+	if !isWorkload(r) && r.Kind != "Pod" && r.Kind != "ReplicaSet" {
 		return
 	}
 	namespace := o.Text("metadata", "namespace")

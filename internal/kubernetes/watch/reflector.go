@@ -26,14 +26,12 @@ type store[T any] interface {
 // A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there, and lists
 // again if the API server has forgotten the changes since. Of each object it decodes the fields of T.
 type reflector[T any] struct {
-	client *client.Client
-	op     string // for messages
-	path   string
-	query  url.Values
-	// metadataOnly asks for nothing but metadata.
-	metadataOnly bool
-	store        store[T]
-	position     *position // of the store
+	client   *client.Client
+	op       string // for messages
+	path     string
+	query    url.Values
+	store    store[T]
+	position *position // of the store
 
 	version string // up to which the store knows everything; "": it knows nothing
 	synced  bool
@@ -46,12 +44,6 @@ const (
 	watchSeconds = "540"
 	// brief bounds a connection that ended too early. The next attempt waits.
 	brief = time.Second
-)
-
-// What a request accepts if it asks for metadata.
-const (
-	partialObject = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-	partialList   = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 )
 
 // run returns when ctx ends or the API server is away. It tries for a short while to replace a connection that broke
@@ -109,9 +101,6 @@ func (f *reflector[T]) list(ctx context.Context) error {
 // read returns all objects, and the version as of which they are.
 func (f *reflector[T]) read(ctx context.Context) (items []T, version string, err error) {
 	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
-	if f.metadataOnly {
-		ask.Accept = partialList
-	}
 	err = client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
 		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
 	})
@@ -130,11 +119,7 @@ func (f *reflector[T]) watch(ctx context.Context) error {
 	}
 	maps.Copy(q, f.query)
 	defer f.position.lose()
-	accept := ""
-	if f.metadataOnly {
-		accept = partialObject
-	}
-	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q, Accept: accept})
+	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
 	if err != nil {
 		return err
 	}

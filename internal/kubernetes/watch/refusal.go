@@ -60,7 +60,7 @@ func (r refusal) isFinal() bool {
 	return slices.ContainsFunc(rules, func(words string) bool { return strings.Contains(r.message, words) })
 }
 
-// replicaFailure returns the refusal that a Deployment reports itself.
+// replicaFailure returns the refusal that a Deployment or ReplicaSet reports itself.
 func replicaFailure(o sluice.Object) refusal {
 	for _, c := range o.List("status", "conditions") {
 		if c.Text("type") == "ReplicaFailure" && c.Text("status") == "True" {

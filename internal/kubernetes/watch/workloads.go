@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,18 +14,17 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 )
 
-// workloads is the source of a kind whose objects do not say why their pods are not ready. It follows their pods too,
-// and also the events, unless the objects themselves say why pods cannot be created.
+// workloads is the source of a kind whose objects do not say why their pods are not ready. It follows their pods too.
+// It also follows what says why pods cannot be created: the ReplicaSets of Deployments, and events for other kinds.
 type workloads struct {
 	*objects
-	replicaSets *replicaSets
-	allPods     *listing[pod.Pod] // of the namespace
+	lists *lists // of the namespace
 
-	mu       sync.Mutex                    // locked before the cache's
-	all      map[string]*workload          // by namespace/Kind/name
-	pods     map[string]map[string]replica // by namespace and owner, then by uid
-	owners   map[string]string             // by uid of the pod: the key in pods
-	failures map[string]creationFailure    // by uid of the workload
+	mu       sync.Mutex                 // locked before the cache's
+	all      map[string]*workload       // by uid
+	pods     groups[replica]            // by uid of the workload, or of a ReplicaSet that is not known
+	sets     groups[replicaSet]         // by uid of the Deployment
+	failures map[string]creationFailure // by uid of the workload
 }
 
 // A workload is one object with its condition.
@@ -42,27 +42,29 @@ func isWorkload(r client.Resource) bool {
 	return r.Group == "apps" && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, r.Kind)
 }
 
-func newWorkloads(o *objects, sets *replicaSets, pods *listing[pod.Pod]) *workloads {
+func newWorkloads(o *objects, l *lists) *workloads {
 	return &workloads{
-		objects: o, replicaSets: sets, allPods: pods, all: map[string]*workload{}, pods: map[string]map[string]replica{},
-		owners: map[string]string{}, failures: map[string]creationFailure{},
+		objects: o, lists: l, all: map[string]*workload{}, pods: newGroups[replica](), sets: newGroups[replicaSet](),
+		failures: map[string]creationFailure{},
 	}
 }
 
-// run follows the workloads, their pods and events. The rights to see the latter two may be missing.
+// run follows the workloads, their pods, and their ReplicaSets or events. The rights to see all but the workloads may
+// be missing.
 func (s *workloads) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.reflect(ctx, s) })
-	g.Go(func() error { return unlessDenied(ctx, s.allPods.follow(ctx, (*podStore)(s))) })
-	if s.resource.Kind != "Deployment" {
-		g.Go(func() error {
-			f := reflector[creationFailure]{
-				client: s.client, op: "watch events", path: client.Path("v1", s.namespace, "events"),
-				query: creationFailures(""), store: (*failureStore)(s), position: newPosition(),
-			}
-			return unlessDenied(ctx, f.run(ctx))
-		})
-	}
+	g.Go(func() error { return unlessDenied(ctx, s.lists.pods.follow(ctx, (*podStore)(s))) })
+	g.Go(func() error {
+		if s.resource.Kind == "Deployment" {
+			return unlessDenied(ctx, s.lists.replicaSets.follow(ctx, (*setStore)(s)))
+		}
+		f := reflector[creationFailure]{
+			client: s.client, op: "watch events", path: client.Path("v1", s.namespace, "events"),
+			query: creationFailures(""), store: (*failureStore)(s), position: newPosition(),
+		}
+		return unlessDenied(ctx, f.run(ctx))
+	})
 	err := g.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,9 +91,7 @@ func (w *workload) stop() {
 	}
 }
 
-func keyOf(o sluice.Object) string {
-	return o.Text("metadata", "namespace") + "/" + o.Text("kind") + "/" + o.Text("metadata", "name")
-}
+func uidOf(o sluice.Object) string { return o.Text("metadata", "uid") }
 
 func (s *workloads) replace(items []sluice.Object, version string) {
 	s.mu.Lock()
@@ -99,13 +99,13 @@ func (s *workloads) replace(items []sluice.Object, version string) {
 	present := map[string]bool{}
 	for i := range items {
 		items[i] = s.take(items[i])
-		present[keyOf(items[i])] = true
+		present[uidOf(items[i])] = true
 	}
 	listed := numeric(version)
-	for key, w := range s.all {
-		if v := resourceVersion(w.object); !present[key] && (v == 0 || v <= listed) {
+	for uid, w := range s.all {
+		if v := resourceVersion(w.object); !present[uid] && (v == 0 || v <= listed) {
 			w.stop()
-			delete(s.all, key)
+			delete(s.all, uid)
 		}
 	}
 	s.cache.mu.Lock()
@@ -125,12 +125,11 @@ func (s *workloads) set(o sluice.Object) {
 func (s *workloads) drop(o sluice.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o = s.trim(o)
-	if w, ok := s.all[keyOf(o)]; ok && w.object.Text("metadata", "uid") == o.Text("metadata", "uid") {
+	if w, ok := s.all[uidOf(o)]; ok {
 		w.stop()
-		delete(s.all, keyOf(o))
+		delete(s.all, uidOf(o))
 	}
-	delete(s.failures, o.Text("metadata", "uid"))
+	delete(s.failures, uidOf(o))
 	s.objects.drop(o)
 }
 
@@ -138,82 +137,57 @@ func (s *workloads) drop(o sluice.Object) {
 func (s *workloads) take(o sluice.Object) sluice.Object {
 	written := lastWrite(o)
 	o = s.trim(o)
-	key := keyOf(o)
-	w, ok := s.all[key]
+	w, ok := s.all[uidOf(o)]
 	if !ok {
 		w = &workload{}
-		s.all[key] = w
+		s.all[uidOf(o)] = w
 	}
 	if v := resourceVersion(o); ok && v != 0 && v <= resourceVersion(w.object) {
 		return w.condition.on(w.object)
 	}
 	w.object, w.written = o, written
-	s.diagnose(key, w)
+	s.diagnose(w)
 	return w.condition.on(o)
 }
 
 // diagnose finds out why the workload waits, and plans to do so again if the passing of time may change that.
-func (s *workloads) diagnose(key string, w *workload) {
+func (s *workloads) diagnose(w *workload) {
+	uid := uidOf(w.object)
 	d := diagnosis{
-		workload: w.object, now: time.Now(), refusal: s.failures[w.object.Text("metadata", "uid")].since(w.written),
-		isCurrent: func(r replica) bool { return s.isCurrent(key, w, r) },
-	}
-	for _, r := range s.pods[key] {
-		d.replicas = append(d.replicas, r)
+		workload: w.object, now: time.Now(), replicas: slices.Collect(maps.Values(s.pods.items[uid])),
+		sets: s.sets.items[uid], refusal: s.failures[uid].since(w.written),
 	}
 	var again time.Duration
 	w.condition, again = d.condition()
 	w.stop()
 	if again > 0 {
-		w.timer = time.AfterFunc(again+time.Millisecond, func() { s.reconsider(key) })
+		w.timer = time.AfterFunc(again+time.Millisecond, func() { s.reconsider(uid) })
 	}
-}
-
-// readTimeout bounds the reading of one ReplicaSet. The next change of the pod asks again.
-const readTimeout = 10 * time.Second
-
-// isCurrent answers for Deployments from memory. If the ReplicaSet is not known, it answers no and reads it.
-func (s *workloads) isCurrent(key string, w *workload, r replica) bool {
-	if s.resource.Kind != "Deployment" {
-		return isOfRevision(w.object, r)
-	}
-	if !s.replicaSets.has(r.ownerUID) {
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-			defer cancel()
-			if _, err := s.replicaSets.read(ctx, r); err == nil && s.replicaSets.has(r.ownerUID) {
-				s.reconsider(key)
-			}
-		}()
-		return false
-	}
-	current, err := s.replicaSets.isCurrent(context.Background(), w.object, r)
-	return current && err == nil
 }
 
 // reconsider passes the workload on again if its condition has changed.
-func (s *workloads) reconsider(key string) {
+func (s *workloads) reconsider(uid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.update(key)
+	s.update(uid)
 }
 
 // update is reconsider with the lock held.
-func (s *workloads) update(key string) {
-	w, ok := s.all[key]
+func (s *workloads) update(uid string) {
+	w, ok := s.all[uid]
 	if !ok {
 		return
 	}
 	before := w.condition
-	s.diagnose(key, w)
+	s.diagnose(w)
 	if w.condition != before {
-		s.renew(key)
+		s.renew(uid)
 	}
 }
 
 // renew passes the workload on again.
-func (s *workloads) renew(key string) {
-	w, ok := s.all[key]
+func (s *workloads) renew(uid string) {
+	w, ok := s.all[uid]
 	if !ok {
 		return
 	}
@@ -230,17 +204,18 @@ func (p *podStore) replace(items []pod.Pod, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.pods
-	s.pods, s.owners = map[string]map[string]replica{}, map[string]string{}
+	s.pods = newGroups[replica]()
 	for i := range items {
-		s.addPod(replicaOf(&items[i]), before)
+		r := replicaOf(&items[i])
+		s.addPod(r, before.get(r.uid))
 	}
-	for key := range s.all {
-		s.update(key)
+	for uid := range s.all {
+		s.update(uid)
 	}
-	for key, pods := range s.pods {
+	for workload, pods := range s.pods.items {
 		for uid, r := range pods {
-			if r.isWorse(before[key][uid]) {
-				s.renew(key)
+			if r.isWorse(before.get(uid)) {
+				s.renew(workload)
 				break
 			}
 		}
@@ -252,11 +227,11 @@ func (p *podStore) set(item pod.Pod) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := replicaOf(&item)
-	before := s.pods[r.key()][r.uid]
-	key := s.addPod(r, s.pods)
-	s.update(key)
+	before := s.pods.get(r.uid)
+	workload := s.addPod(r, before)
+	s.update(workload)
 	if r.isWorse(before) { // which the workload's own status need not show
-		s.renew(key)
+		s.renew(workload)
 	}
 }
 
@@ -264,28 +239,17 @@ func (p *podStore) drop(item pod.Pod) {
 	s := (*workloads)(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key, ok := s.owners[item.Metadata.UID]
-	if !ok {
-		return
+	if workload, ok := s.pods.remove(item.Metadata.UID); ok {
+		s.update(workload)
 	}
-	delete(s.owners, item.Metadata.UID)
-	delete(s.pods[key], item.Metadata.UID)
-	if len(s.pods[key]) == 0 {
-		delete(s.pods, key)
-	}
-	s.update(key)
 }
 
-// addPod keeps the pod and the earlier knowledge of its wait. It returns the key of its workload.
-func (s *workloads) addPod(r replica, before map[string]map[string]replica) string {
-	key := r.key()
-	r.wait = r.wait.after(before[key][r.uid].wait, time.Now())
-	if s.pods[key] == nil {
-		s.pods[key] = map[string]replica{}
-	}
-	s.pods[key][r.uid] = r
-	s.owners[r.uid] = key
-	return key
+// addPod keeps the pod and the earlier knowledge of its wait. It returns the uid of its workload.
+func (s *workloads) addPod(r, before replica) string {
+	r.wait = r.wait.after(before.wait, time.Now())
+	workload := s.workloadOf(r.controller)
+	s.pods.put(workload, r.uid, r)
+	return workload
 }
 
 // failureStore takes the events of pods that cannot be created.
@@ -301,8 +265,8 @@ func (f *failureStore) replace(items []creationFailure, _ string) {
 	for _, item := range items {
 		s.addFailure(item)
 	}
-	for key := range s.all {
-		s.update(key)
+	for uid := range s.all {
+		s.update(uid)
 	}
 }
 
@@ -311,11 +275,7 @@ func (f *failureStore) set(item creationFailure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.addFailure(item)
-	for key, w := range s.all {
-		if w.object.Text("metadata", "uid") == item.Object.UID {
-			s.update(key)
-		}
-	}
+	s.update(item.Object.UID)
 }
 
 // drop keeps the failure. The API server forgets events after a while, although nothing may have changed.

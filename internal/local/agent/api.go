@@ -21,6 +21,11 @@ func (a *Agent) handler() http.Handler {
 		o, outcome, err := a.Apply(r.Object, r.DryRun)
 		return ApplyResponse{o, outcome}, err
 	})
+	handle(mux, "/beside", func(_ context.Context, r BesideRequest) (ApplyResponse, error) {
+		o, outcome, err := a.Beside(r)
+		return ApplyResponse{o, outcome}, err
+	})
+	handle(mux, "/orphan", func(_ context.Context, r sluice.Ref) (none, error) { return none{}, a.Orphan(r) })
 	handle(mux, "/get", func(_ context.Context, r sluice.Ref) (sluice.Object, error) { return a.Get(r) })
 	handle(mux, "/delete", func(ctx context.Context, r sluice.Ref) (none, error) { return none{}, a.Delete(ctx, r) })
 	handle(mux, "/list", func(_ context.Context, r WatchRequest) ([]sluice.Object, error) { return a.List(r), nil })

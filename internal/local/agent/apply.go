@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -25,6 +26,11 @@ func (a *Agent) Apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outco
 var errEnding = sluice.Errorf(sluice.Unavailable, "the local account is going down")
 
 func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	return a.applyNamed(o, "", dryRun)
+}
+
+// applyNamed is apply for a canary whose pods have the name of the replica set, "" for other objects.
+func (a *Agent) applyNamed(o sluice.Object, replicaSet string, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	applied, err := normalise(o)
 	if err != nil {
 		return nil, "", err
@@ -37,19 +43,21 @@ func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outco
 	if err != nil {
 		return nil, "", err
 	}
+	kind.SpellQuantities(applied)
 	if before != nil && before.deleting() {
 		return nil, "", sluice.Errorf(sluice.Unavailable, "%s is still being deleted", applied.Ref())
 	}
 	if err := a.checkImages(typed); err != nil {
 		return nil, "", err
 	}
-	if before != nil && !before.Implied && reflect.DeepEqual(before.Applied, applied) {
+	isNamed := replicaSet == "" || before != nil && before.ReplicaSet == replicaSet
+	if before != nil && !before.Implied && isNamed && reflect.DeepEqual(before.Applied, applied) {
 		return before.Object.Clone(), sluice.Unchanged, a.reopen(before, dryRun)
 	}
 	if err := immutable(before, applied); err != nil {
 		return nil, "", err
 	}
-	return a.write(before, &entry{Applied: applied, typed: typed}, o, dryRun)
+	return a.write(before, &entry{Applied: applied, ReplicaSet: replicaSet, typed: typed}, o, dryRun)
 }
 
 // withoutAddress removes an address that this account gave, so that an object that was read can be applied again.
@@ -95,7 +103,8 @@ func (a *Agent) write(before, e *entry, given sluice.Object, dryRun bool) (sluic
 
 // carry keeps what the account remembers of the object, and increments its generation if its spec changed.
 func carry(before, e *entry) {
-	e.Percent, e.Undivided, e.Address, e.Revisions = before.Percent, before.Undivided, before.Address, before.Revisions
+	e.Percent, e.Release, e.Undivided = before.Percent, before.Release, before.Undivided
+	e.Address, e.Revisions, e.ReplicaSet = before.Address, before.Revisions, cmp.Or(e.ReplicaSet, before.ReplicaSet)
 	for _, f := range []string{"uid", "creationTimestamp", "generation"} {
 		e.Object.Set(before.Object.Field("metadata", f), "metadata", f)
 	}

@@ -107,7 +107,10 @@ func (a *Agent) unused(namespace, claim string) error {
 	if len(pods) == 0 {
 		return nil
 	}
-	return sluice.Errorf(sluice.Conflict, "PersistentVolumeClaim/%s in the namespace %s is in use by the pod %s",
-		claim, namespace, pods[0].Name).
-		WithHint("scale %s to 0 first", pods[0].Owner)
+	err := sluice.Errorf(sluice.Conflict, "PersistentVolumeClaim/%s in the namespace %s is in use by the pod %s",
+		claim, namespace, pods[0].Name)
+	if !pods[0].isOwned() {
+		return err.WithHint("no workload owns the pod: end it with sluice local down")
+	}
+	return err.WithHint("scale %s to 0 first", pods[0].ownerName())
 }

@@ -111,6 +111,9 @@ func (a *Agent) finalise(e *entry) error {
 }
 
 func (a *Agent) finaliseWorkload(e *entry) (left bool, err error) {
+	if e.Orphan {
+		return false, a.disown(e)
+	}
 	for _, p := range a.podsOf(e.uid()) {
 		if p.ended() {
 			err = errors.Join(err, a.forget(p))
@@ -126,6 +129,10 @@ func (a *Agent) finaliseNamespace(name string) (left bool, err error) {
 	for _, e := range a.store.list("", name) {
 		left = true
 		err = errors.Join(err, a.markDeleting(e))
+	}
+	for _, p := range a.ownerless(name) {
+		left = true
+		err = errors.Join(err, a.stop(p, "Namespace/"+name+" is deleted"))
 	}
 	if left || err != nil {
 		return left, err

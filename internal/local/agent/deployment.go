@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"cmp"
+	"errors"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,7 +14,9 @@ type rollout struct {
 	entry       *entry
 	deployment  *appsv1.Deployment
 	hash        string
+	replicaSet  string // begins the names of new pods
 	want        int
+	had         int // new pods that the last status counted
 	surge       int // how many more than want there may be
 	unavailable int // how many fewer than want there may be
 	fresh       []*pod
@@ -22,6 +26,9 @@ type rollout struct {
 }
 
 func (a *Agent) reconcileDeployment(e *entry) (time.Time, error) {
+	if err := a.adopt(e, e.typed.(*appsv1.Deployment).Spec.Selector); err != nil {
+		return time.Time{}, err
+	}
 	r, err := a.rolloutOf(e)
 	if err != nil {
 		return time.Time{}, err
@@ -41,11 +48,16 @@ func (a *Agent) rolloutOf(e *entry) (*rollout, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rollout{entry: e, deployment: d, hash: hash, want: int(*d.Spec.Replicas), now: time.Now()}
-	if err := r.bounds(); err != nil {
+	r := &rollout{
+		entry: e, deployment: d, hash: hash, replicaSet: e.ReplicaSet, want: int(*d.Spec.Replicas), now: time.Now(),
+	}
+	if err := errors.Join(r.bounds(), r.remember()); err != nil {
 		return nil, err
 	}
 	for _, p := range a.podsOf(e.uid()) {
+		if p.Revision == hash {
+			r.replicaSet = cmp.Or(r.replicaSet, p.replicaSet())
+		}
 		switch {
 		case p.stopping() || p.ended():
 			r.leaving++
@@ -56,6 +68,15 @@ func (a *Agent) rolloutOf(e *entry) (*rollout, error) {
 		}
 	}
 	return r, nil
+}
+
+// remember reads from the last status how many new pods there were.
+func (r *rollout) remember() error {
+	before, err := statusOf[appsv1.DeploymentStatus](r.entry)
+	if before.ObservedGeneration == int64(r.entry.Object.Number(0, "metadata", "generation")) {
+		r.had = int(before.UpdatedReplicas)
+	}
+	return err
 }
 
 // bounds resolves maxSurge and maxUnavailable, which may be percentages, with the defaults of Kubernetes.
@@ -102,25 +123,46 @@ func (r *rollout) count(pods []*pod) int {
 // want-unavailable.
 func (a *Agent) advance(r *rollout) error {
 	if r.deployment.Spec.Paused {
-		return nil
+		return a.hold(r)
 	}
 	if r.deployment.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType &&
 		(len(r.old) > 0 || len(r.fresh) == 0 && r.leaving > 0) {
 		return a.stopAll(r.old, "replaced by a new version")
 	}
-	if n := len(r.fresh) - r.want; n > 0 {
-		if err := a.stopAll(r.leastUseful(r.fresh)[:n], "scaled down"); err != nil {
-			return err
-		}
-		r.fresh = r.leastUseful(r.fresh)[n:]
+	if err := a.resize(r, min(r.want, max(len(r.fresh), r.want+r.surge-len(r.old)))); err != nil {
+		return err
 	}
-	room := r.want + r.surge - len(r.fresh) - len(r.old)
-	for range min(r.want-len(r.fresh), room) {
+	return a.stopAll(r.dispensable(), "replaced by a new version")
+}
+
+// resize starts or stops new pods until there are as many as given.
+func (a *Agent) resize(r *rollout, size int) error {
+	if n := len(r.fresh) - size; n > 0 {
+		least := r.leastUseful(r.fresh)
+		r.fresh = least[n:]
+		return a.stopAll(least[:n], "scaled down")
+	}
+	for range size - len(r.fresh) {
 		if err := a.createForDeployment(r); err != nil {
 			return err
 		}
 	}
-	return a.stopAll(r.dispensable(), "replaced by a new version")
+	return nil
+}
+
+// hold does what a cluster does while a Deployment is paused: it scales new pods that are alone, and replaces those
+// that are gone. It ends the old ones once the new ones are all there and available, as they may be after an adoption.
+func (a *Agent) hold(r *rollout) error {
+	if len(r.fresh) > 0 && len(r.old) == 0 {
+		return a.resize(r, r.want)
+	}
+	if err := a.resize(r, max(len(r.fresh), r.had)); err != nil {
+		return err
+	}
+	if len(r.fresh) == r.want && r.count(r.fresh) == r.want {
+		return a.stopAll(r.old, "replaced by a new version")
+	}
+	return nil
 }
 
 // dispensable returns the old pods that can be stopped: all broken ones, and as many others as still leave enough
@@ -156,7 +198,7 @@ func (r *rollout) leastUseful(pods []*pod) []*pod {
 func (a *Agent) createForDeployment(r *rollout) error {
 	t := r.deployment.Spec.Template
 	rec := recordOf(t, owner{"Deployment", r.deployment.Name, r.entry.uid()}, r.deployment.Namespace)
-	rec.Name = r.deployment.Name + "-" + r.hash + "-" + suffix()
+	rec.Name = cmp.Or(r.replicaSet, r.deployment.Name+"-"+r.hash) + "-" + suffix()
 	rec.Revision = r.hash
 	rec.Labels["pod-template-hash"] = r.hash
 	p, err := a.create(rec)

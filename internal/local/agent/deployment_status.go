@@ -2,11 +2,13 @@ package agent
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // reportDeployment writes the status and returns when the passing of time will change it.
@@ -52,13 +54,13 @@ func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentS
 		"MinimumReplicasAvailable", "MinimumReplicasUnavailable",
 		fmt.Sprintf("%d of %d replicas are available", s.AvailableReplicas, r.want))
 	progressing := condition("Progressing", true, "ReplicaSetUpdated", "", "the rollout is under way")
-	limit := 600 * time.Second
-	if n := r.deployment.Spec.ProgressDeadlineSeconds; n != nil {
-		limit = time.Duration(*n) * time.Second
-	}
+	limit := r.limit()
 	last := deploymentCondition(before, "Progressing")
 	deadline := time.Time{}
 	switch {
+	case r.deployment.Spec.Paused:
+		progressing.Status, progressing.Reason = corev1.ConditionUnknown, "DeploymentPaused"
+		progressing.Message = "the Deployment is paused"
 	case r.complete(s):
 		progressing.Reason, progressing.Message = "NewReplicaSetAvailable", "the rollout is complete"
 	case last != nil && last.Reason == "NewReplicaSetAvailable" && before.ObservedGeneration == s.ObservedGeneration:
@@ -78,6 +80,15 @@ func (r *rollout) progress(before appsv1.DeploymentStatus, s *appsv1.DeploymentS
 		s.Conditions = append(s.Conditions, keepTimes(before, condition("Stalled", true, "PodsNotReady", "", why)))
 	}
 	return deadline
+}
+
+// limit returns how long the rollout may make no progress: a canary as long as it wants, because the step that brought
+// it decides.
+func (r *rollout) limit() time.Duration {
+	if r.entry.ReplicaSet != "" {
+		return math.MaxInt32 * time.Second
+	}
+	return time.Duration(ptr.Deref(r.deployment.Spec.ProgressDeadlineSeconds, 600)) * time.Second
 }
 
 // moved reports whether the rollout has made progress since the previous status.

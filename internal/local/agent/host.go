@@ -25,7 +25,7 @@ func (a *Agent) Pods(namespace string) []sluice.Pod {
 			continue
 		}
 		pods = append(pods, sluice.Pod{
-			Namespace: p.Namespace, Name: p.Name, Owner: p.Owner.String(), Image: p.Spec.Containers[0].Image,
+			Namespace: p.Namespace, Name: p.Name, Owner: p.ownerName(), Image: p.Spec.Containers[0].Image,
 			Ready: p.ready(), Restarts: p.restarts(), Reason: p.why(), LastEnd: p.LastEnd, Ending: p.stopping(),
 			Created: p.CreatedAt, Revision: p.revisionName(), Labels: p.Labels,
 		})

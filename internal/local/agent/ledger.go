@@ -26,7 +26,7 @@ type ledgerLine struct {
 // enter adds a line to pods.jsonl, the list of all pods that the account ever started. The mutex is held.
 func (a *Agent) enter(p *pod, event string, at time.Time) error {
 	line, err := json.Marshal(ledgerLine{
-		Event: event, At: at, Namespace: p.Namespace, Name: p.Name, UID: p.UID, Owner: p.Owner.String(),
+		Event: event, At: at, Namespace: p.Namespace, Name: p.Name, UID: p.UID, Owner: p.ownerName(),
 		Image: p.Spec.Containers[0].Image, StartedAt: p.CreatedAt, EndedAt: p.EndedAt,
 		Restarts: p.restarts(), Reason: p.Reason,
 	})

@@ -33,11 +33,11 @@ func (a *Agent) ensureNamespace(e *entry) error {
 }
 
 // leaveNamespace removes a namespace that nobody applied once its last object is gone, so that an undo leaves nothing
-// behind. A staged volume keeps it. The mutex is held.
+// behind. A staged volume keeps it, and so does a pod without an owner. The mutex is held.
 func (a *Agent) leaveNamespace(name string) error {
 	k := key{"Namespace", "", name}
 	ns := a.store.objects[k]
-	if ns == nil || !ns.Implied || ns.deleting() || len(a.store.list("", name)) > 0 {
+	if ns == nil || !ns.Implied || ns.deleting() || len(a.store.list("", name)) > 0 || len(a.ownerless(name)) > 0 {
 		return nil
 	}
 	err := os.Remove(a.claimRoot(name, ""))

@@ -125,6 +125,9 @@ func (a *Agent) retire(p *pod) {
 		delete(a.pods, p.UID)
 		err = errors.Join(err, os.RemoveAll(a.podDir(p.UID)), a.pruneLogs(p.Namespace))
 	}
+	if !p.isOwned() {
+		err = errors.Join(err, a.leaveNamespace(p.Namespace))
+	}
 	if err != nil {
 		a.log.Error("retire pod", "pod", p.Name, "error", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,15 +15,12 @@ import (
 	"github.com/sluice-cd/sluice/internal/local/process"
 )
 
-// An owner is the workload that a pod belongs to.
+// An owner is the workload that a pod belongs to. It is empty when the workload was orphaned.
 type owner struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
 	UID  string `json:"uid"`
 }
-
-// String returns "Kind/name".
-func (o owner) String() string { return o.Kind + "/" + o.Name }
 
 // A record is the part of a pod that must survive the agent.
 type record struct {
@@ -121,6 +119,19 @@ func (p *pod) everStarted() bool {
 		return c.Process != nil || !c.StartedAt.IsZero()
 	})
 }
+
+func (r record) isOwned() bool { return r.Owner != owner{} }
+
+// ownerName returns the workload as Kind/name. As in a cluster, a pod without an owner counts as its own.
+func (r record) ownerName() string {
+	if !r.isOwned() {
+		return "Pod/" + r.Name
+	}
+	return r.Owner.Kind + "/" + r.Owner.Name
+}
+
+// replicaSet returns the name that a Deployment's pods of one template have in common.
+func (r record) replicaSet() string { return r.Name[:max(0, strings.LastIndexByte(r.Name, '-'))] }
 
 func (r record) restarts() int {
 	n := 0

@@ -58,7 +58,7 @@ func leftPod(p process.Marked) sluice.Pod {
 	if !ok || err != nil {
 		return pod
 	}
-	pod.Namespace, pod.Name, pod.Owner, pod.Labels = r.Namespace, r.Name, r.Owner.String(), maps.Clone(r.Labels)
+	pod.Namespace, pod.Name, pod.Owner, pod.Labels = r.Namespace, r.Name, r.ownerName(), maps.Clone(r.Labels)
 	pod.Image, pod.Restarts = r.Spec.Containers[0].Image, r.restarts()
 	return pod
 }

@@ -18,6 +18,11 @@ type (
 		Object  sluice.Object  `json:"object"`
 		Outcome sluice.Outcome `json:"outcome"`
 	}
+	// BesideRequest asks for a canary whose pods have the name of a replica set. The answer is an ApplyResponse.
+	BesideRequest struct {
+		Canary     sluice.Object `json:"canary"`
+		ReplicaSet string        `json:"replicaSet"`
+	}
 	// WatchRequest asks for the objects of a kind.
 	WatchRequest struct {
 		APIVersion string `json:"apiVersion"`
@@ -60,10 +65,11 @@ type (
 	}
 	// ShiftRequest divides a Service's traffic, or gives every pod its share again.
 	ShiftRequest struct {
-		Release   bool   `json:"release,omitempty"`
-		Namespace string `json:"namespace"`
-		Service   string `json:"service"`
-		Percent   int    `json:"percent"`
+		Release      bool   `json:"release,omitempty"`
+		Namespace    string `json:"namespace"`
+		Service      string `json:"service"`
+		ReleaseLabel string `json:"releaseLabel,omitempty"` // of the canary pods; "": they have the track label
+		Percent      int    `json:"percent"`
 	}
 	// CutRequest asks for a copy of claims at one instant.
 	CutRequest struct {

@@ -188,14 +188,15 @@ func (a *Agent) route() {
 		s := e.typed.(*corev1.Service)
 		for _, p := range s.Spec.Ports {
 			if port := a.ports[portKey{e.key(), p.Port}]; port != nil {
-				port.Set(a.endpoints(s, p))
+				port.Set(a.endpoints(e, p))
 			}
 		}
 	}
 	a.writeTargets()
 }
 
-func (a *Agent) endpoints(s *corev1.Service, p corev1.ServicePort) []proxy.Endpoint {
+func (a *Agent) endpoints(e *entry, p corev1.ServicePort) []proxy.Endpoint {
+	s := e.typed.(*corev1.Service)
 	selector := labels.SelectorFromSet(s.Spec.Selector)
 	var pods []*pod
 	for _, pod := range a.pods {
@@ -212,10 +213,18 @@ func (a *Agent) endpoints(s *corev1.Service, p corev1.ServicePort) []proxy.Endpo
 		}
 		all = append(all, proxy.Endpoint{
 			Pod: pod.UID, Address: net.JoinHostPort(pod.IP, fmt.Sprint(port)),
-			Canary: pod.Labels[sluice.TrackLabel] == sluice.TrackCanary,
+			Canary: e.isCanary(pod),
 		})
 	}
 	return all
+}
+
+// isCanary reports on which side of the Service's division the pod is.
+func (e *entry) isCanary(p *pod) bool {
+	if e.Release == "" {
+		return p.Labels[sluice.TrackLabel] == sluice.TrackCanary
+	}
+	return p.Labels[sluice.ReleaseLabel] == e.Release
 }
 
 // targetPort returns the pod's port behind the Service's, 0 if the pod has none of that name.
@@ -255,12 +264,13 @@ func (a *Agent) Shift(r ShiftRequest) error {
 	if e == nil {
 		return sluice.Errorf(sluice.NotFound, "there is no Service/%s in the namespace %s", r.Service, r.Namespace)
 	}
-	if e.Percent != r.Percent || e.Undivided != r.Release {
-		e.Percent, e.Undivided = r.Percent, r.Release
+	if e.Percent != r.Percent || e.Release != r.ReleaseLabel || e.Undivided != r.Release {
+		e.Percent, e.Release, e.Undivided = r.Percent, r.ReleaseLabel, r.Release
 		if err := a.store.put(e); err != nil {
 			return err
 		}
 	}
+	a.route()
 	for k, port := range a.ports {
 		if k.service == e.key() {
 			port.Shift(e.share())

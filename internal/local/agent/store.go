@@ -23,13 +23,16 @@ func keyOf(r sluice.Ref) key { return key{r.Kind, r.Namespace, r.Name} }
 
 // An entry is a stored object with what the account remembers about it.
 type entry struct {
-	Applied   sluice.Object              `json:"applied"`             // as it was given, without what the account adds
-	Object    sluice.Object              `json:"object"`              // as others see it
-	Percent   int                        `json:"percent,omitempty"`   // Service: the canary's share
-	Undivided bool                       `json:"undivided,omitempty"` // Service: every pod gets its share
-	Address   string                     `json:"address,omitempty"`   // Service: also of headless ones
-	Revisions map[string]json.RawMessage `json:"revisions,omitempty"` // StatefulSet: templates by hash
-	Implied   bool                       `json:"implied,omitempty"`   // Namespace: nobody applied it, an object needed it
+	Applied    sluice.Object              `json:"applied"`              // as it was given, without what the account adds
+	Object     sluice.Object              `json:"object"`               // as others see it
+	Percent    int                        `json:"percent,omitempty"`    // Service: the canary's share
+	Release    string                     `json:"release,omitempty"`    // Service: of canary pods; "": TrackLabel tells
+	Undivided  bool                       `json:"undivided,omitempty"`  // Service: every pod gets its share
+	Address    string                     `json:"address,omitempty"`    // Service: also of headless ones
+	Revisions  map[string]json.RawMessage `json:"revisions,omitempty"`  // StatefulSet: templates by hash
+	ReplicaSet string                     `json:"replicaSet,omitempty"` // canary: begins the names of its pods
+	Orphan     bool                       `json:"orphan,omitempty"`     // being deleted: its pods stay
+	Implied    bool                       `json:"implied,omitempty"`    // Namespace: nobody applied it, an object needs it
 
 	typed any // Applied as its Kubernetes type
 }

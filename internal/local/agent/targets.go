@@ -61,8 +61,8 @@ func scrapeLabels(p *pod) map[string]string {
 	if path := p.Annotations["prometheus.io/path"]; path != "" {
 		l["__metrics_path__"] = path
 	}
-	if p.Owner.Kind == "Deployment" {
-		l["replica_set_name"] = cmp.Or(p.Annotations["deploy.armory.io/replica-set-name"], p.Owner.Name+"-"+p.Revision)
+	if p.Owner.Kind == "Deployment" || !p.isOwned() {
+		l["replica_set_name"] = cmp.Or(p.Annotations["deploy.armory.io/replica-set-name"], p.replicaSet())
 	}
 	l["namespace"], l["pod"] = p.Namespace, p.Name
 	return l

@@ -63,7 +63,7 @@ var (
 		under("readinessProbe", probeFields)+under("livenessProbe", probeFields)+under("startupProbe", probeFields))
 
 	deploymentFields = header + selectorFields + `spec.replicas spec.minReadySeconds spec.revisionHistoryLimit
-		spec.progressDeadlineSeconds spec.strategy.** ` + under("spec.template", fullPodFields)
+		spec.paused spec.progressDeadlineSeconds spec.strategy.** ` + under("spec.template", fullPodFields)
 	statefulSetFields = header + selectorFields + `spec.replicas spec.minReadySeconds spec.revisionHistoryLimit
 		spec.serviceName spec.podManagementPolicy spec.updateStrategy.** spec.ordinals.start
 		spec.persistentVolumeClaimRetentionPolicy.whenDeleted=Retain

@@ -21,7 +21,7 @@ type account struct {
 // that the plan uses and does not contain.
 func NewAccount(on sluice.Account, assumed []sluice.Ref) sluice.Account {
 	a := &account{on, assumed}
-	on.ClusterReader, on.ClusterWriter, on.Network = a, a, a
+	on.ClusterReader, on.ClusterWriter, on.Network, on.Adopter = a, a, a, a
 	return on
 }
 
@@ -64,6 +64,15 @@ func (a *account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (slui
 // Restore applies the object as it was: only Sluice writes to the account.
 func (a *account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	return a.Apply(ctx, was, dryRun)
+}
+
+// Beside applies the canary and creates the missing claims that its pods mount.
+func (a *account) Beside(ctx context.Context, canary sluice.Object, replicaSet string) (sluice.Object,
+	sluice.Outcome, error) {
+	if err := a.bringClaims(ctx, canary); err != nil {
+		return nil, "", err
+	}
+	return a.Account.Beside(ctx, canary, replicaSet)
 }
 
 // bringClaims creates the missing claims that the workload's pods mount.

@@ -96,6 +96,29 @@ func TestClaimsThatNobodyBroughtAreMade(t *testing.T) {
 	}
 }
 
+// An adopter accepts every canary.
+type adopter struct{ sluice.Adopter }
+
+func (adopter) Beside(_ context.Context, canary sluice.Object, _ string) (sluice.Object, sluice.Outcome, error) {
+	return canary, sluice.Created, nil
+}
+
+func TestClaimsOfACanaryAreMade(t *testing.T) {
+	ctx := t.Context()
+	on := steptest.NewAccount().Abilities()
+	on.Adopter = adopter{}
+	a := rehearsal.NewAccount(on, nil)
+	o := object(t, `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+		"spec": {"template": {"spec": {"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]}}}}`)
+	if _, _, err := a.Beside(ctx, o, "web-5d8f"); err != nil {
+		t.Fatal(err)
+	}
+	claim := sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: "shop", Name: "data"}
+	if _, err := a.Get(ctx, claim); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServicesOnTheCluster(t *testing.T) {
 	ctx := t.Context()
 	there := sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "web"}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/step/deps"
@@ -17,6 +18,42 @@ import (
 
 // MadeBy is the annotation that names the deployment of an object that exists only while the deployment runs.
 const MadeBy = "sluice-cd.github.io/deployment"
+
+// The annotations that say who began the deployment of such an object, and when, for other people and other state
+// directories.
+const (
+	BegunBy = "sluice-cd.github.io/deployment-begun-by"
+	BegunAt = "sluice-cd.github.io/deployment-begun-at"
+)
+
+// Mark says on the object which deployment it belongs to.
+func Mark(o sluice.Object, sc sluice.StepContext) {
+	o.Set(string(sc.Deployment), "metadata", "annotations", MadeBy)
+	if sc.StartedBy.Name != "" {
+		o.Set(sc.StartedBy.Name, "metadata", "annotations", BegunBy)
+	}
+	o.Set(sc.StartedAt.UTC().Format(time.RFC3339), "metadata", "annotations", BegunAt)
+}
+
+// CheckOwner returns a Conflict if the object belongs to a deployment that this state directory does not know and that
+// the plan does not replace: it may run.
+func CheckOwner(ctx context.Context, d deps.Deps, sc sluice.StepContext, o sluice.Object) error {
+	id := sluice.DeploymentID(o.Text("metadata", "annotations", MadeBy))
+	if id == "" || id == sc.Deployment || d.Knows == nil || sc.Plan != nil && sc.Plan.Replace == id {
+		return nil
+	}
+	known, err := d.Knows(ctx, id)
+	if err != nil || known {
+		return err
+	}
+	begun := ""
+	if by := o.Text("metadata", "annotations", BegunBy); by != "" {
+		begun = ", which " + by + " began at " + o.Text("metadata", "annotations", BegunAt)
+	}
+	return sluice.Errorf(sluice.Conflict, "%s belongs to the deployment %s of another state directory%s; it may still run",
+		o.Ref(), id, begun).
+		WithHint("wait until it has ended; if nobody continues it, take its place: sluice run --replace %s", id)
+}
 
 // Delete deletes an object that exists only while the deployment runs, if it belongs to the deployment.
 func Delete(ctx context.Context, a sluice.Account, ref sluice.Ref, id sluice.DeploymentID) error {
@@ -72,41 +109,70 @@ var stamps = [...]stamp{
 	{"deploy.armory.io/replica-set-name", "ARMORY_REPLICA_SET_NAME"},
 }
 
-// A Version is what the pods of a Deployment are stamped with: the value of each stamp, "" if there is none.
-type Version [len(stamps)]string
+// A Version is what the pods of a Deployment are stamped with: the value of each stamp and of sluice.ReleaseLabel, ""
+// if there is none.
+type Version struct {
+	release string
+	stamps  [len(stamps)]string
+}
 
-const replicaSet = len(stamps) - 1
+const (
+	deploymentID = 1
+	replicaSet   = len(stamps) - 1
+)
 
-// VersionOf returns the version that this deployment gives the Deployment of that name. The value for the name of the
-// replica set is unique to the version and known before there is a pod; it is the same before and after promotion.
+// Release returns the value of sluice.ReleaseLabel on the pods that the deployment brings.
+func Release(id sluice.DeploymentID) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:5])
+}
+
+// ReplicaSetOf returns the name of the replica set with the pods of a canary of the Deployment. It is known before
+// there is a pod, and the same before and after promotion.
+func ReplicaSetOf(id sluice.DeploymentID, deployment string) string {
+	return deployment + "-" + Release(id)
+}
+
+// VersionOf returns the version that this deployment gives the Deployment of that name.
 func VersionOf(sc sluice.StepContext, name string) Version {
-	sum := sha256.Sum256([]byte(sc.Deployment))
 	application := ""
 	if sc.Plan != nil {
 		application = sc.Plan.Application
 	}
-	return Version{application, string(sc.Deployment), sc.Target.Name, name + "-" + hex.EncodeToString(sum[:5])}
+	return Version{Release(sc.Deployment), [...]string{
+		application, string(sc.Deployment), sc.Target.Name, ReplicaSetOf(sc.Deployment, name),
+	}}
 }
 
 // StampedWith returns the version that the Deployment's pods are stamped with now.
 func StampedWith(o sluice.Object) Version {
-	var v Version
+	v := Version{release: o.Text("spec", "template", "metadata", "labels", sluice.ReleaseLabel)}
 	for i, s := range stamps {
-		v[i] = o.Text("spec", "template", "metadata", "annotations", s.annotation)
+		v.stamps[i] = o.Text("spec", "template", "metadata", "annotations", s.annotation)
 	}
 	return v
 }
 
+// IsOfEarlierVersion reports whether an earlier version of Sluice, which did not label the pods with their release,
+// brought the pods of the Deployment for this deployment.
+func IsOfEarlierVersion(o sluice.Object, id sluice.DeploymentID) bool {
+	v := StampedWith(o)
+	return v.release == "" && v.stamps[deploymentID] == string(id)
+}
+
 // Stamp stamps the Deployment's pods. A variable that a container declares itself stays.
 func Stamp(o sluice.Object, v Version) {
+	if v.release != "" {
+		o.Set(v.release, "spec", "template", "metadata", "labels", sluice.ReleaseLabel)
+	}
 	containers := o.List("spec", "template", "spec", "containers")
 	for i, s := range stamps {
-		if v[i] == "" {
+		if v.stamps[i] == "" {
 			continue
 		}
-		o.Set(v[i], "spec", "template", "metadata", "annotations", s.annotation)
+		o.Set(v.stamps[i], "spec", "template", "metadata", "annotations", s.annotation)
 		for _, c := range containers {
-			setVariable(c, s.variable, v[i])
+			setVariable(c, s.variable, v.stamps[i])
 		}
 	}
 }
@@ -146,5 +212,5 @@ func ReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string
 }
 
 func replicaSetOf(deployment sluice.Object) string {
-	return cmp.Or(StampedWith(deployment)[replicaSet], deployment.Text("metadata", "name"))
+	return cmp.Or(StampedWith(deployment).stamps[replicaSet], deployment.Text("metadata", "name"))
 }

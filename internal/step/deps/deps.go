@@ -31,6 +31,8 @@ type Deps struct {
 	// Preview returns the URL at which a Service of an account is shown until then, "" if the Service's own address can
 	// be used. If Preview is nil it always can.
 	Preview func(account, namespace, service string, port int, until time.Time) (string, error)
+	// Knows reports whether the deployment is one of this state directory. Nil: every deployment is.
+	Knows   func(ctx context.Context, id sluice.DeploymentID) (bool, error)
 	HTTP    *http.Client      // default http.DefaultClient
 	Now     func() time.Time  // default time.Now
 	Replace map[string]string // prefixes of webhook URLs and what to put in their place
@@ -54,9 +56,11 @@ func (d Deps) MetricProvider(name string, at sluice.Position) (sluice.Metrics, e
 		WithHint("add it under metrics in sluice.yaml; the providers there are: %s", Names(d.Metrics)).At(at)
 }
 
-// Waiter returns a waiter for objects of the account, until the deadline.
+// Waiter returns a waiter for objects of the account, until the deadline, that tolerates what the target tolerates.
 func (d Deps) Waiter(sc sluice.StepContext, a sluice.Account, deadline time.Time) ready.Waiter {
-	return ready.Waiter{Account: a, Deadline: deadline, Now: d.Now, Report: sc.Report}
+	return ready.Waiter{
+		Account: a, Deadline: deadline, MaxUnready: sc.Target.MaxUnready, Now: d.Now, Report: sc.Report,
+	}
 }
 
 // ServiceURL returns where the first port of a Service in the target's namespace answers.

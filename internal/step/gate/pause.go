@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/deps"
 )
 
-// pause waits for a time, or for a person until the approval expires. The instant it waits for is fixed when
-// it starts, so a crash does not make it longer.
+// pause waits for a time that a person may end early, or for a person until the approval expires. The instant it waits
+// for is fixed when it starts, so a crash does not make it longer.
 type pause struct {
 	inert
 	spec sluice.Pause
@@ -36,7 +36,7 @@ func (s *pause) Check(context.Context) (sluice.Preview, error) {
 func (s *pause) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
 	p.State = sluice.Waiting
 	if !s.spec.UntilApproved {
-		p.Wait = &sluice.Wait{Until: s.now().Add(s.spec.Duration)}
+		p.Wait = &sluice.Wait{Until: s.now().Add(s.spec.Duration), Signals: []string{sluice.SignalRollForward}}
 		p.Message = "waiting " + s.spec.Duration.String()
 		return p, nil
 	}
@@ -56,10 +56,12 @@ func (s *pause) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress
 	if p.Wait == nil {
 		return s.Start(ctx, p)
 	}
-	if s.spec.UntilApproved {
-		if out, ok, err := decision.Of(p); ok {
-			return out, err
-		}
+	if early, said := decision.Said(p, sluice.SignalRollForward); said {
+		p.State, p.Wait, p.Message = sluice.Done, nil, decision.By("ended early", early)
+		return p, nil
+	}
+	if out, ok, err := decision.Of(p); ok {
+		return out, err
 	}
 	if p.Wait.Until.IsZero() || s.now().Before(p.Wait.Until) {
 		return p, nil

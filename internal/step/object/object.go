@@ -28,6 +28,25 @@ func Apply(ctx context.Context, a sluice.Account, o sluice.Object) (sluice.Objec
 	return now, outcome, WithOp("apply", o.Ref(), err)
 }
 
+// Beside brings the canary, whose pods belong to the replica set of the name.
+func Beside(
+	ctx context.Context, a sluice.Account, canary sluice.Object, replicaSet string,
+) (sluice.Object, sluice.Outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	now, outcome, err := a.Beside(ctx, canary, replicaSet)
+	return now, outcome, WithOp("apply", canary.Ref(), err)
+}
+
+// Orphan deletes the Deployment and leaves its pods.
+func Orphan(ctx context.Context, a sluice.Account, ref sluice.Ref) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return WithOp("delete", ref, a.Orphan(ctx, ref))
+}
+
 // Delete deletes the object.
 func Delete(ctx context.Context, a sluice.Account, ref sluice.Ref) error {
 	if err := ctx.Err(); err != nil {

@@ -31,10 +31,11 @@ func IsTimeout(err error) bool { return errors.Is(err, errTimeout) }
 // A Waiter waits for objects of one account until a deadline. A wait that is repeated after a crash ends at the same
 // instant.
 type Waiter struct {
-	Account  sluice.Account
-	Deadline time.Time
-	Now      func() time.Time
-	Report   func(sluice.Progress)
+	Account    sluice.Account
+	Deadline   time.Time
+	MaxUnready sluice.Tolerance // of each workload
+	Now        func() time.Time
+	Report     func(sluice.Progress)
 }
 
 // Watch calls look with the object now and whenever it changes, until look says that it is done or returns an error.
@@ -117,9 +118,9 @@ const (
 // Is reports whether the object is ready.
 func Is(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Ready }
 
-// Ready waits until every object is ready; objects of one kind and namespace share one watch. A Job is ready when it
-// has succeeded. If an object cannot become ready, or is not ready at the deadline, the error is Failed: it names the
-// object, what is missing and what its pods said.
+// Ready waits until every object is ready, except for as many pods of a workload as may be unready. Objects of one kind
+// and namespace share one watch. A Job is ready when it has succeeded. If an object cannot become ready, or is not
+// ready at the deadline, the error is Failed: it names the object, what is missing and what its pods said.
 func (w Waiter) Ready(ctx context.Context, refs []sluice.Ref) error {
 	kinds := map[sluice.Ref][]sluice.Ref{}
 	var order []sluice.Ref
@@ -159,7 +160,7 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
 			return len(missing) == 0, nil
 		}
-		state := manifest.Status(o)
+		state := manifest.StatusWithin(o, w.MaxUnready)
 		switch state.Phase {
 		case manifest.Failed:
 			return false, w.unready(ctx, named(kind, ref.Name), "cannot become ready", state.Message)
@@ -193,6 +194,9 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
 	words, pod, err := lastWords(ctx, w.Account, ref)
 	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
+	if strings.Contains(missing, "exceeded quota") {
+		e.Err = &sluice.Error{Code: sluice.Exhausted} // other pods may make room
+	}
 	if pod == "" {
 		return e.WithHint("correct what it names and run it again")
 	}

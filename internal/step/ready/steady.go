@@ -9,7 +9,8 @@ import (
 )
 
 // Steady is Ready for workloads, and also waits until none of their pods has ended since it was ready. It returns the
-// pods, which are ready, without those that are being deleted. It returns none if the right to list them is missing.
+// pods, without those that are being deleted: they are ready, except for as many as may be unready. It returns none if
+// the right to list them is missing.
 func (w Waiter) Steady(ctx context.Context, refs []sluice.Ref) (map[sluice.Ref][]sluice.Pod, error) {
 	for {
 		if err := w.Ready(ctx, refs); err != nil {
@@ -21,7 +22,8 @@ func (w Waiter) Steady(ctx context.Context, refs []sluice.Ref) (map[sluice.Ref][
 		}
 		err = w.Watch(ctx, unready, func(o sluice.Object) (bool, string, error) {
 			_, still, err := w.podsOf(ctx, []sluice.Ref{unready})
-			return still.Name == "" || manifest.Status(o).Phase != manifest.Ready, "a pod is not ready any more", err
+			isReady := manifest.StatusWithin(o, w.MaxUnready).Phase == manifest.Ready
+			return still.Name == "" || !isReady, "a pod is not ready any more", err
 		})
 		if IsTimeout(err) {
 			err = w.unready(ctx, unready, "is not ready in time", "a pod was ready and is not any more")
@@ -32,7 +34,7 @@ func (w Waiter) Steady(ctx context.Context, refs []sluice.Ref) (map[sluice.Ref][
 	}
 }
 
-// podsOf returns the pods of the workloads, and a workload with a pod that is not ready if there is one.
+// podsOf returns the pods of the workloads, and a workload with more unready pods than it may have if there is one.
 func (w Waiter) podsOf(
 	ctx context.Context, refs []sluice.Ref,
 ) (pods map[sluice.Ref][]sluice.Pod, unready sluice.Ref, err error) {
@@ -49,12 +51,22 @@ func (w Waiter) podsOf(
 				continue
 			}
 			pods[ref] = append(pods[ref], p)
-			if !p.Ready {
-				unready = ref
-			}
+		}
+		if Unready(pods[ref]) > w.MaxUnready.Of(len(pods[ref])) {
+			unready = ref
 		}
 	}
 	return pods, unready, nil
+}
+
+// Unready counts the pods that are not ready.
+func Unready(pods []sluice.Pod) (n int) {
+	for _, p := range pods {
+		if !p.Ready {
+			n++
+		}
+	}
+	return n
 }
 
 // Pods lists the pods of the namespace that are not being deleted, none if the right to list them is missing.

@@ -13,7 +13,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
-	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
 // apply brings the target's objects in dependency order and waits for each. If the strategy has steps before 100 %, a
@@ -89,8 +88,8 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	return p, nil
 }
 
-// Observe gives the Jobs their ttlSecondsAfterFinished back, now that it is recorded that they succeeded. So a Job that
-// is gone is not run again.
+// Observe gives the Jobs their ttlSecondsAfterFinished back, now that it is recorded that they succeeded. So a Job
+// that is gone is not run again.
 func (s *apply) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	snap, err := s.startedWith(p)
 	if err != nil {
@@ -154,9 +153,9 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 	var err error
 	switch {
 	case slices.Contains(snap.Canaries, ref):
-		o, err = s.canary(ctx, o, objects, pick(objects, snap.Deferred))
+		return s.bringCanary(ctx, snap, objects, o)
 	case slices.Contains(snap.Deferred, ref):
-		o, err = versionOf(o, s.sc.Deployment)
+		return s.bringVersion(ctx, o)
 	case slices.Contains(snap.Ordered, ref):
 		o, err = s.heldBack(ctx, o)
 	case !isWritten:
@@ -181,50 +180,95 @@ func (s *apply) bring(ctx context.Context, snap snapshot, objects []sluice.Objec
 	return brought{o.Ref(), outcome, ready.Is(now) || isSuspended(o)}, nil
 }
 
+// bringVersion brings the configuration as a version for the canary. A version that exists has the same content.
+func (s *apply) bringVersion(ctx context.Context, config sluice.Object) (brought, error) {
+	v, err := versionOf(config, s.sc.Deployment)
+	if err != nil {
+		return brought{}, err
+	}
+	now, err := object.Get(ctx, s.account, v.Ref())
+	if err != nil || now != nil {
+		return brought{v.Ref(), sluice.Unchanged, true}, err
+	}
+	_, outcome, err := object.Apply(ctx, s.account, v)
+	return brought{v.Ref(), outcome, true}, err
+}
+
 // isSuspended reports whether the declared Job does not run until somebody resumes it.
 func isSuspended(o sluice.Object) bool {
 	return o.Text("kind") == "Job" && o.Field("spec", "suspend") == true
 }
 
-// canary applies the canary beside the stable Deployment. Before it does so, it takes the Services' traffic away from
-// canaries.
-func (s *apply) canary(ctx context.Context, o sluice.Object, objects, deferred []sluice.Object) (sluice.Object, error) {
+// bringCanary brings the canary beside the stable Deployment, with the versions of the configuration that its pods
+// use. Before it does so, it takes the Services' traffic away from canaries.
+func (s *apply) bringCanary(
+	ctx context.Context, snap snapshot, objects []sluice.Object, o sluice.Object,
+) (brought, error) {
 	stable, err := s.account.Get(ctx, o.Ref())
 	if err != nil {
-		return nil, object.WithOp("read", o.Ref(), err)
+		return brought{}, object.WithOp("read", o.Ref(), err)
 	}
-	list, err := s.divisions(ctx, objects, []sluice.Object{o})
+	alone := []sluice.Object{o}
+	if err := (tracks{s.target, objects, s.waitFrom(snap.At)}).removeLeft(ctx, alone); err != nil {
+		return brought{}, err
+	}
+	list, err := s.divisions(ctx, objects, alone)
 	if err != nil {
-		return nil, err
+		return brought{}, err
 	}
 	if err := s.shift(ctx, list, 0); err != nil {
-		return nil, err
+		return brought{}, err
 	}
-	size := stable.Number(1, "spec", "replicas")
-	served, err := s.isServed(ctx, objects, o)
+	standing, err := object.Get(ctx, s.account, delivery.CanaryOf(o.Ref()))
 	if err != nil {
-		return nil, err
+		return brought{}, err
 	}
-	if !served || !s.weighs() {
-		_, size = sizes(size, sibling.FirstWeight(s.sc), 0)
+	if isHeld(standing, s.sc.Deployment) && !isRelease(standing, s.sc.Deployment) { // by an earlier version of Sluice
+		return brought{standing.Ref(), sluice.Unchanged, ready.Is(standing)}, nil
 	}
-	c := canaryOf(o, stable, size, s.sc.Deployment)
-	for _, config := range deferred {
+	c, err := s.canary(ctx, snap, objects, o, stable)
+	if err != nil {
+		return brought{}, err
+	}
+	set := delivery.ReplicaSetOf(s.sc.Deployment, o.Text("metadata", "name"))
+	now, outcome, err := object.Beside(ctx, s.account, c, set)
+	if err != nil {
+		return brought{}, err
+	}
+	err = s.bindVersions(ctx, objects, c, set)
+	return brought{c.Ref(), outcome, ready.Is(now)}, err
+}
+
+// canary returns the canary as it is brought: with the pods that the first weight needs or, after a crash, those that
+// it has.
+func (s *apply) canary(
+	ctx context.Context, snap snapshot, objects []sluice.Object, o, stable sluice.Object,
+) (sluice.Object, error) {
+	c := canaryOf(o, stable, s.sc.Deployment)
+	delivery.Mark(c, s.sc)
+	c.Set(strconv.Itoa(snap.promoted(o.Ref(), stable)), "metadata", "annotations", sizedTo)
+	useVersions(c, stable, objects)
+	for _, config := range pick(objects, snap.Deferred) {
 		v, err := versionOf(config, s.sc.Deployment)
 		if err != nil {
 			return nil, err
 		}
 		rename(c, config.Text("kind"), config.Text("metadata", "name"), v.Text("metadata", "name"))
 	}
+	p, err := tracks{target: s.target, objects: objects}.divided(ctx, pair{stable: stable, canary: c}, o)
+	if err != nil {
+		return nil, err
+	}
+	c.Set(int64(p.firstSize(s.sc)), "spec", "replicas")
 	return c, nil
 }
 
-// canaryOf returns the Deployment that runs the given number of pods of version beside stable.
+// canaryOf returns the Deployment that runs the version beside stable.
 //
-// Its pods carry all labels of the stable ones and the track, so the Services select both. The stable Deployment's
-// selector matches them too; a controller takes over only objects without an owner, and the replica sets of these pods
-// belong to the canary from the start.
-func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentID) sluice.Object {
+// The template of its pods is the one that stable will get, so that stable can adopt them. They carry all labels of
+// the stable pods, so the Services select both. The stable Deployment's selector matches them too; a controller takes
+// over only objects without an owner, and the replica set of these pods belongs to the canary from the start.
+func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Object {
 	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
 	ref := delivery.CanaryOf(version.Ref())
 	c.Set(ref.Name, "metadata", "name")
@@ -233,10 +277,8 @@ func canaryOf(version, stable sluice.Object, replicas int, id sluice.DeploymentI
 	}
 	c.Set(string(id), "metadata", "annotations", delivery.MadeBy)
 	c.Set(sluice.TrackCanary, "metadata", "labels", sluice.TrackLabel)
-	c.Set(sluice.TrackCanary, "spec", "selector", "matchLabels", sluice.TrackLabel)
-	c.Set(sluice.TrackCanary, "spec", "template", "metadata", "labels", sluice.TrackLabel)
+	c.Set(delivery.Release(id), "spec", "selector", "matchLabels", sluice.ReleaseLabel)
 	c.Set(strconv.Itoa(stable.Number(1, "spec", "replicas")), "metadata", "annotations", sizedAt)
-	c.Set(int64(replicas), "spec", "replicas")
 	return c
 }
 
@@ -299,8 +341,8 @@ func (s *apply) removeLeftCanaries(ctx context.Context, w ready.Waiter, snap sna
 }
 
 // Undo removes the canaries and puts every object back, the last written first, and waits until what was ready before
-// is ready again. An object that cannot be put back does not prevent it from putting back the others. Canaries that are
-// the only pods in service stay until the stable pods are ready again.
+// is ready again. An object that cannot be put back does not prevent it from putting back the others. Canaries that
+// are the only pods in service stay until the stable pods are ready again.
 func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	snap, taken, err := readSnapshot(p)
 	if err != nil || !taken {
@@ -310,12 +352,15 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 	if err != nil {
 		return err
 	}
+	if err := s.bringStableBack(ctx, snap); err != nil {
+		return err
+	}
 	stays := s.removeCanaries(ctx, snap, objects)
 	if stays != nil && sluice.ErrorCode(stays) != sluice.Failed {
 		return stays
 	}
 	err = s.putAllBack(ctx, snap, objects)
-	if stays == nil || isRetried(err) || ctx.Err() != nil {
+	if stays == nil || sluice.MayPass(err) || ctx.Err() != nil {
 		return errors.Join(err, stays)
 	}
 	unready := s.waitFrom(s.deps.Now()).Ready(ctx, snap.Canaries)
@@ -323,6 +368,28 @@ func (s *apply) Undo(ctx context.Context, p sluice.Progress) error {
 		return errors.Join(unready, err)
 	}
 	return errors.Join(s.removeCanaries(ctx, snap, objects), err)
+}
+
+// bringStableBack creates the Deployments again that somebody has deleted meanwhile: the pods of their canaries may be
+// the last that serve.
+func (s *apply) bringStableBack(ctx context.Context, snap snapshot) error {
+	w := s.waitFrom(s.deps.Now())
+	for _, b := range snap.Stable {
+		now, err := object.Get(ctx, s.account, b.Ref)
+		if err != nil {
+			return err
+		}
+		if now != nil || b.Object == nil {
+			continue
+		}
+		if _, _, err := object.Apply(ctx, s.account, b.Object); err != nil {
+			return err
+		}
+		if err := w.Ready(ctx, []sluice.Ref{b.Ref}); err != nil && sluice.ErrorCode(err) != sluice.Failed {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *apply) removeCanaries(ctx context.Context, snap snapshot, objects []sluice.Object) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -49,6 +50,9 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
+	if err := checkMoves(findings, snap.Canaries); err != nil {
+		return sluice.Preview{}, err
+	}
 	if err := s.checkCanaries(ctx, objects, snap.Canaries); err != nil {
 		return sluice.Preview{}, err
 	}
@@ -75,7 +79,10 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	if f.was, err = object.Get(ctx, s.account, ref); err != nil {
 		return f, err
 	}
-	err = s.try(ctx, &f)
+	if err := s.checkOwners(ctx, f.was); err != nil {
+		return f, err
+	}
+	err = s.try(ctx, objects, &f)
 	switch {
 	case f.was == nil && isMissing(err) && bringsWhatIsMissing(objects, o):
 		f.will, f.outcome = o, sluice.Created
@@ -100,13 +107,26 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	return f, err
 }
 
-// try applies the object in a dry run. The stamps of a Deployment's pods are left as they are: they change only with
-// the version of the pods.
-func (s *apply) try(ctx context.Context, f *finding) (err error) {
+// checkOwners returns a Conflict if the workload, or its canary, belongs to a deployment of another state directory.
+func (s *apply) checkOwners(ctx context.Context, workload sluice.Object) error {
+	if err := delivery.CheckOwner(ctx, s.deps, s.sc, workload); err != nil || workload.Text("kind") != "Deployment" {
+		return err
+	}
+	canary, err := object.Get(ctx, s.account, delivery.CanaryOf(workload.Ref()))
+	if err != nil {
+		return err
+	}
+	return delivery.CheckOwner(ctx, s.deps, s.sc, canary)
+}
+
+// try applies the object in a dry run. The stamps of a Deployment's pods, and the versions of the configuration that
+// they use, are left as they are: they change only with the version of the pods.
+func (s *apply) try(ctx context.Context, objects []sluice.Object, f *finding) (err error) {
 	o := f.declared
 	if o.Text("kind") == "Deployment" && f.was != nil {
 		o = o.Clone()
 		delivery.Stamp(o, delivery.StampedWith(f.was))
+		useVersions(o, f.was, objects)
 	}
 	f.will, f.outcome, err = s.account.Apply(ctx, o, true)
 	if err == nil && o.Text("kind") == "Deployment" && f.was != nil && f.outcome != sluice.Unchanged {
@@ -129,7 +149,7 @@ func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 		return "stops its old pods before it starts new ones (strategy Recreate)", nil
 	case f.was.Number(0, "status", "readyReplicas") == 0:
 		return "has no ready pod", nil
-	case manifest.Status(f.was).Phase == manifest.Failed:
+	case manifest.StatusWithin(f.was, s.sc.Target.MaxUnready).Phase == manifest.Failed:
 		return "has an earlier change that is stuck", nil
 	}
 	return "", nil
@@ -143,7 +163,7 @@ func (s *apply) isBroken(ctx context.Context, set sluice.Object) (broken bool, e
 	w := s.newWaiter(s.deps.Now(), ready.Glance)
 	w.Report = func(sluice.Progress) {}
 	err = w.Watch(ctx, set.Ref(), func(o sluice.Object) (bool, string, error) {
-		phase := manifest.Status(o).Phase
+		phase := manifest.StatusWithin(o, s.sc.Target.MaxUnready).Phase
 		broken = phase == manifest.Failed
 		return broken || phase == manifest.Ready, "", nil
 	})
@@ -198,7 +218,9 @@ func (s *apply) decide(objects []sluice.Object, findings []finding) (snapshot, e
 		}
 		switch {
 		case f.gradual && ref.Kind == "Deployment":
-			snap.Canaries = append(snap.Canaries, ref)
+			if err := snap.addCanary(f, s.deps.Sealer); err != nil {
+				return snap, err
+			}
 		case f.gradual:
 			snap.Ordered = append(snap.Ordered, ref)
 		}
@@ -265,14 +287,19 @@ func sharedService(objects []sluice.Object, d sluice.Object) (service, other slu
 }
 
 // canaryNotes says that a canary comes, and which share it gets at each weight if that follows from numbers of pods.
-func (s *apply) canaryNotes(ctx context.Context, objects []sluice.Object, o sluice.Object) ([]string, error) {
+func (s *apply) canaryNotes(
+	ctx context.Context, snap snapshot, objects []sluice.Object, o sluice.Object,
+) ([]string, error) {
 	ref := o.Ref()
 	comes := ref.String() + " keeps running; the new version comes as " + delivery.CanaryOf(ref).String()
-	p, _, err := s.pair(ctx, ref, nil)
-	if err != nil {
+	stable, err := object.Get(ctx, s.account, ref)
+	if err != nil || stable == nil {
 		return nil, err
 	}
-	if p, err = (tracks{target: s.target, objects: objects}).divided(ctx, p, o); err != nil {
+	will := canaryOf(o, stable, s.sc.Deployment)
+	will.Set(strconv.Itoa(snap.promoted(ref, stable)), "metadata", "annotations", sizedTo)
+	p, err := tracks{target: s.target, objects: objects}.divided(ctx, pair{stable: stable, canary: will}, o)
+	if err != nil {
 		return nil, err
 	}
 	notes := []string{comes + " and gets no traffic yet"}
@@ -297,7 +324,7 @@ func (s *apply) notes(
 		}
 	}
 	for _, o := range pick(objects, snap.Canaries) {
-		list, err := s.canaryNotes(ctx, objects, o)
+		list, err := s.canaryNotes(ctx, snap, objects, o)
 		if err != nil {
 			return nil, err
 		}

@@ -40,6 +40,9 @@ func broughtOf(ref sluice.Ref, revision string, pods []sluice.Pod) []sluice.Brou
 			b.Restarts[p.Name] = p.Restarts
 		}
 	}
+	if b.Unready = ready.Unready(pods); b.Unready > 0 {
+		b.Pods = len(pods)
+	}
 	return []sluice.Brought{b}
 }
 

@@ -41,9 +41,11 @@ func (s *apply) Well(ctx context.Context) error {
 
 // A guard watches the pods of workloads. A pod that was ready must stay so, and must not be restarted. A pod that comes
 // later, because a node is drained or an autoscaler adds it, may take its time to become ready first. Pods of other
-// versions, and those that are being deleted, do not matter.
+// versions, and those that are being deleted, do not matter. As many pods of a workload may be unwell as the target
+// tolerates unready ones.
 type guard struct {
 	account   sluice.Account
+	tolerates sluice.Tolerance
 	now       func() time.Time
 	workloads map[podOwner][]sluice.Brought // oldest first
 	pods      map[podKey]*guarded
@@ -73,7 +75,8 @@ type guarded struct {
 
 func (s *apply) newGuard() *guard {
 	g := &guard{
-		account: s.account, now: s.deps.Now, workloads: map[podOwner][]sluice.Brought{}, pods: map[podKey]*guarded{},
+		account: s.account, tolerates: s.sc.Target.MaxUnready, now: s.deps.Now,
+		workloads: map[podOwner][]sluice.Brought{}, pods: map[podKey]*guarded{},
 		changed: make(chan struct{}, 1), failed: make(chan error, 1), stalled: map[podOwner]string{},
 	}
 	for _, b := range sibling.Brought(s.sc) {
@@ -114,7 +117,7 @@ func (g *guard) follow(ctx context.Context, kind sluice.Ref) {
 			continue
 		}
 		why := ""
-		if state := manifest.Status(o); state.Phase == manifest.Failed {
+		if state := manifest.StatusWithin(o, g.tolerates); state.Phase == manifest.Failed {
 			why = state.Message
 		}
 		g.mu.Lock()
@@ -165,44 +168,82 @@ func (g *guard) look(ctx context.Context) (until time.Time, err error) {
 		if err != nil {
 			return until, object.WithOp("look at the pods of", sluice.Ref{Kind: "Namespace", Name: owner.namespace}, err)
 		}
-		for _, p := range pods {
-			over, err := g.lookAt(ctx, p)
-			if err != nil {
-				return until, err
-			}
-			if !over.IsZero() && (until.IsZero() || over.Before(until)) {
-				until = over
-			}
+		over, err := g.lookAt(ctx, pods)
+		if err != nil {
+			return until, err
+		}
+		if !over.IsZero() && (until.IsZero() || over.Before(until)) {
+			until = over
 		}
 	}
 	return until, nil
 }
 
-// lookAt returns an error if the pod is not well, and when its grace will be over if it is in doubt.
-func (g *guard) lookAt(ctx context.Context, p sluice.Pod) (over time.Time, err error) {
-	isOf := func(b sluice.Brought) bool { return b.Revision == p.Revision }
-	list := g.workloads[podOwner{p.Namespace, p.Owner}]
-	if !slices.ContainsFunc(list, isOf) {
-		return over, nil
+// A health is what was found at the pods of one workload.
+type health struct {
+	pods     int
+	doubtful []time.Time // when the graces of pods will be over
+	unwell   []unwell
+}
+
+// An unwell is a pod, and what is wrong with it.
+type unwell struct {
+	pod  sluice.Pod
+	what string
+}
+
+// lookAt looks at the pods of one namespace, as look does at all.
+func (g *guard) lookAt(ctx context.Context, pods []sluice.Pod) (until time.Time, err error) {
+	found := map[podOwner]*health{}
+	for _, p := range pods {
+		owner := podOwner{p.Namespace, p.Owner}
+		if !slices.ContainsFunc(g.workloads[owner], func(b sluice.Brought) bool { return b.Revision == p.Revision }) {
+			continue
+		}
+		if found[owner] == nil {
+			found[owner] = &health{}
+		}
+		g.examine(p, found[owner])
 	}
-	was := g.known(p, list)
+	for _, h := range found {
+		may := g.tolerates.Of(h.pods)
+		if len(h.unwell) > may {
+			return until, g.failure(ctx, h.unwell, may)
+		}
+		if len(h.unwell)+len(h.doubtful) <= may {
+			continue
+		}
+		if first := slices.MinFunc(h.doubtful, time.Time.Compare); until.IsZero() || first.Before(until) {
+			until = first
+		}
+	}
+	return until, nil
+}
+
+// examine adds what is wrong with a pod, or when its grace will be over if it is in doubt.
+func (g *guard) examine(p sluice.Pod, h *health) {
+	h.pods++
+	was := g.known(p, g.workloads[podOwner{p.Namespace, p.Owner}])
 	switch {
 	case was != nil && p.Restarts > was.restarts:
-		return over, g.crashed(ctx, p)
+		h.unwell = append(h.unwell, unwell{p, crash(p)})
+		return
 	case p.Ready:
 		was.unready = time.Time{}
-		return over, nil
+		return
 	case g.whyStalled(p) != "":
-		return over, g.unwell(ctx, p, "cannot become ready: "+g.whyStalled(p))
+		h.unwell = append(h.unwell, unwell{p, "cannot become ready: " + g.whyStalled(p)})
+		return
 	case was == nil:
-		return over, nil // it starts
+		return // it starts
 	case was.unready.IsZero():
 		was.unready = g.now()
 	}
-	if over = was.unready.Add(readyGrace); over.After(g.now()) {
-		return over, nil
+	if over := was.unready.Add(readyGrace); over.After(g.now()) {
+		h.doubtful = append(h.doubtful, over)
+		return
 	}
-	return over, g.unwell(ctx, p, fmt.Sprintf("was ready, and has not been for %s: %s", readyGrace, p.Reason))
+	h.unwell = append(h.unwell, unwell{p, fmt.Sprintf("was ready, and has not been for %s: %s", readyGrace, p.Reason)})
 }
 
 // known returns what is known of a pod that was or is ready, nil if it never was.
@@ -229,17 +270,23 @@ func (g *guard) whyStalled(p sluice.Pod) string {
 	return g.stalled[podOwner{p.Namespace, p.Owner}]
 }
 
-func (g *guard) crashed(ctx context.Context, p sluice.Pod) error {
+func crash(p sluice.Pod) string {
 	how := "crashed while a step waited"
 	if p.LastEnd != "" {
 		how += ": " + p.LastEnd
 	}
-	return g.unwell(ctx, p, fmt.Sprintf("%s (restarts: %d)", how, p.Restarts))
+	return fmt.Sprintf("%s (restarts: %d)", how, p.Restarts)
 }
 
-// unwell returns the error for a pod, with its last lines.
-func (g *guard) unwell(ctx context.Context, p sluice.Pod, what string) error {
+// failure returns the error for a workload with more unwell pods than it may have. It names the last of them, with its
+// last lines.
+func (g *guard) failure(ctx context.Context, list []unwell, may int) error {
+	last := list[len(list)-1]
+	p, text := last.pod, fmt.Sprintf("%s: pod %s %s", last.pod.Owner, last.pod.Name, last.what)
+	if may > 0 {
+		text += fmt.Sprintf("; %d pods are not well (%d may be unready)", len(list), may)
+	}
 	words, err := ready.LastLines(ctx, g.account, p, crashLines)
-	return ready.Failed(fmt.Sprintf("%s: pod %s %s", p.Owner, p.Name, what), words, err).
+	return ready.Failed(text, words, err).
 		WithHint("look at the whole log with: sluice logs --pod %s/%s", p.Namespace, p.Name)
 }

@@ -2,9 +2,10 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/step/delivery"
@@ -15,8 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// promote makes the stable Deployments run the new version while the canaries carry the traffic, then takes the
-// canaries away. At every moment a full set of ready pods serves.
+// promote makes the stable Deployments run the new version: they adopt the pods of their canaries, which carry the
+// traffic meanwhile. At every moment a full set of ready pods serves.
 type promote struct {
 	target
 	atOnce
@@ -60,7 +61,7 @@ func (s *promote) Check(ctx context.Context) (sluice.Preview, error) {
 		switch ref.Kind {
 		case "Deployment":
 			snap.Canaries = append(snap.Canaries, ref)
-			notes = append(notes, ref.String()+" changes to the new version behind its canary, which is then removed")
+			notes = append(notes, ref.String()+" takes over the pods of its canary and ends its old ones")
 		case "StatefulSet", "DaemonSet":
 			snap.Ordered = append(snap.Ordered, ref)
 			notes = append(notes, "the pods of "+ref.String()+" that are left change to the new version")
@@ -82,7 +83,7 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	if len(snap.Canaries)+len(snap.Ordered) == 0 {
 		return p, nil
 	}
-	t, err := s.tracks(snap.At)
+	t, err := s.tracks(ctx, snap.At)
 	if err != nil {
 		return p, err
 	}
@@ -92,57 +93,120 @@ func (s *promote) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	if _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
 		return p, err
 	}
-	for _, refs := range [][]sluice.Ref{snap.Ordered, snap.Deferred, snap.Canaries} {
-		for _, o := range pick(t.objects, refs) {
-			_, outcome, err := object.Apply(ctx, s.account, o)
-			if err != nil {
-				return p, err
-			}
-			if err := s.growBack(ctx, o.Ref()); err != nil {
-				return p, err
-			}
-			p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: outcome})
+	for _, o := range slices.Concat(pick(t.objects, snap.Ordered), pick(t.objects, snap.Deferred)) {
+		_, outcome, err := object.Apply(ctx, s.account, o)
+		if err != nil {
+			return p, err
 		}
+		p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: outcome})
+	}
+	if err := s.replaceAll(ctx, t, pick(t.objects, snap.Canaries), &p); err != nil {
+		return p, err
 	}
 	pods, err := steady(ctx, t.waiter, slices.Concat(snap.Ordered, snap.Canaries))
 	if err != nil {
 		return p, err
 	}
 	p.Result = resultOf(pods)
-	p.Message = "the new version runs in place of the old one"
 	return p, t.withdraw(ctx, snap)
 }
 
-// growBack gives a Deployment that was scaled down for its canary its pods back.
-func (s *promote) growBack(ctx context.Context, ref sluice.Ref) error {
-	if ref.Kind != "Deployment" {
-		return nil
+// replaceAll makes the stable Deployments run the new version, all at once.
+func (s *promote) replaceAll(ctx context.Context, t tracks, deployments []sluice.Object, p *sluice.Progress) error {
+	p.Message = "the new version runs in place of the old one"
+	started := make([]bool, len(deployments))
+	var work errgroup.Group
+	for i, o := range deployments {
+		p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: sluice.Configured})
+		work.Go(func() (err error) {
+			started[i], err = s.replace(ctx, t, o)
+			return err
+		})
 	}
-	canary, err := object.Get(ctx, s.account, delivery.CanaryOf(ref))
-	if err != nil || canary == nil {
+	if err := work.Wait(); err != nil {
 		return err
 	}
-	both, stands, err := s.pair(ctx, ref, canary)
-	if err != nil || !stands || both.scaler != nil || both.stable.Number(1, "spec", "replicas") >= both.wanted() {
+	for i, o := range deployments {
+		if started[i] {
+			p.Message += "; the API server changed the template of " + o.Ref().String() +
+				" in another way than that of its canary, so its pods were started once more"
+		}
+	}
+	return nil
+}
+
+// replace makes the stable Deployment run the new version. It reports whether pods of it had to be started for that,
+// although those of a canary could have been adopted.
+func (s *promote) replace(ctx context.Context, t tracks, o sluice.Object) (started bool, err error) {
+	a, err := t.adoptionOf(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	adopted, possible := false, a.isPossible()
+	if possible {
+		if adopted, err = a.run(ctx); err != nil {
+			return false, err
+		}
+	}
+	if _, _, err := object.Apply(ctx, s.account, o); err != nil {
+		return false, err
+	}
+	if !adopted {
+		err = s.growBack(ctx, t, o)
+	}
+	return possible && !adopted, err
+}
+
+// Finish deletes the versions of the configuration that only the pods before this release used. Those that belong to
+// replica sets are deleted with them.
+func (s *promote) Finish(ctx context.Context, p sluice.Progress) error {
+	snap, taken, err := readSnapshot(p)
+	if err != nil || !taken {
 		return err
 	}
-	return object.Scale(ctx, s.account, ref, both.wanted())
+	objects, err := s.declared()
+	if err != nil {
+		return err
+	}
+	for _, b := range snap.Before {
+		if b.Ref.Kind != "Deployment" || b.Object == nil {
+			continue
+		}
+		if err := s.deleteUnused(ctx, objects, b.Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// growBack gives a Deployment the pods back that an earlier version of Sluice took away for its canary.
+func (s *promote) growBack(ctx context.Context, t tracks, o sluice.Object) error {
+	a, err := t.adoptionOf(ctx, o)
+	if err != nil || a.canary == nil || a.canary.Text("metadata", "annotations", sizedTo) != "" {
+		return err
+	}
+	if n := (pair{stable: a.stable, canary: a.canary}).promoted(); n > a.stable.Number(1, "spec", "replicas") {
+		return object.Scale(ctx, s.account, o.Ref(), n)
+	}
+	return nil
 }
 
 // Undo brings the stable Deployments back to the version they had. If they still have it, only the weight before
-// promotion comes back. Otherwise other pods carry the traffic meanwhile: the canaries if they are still there and
-// ready, else the old version beside the stable Deployments, which serves as soon as it is ready. There are never fewer
-// ready pods than before.
+// promotion comes back. Otherwise the old version starts beside the new one, which serves until the old one is ready.
+// There are never fewer ready pods than before.
 func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 	snap, taken, err := readSnapshot(p)
 	if err != nil || !taken || len(snap.Canaries)+len(snap.Ordered) == 0 {
 		return err
 	}
-	t, err := s.tracks(s.deps.Now())
+	t, err := s.tracks(ctx, s.deps.Now())
 	if err != nil {
 		return err
 	}
 	if err := s.useHeld(ctx, t.objects, snap.Ordered); err != nil {
+		return err
+	}
+	if err := t.useWritten(ctx); err != nil {
 		return err
 	}
 	r := s.newRestorer(t.objects)
@@ -160,23 +224,11 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 		}
 		return r.left()
 	}
-	for _, b := range changed {
-		err := s.bringBeside(ctx, t.waiter, b)
-		if sluice.ErrorCode(err) == sluice.Failed { // the new version stays, and gets its configuration again
-			for _, o := range pick(t.objects, snap.Deferred) {
-				_, _, applied := object.Apply(ctx, s.account, o)
-				err = errors.Join(err, applied)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := s.bringBack(ctx, r, changed, t); err != nil {
+	if err := s.bringBack(ctx, r, snap, changed, t); err != nil {
 		return err
 	}
-	// Those that were never promoted are still as small as the weight made them, and their canaries go too.
-	if _, err := t.moveTo(ctx, move{back: true, from: 100}); err != nil {
+	// Some may never have been promoted: their canaries go too.
+	if _, err := t.moveTo(ctx, move{back: true}); err != nil {
 		return err
 	}
 	if err := t.withdraw(ctx, snap); err != nil {
@@ -186,7 +238,7 @@ func (s *promote) Undo(ctx context.Context, p sluice.Progress) error {
 }
 
 // restoreOthers puts back all objects except the Deployments, and returns these as they were, but with their present
-// size: at a high weight a Deployment had fewer pods than it should keep.
+// size if that is not the one that the deployment gave them.
 func (s *promote) restoreOthers(ctx context.Context, r *restorer, snap snapshot) (stable []before, err error) {
 	for _, b := range snap.Before {
 		if b.Ref.Kind != "Deployment" {
@@ -199,9 +251,10 @@ func (s *promote) restoreOthers(ctx context.Context, r *restorer, snap snapshot)
 		if err != nil {
 			return nil, err
 		}
-		if now != nil && b.Object != nil {
+		size := now.Number(1, "spec", "replicas")
+		if now != nil && b.Object != nil && r.ours[b.Ref].Number(-1, "spec", "replicas") != size {
 			b.Object = b.Object.Clone()
-			b.Object.Set(int64(now.Number(1, "spec", "replicas")), "spec", "replicas")
+			b.Object.Set(int64(size), "spec", "replicas")
 		}
 		stable = append(stable, b)
 	}
@@ -209,21 +262,17 @@ func (s *promote) restoreOthers(ctx context.Context, r *restorer, snap snapshot)
 }
 
 // changed returns the Deployments that do not run as they did before, and are as promote wrote them. To these it adds
-// those that an interrupted undo has put back already, but whose pods are not all back.
+// those that are gone, and those that an interrupted undo has begun to put back.
 func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]before, error) {
 	var list []before
 	for _, b := range stable {
-		same, err := r.isBack(ctx, b.Object)
+		now, err := object.Get(ctx, s.account, b.Ref)
 		if err != nil {
 			return nil, err
 		}
-		isChanged := false
-		if same {
-			var now sluice.Object
-			now, err = object.Get(ctx, s.account, b.Ref)
-			isChanged = b.Ready && !ready.Is(now)
-		} else {
-			isChanged, err = r.stillOurs(ctx, b.Ref)
+		isChanged := now == nil || isHeldBeside(now)
+		if !isChanged {
+			isChanged, err = s.isChanged(ctx, r, b, now)
 		}
 		if err != nil {
 			return nil, err
@@ -235,56 +284,57 @@ func (s *promote) changed(ctx context.Context, r *restorer, stable []before) ([]
 	return list, nil
 }
 
-// bringBeside makes sure that there are ready pods beside the Deployment. If they do not become ready, it removes them
-// again: then the stable pods are the only healthy copy, whatever their version.
-func (s *promote) bringBeside(ctx context.Context, w ready.Waiter, b before) error {
-	canary := delivery.CanaryOf(b.Ref)
-	standing, err := object.Get(ctx, s.account, canary)
-	if err != nil || standing != nil && ready.Is(standing) {
-		return err
-	}
-	now, err := s.account.Get(ctx, b.Ref)
+func (s *promote) isChanged(ctx context.Context, r *restorer, b before, now sluice.Object) (bool, error) {
+	same, err := r.isBack(ctx, b.Object)
 	if err != nil {
-		return object.WithOp("read", b.Ref, err)
+		return false, err
 	}
-	old := canaryOf(b.Object, now, now.Number(1, "spec", "replicas"), s.sc.Deployment)
-	if _, _, err := object.Apply(ctx, s.account, old); err != nil {
-		return err
+	if same {
+		return b.Ready && !ready.Is(now), nil
 	}
-	err = w.Ready(ctx, []sluice.Ref{canary})
-	if sluice.ErrorCode(err) != sluice.Failed {
-		return err
-	}
-	if removeErr := delivery.Delete(ctx, s.account, canary, s.sc.Deployment); removeErr != nil {
-		return removeErr
-	}
-	return sluice.Errorf(sluice.Failed, "the old version of %s does not get ready, so the new one stays: %w", b.Ref, err).
-		WithHint("repair what the old version needs, or roll forward")
+	return r.stillOurs(ctx, b.Ref)
 }
 
-// bringBack lets other pods serve while the stable ones change.
-func (s *promote) bringBack(ctx context.Context, r *restorer, changed []before, t tracks) error {
-	if _, err := t.moveTo(ctx, move{percent: 100}); err != nil {
+// bringBack brings the Deployments back. Where a ready canary stands, it carries the traffic while its Deployment
+// changes. Elsewhere the old version starts beside the new one.
+func (s *promote) bringBack(ctx context.Context, r *restorer, snap snapshot, changed []before, t tracks) error {
+	canaries, _, err := delivery.Canaries(ctx, s.account, t.objects, s.sc.Deployment)
+	if err != nil {
+		return err
+	}
+	canaries = slices.DeleteFunc(lasting(canaries), func(c delivery.Canary) bool { return !ready.Is(c.Object) })
+	list, err := t.divisions(ctx, t.objects, declared(canaries))
+	if err != nil {
+		return err
+	}
+	if err := t.shift(ctx, toCanaries(list, canaries), 100); err != nil {
 		return err
 	}
 	var restored []sluice.Ref
 	for _, b := range changed {
-		if _, err := r.restore(ctx, b); err != nil {
+		at := slices.IndexFunc(canaries, func(c delivery.Canary) bool { return c.Of.Ref() == b.Ref })
+		if at < 0 {
+			err = s.goBack(ctx, b, snap, t)
+		} else if _, err = r.restore(ctx, b); err == nil {
+			restored = append(restored, b.Ref)
+			err = s.growBack(ctx, t, canaries[at].Of)
+		}
+		if err != nil {
 			return err
 		}
-		if err := s.growBack(ctx, b.Ref); err != nil {
-			return err
-		}
-		restored = append(restored, b.Ref)
 	}
 	return t.waiter.Ready(ctx, restored)
 }
 
-func (s *promote) tracks(from time.Time) (tracks, error) {
+func (s *promote) tracks(ctx context.Context, from time.Time) (tracks, error) {
 	var timeout time.Duration
 	if s.sc.Step.Promote != nil {
 		timeout = s.sc.Step.Promote.Timeout
 	}
 	objects, err := s.desired(snapshot{})
-	return tracks{s.target, objects, s.newWaiter(from, timeout)}, err
+	t := tracks{s.target, objects, s.newWaiter(from, timeout)}
+	if err != nil {
+		return t, err
+	}
+	return t, t.useVersions(ctx)
 }

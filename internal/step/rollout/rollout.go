@@ -57,6 +57,7 @@ func (t target) desired(snap snapshot) ([]sluice.Object, error) {
 		if slices.Contains(snap.Kept, o.Ref()) {
 			was, _ := snap.find(o.Ref())
 			version = delivery.StampedWith(was.Object)
+			useVersions(o, was.Object, objects)
 		}
 		delivery.Stamp(o, version)
 	}
@@ -87,12 +88,6 @@ func pick(objects []sluice.Object, refs []sluice.Ref) []sluice.Object {
 
 func sameNamespace(a, b sluice.Object) bool {
 	return a.Text("metadata", "namespace") == b.Text("metadata", "namespace")
-}
-
-// isRetried reports whether the engine tries an undo again after such an error.
-func isRetried(err error) bool {
-	c := sluice.ErrorCode(err)
-	return c == sluice.Unavailable || c == sluice.Exhausted
 }
 
 func contains(objects []sluice.Object, ref sluice.Ref) bool {

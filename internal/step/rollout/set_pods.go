@@ -83,11 +83,14 @@ func (t tracks) evict(ctx context.Context, p sluice.Pod) error {
 }
 
 // awaitUpdated waits until so many pods are new and all are ready. Right after an eviction the set may still count as
-// ready, so it waits until the new pod is counted too.
+// ready, so it waits until the new pod is counted too. A pod that may be unready is given the time to start: otherwise
+// the next one would be evicted beside it.
 func (t tracks) awaitUpdated(ctx context.Context, ref sluice.Ref, updated int) error {
 	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
 		n := updatedPods(o)
-		done := n >= updated || manifest.Status(o).Phase == manifest.Failed
+		phase := manifest.Status(o).Phase
+		done := n >= updated && (phase == manifest.Ready || t.waiter.MaxUnready == sluice.Tolerance{}) ||
+			phase == manifest.Failed
 		return done, fmt.Sprintf("%d of its pods are new", n), nil
 	})
 	if err != nil && !ready.IsTimeout(err) {

@@ -78,7 +78,7 @@ func (s *setWeight) Undo(ctx context.Context, _ sluice.Progress) error {
 		return err
 	}
 	before, services := sibling.WeightBefore(s.sc), s.spec.Services
-	back := move{percent: before, services: services, back: true, from: s.spec.Weight}
+	back := move{percent: before, services: services, back: true}
 	if _, err := t.moveTo(ctx, back); err != nil || len(services) > 0 {
 		return err
 	}

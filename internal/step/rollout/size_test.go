@@ -2,38 +2,47 @@ package rollout
 
 import "testing"
 
-// The rounding rule, and what must hold for every size and weight: never fewer pods than before, never more than
-// twice as many, and both versions where both are asked for.
+// The rounding rule, and what must hold for every size and weight: at least as many pods serve as the smaller version
+// has, both versions serve, and there are never more pods than both versions have.
 func TestSizes(t *testing.T) {
-	for _, tt := range []struct{ n, percent, limit, stable, canary int }{
-		{4, 0, 0, 4, keep},
-		{4, 1, 0, 4, 1},
-		{4, 10, 0, 4, 1},
-		{4, 25, 0, 4, 1},
-		{10, 10, 0, 10, 1},
-		{10, 15, 0, 10, 2},
-		{10, 25, 0, 10, 3},
-		{4, 50, 0, 4, 4},
-		{4, 75, 0, 1, 4},
-		{10, 75, 0, 3, 10},
-		{10, 99, 0, 1, 10},
-		{4, 100, 0, keep, 4},
-		{1, 50, 0, 1, 1},
-		{4, 75, 20, 4, 12},
-		{4, 75, 8, 4, 8},
-		{4, 75, 2, 4, 4},
+	for _, tt := range []struct{ n, m, percent, serving, canary int }{
+		{4, 4, 0, 0, keep},
+		{4, 4, 1, 0, 1},
+		{4, 4, 10, 0, 1},
+		{4, 4, 25, 0, 1},
+		{10, 10, 10, 0, 1},
+		{10, 10, 15, 0, 2},
+		{10, 10, 25, 0, 3},
+		{4, 4, 50, 0, 4},
+		{4, 4, 75, 1, 4},
+		{10, 10, 75, 3, 10},
+		{10, 10, 99, 1, 10},
+		{4, 4, 100, 0, 4},
+		{1, 1, 50, 0, 1},
+		{1, 1, 75, 1, 1},
+		{4, 2, 25, 0, 1},
+		{4, 2, 50, 2, 2},
+		{2, 4, 50, 0, 2},
+		{2, 4, 75, 1, 4},
+		{2, 4, 100, 0, 4},
 	} {
-		stable, canary := sizes(tt.n, tt.percent, tt.limit)
-		if stable != tt.stable || canary != tt.canary {
-			t.Errorf("of %d at %d %% (limit %d): %d old and %d new, want %d and %d",
-				tt.n, tt.percent, tt.limit, stable, canary, tt.stable, tt.canary)
+		serving, canary := sizes(tt.n, tt.m, tt.percent)
+		if serving != tt.serving || canary != tt.canary {
+			t.Errorf("of %d, then %d at %d %%: %d old and %d new, want %d and %d",
+				tt.n, tt.m, tt.percent, serving, canary, tt.serving, tt.canary)
 		}
 	}
-	for n := 1; n <= 50; n++ {
-		for p := 1; p < 100; p++ {
-			stable, canary := sizes(n, p, 0)
-			if stable < 1 || canary < 1 || stable+canary < n || stable+canary > 2*n {
-				t.Fatalf("of %d at %d %%: %d old and %d new", n, p, stable, canary)
+	for n := 1; n <= 30; n++ {
+		for m := 1; m <= 30; m++ {
+			for p := 1; p < 100; p++ {
+				serving, canary := sizes(n, m, p)
+				old := serving
+				if serving == 0 {
+					old = n
+				}
+				if old > n || canary < 1 || canary > m || old+canary < min(n, m) {
+					t.Fatalf("of %d, then %d at %d %%: %d old and %d new", n, m, p, old, canary)
+				}
 			}
 		}
 	}

@@ -25,6 +25,18 @@ type snapshot struct {
 	Kept     []sluice.Ref `json:"kept,omitempty"`     // the Deployments that change, but not in their pods
 	Ordered  []sluice.Ref `json:"ordered,omitempty"`  // the StatefulSets and DaemonSets that change pod by pod
 	First    bool         `json:"first,omitempty"`    // there are workloads, and none of them was there before
+	// Stable are the Deployments of the canaries, which promote changes. Apply needs them if somebody deletes them.
+	Stable []before `json:"stable,omitempty"`
+	// Sizes is how many pods those of them will want after promotion that want another number now, by Kind/name.
+	Sizes map[string]int `json:"sizes,omitempty"`
+}
+
+// promoted returns how many pods the Deployment will want after promotion.
+func (s snapshot) promoted(ref sluice.Ref, now sluice.Object) int {
+	if n, ok := s.Sizes[ref.String()]; ok {
+		return n
+	}
+	return now.Number(1, "spec", "replicas")
 }
 
 // before is one object as it was; a nil Object was absent.
@@ -49,8 +61,29 @@ func (t target) startedWith(p sluice.Progress) (snapshot, error) {
 	return snap, err
 }
 
+// addCanary takes a Deployment into the snapshot that gets a canary.
+func (s *snapshot) addCanary(f finding, sealer sluice.Sealer) error {
+	ref := f.declared.Ref()
+	b, err := beforeOf(ref, f.was, sealer)
+	s.Canaries, s.Stable = append(s.Canaries, ref), append(s.Stable, b)
+	if n := f.will.Number(1, "spec", "replicas"); n != f.was.Number(1, "spec", "replicas") {
+		if s.Sizes == nil {
+			s.Sizes = map[string]int{}
+		}
+		s.Sizes[ref.String()] = n
+	}
+	return err
+}
+
 // add takes one object into the snapshot.
 func (s *snapshot) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) error {
+	b, err := beforeOf(ref, was, sealer)
+	s.Before = append(s.Before, b)
+	return err
+}
+
+// beforeOf returns the object as it was, with its secrets sealed.
+func beforeOf(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) (before, error) {
 	b := before{Ref: ref}
 	if was != nil {
 		b.Ready, b.Object = ready.Is(was), object.Wanted(was)
@@ -58,11 +91,10 @@ func (s *snapshot) add(ref sluice.Ref, was sluice.Object, sealer sluice.Sealer) 
 			b.Object.Set(sluice.Object{"fields": fields}.Clone()["fields"], "metadata", "managedFields")
 		}
 		if err := manifest.SealSecrets([]sluice.Object{b.Object}, sealer); err != nil {
-			return err
+			return b, err
 		}
 	}
-	s.Before = append(s.Before, b)
-	return nil
+	return b, nil
 }
 
 // find returns the object as it was; false if it is not in the snapshot.
@@ -106,19 +138,23 @@ func (t target) newRestorer(objects []sluice.Object) *restorer {
 }
 
 // restoreAll puts the objects back one by one with restore, and returns those that have to get ready again. If an
-// object cannot be put back, it records that and continues with the others.
+// object cannot be put back, it records that and continues with the others, unless nothing answers. If trying again may
+// help, that is the error.
 func (r *restorer) restoreAll(
 	ctx context.Context, objects iter.Seq2[int, before], restore func(before) (back bool, err error),
 ) (again []sluice.Ref, err error) {
 	for _, b := range objects {
 		back, err := restore(b)
-		if isRetried(err) || err != nil && ctx.Err() != nil {
+		if sluice.ErrorCode(err).IsOutage() || err != nil && ctx.Err() != nil {
 			return nil, err
 		}
 		r.refused = errors.Join(r.refused, err)
 		if back && err == nil && b.Ready && b.Ref.Kind != "Job" {
 			again = append(again, b.Ref)
 		}
+	}
+	if sluice.MayPass(r.refused) {
+		return nil, r.refused
 	}
 	return again, nil
 }

@@ -21,17 +21,17 @@ type tracks struct {
 }
 
 // A move is a change of the traffic's division. On the way to the new version the canaries have to be ready before
-// anything shrinks. On the way back the stable pods have to be ready: the canaries may be broken.
+// they get traffic. On the way back the stable pods have to be ready: the canaries may be broken.
 type move struct {
 	percent  int
 	services []string // none: all
 	back     bool
-	from     int  // the weight that is left, on the way back
 	all      bool // every canary that the deployment brought has to stand
 }
 
 // moveTo sends the percentage of the traffic to the canaries, and says what the new version gets by that; "" if there
-// is no canary. The track that has to grow is ready before traffic moves; the other one shrinks afterwards.
+// is no canary. The canaries that have to grow are ready before traffic moves; those that need fewer pods shrink
+// afterwards.
 func (t tracks) moveTo(ctx context.Context, m move) (gets string, err error) {
 	canaries, _, err := delivery.Canaries(ctx, t.account, t.objects, t.sc.Deployment)
 	if err != nil {
@@ -47,12 +47,13 @@ func (t tracks) moveTo(ctx context.Context, m move) (gets string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if len(m.services) > 0 {
-		return "", t.shift(ctx, ofServices(list, m.services), m.percent)
-	}
 	pairs, err := t.pairs(ctx, canaries)
 	if err != nil {
 		return "", err
+	}
+	list = serving(toCanaries(list, canaries), pairs, m.percent)
+	if len(m.services) > 0 {
+		return "", t.shift(ctx, ofServices(list, m.services), m.percent)
 	}
 	if err := t.grow(ctx, pairs, m); err != nil {
 		return "", err
@@ -64,8 +65,20 @@ func (t tracks) moveTo(ctx context.Context, m move) (gets string, err error) {
 	return joined(words, "; "), t.shrink(ctx, pairs, m)
 }
 
-// allStand returns an error if a canary that the deployment brought to the target is gone: then only the old version is
-// left, whatever the weight.
+// serving adds to the divisions how many stable pods serve at the percentage.
+func serving(list []sluice.Division, pairs []pair, percent int) []sluice.Division {
+	for i := range list {
+		for _, p := range pairs {
+			if p.byPods && p.stable.Ref().Name == list[i].Stable {
+				list[i].Serving, _ = p.sizes(percent)
+			}
+		}
+	}
+	return list
+}
+
+// allStand returns an error if a canary that the deployment brought to the target is gone: then only the old version
+// is left, whatever the weight.
 func allStand(sc sluice.StepContext, standing []delivery.Canary) error {
 	for _, ref := range sibling.Canaries(sc) {
 		if !slices.ContainsFunc(standing, func(c delivery.Canary) bool { return c.Object.Ref() == ref }) {
@@ -111,26 +124,22 @@ func (t tracks) routed(list []sluice.Division, percent int) string {
 	return share + "; " + others
 }
 
-// grow scales up the track that gets more traffic and waits until it is ready, also if an earlier call had scaled it.
-// If weights divide the traffic, a canary gets as many pods as the stable track has by now: somebody, or an autoscaler,
-// may have added some since it came. On the way back grow does not wait for stable pods that were never made fewer: no
-// traffic stays at a canary that failed because one of them is not ready.
+// grow scales up the canaries and waits until they are ready, also if an earlier call had scaled them. If weights
+// divide the traffic, a canary gets as many pods as its Deployment will have: somebody, or an autoscaler, may have
+// added some since it came. On the way back it gives the Deployment the pods that an earlier version of Sluice took
+// away.
 func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	var awaited []sluice.Ref
 	for _, p := range pairs {
-		if !p.byPods && (m.back || m.percent == 0) {
-			continue
-		}
-		stable, canary := p.sizes(m.percent)
-		if !p.byPods {
-			canary = p.wanted()
-		}
-		o, want := p.canary, canary
-		if m.back {
-			o, want = p.stable, stable
+		o, want := p.canary, 0
+		switch {
+		case !m.back && m.percent > 0:
+			_, want = p.sizes(m.percent)
+		case m.back && p.canary.Text("metadata", "annotations", sizedTo) == "":
+			o, want = p.stable, p.promoted()
 		}
 		more := want > o.Number(1, "spec", "replicas")
-		if !more && (want < 0 || ready.Is(o) || m.back && !p.shrunk(m.from)) {
+		if !more && (m.back || want <= 0 || ready.Is(o)) {
 			continue
 		}
 		if more {
@@ -143,32 +152,20 @@ func (t tracks) grow(ctx context.Context, pairs []pair, m move) error {
 	return t.waiter.Ready(ctx, awaited)
 }
 
-// shrink scales down what has more pods than it needs where their numbers divide the traffic, and waits until they are
-// fewer. On the way back the stable pods are not made fewer, and it does not wait for the canaries, which may be
-// broken.
+// shrink scales down canaries that have more pods than they need where their numbers divide the traffic, and waits
+// until they are fewer. On the way back it does not wait for the canaries, which may be broken.
 func (t tracks) shrink(ctx context.Context, pairs []pair, m move) error {
 	var scaled []sluice.Ref
 	for _, p := range pairs {
-		if !p.byPods {
+		_, want := p.sizes(m.percent)
+		if !p.byPods || want < 0 || want >= p.canary.Number(1, "spec", "replicas") {
 			continue
 		}
-		stable, canary := p.sizes(m.percent)
-		if m.back {
-			stable = keep
+		if err := object.Scale(ctx, t.account, p.canary.Ref(), want); err != nil {
+			return err
 		}
-		for _, side := range []struct {
-			o    sluice.Object
-			want int
-		}{{p.stable, stable}, {p.canary, canary}} {
-			if side.want < 0 || side.want >= side.o.Number(1, "spec", "replicas") {
-				continue
-			}
-			if err := object.Scale(ctx, t.account, side.o.Ref(), side.want); err != nil {
-				return err
-			}
-			if !m.back {
-				scaled = append(scaled, side.o.Ref())
-			}
+		if !m.back {
+			scaled = append(scaled, p.canary.Ref())
 		}
 	}
 	return t.waiter.Ready(ctx, scaled)
@@ -186,9 +183,13 @@ func (t tracks) withdraw(ctx context.Context, snap snapshot) error {
 	if err != nil {
 		return err
 	}
+	list = toCanaries(list, canaries)
 	divided := slices.DeleteFunc(slices.Clone(list), func(d sluice.Division) bool {
 		return !slices.ContainsFunc(canaries, func(c delivery.Canary) bool { return c.Of.Ref().Name == d.Stable })
 	})
+	if err := t.haveStable(ctx, canaries); err != nil {
+		return err
+	}
 	if err := t.shift(ctx, divided, 0); err != nil && !serveNobody(canaries, err) {
 		return err
 	}
@@ -200,10 +201,41 @@ func (t tracks) withdraw(ctx context.Context, snap snapshot) error {
 	if err := t.release(ctx, list); err != nil {
 		return err
 	}
+	return t.deleteVersions(ctx, snap)
+}
+
+// haveStable returns an error if the Deployment of a canary is gone while the canary's pods serve: they are the last.
+func (t tracks) haveStable(ctx context.Context, canaries []delivery.Canary) error {
+	for _, c := range canaries {
+		stable, err := object.Get(ctx, t.account, c.Of.Ref())
+		if err != nil {
+			return err
+		}
+		if stable == nil && c.Object.Number(0, "status", "readyReplicas") > 0 {
+			return sluice.Errorf(sluice.Failed, "%s is gone, and %s has the only pods that are ready, so it stays",
+				c.Of.Ref(), c.Object.Ref()).WithHint("deploy again: the next release replaces both")
+		}
+	}
+	return nil
+}
+
+// deleteVersions deletes the versions of the configuration that the deployment brought and no Deployment uses.
+func (t tracks) deleteVersions(ctx context.Context, snap snapshot) error {
 	for _, config := range pick(t.objects, snap.Deferred) {
 		v, err := versionOf(config, t.sc.Deployment)
 		if err != nil {
 			return err
+		}
+		used := false
+		for _, ref := range snap.Canaries {
+			now, err := object.Get(ctx, t.account, ref)
+			if err != nil {
+				return err
+			}
+			used = used || now != nil && uses(now, v)
+		}
+		if used {
+			continue
 		}
 		if err := delivery.Delete(ctx, t.account, v.Ref(), t.sc.Deployment); err != nil {
 			return err
@@ -252,6 +284,7 @@ func (t tracks) removeLeft(ctx context.Context, deployments []sluice.Object) err
 	if err != nil {
 		return err
 	}
+	list = toCanaries(list, left)
 	if err := t.shift(ctx, list, 0); err != nil {
 		return err
 	}

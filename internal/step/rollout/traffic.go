@@ -32,9 +32,23 @@ func (t target) divisions(ctx context.Context, objects, deployments []sluice.Obj
 		list = append(list, sluice.Division{
 			Namespace: stable.Namespace, Service: s.Ref().Name, Declared: contains(objects, s.Ref()),
 			Stable: stable.Name, Canary: delivery.CanaryOf(stable).Name, Traffic: t.sc.Target.Traffic,
+			Release: delivery.Release(t.sc.Deployment),
 		})
 	}
 	return list, nil
+}
+
+// toCanaries returns the divisions with the label that the pods of these canaries have. Those of earlier deployments,
+// and those that an earlier version of Sluice brought, have another one than the canaries of this deployment.
+func toCanaries(list []sluice.Division, canaries []delivery.Canary) []sluice.Division {
+	for i := range list {
+		for _, c := range canaries {
+			if c.Of.Ref().Name == list[i].Stable {
+				list[i].Release = c.Object.Text("spec", "selector", "matchLabels", sluice.ReleaseLabel)
+			}
+		}
+	}
+	return list
 }
 
 // isServed reports whether a Service selects the Deployment's pods, so that there is traffic to divide.
@@ -82,8 +96,8 @@ func isForCanary(service sluice.Object, traffic []sluice.Traffic) bool {
 	})
 }
 
-// sendsTo reports whether the Service selects the workload's pods. It ignores the labels by which a Service is narrowed
-// to one track.
+// sendsTo reports whether the Service selects the workload's pods. It ignores the labels by which a Service is
+// narrowed to one track.
 func sendsTo(service, workload sluice.Object) bool {
 	selector, _ := service.Field("spec", "selector").(map[string]any)
 	if !sameNamespace(service, workload) {
@@ -91,7 +105,7 @@ func sendsTo(service, workload sluice.Object) bool {
 	}
 	matched := false
 	for key, value := range selector {
-		if key == podTemplateHash || key == sluice.TrackLabel {
+		if isNarrowing(key) {
 			continue
 		}
 		if workload.Field("spec", "template", "metadata", "labels", key) != value {
@@ -100,6 +114,11 @@ func sendsTo(service, workload sluice.Object) bool {
 		matched = true
 	}
 	return matched
+}
+
+// isNarrowing reports whether a Service is narrowed to one version by the label.
+func isNarrowing(label string) bool {
+	return label == podTemplateHash || label == sluice.TrackLabel || label == sluice.ReleaseLabel
 }
 
 // ofServices returns the divisions of the named Services.
@@ -134,8 +153,8 @@ func each(ctx context.Context, verb string, list []sluice.Division, do func(slui
 	return nil
 }
 
-// unrouted returns the Services that no weighted route of the target names, so that their traffic stays with the stable
-// pods at weights between 0 and 100. If a mesh divides the traffic, and in a rehearsal, that is not known.
+// unrouted returns the Services that no weighted route of the target names, so that their traffic stays with the
+// stable pods at weights between 0 and 100. If a mesh divides the traffic, and in a rehearsal, that is not known.
 func unrouted(list []sluice.Division, sc sluice.StepContext) []string {
 	if sc.Plan != nil && sc.Plan.Rehearsal != nil {
 		return nil

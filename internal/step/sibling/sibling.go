@@ -52,12 +52,15 @@ func Weights(sc sluice.StepContext) []int {
 }
 
 // WeightBefore returns the weight that the last setWeight before the step left, 0 if there was none. A setWeight for
-// some Services alone does not count.
+// some Services alone does not count, nor does one that was skipped.
 func WeightBefore(sc sluice.StepContext) int {
 	weight := 0
 	for _, s := range steps(sc) {
 		if s.ID == sc.Step.ID {
 			break
+		}
+		if sc.Results[s.ID].Skipped {
+			continue
 		}
 		if s.SetWeight != nil && len(s.SetWeight.Services) == 0 && s.Phase != sluice.PhaseOnRollback {
 			weight = s.SetWeight.Weight
@@ -97,9 +100,6 @@ func Exposure(sc sluice.StepContext, service string) time.Duration {
 	return defaultExposure
 }
 
-// gates are the steps of a strategy that only delay the rollout. The others do work that a first deployment may need.
-var gates = []sluice.StepKind{sluice.KindPause, sluice.KindAnalysis, sluice.KindRunWebhook}
-
 // IsLeftOut reports whether the step is a gate of a strategy and its target is deployed to for the first time: there is
 // no old version to protect, or to compare with.
 func IsLeftOut(sc sluice.StepContext) bool {
@@ -116,5 +116,5 @@ func LeavesOut(sc sluice.StepContext) bool {
 // canBeLeftOut is always false in a rehearsal: its purpose is to go through the gates.
 func canBeLeftOut(sc sluice.StepContext, s sluice.PlannedStep) bool {
 	ofStrategy := s.Phase == sluice.PhaseCanary || s.Phase == sluice.PhaseBlueGreen
-	return ofStrategy && slices.Contains(gates, s.Kind) && sc.Plan != nil && sc.Plan.Rehearsal == nil
+	return ofStrategy && s.Kind.OnlyDelays() && sc.Plan != nil && sc.Plan.Rehearsal == nil
 }

@@ -1,0 +1,42 @@
+package apply
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+)
+
+// Orphan deletes the Deployment that exists now, and no later one of its name. The garbage collector takes it from the
+// owners of its ReplicaSets before it is gone. Then the controllers of other Deployments adopt those that they select.
+func (w *Writer) Orphan(ctx context.Context, ref sluice.Ref) error {
+	o, err := w.client.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	live, err := w.informers.Read(ctx, o)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return nil
+	}
+	if err != nil || live.Field("metadata", "deletionTimestamp") != nil {
+		return err
+	}
+	uid, propagation := types.UID(live.Text("metadata", "uid")), metav1.DeletePropagationOrphan
+	err = w.client.Objects(o).Delete(ctx, o.Name, metav1.DeleteOptions{
+		PropagationPolicy: &propagation, Preconditions: &metav1.Preconditions{UID: &uid},
+	})
+	// A conflict means that there is another object under the name: this one is gone.
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return client.Wrap("orphan the pods of "+ref.String(), err)
+	}
+	_, err = w.informers.ReadLive(ctx, o) // those who watch learn that it ends
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		w.informers.Gone(o.Resource, live)
+		return nil
+	}
+	return err
+}

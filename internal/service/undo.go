@@ -1,0 +1,33 @@
+package service
+
+import (
+	"context"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+)
+
+// FailedUndos returns the deployments that left something which can still be undone, newest first. What an application's
+// later deployment has changed since is not undone any more.
+func FailedUndos(ctx context.Context, log sluice.Log) ([]sluice.DeploymentID, error) {
+	list, err := log.Deployments(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var found []sluice.DeploymentID
+	changed := map[string]bool{} // applications
+	for _, d := range list {
+		if changed[d.Application] {
+			continue
+		}
+		s, err := engine.Fold(d.ID, log.Read(ctx, d.ID, 0))
+		if err != nil {
+			return nil, err
+		}
+		if s.CanReopen() {
+			found = append(found, d.ID)
+		}
+		changed[d.Application] = len(s.Started) > 0 && s.Plan.Rehearsal == nil
+	}
+	return found, nil
+}

@@ -35,6 +35,7 @@ type Error struct {
 	Op      string // verb and object, as in "apply StatefulSet/mongo"
 	Message string
 	Hint    string
+	Field   string // of the object that Op is about, as in spec.ports[0].port; "" if no single field is wrong
 	Pos     Position
 	Err     error
 }

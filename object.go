@@ -276,10 +276,8 @@ type Account struct {
 	Shifter
 	Volumes  Volumes
 	Reviewer Reviewer
+	Writers  Writers
 }
-
-// Manager is the name under which Sluice writes objects if the account records who set each field.
-const Manager = "sluice"
 
 // ReleaseLabel is the label on the pods of a Deployment whose value is unique to the deployment that brought their
 // version. So it tells canary pods from stable ones, and is still right when the Deployment has adopted the canary's

@@ -35,8 +35,9 @@ type Plan struct {
 	Application string            `json:"application"`
 	Description string            `json:"description,omitempty"`
 	Context     map[string]string `json:"context,omitempty"`
-	Digest      string            `json:"digest"`            // of everything but itself, Enqueue, Replace and Rehearsal
-	Enqueue     bool              `json:"enqueue,omitempty"` // waits for the application's running deployment
+	Digest      string            `json:"digest"`             // of everything but itself, Enqueue, Replace and Rehearsal
+	Enqueue     bool              `json:"enqueue,omitempty"`  // waits for the application's running deployment
+	TakeOver    []string          `json:"takeOver,omitempty"` // the field managers whose fields it may take
 	// Replace names a deployment that another state directory began and that nobody continues. What it left in the
 	// cluster is taken as if this state directory had begun it.
 	Replace   DeploymentID    `json:"replace,omitempty"`

@@ -244,9 +244,10 @@ type FailWhen struct {
 // Apply is the step that applies a target's objects. The new version then runs beside the old one and gets no
 // traffic yet, except on a first deployment.
 type Apply struct {
-	Objects []Object      `json:"objects"` // in dependency order; Secret values are sealed
-	Canary  bool          `json:"canary"`  // whether the strategy has steps before 100 %
-	Timeout time.Duration `json:"timeout"`
+	Objects []Object         `json:"objects"` // in dependency order; Secret values are sealed
+	Canary  bool             `json:"canary"`  // whether the strategy has steps before 100 %
+	Timeout time.Duration    `json:"timeout"`
+	Places  map[Ref]Position `json:"-"` // of the objects in the user's files; nil in a plan that was read from the log
 }
 
 // Promote is the step that replaces the old version by the new one.

@@ -10,9 +10,9 @@ import (
 // so that after a crash it finds its own work. Each method MUST be harmless when repeated and MUST change
 // nothing once ctx is cancelled.
 //
-// After an error that is an outage (see [Code.IsOutage]), the method is called again with growing pauses until the step's
-// retry budget is spent. Undo has a much larger budget, and is called again after every error that [MayPass]. Any other
-// error fails the step, and its target is undone.
+// After an error that is an outage (see [Code.IsOutage]), the method is called again with growing pauses until the
+// step's retry budget is spent. Undo has a much larger budget, and is called again after every error that [MayPass].
+// Any other error fails the step, and its target is undone.
 type Step interface {
 	// Check only reads. It says what Start would do, and keeps in Preview.Snapshot what Undo will need to put back.
 	// It is called right before StepStarting is recorded; the snapshot is recorded with it.

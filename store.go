@@ -22,11 +22,11 @@ type Log interface {
 	// appends nothing and returns a Conflict. The first event of a deployment is DeploymentStarted or DeploymentQueued,
 	// with the plan. DeploymentStarted is a Conflict while another deployment of the same application runs or, as the
 	// first event, is queued. So one deployment of an application runs and one is queued, at most: DeploymentQueued ends
-	// the one that was queued before as overtaken, in the same transaction. After DeploymentEnded nothing
-	// can be added but DeploymentReopened, as the first of events; that is a Conflict while the deployment has not ended, or
-	// another one of its application runs or is queued.
-	// An event that names a letter settles the letter in the same transaction; it is a Conflict if the letter is not of
-	// this deployment or was settled before, so no signal is ever applied twice. A full disk is Exhausted, and nothing
+	// the one that was queued before as overtaken, in the same transaction. After DeploymentEnded nothing can be added
+	// but DeploymentReopened, as the first of events; that is a Conflict while the deployment has not ended, or another
+	// one of its application runs or is queued. An event that names a letter settles the letter in the same
+	// transaction; it is a Conflict if the letter is not of this deployment or was settled before, so no signal is ever
+	// applied twice. A full disk is Exhausted, and nothing
 	// was appended. Append looks at ctx before it begins, not later.
 	Append(ctx context.Context, id DeploymentID, after Seq, events ...Event) error
 	// Read yields the events of the deployment in order, beginning after the event with the number after. An unknown

@@ -91,6 +91,12 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 	f.StringVarP(&s.Application, "application", "n", "", "application name; overrides the deploy file")
 }
 
+// takeOverFlag is for commands that change objects, or show what they would change.
+func takeOverFlag(cmd *cobra.Command, managers *[]string) {
+	cmd.Flags().StringSliceVar(managers, "take-over", nil,
+		"take fields that these managers own, such as kubectl-set or argocd-controller (may be repeated)")
+}
+
 // replaceFlag is for commands that deploy, or say what deploying would do.
 func replaceFlag(cmd *cobra.Command, s *service.Source) {
 	cmd.Flags().StringVar((*string)(&s.Replace), "replace", "",

@@ -81,11 +81,8 @@ func (a *app) writeChecks(d *service.Doctor) error {
 			present.Printf(a.out, "%*s  %s\n", 9+width, "", a.styles.Faint.Render("hint: "+c.Hint))
 		}
 	}
-	if len(d.Missing) == 0 {
-		return nil
-	}
-	present.Printf(a.out, "\n")
-	return present.MissingRights(a.out, d.Missing)
+	needed, dispensable := service.SplitRights(d.Missing)
+	return present.AllMissingRights(a.out, needed, dispensable)
 }
 
 // problems counts what is wrong. The first problem gives the code.

@@ -99,11 +99,12 @@ const exitCodesHelp = `The exit statuses of sluice:
 
   0  success; for run: the deployment succeeded, or continues in the background as requested
   1  the deployment failed or was rolled back, or something unexpected happened
-  2  the input is wrong: a deploy file, a flag, a name that does not exist, something unsupported; nothing was changed
+  2  the input is wrong: a deploy file, a flag, a name that does not exist, something unsupported, an object that an
+     account refuses; nothing was changed
   3  a conflict: another deployment of the application runs, or somebody already decided the step
   4  it was cancelled
   5  a server, disk or network is unavailable; try again
-  6  a right is missing
+  6  a right is missing, or a server refuses the credentials
   7  no space, port or time is left
   8  sluice was stopped before the deployment ended; resume with: sluice run --resume
   9  the deployment was queued, and a newer one overtook it; nothing of it was deployed

@@ -93,7 +93,7 @@ func (a *app) summarize(s *engine.State) error {
 	}
 	present.Printf(a.out, "\n")
 	m := a.summary(s)
-	m.Unfinished = s.CanReopen()
+	m.Unfinished, m.Told = s.CanReopen(), !a.terminal
 	m.Print()
 	return nil
 }

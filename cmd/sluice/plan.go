@@ -28,14 +28,15 @@ func newPlan(a *app) *cobra.Command {
 		Long: "Plan shows the targets and steps of a deploy file in their order, what each step would change, how long\n" +
 			"the waits are, and what a rollback would bring back and what it would not. It changes nothing. It says\n" +
 			"what a step would change only if the account of the step can be reached. If a right is missing on an\n" +
-			"account, it lists the right and exits with status 6. It lists all accounts, metric providers and\n" +
-			"secrets that are not configured, and exits with status 2.",
+			"account, it lists the right and exits with status 6. It lists everything that an account refuses, and\n" +
+			"all accounts, metric providers and secrets that are not configured, and exits with status 2.",
 		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n" +
 			"  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), *s, offline) },
 	}
 	sourceFlags(cmd, s)
+	takeOverFlag(cmd, &s.TakeOver)
 	replaceFlag(cmd, s)
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask accounts what each step would change")
 	return cmd
@@ -65,10 +66,10 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 	if err := a.writePlan(out); err != nil || offline {
 		return err
 	}
-	if err := service.CheckConfigured(compiled.Plan, c); err != nil || len(out.Missing) == 0 {
+	if err := service.CheckConfigured(compiled.Plan, c); err != nil {
 		return err
 	}
-	return service.Denied(out.Missing)
+	return out.Fault()
 }
 
 // preview asks the accounts that run what each step would change.
@@ -97,9 +98,9 @@ func (a *app) writePlan(out service.PlanPreview) error {
 		return present.JSON(a.out, out)
 	}
 	err := plan.Tree(present.Escaped(a.out), out.Plan, out.Shown())
-	if err != nil || len(out.Missing) == 0 {
+	if err != nil {
 		return err
 	}
-	present.Printf(a.out, "\nmissing rights:\n\n")
-	return present.MissingRights(a.out, out.Missing)
+	needed, dispensable := service.SplitRights(out.Missing)
+	return present.AllMissingRights(a.out, needed, dispensable)
 }

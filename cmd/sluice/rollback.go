@@ -49,13 +49,15 @@ func newRollback(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&o.gates, "with-gates", false, "go through the weights and gates of the earlier release again")
 	cmd.Flags().StringSliceVar(&o.data, "data", nil,
 		"what happens to the data: leave, ask, or a checkpoint to put back (default: ask on a terminal, else leave)")
+	takeOverFlag(cmd, &o.TakeOver)
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "run in the background and return at once")
 	return cmd
 }
 
 func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) error {
-	q := service.RollbackRequest{Deployment: arg, Gates: o.gates, By: actor(), Reason: o.reason}
+	q := service.RollbackRequest{Deployment: arg, Gates: o.gates, By: actor(), Reason: o.reason,
+		TakeOver: o.TakeOver}
 	ask := len(o.data) == 0 && a.terminal && !o.yes
 	switch {
 	case len(o.data) == 1 && o.data[0] == dataAsk:

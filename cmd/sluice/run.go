@@ -36,6 +36,7 @@ func newRun(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), o) },
 	}
 	sourceFlags(cmd, &o.Source)
+	takeOverFlag(cmd, &o.TakeOver)
 	replaceFlag(cmd, &o.Source)
 	o.rehearse.flags(cmd)
 	f := cmd.Flags()
@@ -56,6 +57,10 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	c, err := a.configuration(o.File)
 	if err != nil {
 		return err
+	}
+	if o.resume && o.File == "" && len(o.TakeOver) > 0 {
+		return sluice.Errorf(sluice.Invalid, "--take-over cannot be added to a deployment that is resumed").
+			WithHint("leave it out: a resumed deployment uses what it was started with")
 	}
 	if o.resume && o.File == "" {
 		return a.resume(ctx, c, o)
@@ -178,13 +183,21 @@ func (a *app) checkRights(ctx context.Context, c *config.Config, p *sluice.Plan)
 		a.note("warning: %v", err)
 		return nil
 	}
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	if err := present.MissingRights(a.err, list); err != nil {
+	needed, dispensable := service.SplitRights(list)
+	if len(needed) == 0 && len(dispensable) > 0 {
+		a.note("warning: rights are missing without which errors say less, and broken pods are not replaced; " +
+			"see them with: sluice plan")
+	}
+	if len(needed) == 0 {
+		return nil
+	}
+	if err := present.MissingRights(a.err, needed); err != nil {
 		return err
 	}
-	return service.Denied(list)
+	return service.Denied(needed)
 }
 
 func (a *app) confirmPlan(ctx context.Context, p *sluice.Plan, yes bool) error {

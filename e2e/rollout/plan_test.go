@@ -68,3 +68,36 @@ func TestWhatIsGoneFromTheFileIsPruned(t *testing.T) {
 	}
 	s.Unchanged(before, "ConfigMap/old", "ConfigMap/web*", "Deployment/web")
 }
+
+// What the API server refuses for good is an error of the plan, for every object at once, and run starts nothing.
+func TestRefusalsAreFoundBeforehand(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.Write("manifests/mode.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: mode}\ntype: Opaque\n")
+	s.installed(watched)
+	before := s.Snapshot()
+	s.Write("manifests/mode.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: mode}\ntype: example.com/x\n")
+	s.Write("manifests/wrong.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: wrong}\n"+
+		"spec:\n  selector: {app: web}\n  sessionAffinity: None\n  ports: [{port: 80}]\n  clusterIP: 1.2.3.4\n")
+	const invalid = 2
+	for _, command := range []string{"plan", "run"} {
+		out, status := s.Sluice(command, "-f", "deploy.yaml")
+		if status != invalid {
+			t.Errorf("sluice %s ends with status %d, want %d", command, status, invalid)
+		}
+		for _, want := range []string{
+			"manifests/mode.yaml:4:1: error: target ", "apply Secret/mode: type: ", "field is immutable [refused]",
+			"manifests/wrong.yaml:8:3: error: target ", "apply Service/wrong: spec.clusterIP", "kubectl delete Secret/mode",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("sluice %s does not say %q:\n%s", command, want, out)
+			}
+		}
+		if strings.Contains(out, "not known yet") {
+			t.Errorf("sluice %s calls it unknown:\n%s", command, out)
+		}
+	}
+	if diff := cmp.Diff(before, s.Snapshot()); diff != "" {
+		t.Errorf("something changed:\n%s", diff)
+	}
+}

@@ -45,6 +45,24 @@ spec:
           resources: {requests: {cpu: 1m, memory: 8Mi}}
 `
 
+// deployFile lacks its strategy.
+const deployFile = `
+version: v1
+kind: kubernetes
+application: shop
+deploymentConfig: {timeout: 5m}
+targets:
+  production:
+    account: cluster01
+    namespace: "{{.Namespace}}"
+    strategy: rollout
+    {{.Target}}
+manifests:
+  - path: manifests
+strategies:
+  rollout:
+`
+
 // A shop is a world with the application.
 type shop struct{ *world.World }
 
@@ -63,22 +81,7 @@ func newShop(t *testing.T) shop {
 func (s shop) file(strategy string) {
 	s.Helper()
 	strategy, rest := parted(strategy)
-	s.Write("deploy.yaml", `
-version: v1
-kind: kubernetes
-application: shop
-deploymentConfig: {timeout: 5m}
-targets:
-  production:
-    account: cluster01
-    namespace: "{{.Namespace}}"
-    strategy: rollout
-    {{.Target}}
-manifests:
-  - path: manifests
-strategies:
-  rollout:
-`+indent(4, strategy)+rest)
+	s.Write("deploy.yaml", deployFile+indent(4, strategy)+rest)
 }
 
 // parted splits the text after the strategy, which is its first key.

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sluice-cd/sluice"
 )
 
@@ -25,6 +27,39 @@ func TestEachPodIsReplacedOnce(t *testing.T) {
 				if n != 3 {
 					t.Errorf("%s was made %d times, want the one before, the new one and the old one", pod, n)
 				}
+			}
+			s.Unchanged(before)
+		})
+	}
+}
+
+// A release that is undone half way makes only the pods anew that it had replaced, each once.
+func TestUndoHalfWayReplacesEachPodOnce(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string][2]string{
+		"RollingUpdate":                  {"{type: RollingUpdate}", "{}"},
+		"OnDelete":                       {"{type: OnDelete}", "{}"},
+		"a primary without any strategy": {"", "{sluice-cd.github.io/primary: role=primary}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, gated)
+			s.Value("Update", values[0])
+			s.Value("Annotations", values[1])
+			s.installed()
+			s.Patch("Pod", "store-1", `{"metadata": {"labels": {"role": "primary"}}}`)
+			before, made := s.Snapshot(), s.made("app=store")
+			s.release("v2")
+			p := s.Start("run", "-f", "deploy.yaml")
+			p.Await(waits("production/canary/1"))
+			s.expect("v1 v1 v2")
+			s.must("reject")
+			r := s.RollsBack(p)
+			s.Logf("took %s\n%s", r.Took, r.Story())
+			s.expect("v1 v1 v1")
+			want := map[string]int{"store-0": 1, "store-1": 1, "store-2": 3}
+			if diff := cmp.Diff(want, made()); diff != "" {
+				t.Errorf("pods that were made (-want +got):\n%s", diff)
 			}
 			s.Unchanged(before)
 		})

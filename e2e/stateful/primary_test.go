@@ -7,16 +7,20 @@ import (
 func TestPrimaryGoesLast(t *testing.T) {
 	t.Parallel()
 	for name, annotations := range map[string]string{
-		"by label": `{sluice-cd.github.io/primary: role=primary}`,
-		"by probe": `{sluice-cd.github.io/primary-probe: "test -f /data/primary"}`,
+		"by label":              `{sluice-cd.github.io/primary: role=primary}`,
+		"by label, no strategy": `{sluice-cd.github.io/primary: role=primary}`,
+		"by probe":              `{sluice-cd.github.io/primary-probe: "test -f /data/primary"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, stepwise)
 			s.Value("Annotations", annotations)
 			s.Value("Primary", "2")
+			if name == "by label, no strategy" {
+				s.Value("Update", "") // the cluster fills it in
+			}
 			s.installed()
-			if name == "by label" {
+			if name != "by probe" {
 				s.Patch("Pod", "store-2", `{"metadata": {"labels": {"role": "primary"}}}`)
 			}
 			before, order := s.Snapshot(), s.order("app=store")

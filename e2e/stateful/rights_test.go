@@ -43,6 +43,7 @@ func (s store) robot(features ...string) {
 func TestMissingRightsAreFoundBeforehand(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, stepwise)
+	s.Value("Update", "{type: OnDelete}") // so Sluice evicts the pods
 	s.robot("observe", "logs", "apply")
 	s.release("v1")
 	before := s.Snapshot()
@@ -67,4 +68,25 @@ func TestMissingRightsAreFoundBeforehand(t *testing.T) {
 	})
 	s.Run()
 	s.expect("v1 v1 v1")
+}
+
+// A deployment goes on without the rights that only make errors better, and says so.
+func TestDispensableRightsStopNothing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, stepwise)
+	s.robot("observe", "apply")
+	s.release("v1")
+	out, status := s.Sluice("plan", "-f", "deploy.yaml")
+	if status != 0 {
+		t.Errorf("sluice plan ends with status %d", status)
+	}
+	says(t, out, "missing rights that deployments go on without", "pods/log", "pods/eviction")
+	s.Run()
+	s.release("v2")
+	out, status = s.Sluice("run", "-f", "deploy.yaml")
+	if status != 0 {
+		t.Errorf("sluice run ends with status %d:\n%s", status, out)
+	}
+	says(t, out, "warning: rights are missing without which errors say less")
+	s.expect("v2 v2 v2")
 }

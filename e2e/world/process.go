@@ -245,3 +245,13 @@ func (w *World) Sluice(args ...string) (out string, status int) {
 	}
 	return string(text), cmd.ProcessState.ExitCode()
 }
+
+// Kubectl runs kubectl in the namespace; it must succeed.
+func (w *World) Kubectl(args ...string) {
+	w.Helper()
+	flags := []string{"--kubeconfig=" + pair.Kubeconfig, "--context=" + w.Cluster.Name, "--namespace=" + w.Namespace}
+	cmd := exec.CommandContext(w.Context(), program("kubectl"), append(flags, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}

@@ -30,13 +30,19 @@ var books = []string{"events", "endpoints", "endpointslices", "leases", "control
 func (w *World) Snapshot() Snapshot {
 	w.Helper()
 	s := Snapshot{}
-	pods := map[string]int{}
-	for _, o := range w.everything(context.Background(), w.Namespace) {
+	pods, all := map[string]int{}, w.everything(context.Background(), w.Namespace)
+	sets := map[string]string{} // the owners of ReplicaSets
+	for _, o := range all {
+		if o.Text("kind") == "ReplicaSet" {
+			sets[o.Ref().String()] = owner(o)
+		}
+	}
+	for _, o := range all {
 		key := o.Ref().String()
 		switch o.Text("kind") {
 		case "Pod":
 			if o.Text("metadata", "deletionTimestamp") == "" {
-				pods[w.workload(o)]++
+				pods[workload(o, sets)]++
 			}
 			continue
 		case "ConfigMap":
@@ -50,22 +56,19 @@ func (w *World) Snapshot() Snapshot {
 		}
 		s[key] = meant(o)
 	}
-	for workload, n := range pods {
-		s["pods of "+workload] = n
+	for of, n := range pods {
+		s["pods of "+of] = n
 	}
 	return s
 }
 
 // workload is the pod's owner, or the owner of its replica set.
-func (w *World) workload(pod sluice.Object) string {
-	w.Helper()
+func workload(pod sluice.Object, sets map[string]string) string {
 	by := owner(pod)
-	set, ok := strings.CutPrefix(by, "ReplicaSet/")
-	if !ok {
-		return by + "@" + pod.Text("metadata", "labels", "controller-revision-hash")
+	if deployment, ok := sets[by]; ok {
+		return deployment
 	}
-	hash := pod.Text("metadata", "labels", "pod-template-hash")
-	return "Deployment/" + strings.TrimSuffix(set, "-"+hash)
+	return by + "@" + pod.Text("metadata", "labels", "controller-revision-hash")
 }
 
 // meant returns the parts of the object that somebody wrote.

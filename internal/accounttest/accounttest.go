@@ -77,6 +77,7 @@ func Run(t *testing.T, fresh func(t *testing.T) World) {
 		{"Read", reading}, {"Job", running}, {"Apply", applying}, {"Restore", restoring}, {"Scale", scaling},
 		{"Delete", deleting}, {"Host", hosting}, {"Network", reaching}, {"Shift", shifting}, {"Adopt", adopting},
 		{"Serve", serving}, {"Cancel", cancelling}, {"Volumes", keeping},
+		{"Owners", owning},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, s := range group.list {

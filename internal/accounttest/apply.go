@@ -2,6 +2,7 @@ package accounttest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -12,6 +13,7 @@ var applying = []scenario{
 	{"Apply removes the fields that the object no longer has", nil, (*run).removed},
 	{"Apply does not change what it is given", nil, (*run).untouched},
 	{"a workload as read back is unchanged", nil, (*run).readBack},
+	{"a strategy can exclude what the account filled in", nil, (*run).strategy},
 	{"a field that cannot be changed is Invalid and named", nil, (*run).immutable},
 	{"a field that the kind does not have is Invalid and named", []Ability{Schemas}, (*run).unknownField},
 	{"fields of others stay", []Ability{FieldOwners}, (*run).fieldsOfOthers},
@@ -60,6 +62,33 @@ func (r *run) removed() {
 		r.Errorf("it is %v", now)
 	}
 	r.expect(r.config("c", "{a: '1'}"), false, sluice.Unchanged)
+}
+
+// An account may fill in the parameters of a rolling update, which other types of a strategy do not allow.
+func (r *run) strategy() {
+	for kind, strategy := range map[string][2]string{
+		"StatefulSet": {"updateStrategy", "OnDelete"}, "Deployment": {"strategy", "Recreate"},
+	} {
+		field, alone := strategy[0], strategy[1]
+		isAlone := func(o sluice.Object) {
+			if o.Text("spec", field, "type") != alone || o.Field("spec", field, "rollingUpdate") != nil {
+				r.Errorf("the strategy of the %s is %v", kind, o.Field("spec", field))
+			}
+		}
+		declared := r.workload(kind, strings.ToLower(kind), 1, Serves, 1)
+		delete(declared["spec"].(map[string]any), field)
+		r.apply(declared)
+		changed := declared.Clone()
+		changed.Set(map[string]any{"type": alone}, "spec", field)
+		isAlone(r.expect(changed, true, sluice.Configured))
+		isAlone(r.expect(changed, false, sluice.Configured))
+		r.expect(changed, false, sluice.Unchanged)
+		before := r.get(changed.Ref())
+		if now := r.expect(declared, false, sluice.Configured); now.Text("spec", field, "type") == alone {
+			r.Errorf("the strategy of the %s stays %s", kind, alone)
+		}
+		isAlone(r.restored(before, sluice.Configured))
+	}
 }
 
 func (r *run) untouched() {

@@ -52,6 +52,7 @@ var contracts = map[string]contract{
 	"Network":       {suite: "accounttest", by: accounts},
 	"Adopter":       {suite: "accounttest", by: accounts},
 	"Shifter":       {suite: "accounttest", by: accounts},
+	"Writers":       {suite: "accounttest", by: []string{"internal/kubernetes", "internal/steptest"}},
 	"Volumes":       {suite: "accounttest", by: []string{"internal/local"}},
 }
 

@@ -26,6 +26,7 @@ var harmless = []string{"net.Conn", "net.SplitHostPort", "http.RoundTripper"}
 // exempt are files of level 1 that are impure all the same, and why.
 var exempt = map[string]string{
 	"internal/engine/call.go":   "the runner waits for the next attempt",
+	"internal/engine/notice.go": "a message is recorded when it has stood for a while",
 	"internal/engine/runner.go": "the runner sleeps until the next decision is due",
 	"internal/engine/signal.go": "a sender that waits for an answer checks now and then that a process can give it",
 	"internal/engine/watch.go":  "a follower of another process checks now and then that it still runs",

@@ -55,12 +55,13 @@ func (r *runner) reporter(ctx context.Context, a Action) func(sluice.Progress) {
 	if a.Verb != VerbUndo {
 		return show
 	}
-	n := &notice{record: func(message string) {
+	n := &notice{changed: make(bell, 1)}
+	go n.follow(ctx, func(message string) {
 		select {
 		case r.results <- result{step: a.Step, verb: a.Verb, waitsFor: message}:
 		case <-ctx.Done():
 		}
-	}}
+	})
 	return func(p sluice.Progress) {
 		show(p)
 		n.take(p.Message)

@@ -61,15 +61,16 @@ func New(c Config) *Engine {
 	return e
 }
 
-// A Vetter is a step that can tell, before anything starts, that it can never be done here: because the account does
-// not support a kind or a field. It does not judge what may still change before the step's turn.
+// A Vetter is a step that can tell before anything starts what its account refuses. It does not judge what an earlier
+// step may still change, nor an account that is away.
 type Vetter interface {
-	Vet(ctx context.Context) error
+	Vet(ctx context.Context) sluice.Diagnostics
 }
 
 // Start records a new deployment and begins it. While another deployment of the same application has not ended, it is
-// queued if its plan says so, and otherwise a Conflict. It is Invalid or Unsupported if a step cannot be made or done
-// here. With an error nothing was recorded.
+// queued if its plan says so, and otherwise a Conflict. If a step cannot be made here, it is Invalid or Unsupported. If
+// accounts refuse what steps would do, the error is a Diagnostics with all of these refusals. With an error nothing was
+// recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	state, first, err := e.prepare(ctx, plan, by)
 	if err != nil {
@@ -112,13 +113,7 @@ func (e *Engine) prepare(ctx context.Context, plan *sluice.Plan, by sluice.Actor
 	}
 	state := &State{ID: newID(first.At, random)}
 	state.Apply(first)
-	var faults []error
-	for _, p := range plan.Steps {
-		if err := e.vet(ctx, state.stepContext(p.ID)); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
-		}
-	}
-	return state, first, errors.Join(faults...)
+	return state, first, e.vet(ctx, state)
 }
 
 // random fills the slice. A source need not be safe for concurrent use.
@@ -129,16 +124,24 @@ func (e *Engine) random(into []byte) error {
 	return err
 }
 
-// vet makes the step once, to find out whether it can be made.
-func (e *Engine) vet(ctx context.Context, sc sluice.StepContext) error {
-	step, err := e.config.Steps.New(sc)
-	if err != nil {
-		return err
+// vet makes each step once, to find out whether it can be made, and asks it what its account refuses.
+func (e *Engine) vet(ctx context.Context, state *State) error {
+	var faults []error
+	var refused sluice.Diagnostics
+	for _, p := range state.Plan.Steps {
+		step, err := e.config.Steps.New(state.stepContext(p.ID))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
+			continue
+		}
+		if v, ok := step.(Vetter); ok {
+			refused = append(refused, v.Vet(ctx)...)
+		}
 	}
-	if v, ok := step.(Vetter); ok {
-		return v.Vet(ctx)
+	if len(faults) > 0 || len(refused) == 0 {
+		return errors.Join(faults...)
 	}
-	return nil
+	return refused.InOrder("")
 }
 
 // Resume continues every deployment that has not ended and that no process runs. It does not touch the others.

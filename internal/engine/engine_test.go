@@ -427,8 +427,8 @@ func TestAnOutageBeyondTheBudgetFailsTheStep(t *testing.T) {
 	})
 }
 
-// What an undo leaves behind, nobody else clears away: it has an hour, and nothing ends it before that somebody can still
-// repair. What no waiting mends ends it at once.
+// What an undo leaves behind, nobody else clears away: it has an hour, and nothing ends it before that somebody can
+// still repair. What no waiting mends ends it at once.
 func TestAnUndoIsTriedMuchLonger(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -10,23 +11,40 @@ const settled = 2 * time.Second
 
 // A notice records the messages of an undo that stand for a while: what it waits for.
 type notice struct {
-	record func(message string)
-
+	changed bell
 	mu      sync.Mutex
 	message string // the last one
-	timer   *time.Timer
 }
 
 // take takes a message instead of the one before.
 func (n *notice) take(message string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if message == n.message {
-		return
+	if message != n.message {
+		n.message = message
+		n.changed.ring()
 	}
-	n.message = message
-	if n.timer != nil {
-		n.timer.Stop()
+}
+
+func (n *notice) last() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.message
+}
+
+// follow calls record with every message that stands for a while, until ctx ends.
+func (n *notice) follow(ctx context.Context, record func(message string)) {
+	t := time.NewTimer(settled)
+	defer t.Stop()
+	t.Stop() // until there is a message
+	for {
+		select {
+		case <-n.changed:
+			t.Reset(settled)
+		case <-t.C:
+			record(n.last())
+		case <-ctx.Done():
+			return
+		}
 	}
-	n.timer = time.AfterFunc(settled, func() { n.record(message) })
 }

@@ -192,6 +192,16 @@ func TestAPromotionInterruptsAGateThatWorks(t *testing.T) {
 		if status, err := e.Wait(t.Context(), id); status != sluice.StatusSucceeded || err != nil || !interrupted {
 			t.Errorf("status %s, %v, interrupted %t", status, err, interrupted)
 		}
+		isOver := false
+		for event, err := range store.Read(t.Context(), id, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if isOver && event.Step == "a/canary/0" && event.Kind != sluice.StepFinishing && event.Kind != sluice.StepFinished {
+				t.Errorf("%s was recorded after the gate was skipped", event.Kind)
+			}
+			isOver = isOver || event.Kind == sluice.StepSkipped
+		}
 		s, err := engine.Fold(id, store.Read(t.Context(), id, 0))
 		if err != nil {
 			t.Fatal(err)

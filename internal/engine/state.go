@@ -102,8 +102,8 @@ func (s *State) Apply(e sluice.Event) {
 	}
 }
 
-// reopen lets every step be undone again that could not be undone, and those that its target started before: what is put
-// back last has to be the oldest.
+// reopen lets every step be undone again that could not be undone, and those that its target started before: what is
+// put back last has to be the oldest.
 func (s *State) reopen() {
 	s.Outcome, s.EndedAt = "", time.Time{}
 	for _, t := range s.targets {

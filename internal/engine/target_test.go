@@ -134,7 +134,8 @@ func TestATargetsStatusSaysWhatHappenedToIt(t *testing.T) {
 		{"a/before done, a/apply starts, rollBack, a/apply stuck, a/before undone, a/back done, a/back kept, " +
 			"all ended, all reopened, a/apply stuck, a/before undone",
 			"failed cancelled cancelled: failed"},
-		{"a/before done, a/apply starts, cancel, a/apply stuck, a/before undone, all ended, all reopened, a/apply undone, a/before undone",
+		{"a/before done, a/apply starts, cancel, a/apply stuck, a/before undone, all ended, all reopened, " +
+			"a/apply undone, a/before undone",
 			"cancelled cancelled cancelled: cancelled"},
 		{"a/before done, a/apply fails, a/apply stuck, a/before undone, a/back done, a/back kept, b/before starts, cancel, " +
 			"b/before undone, all ended, all reopened",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -45,4 +46,25 @@ func TestAgentStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.says(r.end(), 0, "ended: succeeded")
+}
+
+// TestAgentKilledAtPromotion: the agent dies while the Deployment takes over the pods of its canary. The release goes
+// on with the next agent, and each pod is started once.
+func TestAgentKilledAtPromotion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	w.mustDeploy(deployFile("", "", join(service, deployment("web", "web", "1", probe))))
+	r := w.begin(deployFile("", "", join(service, deployment("web", "web", "2", probe))))
+	r.await("production/promote  starts")
+	if err := w.agent().Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	w.says(r.end(), 0, "ended: succeeded")
+	ledger, err := os.ReadFile(filepath.Join(w.state, "local", "local", "pods.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(ledger), `"event":"started"`); n != 2 {
+		t.Errorf("want one pod of each release:\n%s", ledger)
+	}
 }

@@ -156,6 +156,33 @@ func TestDeploymentThroughTheSocket(t *testing.T) {
 	}
 }
 
+func TestAnUndoGoesOnThroughTheSocket(t *testing.T) {
+	w := newWorld(t)
+	const id, step = "d1", "staging/before/0"
+	at, why := time.Unix(1, 0), &sluice.Failure{Code: sluice.Failed}
+	err := w.store.Append(t.Context(), id, 0,
+		sluice.Event{At: at, Kind: sluice.DeploymentStarted, Plan: plan("shop")},
+		sluice.Event{At: at, Kind: sluice.StepStarting, Step: step, Progress: &sluice.Progress{}},
+		sluice.Event{At: at, Kind: sluice.StepFailed, Step: step, Failure: why},
+		sluice.Event{At: at, Kind: sluice.StepUndoFailed, Step: step, Failure: why},
+		sluice.Event{At: at, Kind: sluice.DeploymentEnded, Outcome: sluice.StatusFailed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.client.Reopen(t.Context(), id, sluice.Actor{Name: "ana"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, w, id, func(e sluice.Event) bool { return e.Kind == sluice.StepUndone })
+	events := until(t, w, id, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded && e.Seq > 5 })
+	if e := events[5]; e.Kind != sluice.DeploymentReopened || e.Actor.Name != "ana" {
+		t.Errorf("after the first end comes %+v", e)
+	}
+	err = w.client.Reopen(t.Context(), id, sluice.Actor{Name: "ana"})
+	if sluice.ErrorCode(err) != sluice.Conflict {
+		t.Errorf("to go on with an undo that has ended well: %v", err)
+	}
+}
+
 func TestErrorsArriveUnchanged(t *testing.T) {
 	w := newWorld(t)
 	for _, err := range w.client.Watch(t.Context(), "nothing", 0) {

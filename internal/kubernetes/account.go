@@ -56,8 +56,17 @@ func Open(_ context.Context, o Options) (*Account, error) {
 func (a *Account) Abilities() sluice.Account {
 	return sluice.Account{
 		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Adopter: a.Writer,
-		Shifter: a.Shifter, Reviewer: a.Reviewer,
+		Shifter: a.Shifter, Reviewer: a.Reviewer, Writers: writers{a.Writer},
 	}
+}
+
+// writers makes writers that write on behalf of applications.
+type writers struct{ *apply.Writer }
+
+// For implements sluice.Writers.
+func (w writers) For(writing sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
+	writer := w.Writer.For(writing)
+	return writer, writer
 }
 
 // Reach asks the API server for its version. It returns Unavailable if the server does not answer, and

@@ -120,6 +120,101 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// What is sent on behalf of an application, depending on who owns the object.
+func TestApplyForAnApplication(t *testing.T) {
+	own := func(version, value string) answer { return liveSettings(version, value, "sluice:shop", "Apply") }
+	shared := func(value, other, operation string) answer {
+		return answer{body: `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":"shop","uid":"u",
+			"resourceVersion":"2","managedFields":[{"manager":"sluice:shop","operation":"Apply","apiVersion":"v1",
+			"fieldsV1":{"f:data":{"f:a":{}}}},{"manager":"` + other + `","operation":"` + operation + `","apiVersion":"v1",
+			"fieldsV1":{"f:data":{"f:a":{}}}}]},"data":{"a":"` + value + `"}}`}
+	}
+	theirs := func(value string) answer { return liveSettings("1", value, "kubectl-set", "Update") }
+	for name, test := range map[string]struct {
+		live     []answer
+		takeOver string
+		patch    []answer
+		outcome  sluice.Outcome
+		code     sluice.Code
+		text     string
+		patches  []string
+	}{
+		"unchanged": {live: []answer{own("1", "2")}, outcome: sluice.Unchanged},
+		"unchanged since an earlier version": {live: []answer{liveSettings("1", "2", "sluice", "Apply")},
+			outcome: sluice.Unchanged},
+		"applied by an earlier version": {live: []answer{liveSettings("1", "1", "sluice", "Apply")},
+			patch:   []answer{own("2", "1"), own("3", "2")},
+			outcome: sluice.Configured, patches: []string{"sluice-adopt", "sluice:shop"}},
+		"equal to what a person has set": {live: []answer{theirs("2")},
+			patch:   []answer{shared("2", "kubectl-set", "Update"), own("3", "2")},
+			outcome: sluice.Configured, patches: []string{"sluice:shop", "sluice-adopt"}},
+		"equal, and somebody wrote in between": {live: []answer{theirs("2"), shared("2", "kubectl-set", "Update")},
+			patch: []answer{shared("2", "kubectl-set", "Update"), modified("configmaps", "settings"),
+				own("4", "2")},
+			outcome: sluice.Configured, patches: []string{"sluice:shop", "sluice-adopt", "sluice-adopt"}},
+		"still shared with a person after a crash": {live: []answer{shared("2", "kubectl-set", "Update")},
+			patch:   []answer{shared("2", "kubectl-set", "Update"), own("3", "2")},
+			outcome: sluice.Configured, patches: []string{"sluice:shop", "sluice-adopt"}},
+		"equal to what a controller has set": {live: []answer{liveSettings("1", "2", "argocd-controller", "Update")},
+			patch:   []answer{shared("2", "argocd-controller", "Update")},
+			outcome: sluice.Configured, patches: []string{"sluice:shop"}},
+		"other than what a person has set": {live: []answer{theirs("1")},
+			patch: []answer{owned("configmaps", "settings", [2]string{".data.a", "kubectl-set"})},
+			code:  sluice.Conflict, text: `field .data.a is set by "kubectl-set" to "1", the manifest has "2"`,
+			patches: []string{"sluice:shop"}},
+		"other than a value shared with a person": {live: []answer{shared("1", "kubectl-set", "Update")},
+			patch:   []answer{owned("configmaps", "settings", [2]string{".data.a", "kubectl-set"}), own("3", "2")},
+			outcome: sluice.Configured, patches: []string{"sluice:shop", "sluice:shop by force"}},
+		"other than a value shared with a person, who sets another one": {
+			live: []answer{shared("1", "kubectl-set", "Update"), theirs("3")},
+			patch: []answer{owned("configmaps", "settings", [2]string{".data.a", "kubectl-set"}),
+				modified("configmaps", "settings"), owned("configmaps", "settings", [2]string{".data.a", "kubectl-set"})},
+			code: sluice.Conflict, text: `to "3"`, patches: []string{"sluice:shop", "sluice:shop by force", "sluice:shop"}},
+		"taken over": {live: []answer{theirs("1")}, takeOver: "kubectl-set",
+			patch:   []answer{owned("configmaps", "settings", [2]string{".data.a", "kubectl-set"}), own("3", "2")},
+			outcome: sluice.Configured, patches: []string{"sluice:shop", "sluice:shop by force"}},
+		"another application's": {live: []answer{liveSettings("1", "1", "sluice:blog", "Apply")},
+			patch: []answer{owned("configmaps", "settings", [2]string{".data.a", "sluice:blog"})},
+			code:  sluice.Conflict, text: `field .data.a is set by application blog`, patches: []string{"sluice:shop dry"}},
+		"more for another application's": {live: []answer{liveSettings("1", "1", "sluice:blog", "Apply")},
+			patch: []answer{shared("2", "sluice:blog", "Apply")},
+			code:  sluice.Conflict, text: `it belongs to application blog`, patches: []string{"sluice:shop dry"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t)
+			s.on(getSettings, test.live...)
+			s.on(patchIt, test.patch...)
+			w := s.Writer.For(sluice.Writing{Application: "shop", TakeOver: []string{test.takeOver}})
+			now, outcome, err := w.Apply(t.Context(), object(t, settings), false)
+			wantError(t, err, test.code, test.text)
+			if err == nil && (outcome != test.outcome || now.Text("data", "a") != "2") {
+				t.Errorf("%s %v, want %s", outcome, now, test.outcome)
+			}
+			if got := s.patches(); !slices.Equal(got, test.patches) {
+				t.Errorf("patches %v, want %v", got, test.patches)
+			}
+		})
+	}
+}
+
+// The value of a Secret is in no message, and the flag is one that a shell takes as it is.
+func TestConflictsHintAtTheFlag(t *testing.T) {
+	s := serve(t)
+	const path = "/api/v1/namespaces/shop/secrets/login"
+	live := `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"login","namespace":"shop","resourceVersion":"1",
+		"managedFields":[{"manager":"my tool","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:a":{}}}}]},
+		"data":{"a":"c2VjcmV0"}}`
+	s.on("GET "+path, answer{body: live})
+	s.on("PATCH "+path, owned("secrets", "login", [2]string{".data.a", "my tool"}))
+	_, _, err := s.Writer.For(sluice.Writing{Application: "shop"}).Apply(t.Context(), object(t,
+		`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"login","namespace":"shop"},"data":{"a":"b3RoZXI="}}`), true)
+	wantError(t, err, sluice.Conflict, `field .data.a is set by "my tool"`)
+	if strings.Contains(err.Error(), "c2VjcmV0") || !strings.Contains(sluice.ErrorHint(err), "--take-over 'my tool'") {
+		t.Errorf("the error is %v, the hint %s", err, sluice.ErrorHint(err))
+	}
+}
+
 func TestApplySendsWhatIsDeclared(t *testing.T) {
 	s := serve(t)
 	live := `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop",
@@ -234,6 +329,50 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// Restore gives back what was taken over: it applies the value that was there before, and returns the field to its
+// owner.
+func TestRestoreGivesBack(t *testing.T) {
+	theirs := `{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:a":{}}}}`
+	ours := func(fields string) string {
+		return `{"manager":"sluice:shop","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{` + fields + `}}}`
+	}
+	config := func(value, owners string) string {
+		return `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings","namespace":"shop","uid":"u",
+			"resourceVersion":"1","managedFields":[` + owners + `]},"data":{"a":"` + value + `","b":"1"}}`
+	}
+	was, both := config("1", ours(`"f:b":{}`)+","+theirs), ours(`"f:a":{},"f:b":{}`)
+	for name, test := range map[string]struct {
+		live    string
+		patch   []answer
+		outcome sluice.Outcome
+		patches []string
+	}{
+		"the value and its owner": {config("2", both), []answer{{body: config("1", both)}, {body: was}}, sluice.Configured,
+			[]string{"sluice:shop", "sluice-adopt"}},
+		"the owner alone, after a crash": {config("1", both), []answer{{body: was}}, sluice.Configured,
+			[]string{"sluice-adopt"}},
+		"nothing, if all is back": {was, nil, sluice.Unchanged, nil},
+	} {
+		s := serve(t)
+		s.may(getSettings, slices.Repeat([]answer{{body: test.live}}, 2)...)
+		s.on(patchIt, test.patch...)
+		w := s.Writer.For(sluice.Writing{Application: "shop", TakeOver: []string{"helm"}})
+		now, outcome, err := w.Restore(t.Context(), object(t, was), false)
+		if err != nil || outcome != test.outcome || now.Text("data", "a") != "1" {
+			t.Errorf("%s: %s %v, %v", name, outcome, now, err)
+		}
+		if got := s.patches(); !slices.Equal(got, test.patches) {
+			t.Errorf("%s: patches %v, want %v", name, got, test.patches)
+		}
+		for _, r := range s.sent("PATCH ") {
+			isOwners := strings.HasPrefix(r.body, "[")
+			if isOwners && (!strings.Contains(r.body, `"manager":"helm"`) || strings.Count(r.body, `"f:a"`) != 1) {
+				t.Errorf("%s: the owners become %s", name, r.body)
+			}
+		}
+	}
+}
+
 func TestScale(t *testing.T) {
 	web := func(replicas, managers string) answer {
 		return answer{body: `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop",
@@ -264,4 +403,47 @@ func TestScale(t *testing.T) {
 	}
 	ref = sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop", Name: "settings"}
 	wantError(t, serve(t).Scale(t.Context(), ref, 3), sluice.Unsupported, "a ConfigMap has no number of replicas")
+}
+
+// A cluster refuses the strategy OnDelete beside the parameters that it filled in itself. Sluice claims them, which
+// changes no value, so that its next apply removes them. A dry run can claim nothing.
+func TestApplyRemovesAStrategyThatTheClusterFilledIn(t *testing.T) {
+	const path = "/apis/apps/v1/namespaces/shop/statefulsets/db"
+	state := func(strategy string) answer {
+		return answer{body: `{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"db","namespace":"shop",
+			"resourceVersion":"1","managedFields":[{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1",
+			"fieldsV1":{"f:spec":{"f:serviceName":{}}}}]},"spec":{"serviceName":"db","updateStrategy":` + strategy + `}}`}
+	}
+	filled := state(`{"type":"RollingUpdate","rollingUpdate":{"partition":0}}`)
+	for name, test := range map[string]struct {
+		dryRun bool
+		bodies []string
+	}{
+		"for real": {false, []string{
+			`"spec":{"serviceName":"db","updateStrategy":{"rollingUpdate":{"partition":0},"type":"RollingUpdate"}}`,
+			`"spec":{"serviceName":"db","updateStrategy":{"type":"OnDelete"}}`}},
+		"dry": {true, []string{`"spec":{"serviceName":"db"}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			s.on("GET "+path, slices.Repeat([]answer{filled}, len(test.bodies))...)
+			s.on("PATCH "+path, append(slices.Repeat([]answer{filled}, len(test.bodies)-1), state(`{"type":"OnDelete"}`))...)
+			o := object(t, `{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"db","namespace":"shop"},
+				"spec":{"serviceName":"db","updateStrategy":{"type":"OnDelete"}}}`)
+			now, outcome, err := s.Apply(t.Context(), o, test.dryRun)
+			if err != nil || outcome != sluice.Configured ||
+				now.Field("spec", "updateStrategy", "rollingUpdate") != nil {
+				t.Fatalf("%s %v: %v", outcome, now.Field("spec", "updateStrategy"), err)
+			}
+			sent := s.sent("PATCH ")
+			if len(sent) != len(test.bodies) {
+				t.Fatalf("%d patches, want %d", len(sent), len(test.bodies))
+			}
+			for i, want := range test.bodies {
+				if !strings.Contains(sent[i].body, want) {
+					t.Errorf("patch %d is %s, want %s in it", i, sent[i].body, want)
+				}
+			}
+		})
+	}
 }

@@ -54,7 +54,8 @@ type request struct{ line, query, body string }
 var kinds = map[string]string{
 	"/api/v1": `{"kind":"APIResourceList","groupVersion":"v1","resources":[
 		{"name":"configmaps","kind":"ConfigMap","namespaced":true},{"name":"pods","kind":"Pod","namespaced":true},
-		{"name":"services","kind":"Service","namespaced":true},{"name":"namespaces","kind":"Namespace"}]}`,
+		{"name":"services","kind":"Service","namespaced":true},{"name":"secrets","kind":"Secret","namespaced":true},
+		{"name":"namespaces","kind":"Namespace"}]}`,
 	"/apis/example.com/v1alpha1": `{"kind":"APIResourceList","groupVersion":"example.com/v1alpha1","resources":[]}`,
 	"/apis/networking.istio.io/v1": `{"kind":"APIResourceList","groupVersion":"networking.istio.io/v1","resources":[
 		{"name":"virtualservices","kind":"VirtualService","namespaced":true},

@@ -11,8 +11,8 @@ import (
 // foreground is the finalizer of an object that the cluster deletes after everything that belongs to it.
 const foreground = "foregroundDeletion"
 
-// HeldBack says what an object that is being deleted waits for, "" if it does not say: its finalizers, and the remaining
-// content of a Namespace.
+// HeldBack says what an object that is being deleted waits for, "" if it does not say: its finalizers, and the
+// remaining content of a Namespace.
 func HeldBack(o sluice.Object) string {
 	var finalizers, words []string
 	for _, at := range []string{"metadata", "spec"} {

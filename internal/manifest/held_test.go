@@ -21,12 +21,13 @@ func TestHeldBack(t *testing.T) {
 		object sluice.Object
 		want   string
 	}{
-		"nothing":       {of(), ""},
-		"one":           {of("example.com/never"), "it waits for the finalizer example.com/never"},
-		"several":       {of("a", "b"), "it waits for the finalizers a, b"},
-		"its own":       {of("foregroundDeletion"), "it waits for the end of what belongs to it"},
-		"its own and a": {of("a", "foregroundDeletion"), "it waits for the end of what belongs to it; it waits for the finalizer a"},
-		"namespace":     {namespace, "it waits for the finalizer kubernetes; pods. has 1 instances"},
+		"nothing": {of(), ""},
+		"one":     {of("example.com/never"), "it waits for the finalizer example.com/never"},
+		"several": {of("a", "b"), "it waits for the finalizers a, b"},
+		"its own": {of("foregroundDeletion"), "it waits for the end of what belongs to it"},
+		"its own and a": {of("a", "foregroundDeletion"),
+			"it waits for the end of what belongs to it; it waits for the finalizer a"},
+		"namespace": {namespace, "it waits for the finalizer kubernetes; pods. has 1 instances"},
 	} {
 		if got := HeldBack(test.object); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)

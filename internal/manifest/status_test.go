@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -26,6 +27,10 @@ func TestStatus(t *testing.T) {
 			"availableReplicas: 2"), manifest.InProgress, "2 of 4 replicas available"},
 		"deployment ready": {deploy("observedGeneration: 2, replicas: 4, updatedReplicas: 4, readyReplicas: 4"),
 			manifest.Ready, ""},
+		"deployment paused, without pods yet": {paused("observedGeneration: 2"), manifest.InProgress,
+			"0 of 4 replicas updated"},
+		"deployment paused, with its pods": {paused("observedGeneration: 2, replicas: 4, updatedReplicas: 4, " +
+			"readyReplicas: 4, availableReplicas: 4"), manifest.Ready, ""},
 		"deployment stuck": {deploy("observedGeneration: 2, conditions: [{type: Progressing, status: 'False', reason: " +
 			"ProgressDeadlineExceeded, message: too slow}]"), manifest.Failed, "too slow"},
 		"deployment of none": {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, generation: 1}, spec: " +
@@ -106,6 +111,11 @@ func TestStatus(t *testing.T) {
 func deploy(status string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, generation: 2}, spec: {replicas: 4}, status: {" +
 		status + "}}"
+}
+
+func paused(status string) string {
+	return strings.Replace(deploy(status+", conditions: [{type: Progressing, status: Unknown, reason: DeploymentPaused}]"),
+		"replicas: 4", "replicas: 4, paused: true", 1)
 }
 
 func set(spec, status string) string {

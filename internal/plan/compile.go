@@ -21,6 +21,8 @@ type Options struct {
 	// Secret is told each value of a Secret before a finding can quote it. Nil: nobody is.
 	Secret  func(value string)
 	Targets []string // only these targets; empty: all
+	// TakeOver lists the field managers whose fields the plan may take.
+	TakeOver []string
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
 	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
@@ -45,7 +47,7 @@ func CheckManifests(sources []sluice.ManifestSource, o Options) sluice.Diagnosti
 
 func newCompiler(spec *sluice.Spec, o Options) *compiler {
 	return &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
-		prepared: map[string][]sluice.Object{}, seen: map[sluice.Diagnostic]bool{}}
+		prepared: map[string]prepared{}, seen: map[sluice.Diagnostic]bool{}}
 }
 
 // Compile returns the plan of a deploy file with its warnings, or the mistakes in its manifests.
@@ -59,7 +61,7 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 	c.checkTargets()
 	p := &sluice.Plan{
 		Application: spec.Application, Description: spec.Description, Context: spec.Context,
-		Enqueue: spec.Config.InProgress == "enqueueOne",
+		Enqueue: spec.Config.InProgress == "enqueueOne", TakeOver: o.TakeOver,
 	}
 	for _, t := range spec.Targets {
 		if !c.included(t.Name) {
@@ -80,14 +82,19 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 }
 
 type compiler struct {
-	spec    *sluice.Spec
-	options Options
-	targets map[string]int // the index of each in the spec
-	loaded  map[string]*source
-	// prepared are the objects by namespace and manifests.
-	prepared map[string][]sluice.Object
+	spec     *sluice.Spec
+	options  Options
+	targets  map[string]int // the index of each in the spec
+	loaded   map[string]*source
+	prepared map[string]prepared // by namespace and manifests
 	found    sluice.Diagnostics
 	seen     map[sluice.Diagnostic]bool
+}
+
+// A prepared holds the objects of a target in the order in which they are applied, and their places.
+type prepared struct {
+	objects []sluice.Object
+	places  map[sluice.Ref]sluice.Position
 }
 
 // A source is the content of one manifest source, read once for all targets.
@@ -135,9 +142,9 @@ func (c *compiler) warn(pos sluice.Position, code, message, hint string) {
 	c.report(sluice.Diagnostics{{Pos: pos, Severity: sluice.SeverityWarning, Code: code, Message: message, Hint: hint}})
 }
 
-// objects returns a target's objects in the order in which they are applied. Targets with the same manifests and
-// namespace share them; they do not change any more.
-func (c *compiler) objects(t sluice.Target) []sluice.Object {
+// objects returns a target's objects. Targets with the same manifests and namespace share them; they do not change any
+// more.
+func (c *compiler) objects(t sluice.Target) prepared {
 	key := strconv.Quote(t.Namespace)
 	var sources []sluice.ManifestSource
 	for i, m := range c.spec.Manifests {
@@ -146,18 +153,22 @@ func (c *compiler) objects(t sluice.Target) []sluice.Object {
 			sources = append(sources, m)
 		}
 	}
-	objects, ok := c.prepared[key]
-	if !ok {
-		var documents []manifest.Document
-		for _, m := range sources {
-			loaded, found := c.load(m, false)
-			c.report(found)
-			documents = append(documents, loaded...)
-		}
-		objects = manifest.Order(c.prepare(t, documents))
-		c.prepared[key] = objects
+	if p, ok := c.prepared[key]; ok {
+		return p
 	}
-	return objects
+	var documents []manifest.Document
+	for _, m := range sources {
+		loaded, found := c.load(m, false)
+		c.report(found)
+		documents = append(documents, loaded...)
+	}
+	documents = c.prepare(t, documents)
+	p := prepared{manifest.Order(manifest.Objects(documents)), map[sluice.Ref]sluice.Position{}}
+	for _, d := range documents {
+		p.places[d.Object.Ref()] = d.Pos
+	}
+	c.prepared[key] = p
+	return p
 }
 
 // report adds each finding once: several targets may use the same manifest.
@@ -173,8 +184,8 @@ func (c *compiler) report(found sluice.Diagnostics) {
 // defaultNamespace is the namespace if neither an object nor its target names one.
 const defaultNamespace = "default"
 
-// prepare returns the objects of the documents in their namespaces, each once, with sealed Secrets.
-func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []sluice.Object {
+// prepare puts the objects of the documents into their namespaces, each once, with sealed Secrets.
+func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []manifest.Document {
 	objects := manifest.Objects(documents)
 	if t.Namespace != "" {
 		manifest.SetNamespace(objects, t.Namespace)
@@ -183,14 +194,13 @@ func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []slu
 	}
 	documents, found := manifest.Unique(documents)
 	c.report(found)
-	objects = manifest.Objects(documents)
 	if c.options.Sealer == nil {
-		return objects
+		return documents
 	}
-	if err := manifest.SealSecrets(objects, c.options.Sealer); err != nil {
+	if err := manifest.SealSecrets(manifest.Objects(documents), c.options.Sealer); err != nil {
 		c.fail(t.Pos, codeSecretNotSealed, err.Error(), sluice.ErrorHint(err))
 	}
-	return objects
+	return documents
 }
 
 // Digest returns the SHA-256 of everything in the plan except its digest, its rehearsal, whether it waits and which

@@ -19,6 +19,8 @@ type Return struct {
 type BackOptions struct {
 	Gates  bool   // go through the weights and gates of the releases again
 	Reason string // why; it becomes part of the description
+	// TakeOver lists the field managers whose fields the plan may take.
+	TakeOver []string
 }
 
 // Back returns the plan that returns targets to earlier releases. The old version starts beside the current one and
@@ -26,7 +28,8 @@ type BackOptions struct {
 // through the gates before and after the deployment. It never repeats data steps.
 func Back(returns []Return, o BackOptions) *sluice.Plan {
 	first := returns[0].Release.Plan
-	p := &sluice.Plan{Application: first.Application, Description: "roll back", Rehearsal: rehearsal(returns)}
+	p := &sluice.Plan{Application: first.Application, Description: "roll back", Rehearsal: rehearsal(returns),
+		TakeOver: o.TakeOver}
 	if o.Reason != "" {
 		p.Description += ": " + o.Reason
 	}

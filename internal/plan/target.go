@@ -24,10 +24,10 @@ type graph struct {
 // target lays out one target: before, apply, the strategy, promote, after, and separately onRollback.
 func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.PlannedStep) {
 	g := &graph{compiler: c, target: t, traffic: c.traffic(t)}
-	objects := c.objects(t)
+	p := c.objects(t)
 	last := g.parallel(sluice.PhaseBefore, t.BeforeDeployment, nil)
-	if len(objects) > 0 {
-		last = g.prune(objects, g.rollOut(objects, last))
+	if len(p.objects) > 0 {
+		last = g.prune(p.objects, g.rollOut(p, last))
 	}
 	g.parallel(sluice.PhaseAfter, t.AfterDeployment, last)
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
@@ -43,16 +43,18 @@ func (c *compiler) dependencies(t sluice.Target) []string {
 }
 
 // rollOut lays out apply and, if a workload can change version, the strategy and promote.
-func (g *graph) rollOut(objects []sluice.Object, after ids) ids {
+func (g *graph) rollOut(p prepared, after ids) ids {
 	strategy, named := g.compiler.spec.Strategies[g.target.Strategy]
-	progressive := slices.ContainsFunc(objects, isProgressive)
-	if !named && slices.ContainsFunc(objects, func(o sluice.Object) bool { return o.Text("kind") == "Deployment" }) {
+	progressive := slices.ContainsFunc(p.objects, isProgressive)
+	if !named && slices.ContainsFunc(p.objects, func(o sluice.Object) bool { return o.Text("kind") == "Deployment" }) {
 		g.compiler.fail(g.target.Pos, codeStrategyRequired,
 			"target "+quote(g.target.Name)+" has a Deployment but no strategy", "add strategy: with a name from strategies:")
 		return nil
 	}
 	timeout := g.compiler.spec.Config.Timeout
-	apply := &sluice.Apply{Objects: objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout}
+	apply := &sluice.Apply{
+		Objects: p.objects, Canary: progressive && named && isGradual(strategy), Timeout: timeout, Places: p.places,
+	}
 	last := g.add(sluice.PhaseApply, "apply", sluice.StepSpec{Kind: sluice.KindApply, Apply: apply}, after)
 	if !progressive || !named {
 		return last
@@ -71,7 +73,7 @@ func (g *graph) prune(objects []sluice.Object, after ids) ids {
 	kept := slices.Clone(objects)
 	for _, t := range g.compiler.spec.Targets {
 		if t.Account == g.target.Account && t.Name != g.target.Name {
-			kept = append(kept, g.compiler.objects(t)...)
+			kept = append(kept, g.compiler.objects(t).objects...)
 		}
 	}
 	gone := slices.DeleteFunc(slices.Clone(g.compiler.options.Applied(g.target.Name)), func(r sluice.Ref) bool {
@@ -296,7 +298,7 @@ func (g *graph) job(pos sluice.Position, j sluice.RunJob) sluice.Object {
 			kinds(objects)), "put the other objects under manifests:")
 		return nil
 	}
-	return c.prepare(g.target, documents)[0]
+	return c.prepare(g.target, documents)[0].Object
 }
 
 func kinds(objects []sluice.Object) string {

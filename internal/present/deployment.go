@@ -165,7 +165,8 @@ func stepText(s *engine.State, run *engine.StepRun) string {
 	case run.Leftover != nil:
 		return run.Leftover.Message
 	case run.Failure != nil:
-		return run.Failure.Message
+		first, _, _ := strings.Cut(run.Failure.Message, "\n")
+		return first
 	case run.Skipped != nil:
 		return "skipped" + author(*run.Skipped)
 	case run.Phase == engine.PhaseWaiting:

@@ -11,6 +11,26 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
+// AllMissingRights writes the rights that a deployment needs, then those that it can go on without.
+func AllMissingRights(w io.Writer, needed, dispensable []sluice.MissingRight) error {
+	for _, part := range []struct {
+		title string
+		list  []sluice.MissingRight
+	}{
+		{"missing rights:", needed},
+		{"missing rights that deployments go on without; errors say less, and broken pods are not replaced:", dispensable},
+	} {
+		if len(part.list) == 0 {
+			continue
+		}
+		Printf(w, "\n%s\n\n", part.title)
+		if err := MissingRights(w, part.list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // MissingRights writes the rights as a table, with one row for each resource, and what grants them.
 func MissingRights(w io.Writer, list []sluice.MissingRight) error {
 	rows := [][]string{{"ACCOUNT", "NAMESPACE", "RESOURCE", "VERBS", "FEATURE"}}

@@ -17,6 +17,7 @@ type Summary struct {
 	Out    io.Writer
 	State  *engine.State
 	Report func(sluice.StepID) string // the file with a step's whole verification
+	Told   bool                       // each failure was printed when it came
 	Styles Styles
 
 	Unfinished bool // something could not be undone, and can be undone again
@@ -64,8 +65,12 @@ func (m Summary) target(name string) {
 }
 
 func (m Summary) failure(run *engine.StepRun) {
-	m.line(2, "%s failed: %s", run.Plan.ID, run.Failure.Message)
-	m.hint(run.Failure)
+	if m.Told {
+		m.line(2, "%s failed at %s, as printed above", run.Plan.ID, Took(run.EndedAt.Sub(m.State.StartedAt)))
+	} else {
+		m.line(2, "%s failed: %s", run.Plan.ID, run.Failure.Message)
+		m.hint(run.Failure)
+	}
 	if r := evidence(run); r != nil && r.Verification != nil {
 		m.verification(run.Plan.ID, *r.Verification)
 	}

@@ -13,6 +13,8 @@ import (
 // A LiveView draws the deployment as a tree on a terminal, and asks on Ctrl-C what to do.
 type LiveView struct {
 	program *tea.Program
+	out     io.Writer
+	last    model // once the program has ended
 	choices chan Choice
 	done    chan error
 	live    map[sluice.StepID]sluice.Progress
@@ -22,13 +24,14 @@ type LiveView struct {
 // NewLiveView draws on the terminal of in and out.
 func NewLiveView(in io.Reader, out io.Writer, st Styles) *LiveView {
 	v := &LiveView{
-		choices: make(chan Choice, 1), done: make(chan error, 1),
+		out: out, choices: make(chan Choice, 1), done: make(chan error, 1),
 		live: map[sluice.StepID]sluice.Progress{}, gauges: map[sluice.StepID]gauge{},
 	}
 	m := model{styles: st, choices: v.choices, now: time.Now(), width: 100, height: 40}
 	v.program = tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())
 	go func() {
-		_, err := v.program.Run()
+		last, err := v.program.Run()
+		v.last, _ = last.(model)
 		v.done <- err
 	}()
 	return v
@@ -62,8 +65,13 @@ func (v *LiveView) measure(step sluice.StepID, n *sluice.Amount) {
 // Choices yields what a person typed.
 func (v *LiveView) Choices() <-chan Choice { return v.choices }
 
-// Close leaves the last picture on the terminal.
+// Close leaves the whole tree on the terminal, also if it is longer than the terminal.
 func (v *LiveView) Close() error {
+	v.program.Send(closeMsg{})
 	v.program.Quit()
-	return <-v.done
+	if err := <-v.done; err != nil || v.last.shot.title == "" {
+		return err
+	}
+	_, err := io.WriteString(v.out, v.last.picture(v.last.tree(2)))
+	return err
 }

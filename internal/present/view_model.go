@@ -18,6 +18,9 @@ const frame = 200 * time.Millisecond
 
 type frameMsg time.Time
 
+// A closeMsg takes the picture away.
+type closeMsg struct{}
+
 // A model is what the live view draws.
 type model struct {
 	styles  Styles
@@ -28,6 +31,7 @@ type model struct {
 	width, height int
 	asking        bool
 	asked         Choice // the choice that is pending
+	closed        bool
 }
 
 func (m model) Init() tea.Cmd { return nextFrame() }
@@ -43,6 +47,8 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, nextFrame()
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+	case closeMsg:
+		m.closed = true
 	case snapshot:
 		m.shot, m.now = msg, time.Now()
 	case tea.KeyMsg:
@@ -76,10 +82,10 @@ func (m model) key(key string) model {
 
 // View draws the tree with as much detail as fits the terminal.
 func (m model) View() string {
-	if m.shot.title == "" {
+	if m.shot.title == "" || m.closed {
 		return ""
 	}
-	foot := m.foot()
+	foot := m.wrapped(0, m.foot()...)
 	var lines []string
 	for detail := 2; detail >= 0; detail-- {
 		lines = append(m.tree(detail), foot...)
@@ -90,13 +96,39 @@ func (m model) View() string {
 	if len(lines) >= m.height && m.height > len(foot)+1 {
 		lines = append(lines[:m.height-len(foot)-1], foot...)
 	}
+	return m.picture(lines)
+}
+
+// picture fits the lines into the width of the terminal.
+func (m model) picture(lines []string) string {
 	for i, l := range lines {
 		lines[i] = ansi.Truncate(strings.ReplaceAll(l, "\n", ";"), max(m.width, 20), "…")
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// tree draws the targets with all steps, with those that are not done, or only with those that run.
+// wrapped returns the lines, indented and broken at spaces where the terminal ends: what to type is not cut off.
+func (m model) wrapped(indent int, lines ...string) []string {
+	var all []string
+	for _, l := range lines {
+		line := strings.Repeat(" ", indent)
+		for i, word := range strings.Split(l, " ") {
+			switch {
+			case i == 0:
+				line += word
+			case ansi.StringWidth(line+" "+word) <= max(m.width, 20):
+				line += " " + word
+			default:
+				all, line = append(all, line), strings.Repeat(" ", indent)+word
+			}
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// tree draws the targets with all steps, with those that are not done, or only with those that run. While others run,
+// targets that have succeeded are drawn without their steps.
 func (m model) tree(detail int) []string {
 	title, elapsed := m.styles.strong.Render(m.shot.title), m.elapsed(m.shot.started, m.shot.ended)
 	lines := []string{sprintf("%s  %s  %s", title, m.styles.status(m.shot.status), elapsed)}
@@ -109,11 +141,33 @@ func (m model) tree(detail int) []string {
 		lines = append(lines, line)
 		for _, s := range t.steps {
 			if m.shows(detail, t, s) {
-				lines = append(lines, m.step(s)...)
+				lines = append(lines, m.step(s, m.columns(t))...)
 			}
 		}
 	}
 	return lines
+}
+
+// columns are the widths of the first columns of a step's line.
+type columns struct{ indent, path, elapsed, hint int }
+
+// narrow is the width of the terminal below which the columns are only as wide as they have to be.
+const narrow = 60
+
+var (
+	widest    = columns{indent: 4, path: 14, elapsed: 8, hint: 30}
+	narrowest = columns{indent: 1, elapsed: 6, hint: 3} // path: that of the longest
+)
+
+func (m model) columns(t targetRow) columns {
+	if m.width >= narrow {
+		return widest
+	}
+	c := narrowest
+	for _, s := range t.steps {
+		c.path = max(c.path, len(s.path))
+	}
+	return c
 }
 
 func (m model) shows(detail int, t targetRow, s stepLine) bool {
@@ -124,13 +178,13 @@ func (m model) shows(detail int, t targetRow, s stepLine) bool {
 	case s.failed:
 		return true
 	case t.status == sluice.StatusFailed || t.status == sluice.StatusRolledBack:
-	case t.status == sluice.StatusPending || isOver(t.status):
+	case t.status == sluice.StatusPending || isOver(t.status) && !isOver(m.shot.status):
 		return false
 	}
 	return detail == 2 || !isDone && (detail == 1 || s.phase != engine.PhasePending)
 }
 
-func (m model) step(s stepLine) []string {
+func (m model) step(s stepLine, c columns) []string {
 	text := s.text
 	if s.amount != nil {
 		text = strings.Join(filled(text, Amount(*s.amount), speed(*s.amount, s.since, m.now)), ", ")
@@ -139,13 +193,14 @@ func (m model) step(s stepLine) []string {
 	if !s.started.IsZero() {
 		elapsed = m.elapsed(s.started, s.ended)
 	}
-	line := sprintf("    %s %-14s %7s  %s", m.stepMark(s), s.path, elapsed, m.shade(s, text))
+	line := sprintf("%*s%s %-*s%*s  %s", c.indent, "", m.stepMark(s), c.path, s.path, c.elapsed, elapsed, m.shade(s, text))
 	if s.hint == "" {
 		return []string{line}
 	}
 	lines := []string{line}
 	for hint := range strings.SplitSeq(s.hint, "; ") {
-		lines = append(lines, sprintf("%30s%s", "", m.styles.strong.Render(hint)))
+		indent := max(narrowest.hint, min(c.hint, m.width-ansi.StringWidth(hint)))
+		lines = append(lines, m.wrapped(indent, string(m.styles.strong.Render(hint)))...)
 	}
 	return lines
 }

@@ -17,30 +17,50 @@ type PlainView struct {
 	out  io.Writer
 	now  func() time.Time
 	last map[sluice.StepID]time.Time
-	said map[sluice.StepID]string // what a waiting step says, so that a wait is printed once
+	said map[sluice.StepID]string // what a step said last, so that it is printed once
+	told map[string]sluice.StepID // by why it failed: the first such step
 	name bool
 }
 
 // NewPlainView prints to out. If named is true, each line begins with the application.
 func NewPlainView(out io.Writer, named bool) *PlainView {
 	v := &PlainView{out: out, now: time.Now, name: named}
-	v.last, v.said = map[sluice.StepID]time.Time{}, map[sluice.StepID]string{}
+	v.last, v.said, v.told = map[sluice.StepID]time.Time{}, map[sluice.StepID]string{}, map[string]sluice.StepID{}
 	return v
 }
 
-// Show prints the update: an event at once, other progress every ten seconds.
+// Show prints the update: an event at once, other progress every ten seconds. It says nothing twice, and nothing about
+// steps that do nothing.
 func (v *PlainView) Show(s *engine.State, u engine.Update) {
 	if u.Event == nil {
 		v.live(s, u)
 		return
 	}
-	if u.Event.Kind == sluice.StepFinishing || u.Event.Kind == sluice.StepFinished {
-		return // clean-up after a success
+	e := *u.Event
+	if e.Kind == sluice.StepFinishing || e.Kind == sluice.StepFinished || v.goesOn(e) || isIdle(s, e) {
+		return // the first two: clean-up after a success
 	}
-	if v.goesOn(*u.Event) {
+	if first := v.toldBefore(e); first != "" {
+		v.line(s, e.At, string(e.Step)+"  failed for the same reason as "+string(first))
 		return
 	}
-	v.Event(s, *u.Event)
+	if isFirst(s, e) {
+		v.first(s, e)
+		return
+	}
+	v.Event(s, e)
+}
+
+// toldBefore returns the step that failed before for the same reason, as a pod does to two waits; "" if none did.
+func (v *PlainView) toldBefore(e sluice.Event) sluice.StepID {
+	if e.Kind != sluice.StepFailed || e.Failure == nil {
+		return ""
+	}
+	first, ok := v.told[e.Failure.Message]
+	if !ok {
+		v.told[e.Failure.Message] = e.Step
+	}
+	return first
 }
 
 // Event prints everything that an event means, including what Show leaves out.
@@ -67,10 +87,10 @@ func (v *PlainView) live(s *engine.State, u engine.Update) {
 		return
 	}
 	text := liveText(*u.Progress)
-	if text == "" {
+	if text == "" || text == v.said[u.Step] {
 		return
 	}
-	v.last[u.Step] = now
+	v.last[u.Step], v.said[u.Step] = now, text
 	v.line(s, now, string(u.Step)+"  "+text)
 }
 

@@ -117,12 +117,28 @@ func missing(ctx context.Context, p *sluice.Plan, accounts map[string]sluice.Rev
 	return list, nil
 }
 
-// Denied is the error for missing rights.
+// SplitRights returns the missing rights that a deployment needs, and those that it can go on without.
+func SplitRights(list []sluice.MissingRight) (needed, dispensable []sluice.MissingRight) {
+	for _, r := range list {
+		if r.Dispensable {
+			dispensable = append(dispensable, r)
+			continue
+		}
+		needed = append(needed, r)
+	}
+	return needed, dispensable
+}
+
+// Denied is the error for missing rights, nil if a deployment can go on without all of them.
 func Denied(list []sluice.MissingRight) error {
+	needed, _ := SplitRights(list)
+	if len(needed) == 0 {
+		return nil
+	}
 	verb := "are"
-	if len(list) == 1 {
+	if len(needed) == 1 {
 		verb = "is"
 	}
-	return sluice.Errorf(sluice.Denied, "%s %s missing", count(len(list), "right"), verb).
+	return sluice.Errorf(sluice.Denied, "%s %s missing", count(len(needed), "right"), verb).
 		WithHint("grant them as shown above; deploy/ in Sluice's repository has a file for each feature")
 }

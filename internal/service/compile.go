@@ -31,7 +31,8 @@ type Compiled struct {
 	Warnings sluice.Diagnostics
 }
 
-// Compile returns the plan of the deploy file. If a finding is an error, it returns all findings as the error.
+// Compile returns the plan of the deploy file. If a finding is an error, it returns all findings as the error. A plan
+// that would change what another application runs on this machine is a Conflict.
 func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	spec, ds, err := s.read()
 	if err != nil {
@@ -43,7 +44,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	}
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
-		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret,
+		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver,
 	}
 	if ds.HasErrors() {
 		return Compiled{}, s.join(ds, plan.CheckManifests(spec.Manifests, o))
@@ -58,7 +59,10 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 		return Compiled{}, ds
 	}
 	p.Replace = s.Replace
-	return Compiled{Plan: p, Warnings: ds}, nil
+	if in.History != nil && in.Local != nil {
+		err = checkForeign(ctx, in.History, p, in.Local)
+	}
+	return Compiled{Plan: p, Warnings: ds}, err
 }
 
 // join returns the findings in the deploy file and the later ones in order. A place whose text is wrong already gets
@@ -94,9 +98,16 @@ func below(root, dir string) string {
 	return filepath.ToSlash(rel)
 }
 
-// applied returns what earlier deployments applied to the targets that prune.
+// applied returns what earlier deployments applied to the targets that prune, without what other applications run.
 func applied(ctx context.Context, spec *sluice.Spec, log sluice.Log) (func(string) []sluice.Ref, error) {
 	all := map[string][]sluice.Ref{}
+	if !slices.ContainsFunc(spec.Targets, func(t sluice.Target) bool { return t.Prune }) {
+		return func(string) []sluice.Ref { return nil }, nil
+	}
+	others, err := foreign(ctx, log, spec.Application)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range spec.Targets {
 		if !t.Prune {
 			continue
@@ -105,7 +116,9 @@ func applied(ctx context.Context, spec *sluice.Spec, log sluice.Log) (func(strin
 		if err != nil {
 			return nil, err
 		}
-		all[t.Name] = refs
+		all[t.Name] = slices.DeleteFunc(refs, func(o sluice.Ref) bool {
+			return slices.ContainsFunc(others, func(r sluice.Release) bool { return history.Has(r, t.Account, o) })
+		})
 	}
 	return func(target string) []sluice.Ref { return all[target] }, nil
 }
@@ -134,6 +147,7 @@ type Source struct {
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's
 	Strict      bool              // warnings are errors
+	TakeOver    []string          // the field managers whose fields the plan may take
 	// Replace is the deployment of another state directory whose place the new one takes.
 	Replace sluice.DeploymentID
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.

@@ -197,9 +197,14 @@ func (d *Doctor) clock(name string, skew time.Duration) {
 
 func (d *Doctor) rights(ctx context.Context, account string, a Cluster) {
 	found, err := d.review(ctx, account, a)
-	if err == nil && len(found) > 0 {
+	d.Missing = append(d.Missing, found...)
+	if err == nil {
 		err = Denied(found)
-		d.Missing = append(d.Missing, found...)
+	}
+	if err == nil && len(found) > 0 {
+		d.add("rights on "+account, CheckWarning, "grant them as shown below to learn more when something fails",
+			"%s missing that deployments can go on without", count(len(found), "right"))
+		return
 	}
 	needed := "everything that the deploy file needs"
 	if d.plan == nil {

@@ -4,14 +4,16 @@ import (
 	"context"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
 )
 
 // A PlanPreview is what a plan would do.
 type PlanPreview struct {
-	Plan     *sluice.Plan                     `json:"plan"`
-	Previews map[sluice.StepID]sluice.Preview `json:"previews,omitempty"`
-	Unknown  map[sluice.StepID]string         `json:"unknown,omitempty"` // why a step cannot say what it would do
-	Missing  []sluice.MissingRight            `json:"missingRights,omitempty"`
+	Plan     *sluice.Plan                         `json:"plan"`
+	Previews map[sluice.StepID]sluice.Preview     `json:"previews,omitempty"`
+	Refused  map[sluice.StepID]sluice.Diagnostics `json:"refused,omitempty"` // what accounts refuse for good
+	Unknown  map[sluice.StepID]string             `json:"unknown,omitempty"` // why a step cannot say what it would do
+	Missing  []sluice.MissingRight                `json:"missingRights,omitempty"`
 }
 
 // Preview asks each step what it would do. A step that cannot say does not hide the others. accounts are those that
@@ -19,7 +21,10 @@ type PlanPreview struct {
 func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts map[string]sluice.Account) (
 	out PlanPreview, warning, err error,
 ) {
-	out = PlanPreview{Plan: p, Previews: map[sluice.StepID]sluice.Preview{}, Unknown: map[sluice.StepID]string{}}
+	out = PlanPreview{
+		Plan: p, Previews: map[sluice.StepID]sluice.Preview{}, Refused: map[sluice.StepID]sluice.Diagnostics{},
+		Unknown: map[sluice.StepID]string{},
+	}
 	out.Missing, warning = MissingRights(ctx, p, accounts)
 	for _, planned := range p.Steps {
 		target, _ := p.Target(planned.Target)
@@ -27,27 +32,53 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 			out.Unknown[planned.ID] = "account " + target.Account + " does not run; sluice run starts it"
 			continue
 		}
-		preview, err := check(ctx, steps, sluice.StepContext{Plan: p, Target: target, Step: planned})
+		preview, refused, err := check(ctx, steps, sluice.StepContext{Plan: p, Target: target, Step: planned})
 		if ctx.Err() != nil {
 			return out, warning, ctx.Err()
 		}
-		if err != nil {
+		switch {
+		case len(refused) > 0:
+			out.Refused[planned.ID] = refused
+		case err != nil:
 			out.Unknown[planned.ID] = err.Error()
-			continue
+		default:
+			preview.Snapshot = nil // only undo needs it
+			out.Previews[planned.ID] = preview
 		}
-		preview.Snapshot = nil // only undo needs it
-		out.Previews[planned.ID] = preview
 	}
 	return out, warning, nil
 }
 
-func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (sluice.Preview, error) {
+// check asks the step what it would do, and if it cannot say, what its account refuses.
+func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (
+	preview sluice.Preview, refused sluice.Diagnostics, err error,
+) {
 	c.Deployment, c.Report = "preview", func(sluice.Progress) {}
 	s, err := steps.New(c)
 	if err != nil {
-		return sluice.Preview{}, err
+		return preview, nil, err
 	}
-	return s.Check(ctx)
+	preview, err = s.Check(ctx)
+	if v, ok := s.(engine.Vetter); ok && err != nil {
+		refused = v.Vet(ctx)
+	}
+	return preview, refused, err
+}
+
+// Fault returns an error if the deployment would fail: rights are missing, or accounts refuse something. The latter are
+// a Diagnostics.
+func (p PlanPreview) Fault() error {
+	if err := Denied(p.Missing); err != nil {
+		return err
+	}
+	var all sluice.Diagnostics
+	for _, s := range p.Plan.Steps {
+		all = append(all, p.Refused[s.ID]...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all.InOrder("")
 }
 
 // Shown returns the previews for a tree of the plan. Where there is none, it says why.
@@ -58,6 +89,13 @@ func (p PlanPreview) Shown() map[sluice.StepID]sluice.Preview {
 	}
 	for id, why := range p.Unknown {
 		all[id] = sluice.Preview{Notes: []string{"not known yet: " + why}}
+	}
+	for id, refused := range p.Refused {
+		var notes []string
+		for _, d := range refused {
+			notes = append(notes, "refused: "+d.Message)
+		}
+		all[id] = sluice.Preview{Notes: notes}
 	}
 	return all
 }

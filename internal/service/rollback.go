@@ -17,6 +17,7 @@ type RollbackRequest struct {
 	Deployment string   // an id or its beginning; "": the one that runs, or the latest that brought a release
 	Gates      bool     // go through the weights and gates of the earlier releases again
 	Data       []string // checkpoints that are put back too; none: data is left as it is
+	TakeOver   []string // the field managers whose fields it may take
 	By         sluice.Actor
 	Reason     string
 }
@@ -84,11 +85,12 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 
 // checkUndo refuses what the undo of a deployment cannot do.
 func (q RollbackRequest) checkUndo(d sluice.Deployment) error {
-	if !q.Gates && len(q.Data) == 0 {
+	if !q.Gates && len(q.Data)+len(q.TakeOver) == 0 {
 		return nil
 	}
-	return sluice.Errorf(sluice.Invalid, "deployment %s is not finished or undone; to undo it takes no checkpoint and no gates",
-		d.ID).WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
+	return sluice.Errorf(sluice.Invalid,
+		"deployment %s has not ended, or its undo failed; to undo it takes no checkpoint, no gates and no --take-over", d.ID).
+		WithHint("undo it with: sluice rollback %s; put data back afterwards with: sluice data restore", d.ID)
 }
 
 // chosen returns the deployment that is meant: the named one, the only one that runs, or the latest of the only
@@ -274,5 +276,5 @@ func (r *Rollback) compile(q RollbackRequest) {
 		}
 		returns = append(returns, plan.Return{Release: *t.Back, Gone: t.Gone, Restore: t.restore})
 	}
-	r.Plan = plan.Back(returns, plan.BackOptions{Gates: q.Gates, Reason: q.Reason})
+	r.Plan = plan.Back(returns, plan.BackOptions{Gates: q.Gates, Reason: q.Reason, TakeOver: q.TakeOver})
 }

@@ -220,6 +220,20 @@ func TestAccountOfANamespace(t *testing.T) {
 	}
 }
 
+// Rights that a deployment goes on without are no error.
+func TestOnlyNeededRightsAreDenied(t *testing.T) {
+	needed := sluice.MissingRight{Account: "east", Right: sluice.Right{Verb: "get", Resource: "pods"}}
+	dispensable := sluice.MissingRight{Account: "east", Right: sluice.Right{Verb: "get", Resource: "pods/log",
+		Dispensable: true}}
+	if err := service.Denied([]sluice.MissingRight{dispensable}); err != nil {
+		t.Errorf("without a dispensable right: %v", err)
+	}
+	err := service.Denied([]sluice.MissingRight{dispensable, needed})
+	if sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(err.Error(), "1 right is missing") {
+		t.Errorf("without a right that is needed: %v", err)
+	}
+}
+
 func TestPreviewShowsWhatItCan(t *testing.T) {
 	p := approvals("shop", "1")
 	p.Targets[0].Account = "here"

@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// FailedUndos returns the deployments that left something which can still be undone, newest first. What an application's
-// later deployment has changed since is not undone any more.
+// FailedUndos returns the deployments that left something behind and can still be undone, newest first. Once a later
+// deployment of the application has begun, nothing is undone under it.
 func FailedUndos(ctx context.Context, log sluice.Log) ([]sluice.DeploymentID, error) {
 	list, err := log.Deployments(ctx, "")
 	if err != nil {

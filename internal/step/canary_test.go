@@ -1,7 +1,6 @@
 package step_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -215,13 +214,9 @@ func TestServiceOfTwoDeploymentsIsRefusedBeforehand(t *testing.T) {
 	other := workload("Deployment", "spot", "web:2")
 	other.Set("web", "spec", "template", "metadata", "labels", "app")
 	b.plan.Steps[0].Apply.Objects = append(b.plan.Steps[0].Apply.Objects, other)
-	vetter, ok := b.must(t, "apply").(interface{ Vet(context.Context) error })
-	if !ok {
-		t.Fatal("apply is not vetted")
-	}
-	if err := vetter.Vet(t.Context()); sluice.ErrorCode(err) != sluice.Unsupported ||
-		!strings.Contains(err.Error(), "Service/web sends traffic to Deployment/spot too") {
-		t.Errorf("found %v", err)
+	refused := b.vet(t, "apply")
+	if len(refused) != 1 || !strings.Contains(refused[0].Message, "Service/web sends traffic to Deployment/spot too") {
+		t.Errorf("found %v", refused)
 	}
 }
 

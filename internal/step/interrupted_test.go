@@ -164,7 +164,7 @@ func TestHalfPromotedComesBackWhole(t *testing.T) {
 	done := map[string]sluice.Progress{"apply": b.mustRun(t, "apply"), "canary/0": b.mustRun(t, "canary/0")}
 
 	open := b.deps.Accounts["cluster"]
-	b.deps.Accounts["cluster"] = denier{b.account, web}.Abilities()
+	b.deps.Accounts["cluster"] = denier{Account: b.account, ref: web, code: sluice.Denied}.Abilities()
 	p, err := b.run(t, "promote")
 	if sluice.ErrorCode(err) != sluice.Denied || imageIn(b.get(t, ref("apps/v1", "Deployment", "api"))) != "api:2" {
 		t.Fatalf("got %v in\n%s", err, b.account.Snapshot())

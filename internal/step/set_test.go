@@ -233,3 +233,69 @@ func TestPodsBelowThePartitionStay(t *testing.T) {
 		}
 	})
 }
+
+// A release that is undone half way replaces only the pods back that it had replaced, each once.
+func TestUndoHalfWayReplacesEachPodOnce(t *testing.T) {
+	for name, change := range map[string]func(sluice.Object){
+		"its primary last": func(o sluice.Object) {
+			o.Set("statefulset.kubernetes.io/pod-name=db-2", "metadata", "annotations", "sluice-cd.github.io/primary")
+		},
+		"on delete": func(o sluice.Object) { o.Set("OnDelete", "spec", "updateStrategy", "type") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := upgrading(t, change)
+			apply := b.mustRun(t, "apply")
+			first := b.mustRun(t, "canary/0")
+			forward := slices.Clone(b.account.Evicted())
+			if len(forward) != 1 {
+				t.Fatalf("a third of the pods are %v", forward)
+			}
+			for _, err := range []error{
+				b.must(t, "canary/0").Undo(t.Context(), first), b.must(t, "apply").Undo(t.Context(), apply),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(append(forward, forward...), b.account.Evicted()); diff != "" {
+				t.Errorf("evicted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A DaemonSet that no node runs is ready, and plan and the steps say that nobody has tried it.
+func TestDaemonSetWithoutNodes(t *testing.T) {
+	daemon := func(image string) sluice.Object {
+		o := workload("DaemonSet", "agent", image)
+		delete(o["spec"].(map[string]any), "replicas")
+		return o
+	}
+	seen := func(b *bench) {
+		b.account.Amend(ref("apps/v1", "DaemonSet", "agent"), func(o sluice.Object) {
+			o["status"] = map[string]any{
+				"observedGeneration": o.Field("metadata", "generation"), "desiredNumberScheduled": int64(0),
+				"currentNumberScheduled": int64(0), "updatedNumberScheduled": int64(0), "numberAvailable": int64(0),
+			}
+		})
+	}
+	b := newBench(daemon("agent:1"))
+	seen(b)
+	b.add("apply", applying(true, daemon("agent:2"))).add("canary/0", weight(50)).add("promote", promoting())
+	preview, err := b.must(t, "apply").Check(t.Context())
+	const want = "no node runs DaemonSet/agent"
+	if err != nil || !strings.Contains(strings.Join(preview.Notes, "\n"), want) {
+		t.Errorf("notes %v: %v", preview.Notes, err)
+	}
+	b.account.AfterWrite(func() {
+		if o, err := b.account.Get(t.Context(), ref("apps/v1", "DaemonSet", "agent")); err == nil &&
+			o.Number(0, "status", "observedGeneration") != o.Number(0, "metadata", "generation") {
+			seen(b)
+		}
+	})
+	for _, id := range []string{"apply", "canary/0"} {
+		if p := b.mustRun(t, id); !strings.Contains(p.Message, want) {
+			t.Errorf("%s says %q", id, p.Message)
+		}
+	}
+}

@@ -121,6 +121,8 @@ func TestPauseEnds(t *testing.T) {
 	}{
 		"early":   {"it waits its time", sluice.Pause{Duration: time.Hour}, 59 * time.Minute, "", sluice.Waiting, "", ""},
 		"in time": {"and no longer", sluice.Pause{Duration: time.Hour}, time.Hour, "", sluice.Done, "", ""},
+		"ended early": {"a person ends it", sluice.Pause{Duration: time.Hour}, time.Minute, sluice.SignalRollForward,
+			sluice.Done, "", "ended early by ada: looks fine"},
 		"approved": {"an approval ends it", approval, time.Minute, sluice.SignalApprove, sluice.Done, "",
 			"approved by ada: looks fine"},
 		"rejected": {"a rejection fails it", approval, time.Minute, sluice.SignalReject, "", sluice.Failed,

@@ -102,14 +102,21 @@ func TestSnapshotHoldsNoSecret(t *testing.T) {
 // A denier takes no more writes of one object.
 type denier struct {
 	*steptest.Account
-	ref sluice.Ref
+	ref    sluice.Ref
+	code   sluice.Code
+	writer sluice.ClusterWriter // of an application
+}
+
+func (d denier) For(w sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
+	writer, adopter := d.Account.For(w)
+	return denier{d.Account, d.ref, d.code, writer}, adopter
 }
 
 func (d denier) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	if !dryRun && o.Ref() == d.ref {
-		return nil, "", sluice.Errorf(sluice.Denied, "%s is not to be written", d.ref)
+		return nil, "", sluice.Errorf(d.code, "%s is not to be written", d.ref)
 	}
-	return d.Account.Apply(ctx, o, dryRun)
+	return d.writer.Apply(ctx, o, dryRun)
 }
 
 func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
@@ -118,12 +125,20 @@ func (d denier) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 
 func (d denier) Abilities() sluice.Account {
 	a := d.Account.Abilities()
-	a.ClusterWriter = d
+	a.Writers = d
 	return a
 }
 
-// One object that cannot be put back does not keep the others from it.
+// One object that cannot be put back does not keep the others from it. When it can be, the same undo puts it back.
 func TestUndoPutsBackWhatItCan(t *testing.T) {
+	for code, again := range map[sluice.Code]bool{
+		sluice.Denied: true, sluice.Exhausted: true, sluice.Invalid: false, sluice.Failed: false,
+	} {
+		t.Run(string(code), func(t *testing.T) { putsBackWhatItCan(t, code, again) })
+	}
+}
+
+func putsBackWhatItCan(t *testing.T, code sluice.Code, again bool) {
 	config := func(name, value string) sluice.Object {
 		return object("v1", "ConfigMap", name, map[string]any{"data": map[string]any{"KEY": value}})
 	}
@@ -131,16 +146,26 @@ func TestUndoPutsBackWhatItCan(t *testing.T) {
 	b.add("apply", sluice.StepSpec{Kind: sluice.KindApply,
 		Apply: &sluice.Apply{Objects: []sluice.Object{config("a", "2"), config("b", "2"), config("c", "2")}}})
 	p := b.mustRun(t, "apply")
-	b.deps.Accounts["cluster"] = denier{b.account, config("b", "").Ref()}.Abilities()
-	if err := b.must(t, "apply").Undo(t.Context(), p); sluice.ErrorCode(err) != sluice.Denied ||
-		!strings.Contains(err.Error(), "ConfigMap/b") {
-		t.Errorf("undo: %v", err)
-	}
-	for name, want := range map[string]string{"a": "1", "b": "2", "c": "1"} {
-		if got := b.get(t, config(name, "").Ref()).Text("data", "KEY"); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
+	undone := func(want string) {
+		t.Helper()
+		for name, want := range map[string]string{"a": "1", "b": want, "c": "1"} {
+			if got := b.get(t, config(name, "").Ref()).Text("data", "KEY"); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
 		}
 	}
+	free := b.deps.Accounts["cluster"]
+	b.deps.Accounts["cluster"] = denier{Account: b.account, ref: config("b", "").Ref(), code: code}.Abilities()
+	err := b.must(t, "apply").Undo(t.Context(), p)
+	if sluice.ErrorCode(err) != code || sluice.MayPass(err) != again || !strings.Contains(err.Error(), "ConfigMap/b") {
+		t.Errorf("undo: %v, may pass %v", err, sluice.MayPass(err))
+	}
+	undone("2")
+	b.deps.Accounts["cluster"] = free
+	if err := b.must(t, "apply").Undo(t.Context(), p); err != nil {
+		t.Errorf("undo when nothing is in its way: %v", err)
+	}
+	undone("1")
 }
 
 // testdata holds what apply and promote of an earlier version recorded in the log, whose pods had no label for their
@@ -154,7 +179,8 @@ func TestWhatAnEarlierVersionBroughtIsUndone(t *testing.T) {
 	labels, _ := o.Field("spec", "template", "metadata", "labels").(map[string]any)
 	delete(labels, sluice.ReleaseLabel)
 	o.List("spec", "template", "spec", "containers")[0]["envFrom"] = []any{fromConfigMap("web")}
-	if _, _, err := b.account.Apply(t.Context(), o, false); err != nil {
+	shop, _ := b.account.For(sluice.Writing{Application: "shop"})
+	if _, _, err := shop.Apply(t.Context(), o, false); err != nil {
 		t.Fatal(err)
 	}
 	recorded := map[string]sluice.Progress{}

@@ -25,7 +25,7 @@ func TestUnchangedPodsKeepTheirDelivery(t *testing.T) {
 	b.add("install", applying(true, release("1")...))
 	b.mustRun(t, "install")
 	was := b.get(t, web)
-	b.plan.Application = "another"
+	b.id = "another"
 	if preview, err := b.must(t, "install").Check(t.Context()); err != nil || len(preview.Changes) > 0 {
 		t.Errorf("the same release again changes %v (%v)", preview.Changes, err)
 	}
@@ -41,7 +41,8 @@ func TestUnchangedPodsKeepTheirDelivery(t *testing.T) {
 	if diff := cmp.Diff(was.Field("spec", "template"), now.Field("spec", "template")); diff != "" {
 		t.Errorf("its pods changed: %s", diff)
 	}
-	if got := now.Text("spec", "template", "metadata", "annotations", "deploy.armory.io/application"); got != "shop" {
+	const stamp = "deploy.armory.io/deployment-id"
+	if got := now.Text("spec", "template", "metadata", "annotations", stamp); got != "d0" {
 		t.Errorf("its pods belong to %q", got)
 	}
 }

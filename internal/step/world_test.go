@@ -45,6 +45,8 @@ type bench struct {
 	now     time.Time
 	plan    *sluice.Plan
 	results map[sluice.StepID]sluice.Result
+
+	dependsOn []string // other targets
 }
 
 func newBench(objects ...sluice.Object) *bench {
@@ -79,7 +81,8 @@ func (b *bench) new(id string) (sluice.Step, error) {
 	}
 	return step.New(b.deps).New(sluice.StepContext{
 		Deployment: of, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
-		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace},
+		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace,
+			DependsOn: b.dependsOn},
 	})
 }
 

@@ -76,7 +76,7 @@ func NewAccount(objects ...sluice.Object) *Account {
 
 // Abilities returns what the account can do. It has no volumes.
 func (a *Account) Abilities() sluice.Account {
-	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Adopter: a, Shifter: a}
+	return sluice.Account{ClusterReader: a, ClusterWriter: a, Host: a, Network: a, Adopter: a, Shifter: a, Writers: a}
 }
 
 // Serve makes the kind known, as a CustomResourceDefinition does.

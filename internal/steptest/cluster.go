@@ -57,70 +57,6 @@ var immutable = map[string][]string{
 	"Deployment":  {"selector"},
 }
 
-// Apply implements sluice.ClusterWriter.
-func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
-	if err := a.enter(ctx); err != nil {
-		return nil, "", err
-	}
-	o, ref := normal(intent(o)), o.Ref()
-	if !a.knows(ref.APIVersion, ref.Kind) {
-		return nil, "", a.refuse(sluice.Unsupported, unknown, ref.Kind, ref.APIVersion)
-	}
-	now, own, outcome := a.objects[ref], owned(o, sluice.Manager), sluice.Created
-	next := o
-	if now != nil {
-		o = a.owners[ref].withoutScaled(o, now)
-		if list := a.owners[ref].conflicts(o, now); len(list) > 0 {
-			return nil, "", a.refuse(sluice.Conflict, "%s", strings.Join(list, "; "))
-		}
-		next, own = a.owners[ref].apply(o, now)
-		if outcome = sluice.Configured; same(intent(next), intent(now)) {
-			outcome = sluice.Unchanged
-		}
-		for _, field := range immutable[ref.Kind] {
-			if !same(next.Field("spec", field), now.Field("spec", field)) {
-				return nil, "", a.refuse(sluice.Invalid, "spec.%s of %s cannot be changed", field, ref)
-			}
-		}
-	}
-	if dryRun {
-		a.mu.Unlock()
-		return next, outcome, nil
-	}
-	a.owners[ref] = own
-	if outcome != sluice.Unchanged {
-		a.store(ref, next)
-	}
-	shown := a.shown(ref)
-	if ref.Kind == "Job" && shown.Number(-1, "spec", "ttlSecondsAfterFinished") == 0 &&
-		shown.Field("spec", "suspend") != true {
-		a.remove(ref)
-	}
-	return shown, outcome, a.wrote()
-}
-
-// Restore implements sluice.ClusterWriter.
-func (a *Account) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
-	if err := a.enter(ctx); err != nil {
-		return nil, "", err
-	}
-	ref := was.Ref()
-	now, own := a.objects[ref], a.owners[ref]
-	a.mu.Unlock()
-	if now == nil {
-		return a.Apply(ctx, was, dryRun)
-	}
-	if same(intent(was), intent(now)) {
-		return now.Clone(), sluice.Unchanged, nil
-	}
-	back, taken := own.back(normal(was), now)
-	o, outcome, err := a.Apply(ctx, back, dryRun)
-	if err == nil && len(taken) > 0 {
-		err = sluice.Errorf(sluice.Conflict, "%s", strings.Join(taken, "; "))
-	}
-	return o, outcome, err
-}
-
 // Scale implements sluice.ClusterWriter.
 func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error {
 	if err := a.enter(ctx); err != nil {
@@ -139,19 +75,6 @@ func (a *Account) Scale(ctx context.Context, ref sluice.Ref, replicas int) error
 	o = o.Clone()
 	o.Set(int64(replicas), "spec", "replicas")
 	a.store(ref, o)
-	return a.wrote()
-}
-
-// Delete implements sluice.ClusterWriter.
-func (a *Account) Delete(ctx context.Context, ref sluice.Ref) error {
-	if err := a.enter(ctx); err != nil {
-		return err
-	}
-	for other := range a.objects {
-		if other == ref || ref.Kind == "Namespace" && other.Namespace == ref.Name {
-			a.remove(other)
-		}
-	}
 	return a.wrote()
 }
 

@@ -155,25 +155,6 @@ func (a *Account) count(o sluice.Object, status map[string]any) (ready int) {
 	return ready
 }
 
-// Beside implements sluice.Adopter.
-func (a *Account) Beside(
-	ctx context.Context, canary sluice.Object, replicaSet string,
-) (sluice.Object, sluice.Outcome, error) {
-	if err := a.enter(ctx); err != nil {
-		return nil, "", err
-	}
-	for ref, sets := range a.sets {
-		for _, s := range sets {
-			if s.name == replicaSet && ref != canary.Ref() {
-				return nil, "", a.refuse(sluice.Conflict, "%s belongs to %s", replicaSet, ref)
-			}
-		}
-	}
-	a.setNames[canary.Ref()] = replicaSet
-	a.mu.Unlock()
-	return a.Apply(ctx, canary, false)
-}
-
 // Orphan implements sluice.Adopter.
 func (a *Account) Orphan(ctx context.Context, ref sluice.Ref) error {
 	if err := a.enter(ctx); err != nil {

@@ -68,17 +68,50 @@ func (w owners) clone() owners {
 	return c
 }
 
-// rival returns another owner of the field than Sluice, "" if there is none.
-func (w owners) rival(p string) string {
+// isHand reports whether the writer is a command that a person types.
+func isHand(name string) bool { return strings.HasPrefix(name, "kubectl") }
+
+// rival returns an owner of the field from which the writer may not take it, "" if there is none.
+func (w owners) rival(p string, by writer) string {
 	for _, name := range slices.Sorted(maps.Keys(w[p])) {
-		if name != sluice.Manager && name != scaler {
+		isOwn := name == sluice.Manager || name == by.manager() || name == scaler
+		if !isOwn && !slices.Contains(by.TakeOver, name) {
 			return name
 		}
 	}
 	return ""
 }
 
+// adopt gives the writer what earlier versions of Sluice applied for no application.
+func (w owners) adopt(by writer) owners {
+	own := w.clone()
+	for p := range own {
+		if own[p][sluice.Manager] {
+			delete(own[p], sluice.Manager)
+			own[p][by.manager()] = true
+		}
+	}
+	return own
+}
+
+// settle takes the writer's fields away from people's commands and from those that it may take over.
+func (w owners) settle(by writer) {
+	for p, names := range w {
+		if !names[by.manager()] {
+			continue
+		}
+		for name := range names {
+			if isHand(name) || slices.Contains(by.TakeOver, name) {
+				delete(w[p], name)
+			}
+		}
+	}
+}
+
 func taken(p, by string) string {
+	if application := sluice.ApplicationOf(by); application != "" {
+		return fmt.Sprintf("field .%s is set by application %s", strings.Join(path(p), "."), application)
+	}
 	return fmt.Sprintf("field .%s is set by %q", strings.Join(path(p), "."), by)
 }
 
@@ -93,11 +126,11 @@ func (w owners) withoutScaled(o, now sluice.Object) sluice.Object {
 }
 
 // conflicts names the fields that others have set to another value.
-func (w owners) conflicts(o, now sluice.Object) []string {
+func (w owners) conflicts(o, now sluice.Object, writer writer) []string {
 	var list []string
 	have := fields(now)
 	for p, v := range fields(o) {
-		if by := w.rival(p); by != "" && !same(v, have[p]) {
+		if by := w.rival(p, writer); by != "" && !same(v, have[p]) {
 			list = append(list, taken(p, by))
 		}
 	}
@@ -105,14 +138,14 @@ func (w owners) conflicts(o, now sluice.Object) []string {
 	return list
 }
 
-// apply merges the object into the existing one, and removes the fields that only Sluice had set and no longer sets.
-func (w owners) apply(o, now sluice.Object) (sluice.Object, owners) {
-	next, own, want := now.Clone(), w.clone(), fields(o)
+// apply merges the object into the existing one. It removes the fields that only the writer had set and no longer sets.
+func (w owners) apply(o, now sluice.Object, by writer) (sluice.Object, owners) {
+	next, own, want, have := now.Clone(), w.adopt(by), fields(o), fields(now)
 	for p := range w {
-		if _, wanted := want[p]; wanted || !own[p][sluice.Manager] {
+		if _, wanted := want[p]; wanted || !own[p][by.manager()] {
 			continue
 		}
-		if delete(own[p], sluice.Manager); len(own[p]) == 0 {
+		if delete(own[p], by.manager()); len(own[p]) == 0 {
 			delete(own, p)
 			remove(next, path(p))
 		}
@@ -126,9 +159,13 @@ func (w owners) apply(o, now sluice.Object) (sluice.Object, owners) {
 			own[p] = map[string]bool{}
 		}
 		if p != replicasPath || !own[p][scaler] {
-			own[p][sluice.Manager] = true
+			if !same(v, have[p]) {
+				own[p] = map[string]bool{}
+			}
+			own[p][by.manager()] = true
 		}
 	}
+	own.settle(by)
 	return next.Clone(), own
 }
 
@@ -166,7 +203,7 @@ func (w owners) edited(before, now sluice.Object, manager string) {
 }
 
 // back returns the fields that Sluice had set when the object was read, except those that others have taken over.
-func (w owners) back(was, now sluice.Object) (sluice.Object, []string) {
+func (w owners) back(was, now sluice.Object, by writer) (sluice.Object, []string) {
 	ref := was.Ref()
 	o := sluice.Object{"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{"name": ref.Name}}
 	if ref.Namespace != "" {
@@ -174,14 +211,17 @@ func (w owners) back(was, now sluice.Object) (sluice.Object, []string) {
 	}
 	had, has := fields(was), fields(now)
 	var list []string
-	for p := range applied(was) {
-		if by := w.rival(p); by != "" && !same(had[p], has[p]) {
+	for p := range applied(was, by) {
+		if by := w.rival(p, by); by != "" && !same(had[p], has[p]) {
 			list = append(list, taken(p, by))
 			continue
 		}
 		if v, ok := had[p]; ok {
 			o.Set(v, path(p)...)
 		}
+	}
+	for p := range w.takenFrom(was, by) {
+		o.Set(had[p], path(p)...)
 	}
 	slices.Sort(list)
 	return o.Clone(), list
@@ -203,10 +243,10 @@ func (w owners) managedFields() []any {
 		entry := map[string]any{
 			"manager": name, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": map[string]any(byManager[name]),
 		}
-		switch name {
-		case sluice.Manager:
+		switch {
+		case name == sluice.Manager || sluice.ApplicationOf(name) != "":
 			entry["operation"] = "Apply"
-		case scaler:
+		case name == scaler:
 			entry["manager"], entry["subresource"] = Somebody, "scale"
 		}
 		list = append(list, entry)
@@ -214,16 +254,40 @@ func (w owners) managedFields() []any {
 	return list
 }
 
-// applied returns the paths of the fields that Sluice had applied when the object was read.
-func applied(was sluice.Object) map[string]bool {
+// applied returns the paths of the fields that the writer had applied when the object was read.
+func applied(was sluice.Object, by writer) map[string]bool {
 	all := map[string]bool{}
 	for _, e := range was.List("metadata", "managedFields") {
-		if e.Text("manager") != sluice.Manager {
+		if name := e.Text("manager"); name != sluice.Manager && name != by.manager() {
 			continue
 		}
-		f, _ := asMap(e["fieldsV1"])
-		for p := range leaves(f) {
-			all[strings.ReplaceAll(strings.TrimPrefix(p, "f:"), pathSeparator+"f:", pathSeparator)] = true
+		maps.Copy(all, paths(e))
+	}
+	return all
+}
+
+// paths returns the paths of an entry of managedFields.
+func paths(entry sluice.Object) map[string]bool {
+	all := map[string]bool{}
+	f, _ := asMap(entry["fieldsV1"])
+	for p := range leaves(f) {
+		all[strings.ReplaceAll(strings.TrimPrefix(p, "f:"), pathSeparator+"f:", pathSeparator)] = true
+	}
+	return all
+}
+
+// takenFrom returns the fields that the writer has taken from others since the object was read, with their owners.
+func (w owners) takenFrom(was sluice.Object, by writer) map[string]string {
+	all := map[string]string{}
+	for _, e := range was.List("metadata", "managedFields") {
+		name := e.Text("manager")
+		if name == sluice.Manager || name == by.manager() || e.Text("subresource") != "" {
+			continue
+		}
+		for p := range paths(e) {
+			if w[p][by.manager()] && !w[p][name] {
+				all[p] = name
+			}
 		}
 	}
 	return all

@@ -12,10 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/util/csaupgrade"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
@@ -29,20 +26,29 @@ const (
 	establishTimeout = 30 * time.Second
 	// maxAttempts bounds how often a write is tried because somebody else wrote the object meanwhile.
 	maxAttempts = 5
-	// kubectlApply is the field manager of kubectl apply without --server-side.
-	kubectlApply = "kubectl-client-side-apply"
 )
 
-// A Writer writes the objects of a cluster. It is safe for concurrent use.
+// A Writer writes the objects of a cluster, on behalf of an application or of none. It is safe for concurrent use.
 type Writer struct {
 	client    *client.Client
 	informers *watch.Informers // learn of every write
+	writing   sluice.Writing
 }
 
 // NewWriter returns a writer that tells the informers of its writes.
-func NewWriter(c *client.Client, i *watch.Informers) *Writer { return &Writer{c, i} }
+func NewWriter(c *client.Client, i *watch.Informers) *Writer { return &Writer{client: c, informers: i} }
 
-// Apply is a server-side apply under the name "sluice". It sends no write request if nothing would change.
+// For returns a writer that writes on behalf of an application.
+func (w *Writer) For(writing sluice.Writing) *Writer {
+	return &Writer{client: w.client, informers: w.informers, writing: writing}
+}
+
+// manager is the name under which the writer applies objects.
+func (w *Writer) manager() string { return sluice.ManagerOf(w.writing.Application) }
+
+// Apply is a server-side apply under the application's name. It sends no write request if nothing would change. The
+// outcome is Configured also if only the owners of fields change: the writer comes to own what it declares and others
+// have set to the same value, and people's commands give up what they share with it.
 //
 // A number of replicas that somebody set through the scale subresource, as kubectl scale and autoscalers do, stays,
 // whatever number the object declares. The first Apply takes an object over from kubectl apply. Later changes by
@@ -126,17 +132,17 @@ func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Objec
 	if known == nil {
 		return nil, "", nil
 	}
-	if _, changes, err := r.on(known); err != nil || !changes {
+	if _, changes, err := w.wanted(r, known); err != nil || !changes {
 		return nil, "", err
 	}
 	r.version = known.Text("metadata", "resourceVersion")
 	return w.applyTo(ctx, known, r)
 }
 
-// on returns the fields to apply to the live object, and whether that changes it.
-func (r applyRequest) on(live sluice.Object) (want sluice.Object, changes bool, err error) {
+// wanted returns the fields to apply to the live object, and whether that changes it.
+func (w *Writer) wanted(r applyRequest, live sluice.Object) (want sluice.Object, changes bool, err error) {
 	want, err = traffic.Keep(withoutScaled(r.declared, live), live)
-	return want, err == nil && !isApplied(want, live), err
+	return want, err == nil && !(isApplied(want, live, w.manager()) && w.settled(live) == nil), err
 }
 
 // isWriteConflict reports whether somebody else wrote the object after it was read. A conflict over the owner of a
@@ -152,25 +158,31 @@ func (w *Writer) applyTo(
 	ctx context.Context, live sluice.Object, r applyRequest,
 ) (sluice.Object, sluice.Outcome, error) {
 	if live == nil {
-		now, err := w.patch(ctx, r, r.declared, "")
+		now, err := w.patch(ctx, r, r.declared, nil)
 		return now, sluice.Created, err
 	}
-	want, changes, err := r.on(live)
+	want, changes, err := w.wanted(r, live)
 	if err != nil {
 		return nil, "", err
 	}
 	if !changes {
 		return live, sluice.Unchanged, nil
 	}
-	previous, err := w.adopt(ctx, live, r)
+	if err := w.checkApplication(ctx, r, want, live); err != nil {
+		return nil, "", err
+	}
+	adopted, err := w.adopt(ctx, live, r)
 	if err != nil {
 		return nil, "", err
 	}
-	now, err := w.patch(ctx, r, want, previous)
+	now, err := w.patchStrategy(ctx, r, want, adopted)
+	if err == nil {
+		now, err = w.settle(ctx, now, r)
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	if isSameToUs(live, now) {
+	if isSameToUs(live, now, w.manager()) && w.ownsSame(live, now) {
 		return now, sluice.Unchanged, nil
 	}
 	return now, sluice.Configured, nil
@@ -188,29 +200,34 @@ func withoutScaled(want, live sluice.Object) sluice.Object {
 	return want
 }
 
-// adopt gives Sluice the fields that kubectl apply owns, so that those that the object no longer declares are removed,
-// as kubectl apply itself would do. It happens once, before Sluice first applies the object. It returns the manager
-// whose fields may be taken by force, "" if there is none.
-func (w *Writer) adopt(ctx context.Context, live sluice.Object, r applyRequest) (previous string, err error) {
-	if appliedSet(live) != nil || entryOf(live, kubectlApply, "Update") == nil {
-		return "", nil
+// patch applies the fields to the live object, nil if there is none. It takes fields by force if all conflicts are with
+// owners from which it may take them.
+func (w *Writer) patch(ctx context.Context, r applyRequest, want, live sluice.Object) (sluice.Object, error) {
+	now, err := w.send(ctx, r, want, live, false)
+	s, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok {
+		return now, err
 	}
-	if r.dryRun {
-		return kubectlApply, nil
+	conflicts := client.FieldConflicts(s.Status())
+	if len(conflicts) == 0 {
+		return now, err
 	}
-	u := &unstructured.Unstructured{Object: live.Clone()}
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(u, sets.New(kubectlApply), sluice.Manager)
-	if err != nil || patch == nil {
-		return kubectlApply, err
+	if refused := w.refused(conflicts, live); len(refused) > 0 {
+		e := client.ConflictError(valued(refused, want, live))
+		e.Op = "apply " + r.String()
+		return nil, e
 	}
-	options := metav1.PatchOptions{FieldManager: sluice.Manager + "-adopt"}
-	_, err = w.client.Patch(ctx, r.ObjectRef, client.Patch{Type: types.JSONPatchType, Data: patch, Options: options})
-	return kubectlApply, err
+	if slices.ContainsFunc(conflicts, func(c client.FieldConflict) bool { return client.IsHand(c.Manager) }) {
+		want = want.Clone() // what a person sets after the object was read is not overwritten
+		want.Set(live.Text("metadata", "resourceVersion"), "metadata", "resourceVersion")
+	}
+	return w.send(ctx, r, want, live, true)
 }
 
-// patch applies the fields. If they conflict only with Sluice under another name, or with the previous manager, it
-// takes them by force.
-func (w *Writer) patch(ctx context.Context, r applyRequest, want sluice.Object, before string) (sluice.Object, error) {
+// send sends the fields as a server-side apply.
+func (w *Writer) send(
+	ctx context.Context, r applyRequest, want, live sluice.Object, force bool,
+) (sluice.Object, error) {
 	if r.version != "" {
 		want = want.Clone()
 		want.Set(r.version, "metadata", "resourceVersion")
@@ -219,25 +236,12 @@ func (w *Writer) patch(ctx context.Context, r applyRequest, want sluice.Object, 
 	if err != nil {
 		return nil, err
 	}
-	force := false
 	p := client.Patch{Type: types.ApplyPatchType, Data: data, Options: metav1.PatchOptions{
-		FieldManager: sluice.Manager, Force: &force, FieldValidation: metav1.FieldValidationStrict,
+		FieldManager: w.manager(), Force: &force, FieldValidation: metav1.FieldValidationStrict,
 	}}
 	if r.dryRun {
 		p.Options.DryRun = []string{metav1.DryRunAll}
+		p.Options.FieldManager = managerIn(live, w.manager())
 	}
-	now, err := w.client.Patch(ctx, r.ObjectRef, p)
-	s, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok || !mayForce(client.FieldConflicts(s.Status()), before) {
-		return now, err
-	}
-	force = true
 	return w.client.Patch(ctx, r.ObjectRef, p)
-}
-
-// mayForce reports whether there are conflicts, and only with Sluice under another name or the previous manager.
-func mayForce(list []client.FieldConflict, previous string) bool {
-	return len(list) > 0 && !slices.ContainsFunc(list, func(c client.FieldConflict) bool {
-		return !client.IsOurs(c.Manager) && (previous == "" || c.Manager != previous)
-	})
 }

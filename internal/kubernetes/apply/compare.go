@@ -7,11 +7,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// isApplied reports whether applying want would change nothing: Sluice owns exactly the fields of want in the live
+// isApplied reports whether applying want would change nothing: the manager owns exactly the fields of want in the live
 // object, and each has the value that want gives it. It may report false if nothing would change, such as for a
 // quantity that the server writes in another way.
-func isApplied(want, live sluice.Object) bool {
-	set := appliedSetOf(live, want.Text("apiVersion"))
+func isApplied(want, live sluice.Object, manager string) bool {
+	set := appliedSetOf(live, manager, want.Text("apiVersion"))
 	if set == nil {
 		return false
 	}
@@ -134,12 +134,12 @@ func isEmptyMap(v any) bool {
 	return ok && len(m) == 0
 }
 
-// isSameToUs reports whether two states of an object are equal in all fields that Sluice applied in either. What
+// isSameToUs reports whether two states of an object are equal in all fields that the manager applied in either. What
 // others wrote in between does not count.
-func isSameToUs(a, b sluice.Object) bool {
+func isSameToUs(a, b sluice.Object, manager string) bool {
 	set := fieldpath.NewSet()
 	for _, o := range []sluice.Object{a, b} {
-		if s := appliedSet(o); s != nil {
+		if s := appliedSet(o, manager); s != nil {
 			set = set.Union(s)
 		}
 	}

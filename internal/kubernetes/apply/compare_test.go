@@ -76,23 +76,23 @@ func TestIsApplied(t *testing.T) {
 			"ports":[{"containerPort":80}]},{"name":"b","image":"b:1","args":["x","y"]}]`), false},
 		"another version of the API": {`{"apiVersion":"apps/v2","kind":"Deployment","metadata":{"name":"web"}}`, false},
 	} {
-		if got := isApplied(object(t, test.want), object(t, liveWeb)); got != test.same {
+		if got := isApplied(object(t, test.want), object(t, liveWeb), sluice.Manager); got != test.same {
 			t.Errorf("%s: surely the same: %t, want %t", name, got, test.same)
 		}
 	}
 	// An update, unlike an apply, may repeat the key of an item.
 	twice := object(t, strings.Replace(liveWeb, `{"name":"b","image":"b:1","args":["x","y"]}`,
 		`{"name":"b","image":"b:1","args":["x","y"]},{"name":"b","image":"b:1","args":["x","y"]}`, 1))
-	if isApplied(object(t, web(labels, three, containers)), twice) {
+	if isApplied(object(t, web(labels, three, containers)), twice, sluice.Manager) {
 		t.Error("a repeated container counts as the same")
 	}
 	stolen := object(t, liveWeb)
 	stolen.Set(int64(5), "spec", "replicas")
-	if isApplied(object(t, web(labels, three, containers)), stolen) {
+	if isApplied(object(t, web(labels, three, containers)), stolen, sluice.Manager) {
 		t.Error("a field with another value counts as the same")
 	}
 	delete(stolen["metadata"].(map[string]any), "managedFields")
-	if isApplied(object(t, web(labels, three, containers)), stolen) {
+	if isApplied(object(t, web(labels, three, containers)), stolen, sluice.Manager) {
 		t.Error("what was never applied counts as the same")
 	}
 }
@@ -173,29 +173,43 @@ func TestIsSameToUs(t *testing.T) {
 		"a port's other key": {change(func(o sluice.Object) { container(o)["ports"] = []any{} }), false},
 		"no such field":      {change(func(o sluice.Object) { delete(o["spec"].(map[string]any), "replicas") }), false},
 	} {
-		if got := isSameToUs(object(t, liveWeb), test.now); got != test.same {
+		if got := isSameToUs(object(t, liveWeb), test.now, sluice.Manager); got != test.same {
 			t.Errorf("%s: the same %t", name, got)
 		}
 	}
 }
 
-func TestMayForce(t *testing.T) {
+// Which owners a field may be taken from, and which conflicts are left.
+func TestRefused(t *testing.T) {
+	const argo = "argocd-controller"
+	live := object(t, `{"metadata":{"managedFields":[{"manager":"sluice:shop","operation":"Apply","apiVersion":"v1",
+		"fieldsV1":{"f:data":{"f:shared":{},"f:since":{}}}},{"manager":"kubectl-set","operation":"Update","apiVersion":"v1",
+		"fieldsV1":{"f:data":{"f:a":{},"f:shared":{}}}}]}}`)
 	for name, test := range map[string]struct {
-		list     []client.FieldConflict
-		previous string
-		want     bool
+		field, manager string
+		takeOver       []string
+		live           sluice.Object
+		want           bool
 	}{
-		"nothing": {nil, "", false},
-		"ours": {[]client.FieldConflict{{Field: "a", Manager: "sluice"}, {Field: "b", Manager: "sluice-scale"}},
-			"", true},
-		"others'": {[]client.FieldConflict{{Field: "a", Manager: "sluice"}, {Field: "b", Manager: "kubectl"}}, "",
-			false},
-		"of a like name":  {[]client.FieldConflict{{Field: "a", Manager: "sluiceadmin"}}, "", false},
-		"of the previous": {[]client.FieldConflict{{Field: "a", Manager: kubectlApply}}, kubectlApply, true},
-		"of nobody":       {[]client.FieldConflict{{Field: "a", Manager: ""}}, "", false},
+		"of Sluice for nobody":                    {".data.a", "sluice", nil, live, false},
+		"of Sluice, by scaling":                   {".data.a", "sluice-scale", nil, live, false},
+		"of a like name":                          {".data.a", "sluiceadmin", nil, live, true},
+		"of another application":                  {".data.a", "sluice:blog", nil, live, true},
+		"of a controller":                         {".data.a", argo, nil, live, true},
+		"of a controller, shared":                 {".data.shared", argo, nil, live, true},
+		"of a controller that is named":           {".data.a", argo, []string{argo}, live, false},
+		"of another application that is named":    {".data.a", "sluice:blog", []string{"sluice:blog"}, live, false},
+		"of a person":                             {".data.a", "kubectl-set", nil, live, true},
+		"of a person, shared":                     {".data.shared", "kubectl-set", nil, live, false},
+		"of a person, since it was read":          {".data.since", "kubectl-set", nil, live, true},
+		"of kubectl apply":                        {".data.a", kubectlApply, nil, live, true},
+		"of kubectl apply, before the first time": {".data.a", kubectlApply, nil, sluice.Object{}, false},
+		"of nobody":                               {".data.a", "", nil, live, true},
 	} {
-		if got := mayForce(test.list, test.previous); got != test.want {
-			t.Errorf("%s: %t", name, got)
+		w := (&Writer{}).For(sluice.Writing{Application: "shop", TakeOver: test.takeOver})
+		got := w.refused([]client.FieldConflict{{Field: test.field, Manager: test.manager}}, test.live)
+		if (len(got) > 0) != test.want {
+			t.Errorf("a field %s is refused: %v", name, got)
 		}
 	}
 }

@@ -33,6 +33,7 @@ var childless = []string{
 // Delete deletes the object that exists now, and no other that somebody creates under its name meanwhile. It returns
 // when the object is gone. If something holds the object back until the caller's deadline, or nothing changes for long,
 // the error is Failed and names what holds it.
+// An object that another application applied too is a Conflict.
 func (w *Writer) Delete(ctx context.Context, ref sluice.Ref) error {
 	o, err := w.client.Resolve(ctx, ref)
 	if sluice.ErrorCode(err) == sluice.Unsupported {
@@ -47,6 +48,9 @@ func (w *Writer) Delete(ctx context.Context, ref sluice.Ref) error {
 	}
 	if err != nil {
 		return err
+	}
+	if other := w.otherApplication(live); other != "" {
+		return w.belongsTo(other, live)
 	}
 	d := deletion{client: w.client, ObjectRef: o, last: live}
 	if err := d.run(ctx); err != nil {

@@ -12,14 +12,26 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// appliedSet returns the fields that Sluice applied in any version of the API, nil if it never did.
-func appliedSet(o sluice.Object) *fieldpath.Set { return fieldSet(entryOf(o, sluice.Manager, "Apply")) }
+// managerIn returns the name under which the object was applied for the manager: its own, or the one of earlier
+// versions of Sluice if only that was used.
+func managerIn(o sluice.Object, manager string) string {
+	if entryOf(o, manager, "Apply") == nil && entryOf(o, sluice.Manager, "Apply") != nil {
+		return sluice.Manager
+	}
+	return manager
+}
 
-// appliedSetOf returns the fields of the object itself that Sluice applied in the version of the API, nil if there are
-// none.
-func appliedSetOf(o sluice.Object, apiVersion string) *fieldpath.Set {
+// appliedSet returns the fields that were applied for the manager in any version of the API, nil if there are none.
+func appliedSet(o sluice.Object, manager string) *fieldpath.Set {
+	return fieldSet(entryOf(o, managerIn(o, manager), "Apply"))
+}
+
+// appliedSetOf returns the fields of the object itself that were applied for the manager in the version of the API, nil
+// if there are none.
+func appliedSetOf(o sluice.Object, manager, apiVersion string) *fieldpath.Set {
+	manager = managerIn(o, manager)
 	for _, e := range client.ManagedFields(o) {
-		if e.Text("manager") == sluice.Manager && e.Text("operation") == "Apply" && e.Text("subresource") == "" &&
+		if e.Text("manager") == manager && e.Text("operation") == "Apply" && e.Text("subresource") == "" &&
 			e.Text("apiVersion") == apiVersion {
 			return fieldSet(e)
 		}
@@ -48,6 +60,18 @@ func fieldSet(entry sluice.Object) *fieldpath.Set {
 		return nil
 	}
 	return s
+}
+
+// withFields returns the entry with other fields.
+func withFields(entry sluice.Object, set *fieldpath.Set) sluice.Object {
+	entry = entry.Clone()
+	if data, err := set.ToJSON(); err == nil {
+		var fields map[string]any
+		if json.Unmarshal(data, &fields) == nil {
+			entry["fieldsV1"] = fields
+		}
+	}
+	return entry
 }
 
 // valueAt returns what lies at the path.

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
@@ -9,9 +10,10 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// Restore applies the fields that Sluice had applied when the object was read, and no others. So later fields of Sluice
-// go, earlier ones come back, and those of others stay. Fields of kubectl apply count as applied by Sluice, which took
-// them over. A Conflict names the fields that others have taken over since. The rest is restored all the same.
+// Restore applies the fields that the writer had applied when the object was read, and no others. So later fields go,
+// earlier ones come back, and those of others stay. Fields that were taken from others since get their values and
+// owners back, except that fields of kubectl apply count as applied by the writer. A Conflict names the fields that
+// others have taken over since. The rest is restored all the same.
 func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref, err := w.client.Resolve(ctx, was.Ref())
 	if err != nil {
@@ -24,31 +26,100 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 	if err != nil {
 		return nil, "", err
 	}
-	if isSame(declaredFields(was, ref.Resource), declaredFields(live, ref.Resource), ref.Resource) {
+	set, back := w.restorableSet(was), w.takenFrom(was, live)
+	if isSame(declaredFields(was, ref.Resource), declaredFields(live, ref.Resource), ref.Resource) && len(back) == 0 {
 		return live, sluice.Unchanged, nil
 	}
-	set := restorableSet(was)
-	taken, conflicts := takenOver(set, was, live)
-	if len(conflicts) == 0 {
-		return w.Apply(ctx, onlyFields(was, set), dryRun)
+	taken, conflicts := w.takenOver(set, was, live)
+	fields := set.Difference(taken)
+	for _, e := range back {
+		fields = fields.Union(fieldSet(e))
 	}
-	now, outcome, err := w.Apply(ctx, onlyFields(was, set.Difference(taken)), dryRun)
-	if err != nil {
-		return nil, "", err
+	now, outcome, err := w.Apply(ctx, onlyFields(was, fields), dryRun)
+	if err == nil && len(back) > 0 {
+		r := applyRequest{ObjectRef: ref, declared: nil, dryRun: dryRun}
+		now, err = w.giveBack(ctx, now, r, back, set)
+		outcome = sluice.Configured
 	}
-	return now, outcome, client.ConflictError(conflicts)
+	switch {
+	case err != nil:
+		return nil, "", client.Wrap("restore "+ref.String(), err)
+	case len(conflicts) > 0:
+		return now, outcome, client.ConflictError(conflicts)
+	}
+	return now, outcome, nil
+}
+
+// takenFrom returns the owners when the object was read, each with the fields that the writer has taken from it since.
+func (w *Writer) takenFrom(was, live sluice.Object) []sluice.Object {
+	own := appliedSet(live, w.manager())
+	if own == nil || client.ManagedFields(was) == nil {
+		return nil
+	}
+	wasApplied := appliedSet(was, w.manager()) != nil
+	var list []sluice.Object
+	for _, e := range client.ManagedFields(was) {
+		manager, set := e.Text("manager"), fieldSet(e)
+		if set == nil || e.Text("subresource") != "" || client.IsOurs(manager) || manager == w.manager() ||
+			manager == kubectlApply && !wasApplied {
+			continue
+		}
+		if set = missingIn(live, e).Intersection(own); !set.Leaves().Empty() {
+			list = append(list, withFields(e, set))
+		}
+	}
+	return list
+}
+
+// missingIn returns the fields of the entry that its owner does not own in the object.
+func missingIn(o, entry sluice.Object) *fieldpath.Set {
+	set := fieldSet(entry)
+	for _, e := range client.ManagedFields(o) {
+		if left := fieldSet(e); isEntry(e, entry) && left != nil {
+			set = set.Difference(left)
+		}
+	}
+	return set
+}
+
+// giveBack makes the owners own their fields again, and the writer only those of the set.
+func (w *Writer) giveBack(
+	ctx context.Context, now sluice.Object, r applyRequest, back []sluice.Object, set *fieldpath.Set,
+) (sluice.Object, error) {
+	return w.changeOwners(ctx, now, r, func(o sluice.Object) []sluice.Object {
+		if !slices.ContainsFunc(back, func(e sluice.Object) bool { return !missingIn(o, e).Empty() }) {
+			return nil
+		}
+		list := client.ManagedFields(o)
+		for _, e := range back {
+			i := slices.IndexFunc(list, func(now sluice.Object) bool { return isEntry(now, e) })
+			if i < 0 {
+				list = append(list, e)
+				continue
+			}
+			list[i] = withFields(list[i], fieldSet(list[i]).Union(fieldSet(e)))
+		}
+		for i, e := range list {
+			if e.Text("manager") == w.manager() && e.Text("operation") == "Apply" {
+				own := fieldSet(e)
+				for _, b := range back {
+					own = own.Difference(fieldSet(b).Difference(set))
+				}
+				list[i] = withFields(e, own)
+			}
+		}
+		return list
+	})
 }
 
 // takenOver returns the fields of the set to which others have given another value since.
-func takenOver(set *fieldpath.Set, was, live sluice.Object) (*fieldpath.Set, []client.FieldConflict) {
+func (w *Writer) takenOver(set *fieldpath.Set, was, live sluice.Object) (*fieldpath.Set, []client.FieldConflict) {
 	taken := fieldpath.NewSet()
 	var list []client.FieldConflict
-	if set == nil {
-		return taken, nil
-	}
 	for _, e := range client.ManagedFields(live) {
 		theirs := fieldSet(e)
-		if theirs == nil || client.IsOurs(e.Text("manager")) || e.Text("subresource") != "" {
+		if theirs == nil || client.IsOurs(e.Text("manager")) || e.Text("manager") == w.manager() ||
+			e.Text("subresource") != "" {
 			continue
 		}
 		set.Leaves().Intersection(theirs).Iterate(func(path fieldpath.Path) {
@@ -81,13 +152,16 @@ func onlyFields(was sluice.Object, set *fieldpath.Set) sluice.Object {
 	return o
 }
 
-// restorableSet returns the fields that Sluice had applied, nil if there were none. They include a number of replicas
-// that Sluice had set for a while: without it the cluster would set its default.
-func restorableSet(was sluice.Object) *fieldpath.Set {
-	set := appliedSetOf(was, was.Text("apiVersion"))
+// restorableSet returns the fields that the writer had applied. They include a number of replicas that Sluice had set
+// for a while: without it the cluster would set its default.
+func (w *Writer) restorableSet(was sluice.Object) *fieldpath.Set {
+	set := appliedSetOf(was, w.manager(), was.Text("apiVersion"))
+	if set == nil {
+		set = fieldSet(entryOf(was, kubectlApply, "Update"))
+	}
 	switch {
 	case set == nil:
-		return fieldSet(entryOf(was, kubectlApply, "Update"))
+		return fieldpath.NewSet()
 	case isScaledByUs(was):
 		return set.Union(fieldpath.NewSet(replicasPath))
 	}

@@ -41,7 +41,7 @@ func TestApplied(t *testing.T) {
 		"labels":{"app":"web"}},
 		"spec":{"selector":{"matchLabels":{"app":"web"}},"template":{"spec":{"containers":[
 		{"name":"web","image":"web:1","env":[{"name":"A","value":"1"}],"ports":[{"containerPort":80,"protocol":"TCP"}]}]}}}}`)
-	if diff := cmp.Diff(want, onlyFields(was, restorableSet(was))); diff != "" {
+	if diff := cmp.Diff(want, onlyFields(was, (&Writer{}).restorableSet(was))); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
 }
@@ -53,7 +53,7 @@ func TestAppliedCount(t *testing.T) {
 			{"manager":"sluice","operation":"Apply","apiVersion":"apps/v1","fieldsV1":{"f:spec":{"f:paused":{}}}},
 			{"manager":"`+manager+`","operation":"Update","apiVersion":"apps/v1","fieldsV1":{"f:spec":{"f:replicas":{}}}}]},
 			"spec":{"replicas":3,"paused":true}}`)
-		if got := onlyFields(was, restorableSet(was)).Number(-1, "spec", "replicas"); got != want {
+		if got := onlyFields(was, (&Writer{}).restorableSet(was)).Number(-1, "spec", "replicas"); got != want {
 			t.Errorf("of %s: %d replicas, want %d", manager, got, want)
 		}
 	}
@@ -64,7 +64,7 @@ func TestAppliedNothing(t *testing.T) {
 	was := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","managedFields":[{"manager":"helm",
 		"operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{}}}]},"data":{"k":"v"}}`)
 	want := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`)
-	if diff := cmp.Diff(want, onlyFields(was, restorableSet(was))); diff != "" {
+	if diff := cmp.Diff(want, onlyFields(was, (&Writer{}).restorableSet(was))); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
 }
@@ -80,8 +80,8 @@ func TestTakenOver(t *testing.T) {
 		{"manager":"helm","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{},"f:shared":{},
 			"f:theirs":{}}}}]},
 		"data":{"taken":"2","shared":"1","ours":"2","theirs":"2"}}`)
-	set := restorableSet(was)
-	taken, list := takenOver(set, was, live)
+	set := (&Writer{}).restorableSet(was)
+	taken, list := (&Writer{}).takenOver(set, was, live)
 	if diff := cmp.Diff([]client.FieldConflict{{Field: ".data.taken", Manager: "helm"}}, list); diff != "" {
 		t.Errorf("taken over (-want +got):\n%s", diff)
 	}

@@ -76,7 +76,15 @@ func isScaledByOthers(o sluice.Object) bool {
 			return true
 		}
 	}
-	return !isOwned && appliedSet(o) != nil && o.Number(-1, "spec", "replicas") == 0
+	return !isOwned && isAppliedBySluice(o) && o.Number(-1, "spec", "replicas") == 0
+}
+
+// isAppliedBySluice reports whether Sluice applied the object, for whatever application.
+func isAppliedBySluice(o sluice.Object) bool {
+	return slices.ContainsFunc(client.ManagedFields(o), func(e sluice.Object) bool {
+		name := e.Text("manager")
+		return e.Text("operation") == "Apply" && (name == sluice.Manager || sluice.ApplicationOf(name) != "")
+	})
 }
 
 // isScaledByUs reports whether Scale changed a number that was Sluice's own.

@@ -32,8 +32,8 @@ type Client struct {
 	kinds       *kinds
 }
 
-// Open reads the configuration and does not contact the cluster. An unusable file or context is Invalid. A kubeconfig is
-// read again when it changes.
+// Open reads the configuration and does not contact the cluster. An unusable file or context is Invalid. A kubeconfig
+// is read again when it changes.
 func Open(o Options) (*Client, error) {
 	if !o.InCluster {
 		k, c, err := newKubeconfig(o)

@@ -168,7 +168,9 @@ func invalid(s metav1.Status) *sluice.Error {
 		return refused(s)
 	}
 	if fields := unknownField.FindAllStringSubmatch(s.Message, -1); fields != nil {
-		return sluice.Errorf(sluice.Invalid, "there is no field %s", fields[0][1]).WithHint("correct its name or place")
+		e := sluice.Errorf(sluice.Invalid, "there is no field %s", fields[0][1]).WithHint("correct its name or place")
+		e.Field = strings.TrimPrefix(fields[0][1], ".")
+		return e
 	}
 	if strings.Contains(s.Message, "illegal base64") {
 		return sluice.Errorf(sluice.Invalid, "data holds a value that is not base64").
@@ -185,7 +187,9 @@ func invalid(s metav1.Status) *sluice.Error {
 	for _, c := range list {
 		parts = append(parts, strings.TrimPrefix(c.Field+": ", ": ")+redact(s, c.Message))
 	}
-	return sluice.Errorf(sluice.Invalid, "%s", strings.Join(parts, "; "))
+	e := sluice.Errorf(sluice.Invalid, "%s", strings.Join(parts, "; "))
+	e.Field = list[0].Field
+	return e
 }
 
 // maxValue bounds the values that a message repeats.

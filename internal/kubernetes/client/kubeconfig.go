@@ -32,8 +32,8 @@ func newKubeconfig(o Options) (*kubeconfig, *rest.Config, error) {
 	rules.ExplicitPath = o.Kubeconfig
 	for _, file := range rules.GetLoadingPrecedence() {
 		if _, err := regular.File(file, maxKubeconfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, sluice.Errorf(sluice.Invalid, "account %s: the kubeconfig %s cannot be read: %w", o.Name, file, err).
-				WithHint("name a kubeconfig file under accounts in sluice.yaml")
+			return nil, nil, sluice.Errorf(sluice.Invalid, "account %s: the kubeconfig %s cannot be read: %w",
+				o.Name, file, err).WithHint("name a kubeconfig file under accounts in sluice.yaml")
 		}
 	}
 	k := &kubeconfig{rules: rules, context: o.Context, userAgent: cmp.Or(o.UserAgent, "sluice")}

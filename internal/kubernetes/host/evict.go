@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 	"github.com/sluice-cd/sluice/internal/kubernetes/watch"
@@ -103,7 +104,8 @@ func (e *eviction) ask(ctx context.Context) (bool, error) {
 	return e.deleteUnready(ctx)
 }
 
-// deleteUnready deletes the pod if it has not changed since it was seen, and returns false otherwise.
+// deleteUnready deletes the pod if it has not changed since it was seen. Otherwise, and without the right to delete
+// pods, it returns false.
 func (e *eviction) deleteUnready(ctx context.Context) (bool, error) {
 	uid, meta := types.UID(e.pod.Metadata.UID), e.pod.Metadata
 	err := e.host.client.Call(ctx, client.Request{
@@ -114,7 +116,7 @@ func (e *eviction) deleteUnready(ctx context.Context) (bool, error) {
 			Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &meta.ResourceVersion},
 		},
 	})
-	if client.HasStatus(err, http.StatusConflict) {
+	if client.HasStatus(err, http.StatusConflict) || sluice.ErrorCode(err) == sluice.Denied {
 		return false, nil
 	}
 	return err == nil || client.HasStatus(err, http.StatusNotFound), client.IgnoreNotFound(err)
@@ -161,6 +163,10 @@ func (e *eviction) awaitChange(ctx context.Context) (gone bool, err error) {
 				return false, nil
 			}
 		case event := <-e.budgets:
+			if sluice.ErrorCode(event.Err) == sluice.Denied {
+				e.budgets = make(chan watch.Event[budget]) // it is asked again after a while
+				continue
+			}
 			if event.Err != nil || e.isAllowed(event) {
 				return false, event.Err
 			}

@@ -108,11 +108,24 @@ func (f Feature) rights(namespace string) []sluice.Right {
 		for _, resource := range g.Resources {
 			for _, verb := range g.Verbs {
 				r := sluice.Right{Verb: verb, Group: g.Group, Resource: resource, Namespace: namespace, Feature: f.Name}
+				r.Dispensable = isDispensable(r)
 				list = append(list, r)
 			}
 		}
 	}
 	return list
+}
+
+// isDispensable reports whether deployments go on without a right of a feature. Only sets whose pods Sluice replaces
+// itself need evictions.
+func isDispensable(r sluice.Right) bool {
+	switch r.Feature {
+	case FeatureLogs, FeatureRollout:
+		return true
+	case FeatureObserve:
+		return r.Resource == "events" || r.Resource == "poddisruptionbudgets"
+	}
+	return false
 }
 
 func feature(name string) Feature {

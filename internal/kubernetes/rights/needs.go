@@ -24,7 +24,7 @@ func needed(p *sluice.Plan, target string, served lookup) []sluice.Right {
 	if !ok {
 		return nil
 	}
-	n := needs{target: t, served: served, seen: map[sluice.Right]bool{}}
+	n := needs{target: t, served: served, seen: map[sluice.Right]int{}}
 	n.target.Namespace = cmp.Or(t.Namespace, metav1.NamespaceDefault)
 	n.marks = slices.ContainsFunc(p.Steps, func(s sluice.PlannedStep) bool { return s.Target == target && mayMark(s) })
 	for _, s := range p.Steps {
@@ -40,7 +40,7 @@ func needed(p *sluice.Plan, target string, served lookup) []sluice.Right {
 
 // Base returns the rights that every deployment into the namespace needs.
 func Base(namespace string) []sluice.Right {
-	n := needs{seen: map[sluice.Right]bool{}}
+	n := needs{seen: map[sluice.Right]int{}}
 	n.features(namespace, FeatureObserve, FeatureLogs, FeatureApply, FeatureRollout)
 	return n.list
 }
@@ -51,17 +51,21 @@ type needs struct {
 	served lookup
 	marks  bool // a step may mark stable pods, if no route divides the traffic
 	list   []sluice.Right
-	seen   map[sluice.Right]bool
+	seen   map[sluice.Right]int // where each is in the list
 }
 
+// add adds the rights. One that is necessary for anything is not dispensable.
 func (n *needs) add(rights ...sluice.Right) {
 	for _, r := range rights {
 		key := r
-		key.Feature = ""
-		if !n.seen[key] {
-			n.seen[key] = true
+		key.Feature, key.Dispensable = "", false
+		i, ok := n.seen[key]
+		if !ok {
+			n.seen[key] = len(n.list)
 			n.list = append(n.list, r)
+			continue
 		}
+		n.list[i].Dispensable = n.list[i].Dispensable && r.Dispensable
 	}
 }
 
@@ -71,14 +75,23 @@ func (n *needs) features(namespace string, names ...string) {
 	}
 }
 
+// part adds the rights of a feature on some of its resources.
+func (n *needs) part(namespace, name string, resources ...string) {
+	for _, r := range feature(name).rights(namespace) {
+		if slices.Contains(resources, r.Resource) {
+			n.add(r)
+		}
+	}
+}
+
 func (n *needs) step(s sluice.PlannedStep) {
 	namespace := n.target.Namespace
 	switch {
 	case s.Apply != nil:
 		for _, o := range s.Apply.Objects {
 			n.object(o, keep)
-			if s.Apply.Canary && o.Text("kind") == "Deployment" {
-				n.traffic(cmp.Or(o.Text("metadata", "namespace"), namespace))
+			if s.Apply.Canary {
+				n.gradual(o, cmp.Or(o.Text("metadata", "namespace"), namespace))
 			}
 		}
 	case s.Prune != nil:
@@ -113,13 +126,44 @@ func (n *needs) object(o sluice.Object, verbs []string) {
 	ref.Namespace = cmp.Or(ref.Namespace, n.target.Namespace)
 	n.kind(ref, verbs)
 	switch ref.Kind {
-	case "Deployment", "StatefulSet", "DaemonSet":
-		n.features(ref.Namespace, FeatureObserve, FeatureLogs, FeatureRollout)
-		if o.Text("metadata", "annotations", sluice.PrimaryProbe) != "" {
-			n.features(ref.Namespace, FeatureExec)
-		}
-	case "Job":
-		n.features(ref.Namespace, FeatureObserve, FeatureLogs)
+	case "Deployment":
+		n.part(ref.Namespace, FeatureObserve, "pods", "replicasets")
+	case "StatefulSet":
+		n.part(ref.Namespace, FeatureObserve, "pods", "replicasets", "events", "poddisruptionbudgets")
+		n.features(ref.Namespace, FeatureRollout) // broken pods are replaced, otherwise the set waits for them
+	case "DaemonSet", "Job":
+		n.part(ref.Namespace, FeatureObserve, "pods", "replicasets", "events")
+	default:
+		return
+	}
+	n.features(ref.Namespace, FeatureLogs)
+}
+
+// gradual adds the features that a workload needs to change version gradually.
+func (n *needs) gradual(o sluice.Object, namespace string) {
+	switch o.Text("kind") {
+	case "Deployment":
+		n.part(namespace, FeatureObserve, "services", "endpointslices", "horizontalpodautoscalers")
+		n.traffic(namespace)
+	case "StatefulSet", "DaemonSet":
+		n.set(o, namespace)
+	}
+}
+
+// set adds the features to replace the pods of a set one by one, unless its controller does that.
+func (n *needs) set(o sluice.Object, namespace string) {
+	annotations := []string{
+		o.Text("metadata", "annotations", sluice.PrimaryLabels), o.Text("metadata", "annotations", sluice.PrimaryProbe),
+	}
+	byController := o.Text("kind") == "StatefulSet" && o.Text("spec", "updateStrategy", "type") != "OnDelete"
+	if byController && cmp.Or(annotations...) == "" {
+		return
+	}
+	n.part(namespace, FeatureObserve, "controllerrevisions", "poddisruptionbudgets")
+	n.features(namespace, FeatureRollout)
+	n.add(sluice.Right{Verb: "create", Resource: "pods/eviction", Namespace: namespace, Feature: FeatureRollout})
+	if annotations[1] != "" {
+		n.features(namespace, FeatureExec)
 	}
 }
 

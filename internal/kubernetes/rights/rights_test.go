@@ -170,8 +170,12 @@ func TestNeeds(t *testing.T) {
 	apply := func(objects ...sluice.Object) sluice.StepSpec {
 		return sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}}
 	}
-	canary := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Canary: true,
-		Objects: []sluice.Object{object("apps/v1", "Deployment", "other")}}}
+	gradual := func(objects ...sluice.Object) sluice.StepSpec {
+		s := apply(objects...)
+		s.Apply.Canary = true
+		return s
+	}
+	canary := gradual(object("apps/v1", "Deployment", "other"))
 	tests := map[string]struct {
 		step    sluice.StepSpec
 		weight  int // of a later step, if it is not 0
@@ -190,8 +194,30 @@ func TestNeeds(t *testing.T) {
 			want: []sluice.Right{
 				{Verb: "delete", Group: "apps", Resource: "deployments", Namespace: "other", Feature: "apply"},
 				{Verb: "patch", Group: "apps", Resource: "deployments", Namespace: "other", Feature: "apply"},
-				{Verb: "create", Resource: "pods/eviction", Namespace: "other", Feature: "rollout"},
+				{Verb: "get", Resource: "pods/log", Namespace: "other", Feature: "logs", Dispensable: true},
 			},
+			not: []string{"rollout", "exec", "traffic"},
+		},
+		"a StatefulSet whose controller replaces its pods": {
+			step: gradual(object("apps/v1", "StatefulSet", "")),
+			want: []sluice.Right{
+				{Verb: "create", Resource: "pods/eviction", Namespace: "prod", Feature: "rollout", Dispensable: true},
+				{Verb: "list", Resource: "events", Namespace: "prod", Feature: "observe", Dispensable: true},
+			},
+			not: []string{"exec", "traffic"},
+		},
+		"a set whose pods are evicted one by one": {
+			step: gradual(object("apps/v1", "DaemonSet", "")),
+			want: []sluice.Right{
+				{Verb: "create", Resource: "pods/eviction", Namespace: "prod", Feature: "rollout"},
+				{Verb: "delete", Resource: "pods", Namespace: "prod", Feature: "rollout", Dispensable: true},
+				{Verb: "list", Group: "apps", Resource: "controllerrevisions", Namespace: "prod", Feature: "observe"},
+			},
+			not: []string{"exec", "traffic"},
+		},
+		"a set that is replaced at once": {
+			step: apply(object("apps/v1", "DaemonSet", "")),
+			not:  []string{"rollout"},
 		},
 		"a custom resource": {
 			step: apply(object("stork.libopenstorage.org/v1alpha1", "Migration", "")),
@@ -260,8 +286,11 @@ func TestNeeds(t *testing.T) {
 			want: []sluice.Right{{Verb: "watch", Group: "stork.libopenstorage.org", Resource: "migrations", Namespace: "prod"}},
 		},
 		"a primary that is found by a command": {
-			step: apply(primary(object("apps/v1", "StatefulSet", ""))),
-			want: []sluice.Right{{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"}},
+			step: gradual(primary(object("apps/v1", "StatefulSet", ""))),
+			want: []sluice.Right{
+				{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"},
+				{Verb: "create", Resource: "pods/eviction", Namespace: "prod", Feature: "rollout"},
+			},
 		},
 		"a dataset whose source is stilled by commands": {
 			step: sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Spec: sluice.Dataset{

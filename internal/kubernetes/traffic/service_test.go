@@ -78,7 +78,7 @@ func TestCanaryService(t *testing.T) {
 			"selector":{"app":"web"},
 		"ports":[{"name":"http","port":80,"targetPort":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c",
 			"nodePort":30080}]}}`), toStable)
-	got, err := traffic.Canary(service, "web-canary", "")
+	got, err := traffic.Canary(service, "web-canary", "7c9d5f")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +86,46 @@ func TestCanaryService(t *testing.T) {
 		"labels":{"app":"web","sluice-cd.github.io/track":"canary"},
 			"annotations":{"sluice-cd.github.io/traffic":"{\"made\":\"web\"}"},
 		"ownerReferences":[{"apiVersion":"v1","kind":"Service","name":"web","uid":"u1"}]},
-		"spec":{"type":"ClusterIP","sessionAffinity":"None","selector":{"app":"web","sluice-cd.github.io/track":"canary"},
+		"spec":{"type":"ClusterIP","sessionAffinity":"None","selector":{"app":"web","sluice-cd.github.io/release":"7c9d5f"},
 		"ports":[{"name":"http","port":80,"targetPort":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c"}]}}`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if traffic.MadeFor(got) != "web" || traffic.MadeFor(service) != "" {
 		t.Error("it cannot be told who made which Service")
+	}
+}
+
+// Users who keep a Service or a subset for canaries may have written the label that earlier versions gave their pods.
+func TestCanaryOfAReleaseWithTheTrackLabelOfEarlierVersions(t *testing.T) {
+	const selector = `{"app":"web","sluice-cd.github.io/track":"canary"}`
+	want := map[string]any{"app": "web", sluice.ReleaseLabel: "7c9d5f"}
+	service := object(t, `{"kind":"Service","metadata":{"name":"web-canary"},"spec":{"selector":`+selector+`}}`)
+	pin := traffic.CanaryLabels("7c9d5f", traffic.Selector(service))
+	now := pinned(t, pinned(t, service, pin), pin)
+	if diff := cmp.Diff(want, now.Field("spec", "selector")); diff != "" {
+		t.Errorf("the Service selects (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(service, pinned(t, now, nil)); diff != "" {
+		t.Errorf("the Service is not put back (-was +now):\n%s", diff)
+	}
+
+	rule := object(t, `{"kind":"DestinationRule","metadata":{"name":"web"},"spec":{"subsets":[{"name":"canary",
+		"labels":`+selector+`}]}}`)
+	tracks := traffic.Tracks{Stable: "stable", Canary: "canary", Hash: "5d4f", Release: "7c9d5f"}
+	narrowed, err := traffic.Narrow(rule, tracks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, narrowed.List("spec", "subsets")[0]["labels"]); diff != "" {
+		t.Errorf("the subset has (-want +got):\n%s", diff)
+	}
+	kept, err := traffic.Keep(rule, stored(t, narrowed))
+	if err != nil || traffic.Difference(narrowed, kept) != nil {
+		t.Errorf("declared again, it becomes %v, %v", kept, err)
+	}
+	if diff := cmp.Diff(rule, traffic.Widen(stored(t, narrowed))); diff != "" {
+		t.Errorf("the rule is not put back (-was +now):\n%s", diff)
 	}
 }
 

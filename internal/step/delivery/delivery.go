@@ -189,7 +189,7 @@ func setVariable(container sluice.Object, name, value string) {
 // is one, else of the Deployment itself. If the target has several Deployments it is the first one's. If pods were
 // never stamped it is the Deployment's name. It is "" if the target has no Deployment.
 func ReplicaSet(ctx context.Context, d deps.Deps, sc sluice.StepContext) (string, error) {
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	a, err := d.TargetAccount(sc)
 	if err != nil {
 		return "", err
 	}

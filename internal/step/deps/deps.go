@@ -47,6 +47,17 @@ func (d Deps) Account(name string, at sluice.Position) (sluice.Account, error) {
 		WithHint("add it under accounts in sluice.yaml; the accounts there are: %s", Names(d.Accounts)).At(at)
 }
 
+// TargetAccount returns the account of the step's target, which writes for the application of the plan. Its errors are
+// those of Account.
+func (d Deps) TargetAccount(sc sluice.StepContext) (sluice.Account, error) {
+	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	if err == nil && a.Writers != nil && sc.Plan != nil {
+		writing := sluice.Writing{Application: sc.Plan.Application, TakeOver: sc.Plan.TakeOver}
+		a.ClusterWriter, a.Adopter = a.Writers.For(writing)
+	}
+	return a, err
+}
+
 // MetricProvider returns the metric provider of that name, or an Invalid error with the names that exist.
 func (d Deps) MetricProvider(name string, at sluice.Position) (sluice.Metrics, error) {
 	if m, ok := d.Metrics[name]; ok {
@@ -65,7 +76,7 @@ func (d Deps) Waiter(sc sluice.StepContext, a sluice.Account, deadline time.Time
 
 // ServiceURL returns where the first port of a Service in the target's namespace answers.
 func (d Deps) ServiceURL(ctx context.Context, sc sluice.StepContext, service string) (string, error) {
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	a, err := d.TargetAccount(sc)
 	if err != nil {
 		return "", err
 	}

@@ -20,7 +20,7 @@ type exposeServices struct {
 
 // NewExposeServices returns the step that shows where Services answer.
 func NewExposeServices(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
-	_, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	_, err := d.TargetAccount(sc)
 	return &exposeServices{deps: d, sc: sc, spec: *sc.Step.ExposeServices}, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/record"
+	"github.com/sluice-cd/sluice/internal/step/refusal"
 )
 
 // runJob runs one Job to its end. The Job's name comes from the deployment and the step, and it stays until it is
@@ -27,7 +28,7 @@ type runJob struct {
 
 // NewRunJob returns the step that runs a Job.
 func NewRunJob(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	a, err := d.TargetAccount(sc)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +64,17 @@ type jobSnapshot struct {
 
 // Check says what will run, and fixes when its time begins to count.
 func (s *runJob) Check(ctx context.Context) (sluice.Preview, error) {
-	if _, _, err := s.account.Apply(ctx, s.job, true); err != nil && sluice.ErrorCode(err) != sluice.NotFound {
-		return sluice.Preview{}, object.WithOp("apply", s.job.Ref(), err)
+	ref := s.job.Ref()
+	notes := []string{"runs " + ref.String() + " to its end"}
+	if _, _, err := s.account.Apply(ctx, s.job, true); err != nil {
+		why := refusal.Unknown(s.sc, ref, err)
+		if why == "" {
+			return sluice.Preview{}, refusal.Object{Ref: ref, Place: s.sc.Step.Pos}.At(object.WithOp("apply", ref, err))
+		}
+		notes = append(notes, "not known yet: "+why)
 	}
 	raw, err := record.Write(jobSnapshot{At: s.deps.Now()})
-	return sluice.Preview{Notes: []string{"runs " + s.job.Ref().String() + " to its end"}, Snapshot: raw}, err
+	return sluice.Preview{Notes: notes, Snapshot: raw}, err
 }
 
 // Start makes the Job.
@@ -103,10 +110,8 @@ func (s *runJob) Undo(ctx context.Context, _ sluice.Progress) error {
 	return delivery.Delete(ctx, s.account, s.job.Ref(), s.sc.Deployment)
 }
 
-// Vet finds a Job that the account will never accept.
-func (s *runJob) Vet(ctx context.Context) error {
-	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
-		return err
-	}
-	return nil
+// Vet finds a Job that the account refuses now and will still refuse at the step's turn.
+func (s *runJob) Vet(ctx context.Context) sluice.Diagnostics {
+	_, err := s.Check(ctx)
+	return refusal.Of(s.sc, err)
 }

@@ -38,7 +38,7 @@ type expectation struct {
 // NewWaitFor returns the step that waits for an object.
 func NewWaitFor(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	spec := *sc.Step.WaitFor
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	a, err := d.TargetAccount(sc)
 	if err != nil {
 		return nil, err
 	}

@@ -155,23 +155,32 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	if len(refs) == 1 {
 		watched = refs[0]
 	}
-	err := w.each(ctx, watched, func(o sluice.Object, gone bool) (bool, error) {
+	watching, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	p := newProgress(end)
+	defer p.stop()
+	err := w.each(watching, watched, func(o sluice.Object, gone bool) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
 			return len(missing) == 0, nil
 		}
+		p.saw(o)
 		state := manifest.StatusWithin(o, w.MaxUnready)
 		switch state.Phase {
 		case manifest.Failed:
 			return false, w.unready(ctx, named(kind, ref.Name), "cannot become ready", state.Message)
 		case manifest.Ready:
 			delete(missing, ref.Name)
+			p.done(ref.Name)
 		default:
 			missing[ref.Name] = state.Message
 			w.Report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + state.Message})
 		}
 		return len(missing) == 0, nil
 	})
+	if stuck, ok := errors.AsType[stuckError](context.Cause(watching)); ok && err != nil && ctx.Err() == nil {
+		return w.unready(ctx, named(kind, stuck.name), "got no further for "+stuck.limit.String(), missing[stuck.name])
+	}
 	if IsTimeout(err) {
 		name := slices.Sorted(maps.Keys(missing))[0]
 		return w.unready(ctx, named(kind, name), "is not ready in time", missing[name])
@@ -192,7 +201,7 @@ func named(kind sluice.Ref, name string) sluice.Ref {
 
 // unready returns the error for an object that is not ready: what is missing, and the last lines of its pods.
 func (w Waiter) unready(ctx context.Context, ref sluice.Ref, state, missing string) error {
-	words, pod, err := lastWords(ctx, w.Account, ref)
+	words, pod, err := lastWords(ctx, w.Account, ref, missing)
 	e := Failed(fmt.Sprintf("%s %s: %s", ref, state, missing), words, err)
 	if strings.Contains(missing, "exceeded quota") {
 		e.Err = &sluice.Error{Code: sluice.Exhausted} // other pods may make room
@@ -214,9 +223,11 @@ func Failed(message, words string, refused error) *sluice.Error {
 	return sluice.Errorf(sluice.Failed, "%s", message)
 }
 
-// lastWords returns why pods of the workload are not ready and their last lines, and the first of these pods that wrote
-// any. It quotes ready pods only if there are no others.
-func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, first string, err error) {
+// lastWords returns why pods of the workload are not ready, unless missing says it, and their last lines, and the first
+// of these pods that wrote any. It quotes ready pods only if there are no others.
+func lastWords(
+	ctx context.Context, a sluice.Account, owner sluice.Ref, missing string,
+) (words, first string, err error) {
 	all, err := a.Pods(ctx, owner.Namespace)
 	if err != nil {
 		return "", "", err
@@ -227,16 +238,17 @@ func lastWords(ctx context.Context, a sluice.Account, owner sluice.Ref) (words, 
 	}
 	var said []string
 	for _, p := range pods[:min(len(pods), maxPods)] {
-		lines, err := LastLines(ctx, a, p, tail)
-		if err != nil {
-			return strings.Join(said, "\n"), first, err
-		}
+		lines, failure := LastLines(ctx, a, p, tail)
+		err = cmp.Or(err, failure)
 		if lines != "" {
 			first = cmp.Or(first, p.Name)
 		}
+		if strings.Contains(missing, p.Name) && strings.Contains(missing, p.Reason) {
+			p.Reason = ""
+		}
 		said = append(said, "pod "+p.Name+": "+condition(p)+lines)
 	}
-	return strings.Join(said, "\n"), first, nil
+	return strings.Join(said, "\n"), first, err
 }
 
 // LastLines returns the last n lines that the pod wrote, each on an indented line of its own; "" if it wrote none or is

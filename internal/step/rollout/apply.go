@@ -72,7 +72,12 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 	if err != nil {
 		return p, err
 	}
-	p.State, p.Changes, p.Message = sluice.Done, changes, fmt.Sprintf("%d objects are as declared", len(objects))
+	idle, err := s.idle(ctx, objects)
+	if err != nil {
+		return p, err
+	}
+	p.State, p.Changes = sluice.Done, changes
+	p.Message = joined([]string{fmt.Sprintf("%d objects are as declared", len(objects)), idle}, "; ")
 	if slices.ContainsFunc(objects, ready.Expires) {
 		p.State = sluice.Running
 	}

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/object"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/record"
+	"github.com/sluice-cd/sluice/internal/step/refusal"
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
@@ -33,17 +35,15 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	var findings []finding
+	findings, err := s.lookAtAll(ctx, objects)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
 	var changes []sluice.Change
-	for _, o := range objects {
-		f, err := s.look(ctx, objects, o)
-		if err != nil {
-			return sluice.Preview{}, err
-		}
-		findings = append(findings, f)
+	for _, f := range findings {
 		if f.outcome != sluice.Unchanged {
 			diff := manifest.Diff(f.was, f.will)
-			changes = append(changes, sluice.Change{Object: o.Ref().String(), Outcome: f.outcome, Diff: diff})
+			changes = append(changes, sluice.Change{Object: f.declared.Ref().String(), Outcome: f.outcome, Diff: diff})
 		}
 	}
 	snap, err := s.decide(objects, findings)
@@ -60,16 +60,32 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
+	warnings, err := s.overQuota(ctx, findings)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	notes = append(notes, warnings...)
 	raw, err := record.Write(snap)
 	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
 }
 
-// Vet finds objects that the account will never accept. Everything else may change before the step's turn.
-func (s *apply) Vet(ctx context.Context) error {
-	if _, err := s.Check(ctx); sluice.ErrorCode(err) == sluice.Unsupported {
-		return err
+// Vet finds what the account refuses now and will still refuse at the step's turn.
+func (s *apply) Vet(ctx context.Context) sluice.Diagnostics {
+	_, err := s.Check(ctx)
+	return refusal.Of(s.sc, err)
+}
+
+// lookAtAll looks at every object. If the account refuses some of them, the error names all of these.
+func (s *apply) lookAtAll(ctx context.Context, objects []sluice.Object) (findings []finding, err error) {
+	var refused []error
+	for _, o := range objects {
+		f, err := s.look(ctx, objects, o)
+		if err != nil && !refusal.Is(err) {
+			return nil, errors.Join(append(refused, err)...)
+		}
+		findings, refused = append(findings, f), append(refused, err)
 	}
-	return nil
+	return findings, errors.Join(refused...)
 }
 
 // look finds out what applying the object would do.
@@ -79,32 +95,76 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 	if f.was, err = object.Get(ctx, s.account, ref); err != nil {
 		return f, err
 	}
+	refused := refusal.Object{Ref: ref, Place: s.spec.Places[ref], Exists: f.was != nil}
 	if err := s.checkOwners(ctx, f.was); err != nil {
+		return f, refused.At(err)
+	}
+	if err := s.try(ctx, objects, &f); err != nil {
+		if !s.isExpected(&f, objects, err) {
+			return f, refused.At(object.WithOp("apply", ref, err))
+		}
+		return f, nil
+	}
+	if f.was != nil {
+		f.note = noNode(f.was)
+	}
+	if err := s.lookAtPods(ctx, &f); err != nil {
 		return f, err
 	}
-	err = s.try(ctx, objects, &f)
-	switch {
-	case f.was == nil && isMissing(err) && bringsWhatIsMissing(objects, o):
-		f.will, f.outcome = o, sluice.Created
-	case f.was != nil && ref.Kind == "Job" && isImmutable(err):
-		f.will, f.outcome = o, sluice.Configured
-		f.note = ref.String() + " runs again: its old run is deleted first"
-	case err != nil:
-		return f, object.WithOp("apply", ref, err)
+	return f, refused.At(object.WithOp("apply", ref, checkPaused(f)))
+}
+
+// isExpected reports whether the refusal of a dry run does not stand at the object's turn, and completes the finding.
+func (s *apply) isExpected(f *finding, objects []sluice.Object, err error) bool {
+	ref := f.declared.Ref()
+	f.will, f.outcome = f.declared, sluice.Configured
+	if f.was == nil {
+		f.outcome = sluice.Created
 	}
+	switch {
+	case f.was == nil && refusal.IsMissing(err) && refusal.Brings(objects, ref):
+		return true
+	case f.was != nil && ref.Kind == "Job" && isImmutable(err):
+		f.note = ref.String() + " runs again: its old run is deleted first"
+		return true
+	}
+	why := refusal.Unknown(s.sc, ref, err)
+	f.note = "not known yet: " + why
+	return why != ""
+}
+
+// lookAtPods finds out whether the pods of a workload that exists change, and how.
+func (s *apply) lookAtPods(ctx context.Context, f *finding) error {
+	ref := f.declared.Ref()
 	if f.was == nil || !s.spec.Canary || ref.Kind != "Deployment" && !isOrdered(f.was) {
-		return f, nil
+		return nil
 	}
 	same, err := sameTemplate(f.was, f.will)
 	if err != nil || same {
-		return f, err
+		return err
 	}
-	why, err := s.straight(ctx, f)
+	why, err := s.straight(ctx, *f)
 	if why != "" {
 		f.note = ref.String() + " " + why + ", so it goes straight to 100 %"
 	}
 	f.gradual = why == ""
-	return f, err
+	return err
+}
+
+// checkPaused returns an error if the pods of a Deployment would change at once, but somebody paused it: then they
+// never do. Beside a canary it may be paused.
+func checkPaused(f finding) error {
+	ref := f.declared.Ref()
+	if ref.Kind != "Deployment" || f.was == nil || f.gradual || f.keepsPods || f.outcome == sluice.Unchanged ||
+		f.will.Field("spec", "paused") != true {
+		return nil
+	}
+	if f.declared.Field("spec", "paused") == true {
+		return sluice.Errorf(sluice.Conflict, "spec.paused keeps its pods from ever changing").
+			WithHint("remove paused from the manifest")
+	}
+	return sluice.Errorf(sluice.Conflict, "somebody paused it, so its pods would never change").
+		WithHint("let its pods change: kubectl rollout resume deployment %s --namespace %s", ref.Name, ref.Namespace)
 }
 
 // checkOwners returns a Conflict if the workload, or its canary, belongs to a deployment of another state directory.
@@ -171,25 +231,6 @@ func (s *apply) isBroken(ctx context.Context, set sluice.Object) (broken bool, e
 		return false, nil
 	}
 	return broken, object.WithOp("look at the pods of", set.Ref(), err)
-}
-
-// bringsWhatIsMissing reports whether the objects bring the namespace or the definition that o needs.
-func bringsWhatIsMissing(objects []sluice.Object, o sluice.Object) bool {
-	return slices.ContainsFunc(objects, func(other sluice.Object) bool {
-		switch other.Text("kind") {
-		case "Namespace":
-			return other.Text("metadata", "name") == o.Text("metadata", "namespace")
-		case "CustomResourceDefinition":
-			return other.Text("spec", "names", "kind") == o.Text("kind")
-		}
-		return false
-	})
-}
-
-// isMissing reports whether the namespace or the kind does not exist.
-func isMissing(err error) bool {
-	c := sluice.ErrorCode(err)
-	return c == sluice.NotFound || c == sluice.Unsupported
 }
 
 // isImmutable reports whether the object cannot be changed into what is declared.
@@ -322,6 +363,7 @@ func (s *apply) notes(
 		if f.note != "" {
 			notes = append(notes, f.note)
 		}
+		notes = append(notes, s.ownerNotes(f)...)
 	}
 	for _, o := range pick(objects, snap.Canaries) {
 		list, err := s.canaryNotes(ctx, snap, objects, o)

@@ -33,7 +33,11 @@ func (s *prune) Check(ctx context.Context) (preview sluice.Preview, err error) {
 		if err != nil {
 			return sluice.Preview{}, err
 		}
-		if was == nil || !appliedByUs(was) {
+		if was == nil || !s.isApplied(was) {
+			continue
+		}
+		if others := was.AppliedByOthers(s.application()); len(others) > 0 {
+			preview.Notes = append(preview.Notes, ref.String()+" stays: it belongs to application "+others[0]+" too")
 			continue
 		}
 		if err := snap.add(ref, was, s.deps.Sealer); err != nil {
@@ -45,12 +49,13 @@ func (s *prune) Check(ctx context.Context) (preview sluice.Preview, err error) {
 	return preview, err
 }
 
-// appliedByUs reports whether Sluice applied the object. If the account does not record that, only Sluice applies
-// objects.
-func appliedByUs(o sluice.Object) bool {
+// isApplied reports whether the application applied the object, or an earlier version of Sluice did. If the account
+// does not record that, only Sluice applies objects.
+func (s *prune) isApplied(o sluice.Object) bool {
 	_, kept := o.Field("metadata", "managedFields").([]any)
+	own := sluice.ManagerOf(s.application())
 	return !kept || slices.ContainsFunc(o.List("metadata", "managedFields"), func(m sluice.Object) bool {
-		return m["manager"] == sluice.Manager && m["operation"] == "Apply"
+		return (m["manager"] == own || m["manager"] == sluice.Manager) && m["operation"] == "Apply"
 	})
 }
 

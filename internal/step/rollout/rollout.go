@@ -30,8 +30,16 @@ type target struct {
 }
 
 func newTarget(d deps.Deps, sc sluice.StepContext) (target, error) {
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	a, err := d.TargetAccount(sc)
 	return target{d, sc, a}, err
+}
+
+// application is whose objects the step writes, "" in a test without a plan.
+func (t target) application() string {
+	if t.sc.Plan == nil {
+		return ""
+	}
+	return t.sc.Plan.Application
 }
 
 // declared returns the target's objects in the order in which they can be applied, with Secrets opened. Each workload's

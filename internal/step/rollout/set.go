@@ -33,6 +33,28 @@ func byPartition(o sluice.Object) bool {
 		o.Text("metadata", "annotations", sluice.PrimaryProbe) == ""
 }
 
+// noNode says that no node runs the DaemonSet, "" if one does. It is ready all the same, since there is no pod to wait
+// for.
+func noNode(o sluice.Object) string {
+	if o.Text("kind") != "DaemonSet" || o.Number(0, "status", "desiredNumberScheduled") > 0 {
+		return ""
+	}
+	return "no node runs " + o.Ref().String() + ", so nobody has tried its pods"
+}
+
+// idle names the DaemonSets among the objects that no node runs.
+func (t target) idle(ctx context.Context, objects []sluice.Object) (string, error) {
+	var words []string
+	for _, o := range object.OfKind(objects, "DaemonSet") {
+		now, err := object.Get(ctx, t.account, o.Ref())
+		if err != nil {
+			return "", err
+		}
+		words = append(words, noNode(now))
+	}
+	return joined(words, "; "), nil
+}
+
 // podsAt returns how many of n pods have the new version at the percentage: rounded up, so that any weight above
 // 0 changes a pod.
 func podsAt(n, percent int) int { return min(n, (n*max(percent, 0)+99)/100) }

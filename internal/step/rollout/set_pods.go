@@ -31,6 +31,9 @@ func (t tracks) replacePods(ctx context.Context, o sluice.Object, percent int) (
 		if i := slices.IndexFunc(old, func(p sluice.Pod) bool { return !due[p.Name] }); i >= 0 {
 			return "", cameBack(o.Ref(), old[i])
 		}
+		if n+len(all) == 0 {
+			return "no node runs " + o.Ref().String(), nil
+		}
 		updated := len(all) - len(old)
 		if updated >= podsAt(n, percent) || len(old) == 0 {
 			return fmt.Sprintf("%d of %d pods of %s are new", updated, n, o.Ref()), t.waiter.Ready(ctx, []sluice.Ref{o.Ref()})
@@ -266,7 +269,10 @@ func replaceBroken(ctx context.Context, w ready.Waiter, refs []sluice.Ref) error
 		}
 		r := repair{Waiter: w, set: ref, evicted: map[string]bool{}}
 		err := w.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) { return r.look(ctx, o) })
-		if err != nil && !ready.IsTimeout(err) {
+		switch {
+		case sluice.ErrorCode(err) == sluice.Denied: // somebody else may replace them
+			w.Report(sluice.Progress{State: sluice.Running, Message: "broken pods stay: " + err.Error()})
+		case err != nil && !ready.IsTimeout(err):
 			return err
 		}
 	}

@@ -126,6 +126,7 @@ type restorer struct {
 	ours    map[sluice.Ref]sluice.Object // what the step wrote
 	foreign []string                     // objects
 	taken   []string                     // fields, in words
+	shared  []string                     // objects that another application applied too, in words
 	refused error                        // what could not be put back
 }
 
@@ -218,7 +219,12 @@ func (r *restorer) removeCreated(ctx context.Context, ref sluice.Ref) (bool, err
 	if mine, err := r.stillOurs(ctx, ref); err != nil || !mine {
 		return false, err
 	}
-	return true, object.Delete(ctx, r.account, ref)
+	err := object.Delete(ctx, r.account, ref)
+	if sluice.ErrorCode(err) == sluice.Conflict {
+		r.shared = append(r.shared, err.Error())
+		return false, nil
+	}
+	return true, err
 }
 
 // stillOurs reports whether the object is as the step wrote it, and notes it if not.
@@ -255,6 +261,9 @@ func (r *restorer) left() error {
 	}
 	if len(r.taken) > 0 {
 		words = append(words, "fields that others have set since were left as they are: "+strings.Join(r.taken, "; "))
+	}
+	if len(r.shared) > 0 {
+		words = append(words, "what other applications use was left: "+strings.Join(r.shared, "; "))
 	}
 	if len(words) == 0 {
 		return nil

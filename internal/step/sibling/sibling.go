@@ -20,6 +20,37 @@ func steps(sc sluice.StepContext) []sluice.PlannedStep {
 	})
 }
 
+// Earlier returns the steps that act on the step's account before it: those of its target, and of the targets that its
+// target depends on.
+func Earlier(sc sluice.StepContext) []sluice.PlannedStep {
+	if sc.Plan == nil {
+		return nil
+	}
+	before := map[string]bool{}
+	dependencies(sc.Plan, sc.Target, before)
+	var list []sluice.PlannedStep
+	passed := false
+	for _, s := range sc.Plan.Steps {
+		passed = passed || s.ID == sc.Step.ID
+		other, _ := sc.Plan.Target(s.Target)
+		isBefore := before[s.Target] && other.Account == sc.Target.Account || s.Target == sc.Target.Name && !passed
+		if isBefore && s.Phase != sluice.PhaseOnRollback {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// dependencies adds the targets that the target depends on, directly or not.
+func dependencies(p *sluice.Plan, of sluice.PlannedTarget, found map[string]bool) {
+	for _, name := range of.DependsOn {
+		if t, ok := p.Target(name); ok && !found[name] {
+			found[name] = true
+			dependencies(p, t, found)
+		}
+	}
+}
+
 // Apply returns what the target applies; the zero value if it applies nothing.
 func Apply(sc sluice.StepContext) sluice.Apply {
 	for _, s := range steps(sc) {

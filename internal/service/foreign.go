@@ -1,0 +1,67 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/history"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// checkForeign returns a Conflict if the plan would change objects that other applications run on this machine, unless
+// it may take them over. Clusters record themselves who applied an object.
+func checkForeign(ctx context.Context, log sluice.Log, p *sluice.Plan, local func(account string) bool) error {
+	targets := slices.DeleteFunc(slices.Clone(p.Targets), func(t sluice.PlannedTarget) bool { return !local(t.Account) })
+	if len(targets) == 0 {
+		return nil
+	}
+	running, err := foreign(ctx, log, p.Application)
+	if err != nil {
+		return err
+	}
+	var found []string
+	var owners sluice.Owners
+	for _, t := range targets {
+		for _, o := range objectsOf(p, t.Name) {
+			for _, r := range running {
+				owner := sluice.ManagerOf(r.Plan.Application)
+				if !slices.Contains(p.TakeOver, owner) && changes(r, t.Account, o) {
+					found = append(found, fmt.Sprintf("%s belongs to application %s, whose deployment %s brought it",
+						o.Ref(), r.Plan.Application, r.Deployment))
+					owners = append(owners, owner)
+				}
+			}
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	slices.Sort(owners)
+	return sluice.Errorf(sluice.Conflict, "%s", strings.Join(found, "; ")).
+		WithHint("leave it out of this application, or take it over: %s", slices.Compact(owners).Flag())
+}
+
+// foreign returns what other applications run.
+func foreign(ctx context.Context, log sluice.Log, application string) ([]sluice.Release, error) {
+	running, err := history.Running(ctx, log, false)
+	return slices.DeleteFunc(running, func(r sluice.Release) bool { return r.Plan.Application == application }), err
+}
+
+// changes reports whether the object of the account is one of the release, and has other values.
+func changes(r sluice.Release, account string, o sluice.Object) bool {
+	differs := func(was sluice.Object) bool { return was.Ref().Same(o.Ref()) && manifest.Diff(was, o) != "" }
+	return history.Has(r, account, o.Ref()) && slices.ContainsFunc(objectsOf(r.Plan, r.Target), differs)
+}
+
+// objectsOf returns what the plan applies to the target.
+func objectsOf(p *sluice.Plan, target string) []sluice.Object {
+	for _, s := range p.Steps {
+		if s.Target == target && s.Apply != nil {
+			return s.Apply.Objects
+		}
+	}
+	return nil
+}

@@ -182,6 +182,9 @@ func (w *World) inspect() {
 		if ref.Namespace == w.Namespace && (ref.Kind == "Pod" || ref.Kind == "ReplicaSet") {
 			continue // Unchanged compares them
 		}
+		if ref.Namespace == w.Namespace && belongsToReplicaSet(o) {
+			continue // a version of the configuration stays as long as pods may be made that use it
+		}
 		if ref.Namespace == w.Namespace {
 			delete(o, "spec")
 		}
@@ -196,6 +199,12 @@ func (w *World) inspect() {
 			}
 		}
 	}
+}
+
+func belongsToReplicaSet(o sluice.Object) bool {
+	return slices.ContainsFunc(o.List("metadata", "ownerReferences"), func(owner sluice.Object) bool {
+		return owner.Text("kind") == "ReplicaSet"
+	})
 }
 
 // deployments returns the ended deployments of the state directory.

@@ -29,19 +29,25 @@ func (b *bench) vet(t *testing.T, id string) sluice.Diagnostics {
 // A picky account refuses objects in the words of a cluster.
 type picky struct {
 	*steptest.Account
-	refused map[string]error // by kind and name, or by kind
+	refused map[string]error     // by kind and name, or by kind
+	writer  sluice.ClusterWriter // of an application
+}
+
+func (p picky) For(w sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
+	writer, adopter := p.Account.For(w)
+	return picky{p.Account, p.refused, writer}, adopter
 }
 
 func (p picky) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	if err := stdcmp.Or(p.refused[o.Ref().String()], p.refused[o.Ref().Kind]); err != nil {
 		return nil, "", err
 	}
-	return p.Account.Apply(ctx, o, dryRun)
+	return p.writer.Apply(ctx, o, dryRun)
 }
 
 func (b *bench) refuse(refused map[string]error) {
 	account := b.account.Abilities()
-	account.ClusterWriter = picky{b.account, refused}
+	account.Writers = picky{Account: b.account, refused: refused}
 	b.deps.Accounts["cluster"] = account
 }
 

@@ -182,7 +182,7 @@ func (w *Writer) applyTo(
 	if err != nil {
 		return nil, "", err
 	}
-	if isSameToUs(live, now, w.manager()) && w.ownsSame(live, now) {
+	if isSameToUs(live, now, w.manager()) && w.ownsSame(live, now) && excluded(want, live) == "" {
 		return now, sluice.Unchanged, nil
 	}
 	return now, sluice.Configured, nil

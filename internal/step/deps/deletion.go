@@ -17,10 +17,26 @@ func (d Deps) Reporting(report func(sluice.Progress)) Deps {
 	accounts := make(map[string]sluice.Account, len(d.Accounts))
 	for name, a := range d.Accounts {
 		a.ClusterWriter = deleter{a.ClusterWriter, a.ClusterReader, report}
+		if a.Writers != nil {
+			a.Writers = reporting{a.Writers, a.ClusterReader, report}
+		}
 		accounts[name] = a
 	}
 	d.Accounts = accounts
 	return d
+}
+
+// reporting makes writers whose deletions are reported.
+type reporting struct {
+	sluice.Writers
+	reader sluice.ClusterReader
+	report func(sluice.Progress)
+}
+
+// For implements sluice.Writers.
+func (r reporting) For(w sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) {
+	writer, adopter := r.Writers.For(w)
+	return deleter{writer, r.reader, r.report}, adopter
 }
 
 // A deleter reports what holds back an object that is being deleted.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/step/delivery"
@@ -69,10 +70,28 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 			return false, err
 		}
 	}
-	if a.stable, err = a.awaitAdopted(ctx, a.declared.Ref()); err != nil {
+	isGone := a.canary == nil
+	if isGone { // nothing is left to adopt if somebody has deleted its pods too
+		a.waiter.Deadline = soonest(a.waiter.Deadline, a.deps.Now().Add(adoptionTimeout))
+	}
+	a.stable, err = a.awaitAdopted(ctx, a.declared.Ref())
+	if isGone && sluice.ErrorCode(err) == sluice.Failed {
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	return true, a.grow(ctx)
+}
+
+// adoptionTimeout bounds how long the pods of a canary that is gone may take to be adopted.
+const adoptionTimeout = time.Minute
+
+func soonest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // awaitAdopted returns the Deployment when its controller counts pods of its template.

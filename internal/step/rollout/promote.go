@@ -128,8 +128,7 @@ func (s *promote) replaceAll(ctx context.Context, t tracks, deployments []sluice
 	}
 	for i, o := range deployments {
 		if started[i] {
-			p.Message += "; the API server changed the template of " + o.Ref().String() +
-				" in another way than that of its canary, so its pods were started once more"
+			p.Message += "; " + o.Ref().String() + " could not take over the pods of its canary, so it started its own"
 		}
 	}
 	return nil

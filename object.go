@@ -145,7 +145,7 @@ type ClusterReader interface {
 	// Get returns the object with its status, or NotFound.
 	Get(ctx context.Context, ref Ref) (Object, error)
 	// List returns the objects of the kind in the namespace, "" for all of them, sorted by name. It returns none for a
-	// kind that the account does not know.
+	// kind that the account does not know. Callers share the objects: they MUST NOT change them.
 	List(ctx context.Context, apiVersion, kind, namespace string) ([]Object, error)
 	// Watch yields each object of the kind in the namespace, and yields it again whenever it changes. It yields a
 	// deleted object once, with metadata.deletionTimestamp set. It ends with ctx or with an error. A workload whose pods

@@ -65,20 +65,21 @@ func (s *spec) completeKWOK(ctx context.Context) error {
 		stages = append(stages, target)
 	}
 	s.Parts = append(s.controlPlane(), s.fakeNodes(stages))
-	return s.auditWrites()
+	return s.audit()
 }
 
-// auditPolicy records who wrote which object, but not the content.
+// auditPolicy records who wrote which object and what the administrator read, but not the content.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - {level: Metadata, verbs: [create, update, patch, delete, deletecollection]}
+- {level: Metadata, userGroups: [system:masters], verbs: [get, list, watch]}
 - {level: None}
 `
 
-// auditWrites makes the API server write a line for each write.
-func (s *spec) auditWrites() error {
+// audit makes the API server write a line for each such request.
+func (s *spec) audit() error {
 	if err := os.WriteFile(s.file("audit.yaml"), []byte(auditPolicy), 0o644); err != nil {
 		return err
 	}
@@ -91,7 +92,8 @@ func (s *spec) auditWrites() error {
 	return nil
 }
 
-// Audit is the file with a line for each write to the API server of fake nodes, an event of audit.k8s.io/v1.
+// Audit is the file with a line for each request to the API server of fake nodes that auditPolicy names, an event of
+// audit.k8s.io/v1.
 func (c *Cluster) Audit() string { return c.spec.file("audit.log") }
 
 // addNodes makes the fake nodes that are missing and waits until one is ready.

@@ -47,7 +47,7 @@ func Open(_ context.Context, o Options) (*Account, error) {
 	i := watch.NewInformers(c)
 	r := watch.NewReader(c, i)
 	return &Account{
-		Reader: r, Writer: apply.NewWriter(c, i), Host: host.New(c, r), Network: network.New(c),
+		Reader: r, Writer: apply.NewWriter(c, i), Host: host.New(c, r, i), Network: network.New(c),
 		Shifter: shift.New(c, i), Reviewer: rights.NewReviewer(c), client: c, informers: i,
 	}, nil
 }

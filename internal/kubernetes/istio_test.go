@@ -41,7 +41,7 @@ func TestShiftOfSubsets(t *testing.T) {
 		s.on("GET "+replicaSets, list("1", `{"metadata":{"labels":{"pod-template-hash":"abc"},
 			"annotations":{"deployment.kubernetes.io/revision":"3"},"ownerReferences":[{"uid":"d","controller":true}]}}`))
 		s.on("GET "+servicePath+"web", answer{body: plainWeb}, answer{body: plainWeb})
-		s.on("GET "+podsPath, list("1", stable), list("1", canary))
+		s.has(podsPath, stable, canary)
 		s.on("GET "+meshRoute, answer{body: virtualRoute})
 		if ready == "True" {
 			s.on("GET "+meshRoute, answer{body: virtualRoute})

@@ -29,6 +29,7 @@ type server struct {
 	*kubernetes.Account
 	mu      sync.Mutex
 	answers map[string][]answer // by request, in turn
+	lists   map[string]answer   // by path, what a list answers if no answer is left; a watch of it tells nothing
 	kept    *state              // answers the other requests; nil: there are none
 	got     []request
 }
@@ -72,7 +73,7 @@ var kinds = map[string]string{
 // serve starts a server and an account of it. At the end the account must have sent every request that has an answer.
 func serve(t *testing.T) *server {
 	t.Helper()
-	s := &server{T: t, answers: map[string][]answer{}}
+	s := &server{T: t, answers: map[string][]answer{}, lists: map[string]answer{}}
 	h := httptest.NewServer(http.HandlerFunc(s.handle))
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	config := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: c\n"+
@@ -103,6 +104,13 @@ func (s *server) on(line string, answers ...answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answers[line] = append(s.answers[line], answers...)
+}
+
+// has makes the objects the answer to every list of the path.
+func (s *server) has(path string, items ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lists[path] = list("1", items...)
 }
 
 // soon returns a context that ends before a test hangs.
@@ -167,6 +175,12 @@ func (s *server) take(r *http.Request) (answer, bool) {
 	defer s.mu.Unlock()
 	s.got = append(s.got, request{line, r.URL.RawQuery, string(body)})
 	if len(s.answers[line]) == 0 {
+		if a, ok := s.lists[r.URL.Path]; ok {
+			if strings.HasPrefix(line, "WATCH ") {
+				a = answer{}
+			}
+			return a, true
+		}
 		if s.kept == nil {
 			return answer{}, false
 		}

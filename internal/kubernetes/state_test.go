@@ -55,9 +55,9 @@ func (s *state) answer(r *http.Request, body []byte) answer {
 	o, ok := s.objects[r.URL.Path]
 	switch plural := path.Base(r.URL.Path); {
 	case r.URL.Query().Get("watch") != "":
-		return answer{}
+		return failure(403, "Forbidden", "there is no right to watch", "") // everything is read as it is
 	case plural == "endpointslices":
-		return s.endpoints(strings.TrimPrefix(r.URL.Query().Get("labelSelector"), "kubernetes.io/service-name="))
+		return s.endpoints()
 	case !ok && slices.Contains([]string{"pods", "services", "replicasets"}, plural):
 		return s.list(r)
 	case !ok:
@@ -122,13 +122,19 @@ func merge(into, patch map[string]any) {
 	}
 }
 
-func (s *state) endpoints(service string) answer {
+func (s *state) endpoints() answer {
 	var pods []sluice.Object
 	for at, o := range s.objects {
 		if path.Dir(at) == podsPath {
 			pods = append(pods, o)
 		}
 	}
-	selector := traffic.Labels(s.objects[servicePath+service].Field("spec", "selector"))
-	return list(fmt.Sprint(s.version), endpoints(traffic.Ready(pods, selector)...))
+	var all []string
+	for at, service := range s.objects {
+		if path.Dir(at)+"/" == servicePath {
+			selector := traffic.Labels(service.Field("spec", "selector"))
+			all = append(all, endpointsOf(path.Base(at), traffic.Ready(pods, selector)...))
+		}
+	}
+	return list(fmt.Sprint(s.version), all...)
 }

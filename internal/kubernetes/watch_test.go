@@ -43,21 +43,26 @@ func follow(t *testing.T, seq iter.Seq2[sluice.Object, error]) (next func() stri
 func TestWatchKnowsOwnWrites(t *testing.T) {
 	s := serve(t)
 	ctx := s.soon()
-	late := make(chan struct{})
+	begins, late := make(chan struct{}), make(chan struct{})
 	s.on("GET "+configMaps, list("5", configMap("settings", "4", "listed")))
-	s.on("WATCH "+configMaps, answer{when: late, body: frame("MODIFIED", configMap("settings", "6", "from the past")) +
-		frame("ADDED", configMap("other", "9", "new")) + frame("DELETED", configMap("other", "10", "gone"))})
+	s.on("WATCH "+configMaps, answer{then: func() { close(begins) }, when: late,
+		body: frame("MODIFIED", configMap("settings", "6", "from the past")) +
+			frame("ADDED", configMap("other", "9", "new")) + frame("DELETED", configMap("other", "10", "gone"))})
 	next := follow(t, s.Watch(ctx, "v1", "ConfigMap", "shop"))
 	if got := next(); got != "settings=listed" {
 		t.Fatal(got)
 	}
+	<-begins
+	s.on(patchIt, modified("configmaps", "settings"), answer{body: configMap("settings", "8", "written")})
 	s.on(getSettings, answer{body: configMap("settings", "7", "read")})
-	s.on(patchIt, answer{body: configMap("settings", "8", "written")})
 	if _, _, err := s.Apply(ctx, object(t, settings), false); err != nil {
 		t.Fatal(err)
 	}
 	if got := next(); got != "settings=written" {
 		t.Errorf("after the write: %s", got)
+	}
+	if first := s.sent("PATCH ")[0].body; !strings.Contains(first, `"resourceVersion":"4"`) {
+		t.Errorf("what the watch knows is written on no condition: %s", first)
 	}
 	second := follow(t, s.Follow(ctx, sluice.Ref{APIVersion: "v1", Kind: "ConfigMap", Namespace: "shop",
 		Name: "settings"}))
@@ -212,6 +217,20 @@ func TestRestartIsAChangeOfTheWorkload(t *testing.T) {
 		if what == "at first" {
 			close(seen)
 		}
+	}
+	s.has("/apis/apps/v1/namespaces/shop/replicasets")
+	for {
+		pods, err := s.Pods(s.soon(), "shop")
+		if err != nil || len(pods) != 1 {
+			t.Fatalf("the pods are %v, %v", pods, err)
+		}
+		if pods[0].Restarts == 1 {
+			break
+		}
+		next()
+	}
+	if n := len(s.sent("WATCH " + podsPath)); n > 1 {
+		t.Errorf("%d watches of the pods", n)
 	}
 }
 

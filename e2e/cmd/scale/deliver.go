@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -37,7 +39,8 @@ type delivery struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Namespace  string `json:"namespace"`
 	Canaries   int    `json:"canaries"`
-	Steps      int    `json:"steps"` // of each
+	Replicas   int    `json:"replicas"` // of each
+	Steps      int    `json:"steps"`    // of each
 }
 
 // run delivers version 1 of every application, then version 2 as a canary. Only the canary is measured.
@@ -119,26 +122,32 @@ func newEngine(ctx context.Context, kubeconfig, dir string) (*engine.Engine, err
 
 // release delivers every application and waits until all have succeeded.
 func (d delivery) release(ctx context.Context, e *engine.Engine, image string) error {
-	ids := make([]sluice.DeploymentID, d.Canaries)
-	for i := range ids {
-		p, err := d.plan(i, image)
-		if err != nil {
+	g, ctx := errgroup.WithContext(ctx)
+	begins := make(chan struct{}, writers)
+	for i := range d.Canaries {
+		g.Go(func() error {
+			begins <- struct{}{}
+			id, err := d.start(ctx, e, i, image)
+			<-begins
+			if err != nil {
+				return err
+			}
+			status, err := e.Wait(ctx, id)
+			if err == nil && status != sluice.StatusSucceeded {
+				err = fmt.Errorf("canary %d is %s", i, status)
+			}
 			return err
-		}
-		if ids[i], err = e.Start(ctx, p, sluice.Actor{Name: "scale"}); err != nil {
-			return err
-		}
+		})
 	}
-	for i, id := range ids {
-		status, err := e.Wait(ctx, id)
-		if err != nil {
-			return err
-		}
-		if status != sluice.StatusSucceeded {
-			return fmt.Errorf("canary %d is %s", i, status)
-		}
+	return g.Wait()
+}
+
+func (d delivery) start(ctx context.Context, e *engine.Engine, i int, image string) (sluice.DeploymentID, error) {
+	p, err := d.plan(i, image)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	return e.Start(ctx, p, sluice.Actor{Name: "scale"})
 }
 
 const deployFile = `version: v1
@@ -162,7 +171,7 @@ strategies:
 `
 
 func (d delivery) plan(i int, image string) (*sluice.Plan, error) {
-	text := fmt.Sprintf(deployFile, i, d.Namespace, i, replicas, i, i, image, weights(d.Steps))
+	text := fmt.Sprintf(deployFile, i, d.Namespace, i, d.Replicas, i, i, image, setWeights(d.Steps))
 	spec, found := deployfile.Parse("deploy.yaml", []byte(text))
 	if found.HasErrors() {
 		return nil, found
@@ -174,13 +183,22 @@ func (d delivery) plan(i int, image string) (*sluice.Plan, error) {
 	return p, nil
 }
 
-// weights are steps from 25 % up to 50 %, and a last one to 100 %.
-func weights(steps int) string {
-	var list []string
+// weights are those of the steps: from 25 % up to 50 %, and a last one of 100 %.
+func weights(steps int) []int {
+	var list []int
 	for i := range steps - 1 {
-		list = append(list, fmt.Sprintf("{setWeight: {weight: %d}}", 25+25*i/max(1, steps-2)))
+		list = append(list, 25+25*i/max(1, steps-2))
 	}
-	return strings.Join(append(list, "{setWeight: {weight: 100}}"), ", ")
+	return append(list, 100)
+}
+
+// setWeights are the steps of the deploy file.
+func setWeights(steps int) string {
+	var list []string
+	for _, weight := range weights(steps) {
+		list = append(list, fmt.Sprintf("{setWeight: {weight: %d}}", weight))
+	}
+	return strings.Join(list, ", ")
 }
 
 // resident is how much memory this process has.

@@ -14,32 +14,48 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
 	watchtools "k8s.io/client-go/tools/watch"
-
-	"github.com/sluice-cd/sluice/e2e/cluster"
 )
 
-// A field is a namespace with a number of applications.
+// A field is a namespace with applications.
 type field struct {
-	client     *kubernetes.Clientset
-	kubeconfig string
-	namespace  string
-	n          int
+	place
+	shape
+	namespace string
 }
 
-// replicas of each Deployment: more pods would measure the cluster's own controllers.
-const replicas = 1
+// A place is a cluster in which something is measured.
+type place struct {
+	client     *kubernetes.Clientset
+	config     *rest.Config
+	kubeconfig string // of the measured process
+	audit      string // the API server's record; "": there is none
+}
+
+// placeOf returns the cluster of a context of a kubeconfig, "" for the current one.
+func placeOf(kubeconfig, name string) (place, error) {
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}, &clientcmd.ConfigOverrides{CurrentContext: name},
+	).ClientConfig()
+	if err != nil {
+		return place{}, err
+	}
+	config.QPS = -1
+	client, err := kubernetes.NewForConfig(config)
+	return place{client: client, config: config, kubeconfig: kubeconfig}, err
+}
+
+// writers is how many updates, or releases, begin at the same time.
+const writers = 50
 
 // on works in a namespace of its own and waits until it is deleted, so nothing disturbs the next measurement.
-func on(ctx context.Context, c *cluster.Cluster, name string, n int, work func(*field) error) (err error) {
-	client, err := c.Client()
-	if err != nil {
-		return err
-	}
-	f := &field{client: client, kubeconfig: c.Kubeconfig, namespace: fmt.Sprintf("scale-%s-%d", name, n), n: n}
+func on(ctx context.Context, p place, name string, s shape, work func(*field) error) (err error) {
+	f := &field{place: p, shape: s, namespace: fmt.Sprintf("scale-%s-%s", name, s)}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: f.namespace}}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+	if _, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.clear(ctx)) }()
@@ -64,14 +80,14 @@ func (f *field) clear(ctx context.Context) error {
 // create creates the Deployments and waits until all are available.
 func (f *field) create(ctx context.Context) error {
 	return f.write(ctx, "image:1", func(ctx context.Context, name string) error {
-		_, err := f.client.AppsV1().Deployments(f.namespace).Create(ctx, deployment(name, "image:1"), metav1.CreateOptions{})
+		_, err := f.client.AppsV1().Deployments(f.namespace).Create(ctx, f.deployment(name), metav1.CreateOptions{})
 		return err
 	})
 }
 
-func deployment(name, image string) *appsv1.Deployment {
+func (f *field) deployment(name string) *appsv1.Deployment {
 	labels := map[string]string{"app": name}
-	count := int32(replicas)
+	count := int32(f.replicas)
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: appsv1.DeploymentSpec{
@@ -79,7 +95,7 @@ func deployment(name, image string) *appsv1.Deployment {
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: image}}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image:1"}}},
 			},
 		},
 	}
@@ -100,7 +116,7 @@ func (f *field) update(ctx context.Context) (time.Duration, error) {
 // write writes every Deployment and waits until each has the image.
 func (f *field) write(ctx context.Context, image string, write func(ctx context.Context, name string) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(50)
+	g.SetLimit(1 + writers) // and await
 	g.Go(func() error { return f.await(ctx, image) })
 	for i := range f.n {
 		g.Go(func() error { return write(ctx, fmt.Sprintf("plain-%d", i)) })
@@ -115,7 +131,7 @@ func (f *field) await(ctx context.Context, image string) error {
 	everything := cache.NewListWatchFromClient(f.client.AppsV1().RESTClient(), "deployments", f.namespace,
 		fields.Everything())
 	_, err := watchtools.UntilWithSync(ctx, everything, &appsv1.Deployment{}, nil, func(e watch.Event) (bool, error) {
-		if d, ok := e.Object.(*appsv1.Deployment); ok && isSettled(d) && d.Spec.Template.Spec.Containers[0].Image == image {
+		if d, ok := e.Object.(*appsv1.Deployment); ok && f.isSettled(d) && d.Spec.Template.Spec.Containers[0].Image == image {
 			settled[d.Name] = true
 		}
 		return len(settled) == f.n, nil
@@ -126,8 +142,8 @@ func (f *field) await(ctx context.Context, image string) error {
 	return nil
 }
 
-func isSettled(d *appsv1.Deployment) bool {
-	s := d.Status
-	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == replicas && s.AvailableReplicas == replicas &&
-		s.Replicas == replicas
+func (f *field) isSettled(d *appsv1.Deployment) bool {
+	s, want := d.Status, int32(f.replicas)
+	return s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == want && s.AvailableReplicas == want &&
+		s.Replicas == want
 }

@@ -1,15 +1,22 @@
-// Scale measures Sluice on a control plane with fake nodes. It runs many canaries of three steps at once, each with one
-// pod that is ready at once, and compares them with a plain update of as many Deployments. For each size it prints the
-// time, the writes of a release as the API server recorded them, including dry runs, and the processor time and memory
-// of Sluice's own process. For a single canary it also prints the time of each further step. It says which goals are
-// missed.
+// Scale measures Sluice on a control plane with fake nodes, where every pod is ready at once. It runs many canaries at
+// once, with steps of 25, 50 and 100 %, and compares them with a plain update of as many Deployments. For each size it
+// prints:
 //
-// A canary starts every pod twice, its own and the one of the stable version, in a Deployment that is created and
-// deleted. The control plane takes most of the time of many canaries at once. If the plain update takes long, a goal in
-// seconds says little.
+//	plain, canary, ratio    the time of the plain update, that of the canaries, and how many times as much it is
+//	pods                    how many pods of the new version the canaries started, for each replica
+//	step                    the time of a further step; for a single canary
+//	writes, dry runs, reads of a release, as the API server recorded them; a watch is one read
+//	CPU s, RSS MB           of Sluice's own process
 //
-//	go run ./cmd/scale             the table
-//	go run ./cmd/scale -sizes 1,20 fewer sizes
+// It says which goals are missed. The control plane takes most of the time of many canaries at once, and other programs
+// on the machine disturb it, so only the ratio of one run says much.
+//
+//	go run ./cmd/scale                              the table
+//	go run ./cmd/scale -sizes 1,20x4                other sizes: 1 Deployment of 1 replica, 20 of 4 replicas
+//	go run ./cmd/scale -requests                    also which requests a release sends
+//	go run ./cmd/scale -argo KUBECONFIG[,CONTEXT]   Argo Rollouts instead, in a cluster with its controller
+//
+// The requests and the process of Argo Rollouts are not measured: it prints "-".
 //
 // With SCALE_PROFILE=FILE the last size writes a profile of Sluice's processor time to that file.
 package main
@@ -20,10 +27,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,32 +41,56 @@ const longest = time.Hour
 // fakeNodes hold the pods of the largest size, twice.
 const fakeNodes = 10
 
+// A task is what the flags ask for.
+type task struct {
+	sizes    string
+	argo     string
+	requests bool
+	child    string
+}
+
 func main() {
-	sizes := flag.String("sizes", "1,20,200,1000", "how many canaries at once")
-	child := flag.String("deliver", "", "what to deliver, as JSON: for the process that is measured")
+	var t task
+	flag.StringVar(&t.sizes, "sizes", "1,20,200,1000,20x4,50x4", "how many canaries at once, x replicas")
+	flag.StringVar(&t.argo, "argo", "", "measure Argo Rollouts in the cluster of this kubeconfig[,context]")
+	flag.BoolVar(&t.requests, "requests", false, "also list the requests of each size by verb and resource")
+	flag.StringVar(&t.child, "deliver", "", "what to deliver, as JSON: for the process that is measured")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	run := func() error { return compare(ctx, *sizes) }
-	if *child != "" {
-		run = func() error {
-			var d delivery
-			if err := json.Unmarshal([]byte(*child), &d); err != nil {
-				return err
-			}
-			return d.run(ctx)
-		}
-	}
-	if err := run(); err != nil {
+	if err := t.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
 }
 
-// compare prints the table. If no cluster ran before, none runs afterwards.
-func compare(ctx context.Context, sizes string) (err error) {
+func (t task) run(ctx context.Context) error {
+	if t.child != "" {
+		var d delivery
+		if err := json.Unmarshal([]byte(t.child), &d); err != nil {
+			return err
+		}
+		return d.run(ctx)
+	}
+	shapes, err := parseShapes(t.sizes)
+	if err != nil {
+		return err
+	}
+	if t.argo != "" {
+		kubeconfig, name, _ := strings.Cut(t.argo, ",")
+		p, err := placeOf(kubeconfig, name)
+		if err != nil {
+			return err
+		}
+		return t.compare(ctx, p, shapes, byArgo)
+	}
+	return t.onFakeNodes(ctx, shapes)
+}
+
+// onFakeNodes measures Sluice. If no cluster ran before, none runs afterwards.
+func (t task) onFakeNodes(ctx context.Context, shapes []shape) (err error) {
 	standing, err := cluster.Running(cluster.Options{})
 	if err != nil {
 		return err
@@ -73,31 +102,30 @@ func compare(ctx context.Context, sizes string) (err error) {
 	if len(standing) == 0 {
 		defer func() { err = errors.Join(err, cluster.Down(cluster.Options{})) }()
 	}
-	fmt.Printf("%8s %13s %10s %15s %15s %7s %8s\n", "at once", "plain update", "canary", "a further step",
-		"writes/release", "CPU s", "RSS MB")
-	for field := range strings.SplitSeq(sizes, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 1 {
-			return fmt.Errorf("%q is not a number of canaries", field)
-		}
-		m, err := measure(ctx, c, n)
-		if err != nil {
-			return fmt.Errorf("%d at once: %w", n, err)
-		}
-		m.print(os.Stdout)
-		m.missed(os.Stdout)
+	p, err := placeOf(c.Kubeconfig, "")
+	if err != nil {
+		return err
 	}
-	fmt.Println("goals: under 0.10 s a further step, 1000 in under 70 s, at most 10 writes a release, under 150 MB")
+	p.audit = c.Audit()
+	return t.compare(ctx, p, shapes, bySluice)
+}
+
+// compare prints the table.
+func (t task) compare(ctx context.Context, p place, shapes []shape, release releaser) error {
+	fmt.Print(header)
+	for _, s := range shapes {
+		m, err := measure(ctx, p, s, release)
+		if err != nil {
+			return fmt.Errorf("%s at once: %w", s, err)
+		}
+		fmt.Print(m.row())
+		if t.requests && m.requests != nil {
+			fmt.Print(m.each())
+		}
+		for _, goal := range m.missed() {
+			fmt.Printf("missed at %s: %s\n", s, goal)
+		}
+	}
+	fmt.Print(goals)
 	return nil
 }
-
-func (m measurement) print(w io.Writer) {
-	step := ""
-	if m.step > 0 {
-		step = seconds(m.step)
-	}
-	fmt.Fprintf(w, "%8d %13s %10s %15s %15.1f %7.1f %8d\n", m.n, seconds(m.plain), seconds(m.canary), step, m.writes,
-		m.cpu.Seconds(), m.rss>>20)
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

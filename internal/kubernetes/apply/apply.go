@@ -61,7 +61,7 @@ func (w *Writer) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluic
 	if err != nil {
 		return nil, "", err
 	}
-	r := applyRequest{ref, declaredFields(o, ref.Resource), dryRun}
+	r := applyRequest{ObjectRef: ref, declared: declaredFields(o, ref.Resource), dryRun: dryRun}
 	now, outcome, err := w.attempt(ctx, r)
 	if err != nil || dryRun {
 		return now, outcome, err
@@ -78,6 +78,7 @@ type applyRequest struct {
 	client.ObjectRef
 	declared sluice.Object // the fields that Sluice is to own
 	dryRun   bool
+	version  string // at which the object must still be; "": at any
 }
 
 // declaredFields returns the fields of the object that can be applied, in the form in which the cluster stores them.
@@ -104,10 +105,15 @@ func declaredFields(o sluice.Object, r client.Resource) sluice.Object {
 	return o
 }
 
-// attempt reads the object and applies the fields to it, again if somebody else wrote the object in between.
+// attempt applies the fields to the object as the shared watch knows it, on condition that the object has not changed
+// since. Unless that wrote them, it reads the object and applies the fields to it, again if somebody else wrote the
+// object in between.
 func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
+	if now, outcome, err := w.applyToKnown(ctx, r); err == nil && now != nil {
+		return now, outcome, nil
+	}
 	for try := 1; ; try++ {
-		live, err := w.informers.Read(ctx, r.ObjectRef)
+		live, err := w.informers.ReadLive(ctx, r.ObjectRef)
 		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 			return nil, "", err
 		}
@@ -117,6 +123,26 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 		}
 		return now, outcome, client.Wrap("apply "+r.String(), err)
 	}
+}
+
+// applyToKnown returns nil if the shared watch does not know the object, or knows it as one that would not change: that
+// alone is no proof.
+func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
+	known := w.informers.Known(r.ObjectRef)
+	if known == nil {
+		return nil, "", nil
+	}
+	if _, changes, err := w.wanted(r, known); err != nil || !changes {
+		return nil, "", err
+	}
+	r.version = known.Text("metadata", "resourceVersion")
+	return w.applyTo(ctx, known, r)
+}
+
+// wanted returns the fields to apply to the live object, and whether that changes it.
+func (w *Writer) wanted(r applyRequest, live sluice.Object) (want sluice.Object, changes bool, err error) {
+	want, err = traffic.Keep(withoutScaled(r.declared, live), live)
+	return want, err == nil && !(isApplied(want, live, w.manager()) && w.settled(live) == nil), err
 }
 
 // isWriteConflict reports whether somebody else wrote the object after it was read. A conflict over the owner of a
@@ -135,11 +161,11 @@ func (w *Writer) applyTo(
 		now, err := w.patch(ctx, r, r.declared, nil)
 		return now, sluice.Created, err
 	}
-	want, err := traffic.Keep(withoutScaled(r.declared, live), live)
+	want, changes, err := w.wanted(r, live)
 	if err != nil {
 		return nil, "", err
 	}
-	if isApplied(want, live, w.manager()) && w.settled(live) == nil {
+	if !changes {
 		return live, sluice.Unchanged, nil
 	}
 	if err := w.checkApplication(ctx, r, want, live); err != nil {
@@ -202,6 +228,10 @@ func (w *Writer) patch(ctx context.Context, r applyRequest, want, live sluice.Ob
 func (w *Writer) send(
 	ctx context.Context, r applyRequest, want, live sluice.Object, force bool,
 ) (sluice.Object, error) {
+	if r.version != "" {
+		want = want.Clone()
+		want.Set(r.version, "metadata", "resourceVersion")
+	}
 	data, err := json.Marshal(want)
 	if err != nil {
 		return nil, err

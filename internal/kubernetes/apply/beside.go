@@ -55,7 +55,7 @@ func (w *Writer) Beside(
 
 // readOwned returns the ReplicaSet, nil if there is none. One that belongs to another Deployment is a Conflict.
 func (w *Writer) readOwned(ctx context.Context, set client.ObjectRef, canary sluice.Object) (sluice.Object, error) {
-	live, err := w.informers.Read(ctx, set)
+	live, err := w.informers.ReadLive(ctx, set)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return nil, nil
 	}

@@ -42,7 +42,7 @@ func (w *Writer) Delete(ctx context.Context, ref sluice.Ref) error {
 	if err != nil {
 		return err
 	}
-	live, err := w.informers.Read(ctx, o)
+	live, err := w.informers.ReadLive(ctx, o)
 	if c := sluice.ErrorCode(err); c == sluice.NotFound || c == sluice.Unsupported {
 		return nil
 	}

@@ -33,7 +33,7 @@ func (w *Writer) Orphan(ctx context.Context, ref sluice.Ref) error {
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return client.Wrap("orphan the pods of "+ref.String(), err)
 	}
-	_, err = w.informers.Read(ctx, o) // those who watch learn that it ends
+	_, err = w.informers.ReadLive(ctx, o) // those who watch learn that it ends
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		w.informers.Gone(o.Resource, live)
 		return nil

@@ -227,7 +227,7 @@ func (w *Writer) changeOwners(
 		if !isWriteConflict(err) || try == maxAttempts {
 			return now, err
 		}
-		if o, err = w.informers.Read(ctx, r.ObjectRef); err != nil {
+		if o, err = w.informers.ReadLive(ctx, r.ObjectRef); err != nil {
 			return nil, err
 		}
 	}

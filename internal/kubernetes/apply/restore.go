@@ -19,7 +19,7 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 	if err != nil {
 		return nil, "", err
 	}
-	live, err := w.informers.Read(ctx, ref)
+	live, err := w.informers.ReadLive(ctx, ref)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return w.Apply(ctx, was, dryRun)
 	}
@@ -37,7 +37,7 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 	}
 	now, outcome, err := w.Apply(ctx, onlyFields(was, fields), dryRun)
 	if err == nil && len(back) > 0 {
-		r := applyRequest{ref, nil, dryRun}
+		r := applyRequest{ObjectRef: ref, declared: nil, dryRun: dryRun}
 		now, err = w.giveBack(ctx, now, r, back, set)
 		outcome = sluice.Configured
 	}

@@ -32,7 +32,7 @@ func (w *Writer) Scale(ctx context.Context, ref sluice.Ref, replicas int) error 
 	if !o.Resource.Has("scale") {
 		return sluice.Errorf(sluice.Unsupported, "a %s has no number of replicas to set", ref.Kind)
 	}
-	live, err := w.informers.Read(ctx, o)
+	live, err := w.informers.ReadLive(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (w *Writer) Scale(ctx context.Context, ref sluice.Ref, replicas int) error 
 		return nil
 	}
 	// After Scale no watch may yield the previous number.
-	_, err = w.informers.Read(ctx, o)
+	_, err = w.informers.ReadLive(ctx, o)
 	return err
 }
 

@@ -38,6 +38,7 @@ func (h *Host) Evict(ctx context.Context, namespace, name string) error {
 		Op: "watch pod " + name, Path: client.Path("v1", namespace, "pods"),
 		Query: url.Values{"fieldSelector": {"metadata.name=" + name}},
 	})
+	defer h.informers.Expire(namespace)
 	return e.run(ctx)
 }
 

@@ -115,3 +115,28 @@ func (p *Pod) Restarts() int {
 	}
 	return n
 }
+
+// Object returns the part of the pod that decides whether a Service sends traffic to it, and its owners.
+func (p *Pod) Object() sluice.Object {
+	labels := make(map[string]any, len(p.Metadata.Labels))
+	for key, value := range p.Metadata.Labels {
+		labels[key] = value
+	}
+	o := sluice.Object{"metadata": map[string]any{"name": p.Metadata.Name, "labels": labels}}
+	if p.Metadata.DeletionTimestamp != "" {
+		o.Set(p.Metadata.DeletionTimestamp, "metadata", "deletionTimestamp")
+	}
+	var owners []any
+	for _, owner := range p.Metadata.OwnerReferences {
+		controls := owner.Controller != nil && *owner.Controller
+		owners = append(owners, map[string]any{"uid": string(owner.UID), "controller": controls})
+	}
+	o.Set(owners, "metadata", "ownerReferences")
+	var conditions []any
+	for _, c := range p.Status.Conditions {
+		conditions = append(conditions, map[string]any{"type": string(c.Type), "status": string(c.Status)})
+	}
+	o.Set(string(p.Status.Phase), "status", "phase")
+	o.Set(conditions, "status", "conditions")
+	return o
+}

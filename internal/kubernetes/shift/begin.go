@@ -21,7 +21,7 @@ func (d division) isDivisible(ctx context.Context) (bool, error) {
 	if len(selector) == 0 {
 		return true, nil // pin returns the error
 	}
-	pods, err := d.list(ctx, "v1", "pods", selector)
+	pods, err := d.pods(ctx, selector)
 	if err != nil {
 		return false, err
 	}

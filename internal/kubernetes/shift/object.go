@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
 )
 
@@ -47,6 +48,24 @@ func (d division) read(ctx context.Context, apiVersion, kind, name string) (slui
 	return d.informers.Read(ctx, ref)
 }
 
+// pods returns the pods of the namespace that have the labels.
+func (d division) pods(ctx context.Context, selector map[string]string) ([]sluice.Object, error) {
+	all, err := d.informers.Pods(ctx, d.Namespace)
+	return selected(all, selector), err
+}
+
+// selected returns those of the pods that have the labels, with what decides whether they get traffic.
+func selected(pods []*pod.Pod, selector map[string]string) []sluice.Object {
+	want := labels.SelectorFromSet(selector)
+	var list []sluice.Object
+	for _, p := range pods {
+		if want.Matches(labels.Set(p.Metadata.Labels)) {
+			list = append(list, p.Object())
+		}
+	}
+	return list
+}
+
 // list returns the objects of the namespace with the labels.
 func (d division) list(
 	ctx context.Context, groupVersion, plural string, selector map[string]string,
@@ -66,7 +85,7 @@ type mutation func(now sluice.Object) (sluice.Object, error)
 // object meanwhile. It reports whether it wrote.
 func (d division) change(ctx context.Context, ref client.ObjectRef, become mutation) (sluice.Object, bool, error) {
 	for attempt := 1; ; attempt++ {
-		now, err := d.informers.Read(ctx, ref)
+		now, err := d.informers.ReadLive(ctx, ref)
 		if err != nil {
 			return nil, false, err
 		}
@@ -106,6 +125,7 @@ func (d division) create(ctx context.Context, ref client.ObjectRef, o sluice.Obj
 	if err != nil {
 		return nil, client.Wrap("create "+ref.String(), err)
 	}
+	d.informers.Saw(ref.Resource, u.Object)
 	return u.Object, nil
 }
 
@@ -114,10 +134,11 @@ func (d division) remove(ctx context.Context, ref client.ObjectRef, o sluice.Obj
 	uid := types.UID(o.Text("metadata", "uid"))
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
 	err := d.client.Objects(ref).Delete(ctx, ref.Name, options)
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return client.Wrap("delete "+ref.String(), err)
 	}
-	return client.Wrap("delete "+ref.String(), err)
+	d.informers.Gone(ref.Resource, o)
+	return nil
 }
 
 func selectorOf(workload sluice.Object) map[string]string {

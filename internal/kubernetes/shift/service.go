@@ -2,16 +2,14 @@ package shift
 
 import (
 	"context"
-	"maps"
-	"net/url"
 	"slices"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 	"github.com/sluice-cd/sluice/internal/kubernetes/traffic"
-	"github.com/sluice-cd/sluice/internal/kubernetes/watch"
 )
 
 // pin narrows the Service to its side, and returns when its endpoints are the ready pods of that side. Stable pods that
@@ -79,48 +77,17 @@ func (d division) awaitEndpoints(ctx context.Context, service sluice.Object) err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, settleTimeout, errUnsettled)
 	defer cancel()
-	name := service.Text("metadata", "name")
-	slicesOf := watch.Events[sluice.Object](ctx, d.client, client.Request{
-		Op:    "watch the endpoints of Service/" + name,
-		Path:  client.Path("discovery.k8s.io/v1", service.Text("metadata", "namespace"), "endpointslices"),
-		Query: url.Values{"labelSelector": {"kubernetes.io/service-name=" + name}},
+	name, selector := service.Text("metadata", "name"), traffic.Labels(service.Field("spec", "selector"))
+	err := d.informers.AwaitEndpoints(ctx, d.Namespace, func(all []sluice.Object, pods []*pod.Pod) bool {
+		mine := slices.DeleteFunc(slices.Clone(all), func(o sluice.Object) bool {
+			return o.Text("metadata", "labels", discoveryv1.LabelServiceName) != name
+		})
+		return traffic.Settled(mine, traffic.Ready(selected(pods, selector), selector))
 	})
-	for known := (map[string]sluice.Object{}); ; {
-		select {
-		case e := <-slicesOf:
-			if e.Err != nil {
-				return e.Err
-			}
-			update(known, e)
-		case <-ctx.Done():
-			return unsettled(ctx, "the endpoints of Service/"+name+" are not the ready pods that it selects")
-		}
-		settled, err := d.isSettled(ctx, service, known)
-		if ctx.Err() == nil && (err != nil || settled) {
-			return err
-		}
+	if ctx.Err() != nil {
+		return unsettled(ctx, "the endpoints of Service/"+name+" are not the ready pods that it selects")
 	}
-}
-
-// update applies the event to the known objects, which have their names as keys.
-func update(known map[string]sluice.Object, e watch.Event[sluice.Object]) {
-	switch name := e.Object.Text("metadata", "name"); {
-	case e.None:
-		clear(known)
-	case e.Deleted:
-		delete(known, name)
-	default:
-		known[name] = e.Object
-	}
-}
-
-func (d division) isSettled(ctx context.Context, service sluice.Object, known map[string]sluice.Object) (bool, error) {
-	selector := traffic.Labels(service.Field("spec", "selector"))
-	pods, err := d.list(ctx, "v1", "pods", selector)
-	if err != nil {
-		return false, err
-	}
-	return traffic.Settled(slices.Collect(maps.Values(known)), traffic.Ready(pods, selector)), nil
+	return err
 }
 
 var errUnsettled = sluice.Errorf(sluice.Unavailable, "it took too long")

@@ -26,7 +26,7 @@ func (d division) mark(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	selector := labels.Merge(selectorOf(stable), hash)
-	pods, err := d.list(ctx, "v1", "pods", selector)
+	pods, err := d.pods(ctx, selector)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (d division) unmark(ctx context.Context, keep []string) (bool, error) {
 		return false, ignoreAbsent(err)
 	}
 	release := map[string]string{sluice.ReleaseLabel: d.Division.Release}
-	pods, err := d.list(ctx, "v1", "pods", labels.Merge(selectorOf(stable), release))
+	pods, err := d.pods(ctx, labels.Merge(selectorOf(stable), release))
 	if err != nil {
 		return false, err
 	}

@@ -165,7 +165,7 @@ func (d division) stableHash(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sets, err := d.list(ctx, "apps/v1", "replicasets", selectorOf(stable))
+	sets, err := d.informers.ReplicaSets(ctx, d.Namespace)
 	if err != nil {
 		return "", err
 	}
@@ -177,7 +177,7 @@ func (d division) refuse(ctx context.Context, s side, selector map[string]string
 	if s == bothSides || s == servingSide { // whose pods mark has looked at
 		return nil
 	}
-	pods, err := d.list(ctx, "v1", "pods", selector)
+	pods, err := d.pods(ctx, selector)
 	if err != nil || len(traffic.Ready(pods, selector)) > 0 {
 		return err
 	}

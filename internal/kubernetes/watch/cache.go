@@ -18,6 +18,10 @@ type cache struct {
 	synced    bool
 	objects   map[string]sluice.Object      // by uid, without those that are being deleted
 	versions  map[string]uint64             // by uid
+	newest    uint64                        // of them
+	fields    map[string]fields             // by uid, who owns which fields
+	names     map[string]string             // uid by namespace and name
+	sorted    []sluice.Object               // by namespace and name; nil if they changed
 	ending    map[string]sluice.Object      // by uid, those that are being deleted
 	gone      map[string]bool               // by uid, those that Sluice deleted; the API server may not say so yet
 	early     []sluice.Object               // written by Sluice before the first list came
@@ -29,7 +33,7 @@ type cache struct {
 func newCache() *cache {
 	return &cache{
 		objects: map[string]sluice.Object{}, versions: map[string]uint64{}, gone: map[string]bool{},
-		ending:    map[string]sluice.Object{},
+		ending: map[string]sluice.Object{}, fields: map[string]fields{}, names: map[string]string{},
 		listeners: map[*listener]bool{}, named: map[string]map[*listener]bool{},
 	}
 }
@@ -176,7 +180,8 @@ func (c *cache) put(o sluice.Object) {
 	if c.gone[uid] || v != 0 && v <= c.versions[uid] {
 		return
 	}
-	c.versions[uid] = v
+	c.versions[uid], c.newest, c.sorted = v, max(c.newest, v), nil
+	c.names[nameOf(o)] = uid
 	if o.Text("metadata", "deletionTimestamp") != "" {
 		delete(c.objects, uid)
 		c.ending[uid] = o
@@ -192,13 +197,14 @@ func (c *cache) renew(o sluice.Object) {
 	if _, known := c.objects[uid]; !known || resourceVersion(o) != c.versions[uid] {
 		return
 	}
-	c.objects[uid] = o
+	c.objects[uid], c.sorted = o, nil
 	c.publish(uid, o)
 }
 
 // remove passes on that the object is gone.
 func (c *cache) remove(o sluice.Object) {
 	uid := o.Text("metadata", "uid")
+	delete(c.fields, uid)
 	if _, known := c.versions[uid]; !known {
 		delete(c.gone, uid)
 		return
@@ -206,6 +212,10 @@ func (c *cache) remove(o sluice.Object) {
 	delete(c.objects, uid)
 	delete(c.ending, uid)
 	delete(c.versions, uid)
+	c.sorted = nil
+	if c.names[nameOf(o)] == uid {
+		delete(c.names, nameOf(o))
+	}
 	if o.Text("metadata", "deletionTimestamp") == "" {
 		meta, _ := o["metadata"].(map[string]any)
 		o, meta = maps.Clone(o), maps.Clone(meta)
@@ -270,4 +280,9 @@ func resourceVersion(o sluice.Object) uint64 { return numeric(o.Text("metadata",
 func numeric(version string) uint64 {
 	v, _ := strconv.ParseUint(version, 10, 64) // 0 if it is not a number
 	return v
+}
+
+// nameOf is unique among the objects of a kind that exist at the same time.
+func nameOf(o sluice.Object) string {
+	return o.Text("metadata", "namespace") + "/" + o.Text("metadata", "name")
 }

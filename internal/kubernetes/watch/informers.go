@@ -12,15 +12,18 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// linger is how long an informer without listeners waits for the next one.
-const linger = 5 * time.Second
+// linger is how long a watch without listeners and readers waits for the next one.
+const linger = 30 * time.Second
 
 // Informers holds one informer for each watched kind and namespace, whatever the number of listeners. All readers and
 // writers of objects report to it. It is safe for concurrent use.
 type Informers struct {
-	client *client.Client
-	mu     sync.Mutex
-	all    map[informerKey]*informer
+	client  *client.Client
+	mu      sync.Mutex
+	all     map[informerKey]*informer
+	lists   map[string]*lists // by namespace
+	written map[string]uint64 // by namespace, the newest version that was read or written of what lists depend on
+	demands map[informerKey]*demand
 }
 
 type informerKey struct {
@@ -31,10 +34,11 @@ type informerKey struct {
 // An informer runs until its last listener has been gone for a while.
 type informer struct {
 	*cache
-	source source
-	users  int
-	timer  *time.Timer // ends it after its last listener; nil: there is none yet
-	end    context.CancelFunc
+	position *position
+	source   source
+	users    int
+	timer    *time.Timer // ends it after its last listener; nil: there is none yet
+	end      context.CancelFunc
 }
 
 // A source fills a cache. It also takes Sluice's own writes, so that no watch that begins after a write sees the state
@@ -46,20 +50,15 @@ type source interface {
 
 // NewInformers returns informers that must be closed. They contact the cluster when somebody watches.
 func NewInformers(c *client.Client) *Informers {
-	return &Informers{client: c, all: map[informerKey]*informer{}}
-}
-
-// Read returns the object as it is stored, and passes its state to those who watch it.
-func (s *Informers) Read(ctx context.Context, o client.ObjectRef) (sluice.Object, error) {
-	live, err := s.client.Get(ctx, o)
-	if err == nil {
-		s.Saw(o.Resource, live)
+	return &Informers{
+		client: c, all: map[informerKey]*informer{}, lists: map[string]*lists{}, written: map[string]uint64{},
+		demands: map[informerKey]*demand{},
 	}
-	return live, err
 }
 
 // Saw tells those who watch the object its state, which somebody read or wrote. The watch may deliver it later.
 func (s *Informers) Saw(r client.Resource, o sluice.Object) {
+	s.notes(r, o)
 	for _, i := range s.of(r, o) {
 		i.source.set(o.Clone())
 	}
@@ -71,6 +70,7 @@ func (s *Informers) Gone(r client.Resource, o sluice.Object) {
 		i.markGone(o.Text("metadata", "uid"))
 		i.source.drop(o.Clone())
 	}
+	s.Expire(o.Text("metadata", "namespace"))
 }
 
 // IsWatched reports whether anybody watches the object.
@@ -103,17 +103,20 @@ func (s *Informers) join(r client.Resource, of sluice.Ref) (l *listener, leave f
 
 func (s *Informers) start(r client.Resource, key informerKey) *informer {
 	ctx, cancel := context.WithCancel(context.Background())
-	i := &informer{cache: newCache(), end: cancel}
-	o := &objects{client: s.client, resource: r, namespace: key.namespace, cache: i.cache}
+	i := &informer{cache: newCache(), position: newPosition(), end: cancel}
+	o := &objects{client: s.client, resource: r, namespace: key.namespace, cache: i.cache, position: i.position}
 	i.source = o
 	if isWorkload(r) {
-		i.source = newWorkloads(o)
+		i.source = newWorkloads(o, s.listsIn(key.namespace))
 	}
 	s.all[key] = i
 	go func() {
 		err := i.source.run(ctx)
 		s.mu.Lock()
 		s.remove(key, i)
+		if d, ok := s.demands[key]; ok && sluice.ErrorCode(err) == sluice.Denied {
+			d.denied = time.Now()
+		}
 		s.mu.Unlock()
 		if errors.Is(err, context.Canceled) {
 			err = sluice.Errorf(sluice.Unavailable, "the watch has ended")
@@ -128,9 +131,13 @@ func (s *Informers) release(key informerKey, i *informer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i.users--
-	if i.users > 0 {
-		return
+	if i.users == 0 {
+		s.linger(key, i)
 	}
+}
+
+// linger ends the informer if nobody uses it for a while.
+func (s *Informers) linger(key informerKey, i *informer) {
 	i.timer = time.AfterFunc(linger, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -155,6 +162,9 @@ func (s *Informers) Close() {
 		i.end()
 	}
 	clear(s.all)
+	for _, l := range s.lists {
+		l.close()
+	}
 }
 
 // of returns the informers to which the object belongs.
@@ -180,6 +190,7 @@ type objects struct {
 	resource  client.Resource
 	namespace string
 	cache     *cache
+	position  *position // of the cache
 }
 
 func (s *objects) run(ctx context.Context) error { return s.reflect(ctx, s) }
@@ -188,6 +199,7 @@ func (s *objects) run(ctx context.Context) error { return s.reflect(ctx, s) }
 func (s *objects) reflect(ctx context.Context, into store[sluice.Object]) error {
 	f := reflector[sluice.Object]{
 		client: s.client, op: "watch " + s.resource.Kind, path: s.resource.Path(s.namespace), store: into,
+		position: s.position,
 	}
 	return f.run(ctx)
 }
@@ -209,16 +221,15 @@ func (s *objects) set(o sluice.Object) {
 }
 
 func (s *objects) drop(o sluice.Object) {
+	o = s.trim(o)
 	s.cache.mu.Lock()
 	defer s.cache.mu.Unlock()
-	s.cache.remove(s.trim(o))
+	s.cache.remove(o)
 }
 
-// trim adds the kind, which lists leave out, and removes managedFields, which no listener needs.
+// trim adds the kind, which lists leave out, and puts managedFields aside, which no listener needs.
 func (s *objects) trim(o sluice.Object) sluice.Object {
 	o["apiVersion"], o["kind"] = s.resource.GroupVersion().String(), s.resource.Kind
-	if meta, ok := o["metadata"].(map[string]any); ok {
-		delete(meta, "managedFields")
-	}
+	s.cache.keep(o, takeFields(o))
 	return o
 }

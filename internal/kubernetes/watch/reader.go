@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
 // A Reader reads and watches the objects of a cluster. It is safe for concurrent use.
@@ -25,15 +26,25 @@ func (r *Reader) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error)
 	if err != nil {
 		return nil, err
 	}
-	live, err := r.informers.Read(ctx, o)
+	if known := r.informers.Known(o); known != nil && manifest.Status(known).Phase == manifest.Ready {
+		return known, nil
+	}
+	live, err := r.informers.ReadLive(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return r.explain(ctx, o.Resource, live)
 }
 
-// List returns the objects by namespace and name. There are none if the cluster does not know the kind.
+// List returns the objects by namespace and name, with managedFields or without. Nobody may change them. There are none
+// if the cluster does not know the kind.
 func (r *Reader) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
+	resource, err := r.client.Find(ctx, apiVersion, kind)
+	if err == nil {
+		if list, ok := r.informers.list(resource, namespace); ok {
+			return list, nil
+		}
+	}
 	return r.client.List(ctx, apiVersion, kind, namespace)
 }
 

@@ -26,11 +26,12 @@ type store[T any] interface {
 // A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there, and lists
 // again if the API server has forgotten the changes since. Of each object it decodes the fields of T.
 type reflector[T any] struct {
-	client *client.Client
-	op     string // for messages
-	path   string
-	query  url.Values
-	store  store[T]
+	client   *client.Client
+	op       string // for messages
+	path     string
+	query    url.Values
+	store    store[T]
+	position *position // of the store
 
 	version string // up to which the store knows everything; "": it knows nothing
 	synced  bool
@@ -85,18 +86,25 @@ func (f *reflector[T]) step(ctx context.Context) error {
 }
 
 func (f *reflector[T]) list(ctx context.Context) error {
-	var items []T
-	version := ""
-	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
-	err := client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
-		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
-	})
+	expired := f.position.begin()
+	items, version, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
 	f.store.replace(items, version)
+	f.position.renew(expired)
+	f.position.reach(version)
 	f.version, f.synced = version, true
 	return nil
+}
+
+// read returns all objects, and the version as of which they are.
+func (f *reflector[T]) read(ctx context.Context) (items []T, version string, err error) {
+	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
+	err = client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
+		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
+	})
+	return items, version, err
 }
 
 // A frame is one line of a watch.
@@ -110,6 +118,7 @@ func (f *reflector[T]) watch(ctx context.Context) error {
 		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version}, "timeoutSeconds": {watchSeconds},
 	}
 	maps.Copy(q, f.query)
+	defer f.position.lose()
 	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
 	if err != nil {
 		return err
@@ -151,6 +160,11 @@ func (f *reflector[T]) event(e frame) error {
 		}
 	}
 	f.version = o.Metadata.ResourceVersion
+	if e.Type == "BOOKMARK" {
+		f.position.reach(f.version)
+	} else {
+		f.position.advance(f.version)
+	}
 	return nil
 }
 

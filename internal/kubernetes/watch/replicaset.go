@@ -15,7 +15,8 @@ import (
 type replicaSet struct {
 	uid, ownerUID string
 	template      [sha256.Size]byte
-	refusal       refusal // why its pods cannot be created
+	refusal       refusal       // why its pods cannot be created
+	meta          sluice.Object // nothing but its metadata
 }
 
 // UnmarshalJSON reads a ReplicaSet as the API server sends it.
@@ -26,7 +27,9 @@ func (s *replicaSet) UnmarshalJSON(data []byte) error {
 	}
 	*s = replicaSet{
 		uid: o.Text("metadata", "uid"), ownerUID: ownerUID(o), template: templateDigest(o), refusal: replicaFailure(o),
+		meta: sluice.Object{"metadata": o["metadata"]},
 	}
+	takeFields(s.meta)
 	return nil
 }
 

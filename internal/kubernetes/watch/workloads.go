@@ -18,6 +18,7 @@ import (
 // It also follows what says why pods cannot be created: the ReplicaSets of Deployments, and events for other kinds.
 type workloads struct {
 	*objects
+	lists *lists // of the namespace
 
 	mu       sync.Mutex                 // locked before the cache's
 	all      map[string]*workload       // by uid
@@ -41,9 +42,9 @@ func isWorkload(r client.Resource) bool {
 	return r.Group == "apps" && slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, r.Kind)
 }
 
-func newWorkloads(o *objects) *workloads {
+func newWorkloads(o *objects, l *lists) *workloads {
 	return &workloads{
-		objects: o, all: map[string]*workload{}, pods: newGroups[replica](), sets: newGroups[replicaSet](),
+		objects: o, lists: l, all: map[string]*workload{}, pods: newGroups[replica](), sets: newGroups[replicaSet](),
 		failures: map[string]creationFailure{},
 	}
 }
@@ -53,14 +54,16 @@ func newWorkloads(o *objects) *workloads {
 func (s *workloads) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.reflect(ctx, s) })
-	g.Go(func() error { return evidence(ctx, s.client, s.listing("v1", "pods"), (*podStore)(s)) })
+	g.Go(func() error { return unlessDenied(ctx, s.lists.pods.follow(ctx, (*podStore)(s))) })
 	g.Go(func() error {
 		if s.resource.Kind == "Deployment" {
-			return evidence(ctx, s.client, s.listing("apps/v1", "replicasets"), (*setStore)(s))
+			return unlessDenied(ctx, s.lists.replicaSets.follow(ctx, (*setStore)(s)))
 		}
-		events := s.listing("v1", "events")
-		events.Query = creationFailures("")
-		return evidence(ctx, s.client, events, (*failureStore)(s))
+		f := reflector[creationFailure]{
+			client: s.client, op: "watch events", path: client.Path("v1", s.namespace, "events"),
+			query: creationFailures(""), store: (*failureStore)(s), position: newPosition(),
+		}
+		return unlessDenied(ctx, f.run(ctx))
 	})
 	err := g.Wait()
 	s.mu.Lock()
@@ -72,11 +75,8 @@ func (s *workloads) run(ctx context.Context) error {
 	return err
 }
 
-// evidence keeps the store up to date with what the workloads themselves do not say. If the right to see it is missing,
-// it waits for the end.
-func evidence[T any](ctx context.Context, c *client.Client, of client.Request, into store[T]) error {
-	f := reflector[T]{client: c, op: of.Op, path: of.Path, query: of.Query, store: into}
-	err := f.run(ctx)
+// unlessDenied waits for the end if a dispensable right is missing.
+func unlessDenied(ctx context.Context, err error) error {
 	if sluice.ErrorCode(err) != sluice.Denied {
 		return err
 	}
@@ -89,10 +89,6 @@ func (w *workload) stop() {
 		w.timer.Stop()
 		w.timer = nil
 	}
-}
-
-func (s *workloads) listing(groupVersion, plural string) client.Request {
-	return client.Request{Op: "watch " + plural, Path: client.Path(groupVersion, s.namespace, plural)}
 }
 
 func uidOf(o sluice.Object) string { return o.Text("metadata", "uid") }

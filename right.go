@@ -9,7 +9,8 @@ type Right struct {
 	Resource  string `json:"resource"`            // plural, with the subresource, as in pods/exec
 	Namespace string `json:"namespace,omitempty"` // "" for resources without a namespace
 	Feature   string `json:"feature,omitempty"`   // what needs it; "" if only the plan's own objects need it
-	// Dispensable says that a deployment goes on without the right: errors say less, or broken pods are not replaced.
+	// Dispensable says that a deployment goes on without the right: errors say less, broken pods are not replaced, or the
+	// cluster names what Sluice would name.
 	Dispensable bool `json:"dispensable,omitempty"`
 }
 

@@ -71,10 +71,10 @@ func TestBeside(t *testing.T) {
 			create: []answer{exists}, code: sluice.Unavailable, text: "ReplicaSet/web-7c9d5f is being deleted"},
 		"the canary is about to go": {set: []answer{controlledBy("web-canary", "c")}, canary: []answer{applied},
 			patch: nil, code: sluice.Unavailable, text: "Deployment/web-canary is being deleted"},
-		"pods may not be made": {set: []answer{noSet}, canary: []answer{noCanary}, patch: []answer{storedCanary("")},
+		"ReplicaSets may not be made": {set: []answer{noSet}, canary: []answer{noCanary, storedCanary("")},
+			patch: []answer{storedCanary(""), storedCanary("")}, outcome: sluice.Created,
 			create: []answer{failure(403, "Forbidden", `replicasets.apps is forbidden: User "ci" cannot create resource `+
-				`"replicasets" in API group "apps" in the namespace "shop"`, "")},
-			code: sluice.Denied, text: "ci may not create replicasets.apps"},
+				`"replicasets" in API group "apps" in the namespace "shop"`, "")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t)
@@ -91,8 +91,8 @@ func TestBeside(t *testing.T) {
 				t.Errorf("it is %s, want %s", outcome, test.outcome)
 			}
 			wantError(t, err, test.code, test.text)
-			for _, r := range s.sent("PATCH ") {
-				if !object(t, r.body).Field("spec", "paused").(bool) {
+			for i, r := range s.sent("PATCH ") { // a second one lets the cluster make the ReplicaSet
+				if paused := object(t, r.body).Field("spec", "paused") == true; paused != (i == 0) {
 					t.Errorf("the canary is applied as %s", r.body)
 				}
 			}

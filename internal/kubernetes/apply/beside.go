@@ -17,6 +17,9 @@ import (
 // itself, but scales the one with its template and counts the pods of it. So the ReplicaSet has the given name, and the
 // release as hash of its template. If the call ends between the two writes, the next one makes the second.
 //
+// Without the right to create ReplicaSets the canary is not paused. Then its controller makes the ReplicaSet, under a
+// name of its own.
+//
 // A canary that is being deleted is Unavailable: another call may succeed when it is gone.
 func (w *Writer) Beside(
 	ctx context.Context, canary sluice.Object, replicaSet string,
@@ -32,9 +35,9 @@ func (w *Writer) Beside(
 	if err != nil {
 		return nil, "", err
 	}
-	canary = canary.Clone()
-	canary.Set(true, "spec", "paused")
-	now, outcome, err := w.Apply(ctx, canary, false)
+	paused := canary.Clone()
+	paused.Set(true, "spec", "paused")
+	now, outcome, err := w.Apply(ctx, paused, false)
 	if err != nil {
 		return nil, "", err
 	}
@@ -44,7 +47,11 @@ func (w *Writer) Beside(
 	if live != nil && isControlledBy(live, now) {
 		return now, outcome, nil
 	}
-	if err := w.createReplicaSet(ctx, set, now); err != nil {
+	err = w.createReplicaSet(ctx, set, now)
+	if sluice.ErrorCode(err) == sluice.Denied {
+		now, _, err = w.Apply(ctx, canary, false)
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	if outcome == sluice.Unchanged {

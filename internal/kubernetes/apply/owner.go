@@ -86,10 +86,13 @@ func (w *Writer) checkApplication(ctx context.Context, r applyRequest, want, liv
 	}
 	r.dryRun = true
 	now, err := w.patch(ctx, r, want, live)
-	if err != nil || isSame(live, now, r.Resource) {
+	if err == nil && isSame(live, now, r.Resource) {
+		return nil
+	}
+	if err != nil && sluice.ErrorCode(client.Wrap("apply "+r.String(), err)).IsOutage() {
 		return err
 	}
-	return w.belongsTo(other, live)
+	return w.belongsTo(other, live) // what the server says against the change does not matter
 }
 
 // otherApplication returns an application that applied the object too and whose fields may not be taken, "" if there is

@@ -124,6 +124,8 @@ func isDispensable(r sluice.Right) bool {
 		return true
 	case FeatureObserve:
 		return r.Resource == "events" || r.Resource == "poddisruptionbudgets"
+	case FeatureTraffic: // without them the cluster names the ReplicaSet of a canary
+		return r.Group == "apps"
 	}
 	return false
 }

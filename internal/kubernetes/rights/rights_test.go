@@ -243,8 +243,10 @@ func TestNeeds(t *testing.T) {
 		"a canary": {
 			step: canary,
 			want: []sluice.Right{
-				{Verb: "create", Group: "apps", Resource: "replicasets", Namespace: "other", Feature: "traffic"},
-				{Verb: "update", Group: "apps", Resource: "deployments/finalizers", Namespace: "other", Feature: "traffic"},
+				{Verb: "create", Group: "apps", Resource: "replicasets", Namespace: "other", Feature: "traffic",
+					Dispensable: true},
+				{Verb: "update", Group: "apps", Resource: "deployments/finalizers", Namespace: "other", Feature: "traffic",
+					Dispensable: true},
 			},
 			not: []string{"traffic-pods"},
 		},

@@ -22,6 +22,9 @@ func (d division) pin(ctx context.Context) error {
 		if marked, err = d.mark(ctx); err != nil {
 			return err
 		}
+		if len(marked) == 0 {
+			s = bothSides
+		}
 	}
 	o, err := d.pinTo(ctx, s)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 // mark gives the release label to as many ready stable pods as are to serve beside the canary's, and returns their
-// names. Those that have it already come first, so that few pods change.
+// names. Those that have it already come first, so that few pods change. It returns none if all are to serve, because
+// their label cannot change.
 func (d division) mark(ctx context.Context) ([]string, error) {
 	stable, err := d.read(ctx, "apps/v1", "Deployment", d.Stable)
 	if err != nil {
@@ -21,11 +22,17 @@ func (d division) mark(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	canary := labels.Merge(selectorOf(stable), map[string]string{traffic.HashLabel: d.Division.Release})
-	if err := d.refuse(ctx, canarySide, canary); err != nil {
+	canary, err := d.labelsOf(ctx, canarySide)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.refuse(ctx, canarySide, labels.Merge(selectorOf(stable), canary)); err != nil {
 		return nil, err
 	}
 	selector := labels.Merge(selectorOf(stable), hash)
+	if able, err := d.canMark(ctx, selector); err != nil || !able {
+		return nil, err
+	}
 	pods, err := d.pods(ctx, selector)
 	if err != nil {
 		return nil, err
@@ -47,6 +54,15 @@ func (d division) mark(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// canMark reports whether the ReplicaSet of the pods keeps them when their release label changes. One that the cluster
+// has made for a canary selects them by it.
+func (d division) canMark(ctx context.Context, selector map[string]string) (bool, error) {
+	sets, err := d.list(ctx, "apps/v1", "replicasets", selector)
+	return !slices.ContainsFunc(sets, func(s sluice.Object) bool {
+		return s.Text("spec", "selector", "matchLabels", sluice.ReleaseLabel) != ""
+	}), err
+}
+
 // unmark gives stable pods with the release label, but for those to keep, the value that the template of their
 // ReplicaSet has. It reports whether there were any. It leaves them while another Service goes to them by the label.
 func (d division) unmark(ctx context.Context, keep []string) (bool, error) {
@@ -62,8 +78,12 @@ func (d division) unmark(ctx context.Context, keep []string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	canary, err := d.canaryHash(ctx)
+	if err != nil {
+		return false, err
+	}
 	pods = slices.DeleteFunc(pods, func(p sluice.Object) bool {
-		return p.Text("metadata", "labels", traffic.HashLabel) == d.Division.Release ||
+		return p.Text("metadata", "labels", traffic.HashLabel) == canary ||
 			slices.Contains(keep, p.Text("metadata", "name"))
 	})
 	if len(pods) == 0 {

@@ -144,7 +144,8 @@ func (d division) serviceSide() side {
 func (d division) labelsOf(ctx context.Context, s side) (map[string]string, error) {
 	switch {
 	case s == canarySide && d.Division.Release != "":
-		return map[string]string{traffic.HashLabel: d.Division.Release}, nil
+		hash, err := d.canaryHash(ctx)
+		return map[string]string{traffic.HashLabel: hash}, err
 	case s == canarySide, s == servingSide:
 		return traffic.CanaryLabels(d.Division.Release, nil), nil
 	case s == stableSide:
@@ -157,6 +158,21 @@ func (d division) labelsOf(ctx context.Context, s side) (map[string]string, erro
 // canarySelector returns what selects the canary pods among those of the Service.
 func (d division) canarySelector(service sluice.Object) map[string]string {
 	return labels.Merge(traffic.Selector(service), traffic.CanaryLabels(d.Division.Release, nil))
+}
+
+// canaryHash returns the hash of the canary's version. It is the release itself, unless the cluster made the ReplicaSet
+// because Sluice may not.
+func (d division) canaryHash(ctx context.Context) (string, error) {
+	sets, err := d.informers.ReplicaSets(ctx, d.Namespace)
+	if err != nil {
+		return "", err
+	}
+	for _, rs := range sets {
+		if rs.Text("metadata", "labels", sluice.ReleaseLabel) == d.Division.Release {
+			return rs.Text("metadata", "labels", traffic.HashLabel), nil
+		}
+	}
+	return d.Division.Release, nil
 }
 
 // stableHash returns the hash of the stable Deployment's current version.

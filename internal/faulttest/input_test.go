@@ -53,12 +53,12 @@ func TestUnsupported(t *testing.T) {
 	}{
 		"kind": {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: nightly}, spec: {schedule: '@daily', jobTemplate: " +
 			"{spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}}}",
-			[]string{"production/apply", "CronJob", "hint"}},
+			[]string{"target production: apply ", "CronJob", "hint"}},
 		"field": {deployment("web", "web", "1", "securityContext: {privileged: true}"),
-			[]string{"production/apply", "spec.template.spec.containers[0].securityContext.privileged", "Deployment/web",
-				"hint"}},
-		"image": {deployment("web", "nobody:1", "1", ""), []string{"production/apply", "Deployment/web", "nobody:1",
-			"sluice.yaml"}},
+			[]string{"target production: apply ", "spec.template.spec.containers[0].securityContext.privileged",
+				"Deployment/web", "hint"}},
+		"image": {deployment("web", "nobody:1", "1", ""), []string{"target production: apply ", "Deployment/web",
+			"nobody:1", "sluice.yaml"}},
 	} {
 		text := strings.Replace(deployFile("constraints: {dependsOn: [staging]}", "", test.manifest), "  production:\n",
 			"  staging: {account: local, namespace: staging, strategy: rolling}\n  production:\n", 1)

@@ -45,7 +45,7 @@ func TestServicePortTaken(t *testing.T) {
 	take(t, address)
 	config := "{apiVersion: v1, kind: ConfigMap, metadata: {name: first}, data: {release: two}}"
 	out := w.deploy(deployFile("", "", join(config, service, deployment("web", "web", "1", probe))))
-	w.says(out, 1, "Service/web cannot listen on "+address, "taken by", fmt.Sprint("process ", os.Getpid()),
+	w.says(out, 2, "Service/web cannot listen on "+address, "taken by", fmt.Sprint("process ", os.Getpid()),
 		"hint: end the program that listens there")
 	w.unchanged(before, 0)
 }

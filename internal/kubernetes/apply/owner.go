@@ -16,8 +16,8 @@ import (
 // kubectlApply is the field manager of kubectl apply without --server-side.
 const kubectlApply = "kubectl-client-side-apply"
 
-// yields reports whether the writer shares no field with the manager for longer than one Apply. A person's command sets
-// a field once; when the manifest says the same, the field is the application's.
+// yields reports whether the writer shares no field with the manager for longer than one Apply. A person's command
+// sets a field once; when the manifest says the same, the field is the application's.
 func (w *Writer) yields(manager string) bool {
 	return client.IsHand(manager) || slices.Contains(w.writing.TakeOver, manager)
 }
@@ -89,14 +89,15 @@ func (w *Writer) checkApplication(ctx context.Context, r applyRequest, want, liv
 	if err == nil && isSame(live, now, r.Resource) {
 		return nil
 	}
-	if err != nil && sluice.ErrorCode(client.Wrap("apply "+r.String(), err)).IsOutage() {
+	switch code := sluice.ErrorCode(client.Wrap("apply "+r.String(), err)); {
+	case code.IsOutage(), code == sluice.Conflict:
 		return err
 	}
-	return w.belongsTo(other, live) // what the server says against the change does not matter
+	return w.belongsTo(other, live) // what the server says against the values does not matter
 }
 
-// otherApplication returns an application that applied the object too and whose fields may not be taken, "" if there is
-// none.
+// otherApplication returns an application that applied the object too and whose fields may not be taken, "" if there
+// is none.
 func (w *Writer) otherApplication(live sluice.Object) string {
 	if w.writing.Application == "" {
 		return ""
@@ -121,8 +122,8 @@ func (w *Writer) belongsTo(other string, live sluice.Object) error {
 	return e
 }
 
-// ownsSame reports whether the writer's fields are the same in both states of an object, but for those that Sluice sets
-// under another name, and no owner gave up any.
+// ownsSame reports whether the writer's fields are the same in both states of an object, but for those that Sluice
+// sets under another name, and no owner gave up any.
 func (w *Writer) ownsSame(live, now sluice.Object) bool {
 	before, after := appliedSet(live, w.manager()), appliedSet(now, w.manager())
 	if before == nil || after == nil {

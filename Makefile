@@ -26,7 +26,7 @@ STRESS ?= 20
 stress: $(GOTESTSUM) ## Find tests that depend on luck: each 20 times (STRESS) with busy cores, then the suites of e2e 3 times
 	@for i in $$(seq $$(nproc)); do yes >/dev/null & done; trap 'kill $$(jobs -p)' EXIT; \
 	  $(GOTESTSUM) --format=standard-quiet -- -timeout 3h -count=$(STRESS) ./...
-	@for i in 1 2 3; do $(MAKE) e2e E2EFLAGS=-count=1 || exit 1; done
+	@for i in 1 2 3; do E2E_LONG=1 $(MAKE) e2e E2EFLAGS=-count=1 || exit 1; done
 
 bench: ## Compare speed on this machine with goals and rivals; as root also at scale, on a separate control plane
 	@go run ./internal/benchtable

@@ -3,8 +3,10 @@ package rollout_test
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/world"
@@ -177,17 +179,49 @@ func (s shop) kill(p *world.Process, at moment) world.Result {
 	return s.Start("run", "--resume").Wait()
 }
 
+// after kills the process so long after the event, and resumes the deployment, unless that has ended.
+func (s shop) after(p *world.Process, event func(world.Event) bool, delay time.Duration) world.Result {
+	s.Helper()
+	p.Await(event)
+	time.Sleep(delay)
+	p.Kill()
+	if r := p.Wait(); r.Outcome != "" {
+		return r
+	}
+	return s.Start("run", "--resume").Wait()
+}
+
+// A killer kills the process somewhere and returns how the deployment ended.
+type killer func(s shop, p *world.Process) world.Result
+
+// killers are those at the moments and, in the long target, ten more, each 40 ms later behind the event.
+func killers(moments map[string]moment, event func(world.Event) bool) map[string]killer {
+	all := map[string]killer{}
+	for name, at := range moments {
+		all[name] = func(s shop, p *world.Process) world.Result { return s.kill(p, at) }
+	}
+	if os.Getenv("E2E_LONG") == "" {
+		return all
+	}
+	for i := range 10 {
+		delay := time.Duration(i) * 40 * time.Millisecond
+		all[delay.String()] = func(s shop, p *world.Process) world.Result { return s.after(p, event, delay) }
+	}
+	return all
+}
+
 // Whatever write of the promotion was the last one, every pod of the release is started once.
 func TestPromotionIsKilledBetweenItsWrites(t *testing.T) {
 	t.Parallel()
 	isPaused := func(o sluice.Object) bool { return o.Field("spec", "paused") == true }
-	for name, at := range map[string]moment{
+	begins := func(e world.Event) bool { return e.Kind == sluice.StepStarting && e.Step == "production/promote" }
+	for name, kill := range killers(map[string]moment{
 		"the stable Deployment has the template": {"Deployment", "web", isPaused},
 		"the canary is deleted":                  {"Deployment", "web-canary", isEnding},
 		"the pods are adopted": {"Deployment", "web", func(o sluice.Object) bool {
 			return isPaused(o) && o.Number(0, "status", "updatedReplicas") == 4
 		}},
-	} {
+	}, begins) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
@@ -197,7 +231,7 @@ func TestPromotionIsKilledBetweenItsWrites(t *testing.T) {
 			p := s.Start("run", "-f", "deploy.yaml")
 			s.goesOn(p, len(pauses)-1)
 			s.approve()
-			if r := s.kill(p, at); r.Outcome != sluice.StatusSucceeded {
+			if r := kill(s, p); r.Outcome != sluice.StatusSucceeded {
 				t.Errorf("the deployment ended as %q\n%s", r.Outcome, r.Story())
 			}
 			s.expect("web", map[string]int{"v2": 4})
@@ -215,7 +249,8 @@ func TestPromotionIsKilledBetweenItsWrites(t *testing.T) {
 // Whatever write of the undo was the last one, no stable pod is replaced.
 func TestUndoIsKilledBetweenItsWrites(t *testing.T) {
 	t.Parallel()
-	for name, at := range map[string]moment{
+	begins := func(e world.Event) bool { return e.Kind == sluice.StepUndoing }
+	for name, kill := range killers(map[string]moment{
 		"the Service goes to the stable pods": {"Service", "web", func(o sluice.Object) bool {
 			return o.Text("spec", "selector", traffic.HashLabel) != "" &&
 				o.Field("spec", "selector", sluice.ReleaseLabel) == nil
@@ -225,7 +260,7 @@ func TestUndoIsKilledBetweenItsWrites(t *testing.T) {
 				o.Field("spec", "selector", sluice.ReleaseLabel) == nil
 		}},
 		"the canary is deleted": {"Deployment", "web-canary", isEnding},
-	} {
+	}, begins) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
@@ -236,7 +271,7 @@ func TestUndoIsKilledBetweenItsWrites(t *testing.T) {
 			p := s.Start("run", "-f", "deploy.yaml")
 			s.goesOn(p, 2)
 			s.command("rollback")
-			if r := s.kill(p, at); r.Outcome != sluice.StatusRolledBack {
+			if r := kill(s, p); r.Outcome != sluice.StatusRolledBack {
 				t.Errorf("the deployment ended as %q\n%s", r.Outcome, r.Story())
 			}
 			if now := s.uids("web"); !slices.Equal(now, stable) {

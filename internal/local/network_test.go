@@ -57,7 +57,14 @@ func (a *account) tryApplyDelete(o sluice.Object) error {
 func TestDryRunTakesNoPort(t *testing.T) {
 	t.Parallel()
 	a := open(t)
-	tried, _, err := a.Apply(a.ctx, objects(t, webService)[0], true)
+	l, err := net.Listen("tcp", ":0") // a port that no program has on every address, as one of another test may have 8080
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	service := objects(t, strings.Replace(webService, "8080", strconv.Itoa(port), 1))[0]
+	tried, _, err := a.Apply(a.ctx, service, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +74,10 @@ func TestDryRunTakesNoPort(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	at := netip.MustParseAddr(tried.Text("spec", "clusterIP"))
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: 8080, Addr: at.As4()}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: at.As4()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.Apply(a.ctx, objects(t, webService)[0], true); err != nil {
+	if _, _, err := a.Apply(a.ctx, service, true); err != nil {
 		t.Errorf("the dry run binds the port: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -198,10 +199,18 @@ type Pod struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 }
 
+// IsOf reports whether the pod belongs to one of the workloads, or to anything if none is named.
+func (p Pod) IsOf(workloads []Ref) bool {
+	return len(workloads) == 0 || slices.ContainsFunc(workloads, func(r Ref) bool {
+		return r.String() == p.Owner && r.Namespace == p.Namespace
+	})
+}
+
 // A Host runs the pods of an account. A pod that does not exist is NotFound, unless a method says otherwise.
 type Host interface {
-	// Pods lists the replicas in the namespace, "" for all of them, sorted by name.
-	Pods(ctx context.Context, namespace string) ([]Pod, error)
+	// Pods lists the replicas in the namespace, "" for all of them, sorted by name. If workloads are named, it lists
+	// only theirs.
+	Pods(ctx context.Context, namespace string, of ...Ref) ([]Pod, error)
 	// Logs returns the last n lines that the pod wrote, those from before its last restart included.
 	Logs(ctx context.Context, namespace, pod string, n int) ([]string, error)
 	// Tail yields the lines that the pod's first container writes, from the first line that is kept, until the pod has

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/sluice-cd/sluice"
@@ -202,9 +203,10 @@ func (a *Account) Orphan(ctx context.Context, ref sluice.Ref) error {
 	return call(ctx, a, "/orphan", ref, nil)
 }
 
-// Pods lists the replicas in the namespace, "" for all of them, by name.
-func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
-	return answer[[]sluice.Pod](ctx, a, "/pods", namespace)
+// Pods lists the replicas in the namespace, "" for all of them, or those of the workloads alone, by name.
+func (a *Account) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
+	all, err := answer[[]sluice.Pod](ctx, a, "/pods", namespace)
+	return slices.DeleteFunc(all, func(p sluice.Pod) bool { return !p.IsOf(of) }), err
 }
 
 // Logs returns the last n lines that the pod wrote, also after it has ended.

@@ -177,11 +177,11 @@ type tidy struct {
 	failed atomic.Bool
 }
 
-func (a *tidy) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
+func (a *tidy) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
 	if a.failed.Load() {
 		return nil, nil
 	}
-	return a.Account.Pods(ctx, namespace)
+	return a.Account.Pods(ctx, namespace, of...)
 }
 
 func (a *tidy) Logs(context.Context, string, string, int) ([]string, error) {

@@ -152,8 +152,8 @@ func TestPrimaryThatDoesNotAnswerFailsTheStep(t *testing.T) {
 // in the status of their set.
 type stubborn struct{ *steptest.Account }
 
-func (s stubborn) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
-	pods, err := s.Account.Pods(ctx, namespace)
+func (s stubborn) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
+	pods, err := s.Account.Pods(ctx, namespace, of...)
 	for i := range pods {
 		pods[i].Revision = strings.TrimPrefix(pods[i].Revision, "db-")
 	}

@@ -14,8 +14,8 @@ type flickering struct {
 	times *int
 }
 
-func (f flickering) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
-	pods, err := f.Account.Pods(ctx, namespace)
+func (f flickering) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
+	pods, err := f.Account.Pods(ctx, namespace, of...)
 	*f.times--
 	for i := range pods {
 		pods[i].Ready = pods[i].Ready && *f.times < 0

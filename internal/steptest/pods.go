@@ -122,12 +122,12 @@ func (a *Account) healthy(budget sluice.Object) int {
 }
 
 // Pods implements sluice.Host.
-func (a *Account) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
+func (a *Account) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
 	if err := a.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer a.mu.Unlock()
-	return a.pods(namespace), nil
+	return slices.DeleteFunc(a.pods(namespace), func(p sluice.Pod) bool { return !p.IsOf(of) }), nil
 }
 
 // find returns NotFound if there is no such pod.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
@@ -22,24 +24,32 @@ type Host struct {
 // New returns the host behind a client.
 func New(c *client.Client, r *watch.Reader, i *watch.Informers) *Host { return &Host{c, r, i} }
 
-// Pods lists the replicas in the namespace. Pods that have ended are left out, except those of Jobs.
-func (h *Host) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
+// Pods lists the replicas in the namespace. Pods that have ended are left out, except those of Jobs. To find those of few
+// workloads among many pods, it looks at all owners but reads only these pods.
+func (h *Host) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
 	all, err := h.informers.Pods(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	list := []sluice.Pod{}
-	replicaSets := false
-	for _, p := range all {
-		if owner := p.Owner(); !p.HasEnded() || owner.Kind == "Job" {
-			list = append(list, p.Summary())
-			replicaSets = replicaSets || owner.Kind == "ReplicaSet"
-		}
-	}
-	if replicaSets {
-		if err := h.nameDeployments(ctx, namespace, list); err != nil {
+	owners := owners{}
+	if slices.ContainsFunc(all, func(p *pod.Pod) bool { return p.Owner().Kind == "ReplicaSet" }) {
+		if owners, err = h.owners(ctx, namespace, of); err != nil {
 			return nil, err
 		}
+	}
+	list := []sluice.Pod{}
+	for _, p := range all {
+		owner := p.Owner()
+		if p.HasEnded() && owner.Kind != "Job" {
+			continue
+		}
+		named := sluice.Pod{Namespace: p.Metadata.Namespace, Owner: owners.of(p.Metadata.Namespace, owner)}
+		if !named.IsOf(of) {
+			continue
+		}
+		summary := p.Summary()
+		summary.Owner = named.Owner
+		list = append(list, summary)
 	}
 	slices.SortFunc(list, func(a, b sluice.Pod) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
@@ -47,25 +57,32 @@ func (h *Host) Pods(ctx context.Context, namespace string) ([]sluice.Pod, error)
 	return list, nil
 }
 
-// nameDeployments replaces ReplicaSets as owners by their Deployments.
-func (h *Host) nameDeployments(ctx context.Context, namespace string, list []sluice.Pod) error {
-	type key struct{ namespace, owner string }
-	owners := map[key]string{}
+// owners are the Deployments of ReplicaSets, by namespace and name.
+type owners map[[2]string]string
+
+// owners returns those that are among the workloads, or all if none is named.
+func (h *Host) owners(ctx context.Context, namespace string, workloads []sluice.Ref) (owners, error) {
 	sets, err := h.informers.ReplicaSets(ctx, namespace)
+	all := owners{}
 	for _, rs := range sets {
 		for _, o := range rs.List("metadata", "ownerReferences") {
-			if o["controller"] == true {
-				ref := rs.Ref()
-				owners[key{ref.Namespace, "ReplicaSet/" + ref.Name}] = o.Text("kind") + "/" + o.Text("name")
+			ref, owner := rs.Ref(), o.Text("kind")+"/"+o.Text("name")
+			if o["controller"] == true && (sluice.Pod{Namespace: ref.Namespace, Owner: owner}).IsOf(workloads) {
+				all[[2]string{ref.Namespace, ref.Name}] = owner
 			}
 		}
 	}
-	for i := range list {
-		if owner, ok := owners[key{list[i].Namespace, list[i].Owner}]; ok {
-			list[i].Owner = owner
+	return all, err
+}
+
+// of returns the workload behind the owner of a pod, as Kind/name.
+func (o owners) of(namespace string, owner metav1.OwnerReference) string {
+	if owner.Kind == "ReplicaSet" {
+		if deployment, ok := o[[2]string{namespace, owner.Name}]; ok {
+			return deployment
 		}
 	}
-	return err
+	return owner.Kind + "/" + owner.Name
 }
 
 // pod returns the pod, or NotFound.

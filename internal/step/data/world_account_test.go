@@ -143,10 +143,11 @@ func (w *world) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 }
 
 // Pods implements sluice.Host.
-func (w *world) Pods(ctx context.Context, namespace string) (pods []sluice.Pod, err error) {
+func (w *world) Pods(ctx context.Context, namespace string, of ...sluice.Ref) (pods []sluice.Pod, err error) {
 	err = w.effect(ctx, func() error {
 		if w.running(namespace) {
 			pods = []sluice.Pod{{Namespace: namespace, Name: "mongo-0", Owner: "StatefulSet/mongo", Ready: true}}
+			pods = slices.DeleteFunc(pods, func(p sluice.Pod) bool { return !p.IsOf(of) })
 		}
 		return nil
 	})

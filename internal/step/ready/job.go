@@ -95,7 +95,7 @@ func (r *jobRun) report(message string) {
 
 // findPods remembers the Job's pods as they are now, and returns the new ones. Pods that cannot be listed fail nothing.
 func (r *jobRun) findPods(ctx context.Context) (fresh []sluice.Pod) {
-	all, err := r.Account.Pods(ctx, r.ref.Namespace)
+	all, err := r.Account.Pods(ctx, r.ref.Namespace, r.ref)
 	if err != nil {
 		return nil
 	}

@@ -228,7 +228,7 @@ func Failed(message, words string, refused error) *sluice.Error {
 func lastWords(
 	ctx context.Context, a sluice.Account, owner sluice.Ref, missing string,
 ) (words, first string, err error) {
-	all, err := a.Pods(ctx, owner.Namespace)
+	all, err := a.Pods(ctx, owner.Namespace, owner)
 	if err != nil {
 		return "", "", err
 	}

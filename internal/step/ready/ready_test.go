@@ -27,7 +27,7 @@ func (s stalled) Follow(_ context.Context, ref sluice.Ref) iter.Seq2[sluice.Obje
 	}
 }
 
-func (stalled) Pods(context.Context, string) ([]sluice.Pod, error) { return nil, nil }
+func (stalled) Pods(context.Context, string, ...sluice.Ref) ([]sluice.Pod, error) { return nil, nil }
 
 // An undo is tried again if other pods may make room, and not if the pods themselves are the reason.
 func TestAFullQuotaMayPass(t *testing.T) {

@@ -42,7 +42,7 @@ func (w Waiter) podsOf(
 	listed := map[string][]sluice.Pod{}
 	for _, ref := range refs {
 		if _, known := listed[ref.Namespace]; !known {
-			if listed[ref.Namespace], err = Pods(ctx, w.Account, ref.Namespace); err != nil {
+			if listed[ref.Namespace], err = Pods(ctx, w.Account, ref.Namespace, inNamespace(refs, ref.Namespace)...); err != nil {
 				return nil, unready, err
 			}
 		}
@@ -59,6 +59,10 @@ func (w Waiter) podsOf(
 	return pods, unready, nil
 }
 
+func inNamespace(refs []sluice.Ref, namespace string) []sluice.Ref {
+	return slices.DeleteFunc(slices.Clone(refs), func(r sluice.Ref) bool { return r.Namespace != namespace })
+}
+
 // Unready counts the pods that are not ready.
 func Unready(pods []sluice.Pod) (n int) {
 	for _, p := range pods {
@@ -70,8 +74,9 @@ func Unready(pods []sluice.Pod) (n int) {
 }
 
 // Pods lists the pods of the namespace that are not being deleted, none if the right to list them is missing.
-func Pods(ctx context.Context, a sluice.Account, namespace string) ([]sluice.Pod, error) {
-	pods, err := a.Pods(ctx, namespace)
+// Of these it lists only those of the workloads, if any are named.
+func Pods(ctx context.Context, a sluice.Account, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
+	pods, err := a.Pods(ctx, namespace, of...)
 	if sluice.ErrorCode(err) == sluice.Denied {
 		return nil, nil
 	}

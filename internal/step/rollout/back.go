@@ -103,7 +103,7 @@ func isHeldBeside(o sluice.Object) bool {
 func (t tracks) awaitOld(ctx context.Context, ref sluice.Ref, want int) error {
 	release := delivery.Release(t.sc.Deployment)
 	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
-		pods, err := ready.Pods(ctx, t.account, ref.Namespace)
+		pods, err := ready.Pods(ctx, t.account, ref.Namespace, ref)
 		if err != nil {
 			return false, "", object.WithOp("list the pods of", ref, err)
 		}

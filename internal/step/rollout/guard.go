@@ -158,15 +158,14 @@ func (g *guard) judge(ctx context.Context, once bool) error {
 
 // look looks at all pods. It returns when the first grace will be over, the zero time if no pod is in doubt.
 func (g *guard) look(ctx context.Context) (until time.Time, err error) {
-	looked := map[string]bool{}
-	for owner := range g.workloads {
-		if looked[owner.namespace] {
-			continue
-		}
-		looked[owner.namespace] = true
-		pods, err := ready.Pods(ctx, g.account, owner.namespace)
+	refs := map[string][]sluice.Ref{}
+	for owner, list := range g.workloads {
+		refs[owner.namespace] = append(refs[owner.namespace], list[0].Workload)
+	}
+	for namespace, workloads := range refs {
+		pods, err := ready.Pods(ctx, g.account, namespace, workloads...)
 		if err != nil {
-			return until, object.WithOp("look at the pods of", sluice.Ref{Kind: "Namespace", Name: owner.namespace}, err)
+			return until, object.WithOp("look at the pods of", sluice.Ref{Kind: "Namespace", Name: namespace}, err)
 		}
 		over, err := g.lookAt(ctx, pods)
 		if err != nil {

@@ -124,7 +124,7 @@ func (t tracks) outdated(ctx context.Context, o sluice.Object) (n int, old, all 
 	if err != nil {
 		return 0, nil, nil, object.WithOp("read", o.Ref(), err)
 	}
-	pods, err := t.account.Pods(ctx, o.Ref().Namespace)
+	pods, err := t.account.Pods(ctx, o.Ref().Namespace, o.Ref())
 	if err != nil {
 		return 0, nil, nil, object.WithOp("list the pods of", o.Ref(), err)
 	}
@@ -303,7 +303,7 @@ func (r *repair) look(ctx context.Context, o sluice.Object) (done bool, missing 
 // evict takes away the pods that are broken. If an account keeps no revisions, these are the pods that are not ready at
 // first.
 func (r *repair) evict(ctx context.Context, set sluice.Object) (n int, err error) {
-	pods, err := r.Account.Pods(ctx, r.set.Namespace)
+	pods, err := r.Account.Pods(ctx, r.set.Namespace, r.set)
 	if err != nil {
 		return 0, object.WithOp("list the pods of", r.set, err)
 	}

@@ -24,8 +24,8 @@ type Host struct {
 // New returns the host behind a client.
 func New(c *client.Client, r *watch.Reader, i *watch.Informers) *Host { return &Host{c, r, i} }
 
-// Pods lists the replicas in the namespace. Pods that have ended are left out, except those of Jobs. To find those of few
-// workloads among many pods, it looks at all owners but reads only these pods.
+// Pods lists the replicas in the namespace. Pods that have ended are left out, except those of Jobs. To find those of
+// few workloads among many pods, it looks at all owners but reads only these pods.
 func (h *Host) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
 	all, err := h.informers.Pods(ctx, namespace)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"

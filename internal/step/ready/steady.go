@@ -42,7 +42,8 @@ func (w Waiter) podsOf(
 	listed := map[string][]sluice.Pod{}
 	for _, ref := range refs {
 		if _, known := listed[ref.Namespace]; !known {
-			if listed[ref.Namespace], err = Pods(ctx, w.Account, ref.Namespace, inNamespace(refs, ref.Namespace)...); err != nil {
+			of := inNamespace(refs, ref.Namespace)
+			if listed[ref.Namespace], err = Pods(ctx, w.Account, ref.Namespace, of...); err != nil {
 				return nil, unready, err
 			}
 		}

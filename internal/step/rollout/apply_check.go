@@ -167,10 +167,11 @@ func checkPaused(f finding) error {
 		WithHint("let its pods change: kubectl rollout resume deployment %s --namespace %s", ref.Name, ref.Namespace)
 }
 
-// checkOwners returns a Conflict if the workload, or its canary, belongs to a deployment of another state directory.
+// checkOwners returns a Conflict if the workload belongs to a deployment of another state directory. Of a Deployment,
+// its canary would. Its own annotations may be those of an earlier canary: kubectl rollout undo copies them to it.
 func (s *apply) checkOwners(ctx context.Context, workload sluice.Object) error {
-	if err := delivery.CheckOwner(ctx, s.deps, s.sc, workload); err != nil || workload.Text("kind") != "Deployment" {
-		return err
+	if workload.Text("kind") != "Deployment" {
+		return delivery.CheckOwner(ctx, s.deps, s.sc, workload)
 	}
 	canary, err := object.Get(ctx, s.account, delivery.CanaryOf(workload.Ref()))
 	if err != nil {

@@ -210,3 +210,36 @@ func TestReleaseAfterRolloutUndo(t *testing.T) {
 	})
 	b.mustRun(t, "apply")
 }
+
+// A version of the configuration belongs to the Deployment too, as long as its pods use it: the replica set of the
+// canary may go when others have changed the Deployment, or when its pods could not be adopted.
+func TestVersionOfConfigurationBelongsToTheDeployment(t *testing.T) {
+	b := installed(t)
+	set := ref("apps/v1", "ReplicaSet", delivery.ReplicaSetOf(deployment, "web"))
+	if _, _, err := b.account.Apply(t.Context(), object(set.APIVersion, set.Kind, set.Name, nil), false); err != nil {
+		t.Fatal(err)
+	}
+	b.forth(t, promotion)
+	names := b.get(t, web).List("spec", "template", "spec", "containers")[0].List("envFrom")
+	version := ref("v1", "ConfigMap", names[0].Text("configMapRef", "name"))
+	if got := b.ownersOf(t, version); !slices.Equal(got, []string{"ReplicaSet", "Deployment"}) {
+		t.Errorf("in use it belongs to %v", got)
+	}
+	b.id, b.plan.Steps = "d2", nil
+	b.add("apply", applying(true, release("3")...)).add("promote", promoting())
+	done := b.forth(t, []string{"apply", "promote"})
+	if err := b.must(t, "promote").Finish(t.Context(), done["promote"]); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.ownersOf(t, version); !slices.Equal(got, []string{"ReplicaSet"}) {
+		t.Errorf("after the next release it belongs to %v", got)
+	}
+}
+
+func (b *bench) ownersOf(t *testing.T, r sluice.Ref) (kinds []string) {
+	t.Helper()
+	for _, o := range b.get(t, r).List("metadata", "ownerReferences") {
+		kinds = append(kinds, o.Text("kind"))
+	}
+	return kinds
+}

@@ -94,7 +94,9 @@ func (t tracks) awaitHandover(ctx context.Context, ref sluice.Ref) error {
 }
 
 // awaitLeft is awaitAdopted. If the canary is gone, somebody may have deleted its pods too: then adopted is false.
-func (t tracks) awaitLeft(ctx context.Context, ref sluice.Ref, isGone bool) (now sluice.Object, adopted bool, err error) {
+func (t tracks) awaitLeft(
+	ctx context.Context, ref sluice.Ref, isGone bool,
+) (now sluice.Object, adopted bool, err error) {
 	if isGone {
 		t.waiter.Deadline = soonest(t.waiter.Deadline, t.deps.Now().Add(adoptionTimeout))
 	}

@@ -240,7 +240,9 @@ func (s *apply) bringCanary(
 	if err != nil {
 		return brought{}, err
 	}
-	err = s.bindVersions(ctx, objects, c, set)
+	owner := c.Ref()
+	owner.Kind, owner.Name = "ReplicaSet", set
+	err = s.bindVersions(ctx, objects, c, owner)
 	return brought{c.Ref(), outcome, ready.Is(now)}, err
 }
 

@@ -150,6 +150,9 @@ func (s *promote) replace(ctx context.Context, t tracks, o sluice.Object) (start
 	if _, _, err := object.Apply(ctx, s.account, o); err != nil {
 		return false, err
 	}
+	if err := s.bindVersions(ctx, t.objects, o, o.Ref()); err != nil {
+		return false, err
+	}
 	if !adopted {
 		err = s.growBack(ctx, t, o)
 	}

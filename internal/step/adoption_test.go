@@ -243,3 +243,19 @@ func (b *bench) ownersOf(t *testing.T, r sluice.Ref) (kinds []string) {
 	}
 	return kinds
 }
+
+// An autoscaler that wants fewer pods than the file says keeps its number through promotion.
+func TestPromotionWithFewerPodsThanTheFileSays(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.account.Edit(web, func(o sluice.Object) { o.Set(int64(2), "spec", "replicas") })
+		was := b.account.Snapshot()
+		done := b.forth(t, promotion)
+		if o := b.get(t, web); !ready(o, 2) || imageIn(o) != "web:2" {
+			t.Errorf("it ends as %v", o)
+		}
+		b.back(t, promotion, done)
+		if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+			t.Errorf("undone (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -142,9 +142,11 @@ func (a adoption) grow(ctx context.Context) error {
 		return err
 	}
 	err := a.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
-		all, tolerates := o.Number(0, "status", "replicas"), a.sc.Target.MaxUnready.Of(size) > 0
+		// An autoscaler may want another number than the file says.
+		all, want := o.Number(0, "status", "replicas"), o.Number(1, "spec", "replicas")
 		// While it is paused, its old pods stay if a new one is not ready.
-		done := all == size || tolerates && o.Number(0, "status", "readyReplicas") < all
+		tolerates := a.sc.Target.MaxUnready.Of(want) > 0
+		done := all == want || tolerates && o.Number(0, "status", "readyReplicas") < all
 		return isSeen(o) && done, "its old pods are not gone yet", nil
 	})
 	return late(ref, err)

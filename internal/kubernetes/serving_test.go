@@ -205,7 +205,7 @@ func TestShiftAndReleaseWhileThePodsAreHandedOver(t *testing.T) {
 	}
 }
 
-// If the Deployment could not adopt the canary's pods, it makes a ReplicaSet of the same release. The canary's is meant.
+// A Deployment that could not adopt the canary's pods makes a ReplicaSet of the same release. The canary's is meant.
 func TestShiftToTheCanaryBesideTheSameRelease(t *testing.T) {
 	all := []string{plainWeb, stableWeb, replicas(""), keptPod("c", released, "True")}
 	for _, hash := range []string{"5bd7", release, "9fc4"} {

@@ -259,3 +259,35 @@ func TestPromotionWithFewerPodsThanTheFileSays(t *testing.T) {
 		}
 	})
 }
+
+// A Deployment that a deployment has left in the middle of its promotion waits for pods that may never come. The next
+// release ends that.
+func TestReleaseAfterAPromotionThatWasLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.forth(t, promotion[:3])
+		s := b.must(t, "promote")
+		preview, err := s.Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, kill := context.WithCancel(t.Context())
+		b.onceAtWrite(t, func(o sluice.Object) bool { return o.Field("spec", "paused") == true }, kill)
+		if _, err := s.Start(ctx, sluice.Progress{Snapshot: preview.Snapshot}); err == nil {
+			t.Fatal("it was not interrupted")
+		}
+		b.id, b.plan.Steps = "d2", nil
+		b.add("apply", applying(true, release("3")...)).add("promote", promoting())
+		preview, err = b.must(t, "apply").Check(t.Context())
+		want := "Deployment/web was left in the middle of a promotion, so it goes straight to 100 %"
+		if err != nil || !slices.Contains(preview.Notes, want) {
+			t.Errorf("the notes are %v, %v; want %s", preview.Notes, err, want)
+		}
+		b.forth(t, []string{"apply", "promote"})
+		if o := b.get(t, web); !ready(o, 3) || imageIn(o) != "web:3" || o.Field("spec", "paused") == true {
+			t.Errorf("it ends as %v", o)
+		}
+		if b.get(t, webCanary) != nil {
+			t.Error("the canary is left")
+		}
+	})
+}

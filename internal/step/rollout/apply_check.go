@@ -198,6 +198,7 @@ func (s *apply) try(ctx context.Context, objects []sluice.Object, f *finding) (e
 
 // straight says why a workload that changes its pods gets no canary and is not held back, "" if it does.
 func (s *apply) straight(ctx context.Context, f finding) (string, error) {
+	paused := func(o sluice.Object) bool { return o.Field("spec", "paused") == true }
 	recreates := func(o sluice.Object) bool { return o.Text("spec", "strategy", "type") == "Recreate" }
 	switch {
 	case f.was.Text("kind") != "Deployment":
@@ -210,6 +211,8 @@ func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 		return "stops its old pods before it starts new ones (strategy Recreate)", nil
 	case f.was.Number(0, "status", "readyReplicas") == 0:
 		return "has no ready pod", nil
+	case paused(f.was) && !paused(f.will) && !ready.Is(f.was): // by Sluice, so nobody resumes it
+		return "was left in the middle of a promotion", nil
 	case manifest.StatusWithin(f.was, s.sc.Target.MaxUnready).Phase == manifest.Failed:
 		return "has an earlier change that is stuck", nil
 	}

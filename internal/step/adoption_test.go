@@ -291,3 +291,43 @@ func TestReleaseAfterAPromotionThatWasLeft(t *testing.T) {
 		}
 	})
 }
+
+// A Deployment that cannot be brought back does not keep the others from it.
+func TestUndoBringsTheOtherDeploymentsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := ref("apps/v1", "Deployment", "api")
+		version := func(v string) sluice.StepSpec {
+			return applying(true, workload("Deployment", "api", "api:"+v), workload("Deployment", "web", "web:"+v))
+		}
+		b := newBench()
+		b.add("install", version("1"))
+		b.mustRun(t, "install")
+		b.plan.Steps = nil
+		b.add("apply", version("2")).add("promote", promoting())
+		b.account.Edit(api, func(o sluice.Object) { o.Set(true, "spec", "paused") })
+		done := b.forth(t, []string{"apply", "promote"})
+		err := b.must(t, "promote").Undo(t.Context(), done["promote"])
+		if sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(err.Error(), "Deployment/api") {
+			t.Errorf("the undo says %v", err)
+		}
+		if got := imageIn(b.get(t, web)); got != "web:1" {
+			t.Errorf("the other Deployment has %s", got)
+		}
+	})
+}
+
+// A Deployment that its manifest pauses is promoted, and undone without help.
+func TestDeclaredPauseIsUndone(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		was := b.account.Snapshot()
+		b.plan.Steps[0].Apply.Objects[4].Set(true, "spec", "paused")
+		done := b.forth(t, promotion)
+		if o := b.get(t, web); o.Field("spec", "paused") != true || imageIn(o) != "web:2" {
+			t.Errorf("it ends as %v", o)
+		}
+		b.back(t, promotion, done)
+		if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+			t.Errorf("undone (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -331,3 +331,24 @@ func TestDeclaredPauseIsUndone(t *testing.T) {
 		}
 	})
 }
+
+// A release that leaves a Deployment without pods needs no canary.
+func TestReleaseToZeroPods(t *testing.T) {
+	for _, byPods := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, b *bench) {
+			if byPods {
+				b.account.DivideByPods()
+			}
+			was := b.account.Snapshot()
+			b.plan.Steps[0].Apply.Objects[4].Set(int64(0), "spec", "replicas")
+			done := b.forth(t, promotion)
+			if o := b.get(t, web); !ready(o, 0) || imageIn(o) != "web:2" {
+				t.Errorf("by pods %t: it ends as %v", byPods, o)
+			}
+			b.back(t, promotion, done)
+			if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+				t.Errorf("undone (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

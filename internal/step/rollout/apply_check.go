@@ -211,6 +211,8 @@ func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 		return "stops its old pods before it starts new ones (strategy Recreate)", nil
 	case f.was.Number(0, "status", "readyReplicas") == 0:
 		return "has no ready pod", nil
+	case f.will.Number(1, "spec", "replicas") == 0:
+		return "is to have no pods", nil
 	case paused(f.was) && !paused(f.will) && !ready.Is(f.was): // by Sluice, so nobody resumes it
 		return "was left in the middle of a promotion", nil
 	case manifest.StatusWithin(f.was, s.sc.Target.MaxUnready).Phase == manifest.Failed:

@@ -182,7 +182,7 @@ func (w *World) inspect() {
 		if ref.Namespace == w.Namespace && (ref.Kind == "Pod" || ref.Kind == "ReplicaSet") {
 			continue // Unchanged compares them
 		}
-		if ref.Namespace == w.Namespace && belongsToReplicaSet(o) {
+		if ref.Namespace == w.Namespace && belongsToWorkload(o) {
 			continue // a version of the configuration stays as long as pods may be made that use it
 		}
 		if ref.Namespace == w.Namespace {
@@ -201,9 +201,9 @@ func (w *World) inspect() {
 	}
 }
 
-func belongsToReplicaSet(o sluice.Object) bool {
+func belongsToWorkload(o sluice.Object) bool {
 	return slices.ContainsFunc(o.List("metadata", "ownerReferences"), func(owner sluice.Object) bool {
-		return owner.Text("kind") == "ReplicaSet"
+		return owner.Text("kind") == "ReplicaSet" || owner.Text("kind") == "Deployment"
 	})
 }
 

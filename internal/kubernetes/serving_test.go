@@ -204,3 +204,18 @@ func TestShiftAndReleaseWhileThePodsAreHandedOver(t *testing.T) {
 		t.Errorf("%d pods were written", n)
 	}
 }
+
+// A Deployment that could not adopt the canary's pods makes a ReplicaSet of the same release. The canary's is meant.
+func TestShiftToTheCanaryBesideTheSameRelease(t *testing.T) {
+	all := []string{plainWeb, stableWeb, replicas(""), keptPod("c", released, "True")}
+	for _, hash := range []string{"5bd7", release, "9fc4"} {
+		all = append(all, `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"web-`+hash+`",
+			"namespace":"shop","uid":"`+hash+`","labels":{"app":"web","pod-template-hash":"`+hash+`"`+releaseMark+`}}}`)
+	}
+	s := serve(t)
+	s.keep(all...)
+	if err := s.Shift(s.soon(), toRelease(100, 0)); err != nil {
+		t.Fatal(err)
+	}
+	s.selects(wantCanary)
+}

@@ -47,6 +47,7 @@ type bench struct {
 	results map[sluice.StepID]sluice.Result
 
 	dependsOn []string // other targets
+	tolerates sluice.Tolerance
 }
 
 func newBench(objects ...sluice.Object) *bench {
@@ -82,7 +83,7 @@ func (b *bench) new(id string) (sluice.Step, error) {
 	return step.New(b.deps).New(sluice.StepContext{
 		Deployment: of, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
 		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace,
-			DependsOn: b.dependsOn},
+			DependsOn: b.dependsOn, MaxUnready: b.tolerates},
 	})
 }
 

@@ -147,12 +147,15 @@ func (a *Account) Snapshot() string {
 
 // Edit changes an object as another person, who then owns the fields that the change set. A changed count of pods
 // counts as set through the scale subresource.
-func (a *Account) Edit(ref sluice.Ref, change func(sluice.Object)) {
+func (a *Account) Edit(ref sluice.Ref, change func(sluice.Object)) { a.EditAs(Somebody, ref, change) }
+
+// EditAs is Edit under the name of the manager.
+func (a *Account) EditAs(manager string, ref sluice.Ref, change func(sluice.Object)) {
 	a.mu.Lock()
 	before := a.objects[ref]
 	now := before.Clone()
 	change(now)
-	a.owners[ref].edited(before, now, Somebody)
+	a.owners[ref].edited(before, now, manager)
 	a.store(ref, now)
 	_ = a.wrote()
 }

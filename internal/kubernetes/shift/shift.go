@@ -161,18 +161,22 @@ func (d division) canarySelector(service sluice.Object) map[string]string {
 }
 
 // canaryHash returns the hash of the canary's version. It is the release itself, unless the cluster made the ReplicaSet
-// because Sluice may not.
+// because Sluice may not. The Deployment may have made one of the same release, if it could not adopt the canary's.
 func (d division) canaryHash(ctx context.Context) (string, error) {
 	sets, err := d.informers.ReplicaSets(ctx, d.Namespace)
 	if err != nil {
 		return "", err
 	}
+	hash := d.Division.Release
 	for _, rs := range sets {
-		if rs.Text("metadata", "labels", sluice.ReleaseLabel) == d.Division.Release {
-			return rs.Text("metadata", "labels", traffic.HashLabel), nil
+		if rs.Text("metadata", "labels", sluice.ReleaseLabel) != d.Division.Release {
+			continue
+		}
+		if hash = rs.Text("metadata", "labels", traffic.HashLabel); hash == d.Division.Release {
+			break
 		}
 	}
-	return d.Division.Release, nil
+	return hash, nil
 }
 
 // stableHash returns the hash of the stable Deployment's current version.

@@ -20,6 +20,7 @@ type adoption struct {
 	tracks
 	declared       sluice.Object // the stable Deployment
 	stable, canary sluice.Object // as they are at first; nil: it does not exist
+	isPaused       bool          // by somebody else, so it stays paused
 }
 
 // adoptionOf returns that of the canary of the declared Deployment.
@@ -48,11 +49,17 @@ func isRelease(o sluice.Object, id sluice.DeploymentID) bool {
 }
 
 // run makes the Deployment adopt the pods, and continues what an interrupted call began. adopted is false if that is
-// impossible, because the API server has stored other pods for the one than for the other: then the Deployment has the
-// new template and is paused.
+// impossible: because the API server has stored other pods for the one than for the other, or because somebody else
+// has set the fields that adoption needs.
 func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 	if a.canary != nil && a.canary.Text("metadata", "deletionTimestamp") == "" {
+		if a.isPaused, err = a.isPausedByOthers(ctx, a.declared, a.stable); err != nil {
+			return false, err
+		}
 		now, _, err := object.Apply(ctx, a.account, a.handover())
+		if sluice.ErrorCode(err) == sluice.Conflict { // others set how its pods are replaced
+			return false, nil
+		}
 		if err != nil {
 			return false, err
 		}
@@ -70,18 +77,34 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 			return false, err
 		}
 	}
-	isGone := a.canary == nil
-	if isGone { // nothing is left to adopt if somebody has deleted its pods too
-		a.waiter.Deadline = soonest(a.waiter.Deadline, a.deps.Now().Add(adoptionTimeout))
-	}
-	a.stable, err = a.awaitAdopted(ctx, a.declared.Ref())
-	if isGone && sluice.ErrorCode(err) == sluice.Failed {
-		return false, nil
-	}
-	if err != nil {
+	a.stable, adopted, err = a.awaitLeft(ctx, a.declared.Ref(), a.canary == nil)
+	if err != nil || !adopted {
 		return false, err
 	}
 	return true, a.grow(ctx)
+}
+
+// awaitHandover returns when the pods of the Deployment's canary are adopted, or when nothing is left to adopt.
+func (t tracks) awaitHandover(ctx context.Context, ref sluice.Ref) error {
+	canary, err := object.Get(ctx, t.account, delivery.CanaryOf(ref))
+	if err == nil {
+		_, _, err = t.awaitLeft(ctx, ref, canary == nil)
+	}
+	return err
+}
+
+// awaitLeft is awaitAdopted. If the canary is gone, somebody may have deleted its pods too: then adopted is false.
+func (t tracks) awaitLeft(
+	ctx context.Context, ref sluice.Ref, isGone bool,
+) (now sluice.Object, adopted bool, err error) {
+	if isGone {
+		t.waiter.Deadline = soonest(t.waiter.Deadline, t.deps.Now().Add(adoptionTimeout))
+	}
+	now, err = t.awaitAdopted(ctx, ref)
+	if isGone && sluice.ErrorCode(err) == sluice.Failed {
+		return now, false, nil
+	}
+	return now, err == nil, err
 }
 
 // adoptionTimeout bounds how long the pods of a canary that is gone may take to be adopted.
@@ -94,11 +117,12 @@ func soonest(a, b time.Time) time.Time {
 	return b
 }
 
-// awaitAdopted returns the Deployment when its controller counts pods of its template.
+// awaitAdopted returns the Deployment when its controller counts pods of its template, or when it is to have none.
 func (t tracks) awaitAdopted(ctx context.Context, ref sluice.Ref) (now sluice.Object, err error) {
 	err = t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
 		now = o
-		return isSeen(o) && o.Number(0, "status", "updatedReplicas") > 0, "it has not adopted the new pods yet", nil
+		has := o.Number(0, "status", "updatedReplicas") > 0 || o.Number(1, "spec", "replicas") == 0
+		return isSeen(o) && has, "it has not adopted the new pods yet", nil
 	})
 	return now, late(ref, err)
 }
@@ -118,7 +142,12 @@ func (a adoption) grow(ctx context.Context) error {
 		return err
 	}
 	err := a.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
-		return isSeen(o) && o.Number(0, "status", "replicas") == size, "its old pods are not gone yet", nil
+		// An autoscaler may want another number than the file says.
+		all, want := o.Number(0, "status", "replicas"), o.Number(1, "spec", "replicas")
+		// While it is paused, its old pods stay if a new one is not ready.
+		tolerates := a.sc.Target.MaxUnready.Of(want) > 0
+		done := all == want || tolerates && o.Number(0, "status", "readyReplicas") < all
+		return isSeen(o) && done, "its old pods are not gone yet", nil
 	})
 	return late(ref, err)
 }
@@ -128,7 +157,9 @@ func (a adoption) grow(ctx context.Context) error {
 // new ones are adopted: before, old ones would start.
 func (a adoption) handover() sluice.Object {
 	o := a.declared.Clone()
-	o.Set(true, "spec", "paused")
+	if !a.isPaused {
+		o.Set(true, "spec", "paused")
+	}
 	o.Set("RollingUpdate", "spec", "strategy", "type")
 	o.Set(int64(a.canary.Number(a.stable.Number(1, "spec", "replicas"), "spec", "replicas")),
 		"spec", "strategy", "rollingUpdate", "maxSurge")
@@ -138,16 +169,39 @@ func (a adoption) handover() sluice.Object {
 	return o
 }
 
-// handoverAsNow returns the Deployment as handover has made it.
-func handoverAsNow(o, now sluice.Object) sluice.Object {
+// isPausedByOthers reports whether somebody else has paused the Deployment: as declared it is paused too.
+func (t target) isPausedByOthers(ctx context.Context, o, now sluice.Object) (bool, error) {
+	if now.Field("spec", "paused") != true {
+		return false, nil
+	}
+	will, _, err := t.account.Apply(ctx, o, true)
+	if isImmutable(err) {
+		return false, nil
+	}
+	return will.Field("spec", "paused") == true, object.WithOp("compare", o.Ref(), err)
+}
+
+// handoverAsNow returns the Deployment as handover has made it. If it is as declared, it is promoted and somebody has
+// paused it.
+func (t tracks) handoverAsNow(ctx context.Context, o, now sluice.Object) (sluice.Object, error) {
+	isPaused, err := t.isPausedByOthers(ctx, o, now)
+	if err != nil {
+		return nil, err
+	}
+	isPromoted, err := changesNothing(t.account.Apply(ctx, o, true))
+	if err != nil || isPromoted {
+		return o, object.WithOp("compare", o.Ref(), err)
+	}
 	h := o.Clone()
-	h.Set(true, "spec", "paused")
+	if !isPaused {
+		h.Set(true, "spec", "paused")
+	}
 	h.Set("RollingUpdate", "spec", "strategy", "type")
 	h.Set(now.Field("spec", "strategy", "rollingUpdate", "maxSurge"), "spec", "strategy", "rollingUpdate", "maxSurge")
 	if h.Number(-1, "spec", "replicas") >= 0 {
 		h.Set(int64(now.Number(1, "spec", "replicas")), "spec", "replicas")
 	}
-	return h
+	return h, nil
 }
 
 // useWritten replaces, among the declared objects, the Deployments that differ from what is declared because they are
@@ -164,7 +218,9 @@ func (t tracks) useWritten(ctx context.Context) error {
 		}
 		switch {
 		case isHandedOver(now, t.sc.Deployment):
-			t.objects[i] = handoverAsNow(o, now)
+			if t.objects[i], err = t.handoverAsNow(ctx, o, now); err != nil {
+				return err
+			}
 		case delivery.IsOfEarlierVersion(now, t.sc.Deployment):
 			labels, _ := o.Field("spec", "template", "metadata", "labels").(map[string]any)
 			delete(labels, sluice.ReleaseLabel)

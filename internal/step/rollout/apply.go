@@ -240,7 +240,9 @@ func (s *apply) bringCanary(
 	if err != nil {
 		return brought{}, err
 	}
-	err = s.bindVersions(ctx, objects, c, set)
+	owner := c.Ref()
+	owner.Kind, owner.Name = "ReplicaSet", set
+	err = s.bindVersions(ctx, objects, c, owner)
 	return brought{c.Ref(), outcome, ready.Is(now)}, err
 }
 
@@ -275,6 +277,9 @@ func (s *apply) canary(
 // over only objects without an owner, and the replica set of these pods belongs to the canary from the start.
 func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Object {
 	c := sluice.Object{"apiVersion": version["apiVersion"], "kind": version["kind"], "spec": version.Clone()["spec"]}
+	if spec, ok := c["spec"].(map[string]any); ok {
+		delete(spec, "paused") // which is about the stable pods
+	}
 	ref := delivery.CanaryOf(version.Ref())
 	c.Set(ref.Name, "metadata", "name")
 	if ref.Namespace != "" {

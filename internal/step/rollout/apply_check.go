@@ -167,10 +167,11 @@ func checkPaused(f finding) error {
 		WithHint("let its pods change: kubectl rollout resume deployment %s --namespace %s", ref.Name, ref.Namespace)
 }
 
-// checkOwners returns a Conflict if the workload, or its canary, belongs to a deployment of another state directory.
+// checkOwners returns a Conflict if the workload belongs to a deployment of another state directory. Of a Deployment,
+// its canary would. Its own annotations may be those of an earlier canary: kubectl rollout undo copies them to it.
 func (s *apply) checkOwners(ctx context.Context, workload sluice.Object) error {
-	if err := delivery.CheckOwner(ctx, s.deps, s.sc, workload); err != nil || workload.Text("kind") != "Deployment" {
-		return err
+	if workload.Text("kind") != "Deployment" {
+		return delivery.CheckOwner(ctx, s.deps, s.sc, workload)
 	}
 	canary, err := object.Get(ctx, s.account, delivery.CanaryOf(workload.Ref()))
 	if err != nil {
@@ -197,6 +198,7 @@ func (s *apply) try(ctx context.Context, objects []sluice.Object, f *finding) (e
 
 // straight says why a workload that changes its pods gets no canary and is not held back, "" if it does.
 func (s *apply) straight(ctx context.Context, f finding) (string, error) {
+	paused := func(o sluice.Object) bool { return o.Field("spec", "paused") == true }
 	recreates := func(o sluice.Object) bool { return o.Text("spec", "strategy", "type") == "Recreate" }
 	switch {
 	case f.was.Text("kind") != "Deployment":
@@ -209,6 +211,10 @@ func (s *apply) straight(ctx context.Context, f finding) (string, error) {
 		return "stops its old pods before it starts new ones (strategy Recreate)", nil
 	case f.was.Number(0, "status", "readyReplicas") == 0:
 		return "has no ready pod", nil
+	case f.will.Number(1, "spec", "replicas") == 0:
+		return "is to have no pods", nil
+	case paused(f.was) && !paused(f.will) && !ready.Is(f.was): // by Sluice, so nobody resumes it
+		return "was left in the middle of a promotion", nil
 	case manifest.StatusWithin(f.was, s.sc.Target.MaxUnready).Phase == manifest.Failed:
 		return "has an earlier change that is stuck", nil
 	}

@@ -30,7 +30,7 @@ func (s *promote) goBack(ctx context.Context, b before, snap snapshot, t tracks)
 		return err
 	}
 	if isHandedOver(now, s.sc.Deployment) {
-		if now, err = t.awaitAdopted(ctx, b.Ref); err != nil {
+		if err := t.awaitHandover(ctx, b.Ref); err != nil {
 			return err
 		}
 	}
@@ -55,6 +55,9 @@ func (s *promote) startBeside(ctx context.Context, b before, now sluice.Object, 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if _, _, err := s.account.Restore(ctx, old, true); sluice.ErrorCode(err) == sluice.Conflict {
+		return checkResumed(b.Object, now)
+	}
 	if _, _, err := s.account.Restore(ctx, old, false); err != nil {
 		return object.WithOp("restore", b.Ref, err)
 	}
@@ -72,10 +75,23 @@ func (s *promote) startBeside(ctx context.Context, b before, now sluice.Object, 
 	return err
 }
 
+// checkResumed returns a Conflict if somebody has paused the Deployment, so that its old version would never start.
+// Otherwise others have set how its pods are replaced, and so they are.
+func checkResumed(was, now sluice.Object) error {
+	if was.Field("spec", "paused") != true || now.Field("spec", "paused") != true {
+		return nil
+	}
+	ref := was.Ref()
+	return sluice.Errorf(sluice.Conflict, "somebody paused %s, so its old version would never start", ref).
+		WithHint("let its pods change: kubectl rollout resume deployment %s --namespace %s; then go on: sluice run --resume",
+			ref.Name, ref.Namespace)
+}
+
 // heldBeside returns the Deployment as it was, but so that its pods start beside all that it has now.
 func heldBeside(was, now sluice.Object) sluice.Object {
 	o := was.Clone()
 	most := max(was.Number(1, "spec", "replicas"), now.Number(1, "spec", "replicas"))
+	o.Set(false, "spec", "paused") // or its controller would start nothing
 	o.Set(int64(heldSeconds), "spec", "minReadySeconds")
 	o.Set(int64(math.MaxInt32), "spec", "progressDeadlineSeconds")
 	o.Set(map[string]any{"type": "RollingUpdate",
@@ -84,6 +100,9 @@ func heldBeside(was, now sluice.Object) sluice.Object {
 	for _, e := range o.List("metadata", "managedFields") {
 		if e.Text("operation") != "Apply" || !strings.HasPrefix(e.Text("manager"), sluice.Manager) {
 			continue
+		}
+		if now.Field("spec", "paused") == true {
+			e.Set(map[string]any{}, "fieldsV1", "f:spec", "f:paused")
 		}
 		for _, field := range []string{"f:minReadySeconds", "f:progressDeadlineSeconds"} {
 			e.Set(map[string]any{}, "fieldsV1", "f:spec", field)
@@ -99,17 +118,19 @@ func isHeldBeside(o sluice.Object) bool {
 	return o.Number(0, "spec", "minReadySeconds") == heldSeconds
 }
 
-// awaitOld returns when so many pods of the old version are ready.
+// awaitOld returns when so many pods of the old version are ready, or fewer if the Deployment is scaled down meanwhile.
 func (t tracks) awaitOld(ctx context.Context, ref sluice.Ref, want int) error {
 	release := delivery.Release(t.sc.Deployment)
 	err := t.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
+		want := min(want, o.Number(1, "spec", "replicas"))
+		want -= t.sc.Target.MaxUnready.Of(want)
 		pods, err := ready.Pods(ctx, t.account, ref.Namespace, ref)
 		if err != nil {
 			return false, "", object.WithOp("list the pods of", ref, err)
 		}
 		n := 0
 		for _, p := range pods {
-			if p.Owner == ref.String() && p.Ready && p.Labels[sluice.ReleaseLabel] != release {
+			if p.Ready && p.Labels[sluice.ReleaseLabel] != release {
 				n++
 			}
 		}

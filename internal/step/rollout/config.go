@@ -118,34 +118,34 @@ func (t tracks) useVersions(ctx context.Context) error {
 	return nil
 }
 
-// bindVersions makes the versions of the configuration that the canary uses belong to its replica set too, if the
-// account has replica sets. So they are deleted with the last replica set that uses them.
-func (s *apply) bindVersions(ctx context.Context, objects []sluice.Object, canary sluice.Object, set string) error {
-	var owner sluice.Object
+// bindVersions makes the versions of the configuration that the Deployment uses belong to the owner too, if it exists:
+// the replica set of a canary, and after promotion the Deployment itself, which may get replica sets from others. So
+// they are deleted with the last of them.
+func (t target) bindVersions(
+	ctx context.Context, objects []sluice.Object, deployment sluice.Object, owner sluice.Ref,
+) error {
+	var by sluice.Object
 	for _, c := range object.OfKind(objects, "ConfigMap", "Secret") {
-		v, err := versionOf(c, s.sc.Deployment)
+		v, err := versionOf(c, t.sc.Deployment)
 		if err != nil {
 			return err
 		}
-		if !uses(canary, v) {
+		if !uses(deployment, v) {
 			continue
 		}
-		if owner == nil {
-			ref := canary.Ref()
-			ref.Kind, ref.Name = "ReplicaSet", set
-			if owner, err = object.Get(ctx, s.account, ref); err != nil || owner == nil {
+		if by == nil {
+			if by, err = object.Get(ctx, t.account, owner); err != nil || by == nil {
 				return err
 			}
 		}
-		if err := s.bind(ctx, v, owner); err != nil {
+		if err := t.bind(ctx, v, by); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deleteUnused deletes those versions that the Deployment used as it was, that belong to nothing else, and that no
-// Deployment uses now.
+// deleteUnused gives up those versions that the Deployment used as it was and that no Deployment uses now.
 func (t target) deleteUnused(ctx context.Context, objects []sluice.Object, was sluice.Object) error {
 	var now []sluice.Object
 	for _, o := range object.OfKind(objects, "Deployment") {
@@ -165,16 +165,34 @@ func (t target) deleteUnused(ctx context.Context, objects []sluice.Object, was s
 			if err != nil {
 				return err
 			}
-			isVersion := v.Text("metadata", "annotations", delivery.MadeBy) != ""
-			if !isVersion || len(v.List("metadata", "ownerReferences")) > 0 {
+			if v.Text("metadata", "annotations", delivery.MadeBy) == "" {
 				continue
 			}
-			if err := object.Delete(ctx, t.account, ref); err != nil {
+			if err := t.unbind(ctx, v, was.Ref()); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// unbind takes the Deployment from the owners of the version, and deletes the version if it has no others.
+func (t target) unbind(ctx context.Context, v sluice.Object, deployment sluice.Ref) error {
+	owners, _ := v.Field("metadata", "ownerReferences").([]any)
+	others := slices.DeleteFunc(slices.Clone(owners), func(r any) bool {
+		owner, _ := r.(map[string]any)
+		return owner["kind"] == deployment.Kind && owner["name"] == deployment.Name
+	})
+	switch len(others) {
+	case 0:
+		return object.Delete(ctx, t.account, v.Ref())
+	case len(owners):
+		return nil
+	}
+	v = object.Wanted(v)
+	v.Set(others, "metadata", "ownerReferences")
+	_, _, err := object.Apply(ctx, t.account, v)
+	return err
 }
 
 // configNames returns the names of the ConfigMaps or Secrets that the workload's pods use.
@@ -188,13 +206,17 @@ func configNames(workload sluice.Object, kind string) []string {
 	return names
 }
 
-// bind adds the owner to those of the version, and keeps who made it.
-func (s *apply) bind(ctx context.Context, v, owner sluice.Object) error {
-	now, err := object.Get(ctx, s.account, v.Ref())
+// bind adds the owner to those of the version, and keeps who made it. A version that belongs to no replica set is
+// deleted by Sluice alone, so it gets no other owner.
+func (t target) bind(ctx context.Context, v, owner sluice.Object) error {
+	now, err := object.Get(ctx, t.account, v.Ref())
 	if err != nil || now == nil {
 		return err
 	}
 	owners, _ := now.Field("metadata", "ownerReferences").([]any)
+	if len(owners) == 0 && owner.Text("kind") != "ReplicaSet" {
+		return nil
+	}
 	if slices.ContainsFunc(now.List("metadata", "ownerReferences"), func(r sluice.Object) bool {
 		return r.Text("uid") == owner.Text("metadata", "uid")
 	}) {
@@ -205,7 +227,7 @@ func (s *apply) bind(ctx context.Context, v, owner sluice.Object) error {
 		"apiVersion": ref.APIVersion, "kind": ref.Kind, "name": ref.Name, "uid": owner.Text("metadata", "uid"),
 	}), "metadata", "ownerReferences")
 	v.Set(now.Text("metadata", "annotations", delivery.MadeBy), "metadata", "annotations", delivery.MadeBy)
-	_, _, err = object.Apply(ctx, s.account, v)
+	_, _, err = object.Apply(ctx, t.account, v)
 	return err
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -150,6 +151,9 @@ func (s *promote) replace(ctx context.Context, t tracks, o sluice.Object) (start
 	if _, _, err := object.Apply(ctx, s.account, o); err != nil {
 		return false, err
 	}
+	if err := s.bindVersions(ctx, t.objects, o, o.Ref()); err != nil {
+		return false, err
+	}
 	if !adopted {
 		err = s.growBack(ctx, t, o)
 	}
@@ -295,7 +299,8 @@ func (s *promote) isChanged(ctx context.Context, r *restorer, b before, now slui
 }
 
 // bringBack brings the Deployments back. Where a ready canary stands, it carries the traffic while its Deployment
-// changes. Elsewhere the old version starts beside the new one.
+// changes. Elsewhere the old version starts beside the new one. A Deployment that cannot be brought back does not
+// prevent it from bringing back the others.
 func (s *promote) bringBack(ctx context.Context, r *restorer, snap snapshot, changed []before, t tracks) error {
 	canaries, _, err := delivery.Canaries(ctx, s.account, t.objects, s.sc.Deployment)
 	if err != nil {
@@ -310,6 +315,7 @@ func (s *promote) bringBack(ctx context.Context, r *restorer, snap snapshot, cha
 		return err
 	}
 	var restored []sluice.Ref
+	var refused error
 	for _, b := range changed {
 		at := slices.IndexFunc(canaries, func(c delivery.Canary) bool { return c.Of.Ref() == b.Ref })
 		if at < 0 {
@@ -318,11 +324,12 @@ func (s *promote) bringBack(ctx context.Context, r *restorer, snap snapshot, cha
 			restored = append(restored, b.Ref)
 			err = s.growBack(ctx, t, canaries[at].Of)
 		}
-		if err != nil {
+		if sluice.MayPass(err) || err != nil && ctx.Err() != nil {
 			return err
 		}
+		refused = errors.Join(refused, err)
 	}
-	return t.waiter.Ready(ctx, restored)
+	return errors.Join(refused, t.waiter.Ready(ctx, restored))
 }
 
 func (s *promote) tracks(ctx context.Context, from time.Time) (tracks, error) {

@@ -93,6 +93,9 @@ func (p pair) share(percent int) string {
 	if p.served && serving > 0 {
 		old = serving
 	}
+	if old+canary == 0 {
+		return ""
+	}
 	text := fmt.Sprintf("%d of %d pods of %s are new: %d %%", canary, old+canary, p.stable.Ref(),
 		(200*canary+old+canary)/(2*(old+canary)))
 	if !p.served && percent*(old+canary) > 100*canary && canary == p.promoted() {

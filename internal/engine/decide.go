@@ -110,15 +110,19 @@ func (d *Decision) advance(s *State, r *StepRun, now time.Time) {
 func (d *Decision) wait(r *StepRun, now time.Time) {
 	w := r.Progress.Wait
 	due := !w.Until.IsZero() && !now.Before(w.Until)
-	awaited := func(sig sluice.Signal) bool { return slices.Contains(w.Signals, sig.Kind) }
-	came := slices.ContainsFunc(r.Progress.Signals, awaited)
-	if due || came {
+	if due || hasHeard(r) {
 		d.act(VerbObserve, r)
 		return
 	}
 	if !w.Until.IsZero() && (d.Wake.IsZero() || w.Until.Before(d.Wake)) {
 		d.Wake = w.Until
 	}
+}
+
+// hasHeard reports whether a signal came that the step waits for.
+func hasHeard(r *StepRun) bool {
+	awaited := func(sig sluice.Signal) bool { return slices.Contains(r.Progress.Wait.Signals, sig.Kind) }
+	return r.Phase == PhaseWaiting && slices.ContainsFunc(r.Progress.Signals, awaited)
 }
 
 // commit finishes the steps that are done, and undoes those that a kept failure interrupted.

@@ -34,7 +34,7 @@ func (s *State) Skippable(target string) []*StepRun {
 
 func isSkippable(r *StepRun) bool {
 	ofStrategy := r.Plan.Phase == sluice.PhaseCanary || r.Plan.Phase == sluice.PhaseBlueGreen
-	isWaiting := r.Plan.Kind.OnlyDelays() && isBusy(r)
+	isWaiting := r.Plan.Kind.OnlyDelays() && isBusy(r) && !hasHeard(r)
 	isAhead := (r.Plan.Kind.OnlyDelays() || r.Plan.Kind == sluice.KindSetWeight) && r.Phase == PhasePending
 	return ofStrategy && (isWaiting || isAhead)
 }
@@ -94,6 +94,10 @@ func (s *State) mayPromote(t *targetRun) error {
 		return sluice.Errorf(sluice.Conflict, "target %s has not started", t.plan.Name).
 			WithHint("see what the deployment does with: sluice status %s", s.ID)
 	}
+	if i := slices.IndexFunc(t.runs, isRejected); i >= 0 {
+		return sluice.Errorf(sluice.Conflict, "step %s was rejected, so target %s is undone", t.runs[i].Plan.ID, t.plan.Name).
+			WithHint("when it has ended, start the release again with: sluice run")
+	}
 	i := slices.IndexFunc(t.runs, isFoundBad)
 	if i < 0 {
 		return nil
@@ -101,6 +105,12 @@ func (s *State) mayPromote(t *targetRun) error {
 	id := t.runs[i].Plan.ID
 	return sluice.Errorf(sluice.Conflict, "step %s found the release bad, and a person has to decide first", id).
 		WithHint("continue with: sluice approve %s %s; undo the target with: sluice reject %[1]s %[2]s", s.ID, id)
+}
+
+// isRejected reports whether a person has rejected the step that still waits.
+func isRejected(r *StepRun) bool {
+	isRejection := func(sig sluice.Signal) bool { return sig.Kind == sluice.SignalReject }
+	return hasHeard(r) && slices.ContainsFunc(r.Progress.Signals, isRejection)
 }
 
 // isFoundBad reports whether the step waits because its judgment is bad.

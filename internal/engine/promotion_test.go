@@ -109,6 +109,11 @@ func TestAPromotionSkipsGatesAndWeights(t *testing.T) {
 			begun(strategy(weight, pause)).done("a/apply").starts("a/canary/0"),
 			nil, engine.Action{Verb: "start", Step: "a/canary/0"},
 		},
+		"a gate that has an answer looks at it first": {
+			begun(strategy(sluice.KindRunWebhook, pause)).done("a/apply").waits("a/canary/0", nil, sluice.SignalCallback).
+				hears(sluice.Signal{Kind: sluice.SignalCallback, Step: "a/canary/0"}),
+			nil, engine.Action{Verb: "observe", Step: "a/canary/0"},
+		},
 		"the apply that runs ends first": {
 			begun(strategy(weight, pause)).starts("a/apply"), nil, engine.Action{Verb: "start", Step: "a/apply"},
 		},
@@ -150,6 +155,11 @@ func TestAPromotionThatIsRefusedSaysWhatIsPossible(t *testing.T) {
 		},
 		"it was said before": {
 			begun(strategy(pause)).done("a/apply").hears(promotion), sluice.Conflict, "sluice status d",
+		},
+		"a person has rejected a gate": {
+			begun(strategy(pause, pause)).done("a/apply").waits("a/canary/0", nil, sluice.SignalReject).
+				hears(sluice.Signal{Kind: sluice.SignalReject, Step: "a/canary/0"}),
+			sluice.Conflict, "sluice run",
 		},
 		"a role is missing": {begun(guarded).done("a/apply"), sluice.Denied, `--role "ops"`},
 	} {

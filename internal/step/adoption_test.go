@@ -352,3 +352,22 @@ func TestReleaseToZeroPods(t *testing.T) {
 		})
 	}
 }
+
+// Fields that others have set in the template of a Deployment, such as kubectl rollout restart, are in that of the
+// canary too. So its pods can be adopted.
+func TestPodsWithFieldsOfOthersAreAdopted(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.account.EditAs("kubectl-rollout", web, func(o sluice.Object) {
+			o.Set("noon", "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
+		})
+		was := b.account.Snapshot()
+		done := b.forth(t, promotion)
+		if text := done["promote"].Message; strings.Contains(text, "could not take over") {
+			t.Error(text)
+		}
+		b.back(t, promotion, done)
+		if diff := cmp.Diff(was, b.account.Snapshot()); diff != "" {
+			t.Errorf("undone (-want +got):\n%s", diff)
+		}
+	})
+}

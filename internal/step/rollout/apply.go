@@ -267,7 +267,20 @@ func (s *apply) canary(
 		return nil, err
 	}
 	c.Set(int64(p.firstSize(s.sc)), "spec", "replicas")
-	return c, nil
+	return c, s.completeTemplate(ctx, c, o)
+}
+
+// completeTemplate gives the canary also what others have set in the template of the stable Deployment, such as
+// kubectl rollout restart. Otherwise its pods could not be adopted.
+func (s *apply) completeTemplate(ctx context.Context, canary, o sluice.Object) error {
+	o = o.Clone()
+	o.Set(canary.Clone().Field("spec", "template"), "spec", "template")
+	will, _, err := s.account.Apply(ctx, o, true)
+	if err != nil {
+		return object.WithOp("compare", o.Ref(), err)
+	}
+	canary.Set(will.Clone().Field("spec", "template"), "spec", "template")
+	return nil
 }
 
 // canaryOf returns the Deployment that runs the version beside stable.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
@@ -44,10 +45,40 @@ func checkForeign(ctx context.Context, log sluice.Log, p *sluice.Plan, local fun
 		WithHint("leave it out of this application, or take it over: %s", slices.Compact(owners).Flag())
 }
 
-// foreign returns what other applications run.
+// foreign returns what other applications run, and what their deployments bring that have not ended.
 func foreign(ctx context.Context, log sluice.Log, application string) ([]sluice.Release, error) {
 	running, err := history.Running(ctx, log, false)
-	return slices.DeleteFunc(running, func(r sluice.Release) bool { return r.Plan.Application == application }), err
+	if err != nil {
+		return nil, err
+	}
+	coming, err := underway(ctx, log)
+	all := slices.Concat(running, coming)
+	return slices.DeleteFunc(all, func(r sluice.Release) bool { return r.Plan.Application == application }), err
+}
+
+// underway returns what the deployments that have not ended apply.
+func underway(ctx context.Context, log sluice.Log) ([]sluice.Release, error) {
+	list, err := log.Deployments(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var all []sluice.Release
+	for _, d := range slices.DeleteFunc(slices.Clone(list), func(d sluice.Deployment) bool { return !IsRunning(d) }) {
+		s, err := engine.Fold(d.ID, log.Read(ctx, d.ID, 0))
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range s.Started {
+			if a := s.Steps[id].Plan; a.Apply != nil && s.Plan.Rehearsal == nil {
+				r := sluice.Release{Deployment: d.ID, Target: a.Target, Plan: s.Plan}
+				for _, o := range a.Apply.Objects {
+					r.Objects = append(r.Objects, o.Ref())
+				}
+				all = append(all, r)
+			}
+		}
+	}
+	return all, nil
 }
 
 // changes reports whether the object of the account is one of the release, and has other values.

@@ -22,6 +22,13 @@ func TestFirstDeploymentGoesStraight(t *testing.T) {
 	}
 }
 
+func TestOneObjectIsCountedAsOne(t *testing.T) {
+	b := newBench().add("apply", applying(false, configMap("web", "1")))
+	if p := b.mustRun(t, "apply"); p.Message != "1 object is as declared" {
+		t.Errorf("the step says %q", p.Message)
+	}
+}
+
 func TestFirstDeploymentLeavesTheGatesOut(t *testing.T) {
 	approval := sluice.StepSpec{Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}}
 	b := newBench().add("apply", applying(true, release("1")...)).add("canary/0", approval).add("after/0", approval)

@@ -77,7 +77,7 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 		return p, err
 	}
 	p.State, p.Changes = sluice.Done, changes
-	p.Message = joined([]string{fmt.Sprintf("%d objects are as declared", len(objects)), idle}, "; ")
+	p.Message = joined([]string{asDeclared(len(objects)), idle}, "; ")
 	if slices.ContainsFunc(objects, ready.Expires) {
 		p.State = sluice.Running
 	}
@@ -91,6 +91,13 @@ func (s *apply) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, 
 		}
 	}
 	return p, nil
+}
+
+func asDeclared(objects int) string {
+	if objects == 1 {
+		return "1 object is as declared"
+	}
+	return fmt.Sprintf("%d objects are as declared", objects)
 }
 
 // Observe gives the Jobs their ttlSecondsAfterFinished back, now that it is recorded that they succeeded. So a Job

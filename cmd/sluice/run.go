@@ -58,11 +58,11 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.resume && o.File == "" && len(o.TakeOver) > 0 {
-		return sluice.Errorf(sluice.Invalid, "--take-over cannot be added to a deployment that is resumed").
-			WithHint("leave it out: a resumed deployment uses what it was started with")
-	}
 	if o.resume && o.File == "" {
+		if len(o.TakeOver) > 0 || o.Replace != "" {
+			return sluice.Errorf(sluice.Invalid, "--take-over and --replace cannot be added to a resumed deployment").
+				WithHint("leave them out: it uses what it was started with")
+		}
 		return a.resume(ctx, c, o)
 	}
 	p, err := a.planRun(ctx, c, o)

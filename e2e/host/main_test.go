@@ -122,7 +122,8 @@ func ready(pods []sluice.Pod) int {
 	return n
 }
 
-// await returns the pods of the namespace once they are as wanted; it looks whenever one of them changes.
+// await returns the pods of the namespace once they are as wanted. It looks whenever one of them changes, and again
+// soon after, because the account may hear of the change later than the test.
 func (w *world) await(wanted func([]sluice.Pod) bool) []sluice.Pod {
 	w.Helper()
 	watch, err := w.client.CoreV1().Pods(w.namespace).Watch(w.ctx, metav1.ListOptions{})
@@ -136,6 +137,7 @@ func (w *world) await(wanted func([]sluice.Pod) bool) []sluice.Pod {
 		}
 		select {
 		case <-watch.ResultChan():
+		case <-time.After(100 * time.Millisecond):
 		case <-w.ctx.Done():
 			w.Fatalf("the pods never became as wanted: %+v", pods)
 		}

@@ -26,11 +26,10 @@ func TestHotFixThatTheManifestAdopts(t *testing.T) {
 	s.Kubectl("rollout", "status", "deployment/web")
 
 	s.release("v3", "blue")
-	r := s.Start("run", "-f", "deploy.yaml").Wait()
-	refused := r.Failures["production/apply"]
-	says(t, refused.Message, `.env[name="VERSION"].value is set by "kubectl-set" to "v2", the manifest has "v3"`)
-	says(t, refused.Hint, "--take-over kubectl-set")
-	if r.Status == 0 {
+	out, status := s.Sluice("run", "-f", "deploy.yaml")
+	says(t, out, `.env[name="VERSION"].value is set by "kubectl-set" to "v2", the manifest has "v3"`,
+		"--take-over kubectl-set")
+	if status == 0 {
 		t.Error("the hot fix was overwritten")
 	}
 	s.release("v2", "blue")
@@ -106,11 +105,10 @@ func TestTwoApplicationsBringOneObject(t *testing.T) {
 	s.Write("blog/extra.yaml", extra)
 	out, _ := s.Sluice("plan", "-f", "blog.yaml")
 	says(t, out, "application shop")
-	r := s.Start("run", "-f", "blog.yaml").Wait()
-	says(t, r.Failures["production/apply"].Message, "ConfigMap/extra", "application shop")
-	says(t, r.Failures["production/apply"].Hint, "--take-over sluice:shop")
-	if got := s.Get("ConfigMap", "extra").Text("data", "a"); got != "one" || r.Status == 0 {
-		t.Errorf("the value is %q, the status %d", got, r.Status)
+	out, status := s.Sluice("run", "-f", "blog.yaml")
+	says(t, out, "ConfigMap/extra", "application shop", "--take-over sluice:shop")
+	if got := s.Get("ConfigMap", "extra").Text("data", "a"); got != "one" || status == 0 {
+		t.Errorf("the value is %q, the status %d", got, status)
 	}
 
 	s.Value("Extra", "one")

@@ -43,7 +43,7 @@ func TestRollbackInMidCanaryAndAfterSuccess(t *testing.T) {
 	s.command("rollback", "--yes")
 	t.Logf("back after %s", time.Since(began).Round(time.Second))
 	s.expect("web", map[string]int{"v1": 4})
-	s.Unchanged(before, "Deployment/web") // its pods say which deployment created them
+	s.Unchanged(before, "Deployment/web", "ConfigMap/web-*") // its pods say which deployment created them
 	share(t, after(load), 0)
 	load.Perfect()
 }

@@ -86,11 +86,9 @@ func testGood(t *testing.T, w *seeddemo.World) {
 // canary checks the metrics while a step waits for a person: the canary's pods can answer the demo's own query.
 func canary(t *testing.T, w *seeddemo.World) {
 	t.Helper()
-	name := w.Kubectl(t, pair.Cluster01, "", "get", "pod", "-n", w.Namespace, "-l", "sluice-cd.github.io/track=canary",
-		"-o", `jsonpath={.items[0].metadata.annotations.deploy\.armory\.io/replica-set-name}`)
-	if name == "" {
-		t.Error("the canary's pods do not say which replica set they belong to")
-	}
+	name := w.Kubectl(t, pair.Cluster01, "", "get", "deployment", "-n", w.Namespace, w.Web+"-canary",
+		"-o", `jsonpath={.spec.template.metadata.annotations.deploy\.armory\.io/replica-set-name}`)
+	w.Kubectl(t, pair.Cluster01, "", "get", "replicaset", "-n", w.Namespace, name)
 	query := `avg_over_time(container_cpu_system_seconds_total{job="kubelet"}[10s]) * on (pod) group_left (annotation_app)
 		sum(kube_pod_annotations{job="kube-state-metrics",annotation_deploy_armory_io_replica_set_name="` + name + `"}) ` +
 		`by (annotation_app, pod)`

@@ -129,7 +129,9 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 // alone is no proof.
 func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
 	known := w.informers.Known(r.ObjectRef)
-	if known == nil {
+	// Before the first apply owners change too, so a second attempt would take a count of 0 for a person's.
+	isFirst := appliedSet(known, w.manager()) == nil
+	if known == nil || isFirst && known.Field("spec", "replicas") != nil {
 		return nil, "", nil
 	}
 	if _, changes, err := w.wanted(r, known); err != nil || !changes {

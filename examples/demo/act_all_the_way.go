@@ -31,7 +31,8 @@ func (s *stage) allTheWay(ctx context.Context, r *result) error {
 	)
 }
 
-// runs fails unless the namespace runs exactly these images and all are ready.
+// runs fails unless the namespace runs exactly these images and all are ready. Pods of the version before may still be
+// ending when a release is done.
 func (s *stage) runs(ctx context.Context, namespace string, images ...string) error {
 	pods, err := s.pods(ctx, namespace)
 	if err != nil {
@@ -42,6 +43,9 @@ func (s *stage) runs(ctx context.Context, namespace string, images ...string) er
 		missing[image] = true
 	}
 	for _, p := range pods {
+		if p.Ending {
+			continue
+		}
 		known := strings.Contains(" "+strings.Join(images, " ")+" ", " "+p.Image+" ")
 		if !known && !strings.HasPrefix(p.Owner, "Job/") {
 			return fmt.Errorf("%s still runs %s in %s", namespace, p.Image, p.Name)

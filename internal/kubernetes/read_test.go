@@ -67,6 +67,41 @@ func TestReadsShareAWatch(t *testing.T) {
 	s.readsDeployment("6")
 }
 
+// A Deployment of kubectl apply that somebody has scaled to 0 gets the number of the file, also if it is watched: its
+// adoption, which comes first, changes its version.
+func TestFirstApplyOfAWatchedDeployment(t *testing.T) {
+	s := serve(t)
+	all := strings.TrimSuffix(deployments, "/")
+	scaled := func(version, manager, operation string) string {
+		return `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"d",
+			"resourceVersion":"` + version + `","managedFields":[{"manager":"` + manager + `","operation":"` + operation + `",
+			"apiVersion":"apps/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:paused":{}}}}]},
+			"spec":{"replicas":0,"paused":true},"status":{}}`
+	}
+	s.has(podsPath)
+	s.has("/apis/apps/v1/namespaces/shop/replicasets")
+	began := make(chan struct{})
+	s.on("GET "+all, list("1", scaled("1", "kubectl-client-side-apply", "Update")))
+	s.on("WATCH "+all, answer{then: func() { close(began) }})
+	go func() {
+		for range s.Watch(s.soon(), "apps/v1", "Deployment", "shop") {
+		}
+	}()
+	<-began
+	s.on("GET "+deployments+"web", answer{body: scaled("1", "kubectl-client-side-apply", "Update")})
+	s.on("PATCH "+deployments+"web", answer{body: scaled("2", "sluice", "Apply")},
+		answer{body: strings.Replace(scaled("3", "sluice", "Apply"), `"replicas":0`, `"replicas":1`, 1)})
+	declared := object(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop"},
+		"spec":{"replicas":1,"paused":true}}`)
+	if _, outcome, err := s.Apply(s.soon(), declared, false); err != nil || outcome != sluice.Configured {
+		t.Fatalf("it is %s, %v", outcome, err)
+	}
+	patches := s.sent("PATCH ")
+	if last := object(t, patches[len(patches)-1].body); last.Number(0, "spec", "replicas") != 1 {
+		t.Errorf("applied is %v", last)
+	}
+}
+
 // A kind that a rollout reads again and again is watched from the third read on, if there is a right to.
 func TestReadsBeginAWatch(t *testing.T) {
 	const all = "/api/v1/namespaces/shop/services"

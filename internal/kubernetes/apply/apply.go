@@ -126,12 +126,11 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 }
 
 // applyToKnown returns nil if the shared watch does not know the object, or knows it as one that would not change: that
-// alone is no proof.
+// alone is no proof. It also returns nil before the object is adopted. That is a write of its own, after which the
+// version is another one, and a number of pods of 0 looks like one that a person keeps.
 func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
 	known := w.informers.Known(r.ObjectRef)
-	// Before the first apply owners change too, so a second attempt would take a count of 0 for a person's.
-	isFirst := appliedSet(known, w.manager()) == nil
-	if known == nil || isFirst && known.Field("spec", "replicas") != nil {
+	if known == nil || w.adopted(known) != nil {
 		return nil, "", nil
 	}
 	if _, changes, err := w.wanted(r, known); err != nil || !changes {

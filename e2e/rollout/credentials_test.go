@@ -1,18 +1,13 @@
 package rollout_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/world"
@@ -30,26 +25,7 @@ subjects: [{kind: ServiceAccount, name: robot}]
 func (s shop) login() (token string) {
 	s.Helper()
 	s.Put("{apiVersion: v1, kind: ServiceAccount, metadata: {name: robot}}")
-	client, err := s.Cluster.Client()
-	if err != nil {
-		s.Fatal(err)
-	}
-	made, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "robot",
-		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	raw, err := clientcmd.LoadFromFile(world.Pair().Kubeconfig)
-	if err != nil {
-		s.Fatal(err)
-	}
-	raw.AuthInfos = map[string]*api.AuthInfo{"robot": {Token: made.Status.Token}}
-	raw.Contexts = map[string]*api.Context{"robot": {Cluster: raw.Contexts[s.Cluster.Name].Cluster, AuthInfo: "robot"}}
-	raw.CurrentContext = "robot"
-	if err := clientcmd.WriteToFile(*raw, filepath.Join(s.Dir, "robot")); err != nil {
-		s.Fatal(err)
-	}
-	return made.Status.Token
+	return s.Login("robot")
 }
 
 // logout ends the token, and returns when the API server has noticed.

@@ -1,16 +1,8 @@
 package stateful_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
-
-	authenticationv1 "k8s.io/api/authentication/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
-
-	"github.com/sluice-cd/sluice/e2e/world"
 )
 
 // robot adds the account robot to sluice.yaml, with the credentials of a ServiceAccount of the namespace. The files of
@@ -18,25 +10,7 @@ import (
 func (s store) robot(features ...string) {
 	s.Helper()
 	s.Grant(features...)
-	client, err := s.Cluster.Client()
-	if err != nil {
-		s.Fatal(err)
-	}
-	token, err := client.CoreV1().ServiceAccounts(s.Namespace).CreateToken(s.Context(), "sluice",
-		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	raw, err := clientcmd.LoadFromFile(world.Pair().Kubeconfig)
-	if err != nil {
-		s.Fatal(err)
-	}
-	raw.AuthInfos = map[string]*api.AuthInfo{"robot": {Token: token.Status.Token}}
-	raw.Contexts = map[string]*api.Context{"robot": {Cluster: raw.Contexts[s.Cluster.Name].Cluster, AuthInfo: "robot"}}
-	raw.CurrentContext = "robot"
-	if err := clientcmd.WriteToFile(*raw, filepath.Join(s.Dir, "robot")); err != nil {
-		s.Fatal(err)
-	}
+	s.Login("sluice")
 	s.Write("sluice.yaml", "accounts: {cluster01: {type: kubernetes, kubeconfig: robot}}\n")
 }
 

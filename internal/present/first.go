@@ -36,7 +36,7 @@ func isLeftOut(p sluice.PlannedStep) bool {
 	return p.Phase == sluice.PhasePromote || ofStrategy && (p.SetWeight != nil || p.Kind.OnlyDelays())
 }
 
-// first prints what a first release brought, and what of its strategy is left out.
+// first prints what a first release brought, and which steps of its strategy are left out.
 func (v *PlainView) first(s *engine.State, e sluice.Event) {
 	id := string(e.Step) + "  "
 	all, progress := e.Progress.Changes, *e.Progress

@@ -16,10 +16,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// MadeBy is the annotation that names the deployment of an object that exists only while the deployment runs.
+// MadeBy is the annotation that names the deployment that made an object for itself: a canary or a version of
+// configuration. A set that the deployment holds back has it too.
 const MadeBy = "sluice-cd.github.io/deployment"
 
-// The annotations that say who began the deployment of such an object, and when, for other people and other state
+// The annotations that say who began the deployment of a canary, and when, for other people and other state
 // directories.
 const (
 	BegunBy = "sluice-cd.github.io/deployment-begun-by"

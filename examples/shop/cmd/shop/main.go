@@ -53,7 +53,7 @@ func run(name, address string) error {
 	serving, close := context.WithCancel(context.Background())
 	defer close()
 	server := &http.Server{
-		Handler:           newServer(serving, release, book, os.Getenv("TRACK")),
+		Handler:           newServer(serving, release, book),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	ended := make(chan error, 1)

@@ -16,8 +16,8 @@ type watch struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newWatch(release, track string) *watch {
-	who := prometheus.Labels{"release": release, "shop_track": track}
+func newWatch(release string) *watch {
+	who := prometheus.Labels{"release": release}
 	w := &watch{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -15,18 +15,14 @@ import (
 // A server answers the shop's requests.
 type server struct {
 	release string
-	track   string
 	book    *shop.Book
 	take    shop.Take
 	ready   atomic.Bool
 }
 
-func newServer(serving context.Context, release shop.Release, book *shop.Book, track string) http.Handler {
-	if track == "" {
-		track = "stable"
-	}
-	s := &server{release: release.Name, track: track, book: book, take: release.Open(serving, book)}
-	watch := newWatch(release.Name, track)
+func newServer(serving context.Context, release shop.Release, book *shop.Book) http.Handler {
+	s := &server{release: release.Name, book: book, take: release.Open(serving, book)}
+	watch := newWatch(release.Name)
 	mux := http.NewServeMux()
 	mux.Handle("POST /orders", watch.over("place", s.place))
 	mux.Handle("GET /orders/{id}", watch.over("show", s.show))
@@ -39,7 +35,6 @@ func newServer(serving context.Context, release shop.Release, book *shop.Book, t
 func (s *server) signed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Release", s.release)
-		w.Header().Set("X-Track", s.track)
 		next.ServeHTTP(w, r)
 	})
 }

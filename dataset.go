@@ -143,36 +143,63 @@ type Checkpoint struct {
 	Masked      []string      `json:"masked,omitempty"` // collection.field, if it differs from the source
 }
 
-// A Volume is one generation of a claim's content.
+// A Volume is one generation of a claim's content. A process reaches it by Dir, a pod by Mount; both are "" if neither
+// can.
 type Volume struct {
 	Namespace  string `json:"namespace"`
 	Claim      string `json:"claim"`
 	Generation string `json:"generation"`
-	Dir        string `json:"dir,omitempty"` // where this process can read and write it, "" if it cannot
+	Dir        string `json:"dir,omitempty"`   // where this process can read and write it
+	Mount      string `json:"mount,omitempty"` // the claim by which a pod of the namespace can read and write it
 }
 
 // A Cut is a set of volumes copied at one instant.
 type Cut struct {
 	Volumes []Volume      `json:"volumes"`
 	At      time.Time     `json:"at"`
-	Pause   time.Duration `json:"pause"` // how long the pods that use the claims stood still
+	Pause   time.Duration `json:"pause"`          // how long the pods that use the claims stood still
+	Held    bool          `json:"held,omitempty"` // the volumes are the claims themselves: no pod may use them meanwhile
 }
 
-// Volumes manages the generations of an account's claims. The caller names a generation. It exists beside the claim's
-// current one until it is discarded. Calls may be repeated with the same name. The claim's object names its current
-// generation in spec.volumeName, so a read of it changes nothing. Deleting a claim's object deletes all its
-// generations, and deleting its namespace deletes those of every claim in it.
+// The ways to cut a claim.
+const (
+	CutFreeze   = "freeze"   // its pods stand still while it is copied
+	CutSnapshot = "snapshot" // its storage takes a snapshot, and its pods go on
+	CutIdle     = "idle"     // no pod may use it until it is copied
+)
+
+// A ClaimState is what an account knows of a claim.
+type ClaimState struct {
+	Claim      string   `json:"claim"`
+	Generation string   `json:"generation"`       // the current one; "" while the claim is not bound
+	Size       int64    `json:"size"`             // in bytes, how much it can hold; 0: not known
+	Class      string   `json:"class,omitempty"`  // its StorageClass
+	Driver     string   `json:"driver,omitempty"` // of its storage
+	Way        string   `json:"way"`              // how Cut copies it
+	Reason     string   `json:"reason,omitempty"` // why not in a better way
+	Users      []string `json:"users,omitempty"`  // the workloads whose pods use it, as Kind/name, sorted
+}
+
+// Volumes manages the generations of an account's claims. The caller names a generation; it can also be named as the
+// claim's object named it in spec.volumeName while it was the current one. It exists beside the current one until it is
+// discarded. Calls may be repeated with the same name. Deleting a namespace deletes the generations of every claim in
+// it. A claim is passed as the object that it is to be: name, namespace, labels, annotations and spec.
 type Volumes interface {
+	// Describe says how each claim could be cut. A claim that does not exist is NotFound and named.
+	Describe(ctx context.Context, namespace string, claims []string) ([]ClaimState, error)
 	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
-	// claims stand still meanwhile, at most for lease, also if the caller dies. A claim that does not exist is
-	// NotFound. Too little space is Exhausted and leaves nothing behind.
+	// claims stand still meanwhile if they must, at most for lease, also if the caller dies. A claim that does not exist
+	// is NotFound. Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is
+	// Unsupported while a pod uses it; if none does, the cut is Held.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
 	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it. If the
-	// generation exists, it stays as it is.
-	Stage(ctx context.Context, namespace, claim, generation string) (Volume, error)
-	// Use makes the generation the claim's current one and returns the name of the one before. Conflict if a
-	// pod uses the claim. If the generation is the current one, Use changes nothing and returns it.
-	Use(ctx context.Context, namespace, claim, generation string) (before string, err error)
+	// generation exists, it stays as it is. From now on the current generation outlives the deletion of the claim's
+	// object, until it is discarded.
+	Stage(ctx context.Context, claim Object, generation string) (Volume, error)
+	// Use makes the generation the claim's current one and returns the name of the one before, "" if there was none. A
+	// claim that does not exist is created. Conflict if a pod uses the claim. If the generation is the current one, Use
+	// changes nothing and returns it.
+	Use(ctx context.Context, claim Object, generation string) (before string, err error)
 	// Discard deletes the generation. Discarding the current one is a Conflict; discarding an absent one succeeds.
 	Discard(ctx context.Context, namespace, claim, generation string) error
 }

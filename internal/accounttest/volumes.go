@@ -39,10 +39,10 @@ kind: PersistentVolumeClaim
 metadata: {name: %s}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`, name)
 	r.apply(o)
-	v, err := r.Account.Volumes.Stage(r.ctx, r.Namespace, name, "first")
+	v, err := r.Account.Volumes.Stage(r.ctx, o, "first")
 	r.must(err)
 	r.write(v, text)
-	_, err = r.Account.Volumes.Use(r.ctx, r.Namespace, name, "first")
+	_, err = r.Account.Volumes.Use(r.ctx, o, "first")
 	r.must(err)
 	return o
 }
@@ -112,12 +112,12 @@ func (r *run) cutMissing() {
 
 func (r *run) use() {
 	one := r.claim("one", "1")
-	v, err := r.Account.Volumes.Stage(r.ctx, r.Namespace, "one", "second")
+	v, err := r.Account.Volumes.Stage(r.ctx, one, "second")
 	r.must(err)
 	r.holds(v, "")
 	r.write(v, "2")
 	for i, want := range []string{"first", "second"} {
-		before, err := r.Account.Volumes.Use(r.ctx, r.Namespace, "one", "second")
+		before, err := r.Account.Volumes.Use(r.ctx, one, "second")
 		if before != want || err != nil || r.current(one) != "second" {
 			r.Errorf("use %d returns %q, %v", i, before, err)
 		}
@@ -129,7 +129,7 @@ func (r *run) use() {
 
 func (r *run) useMissing() {
 	one := r.claim("one", "1")
-	_, err := r.Account.Volumes.Use(r.ctx, r.Namespace, "one", "missing")
+	_, err := r.Account.Volumes.Use(r.ctx, one, "missing")
 	r.wants(err, sluice.NotFound, "missing")
 	if got := r.current(one); got != "first" {
 		r.Errorf("the current generation is %s", got)
@@ -138,38 +138,38 @@ func (r *run) useMissing() {
 
 func (r *run) useInUse() {
 	one := r.claim("one", "1")
-	_, err := r.Account.Volumes.Stage(r.ctx, r.Namespace, "one", "second")
+	_, err := r.Account.Volumes.Stage(r.ctx, one, "second")
 	r.must(err)
 	web := r.workload("Deployment", "web", 1, Serves, 1)
 	web.Set([]any{map[string]any{"name": "data", "persistentVolumeClaim": map[string]any{"claimName": "one"}}},
 		"spec", "template", "spec", "volumes")
 	r.start(web)
-	_, err = r.Account.Volumes.Use(r.ctx, r.Namespace, "one", "second")
+	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
 	r.wants(err, sluice.Conflict, "Deployment/web")
 	if got := r.current(one); got != "first" {
 		r.Errorf("the current generation is %s", got)
 	}
 	r.must(r.Delete(r.ctx, web.Ref()))
-	_, err = r.Account.Volumes.Use(r.ctx, r.Namespace, "one", "second")
+	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
 	r.must(err)
 }
 
 func (r *run) discard() {
-	r.claim("one", "1")
-	_, err := r.Account.Volumes.Stage(r.ctx, r.Namespace, "one", "second")
+	one := r.claim("one", "1")
+	_, err := r.Account.Volumes.Stage(r.ctx, one, "second")
 	r.must(err)
 	r.wants(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", "first"), sluice.Conflict, "first")
 	for range 2 {
 		r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", "second"))
 	}
-	_, err = r.Account.Volumes.Use(r.ctx, r.Namespace, "one", "second")
+	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
 	r.wants(err, sluice.NotFound, "second")
 	r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, "missing", "second"))
 }
 
 func (r *run) deleteClaim() {
 	one := r.claim("one", "1")
-	v, err := r.Account.Volumes.Stage(r.ctx, r.Namespace, "one", "second")
+	v, err := r.Account.Volumes.Stage(r.ctx, one, "second")
 	r.must(err)
 	r.must(r.Delete(r.ctx, one.Ref()))
 	if v.Dir != "" {
@@ -178,6 +178,6 @@ func (r *run) deleteClaim() {
 		}
 	}
 	r.claim("one", "2")
-	_, err = r.Account.Volumes.Use(r.ctx, r.Namespace, "one", "second")
+	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
 	r.wants(err, sluice.NotFound, "second")
 }

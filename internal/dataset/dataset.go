@@ -127,6 +127,10 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 	}
 	t := d.filling(generation)
 	t.Copy = c.Copy
+	claims, err := d.claims(ctx, c)
+	if err != nil {
+		return err
+	}
 	_, _, err = m.Find(ctx, t)
 	begun := sluice.ErrorCode(err) != sluice.NotFound
 	if begun && err != nil {
@@ -142,7 +146,7 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 				return err
 			}
 		}
-		v, err := d.Place.Account.Volumes.Stage(ctx, d.Place.Namespace, claim, generation)
+		v, err := d.Place.Account.Volumes.Stage(ctx, claims[i], generation)
 		if err != nil {
 			return err
 		}
@@ -152,10 +156,38 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 	return err
 }
 
+// claims returns the claims of the checkpoint as they are to be in this place: as they are there, otherwise as they
+// were where the checkpoint was taken.
+func (d Dataset) claims(ctx context.Context, c sluice.Checkpoint) ([]sluice.Object, error) {
+	kept, _, err := d.Kept(c)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]sluice.Object, len(c.Copy.Claims))
+	for i, name := range c.Copy.Claims {
+		ref := claimRef(d.Place.Namespace, name)
+		o, err := d.get(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			list[i] = bare(o)
+			continue
+		}
+		at := slices.IndexFunc(kept, func(o sluice.Object) bool { return o.Ref() == ref })
+		if at < 0 {
+			return nil, sluice.Errorf(sluice.Failed, "the checkpoint %s does not say what its claim %s is like", c.ID, name).
+				WithHint("create the claim in the namespace %s", d.Place.Namespace)
+		}
+		list[i] = kept[at]
+	}
+	return list, nil
+}
+
 // use makes the generation the current one of every claim.
-func (d Dataset) use(ctx context.Context, claims []string, generation string) error {
+func (d Dataset) use(ctx context.Context, claims []sluice.Object, generation string) error {
 	for _, claim := range claims {
-		if _, err := d.Place.Account.Volumes.Use(ctx, d.Place.Namespace, claim, generation); err != nil {
+		if _, err := d.Place.Account.Volumes.Use(ctx, claim, generation); err != nil {
 			return err
 		}
 	}

@@ -52,7 +52,11 @@ func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
 	if err := d.stage(ctx, c, s.generation, "restoring the copy once, to prove it"); err != nil {
 		return err
 	}
-	if err := d.use(ctx, c.Copy.Claims, s.generation); err != nil {
+	claims, err := d.claims(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := d.use(ctx, claims, s.generation); err != nil {
 		return err
 	}
 	objects, workload, err := d.Kept(c)

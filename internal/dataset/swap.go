@@ -12,7 +12,8 @@ import (
 
 // Before records a place before its data was swapped. It has no entry for an absent claim or workload.
 type Before struct {
-	Claims   map[string]string `json:"claims"` // claim to its current generation
+	Claims   map[string]string `json:"claims"`            // claim to its current generation
+	Objects  []sluice.Object   `json:"objects,omitempty"` // the claims; earlier versions of Sluice recorded none
 	Workload sluice.Object     `json:"workload,omitempty"`
 	Ready    bool              `json:"ready"`            // whether the workload was
 	Absent   []sluice.Ref      `json:"absent,omitempty"` // what the workload needs and the target does not have
@@ -60,6 +61,7 @@ func (d Dataset) look(ctx context.Context) (Before, error) {
 				WithHint("wait until the claim is bound, or delete it")
 		}
 		b.Claims[claim] = generation
+		b.Objects = append(b.Objects, bare(o))
 	}
 	workload, err := d.Workload(ctx)
 	if workload != nil {
@@ -77,7 +79,11 @@ func (d Dataset) SwapIn(ctx context.Context, c sluice.Checkpoint, workload sluic
 	if err := d.Stop(ctx); err != nil {
 		return err
 	}
-	if err := d.use(ctx, c.Copy.Claims, d.swapped()); err != nil {
+	claims, err := d.claims(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := d.use(ctx, claims, d.swapped()); err != nil {
 		return err
 	}
 	if err := d.surround(ctx, c); err != nil {
@@ -103,7 +109,7 @@ func (d Dataset) surround(ctx context.Context, c sluice.Checkpoint) error {
 		if err != nil {
 			return err
 		}
-		if there != nil && !isBareClaim(there) {
+		if there != nil {
 			continue
 		}
 		if _, _, err := d.Place.Account.Apply(ctx, o, false); err != nil {
@@ -111,11 +117,6 @@ func (d Dataset) surround(ctx context.Context, c sluice.Checkpoint) error {
 		}
 	}
 	return nil
-}
-
-// isBareClaim reports whether the object is a claim that was only created by the switch of its volume.
-func isBareClaim(o sluice.Object) bool {
-	return o.Text("kind") == "PersistentVolumeClaim" && o.Field("spec", "accessModes") == nil
 }
 
 // SwapBack puts everything back as it was before. It does not touch what SwapIn has not touched.
@@ -172,7 +173,11 @@ func (d Dataset) putBack(ctx context.Context, b Before) error {
 		if b.Claims[claim] == "" {
 			continue
 		}
-		if err := d.use(ctx, []string{claim}, b.Claims[claim]); err != nil {
+		object, err := d.claimBefore(ctx, b, claim)
+		if err != nil {
+			return err
+		}
+		if err := d.use(ctx, []sluice.Object{object}, b.Claims[claim]); err != nil {
 			return err
 		}
 	}
@@ -184,6 +189,16 @@ func (d Dataset) putBack(ctx context.Context, b Before) error {
 	}
 	_, _, err := d.Place.Account.Apply(ctx, b.Workload, false)
 	return err
+}
+
+// claimBefore returns the claim as it was before, or as it is if that was not recorded.
+func (d Dataset) claimBefore(ctx context.Context, b Before, name string) (sluice.Object, error) {
+	for _, o := range b.Objects {
+		if o.Ref().Name == name {
+			return o, nil
+		}
+	}
+	return d.Place.Account.Get(ctx, claimRef(d.Place.Namespace, name))
 }
 
 // Settle discards the replaced data: it can no longer be asked for.

@@ -188,15 +188,16 @@ func TestCutRefuses(t *testing.T) {
 func TestGenerations(t *testing.T) {
 	t.Parallel()
 	a := open(t)
+	one := objects(t, claims)[0]
 	// A generation can be staged and used before the claim is there.
-	v, err := a.Stage(a.ctx, "test", "one", "new")
+	v, err := a.Stage(a.ctx, one, "new")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(v.Dir+"/first", []byte("7"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if before, err := a.Use(a.ctx, "test", "one", "new"); before != "" || err != nil {
+	if before, err := a.Use(a.ctx, one, "new"); before != "" || err != nil {
 		t.Errorf("Use: %q, %v", before, err)
 	}
 	a.apply(claims + "\n---\n" + twinWriter)
@@ -206,13 +207,13 @@ func TestGenerations(t *testing.T) {
 	if _, outcome, err := a.Apply(a.ctx, claim, false); volume != "new" || outcome != sluice.Unchanged {
 		t.Errorf("apply of the claim as read back, with the volume %q: %v, %v", volume, outcome, err)
 	}
-	if _, err := a.Stage(a.ctx, "test", "one", "other"); err != nil {
+	if _, err := a.Stage(a.ctx, one, "other"); err != nil {
 		t.Fatal(err)
 	}
-	if before, err := a.Use(a.ctx, "test", "one", "new"); before != "new" || err != nil {
+	if before, err := a.Use(a.ctx, one, "new"); before != "new" || err != nil {
 		t.Errorf("Use of the current one: %q, %v", before, err)
 	}
-	_, err = a.Use(a.ctx, "test", "one", "other")
+	_, err = a.Use(a.ctx, one, "other")
 	hint := sluice.ErrorHint(err)
 	if sluice.ErrorCode(err) != sluice.Conflict || !strings.Contains(hint, "Deployment/twins") {
 		t.Errorf("Use while a pod uses the claim: %v (%s)", err, hint)
@@ -227,7 +228,7 @@ func TestGenerations(t *testing.T) {
 	a.await("Deployment/twins", "has no pods", func(o sluice.Object) bool {
 		return settled(o) && o.Number(-1, "status", "terminatingReplicas") == 0
 	})
-	if before, err := a.Use(a.ctx, "test", "one", "other"); before != "new" || err != nil {
+	if before, err := a.Use(a.ctx, one, "other"); before != "new" || err != nil {
 		t.Errorf("Use: %q, %v", before, err)
 	}
 	if got := a.get("PersistentVolumeClaim/one").Text("spec", "volumeName"); got != "other" {
@@ -241,7 +242,7 @@ func TestGenerations(t *testing.T) {
 	if _, err := os.Stat(v.Dir); err == nil {
 		t.Error("the discarded generation is there")
 	}
-	if _, err := a.Use(a.ctx, "test", "one", "new"); sluice.ErrorCode(err) != sluice.NotFound {
+	if _, err := a.Use(a.ctx, one, "new"); sluice.ErrorCode(err) != sluice.NotFound {
 		t.Errorf("Use of a discarded one: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -15,6 +16,7 @@ import (
 )
 
 func (a *Agent) handleVolumes(mux *http.ServeMux) {
+	handle(mux, "/claims", func(_ context.Context, r ClaimsRequest) ([]sluice.ClaimState, error) { return a.Describe(r) })
 	handle(mux, "/cut", a.Cut)
 	handle(mux, "/stage", func(_ context.Context, r VolumeRequest) (sluice.Volume, error) { return a.Stage(r) })
 	handle(mux, "/use", func(_ context.Context, r VolumeRequest) (string, error) { return a.Use(r) })
@@ -41,6 +43,27 @@ func (r VolumeRequest) check() error {
 
 func (a *Agent) generationDir(r VolumeRequest) string {
 	return filepath.Join(a.claimRoot(r.Namespace, r.Claim), r.Generation)
+}
+
+// Describe says how each claim could be cut.
+func (a *Agent) Describe(r ClaimsRequest) ([]sluice.ClaimState, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := make([]sluice.ClaimState, 0, len(r.Claims))
+	for _, c := range r.Claims {
+		if a.store.objects[key{"PersistentVolumeClaim", r.Namespace, c}] == nil {
+			return nil, sluice.Errorf(sluice.NotFound, "there is no PersistentVolumeClaim/%s in the namespace %s",
+				c, r.Namespace)
+		}
+		s := sluice.ClaimState{Claim: c, Generation: a.current(r.Namespace, c), Way: sluice.CutFreeze}
+		for _, p := range a.users(r.Namespace, c) {
+			s.Users = append(s.Users, p.ownerName())
+		}
+		slices.Sort(s.Users)
+		s.Users = slices.Compact(s.Users)
+		list = append(list, s)
+	}
+	return list, nil
 }
 
 // Stage makes an empty generation of a claim. It returns an existing one as it is.

@@ -78,6 +78,11 @@ type (
 		Generation string        `json:"generation"`
 		Lease      time.Duration `json:"lease"`
 	}
+	// ClaimsRequest names claims.
+	ClaimsRequest struct {
+		Namespace string   `json:"namespace"`
+		Claims    []string `json:"claims"`
+	}
 	// VolumeRequest names a generation of a claim.
 	VolumeRequest struct {
 		Namespace  string `json:"namespace"`

@@ -8,6 +8,18 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
+// Describe implements sluice.Volumes.
+func (w *world) Describe(_ context.Context, namespace string, claims []string) (list []sluice.ClaimState, err error) {
+	for _, name := range claims {
+		c := w.volumes[namespace+"/"+name]
+		if c == nil {
+			return nil, missing("claim " + name)
+		}
+		list = append(list, sluice.ClaimState{Claim: name, Generation: c.current, Way: sluice.CutFreeze})
+	}
+	return list, nil
+}
+
 // Cut implements sluice.Volumes.
 func (w *world) Cut(
 	ctx context.Context, namespace string, claims []string, generation string, _ time.Duration,
@@ -31,7 +43,8 @@ func (w *world) Cut(
 }
 
 // Stage implements sluice.Volumes.
-func (w *world) Stage(ctx context.Context, namespace, name, generation string) (sluice.Volume, error) {
+func (w *world) Stage(ctx context.Context, o sluice.Object, generation string) (sluice.Volume, error) {
+	namespace, name := o.Ref().Namespace, o.Ref().Name
 	v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
 	return v, w.effect(ctx, func() error {
 		c := w.volumes[namespace+"/"+name]
@@ -47,7 +60,8 @@ func (w *world) Stage(ctx context.Context, namespace, name, generation string) (
 }
 
 // Use implements sluice.Volumes.
-func (w *world) Use(ctx context.Context, namespace, name, generation string) (before string, err error) {
+func (w *world) Use(ctx context.Context, o sluice.Object, generation string) (before string, err error) {
+	namespace, name := o.Ref().Namespace, o.Ref().Name
 	err = w.effect(ctx, func() error {
 		c := w.volumes[namespace+"/"+name]
 		if c == nil || c.generations[generation] == nil {

@@ -36,6 +36,8 @@ type Source struct {
 	Large bool
 	// Name is the name of the image, with a tag.
 	Name string
+	// Args follow the program in the entry point.
+	Args []string
 	// Files are added to the image, by their absolute paths in it.
 	Files map[string][]byte
 	// Into is the directory for the archive. Build creates it if necessary.
@@ -166,7 +168,7 @@ func (s Source) archive(layer []byte) ([]byte, error) {
 	config, err := json.Marshal(object{
 		"architecture": runtime.GOARCH,
 		"os":           "linux",
-		"config":       object{"Entrypoint": []string{"/" + s.program()}, "Env": []string{"PATH=/"}, "WorkingDir": "/"},
+		"config":       object{"Entrypoint": append([]string{"/" + s.program()}, s.Args...), "Env": []string{"PATH=/"}, "WorkingDir": "/"},
 		"rootfs":       object{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	if err != nil {

@@ -147,6 +147,7 @@ func targets(pods *unstructured.UnstructuredList, collector string) []targetGrou
 		all = append(all, targetGroup{[]string{collector}, map[string]string{
 			"job": "pods", "namespace": p.GetNamespace(), "pod": p.GetName(), "instance": p.GetName(),
 			"__metrics_path__": "/pods/" + p.GetName(),
+			"replica_set_name": p.GetAnnotations()["deploy.armory.io/replica-set-name"],
 		}})
 	}
 	return all

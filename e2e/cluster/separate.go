@@ -1,0 +1,46 @@
+package cluster
+
+import (
+	"context"
+	"testing"
+)
+
+// Separate cuts the network between the two clusters until the test ends. The
+// host still reaches both. Clusters of the person's own stay as they are.
+func (p *Pair) Separate(t testing.TB) {
+	t.Helper()
+	if !p.Owned {
+		return
+	}
+	if err := p.isolate("on"); err != nil {
+		t.Fatal(err)
+	}
+	if p.connected(t.Context()) {
+		t.Error("cluster01 still reaches the API server of cluster02")
+	}
+	t.Cleanup(func() {
+		if err := p.isolate("off"); err != nil {
+			t.Error(err)
+		}
+		if !p.connected(context.Background()) {
+			t.Error("cluster01 does not reach the API server of cluster02 any more")
+		}
+	})
+}
+
+// isolate changes whether the clusters' links forward to each other. An isolated
+// port of a bridge forwards only to ports that are not isolated.
+func (p *Pair) isolate(value string) error {
+	for _, c := range p.Clusters() {
+		if err := ip("link", "set", c.spec.link(), "type", "bridge_slave", "isolated", value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connected reports whether the first cluster reaches the API server of the second.
+func (p *Pair) connected(ctx context.Context) bool {
+	connect := "exec 3<>/dev/tcp/" + p.Cluster02.spec.Address + "/6443"
+	return inside(ctx, p.Cluster01.spec.Dir, "/usr/bin/timeout", "1", "/bin/bash", "-c", connect) == nil
+}

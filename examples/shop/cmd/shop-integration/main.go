@@ -5,12 +5,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/sluice-cd/sluice/examples/shop"
@@ -56,8 +58,7 @@ func call(method, url string, body io.Reader, release string, want int) (shop.Or
 	if err != nil {
 		return o, err
 	}
-	client := http.Client{Timeout: 30 * time.Second}
-	response, err := client.Do(request)
+	response, err := do(request)
 	if err != nil {
 		return o, err
 	}
@@ -69,4 +70,24 @@ func call(method, url string, body io.Reader, release string, want int) (shop.Or
 		return o, fmt.Errorf("release %q answered, not %q", got, release)
 	}
 	return o, json.NewDecoder(response.Body).Decode(&o)
+}
+
+// patience is how long a new Service may refuse connections: the nodes of a cluster learn of its pods a moment after
+// these are ready.
+const patience = 10 * time.Second
+
+func do(request *http.Request) (*http.Response, error) {
+	client := http.Client{Timeout: 30 * time.Second}
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		response, err := client.Do(request)
+		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
+			return response, err
+		}
+		if request.GetBody == nil {
+			continue
+		}
+		if request.Body, err = request.GetBody(); err != nil {
+			return nil, err
+		}
+	}
 }

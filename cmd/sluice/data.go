@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/present"
-	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func newData(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "data", Short: "List, verify and restore checkpoints of data",
+		Use: "data", Short: "List, show, verify, restore, extend and delete checkpoints of data",
 		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging",
 	}
-	cmd.AddCommand(newDataList(a), newDataVerify(a), newDataRestore(a))
+	cmd.AddCommand(newDataList(a), newDataShow(a), newDataVerify(a), newDataRestore(a), newDataExtend(a), newDataDelete(a))
 	return cmd
 }
 
@@ -45,22 +43,7 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 	if list == nil {
 		list = []sluice.Checkpoint{} // in JSON not null
 	}
-	rows := [][]string{{"CHECKPOINT", "APPLICATION", "DATASET", "TARGET", "TAKEN", "DOCUMENTS", "SIZE", "PAUSE"}}
-	for _, c := range list {
-		rows = append(rows, []string{
-			string(c.ID), c.Application, c.Dataset, c.Target, present.Moment(c.TakenAt),
-			humanize.Comma(documents(c.Fingerprint)), present.Quantity(c.Copy.Bytes, "bytes"), present.Took(c.Pause),
-		})
-	}
-	return a.list(list, "there are no checkpoints", rows)
-}
-
-func documents(f sluice.Fingerprint) int64 {
-	n := int64(0)
-	for _, c := range f.Collections {
-		n += c.Count
-	}
-	return n
+	return a.list(list, "there are no checkpoints", present.Checkpoints(list))
 }
 
 func newDataVerify(a *app) *cobra.Command {
@@ -80,15 +63,7 @@ type dataVerifyOutput struct {
 }
 
 func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
-	var c sluice.Checkpoint
-	err = a.reading(ctx, func(store sluice.Store) error {
-		list, err := store.Checkpoints(ctx, "")
-		if err != nil {
-			return err
-		}
-		c, err = service.FindCheckpoint(list, arg)
-		return err
-	})
+	c, err := a.checkpoint(ctx, arg)
 	if err != nil {
 		return err
 	}

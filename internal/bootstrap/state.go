@@ -86,6 +86,24 @@ func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 	return d.redactor.Store(store), nil
 }
 
+// Change opens the store for writing, also while an engine writes it, and closes it after use. NotFound: there is no
+// store.
+func (d StateDir) Change(ctx context.Context, use func(sluice.Store) error) (err error) {
+	there, err := d.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if err := there.Close(); err != nil {
+		return err
+	}
+	store, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return use(store)
+}
+
 // open opens the store for writing. It creates the store if there is none.
 func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
 	d.learn()

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
+)
+
+func newDataShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "show CHECKPOINT", Short: "Show where a checkpoint comes from and what it holds",
+		Example: "  sluice data show 1a21e29cca7-78bdfc8a-production-before-0",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.checkpoint(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return present.JSON(a.out, c)
+			}
+			return present.Checkpoint(a.out, c)
+		},
+	}
+}
+
+// checkpoint returns the checkpoint that arg is the beginning of.
+func (a *app) checkpoint(ctx context.Context, arg string) (c sluice.Checkpoint, err error) {
+	err = a.reading(ctx, func(store sluice.Store) error {
+		list, err := store.Checkpoints(ctx, "")
+		if err != nil {
+			return err
+		}
+		c, err = service.FindCheckpoint(list, arg)
+		return err
+	})
+	return c, err
+}

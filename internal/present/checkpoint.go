@@ -1,0 +1,73 @@
+package present
+
+import (
+	"cmp"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Checkpoints returns the rows of a table of checkpoints, its header first.
+func Checkpoints(list []sluice.Checkpoint) [][]string {
+	rows := [][]string{
+		{"CHECKPOINT", "APPLICATION", "DATASET", "TARGET", "TAKEN", "ENGINE", "DOCUMENTS", "SIZE", "PAUSE", "EXPIRES"},
+	}
+	for _, c := range list {
+		rows = append(rows, []string{
+			string(c.ID), c.Application, c.Dataset, c.Target, Moment(c.TakenAt), engineOf(c),
+			Quantity(documents(c), "documents"), Quantity(c.Copy.Bytes, "bytes"), Took(c.Pause), expiry(c),
+		})
+	}
+	return rows
+}
+
+// Checkpoint prints a checkpoint in detail.
+func Checkpoint(w io.Writer, c sluice.Checkpoint) error {
+	masked := cmp.Or(strings.Join(c.Masked, ", "), "nothing")
+	facts := [][]string{
+		{string(c.ID), ""},
+		{"application", c.Application}, {"dataset", c.Dataset}, {"target", c.Target},
+		{"account", c.Account}, {"namespace", c.Namespace}, {"claims", strings.Join(c.Copy.Claims, ", ")},
+		{"deployment", string(c.Deployment)}, {"step", string(c.Step)},
+		{"taken", Moment(c.TakenAt)}, {"source paused for", c.Pause.Round(time.Millisecond).String()},
+		{"engine", engineOf(c)}, {"image", cmp.Or(c.Image, "-")},
+		{"documents", Quantity(documents(c), "documents")},
+		{"size", Quantity(c.Copy.Bytes, "bytes") + " in " + Plural(int(c.Copy.Files), "file")},
+		{"added to the repository", Quantity(c.Copy.Added, "bytes")},
+		{"masked", masked}, {"mover", c.Copy.Mover}, {"expires", expiry(c)},
+	}
+	if err := Table(w, facts); err != nil || len(c.Fingerprint.Collections) == 0 {
+		return err
+	}
+	rows := [][]string{{"COLLECTION", "DOCUMENTS", "INDEXES"}}
+	for _, f := range c.Fingerprint.Collections {
+		rows = append(rows, []string{f.Name, Quantity(f.Count, "documents"), Quantity(int64(len(f.Indexes)), "indexes")})
+	}
+	if err := Printf(w, "\n"); err != nil {
+		return err
+	}
+	return Table(w, rows)
+}
+
+func engineOf(c sluice.Checkpoint) string {
+	if c.Fingerprint.Version == c.Fingerprint.Engine {
+		return c.Fingerprint.Engine
+	}
+	return strings.TrimSpace(c.Fingerprint.Engine + " " + c.Fingerprint.Version)
+}
+
+func documents(c sluice.Checkpoint) (n int64) {
+	for _, f := range c.Fingerprint.Collections {
+		n += f.Count
+	}
+	return n
+}
+
+func expiry(c sluice.Checkpoint) string {
+	if c.Expires.IsZero() {
+		return "never"
+	}
+	return Moment(c.Expires)
+}

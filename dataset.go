@@ -27,8 +27,9 @@ type Portworx struct {
 }
 
 // Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant.
+// Stop also allows that the workload is stopped while claims are copied that can only be cut idle.
 type Quiesce struct {
-	Mode   string     `json:"mode"`             // auto (default), none or commands
+	Mode   string     `json:"mode"`             // auto (default), none, stop or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
 	After  [][]string `json:"after,omitempty"`
 }

@@ -49,11 +49,11 @@ func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
 	if _, _, err := account.Apply(ctx, own, false); err != nil {
 		return err
 	}
-	if err := d.stage(ctx, c, s.generation, "restoring the copy once, to prove it"); err != nil {
+	claims, err := d.claims(ctx, c, nil)
+	if err != nil {
 		return err
 	}
-	claims, err := d.claims(ctx, c)
-	if err != nil {
+	if err := d.stage(ctx, c, claims, s.generation, "restoring the copy once, to prove it"); err != nil {
 		return err
 	}
 	if err := d.use(ctx, claims, s.generation); err != nil {
@@ -75,8 +75,7 @@ func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
 			return err
 		}
 	}
-	workload.Set(int64(1), "spec", "replicas")
-	return d.start(ctx, workload)
+	return d.start(ctx, workload, 1)
 }
 
 // Clean removes everything in the scratch. It succeeds if there never was anything.
@@ -85,7 +84,7 @@ func (s Scratch) Clean(ctx context.Context) error {
 	if err := d.cancel(ctx, d.filling(s.generation)); err != nil {
 		return err
 	}
-	if err := d.Stop(ctx); err != nil {
+	if err := d.remove(ctx); err != nil {
 		return err
 	}
 	for _, claim := range d.Spec.Claims {

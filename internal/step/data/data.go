@@ -22,14 +22,13 @@ import (
 func datasetIn(
 	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
 ) (dataset.Dataset, error) {
-	a, err := d.Account(t.Account, sc.Step.Pos)
+	a, err := d.AccountFor(sc, t.Account)
 	if err != nil {
 		return dataset.Dataset{}, err
 	}
 	if a.Volumes == nil {
-		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported,
-			"the volumes of namespace %s in account %s cannot be copied: this version copies data only on local accounts",
-			t.Namespace, t.Account).
+		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported, "the account %s cannot copy the volumes of namespace %s",
+			t.Account, t.Namespace).
 			WithHint("remove the steps of the dataset %s from this target, or let a webhook move its data", spec.Name).
 			At(sc.Step.Pos)
 	}
@@ -54,7 +53,7 @@ func datasetIn(
 func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
 	r := dataset.Request{
 		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix),
-		Deployment: sc.Deployment, Step: sc.Step.ID,
+		Deployment: sc.Deployment, Step: sc.Step.ID, Since: sc.StartedAt,
 	}
 	if sc.Plan == nil {
 		return r

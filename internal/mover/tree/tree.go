@@ -1,0 +1,134 @@
+package tree
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// Segment is the size of a file's segments in bytes. The last one of a file may be shorter.
+const Segment = 4 << 20
+
+// Root is the path of the volume's own directory.
+const Root = "."
+
+// A Kind says what an entry is.
+type Kind string
+
+// The kinds of entries. Pipes, sockets and devices have no content and are left out.
+const (
+	Dir     Kind = "dir"
+	File    Kind = "file"
+	Symlink Kind = "symlink"
+	Link    Kind = "link" // another name of a file that came before
+)
+
+// An Entry is one name in a volume.
+type Entry struct {
+	Path    string            `json:"path"` // with slashes, relative to the volume
+	Kind    Kind              `json:"kind"`
+	Mode    fs.FileMode       `json:"mode,omitempty"` // permissions, setuid, setgid and sticky
+	UID     uint32            `json:"uid,omitempty"`
+	GID     uint32            `json:"gid,omitempty"`
+	ModTime time.Time         `json:"modTime,omitzero"`
+	Size    int64             `json:"size,omitempty"`   // of a file's content
+	Sparse  bool              `json:"sparse,omitempty"` // parts of the file are holes
+	Target  string            `json:"target,omitempty"` // of a symbolic link; of a link: the path that came before
+	Xattrs  map[string][]byte `json:"xattrs,omitempty"` // extended attributes, of files and directories only
+}
+
+// A Size is what a volume holds.
+type Size struct {
+	Bytes int64 `json:"bytes"` // of the content of files; a file with several names counts once
+	Files int64 `json:"files"`
+}
+
+// A Sum is the BLAKE3 hash of a segment.
+type Sum [32]byte
+
+// A Part is a run of segments of one file.
+type Part struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset,omitempty"` // a multiple of Segment
+	Length int64  `json:"length"`
+	Known  []Sum  `json:"known,omitempty"` // sums of its first segments whose content the caller has
+}
+
+// Segments returns how many segments the part has.
+func (p Part) Segments() int { return int((p.Length + Segment - 1) / Segment) }
+
+// A Piece is the content of one segment.
+type Piece struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset,omitempty"`
+	Length int64  `json:"length"`
+	Sum    Sum    `json:"sum"`
+	Data   []byte `json:"data,omitempty"` // nil: the segment is as known, or all of it is zero
+}
+
+// A Reader reads a volume that nobody changes meanwhile. Its calls may be repeated, and made at the same time. Their
+// memory depends on the largest directory and on the number of files with several names, not on the data.
+//
+// An error that a retry may heal is Unavailable. What cannot be kept is Unsupported. A file that changed is Failed.
+type Reader interface {
+	// Size returns how much Entries and Read will pass on.
+	Size(ctx context.Context) (Size, error)
+	// Entries passes on every entry, first that of the root, in the order of Compare.
+	Entries(ctx context.Context, visit func(Entry) error) error
+	// Read passes on every segment of the parts, in their order. Data is the callee's own after take has returned. The
+	// data of a segment whose sum is known at its place is not passed on, and neither are zeros.
+	Read(ctx context.Context, parts []Part, take func(Piece) error) error
+	Close() error
+}
+
+// A Writer fills a volume. It was made for a volume that was empty, or half filled by another Writer; all else is a
+// Conflict. A volume that is not finished bears a mark by which the next Writer knows it. Nothing is ever written
+// outside the volume, whatever the paths, links and targets are.
+//
+// The calls may be repeated, and those for different files may be made at the same time. A full disk is Exhausted, an
+// error that a retry may heal is Unavailable.
+type Writer interface {
+	// Make makes the entries in order, directories before what they hold. Files have their size and no content yet.
+	Make(ctx context.Context, entries []Entry) error
+	// Write writes content into files that were made. Zeros, and pieces without data, become holes if the file may have
+	// them. It does not keep the data.
+	Write(ctx context.Context, pieces []Piece) error
+	// Seal sets owners, modes, times and extended attributes. A file's content, and all that a directory holds, was
+	// written before.
+	Seal(ctx context.Context, entries []Entry) error
+	// Finish returns once everything is on the disk, and removes the mark. root is the entry of the root.
+	Finish(ctx context.Context, root Entry) error
+	Close() error
+}
+
+// Compare orders paths: a directory before what it holds, which comes before the directory's next sibling; siblings by
+// their bytes.
+func Compare(a, b string) int {
+	if a == b {
+		return 0
+	}
+	if a == Root || b == Root {
+		return cmp.Compare(depth(a), depth(b))
+	}
+	for {
+		left, restA, moreA := strings.Cut(a, "/")
+		right, restB, moreB := strings.Cut(b, "/")
+		if left != right {
+			return cmp.Compare(left, right)
+		}
+		if !moreA || !moreB {
+			return cmp.Compare(len(restA), len(restB))
+		}
+		a, b = restA, restB
+	}
+}
+
+// depth is 0 for the root and 1 for everything below it.
+func depth(path string) int {
+	if path == Root {
+		return 0
+	}
+	return 1
+}

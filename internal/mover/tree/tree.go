@@ -59,13 +59,13 @@ type Part struct {
 // Segments returns how many segments the part has.
 func (p Part) Segments() int { return int((p.Length + Segment - 1) / Segment) }
 
-// A Piece is the content of one segment.
+// A Piece is content of a file.
 type Piece struct {
 	Path   string `json:"path"`
 	Offset int64  `json:"offset,omitempty"`
 	Length int64  `json:"length"`
-	Sum    Sum    `json:"sum"`
-	Data   []byte `json:"data,omitempty"` // nil: the segment is as known, or all of it is zero
+	Sum    Sum    `json:"sum,omitzero"` // set by a Reader, whose pieces are segments
+	Data   []byte `json:"data,omitempty"`
 }
 
 // A Reader reads a volume that nobody changes meanwhile. Its calls may be repeated, and made at the same time. Their
@@ -77,8 +77,8 @@ type Reader interface {
 	Size(ctx context.Context) (Size, error)
 	// Entries passes on every entry, first that of the root, in the order of Compare.
 	Entries(ctx context.Context, visit func(Entry) error) error
-	// Read passes on every segment of the parts, in their order. Data is the callee's own after take has returned. The
-	// data of a segment whose sum is known at its place is not passed on, and neither are zeros.
+	// Read passes on every segment of the parts, in any order and from several goroutines at once. A segment whose sum
+	// is known at its place has no data, and one that is all zeros has none either. The data is valid until take returns.
 	Read(ctx context.Context, parts []Part, take func(Piece) error) error
 	Close() error
 }
@@ -90,10 +90,9 @@ type Reader interface {
 // The calls may be repeated, and those for different files may be made at the same time. A full disk is Exhausted, an
 // error that a retry may heal is Unavailable.
 type Writer interface {
-	// Make makes the entries in order, directories before what they hold. Files have their size and no content yet.
+	// Make makes the entries in order, directories before what they hold. Files get their size, as one hole.
 	Make(ctx context.Context, entries []Entry) error
-	// Write writes content into files that were made. Zeros, and pieces without data, become holes if the file may have
-	// them. It does not keep the data.
+	// Write writes the pieces at any offset into files that were made. What is not written stays a hole.
 	Write(ctx context.Context, pieces []Piece) error
 	// Seal sets owners, modes, times and extended attributes. A file's content, and all that a directory holds, was
 	// written before.
@@ -106,11 +105,13 @@ type Writer interface {
 // Compare orders paths: a directory before what it holds, which comes before the directory's next sibling; siblings by
 // their bytes.
 func Compare(a, b string) int {
-	if a == b {
+	switch {
+	case a == b:
 		return 0
-	}
-	if a == Root || b == Root {
-		return cmp.Compare(depth(a), depth(b))
+	case a == Root:
+		return -1
+	case b == Root:
+		return 1
 	}
 	for {
 		left, restA, moreA := strings.Cut(a, "/")
@@ -123,12 +124,4 @@ func Compare(a, b string) int {
 		}
 		a, b = restA, restB
 	}
-}
-
-// depth is 0 for the root and 1 for everything below it.
-func depth(path string) int {
-	if path == Root {
-		return 0
-	}
-	return 1
 }

@@ -3,9 +3,13 @@ package tree
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"fmt"
 	"io/fs"
 	"strings"
 	"time"
+
+	"github.com/zeebo/blake3"
 )
 
 // Segment is the size of a file's segments in bytes. The last one of a file may be shorter.
@@ -45,8 +49,24 @@ type Size struct {
 	Files int64 `json:"files"`
 }
 
-// A Sum is the BLAKE3 hash of a segment.
+// A Sum is the BLAKE3 hash of a segment. As text it is base64.
 type Sum [32]byte
+
+// SumOf returns the sum of a segment.
+func SumOf(segment []byte) Sum { return blake3.Sum256(segment) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Sum) MarshalText() ([]byte, error) { return base64.RawStdEncoding.AppendEncode(nil, s[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Sum) UnmarshalText(text []byte) error {
+	raw, err := base64.RawStdEncoding.AppendDecode(nil, text)
+	if err != nil || len(raw) != len(s) {
+		return fmt.Errorf("%q is not the sum of a segment", text)
+	}
+	copy(s[:], raw)
+	return nil
+}
 
 // A Part is a run of segments of one file.
 type Part struct {

@@ -5,7 +5,9 @@ import "time"
 // A Fingerprint describes the whole content of a dataset. Two fingerprints can be compared without the data.
 type Fingerprint struct {
 	Engine      string                  `json:"engine"`
-	Version     string                  `json:"version"` // of the server
+	Version     string                  `json:"version"`          // of the server
+	Format      string                  `json:"format,omitempty"` // of its data files; "" if not known
+	Others      []string                `json:"others,omitempty"` // databases on the same server, which were not read
 	TakenAt     time.Time               `json:"takenAt"`
 	Took        time.Duration           `json:"took"`
 	Collections []CollectionFingerprint `json:"collections"`       // by name

@@ -2,6 +2,7 @@ package fingerprint
 
 import (
 	"cmp"
+	"encoding/json"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -14,6 +15,40 @@ type Batch struct {
 
 // Has reports whether the batch contains the document with this key.
 func (b Batch) Has(key []byte) bool { return b.in[SegmentOf(key, b.segments)] }
+
+// packed is a Batch in JSON: bit i of In is segment i.
+type packed struct {
+	Of int    `json:"of"`
+	In []byte `json:"in"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (b Batch) MarshalJSON() ([]byte, error) {
+	p := packed{Of: b.segments, In: make([]byte, (b.segments+7)/8)}
+	for i, in := range b.in {
+		if in {
+			p.In[i/8] |= 1 << (i % 8)
+		}
+	}
+	return json.Marshal(p)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *Batch) UnmarshalJSON(text []byte) error {
+	var p packed
+	if err := json.Unmarshal(text, &p); err != nil {
+		return err
+	}
+	n := p.Of
+	if n < 1 || n > maxSegments || n&(n-1) != 0 || len(p.In) != (n+7)/8 {
+		return sluice.Errorf(sluice.Invalid, "a batch of %d segments in %d bytes", n, len(p.In))
+	}
+	*b = Batch{segments: n, in: make([]bool, n)}
+	for i := range b.in {
+		b.in[i] = p.In[i/8]&(1<<(i%8)) != 0
+	}
+	return nil
+}
 
 // Narrow says which documents of the pair must be read again: those of every segment whose digests differ. A batch has
 // at most about budget documents, so that its Join fits into memory. A larger segment is a batch of its own.

@@ -24,19 +24,43 @@ func (d *database) collections(ctx context.Context) (found []collection, skipped
 		return nil, nil, d.wrap(ctx, "list the collections", err)
 	}
 	for _, spec := range specs {
-		if spec.Type == "view" || strings.HasPrefix(spec.Name, "system.") {
+		if !isData(spec) {
 			skipped = append(skipped, spec.Name)
 			continue
 		}
-		c := collection{name: spec.Name, ranged: !d.ferret && rangeable(spec)}
-		if c.expected, err = d.expect(ctx, spec.Name); err != nil {
-			return nil, nil, d.wrap(ctx, "count "+spec.Name, err)
+		c, err := d.count(ctx, spec)
+		if err != nil {
+			return nil, nil, err
 		}
-		found = append(found, c)
+		found = append(found, *c)
 	}
 	slices.Sort(skipped)
 	slices.SortFunc(found, func(a, b collection) int { return cmp.Compare(a.name, b.name) })
 	return found, skipped, nil
+}
+
+// collection returns the user's collection with that name, nil if there is none.
+func (d *database) collection(ctx context.Context, name string) (*collection, error) {
+	specs, err := d.db.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: name}})
+	if err != nil {
+		return nil, d.wrap(ctx, "list the collections", err)
+	}
+	if len(specs) != 1 || !isData(specs[0]) {
+		return nil, nil
+	}
+	return d.count(ctx, specs[0])
+}
+
+func isData(spec mongo.CollectionSpecification) bool {
+	return spec.Type != "view" && !strings.HasPrefix(spec.Name, "system.")
+}
+
+func (d *database) count(ctx context.Context, spec mongo.CollectionSpecification) (*collection, error) {
+	n, err := d.expect(ctx, spec.Name)
+	if err != nil {
+		return nil, d.wrap(ctx, "count "+spec.Name, err)
+	}
+	return &collection{name: spec.Name, ranged: !d.ferret && rangeable(spec), expected: n}, nil
 }
 
 // expect returns about how many documents there are. FerretDB would read every document to count them, so expect asks

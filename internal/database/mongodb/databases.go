@@ -46,7 +46,7 @@ func (databases) Open(ctx context.Context, uri string,
 		return nil, sluice.Errorf(sluice.Invalid, "the uri of database %s has options that exclude each other", name).
 			WithHint("see https://www.mongodb.com/docs/manual/reference/connection-string/")
 	}
-	db := &database{client: client, db: client.Database(name), address: strings.Join(opts.Hosts, ",")}
+	db := &database{client: client, db: client.Database(name), address: strings.Join(opts.Hosts, ","), lock: &lock{}}
 	if db.version, db.ferret, err = db.ask(ctx); err != nil {
 		_ = client.Disconnect(context.WithoutCancel(ctx)) // the server did not answer
 		return nil, err
@@ -85,6 +85,7 @@ type database struct {
 	version string
 	ferret  bool
 	ignored []string
+	lock    *lock
 }
 
 var _ sluice.Ignorer = (*database)(nil)
@@ -96,8 +97,13 @@ func (d *database) Ignoring(names []string) sluice.Database {
 	return &view
 }
 
-// Close closes the connection.
+// Close ends the lock and closes the connection.
 func (d *database) Close(ctx context.Context) error {
+	if d.lock.isHeld() {
+		if err := d.Unlock(ctx); err != nil {
+			return err
+		}
+	}
 	if err := d.client.Disconnect(ctx); err != nil {
 		return fmt.Errorf("close the connection to %s: %w", d.address, err)
 	}

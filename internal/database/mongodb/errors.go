@@ -45,7 +45,7 @@ func (d *database) classify(ctx context.Context, err error) *sluice.Error {
 		return sluice.Errorf(sluice.Failed, "the database at %s returned data that is not BSON", d.address).
 			WithHint("run validate on its collections")
 	}
-	command, answered := errors.AsType[mongo.CommandError](err)
+	command, answered := answerIn(err)
 	if answered && slices.Contains(denials, int(command.Code)) || strings.Contains(err.Error(), "auth error") {
 		return sluice.Errorf(sluice.Denied, "the database at %s refuses the login, or reading %s", d.address, d.db.Name()).
 			WithHint("check user, password and authSource in the dataset's uri, and that the user has the role read")
@@ -55,6 +55,12 @@ func (d *database) classify(ctx context.Context, err error) *sluice.Error {
 	}
 	return sluice.Errorf(sluice.Unavailable, "the database at %s does not answer: %s", d.address, reason(err)).
 		WithHint("check that it runs and listens at %s, or correct the dataset's uri", d.address)
+}
+
+// answerIn returns the server's answer. The driver also makes one of a connection that broke.
+func answerIn(err error) (mongo.CommandError, bool) {
+	command, ok := errors.AsType[mongo.CommandError](err)
+	return command, ok && !mongo.IsNetworkError(err)
 }
 
 // reason returns the error without the driver's description of the topology.

@@ -1,39 +1,57 @@
 package mongodb
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
 const (
-	fetchAtOnce = 100      // keys per query
-	fetchBytes  = 32 << 20 // the most that is held of documents; the rest is not explained
+	fetchAtOnce = 100     // keys per query
+	fetchFields = 250_000 // the most that is held of outlines; other documents are not described
 )
 
-// fetch returns the documents of the keys, as many as fit.
-func (s side) fetch(ctx context.Context, keys []string) (map[string][]byte, error) {
-	found := &shelf{documents: map[string][]byte{}}
-	if s.collection == nil {
-		return found.documents, nil
+// Outlines implements [fingerprint.Source].
+func (d *database) Outlines(ctx context.Context, s fingerprint.Documents) ([]*fingerprint.Outline, error) {
+	found := &shelf{without: s.Without, outlines: map[string]*fingerprint.Outline{}}
+	keys, err := keysOf(s.Keys)
+	if err != nil {
+		return nil, err
 	}
-	if s.db.ferret && !pointed(keys) {
-		return found.documents, s.fetchByScan(ctx, keys, found)
+	c, err := d.collection(ctx, s.Collection)
+	if err == nil && c != nil {
+		err = d.fetch(ctx, *c, keys, found)
+	}
+	if err != nil {
+		return nil, err
+	}
+	outlines := make([]*fingerprint.Outline, len(keys))
+	for i, key := range keys {
+		outlines[i] = found.outlines[key]
+	}
+	return outlines, nil
+}
+
+// fetch puts the documents of the keys on the shelf.
+func (d *database) fetch(ctx context.Context, c collection, keys []string, found *shelf) error {
+	if d.ferret && !pointed(keys) {
+		return d.fetchByScan(ctx, c, keys, found)
 	}
 	at := fetchAtOnce
-	if s.db.ferret {
+	if d.ferret {
 		at = 1 // it uses its index only for equality
 	}
 	for some := range slices.Chunk(keys, at) {
-		if err := s.fetchSome(ctx, some, found); err != nil {
-			return nil, err
+		if err := d.fetchSome(ctx, c, some, found); err != nil {
+			return err
 		}
 	}
-	return found.documents, nil
+	return nil
 }
 
 // pointed reports whether FerretDB finds the keys by its index and they are few enough to ask for one by one.
@@ -44,7 +62,7 @@ func pointed(keys []string) bool {
 	})
 }
 
-func (s side) fetchSome(ctx context.Context, keys []string, found *shelf) error {
+func (d *database) fetchSome(ctx context.Context, c collection, keys []string, found *shelf) error {
 	ids := make(bson.A, 0, len(keys))
 	for _, key := range keys {
 		ids = append(ids, keyValue(key))
@@ -53,48 +71,57 @@ func (s side) fetchSome(ctx context.Context, keys []string, found *shelf) error 
 	if len(ids) == 1 {
 		filter = bson.D{{Key: "_id", Value: ids[0]}}
 	}
-	cursor, err := s.db.db.Collection(s.collection.name).Find(ctx, filter, options.Find().SetBatchSize(16))
+	cursor, err := d.db.Collection(c.name).Find(ctx, filter, options.Find().SetBatchSize(16))
 	if err != nil {
-		return s.db.wrap(ctx, "read "+s.collection.name, err)
+		return d.wrap(ctx, "read "+c.name, err)
 	}
 	defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }()
 	for cursor.Next(ctx) {
 		key, err := appendKey(nil, cursor.Current)
-		if err != nil {
-			return s.db.wrap(ctx, "read "+s.collection.name, err)
+		if err == nil {
+			err = found.put(string(key), cursor.Current)
 		}
-		found.put(string(key), cursor.Current)
+		if err != nil {
+			return d.wrap(ctx, "read "+c.name, err)
+		}
 	}
-	return s.db.wrap(ctx, "read "+s.collection.name, cursor.Err())
+	return d.wrap(ctx, "read "+c.name, cursor.Err())
 }
 
-func (s side) fetchByScan(ctx context.Context, keys []string, found *shelf) error {
+func (d *database) fetchByScan(ctx context.Context, c collection, keys []string, found *shelf) error {
 	wanted := map[string]bool{}
 	for _, key := range keys {
 		wanted[key] = true
 	}
 	scratches := make([][]byte, workers())
-	return s.scan(ctx, func(worker int, document []byte) error {
+	return d.visit(ctx, c, func(worker int, document []byte) error {
 		key, err := appendKey(scratches[worker][:0], document)
 		scratches[worker] = key
 		if err == nil && wanted[string(key)] {
-			found.put(string(key), document)
+			return found.put(string(key), document)
 		}
 		return err
 	})
 }
 
-// A shelf holds a bounded amount of documents.
+// A shelf holds the outlines of a bounded amount of documents.
 type shelf struct {
-	mu        sync.Mutex
-	bytes     int
-	documents map[string][]byte
+	mu       sync.Mutex
+	without  []string
+	fields   int
+	outlines map[string]*fingerprint.Outline
 }
 
-func (s *shelf) put(key string, document []byte) {
+func (s *shelf) put(key string, document []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bytes += len(document); s.bytes <= fetchBytes {
-		s.documents[key] = bytes.Clone(document)
+	if s.fields > fetchFields {
+		return nil
 	}
+	rest, err := without(nil, document, s.without)
+	if err != nil {
+		return err
+	}
+	s.outlines[key], err = outlineOf(rest, &s.fields)
+	return err
 }

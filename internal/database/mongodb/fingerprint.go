@@ -26,7 +26,12 @@ func (d *database) Fingerprint(ctx context.Context, invariants []sluice.Invarian
 	if err != nil {
 		return sluice.Fingerprint{}, err
 	}
-	f := sluice.Fingerprint{Engine: "mongodb", Version: d.version, TakenAt: begun.UTC(), Skipped: skipped}
+	server, err := d.Describe(ctx)
+	if err != nil {
+		return sluice.Fingerprint{}, err
+	}
+	f := sluice.Fingerprint{Engine: "mongodb", Version: server.Version, Format: server.Format, Others: server.Others,
+		TakenAt: begun.UTC(), Skipped: skipped}
 	for i, c := range collections {
 		printed := tallies[i].set.Fingerprint(c.name)
 		printed.Schema = tallies[i].schema.types()

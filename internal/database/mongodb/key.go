@@ -2,12 +2,15 @@ package mongodb
 
 import (
 	"bytes"
-	"cmp"
+	"encoding/binary"
+	"math"
 	"regexp"
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/sluice-cd/sluice"
 )
 
 // appendKey appends a document's key: the type and bytes of its _id. A document without one, as time series may have,
@@ -62,37 +65,88 @@ func renderKey(key string) string {
 	return string(bytes.TrimSuffix(bytes.TrimPrefix(wrapped, []byte(`{"k":`)), []byte("}")))
 }
 
+// others is the rank of types that are not in ranks.
+const others = 100
+
 // ranks is the order in which MongoDB sorts types. Other types come last.
-var ranks = map[bson.Type]int{
+var ranks = map[bson.Type]byte{
 	bson.TypeMinKey: 1, bson.TypeNull: 2, bson.TypeInt32: 3, bson.TypeInt64: 3, bson.TypeDouble: 3, bson.TypeDecimal128: 4,
 	bson.TypeString: 5, bson.TypeEmbeddedDocument: 6, bson.TypeArray: 7, bson.TypeBinary: 8, bson.TypeObjectID: 9,
 	bson.TypeBoolean: 10, bson.TypeDateTime: 11, bson.TypeTimestamp: 12, bson.TypeRegex: 13,
 }
 
-// compareKeys orders keys much as the server sorts by _id: by type, numbers by value, strings and the rest by bytes.
-func compareKeys(a, b string) int {
-	x, y := keyValue(a), keyValue(b)
-	if c := cmp.Compare(rank(x.Type), rank(y.Type)); c != 0 {
-		return c
+// appendSortable appends the key so that its bytes sort much as the server sorts by _id: by type, numbers by value,
+// strings and the rest by bytes. keyOf returns the key.
+func appendSortable(dst, key []byte) []byte {
+	value := bson.RawValue{Type: bson.Type(key[0]), Value: key[1:]}
+	s, isString := value.StringValueOK()
+	isString = isString && key[len(key)-1] == 0
+	if value.Type == bson.TypeString && !isString {
+		return append(append(dst, others), key...) // not what a server sends
 	}
-	m, isNumber := float(x)
-	n, _ := float(y)
-	if isNumber {
-		return cmp.Or(cmp.Compare(m, n), cmp.Compare(a, b))
+	dst = append(dst, rank(value.Type))
+	if number, ok := float(value); ok {
+		return append(binary.BigEndian.AppendUint64(dst, ordered(number)), key...)
 	}
-	if s, isString := x.StringValueOK(); isString {
-		t, _ := y.StringValueOK() // without its length, which the bytes begin with
-		return cmp.Compare(s, t)
+	if isString {
+		return append(dst, s...) // without its length, which the bytes begin with
 	}
-	if x.Type == bson.TypeDateTime && y.Type == bson.TypeDateTime {
-		return cmp.Compare(x.DateTime(), y.DateTime())
+	if value.Type == bson.TypeDateTime {
+		return binary.BigEndian.AppendUint64(dst, uint64(value.DateTime())^1<<63)
 	}
-	return cmp.Compare(a, b)
+	return append(dst, key...)
 }
 
-func rank(t bson.Type) int {
+// ordered returns bits that sort as numbers do.
+func ordered(number float64) uint64 {
+	bits := math.Float64bits(number)
+	if bits>>63 == 1 {
+		return ^bits
+	}
+	return bits | 1<<63
+}
+
+var errKey = sluice.Errorf(sluice.Internal, "a key is none of MongoDB")
+
+func keyOf(sortable string) (string, error) {
+	if sortable == "" {
+		return "", errKey
+	}
+	rest := sortable[1:]
+	switch sortable[0] {
+	case rank(bson.TypeInt32):
+		if len(rest) > 8 {
+			return rest[8:], nil
+		}
+	case rank(bson.TypeString):
+		return string(bsoncore.AppendString([]byte{byte(bson.TypeString)}, rest)), nil
+	case rank(bson.TypeDateTime):
+		if len(rest) == 8 {
+			at := binary.BigEndian.Uint64([]byte(rest)) ^ 1<<63
+			return string(bsoncore.AppendDateTime([]byte{byte(bson.TypeDateTime)}, int64(at))), nil
+		}
+	default:
+		if rest != "" {
+			return rest, nil
+		}
+	}
+	return "", errKey
+}
+
+func keysOf(sortable []string) ([]string, error) {
+	keys := make([]string, len(sortable))
+	for i := range sortable {
+		var err error
+		if keys[i], err = keyOf(sortable[i]); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+func rank(t bson.Type) byte {
 	if r, ok := ranks[t]; ok {
 		return r
 	}
-	return len(ranks) + 1
+	return others
 }

@@ -71,15 +71,11 @@ func (d *database) writable(ctx context.Context) error {
 
 // alone refuses a server with other databases of users, which would be copied without a mask.
 func (d *database) alone(ctx context.Context) error {
-	names, err := d.client.ListDatabaseNames(ctx, bson.D{})
+	others, err := d.others(ctx)
 	if err != nil {
-		return d.wrap(ctx, "list the databases", err)
+		return err
 	}
-	others := slices.DeleteFunc(names, func(name string) bool {
-		return slices.Contains([]string{"admin", "config", "local", d.db.Name()}, name)
-	})
 	if len(others) > 0 {
-		slices.Sort(others)
 		return sluice.Errorf(sluice.Failed, "the copy also contains the databases %s, which the mask of %s does not cover",
 			strings.Join(others, ", "), d.db.Name()).
 			WithHint("keep them on another server: Sluice copies whole volumes")

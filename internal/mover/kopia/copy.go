@@ -198,7 +198,7 @@ func (m *Mover) upload(ctx context.Context, v *volume, p *meter) (made *snapshot
 	begun := time.Now()
 	session := repo.WriteSessionOptions{Purpose: "copy", FlushOnFailure: true, OnUpload: func(n int64) { added.Add(n) }}
 	err = repo.WriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.RepositoryWriter) error {
-		u := &upload{
+		u := &sending{
 			to: w, from: v.from, known: m.known(ctx, earlier...), meter: p, shape: newShape(w),
 			keep: func(ctx context.Context, index object.ID) error {
 				if _, err := saveIndex(ctx, w, v, index, "interrupted"); err != nil {

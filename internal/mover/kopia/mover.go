@@ -151,7 +151,9 @@ func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string
 		return err
 	}
 	return repo.Initialize(ctx, st, &repo.NewRepositoryOptions{
-		BlockFormat: format.ContentFormat{Encryption: encryption.DefaultAlgorithm}, // AES-256-GCM
+		BlockFormat: format.ContentFormat{
+			Hash: "BLAKE3-256-128", Encryption: encryption.DefaultAlgorithm, // AES-256-GCM
+		},
 	}, password)
 }
 

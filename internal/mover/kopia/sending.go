@@ -24,9 +24,9 @@ const (
 	save = 15 * time.Second
 )
 
-// An upload copies one volume. Entries are collected in batches. The segments of a batch are written in any order, its
+// A sending copies one volume. Entries are collected in batches. The segments of a batch are written in any order, its
 // rows afterwards in the order of the volume.
-type upload struct {
+type sending struct {
 	to    repo.RepositoryWriter
 	from  tree.Reader
 	known *known
@@ -51,79 +51,79 @@ type part struct {
 }
 
 // run uploads the volume and returns its index. If it is interrupted, it keeps what it has.
-func (u *upload) run(ctx context.Context) (object.ID, error) {
-	defer u.shape.close()
-	u.index = u.to.NewObjectWriter(ctx, object.WriterOptions{
+func (s *sending) run(ctx context.Context) (object.ID, error) {
+	defer s.shape.close()
+	s.index = s.to.NewObjectWriter(ctx, object.WriterOptions{
 		Description: "INDEX", Compressor: compressor, MetadataCompressor: compressor, Splitter: indexSplitter,
 	})
-	defer func() { _ = u.index.Close() }() // Result returns its errors
-	u.encoder, u.kept = json.NewEncoder(u.index), time.Now()
-	err := u.from.Entries(ctx, func(e tree.Entry) error { return u.visit(ctx, e) })
+	defer func() { _ = s.index.Close() }() // Result returns its errors
+	s.encoder, s.kept = json.NewEncoder(s.index), time.Now()
+	err := s.from.Entries(ctx, func(e tree.Entry) error { return s.visit(ctx, e) })
 	if err == nil {
-		err = u.flush(ctx)
+		err = s.flush(ctx)
 	}
 	if err != nil {
 		ctx := context.WithoutCancel(ctx)
-		index, failed := u.index.Result()
+		index, failed := s.index.Result()
 		if failed == nil {
-			failed = u.keep(ctx, index)
+			failed = s.keep(ctx, index)
 		}
 		return object.EmptyID, errors.Join(err, failed)
 	}
-	return u.index.Result()
+	return s.index.Result()
 }
 
 // visit adds the entry to the batch, a large file in several rows.
-func (u *upload) visit(ctx context.Context, e tree.Entry) error {
-	u.rows = append(u.rows, row{Entry: e})
+func (s *sending) visit(ctx context.Context, e tree.Entry) error {
+	s.rows = append(s.rows, row{Entry: e})
 	for at := int64(0); e.Kind == tree.File && at < e.Size; at += run * tree.Segment {
 		if at > 0 {
-			u.rows = append(u.rows, row{Entry: tree.Entry{Path: e.Path, Kind: e.Kind, Size: e.Size}, Offset: at})
+			s.rows = append(s.rows, row{Entry: tree.Entry{Path: e.Path, Kind: e.Kind, Size: e.Size}, Offset: at})
 		}
 		p := part{
 			Part: tree.Part{Path: e.Path, Offset: at, Length: min(e.Size-at, run*tree.Segment)},
-			row:  len(u.rows) - 1, known: u.known.segments(ctx, e.Path, at),
+			row:  len(s.rows) - 1, known: s.known.segments(ctx, e.Path, at),
 		}
-		for _, s := range p.known {
-			p.Known = append(p.Known, s.Sum)
+		for _, k := range p.known {
+			p.Known = append(p.Known, k.Sum)
 		}
-		u.parts = append(u.parts, p)
-		u.rows[p.row].Segments = make([]segment, p.Segments())
-		if u.segments += p.Segments(); u.segments >= run {
-			if err := u.flush(ctx); err != nil {
+		s.parts = append(s.parts, p)
+		s.rows[p.row].Segments = make([]segment, p.Segments())
+		if s.segments += p.Segments(); s.segments >= run {
+			if err := s.flush(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	if len(u.rows) >= most {
-		return u.flush(ctx)
+	if len(s.rows) >= most {
+		return s.flush(ctx)
 	}
 	return nil
 }
 
 // flush reads and writes the batch.
-func (u *upload) flush(ctx context.Context) error {
-	if err := u.read(ctx); err != nil {
+func (s *sending) flush(ctx context.Context) error {
+	if err := s.read(ctx); err != nil {
 		return err
 	}
-	for i := range u.rows {
-		if err := u.encoder.Encode(u.rows[i]); err != nil {
+	for i := range s.rows {
+		if err := s.encoder.Encode(s.rows[i]); err != nil {
 			return err
 		}
-		if err := u.shape.add(ctx, &u.rows[i]); err != nil {
+		if err := s.shape.add(ctx, &s.rows[i]); err != nil {
 			return err
 		}
 	}
-	u.rows, u.parts, u.segments = u.rows[:0], u.parts[:0], 0
-	if time.Since(u.kept) < save {
+	s.rows, s.parts, s.segments = s.rows[:0], s.parts[:0], 0
+	if time.Since(s.kept) < save {
 		return nil
 	}
-	u.kept = time.Now()
-	index, err := u.index.Checkpoint()
+	s.kept = time.Now()
+	index, err := s.index.Checkpoint()
 	if err != nil || index == object.EmptyID {
 		return err
 	}
-	return u.keep(ctx, index)
+	return s.keep(ctx, index)
 }
 
 // An address is where a row of a file begins.
@@ -132,33 +132,33 @@ type address struct {
 	offset int64
 }
 
-func (u *upload) read(ctx context.Context) error {
-	if len(u.parts) == 0 {
+func (s *sending) read(ctx context.Context) error {
+	if len(s.parts) == 0 {
 		return nil
 	}
-	parts, at := make([]tree.Part, len(u.parts)), map[address]part{}
-	for i, p := range u.parts {
+	parts, at := make([]tree.Part, len(s.parts)), map[address]part{}
+	for i, p := range s.parts {
 		parts[i] = p.Part
 		at[address{p.Path, p.Offset}] = p
 	}
-	return u.from.Read(ctx, parts, func(piece tree.Piece) error {
+	return s.from.Read(ctx, parts, func(piece tree.Piece) error {
 		start := piece.Offset - piece.Offset%(run*tree.Segment)
 		p, i := at[address{piece.Path, start}], int((piece.Offset-start)/tree.Segment)
 		if i >= p.Segments() || piece.Length != min(tree.Segment, p.Length-int64(i)*tree.Segment) {
 			return sluice.Errorf(sluice.Failed, "nobody asked for byte %d of %s", piece.Offset, piece.Path)
 		}
-		id, err := u.write(ctx, p, i, piece)
+		id, err := s.write(ctx, p, i, piece)
 		if err != nil {
 			return err
 		}
-		u.rows[p.row].Segments[i] = segment{piece.Sum, id}
-		u.meter.add(piece.Length)
+		s.rows[p.row].Segments[i] = segment{piece.Sum, id}
+		s.meter.add(piece.Length)
 		return nil
 	})
 }
 
 // write returns the object that holds the piece, the one of an earlier copy if it is the same.
-func (u *upload) write(ctx context.Context, p part, i int, piece tree.Piece) (object.ID, error) {
+func (s *sending) write(ctx context.Context, p part, i int, piece tree.Piece) (object.ID, error) {
 	data := piece.Data
 	if data == nil {
 		if i < len(p.known) && p.known[i].Sum == piece.Sum {
@@ -173,7 +173,7 @@ func (u *upload) write(ctx context.Context, p part, i int, piece tree.Piece) (ob
 		return object.EmptyID, sluice.Errorf(sluice.Failed, "byte %d of %s came with %d bytes", piece.Offset, piece.Path,
 			len(data))
 	}
-	return writeObject(ctx, u.to, data)
+	return writeObject(ctx, s.to, data)
 }
 
 func writeObject(ctx context.Context, to repo.RepositoryWriter, data []byte) (object.ID, error) {

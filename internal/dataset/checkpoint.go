@@ -95,7 +95,7 @@ func (r Request) describe(ctx context.Context) (sluice.Checkpoint, error) {
 		workload = r.Was.Workload
 	}
 	if workload == nil && r.Spec.Engine != EngineFiles {
-		return c, r.absent("workload "+r.Spec.Workload, "workload")
+		return c, r.absentWorkload(ctx)
 	}
 	c.Image = ImageOf(workload)
 	objects, err := r.Surroundings(ctx, workload)

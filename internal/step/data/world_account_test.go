@@ -210,6 +210,21 @@ func (w *world) Watch(ctx context.Context, apiVersion, kind, namespace string) i
 	}
 }
 
+// List implements sluice.Cluster.
+func (w *world) List(ctx context.Context, apiVersion, kind, namespace string) (list []sluice.Object, err error) {
+	err = w.effect(ctx, func() error {
+		for ref := range w.objects {
+			if ref.APIVersion == apiVersion && ref.Kind == kind && (namespace == "" || ref.Namespace == namespace) {
+				o := w.shown(ref)
+				o.Set(ref.Name, "metadata", "name")
+				list = append(list, o)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
 // Follow implements sluice.Cluster. A pod that is still ending is gone once somebody waits for it.
 func (w *world) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Object, error] {
 	return func(yield func(sluice.Object, error) bool) {

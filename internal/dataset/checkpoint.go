@@ -12,18 +12,15 @@ import (
 // A Request is for one checkpoint of a dataset.
 type Request struct {
 	Dataset
-	ID          sluice.CheckpointID
-	Application string
-	Deployment  sluice.DeploymentID
-	Step        sluice.StepID
-	TTL         time.Duration
-	Keep        int                            // how many checkpoints of the same step to keep; 0: all
-	Needed      func(sluice.CheckpointID) bool // says which to keep whatever Keep says
-	Mask        sluice.Mask                    // what is rewritten before the copy may be used; not with KeepBroken
-	KeepBroken  bool                           // keep a copy even if its database does not open
-	Stopped     sluice.Object                  // the workload as it was, if it is already stopped
-	Was         *Before                        // the source as it was, if it must be stopped while it is copied
-	Since       time.Time                      // the source was not cut before
+	ID         sluice.CheckpointID
+	TTL        time.Duration
+	Keep       int                            // how many checkpoints of the same step to keep; 0: all
+	Needed     func(sluice.CheckpointID) bool // says which to keep whatever Keep says
+	Mask       sluice.Mask                    // what is rewritten before the copy may be used; not with KeepBroken
+	KeepBroken bool                           // keep a copy even if its database does not open
+	Stopped    sluice.Object                  // the workload as it was, if it is already stopped
+	Was        *Before                        // the source as it was, if it must be stopped while it is copied
+	Since      time.Time                      // the source was not cut before
 }
 
 func (r Request) generation() string { return "cut-" + r.Key }
@@ -98,7 +95,7 @@ func (r Request) describe(ctx context.Context) (sluice.Checkpoint, error) {
 		workload = r.Was.Workload
 	}
 	if workload == nil && r.Spec.Engine != EngineFiles {
-		return c, r.absent("workload "+r.Spec.Workload, "workload")
+		return c, r.absentWorkload(ctx)
 	}
 	c.Image = ImageOf(workload)
 	objects, err := r.Surroundings(ctx, workload)

@@ -39,10 +39,13 @@ type Tools struct {
 // A Dataset is a dataset at one place, with what is needed to work on it. Its place has volumes.
 type Dataset struct {
 	Tools
-	Spec   sluice.Dataset
-	Place  sluice.Place
-	Target string // the name of the place in messages and checkpoints
-	Key    string // the names of everything that is made for the dataset derive from it
+	Spec        sluice.Dataset
+	Place       sluice.Place
+	Target      string // the name of the place in messages and checkpoints
+	Key         string // the names of everything that is made for the dataset derive from it
+	Application string
+	Deployment  sluice.DeploymentID
+	Step        sluice.StepID
 	// URI returns the address of the database, with its secrets.
 	URI func(context.Context) (string, error)
 	// Ready returns once the workload is ready, or with the error that prevents that.

@@ -98,6 +98,10 @@ func references(workload sluice.Object) []sluice.Ref {
 					add("ConfigMap", v[key], "name")
 				case "secretRef", "secretKeyRef":
 					add("Secret", v[key], "name")
+				case "imagePullSecrets":
+					for _, s := range sluice.Object(v).List(key) {
+						add("Secret", map[string]any(s), "name")
+					}
 				case "secret":
 					add("Secret", v[key], "secretName")
 					add("Secret", v[key], "name") // in a projected volume

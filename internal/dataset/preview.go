@@ -33,7 +33,7 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 		return f, err
 	}
 	if workload == nil && r.Spec.Engine != EngineFiles {
-		return f, r.absent("workload "+r.Spec.Workload, "workload")
+		return f, r.absentWorkload(ctx)
 	}
 	stops, err := r.mustStop(states, workload)
 	if err != nil {
@@ -42,6 +42,7 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 	for _, s := range states {
 		f.Notes = append(f.Notes, fmt.Sprintf("copies the claim %s (%s) of %s%s", s.Claim, sizes[s.Claim], r.Target, r.way(s)))
 	}
+	f.Notes = append(f.Notes, r.moverNote(ctx))
 	if stops {
 		f.Was = &Before{Workload: workload, Ready: manifest.Status(workload).Phase == manifest.Ready}
 		f.Notes = append(f.Notes, r.pauseNote(ctx, states))
@@ -58,7 +59,7 @@ func (r Request) sizes(ctx context.Context) (map[string]string, error) {
 	for _, claim := range r.Spec.Claims {
 		o, err := r.Place.Account.Get(ctx, claimRef(r.Place.Namespace, claim))
 		if sluice.ErrorCode(err) == sluice.NotFound {
-			return nil, r.absent("claim "+claim, "claims")
+			return nil, r.absent(ctx, claimRef(r.Place.Namespace, claim), "claims")
 		}
 		if err != nil {
 			return nil, err
@@ -134,6 +135,18 @@ func (r Request) pauseNote(ctx context.Context, states []sluice.ClaimState) stri
 	return text + fmt.Sprintf("; full claims take about %s", expected)
 }
 
+// moverNote says what copies the claims, and how much the last time.
+func (r Request) moverNote(ctx context.Context) string {
+	text := "the mover " + r.Spec.Mover + " copies them"
+	if r.Spec.Mover == "" || r.Spec.Mover == autoMover {
+		text = "the mover " + kopiaMover + " copies them: it works between any two accounts"
+	}
+	if last, ok := r.last(ctx); ok {
+		text += fmt.Sprintf("; the last copy held %s, of which %s were new", InBytes(last.Copy.Bytes), InBytes(last.Copy.Added))
+	}
+	return text
+}
+
 // last returns the newest checkpoint of the dataset in this target.
 func (r Request) last(ctx context.Context) (sluice.Checkpoint, bool) {
 	all, err := r.Catalogue.Checkpoints(ctx, r.Application)
@@ -148,8 +161,23 @@ func (r Request) last(ctx context.Context) (sluice.Checkpoint, bool) {
 	return sluice.Checkpoint{}, false
 }
 
-func (r Request) absent(what, field string) error {
-	return sluice.Errorf(sluice.NotFound, "the dataset %s of %s has no %s in the namespace %s",
-		r.Spec.Name, r.Target, what, r.Place.Namespace).
-		WithHint("deploy the database first, or correct datasets.%s.%s", r.Spec.Name, field).At(r.Spec.Pos)
+func (d Dataset) absentWorkload(ctx context.Context) error {
+	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
+	if err != nil {
+		return err
+	}
+	return d.absent(ctx, ref, "workload")
+}
+
+// InBytes writes a size for people.
+func InBytes(n int64) string {
+	const kibi = 1024
+	if n < kibi {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n), 0
+	for ; f >= kibi && unit < 4; unit++ {
+		f /= kibi
+	}
+	return fmt.Sprintf("%.1f %ciB", f, " KMGT"[unit])
 }

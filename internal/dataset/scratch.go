@@ -44,12 +44,12 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 }
 
 func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
-	d, account := s.inside, s.inside.Place.Account
-	own := sluice.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": d.Place.Namespace}}
-	if _, _, err := account.Apply(ctx, own, false); err != nil {
+	d := s.inside
+	claims, err := d.claims(ctx, c, nil)
+	if err != nil {
 		return err
 	}
-	claims, err := d.claims(ctx, c, nil)
+	limits, err := d.contain(ctx, claims)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,9 @@ func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
 		return err
 	}
 	if err := d.use(ctx, claims, s.generation); err != nil {
+		return err
+	}
+	if err := d.own(ctx, limits, claims); err != nil {
 		return err
 	}
 	objects, workload, err := d.Kept(c)
@@ -68,14 +71,33 @@ func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
 			WithHint("name the workload of the dataset %s in the deploy file", d.Spec.Name)
 	}
 	for _, o := range manifest.Order(objects) {
-		if o.Ref() == workload.Ref() {
+		if o.Ref() == workload.Ref() || o.Text("kind") == "PersistentVolumeClaim" {
 			continue
 		}
-		if _, _, err := account.Apply(ctx, o, false); err != nil {
+		if _, _, err := d.Place.Account.Apply(ctx, limits.owned(contained(o)), false); err != nil {
 			return err
 		}
 	}
-	return d.start(ctx, workload, 1)
+	return d.start(ctx, limits.owned(contained(workload)), 1)
+}
+
+// own gives the claims, which exist already, to the owner of the scratch.
+func (d Dataset) own(ctx context.Context, limits containment, claims []sluice.Object) error {
+	if limits.owner == nil {
+		return nil
+	}
+	for _, claim := range claims {
+		now, err := d.Place.Account.Get(ctx, claim.Ref())
+		if err != nil {
+			return err
+		}
+		o := bare(now)
+		o.Set(now.Text("spec", "volumeName"), "spec", "volumeName")
+		if _, _, err := d.Place.Account.Apply(ctx, limits.owned(o), false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Clean removes everything in the scratch. It succeeds if there never was anything.

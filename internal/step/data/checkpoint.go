@@ -50,7 +50,7 @@ func (s *checkpointData) Start(ctx context.Context, p sluice.Progress) (sluice.P
 	}
 	p.State, p.Result = sluice.Done, &sluice.Result{Checkpoint: c.ID}
 	p.Message = fmt.Sprintf("%s: %d documents, %s in %d files, %s added%s",
-		c.ID, dataset.Documents(c.Fingerprint), inBytes(c.Copy.Bytes), c.Copy.Files, inBytes(c.Copy.Added),
+		c.ID, dataset.Documents(c.Fingerprint), dataset.InBytes(c.Copy.Bytes), c.Copy.Files, dataset.InBytes(c.Copy.Added),
 		pauseOf(c)) + s.request.DeleteOld(ctx)
 	return p, nil
 }
@@ -61,19 +61,6 @@ func pauseOf(c sluice.Checkpoint) string {
 		return ""
 	}
 	return "; the source stood still for " + c.Pause.Round(time.Millisecond).String()
-}
-
-// inBytes writes a size for people.
-func inBytes(n int64) string {
-	const kibi = 1024
-	if n < kibi {
-		return fmt.Sprintf("%d B", n)
-	}
-	f, unit := float64(n), 0
-	for ; f >= kibi && unit < 4; unit++ {
-		f /= kibi
-	}
-	return fmt.Sprintf("%.1f %ciB", f, " KMGT"[unit])
 }
 
 // Observe is never needed.

@@ -38,6 +38,7 @@ func datasetIn(
 			Movers: d.Movers, Databases: d.Databases, Catalogue: d.Catalogue, Sealer: d.Sealer, MaskKey: d.MaskKey, Now: d.Now,
 		},
 		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
+		Deployment: sc.Deployment, Step: sc.Step.ID,
 		URI: func(ctx context.Context) (string, error) {
 			return render.For(d, sc, nil).Text(ctx, template.Parse(spec.URI), template.Plain)
 		},
@@ -46,19 +47,20 @@ func datasetIn(
 			return d.Waiter(sc, a, deadline).Ready(ctx, []sluice.Ref{workload})
 		},
 	}
+	if sc.Plan != nil {
+		s.Application = sc.Plan.Application
+	}
 	return s, s.Check()
 }
 
 // requestFor returns the request for the checkpoint that the step makes; suffix distinguishes several of one step.
 func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
 	r := dataset.Request{
-		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix),
-		Deployment: sc.Deployment, Step: sc.Step.ID, Since: sc.StartedAt,
+		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix), Since: sc.StartedAt,
 	}
 	if sc.Plan == nil {
 		return r
 	}
-	r.Application = sc.Plan.Application
 	r.Needed = func(id sluice.CheckpointID) bool {
 		return slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
 			return s.RestoreData != nil && s.RestoreData.Checkpoint == id

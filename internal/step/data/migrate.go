@@ -54,6 +54,11 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
+	notes, err := s.Room(ctx, needed)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	f.Notes = append(f.Notes, notes...)
 	return s.preview(ctx, needed, f)
 }
 

@@ -15,8 +15,17 @@ import (
 )
 
 func (w *world) abilities() sluice.Account {
-	return sluice.Account{ClusterReader: w, ClusterWriter: w, Host: w, Network: w, Shifter: w, Volumes: w}
+	a := sluice.Account{ClusterReader: w, ClusterWriter: w, Host: w, Network: w, Shifter: w, Volumes: w}
+	if w.cluster {
+		a.Writers = writers{w}
+	}
+	return a
 }
+
+// writers write for every application alike.
+type writers struct{ *world }
+
+func (w writers) For(sluice.Writing) (sluice.ClusterWriter, sluice.Adopter) { return w.world, nil }
 
 // Get implements sluice.Cluster.
 func (w *world) Get(ctx context.Context, ref sluice.Ref) (o sluice.Object, err error) {
@@ -66,6 +75,10 @@ func (w *world) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice
 		}
 		return w.store(o)
 	})
+	if ref.Kind == "Job" {
+		o = o.Clone()
+		o.Set("uid of "+ref.Name, "metadata", "uid")
+	}
 	return o, sluice.Configured, err
 }
 
@@ -83,6 +96,7 @@ func (w *world) store(o sluice.Object) error {
 	ref, before := o.Ref(), w.objects[o.Ref()]
 	if before == nil {
 		w.created[ref]++
+		w.order = append(w.order, ref)
 	}
 	w.objects[ref] = stored
 	if ref.Kind != "StatefulSet" {
@@ -194,6 +208,21 @@ func (w *world) Watch(ctx context.Context, apiVersion, kind, namespace string) i
 		}
 		<-ctx.Done()
 	}
+}
+
+// List implements sluice.Cluster.
+func (w *world) List(ctx context.Context, apiVersion, kind, namespace string) (list []sluice.Object, err error) {
+	err = w.effect(ctx, func() error {
+		for ref := range w.objects {
+			if ref.APIVersion == apiVersion && ref.Kind == kind && (namespace == "" || ref.Namespace == namespace) {
+				o := w.shown(ref)
+				o.Set(ref.Name, "metadata", "name")
+				list = append(list, o)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 // Follow implements sluice.Cluster. A pod that is still ending is gone once somebody waits for it.

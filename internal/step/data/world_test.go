@@ -38,6 +38,7 @@ type world struct {
 	ending    map[string]bool               // namespaces whose pod is still there although its workload is stopped
 	created   map[sluice.Ref]int            // how often each object was created
 	changes   map[sluice.Ref]int            // how often each object was changed
+	order     []sluice.Ref                  // what was created, in that order
 	scaled    []string                      // what was scaled, in that order
 	operator  string                        // who starts whatever is stopped
 	users     map[string][]string           // who else uses a claim, by namespace/claim

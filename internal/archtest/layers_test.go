@@ -30,6 +30,7 @@ var levels = map[string]int{
 	"internal/secret":      1,
 	"internal/template":    1,
 
+	"internal/beside":           2,
 	"internal/database/mongodb": 2,
 	"internal/dataset":          2,
 	"internal/fetch":            2,
@@ -57,8 +58,9 @@ var commandMayImport = map[string]bool{
 }
 
 // shared are packages of level 2 that others of level 2 may import. Steps act on data through dataset, and so will
-// everything else that acts on data. Everybody who calls a server of others follows the rules in outbound.
-var shared = map[string]bool{"internal/dataset": true, "internal/outbound": true}
+// everything else that acts on data. What works beside the data of a cluster does it through beside. Everybody who
+// calls a server of others follows the rules in outbound.
+var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, "internal/outbound": true}
 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
@@ -69,7 +71,8 @@ var adapters = []string{
 // testsOnly are packages that may import anything. Nothing that ships may import them.
 var testsOnly = map[string]bool{
 	"internal/accounttest": true,
-	"internal/archtest":    true, "internal/benchtable": true, "internal/databasetest": true, "internal/datatest": true,
+	"internal/archtest":    true, "internal/benchtable": true, "internal/besidetest": true,
+	"internal/databasetest": true, "internal/datatest": true,
 	"internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true, "internal/plantest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,
 }

@@ -1,0 +1,140 @@
+package beside
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Settings are what an account's Jobs are like.
+type Settings struct {
+	Image  string // of Sluice
+	User   int64  // runs as this user; 0: as root, which alone can keep the owners of files
+	CPU    string // at most; "": DefaultCPU
+	Memory string // at most; "": DefaultMemory
+}
+
+// The bounds of a Job that says nothing else.
+const (
+	DefaultCPU    = "2"
+	DefaultMemory = "512Mi"
+)
+
+// Options say how Sluice makes and reaches Jobs.
+type Options struct {
+	Settings func(account string) Settings
+	Secret   func(purpose string) string // 64 hexadecimal digits, the same each time for one purpose
+	Endpoint *Endpoint                   // where Jobs reach Sluice; nil: Sluice reaches them through their account
+	Patience time.Duration               // until the pod must run; 0: DefaultPatience
+}
+
+// DefaultPatience is how long a pod may take to start. A new node may have to start first.
+const DefaultPatience = 5 * time.Minute
+
+// A Bench is where work beside the data is done: it makes, finds and ends Jobs. It is safe for concurrent use.
+type Bench struct {
+	options Options
+}
+
+// New returns a bench.
+func New(o Options) *Bench {
+	if o.Patience == 0 {
+		o.Patience = DefaultPatience
+	}
+	return &Bench{o}
+}
+
+// Work is what a Job is made for.
+type Work struct {
+	Place    sluice.Place
+	Name     string            // of the Job and all its objects, as [Name] makes it; the same after a restart of Sluice
+	Volumes  []sluice.Volume   // the pod mounts the claims Mount at VolumeDir(0), VolumeDir(1), ...
+	ReadOnly bool              // the pod cannot write to the volumes
+	Labels   map[string]string // for people: the application, the step
+}
+
+// Name returns the name for the work that the parts describe: the same for the same parts, and a valid name of any
+// object.
+func Name(kind string, parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return "sluice-" + kind + "-" + hex.EncodeToString(sum[:8])
+}
+
+// Open returns a session with the work's Job. It makes the Job if there is none or if the last one has ended, and waits
+// until its pod answers. A pod that cannot start is an error that says why: Unavailable at the end of the patience,
+// Denied or Invalid if the cluster refuses the Job. Open may be called again at any time, also by another process. A
+// Job has one session at a time: close the one before.
+func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
+	defer cancel()
+	keys, err := b.keys(w)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.ensure(ctx, w, keys); err != nil {
+		return nil, err
+	}
+	dial, err := b.dialer(w, keys)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(w.title(), dial)
+	if err := b.await(ctx, w, s); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// title names the Job for people.
+func (w Work) title() string { return "Job/" + w.Name + " in the namespace " + w.Place.Namespace }
+
+// keys are those of one connection.
+type keys struct {
+	ours, theirs identity
+	secret       string // of theirs
+}
+
+func (b *Bench) keys(w Work) (k keys, err error) {
+	k.secret = b.options.Secret("job " + w.Place.Name + "/" + w.Place.Namespace + "/" + w.Name)
+	if k.theirs, err = newIdentity(k.secret); err != nil {
+		return k, err
+	}
+	k.ours, err = newIdentity(b.options.Secret(EndpointSecret))
+	return k, err
+}
+
+// dialer returns what makes connections to the Job.
+func (b *Bench) dialer(w Work, k keys) (func(context.Context) (*tls.Conn, error), error) {
+	if b.options.Endpoint != nil {
+		return b.options.Endpoint.expect(k.theirs.public()), nil
+	}
+	settings, err := k.ours.config(only(k.theirs.public()))
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (*tls.Conn, error) {
+		address, err := w.Place.Account.Address(ctx, w.Place.Namespace, w.Name, port)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, handshake)
+		defer cancel()
+		raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(raw, settings)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			_ = raw.Close() // nothing was sent on it
+			return nil, err
+		}
+		return conn, nil
+	}, nil
+}

@@ -1,0 +1,224 @@
+package beside
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// ensure makes the work's objects, or finds them. The Secret comes before the Job, which needs it, and then belongs to
+// the Job, so that the cluster deletes both.
+func (b *Bench) ensure(ctx context.Context, w Work, k keys) error {
+	wanted, err := w.job(b.options.Settings(w.Place.Name))
+	if err != nil {
+		return err
+	}
+	companions, err := b.companions(w, k)
+	if err != nil {
+		return err
+	}
+	job, err := b.find(ctx, w, wanted)
+	if err != nil {
+		return err
+	}
+	if job == nil {
+		if err := w.apply(ctx, companions...); err != nil {
+			return err
+		}
+		if job, _, err = w.Place.Account.Apply(ctx, wanted, false); err != nil {
+			return err
+		}
+	}
+	for _, o := range companions {
+		o.Set([]any{map[string]any{
+			"apiVersion": "batch/v1", "kind": "Job", "name": w.Name, "uid": job.Text("metadata", "uid"),
+		}}, "metadata", "ownerReferences")
+	}
+	return w.apply(ctx, companions...)
+}
+
+// companions are the objects that the Job needs besides itself.
+func (b *Bench) companions(w Work, k keys) ([]sluice.Object, error) {
+	if b.options.Endpoint != nil {
+		secret, err := w.secret(k, b.options.Endpoint.address)
+		return []sluice.Object{secret}, err
+	}
+	secret, err := w.secret(k, "")
+	return []sluice.Object{secret, w.service()}, err
+}
+
+func (w Work) apply(ctx context.Context, objects ...sluice.Object) error {
+	for _, o := range objects {
+		if _, _, err := w.Place.Account.Apply(ctx, o, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find returns the Job if it runs as it is wanted, nil if there is none. It removes a Job that has ended, and one of
+// another version of Sluice.
+func (b *Bench) find(ctx context.Context, w Work, wanted sluice.Object) (sluice.Object, error) {
+	job, err := w.Place.Account.Get(ctx, w.jobRef())
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	same := job.Text("metadata", "annotations", digest) == wanted.Text("metadata", "annotations", digest)
+	runs := job.Text("metadata", "deletionTimestamp") == "" && manifest.Status(job).Phase == manifest.InProgress
+	if same && runs {
+		return job, nil
+	}
+	return nil, w.Place.Account.Delete(ctx, w.jobRef())
+}
+
+// End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. Ending a
+// Job that does not exist succeeds.
+func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
+	w := Work{Place: at, Name: name}
+	if b.options.Endpoint != nil {
+		k, err := b.keys(w)
+		if err != nil {
+			return err
+		}
+		b.options.Endpoint.forget(k.theirs.public())
+	}
+	for _, ref := range []sluice.Ref{w.jobRef(), w.serviceRef(), w.secretRef()} {
+		if err := at.Account.Delete(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// How often to look at a Job that starts.
+const (
+	firstLook = 50 * time.Millisecond
+	lastLook  = time.Second
+)
+
+// await waits until the Job answers. A Job that cannot start is an error, at once if waiting does not help.
+func (b *Bench) await(ctx context.Context, w Work, s *Session) error {
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		why, err := w.look(ctx)
+		if err == nil && why == "" {
+			if err = s.greet(ctx); err == nil {
+				return nil
+			}
+			why, err = err.Error(), hopeless(err)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return w.late(ctx, why)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// hopeless returns the error unless it may heal while the Job starts.
+func hopeless(err error) error {
+	switch sluice.ErrorCode(err) {
+	case sluice.Unavailable, sluice.NotFound, sluice.Cancelled:
+		return nil
+	}
+	return err
+}
+
+// late is the error of a Job that does not run yet when ctx ends.
+func (w Work) late(ctx context.Context, why string) error {
+	if context.Cause(ctx) == context.Canceled {
+		return sluice.Errorf(sluice.Cancelled, "the start of %s was interrupted: %s", w.title(), why)
+	}
+	return sluice.Errorf(sluice.Unavailable, "%s has not started in time: %s", w.title(), why).
+		WithHint("look at it with: kubectl --namespace %s describe job %s", w.Place.Namespace, w.Name)
+}
+
+// greet proves that the Job answers and knows Sluice.
+func (s *Session) greet(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, handshake)
+	defer cancel()
+	resp, err := s.Do(ctx, http.MethodGet, greeting, nil)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// look returns why the Job's pod does not run yet, "" if it runs.
+func (w Work) look(ctx context.Context) (why string, err error) {
+	job, err := w.Place.Account.Get(ctx, w.jobRef())
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return "", sluice.Errorf(sluice.Unavailable, "%s was deleted while it started", w.title())
+	}
+	if err != nil {
+		return "", hopeless(err)
+	}
+	pods, err := w.Place.Account.Pods(ctx, w.Place.Namespace, w.jobRef())
+	if err != nil {
+		return err.Error(), hopeless(err)
+	}
+	if state := manifest.Status(job); state.Phase != manifest.InProgress {
+		return "", sluice.Errorf(sluice.Unavailable, "%s ended while it started: %s%s", w.title(), state.Message, said(pods))
+	}
+	if len(pods) == 0 {
+		return w.refused(ctx)
+	}
+	for _, p := range pods {
+		if p.Ready {
+			return "", nil
+		}
+	}
+	why = pods[len(pods)-1].Reason
+	return why, w.unstartable(why)
+}
+
+func said(pods []sluice.Pod) string {
+	for _, p := range pods {
+		if p.Reason != "" {
+			return "; pod " + p.Name + ": " + p.Reason
+		}
+	}
+	return ""
+}
+
+// unstartable is an error if the reason of a pod does not pass by itself.
+func (w Work) unstartable(reason string) error {
+	for _, sign := range []string{"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainer"} {
+		if strings.HasPrefix(reason, sign) {
+			return sluice.Errorf(sluice.Failed, "the pod of %s cannot start: %s", w.title(), reason).
+				WithHint("its image is accounts.%s.image in sluice.yaml; it must be one that the cluster can pull", w.Place.Name)
+		}
+	}
+	return nil
+}
+
+// refused says why the Job has no pod. The cluster says it only in an event.
+func (w Work) refused(ctx context.Context) (why string, err error) {
+	const none = "it has no pod yet"
+	events, err := w.Place.Account.List(ctx, "v1", "Event", w.Place.Namespace)
+	if err != nil {
+		return none, nil // that is why it is only a guess
+	}
+	for _, e := range slices.Backward(events) {
+		if e.Text("reason") != "FailedCreate" || e.Text("involvedObject", "name") != w.Name {
+			continue
+		}
+		said := e.Text("message")
+		if strings.Contains(said, "exceeded quota") {
+			return said, sluice.Errorf(sluice.Exhausted, "%s gets no pod: %s", w.title(), said).
+				WithHint("raise the quota of the namespace, or lower accounts.%s.jobs in sluice.yaml", w.Place.Name)
+		}
+		return said, nil
+	}
+	return none, nil
+}

@@ -1,0 +1,155 @@
+package beside
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// What the pod of a Job has, and where.
+const (
+	ConfigFile = "/etc/sluice/beside.json"
+	port       = 7443
+	volumes    = "/volumes"
+)
+
+// VolumeDir returns where the pod has the volume with the number i of its work.
+func VolumeDir(i int) string { return path.Join(volumes, strconv.Itoa(i)) }
+
+// A Config is what a Job knows of its connection.
+type Config struct {
+	Secret string            `json:"secret"`         // from which its key derives
+	Peer   ed25519.PublicKey `json:"peer"`           // Sluice's key
+	Dial   string            `json:"dial,omitempty"` // where it reaches Sluice, as host:port; "": it is reached itself
+	Idle   time.Duration     `json:"idle"`           // how long it waits for a connection before it ends
+	Listen net.Listener      `json:"-"`              // where it is reached; nil: at the port of its Service
+}
+
+// ReadConfig reads what [Bench.Open] gave to the Job.
+func ReadConfig(file string) (c Config, err error) {
+	data, err := os.ReadFile(file) //nolint:gosec // the caller names it
+	if err != nil {
+		return c, sluice.Errorf(sluice.NotFound, "the settings of a Job beside the data are not there: %w", err).
+			WithHint("Sluice starts this command in its own Jobs; do not run it by hand")
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, sluice.Errorf(sluice.Invalid, "%s is not readable as JSON", file) // the cause would quote secrets
+	}
+	return c, nil
+}
+
+// Serve answers Sluice's calls until ctx ends, or until nobody was connected for as long as the configuration says.
+// Both are no error. The context of a request ends with its connection.
+func Serve(ctx context.Context, c Config, handler http.Handler) error {
+	id, err := newIdentity(c.Secret)
+	if err != nil {
+		return err
+	}
+	settings, err := id.config(only(c.Peer))
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, c, settings)
+	if err != nil {
+		return err
+	}
+	idle := newIdleness(c.Idle)
+	defer idle.stop()
+	server := &http.Server{
+		Handler: greeted(handler), ReadHeaderTimeout: handshake, ConnState: idle.saw, HTTP2: &http.HTTP2Config{
+			SendPingTimeout: pingAfter, PingTimeout: pingAfter,
+			MaxReceiveBufferPerConnection: window, MaxReceiveBufferPerStream: window, MaxReadFrameSize: frame,
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	case <-idle.over:
+	}
+	_ = server.Close() // what still runs is to end
+	<-served
+	return nil
+}
+
+// greeting is the path by which Sluice finds out that the Job answers.
+const greeting = "/alive"
+
+func greeted(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+greeting, func(http.ResponseWriter, *http.Request) {})
+	mux.Handle("/", next)
+	return mux
+}
+
+// The settings of a connection, the same for both sides.
+const (
+	handshake = 10 * time.Second
+	pingAfter = 15 * time.Second // without a word of the other side; a connection that does not answer is closed
+	window    = 4<<20 - 1        // of bytes on their way; the largest that Go allows
+	frame     = 1 << 20
+)
+
+func listen(ctx context.Context, c Config, settings *tls.Config) (net.Listener, error) {
+	if c.Dial != "" {
+		return newCaller(ctx, c.Dial, settings), nil
+	}
+	l := c.Listen
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", ":"+strconv.Itoa(port)); err != nil {
+			return nil, sluice.Errorf(sluice.Exhausted, "listen for Sluice at port %d: %w", port, err)
+		}
+	}
+	return tls.NewListener(l, settings), nil
+}
+
+// An idleness is over when no connection was open for a time.
+type idleness struct {
+	over  chan struct{}
+	after time.Duration
+
+	mu    sync.Mutex
+	open  map[net.Conn]bool
+	timer *time.Timer
+}
+
+func newIdleness(after time.Duration) *idleness {
+	i := &idleness{over: make(chan struct{}), after: after, open: map[net.Conn]bool{}}
+	i.timer = time.AfterFunc(after, sync.OnceFunc(func() { close(i.over) }))
+	return i
+}
+
+// saw counts a connection once the other side has proved its key.
+func (i *idleness) saw(c net.Conn, state http.ConnState) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch state {
+	case http.StateActive:
+		i.open[c] = true
+		i.timer.Stop()
+	case http.StateClosed, http.StateHijacked:
+		known := i.open[c]
+		if delete(i.open, c); known && len(i.open) == 0 {
+			i.timer.Reset(i.after)
+		}
+	}
+}
+
+func (i *idleness) stop() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.timer.Stop()
+}

@@ -1,0 +1,207 @@
+// Package besidetest runs the Jobs of internal/beside in the process of a test: over real connections, without a
+// cluster. Start at [Cluster].
+package besidetest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/beside"
+	"github.com/sluice-cd/sluice/internal/steptest"
+)
+
+// A Cluster is an account in memory whose Jobs run in this process.
+type Cluster struct {
+	*steptest.Account
+	t       *testing.T
+	handler func(Pod) http.Handler
+
+	mu   sync.Mutex
+	pods map[string]*running // by namespace/name of the Job
+	made int
+}
+
+// A Pod is what the Job's program sees: where each of its claims is mounted.
+type Pod struct {
+	Claims []string
+}
+
+type running struct {
+	cancel context.CancelFunc
+	over   chan struct{}
+}
+
+func (r *running) hasEnded() bool {
+	select {
+	case <-r.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// New returns a cluster whose Jobs answer as the handler. It ends with the test.
+func New(t *testing.T, handler func(Pod) http.Handler) *Cluster {
+	c := &Cluster{Account: steptest.NewAccount(), t: t, handler: handler, pods: map[string]*running{}}
+	t.Cleanup(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, p := range c.pods {
+			p.cancel()
+			<-p.over
+		}
+	})
+	return c
+}
+
+// Place returns the namespace as a place of this cluster.
+func (c *Cluster) Place(namespace string) sluice.Place {
+	a := c.Account.Abilities()
+	a.ClusterReader, a.ClusterWriter, a.Host, a.Network = c, c, c, c
+	return sluice.Place{Name: "cluster", Account: a, Namespace: namespace}
+}
+
+// Bench returns a bench for the cluster.
+func (c *Cluster) Bench(o beside.Options) *beside.Bench {
+	o.Settings = func(string) beside.Settings { return beside.Settings{Image: "sluice:unready"} }
+	o.Secret = Secret
+	return beside.New(o)
+}
+
+// Secret derives the secrets of a bench.
+func Secret(purpose string) string {
+	return fmt.Sprintf("%064x", len(purpose)*7919+int(purpose[len(purpose)-1]))
+}
+
+// Made returns how many pods were started.
+func (c *Cluster) Made() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.made
+}
+
+// Kill ends the pods of every Job, as if their processes were killed.
+func (c *Cluster) Kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pods {
+		p.cancel()
+		<-p.over
+	}
+}
+
+// Apply starts the pod of a Job.
+func (c *Cluster) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+	out, did, err := c.Account.Apply(ctx, o, dryRun)
+	if err == nil && o.Text("kind") == "Job" && did == sluice.Created {
+		err = c.start(ctx, o)
+	}
+	return out, did, err
+}
+
+// Delete ends the pod of a Job.
+func (c *Cluster) Delete(ctx context.Context, ref sluice.Ref) error {
+	if ref.Kind == "Job" {
+		c.mu.Lock()
+		if p := c.pods[key(ref)]; p != nil {
+			p.cancel()
+			<-p.over
+			delete(c.pods, key(ref))
+		}
+		c.mu.Unlock()
+	}
+	return c.Account.Delete(ctx, ref)
+}
+
+// Get shows a Job whose pod has ended as failed.
+func (c *Cluster) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error) {
+	o, err := c.Account.Get(ctx, ref)
+	if err == nil && ref.Kind == "Job" && !c.runs(ref) {
+		o.Set([]any{map[string]any{"type": "Failed", "status": "True", "message": "its pod was killed"}}, "status",
+			"conditions")
+	}
+	return o, err
+}
+
+// Pods lists the pod of a Job.
+func (c *Cluster) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
+	pods, err := c.Account.Pods(ctx, namespace, of...)
+	for i, p := range pods {
+		if name, ok := strings.CutPrefix(p.Owner, "Job/"); ok {
+			pods[i].Ready = c.runs(sluice.Ref{Kind: "Job", Namespace: p.Namespace, Name: name})
+		}
+	}
+	return pods, err
+}
+
+func (c *Cluster) runs(ref sluice.Ref) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pods[key(ref)]
+	return p != nil && !p.hasEnded()
+}
+
+func key(ref sluice.Ref) string { return ref.Namespace + "/" + ref.Name }
+
+// start does what a node does with the pod: it reads the Secret and runs the program.
+func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
+	ref := job.Ref()
+	config, err := c.config(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if config.Dial == "" {
+		if config.Listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return err
+		}
+		for _, p := range job.List("spec", "template", "spec", "containers")[0].List("ports") {
+			c.SetAddress(ref.Namespace, ref.Name, p.Number(0, "containerPort"), config.Listen.Addr().String())
+		}
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &running{cancel: cancel, over: make(chan struct{})}
+	c.mu.Lock()
+	c.pods[key(ref)] = p
+	c.made++
+	c.mu.Unlock()
+	handler := c.handler(Pod{claims(job)})
+	go func() {
+		defer close(p.over)
+		if err := beside.Serve(run, config, handler); err != nil {
+			c.t.Errorf("the Job ended: %v", err)
+		}
+	}()
+	return nil
+}
+
+func (c *Cluster) config(ctx context.Context, job sluice.Ref) (config beside.Config, err error) {
+	secret, err := c.Account.Get(ctx, sluice.Ref{APIVersion: "v1", Kind: "Secret", Namespace: job.Namespace,
+		Name: job.Name})
+	if err != nil {
+		return config, err
+	}
+	data, err := base64.StdEncoding.DecodeString(secret.Text("data", path.Base(beside.ConfigFile)))
+	if err != nil {
+		return config, err
+	}
+	return config, json.Unmarshal(data, &config)
+}
+
+func claims(job sluice.Object) []string {
+	var list []string
+	for _, v := range job.List("spec", "template", "spec", "volumes") {
+		if claim := v.Text("persistentVolumeClaim", "claimName"); claim != "" {
+			list = append(list, claim)
+		}
+	}
+	return list
+}

@@ -2,12 +2,15 @@ package remote_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/beside"
+	"github.com/sluice-cd/sluice/internal/besidetest"
 	"github.com/sluice-cd/sluice/internal/database/remote"
 )
 
@@ -182,5 +185,50 @@ func TestALockEndsWithItsCallOrItsConnection(t *testing.T) {
 	lock()
 	if err := db.Close(t.Context()); err != nil || e.count(&e.locks, 0) != 0 {
 		t.Errorf("locked %d times after it was closed: %v", e.count(&e.locks, 0), err)
+	}
+}
+
+// TestJobs: a Job is found again by its key, each key and namespace has its own, and nothing is left at the end.
+func TestJobs(t *testing.T) {
+	e := newEngine()
+	c := besidetest.New(t, func(besidetest.Pod) http.Handler {
+		mux := http.NewServeMux()
+		remote.Offer(mux, map[string]sluice.Databases{"test": e}, remote.Inside)
+		return mux
+	})
+	jobs := remote.Jobs{Bench: c.Bench(beside.Options{}), Engines: []string{"test"},
+		CanRun: func(account string) bool { return account == "cluster" }}
+	use := func(at sluice.Place, key string) {
+		t.Helper()
+		by, leave, err := jobs.Open(t.Context(), at, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open(t, by["test"])
+		leave()
+	}
+	for i, key := range []string{"one", "one", "two"} {
+		use(c.Place("shop"), key)
+		if want := []int{1, 1, 2}[i]; c.Made() != want {
+			t.Errorf("%d Jobs were made, want %d", c.Made(), want)
+		}
+	}
+	use(c.Place("scratch"), "one")
+	for _, namespace := range []string{"shop", "scratch"} {
+		for _, key := range []string{"one", "two", "never"} {
+			if err := jobs.End(t.Context(), c.Place(namespace), key); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, kind := range []string{"batch/v1 Job", "v1 Secret", "v1 Service", "v1 Pod"} {
+		apiVersion, kind, _ := strings.Cut(kind, " ")
+		if left, err := c.List(t.Context(), apiVersion, kind, ""); err != nil || len(left) > 0 || c.Made() != 3 {
+			t.Errorf("%d Jobs were made; %v is left, %v", c.Made(), left, err)
+		}
+	}
+	by, _, err := jobs.Open(t.Context(), sluice.Place{Name: "laptop"}, "one")
+	if by != nil || err != nil || jobs.End(t.Context(), sluice.Place{Name: "laptop"}, "one") != nil {
+		t.Errorf("an account without Jobs: %v, %v", by, err)
 	}
 }

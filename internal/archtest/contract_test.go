@@ -33,10 +33,12 @@ var contracts = map[string]contract{
 	"Tail":      {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Store":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia"}},
-	"Database":  {suite: "databasetest", by: []string{"internal/database/mongodb"}},
-	"Databases": {suite: "databasetest", by: []string{"internal/database/mongodb"}},
-	"Ignorer":   {suite: "databasetest", by: []string{"internal/database/mongodb"}},
-	"Masker":    {suite: "databasetest", by: []string{"internal/database/mongodb"}},
+	"Database":  {suite: "databasetest", by: engines},
+	"Databases": {suite: "databasetest", by: engines},
+	"Ignorer":   {suite: "databasetest", by: engines},
+	"Masker":    {suite: "databasetest", by: engines},
+	"Describer": {suite: "databasetest", by: engines},
+	"Locker":    {suite: "databasetest", by: engines},
 	"Step":      {suite: "steptest", by: []string{"internal/step"}},
 
 	"Guard":    {none: "one implementation, tested beside every kind of wait in internal/step"},
@@ -55,6 +57,9 @@ var contracts = map[string]contract{
 	"Writers":       {suite: "accounttest", by: []string{"internal/kubernetes", "internal/steptest"}},
 	"Volumes":       {suite: "accounttest", by: []string{"internal/local"}},
 }
+
+// engines read databases, here and beside them.
+var engines = []string{"internal/database/mongodb", "internal/database/remote"}
 
 // accounts are the accounts and the one of the step tests.
 var accounts = []string{"internal/kubernetes", "internal/local", "internal/steptest"}

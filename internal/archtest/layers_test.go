@@ -32,6 +32,7 @@ var levels = map[string]int{
 
 	"internal/beside":           2,
 	"internal/database/mongodb": 2,
+	"internal/database/remote":  2,
 	"internal/dataset":          2,
 	"internal/fetch":            2,
 	"internal/httpapi":          2,
@@ -65,8 +66,9 @@ var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, 
 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
-	"internal/database/mongodb", "internal/fetch", "internal/httpapi", "internal/keyfile", "internal/kubernetes",
-	"internal/local", "internal/mover/kopia", "internal/mover/remote", "internal/prometheus", "internal/sqlite",
+	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi", "internal/keyfile",
+	"internal/kubernetes", "internal/local", "internal/mover/kopia", "internal/mover/remote", "internal/prometheus",
+	"internal/sqlite",
 }
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.

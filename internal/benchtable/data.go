@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/sluice-cd/sluice/internal/databasetest"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/movertest"
 )
@@ -46,22 +45,6 @@ func measureCopy(ctx context.Context) (rows []row, err error) {
 			Figure: fmt.Sprintf("%s, %d MB", seconds(r.Incremental), r.AddedLater>>20), Rival: "cp -a: " + seconds(r.CP)},
 		{What: "  restored, every byte proven", Figure: seconds(r.Restore)},
 	}, nil
-}
-
-func measureVerification(ctx context.Context) ([]row, error) {
-	const documents = 20_000
-	verify, cursor, err := databasetest.MeasureVerification(ctx, documents)
-	if err != nil {
-		return nil, err
-	}
-	const goal = 1.5
-	ratio := verify.Seconds() / cursor.Seconds()
-	return []row{{
-		What:   "20,000 documents verified",
-		Figure: fmt.Sprintf("%s, %.1f times the cursor", perSecond(documents, verify), ratio),
-		Rival:  "plain cursor: " + perSecond(documents, cursor),
-		Goal:   fmt.Sprintf("at most %.1f times", goal), Missed: ratio > goal,
-	}}, nil
 }
 
 func perSecond(n int, d time.Duration) string {

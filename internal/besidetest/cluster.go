@@ -12,7 +12,6 @@ import (
 	"path"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/beside"
@@ -22,7 +21,7 @@ import (
 // A Cluster is an account in memory whose Jobs run in this process.
 type Cluster struct {
 	*steptest.Account
-	t       *testing.T
+	t       T
 	handler func(Pod) http.Handler
 
 	mu   sync.Mutex
@@ -49,8 +48,14 @@ func (r *running) hasEnded() bool {
 	}
 }
 
+// A T is a test, or a measurement.
+type T interface {
+	Cleanup(func())
+	Errorf(format string, arguments ...any)
+}
+
 // New returns a cluster whose Jobs answer as the handler. It ends with the test.
-func New(t *testing.T, handler func(Pod) http.Handler) *Cluster {
+func New(t T, handler func(Pod) http.Handler) *Cluster {
 	c := &Cluster{Account: steptest.NewAccount(), t: t, handler: handler, pods: map[string]*running{}}
 	t.Cleanup(func() {
 		c.mu.Lock()

@@ -13,48 +13,52 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/database/mongodb"
 )
 
-// MeasureVerification fills a collection on a real server. It returns how long it takes to fingerprint the collection
-// and how long a plain cursor takes to read it. Each is the best of two runs.
-func MeasureVerification(ctx context.Context, documents int) (verify, cursor time.Duration, err error) {
+// A Measurement is how long a plain cursor takes to read a collection, and how long it takes each opener's database to
+// fingerprint it, in the order given. Each is the best of two runs.
+type Measurement struct {
+	Cursor time.Duration
+	Verify []time.Duration
+}
+
+// MeasureVerification fills a collection on a real server and measures.
+func MeasureVerification(ctx context.Context, documents int, by ...sluice.Databases) (m Measurement, err error) {
 	dir, err := os.MkdirTemp("", "sluice-verification-")
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	server, err := Start(ctx, "ferretdb-1.24", dir)
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	client, err := mongo.Connect(options.Client().ApplyURI(server.URI("")))
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	defer func() { err = errors.Join(err, client.Disconnect(context.WithoutCancel(ctx))) }()
 	orders := client.Database("shop").Collection("orders")
 	if err := fill(ctx, orders, documents); err != nil {
-		return 0, 0, err
+		return m, err
 	}
-	db, err := mongodb.New().Open(ctx, server.URI("shop"), nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, db.Close(context.WithoutCancel(ctx))) }()
+	m.Verify = make([]time.Duration, len(by))
 	for range 2 {
 		read, err := timed(func() error { return drain(ctx, orders, documents) })
 		if err != nil {
-			return 0, 0, err
+			return m, err
 		}
-		printed, err := timed(func() error { return verification(ctx, db, documents) })
-		if err != nil {
-			return 0, 0, err
+		m.Cursor = best(m.Cursor, read)
+		for i, databases := range by {
+			printed, err := verification(ctx, databases, server.URI("shop"), documents)
+			if err != nil {
+				return m, err
+			}
+			m.Verify[i] = best(m.Verify[i], printed)
 		}
-		verify, cursor = best(verify, printed), best(cursor, read)
 	}
-	return verify, cursor, nil
+	return m, nil
 }
 
 func timed(work func() error) (time.Duration, error) {
@@ -71,17 +75,25 @@ func best(a, b time.Duration) time.Duration {
 }
 
 // verification reads everything with an invariant of each kind, as a gate does.
-func verification(ctx context.Context, db sluice.Database, documents int) error {
-	f, err := db.Fingerprint(ctx, []sluice.Invariant{
-		{Name: "count", Count: "orders"}, {Name: "sum", Sum: "orders", Field: "total"},
-	}, func(sluice.Amount) {})
+func verification(ctx context.Context, databases sluice.Databases, uri string, documents int) (
+	took time.Duration, err error) {
+	db, err := databases.Open(ctx, uri, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if n := f.Collections[0].Count; n != int64(documents) {
-		return fmt.Errorf("verification saw %d of %d documents", n, documents)
-	}
-	return nil
+	defer func() { err = errors.Join(err, db.Close(context.WithoutCancel(ctx))) }()
+	return timed(func() error {
+		f, err := db.Fingerprint(ctx, []sluice.Invariant{
+			{Name: "count", Count: "orders"}, {Name: "sum", Sum: "orders", Field: "total"},
+		}, func(sluice.Amount) {})
+		if err != nil {
+			return err
+		}
+		if n := f.Collections[0].Count; n != int64(documents) {
+			return fmt.Errorf("verification saw %d of %d documents", n, documents)
+		}
+		return nil
+	})
 }
 
 func drain(ctx context.Context, orders *mongo.Collection, documents int) error {

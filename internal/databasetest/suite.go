@@ -20,6 +20,7 @@ func Suite(t *testing.T, databases sluice.Databases) {
 	t.Run("Collections", func(t *testing.T) { testCollections(t, databases) })
 	t.Run("Invariants", func(t *testing.T) { testInvariants(t, databases) })
 	t.Run("Masking", func(t *testing.T) { testMasking(t, databases) })
+	t.Run("Server", func(t *testing.T) { testServer(t, databases) })
 	t.Run("Refusals", func(t *testing.T) { testRefusals(t, databases) })
 	t.Run("Large", func(t *testing.T) { testLarge(t, databases) })
 }

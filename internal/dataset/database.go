@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"strconv"
@@ -22,12 +23,17 @@ func (d Dataset) Read(ctx context.Context, message string) (f sluice.Fingerprint
 }
 
 // with opens the database for as long as use takes.
-func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) error {
+func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) (err error) {
 	uri, err := d.URI(ctx)
 	if err != nil {
 		return err
 	}
-	db, err := d.Databases[d.Spec.Engine].Open(ctx, uri, d.dial)
+	databases, leave, err := d.reader(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, leave()) }()
+	db, err := databases.Open(ctx, uri, d.dial)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ const (
 type Tools struct {
 	Movers    map[string]sluice.Mover
 	Databases map[string]sluice.Databases // by engine
+	Beside    Beside                      // nil: this process reads every database itself
 	Catalogue sluice.Catalogue
 	Sealer    sluice.Sealer // nil: no workload may need Secrets
 	MaskKey   []byte        // nil: nothing can be masked

@@ -14,13 +14,14 @@ const ForComparison = "c"
 type Scratch struct {
 	inside     Dataset
 	generation string
+	outside    Dataset // what it is a scratch of
 }
 
 // Scratch returns the scratch beside the dataset; suffix distinguishes several.
 func (d Dataset) Scratch(suffix string) Scratch {
-	own := "-sluice-" + d.Key + suffix
+	own, outside := "-sluice-"+d.Key+suffix, d
 	d.Place.Namespace = d.Place.Namespace[:min(len(d.Place.Namespace), 63-len(own))] + own
-	return Scratch{d, "scratch-" + d.Key}
+	return Scratch{d, "scratch-" + d.Key, outside}
 }
 
 // Open restores the checkpoint, starts its workload as it was, and calls use with the dataset in the scratch while its
@@ -103,6 +104,11 @@ func (d Dataset) own(ctx context.Context, limits containment, claims []sluice.Ob
 // Clean removes everything in the scratch. It succeeds if there never was anything.
 func (s Scratch) Clean(ctx context.Context) error {
 	d := s.inside
+	for _, at := range []Dataset{s.outside, d} {
+		if err := at.endBeside(ctx); err != nil {
+			return err
+		}
+	}
 	if err := d.cancel(ctx, d.filling(s.generation)); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -10,6 +11,12 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/wiremessage"
+)
+
+// The messages of the first hello, which drivers send as servers of all versions understand it.
+const (
+	opReply wiremessage.OpCode = 1
+	opQuery wiremessage.OpCode = 2004
 )
 
 // A stub answers commands in MongoDB's wire protocol, as the manual says that a mongod answers them. It stands for what
@@ -68,18 +75,13 @@ func (s *stub) serve(c net.Conn) {
 }
 
 func (s *stub) reply(request int32, code wiremessage.OpCode, body []byte) ([]byte, bool) {
-	if code == wiremessage.OpQuery { // only the first hello is one
-		_, rest, _ := wiremessage.ReadQueryFlags(body)
-		_, rest, _ = wiremessage.ReadQueryFullCollectionName(rest)
-		document, _, _ := bsoncore.ReadDocument(rest[8:])
-		answer, _ := s.obey(document)
-		at, message := wiremessage.AppendHeaderStart(nil, 1, request, wiremessage.OpReply)
-		message = wiremessage.AppendReplyFlags(message, 0)
-		message = wiremessage.AppendReplyCursorID(message, 0)
-		message = wiremessage.AppendReplyStartingFrom(message, 0)
-		message = wiremessage.AppendReplyNumberReturned(message, 1)
-		message = append(message, answer...)
-		return bsoncore.UpdateLength(message, at, int32(len(message))), true
+	if code == opQuery { // only the first hello is one
+		name := bytes.IndexByte(body[4:], 0)
+		answer, ok := s.obey(body[4+name+1+8:])
+		at, message := wiremessage.AppendHeaderStart(nil, 1, request, opReply)
+		message = append(message, make([]byte, 16)...) // flags, cursor, start
+		message = append(binary.LittleEndian.AppendUint32(message, 1), answer...)
+		return bsoncore.UpdateLength(message, at, int32(len(message))), ok
 	}
 	document, _, _ := bsoncore.ReadDocument(body[5:]) // behind the flags and the kind of the section
 	answer, ok := s.obey(document)

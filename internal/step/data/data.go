@@ -36,6 +36,7 @@ func datasetIn(
 	s := dataset.Dataset{
 		Tools: dataset.Tools{
 			Movers: d.Movers, Databases: d.Databases, Catalogue: d.Catalogue, Sealer: d.Sealer, MaskKey: d.MaskKey, Now: d.Now,
+			Beside: d.Beside,
 		},
 		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
 		Deployment: sc.Deployment, Step: sc.Step.ID,

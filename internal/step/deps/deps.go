@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
 	"github.com/sluice-cd/sluice/internal/step/ready"
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
@@ -24,6 +25,7 @@ type Deps struct {
 	MaskKey   []byte // the key of masks: with it anybody can find out which value a mask replaces
 	Movers    map[string]sluice.Mover
 	Databases map[string]sluice.Databases // by engine
+	Beside    dataset.Beside              // nil: this process reads every database itself
 	Catalogue sluice.Catalogue
 	// Callbacks returns the URL, with its own secret, at which the step awaits a callback; the same arguments give the
 	// same URL. The receiver appends /callback.

@@ -1,0 +1,144 @@
+package remote
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/beside"
+)
+
+// locks are those that the Job holds for calls that are still open.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*held
+}
+
+// A held lock is that of one open call. Whoever takes it out of the locks ends it.
+type held struct {
+	database sluice.Database
+	released chan struct{} // closed when the lock has ended
+}
+
+func (l *locks) put(t target, h *held) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[t.key()] != nil {
+		return false
+	}
+	l.held[t.key()] = h
+	return true
+}
+
+func (l *locks) take(t target) *held {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held[t.key()]
+	delete(l.held, t.key())
+	return h
+}
+
+func (t target) key() string { return t.Engine + " " + t.URI }
+
+// lock locks the database until the call ends, by its caller or with the connection, or until unlock. It reports once
+// when the lock holds.
+func (h *handler) lock(ctx context.Context, c lockCall, report func(sluice.Amount)) (done, error) {
+	return done{}, h.with(ctx, c.target, func(db sluice.Database) error {
+		locker, ok := db.(sluice.Locker)
+		if !ok {
+			return unable(c.target, "locked")
+		}
+		if err := locker.Lock(ctx, c.Lease); err != nil {
+			return err
+		}
+		mine := &held{database: db, released: make(chan struct{})}
+		if !h.locks.put(c.target, mine) {
+			return sluice.Errorf(sluice.Conflict, "the database is locked already by another call")
+		}
+		report(sluice.Amount{})
+		select {
+		case <-mine.released:
+			return nil
+		case <-ctx.Done():
+		}
+		if h.locks.take(c.target) == nil {
+			<-mine.released // unlock came first
+		}
+		return nil // closing the database ends the lock
+	})
+}
+
+// unlock ends the lock of an open call, or what a killed Job left.
+func (h *handler) unlock(ctx context.Context, t target, _ func(sluice.Amount)) (unlockResult, error) {
+	if mine := h.locks.take(t); mine != nil {
+		defer close(mine.released)
+		return unlockResult{Held: true}, t.redacted(mine.database.(sluice.Locker).Unlock(ctx))
+	}
+	return unlockResult{}, h.with(ctx, t, func(db sluice.Database) error {
+		locker, ok := db.(sluice.Locker)
+		if !ok {
+			return unable(t, "locked")
+		}
+		return locker.Unlock(ctx)
+	})
+}
+
+// locking is Sluice's side of a lock.
+type locking struct {
+	mu  sync.Mutex
+	end func() // ends the call that holds the lock, and waits for that; nil: there is no lock
+}
+
+func (l *locking) isHeld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end != nil
+}
+
+// Lock implements [sluice.Locker]. The Job holds the lock and its lease, and ends it if the connection breaks.
+func (d *database) Lock(ctx context.Context, lease time.Duration) error {
+	l := d.locking
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.end != nil {
+		return sluice.Errorf(sluice.Conflict, "the database is locked already")
+	}
+	holding, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	locked, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := beside.Call[lockCall, done](holding, d.session, pathLock, lockCall{d.target, lease},
+			func(sluice.Amount) { close(locked) })
+		ended <- err
+	}()
+	select {
+	case <-locked:
+		l.end = func() { cancel(); <-ended }
+		return nil
+	case err := <-ended:
+		cancel()
+		return err
+	case <-ctx.Done():
+		cancel()
+		<-ended
+		return sluice.Errorf(sluice.Cancelled, "stopped before the database was locked: %w", ctx.Err())
+	}
+}
+
+// Unlock implements [sluice.Locker].
+func (d *database) Unlock(ctx context.Context) error {
+	l := d.locking
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, err := beside.Call[target, unlockResult](ctx, d.session, pathUnlock, d.target, nil)
+	if l.end == nil {
+		return err
+	}
+	l.end()
+	l.end = nil
+	if err == nil && !r.Held {
+		return sluice.Errorf(sluice.Failed, "the lock of the database ended when the connection to its Job broke").
+			WithHint("what was copied meanwhile cannot be used; copy again")
+	}
+	return err
+}

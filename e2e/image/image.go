@@ -168,7 +168,9 @@ func (s Source) archive(layer []byte) ([]byte, error) {
 	config, err := json.Marshal(object{
 		"architecture": runtime.GOARCH,
 		"os":           "linux",
-		"config":       object{"Entrypoint": append([]string{"/" + s.program()}, s.Args...), "Env": []string{"PATH=/"}, "WorkingDir": "/"},
+		"config": object{
+			"Entrypoint": append([]string{"/" + s.program()}, s.Args...), "Env": []string{"PATH=/"}, "WorkingDir": "/",
+		},
 		"rootfs":       object{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	if err != nil {

@@ -78,7 +78,7 @@ const patience = 10 * time.Second
 
 func do(request *http.Request) (*http.Response, error) {
 	client := http.Client{Timeout: 30 * time.Second}
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(100 * time.Millisecond) {
 		response, err := client.Do(request)
 		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
 			return response, err

@@ -171,7 +171,7 @@ func (s Source) archive(layer []byte) ([]byte, error) {
 		"config": object{
 			"Entrypoint": append([]string{"/" + s.program()}, s.Args...), "Env": []string{"PATH=/"}, "WorkingDir": "/",
 		},
-		"rootfs":       object{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
+		"rootfs": object{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	if err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ const (
 	FeatureTrafficSMI     = "traffic-smi"
 	FeatureNamespaces     = "namespaces"
 	FeatureCRDs           = "crds"
+	FeatureBeside         = "beside"
 )
 
 var (
@@ -94,6 +95,11 @@ func Features() []Feature {
 		{Name: FeatureNamespaces, Cluster: true, Grants: []Grant{{"", []string{"namespaces"}, keep}}},
 		{Name: FeatureCRDs, Cluster: true, Grants: []Grant{
 			{"apiextensions.k8s.io", []string{"customresourcedefinitions"}, keep},
+		}},
+		{Name: FeatureBeside, Grants: []Grant{
+			{"batch", []string{"jobs"}, keep},
+			{"", []string{"secrets", "services"}, keep},
+			{"", []string{"pods", "events"}, look},
 		}},
 	}
 }

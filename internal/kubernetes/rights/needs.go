@@ -311,9 +311,7 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string) {
 		n.kind(ref, keep)
 		n.features(namespace, FeatureRollout)
 	}
-	if spec.URI != "" {
-		n.features(namespace, FeaturePortForward)
-	}
+	n.features(namespace, FeatureBeside, FeaturePortForward)
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
 		n.features(namespace, FeatureExec)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kopia/kopia/repo/format"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
 // Name is the name of this mover in its copies.
@@ -32,6 +33,11 @@ type Options struct {
 	Dir      string                                // of the repository; made if absent
 	CacheDir string                                // for metadata of the repository; never holds content
 	Password func(context.Context) (string, error) // asked once, when the repository is opened
+
+	// Reader and Writer open volumes that this process cannot reach by a directory; nil: they are Unsupported. A Writer
+	// of a volume that is not empty is a Conflict, unless another Writer left it unfinished.
+	Reader func(context.Context, sluice.Transfer, sluice.Volume) (tree.Reader, error)
+	Writer func(context.Context, sluice.Transfer, sluice.Volume) (tree.Writer, error)
 }
 
 // A Mover keeps copies in one repository. Its methods may be called at the same time, also from several processes. Its
@@ -145,7 +151,9 @@ func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string
 		return err
 	}
 	return repo.Initialize(ctx, st, &repo.NewRepositoryOptions{
-		BlockFormat: format.ContentFormat{Encryption: encryption.DefaultAlgorithm}, // AES-256-GCM
+		BlockFormat: format.ContentFormat{
+			Hash: "BLAKE3-256-128", Encryption: encryption.DefaultAlgorithm, // AES-256-GCM
+		},
 	}, password)
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Settings are what an account's Jobs are like.
 type Settings struct {
-	Image  string // of Sluice
+	Image  string // of Sluice; "": the account runs no Jobs of Sluice
 	User   int64  // runs as this user; 0: as root, which alone can keep the owners of files
 	CPU    string // at most; "": DefaultCPU
 	Memory string // at most; "": DefaultMemory
@@ -73,6 +73,9 @@ func Name(kind string, parts ...string) string {
 func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
+	if b.options.Settings(w.Place.Name).Image == "" {
+		return nil, sluice.Errorf(sluice.Unsupported, "the account %s runs no Jobs of Sluice", w.Place.Name)
+	}
 	keys, err := b.keys(w)
 	if err != nil {
 		return nil, err

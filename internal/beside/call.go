@@ -85,7 +85,7 @@ func Handle[A, R any](
 type line[R any] struct {
 	Amount *sluice.Amount `json:"amount,omitempty"`
 	Result *R             `json:"result,omitempty"`
-	Error  *Fault     `json:"error,omitempty"`
+	Error  *Fault         `json:"error,omitempty"`
 }
 
 // A stream sends lines one after another.

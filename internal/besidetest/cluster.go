@@ -25,6 +25,7 @@ type Cluster struct {
 	handler func(Pod) http.Handler
 
 	mu   sync.Mutex
+	nets []*breakable
 	pods map[string]*running // by namespace/name of the Job
 	made int
 }
@@ -165,9 +166,11 @@ func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
 		return err
 	}
 	if config.Dial == "" {
-		if config.Listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
 			return err
 		}
+		config.Listen = &breakable{Listener: l}
 		for _, p := range job.List("spec", "template", "spec", "containers")[0].List("ports") {
 			c.SetAddress(ref.Namespace, ref.Name, p.Number(0, "containerPort"), config.Listen.Addr().String())
 		}
@@ -176,6 +179,9 @@ func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
 	p := &running{cancel: cancel, over: make(chan struct{})}
 	c.mu.Lock()
 	c.pods[key(ref)] = p
+	if b, ok := config.Listen.(*breakable); ok {
+		c.nets = append(c.nets, b)
+	}
 	c.made++
 	c.mu.Unlock()
 	handler := c.handler(Pod{claims(job)})
@@ -209,4 +215,39 @@ func claims(job sluice.Object) []string {
 		}
 	}
 	return list
+}
+
+// Break ends every connection that Sluice made to a Job.
+func (c *Cluster) Break() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.nets {
+		n.interrupt()
+	}
+}
+
+// A breakable listener remembers its connections.
+type breakable struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (b *breakable) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		b.conns = append(b.conns, c)
+	}
+	return c, err
+}
+
+func (b *breakable) interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.conns {
+		_ = c.Close() // closing twice is harmless
+	}
+	b.conns = nil
 }

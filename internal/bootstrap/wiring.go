@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/beside"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/database/mongodb"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -31,6 +32,7 @@ type Wiring struct {
 	key          *secret.Key
 	opened       map[string]sluice.Account
 	callbackBase string
+	bench        *beside.Bench // nil until it is used
 	close        closers
 }
 

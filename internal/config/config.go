@@ -18,6 +18,7 @@ type Config struct {
 	Secrets    map[string]Source
 	Repository Repository
 	Webhooks   Webhooks
+	Jobs       Jobs
 	RetryFor   time.Duration // how long to retry what is unavailable before its step fails; 0: the engine's default
 }
 
@@ -37,6 +38,21 @@ type Account struct {
 	Kubeconfig string // AccountKubernetes: the file; "": the one that kubectl would use
 	Context    string // of the kubeconfig; "": its current one
 	InCluster  bool   // AccountKubernetes: the cluster that Sluice runs in, instead of a kubeconfig
+	Job        Job    // AccountKubernetes: what Sluice runs beside the data
+}
+
+// A Job says how Sluice's own Jobs run in a cluster. Empty fields mean the defaults.
+type Job struct {
+	Image  string // of this version of Sluice
+	User   int64  // 0: root, which can keep the owners of files
+	CPU    string // at most
+	Memory string // at most
+}
+
+// Jobs says where Sluice's own Jobs reach it. If Listen is "", Sluice reaches them through the API server.
+type Jobs struct {
+	Listen  string // where Sluice listens
+	Address string // how Jobs reach that address; "": the address itself
 }
 
 // An Image says what the local account runs for a container image.

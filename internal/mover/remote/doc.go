@@ -2,5 +2,5 @@
 // Sluice has the same interfaces over a connection to it. What a Job says is checked, because whoever runs code in a
 // cluster may be its author; what Sluice says is checked by package tree, which never leaves a volume.
 //
-// Start reading at [Trees.Open] for Sluice's side and at [Offer] for the Job's.
+// Start reading at [Trees] for Sluice's side and at [Offer] for the Job's.
 package remote

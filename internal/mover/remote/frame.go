@@ -70,5 +70,5 @@ func readFrame(r io.Reader, buffer []byte) (f frame, err error) {
 // malformed is the error of a side that does not keep to the protocol. A retry would not heal it.
 func malformed(format string, args ...any) error {
 	return sluice.Errorf(sluice.Failed, "the other side sent "+format, args...).
-		WithHint("both sides must run the same version of Sluice: look at accounts.NAME.image in sluice.yaml")
+		WithHint("both sides must run the same version of Sluice: look at accounts.NAME.job.image in sluice.yaml")
 }

@@ -23,9 +23,6 @@ type reader struct {
 	volume
 }
 
-// Close implements [tree.Reader]. The connection belongs to all volumes of the Job.
-func (r *reader) Close() error { return nil }
-
 // Size implements [tree.Reader].
 func (r *reader) Size(ctx context.Context) (s tree.Size, err error) {
 	err = again(ctx, func() (bool, error) {

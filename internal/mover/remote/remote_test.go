@@ -37,24 +37,28 @@ func transfer(c *besidetest.Cluster, kind sluice.TransferKind, dirs ...string) s
 	return t
 }
 
-func open(t *testing.T, c *besidetest.Cluster, work sluice.Transfer) *remote.Volumes {
-	t.Helper()
-	v, err := remote.New(c.Bench(beside.Options{})).Open(t.Context(), work)
-	must(t, err)
-	t.Cleanup(v.Close)
-	return v
-}
-
 func reader(t *testing.T, c *besidetest.Cluster, dir string) tree.Reader {
 	t.Helper()
-	r, err := open(t, c, transfer(c, sluice.TransferCopy, dir)).Reader(t.Context(), 0)
+	work := transfer(c, sluice.TransferCopy, dir)
+	r, err := remote.New(c.Bench(beside.Options{})).Reader(t.Context(), work, work.Volumes[0])
 	must(t, err)
+	t.Cleanup(func() { r.Close() })
 	return r
+}
+
+func create(t *testing.T, c *besidetest.Cluster, dir string) (tree.Writer, error) {
+	t.Helper()
+	work := transfer(c, sluice.TransferRestore, dir)
+	w, err := remote.New(c.Bench(beside.Options{})).Writer(t.Context(), work, work.Volumes[0])
+	if err == nil {
+		t.Cleanup(func() { w.Close() })
+	}
+	return w, err
 }
 
 func writer(t *testing.T, c *besidetest.Cluster, dir string) tree.Writer {
 	t.Helper()
-	w, err := open(t, c, transfer(c, sluice.TransferRestore, dir)).Writer(t.Context(), 0)
+	w, err := create(t, c, dir)
 	must(t, err)
 	return w
 }
@@ -143,9 +147,7 @@ func TestABrokenConnectionIsMadeAgain(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "f"), noise(9))
 	c := cluster(t)
-	v := open(t, c, transfer(c, sluice.TransferCopy, dir))
-	r, err := v.Reader(t.Context(), 0)
-	must(t, err)
+	r := reader(t, c, dir)
 	var mu sync.Mutex
 	seen := map[int64]int{}
 	must(t, r.Read(t.Context(), parts(entries(t, r)), func(p tree.Piece) error {
@@ -153,7 +155,7 @@ func TestABrokenConnectionIsMadeAgain(t *testing.T) {
 		defer mu.Unlock()
 		seen[p.Offset]++
 		if len(seen) == 3 {
-			v.Close()
+			c.Break()
 		}
 		return nil
 	}))
@@ -205,11 +207,7 @@ func TestAKilledPodIsUnavailable(t *testing.T) {
 func TestAnEarlierWriterIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	c := cluster(t)
-	v := open(t, c, transfer(c, sluice.TransferRestore, dir))
-	early, err := v.Writer(t.Context(), 0)
-	must(t, err)
-	late, err := v.Writer(t.Context(), 0)
-	must(t, err)
+	early, late := writer(t, c, dir), writer(t, c, dir)
 	file := []tree.Entry{{Path: "f", Kind: tree.File, Size: 3}}
 	must(t, late.Make(t.Context(), file))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -226,8 +224,7 @@ func TestOnlyEmptyVolumesAreFilled(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "f"), "theirs")
 	c := cluster(t)
-	v := open(t, c, transfer(c, sluice.TransferRestore, dir))
-	if _, err := v.Writer(t.Context(), 0); sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) == "" {
+	if _, err := create(t, c, dir); sluice.ErrorCode(err) != sluice.Conflict || sluice.ErrorHint(err) == "" {
 		t.Error(err)
 	}
 }

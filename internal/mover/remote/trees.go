@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -11,62 +13,105 @@ import (
 	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
-// Trees opens the volumes of transfers, each transfer by a Job of its own.
+// Trees opens the volumes of transfers. Each transfer has a Job of its own, and one connection to it while a volume is
+// open.
 type Trees struct {
 	bench *beside.Bench
+
+	mu   sync.Mutex // held while a connection is made
+	open map[string]*shared
+}
+
+// A shared session is that of all open volumes of a transfer.
+type shared struct {
+	session *beside.Session
+	users   int
 }
 
 // New returns what opens volumes by Jobs of the bench.
-func New(b *beside.Bench) *Trees { return &Trees{b} }
+func New(b *beside.Bench) *Trees { return &Trees{bench: b, open: map[string]*shared{}} }
 
-// Open starts the Job of the transfer, or finds it, and returns its volumes. They must be closed; the Job stays until
-// End.
-func (t *Trees) Open(ctx context.Context, transfer sluice.Transfer) (*Volumes, error) {
-	for _, v := range transfer.Volumes {
-		if v.Mount == "" {
-			return nil, sluice.Errorf(sluice.Unsupported, "no pod can mount the volume of the claim %s", v.Claim)
-		}
+// Reader returns a reader of a volume of the transfer. It starts the transfer's Job if there is none. Only a volume
+// without a Mount is Unsupported.
+func (t *Trees) Reader(ctx context.Context, of sluice.Transfer, v sluice.Volume) (tree.Reader, error) {
+	at, err := t.volume(ctx, of, v)
+	return &reader{at}, err
+}
+
+// Writer returns a writer of a volume of the transfer, like Reader. It returns the errors of [tree.Create].
+func (t *Trees) Writer(ctx context.Context, of sluice.Transfer, v sluice.Volume) (tree.Writer, error) {
+	at, err := t.volume(ctx, of, v)
+	if err != nil {
+		return nil, err
 	}
-	s, err := t.bench.Open(ctx, beside.Work{
-		Place: transfer.Place, Name: jobName(transfer), Volumes: transfer.Volumes,
-		ReadOnly: transfer.Kind == sluice.TransferCopy,
-	})
-	return &Volumes{s, transfer.Volumes}, err
+	key, err := beside.Call[nothing, string](ctx, at.session, at.path("writers"), nothing{}, nil)
+	if err != nil {
+		return nil, errors.Join(at.named(err), at.Close())
+	}
+	return &writer{volume: at, key: key}, nil
 }
 
 // End removes the Job of the transfer. It returns when nothing of it runs. Ending a Job that does not exist succeeds.
-func (t *Trees) End(ctx context.Context, transfer sluice.Transfer) error {
-	return t.bench.End(ctx, transfer.Place, jobName(transfer))
+func (t *Trees) End(ctx context.Context, of sluice.Transfer) error {
+	return t.bench.End(ctx, of.Place, jobName(of))
 }
 
 func jobName(t sluice.Transfer) string { return beside.Name(string(t.Kind), t.ID) }
 
-// Volumes are those of one transfer.
-type Volumes struct {
-	session *beside.Session
-	volumes []sluice.Volume
+func (t *Trees) volume(ctx context.Context, of sluice.Transfer, v sluice.Volume) (volume, error) {
+	number := slices.Index(of.Volumes, v)
+	for _, v := range of.Volumes {
+		if v.Mount == "" {
+			return volume{}, sluice.Errorf(sluice.Unsupported, "no pod can mount the volume of the claim %s", v.Claim)
+		}
+	}
+	s, leave, err := t.join(ctx, of)
+	return volume{session: s, number: number, claim: v.Claim, leave: leave}, err
 }
 
-// Reader returns a reader of the volume with the number i.
-func (v *Volumes) Reader(_ context.Context, i int) (tree.Reader, error) {
-	return &reader{volume{v.session, i, v.volumes[i].Claim}}, nil
+// join returns the session of the transfer, and what says that a volume no longer uses it.
+func (t *Trees) join(ctx context.Context, of sluice.Transfer) (*beside.Session, func(), error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := of.Place.Name + "/" + of.Place.Namespace + "/" + jobName(of)
+	s := t.open[key]
+	if s == nil {
+		session, err := t.bench.Open(ctx, beside.Work{
+			Place: of.Place, Name: jobName(of), Volumes: of.Volumes, ReadOnly: of.Kind == sluice.TransferCopy,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		s = &shared{session: session}
+		t.open[key] = s
+	}
+	s.users++
+	return s.session, sync.OnceFunc(func() { t.left(key, s) }), nil
 }
 
-// Writer returns a writer of the volume with the number i. It returns the errors of [tree.Create].
-func (v *Volumes) Writer(ctx context.Context, i int) (tree.Writer, error) {
-	at := volume{v.session, i, v.volumes[i].Claim}
-	key, err := beside.Call[struct{}, string](ctx, v.session, at.path("writers"), struct{}{}, nil)
-	return &writer{volume: at, key: key}, at.named(err)
+// left closes a session that no volume uses any more. The Job waits for the next one.
+func (t *Trees) left(key string, s *shared) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.users--; s.users > 0 {
+		return
+	}
+	s.session.Close()
+	delete(t.open, key)
 }
-
-// Close closes the connection. The Job waits for the next one.
-func (v *Volumes) Close() { v.session.Close() }
 
 // A volume is one of a Job.
 type volume struct {
 	session *beside.Session
 	number  int
 	claim   string
+	leave   func()
+}
+
+// Close says that the volume is no longer used.
+func (v volume) Close() error {
+	v.leave()
+	return nil
 }
 
 func (v volume) path(call string) string { return fmt.Sprintf("/volumes/%d/%s", v.number, call) }

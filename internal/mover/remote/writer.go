@@ -16,9 +16,6 @@ type writer struct {
 	key string
 }
 
-// Close implements [tree.Writer]. The connection belongs to all volumes of the Job.
-func (w *writer) Close() error { return nil }
-
 // Make implements [tree.Writer].
 func (w *writer) Make(ctx context.Context, entries []tree.Entry) error {
 	return w.change(ctx, "make", entries)

@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"context"
+	"net"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -38,6 +40,7 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 	if ctx.Err() != nil {
 		return err
 	}
+	err = s.about(ctx, err)
 	if cleaned := s.Clean(ctx); err == nil {
 		return cleaned
 	}
@@ -124,4 +127,38 @@ func (s Scratch) Clean(ctx context.Context) error {
 		return err
 	}
 	return d.Place.Account.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: d.Place.Namespace})
+}
+
+// about says of an error that it is about the copy. It does not name the address of what was copied.
+func (s Scratch) about(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	d, text := s.inside, err.Error()
+	if uri, failed := d.URI(ctx); failed == nil {
+		for _, host := range hostsOf(uri) {
+			text = strings.ReplaceAll(text, host, serviceOf(host))
+		}
+	}
+	return sluice.Errorf(sluice.ErrorCode(err), "the copy of %s of %s: %s", d.Spec.Name, d.Target, text).
+		WithHint("%s", sluice.ErrorHint(err))
+}
+
+// hostsOf returns the hosts in the address of a database, without their ports.
+func hostsOf(uri string) []string {
+	_, rest, _ := strings.Cut(uri, "://")
+	if end := strings.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	var list []string
+	for host := range strings.SplitSeq(rest, ",") {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if host != "" {
+			list = append(list, host)
+		}
+	}
+	return list
 }

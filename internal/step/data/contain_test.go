@@ -111,3 +111,14 @@ func TestAScratchExpiresWithoutSluice(t *testing.T) {
 		}
 	}
 }
+
+// What goes wrong in a copy is said of the copy, and does not look like trouble with production.
+func TestErrorsOfACopyNameTheCopy(t *testing.T) {
+	w := exposed(t)
+	w.traffic = func(namespace, _ string) { w.live(namespace)["broken"] = "yes" }
+	_, err := begin(t, w.step("d1", "prod", checkpointing(0), nil))
+	if err == nil || !strings.Contains(err.Error(), "the copy of orders of prod: ") ||
+		!strings.Contains(err.Error(), "connect to mongo:27017") || strings.Contains(err.Error(), "mongo.prod") {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -29,6 +29,7 @@ var levels = map[string]int{
 	"internal/regular":     1,
 	"internal/secret":      1,
 	"internal/template":    1,
+	"internal/upgrade":     1,
 
 	"internal/beside":           2,
 	"internal/database/mongodb": 2,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +18,8 @@ type recorder struct {
 	log     []string
 	without bool  // the place has no Jobs
 	fail    error // of the Job
+	server  sluice.Server
+	refusal error // of the server
 }
 
 func (r *recorder) note(format string, args ...any) {
@@ -59,6 +63,8 @@ func (c closing) Compare(
 	return sluice.Comparison{}, nil
 }
 
+func (c closing) Describe(context.Context) (sluice.Server, error) { return c.server, c.refusal }
+
 func (c closing) Close(context.Context) error { c.note("close"); return nil }
 
 // TestDatabasesAreReadBesideThem: in a Job where the place has Jobs, which always ends, and here otherwise.
@@ -94,6 +100,38 @@ func TestDatabasesAreReadBesideThem(t *testing.T) {
 		cancel()
 		if diff := cmp.Diff(test.want, r.log); diff != "" || !errors.Is(err, test.err) {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
+
+func TestCheckUpgradeRefusesOnlyWhatIsCertain(t *testing.T) {
+	away := sluice.Errorf(sluice.Unavailable, "nobody answers")
+	unable := sluice.Errorf(sluice.Unsupported, "no version")
+	for name, test := range map[string]struct {
+		with  recorder
+		image string
+		code  sluice.Code
+		note  string
+	}{
+		"certain":      {recorder{server: sluice.Server{Version: "6.0.1", Format: "6.0"}}, "mongo:8.0", sluice.Invalid, ""},
+		"worth a note": {recorder{server: sluice.Server{Version: "6.0.1", Format: "6.0"}}, "mongo:7.0", "", "restoreData"},
+		"a patch":      {recorder{server: sluice.Server{Version: "6.0.1", Format: "6.0"}}, "mongo:6.0.3", "", ""},
+		"away":         {recorder{refusal: away}, "mongo:8.0", "", "nobody answers"},
+		"unable":       {recorder{refusal: unable}, "mongo:8.0", "", ""},
+		"no image":     {recorder{}, "", "", ""},
+	} {
+		r := &test.with
+		d := Dataset{
+			Tools: Tools{Databases: map[string]sluice.Databases{"mongodb": opener{r, "here"}}, Beside: r},
+			Spec:  sluice.Dataset{Name: "orders", Engine: "mongodb"}, Target: "staging",
+			URI: func(context.Context) (string, error) { return "db", nil },
+		}
+		note, err := d.CheckUpgrade(t.Context(), test.image)
+		if sluice.ErrorCode(err) != test.code || !strings.Contains(note, test.note) || test.note == "" && note != "" {
+			t.Errorf("%s: %q, %v", name, note, err)
+		}
+		if slices.ContainsFunc(r.log, func(line string) bool { return strings.HasPrefix(line, "begin") }) {
+			t.Errorf("%s: a plan starts no Job: %v", name, r.log)
 		}
 	}
 }

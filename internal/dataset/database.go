@@ -44,6 +44,20 @@ func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) (err
 	return err
 }
 
+// Server describes the database's server. It reads no data, so this process asks. Unsupported if the engine cannot say.
+func (d Dataset) Server(ctx context.Context) (server sluice.Server, err error) {
+	d.Beside = nil
+	err = d.with(ctx, func(db sluice.Database) error {
+		describer, ok := db.(sluice.Describer)
+		if !ok {
+			return sluice.Errorf(sluice.Unsupported, "databases of the engine %q cannot describe their server", d.Spec.Engine)
+		}
+		server, err = describer.Describe(ctx)
+		return err
+	})
+	return server, err
+}
+
 // dial reaches only Services of the dataset's own namespace: a copy must not reach what it was copied from.
 func (d Dataset) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)

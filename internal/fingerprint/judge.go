@@ -128,7 +128,15 @@ func praise(c Case, v sluice.Verification) string {
 	if len(v.Invariants) > 1 {
 		said += fmt.Sprintf("; all %d invariants hold", len(v.Invariants))
 	}
-	return said
+	return said + Unread(c.Now)
+}
+
+// Unread names the databases on the same server that the fingerprint says nothing about, "" if there are none.
+func Unread(f sluice.Fingerprint) string {
+	if len(f.Others) == 0 {
+		return ""
+	}
+	return "; not read, although on the same server: " + strings.Join(f.Others, ", ")
 }
 
 func total(f sluice.Fingerprint) int64 {

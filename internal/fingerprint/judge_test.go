@@ -1,6 +1,7 @@
 package fingerprint_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,5 +77,14 @@ func TestJudge(t *testing.T) {
 				t.Errorf("documents: %d, want 10", got.Documents)
 			}
 		})
+	}
+}
+
+// Nobody may believe that a verification was about all databases of a server.
+func TestAVerificationNamesTheDatabasesThatItDidNotRead(t *testing.T) {
+	v := fingerprint.Judge(fingerprint.Case{Mode: fingerprint.Equal,
+		Now: sluice.Fingerprint{Others: []string{"audit", "carts"}}})
+	if !v.Passed || !strings.Contains(v.Reason, "not read, although on the same server: audit, carts") {
+		t.Errorf("passed: %v, %s", v.Passed, v.Reason)
 	}
 }

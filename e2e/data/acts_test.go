@@ -16,7 +16,7 @@ import (
 
 // TestActs is the demonstration of the examples, on clusters.
 func TestActs(t *testing.T) {
-	h := newShop(t, storage{class: "standard"})
+	h := newShop(t, storage{class: "standard", quiesce: "    quiesce: stop\n"})
 	acts := []struct {
 		name string
 		play func(*shop)
@@ -103,7 +103,7 @@ func (h *shop) caughtInStaging() {
 	}
 	lost := after.without(staging)
 	if reported := h.reported(r.Deployment()); len(lost) == 0 || !slices.Equal(reported, lost) {
-		h.Errorf("%d orders were lost, %d were reported", len(lost), len(reported))
+		h.Errorf("%d orders were lost, %d were reported\n%s", len(lost), len(reported), r.Story())
 	}
 }
 

@@ -64,9 +64,9 @@ func (w *World) configure(more string) {
 	w.Helper()
 	w.Write("sluice.yaml", fmt.Sprintf(`
 accounts:
-  cluster01: {type: kubernetes, kubeconfig: %[1]s, context: cluster01}
-  cluster02: {type: kubernetes, kubeconfig: %[1]s, context: cluster02}
-%[2]s`, pair.Kubeconfig, more))
+  cluster01: {type: kubernetes, kubeconfig: %[1]s, context: cluster01, job: {image: %[2]q}}
+  cluster02: {type: kubernetes, kubeconfig: %[1]s, context: cluster02, job: {image: %[2]q}}
+%[3]s`, pair.Kubeconfig, Sluice().Name, more))
 }
 
 // Configure adds to sluice.yaml.

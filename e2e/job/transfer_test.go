@@ -54,7 +54,8 @@ func (p *place) plant(trees *remote.Trees, v sluice.Volume, files int) []tree.En
 	all := []tree.Entry{{Path: "db", Kind: tree.Dir, Mode: 0o2770, UID: 999, GID: 999, ModTime: at}}
 	for i := range files {
 		all = append(all, tree.Entry{
-			Path: fmt.Sprintf("db/file-%04d", i), Kind: tree.File, Mode: 0o600, UID: 999, GID: 998, Size: tree.Segment, ModTime: at,
+			Path: fmt.Sprintf("db/file-%04d", i), Kind: tree.File, Mode: 0o600, UID: 999, GID: 998,
+			Size: tree.Segment, ModTime: at,
 		})
 	}
 	must(p.T, w.Make(p.Context(), all))

@@ -199,7 +199,7 @@ func (w Work) unstartable(reason string) error {
 	for _, sign := range []string{"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainer"} {
 		if strings.HasPrefix(reason, sign) {
 			return sluice.Errorf(sluice.Failed, "the pod of %s cannot start: %s", w.title(), reason).
-				WithHint("its image is accounts.%s.job.image in sluice.yaml; it must be one that the cluster can pull", w.Place.Name)
+				WithHint("accounts.%s.job.image in sluice.yaml must be an image that the cluster can pull", w.Place.Name)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/beside"
@@ -18,22 +19,22 @@ import (
 // imageName is the public name of Sluice's image. Its tags are the versions.
 const imageName = "ghcr.io/sluice-cd/sluice"
 
-// Bench returns where work beside the data of clusters is done. It listens for Jobs if the configuration says so.
-func (w *Wiring) Bench() (*beside.Bench, error) {
-	if w.bench != nil {
-		return w.bench, nil
+// newBench returns where work beside the data of clusters is done. It needs no key and listens for no Jobs before it is
+// used.
+func (w *Wiring) newBench() *beside.Bench {
+	o := beside.Options{Settings: w.besideSettings, Secret: w.besideSecret}
+	if w.config.Jobs.Listen != "" {
+		o.Endpoint = sync.OnceValues(w.endpoint)
 	}
+	return beside.New(o)
+}
+
+func (w *Wiring) besideSecret(purpose string) (string, error) {
 	key, err := w.dir.Key()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	secret := func(purpose string) string { return key.Password("beside " + purpose) }
-	endpoint, err := w.endpoint(secret(beside.EndpointSecret))
-	if err != nil {
-		return nil, err
-	}
-	w.bench = beside.New(beside.Options{Settings: w.besideSettings, Secret: secret, Endpoint: endpoint})
-	return w.bench, nil
+	return key.Password("beside " + purpose), nil
 }
 
 // besideSettings are those of an account's Jobs, empty for an account of this machine.
@@ -51,12 +52,13 @@ func (w *Wiring) besideSettings(account string) beside.Settings {
 // tag returns the version as a tag of an image may be written.
 func tag(version string) string { return strings.ReplaceAll(version, "+", "-") }
 
-// endpoint listens for Jobs, if the configuration says where.
-func (w *Wiring) endpoint(secret string) (*beside.Endpoint, error) {
-	jobs := w.config.Jobs
-	if jobs.Listen == "" {
-		return nil, nil
+// endpoint listens for Jobs.
+func (w *Wiring) endpoint() (*beside.Endpoint, error) {
+	secret, err := w.besideSecret(beside.EndpointSecret)
+	if err != nil {
+		return nil, err
 	}
+	jobs := w.config.Jobs
 	l, err := net.Listen("tcp", jobs.Listen)
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Exhausted, "listen for Jobs at %s: %w", jobs.Listen, err).

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
+	"github.com/sluice-cd/sluice/internal/mover/remote"
 	"github.com/sluice-cd/sluice/internal/prometheus"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/step"
@@ -33,13 +34,15 @@ type Wiring struct {
 	key          *secret.Key
 	opened       map[string]sluice.Account
 	callbackBase string
-	bench        *beside.Bench // nil until it is used
+	bench        *beside.Bench
 	close        closers
 }
 
 // NewWiring returns a wiring that has opened nothing yet. The caller closes it.
 func NewWiring(dir StateDir, c *config.Config) *Wiring {
-	return &Wiring{dir: dir, config: c, current: &current{dir: dir, config: c}}
+	w := &Wiring{dir: dir, config: c, current: &current{dir: dir, config: c}}
+	w.bench = w.newBench()
+	return w
 }
 
 // follow lets steps use what sluice.yaml says when they run. It tells the user about a change that cannot be used.
@@ -152,10 +155,13 @@ func (w *Wiring) Movers() map[string]sluice.Mover {
 			return key.Password("repository"), nil
 		}
 	}
-	o := kopia.Options{Dir: w.RepositoryDir(), S3: w.bucket(), CacheDir: w.dir.Path("cache"), Password: password}
-	m := kopia.New(o)
+	trees := remote.New(w.bench)
+	m := kopia.New(kopia.Options{
+		Dir: w.RepositoryDir(), S3: w.bucket(), CacheDir: w.dir.Path("cache"), Password: password,
+		Reader: trees.Reader, Writer: trees.Writer,
+	})
 	w.close.add(func() error { return m.Close(context.Background()) })
-	return map[string]sluice.Mover{kopia.Name: mover.Wrap(m)}
+	return map[string]sluice.Mover{kopia.Name: mover.Wrap(remote.Ending(m, trees))}
 }
 
 // bucket returns the bucket of the checkpoint repository, nil if it is in a directory.

@@ -35,7 +35,10 @@ func New(b *beside.Bench) *Trees { return &Trees{bench: b, open: map[string]*sha
 // without a Mount is Unsupported.
 func (t *Trees) Reader(ctx context.Context, of sluice.Transfer, v sluice.Volume) (tree.Reader, error) {
 	at, err := t.volume(ctx, of, v)
-	return &reader{at}, err
+	if err != nil {
+		return nil, err
+	}
+	return &reader{at}, nil
 }
 
 // Writer returns a writer of a volume of the transfer, like Reader. It returns the errors of [tree.Create].

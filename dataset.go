@@ -27,8 +27,9 @@ type Portworx struct {
 }
 
 // Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant.
+// Stop also allows that the workload is stopped while claims are copied that can only be cut idle.
 type Quiesce struct {
-	Mode   string     `json:"mode"`             // auto (default), none or commands
+	Mode   string     `json:"mode"`             // auto (default), none, stop or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
 	After  [][]string `json:"after,omitempty"`
 }
@@ -160,6 +161,13 @@ type Cut struct {
 	Pause   time.Duration `json:"pause"`          // how long the pods that use the claims stood still
 	Held    bool          `json:"held,omitempty"` // the volumes are the claims themselves: no pod may use them meanwhile
 }
+
+// CopyLabel marks a namespace that holds a copy of data which must not stay. CopyExpires is the annotation with the time
+// after which anybody may delete the namespace, in the form of RFC 3339.
+const (
+	CopyLabel   = "sluice-cd.github.io/copy"
+	CopyExpires = "sluice-cd.github.io/expires"
+)
 
 // The ways to cut a claim.
 const (

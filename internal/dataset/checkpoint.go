@@ -1,9 +1,7 @@
 package dataset
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,49 +12,18 @@ import (
 // A Request is for one checkpoint of a dataset.
 type Request struct {
 	Dataset
-	ID          sluice.CheckpointID
-	Application string
-	Deployment  sluice.DeploymentID
-	Step        sluice.StepID
-	TTL         time.Duration
-	Keep        int                            // how many checkpoints of the same step to keep; 0: all
-	Needed      func(sluice.CheckpointID) bool // says which to keep whatever Keep says
-	Mask        sluice.Mask                    // what is rewritten before the copy may be used; not with KeepBroken
-	KeepBroken  bool                           // keep a copy even if its database does not open
-	Stopped     sluice.Object                  // the workload as it was, if it is already stopped
+	ID         sluice.CheckpointID
+	TTL        time.Duration
+	Keep       int                            // how many checkpoints of the same step to keep; 0: all
+	Needed     func(sluice.CheckpointID) bool // says which to keep whatever Keep says
+	Mask       sluice.Mask                    // what is rewritten before the copy may be used; not with KeepBroken
+	KeepBroken bool                           // keep a copy even if its database does not open
+	Stopped    sluice.Object                  // the workload as it was, if it is already stopped
+	Was        *Before                        // the source as it was, if it must be stopped while it is copied
+	Since      time.Time                      // the source was not cut before
 }
 
 func (r Request) generation() string { return "cut-" + r.Key }
-
-// Preview checks that the claims to copy exist, and names them.
-func (r Request) Preview(ctx context.Context) (notes []string, err error) {
-	for _, claim := range r.Spec.Claims {
-		o, err := r.Place.Account.Get(ctx, claimRef(r.Place.Namespace, claim))
-		if sluice.ErrorCode(err) == sluice.NotFound {
-			return nil, r.absent("claim "+claim, "claims")
-		}
-		if err != nil {
-			return nil, err
-		}
-		size := cmp.Or(o.Text("status", "capacity", "storage"), o.Text("spec", "resources", "requests", "storage"),
-			"size not known")
-		notes = append(notes, fmt.Sprintf("copies the claim %s (%s) of %s", claim, size, r.Target))
-	}
-	if len(r.Mask.Rewritten()) > 0 {
-		notes = append(notes, r.maskNote())
-	}
-	workload, err := r.Workload(ctx)
-	if err == nil && workload == nil && r.Spec.Engine != EngineFiles {
-		err = r.absent("workload "+r.Spec.Workload, "workload")
-	}
-	return notes, err
-}
-
-func (r Request) absent(what, field string) error {
-	return sluice.Errorf(sluice.NotFound, "the dataset %s of %s has no %s in the namespace %s",
-		r.Spec.Name, r.Target, what, r.Place.Namespace).
-		WithHint("deploy the database first, or correct datasets.%s.%s", r.Spec.Name, field).At(r.Spec.Pos)
-}
 
 // Take makes the checkpoint, or returns it if it exists. Only a copy that was restored once, opened and read whole is
 // listed in the catalogue.
@@ -76,17 +43,11 @@ func (r Request) make(ctx context.Context) (sluice.Checkpoint, error) {
 	if err != nil {
 		return c, err
 	}
-	cut, err := r.cut(ctx)
-	if err != nil {
+	if err := r.capture(ctx, &c); err != nil {
 		return c, err
 	}
-	c.TakenAt, c.Pause = cut.At, cut.Pause
 	if r.TTL > 0 {
-		c.Expires = cut.At.Add(r.TTL)
-	}
-	message := "copying " + r.Spec.Name + " of " + r.Target
-	if c.Copy, err = r.copy(ctx, r.copying(r.rawID()), cut, message); err != nil {
-		return c, err
+		c.Expires = c.TakenAt.Add(r.TTL)
 	}
 	if len(r.Mask) > 0 {
 		c, err = r.masked(ctx, c)
@@ -127,11 +88,14 @@ func (r Request) describe(ctx context.Context) (sluice.Checkpoint, error) {
 	if err != nil {
 		return c, err
 	}
-	if workload == nil {
+	switch {
+	case r.Stopped != nil:
 		workload = r.Stopped
+	case r.Was != nil:
+		workload = r.Was.Workload
 	}
 	if workload == nil && r.Spec.Engine != EngineFiles {
-		return c, r.absent("workload "+r.Spec.Workload, "workload")
+		return c, r.absentWorkload(ctx)
 	}
 	c.Image = ImageOf(workload)
 	objects, err := r.Surroundings(ctx, workload)

@@ -81,19 +81,9 @@ func (d Dataset) services(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, rest, _ := strings.Cut(uri, "://")
-	if end := strings.IndexAny(rest, "/?"); end >= 0 {
-		rest = rest[:end]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:]
 	var list []string
-	for host := range strings.SplitSeq(rest, ",") {
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if host != "" {
-			list = append(list, serviceOf(host))
-		}
+	for _, host := range hostsOf(uri) {
+		list = append(list, serviceOf(host))
 	}
 	return list, nil
 }

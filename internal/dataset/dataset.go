@@ -20,6 +20,8 @@ const (
 
 	// EngineFiles is the engine of a dataset without a database.
 	EngineFiles = "files"
+	// QuiesceStop is the mode that lets the workload be stopped while its claims are copied, if nothing else is possible.
+	QuiesceStop = "stop"
 	// lease bounds how long the pods of a source stand still if this process dies while it cuts.
 	lease = 30 * time.Second
 )
@@ -38,10 +40,13 @@ type Tools struct {
 // A Dataset is a dataset at one place, with what is needed to work on it. Its place has volumes.
 type Dataset struct {
 	Tools
-	Spec   sluice.Dataset
-	Place  sluice.Place
-	Target string // the name of the place in messages and checkpoints
-	Key    string // the names of everything that is made for the dataset derive from it
+	Spec        sluice.Dataset
+	Place       sluice.Place
+	Target      string // the name of the place in messages and checkpoints
+	Key         string // the names of everything that is made for the dataset derive from it
+	Application string
+	Deployment  sluice.DeploymentID
+	Step        sluice.StepID
 	// URI returns the address of the database, with its secrets.
 	URI func(context.Context) (string, error)
 	// Ready returns once the workload is ready, or with the error that prevents that.
@@ -121,17 +126,15 @@ func (d Dataset) cancel(ctx context.Context, t sluice.Transfer) error {
 
 // stage fills the generation of every claim from the checkpoint. Claims are switched in their order after all are
 // filled; so if the first one is switched already, all are filled.
-func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, message string) error {
+func (d Dataset) stage(
+	ctx context.Context, c sluice.Checkpoint, claims []sluice.Object, generation, message string,
+) error {
 	m, err := d.mover(c.Copy.Mover)
 	if err != nil {
 		return err
 	}
 	t := d.filling(generation)
 	t.Copy = c.Copy
-	claims, err := d.claims(ctx, c)
-	if err != nil {
-		return err
-	}
 	_, _, err = m.Find(ctx, t)
 	begun := sluice.ErrorCode(err) != sluice.NotFound
 	if begun && err != nil {
@@ -157,13 +160,14 @@ func (d Dataset) stage(ctx context.Context, c sluice.Checkpoint, generation, mes
 	return err
 }
 
-// claims returns the claims of the checkpoint as they are to be in this place: as they are there, otherwise as they
-// were where the checkpoint was taken.
-func (d Dataset) claims(ctx context.Context, c sluice.Checkpoint) ([]sluice.Object, error) {
+// claims returns the claims of the checkpoint as they are to be in this place: as they are there or were there before,
+// otherwise as they were where the checkpoint was taken.
+func (d Dataset) claims(ctx context.Context, c sluice.Checkpoint, before []sluice.Object) ([]sluice.Object, error) {
 	kept, _, err := d.Kept(c)
 	if err != nil {
 		return nil, err
 	}
+	known := append(slices.Clone(before), kept...)
 	list := make([]sluice.Object, len(c.Copy.Claims))
 	for i, name := range c.Copy.Claims {
 		ref := claimRef(d.Place.Namespace, name)
@@ -175,12 +179,12 @@ func (d Dataset) claims(ctx context.Context, c sluice.Checkpoint) ([]sluice.Obje
 			list[i] = bare(o)
 			continue
 		}
-		at := slices.IndexFunc(kept, func(o sluice.Object) bool { return o.Ref() == ref })
+		at := slices.IndexFunc(known, func(o sluice.Object) bool { return o.Ref() == ref })
 		if at < 0 {
 			return nil, sluice.Errorf(sluice.Failed, "the checkpoint %s does not say what its claim %s is like", c.ID, name).
 				WithHint("create the claim in the namespace %s", d.Place.Namespace)
 		}
-		list[i] = kept[at]
+		list[i] = known[at]
 	}
 	return list, nil
 }
@@ -193,26 +197,4 @@ func (d Dataset) use(ctx context.Context, claims []sluice.Object, generation str
 		}
 	}
 	return nil
-}
-
-// start applies the workload and returns once it is ready.
-func (d Dataset) start(ctx context.Context, workload sluice.Object) error {
-	if _, _, err := d.Place.Account.Apply(ctx, workload, false); err != nil {
-		return err
-	}
-	ref := workload.Ref()
-	ref.Namespace = d.Place.Namespace
-	return d.Ready(ctx, d.Place.Account, ref)
-}
-
-// Stop deletes the workload and returns once its last pod is gone, so that its volumes are free.
-func (d Dataset) Stop(ctx context.Context) error {
-	if d.Spec.Workload == "" {
-		return nil
-	}
-	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
-	if err != nil {
-		return err
-	}
-	return d.Place.Account.Delete(ctx, ref)
 }

@@ -55,4 +55,9 @@ func TestTheRecordOfWhatWasBeforeStays(t *testing.T) {
 	if diff := cmp.Diff(want, got) + cmp.Diff(recorded, string(raw)); diff != "" {
 		t.Error(diff)
 	}
+	const stopped = `{"claims":null,"ready":false,"source":{"claims":null,"workload":{"kind":"StatefulSet"},"ready":true}}`
+	raw, err = json.Marshal(Before{Source: &Before{Workload: sluice.Object{"kind": "StatefulSet"}, Ready: true}})
+	if err != nil || string(raw) != stopped {
+		t.Errorf("a source that is stopped is recorded as %s, %v", raw, err)
+	}
 }

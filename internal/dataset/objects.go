@@ -98,6 +98,10 @@ func references(workload sluice.Object) []sluice.Ref {
 					add("ConfigMap", v[key], "name")
 				case "secretRef", "secretKeyRef":
 					add("Secret", v[key], "name")
+				case "imagePullSecrets":
+					for _, s := range sluice.Object(v).List(key) {
+						add("Secret", map[string]any(s), "name")
+					}
 				case "secret":
 					add("Secret", v[key], "secretName")
 					add("Secret", v[key], "name") // in a projected volume
@@ -141,6 +145,19 @@ func bare(o sluice.Object) sluice.Object {
 	return b
 }
 
+// unplaced removes what ties a claim to the volumes and nodes of its own place.
+func unplaced(claim sluice.Object) {
+	spec, _ := claim["spec"].(map[string]any)
+	for _, field := range []string{"dataSource", "dataSourceRef", "selector"} {
+		delete(spec, field)
+	}
+	notes, _ := claim.Field("metadata", "annotations").(map[string]any)
+	maps.DeleteFunc(notes, func(k string, _ any) bool {
+		owner, _, _ := strings.Cut(k, "/")
+		return owner == "volume.kubernetes.io" || owner == "volume.beta.kubernetes.io"
+	})
+}
+
 func bareService(spec map[string]any) {
 	if spec["clusterIP"] != "None" {
 		delete(spec, "clusterIP")
@@ -171,6 +188,9 @@ func (d Dataset) Kept(c sluice.Checkpoint) (all []sluice.Object, workload sluice
 	for _, item := range c.Workload.List("items") {
 		o := item.Clone()
 		o.Set(d.Place.Namespace, "metadata", "namespace")
+		if o.Text("kind") == "PersistentVolumeClaim" {
+			unplaced(o)
+		}
 		all = append(all, o)
 		if d.Spec.Workload != "" && o.Ref().String() == d.Spec.Workload {
 			workload = o

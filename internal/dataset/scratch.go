@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"context"
+	"net"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -38,6 +40,7 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 	if ctx.Err() != nil {
 		return err
 	}
+	err = s.about(ctx, err)
 	if cleaned := s.Clean(ctx); err == nil {
 		return cleaned
 	}
@@ -45,19 +48,22 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 }
 
 func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
-	d, account := s.inside, s.inside.Place.Account
-	own := sluice.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": d.Place.Namespace}}
-	if _, _, err := account.Apply(ctx, own, false); err != nil {
-		return err
-	}
-	if err := d.stage(ctx, c, s.generation, "restoring the copy once, to prove it"); err != nil {
-		return err
-	}
-	claims, err := d.claims(ctx, c)
+	d := s.inside
+	claims, err := d.claims(ctx, c, nil)
 	if err != nil {
 		return err
 	}
+	limits, err := d.contain(ctx, claims)
+	if err != nil {
+		return err
+	}
+	if err := d.stage(ctx, c, claims, s.generation, "restoring the copy once, to prove it"); err != nil {
+		return err
+	}
 	if err := d.use(ctx, claims, s.generation); err != nil {
+		return err
+	}
+	if err := d.own(ctx, limits, claims); err != nil {
 		return err
 	}
 	objects, workload, err := d.Kept(c)
@@ -69,15 +75,33 @@ func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
 			WithHint("name the workload of the dataset %s in the deploy file", d.Spec.Name)
 	}
 	for _, o := range manifest.Order(objects) {
-		if o.Ref() == workload.Ref() {
+		if o.Ref() == workload.Ref() || o.Text("kind") == "PersistentVolumeClaim" {
 			continue
 		}
-		if _, _, err := account.Apply(ctx, o, false); err != nil {
+		if _, _, err := d.Place.Account.Apply(ctx, limits.owned(contained(o)), false); err != nil {
 			return err
 		}
 	}
-	workload.Set(int64(1), "spec", "replicas")
-	return d.start(ctx, workload)
+	return d.start(ctx, limits.owned(contained(workload)), 1)
+}
+
+// own gives the claims, which exist already, to the owner of the scratch.
+func (d Dataset) own(ctx context.Context, limits containment, claims []sluice.Object) error {
+	if limits.owner == nil {
+		return nil
+	}
+	for _, claim := range claims {
+		now, err := d.Place.Account.Get(ctx, claim.Ref())
+		if err != nil {
+			return err
+		}
+		o := bare(now)
+		o.Set(now.Text("spec", "volumeName"), "spec", "volumeName")
+		if _, _, err := d.Place.Account.Apply(ctx, limits.owned(o), false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Clean removes everything in the scratch. It succeeds if there never was anything.
@@ -91,7 +115,7 @@ func (s Scratch) Clean(ctx context.Context) error {
 	if err := d.cancel(ctx, d.filling(s.generation)); err != nil {
 		return err
 	}
-	if err := d.Stop(ctx); err != nil {
+	if err := d.remove(ctx); err != nil {
 		return err
 	}
 	for _, claim := range d.Spec.Claims {
@@ -103,4 +127,38 @@ func (s Scratch) Clean(ctx context.Context) error {
 		return err
 	}
 	return d.Place.Account.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: d.Place.Namespace})
+}
+
+// about says of an error that it is about the copy. It does not name the address of what was copied.
+func (s Scratch) about(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	d, text := s.inside, err.Error()
+	if uri, failed := d.URI(ctx); failed == nil {
+		for _, host := range hostsOf(uri) {
+			text = strings.ReplaceAll(text, host, serviceOf(host))
+		}
+	}
+	return sluice.Errorf(sluice.ErrorCode(err), "the copy of %s of %s: %s", d.Spec.Name, d.Target, text).
+		WithHint("%s", sluice.ErrorHint(err))
+}
+
+// hostsOf returns the hosts in the address of a database, without their ports.
+func hostsOf(uri string) []string {
+	_, rest, _ := strings.Cut(uri, "://")
+	if end := strings.IndexAny(rest, "/?"); end >= 0 {
+		rest = rest[:end]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	var list []string
+	for host := range strings.SplitSeq(rest, ",") {
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if host != "" {
+			list = append(list, host)
+		}
+	}
+	return list
 }

@@ -1,10 +1,9 @@
 package dataset
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"maps"
+	"slices"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -12,18 +11,33 @@ import (
 
 // Before records a place before its data was swapped. It has no entry for an absent claim or workload.
 type Before struct {
-	Claims   map[string]string `json:"claims"`            // claim to its current generation
-	Objects  []sluice.Object   `json:"objects,omitempty"` // the claims; earlier versions of Sluice recorded none
-	Workload sluice.Object     `json:"workload,omitempty"`
-	Ready    bool              `json:"ready"`            // whether the workload was
-	Absent   []sluice.Ref      `json:"absent,omitempty"` // what the workload needs and the target does not have
+	Claims   map[string]string `json:"claims"`             // claim to its current generation
+	Objects  []sluice.Object   `json:"objects,omitempty"`  // the claims; earlier versions of Sluice recorded none
+	Workload sluice.Object     `json:"workload,omitempty"` // as it was read; earlier versions left out what its cluster adds
+	Ready    bool              `json:"ready"`              // whether the workload was
+	Absent   []sluice.Ref      `json:"absent,omitempty"`   // what the workload needs and the target does not have
+	Source   *Before           `json:"source,omitempty"`   // the source of the copy, if it is stopped while it is cut
+}
+
+// A Swap says how data is replaced.
+type Swap struct {
+	Before   Before
+	Workload sluice.Object               // what opens the new data; nil for nothing
+	Stopped  func(context.Context) error // called between the end of the last pod and the swap; may be nil
 }
 
 func (d Dataset) swapped() string { return "data-" + d.Key }
 
-// Inspect reads what SwapBack will need. needed is what SwapIn will create if it is absent.
+// Inspect reads what SwapBack will need, and refuses what SwapIn could not replace. needed is what SwapIn will create
+// if it is absent.
 func (d Dataset) Inspect(ctx context.Context, needed []sluice.Object) (Before, error) {
 	b, err := d.look(ctx)
+	if err == nil {
+		err = d.stoppable()
+	}
+	if err == nil {
+		err = d.unshared(ctx)
+	}
 	if err != nil {
 		return b, err
 	}
@@ -65,23 +79,33 @@ func (d Dataset) look(ctx context.Context) (Before, error) {
 	}
 	workload, err := d.Workload(ctx)
 	if workload != nil {
-		b.Workload, b.Ready = bare(workload), manifest.Status(workload).Phase == manifest.Ready
+		b.Workload, b.Ready = workload, manifest.Status(workload).Phase == manifest.Ready
 	}
 	return b, err
 }
 
-// SwapIn replaces the data by the checkpoint and starts the workload, nil for none.
-func (d Dataset) SwapIn(ctx context.Context, c sluice.Checkpoint, workload sluice.Object) error {
-	if err := d.stage(ctx, c, d.swapped(), "restoring "+d.Spec.Name+" into "+d.Target); err != nil {
+// SwapIn replaces the data by the checkpoint and starts the workload. It fills the new volumes first, so that the
+// workload is stopped as briefly as possible, and so that no volume is lost whatever stopping it deletes.
+func (d Dataset) SwapIn(ctx context.Context, c sluice.Checkpoint, s Swap) error {
+	claims, err := d.claims(ctx, c, s.Before.Objects)
+	if err != nil {
+		return err
+	}
+	message := "restoring " + d.Spec.Name + " into " + d.Target
+	if err := d.stage(ctx, c, claims, d.swapped(), message); err != nil {
 		return err
 	}
 	d.say("replacing " + d.Spec.Name + " of " + d.Target)
+	if err := d.unshared(ctx); err != nil {
+		return err
+	}
 	if err := d.Stop(ctx); err != nil {
 		return err
 	}
-	claims, err := d.claims(ctx, c)
-	if err != nil {
-		return err
+	if s.Stopped != nil {
+		if err := s.Stopped(ctx); err != nil {
+			return err
+		}
 	}
 	if err := d.use(ctx, claims, d.swapped()); err != nil {
 		return err
@@ -89,10 +113,39 @@ func (d Dataset) SwapIn(ctx context.Context, c sluice.Checkpoint, workload sluic
 	if err := d.surround(ctx, c); err != nil {
 		return err
 	}
-	if workload == nil {
+	if s.Workload == nil {
 		return nil
 	}
-	return d.start(ctx, workload)
+	workload, replicas := fitted(s.Workload, s.Before.Workload)
+	return d.start(ctx, workload, replicas)
+}
+
+// fitted returns the workload as it can be applied over the target's own, and how many pods it gets: as many as the
+// target had, if it had any.
+func fitted(workload, own sluice.Object) (sluice.Object, int) {
+	replicas := workload.Number(1, "spec", "replicas")
+	if own == nil || own.Ref().Kind != workload.Ref().Kind {
+		return workload, replicas
+	}
+	workload = workload.Clone()
+	for _, field := range []string{"selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"} {
+		if v := own.Field("spec", field); v != nil {
+			workload.Set(v, "spec", field)
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(labelsOf(own))) {
+		workload.Set(labelsOf(own)[label], "spec", "template", "metadata", "labels", label)
+	}
+	if n := own.Number(1, "spec", "replicas"); n > 0 {
+		replicas = n
+	}
+	return workload, replicas
+}
+
+// labelsOf returns the labels by which the workload selects its pods.
+func labelsOf(workload sluice.Object) map[string]any {
+	labels, _ := workload.Field("spec", "selector", "matchLabels").(map[string]any)
+	return labels
 }
 
 // surround creates what the workload needs and the target does not have.
@@ -124,12 +177,16 @@ func (d Dataset) SwapBack(ctx context.Context, b Before) error {
 	if err := d.cancel(ctx, d.filling(d.swapped())); err != nil {
 		return err
 	}
-	touched, err := d.isTouched(ctx, b)
-	if err != nil {
+	if b.Workload == nil {
+		if err := d.remove(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.putClaimsBack(ctx, b); err != nil {
 		return err
 	}
-	if touched {
-		if err := d.putBack(ctx, b); err != nil {
+	if b.Workload != nil {
+		if err := d.startAgain(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -138,39 +195,30 @@ func (d Dataset) SwapBack(ctx context.Context, b Before) error {
 			return err
 		}
 	}
-	// A volume may have been switched although its claim has no object yet: such a claim is deleted too.
-	for _, claim := range d.Spec.Claims {
-		if b.Claims[claim] != "" {
-			continue
-		}
-		if err := d.Place.Account.Delete(ctx, claimRef(d.Place.Namespace, claim)); err != nil {
-			return err
-		}
-	}
 	return d.discard(ctx, d.swapped())
 }
 
-// isTouched reports whether anything differs from before.
-func (d Dataset) isTouched(ctx context.Context, b Before) (bool, error) {
-	now, err := d.look(ctx)
+// putClaimsBack stops the workload and gives every claim its generation of before, if one has another generation now.
+// It deletes claims that were absent. Of such a claim a volume may have been switched although it has no object yet.
+func (d Dataset) putClaimsBack(ctx context.Context, b Before) error {
+	same, err := d.haveClaims(ctx, b)
 	if err != nil {
-		return false, err
-	}
-	was, err := json.Marshal(b.Workload)
-	if err != nil {
-		return false, err
-	}
-	is, err := json.Marshal(now.Workload)
-	return !maps.Equal(b.Claims, now.Claims) || !bytes.Equal(was, is) || b.Ready && !now.Ready, err
-}
-
-func (d Dataset) putBack(ctx context.Context, b Before) error {
-	d.say("putting " + d.Spec.Name + " of " + d.Target + " back")
-	if err := d.Stop(ctx); err != nil {
 		return err
+	}
+	if !same {
+		d.say("putting " + d.Spec.Name + " of " + d.Target + " back")
+		if err := d.Stop(ctx); err != nil {
+			return err
+		}
 	}
 	for _, claim := range d.Spec.Claims {
 		if b.Claims[claim] == "" {
+			if err := d.Place.Account.Delete(ctx, claimRef(d.Place.Namespace, claim)); err != nil {
+				return err
+			}
+			continue
+		}
+		if same {
 			continue
 		}
 		object, err := d.claimBefore(ctx, b, claim)
@@ -181,14 +229,18 @@ func (d Dataset) putBack(ctx context.Context, b Before) error {
 			return err
 		}
 	}
-	if b.Workload == nil {
-		return nil
+	return nil
+}
+
+// haveClaims reports whether every claim has the generation of before.
+func (d Dataset) haveClaims(ctx context.Context, b Before) (bool, error) {
+	for _, claim := range d.Spec.Claims {
+		o, err := d.get(ctx, claimRef(d.Place.Namespace, claim))
+		if err != nil || o.Text("spec", "volumeName") != b.Claims[claim] {
+			return false, err
+		}
 	}
-	if b.Ready {
-		return d.start(ctx, b.Workload)
-	}
-	_, _, err := d.Place.Account.Apply(ctx, b.Workload, false)
-	return err
+	return true, nil
 }
 
 // claimBefore returns the claim as it was before, or as it is if that was not recorded.

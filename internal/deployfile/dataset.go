@@ -29,6 +29,10 @@ func (p *parser) datasetEntry(name, value *yaml.Node) sluice.Dataset {
 	d.Claims = f.someTexts("claims", "name the PersistentVolumeClaims that hold the data")
 	d.URI = p.uri(f, d.Engine)
 	d.Quiesce = p.quiesce(f)
+	if d.Quiesce.Mode == "stop" && !f.has("workload") {
+		p.error(f.keys["quiesce"], codeBadCombination, "add workload: with Kind/name of what uses the claims",
+			"quiesce: stop needs a workload to stop")
+	}
 	d.Mover, d.Portworx = p.mover(f)
 	hint := "begin each with a dash: - {name: …, count: orders, atLeast: baseline}"
 	for _, m := range f.maps("invariants", "the invariant", hint) {

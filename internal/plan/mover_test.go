@@ -42,7 +42,7 @@ func TestMover(t *testing.T) {
 		"only looked at":  {"portworx", only("there"), nil, "portworx", 0},
 		"for a rehearsal": {"portworx", nil, openly{}, "portworx", 0},
 		"by kopia":        {"kopia", only("here"), openly{}, "kopia", 0},
-		"kopia elsewhere": {"kopia", only("there"), openly{}, "", 1},
+		"kopia elsewhere": {"kopia", only("there"), openly{}, "kopia", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, found := plan.Compile(spec(test.mover), plan.Options{Root: t.TempDir(), LocalAccounts: test.local,

@@ -16,6 +16,9 @@ func irreversible(steps []sluice.PlannedStep) []string {
 				s.RunJob.Name))
 		case s.RunWebhook != nil:
 			sentences = append(sentences, fmt.Sprintf("what the receiver of webhook %q does is not undone", s.RunWebhook.Name))
+		case s.MigrateData != nil:
+			sentences = append(sentences, fmt.Sprintf("what is written into the copy of %s in %s is lost when "+
+				"undo puts back the data that was there", s.MigrateData.Dataset, s.Target))
 		case s.RestoreData != nil:
 			sentences = append(sentences, fmt.Sprintf("restoring %s takes away what was written since its checkpoint; "+
 				"a checkpoint of that is kept first", s.RestoreData.Dataset))

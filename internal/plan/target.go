@@ -201,31 +201,27 @@ func changed[T any](v *T, change func(*T)) *T {
 	return &c
 }
 
+// movers are those that work on every account.
+var movers = []string{"", "auto", "kopia"}
+
 // dataset returns the dataset for the step at pos, which uses it in its own target and in the targets.
 func (g *graph) dataset(pos sluice.Position, name string, targets ...string) sluice.Dataset {
-	d := g.compiler.spec.Datasets[name]
-	if g.compiler.options.LocalAccounts == nil {
+	d, isLocal := g.compiler.spec.Datasets[name], g.compiler.options.LocalAccounts
+	if isLocal == nil || slices.Contains(movers, d.Mover) {
 		return d
 	}
-	for _, account := range g.accounts(targets) {
-		if g.compiler.options.LocalAccounts(account) {
-			continue
-		}
-		if g.compiler.options.Sealer == nil {
-			return d // the plan is only looked at, perhaps on a machine that does not know the account
-		}
+	accounts := g.accounts(targets)
+	i := slices.IndexFunc(accounts, func(account string) bool { return !isLocal(account) })
+	switch {
+	case i < 0:
+		g.compiler.warn(d.Pos, codeMoverNotHere,
+			fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover), "")
+		d.Mover, d.Portworx = "auto", nil
+	case g.compiler.options.Sealer != nil: // otherwise the plan is only looked at
 		g.compiler.fail(pos, codeMoverNotHere,
-			fmt.Sprintf("the dataset %s is in the account %s, but this version copies data only on accounts of the type local",
-				quote(name), quote(account)),
-			"let a webhook or a runJob step move the data there, or rehearse the file with: sluice run --local")
-		return d
+			fmt.Sprintf("the dataset %s is in the account %s, but this version does not support the mover %s",
+				quote(name), quote(accounts[i]), d.Mover), "write mover: auto, or let a webhook or a runJob step move the data there")
 	}
-	if slices.Contains([]string{"", "auto", "kopia"}, d.Mover) {
-		return d
-	}
-	g.compiler.warn(d.Pos, codeMoverNotHere,
-		fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover), "")
-	d.Mover, d.Portworx = "auto", nil
 	return d
 }
 

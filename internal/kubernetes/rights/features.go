@@ -35,12 +35,14 @@ const (
 	FeatureTrafficSMI     = "traffic-smi"
 	FeatureNamespaces     = "namespaces"
 	FeatureCRDs           = "crds"
+	FeatureScratch        = "scratch"
 )
 
 var (
 	look    = []string{"get", "list", "watch"}
 	change  = []string{"get", "list", "watch", "patch"}
 	keep    = []string{"get", "list", "watch", "create", "patch", "delete"}
+	put     = []string{"get", "create", "patch"}
 	connect = []string{"get", "create"} // WebSocket needs the one, SPDY the other
 )
 
@@ -94,6 +96,16 @@ func Features() []Feature {
 		{Name: FeatureNamespaces, Cluster: true, Grants: []Grant{{"", []string{"namespaces"}, keep}}},
 		{Name: FeatureCRDs, Cluster: true, Grants: []Grant{
 			{"apiextensions.k8s.io", []string{"customresourcedefinitions"}, keep},
+		}},
+		// The names of the namespaces are not known before.
+		{Name: FeatureScratch, Cluster: true, Grants: []Grant{
+			{"", []string{"namespaces", "persistentvolumeclaims"}, keep},
+			{"", []string{"configmaps", "resourcequotas", "secrets", "services"}, put},
+			{"", []string{"pods"}, look},
+			{"apps", []string{"deployments", "statefulsets"}, keep},
+			{"apps", []string{"replicasets"}, look},
+			{"batch", []string{"jobs"}, put},
+			{"networking.k8s.io", []string{"networkpolicies"}, put},
 		}},
 	}
 }

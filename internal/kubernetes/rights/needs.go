@@ -111,7 +111,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 		n.webhook(s.RunWebhook.Webhook, namespace)
 	default:
 		if spec, ok := s.Dataset(); ok {
-			n.dataset(spec, namespace)
+			n.dataset(spec, namespace, s.MigrateData != nil || s.RestoreData != nil)
 		}
 		n.source(s.MigrateData)
 	}
@@ -273,7 +273,7 @@ func (n *needs) elsewhere(s sluice.PlannedStep, other sluice.PlannedTarget) {
 // source adds the rights to copy data out of this target's account.
 func (n *needs) source(m *sluice.MigrateData) {
 	if m != nil && m.Source != nil && m.Source.Account == n.target.Account {
-		n.dataset(m.Spec, cmp.Or(m.Source.Namespace, metav1.NamespaceDefault))
+		n.dataset(m.Spec, cmp.Or(m.Source.Namespace, metav1.NamespaceDefault), false)
 	}
 }
 
@@ -302,19 +302,38 @@ func webhookNamespace(uri, own string) (string, bool) {
 	return cmp.Or(namespace, own), slices.Contains([]string{"", "svc", "svc.cluster.local"}, suffix)
 }
 
-// dataset adds the rights for steps on the dataset.
-func (n *needs) dataset(spec sluice.Dataset, namespace string) {
-	for _, claim := range spec.Claims {
-		n.kind(sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: claim}, keep)
+// dataset adds the rights for steps on the dataset, which replace its data or only read it. What reads a copy does so in
+// a namespace of its own.
+func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
+	claim, workload := look, look
+	switch {
+	case replaced:
+		claim, workload = keep, keep
+	case spec.Quiesce.Mode == "stop":
+		workload = change
+	}
+	for _, name := range spec.Claims {
+		n.kind(sluice.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: name}, claim)
 	}
 	if ref, err := sluice.ParseRef(spec.Workload, namespace); err == nil {
-		n.kind(ref, keep)
-		n.features(namespace, FeatureRollout)
+		n.kind(ref, workload)
+		n.part(namespace, FeatureObserve, "pods", "replicasets")
+	}
+	n.features("", FeatureScratch)
+	if replaced {
+		n.surroundings(namespace)
 	}
 	if spec.URI != "" {
 		n.features(namespace, FeaturePortForward)
 	}
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
 		n.features(namespace, FeatureExec)
+	}
+}
+
+// surroundings adds the rights to create what a workload needs beside its data, and to delete it again.
+func (n *needs) surroundings(namespace string) {
+	for _, kind := range []string{"ConfigMap", "Secret", "Service"} {
+		n.kind(sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: namespace}, keep)
 	}
 }

@@ -300,6 +300,25 @@ func TestNeeds(t *testing.T) {
 			want: []sluice.Right{
 				{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"},
 				{Verb: "get", Resource: "pods/portforward", Namespace: "prod", Feature: "port-forward"},
+				{Verb: "create", Resource: "resourcequotas", Feature: "scratch"},
+			},
+			not: []string{"rollout"},
+		},
+		"a dataset whose source is stopped": {
+			step: sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Spec: sluice.Dataset{
+				Workload: "StatefulSet/mongo", Quiesce: sluice.Quiesce{Mode: "stop"}}}},
+			want: []sluice.Right{
+				{Verb: "patch", Group: "apps", Resource: "statefulsets", Namespace: "prod", Feature: "apply"},
+				{Verb: "watch", Resource: "pods", Namespace: "prod", Feature: "observe"},
+			},
+			not: []string{"exec", "port-forward"},
+		},
+		"a dataset that is replaced": {
+			step: sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: &sluice.RestoreData{Spec: sluice.Dataset{
+				Workload: "StatefulSet/mongo", Claims: []string{"data"}}}},
+			want: []sluice.Right{
+				{Verb: "delete", Resource: "persistentvolumeclaims", Namespace: "prod", Feature: "apply"},
+				{Verb: "create", Resource: "secrets", Namespace: "prod", Feature: "apply"},
 			},
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/dataset"
 	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
 // checkpointData keeps a proven copy of the target's dataset. It changes nothing in the target.
@@ -29,34 +30,37 @@ func NewCheckpointData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) 
 
 // Check says what would be copied.
 func (s *checkpointData) Check(ctx context.Context) (sluice.Preview, error) {
-	notes, err := s.request.Preview(ctx)
-	return sluice.Preview{Notes: notes}, err
+	f, err := s.request.Preview(ctx)
+	if err != nil || f.Was == nil {
+		return sluice.Preview{Notes: f.Notes}, err
+	}
+	raw, err := record.Write(dataset.Before{Source: f.Was})
+	return sluice.Preview{Notes: f.Notes, Snapshot: raw}, err
 }
 
 // Start makes the checkpoint.
 func (s *checkpointData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	c, err := s.request.Take(ctx)
+	r, _, err := recorded(s.request, p)
+	if err != nil {
+		return p, err
+	}
+	c, err := r.Take(ctx)
 	if err != nil {
 		return p, err
 	}
 	p.State, p.Result = sluice.Done, &sluice.Result{Checkpoint: c.ID}
-	p.Message = fmt.Sprintf("%s: %d documents, %s in %d files, %s added; the source stood still for %s",
-		c.ID, dataset.Documents(c.Fingerprint), inBytes(c.Copy.Bytes), c.Copy.Files, inBytes(c.Copy.Added),
-		c.Pause.Round(time.Millisecond)) + s.request.DeleteOld(ctx)
+	p.Message = fmt.Sprintf("%s: %d documents, %s in %d files, %s added%s",
+		c.ID, dataset.Documents(c.Fingerprint), dataset.InBytes(c.Copy.Bytes), c.Copy.Files, dataset.InBytes(c.Copy.Added),
+		pauseOf(c)) + s.request.DeleteOld(ctx)
 	return p, nil
 }
 
-// inBytes writes a size for people.
-func inBytes(n int64) string {
-	const kibi = 1024
-	if n < kibi {
-		return fmt.Sprintf("%d B", n)
+// pauseOf says how long the source stood still, if that is known.
+func pauseOf(c sluice.Checkpoint) string {
+	if c.Pause == 0 {
+		return ""
 	}
-	f, unit := float64(n), 0
-	for ; f >= kibi && unit < 4; unit++ {
-		f /= kibi
-	}
-	return fmt.Sprintf("%.1f %ciB", f, " KMGT"[unit])
+	return "; the source stood still for " + c.Pause.Round(time.Millisecond).String()
 }
 
 // Observe is never needed.
@@ -69,7 +73,11 @@ func (s *checkpointData) Finish(ctx context.Context, _ sluice.Progress) error {
 	return s.request.Clean(ctx)
 }
 
-// Undo keeps a finished checkpoint.
-func (s *checkpointData) Undo(ctx context.Context, _ sluice.Progress) error {
-	return s.request.Undo(ctx)
+// Undo keeps a finished checkpoint, and starts the source again if it is still stopped.
+func (s *checkpointData) Undo(ctx context.Context, p sluice.Progress) error {
+	r, _, err := recorded(s.request, p)
+	if err != nil {
+		return err
+	}
+	return r.Undo(ctx)
 }

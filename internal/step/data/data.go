@@ -22,14 +22,13 @@ import (
 func datasetIn(
 	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
 ) (dataset.Dataset, error) {
-	a, err := d.Account(t.Account, sc.Step.Pos)
+	a, err := d.AccountFor(sc, t.Account)
 	if err != nil {
 		return dataset.Dataset{}, err
 	}
 	if a.Volumes == nil {
-		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported,
-			"the volumes of namespace %s in account %s cannot be copied: this version copies data only on local accounts",
-			t.Namespace, t.Account).
+		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported, "the account %s cannot copy the volumes of namespace %s",
+			t.Account, t.Namespace).
 			WithHint("remove the steps of the dataset %s from this target, or let a webhook move its data", spec.Name).
 			At(sc.Step.Pos)
 	}
@@ -40,6 +39,7 @@ func datasetIn(
 			Beside: d.Beside,
 		},
 		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
+		Deployment: sc.Deployment, Step: sc.Step.ID,
 		URI: func(ctx context.Context) (string, error) {
 			return render.For(d, sc, nil).Text(ctx, template.Parse(spec.URI), template.Plain)
 		},
@@ -48,19 +48,20 @@ func datasetIn(
 			return d.Waiter(sc, a, deadline).Ready(ctx, []sluice.Ref{workload})
 		},
 	}
+	if sc.Plan != nil {
+		s.Application = sc.Plan.Application
+	}
 	return s, s.Check()
 }
 
 // requestFor returns the request for the checkpoint that the step makes; suffix distinguishes several of one step.
 func requestFor(sc sluice.StepContext, from dataset.Dataset, suffix string) dataset.Request {
 	r := dataset.Request{
-		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix),
-		Deployment: sc.Deployment, Step: sc.Step.ID,
+		Dataset: from, ID: dataset.CheckpointID(sc.Deployment, sc.Step.ID, suffix), Since: sc.StartedAt,
 	}
 	if sc.Plan == nil {
 		return r
 	}
-	r.Application = sc.Plan.Application
 	r.Needed = func(id sluice.CheckpointID) bool {
 		return slices.ContainsFunc(sc.Plan.Steps, func(s sluice.PlannedStep) bool {
 			return s.RestoreData != nil && s.RestoreData.Checkpoint == id

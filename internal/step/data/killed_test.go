@@ -15,11 +15,11 @@ type scene struct {
 	make func(t *testing.T) (*world, func() sluice.Step)
 }
 
-// with returns the scene in a world whose mover's work outlives its process or ends with it.
-func (sc scene) with(outlives bool) scene {
+// inCluster returns the scene in a cluster, where the work of movers outlives the process that began it.
+func (sc scene) inCluster() scene {
 	return scene{func(t *testing.T) (*world, func() sluice.Step) {
 		w, step := sc.make(t)
-		w.outlives = outlives
+		w.cluster, w.outlives = true, true
 		return w, step
 	}}
 }
@@ -35,6 +35,21 @@ func scenes() map[string]scene {
 			w := newWorld(t)
 			w.deploy("prod", "db:1", abc())
 			return w, func() sluice.Step { return w.step("d1", "prod", quiescing(), nil) }
+		}},
+		"checkpoint of what must be stopped": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.idle = true
+			return w, func() sluice.Step { return w.step("d1", "prod", stopping(), nil) }
+		}},
+		"migrate from what must be stopped": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t)
+			w.deploy("prod", "db:1", abc())
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			w.idle = true
+			spec := migrating()
+			spec.MigrateData.Spec.Quiesce.Mode = "stop"
+			return w, func() sluice.Step { return w.step("d1", "staging", spec, nil) }
 		}},
 		"migrate": {func(t *testing.T) (*world, func() sluice.Step) {
 			w := newWorld(t)
@@ -114,11 +129,12 @@ func (w *world) second(namespace string, content documents) {
 func TestKilledAtEveryCall(t *testing.T) {
 	for name, sc := range scenes() {
 		for _, after := range []bool{false, true} {
-			for _, outlives := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s, after the effect %t, work outlives %t", name, after, outlives), func(t *testing.T) {
-					killAtEveryCall(t, sc.with(outlives), after)
-				})
-			}
+			t.Run(fmt.Sprintf("%s, here, after the effect %t", name, after), func(t *testing.T) {
+				killAtEveryCall(t, sc, after)
+			})
+			t.Run(fmt.Sprintf("%s, in a cluster, after the effect %t", name, after), func(t *testing.T) {
+				killAtEveryCall(t, sc.inCluster(), after)
+			})
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/dataset"
@@ -43,7 +42,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 
 // Check says what would be copied, and remembers what is in the target.
 func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
-	notes, err := s.request.Preview(ctx)
+	f, err := s.request.Preview(ctx)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
@@ -55,12 +54,21 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	return s.preview(ctx, needed, notes)
+	notes, err := s.Room(ctx, needed)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	f.Notes = append(f.Notes, notes...)
+	return s.preview(ctx, needed, f)
 }
 
 // Start makes the checkpoint, restores it and checks that it arrived completely.
 func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	c, err := s.request.Take(ctx)
+	r, before, err := recorded(s.request, p)
+	if err != nil {
+		return p, err
+	}
+	c, err := r.Take(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -69,7 +77,7 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	if err != nil {
 		return p, err
 	}
-	if err := s.SwapIn(ctx, c, workload); err != nil {
+	if err := s.SwapIn(ctx, c, dataset.Swap{Before: before, Workload: workload}); err != nil {
 		return p, err
 	}
 	now, err := s.Read(ctx, "reading what arrived in "+s.Target)
@@ -80,9 +88,8 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 		return s.differs(ctx, p, c, now)
 	}
 	p.State = sluice.Done
-	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s; the source stood still for %s",
-		dataset.Documents(now), s.request.Target, s.Target, c.TakenAt.UTC().Format("15:04:05"),
-		c.Pause.Round(time.Millisecond))
+	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s%s",
+		dataset.Documents(now), s.request.Target, s.Target, c.TakenAt.UTC().Format("15:04:05"), pauseOf(c))
 	if len(c.Masked) > 0 {
 		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
 	}

@@ -1,12 +1,14 @@
 package data_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
 )
 
 func TestMigrateIntoAnEmptyTargetAndBack(t *testing.T) {
@@ -81,5 +83,34 @@ func TestMigrateNoticesWhatArrivesChanged(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"b"}, p.Result.Verification.Comparison.Collections[0].MissingKeys); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// An earlier version deleted the workload to stop it, and recorded neither claims nor what a cluster adds.
+func TestUndoOfWhatAnEarlierVersionBegan(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	w.deploy("staging", "db:2", documents{"old": "data"})
+	set := w.objects[mongoRef("staging")].Clone()
+	delete(set["metadata"].(map[string]any), "uid")
+	was := dataset.Before{Claims: map[string]string{"mongo-data": "first"}, Workload: set, Ready: true}
+	raw, err := json.Marshal(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := w.step("d1", "staging", migrating(), nil)
+	p := sluice.Progress{Snapshot: raw}
+	if err := drive(t.Context(), s, &p); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Delete(t.Context(), mongoRef("staging")); err != nil {
+		t.Fatal(err)
+	}
+	undo(t, "undo", w, s, p)
+	if diff := cmp.Diff(documents{"old": "data"}, w.live("staging")); diff != "" {
+		t.Errorf("the data:\n%s", diff)
+	}
+	if now := w.flat(w.objects[mongoRef("staging")]); !strings.Contains(now, "db:2") {
+		t.Errorf("the workload is %s", now)
 	}
 }

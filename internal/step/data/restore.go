@@ -44,10 +44,10 @@ func (s *restoreData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 		return sluice.Preview{}, err
 	}
-	return s.preview(ctx, needed, []string{
+	return s.preview(ctx, needed, dataset.Forecast{Notes: []string{
 		"puts the checkpoint of " + s.Spec.Name + " back",
 		"saves what is in " + s.Target + " aside in the checkpoint " + string(s.request.ID) + " first",
-	})
+	}})
 }
 
 // Start counts what would be lost, and goes on if that is allowed or agreed to.
@@ -153,12 +153,15 @@ func (s *restoreData) replace(ctx context.Context, p sluice.Progress, was sluice
 	if err != nil {
 		return p, err
 	}
-	kept, err := s.saveAside(ctx, before, workload)
-	if err != nil {
-		return p, err
+	var kept sluice.Checkpoint
+	err = s.SwapIn(ctx, was, dataset.Swap{Before: before, Workload: workload, Stopped: func(ctx context.Context) error {
+		kept, err = s.saveAside(ctx, before, workload)
+		return err
+	}})
+	if kept.ID != "" {
+		p.Result = &sluice.Result{Checkpoint: was.ID, SavedAside: kept.ID}
 	}
-	p.Result = &sluice.Result{Checkpoint: was.ID, SavedAside: kept.ID}
-	if err := s.SwapIn(ctx, was, workload); err != nil {
+	if err != nil {
 		return p, err
 	}
 	v, err := s.arrived(ctx, was)
@@ -176,21 +179,14 @@ func (s *restoreData) replace(ctx context.Context, p sluice.Progress, was sluice
 	return p, nil
 }
 
-// saveAside stops the workload and then makes a checkpoint of its data, so that nothing that was written is missing. It
-// describes the workload as it was, or by the best description left, because the workload no longer exists.
+// saveAside makes a checkpoint of the data of the stopped workload, so that nothing that was written is missing. It
+// describes the workload as it was, or as the checkpoint has it if there was none.
 func (s *restoreData) saveAside(
 	ctx context.Context, before dataset.Before, fallback sluice.Object,
 ) (sluice.Checkpoint, error) {
 	r := s.request
 	if r.Stopped = before.Workload; r.Stopped == nil {
 		r.Stopped = fallback
-	}
-	_, err := r.Catalogue.Checkpoint(ctx, r.ID)
-	if sluice.ErrorCode(err) == sluice.NotFound {
-		err = s.Stop(ctx)
-	}
-	if err != nil {
-		return sluice.Checkpoint{}, err
 	}
 	return r.Take(ctx)
 }

@@ -68,6 +68,8 @@ func (w *world) deploy(namespace, image string, content documents) {
 	}
 	set := sluice.Object{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"name": "mongo"}}
 	set.Set(int64(1), "spec", "replicas")
+	set.Set("Delete", "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted")
+	set.Set("Retain", "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled")
 	set.Set([]any{database}, "spec", "template", "spec", "containers")
 	put(set)
 	c := w.volume(namespace, "mongo-data")
@@ -117,6 +119,13 @@ func checkpointing(keep int) sluice.StepSpec {
 func quiescing() sluice.StepSpec {
 	spec := checkpointing(0)
 	spec.CheckpointData.Spec.Quiesce = byCommands()
+	return spec
+}
+
+// stopping stops the database while it is cut.
+func stopping() sluice.StepSpec {
+	spec := checkpointing(1)
+	spec.CheckpointData.Spec.Quiesce.Mode = "stop"
 	return spec
 }
 

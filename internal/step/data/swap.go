@@ -16,12 +16,13 @@ type swap struct {
 
 // preview says which claims get other data, and remembers what is there. needed lists the objects that will be created
 // if the target does not have them.
-func (s swap) preview(ctx context.Context, needed []sluice.Object, notes []string) (sluice.Preview, error) {
+func (s swap) preview(ctx context.Context, needed []sluice.Object, f dataset.Forecast) (sluice.Preview, error) {
 	before, err := s.Inspect(ctx, needed)
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	p := sluice.Preview{Notes: notes}
+	before.Source = f.Was
+	p := sluice.Preview{Notes: f.Notes}
 	for _, claim := range s.Spec.Claims {
 		outcome := sluice.Created
 		if before.Claims[claim] != "" {
@@ -33,6 +34,14 @@ func (s swap) preview(ctx context.Context, needed []sluice.Object, notes []strin
 	return p, err
 }
 
+// recorded returns what Check found, and the request with what it needs of that.
+func recorded(r dataset.Request, p sluice.Progress) (dataset.Request, dataset.Before, error) {
+	var before dataset.Before
+	err := record.Read(p.Snapshot, &before)
+	r.Was = before.Source
+	return r, before, err
+}
+
 // Finish discards what the target had.
 func (s swap) Finish(ctx context.Context, p sluice.Progress) error {
 	if err := s.Scratch(dataset.ForComparison).Clean(ctx); err != nil {
@@ -41,8 +50,8 @@ func (s swap) Finish(ctx context.Context, p sluice.Progress) error {
 	if err := s.request.Clean(ctx); err != nil {
 		return err
 	}
-	var before dataset.Before
-	if err := record.Read(p.Snapshot, &before); err != nil {
+	_, before, err := recorded(s.request, p)
+	if err != nil {
 		return err
 	}
 	return s.Settle(ctx, before)
@@ -50,11 +59,11 @@ func (s swap) Finish(ctx context.Context, p sluice.Progress) error {
 
 // Undo puts back what the target had, and removes what the step made on the way. A finished checkpoint stays.
 func (s swap) Undo(ctx context.Context, p sluice.Progress) error {
+	r, before, err := recorded(s.request, p)
+	if err != nil {
+		return err
+	}
 	if len(p.Snapshot) > 0 {
-		var before dataset.Before
-		if err := record.Read(p.Snapshot, &before); err != nil {
-			return err
-		}
 		if err := s.SwapBack(ctx, before); err != nil {
 			return err
 		}
@@ -62,5 +71,5 @@ func (s swap) Undo(ctx context.Context, p sluice.Progress) error {
 	if err := s.Scratch(dataset.ForComparison).Clean(ctx); err != nil {
 		return err
 	}
-	return s.request.Undo(ctx)
+	return r.Undo(ctx)
 }

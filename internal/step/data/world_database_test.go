@@ -79,7 +79,7 @@ func (d fakeDatabase) content() (documents, error) {
 	}
 	v := d.volumes[d.namespace+"/mongo-data"]
 	if v.generations[v.current]["broken"] != "" {
-		return nil, sluice.Errorf(sluice.Failed, "the data of %s is damaged", d.namespace)
+		return nil, sluice.Errorf(sluice.Failed, "connect to mongo.prod:27017: the data of %s is damaged", d.namespace)
 	}
 	return v.generations[v.current], nil
 }

@@ -67,6 +67,9 @@ func (m fakeMover) carryOut(t sluice.Transfer) fakeWork {
 		if m.copies[t.ID] == nil {
 			m.copied++
 			m.copies[t.ID] = m.contents(t.Volumes)
+			if m.copying != nil {
+				m.copying()
+			}
 		}
 	case sluice.TransferRestore:
 		w.err = m.fill(m.copies[t.Copy.Snapshots[0]], t.Volumes)

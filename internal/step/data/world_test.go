@@ -34,6 +34,18 @@ type world struct {
 	now       time.Time
 	clinging  sluice.CheckpointID           // whose copy cannot be deleted
 	damage    bool                          // masking loses a document
+	cluster   bool                          // the account is unkind in the ways of a cluster
+	ending    map[string]bool               // namespaces whose pod is still there although its workload is stopped
+	created   map[sluice.Ref]int            // how often each object was created
+	changes   map[sluice.Ref]int            // how often each object was changed
+	order     []sluice.Ref                  // what was created, in that order
+	scaled    []string                      // what was scaled, in that order
+	operator  string                        // who starts whatever is stopped
+	users     map[string][]string           // who else uses a claim, by namespace/claim
+	idle      bool                          // no claim can be copied while a pod uses it
+	cuts      int                           // how often claims were cut
+	unready   bool                          // a snapshot does not become ready
+	copying   func()                        // what happens while volumes are copied
 	plan      []sluice.PlannedStep          // what the deployments of steps do besides
 	traffic   func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
 
@@ -50,14 +62,16 @@ type documents map[string]string
 type claim struct {
 	current     string
 	generations map[string]documents
+	kept        bool // the current generation outlives the claim
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, objects: map[sluice.Ref]sluice.Object{}, volumes: map[string]*claim{}, copies: map[string][]documents{},
 		work: map[string]fakeWork{}, catalogue: map[sluice.CheckpointID]sluice.Checkpoint{},
-		listeners: map[string]net.Listener{},
-		now:       time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		listeners: map[string]net.Listener{}, ending: map[string]bool{}, created: map[sluice.Ref]int{},
+		changes: map[sluice.Ref]int{}, users: map[string][]string{},
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	t.Cleanup(func() {
 		for _, l := range w.listeners {
@@ -118,6 +132,9 @@ func (w *world) state() map[string]string {
 	if w.locked {
 		s["database"] = "locked"
 	}
+	for namespace := range w.ending {
+		s["pods of "+namespace] = "still ending"
+	}
 	return s
 }
 
@@ -148,16 +165,17 @@ type fork struct {
 	work      map[string]fakeWork
 	catalogue map[sluice.CheckpointID]sluice.Checkpoint
 	locked    bool
+	created   map[sluice.Ref]int
 }
 
 func (w *world) fork(t *testing.T) fork {
 	t.Helper()
 	f := fork{
 		maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.work), maps.Clone(w.catalogue),
-		w.locked,
+		w.locked, maps.Clone(w.created),
 	}
 	for k, c := range w.volumes {
-		own := &claim{current: c.current, generations: map[string]documents{}}
+		own := &claim{current: c.current, generations: map[string]documents{}, kept: c.kept}
 		for g, d := range c.generations {
 			own.generations[g] = maps.Clone(d)
 		}
@@ -168,7 +186,7 @@ func (w *world) fork(t *testing.T) fork {
 
 func (w *world) restore(f fork) {
 	w.objects, w.volumes, w.copies, w.work, w.catalogue = f.objects, f.volumes, f.copies, f.work, f.catalogue
-	w.locked = f.locked
+	w.locked, w.created = f.locked, f.created
 }
 
 // flat writes an object for looking something up in it.

@@ -15,7 +15,15 @@ func (w *world) Describe(_ context.Context, namespace string, claims []string) (
 		if c == nil {
 			return nil, missing("claim " + name)
 		}
-		list = append(list, sluice.ClaimState{Claim: name, Generation: c.current, Way: sluice.CutFreeze})
+		state := sluice.ClaimState{Claim: name, Generation: c.current, Way: sluice.CutFreeze}
+		if w.idle {
+			state.Way, state.Reason = sluice.CutIdle, "its driver takes no snapshots"
+		}
+		if w.running(namespace) {
+			state.Users = []string{"StatefulSet/mongo"}
+		}
+		state.Users = append(state.Users, w.users[namespace+"/"+name]...)
+		list = append(list, state)
 	}
 	return list, nil
 }
@@ -25,16 +33,25 @@ func (w *world) Cut(
 	ctx context.Context, namespace string, claims []string, generation string, _ time.Duration,
 ) (cut sluice.Cut, err error) {
 	err = w.effect(ctx, func() error {
-		cut = sluice.Cut{At: w.now, Pause: time.Millisecond}
+		cut = sluice.Cut{At: w.now, Pause: time.Millisecond, Held: w.idle}
+		w.cuts++
+		switch {
+		case w.unready:
+			return sluice.Errorf(sluice.Failed, "the snapshot of %s is not ready: its driver is full", claims[0])
+		case w.idle && (w.running(namespace) || w.ending[namespace]):
+			return sluice.Errorf(sluice.Unsupported, "a pod uses the claim %s", claims[0])
+		}
 		for _, name := range claims {
 			c := w.volumes[namespace+"/"+name]
 			if c == nil {
 				return missing("claim " + name)
 			}
-			if c.generations[generation] == nil {
+			v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
+			if w.idle {
+				v.Generation = c.current
+			} else if c.generations[generation] == nil {
 				c.generations[generation] = maps.Clone(c.generations[c.current])
 			}
-			v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
 			cut.Volumes = append(cut.Volumes, v)
 		}
 		return nil
@@ -55,26 +72,39 @@ func (w *world) Stage(ctx context.Context, o sluice.Object, generation string) (
 		if c.generations[generation] == nil {
 			c.generations[generation] = documents{}
 		}
+		c.kept = true
 		return nil
 	})
 }
 
-// Use implements sluice.Volumes.
+// Use implements sluice.Volumes. A cluster deletes the claim and creates it again.
 func (w *world) Use(ctx context.Context, o sluice.Object, generation string) (before string, err error) {
-	namespace, name := o.Ref().Namespace, o.Ref().Name
+	ref := o.Ref()
+	same := false
 	err = w.effect(ctx, func() error {
-		c := w.volumes[namespace+"/"+name]
+		c := w.volumes[ref.Namespace+"/"+ref.Name]
 		if c == nil || c.generations[generation] == nil {
 			return missing("generation " + generation)
 		}
 		before = c.current
-		if before != generation && w.running(namespace) {
+		same = before == generation
+		if !same && (w.running(ref.Namespace) || w.ending[ref.Namespace]) {
 			return sluice.Errorf(sluice.Conflict, "a pod uses the claim")
 		}
-		c.current = generation
+		if w.cluster && !same {
+			w.dropClaim(ref)
+		} else {
+			c.current = generation
+		}
 		return nil
 	})
-	return before, err
+	if err != nil || !w.cluster || same {
+		return before, err
+	}
+	return before, w.effect(ctx, func() error {
+		w.volumes[ref.Namespace+"/"+ref.Name].current = generation
+		return w.store(o)
+	})
 }
 
 // Discard implements sluice.Volumes.

@@ -52,7 +52,12 @@ func (d Deps) Account(name string, at sluice.Position) (sluice.Account, error) {
 // TargetAccount returns the account of the step's target, which writes for the application of the plan. Its errors are
 // those of Account.
 func (d Deps) TargetAccount(sc sluice.StepContext) (sluice.Account, error) {
-	a, err := d.Account(sc.Target.Account, sc.Step.Pos)
+	return d.AccountFor(sc, sc.Target.Account)
+}
+
+// AccountFor is TargetAccount for the account of that name.
+func (d Deps) AccountFor(sc sluice.StepContext, name string) (sluice.Account, error) {
+	a, err := d.Account(name, sc.Step.Pos)
 	if err == nil && a.Writers != nil && sc.Plan != nil {
 		writing := sluice.Writing{Application: sc.Plan.Application, TakeOver: sc.Plan.TakeOver}
 		a.ClusterWriter, a.Adopter = a.Writers.For(writing)

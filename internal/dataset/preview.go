@@ -1,0 +1,183 @@
+package dataset
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/manifest"
+)
+
+// A Forecast is what a request would do.
+type Forecast struct {
+	Notes []string
+	Was   *Before // the source as it is, if it must be stopped while it is copied
+}
+
+// Preview checks that the claims exist and can be copied, and says how.
+func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
+	workload, err := r.Workload(ctx)
+	if err != nil {
+		return f, err
+	}
+	sizes, err := r.sizes(ctx)
+	if err != nil {
+		return f, err
+	}
+	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	if err != nil {
+		return f, err
+	}
+	if workload == nil && r.Spec.Engine != EngineFiles {
+		return f, r.absentWorkload(ctx)
+	}
+	stops, err := r.mustStop(states, workload)
+	if err != nil {
+		return f, err
+	}
+	for _, s := range states {
+		f.Notes = append(f.Notes, fmt.Sprintf("copies the claim %s (%s) of %s%s", s.Claim, sizes[s.Claim], r.Target, r.way(s)))
+	}
+	f.Notes = append(f.Notes, r.moverNote(ctx))
+	if stops {
+		f.Was = &Before{Workload: workload, Ready: manifest.Status(workload).Phase == manifest.Ready}
+		f.Notes = append(f.Notes, r.pauseNote(ctx, states))
+	}
+	if len(r.Mask.Rewritten()) > 0 {
+		f.Notes = append(f.Notes, r.maskNote())
+	}
+	return f, nil
+}
+
+// sizes returns the size of each claim in words. A claim that does not exist is NotFound.
+func (r Request) sizes(ctx context.Context) (map[string]string, error) {
+	all := map[string]string{}
+	for _, claim := range r.Spec.Claims {
+		o, err := r.Place.Account.Get(ctx, claimRef(r.Place.Namespace, claim))
+		if sluice.ErrorCode(err) == sluice.NotFound {
+			return nil, r.absent(ctx, claimRef(r.Place.Namespace, claim), "claims")
+		}
+		if err != nil {
+			return nil, err
+		}
+		all[claim] = cmp.Or(o.Text("status", "capacity", "storage"), o.Text("spec", "resources", "requests", "storage"),
+			"size not known")
+	}
+	return all, nil
+}
+
+// mustStop reports whether the workload must be stopped for the copy, and refuses that if the file does not allow it.
+func (r Request) mustStop(states []sluice.ClaimState, workload sluice.Object) (bool, error) {
+	i := slices.IndexFunc(states, func(s sluice.ClaimState) bool { return s.Way == sluice.CutIdle && len(s.Users) > 0 })
+	if i < 0 {
+		return false, nil
+	}
+	if r.Spec.Quiesce.Mode != QuiesceStop || workload == nil {
+		return false, r.notIdle(states[i])
+	}
+	if err := r.stoppable(); err != nil {
+		return false, err
+	}
+	return true, r.checkUsers(states)
+}
+
+func (r Request) notIdle(s sluice.ClaimState) error {
+	text := fmt.Sprintf("the claim %s of %s can only be copied while no pod uses it, and %s does", s.Claim, r.Target,
+		strings.Join(s.Users, ", "))
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	return sluice.Errorf(sluice.Unsupported, "%s", text).
+		WithHint("write quiesce: stop, so that Sluice stops the workload for the copy; or move the data to a StorageClass " +
+			"whose driver takes snapshots; or use the mover portworx").At(r.Spec.Pos)
+}
+
+// way says how a claim is copied and what that means for its pods.
+func (r Request) way(s sluice.ClaimState) string {
+	var text string
+	switch {
+	case s.Way == sluice.CutSnapshot:
+		text = ", from a snapshot while its pods go on"
+	case s.Way == sluice.CutFreeze:
+		text = fmt.Sprintf(", while its pods stand still, for %s at most", lease)
+	case len(s.Users) == 0:
+		text = ", which no pod uses"
+	default:
+		text = ", while " + r.Spec.Workload + " is stopped"
+	}
+	if s.Reason != "" {
+		text += " (" + s.Reason + ")"
+	}
+	return text
+}
+
+// pace is how many bytes a second a copy is expected to read.
+const pace = 100 << 20
+
+// pauseNote says how long the source will be stopped.
+func (r Request) pauseNote(ctx context.Context, states []sluice.ClaimState) string {
+	text := fmt.Sprintf("stops %s of %s until its claims are copied, and starts it again", r.Spec.Workload, r.Target)
+	if last, ok := r.last(ctx); ok && last.Pause > 0 {
+		return text + fmt.Sprintf("; the last time that took %s", last.Pause.Round(time.Second))
+	}
+	var size int64
+	for _, s := range states {
+		size += s.Size
+	}
+	if size == 0 {
+		return text
+	}
+	expected := time.Duration(size/pace+1) * time.Second
+	return text + fmt.Sprintf("; full claims take about %s", expected)
+}
+
+// moverNote says what copies the claims, and how much the last time.
+func (r Request) moverNote(ctx context.Context) string {
+	text := "the mover " + r.Spec.Mover + " copies them"
+	if r.Spec.Mover == "" || r.Spec.Mover == autoMover {
+		text = "the mover " + kopiaMover + " copies them: it works between any two accounts"
+	}
+	if last, ok := r.last(ctx); ok {
+		text += fmt.Sprintf("; the last copy held %s, of which %s were new", InBytes(last.Copy.Bytes), InBytes(last.Copy.Added))
+	}
+	return text
+}
+
+// last returns the newest checkpoint of the dataset in this target.
+func (r Request) last(ctx context.Context) (sluice.Checkpoint, bool) {
+	all, err := r.Catalogue.Checkpoints(ctx, r.Application)
+	if err != nil {
+		return sluice.Checkpoint{}, false // the note says less
+	}
+	for _, c := range all { // newest first
+		if c.Dataset == r.Spec.Name && c.Target == r.Target {
+			return c, true
+		}
+	}
+	return sluice.Checkpoint{}, false
+}
+
+func (d Dataset) absentWorkload(ctx context.Context) error {
+	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
+	if err != nil {
+		return err
+	}
+	return d.absent(ctx, ref, "workload")
+}
+
+// InBytes writes a size for people.
+func InBytes(n int64) string {
+	const kibi = 1024
+	if n < kibi {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n), 0
+	for ; f >= kibi && unit < 4; unit++ {
+		f /= kibi
+	}
+	return fmt.Sprintf("%.1f %ciB", f, " KMGT"[unit])
+}

@@ -21,6 +21,7 @@ type Request struct {
 	Stopped    sluice.Object                  // the workload as it was, if it is already stopped
 	Was        *Before                        // the source as it was, if it must be stopped while it is copied
 	Since      time.Time                      // the source was not cut before
+	Image      string                         // that the release gives the workload; "" if it gives none
 }
 
 func (r Request) generation() string { return "cut-" + r.Key }

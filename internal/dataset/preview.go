@@ -51,7 +51,11 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 	if len(r.Mask.Rewritten()) > 0 {
 		f.Notes = append(f.Notes, r.maskNote())
 	}
-	return f, nil
+	note, err := r.CheckUpgrade(ctx, r.Image)
+	if note != "" {
+		f.Notes = append(f.Notes, note)
+	}
+	return f, err
 }
 
 // sizes returns the size of each claim in words. A claim that does not exist is NotFound.

@@ -2,10 +2,14 @@ package dataset
 
 import (
 	"context"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/upgrade"
 )
+
+// patience bounds how long a plan waits for a database.
+const patience = 3 * time.Second
 
 // CheckUpgrade judges whether the image can open what the dataset's server has written. If it certainly cannot, the
 // error is Invalid; otherwise there may be a note for a person. A server that does not answer, or cannot say its
@@ -14,7 +18,9 @@ func (d Dataset) CheckUpgrade(ctx context.Context, image string) (note string, e
 	if d.Spec.Engine == EngineFiles || image == "" {
 		return "", nil
 	}
-	server, err := d.Server(ctx)
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	server, err := d.Server(limited)
 	if ctx.Err() != nil {
 		return "", err
 	}

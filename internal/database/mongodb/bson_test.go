@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -70,7 +71,7 @@ func FuzzDocument(f *testing.F) {
 			t.Fatalf("leaving nothing out changed the document: %v", err)
 		}
 		fields := 0
-		if _, err := outlineOf(document, &fields); valid && (err != nil || fields == 0) {
+		if _, err := outlineOf(document, &fields); valid && (err != nil || fields == 0) && !errors.Is(err, errLarge) {
 			t.Fatalf("a document with %d fields: %v", fields, err)
 		}
 	})
@@ -190,5 +191,22 @@ func TestIndexDefinitions(t *testing.T) {
 		if err != nil || name != "x" || got != want {
 			t.Errorf("index %s is %s (%v), want %s", name, got, err, want)
 		}
+	}
+}
+
+// Documents with very many fields are not described, and those beside them are.
+func TestAShelfHoldsABoundedNumberOfFields(t *testing.T) {
+	large := make(bson.A, fetchFields)
+	small := marshal(t, bson.D{{Key: "n", Value: 1}})
+	s := &shelf{outlines: map[string]*fingerprint.Outline{}}
+	for key, document := range map[string][]byte{
+		"a": small, "b": marshal(t, bson.D{{Key: "n", Value: large}}), "c": small,
+	} {
+		if err := s.put(key, document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.outlines["a"] == nil || s.outlines["b"] != nil || s.outlines["c"] == nil || s.fields != 4 {
+		t.Errorf("%d fields of %d documents are kept", s.fields, len(s.outlines))
 	}
 }

@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -115,13 +116,15 @@ type shelf struct {
 func (s *shelf) put(key string, document []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fields > fetchFields {
-		return nil
-	}
 	rest, err := without(nil, document, s.without)
 	if err != nil {
 		return err
 	}
-	s.outlines[key], err = outlineOf(rest, &s.fields)
+	fields := s.fields
+	outline, err := outlineOf(rest, &fields)
+	if errors.Is(err, errLarge) {
+		return nil // a smaller one may still fit
+	}
+	s.outlines[key], s.fields = outline, fields
 	return err
 }

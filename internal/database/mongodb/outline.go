@@ -1,19 +1,25 @@
 package mongodb
 
 import (
+	"errors"
+
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/sluice-cd/sluice/internal/fingerprint"
 )
 
-// outlineOf describes a document, and adds how many fields it has to count.
+var errLarge = errors.New("a document has too many fields to be described")
+
+// outlineOf describes a document, and adds how many fields it has to count, which may not get larger than fetchFields.
 func outlineOf(document []byte, count *int) (*fingerprint.Outline, error) {
 	outline := &fingerprint.Outline{}
 	return outline, describe(outline, bsoncore.Value{Type: bsoncore.TypeEmbeddedDocument, Data: document}, count)
 }
 
 func describe(outline *fingerprint.Outline, value bsoncore.Value, count *int) error {
-	*count++
+	if *count++; *count > fetchFields {
+		return errLarge
+	}
 	outline.Hash = fingerprint.HashOf(append([]byte{byte(value.Type)}, value.Data...))
 	data, isDocument := inner(value)
 	if !isDocument {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/dataset"
+	"github.com/sluice-cd/sluice/internal/fingerprint"
 	"github.com/sluice-cd/sluice/internal/step/deps"
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
@@ -24,7 +25,7 @@ func NewCheckpointData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) 
 		return nil, err
 	}
 	r := requestFor(sc, from, "")
-	r.Keep, r.TTL = spec.Keep, spec.TTL
+	r.Keep, r.TTL, r.Image = spec.Keep, spec.TTL, released(sc, r.Dataset)
 	return &checkpointData{r}, nil
 }
 
@@ -51,7 +52,7 @@ func (s *checkpointData) Start(ctx context.Context, p sluice.Progress) (sluice.P
 	p.State, p.Result = sluice.Done, &sluice.Result{Checkpoint: c.ID}
 	p.Message = fmt.Sprintf("%s: %d documents, %s in %d files, %s added%s",
 		c.ID, dataset.Documents(c.Fingerprint), dataset.InBytes(c.Copy.Bytes), c.Copy.Files, dataset.InBytes(c.Copy.Added),
-		pauseOf(c)) + s.request.DeleteOld(ctx)
+		pauseOf(c)) + fingerprint.Unread(c.Fingerprint) + s.request.DeleteOld(ctx)
 	return p, nil
 }
 

@@ -82,3 +82,19 @@ func checkpointOf(
 	}
 	return c, err
 }
+
+// released returns the image that the target's release gives the dataset's workload, "" if it gives none.
+func released(sc sluice.StepContext, d dataset.Dataset) string {
+	workload, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
+	if err != nil {
+		return ""
+	}
+	for _, o := range sibling.Apply(sc).Objects {
+		ref := o.Ref()
+		ref.Namespace = workload.Namespace
+		if ref == workload {
+			return dataset.ImageOf(o)
+		}
+	}
+	return ""
+}

@@ -36,7 +36,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 		return nil, err
 	}
 	r := requestFor(sc, from, "")
-	r.Keep, r.Mask = migrationsKept, spec.Mask
+	r.Keep, r.Mask, r.Image = migrationsKept, spec.Mask, released(sc, to)
 	return &migrateData{swap{to, r}}, nil
 }
 

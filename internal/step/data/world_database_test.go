@@ -100,7 +100,7 @@ func (d fakeDatabase) Fingerprint(
 			set.Add([]byte(k), []byte(k+"="+v))
 		}
 		report(sluice.Amount{Unit: "documents", Done: int64(len(content)), Total: int64(len(content))})
-		f = sluice.Fingerprint{Engine: "mongodb", Version: "1"}
+		f = sluice.Fingerprint{Engine: "mongodb", Version: "1", Others: d.server.Others}
 		f.Collections = []sluice.CollectionFingerprint{set.Fingerprint("orders")}
 		f.Invariants = []sluice.InvariantValue{{Name: "none lost", Value: float64(len(content))}}
 		return nil
@@ -144,5 +144,8 @@ func (d fakeDatabase) Compare(
 	})
 	return c, err
 }
+
+// Describe implements sluice.Describer.
+func (d fakeDatabase) Describe(context.Context) (sluice.Server, error) { return d.server, nil }
 
 func (fakeDatabase) Close(context.Context) error { return nil }

@@ -16,7 +16,8 @@ import (
 // A world is an account, a mover, a database server and a catalogue that share one memory. A process that uses it can
 // be killed at its nth call, before the call takes effect or after: no later call of the process has an effect.
 type world struct {
-	sluice.Account // nil: what data steps do not call
+	server         sluice.Server // what databases say of theirs
+	sluice.Account               // nil: what data steps do not call
 
 	t  *testing.T
 	mu sync.Mutex

@@ -35,6 +35,8 @@ const (
 	FeatureTrafficSMI     = "traffic-smi"
 	FeatureNamespaces     = "namespaces"
 	FeatureCRDs           = "crds"
+	FeatureData           = "data"
+	FeatureDataVolumes    = "data-volumes"
 )
 
 var (
@@ -94,6 +96,19 @@ func Features() []Feature {
 		{Name: FeatureNamespaces, Cluster: true, Grants: []Grant{{"", []string{"namespaces"}, keep}}},
 		{Name: FeatureCRDs, Cluster: true, Grants: []Grant{
 			{"apiextensions.k8s.io", []string{"customresourcedefinitions"}, keep},
+		}},
+		{Name: FeatureData, Grants: []Grant{
+			{"", []string{"persistentvolumeclaims"}, []string{"get", "list", "watch", "create", "delete"}},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "watch", "create", "delete"}},
+			{"", []string{"pods"}, []string{"list"}},
+			{"apps", []string{"replicasets"}, []string{"get"}},
+		}},
+		{Name: FeatureDataVolumes, Cluster: true, Grants: []Grant{
+			{"", []string{"persistentvolumes"}, []string{"get", "list", "watch", "patch", "delete"}},
+			{"storage.k8s.io", []string{"storageclasses"}, []string{"get"}},
+			{"storage.k8s.io", []string{"volumeattachments"}, look},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "patch"}},
 		}},
 	}
 }

@@ -317,4 +317,5 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string) {
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
 		n.features(namespace, FeatureExec)
 	}
+	n.features(namespace, FeatureData, FeatureDataVolumes)
 }

@@ -12,8 +12,14 @@ import (
 func (v *Volumes) Discard(ctx context.Context, namespace, claim, generation string) error {
 	s := v.subject(namespace, claim)
 	g, err := s.find(ctx, generation)
-	if err != nil || g.isAbsent() {
+	if err != nil {
 		return err
+	}
+	if g.isAbsent() || g.staging != nil && isCut(g.staging) {
+		if err := s.drop(ctx, g); err != nil {
+			return err
+		}
+		return snapshot{s, generation}.discard(ctx)
 	}
 	_, current, err := s.current(ctx)
 	if err != nil {

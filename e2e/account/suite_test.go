@@ -27,7 +27,7 @@ func TestAccount(t *testing.T) {
 			Exec: func(text string, status int) []string {
 				return []string{"/talker", "say", fmt.Sprint(status), text, ""}
 			},
-			Edit: w.edit,
+			Write: w.put, Read: w.get, Edit: w.edit,
 			ScaleByHand: func(ref sluice.Ref, replicas int) error {
 				w.other("kubectl", "deployments", ref.Name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas), "scale")
 				return nil

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,18 +52,22 @@ func (c *Cluster) InstallCRDs(ctx context.Context, sets ...CRDs) error {
 	if err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
 	for _, set := range sets {
 		definitions, err := set.read(ctx)
 		if err != nil {
 			return fmt.Errorf("read definitions: %w", err)
 		}
 		for _, d := range definitions {
-			if err := installCRD(ctx, client, d); err != nil {
-				return fmt.Errorf("install %s: %w", d.Name, err)
-			}
+			group.Go(func() error {
+				if err := installCRD(ctx, client, d); err != nil {
+					return fmt.Errorf("install %s: %w", d.Name, err)
+				}
+				return nil
+			})
 		}
 	}
-	return nil
+	return group.Wait()
 }
 
 func installCRD(ctx context.Context, client apiextensions.Interface,

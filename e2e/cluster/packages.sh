@@ -20,6 +20,8 @@ need iptables iptables
 need conntrack conntrack
 need ip iproute2
 need socat socat
+need mkfs.xfs xfsprogs
+need mkfs.ext4 e2fsprogs
 [ -n "$missing" ] || exit 0
 
 install="apt-get install -y --no-install-recommends$missing"

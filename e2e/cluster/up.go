@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,15 +37,20 @@ func Up(ctx context.Context, o Options) (*Pair, error) {
 	}
 	defer unlock()
 	clusters := []*Cluster{o.newCluster(first), o.newCluster(second)}
-	if err := o.upAll(ctx, clusters, pairSpec, nodeProgram, dnsProgram, supervisorProgram); err != nil {
+	complete := func(s *spec) error { return s.completePair(ctx) }
+	if err := o.upAll(ctx, clusters, complete, pairPrograms...); err != nil {
 		return nil, err
 	}
 	return &Pair{Cluster01: clusters[0], Cluster02: clusters[1], Kubeconfig: o.kubeconfig(), Owned: true}, nil
 }
 
-func pairSpec(s *spec) error {
-	s.Parts = append(s.controlPlane(), s.node()...)
-	return nil
+var pairPrograms = []program{nodeProgram, dnsProgram, supervisorProgram, provisionerProgram, snapshotterProgram,
+	snapshotControllerProgram}
+
+func (s *spec) completePair(ctx context.Context) error {
+	storage, err := s.storage(ctx)
+	s.Parts = slices.Concat(s.controlPlane(), s.node(), storage)
+	return err
 }
 
 // upAll starts those clusters that are not up, all at the same time.

@@ -29,6 +29,9 @@ type World struct {
 	ScaleByHand func(ref sluice.Ref, replicas int) error
 	// Following bounds how long traffic takes to follow after Shift and Release have returned. 0 means at once.
 	Following time.Duration
+	// Write and Read reach the text in a volume that has no directory of this machine. With Volumes.
+	Write func(v sluice.Volume, text string) error
+	Read  func(v sluice.Volume) (string, error)
 	// Lacks says why the account does not have an ability. Scenarios that need it are skipped.
 	Lacks map[Ability]string
 }

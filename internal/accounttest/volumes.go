@@ -3,6 +3,7 @@ package accounttest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -13,11 +14,12 @@ import (
 var keeping = []scenario{
 	{"Cut copies the claims at one instant, the same copy each time", nil, volumes((*run).cut)},
 	{"a claim that does not exist is NotFound and named", nil, volumes((*run).cutMissing)},
+	{"Describe says who uses a claim and how it could be cut", nil, volumes((*run).describe)},
 	{"Use makes a staged generation the current one and returns the one before", nil, volumes((*run).use)},
 	{"a generation that does not exist is NotFound", nil, volumes((*run).useMissing)},
 	{"Use is a Conflict while a pod uses the claim", nil, volumes((*run).useInUse)},
 	{"Discard refuses the current generation and ignores absent ones", nil, volumes((*run).discard)},
-	{"deleting a claim deletes its generations", nil, volumes((*run).deleteClaim)},
+	{"a deleted claim loses nothing that could come back", nil, volumes((*run).deleteClaim)},
 }
 
 // volumes skips a check if the account has no volumes.
@@ -30,54 +32,78 @@ func volumes(check func(r *run)) func(r *run) {
 	}
 }
 
-// claim makes a claim whose current generation is named first and holds the text.
-func (r *run) claim(name, text string) sluice.Object {
+// claim makes a claim that holds the text, and returns it with the name of its current generation.
+func (r *run) claim(name, text string) (o sluice.Object, current string) {
 	r.Helper()
-	o := r.read(`
+	o = r.read(`
 apiVersion: v1
 kind: PersistentVolumeClaim
-metadata: {name: %s}
+metadata: {name: %s, labels: {kept: "yes"}, annotations: {kept: "yes"}}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`, name)
-	r.apply(o)
 	v, err := r.Account.Volumes.Stage(r.ctx, o, "first")
 	r.must(err)
-	r.write(v, text)
-	_, err = r.Account.Volumes.Use(r.ctx, o, "first")
+	r.fill(v, text)
+	before, err := r.Account.Volumes.Use(r.ctx, o, "first")
 	r.must(err)
-	return o
+	if before != "" {
+		r.Errorf("before its first generation %s had %s", name, before)
+	}
+	return o, r.current(o)
+}
+
+// stage makes a generation that holds the text.
+func (r *run) stage(o sluice.Object, generation, text string) sluice.Volume {
+	r.Helper()
+	v, err := r.Account.Volumes.Stage(r.ctx, o, generation)
+	r.must(err)
+	r.fill(v, text)
+	return v
 }
 
 const content = "content"
 
-func (r *run) write(v sluice.Volume, text string) {
-	r.Helper()
-	if v.Dir != "" {
-		r.must(os.WriteFile(filepath.Join(v.Dir, content), []byte(text), 0o600))
-	}
-}
-
-// holds fails unless the volume can be read here and holds the text, "" for nothing.
-func (r *run) holds(v sluice.Volume, text string) {
+func (r *run) fill(v sluice.Volume, text string) {
 	r.Helper()
 	if v.Dir == "" {
+		r.must(r.Write(v, text))
 		return
 	}
-	got, err := os.ReadFile(filepath.Join(v.Dir, content))
-	if string(got) != text || text != "" && err != nil {
+	r.must(os.WriteFile(filepath.Join(v.Dir, content), []byte(text), 0o600))
+}
+
+// holds fails unless the volume holds the text.
+func (r *run) holds(v sluice.Volume, text string) {
+	r.Helper()
+	var got string
+	var err error
+	if v.Dir == "" {
+		got, err = r.World.Read(v)
+	} else {
+		var data []byte
+		data, err = os.ReadFile(filepath.Join(v.Dir, content))
+		got = string(data)
+	}
+	if got != text || err != nil {
 		r.Errorf("generation %s of %s holds %q, want %q: %v", v.Generation, v.Claim, got, text, err)
 	}
 }
 
-// current returns the name of the generation that the claim's object names.
+// current returns the name of the generation that the claim's object names. The object has what it was given.
 func (r *run) current(o sluice.Object) string {
 	r.Helper()
-	return r.get(o.Ref()).Text("spec", "volumeName")
+	now := r.get(o.Ref())
+	for _, field := range []string{"labels", "annotations"} {
+		if now.Text("metadata", field, "kept") != "yes" {
+			r.Errorf("the %s of %s are %v", field, o.Ref(), now.Field("metadata", field))
+		}
+	}
+	return now.Text("spec", "volumeName")
 }
 
 const lease = 10 * time.Second
 
 func (r *run) cut() {
-	one := r.claim("one", "1")
+	one, first := r.claim("one", "1")
 	r.claim("two", "2")
 	cut, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{"one", "two"}, "copy", lease)
 	r.must(err)
@@ -91,13 +117,16 @@ func (r *run) cut() {
 		}
 		r.holds(v, want.Dir)
 	}
-	if got := r.current(one); got != "first" {
+	if got := r.current(one); got != first {
 		r.Errorf("after a cut the current generation is %s", got)
 	}
 	again, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{"one", "two"}, "copy", lease)
 	r.must(err)
-	if !again.At.Equal(cut.At) {
+	if !again.At.Equal(cut.At) && !cut.Held {
 		r.Errorf("repeated, the cut is of %s, and was of %s", again.At, cut.At)
+	}
+	for range 2 {
+		r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", "copy"))
 	}
 }
 
@@ -110,43 +139,85 @@ func (r *run) cutMissing() {
 	r.must(err)
 }
 
-func (r *run) use() {
-	one := r.claim("one", "1")
-	v, err := r.Account.Volumes.Stage(r.ctx, one, "second")
+func (r *run) describe() {
+	one, first := r.claim("one", "1")
+	_, err := r.Account.Volumes.Describe(r.ctx, r.Namespace, []string{"one", "missing"})
+	r.wants(err, sluice.NotFound, "missing")
+	r.start(r.mounting("web", "one"))
+	states, err := r.Account.Volumes.Describe(r.ctx, r.Namespace, []string{"one"})
 	r.must(err)
-	r.holds(v, "")
-	r.write(v, "2")
-	for i, want := range []string{"first", "second"} {
-		before, err := r.Account.Volumes.Use(r.ctx, one, "second")
-		if before != want || err != nil || r.current(one) != "second" {
-			r.Errorf("use %d returns %q, %v", i, before, err)
+	s := states[0]
+	web := []string{"Deployment/web"}
+	if len(states) != 1 || s.Claim != "one" || s.Generation != first || !slices.Equal(s.Users, web) {
+		r.Errorf("%s is %+v", one.Ref(), states)
+	}
+	if s.Way != sluice.CutFreeze && s.Way != sluice.CutSnapshot && (s.Way != sluice.CutIdle || s.Reason == "") {
+		r.Errorf("it is cut by %q because of %q", s.Way, s.Reason)
+	}
+}
+
+func (r *run) use() {
+	one, first := r.claim("one", "1")
+	r.stage(one, "second", "2")
+	if got := r.current(one); got != first {
+		r.Errorf("staged, the current generation is %s", got)
+	}
+	before, err := r.Account.Volumes.Use(r.ctx, one, "second")
+	r.must(err)
+	second := r.current(one)
+	if before != first || second == first {
+		r.Errorf("use returns %q, and %s is current", before, second)
+	}
+	for _, name := range []string{"second", second} {
+		if before, err := r.Account.Volumes.Use(r.ctx, one, name); before != second || err != nil {
+			r.Errorf("repeated, use returns %q, %v", before, err)
 		}
 	}
-	cut, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{"one"}, "copy", lease)
+	r.reads(one, "2")
+	before, err = r.Account.Volumes.Use(r.ctx, one, first)
+	if r.must(err); before != second || r.current(one) != first {
+		r.Errorf("used again, the first is %s after %s", r.current(one), before)
+	}
+	r.reads(one, "1")
+	r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", "second"))
+	r.reads(one, "1")
+}
+
+// reads fails unless the claim holds the text.
+func (r *run) reads(o sluice.Object, text string) {
+	r.Helper()
+	name := o.Ref().Name
+	cut, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{name}, "look", lease)
 	r.must(err)
-	r.holds(cut.Volumes[0], "2")
+	r.holds(cut.Volumes[0], text)
+	r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, name, "look"))
 }
 
 func (r *run) useMissing() {
-	one := r.claim("one", "1")
+	one, first := r.claim("one", "1")
 	_, err := r.Account.Volumes.Use(r.ctx, one, "missing")
 	r.wants(err, sluice.NotFound, "missing")
-	if got := r.current(one); got != "first" {
+	if got := r.current(one); got != first {
 		r.Errorf("the current generation is %s", got)
 	}
 }
 
-func (r *run) useInUse() {
-	one := r.claim("one", "1")
-	_, err := r.Account.Volumes.Stage(r.ctx, one, "second")
-	r.must(err)
-	web := r.workload("Deployment", "web", 1, Serves, 1)
-	web.Set([]any{map[string]any{"name": "data", "persistentVolumeClaim": map[string]any{"claimName": "one"}}},
+// mounting is a Deployment whose pod mounts the claim.
+func (r *run) mounting(name, claim string) sluice.Object {
+	o := r.workload("Deployment", name, 1, Serves, 1)
+	o.Set([]any{map[string]any{"name": "data", "persistentVolumeClaim": map[string]any{"claimName": claim}}},
 		"spec", "template", "spec", "volumes")
+	return o
+}
+
+func (r *run) useInUse() {
+	one, first := r.claim("one", "1")
+	r.stage(one, "second", "2")
+	web := r.mounting("web", "one")
 	r.start(web)
-	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
+	_, err := r.Account.Volumes.Use(r.ctx, one, "second")
 	r.wants(err, sluice.Conflict, "Deployment/web")
-	if got := r.current(one); got != "first" {
+	if got := r.current(one); got != first {
 		r.Errorf("the current generation is %s", got)
 	}
 	r.must(r.Delete(r.ctx, web.Ref()))
@@ -155,29 +226,35 @@ func (r *run) useInUse() {
 }
 
 func (r *run) discard() {
-	one := r.claim("one", "1")
-	_, err := r.Account.Volumes.Stage(r.ctx, one, "second")
-	r.must(err)
-	r.wants(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", "first"), sluice.Conflict, "first")
+	one, first := r.claim("one", "1")
+	r.stage(one, "second", "2")
+	for _, name := range []string{"first", first} {
+		r.wants(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", name), sluice.Conflict, name)
+	}
 	for range 2 {
 		r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, "one", "second"))
 	}
-	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
+	_, err := r.Account.Volumes.Use(r.ctx, one, "second")
 	r.wants(err, sluice.NotFound, "second")
 	r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, "missing", "second"))
 }
 
+// deleteClaim deletes a claim that has two generations. An account that keeps them elsewhere than under the claim gives
+// the current one back.
 func (r *run) deleteClaim() {
-	one := r.claim("one", "1")
-	v, err := r.Account.Volumes.Stage(r.ctx, one, "second")
-	r.must(err)
+	one, first := r.claim("one", "1")
+	v := r.stage(one, "second", "2")
 	r.must(r.Delete(r.ctx, one.Ref()))
-	if v.Dir != "" {
-		if _, err := os.Stat(v.Dir); err == nil {
-			r.Errorf("%s is left", v.Dir)
-		}
+	if v.Dir == "" {
+		_, err := r.Account.Volumes.Use(r.ctx, one, first)
+		r.must(err)
+		r.reads(one, "1")
+		return
+	}
+	if _, err := os.Stat(v.Dir); err == nil {
+		r.Errorf("%s is left", v.Dir)
 	}
 	r.claim("one", "2")
-	_, err = r.Account.Volumes.Use(r.ctx, one, "second")
+	_, err := r.Account.Volumes.Use(r.ctx, one, "second")
 	r.wants(err, sluice.NotFound, "second")
 }

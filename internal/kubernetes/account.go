@@ -5,7 +5,7 @@
 //	pod      reads Pods: why one is not ready                    watch    Get, List, Watch, Follow
 //	apply    Apply, Restore, Scale, Delete, Beside, Orphan       host     Pods, Logs, Tail, Exec, Evict
 //	shift    Shift, Release                                      network  Address, Transport
-//	traffic  what objects that divide traffic look like
+//	traffic  what objects that divide traffic look like      volume   Describe, Cut, Stage, Use, Discard
 //
 // Start at [Open].
 package kubernetes
@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/network"
 	"github.com/sluice-cd/sluice/internal/kubernetes/rights"
 	"github.com/sluice-cd/sluice/internal/kubernetes/shift"
+	"github.com/sluice-cd/sluice/internal/kubernetes/volume"
 	"github.com/sluice-cd/sluice/internal/kubernetes/watch"
 )
 
@@ -34,6 +35,7 @@ type Account struct {
 	*network.Network
 	*shift.Shifter
 	*rights.Reviewer
+	*volume.Volumes
 	client    *client.Client
 	informers *watch.Informers
 }
@@ -48,15 +50,15 @@ func Open(_ context.Context, o Options) (*Account, error) {
 	r := watch.NewReader(c, i)
 	return &Account{
 		Reader: r, Writer: apply.NewWriter(c, i), Host: host.New(c, r, i), Network: network.New(c),
-		Shifter: shift.New(c, i), Reviewer: rights.NewReviewer(c), client: c, informers: i,
+		Shifter: shift.New(c, i), Reviewer: rights.NewReviewer(c), Volumes: volume.New(c, i), client: c, informers: i,
 	}, nil
 }
 
-// Abilities returns what the account can do. It has no volumes: the claims of a cluster have no generations.
+// Abilities returns what the account can do.
 func (a *Account) Abilities() sluice.Account {
 	return sluice.Account{
 		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Adopter: a.Writer,
-		Shifter: a.Shifter, Reviewer: a.Reviewer, Writers: writers{a.Writer},
+		Shifter: a.Shifter, Volumes: a.Volumes, Reviewer: a.Reviewer, Writers: writers{a.Writer},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/sluice-cd/sluice/e2e/cluster"
+	"github.com/sluice-cd/sluice/e2e/csi"
 	"github.com/sluice-cd/sluice/e2e/volume"
 )
 
@@ -66,6 +67,9 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return cluster.Supervise(args[1])
 	case "volumes": // a cluster runs this to serve its claims
 		return serveVolumes(ctx, args[1], args[2])
+	case "csi": // a cluster runs this as its CSI driver
+		return serveCSI(ctx, &cluster.Cluster{Name: args[1], Kubeconfig: args[2]},
+			csi.Paths{Dir: args[3], Socket: args[4], Registration: args[5]}, cluster.CRDs{Path: args[6]})
 	}
 	return fmt.Errorf("no command %s; %s", args[0], usage)
 }
@@ -115,4 +119,18 @@ func serveVolumes(ctx context.Context, kubeconfig, dir string) error {
 		return err
 	}
 	return volume.Run(ctx, client, dir)
+}
+
+func serveCSI(ctx context.Context, c *cluster.Cluster, paths csi.Paths, snapshots cluster.CRDs) error {
+	if err := c.InstallCRDs(ctx, snapshots); err != nil {
+		return err
+	}
+	config, err := c.Config()
+	if err != nil {
+		return err
+	}
+	if err := csi.Announce(ctx, config); err != nil {
+		return err
+	}
+	return csi.Run(ctx, c.Name, paths)
 }

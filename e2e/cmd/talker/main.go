@@ -1,6 +1,6 @@
 // Command talker is the program in the pods of the tests of package host. "serve" answers on port 8080, "say" prints
-// a text and ends, "fall" serves for some seconds and ends with status 3, "unready" makes a serving program report that
-// it is not ready.
+// a text and ends, "fall" serves for some seconds and ends with status 3, "put" writes a text to a file and "get"
+// prints it, "unready" makes a serving program report that it is not ready.
 package main
 
 import (
@@ -35,6 +35,10 @@ func main() {
 	case args[0] == "wait" && len(args) == 2:
 		fmt.Println(args[1])
 		wait()
+	case args[0] == "put" && len(args) == 3:
+		err = os.WriteFile(args[1], []byte(args[2]), 0o600)
+	case args[0] == "get" && len(args) == 2:
+		err = get(args[1])
 	case args[0] == "unready":
 		err = os.WriteFile(unready, nil, 0o600)
 	default:
@@ -43,6 +47,12 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+func get(file string) error {
+	data, err := os.ReadFile(file)
+	fmt.Print(string(data))
+	return err
 }
 
 func wait() {

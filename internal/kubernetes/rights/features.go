@@ -37,6 +37,8 @@ const (
 	FeatureCRDs           = "crds"
 	FeatureScratch        = "scratch"
 	FeatureBeside         = "beside"
+	FeatureData           = "data"
+	FeatureDataVolumes    = "data-volumes"
 )
 
 var (
@@ -112,6 +114,19 @@ func Features() []Feature {
 			{"batch", []string{"jobs"}, keep},
 			{"", []string{"secrets", "services"}, keep},
 			{"", []string{"pods", "events"}, look},
+		}},
+		{Name: FeatureData, Grants: []Grant{
+			{"", []string{"persistentvolumeclaims"}, []string{"get", "list", "watch", "create", "delete"}},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "watch", "create", "delete"}},
+			{"", []string{"pods"}, []string{"list"}},
+			{"apps", []string{"replicasets"}, []string{"get"}},
+		}},
+		{Name: FeatureDataVolumes, Cluster: true, Grants: []Grant{
+			{"", []string{"persistentvolumes"}, []string{"get", "list", "watch", "patch", "delete"}},
+			{"storage.k8s.io", []string{"storageclasses"}, []string{"get"}},
+			{"storage.k8s.io", []string{"volumeattachments"}, look},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "patch"}},
 		}},
 	}
 }

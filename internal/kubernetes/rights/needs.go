@@ -327,6 +327,7 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
 		n.features(namespace, FeatureExec)
 	}
+	n.features(namespace, FeatureData, FeatureDataVolumes)
 }
 
 // surroundings adds the rights to create what a workload needs beside its data, and to delete it again.

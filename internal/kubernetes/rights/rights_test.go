@@ -301,6 +301,8 @@ func TestNeeds(t *testing.T) {
 				{Verb: "create", Resource: "pods/exec", Namespace: "prod", Feature: "exec"},
 				{Verb: "get", Resource: "pods/portforward", Namespace: "prod", Feature: "port-forward"},
 				{Verb: "create", Resource: "resourcequotas", Feature: "scratch"},
+				{Verb: "create", Group: "snapshot.storage.k8s.io", Resource: "volumesnapshots", Namespace: "prod", Feature: "data"},
+				{Verb: "patch", Resource: "persistentvolumes", Feature: "data-volumes"},
 			},
 			not: []string{"rollout"},
 		},

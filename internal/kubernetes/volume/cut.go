@@ -1,0 +1,197 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/kubernetes/client"
+)
+
+// Cut takes a snapshot of every claim, one right after the other, and makes a claim of each. The pods go on. It
+// returns when every snapshot holds the data of a moment: from then on writes change nothing in the copies, although
+// a driver may need longer until they can be read. If one of the claims has no snapshots, and no pod uses any of
+// them, all are held.
+//
+// A driver goes on trying after an error, so an error counts only if the snapshot is not taken within the lease.
+// Nothing is left of a cut that fails.
+func (v *Volumes) Cut(
+	ctx context.Context, namespace string, claims []string, generation string, lease time.Duration,
+) (sluice.Cut, error) {
+	states, err := v.Describe(ctx, namespace, claims)
+	if err != nil {
+		return sluice.Cut{}, err
+	}
+	if slices.ContainsFunc(states, func(s sluice.ClaimState) bool { return s.Way == sluice.CutIdle }) {
+		return held(namespace, states, generation)
+	}
+	cut, err := v.snapshot(ctx, namespace, states, generation, lease)
+	if err == nil || ctx.Err() != nil {
+		return cut, err // the next call goes on after the end of ctx
+	}
+	for _, claim := range claims {
+		err = errors.Join(err, v.Discard(ctx, namespace, claim, generation))
+	}
+	return sluice.Cut{}, err
+}
+
+// held is the cut of claims that stay as they are while nobody uses them.
+func held(namespace string, states []sluice.ClaimState, generation string) (sluice.Cut, error) {
+	cut := sluice.Cut{At: time.Now(), Held: true}
+	for _, s := range states {
+		if len(s.Users) > 0 {
+			at := slices.IndexFunc(states, func(s sluice.ClaimState) bool { return s.Way == sluice.CutIdle })
+			return sluice.Cut{}, sluice.Errorf(sluice.Unsupported, "the claim %s in %s cannot be copied while %s uses it: %s",
+				s.Claim, namespace, strings.Join(s.Users, ", "), states[at].Reason).
+				WithHint("stop the workload while it is copied, with quiesce: stop")
+		}
+		cut.Volumes = append(cut.Volumes, sluice.Volume{
+			Namespace: namespace, Claim: s.Claim, Generation: generation, Mount: s.Claim,
+		})
+	}
+	return cut, nil
+}
+
+// snapshot takes all snapshots before it waits for any.
+func (v *Volumes) snapshot(
+	ctx context.Context, namespace string, states []sluice.ClaimState, generation string, lease time.Duration,
+) (cut sluice.Cut, err error) {
+	parts := make([]snapshot, len(states))
+	for i, state := range states {
+		parts[i] = snapshot{v.subject(namespace, state.Claim), generation}
+		if err := parts[i].take(ctx, state.Driver); err != nil {
+			return cut, err
+		}
+	}
+	taken := make([]sluice.Object, len(parts))
+	for i, p := range parts {
+		if taken[i], err = p.taken(ctx, lease); err != nil {
+			return cut, err
+		}
+		at, err := time.Parse(time.RFC3339, taken[i].Text("status", "creationTime"))
+		if err != nil {
+			return cut, err
+		}
+		if at.After(cut.At) {
+			cut.At = at
+		}
+	}
+	for i, p := range parts {
+		volume, err := p.open(ctx, taken[i])
+		if err != nil {
+			return cut, err
+		}
+		cut.Volumes = append(cut.Volumes, volume)
+	}
+	return cut, nil
+}
+
+// A snapshot is one claim's part of a cut.
+type snapshot struct {
+	subject
+	generation string
+}
+
+// ref names the VolumeSnapshot.
+func (s snapshot) ref() sluice.Ref {
+	return sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshot", Namespace: s.Namespace,
+		Name: s.staging(s.generation).Name}
+}
+
+// take asks for the snapshot. One that exists stays.
+func (s snapshot) take(ctx context.Context, driver string) error {
+	classes, err := s.client.List(ctx, snapshotGroup+"/v1", "VolumeSnapshotClass", "")
+	if err != nil {
+		return err
+	}
+	ref := s.ref()
+	_, _, err = s.create(ctx, sluice.Object{
+		"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{
+			"name": ref.Name, "namespace": ref.Namespace,
+			"labels":      map[string]any{ofLabel: s.label(), managedLabel: sluice.Manager},
+			"annotations": map[string]any{generationNote: s.generation, claimNote: s.Name},
+		},
+		"spec": map[string]any{
+			"volumeSnapshotClassName": snapshotClass(classes, driver),
+			"source":                  map[string]any{"persistentVolumeClaimName": s.Name},
+		},
+	})
+	return err
+}
+
+// taken returns the snapshot when it holds the data of a moment.
+func (s snapshot) taken(ctx context.Context, lease time.Duration) (sluice.Object, error) {
+	limited, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
+	var o sluice.Object
+	err := s.await(limited, s.ref(), func(now sluice.Object) bool {
+		o = now
+		return now == nil || now.Text("status", "creationTime") != ""
+	}, func(sluice.Object) string { return "to hold the data of " + s.Name })
+	if o == nil && err == nil {
+		return nil, sluice.Errorf(sluice.Conflict, "somebody has deleted the %s of the claim %s", s.ref(), s.Name)
+	}
+	if message := o.Text("status", "error", "message"); message != "" && err != nil && ctx.Err() == nil {
+		return nil, sluice.Errorf(sluice.Failed, "the claim %s in %s has no snapshot after %s; its driver says: %s", s.Name,
+			s.Namespace, lease, client.OneLine(message))
+	}
+	return o, err
+}
+
+// open makes a claim of the snapshot.
+func (s snapshot) open(ctx context.Context, taken sluice.Object) (sluice.Volume, error) {
+	opened := sluice.Volume{Namespace: s.Namespace, Claim: s.Name, Generation: s.generation,
+		Mount: s.staging(s.generation).Name}
+	now, err := s.get(ctx, s.Ref)
+	if err != nil {
+		return opened, err
+	}
+	size, err := sizeOf(now, now)
+	if err != nil {
+		return opened, err
+	}
+	if least, err := resource.ParseQuantity(taken.Text("status", "restoreSize")); err == nil && least.Cmp(size) > 0 {
+		size = least
+	}
+	copied := s.beside(now, s.generation)
+	copied.Set(size.String(), "spec", "resources", "requests", "storage")
+	copied.Set(map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": s.ref().Name},
+		"spec", "dataSource")
+	if err := s.place(ctx, copied, now); err != nil {
+		return opened, err
+	}
+	_, _, err = s.create(ctx, copied)
+	return opened, err
+}
+
+// discard deletes the snapshot and its content.
+func (s snapshot) discard(ctx context.Context) error {
+	o, err := s.get(ctx, s.ref())
+	if sluice.ErrorCode(err) == sluice.Unsupported { // the cluster has no snapshots
+		return nil
+	}
+	if err != nil || o == nil || o.Text("metadata", "labels", ofLabel) != s.label() {
+		return err
+	}
+	content := o.Text("status", "boundVolumeSnapshotContentName")
+	if content != "" {
+		ref := sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshotContent", Name: content}
+		if err := s.change(ctx, ref, deleted); err != nil {
+			return err
+		}
+	}
+	return s.remove(ctx, o)
+}
+
+// deleted is the change after which the content goes with its snapshot, whatever the class says.
+func deleted(content sluice.Object) sluice.Object {
+	if content.Text("spec", "deletionPolicy") == "Delete" {
+		return nil
+	}
+	return sluice.Object{"spec": map[string]any{"deletionPolicy": "Delete"}}
+}

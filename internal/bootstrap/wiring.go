@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -156,15 +157,31 @@ func (w *Wiring) Movers() map[string]sluice.Mover {
 	}
 	trees := remote.New(w.bench)
 	m := kopia.New(kopia.Options{
-		Dir: w.RepositoryDir(), CacheDir: w.dir.Path("cache"), Password: password,
+		Dir: w.RepositoryDir(), S3: w.bucket(), CacheDir: w.dir.Path("cache"), Password: password,
 		Reader: trees.Reader, Writer: trees.Writer,
 	})
 	w.close.add(func() error { return m.Close(context.Background()) })
 	return map[string]sluice.Mover{kopia.Name: mover.Wrap(remote.Ending(m, trees))}
 }
 
-// RepositoryDir returns the directory of the checkpoint repository.
+// bucket returns the bucket of the checkpoint repository, nil if it is in a directory.
+func (w *Wiring) bucket() *kopia.S3 {
+	s := w.config.Repository.S3
+	if s == nil {
+		return nil
+	}
+	endpoint, _ := url.Parse(s.Endpoint) // the configuration was checked
+	return &kopia.S3{
+		Endpoint: endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region, CAFile: s.CAFile,
+		AccessKey: w.dir.reader(s.AccessKey), SecretKey: w.dir.reader(s.SecretKey),
+	}
+}
+
+// RepositoryDir returns the directory of the checkpoint repository, "" if it is in a bucket.
 func (w *Wiring) RepositoryDir() string {
+	if w.config.Repository.S3 != nil {
+		return ""
+	}
 	return cmp.Or(w.config.Repository.Path, w.dir.Path("repository"))
 }
 

@@ -90,7 +90,20 @@ func (s Source) IsSet() bool { return s.Env != "" || s.File != "" }
 // A Repository is where checkpoints are kept.
 type Repository struct {
 	Path     string // "": in the state directory
+	S3       *S3    // a bucket instead of a directory
 	Password Source // unset: derived from the state directory's key
+}
+
+// An S3 is a place in a bucket.
+type S3 struct {
+	Pos       sluice.Position
+	Endpoint  string // URL
+	Bucket    string
+	Prefix    string // of the names of all objects
+	Region    string
+	AccessKey Source
+	SecretKey Source
+	CAFile    string // PEM: certificates to trust instead of the system's
 }
 
 // Webhooks says how webhooks are called and called back.

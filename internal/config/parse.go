@@ -45,13 +45,8 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		"secrets": func(n *yaml.Node) {
 			r.each(n, func(name string, n *yaml.Node) { c.Secrets[name] = r.source(n) })
 		},
-		"repository": func(n *yaml.Node) {
-			r.mapping(n, fields{
-				"path":     func(n *yaml.Node) { c.Repository.Path = r.path(n) },
-				"password": func(n *yaml.Node) { c.Repository.Password = r.source(n) },
-			})
-		},
-		"webhooks": func(n *yaml.Node) { r.webhooks(n, &c.Webhooks) },
+		"repository": func(n *yaml.Node) { r.repository(n, &c.Repository) },
+		"webhooks":   func(n *yaml.Node) { r.webhooks(n, &c.Webhooks) },
 		"jobs": func(n *yaml.Node) {
 			r.mapping(n, fields{
 				"listen":  func(n *yaml.Node) { c.Jobs.Listen = r.address(n) },
@@ -60,6 +55,36 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		},
 		"retryFor": func(n *yaml.Node) { c.RetryFor = r.duration(n) },
 	})
+}
+
+func (r *reader) repository(n *yaml.Node, to *Repository) {
+	r.mapping(n, fields{
+		"path":     func(n *yaml.Node) { to.Path = r.path(n) },
+		"s3":       func(n *yaml.Node) { to.S3 = r.s3(n) },
+		"password": func(n *yaml.Node) { to.Password = r.source(n) },
+	})
+	if to.S3 != nil && to.Path != "" {
+		r.fault(n, codeBadCombination, "keep path or s3", "a repository is in a directory or in a bucket, not in both")
+	}
+}
+
+func (r *reader) s3(n *yaml.Node) *S3 {
+	s := &S3{Pos: r.pos(n)}
+	found := r.mapping(n, fields{
+		"endpoint":  func(n *yaml.Node) { s.Endpoint = r.url(n) },
+		"bucket":    func(n *yaml.Node) { s.Bucket = r.text(n) },
+		"prefix":    func(n *yaml.Node) { s.Prefix = r.text(n) },
+		"region":    func(n *yaml.Node) { s.Region = r.text(n) },
+		"accessKey": func(n *yaml.Node) { s.AccessKey = r.source(n) },
+		"secretKey": func(n *yaml.Node) { s.SecretKey = r.source(n) },
+		"caFile":    func(n *yaml.Node) { s.CAFile = r.path(n) },
+	})
+	for _, key := range []string{"endpoint", "bucket", "accessKey", "secretKey"} {
+		if found && !r.has(n, key) {
+			r.fault(n, codeMissingKey, "add "+key+"; docs/configuration.md has an example", "this bucket has no %s", key)
+		}
+	}
+	return s
 }
 
 func (r *reader) account(name string, n *yaml.Node) Account {

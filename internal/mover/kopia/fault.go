@@ -1,10 +1,14 @@
 package kopia
 
 import (
+	"crypto/tls"
 	"errors"
+	"net"
+	"net/http"
 
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
+	"github.com/minio/minio-go/v7"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/mover/tree"
@@ -19,23 +23,52 @@ func (m *Mover) fault(verb string, err error) error {
 		return nil
 	}
 	if errors.Is(err, repo.ErrInvalidPassword) {
-		return sluice.Errorf(sluice.Denied, "the password does not open the repository %s", m.dir).
+		return sluice.Errorf(sluice.Denied, "the password does not open the repository %s", m.place).
 			WithHint("use the key that the repository was made with, or move the directory away to begin a new one")
 	}
-	switch code := tree.CodeOf(err); code {
+	switch code := codeOf(err); code {
 	case sluice.Cancelled:
-		return sluice.Errorf(code, "%s in the repository %s was interrupted: %w", verb, m.dir, err)
+		return sluice.Errorf(code, "%s in the repository %s was interrupted: %w", verb, m.place, err)
 	case sluice.Exhausted:
-		return sluice.Errorf(code, "no space is left to %s in the repository %s: %w", verb, m.dir, err).
+		return sluice.Errorf(code, "no space is left to %s in the repository %s: %w", verb, m.place, err).
 			WithHint("free space there, or list copies with `sluice data list` and delete some")
 	case sluice.Denied:
-		return sluice.Errorf(code, "this user may not %s in the repository %s: %w", verb, m.dir, err).
+		return sluice.Errorf(code, "this user may not %s in the repository %s: %w", verb, m.place, err).
 			WithHint("give this user access to what is named")
 	case sluice.Unavailable:
-		return sluice.Errorf(code, "the repository %s cannot be reached: %w", m.dir, err)
+		return sluice.Errorf(code, "the repository %s cannot be reached: %w", m.place, err)
 	default:
-		return sluice.Errorf(code, "the repository %s cannot %s: %w", m.dir, verb, err)
+		return sluice.Errorf(code, "the repository %s cannot %s: %w", m.place, verb, err)
 	}
+}
+
+// codeOf says what an error of a file system, a network or a bucket means.
+func codeOf(err error) sluice.Code {
+	if code := tree.CodeOf(err); code != sluice.Failed {
+		return code
+	}
+	if said, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		return codeOfStatus(said.StatusCode)
+	}
+	if _, distrusted := errors.AsType[*tls.CertificateVerificationError](err); distrusted {
+		return sluice.Failed
+	}
+	if _, network := errors.AsType[net.Error](err); network {
+		return sluice.Unavailable
+	}
+	return sluice.Failed
+}
+
+func codeOfStatus(status int) sluice.Code {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return sluice.Denied
+	case status == http.StatusInsufficientStorage:
+		return sluice.Exhausted
+	case status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
+		return sluice.Unavailable
+	}
+	return sluice.Failed
 }
 
 // damage says that a file of a copy cannot be read back as it was written. The cause names the blob. An error that says
@@ -52,6 +85,6 @@ func (m *Mover) damage(file string, err error) error {
 	if errors.Is(err, blob.ErrBlobNotFound) {
 		what = "is incomplete"
 	}
-	return sluice.Errorf(sluice.Failed, "the repository %s %s: %s cannot be read back: %w", m.dir, what, file, err).
-		WithHint("this copy cannot be relied on; take a new one after the disk below %s has been checked", m.dir)
+	return sluice.Errorf(sluice.Failed, "the repository %s %s: %s cannot be read back: %w", m.place, what, file, err).
+		WithHint("this copy cannot be relied on; take a new one after the disk below %s has been checked", m.place)
 }

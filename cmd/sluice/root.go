@@ -77,7 +77,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a),
 		newReject(a), newPromote(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a),
-		newExitCodes(),
+		newExitCodes(), newBeside(),
 	)
 	refuseExtra(root)
 	return root

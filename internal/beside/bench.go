@@ -14,7 +14,7 @@ import (
 
 // Settings are what an account's Jobs are like.
 type Settings struct {
-	Image  string // of Sluice
+	Image  string // of Sluice; "": the account runs no Jobs of Sluice
 	User   int64  // runs as this user; 0: as root, which alone can keep the owners of files
 	CPU    string // at most; "": DefaultCPU
 	Memory string // at most; "": DefaultMemory
@@ -29,9 +29,9 @@ const (
 // Options say how Sluice makes and reaches Jobs.
 type Options struct {
 	Settings func(account string) Settings
-	Secret   func(purpose string) string // 64 hexadecimal digits, the same each time for one purpose
-	Endpoint *Endpoint                   // where Jobs reach Sluice; nil: Sluice reaches them through their account
-	Patience time.Duration               // until the pod must run; 0: DefaultPatience
+	Secret   func(purpose string) (string, error) // 64 hexadecimal digits, the same each time for one purpose
+	Endpoint func() (*Endpoint, error)            // where Jobs reach Sluice; nil: it reaches them through their account
+	Patience time.Duration                        // until the pod must run; 0: DefaultPatience
 }
 
 // DefaultPatience is how long a pod may take to start. A new node may have to start first.
@@ -73,15 +73,18 @@ func Name(kind string, parts ...string) string {
 func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
+	if b.options.Settings(w.Place.Name).Image == "" {
+		return nil, sluice.Errorf(sluice.Unsupported, "the account %s runs no Jobs of Sluice", w.Place.Name)
+	}
 	keys, err := b.keys(w)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.ensure(ctx, w, keys); err != nil {
+	dial, err := w.dialer(keys)
+	if err != nil {
 		return nil, err
 	}
-	dial, err := b.dialer(w, keys)
-	if err != nil {
+	if err := b.ensure(ctx, w, keys); err != nil {
 		return nil, err
 	}
 	s := newSession(w.title(), dial)
@@ -98,22 +101,31 @@ func (w Work) title() string { return "Job/" + w.Name + " in the namespace " + w
 // keys are those of one connection.
 type keys struct {
 	ours, theirs identity
-	secret       string // of theirs
+	secret       string    // of theirs
+	endpoint     *Endpoint // nil if Sluice connects
 }
 
 func (b *Bench) keys(w Work) (k keys, err error) {
-	k.secret = b.options.Secret("job " + w.Place.Name + "/" + w.Place.Namespace + "/" + w.Name)
+	if k.secret, err = b.options.Secret("job " + w.Place.Name + "/" + w.Place.Namespace + "/" + w.Name); err != nil {
+		return k, err
+	}
 	if k.theirs, err = newIdentity(k.secret); err != nil {
 		return k, err
 	}
-	k.ours, err = newIdentity(b.options.Secret(EndpointSecret))
+	own, err := b.options.Secret(EndpointSecret)
+	if err == nil {
+		k.ours, err = newIdentity(own)
+	}
+	if err == nil && b.options.Endpoint != nil {
+		k.endpoint, err = b.options.Endpoint()
+	}
 	return k, err
 }
 
 // dialer returns what makes connections to the Job.
-func (b *Bench) dialer(w Work, k keys) (func(context.Context) (*tls.Conn, error), error) {
-	if b.options.Endpoint != nil {
-		return b.options.Endpoint.expect(k.theirs.public()), nil
+func (w Work) dialer(k keys) (func(context.Context) (*tls.Conn, error), error) {
+	if k.endpoint != nil {
+		return k.endpoint.expect(k.theirs.public()), nil
 	}
 	settings, err := k.ours.config(only(k.theirs.public()))
 	if err != nil {

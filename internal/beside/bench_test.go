@@ -46,12 +46,21 @@ func endpoint(t *testing.T) beside.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := beside.NewEndpoint(l, l.Addr().String(), besidetest.Secret(beside.EndpointSecret))
+	e, err := beside.NewEndpoint(l, l.Addr().String(), secret(t, beside.EndpointSecret))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	return beside.Options{Endpoint: e}
+	return beside.Options{Endpoint: func() (*beside.Endpoint, error) { return e, nil }}
+}
+
+func secret(t *testing.T, purpose string) string {
+	t.Helper()
+	s, err := besidetest.Secret(purpose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // each runs the test over both ways to connect.
@@ -162,9 +171,9 @@ func TestStrangersAreRefused(t *testing.T) {
 	for name, strange := range map[string]string{"Sluice": "jobs", "the Job": "job cluster/shop/sluice-test"} {
 		b := beside.New(beside.Options{
 			Settings: func(string) beside.Settings { return beside.Settings{Image: "sluice:unready"} },
-			Secret: func(purpose string) string {
+			Secret: func(purpose string) (string, error) {
 				if purpose == strange {
-					return strings.Repeat("ab", 32)
+					return strings.Repeat("ab", 32), nil
 				}
 				return besidetest.Secret(purpose)
 			},
@@ -181,7 +190,7 @@ func TestIdleJobEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := beside.Config{Secret: besidetest.Secret("a"), Peer: make([]byte, 32), Idle: time.Millisecond, Listen: l}
+	c := beside.Config{Secret: secret(t, "a"), Peer: make([]byte, 32), Idle: time.Millisecond, Listen: l}
 	if err := beside.Serve(t.Context(), c, http.NotFoundHandler()); err != nil {
 		t.Error(err)
 	}

@@ -42,7 +42,7 @@ func Call[A, R any](
 		}
 		switch {
 		case l.Error != nil:
-			return result, l.Error.error()
+			return result, l.Error.Err()
 		case l.Result != nil:
 			return *l.Result, nil
 		case l.Amount != nil && report != nil:
@@ -74,8 +74,7 @@ func Handle[A, R any](
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		result, err := f(r.Context(), arguments, func(a sluice.Amount) { out.send(line[R]{Amount: &a}) })
 		if err != nil {
-			wire := toWire(err)
-			out.send(line[R]{Error: &wire})
+			out.send(line[R]{Error: FaultOf(err)})
 			return
 		}
 		out.send(line[R]{Result: &result})
@@ -86,7 +85,7 @@ func Handle[A, R any](
 type line[R any] struct {
 	Amount *sluice.Amount `json:"amount,omitempty"`
 	Result *R             `json:"result,omitempty"`
-	Error  *wireError     `json:"error,omitempty"`
+	Error  *Fault         `json:"error,omitempty"`
 }
 
 // A stream sends lines one after another.
@@ -120,8 +119,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A wireError is an error on the wire. The cause is part of the message.
-type wireError struct {
+// A Fault is an error on the wire. The cause is part of the message.
+type Fault struct {
 	Code    sluice.Code `json:"code"`
 	Message string      `json:"message"`
 	Hint    string      `json:"hint,omitempty"`
@@ -136,28 +135,31 @@ var codes = map[sluice.Code]int{
 	sluice.Cancelled: 499, sluice.Internal: http.StatusInternalServerError,
 }
 
-func toWire(err error) wireError {
+// FaultOf returns the error as it is sent.
+func FaultOf(err error) *Fault {
 	code := sluice.ErrorCode(err)
 	if code == sluice.Internal && errors.Is(err, context.Canceled) {
 		code = sluice.Cancelled
 	}
-	return wireError{Code: code, Message: cut(err.Error()), Hint: cut(sluice.ErrorHint(err))}
+	return &Fault{Code: code, Message: cut(err.Error()), Hint: cut(sluice.ErrorHint(err))}
 }
 
 // cut bounds a text that is sent.
 func cut(text string) string { return text[:min(len(text), maxError/8)] }
 
-func (w wireError) error() error {
-	if codes[w.Code] == 0 {
-		w.Code = sluice.Failed
+// Err returns the error as it was, with bounds.
+func (f *Fault) Err() error {
+	code := f.Code
+	if codes[code] == 0 {
+		code = sluice.Failed
 	}
-	return &sluice.Error{Code: w.Code, Message: cut(w.Message), Hint: cut(w.Hint)}
+	return &sluice.Error{Code: code, Message: cut(f.Message), Hint: cut(f.Hint)}
 }
 
 // WriteError answers a request of [Session.Do] with the error.
 func WriteError(w http.ResponseWriter, err error) {
-	wire := toWire(err)
+	fault := FaultOf(err)
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(codes[wire.Code])
-	_ = json.NewEncoder(w).Encode(wire) // a caller that went away does not want the answer
+	w.WriteHeader(codes[fault.Code])
+	_ = json.NewEncoder(w).Encode(fault) // a caller that went away does not want the answer
 }

@@ -18,7 +18,7 @@ func (b *Bench) ensure(ctx context.Context, w Work, k keys) error {
 	if err != nil {
 		return err
 	}
-	companions, err := b.companions(w, k)
+	companions, err := w.companions(k)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,9 @@ func (b *Bench) ensure(ctx context.Context, w Work, k keys) error {
 }
 
 // companions are the objects that the Job needs besides itself.
-func (b *Bench) companions(w Work, k keys) ([]sluice.Object, error) {
-	if b.options.Endpoint != nil {
-		secret, err := w.secret(k, b.options.Endpoint.address)
+func (w Work) companions(k keys) ([]sluice.Object, error) {
+	if k.endpoint != nil {
+		secret, err := w.secret(k, k.endpoint.address)
 		return []sluice.Object{secret}, err
 	}
 	secret, err := w.secret(k, "")
@@ -80,15 +80,18 @@ func (b *Bench) find(ctx context.Context, w Work, wanted sluice.Object) (sluice.
 }
 
 // End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. Ending a
-// Job that does not exist succeeds.
+// Job that does not exist succeeds, also in an account that runs none.
 func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
+	if b.options.Settings(at.Name).Image == "" {
+		return nil
+	}
 	w := Work{Place: at, Name: name}
-	if b.options.Endpoint != nil {
-		k, err := b.keys(w)
-		if err != nil {
-			return err
-		}
-		b.options.Endpoint.forget(k.theirs.public())
+	k, err := b.keys(w)
+	if err != nil {
+		return err
+	}
+	if k.endpoint != nil {
+		k.endpoint.forget(k.theirs.public())
 	}
 	for _, ref := range []sluice.Ref{w.jobRef(), w.serviceRef(), w.secretRef()} {
 		if err := at.Account.Delete(ctx, ref); err != nil {
@@ -196,7 +199,7 @@ func (w Work) unstartable(reason string) error {
 	for _, sign := range []string{"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainer"} {
 		if strings.HasPrefix(reason, sign) {
 			return sluice.Errorf(sluice.Failed, "the pod of %s cannot start: %s", w.title(), reason).
-				WithHint("its image is accounts.%s.image in sluice.yaml; it must be one that the cluster can pull", w.Place.Name)
+				WithHint("accounts.%s.job.image in sluice.yaml must be an image that the cluster can pull", w.Place.Name)
 		}
 	}
 	return nil
@@ -216,7 +219,8 @@ func (w Work) refused(ctx context.Context) (why string, err error) {
 		said := e.Text("message")
 		if strings.Contains(said, "exceeded quota") {
 			return said, sluice.Errorf(sluice.Exhausted, "%s gets no pod: %s", w.title(), said).
-				WithHint("raise the quota of the namespace, or lower accounts.%s.jobs in sluice.yaml", w.Place.Name)
+				WithHint("raise the quota of the namespace, or lower accounts.%s.job in sluice.yaml",
+					w.Place.Name)
 		}
 		return said, nil
 	}

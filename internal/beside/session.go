@@ -96,11 +96,11 @@ func (s *Session) away(ctx context.Context, err error) error {
 
 // refusal reads the error that an answer carries.
 func (s *Session) refusal(ctx context.Context, resp *http.Response) error {
-	var w wireError
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxError)).Decode(&w); err != nil {
+	var f Fault
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxError)).Decode(&f); err != nil {
 		return s.away(ctx, err)
 	}
-	return w.error()
+	return f.Err()
 }
 
 // An answer is a body whose errors say that the Job is away.

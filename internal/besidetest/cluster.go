@@ -4,9 +4,10 @@ package besidetest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"path"
@@ -25,6 +26,7 @@ type Cluster struct {
 	handler func(Pod) http.Handler
 
 	mu   sync.Mutex
+	nets []*breakable
 	pods map[string]*running // by namespace/name of the Job
 	made int
 }
@@ -83,8 +85,9 @@ func (c *Cluster) Bench(o beside.Options) *beside.Bench {
 }
 
 // Secret derives the secrets of a bench.
-func Secret(purpose string) string {
-	return fmt.Sprintf("%064x", len(purpose)*7919+int(purpose[len(purpose)-1]))
+func Secret(purpose string) (string, error) {
+	sum := sha256.Sum256([]byte(purpose))
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // Made returns how many pods were started.
@@ -165,9 +168,11 @@ func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
 		return err
 	}
 	if config.Dial == "" {
-		if config.Listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
 			return err
 		}
+		config.Listen = &breakable{Listener: l}
 		for _, p := range job.List("spec", "template", "spec", "containers")[0].List("ports") {
 			c.SetAddress(ref.Namespace, ref.Name, p.Number(0, "containerPort"), config.Listen.Addr().String())
 		}
@@ -176,6 +181,9 @@ func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
 	p := &running{cancel: cancel, over: make(chan struct{})}
 	c.mu.Lock()
 	c.pods[key(ref)] = p
+	if b, ok := config.Listen.(*breakable); ok {
+		c.nets = append(c.nets, b)
+	}
 	c.made++
 	c.mu.Unlock()
 	handler := c.handler(Pod{claims(job)})
@@ -209,4 +217,39 @@ func claims(job sluice.Object) []string {
 		}
 	}
 	return list
+}
+
+// Break ends every connection that Sluice made to a Job.
+func (c *Cluster) Break() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.nets {
+		n.interrupt()
+	}
+}
+
+// A breakable listener remembers its connections.
+type breakable struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (b *breakable) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		b.conns = append(b.conns, c)
+	}
+	return c, err
+}
+
+func (b *breakable) interrupt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.conns {
+		_ = c.Close() // closing twice is harmless
+	}
+	b.conns = nil
 }

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/beside"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/database/mongodb"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -15,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
+	"github.com/sluice-cd/sluice/internal/mover/remote"
 	"github.com/sluice-cd/sluice/internal/prometheus"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/step"
@@ -31,12 +34,15 @@ type Wiring struct {
 	key          *secret.Key
 	opened       map[string]sluice.Account
 	callbackBase string
+	bench        *beside.Bench
 	close        closers
 }
 
 // NewWiring returns a wiring that has opened nothing yet. The caller closes it.
 func NewWiring(dir StateDir, c *config.Config) *Wiring {
-	return &Wiring{dir: dir, config: c, current: &current{dir: dir, config: c}}
+	w := &Wiring{dir: dir, config: c, current: &current{dir: dir, config: c}}
+	w.bench = w.newBench()
+	return w
 }
 
 // follow lets steps use what sluice.yaml says when they run. It tells the user about a change that cannot be used.
@@ -149,13 +155,33 @@ func (w *Wiring) Movers() map[string]sluice.Mover {
 			return key.Password("repository"), nil
 		}
 	}
-	m := kopia.New(kopia.Options{Dir: w.RepositoryDir(), CacheDir: w.dir.Path("cache"), Password: password})
+	trees := remote.New(w.bench)
+	m := kopia.New(kopia.Options{
+		Dir: w.RepositoryDir(), S3: w.bucket(), CacheDir: w.dir.Path("cache"), Password: password,
+		Reader: trees.Reader, Writer: trees.Writer,
+	})
 	w.close.add(func() error { return m.Close(context.Background()) })
-	return map[string]sluice.Mover{kopia.Name: mover.Wrap(m)}
+	return map[string]sluice.Mover{kopia.Name: mover.Wrap(remote.Ending(m, trees))}
 }
 
-// RepositoryDir returns the directory of the checkpoint repository.
+// bucket returns the bucket of the checkpoint repository, nil if it is in a directory.
+func (w *Wiring) bucket() *kopia.S3 {
+	s := w.config.Repository.S3
+	if s == nil {
+		return nil
+	}
+	endpoint, _ := url.Parse(s.Endpoint) // the configuration was checked
+	return &kopia.S3{
+		Endpoint: endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region, CAFile: s.CAFile,
+		AccessKey: w.dir.reader(s.AccessKey), SecretKey: w.dir.reader(s.SecretKey),
+	}
+}
+
+// RepositoryDir returns the directory of the checkpoint repository, "" if it is in a bucket.
 func (w *Wiring) RepositoryDir() string {
+	if w.config.Repository.S3 != nil {
+		return ""
+	}
 	return cmp.Or(w.config.Repository.Path, w.dir.Path("repository"))
 }
 

@@ -18,6 +18,7 @@ type Config struct {
 	Secrets    map[string]Source
 	Repository Repository
 	Webhooks   Webhooks
+	Jobs       Jobs
 	RetryFor   time.Duration // how long to retry what is unavailable before its step fails; 0: the engine's default
 }
 
@@ -37,6 +38,21 @@ type Account struct {
 	Kubeconfig string // AccountKubernetes: the file; "": the one that kubectl would use
 	Context    string // of the kubeconfig; "": its current one
 	InCluster  bool   // AccountKubernetes: the cluster that Sluice runs in, instead of a kubeconfig
+	Job        Job    // AccountKubernetes: what Sluice runs beside the data
+}
+
+// A Job says how Sluice's own Jobs run in a cluster. Empty fields mean the defaults.
+type Job struct {
+	Image  string // of this version of Sluice
+	User   int64  // 0: root, which can keep the owners of files
+	CPU    string // at most
+	Memory string // at most
+}
+
+// Jobs says where Sluice's own Jobs reach it. If Listen is "", Sluice reaches them through the API server.
+type Jobs struct {
+	Listen  string // where Sluice listens
+	Address string // how Jobs reach that address; "": the address itself
 }
 
 // An Image says what the local account runs for a container image.
@@ -74,7 +90,20 @@ func (s Source) IsSet() bool { return s.Env != "" || s.File != "" }
 // A Repository is where checkpoints are kept.
 type Repository struct {
 	Path     string // "": in the state directory
+	S3       *S3    // a bucket instead of a directory
 	Password Source // unset: derived from the state directory's key
+}
+
+// An S3 is a place in a bucket.
+type S3 struct {
+	Pos       sluice.Position
+	Endpoint  string // URL
+	Bucket    string
+	Prefix    string // of the names of all objects
+	Region    string
+	AccessKey Source
+	SecretKey Source
+	CAFile    string // PEM: certificates to trust instead of the system's
 }
 
 // Webhooks says how webhooks are called and called back.

@@ -67,6 +67,31 @@ retryFor: 1m30s
 	}
 }
 
+func TestParseReadsABucket(t *testing.T) {
+	c, ds := config.Parse("/etc/app/sluice.yaml", []byte(`
+repository:
+  s3:
+    endpoint: https://s3.example.com
+    bucket: checkpoints
+    prefix: shop/
+    region: eu-central-1
+    accessKey: {env: KEY}
+    secretKey: {file: secrets/s3}
+    caFile: ca.pem
+`))
+	want := config.Repository{S3: &config.S3{
+		Endpoint: "https://s3.example.com", Bucket: "checkpoints", Prefix: "shop/", Region: "eu-central-1",
+		AccessKey: config.Source{Env: "KEY"}, SecretKey: config.Source{File: "/etc/app/secrets/s3"},
+		CAFile: "/etc/app/ca.pem",
+	}}
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	if diff := cmp.Diff(want, c.Repository, cmpopts.IgnoreTypes(sluice.Position{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseFaults(t *testing.T) {
 	tests := map[string]struct {
 		in   string
@@ -118,6 +143,22 @@ func TestParseFaults(t *testing.T) {
 				`s.yaml:1:15: error: inCluster excludes kubeconfig and context [bad-combination] keep inCluster: true, or ` +
 					`kubeconfig and context`,
 				`s.yaml:1:97: error: "yes" is neither true nor false [bad-value] write true or false`,
+			},
+		},
+		"a repository in two places": {
+			"repository: {path: x, s3: {endpoint: 'http://x', bucket: b, accessKey: {env: A}, secretKey: {env: B}}}\n",
+			[]string{`s.yaml:1:13: error: a repository is in a directory or in a bucket, not in both [bad-combination] keep ` +
+				`path or s3`},
+		},
+		"a bucket without its keys": {
+			"repository: {s3: {endpoint: x, bucket: b, acesKey: {env: A}}}\n",
+			[]string{
+				`s.yaml:1:18: error: this bucket has no accessKey [missing-key] add accessKey; docs/configuration.md has an ` +
+					`example`,
+				`s.yaml:1:18: error: this bucket has no secretKey [missing-key] add secretKey; docs/configuration.md has an ` +
+					`example`,
+				`s.yaml:1:29: error: "x" is not an http or https URL [bad-value] write it like http://127.0.0.1:9090`,
+				`s.yaml:1:43: error: unknown key "acesKey" [unknown-key] did you mean accessKey?`,
 			},
 		},
 		"address without a port": {

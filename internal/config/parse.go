@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net"
 	"path/filepath"
 	"strings"
 
@@ -46,15 +45,46 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		"secrets": func(n *yaml.Node) {
 			r.each(n, func(name string, n *yaml.Node) { c.Secrets[name] = r.source(n) })
 		},
-		"repository": func(n *yaml.Node) {
+		"repository": func(n *yaml.Node) { r.repository(n, &c.Repository) },
+		"webhooks":   func(n *yaml.Node) { r.webhooks(n, &c.Webhooks) },
+		"jobs": func(n *yaml.Node) {
 			r.mapping(n, fields{
-				"path":     func(n *yaml.Node) { c.Repository.Path = r.path(n) },
-				"password": func(n *yaml.Node) { c.Repository.Password = r.source(n) },
+				"listen":  func(n *yaml.Node) { c.Jobs.Listen = r.address(n) },
+				"address": func(n *yaml.Node) { c.Jobs.Address = r.address(n) },
 			})
 		},
-		"webhooks": func(n *yaml.Node) { r.webhooks(n, &c.Webhooks) },
 		"retryFor": func(n *yaml.Node) { c.RetryFor = r.duration(n) },
 	})
+}
+
+func (r *reader) repository(n *yaml.Node, to *Repository) {
+	r.mapping(n, fields{
+		"path":     func(n *yaml.Node) { to.Path = r.path(n) },
+		"s3":       func(n *yaml.Node) { to.S3 = r.s3(n) },
+		"password": func(n *yaml.Node) { to.Password = r.source(n) },
+	})
+	if to.S3 != nil && to.Path != "" {
+		r.fault(n, codeBadCombination, "keep path or s3", "a repository is in a directory or in a bucket, not in both")
+	}
+}
+
+func (r *reader) s3(n *yaml.Node) *S3 {
+	s := &S3{Pos: r.pos(n)}
+	found := r.mapping(n, fields{
+		"endpoint":  func(n *yaml.Node) { s.Endpoint = r.url(n) },
+		"bucket":    func(n *yaml.Node) { s.Bucket = r.text(n) },
+		"prefix":    func(n *yaml.Node) { s.Prefix = r.text(n) },
+		"region":    func(n *yaml.Node) { s.Region = r.text(n) },
+		"accessKey": func(n *yaml.Node) { s.AccessKey = r.source(n) },
+		"secretKey": func(n *yaml.Node) { s.SecretKey = r.source(n) },
+		"caFile":    func(n *yaml.Node) { s.CAFile = r.path(n) },
+	})
+	for _, key := range []string{"endpoint", "bucket", "accessKey", "secretKey"} {
+		if found && !r.has(n, key) {
+			r.fault(n, codeMissingKey, "add "+key+"; docs/configuration.md has an example", "this bucket has no %s", key)
+		}
+	}
+	return s
 }
 
 func (r *reader) account(name string, n *yaml.Node) Account {
@@ -67,6 +97,7 @@ func (r *reader) account(name string, n *yaml.Node) Account {
 		"kubeconfig": func(n *yaml.Node) { a.Kubeconfig = r.path(n) },
 		"context":    func(n *yaml.Node) { a.Context = r.text(n) },
 		"inCluster":  func(n *yaml.Node) { a.InCluster = r.flag(n) },
+		"job":        func(n *yaml.Node) { a.Job = r.job(n) },
 	})
 	if found {
 		r.checkAccount(n, a)
@@ -76,7 +107,7 @@ func (r *reader) account(name string, n *yaml.Node) Account {
 
 // checkAccount reports keys that exclude each other.
 func (r *reader) checkAccount(n *yaml.Node, a Account) {
-	for _, key := range []string{"kubeconfig", "context", "inCluster"} {
+	for _, key := range []string{"kubeconfig", "context", "inCluster", "job"} {
 		if a.Type == AccountLocal && r.has(n, key) {
 			r.fault(n, codeBadValue, "write type: kubernetes, or remove "+key, "a local account has no %s", key)
 			return
@@ -86,6 +117,17 @@ func (r *reader) checkAccount(n *yaml.Node, a Account) {
 		r.fault(n, codeBadCombination, "keep inCluster: true, or kubeconfig and context",
 			"inCluster excludes kubeconfig and context")
 	}
+}
+
+func (r *reader) job(n *yaml.Node) Job {
+	var j Job
+	r.mapping(n, fields{
+		"image":  func(n *yaml.Node) { j.Image = r.text(n) },
+		"user":   func(n *yaml.Node) { j.User = r.user(n) },
+		"cpu":    func(n *yaml.Node) { j.CPU = r.text(n) },
+		"memory": func(n *yaml.Node) { j.Memory = r.text(n) },
+	})
+	return j
 }
 
 func (r *reader) image(n *yaml.Node) Image {
@@ -144,16 +186,10 @@ func (r *reader) source(n *yaml.Node) Source {
 
 func (r *reader) webhooks(n *yaml.Node, w *Webhooks) {
 	r.mapping(n, fields{
-		"callbackAddress": func(n *yaml.Node) {
-			w.CallbackAddress = r.text(n)
-			if _, _, err := net.SplitHostPort(w.CallbackAddress); err != nil {
-				r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port",
-					"%s does not have the form host:port", yamldoc.Quote(w.CallbackAddress))
-			}
-		},
-		"callbackURL": func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },
-		"allow":       func(n *yaml.Node) { w.Allow = r.list(n) },
-		"caFile":      func(n *yaml.Node) { w.CAFile = r.path(n) },
+		"callbackAddress": func(n *yaml.Node) { w.CallbackAddress = r.address(n) },
+		"callbackURL":     func(n *yaml.Node) { w.CallbackURL = strings.TrimRight(r.url(n), "/") },
+		"allow":           func(n *yaml.Node) { w.Allow = r.list(n) },
+		"caFile":          func(n *yaml.Node) { w.CAFile = r.path(n) },
 		"replace": func(n *yaml.Node) {
 			w.Replace = map[string]string{}
 			r.each(n, func(from string, n *yaml.Node) {

@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,6 +150,27 @@ func (r *reader) url(n *yaml.Node) string {
 		r.fault(n, codeBadValue, "write it like http://127.0.0.1:9090", "%s is not an http or https URL", yamldoc.Quote(s))
 	}
 	return s
+}
+
+// address returns host:port.
+func (r *reader) address(n *yaml.Node) string {
+	s := r.text(n)
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		r.fault(n, codeBadValue, "write it like 127.0.0.1:0, where 0 is any free port",
+			"%s does not have the form host:port", yamldoc.Quote(s))
+	}
+	return s
+}
+
+// user returns the number of a user other than root.
+func (r *reader) user(n *yaml.Node) int64 {
+	s := r.text(n)
+	id, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || id == 0 {
+		r.fault(n, codeBadValue, "write its number, like 1000, or remove the line for root",
+			"%s is not the number of a user", yamldoc.Quote(s))
+	}
+	return int64(id) //nolint:gosec // 31 bits
 }
 
 func (r *reader) path(n *yaml.Node) string {

@@ -163,6 +163,23 @@ var leaks = map[string]func(l *leak){
 		}
 		l.write("sluice.yaml", "{}\n") // what ends the test reads it
 	},
+	"the keys of a bucket": func(l *leak) {
+		data := "\ndatasets:\n  orders: {engine: files, claims: [data]}"
+		l.mustDeploy(deployFile("", data, join(first, claim)))
+		sound, err := os.ReadFile(filepath.Join(l.dir, "sluice.yaml"))
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		quick := strings.Replace(string(sound), "retryFor: 1s", "retryFor: 20ms", 1)
+		for _, bucket := range []string{"401", "html"} {
+			l.write("sluice.yaml", strings.Replace(quick, "repository: {", "repository: {s3: {endpoint: \""+l.echo.URL+
+				"\", bucket: \""+bucket+"\", accessKey: {env: MARK_DATABASE}, secretKey: {env: MARK_PLAIN}}, ", 1))
+			changed := strings.Replace(first, "first}", "first}, data: {a: b}", 1)
+			l.fails(deployFile("constraints: {beforeDeployment: [{checkpointData: {dataset: orders}}]}", data,
+				join(changed, claim)), "")
+			l.run("doctor")
+		}
+	},
 	"a flag": func(l *leak) {
 		l.file(deployFile("", "", service))
 		out := l.run("run", "-f", "deploy.yaml", "--add-context", "token="+markFlag)

@@ -23,6 +23,7 @@ type Measurement struct {
 	AddedLater  int64
 	Restore     time.Duration
 	CP          time.Duration // cp -a and sync
+	Rsync       time.Duration // of what was changed, into what cp made; 0 if it is not installed
 	Tar         time.Duration // tar | zstd -1 and sync; 0 if one of them is not installed
 	TarBytes    int64
 	Note        string // why something was not measured
@@ -50,6 +51,9 @@ func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (
 	}
 	r.Copy, r.Added = took, first.Added
 	if err := change(filepath.Join(data, "large"), bytes-bytes/10); err != nil {
+		return r, err
+	}
+	if err := r.rsync(ctx, work); err != nil {
 		return r, err
 	}
 	second, took, err := run(ctx, m, transfer(sluice.TransferCopy, "bench-2", data))
@@ -108,6 +112,17 @@ func (r *Measurement) rivals(ctx context.Context, work string) error {
 	}
 	r.TarBytes = info.Size()
 	return nil
+}
+
+// rsync measures rsync after the change. It compares content, as a copy into the repository does.
+func (r *Measurement) rsync(ctx context.Context, work string) error {
+	if _, err := exec.LookPath("rsync"); err != nil {
+		return nil
+	}
+	begin := time.Now()
+	err := shell(ctx, work, "rsync -a --checksum --inplace --no-whole-file data/ copied/ && sync -f copied")
+	r.Rsync = time.Since(begin)
+	return err
 }
 
 func shell(ctx context.Context, dir, command string) error {

@@ -22,6 +22,8 @@ type Subject struct {
 func Run(t *testing.T, make func(t *testing.T) Subject) {
 	for name, prove := range map[string]func(*testing.T, Subject){
 		"a copy comes back as it was":            comesBack,
+		"links, owners and attributes come back": keepsMetadata,
+		"many small files are copied":            copiesMany,
 		"the same id gives the same copy":        sameID,
 		"a second copy adds what changed":        addsLittle,
 		"work begun twice is done once":          beginsOnce,

@@ -110,6 +110,9 @@ func passwordIn(text string) string {
 // LearnSources learns every value that the configuration names and that can be read now.
 func (r *Redactor) LearnSources(c *config.Config) {
 	sources := []config.Source{c.Repository.Password}
+	if s := c.Repository.S3; s != nil {
+		sources = append(sources, s.AccessKey, s.SecretKey)
+	}
 	for _, s := range c.Secrets {
 		sources = append(sources, s)
 	}

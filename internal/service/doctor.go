@@ -76,7 +76,7 @@ type Adapters interface {
 	Metrics() (map[string]sluice.Metrics, error)
 	// ReadSecret returns the value of the source.
 	ReadSecret(s config.Source) (string, error)
-	// RepositoryDir returns the directory of the checkpoints.
+	// RepositoryDir returns the directory of the checkpoints, "" if they are in a bucket.
 	RepositoryDir() string
 	// IsListening reports whether an engine of the state directory listens for callbacks.
 	IsListening() bool
@@ -321,6 +321,10 @@ func secretsIn(p *sluice.Plan) ([]string, error) {
 // repository proves that the directory of checkpoints can be written and was not lost, and that its password can be
 // read.
 func (d *Doctor) repository(ctx context.Context) {
+	if s := d.Config.Repository.S3; s != nil {
+		d.bucket(s)
+		return
+	}
 	dir := d.Adapters.RepositoryDir()
 	err := writable(dir)
 	if p := d.Config.Repository.Password; err == nil && p.IsSet() {
@@ -333,6 +337,17 @@ func (d *Doctor) repository(ctx context.Context) {
 		return
 	}
 	d.result("repository", err, "%s can be written", dir)
+}
+
+// bucket proves that the password and the keys of a bucket can be read.
+func (d *Doctor) bucket(s *config.S3) {
+	var err error
+	for _, source := range []config.Source{d.Config.Repository.Password, s.AccessKey, s.SecretKey} {
+		if err == nil && source.IsSet() {
+			_, err = d.Adapters.ReadSecret(source)
+		}
+	}
+	d.result("repository", err, "the keys of the bucket %s at %s can be read", s.Bucket, s.Endpoint)
 }
 
 // lostCheckpoints returns how many checkpoints the catalogue has, 0 if the directory holds anything.

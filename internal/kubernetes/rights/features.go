@@ -36,6 +36,7 @@ const (
 	FeatureNamespaces     = "namespaces"
 	FeatureCRDs           = "crds"
 	FeatureScratch        = "scratch"
+	FeatureBeside         = "beside"
 )
 
 var (
@@ -106,6 +107,11 @@ func Features() []Feature {
 			{"apps", []string{"replicasets"}, look},
 			{"batch", []string{"jobs"}, put},
 			{"networking.k8s.io", []string{"networkpolicies"}, put},
+		}},
+		{Name: FeatureBeside, Grants: []Grant{
+			{"batch", []string{"jobs"}, keep},
+			{"", []string{"secrets", "services"}, keep},
+			{"", []string{"pods", "events"}, look},
 		}},
 	}
 }

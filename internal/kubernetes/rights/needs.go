@@ -323,9 +323,7 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 	if replaced {
 		n.surroundings(namespace)
 	}
-	if spec.URI != "" {
-		n.features(namespace, FeaturePortForward)
-	}
+	n.features(namespace, FeatureBeside, FeaturePortForward)
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
 		n.features(namespace, FeatureExec)
 	}

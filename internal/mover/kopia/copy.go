@@ -3,53 +3,113 @@ package kopia
 import (
 	"cmp"
 	"context"
-	"io/fs"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
-	"github.com/kopia/kopia/fs/localfs"
+	"github.com/kopia/kopia/fs"
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/manifest"
+	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
-	"github.com/kopia/kopia/snapshot/policy"
-	"github.com/kopia/kopia/snapshot/upload"
+	"github.com/kopia/kopia/snapshot/snapshotfs"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
 const (
 	tagCheckpoint = "sluice:checkpoint"
 	tagVolume     = "sluice:volume" // its place in the list and its claim
 	tagAdded      = "sluice:added"  // by how much the repository grew
-
-	// part is what one goroutine reads of a large file, so that a database in one file keeps every core busy.
-	part = 64 << 20
-	// save is how often an upload records what it has sent, in case the process dies.
-	save = 15 * time.Second
+	tagOrigin     = "sluice:origin" // account, namespace and claim
+	tagIndex      = "sluice:index"  // the object that is the index of the volume
 )
+
+// A volume is one of a copy.
+type volume struct {
+	sluice.Volume
+	data, index snapshot.SourceInfo
+	origin      string
+	from        tree.Reader
+	size        tree.Size
+}
+
+func volumes(t sluice.Transfer) []volume {
+	all := make([]volume, len(t.Volumes))
+	for i, v := range t.Volumes {
+		name := strconv.Itoa(i) + "-" + label(v.Claim)
+		all[i] = volume{
+			Volume: v, data: source(folder(t.ID) + name), index: source(folder(t.ID) + "index/" + name),
+			origin: label(t.Place.Name + "/" + t.Place.Namespace + "/" + v.Claim),
+		}
+	}
+	return all
+}
+
+// source names snapshots in the repository. Each copy has its own sources, so that no rule about how many snapshots of
+// a source stay can ever remove one of them.
+func source(path string) snapshot.SourceInfo {
+	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: path}
+}
+
+// folder is the folder with the sources of one copy.
+func folder(id string) string { return "/" + label(id) + "/" }
 
 // copy makes one snapshot of each volume. It reads all content, whatever the times of the files say: a database may
 // change a file within one tick of the clock, or through a memory map.
 func (m *Mover) copy(ctx context.Context, t sluice.Transfer, p *meter) (sluice.Copy, error) {
-	total, err := size(ctx, t.Volumes)
-	if err != nil {
-		return sluice.Copy{}, err
+	if c, whole, err := m.made(ctx, t); whole || err != nil {
+		return c, err
 	}
-	if err := m.refresh(ctx); err != nil {
-		return sluice.Copy{}, err
+	all := volumes(t)
+	defer closeAll(all)
+	var total int64
+	for i := range all {
+		if err := m.measure(ctx, t, &all[i]); err != nil {
+			return sluice.Copy{}, err
+		}
+		total += all[i].size.Bytes
 	}
 	p.expect(total)
-	list := make([]*snapshot.Manifest, len(t.Volumes))
-	for i, v := range t.Volumes {
-		if list[i], err = m.copyVolume(ctx, source(t.ID, i, v.Claim), v, p); err != nil {
+	list := make([]*snapshot.Manifest, len(all))
+	for i := range all {
+		var err error
+		if list[i], err = m.copyVolume(ctx, &all[i], p); err != nil {
 			return sluice.Copy{}, err
 		}
 	}
 	return describe(list, t.Volumes), nil
+}
+
+// measure opens the volume and asks for its size.
+func (m *Mover) measure(ctx context.Context, t sluice.Transfer, v *volume) (err error) {
+	switch {
+	case v.Dir != "":
+		v.from, err = tree.Open(v.Volume)
+	case m.options.Reader != nil:
+		v.from, err = m.options.Reader(ctx, t, v.Volume)
+	default:
+		err = outOfReach(v.Claim)
+	}
+	if err != nil {
+		return err
+	}
+	v.size, err = v.from.Size(ctx)
+	return err
+}
+
+func outOfReach(claim string) error {
+	return sluice.Errorf(sluice.Unsupported, "the volume of the claim %s cannot be reached from here", claim).
+		WithHint("choose a mover of the cluster's own for this dataset, such as csi")
+}
+
+func closeAll(all []volume) {
+	for _, v := range all {
+		if v.from != nil {
+			_ = v.from.Close() // only read
+		}
+	}
 }
 
 // describe returns the copy that the snapshots of the volumes are.
@@ -57,15 +117,25 @@ func describe(list []*snapshot.Manifest, volumes []sluice.Volume) sluice.Copy {
 	c := sluice.Copy{Mover: Name}
 	for i, s := range list {
 		added, _ := strconv.ParseInt(s.Tags[tagAdded], 10, 64) // absent only if another program made the snapshot
+		size := sizeOf(s)
 		c.Snapshots = append(c.Snapshots, string(s.ID))
 		c.Claims = append(c.Claims, volumes[i].Claim)
 		c.Added += added
-		if sum := s.RootEntry.DirSummary; sum != nil {
-			c.Bytes += sum.TotalFileSize
-			c.Files += sum.TotalFileCount
-		}
+		c.Bytes += size.Bytes
+		c.Files += size.Files
 	}
 	return c
+}
+
+// sizeOf returns what the volume of the snapshot held. kopia counts a file once for each of its names.
+func sizeOf(s *snapshot.Manifest) (size tree.Size) {
+	if s.Tags[tagIndex] != "" {
+		return tree.Size{Bytes: s.Stats.TotalFileSize, Files: int64(s.Stats.TotalFileCount)}
+	}
+	if sum := s.RootEntry.DirSummary; sum != nil {
+		return tree.Size{Bytes: sum.TotalFileSize, Files: sum.TotalFileCount}
+	}
+	return size
 }
 
 // made returns the copy if the repository has a whole snapshot of every volume.
@@ -73,9 +143,10 @@ func (m *Mover) made(ctx context.Context, t sluice.Transfer) (c sluice.Copy, who
 	if err := m.refresh(ctx); err != nil {
 		return c, false, err
 	}
-	list := make([]*snapshot.Manifest, len(t.Volumes))
-	for i, v := range t.Volumes {
-		list[i], _, err = m.find(ctx, source(t.ID, i, v.Claim))
+	all := volumes(t)
+	list := make([]*snapshot.Manifest, len(all))
+	for i, v := range all {
+		list[i], _, err = m.find(ctx, v.data)
 		if err != nil || list[i] == nil {
 			return c, false, err
 		}
@@ -83,29 +154,19 @@ func (m *Mover) made(ctx context.Context, t sluice.Transfer) (c sluice.Copy, who
 	return describe(list, t.Volumes), len(list) > 0, nil
 }
 
-// source names the volume's snapshots in the repository. Each copy has its own sources, so that no rule about how
-// many snapshots of a source stay can ever remove one of them.
-func source(id string, i int, claim string) snapshot.SourceInfo {
-	path := folder(id) + strconv.Itoa(i) + "-" + label(claim)
-	return snapshot.SourceInfo{Host: identity, UserName: identity, Path: path}
-}
-
-// folder is the folder with the sources of one copy.
-func folder(id string) string { return "/" + label(id) + "/" }
-
-func (m *Mover) copyVolume(
-	ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter,
-) (*snapshot.Manifest, error) {
-	done, unfinished, err := m.find(ctx, from)
+func (m *Mover) copyVolume(ctx context.Context, v *volume, p *meter) (*snapshot.Manifest, error) {
+	done, unfinished, err := m.find(ctx, v.data)
 	if err == nil && done == nil {
-		if done, err = m.upload(ctx, from, v, p); err == nil {
-			_, unfinished, err = m.find(ctx, from) // those that this upload saved in between
-		}
+		done, err = m.upload(ctx, v, p)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return done, m.forget(ctx, unfinished)
+	_, partial, err := m.find(ctx, v.index) // also those that this upload saved in between
+	if err != nil {
+		return nil, err
+	}
+	return done, m.forget(ctx, append(unfinished, partial...))
 }
 
 // find returns the source's snapshot, nil if there is none, and what interrupted uploads left. If two processes made
@@ -128,66 +189,102 @@ func (m *Mover) find(
 	return done, unfinished, nil
 }
 
-func (m *Mover) upload(
-	ctx context.Context, from snapshot.SourceInfo, v sluice.Volume, p *meter,
-) (*snapshot.Manifest, error) {
-	if v.Dir == "" {
-		return nil, sluice.Errorf(sluice.Unsupported, "the volume of the claim %s cannot be read from here", v.Claim).
-			WithHint("choose a mover of the cluster's own for this dataset, such as csi")
-	}
-	dir, err := localfs.Directory(v.Dir)
+func (m *Mover) upload(ctx context.Context, v *volume, p *meter) (made *snapshot.Manifest, err error) {
+	earlier, err := m.earlier(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	var added atomic.Int64
-	var made *snapshot.Manifest
+	begun := time.Now()
 	session := repo.WriteSessionOptions{Purpose: "copy", FlushOnFailure: true, OnUpload: func(n int64) { added.Add(n) }}
 	err = repo.WriteSession(ctx, m.rep, session, func(ctx context.Context, w repo.RepositoryWriter) error {
-		up := upload.NewUploader(w)
-		up.Progress = p
-		up.FailFast = true
-		up.DisableIgnoreRules = true
-		up.ForceHashPercentage = 100
-		up.CheckpointInterval = save
-		stop := context.AfterFunc(ctx, up.Cancel)
-		defer stop()
-		made, err = up.Upload(ctx, dir, policies(), from)
+		u := &sending{
+			to: w, from: v.from, known: m.known(ctx, earlier...), meter: p, shape: newShape(w),
+			keep: func(ctx context.Context, index object.ID) error {
+				if _, err := saveIndex(ctx, w, v, index, "interrupted"); err != nil {
+					return err
+				}
+				return w.Flush(ctx)
+			},
+		}
+		index, err := u.run(ctx)
+		if err != nil {
+			return m.fault("copy", err)
+		}
+		root, err := u.shape.finish(ctx)
 		if err != nil {
 			return err
 		}
-		if made.IncompleteReason != "" {
-			return cmp.Or(ctx.Err(), context.Canceled)
-		}
-		if n := made.Stats.ErrorCount + made.Stats.IgnoredErrorCount; n > 0 && unread(made) {
-			return sluice.Errorf(sluice.Failed, "%d files of the claim %s could not be read", n, v.Claim)
-		}
-		if err := w.Flush(ctx); err != nil {
+		if err := w.Flush(ctx); err != nil { // so that all that was added is counted
 			return err
 		}
-		made.Tags = map[string]string{
-			tagCheckpoint: from.Path, tagVolume: label(v.Claim), tagAdded: strconv.FormatInt(added.Load(), 10),
+		if _, err := saveIndex(ctx, w, v, index, ""); err != nil {
+			return err
 		}
-		made.Pins = []string{identity}
+		made = manifestOf(v.data, root, begun)
+		made.Stats = snapshot.Stats{TotalFileSize: v.size.Bytes, TotalFileCount: int32(v.size.Files)}
+		made.Tags = map[string]string{
+			tagCheckpoint: v.data.Path, tagVolume: label(v.Claim), tagAdded: strconv.FormatInt(added.Load(), 10),
+			tagOrigin: v.origin, tagIndex: index.String(),
+		}
 		_, err = snapshot.SaveSnapshot(ctx, w, made)
 		return err
 	})
 	return made, err
 }
 
-// unread reports whether the snapshot misses more than sockets, pipes and devices, which have no content.
-func unread(s *snapshot.Manifest) bool {
-	return s.RootEntry.DirSummary == nil || s.RootEntry.DirSummary.FatalErrorCount > 0
+func manifestOf(from snapshot.SourceInfo, root *snapshot.DirEntry, begun time.Time) *snapshot.Manifest {
+	return &snapshot.Manifest{
+		Source: from, RootEntry: root, Pins: []string{identity},
+		StartTime: fs.UTCTimestampFromTime(begun), EndTime: fs.UTCTimestampFromTime(time.Now()),
+	}
 }
 
-func policies() *policy.Tree {
-	p := *policy.DefaultPolicy
-	p.CompressionPolicy.CompressorName = "zstd-fastest"
-	p.MetadataCompressionPolicy.CompressorName = "zstd-fastest"
-	above := policy.OptionalInt64(part)
-	p.UploadPolicy.ParallelUploadAboveSize = &above
-	threads := policy.OptionalInt(runtime.NumCPU())
-	p.UploadPolicy.MaxParallelFileReads = &threads
-	return policy.BuildTree(nil, &p)
+// saveIndex saves a snapshot that holds the index alone, because kopia removes what no snapshot holds.
+func saveIndex(
+	ctx context.Context, w repo.RepositoryWriter, v *volume, index object.ID, incomplete string,
+) (manifest.ID, error) {
+	var dir snapshotfs.DirManifestBuilder
+	dir.AddEntry(dirEntry(tree.Entry{Path: "index", Mode: 0o600}, snapshot.EntryTypeFile, index))
+	now := time.Now()
+	m := dir.Build(fs.UTCTimestampFromTime(now), incomplete)
+	id, err := snapshotfs.WriteDirManifest(ctx, w, v.index.Path, m, compressor)
+	if err != nil {
+		return "", err
+	}
+	root := dirEntry(tree.Entry{Path: tree.Root, Mode: 0o700, ModTime: now}, snapshot.EntryTypeDirectory, id)
+	root.DirSummary = m.Summary
+	s := manifestOf(v.index, root, now)
+	s.IncompleteReason = incomplete
+	s.Tags = map[string]string{tagVolume: label(v.Claim), tagIndex: index.String()}
+	return snapshot.SaveSnapshot(ctx, w, s)
+}
+
+// earlier returns the indexes of what an interrupted upload of the volume left, and of the last copy of the same claim.
+func (m *Mover) earlier(ctx context.Context, v *volume) (indexes []string, err error) {
+	_, partial, err := m.find(ctx, v.index)
+	if err != nil {
+		return nil, err
+	}
+	var longest int64
+	for _, s := range partial {
+		if at := s.StartTime.ToTime().UnixNano(); at > longest {
+			longest, indexes = at, []string{s.Tags[tagIndex]}
+		}
+	}
+	found, err := m.rep.FindManifests(ctx, map[string]string{
+		manifest.TypeLabelKey: snapshot.ManifestType, tagOrigin: v.origin,
+	})
+	var last *manifest.EntryMetadata
+	for _, e := range found {
+		if last == nil || e.ModTime.After(last.ModTime) {
+			last = e
+		}
+	}
+	if last != nil {
+		indexes = append(indexes, last.Labels[tagIndex])
+	}
+	return indexes, err
 }
 
 func (m *Mover) forget(ctx context.Context, list []*snapshot.Manifest) error {
@@ -203,37 +300,4 @@ func (m *Mover) forget(ctx context.Context, list []*snapshot.Manifest) error {
 		}
 		return nil
 	})
-}
-
-// size returns how many bytes the volumes' files have. A name that is not UTF-8 is refused: kopia would keep
-// another one.
-func size(ctx context.Context, volumes []sluice.Volume) (int64, error) {
-	var total int64
-	for _, v := range volumes {
-		if v.Dir == "" {
-			continue
-		}
-		err := filepath.WalkDir(v.Dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if !utf8.ValidString(d.Name()) {
-				return sluice.Errorf(sluice.Unsupported, "the claim %s holds a file whose name is not UTF-8: %q", v.Claim, path).
-					WithHint("rename it, or choose another mover for this dataset")
-			}
-			if !d.Type().IsRegular() {
-				return nil
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			total += info.Size()
-			return ctx.Err()
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	return total, nil
 }

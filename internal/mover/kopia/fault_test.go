@@ -15,7 +15,7 @@ import (
 )
 
 func TestFault(t *testing.T) {
-	m := &Mover{dir: "/backup"}
+	m := &Mover{place: "/backup"}
 	for name, c := range map[string]struct {
 		err  error
 		code sluice.Code

@@ -3,16 +3,12 @@ package kopia
 import (
 	"sync"
 
-	"github.com/kopia/kopia/snapshot/upload"
-
 	"github.com/sluice-cd/sluice"
 )
 
-// A meter counts bytes over all volumes of one transfer and reports them to the caller of Follow. It is kopia's
-// Progress of an upload as well. Never more than the total is reported, although kopia counts the targets of symbolic
-// links too.
+// A meter counts bytes over all volumes of one transfer and reports them to the caller of Follow. Never more than the
+// total is reported.
 type meter struct {
-	upload.NullUploadProgress
 	mu     sync.Mutex
 	amount sluice.Amount
 	report func(sluice.Amount) // nil: nobody follows
@@ -35,9 +31,6 @@ func (p *meter) follow(report func(sluice.Amount)) {
 	}
 }
 
-// HashedBytes implements upload.Progress.
-func (p *meter) HashedBytes(n int64) { p.add(n) }
-
 func (p *meter) add(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,10 +46,4 @@ func (p *meter) count(n int64) {
 	shown := p.amount
 	shown.Done = min(shown.Done, shown.Total)
 	p.report(shown)
-}
-
-// Write implements io.Writer for content that is only read.
-func (p *meter) Write(b []byte) (int, error) {
-	p.add(int64(len(b)))
-	return len(b), nil
 }

@@ -1,6 +1,7 @@
 package kopia
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,12 +13,12 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/kopia/kopia/repo"
 	"github.com/kopia/kopia/repo/blob"
-	"github.com/kopia/kopia/repo/blob/filesystem"
 	"github.com/kopia/kopia/repo/content"
 	"github.com/kopia/kopia/repo/encryption"
 	"github.com/kopia/kopia/repo/format"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
 // Name is the name of this mover in its copies.
@@ -30,15 +31,21 @@ const identity = "sluice"
 // Options says where a repository is.
 type Options struct {
 	Dir      string                                // of the repository; made if absent
+	S3       *S3                                   // where the repository is instead
 	CacheDir string                                // for metadata of the repository; never holds content
 	Password func(context.Context) (string, error) // asked once, when the repository is opened
+
+	// Reader and Writer open volumes that this process cannot reach by a directory; nil: they are Unsupported. A Writer
+	// of a volume that is not empty is a Conflict, unless another Writer left it unfinished.
+	Reader func(context.Context, sluice.Transfer, sluice.Volume) (tree.Reader, error)
+	Writer func(context.Context, sluice.Transfer, sluice.Volume) (tree.Writer, error)
 }
 
 // A Mover keeps copies in one repository. Its methods may be called at the same time, also from several processes. Its
 // transfers live in this process.
 type Mover struct {
 	options Options
-	dir     string
+	place   string // of the repository, for messages
 
 	opening sync.Mutex
 	rep     repo.DirectRepository // nil until it is opened
@@ -52,7 +59,11 @@ var _ sluice.Mover = (*Mover)(nil)
 // New returns a mover that opens its repository when it is first used, so that the repository is created only when data
 // is first copied.
 func New(o Options) *Mover {
-	return &Mover{options: o, dir: o.Dir, work: map[transferKey]*work{}}
+	m := &Mover{options: o, place: o.Dir, work: map[transferKey]*work{}}
+	if o.S3 != nil {
+		m.place = o.S3.String()
+	}
+	return m
 }
 
 // Open opens the repository, and creates it if there is none. A wrong password is Denied, a repository that is damaged
@@ -88,14 +99,18 @@ func (m *Mover) open(ctx context.Context) (repo.DirectRepository, error) {
 	if err := m.initialize(ctx, st, password); err != nil {
 		return nil, err
 	}
-	config, err := writeConfig(st, m.options.CacheDir)
-	if err != nil {
-		return nil, err
-	}
 	// kopia ends the process on a fatal error unless told otherwise; every such error is also returned.
 	options := &repo.Options{DisableRepositoryLog: true, DoNotWaitForUpgrade: true, OnFatalError: func(error) {}}
-	rep, err := repo.Open(ctx, config, password, options)
-	direct, _ := rep.(repo.DirectRepository)
+	var direct repo.DirectRepository
+	err = lend(st, func(info blob.ConnectionInfo) error {
+		config, err := writeConfig(info, m.options.CacheDir)
+		if err != nil {
+			return err
+		}
+		rep, err := repo.Open(ctx, config, password, options)
+		direct, _ = rep.(repo.DirectRepository)
+		return err
+	})
 	return direct, err
 }
 
@@ -112,22 +127,13 @@ func (m *Mover) Close(ctx context.Context) error {
 	return m.fault("close", m.rep.Close(ctx))
 }
 
-func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {
-	if err := os.MkdirAll(m.dir, 0o700); err != nil {
-		return nil, err
-	}
-	abs, err := filepath.Abs(m.dir)
-	if err != nil {
-		return nil, err
-	}
-	options := &filesystem.Options{Path: abs, FileMode: 0o600, DirectoryMode: 0o700}
-	return filesystem.New(context.WithoutCancel(ctx), options, true)
-}
-
 // initialize makes the repository once, even if several processes try at the same time, or one died between the two
 // files of a repository.
 func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string) error {
-	lock := flock.New(filepath.Join(m.dir, ".initialize"))
+	if err := os.MkdirAll(m.options.CacheDir, 0o700); err != nil {
+		return err
+	}
+	lock := flock.New(filepath.Join(cmp.Or(m.options.Dir, m.options.CacheDir), ".initialize"))
 	if err := lock.Lock(); err != nil {
 		return err
 	}
@@ -145,23 +151,24 @@ func (m *Mover) initialize(ctx context.Context, st blob.Storage, password string
 		return err
 	}
 	return repo.Initialize(ctx, st, &repo.NewRepositoryOptions{
-		BlockFormat: format.ContentFormat{Encryption: encryption.DefaultAlgorithm}, // AES-256-GCM
+		BlockFormat: format.ContentFormat{
+			Hash: "BLAKE3-256-128", Encryption: encryption.DefaultAlgorithm, // AES-256-GCM
+		},
 	}, password)
 }
 
 func (m *Mover) mustBeEmpty(ctx context.Context, st blob.Storage) error {
 	return st.ListBlobs(ctx, "p", func(b blob.Metadata) error {
-		return sluice.Errorf(sluice.Failed, "the repository %s holds copies such as %s but not the file %s.f with their key",
-			m.dir, b.BlobID, format.KopiaRepositoryBlobID).
-			WithHint("restore that file from a backup of the directory, or move the directory away to begin a new repository")
+		return sluice.Errorf(sluice.Failed, "the repository %s holds copies such as %s but not %s with their key",
+			m.place, b.BlobID, format.KopiaRepositoryBlobID).
+			WithHint("restore it from a backup, or begin a new repository in another place")
 	})
 }
 
 // writeConfig writes the configuration that kopia reads from a file. It names no cache directory on purpose: kopia
 // v0.23.1 would then answer reads from the cache, so that damage in the repository went unseen, and with a directory
 // but no size it crashes on the first read.
-func writeConfig(st blob.Storage, dir string) (string, error) {
-	info := st.ConnectionInfo()
+func writeConfig(info blob.ConnectionInfo, dir string) (string, error) {
 	raw, err := json.Marshal(repo.LocalConfig{
 		Storage: &info, Caching: &content.CachingOptions{},
 		ClientOptions: repo.ClientOptions{Hostname: identity, Username: identity},

@@ -26,7 +26,7 @@ const sumsFile = ".sums"
 func (m *Mover) sums() (map[string]string, error) {
 	all := map[string]string{}
 	for _, name := range settings {
-		data, err := os.ReadFile(filepath.Join(m.dir, name))
+		data, err := os.ReadFile(filepath.Join(m.options.Dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -42,7 +42,7 @@ func (m *Mover) sums() (map[string]string, error) {
 // recorded returns the checksums from when the repository could be opened last, none if it never was.
 func (m *Mover) recorded() map[string]string {
 	var all map[string]string
-	data, err := os.ReadFile(filepath.Join(m.dir, sumsFile))
+	data, err := os.ReadFile(filepath.Join(m.options.Dir, sumsFile))
 	if err != nil || json.Unmarshal(data, &all) != nil {
 		return nil
 	}
@@ -51,6 +51,9 @@ func (m *Mover) recorded() map[string]string {
 
 // record keeps the checksums of a repository that could be opened. If that fails, the next one tries again.
 func (m *Mover) record() {
+	if m.options.S3 != nil {
+		return // the server keeps checksums
+	}
 	now, err := m.sums()
 	if err != nil || maps.Equal(now, m.recorded()) {
 		return
@@ -59,14 +62,14 @@ func (m *Mover) record() {
 	if err != nil {
 		return
 	}
-	temp, err := os.CreateTemp(m.dir, sumsFile+"-*")
+	temp, err := os.CreateTemp(m.options.Dir, sumsFile+"-*")
 	if err != nil {
 		return
 	}
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(data)
 	if errors.Join(err, temp.Sync(), temp.Close()) == nil {
-		_ = os.Rename(temp.Name(), filepath.Join(m.dir, sumsFile))
+		_ = os.Rename(temp.Name(), filepath.Join(m.options.Dir, sumsFile))
 	}
 }
 
@@ -74,6 +77,9 @@ func (m *Mover) record() {
 func (m *Mover) unopened(err error) error {
 	known := m.fault("open", err)
 	if code := sluice.ErrorCode(known); code != sluice.Denied && code != sluice.Failed {
+		return known
+	}
+	if m.options.S3 != nil {
 		return known
 	}
 	hint := "check the disk below %s, and restore the directory from a backup or move it away to begin a new repository"
@@ -84,11 +90,11 @@ func (m *Mover) unopened(err error) error {
 	for name, sum := range m.recorded() {
 		if now[name] != sum {
 			return sluice.Errorf(sluice.Failed, "the repository %s is damaged: its file %s is not as it was written",
-				m.dir, name).WithHint(hint, m.dir)
+				m.place, name).WithHint(hint, m.place)
 		}
 	}
 	if _, ours := errors.AsType[*sluice.Error](err); ours || sluice.ErrorCode(known) == sluice.Denied {
 		return known
 	}
-	return sluice.Errorf(sluice.Failed, "the repository %s is damaged: %w", m.dir, err).WithHint(hint, m.dir)
+	return sluice.Errorf(sluice.Failed, "the repository %s is damaged: %w", m.place, err).WithHint(hint, m.place)
 }

@@ -2,7 +2,6 @@ package kopia
 
 import (
 	"context"
-	"io"
 	"runtime"
 
 	"github.com/kopia/kopia/fs"
@@ -10,8 +9,10 @@ import (
 	"github.com/kopia/kopia/repo/object"
 	"github.com/kopia/kopia/snapshot"
 	"github.com/kopia/kopia/snapshot/snapshotfs"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
 // verify reads all content. Reading content proves it, because its key is made from its hash.
@@ -22,7 +23,10 @@ func (m *Mover) verify(ctx context.Context, t sluice.Transfer, p *meter) (sluice
 	}
 	p.expect(t.Copy.Bytes)
 	for i, s := range snapshots {
-		if err := m.verifyVolume(ctx, t.Copy.Claims[i], s, p); err != nil {
+		if err := m.verifyContent(ctx, t.Copy.Claims[i], s, p); err != nil {
+			return t.Copy, err
+		}
+		if err := m.verifyShape(ctx, t.Copy.Claims[i], s); err != nil {
 			return t.Copy, err
 		}
 	}
@@ -49,19 +53,41 @@ func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, 
 	return list, nil
 }
 
-func (m *Mover) verifyVolume(ctx context.Context, claim string, s *snapshot.Manifest, p *meter) error {
+func (m *Mover) verifyContent(ctx context.Context, claim string, s *snapshot.Manifest, p *meter) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.NumCPU())
+	err := m.walk(ctx, s, func(e tree.Entry, list []chunk) error {
+		for _, c := range list {
+			g.Go(func() error {
+				if _, err := m.read(ctx, c); err != nil {
+					return m.damage(claim+":"+e.Path, err)
+				}
+				p.add(c.length)
+				return nil
+			})
+		}
+		return ctx.Err()
+	})
+	if found := g.Wait(); found != nil {
+		return found
+	}
+	if err != nil {
+		return m.damage(claim, err)
+	}
+	return nil
+}
+
+// verifyShape reads the directories and lists of segments that plain kopia needs.
+func (m *Mover) verifyShape(ctx context.Context, claim string, s *snapshot.Manifest) error {
 	root, err := snapshotfs.SnapshotRoot(m.rep, s)
 	if err != nil {
 		return m.damage(claim, err)
 	}
 	read := func(ctx context.Context, e fs.Entry, id object.ID, path string) error {
-		if err := ctx.Err(); err != nil {
-			return err
+		if err := ctx.Err(); err != nil || e.IsDir() {
+			return err // the walk itself reads directories
 		}
-		if e.IsDir() {
-			return nil // the walk itself reads it
-		}
-		if err := m.read(ctx, id, p); err != nil {
+		if _, err := m.rep.VerifyObject(ctx, id); err != nil {
 			return m.damage(claim+":"+path, err)
 		}
 		return nil
@@ -79,14 +105,4 @@ func (m *Mover) verifyVolume(ctx context.Context, claim string, s *snapshot.Mani
 		return m.damage(claim, found[0])
 	}
 	return nil
-}
-
-func (m *Mover) read(ctx context.Context, id object.ID, p *meter) error {
-	r, err := m.rep.OpenObject(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = r.Close() }() // only read
-	_, err = io.Copy(p, r)
-	return err
 }

@@ -119,7 +119,7 @@ func (m *Mover) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, don
 		c, done, err = m.made(ctx, t)
 	}
 	if err == nil && !done {
-		err = sluice.Errorf(sluice.NotFound, "the repository %s has no %s %s", m.dir, t.Kind, t.ID)
+		err = sluice.Errorf(sluice.NotFound, "the repository %s has no %s %s", m.place, t.Kind, t.ID)
 	}
 	return c, done, m.fault("find", err)
 }

@@ -122,7 +122,7 @@ func (w *walk) entry(name string) (e Entry, err error) {
 		e.Kind = Dir
 	case 0:
 		e.Kind, e.Size = File, info.Size()
-		e.Sparse = st.Blocks*512 < e.Size
+		e.Sparse, e.Linked = st.Blocks*512 < e.Size, st.Nlink > 1
 		if before := w.before(st, name); before != "" {
 			return Entry{Path: name, Kind: Link, Target: before}, nil
 		}

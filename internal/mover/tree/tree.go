@@ -39,6 +39,7 @@ type Entry struct {
 	ModTime time.Time         `json:"modTime,omitzero"`
 	Size    int64             `json:"size,omitempty"`   // of a file's content
 	Sparse  bool              `json:"sparse,omitempty"` // parts of the file are holes
+	Linked  bool              `json:"linked,omitempty"` // the file has more names
 	Target  string            `json:"target,omitempty"` // of a symbolic link; of a link: the path that came before
 	Xattrs  map[string][]byte `json:"xattrs,omitempty"` // extended attributes, of files and directories only
 }
@@ -107,8 +108,8 @@ type Reader interface {
 // Conflict. A volume that is not finished bears a mark by which the next Writer knows it. Nothing is ever written
 // outside the volume, whatever the paths, links and targets are.
 //
-// The calls may be repeated, and those for different files may be made at the same time. A full disk is Exhausted, an
-// error that a retry may heal is Unavailable.
+// Calls may be repeated, and Write may be called at the same time. A full disk is Exhausted, an error that a retry may
+// heal is Unavailable.
 type Writer interface {
 	// Make makes the entries in order, directories before what they hold. Files get their size, as one hole.
 	Make(ctx context.Context, entries []Entry) error

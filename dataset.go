@@ -162,8 +162,8 @@ type Cut struct {
 	Held    bool          `json:"held,omitempty"` // the volumes are the claims themselves: no pod may use them meanwhile
 }
 
-// CopyLabel marks a namespace that holds a copy of data which must not stay. CopyExpires is the annotation with the time
-// after which anybody may delete the namespace, in the form of RFC 3339.
+// CopyLabel marks a namespace that holds a copy of data which must not stay. CopyExpires is the annotation with the
+// time after which anybody may delete the namespace, in the form of RFC 3339.
 const (
 	CopyLabel   = "sluice-cd.github.io/copy"
 	CopyExpires = "sluice-cd.github.io/expires"

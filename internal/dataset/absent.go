@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest/yamldoc"
 )
 
-// absent is the error for something that the dataset names and its namespace does not have. If the namespace itself does
-// not exist, that is the error. A name that is almost right is suggested.
+// absent is the error for something that the dataset names and its namespace does not have. If the namespace itself
+// does not exist, that is the error. A name that is almost right is suggested.
 func (d Dataset) absent(ctx context.Context, ref sluice.Ref, field string) error {
 	if namespaces, ok := d.namesOf(ctx, "Namespace", ""); ok && !namespaces[d.Place.Namespace] {
 		return notFound("the account %s has no namespace %s, where the dataset %s of %s should be",

@@ -12,13 +12,34 @@ import (
 // afterwards bounds what resumes a source even if everything else was cancelled.
 const afterwards = 30 * time.Second
 
-// capture copies the claims as they are at one instant, and notes the instant, the pause and the copy. If the claims can
-// only be copied while no pod uses them, it stops the source meanwhile and starts it again whatever happens.
+// capture copies the claims as they are at one instant, and notes the instant, the pause and the copy. If the claims
+// can only be copied while no pod uses them, it stops the source meanwhile and starts it again whatever happens. A copy
+// that was complete when Sluice was interrupted is not made again, and the source goes on undisturbed.
 func (r Request) capture(ctx context.Context, c *sluice.Checkpoint) error {
-	if r.Was != nil {
-		return r.captureStopped(ctx, c)
+	m, err := r.mover(r.Spec.Mover)
+	if err != nil {
+		return err
 	}
-	cut, err := r.cut(ctx)
+	t := r.copying(r.rawID())
+	for _, claim := range r.Spec.Claims {
+		t.Volumes = append(t.Volumes, sluice.Volume{Namespace: r.Place.Namespace, Claim: claim})
+	}
+	known, done, err := m.Find(ctx, t)
+	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
+		return err
+	}
+	switch {
+	case done && r.Was != nil:
+		c.TakenAt, c.Copy = r.Since, known
+		return r.startSource(ctx)
+	case r.Was != nil:
+		return r.captureStopped(ctx, m, c)
+	}
+	cutting := r.cut
+	if done {
+		cutting = r.cutClaims // the cut exists: it only says when it was made
+	}
+	cut, err := cutting(ctx)
 	if err != nil {
 		return err
 	}
@@ -31,25 +52,8 @@ func (r Request) copyRaw(ctx context.Context, c *sluice.Checkpoint, cut sluice.C
 	return err
 }
 
-// captureStopped is capture with a stopped source. A copy that was complete when Sluice was interrupted is not made
-// again, so that the source is stopped only once.
-func (r Request) captureStopped(ctx context.Context, c *sluice.Checkpoint) (err error) {
-	m, err := r.mover(r.Spec.Mover)
-	if err != nil {
-		return err
-	}
-	t := r.copying(r.rawID())
-	for _, claim := range r.Spec.Claims {
-		t.Volumes = append(t.Volumes, sluice.Volume{Namespace: r.Place.Namespace, Claim: claim})
-	}
-	known, done, err := m.Find(ctx, t)
-	if done {
-		c.TakenAt, c.Copy = r.Since, known
-		return r.startSource(ctx)
-	}
-	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
-		return err
-	}
+// captureStopped is capture with a stopped source.
+func (r Request) captureStopped(ctx context.Context, m sluice.Mover, c *sluice.Checkpoint) (err error) {
 	began := r.Now()
 	defer func() {
 		if failed := r.startSourceAnyway(ctx); failed != nil {
@@ -103,11 +107,11 @@ func (r Request) bringSourceBack(ctx context.Context) (back bool, err error) {
 		return false, err
 	}
 	r.say("starting " + r.Spec.Workload + " of " + r.Target + " again")
-	return true, r.bringBack(ctx, r.Was.Workload)
+	return true, r.bringBack(ctx, r.Was.Workload, now)
 }
 
-// startSourceAnyway also starts the source if ctx has ended, because nothing else would until the deployment is resumed.
-// It first ends the copying, which needs the source stopped.
+// startSourceAnyway also starts the source if ctx has ended, because nothing else would until the deployment is
+// resumed. It first ends the copying, which needs the source stopped.
 func (r Request) startSourceAnyway(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return r.startSource(ctx)

@@ -40,7 +40,8 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 		return f, err
 	}
 	for _, s := range states {
-		f.Notes = append(f.Notes, fmt.Sprintf("copies the claim %s (%s) of %s%s", s.Claim, sizes[s.Claim], r.Target, r.way(s)))
+		note := fmt.Sprintf("copies the claim %s (%s) of %s", s.Claim, sizes[s.Claim], r.Target)
+		f.Notes = append(f.Notes, note+r.way(s))
 	}
 	f.Notes = append(f.Notes, r.moverNote(ctx))
 	if stops {
@@ -146,7 +147,8 @@ func (r Request) moverNote(ctx context.Context) string {
 		text = "the mover " + kopiaMover + " copies them: it works between any two accounts"
 	}
 	if last, ok := r.last(ctx); ok {
-		text += fmt.Sprintf("; the last copy held %s, of which %s were new", InBytes(last.Copy.Bytes), InBytes(last.Copy.Added))
+		bytes, added := InBytes(last.Copy.Bytes), InBytes(last.Copy.Added)
+		text += fmt.Sprintf("; the last copy held %s, of which %s were new", bytes, added)
 	}
 	return text
 }

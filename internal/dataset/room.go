@@ -3,6 +3,8 @@ package dataset
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -65,7 +67,8 @@ func demand(need map[string]resource.Quantity, claim sluice.Object) {
 
 // fits refuses what the quota does not leave room for.
 func (d Dataset) fits(need map[string]resource.Quantity, quota sluice.Object) error {
-	for name, amount := range need {
+	for _, name := range slices.Sorted(maps.Keys(need)) {
+		amount := need[name]
 		room, err := resource.ParseQuantity(quota.Text("status", "hard", name))
 		if err != nil {
 			continue
@@ -91,8 +94,9 @@ func (d Dataset) checkClass(ctx context.Context, claim sluice.Object) error {
 	if class == "" || !ok || len(classes) == 0 || classes[class] {
 		return nil
 	}
-	return sluice.Errorf(sluice.NotFound, "the claim %s would be created in %s with the StorageClass %s, which the account %s "+
-		"does not have", claim.Ref().Name, d.Target, class, d.Place.Name).
+	return sluice.Errorf(sluice.NotFound,
+		"the claim %s would be created in %s with the StorageClass %s, which the account %s does not have",
+		claim.Ref().Name, d.Target, class, d.Place.Name).
 		WithHint("create the claim in the namespace %s first, with a class of that account", d.Place.Namespace).At(d.Spec.Pos)
 }
 

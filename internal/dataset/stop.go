@@ -152,8 +152,7 @@ func scaler(o sluice.Object) string {
 
 // start applies the workload with so many pods, and returns once it is ready.
 func (d Dataset) start(ctx context.Context, workload sluice.Object, replicas int) error {
-	workload = workload.Clone()
-	workload.Set(int64(replicas), "spec", "replicas")
+	workload = sized(workload, replicas)
 	now, _, err := d.Place.Account.Apply(ctx, workload, false)
 	if err != nil {
 		return err
@@ -177,7 +176,7 @@ func (d Dataset) startAgain(ctx context.Context, b Before) error {
 	}
 	same := isSame(b.Workload, now)
 	if !same {
-		err = d.bringBack(ctx, b.Workload)
+		err = d.bringBack(ctx, b.Workload, now)
 	}
 	if err != nil || !b.Ready || same && manifest.Status(now).Phase == manifest.Ready {
 		return err
@@ -185,18 +184,28 @@ func (d Dataset) startAgain(ctx context.Context, b Before) error {
 	return d.Ready(ctx, d.Place.Account, b.Workload.Ref())
 }
 
-// bringBack restores the workload and its number of pods. A field that others have taken over meanwhile is a Conflict,
-// which is returned after everything else is back.
-func (d Dataset) bringBack(ctx context.Context, was sluice.Object) error {
+// bringBack restores the workload and its number of pods. If only the number differs, nothing else is written, so that
+// no field changes its owner. A field that others have taken over meanwhile is a Conflict, which is returned after
+// everything else is back.
+func (d Dataset) bringBack(ctx context.Context, was, now sluice.Object) (err error) {
 	ref, replicas := was.Ref(), was.Number(1, "spec", "replicas")
-	back, _, err := d.Place.Account.Restore(ctx, was, false)
-	if err != nil && sluice.ErrorCode(err) != sluice.Conflict {
-		return err
+	if now == nil || !isSame(sized(was, 0), sized(now, 0)) {
+		now, _, err = d.Place.Account.Restore(ctx, was, false)
+		if err != nil && sluice.ErrorCode(err) != sluice.Conflict {
+			return err
+		}
 	}
-	if back.Number(1, "spec", "replicas") == replicas {
+	if now.Number(1, "spec", "replicas") == replicas {
 		return err
 	}
 	return errors.Join(err, d.Place.Account.Scale(ctx, ref, replicas))
+}
+
+// sized returns the workload with another number of pods.
+func sized(workload sluice.Object, replicas int) sluice.Object {
+	o := workload.Clone()
+	o.Set(int64(replicas), "spec", "replicas")
+	return o
 }
 
 // isSame reports whether both are the same object but for what its cluster adds.

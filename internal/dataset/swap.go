@@ -13,7 +13,7 @@ import (
 type Before struct {
 	Claims   map[string]string `json:"claims"`             // claim to its current generation
 	Objects  []sluice.Object   `json:"objects,omitempty"`  // the claims; earlier versions of Sluice recorded none
-	Workload sluice.Object     `json:"workload,omitempty"` // as it was read; earlier versions left out what its cluster adds
+	Workload sluice.Object     `json:"workload,omitempty"` // as it was read; earlier versions left out what clusters add
 	Ready    bool              `json:"ready"`              // whether the workload was
 	Absent   []sluice.Ref      `json:"absent,omitempty"`   // what the workload needs and the target does not have
 	Source   *Before           `json:"source,omitempty"`   // the source of the copy, if it is stopped while it is cut

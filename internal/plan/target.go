@@ -220,7 +220,8 @@ func (g *graph) dataset(pos sluice.Position, name string, targets ...string) slu
 	case g.compiler.options.Sealer != nil: // otherwise the plan is only looked at
 		g.compiler.fail(pos, codeMoverNotHere,
 			fmt.Sprintf("the dataset %s is in the account %s, but this version does not support the mover %s",
-				quote(name), quote(accounts[i]), d.Mover), "write mover: auto, or let a webhook or a runJob step move the data there")
+				quote(name), quote(accounts[i]), d.Mover),
+			"write mover: auto, or let a webhook or a runJob step move the data there")
 	}
 	return d
 }

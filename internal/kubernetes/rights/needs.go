@@ -302,8 +302,8 @@ func webhookNamespace(uri, own string) (string, bool) {
 	return cmp.Or(namespace, own), slices.Contains([]string{"", "svc", "svc.cluster.local"}, suffix)
 }
 
-// dataset adds the rights for steps on the dataset, which replace its data or only read it. What reads a copy does so in
-// a namespace of its own.
+// dataset adds the rights for steps on the dataset, which replace its data or only read it. What reads a copy does so
+// in a namespace of its own.
 func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 	claim, workload := look, look
 	switch {

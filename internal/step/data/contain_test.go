@@ -102,7 +102,8 @@ func TestAScratchExpiresWithoutSluice(t *testing.T) {
 		job.Number(-1, "spec", "ttlSecondsAfterFinished") != 0 {
 		t.Errorf("the Job is %v", job)
 	}
-	for _, name := range []string{"StatefulSet/mongo", "PersistentVolumeClaim/mongo-data", "Secret/login", "Service/mongo"} {
+	all := []string{"StatefulSet/mongo", "PersistentVolumeClaim/mongo-data", "Secret/login", "Service/mongo"}
+	for _, name := range all {
 		owned := slices.ContainsFunc(found[name].List("metadata", "ownerReferences"), func(o sluice.Object) bool {
 			return o.Text("uid") == "uid of sluice-expiry"
 		})

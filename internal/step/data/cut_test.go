@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A claim that can only be copied while no pod uses it is copied only if the file says that its workload may be stopped.
-// Otherwise the plan says what else can be done.
+// A claim that can only be copied while no pod uses it is copied only if the file says that its workload may be
+// stopped. Otherwise the plan says what else can be done.
 func TestASourceIsStoppedOnlyIfTheFileSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.deploy("prod", "db:1", abc())
@@ -35,7 +35,7 @@ func TestASourceIsStoppedOnlyIfTheFileSaysSo(t *testing.T) {
 	}
 	p := must(t, s)
 	same(t, "the source", before, w.state())
-	want := []string{"StatefulSet/mongo of prod to 0"}
+	want := []string{"StatefulSet/mongo of prod to 0", "StatefulSet/mongo of prod to 1"}
 	if diff := cmp.Diff(want, w.scaled); diff != "" {
 		t.Errorf("scaled:\n%s", diff)
 	}
@@ -249,5 +249,23 @@ func TestATargetKeepsItsSize(t *testing.T) {
 	if now.Number(0, "spec", "replicas") != 3 || now.Text("spec", "serviceName") != "mongo-own" ||
 		!strings.Contains(w.flat(now), "db:1") {
 		t.Errorf("the workload is %v", now)
+	}
+}
+
+// The commands that quiesce a source do not run again for a copy that is complete.
+func TestASourceIsQuiescedOnceWhateverIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	s := w.step("d1", "prod", quiescing(), nil)
+	w.traffic = func(namespace, _ string) { w.live(namespace)["broken"] = "for now" }
+	if _, err := s.Start(t.Context(), sluice.Progress{}); err == nil {
+		t.Fatal("a copy that does not open was accepted")
+	}
+	w.traffic = nil
+	if p, err := s.Start(t.Context(), sluice.Progress{}); err != nil || p.State != sluice.Done {
+		t.Fatalf("tried again: %s, %v", p.State, err)
+	}
+	if diff := cmp.Diff([]string{"mongo-0: lock", "mongo-0: unlock"}, w.execs); diff != "" || w.copied != 1 {
+		t.Errorf("copied %d times; commands:\n%s", w.copied, diff)
 	}
 }

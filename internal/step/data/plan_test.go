@@ -79,8 +79,11 @@ func TestThePlanKnowsWhetherTheTargetHasRoom(t *testing.T) {
 			w.sized("staging", "5Gi", "fast")
 			w.put("v1", "ResourceQuota", "staging", "limits", c.quota)
 			_, err := w.step("d1", "staging", migrating(), nil).Check(t.Context())
-			if c.full && (sluice.ErrorCode(err) != sluice.Exhausted || !strings.Contains(err.Error(), "limits")) || !c.full && err != nil {
+			if full := sluice.ErrorCode(err) == sluice.Exhausted; full != c.full || !full && err != nil {
 				t.Errorf("the quota: %v", err)
+			}
+			if c.full && !strings.Contains(err.Error(), "limits") {
+				t.Errorf("the quota is not named: %v", err)
 			}
 		})
 	}

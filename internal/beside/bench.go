@@ -80,11 +80,11 @@ func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.ensure(ctx, w, keys); err != nil {
-		return nil, err
-	}
 	dial, err := w.dialer(keys)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.ensure(ctx, w, keys); err != nil {
 		return nil, err
 	}
 	s := newSession(w.title(), dial)

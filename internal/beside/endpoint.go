@@ -59,8 +59,8 @@ func (e *Endpoint) knows(key ed25519.PublicKey) bool {
 
 // expect returns a function that waits for the next connection of the Job with the key.
 func (e *Endpoint) expect(key ed25519.PublicKey) func(context.Context) (*tls.Conn, error) {
+	arrivals := e.arrivals(key)
 	return func(ctx context.Context) (*tls.Conn, error) {
-		arrivals := e.arrivals(key)
 		select {
 		case conn := <-arrivals:
 			return conn, nil

@@ -27,6 +27,8 @@ const (
 	digest      = "sluice-cd.github.io/digest"
 	nobody      = 65532
 	configMount = "config"
+
+	scratchMount = "scratch" // for what does not fit into memory, such as the documents that are masked
 )
 
 // The capabilities of a pod. Only root may read files of every owner, and give files to other owners.
@@ -98,8 +100,14 @@ func (w Work) job(s Settings) (sluice.Object, error) {
 }
 
 func (w Work) pod(s Settings) map[string]any {
-	mounts := []any{map[string]any{"name": configMount, "mountPath": path.Dir(ConfigFile), "readOnly": true}}
-	all := []any{map[string]any{"name": configMount, "secret": map[string]any{"secretName": w.Name}}}
+	mounts := []any{
+		map[string]any{"name": configMount, "mountPath": path.Dir(ConfigFile), "readOnly": true},
+		map[string]any{"name": scratchMount, "mountPath": "/tmp"},
+	}
+	all := []any{
+		map[string]any{"name": configMount, "secret": map[string]any{"secretName": w.Name}},
+		map[string]any{"name": scratchMount, "emptyDir": map[string]any{}},
+	}
 	for i, v := range w.Volumes {
 		name := "volume-" + strconv.Itoa(i)
 		mounts = append(mounts, map[string]any{"name": name, "mountPath": VolumeDir(i), "readOnly": w.ReadOnly})

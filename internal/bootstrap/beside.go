@@ -3,16 +3,19 @@ package bootstrap
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/beside"
 	"github.com/sluice-cd/sluice/internal/config"
+	databaseremote "github.com/sluice-cd/sluice/internal/database/remote"
 	"github.com/sluice-cd/sluice/internal/mover/remote"
 )
 
@@ -79,7 +82,16 @@ func ServeBeside(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	remote.Offer(mux, mounted())
+	databaseremote.Offer(mux, databases(), databaseremote.Inside)
 	return beside.Serve(ctx, c, mux)
+}
+
+// databasesBeside reads the databases of clusters by Jobs.
+func (w *Wiring) databasesBeside() databaseremote.Jobs {
+	return databaseremote.Jobs{
+		Bench: w.bench, Engines: slices.Sorted(maps.Keys(databases())),
+		CanRun: func(account string) bool { return w.config.Accounts[account].Type == config.AccountKubernetes },
+	}
 }
 
 // mounted returns the directories of the pod's volumes in their order.

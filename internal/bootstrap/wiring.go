@@ -104,7 +104,7 @@ func (w *Wiring) maker(
 	return w.key.Steps(w.rehearsing(step.Deps{
 		Accounts: w.opened, Secrets: w.current,
 		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
-		Movers: w.Movers(), Databases: databases(), Catalogue: catalogue,
+		Movers: w.Movers(), Databases: databases(), Beside: w.databasesBeside(), Catalogue: catalogue,
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},

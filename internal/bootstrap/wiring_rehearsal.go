@@ -34,6 +34,7 @@ func (w *Wiring) rehearsing(d step.Deps) sluice.Steps {
 		Make: func(p *sluice.Plan, within rehearsal.Surroundings) sluice.Steps {
 			own := w.current.into(d)
 			own.Accounts, own.Secrets, own.HTTP, own.Catalogue = s.of(p), within.Secrets, within.HTTP, within.Catalogue
+			own.Beside = nil // stand-ins have no Jobs of Sluice's own
 			own.Replace, own.Metrics = nil, maps.Clone(own.Metrics)
 			maps.Copy(own.Metrics, within.Metrics)
 			return step.New(own)

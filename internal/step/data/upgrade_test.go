@@ -23,7 +23,8 @@ func TestThePlanRefusesAnUpgradeThatIsImpossible(t *testing.T) {
 			code sluice.Code
 			note string
 		}{
-			"mongo:8.0": {sluice.Invalid, ""}, "mongo:7.0": {"", "restoreData"}, "mongo:6.0.3": {"", ""}, "mongo:5.0": {sluice.Invalid, ""},
+			"mongo:8.0": {sluice.Invalid, ""}, "mongo:7.0": {"", "restoreData"}, "mongo:6.0.3": {"", ""},
+			"mongo:5.0": {sluice.Invalid, ""},
 		} {
 			w := newWorld(t)
 			w.server = sluice.Server{Version: "6.0.1", Format: "6.0"}

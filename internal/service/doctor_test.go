@@ -108,6 +108,18 @@ func (catalogue) Checkpoints(context.Context, string) ([]sluice.Checkpoint, erro
 	return make([]sluice.Checkpoint, 1), nil
 }
 
+// A bucket is no directory that could be lost.
+func TestDoctorReadsTheKeysOfABucket(t *testing.T) {
+	c := config.Default()
+	c.Repository.S3 = &config.S3{Endpoint: "https://s3.example.com", Bucket: "checkpoints"}
+	d := service.Doctor{Config: c, Adapters: adapters{"absent"}, Catalogue: catalogue{}}
+	d.Examine(t.Context())
+	i := slices.IndexFunc(d.Checks, func(c service.Check) bool { return c.Name == "repository" })
+	if c := d.Checks[i]; c.State != service.CheckOK || !strings.Contains(c.Detail, "checkpoints at https://s3.") {
+		t.Errorf("the repository in a bucket: %+v", c)
+	}
+}
+
 func TestDoctorMissesCheckpoints(t *testing.T) {
 	dir := t.TempDir()
 	repository := func() service.Check {

@@ -3,7 +3,6 @@ package kopia
 import (
 	"bytes"
 	"context"
-	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -95,7 +94,7 @@ func (f *filling) flush(ctx context.Context) error {
 		return err
 	}
 	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.NumCPU())
+	g.SetLimit(tree.AtOnce())
 	for _, part := range f.groups {
 		g.Go(func() error { return f.write(inner, part) })
 	}

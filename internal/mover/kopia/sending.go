@@ -22,6 +22,8 @@ const (
 	most = 1024
 	// save is how often an upload records what it has sent, in case the process dies.
 	save = 15 * time.Second
+	// grace is how long an interrupted upload may take to do so.
+	grace = 10 * time.Second
 )
 
 // A sending copies one volume. Entries are collected in batches. The segments of a batch are written in any order, its
@@ -53,7 +55,7 @@ type part struct {
 // run uploads the volume and returns its index. If it is interrupted, it keeps what it has.
 func (s *sending) run(ctx context.Context) (object.ID, error) {
 	defer s.shape.close()
-	s.index = s.to.NewObjectWriter(ctx, object.WriterOptions{
+	s.index = s.to.NewObjectWriter(context.WithoutCancel(ctx), object.WriterOptions{
 		Description: "INDEX", Compressor: compressor, MetadataCompressor: compressor, Splitter: indexSplitter,
 	})
 	defer func() { _ = s.index.Close() }() // Result returns its errors
@@ -63,7 +65,8 @@ func (s *sending) run(ctx context.Context) (object.ID, error) {
 		err = s.flush(ctx)
 	}
 	if err != nil {
-		ctx := context.WithoutCancel(ctx)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
 		index, failed := s.index.Result()
 		if failed == nil {
 			failed = s.keep(ctx, index)

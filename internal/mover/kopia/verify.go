@@ -55,7 +55,7 @@ func (m *Mover) load(ctx context.Context, c sluice.Copy) ([]*snapshot.Manifest, 
 
 func (m *Mover) verifyContent(ctx context.Context, claim string, s *snapshot.Manifest, p *meter) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.NumCPU())
+	g.SetLimit(tree.AtOnce())
 	err := m.walk(ctx, s, func(e tree.Entry, list []chunk) error {
 		for _, c := range list {
 			g.Go(func() error {

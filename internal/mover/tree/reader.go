@@ -205,7 +205,7 @@ func (r *reader) Read(ctx context.Context, parts []Part, take func(Piece) error)
 		}
 		return nil
 	})
-	for range runtime.NumCPU() {
+	for range AtOnce() {
 		g.Go(func() error {
 			buffer, _ := buffers.Get().(*[Segment]byte)
 			defer buffers.Put(buffer)
@@ -223,6 +223,9 @@ func (r *reader) Read(ctx context.Context, parts []Part, take func(Piece) error)
 	}
 	return fault(r.claim, g.Wait())
 }
+
+// AtOnce is how many segments are worked on at once: enough for the cores, few enough for the memory.
+func AtOnce() int { return min(runtime.NumCPU(), 4) }
 
 var buffers = sync.Pool{New: func() any { return new([Segment]byte) }}
 

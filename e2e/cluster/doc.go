@@ -37,7 +37,10 @@
 //	cluster02  172.29.250.12:6443    10.213.0.0/16   10.214.0.0/16
 //	kwok       172.29.250.13:6443    10.215.0.0/16   10.216.0.0/16
 //
-// A default StorageClass binds every claim at once to a directory under
+// The StorageClasses csi and csi-wait, with the VolumeSnapshotClass csi, have real
+// limits of size, snapshots and clones, see package csi. Their files are below
+// <state>/<cluster>/csi, on loop devices that the kernel releases with the mounts.
+// The default StorageClass, standard, has none of that: it binds every claim at once to a directory under
 // <state>/<cluster>/volumes, see package volume. DNS answers names in
 // cluster.local only.
 //

@@ -73,7 +73,7 @@ func (s spec) down() error {
 	return os.RemoveAll(s.Dir)
 }
 
-// awaitLoops gives the kernel a moment to release the files of the volumes with the mounts of processes that have ended,
+// awaitLoops gives the kernel a moment to release the volumes' files with the mounts of processes that have ended,
 // because no event reports that.
 func (s spec) awaitLoops() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -7,10 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"net"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -197,11 +195,9 @@ func (c *Cluster) config(ctx context.Context, job sluice.Ref) (config beside.Con
 	if err != nil {
 		return config, err
 	}
-	data, err := base64.StdEncoding.DecodeString(secret.Text("data", path.Base(beside.ConfigFile)))
-	if err != nil {
-		return config, err
-	}
-	return config, json.Unmarshal(data, &config)
+	return beside.ReadConfig(func(file string) ([]byte, error) {
+		return base64.StdEncoding.DecodeString(secret.Text("data", file))
+	})
 }
 
 func claims(job sluice.Object) []string {

@@ -3,6 +3,7 @@ package job_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -51,7 +52,8 @@ func (p *place) plant(trees *remote.Trees, v sluice.Volume, files int) []tree.En
 	must(p.T, err)
 	at := time.Unix(1e9, 0)
 	root := tree.Entry{Path: tree.Root, Kind: tree.Dir, Mode: 0o750, UID: 999, GID: 999, ModTime: at}
-	all := []tree.Entry{{Path: "db", Kind: tree.Dir, Mode: 0o2770, UID: 999, GID: 999, ModTime: at}}
+	all := []tree.Entry{{Path: "db", Kind: tree.Dir, Mode: 0o770 | fs.ModeSetgid, UID: 999, GID: 999,
+		ModTime: at}}
 	for i := range files {
 		all = append(all, tree.Entry{
 			Path: fmt.Sprintf("db/file-%04d", i), Kind: tree.File, Mode: 0o600, UID: 999, GID: 998,

@@ -32,7 +32,7 @@ var contracts = map[string]contract{
 	"Inbox":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Tail":      {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Store":     {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia"}},
+	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia", "internal/mover/remote"}},
 	"Database":  {suite: "databasetest", by: engines},
 	"Databases": {suite: "databasetest", by: engines},
 	"Ignorer":   {suite: "databasetest", by: engines},

@@ -2,13 +2,11 @@ package beside
 
 import (
 	"cmp"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"path"
 	"strconv"
 	"time"
 
@@ -65,13 +63,16 @@ func (w Work) labels() map[string]any {
 
 // secret returns the Secret with what the Job knows of its connection.
 func (w Work) secret(k keys, dial string) (sluice.Object, error) {
-	c := Config{Secret: k.secret, Peer: ed25519.PublicKey(k.ours.public()), Dial: dial, Idle: idle}
+	c := Config{Peer: k.ours.public(), Dial: dial, Idle: idle}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Internal, "the settings of a Job cannot be written as JSON: %w", err)
 	}
 	return w.object(w.secretRef(), map[string]any{
-		"type": "Opaque", "data": map[string]any{path.Base(ConfigFile): base64.StdEncoding.EncodeToString(data)},
+		"type": "Opaque", "data": map[string]any{
+			configFile: base64.StdEncoding.EncodeToString(data),
+			secretFile: base64.StdEncoding.EncodeToString([]byte(k.secret)),
+		},
 	}), nil
 }
 
@@ -101,7 +102,7 @@ func (w Work) job(s Settings) (sluice.Object, error) {
 
 func (w Work) pod(s Settings) map[string]any {
 	mounts := []any{
-		map[string]any{"name": configMount, "mountPath": path.Dir(ConfigFile), "readOnly": true},
+		map[string]any{"name": configMount, "mountPath": ConfigDir, "readOnly": true},
 		map[string]any{"name": scratchMount, "mountPath": "/tmp"},
 	}
 	all := []any{

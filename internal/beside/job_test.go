@@ -43,8 +43,8 @@ func TestKeysAreInTheSecretAlone(t *testing.T) {
 	open(t, c.Bench(beside.Options{}), beside.Work{Place: c.Place("shop"), Name: "sluice-test"})
 	ours, theirs := secret(t, beside.EndpointSecret), secret(t, "job cluster/shop/sluice-test")
 	all := objects(t, c)
-	config := string(decoded(t, all["Secret"]))
-	if !strings.Contains(config, theirs) || strings.Contains(config, ours) {
+	config := decoded(t, all["Secret"])
+	if string(config["secret"]) != theirs || strings.Contains(string(config["connection.json"]), ours) {
 		t.Errorf("the Secret has %s", config)
 	}
 	delete(all, "Secret")
@@ -53,7 +53,7 @@ func TestKeysAreInTheSecretAlone(t *testing.T) {
 	}
 }
 
-func decoded(t *testing.T, secret sluice.Object) []byte {
+func decoded(t *testing.T, secret sluice.Object) map[string][]byte {
 	t.Helper()
 	var data struct {
 		Data map[string][]byte `json:"data"`
@@ -61,7 +61,7 @@ func decoded(t *testing.T, secret sluice.Object) []byte {
 	if err := json.Unmarshal([]byte(text(t, secret)), &data); err != nil {
 		t.Fatal(err)
 	}
-	return data.Data["beside.json"]
+	return data.Data
 }
 
 // A pod has the rights that its work needs, and no others.

@@ -66,7 +66,7 @@ func (w Work) apply(ctx context.Context, objects ...sluice.Object) error {
 func (b *Bench) find(ctx context.Context, w Work, wanted sluice.Object) (sluice.Object, error) {
 	job, err := w.Place.Account.Get(ctx, w.jobRef())
 	if sluice.ErrorCode(err) == sluice.NotFound {
-		return nil, nil
+		return nil, w.remove(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -76,7 +76,18 @@ func (b *Bench) find(ctx context.Context, w Work, wanted sluice.Object) (sluice.
 	if same && runs {
 		return job, nil
 	}
-	return nil, w.Place.Account.Delete(ctx, w.jobRef())
+	return nil, w.remove(ctx)
+}
+
+// remove deletes all objects of the work. The cluster deletes what belonged to a Job some time after the Job: it would
+// delete what was made again in its place.
+func (w Work) remove(ctx context.Context) error {
+	for _, ref := range []sluice.Ref{w.jobRef(), w.serviceRef(), w.secretRef()} {
+		if err := w.Place.Account.Delete(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. Ending a
@@ -93,12 +104,7 @@ func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
 	if k.endpoint != nil {
 		k.endpoint.forget(k.theirs.public())
 	}
-	for _, ref := range []sluice.Ref{w.jobRef(), w.serviceRef(), w.secretRef()} {
-		if err := at.Account.Delete(ctx, ref); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.remove(ctx)
 }
 
 // How often to look at a Job that starts.

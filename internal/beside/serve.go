@@ -5,9 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
-	"os"
 	"path"
 	"strconv"
 	"sync"
@@ -18,9 +18,15 @@ import (
 
 // What the pod of a Job has, and where.
 const (
-	ConfigFile = "/etc/sluice/beside.json"
-	port       = 7443
-	volumes    = "/volumes"
+	ConfigDir = "/etc/sluice"
+	port      = 7443
+	volumes   = "/volumes"
+)
+
+// The files of a Config. The secret has one of its own, so that a redactor knows it as it stands in the Secret.
+const (
+	configFile = "connection.json"
+	secretFile = "secret"
 )
 
 // VolumeDir returns where the pod has the volume with the number i of its work.
@@ -28,22 +34,24 @@ func VolumeDir(i int) string { return path.Join(volumes, strconv.Itoa(i)) }
 
 // A Config is what a Job knows of its connection.
 type Config struct {
-	Secret string            `json:"secret"`         // from which its key derives
+	Secret string            `json:"-"`              // from which its key derives
 	Peer   ed25519.PublicKey `json:"peer"`           // Sluice's key
 	Dial   string            `json:"dial,omitempty"` // where it reaches Sluice, as host:port; "": it is reached itself
 	Idle   time.Duration     `json:"idle"`           // how long it waits for a connection before it ends
 	Listen net.Listener      `json:"-"`              // where it is reached; nil: at the port of its Service
 }
 
-// ReadConfig reads what [Bench.Open] gave to the Job.
-func ReadConfig(file string) (c Config, err error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the caller names it
-	if err != nil {
-		return c, sluice.Errorf(sluice.NotFound, "the settings of a Job beside the data are not there: %w", err).
-			WithHint("Sluice starts this command in its own Jobs; do not run it by hand")
+// ReadConfig reads what [Bench.Open] gave to the Job. The files are those of the Secret.
+func ReadConfig(read func(file string) ([]byte, error)) (c Config, err error) {
+	data, err := read(configFile)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, sluice.Errorf(sluice.Invalid, "%s is not readable as JSON", file) // the cause would quote secrets
+	secret, missing := read(secretFile)
+	c.Secret = string(secret)
+	if err := errors.Join(err, missing); err != nil {
+		return c, sluice.Errorf(sluice.NotFound, "the settings of a Job beside the data cannot be read: %w", err).
+			WithHint("Sluice starts this command in its own Jobs; do not run it by hand")
 	}
 	return c, nil
 }

@@ -7,10 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
 
@@ -29,6 +28,7 @@ type Cluster struct {
 	nets []*breakable
 	pods map[string]*running // by namespace/name of the Job
 	made int
+	late map[sluice.Ref]string // by its uid, what belonged to a deleted Job: it is deleted when the next Job is made
 }
 
 // A Pod is what the Job's program sees: where each of its claims is mounted.
@@ -58,7 +58,8 @@ type T interface {
 
 // New returns a cluster whose Jobs answer as the handler. It ends with the test.
 func New(t T, handler func(Pod) http.Handler) *Cluster {
-	c := &Cluster{Account: steptest.NewAccount(), t: t, handler: handler, pods: map[string]*running{}}
+	c := &Cluster{Account: steptest.NewAccount(), t: t, handler: handler, pods: map[string]*running{},
+		late: map[sluice.Ref]string{}}
 	t.Cleanup(func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -111,7 +112,7 @@ func (c *Cluster) Kill() {
 func (c *Cluster) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	out, did, err := c.Account.Apply(ctx, o, dryRun)
 	if err == nil && o.Text("kind") == "Job" && did == sluice.Created {
-		err = c.start(ctx, o)
+		err = errors.Join(c.collect(ctx), c.start(ctx, o))
 	}
 	return out, did, err
 }
@@ -127,7 +128,32 @@ func (c *Cluster) Delete(ctx context.Context, ref sluice.Ref) error {
 		}
 		c.mu.Unlock()
 	}
+	c.doom(ctx, ref)
 	return c.Account.Delete(ctx, ref)
+}
+
+// doom remembers what belongs to the Job.
+func (c *Cluster) doom(ctx context.Context, job sluice.Ref) {
+	for _, kind := range []string{"Secret", "Service"} {
+		ref := sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: job.Namespace, Name: job.Name}
+		if o, err := c.Account.Get(ctx, ref); err == nil && job.Kind == "Job" {
+			c.late[ref] = o.Text("metadata", "uid")
+		}
+	}
+}
+
+// collect deletes what belonged to deleted Jobs, as the cluster does some time later.
+func (c *Cluster) collect(ctx context.Context) error {
+	for ref, uid := range c.late {
+		delete(c.late, ref)
+		if o, err := c.Account.Get(ctx, ref); err != nil || o.Text("metadata", "uid") != uid {
+			continue
+		}
+		if err := c.Account.Delete(ctx, ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Get shows a Job whose pod has ended as failed.
@@ -202,11 +228,9 @@ func (c *Cluster) config(ctx context.Context, job sluice.Ref) (config beside.Con
 	if err != nil {
 		return config, err
 	}
-	data, err := base64.StdEncoding.DecodeString(secret.Text("data", path.Base(beside.ConfigFile)))
-	if err != nil {
-		return config, err
-	}
-	return config, json.Unmarshal(data, &config)
+	return beside.ReadConfig(func(file string) ([]byte, error) {
+		return base64.StdEncoding.DecodeString(secret.Text("data", file))
+	})
 }
 
 func claims(job sluice.Object) []string {

@@ -76,7 +76,9 @@ func (w *Wiring) endpoint() (*beside.Endpoint, error) {
 
 // ServeBeside is the program of a Job beside the data: it answers Sluice until Sluice no longer needs it.
 func ServeBeside(ctx context.Context) error {
-	c, err := beside.ReadConfig(beside.ConfigFile)
+	c, err := beside.ReadConfig(func(file string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(beside.ConfigDir, file))
+	})
 	if err != nil {
 		return err
 	}

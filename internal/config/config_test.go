@@ -92,6 +92,24 @@ repository:
 	}
 }
 
+func TestParseReadsJobs(t *testing.T) {
+	c, ds := config.Parse("/etc/app/sluice.yaml", []byte(`
+accounts:
+  east: {type: kubernetes, job: {image: "registry.internal/sluice:1.4.0", user: 1000, cpu: "4", memory: 1Gi}}
+jobs: {listen: "0.0.0.0:7443", address: "sluice.example.com:7443"}
+`))
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	want := config.Job{Image: "registry.internal/sluice:1.4.0", User: 1000, CPU: "4", Memory: "1Gi"}
+	if diff := cmp.Diff(want, c.Accounts["east"].Job); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(config.Jobs{Listen: "0.0.0.0:7443", Address: "sluice.example.com:7443"}, c.Jobs); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseFaults(t *testing.T) {
 	tests := map[string]struct {
 		in   string
@@ -115,6 +133,19 @@ func TestParseFaults(t *testing.T) {
 				`s.yaml:4:13: error: "docker" is not supported here [bad-value] write local or kubernetes`,
 				`s.yaml:5:19: error: this image has no command [missing-key] add the command, like command: [bin/shop, --port, ` +
 					`"8080"]`,
+			},
+		},
+		"jobs": {
+			"accounts: {a: {job: {}}, b: {type: kubernetes, job: {user: root}}, c: {type: kubernetes, job: {user: 0}}}\n" +
+				"jobs: {listen: 7443}\n",
+			[]string{
+				`s.yaml:1:15: error: a local account has no job [bad-value] write type: kubernetes, or remove job`,
+				`s.yaml:1:60: error: "root" is not the number of a user [bad-value] write its number, like 1000, or remove ` +
+					`the line for root`,
+				`s.yaml:1:102: error: "0" is not the number of a user [bad-value] write its number, like 1000, or remove ` +
+					`the line for root`,
+				`s.yaml:2:16: error: "7443" does not have the form host:port [bad-value] write it like 127.0.0.1:0, where 0 ` +
+					`is any free port`,
 			},
 		},
 		"duplicate": {

@@ -91,8 +91,13 @@ func (w *world) scaledAway(set sluice.Ref, claims []string) {
 	w.Helper()
 	must(w.T, w.Scale(w.Context(), set, 0))
 	for _, name := range claims {
-		w.await(w.ref("v1", "PersistentVolumeClaim", name), time.Minute,
-			func(o sluice.Object) bool { return o.Text("metadata", "deletionTimestamp") != "" })
-		must(w.T, w.Delete(w.Context(), w.ref("v1", "PersistentVolumeClaim", name)))
+		ref := w.ref("v1", "PersistentVolumeClaim", name)
+		for o, err := range w.Follow(w.Context(), ref) {
+			must(w.T, err)
+			if o.Text("metadata", "deletionTimestamp") != "" {
+				break
+			}
+		}
+		must(w.T, w.Delete(w.Context(), ref))
 	}
 }

@@ -37,9 +37,12 @@
 //	cluster02  172.29.250.12:6443    10.213.0.0/16   10.214.0.0/16
 //	kwok       172.29.250.13:6443    10.215.0.0/16   10.216.0.0/16
 //
-// A default StorageClass binds every claim at once to a directory under
-// <state>/<cluster>/volumes, see package volume. DNS answers names in
-// cluster.local only.
+// The StorageClasses csi and csi-wait, with the VolumeSnapshotClass csi, have real
+// limits of size, snapshots and clones, see package csi. Their files are below
+// <state>/<cluster>/csi, on loop devices that the kernel releases with the mounts.
+// The default StorageClass, standard, has none of that: it binds every claim at
+// once to a directory under <state>/<cluster>/volumes, see package volume. DNS
+// answers names in cluster.local only.
 //
 // It may import packages image and volume and client-go. Start with up.go; the
 // programs of a cluster are in parts.go, the process that watches over them in

@@ -1,11 +1,15 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // Down ends every cluster in the state directory and removes what they left;
@@ -63,7 +67,21 @@ func (s spec) down() error {
 	if err := s.removeCgroup(); err != nil {
 		return err
 	}
+	if err := s.awaitLoops(); err != nil {
+		return err
+	}
 	return os.RemoveAll(s.Dir)
+}
+
+// awaitLoops gives the kernel a moment to release the volumes' files with the mounts of processes that have ended,
+// because no event reports that.
+func (s spec) awaitLoops() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return wait.PollUntilContextCancel(ctx, probeInterval, true, func(context.Context) (bool, error) {
+		left, err := leftLoops(Options{Dir: s.Dir})
+		return len(left) == 0, err
+	})
 }
 
 // mountPointsFile lists the directories that were created as mount points.

@@ -19,7 +19,8 @@ func Leftovers(o Options) ([]string, error) {
 		return nil, err
 	}
 	var all []string
-	for _, find := range []func(Options) ([]string, error){leftProcesses, leftMounts, leftLinks, leftGroups, leftFiles} {
+	for _, find := range []func(Options) ([]string, error){leftProcesses, leftMounts, leftLoops, leftLinks, leftGroups,
+		leftFiles} {
 		found, err := find(o)
 		if err != nil {
 			return nil, err
@@ -57,6 +58,22 @@ func leftMounts(o Options) ([]string, error) {
 	for line := range strings.Lines(string(data)) {
 		if strings.Contains(line, o.Dir+"/") || strings.Contains(line, "/netns/cni-") {
 			all = append(all, "mount "+strings.Fields(line)[4])
+		}
+	}
+	return all, nil
+}
+
+// leftLoops finds devices whose file, perhaps deleted, is in the state directory.
+func leftLoops(o Options) ([]string, error) {
+	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, file := range files {
+		data, _ := os.ReadFile(file) // it may have been released since
+		if within(string(data), o.Dir) {
+			all = append(all, "loop device of "+strings.TrimSpace(string(data)))
 		}
 	}
 	return all, nil

@@ -38,8 +38,8 @@ func (s spec) storage(ctx context.Context) ([]part, error) {
 		return nil, err
 	}
 	driver := part{Name: "csi", Gate: true, Probe: "unix://" + driverSocket,
-		Args: []string{filepath.Join(s.Binaries, supervisorProgram.name), "csi", s.Name, s.admin(), s.file("csi"), driverSocket,
-			registrationSocket, definitions}}
+		Args: []string{filepath.Join(s.Binaries, supervisorProgram.name), "csi", s.Name, s.admin(), s.file("csi"),
+			driverSocket, registrationSocket, definitions}}
 	return []part{driver,
 		s.sidecar(provisionerProgram, "--csi-address="+driverSocket, "--enable-capacity", "--capacity-ownerref-level=-1",
 			"--capacity-poll-interval=5s", "--extra-create-metadata"),
@@ -49,7 +49,8 @@ func (s spec) storage(ctx context.Context) ([]part, error) {
 
 func (s spec) sidecar(p program, args ...string) part {
 	// The provisioner puts its objects with free capacity into that namespace.
-	common := []string{"/usr/bin/env", "NAMESPACE=kube-system", filepath.Join(s.Binaries, p.name), "--kubeconfig=" + s.admin(), requestRate, requestBurst,
+	common := []string{"/usr/bin/env", "NAMESPACE=kube-system", filepath.Join(s.Binaries, p.name),
+		"--kubeconfig=" + s.admin(), requestRate, requestBurst,
 		"--retry-interval-start=200ms", "--retry-interval-max=5s"}
 	return part{Name: p.name, Args: append(common, args...)}
 }

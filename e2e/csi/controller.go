@@ -68,8 +68,8 @@ func (d *driver) makeVolume(wanted *record, r *csi.CreateVolumeRequest) error {
 		return err
 	}
 	if !fits(wanted.Bytes, r.GetCapacityRange()) || wanted.Bytes < source.Bytes {
-		return status.Errorf(codes.OutOfRange, "a volume of %d bytes is not possible: the smallest has %d bytes", wanted.Bytes,
-			max(source.Bytes, minBytes))
+		return status.Errorf(codes.OutOfRange, "a volume of %d bytes is not possible: the smallest has %d bytes",
+			wanted.Bytes, max(source.Bytes, minBytes))
 	}
 	if wanted.Bytes > free {
 		return status.Errorf(codes.ResourceExhausted, "%d bytes are wanted, %d are free", wanted.Bytes, free)

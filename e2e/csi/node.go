@@ -173,7 +173,8 @@ func (d *driver) thawAll() error {
 		return err
 	}
 	for _, e := range entries {
-		if err := thaw(d.mountPoint(e.Name())); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) {
+		err := thaw(d.mountPoint(e.Name()))
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) { // EINVAL: it is not frozen
 			return err
 		}
 	}

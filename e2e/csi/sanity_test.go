@@ -5,9 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/kubernetes-csi/csi-test/v5/pkg/sanity"
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice/e2e/csi"
 )
@@ -22,15 +22,19 @@ func TestDriverKeepsTheRulesOfCSI(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- csi.Run(ctx, "node", csi.Paths{Dir: dir, Socket: socket}) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := unix.Unmount(filepath.Join(dir, "pool"), 0); err != nil {
+			t.Error(err)
+		}
+	}()
 	config := sanity.NewTestConfig()
 	config.Address = "unix:" + socket
 	config.TargetPath, config.StagingPath = filepath.Join(dir, "target"), filepath.Join(dir, "staging")
 	config.TestVolumeSize = 16 << 20
 	config.IdempotentCount = 2
-	_ = time.Second
 	sanity.Test(t, config)
-	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }

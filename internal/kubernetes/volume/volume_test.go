@@ -31,7 +31,9 @@ func TestStagingName(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	for _, tt := range [][3]string{{"1Gi", "", "1Gi"}, {"1Gi", "2Gi", "2Gi"}, {"3Gi", "2Gi", "3Gi"}, {"1000Mi", "1G", "1000Mi"}} {
+	for _, tt := range [][3]string{
+		{"1Gi", "", "1Gi"}, {"1Gi", "2Gi", "2Gi"}, {"3Gi", "2Gi", "3Gi"}, {"1000Mi", "1G", "1000Mi"},
+	} {
 		claim, now := sluice.Object{}, sluice.Object{}
 		claim.Set(tt[0], "spec", "resources", "requests", "storage")
 		now.Set(tt[1], "status", "capacity", "storage")

@@ -19,22 +19,33 @@ const talker = "docker.io/sluice-e2e/talker:1"
 
 // TestAccount holds the account to what every account promises. The other tests are about what clusters alone do.
 func TestAccount(t *testing.T) {
-	accounttest.Run(t, func(t *testing.T) accounttest.World {
-		t.Parallel()
-		w := newWorld(t)
-		return accounttest.World{
-			Account: w.Abilities(), Namespace: w.namespace, Container: talking,
-			Exec: func(text string, status int) []string {
-				return []string{"/talker", "say", fmt.Sprint(status), text, ""}
-			},
-			Write: w.put, Read: w.get, Edit: w.edit,
-			ScaleByHand: func(ref sluice.Ref, replicas int) error {
-				w.other("kubectl", "deployments", ref.Name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas), "scale")
-				return nil
-			},
-			Following: 20 * time.Second,
-		}
-	})
+	accounttest.Run(t, func(t *testing.T) accounttest.World { return fresh(t, "") })
+}
+
+// TestVolumes holds it to what it promises of volumes, with storage that has snapshots.
+func TestVolumes(t *testing.T) {
+	for _, class := range []string{"csi", "csi-wait"} {
+		t.Run(class, func(t *testing.T) {
+			accounttest.RunVolumes(t, func(t *testing.T) accounttest.World { return fresh(t, class) })
+		})
+	}
+}
+
+func fresh(t *testing.T, class string) accounttest.World {
+	t.Parallel()
+	w := newWorld(t)
+	return accounttest.World{
+		Account: w.Abilities(), Namespace: w.namespace, Class: class, Container: talking,
+		Exec: func(text string, status int) []string {
+			return []string{"/talker", "say", fmt.Sprint(status), text, ""}
+		},
+		Write: w.put, Read: w.get, Edit: w.edit,
+		ScaleByHand: func(ref sluice.Ref, replicas int) error {
+			w.other("kubectl", "deployments", ref.Name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas), "scale")
+			return nil
+		},
+		Following: 20 * time.Second,
+	}
 }
 
 // talking is a container that runs the program.

@@ -216,6 +216,9 @@ func (w *world) mortal(writes int) *mortal {
 	return m
 }
 
+// manyWrites is more than any of the calls needs.
+const manyWrites = 20
+
 // Whatever write a process dies after, the same call finishes its work, and the undo puts everything back.
 func TestVolumesKilled(t *testing.T) {
 	if !pair.Owned {
@@ -233,7 +236,7 @@ func TestVolumesKilled(t *testing.T) {
 		"commit":             {(*swapping).forward, (*swapping).commit, []call{(*swapping).commit}, "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for writes, dies := 1, true; dies; writes++ {
+			for writes, dies := 1, true; dies && writes < manyWrites; writes++ {
 				t.Run(fmt.Sprint(writes), func(t *testing.T) {
 					s := newSwapping(newWorld(t), "data")
 					if test.first != nil {

@@ -19,6 +19,7 @@ import (
 type World struct {
 	Account   sluice.Account
 	Namespace string // exists, and has no objects of the test yet
+	Class     string // of its claims; "": the default StorageClass
 	// Container returns the container of a pod that runs the program. Another version is another template.
 	Container func(p Program, version int) map[string]any
 	// Exec returns a command that prints the text and ends with the status.
@@ -87,6 +88,13 @@ func Run(t *testing.T, fresh func(t *testing.T) World) {
 				t.Run(s.name, func(t *testing.T) { s.run(t, fresh(t)) })
 			}
 		})
+	}
+}
+
+// RunVolumes tests only the volumes of the account, for instance with claims of another class.
+func RunVolumes(t *testing.T, fresh func(t *testing.T) World) {
+	for _, s := range keeping {
+		t.Run(s.name, func(t *testing.T) { s.run(t, fresh(t)) })
 	}
 }
 

@@ -40,6 +40,9 @@ apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: %s, labels: {kept: "yes"}, annotations: {kept: "yes"}}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`, name)
+	if r.Class != "" {
+		o.Set(r.Class, "spec", "storageClassName")
+	}
 	v, err := r.Account.Volumes.Stage(r.ctx, o, "first")
 	r.must(err)
 	r.fill(v, text)

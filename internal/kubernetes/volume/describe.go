@@ -63,7 +63,9 @@ func stateOf(claim, volume sluice.Object, classes []sluice.Object) (sluice.Claim
 
 // snapshotClass returns the class for snapshots of the driver: its default one if there is one. "" is none.
 func snapshotClass(classes []sluice.Object, driver string) string {
-	isDefault := func(o sluice.Object) bool { return note(o, snapshotGroup+"/is-default-class") == "true" }
+	isDefault := func(o sluice.Object) bool {
+		return note(o, "snapshot.storage.kubernetes.io/is-default-class") == "true"
+	}
 	own := slices.DeleteFunc(slices.Clone(classes), func(o sluice.Object) bool { return o.Text("driver") != driver })
 	if len(own) == 0 {
 		return ""

@@ -21,11 +21,11 @@ func (v *Volumes) Use(ctx context.Context, claim sluice.Object, generation strin
 			return before, err
 		}
 	}
-	return "", sluice.Errorf(sluice.Conflict, "somebody else creates the claim %s in %s all the time", s.Name,
-		s.Namespace).WithHint("stop what creates it, and run it again")
+	return "", sluice.Errorf(sluice.Conflict, "somebody else creates or deletes the claim %s in %s all the time", s.Name,
+		s.Namespace).WithHint("stop what does that, and run it again")
 }
 
-// use is not done if somebody else has created the claim meanwhile.
+// use is not done if somebody else has created or deleted the claim meanwhile.
 func (s subject) use(
 	ctx context.Context, claim sluice.Object, generation string,
 ) (before string, done bool, err error) {
@@ -41,6 +41,9 @@ func (s subject) use(
 		return "", false, err
 	}
 	w := &swap{s, claim, g, now, old}
+	if now.Text("metadata", "deletionTimestamp") != "" {
+		return "", false, w.lose(ctx)
+	}
 	if old.Text("metadata", "name") != g.name() {
 		if done, err = w.replace(ctx); !done || err != nil {
 			return "", false, err
@@ -67,6 +70,17 @@ type swap struct {
 	next  generation
 	now   sluice.Object // the claim as it is, nil if it does not exist
 	old   sluice.Object // its volume, nil for none
+}
+
+// lose waits for the end of a claim that is being deleted, and keeps its volume.
+func (w *swap) lose(ctx context.Context) error {
+	if err := w.mustBeUnused(ctx); err != nil {
+		return err
+	}
+	if err := w.keepOld(ctx); err != nil {
+		return err
+	}
+	return w.awaitGone(ctx, w.now)
 }
 
 // replace creates the claim with the other volume. It is not done if somebody else was faster.

@@ -50,15 +50,7 @@ func (c objects) mountings(ctx context.Context, namespace string) ([]mounting, e
 	return all, err
 }
 
-// users returns the workloads whose pods use the claim, as Kind/name, sorted.
-func (c objects) users(ctx context.Context, claim sluice.Ref) ([]string, error) {
-	all, err := c.mountings(ctx, claim.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	return c.usersAmong(ctx, all, claim)
-}
-
+// usersAmong returns the workloads whose pods use the claim, as Kind/name, sorted.
 func (c objects) usersAmong(ctx context.Context, all []mounting, claim sluice.Ref) ([]string, error) {
 	var list []string
 	for _, m := range all {

@@ -38,6 +38,7 @@ var levels = map[string]int{
 	"internal/kubernetes":       2,
 	"internal/local":            2,
 	"internal/mover/kopia":      2,
+	"internal/mover/portworx":   2,
 	"internal/outbound":         2,
 	"internal/prometheus":       2,
 	"internal/present":          2,
@@ -63,7 +64,7 @@ var shared = map[string]bool{"internal/dataset": true, "internal/outbound": true
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
 	"internal/database/mongodb", "internal/fetch", "internal/httpapi", "internal/keyfile", "internal/kubernetes",
-	"internal/local", "internal/mover/kopia", "internal/prometheus", "internal/sqlite",
+	"internal/local", "internal/mover/kopia", "internal/mover/portworx", "internal/prometheus", "internal/sqlite",
 }
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.

@@ -35,6 +35,8 @@ const (
 	FeatureTrafficSMI     = "traffic-smi"
 	FeatureNamespaces     = "namespaces"
 	FeatureCRDs           = "crds"
+	FeaturePortworx       = "portworx"
+	FeaturePortworxVolume = "portworx-volumes"
 )
 
 var (
@@ -95,6 +97,15 @@ func Features() []Feature {
 		{Name: FeatureCRDs, Cluster: true, Grants: []Grant{
 			{"apiextensions.k8s.io", []string{"customresourcedefinitions"}, keep},
 		}},
+		{Name: FeaturePortworx, Grants: []Grant{
+			{"stork.libopenstorage.org", []string{"clusterpairs"}, []string{"get"}},
+			{"stork.libopenstorage.org", []string{"migrations"}, keep},
+			{"", []string{"events"}, look},
+		}},
+		{Name: FeaturePortworxVolume, Cluster: true, Grants: []Grant{
+			{"", []string{"persistentvolumes"}, keep},
+			{"storage.k8s.io", []string{"volumeattachments"}, look},
+		}},
 	}
 }
 
@@ -124,6 +135,8 @@ func isDispensable(r sluice.Right) bool {
 		return true
 	case FeatureObserve:
 		return r.Resource == "events" || r.Resource == "poddisruptionbudgets"
+	case FeaturePortworx: // without them a Migration that does not move is not explained
+		return r.Resource == "events"
 	case FeatureTraffic: // without them the cluster names the ReplicaSet of a canary
 		return r.Group == "apps"
 	}

@@ -18,23 +18,34 @@ import (
 	"github.com/sluice-cd/sluice/internal/template"
 )
 
-// datasetIn returns the dataset of the step as it is in a target.
+// datasetIn returns the dataset of the step as it is in a target whose account can copy volumes.
 func datasetIn(
 	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
 ) (dataset.Dataset, error) {
-	a, err := d.Account(t.Account, sc.Step.Pos)
+	s, err := placed(d, sc, spec, t)
 	if err != nil {
-		return dataset.Dataset{}, err
+		return s, err
 	}
-	if a.Volumes == nil {
+	if s.Place.Account.Volumes == nil {
 		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported,
 			"the volumes of namespace %s in account %s cannot be copied: this version copies data only on local accounts",
 			t.Namespace, t.Account).
 			WithHint("remove the steps of the dataset %s from this target, or let a webhook move its data", spec.Name).
 			At(sc.Step.Pos)
 	}
+	return s, s.Check()
+}
+
+// placed returns the dataset of the step as it is in a target.
+func placed(
+	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
+) (dataset.Dataset, error) {
+	a, err := d.Account(t.Account, sc.Step.Pos)
+	if err != nil {
+		return dataset.Dataset{}, err
+	}
 	place := sluice.Place{Name: t.Account, Account: a, Namespace: cmp.Or(t.Namespace, "default")}
-	s := dataset.Dataset{
+	return dataset.Dataset{
 		Tools: dataset.Tools{
 			Movers: d.Movers, Databases: d.Databases, Catalogue: d.Catalogue, Sealer: d.Sealer, MaskKey: d.MaskKey, Now: d.Now,
 		},
@@ -46,8 +57,7 @@ func datasetIn(
 			deadline := d.Now().Add(cmp.Or(sibling.Apply(sc).Timeout, ready.DefaultTimeout))
 			return d.Waiter(sc, a, deadline).Ready(ctx, []sluice.Ref{workload})
 		},
-	}
-	return s, s.Check()
+	}, nil
 }
 
 // requestFor returns the request for the checkpoint that the step makes; suffix distinguishes several of one step.

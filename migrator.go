@@ -7,8 +7,10 @@ type Move struct {
 	ID       string // the names of everything that is made for it derive from it
 	From, To Place
 	Claims   []string
-	Workload string // Kind/name; its pods may use the claims in To until Run
+	Workload string // Kind/name; its pods may use the claims in To until Stop
 	Portworx Portworx
+	// Stop stops Workload in To, and returns when its last pod is gone.
+	Stop func(context.Context) error
 }
 
 // Moving is what a move may change, as it was before, with the owners of each field.
@@ -42,8 +44,8 @@ func (m Moving) Overwritten() []string {
 type Migrator interface {
 	// Check only reads. It refuses a move that cannot succeed, and returns what Undo needs.
 	Check(ctx context.Context, m Move) (Moving, error)
-	// Run moves the volumes and returns once every claim is bound to the moved volume. A move that is under way is only
-	// followed. The previous volumes of the destination stay until Finish, except those that are overwritten. Whatever is
+	// Run moves the volumes and returns once every claim is bound to the moved volume. It calls Stop before it touches
+	// the destination. A move that was begun is only followed. The previous volumes of the destination stay until Finish, except those that are overwritten. Whatever is
 	// not a whole success is Failed, and names what stands in the way.
 	Run(ctx context.Context, m Move, was Moving, report func(Progress)) error
 	// Cancel ends the move and returns once nothing of it runs. It reports whether there was one. What has been moved

@@ -28,6 +28,10 @@ type Relocated struct {
 func (r Relocation) move() sluice.Move {
 	return sluice.Move{
 		ID: r.Key, From: r.From.Place, To: r.Place, Claims: r.Spec.Claims, Workload: r.Spec.Workload, Portworx: r.Settings,
+		Stop: func(ctx context.Context) error {
+			r.say("stopping " + r.Spec.Name + " of " + r.Target)
+			return r.Stop(ctx)
+		},
 	}
 }
 
@@ -70,10 +74,6 @@ func (r Relocation) opening(ctx context.Context) (all []sluice.Object, workload 
 // Run stops the workload at the destination, moves the volumes, starts the source's version of the workload on them and
 // reads what arrived.
 func (r Relocation) Run(ctx context.Context, was Relocated) (f sluice.Fingerprint, err error) {
-	r.say("stopping " + r.Spec.Name + " of " + r.Target)
-	if err := r.Stop(ctx); err != nil {
-		return f, err
-	}
 	if err := r.Migrator.Run(ctx, r.move(), was.Moving, r.Report); err != nil {
 		return f, err
 	}

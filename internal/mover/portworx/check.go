@@ -180,4 +180,6 @@ func checkSelection(ctx context.Context, m sluice.Move, was sluice.Moving) error
 	return nil
 }
 
-func written(selector map[string]string) string { return strings.TrimPrefix(fmt.Sprint(selector), "map") }
+func written(selector map[string]string) string {
+	return strings.TrimPrefix(fmt.Sprint(selector), "map")
+}

@@ -42,6 +42,7 @@ func newLab(t *testing.T, labels map[string]any) *lab {
 		ID: "abc", From: sluice.Place{Name: "prod", Account: l.prod.Abilities(), Namespace: "shop"},
 		To:     sluice.Place{Name: "stage", Account: l.stage.Abilities(), Namespace: "shop"},
 		Claims: []string{"orders", "journal"}, Portworx: sluice.Portworx{ClusterPair: "stage"},
+		Stop: func(context.Context) error { return nil },
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)

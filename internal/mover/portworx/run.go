@@ -33,6 +33,9 @@ func (p *Migrator) Run(ctx context.Context, m sluice.Move, was sluice.Moving, re
 
 // prepare keeps the volumes at the destination, takes their claims away, and makes sure that Stork finds the claims.
 func prepare(ctx context.Context, m sluice.Move, was sluice.Moving, report func(sluice.Progress)) error {
+	if err := m.Stop(ctx); err != nil {
+		return err
+	}
 	if err := checkUnused(ctx, m, ""); err != nil {
 		return err
 	}

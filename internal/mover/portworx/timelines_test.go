@@ -23,7 +23,9 @@ func every10s(times int, act func(*lab)) func(*lab) {
 	}
 }
 
-func both(status, reason string) []any { return []any{vol("orders", status, reason), vol("journal", status, reason)} }
+func both(status, reason string) []any {
+	return []any{vol("orders", status, reason), vol("journal", status, reason)}
+}
 
 // The time lines that Stork's controller was seen to take. Whatever it calls a run, only a whole success passes, and
 // everything else ends within the deadline and leaves both clusters as they were.

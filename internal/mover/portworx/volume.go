@@ -16,7 +16,9 @@ const (
 // attachedTimeout bounds how long a volume may stay attached to a node after its last pod is gone.
 const attachedTimeout = 5 * time.Minute
 
-func policyOf(volume sluice.Object) string { return volume.Text("spec", "persistentVolumeReclaimPolicy") }
+func policyOf(volume sluice.Object) string {
+	return volume.Text("spec", "persistentVolumeReclaimPolicy")
+}
 
 // reclaim sets the policy of a volume, if it exists.
 func reclaim(ctx context.Context, p sluice.Place, ref sluice.Ref, policy string) error {

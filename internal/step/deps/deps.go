@@ -23,7 +23,7 @@ type Deps struct {
 	Sealer    sluice.Sealer
 	MaskKey   []byte // the key of masks: with it anybody can find out which value a mask replaces
 	Movers    map[string]sluice.Mover
-	Migrators map[string]sluice.Migrator   // by the name of the mover in the deploy file
+	Migrators map[string]sluice.Migrator  // by the name of the mover in the deploy file
 	Databases map[string]sluice.Databases // by engine
 	Catalogue sluice.Catalogue
 	// Callbacks returns the URL, with its own secret, at which the step awaits a callback; the same arguments give the

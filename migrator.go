@@ -45,8 +45,9 @@ type Migrator interface {
 	// Check only reads. It refuses a move that cannot succeed, and returns what Undo needs.
 	Check(ctx context.Context, m Move) (Moving, error)
 	// Run moves the volumes and returns once every claim is bound to the moved volume. It calls Stop before it touches
-	// the destination. A move that was begun is only followed. The previous volumes of the destination stay until Finish, except those that are overwritten. Whatever is
-	// not a whole success is Failed, and names what stands in the way.
+	// the destination. A move that was begun is only followed. The previous volumes of the destination stay until
+	// Finish, except those that are overwritten. Whatever is not a whole success is Failed, and names what stands in the
+	// way.
 	Run(ctx context.Context, m Move, was Moving, report func(Progress)) error
 	// Cancel ends the move and returns once nothing of it runs. It reports whether there was one. What has been moved
 	// stays.

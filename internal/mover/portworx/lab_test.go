@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -268,7 +269,7 @@ var (
 
 // state is everything in both accounts, but for what a cluster adds to each new object.
 func (l *lab) state() string {
-	time.Sleep(time.Second) // the controllers are done
+	synctest.Wait() // the controllers are done
 	for _, o := range []string{"sluice-abc.1"} {
 		_ = l.prod.Delete(l.Context(), sluice.Ref{APIVersion: "v1", Kind: "Event", Namespace: "shop", Name: o})
 	}

@@ -29,7 +29,9 @@ func TestRefusals(t *testing.T) {
 		"no Stork": {func(l *lab) { l.move.From.Account = steptest.NewAccount().Abilities() }, sluice.Unsupported,
 			"the account prod has no ClusterPairs"},
 		"pair without storage": {func(l *lab) {
-			l.prod.Amend(pairWith("", "").Ref(), func(o sluice.Object) { o["status"] = pairWith("Ready", "NotProvided")["status"] })
+			l.prod.Amend(pairWith("", "").Ref(), func(o sluice.Object) {
+				o["status"] = pairWith("Ready", "NotProvided")["status"]
+			})
 		}, sluice.Failed, "its scheduler is Ready and its storage is NotProvided"},
 		"pair that was never probed": {func(l *lab) {
 			l.prod.Amend(pairWith("", "").Ref(), func(o sluice.Object) { delete(o, "status") })
@@ -97,7 +99,8 @@ func TestSelector(t *testing.T) {
 		want     map[string]string
 		labelled bool
 	}{
-		"their own":        {map[string]any{"app": "mongo", "tier": "data"}, map[string]string{"app": "mongo", "tier": "data"}, false},
+		"their own": {map[string]any{"app": "mongo", "tier": "data"},
+			map[string]string{"app": "mongo", "tier": "data"}, false},
 		"those of another": {map[string]any{"app": "shop"}, map[string]string{"sluice-cd.github.io/move": "abc"}, true},
 		"none":             {nil, map[string]string{"sluice-cd.github.io/move": "abc"}, true},
 	} {
@@ -140,7 +143,7 @@ func TestOverwritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		brings("orders", "journal")(l)
-		time.Sleep(time.Second)
+		synctest.Wait()
 		was := l.check()
 		if diff := cmp.Diff([]string{"orders", "journal"}, was.Overwritten()); diff != "" {
 			t.Error(diff)
@@ -167,7 +170,7 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 					crashed = l.survive(killed, n, func() error { return l.run(was) }, good)
 					crashed = l.survive(killed, n, func() error { return end(l, was) }, nil) || crashed
 					if name == "finish" {
-						l.succeeded(was)
+						l.finished()
 						return
 					}
 					if diff := cmp.Diff(before, l.state()); diff != "" {

@@ -14,7 +14,7 @@ import (
 
 const moving = "Volume migration has started. Backup in progress. BytesDone: 40 BytesTotal: 100 ETA: 9 seconds"
 
-// ten repeats what Stork does every ten seconds.
+// every10s repeats what Stork does every ten seconds.
 func every10s(times int, act func(*lab)) func(*lab) {
 	return func(l *lab) {
 		for range times {
@@ -175,7 +175,13 @@ func (l *lab) succeeded(was sluice.Moving) {
 	if err := l.migrator().Finish(l.Context(), l.move, was); err != nil {
 		l.Fatal(err)
 	}
-	l.state() // the controllers are done
+	l.finished()
+}
+
+// finished tests that only what was moved is left.
+func (l *lab) finished() {
+	l.Helper()
+	synctest.Wait() // the controllers are done
 	for _, ref := range []sluice.Ref{volume("pv-old"), migration()} {
 		if l.get(l.stage, ref) != nil || l.get(l.prod, ref) != nil {
 			l.Errorf("%s is left", ref)

@@ -40,7 +40,7 @@ func checkMoved(d deps.Deps, m *sluice.MigrateData) *sluice.Error {
 	case spec.Portworx == nil:
 		return sluice.Errorf(sluice.Invalid, "the mover %s needs a clusterPair", spec.Mover)
 	case len(m.Mask.Rewritten()) > 0:
-		return sluice.Errorf(sluice.Unsupported, "the mover %s brings volumes as they are, so nothing can be masked on the way",
+		return sluice.Errorf(sluice.Unsupported, "the mover %s brings volumes as they are, so nothing can be masked",
 			spec.Mover).WithHint("remove maskData, or mask the data in a runJob step before anybody can reach it")
 	case len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0:
 		return sluice.Errorf(sluice.Unsupported, "the mover %s runs no quiesce commands", spec.Mover).

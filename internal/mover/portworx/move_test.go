@@ -151,6 +151,36 @@ func TestOverwritten(t *testing.T) {
 	})
 }
 
+// A node may hold a volume although its last pod is gone.
+func TestAttached(t *testing.T) {
+	attachment := sluice.Object{"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment",
+		"metadata": map[string]any{"name": "csi-1"}, "spec": map[string]any{"nodeName": "node-1",
+			"source": map[string]any{"persistentVolumeName": "pv-old"}}}
+	for name, holds := range map[string]time.Duration{"for a minute": time.Minute, "for good": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, map[string]any{"app": "mongo"})
+				l.stage.Serve("storage.k8s.io/v1", "VolumeAttachment")
+				if _, _, err := l.stage.Apply(t.Context(), attachment, false); err != nil {
+					t.Fatal(err)
+				}
+				was := l.check()
+				released := time.AfterFunc(holds, func() { _ = l.stage.Delete(context.Background(), attachment.Ref()) })
+				defer released.Stop()
+				go l.play(t.Context(), tale{brings("orders", "journal"),
+					becomes("Final", "Successful", both("Successful", "done")...)})
+				err := l.run(was)
+				if !l.heard("waiting until the node node-1 lets go of pv-old") {
+					t.Errorf("it said %v", l.said)
+				}
+				if holds == time.Minute && err != nil || holds == time.Hour && sluice.ErrorCode(err) != sluice.Conflict {
+					t.Errorf("it ended with %v", err)
+				}
+			})
+		})
+	}
+}
+
 // Another process goes on with the move, whenever the first one was killed.
 func TestKilledAfterEveryWrite(t *testing.T) {
 	good := tale{becomes("Volumes", "InProgress", both("InProgress", moving)...),

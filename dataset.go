@@ -23,7 +23,8 @@ type Dataset struct {
 
 // Portworx says how Portworx moves volumes.
 type Portworx struct {
-	ClusterPair string `json:"clusterPair"` // the object that names the other cluster
+	ClusterPair string `json:"clusterPair"`         // the object that names the other cluster
+	Namespace   string `json:"namespace,omitempty"` // where it is; "": in the namespace of the claims
 }
 
 // Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant.

@@ -99,6 +99,8 @@ type Result struct {
 	Skipped      bool          `json:"skipped,omitempty"`    // a person wanted the step skipped; it is not recorded
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
 	Brought      []Brought     `json:"brought,omitempty"`    // the pods that the step brought, for guards
+	// Baseline is what was read of data that was moved without a copy, so it has no segments.
+	Baseline *Fingerprint `json:"baseline,omitempty"`
 }
 
 // Brought holds the pods of one workload as they were when the step that brought them was done: all were ready, except

@@ -42,6 +42,14 @@ func Own() Demo {
 	}
 }
 
+// Moved returns our own demo with a deploy file in which a data step takes the place of the webhooks around a
+// Migration.
+func Moved() Demo {
+	d := Own()
+	d.DeployFile, d.Migration = "portworx.yaml", "staging"
+	return d
+}
+
 // Original returns the demo that the shape comes from, with unchanged files. Without the files it skips the test.
 func Original(t *testing.T) Demo {
 	t.Helper()

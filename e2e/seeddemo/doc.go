@@ -2,7 +2,8 @@
 // demo that Sluice descends from did: production's data is migrated to staging,
 // the new version is tested there, then production gets it step by step.
 //
-// The directory files has a deploy file of that shape. The original demo is
+// The directory files has a deploy file of that shape, and one in which
+// migrateData moves the data instead of webhooks. The original demo is
 // delivered too, with unchanged files, if corpus/seed-demo is in the directory
 // that SLUICE_SHARED names, by default shared beside the repository. The
 // packages below this one simulate the surroundings of both:

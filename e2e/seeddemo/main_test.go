@@ -25,5 +25,6 @@ func TestWorld(t *testing.T) {
 	t.Run("migrations", func(t *testing.T) { testMigrations(t, w) })
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })
 	t.Run("delivery", func(t *testing.T) { testDelivery(t, w) })
+	t.Run("moved", func(t *testing.T) { testMoved(t, w.With(seeddemo.Moved())) })
 	t.Run("original", func(t *testing.T) { testDelivery(t, w.With(seeddemo.Original(t))) })
 }

@@ -41,7 +41,7 @@ func (w *World) Install(t *testing.T, orders int) string {
 	}
 	w.Orders(t, w.pair.Cluster01)
 	for i := range orders {
-		w.order(t, w.pair.Cluster01, fmt.Sprintf(`{"customer": "customer %d", "dish": "brisket", "price": %d}`, i, 10+i%7))
+		w.Order(t, w.pair.Cluster01, fmt.Sprintf(`{"customer": "customer %d", "dish": "brisket", "price": %d}`, i, 10+i%7))
 	}
 	return w.Orders(t, w.pair.Cluster01)
 }
@@ -81,6 +81,22 @@ webhooks:
 `, w.pair.Kubeconfig, w.Prometheus, w.Host, github)
 }
 
+// Claimed returns the claim of the database in the cluster as people see it: its labels, its annotations without those
+// of the cluster, and its spec.
+func (w *World) Claimed(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	text := w.Kubectl(t, c, "", "get", "pvc", "-n", w.Namespace, "--field-selector=metadata.name="+w.Claim, "-o", "json")
+	o := decode(t, text)[0]
+	for key := range o.Metadata.Annotations {
+		if strings.HasPrefix(key, "pv.kubernetes.io/") {
+			delete(o.Metadata.Annotations, key)
+		}
+	}
+	seen, err := json.MarshalIndent([]any{o.Metadata.Labels, o.Metadata.Annotations, o.Spec}, "", " ")
+	try(t, err)
+	return string(seen)
+}
+
 // service is the address of the shop in the cluster.
 func (w *World) service(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
@@ -88,7 +104,8 @@ func (w *World) service(t *testing.T, c *cluster.Cluster) string {
 		"jsonpath={.spec.clusterIP}")
 }
 
-func (w *World) order(t *testing.T, c *cluster.Cluster, order string) {
+// Order lets the shop in the cluster take an order.
+func (w *World) Order(t *testing.T, c *cluster.Cluster, order string) {
 	t.Helper()
 	response, err := http.Post(w.service(t, c)+"/orders", "application/json", strings.NewReader(order))
 	try(t, err)

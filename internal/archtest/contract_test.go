@@ -41,6 +41,7 @@ var contracts = map[string]contract{
 	"Locker":    {suite: "databasetest", by: engines},
 	"Step":      {suite: "steptest", by: []string{"internal/step"}},
 
+	"Migrator": {none: "one implementation, tested in its package over steptest and in e2e/seeddemo over clusters"},
 	"Guard":    {none: "one implementation, tested beside every kind of wait in internal/step"},
 	"Steps":    {none: "one method that makes steps; steptest makes each step through it"},
 	"Metrics":  {none: "one method with one implementation, tested against a server in internal/prometheus"},

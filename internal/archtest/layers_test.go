@@ -41,6 +41,7 @@ var levels = map[string]int{
 	"internal/kubernetes":       2,
 	"internal/local":            2,
 	"internal/mover/kopia":      2,
+	"internal/mover/portworx":   2,
 	"internal/mover/remote":     2,
 	"internal/outbound":         2,
 	"internal/prometheus":       2,
@@ -68,8 +69,8 @@ var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
 	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi", "internal/keyfile",
-	"internal/kubernetes", "internal/local", "internal/mover/kopia", "internal/mover/remote", "internal/prometheus",
-	"internal/sqlite",
+	"internal/kubernetes", "internal/local", "internal/mover/kopia", "internal/mover/portworx",
+	"internal/mover/remote", "internal/prometheus", "internal/sqlite",
 }
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
+	"github.com/sluice-cd/sluice/internal/mover/portworx"
 	"github.com/sluice-cd/sluice/internal/mover/remote"
 	"github.com/sluice-cd/sluice/internal/prometheus"
 	"github.com/sluice-cd/sluice/internal/secret"
@@ -105,6 +106,7 @@ func (w *Wiring) maker(
 		Accounts: w.opened, Secrets: w.current,
 		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
 		Movers: w.Movers(), Databases: databases(), Beside: w.databasesBeside(), Catalogue: catalogue,
+		Migrators: map[string]sluice.Migrator{portworx.Name: portworx.New(portworx.Options{})},
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
 			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},

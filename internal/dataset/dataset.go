@@ -67,12 +67,20 @@ func CheckpointID(d sluice.DeploymentID, step sluice.StepID, suffix string) slui
 
 // Check refuses a dataset whose engine or mover is not available.
 func (d Dataset) Check() error {
+	if err := d.CheckEngine(); err != nil {
+		return err
+	}
+	_, err := d.mover(d.Spec.Mover)
+	return err
+}
+
+// CheckEngine refuses a dataset whose engine is not available.
+func (d Dataset) CheckEngine() error {
 	if d.Spec.Engine != EngineFiles && d.Databases[d.Spec.Engine] == nil {
 		return sluice.Errorf(sluice.Unsupported, "databases of the engine %q are not supported", d.Spec.Engine).
 			WithHint("the supported engines are: %s and %s", names(d.Databases), EngineFiles).At(d.Spec.Pos)
 	}
-	_, err := d.mover(d.Spec.Mover)
-	return err
+	return nil
 }
 
 // mover returns the mover of that name; "" and auto mean kopia.

@@ -118,7 +118,9 @@ func (p *parser) mover(f *fieldset) (string, *sluice.Portworx) {
 	if !ok {
 		return portworx, nil
 	}
-	return portworx, &sluice.Portworx{ClusterPair: settings.name("clusterPair", "name the ClusterPair")}
+	return portworx, &sluice.Portworx{
+		ClusterPair: settings.name("clusterPair", "name the ClusterPair"), Namespace: settings.text("namespace"),
+	}
 }
 
 const portworx = "portworx"

@@ -16,7 +16,7 @@ var keysDataset = &table{name: "dataset", keys: []key{
 	{"quiesce", wordOrMap(keysQuiesce, "auto", "none", "stop"), "auto",
 		"How writes are stopped while the claims are copied; stop lets the workload be stopped if there is no other way"},
 	{"mover", wordOrMap(keysMover, "auto", "kopia", "csi"), "auto",
-		"What copies the volumes; this version supports kopia, and auto means kopia"},
+		"What copies the volumes; this version supports kopia and portworx, and auto means kopia"},
 	{"invariants", listOf(keysInvariant), "", "What must hold before and after"},
 }}
 
@@ -30,11 +30,12 @@ var keysQuiesce = &table{name: "quiesceCommands", keys: []key{
 }}
 
 var keysMover = &table{name: "moverSettings", keys: []key{
-	{"portworx", mapOf(keysPortworx), required, "Portworx migrates the volumes"},
+	{"portworx", mapOf(keysPortworx), required, "Stork moves the volumes between two clusters; only migrateData uses it"},
 }}
 
 var keysPortworx = &table{name: "portworx", keys: []key{
 	{"clusterPair", resource, required, "The ClusterPair that names the other cluster"},
+	{"namespace", resource, "", "The namespace of the ClusterPair; that of the claims if it is left out"},
 }}
 
 var keysInvariant = &table{name: "invariant", one: []string{"count", "sum"}, keys: []key{

@@ -180,7 +180,7 @@ func (g *graph) resolve(s sluice.StepSpec) sluice.StepSpec {
 		s.RunJob = changed(s.RunJob, func(j *sluice.RunJob) { j.Job = g.job(s.Pos, *j) })
 	case s.MigrateData != nil:
 		s.MigrateData = changed(s.MigrateData, func(m *sluice.MigrateData) {
-			m.Spec, m.Source = g.dataset(s.Pos, m.Dataset, m.From), g.source(m.From)
+			m.Spec, m.Source = g.migrated(s.Pos, m.Dataset, m.From), g.source(m.From)
 		})
 	case s.CheckpointData != nil:
 		s.CheckpointData = changed(s.CheckpointData, func(d *sluice.CheckpointData) { d.Spec = g.dataset(s.Pos, d.Dataset) })
@@ -261,7 +261,7 @@ func (g *graph) resolveVerify(pos sluice.Position, v *sluice.VerifyData) {
 	if v.Baseline == "checkpoint" {
 		kind = sluice.KindCheckpointData
 	}
-	v.Spec, v.From = g.dataset(pos, v.Dataset), g.maker(kind, v.Dataset)
+	v.Spec, v.From = g.verified(pos, v), g.maker(kind, v.Dataset)
 	if v.Mode == "" {
 		v.Mode = map[sluice.StepKind]string{sluice.KindMigrateData: "equal", sluice.KindCheckpointData: "loss"}[kind]
 	}

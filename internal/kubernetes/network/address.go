@@ -87,9 +87,10 @@ func (s *service) portName(port int) (name string, found bool) {
 	return "", false
 }
 
-// A backend is a pod behind a Service and its own port.
+// A backend is a pod behind a Service and its own port. Pods of a StatefulSet follow each other under one name.
 type backend struct {
 	Pod  string
+	UID  string
 	Port int
 }
 
@@ -106,6 +107,7 @@ type endpointSlice struct {
 		TargetRef *struct {
 			Kind string `json:"kind"`
 			Name string `json:"name"`
+			UID  string `json:"uid"`
 		} `json:"targetRef"`
 	} `json:"endpoints"`
 }
@@ -139,7 +141,7 @@ func (s endpointSlice) backends(portName string) []backend {
 		}
 		for _, e := range s.Endpoints {
 			if e.TargetRef != nil && e.TargetRef.Kind == "Pod" && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
-				ready = append(ready, backend{e.TargetRef.Name, p.Port})
+				ready = append(ready, backend{e.TargetRef.Name, e.TargetRef.UID, p.Port})
 			}
 		}
 	}

@@ -169,7 +169,10 @@ func (f *forward) connection(ctx context.Context) (httpstream.Connection, int, e
 			return nil, 0, context.Canceled
 		}
 		f.running.Go(func() {
-			<-stream.CloseChan()
+			select {
+			case <-stream.CloseChan():
+			case <-f.ctx.Done(): // a connection to a pod that is gone may never say that it is closed
+			}
 			f.untrack(stream)
 		})
 		// The connection before this one still carries its tunnels, and ends with its pod or the forward.

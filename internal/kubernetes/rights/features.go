@@ -39,6 +39,8 @@ const (
 	FeatureBeside         = "beside"
 	FeatureData           = "data"
 	FeatureDataVolumes    = "data-volumes"
+	FeaturePortworx       = "portworx"
+	FeaturePortworxVolume = "portworx-volumes"
 )
 
 var (
@@ -128,6 +130,15 @@ func Features() []Feature {
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "patch"}},
 		}},
+		{Name: FeaturePortworx, Grants: []Grant{
+			{"stork.libopenstorage.org", []string{"clusterpairs"}, []string{"get"}},
+			{"stork.libopenstorage.org", []string{"migrations"}, keep},
+			{"", []string{"events"}, look},
+		}},
+		{Name: FeaturePortworxVolume, Cluster: true, Grants: []Grant{
+			{"", []string{"persistentvolumes"}, keep},
+			{"storage.k8s.io", []string{"volumeattachments"}, look},
+		}},
 	}
 }
 
@@ -157,6 +168,8 @@ func isDispensable(r sluice.Right) bool {
 		return true
 	case FeatureObserve:
 		return r.Resource == "events" || r.Resource == "poddisruptionbudgets"
+	case FeaturePortworx: // without them a Migration that does not move is not explained
+		return r.Resource == "events"
 	case FeatureTraffic: // without them the cluster names the ReplicaSet of a canary
 		return r.Group == "apps"
 	}

@@ -112,6 +112,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 	default:
 		if spec, ok := s.Dataset(); ok {
 			n.dataset(spec, namespace, s.MigrateData != nil || s.RestoreData != nil)
+			n.arrival(s.MigrateData, namespace)
 		}
 		n.source(s.MigrateData)
 	}
@@ -272,9 +273,15 @@ func (n *needs) elsewhere(s sluice.PlannedStep, other sluice.PlannedTarget) {
 
 // source adds the rights to copy data out of this target's account.
 func (n *needs) source(m *sluice.MigrateData) {
-	if m != nil && m.Source != nil && m.Source.Account == n.target.Account {
-		n.dataset(m.Spec, cmp.Or(m.Source.Namespace, metav1.NamespaceDefault), false)
+	if m == nil || m.Source == nil || m.Source.Account != n.target.Account {
+		return
 	}
+	namespace := cmp.Or(m.Source.Namespace, metav1.NamespaceDefault)
+	if m.Spec.Portworx == nil {
+		n.dataset(m.Spec, namespace, false)
+		return
+	}
+	n.departure(m.Spec, namespace)
 }
 
 // webhook adds the rights to call a Service in this account.

@@ -18,19 +18,30 @@ import (
 	"github.com/sluice-cd/sluice/internal/template"
 )
 
-// datasetIn returns the dataset of the step as it is in a target.
+// datasetIn returns the dataset of the step as it is in a target whose account can copy volumes.
 func datasetIn(
+	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
+) (dataset.Dataset, error) {
+	s, err := placed(d, sc, spec, t)
+	if err != nil {
+		return s, err
+	}
+	if s.Place.Account.Volumes == nil {
+		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported, "the account %s cannot copy the volumes of namespace %s",
+			t.Account, t.Namespace).
+			WithHint("remove the steps of the dataset %s from this target, or let a webhook move its data", spec.Name).
+			At(sc.Step.Pos)
+	}
+	return s, s.Check()
+}
+
+// placed returns the dataset of the step as it is in a target.
+func placed(
 	d deps.Deps, sc sluice.StepContext, spec sluice.Dataset, t sluice.PlannedTarget,
 ) (dataset.Dataset, error) {
 	a, err := d.AccountFor(sc, t.Account)
 	if err != nil {
 		return dataset.Dataset{}, err
-	}
-	if a.Volumes == nil {
-		return dataset.Dataset{}, sluice.Errorf(sluice.Unsupported, "the account %s cannot copy the volumes of namespace %s",
-			t.Account, t.Namespace).
-			WithHint("remove the steps of the dataset %s from this target, or let a webhook move its data", spec.Name).
-			At(sc.Step.Pos)
 	}
 	place := sluice.Place{Name: t.Account, Account: a, Namespace: cmp.Or(t.Namespace, "default")}
 	s := dataset.Dataset{
@@ -51,7 +62,7 @@ func datasetIn(
 	if sc.Plan != nil {
 		s.Application = sc.Plan.Application
 	}
-	return s, s.Check()
+	return s, nil
 }
 
 // requestFor returns the request for the checkpoint that the step makes; suffix distinguishes several of one step.

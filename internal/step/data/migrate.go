@@ -27,6 +27,9 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 		return nil, sluice.Errorf(sluice.Internal, "the plan does not say where %s of %s is", spec.Dataset, spec.From)
 	}
 	source := sluice.PlannedTarget{Name: spec.From, Account: spec.Source.Account, Namespace: spec.Source.Namespace}
+	if isMoved(d, spec.Spec) {
+		return newMigrateVolumes(d, sc, source)
+	}
 	from, err := datasetIn(d, sc, spec.Spec, source)
 	if err != nil {
 		return nil, err

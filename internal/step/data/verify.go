@@ -21,6 +21,9 @@ func NewVerifyData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 		return nil, sluice.Errorf(sluice.Unsupported, "the dataset %s has the engine %s, which cannot be compared",
 			spec.Name, spec.Engine).WithHint("compare it in a runJob step").At(sc.Step.Pos)
 	}
+	if isMoved(d, spec) && sc.Step.VerifyData.Baseline == "migration" {
+		return newVerifyVolumes(d, sc)
+	}
 	s, err := datasetIn(d, sc, spec, sc.Target)
 	return &verifyData{s, sc}, err
 }

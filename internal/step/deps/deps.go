@@ -24,6 +24,7 @@ type Deps struct {
 	Sealer    sluice.Sealer
 	MaskKey   []byte // the key of masks: with it anybody can find out which value a mask replaces
 	Movers    map[string]sluice.Mover
+	Migrators map[string]sluice.Migrator  // by the name of the mover in the deploy file
 	Databases map[string]sluice.Databases // by engine
 	Beside    dataset.Beside              // nil: this process reads every database itself
 	Catalogue sluice.Catalogue

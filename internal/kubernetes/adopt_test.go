@@ -132,12 +132,12 @@ func TestOrphan(t *testing.T) {
 		canary, delete []answer
 		code           sluice.Code
 	}{
-		"accepted":       {canary: []answer{storedCanary(""), ending}, delete: []answer{done}},
-		"gone at once":   {canary: []answer{storedCanary(""), gone}, delete: []answer{done}},
+		"accepted":       {canary: []answer{storedCanary("")}, delete: []answer{ending}},
+		"gone at once":   {canary: []answer{storedCanary("")}, delete: []answer{done}},
 		"not there":      {canary: []answer{gone}},
 		"ends already":   {canary: []answer{ending}},
-		"gone meanwhile": {canary: []answer{storedCanary(""), gone}, delete: []answer{gone}},
-		"replaced":       {canary: []answer{storedCanary(""), storedCanary("")}, delete: []answer{replaced}},
+		"gone meanwhile": {canary: []answer{storedCanary("")}, delete: []answer{gone}},
+		"replaced":       {canary: []answer{storedCanary("")}, delete: []answer{replaced}},
 		"the server is away": {canary: []answer{storedCanary("")}, delete: []answer{failure(503, "ServiceUnavailable",
 			"the server is away", "")}, code: sluice.Unavailable},
 	} {

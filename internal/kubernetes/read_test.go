@@ -25,8 +25,7 @@ func (s *server) readsDeployment(want string) {
 	o.Set("changed", "metadata", "name") // it belongs to the caller
 }
 
-// What is watched is read without a request, as long as the watch follows: not after it broke, but again after a
-// bookmark.
+// What is watched is read without a request, as long as the watch follows: not after it broke, but again after a list.
 func TestReadsShareAWatch(t *testing.T) {
 	s := serve(t)
 	all := strings.TrimSuffix(deployments, "/")
@@ -34,9 +33,10 @@ func TestReadsShareAWatch(t *testing.T) {
 	again, follows := make(chan struct{}), make(chan struct{})
 	s.on("GET "+all, list("1", deploymentAt("1")))
 	s.on("WATCH "+all, answer{then: func() { close(begins) }, when: breaks, ends: true})
-	s.on("WATCH "+all, answer{then: func() { close(again) }, when: follows,
-		body: frame("MODIFIED", deploymentAt("3")) + frame("BOOKMARK", `{"metadata":{"resourceVersion":"5"}}`) +
-			frame("MODIFIED", deploymentAt("6"))})
+	listed := list("5", deploymentAt("3"))
+	listed.then, listed.when = func() { close(again) }, follows
+	s.on("GET "+all, listed)
+	s.on("WATCH "+all, answer{body: frame("MODIFIED", deploymentAt("6"))})
 	s.has(podsPath)
 	s.has("/apis/apps/v1/namespaces/shop/replicasets")
 	changes := make(chan string, 10)
@@ -150,5 +150,40 @@ func TestPodsAfterAnEviction(t *testing.T) {
 	s.has(podsPath)
 	if pods, err := s.Pods(s.soon(), "shop"); len(pods) != 0 || err != nil {
 		t.Errorf("%v, %v", pods, err)
+	}
+}
+
+// readsAbsent reads a canary that does not exist.
+func (s *server) readsAbsent() {
+	s.Helper()
+	ref := sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web-canary"}
+	_, err := s.Get(s.soon(), ref)
+	wantError(s.T, err, sluice.NotFound, "Deployment/web-canary")
+}
+
+// What is missing from a watch is asked for only if the watch is older than what was written or read of the kind.
+func TestAbsenceIsAsNewAsWhatIsKnown(t *testing.T) {
+	s := serve(t)
+	all := strings.TrimSuffix(deployments, "/")
+	begins, follows := make(chan struct{}), make(chan struct{})
+	s.on("GET "+all, list("1", deploymentAt("1")))
+	s.on("WATCH "+all, answer{then: func() { close(begins) }, when: follows, body: frame("MODIFIED", deploymentAt("4"))})
+	s.has(podsPath)
+	s.has("/apis/apps/v1/namespaces/shop/replicasets")
+	next := follow(t, s.Watch(s.soon(), "apps/v1", "Deployment", "shop"))
+	next()
+	<-begins
+	s.readsAbsent()
+	s.on("PATCH "+deployments+"web", answer{body: deploymentAt("4")})
+	if _, _, err := s.Apply(s.soon(), object(t, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web",
+		"namespace":"shop"},"spec":{"replicas":0}}`), false); err != nil {
+		t.Fatal(err)
+	}
+	s.on("GET "+canaryPath, notFound("deployments", "web-canary"))
+	s.readsAbsent() // somebody may have created it before version 4
+	s.may("GET "+canaryPath, notFound("deployments", "web-canary")) // the watch may be slow
+	close(follows)
+	for range 5 {
+		s.readsAbsent()
 	}
 }

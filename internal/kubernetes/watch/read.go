@@ -10,7 +10,9 @@ import (
 )
 
 // often are the kinds that a rollout reads again and again. They are watched once that is seen.
-var often = []string{"Deployment", "StatefulSet", "DaemonSet", "Service", "HorizontalPodAutoscaler"}
+var often = []string{
+	"Deployment", "StatefulSet", "DaemonSet", "Service", "HorizontalPodAutoscaler", "ResourceQuota",
+}
 
 // watchFrom is how many reads of a kind in a namespace within a linger make it watched.
 const watchFrom = 3
@@ -22,25 +24,43 @@ type demand struct {
 	denied time.Time // when the right to watch was missing
 }
 
-// Read returns the object: from the shared watch if that follows the changes and has the object, else as it is stored.
-// What this process has read or written before is never newer.
+// Read returns the object, or NotFound: from the shared watch if that can tell, else as it is stored.
 func (s *Informers) Read(ctx context.Context, o client.ObjectRef) (sluice.Object, error) {
-	if known := s.Known(o); known != nil {
-		return known, nil
+	known, told := s.Known(ctx, o)
+	switch {
+	case !told:
+		return s.ReadLive(ctx, o)
+	case known == nil:
+		return nil, absent(o)
 	}
-	return s.ReadLive(ctx, o)
+	return known, nil
 }
 
-// Known returns the object as the shared watch knows it, nil if it does not. A writer that decides by it must have the
-// API server compare the version, or read the object as it is stored.
-func (s *Informers) Known(o client.ObjectRef) sluice.Object {
+func absent(o client.ObjectRef) error {
+	return &sluice.Error{Code: sluice.NotFound, Op: "read " + o.String(), Message: "it does not exist"}
+}
+
+// Known returns the object as the shared watch knows it, nil if it knows that there is none. told is false if it cannot
+// tell: because there is no watch, or because it does not follow. Like a read of what is stored, the answer may be old
+// when it is used. A writer that decides by it must have the API server refuse what others have done since.
+//
+// What this process has written is in the watch at once. An object is missing only from a watch that has told
+// everything up to the newest state of its kind that this process has read or written. So nothing that anybody could
+// conclude from those states is contradicted.
+func (s *Informers) Known(ctx context.Context, o client.ObjectRef) (known sluice.Object, told bool) {
 	i := s.following(o.Resource, o.Namespace)
 	if i == nil {
-		return nil
+		return nil, false
 	}
 	namespace := o.Namespace
 	if !o.Resource.Namespaced {
 		namespace = ""
+	}
+	if known, told = i.stored(namespace, o.Name); known != nil || !told {
+		return known, told
+	}
+	if !i.position.await(ctx, i.latest(), mostPatience) {
+		return nil, false
 	}
 	return i.stored(namespace, o.Name)
 }

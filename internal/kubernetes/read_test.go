@@ -180,7 +180,7 @@ func TestAbsenceIsAsNewAsWhatIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.on("GET "+canaryPath, notFound("deployments", "web-canary"))
-	s.readsAbsent() // somebody may have created it before version 4
+	s.readsAbsent()                                                 // somebody may have created it before version 4
 	s.may("GET "+canaryPath, notFound("deployments", "web-canary")) // the watch may be slow
 	close(follows)
 	for range 5 {

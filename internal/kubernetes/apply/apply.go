@@ -30,17 +30,20 @@ const (
 
 // A Writer writes the objects of a cluster, on behalf of an application or of none. It is safe for concurrent use.
 type Writer struct {
-	client    *client.Client
-	informers *watch.Informers // learn of every write
-	writing   sluice.Writing
+	client     *client.Client
+	informers  *watch.Informers // learn of every write
+	rehearsals *rehearsals
+	writing    sluice.Writing
 }
 
 // NewWriter returns a writer that tells the informers of its writes.
-func NewWriter(c *client.Client, i *watch.Informers) *Writer { return &Writer{client: c, informers: i} }
+func NewWriter(c *client.Client, i *watch.Informers) *Writer {
+	return &Writer{client: c, informers: i, rehearsals: &rehearsals{last: map[sluice.Ref]rehearsal{}}}
+}
 
 // For returns a writer that writes on behalf of an application.
 func (w *Writer) For(writing sluice.Writing) *Writer {
-	return &Writer{client: w.client, informers: w.informers, writing: writing}
+	return &Writer{client: w.client, informers: w.informers, rehearsals: w.rehearsals, writing: writing}
 }
 
 // manager is the name under which the writer applies objects.
@@ -118,7 +121,7 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 			return nil, "", err
 		}
-		now, outcome, err := w.applyTo(ctx, live, r)
+		now, outcome, err := w.applyOrRehearse(ctx, live, r)
 		if isWriteConflict(err) && try < maxAttempts {
 			continue
 		}
@@ -138,7 +141,7 @@ func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Objec
 	case !told || known != nil && w.adopted(known) != nil:
 		return nil, "", nil
 	case known == nil:
-		return w.applyTo(ctx, nil, r)
+		return w.applyOrRehearse(ctx, nil, r)
 	}
 	want, changes, err := w.wanted(r, known)
 	if err != nil || !changes {
@@ -148,7 +151,16 @@ func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Objec
 	if !isEqual(map[string]any(want), map[string]any(r.declared)) {
 		r.version = known.Text("metadata", "resourceVersion")
 	}
-	return w.applyTo(ctx, known, r)
+	return w.applyOrRehearse(ctx, known, r)
+}
+
+func (w *Writer) applyOrRehearse(
+	ctx context.Context, live sluice.Object, r applyRequest,
+) (sluice.Object, sluice.Outcome, error) {
+	if r.dryRun {
+		return w.rehearse(ctx, live, r)
+	}
+	return w.applyTo(ctx, live, r)
 }
 
 // wanted returns the fields to apply to the live object, and whether that changes it.

@@ -67,6 +67,13 @@ func (c *cache) stored(namespace, name string) (o sluice.Object, told bool) {
 	return o, true
 }
 
+// uidOf returns the uid of the object with the namespace and name, "" if there is none.
+func (c *cache) uidOf(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names[name]
+}
+
 // all returns the objects by namespace and name. Nobody may change them or the slice.
 func (c *cache) all() []sluice.Object {
 	c.mu.Lock()

@@ -105,7 +105,8 @@ func TestReplicaSetOfACanary(t *testing.T) {
 	s := serve(t)
 	s.on("GET "+setPath, notFound("replicasets", "web-7c9d5f"))
 	s.on("GET "+canaryPath, notFound("deployments", "web-canary"))
-	s.on("PATCH "+canaryPath, storedCanary(""))
+	s.on("PATCH "+canaryPath, storedCanary(`,"annotations":{"a":"b","deployment.kubernetes.io/revision":"7",
+		"kubectl.kubernetes.io/last-applied-configuration":"{}"}`))
 	s.on("POST "+replicaSets, controlledBy("web-canary", "c"))
 	if _, _, err := s.Beside(s.soon(), object(t, declaredCanary), "web-7c9d5f"); err != nil {
 		t.Fatal(err)
@@ -114,8 +115,8 @@ func TestReplicaSetOfACanary(t *testing.T) {
 	const selector = `{"app":"web","pod-template-hash":"7c9d5f"}` // for good: the release label of its pods may change
 	want := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"web-7c9d5f","namespace":"shop",
 		"labels":`+labels+`,"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web-canary","uid":"c",
-		"controller":true,"blockOwnerDeletion":true}]},
-		"spec":{"replicas":0,"minReadySeconds":3,"selector":{"matchLabels":`+selector+`},
+		"controller":true,"blockOwnerDeletion":true}],"annotations":{"a":"b","deployment.kubernetes.io/revision":"1"}},
+		"spec":{"replicas":2,"minReadySeconds":3,"selector":{"matchLabels":`+selector+`},
 		"template":{"metadata":{"labels":`+labels+`,"annotations":{"inject":"yes"}}}}}`)
 	if d := cmp.Diff(want, object(t, s.sent("POST ")[0].body)); d != "" {
 		t.Errorf("-want +got\n%s", d)

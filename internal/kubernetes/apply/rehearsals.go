@@ -15,7 +15,7 @@ import (
 // rehearsedFor is how long the answer to a dry run holds. A release asks the same when it is started and again at its
 // step, a moment later. What the API server's answer depends on besides the object, such as webhooks, may change
 // meanwhile, as it may between a dry run and the write.
-const rehearsedFor = 30 * time.Second
+const rehearsedFor = time.Minute
 
 // rehearsals keeps what dry runs of an object answered, so that the same question costs one request as long as the
 // object has the same version. It is safe for concurrent use.

@@ -17,6 +17,9 @@ var often = []string{
 // watchFrom is how many reads of a kind in a namespace within a linger make it watched.
 const watchFrom = 3
 
+// absencePatience bounds how long one waits for a watch that may be about to tell of an object, rather than ask for it.
+const absencePatience = 500 * time.Millisecond
+
 // A demand counts reads of a kind that is not watched.
 type demand struct {
 	reads  int
@@ -59,7 +62,7 @@ func (s *Informers) Known(ctx context.Context, o client.ObjectRef) (known sluice
 	if known, told = i.stored(namespace, o.Name); known != nil || !told {
 		return known, told
 	}
-	if !i.position.await(ctx, i.latest(), mostPatience) {
+	if !i.position.await(ctx, i.latest(), absencePatience) {
 		return nil, false
 	}
 	return i.stored(namespace, o.Name)

@@ -13,7 +13,7 @@ import (
 // the watches. ok is false if they do not show that.
 func (s *Informers) PodsOf(ctx context.Context, r client.Resource, of []sluice.Ref) (list []sluice.Pod, ok bool) {
 	for _, ref := range of {
-		i := s.following(r, ref.Namespace)
+		i := s.following(ctx, r, ref.Namespace)
 		if i == nil {
 			return nil, false
 		}

@@ -51,7 +51,7 @@ func absent(o client.ObjectRef) error {
 // everything up to the newest state of its kind that this process has read or written. So nothing that anybody could
 // conclude from those states is contradicted.
 func (s *Informers) Known(ctx context.Context, o client.ObjectRef) (known sluice.Object, told bool) {
-	i := s.following(o.Resource, o.Namespace)
+	i := s.following(ctx, o.Resource, o.Namespace)
 	if i == nil {
 		return nil, false
 	}
@@ -78,17 +78,26 @@ func (s *Informers) ReadLive(ctx context.Context, o client.ObjectRef) (sluice.Ob
 }
 
 // list returns the objects of a kind in a namespace from the shared watch; false if it does not follow the changes.
-func (s *Informers) list(r client.Resource, namespace string) ([]sluice.Object, bool) {
-	i := s.following(r, namespace)
+func (s *Informers) list(ctx context.Context, r client.Resource, namespace string) ([]sluice.Object, bool) {
+	i := s.following(ctx, r, namespace)
 	if i == nil {
 		return nil, false
 	}
 	return slices.Clone(i.cache.all()), true
 }
 
-// following returns the informer of the kind in the namespace if it follows the changes, nil otherwise. It starts one
-// if there should be one.
-func (s *Informers) following(r client.Resource, namespace string) *informer {
+// following returns the informer of the kind in the namespace if it follows the changes, nil otherwise. It waits for one
+// that has just begun.
+func (s *Informers) following(ctx context.Context, r client.Resource, namespace string) *informer {
+	i := s.running(r, namespace)
+	if i == nil || !i.position.await(ctx, 0, 0) {
+		return nil
+	}
+	return i
+}
+
+// running returns the informer of the kind in the namespace, nil if there was none. It starts one if there should be one.
+func (s *Informers) running(r client.Resource, namespace string) *informer {
 	if !r.Namespaced {
 		namespace = ""
 	}
@@ -104,9 +113,6 @@ func (s *Informers) following(r client.Resource, namespace string) *informer {
 	}
 	if i.users == 0 && i.timer != nil {
 		i.timer.Reset(linger)
-	}
-	if !i.position.isCurrent() {
-		return nil
 	}
 	return i
 }

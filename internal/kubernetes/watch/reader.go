@@ -45,7 +45,7 @@ func (r *Reader) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error)
 func (r *Reader) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
 	resource, err := r.client.Find(ctx, apiVersion, kind)
 	if err == nil {
-		if list, ok := r.informers.list(resource, namespace); ok {
+		if list, ok := r.informers.list(ctx, resource, namespace); ok {
 			return list, nil
 		}
 	}

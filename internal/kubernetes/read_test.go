@@ -240,7 +240,8 @@ func TestBesideInAWatchedNamespace(t *testing.T) {
 	s.on("PATCH "+canaryPath, storedCanary(""))
 	s.on("POST "+replicaSets, controlledBy("web-canary", "c"))
 	before := len(s.sent(""))
-	if _, outcome, err := s.Beside(s.soon(), object(t, declaredCanary), "web-7c9d5f"); outcome != sluice.Created || err != nil {
+	_, outcome, err := s.Beside(s.soon(), object(t, declaredCanary), "web-7c9d5f")
+	if outcome != sluice.Created || err != nil {
 		t.Errorf("%s, %v", outcome, err)
 	}
 	if n := len(s.sent("")) - before; n != 2 {

@@ -129,12 +129,12 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 	}
 }
 
-// applyToKnown returns nil if the shared watch cannot tell, or knows the object as one that would not change: that alone
-// is no proof. It also returns nil before the object is adopted. That is a write of its own, and a number of pods of 0
-// looks like one that a person keeps.
+// applyToKnown returns nil if the shared watch cannot tell, or knows the object as one that would not change: that
+// alone is no proof. It also returns nil before the object is adopted. That is a write of its own, and a number of pods
+// of 0 looks like one that a person keeps.
 //
-// What others have written since is no reason to refuse, because the API server merges: what they own with another value
-// is a conflict. Only if what to apply follows from what the watch knew, the object must not have changed at all.
+// What others have written since is no reason to refuse, because the API server merges: what they own with another
+// value is a conflict. Only if what to apply follows from what the watch knew, the object must not have changed at all.
 func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
 	known, told := w.informers.Known(ctx, r.ObjectRef)
 	switch {

@@ -39,7 +39,9 @@ type question struct {
 }
 
 // rehearse returns what applying the fields to the live object would do, nil for one that does not exist.
-func (w *Writer) rehearse(ctx context.Context, live sluice.Object, r applyRequest) (sluice.Object, sluice.Outcome, error) {
+func (w *Writer) rehearse(
+	ctx context.Context, live sluice.Object, r applyRequest,
+) (sluice.Object, sluice.Outcome, error) {
 	declared, err := json.Marshal([]any{w.writing, r.declared})
 	if err != nil {
 		return nil, "", err

@@ -73,8 +73,8 @@ func (c *Client) Patch(ctx context.Context, o ObjectRef, p Patch) (sluice.Object
 	return u.Object, nil
 }
 
-// Delete deletes the object, for the operation that errors name. If something holds the object back, it returns it as it
-// is now, being deleted.
+// Delete deletes the object, for the operation that errors name. If something holds the object back, it returns it as
+// it is now, being deleted.
 func (c *Client) Delete(ctx context.Context, op string, o ObjectRef, how metav1.DeleteOptions) (sluice.Object, error) {
 	var answer sluice.Object
 	err := c.Call(ctx, Request{

@@ -25,8 +25,8 @@ type Host struct {
 func New(c *client.Client, r *watch.Reader, i *watch.Informers) *Host { return &Host{c, r, i} }
 
 // Pods lists the replicas in the namespace. Pods that have ended are left out, except those of Jobs. To find those of
-// few workloads among many pods, it looks at all owners but reads only these pods, and not even the owners if the shared
-// watches have the pods by Deployment.
+// few workloads among many pods, it looks at all owners but reads only these pods, and not even the owners if the
+// shared watches have the pods by Deployment.
 func (h *Host) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
 	list, ok, err := h.ofDeployments(ctx, of)
 	if !ok && err == nil {

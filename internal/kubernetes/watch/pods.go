@@ -8,9 +8,9 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// PodsOf returns the pods of the Deployments, in no order, if the shared watches show as many of each, and as many ready
-// ones, as its own status counts. So they are as new as the Deployments, and nothing is asked for. It waits a moment for
-// the watches. ok is false if they do not show that.
+// PodsOf returns the pods of the Deployments, in no order, if the shared watches show as many of each, and as many
+// ready ones, as its own status counts. So they are as new as the Deployments, and nothing is asked for. It waits a
+// moment for the watches. ok is false if they do not show that.
 func (s *Informers) PodsOf(ctx context.Context, r client.Resource, of []sluice.Ref) (list []sluice.Pod, ok bool) {
 	for _, ref := range of {
 		i := s.following(ctx, r, ref.Namespace)

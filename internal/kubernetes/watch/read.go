@@ -78,7 +78,9 @@ func (s *Informers) ReadLive(ctx context.Context, o client.ObjectRef) (sluice.Ob
 }
 
 // list returns the objects of a kind in a namespace from the shared watch; false if it does not follow the changes.
-func (s *Informers) list(ctx context.Context, r client.Resource, namespace string) ([]sluice.Object, bool) {
+func (s *Informers) list(
+	ctx context.Context, r client.Resource, namespace string,
+) (list []sluice.Object, follows bool) {
 	i := s.following(ctx, r, namespace)
 	if i == nil {
 		return nil, false
@@ -86,8 +88,8 @@ func (s *Informers) list(ctx context.Context, r client.Resource, namespace strin
 	return slices.Clone(i.cache.all()), true
 }
 
-// following returns the informer of the kind in the namespace if it follows the changes, nil otherwise. It waits for one
-// that has just begun.
+// following returns the informer of the kind in the namespace if it follows the changes, nil otherwise. It waits for
+// one that has just begun.
 func (s *Informers) following(ctx context.Context, r client.Resource, namespace string) *informer {
 	i := s.running(r, namespace)
 	if i == nil || !i.position.await(ctx, 0, 0) {
@@ -96,7 +98,8 @@ func (s *Informers) following(ctx context.Context, r client.Resource, namespace 
 	return i
 }
 
-// running returns the informer of the kind in the namespace, nil if there was none. It starts one if there should be one.
+// running returns the informer of the kind in the namespace, nil if there was none. Then it starts one if there should
+// be one.
 func (s *Informers) running(r client.Resource, namespace string) *informer {
 	if !r.Namespaced {
 		namespace = ""

@@ -24,9 +24,10 @@ type store[T any] interface {
 	drop(item T)
 }
 
-// A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there. It lists again
-// if the API server has forgotten the changes since, and if the connection broke: a new one does not say when it has
-// told what was missed, and until then everybody would have to read singly. Of each object it decodes the fields of T.
+// A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there. It lists
+// again if the API server has forgotten the changes since, and if the connection broke: a new one does not say when it
+// has told what was missed, and until then everybody would have to read singly. Of each object it decodes the fields of
+// T.
 type reflector[T any] struct {
 	client   *client.Client
 	op       string // for messages

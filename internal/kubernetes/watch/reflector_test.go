@@ -98,7 +98,8 @@ func TestReflector(t *testing.T) {
 		}, []string{"replace 1 at 10", "replace 1 at 10", "replace 1 at 10"}, sluice.Denied},
 		"trouble that passes": {script{
 			{"list", 0, listed}, {"watch@10", 500, "oops"}, {"list", 0, listed}, {"watch@10", 503, ""}, {"list", 503, ""},
-			{"list", 0, listed}, {"watch@10", 0, happens("ADDED", "b", "11")[:40]}, {"list", 0, listed}, {"watch@10", 403, denied},
+			{"list", 0, listed}, {"watch@10", 0, happens("ADDED", "b", "11")[:40]}, {"list", 0, listed},
+			{"watch@10", 403, denied},
 		}, []string{"replace 1 at 10", "replace 1 at 10", "replace 1 at 10", "replace 1 at 10"}, sluice.Denied},
 		"no right":          {script{{"list", 403, denied}}, nil, sluice.Denied},
 		"away at once":      {script{{"list", 503, ""}}, nil, sluice.Unavailable},

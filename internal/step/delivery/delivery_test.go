@@ -22,10 +22,11 @@ func versionOf(id sluice.DeploymentID) delivery.Version {
 
 // Stamped for one version and then as another one, a Deployment is as if it had only been stamped as the other one.
 func TestRestamp(t *testing.T) {
-	declared := deployment(map[string]any{"env": []any{
+	with := deployment(map[string]any{"env": []any{
 		map[string]any{"name": "KEY", "value": "1"}, map[string]any{"name": "ARMORY_DEPLOYMENT_ID", "value": "mine"},
 	}})
-	for name, declared := range map[string]sluice.Object{"with variables": declared, "without": deployment(map[string]any{})} {
+	without := deployment(map[string]any{})
+	for name, declared := range map[string]sluice.Object{"with variables": with, "without": without} {
 		for what, version := range map[string]delivery.Version{"another": versionOf("before"), "none": {}} {
 			want := declared.Clone()
 			want.Set(map[string]any{"app": "web"}, "spec", "template", "metadata", "labels")

@@ -202,7 +202,8 @@ func (s *apply) try(ctx context.Context, objects []sluice.Object, f *finding) (e
 }
 
 // tryVersion applies a Deployment that may get a canary as promote will, and completes the finding if its pods change
-// by more than their stamps. So the account has answered already when the canary needs what others have set.
+// by more than their stamps. So the account has answered already when the canary needs what others have set. A refusal
+// says nothing yet: others may own stamps that stay as they are.
 func (s *apply) tryVersion(ctx context.Context, o sluice.Object, f *finding) (changes bool, err error) {
 	if !s.spec.Canary {
 		return false, nil
@@ -210,6 +211,9 @@ func (s *apply) tryVersion(ctx context.Context, o sluice.Object, f *finding) (ch
 	stamped := o.Clone()
 	delivery.Stamp(stamped, delivery.VersionOf(s.sc, o.Text("metadata", "name")))
 	will, outcome, err := s.account.Apply(ctx, stamped, true)
+	if refusal.Is(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -105,7 +105,8 @@ func TestReplicaSetOfACanary(t *testing.T) {
 	s := serve(t)
 	s.on("GET "+setPath, notFound("replicasets", "web-7c9d5f"))
 	s.on("GET "+canaryPath, notFound("deployments", "web-canary"))
-	s.on("PATCH "+canaryPath, storedCanary(""))
+	s.on("PATCH "+canaryPath, storedCanary(`,"annotations":{"a":"b","deployment.kubernetes.io/revision":"7",
+		"kubectl.kubernetes.io/last-applied-configuration":"{}"}`))
 	s.on("POST "+replicaSets, controlledBy("web-canary", "c"))
 	if _, _, err := s.Beside(s.soon(), object(t, declaredCanary), "web-7c9d5f"); err != nil {
 		t.Fatal(err)
@@ -114,8 +115,8 @@ func TestReplicaSetOfACanary(t *testing.T) {
 	const selector = `{"app":"web","pod-template-hash":"7c9d5f"}` // for good: the release label of its pods may change
 	want := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"web-7c9d5f","namespace":"shop",
 		"labels":`+labels+`,"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web-canary","uid":"c",
-		"controller":true,"blockOwnerDeletion":true}]},
-		"spec":{"replicas":0,"minReadySeconds":3,"selector":{"matchLabels":`+selector+`},
+		"controller":true,"blockOwnerDeletion":true}],"annotations":{"a":"b","deployment.kubernetes.io/revision":"1"}},
+		"spec":{"replicas":2,"minReadySeconds":3,"selector":{"matchLabels":`+selector+`},
 		"template":{"metadata":{"labels":`+labels+`,"annotations":{"inject":"yes"}}}}}`)
 	if d := cmp.Diff(want, object(t, s.sent("POST ")[0].body)); d != "" {
 		t.Errorf("-want +got\n%s", d)
@@ -132,12 +133,12 @@ func TestOrphan(t *testing.T) {
 		canary, delete []answer
 		code           sluice.Code
 	}{
-		"accepted":       {canary: []answer{storedCanary(""), ending}, delete: []answer{done}},
-		"gone at once":   {canary: []answer{storedCanary(""), gone}, delete: []answer{done}},
+		"accepted":       {canary: []answer{storedCanary("")}, delete: []answer{ending}},
+		"gone at once":   {canary: []answer{storedCanary("")}, delete: []answer{done}},
 		"not there":      {canary: []answer{gone}},
 		"ends already":   {canary: []answer{ending}},
-		"gone meanwhile": {canary: []answer{storedCanary(""), gone}, delete: []answer{gone}},
-		"replaced":       {canary: []answer{storedCanary(""), storedCanary("")}, delete: []answer{replaced}},
+		"gone meanwhile": {canary: []answer{storedCanary("")}, delete: []answer{gone}},
+		"replaced":       {canary: []answer{storedCanary("")}, delete: []answer{replaced}},
 		"the server is away": {canary: []answer{storedCanary("")}, delete: []answer{failure(503, "ServiceUnavailable",
 			"the server is away", "")}, code: sluice.Unavailable},
 	} {

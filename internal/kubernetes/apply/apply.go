@@ -30,17 +30,20 @@ const (
 
 // A Writer writes the objects of a cluster, on behalf of an application or of none. It is safe for concurrent use.
 type Writer struct {
-	client    *client.Client
-	informers *watch.Informers // learn of every write
-	writing   sluice.Writing
+	client     *client.Client
+	informers  *watch.Informers // learn of every write
+	rehearsals *rehearsals
+	writing    sluice.Writing
 }
 
 // NewWriter returns a writer that tells the informers of its writes.
-func NewWriter(c *client.Client, i *watch.Informers) *Writer { return &Writer{client: c, informers: i} }
+func NewWriter(c *client.Client, i *watch.Informers) *Writer {
+	return &Writer{client: c, informers: i, rehearsals: &rehearsals{last: map[sluice.Ref]rehearsal{}}}
+}
 
 // For returns a writer that writes on behalf of an application.
 func (w *Writer) For(writing sluice.Writing) *Writer {
-	return &Writer{client: w.client, informers: w.informers, writing: writing}
+	return &Writer{client: w.client, informers: w.informers, rehearsals: w.rehearsals, writing: writing}
 }
 
 // manager is the name under which the writer applies objects.
@@ -78,6 +81,7 @@ type applyRequest struct {
 	client.ObjectRef
 	declared sluice.Object // the fields that Sluice is to own
 	dryRun   bool
+	uid      string // that the object must have; "": any
 	version  string // at which the object must still be; "": at any
 }
 
@@ -105,9 +109,9 @@ func declaredFields(o sluice.Object, r client.Resource) sluice.Object {
 	return o
 }
 
-// attempt applies the fields to the object as the shared watch knows it, on condition that the object has not changed
-// since. Unless that wrote them, it reads the object and applies the fields to it, again if somebody else wrote the
-// object in between.
+// attempt applies the fields to the object as the shared watch knows it, on condition that it is still that object.
+// Unless that wrote them, it reads the object and applies the fields to it, again if somebody else wrote the object in
+// between.
 func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
 	if now, outcome, err := w.applyToKnown(ctx, r); err == nil && now != nil {
 		return now, outcome, nil
@@ -117,7 +121,7 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 		if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 			return nil, "", err
 		}
-		now, outcome, err := w.applyTo(ctx, live, r)
+		now, outcome, err := w.applyOrRehearse(ctx, live, r)
 		if isWriteConflict(err) && try < maxAttempts {
 			continue
 		}
@@ -125,19 +129,38 @@ func (w *Writer) attempt(ctx context.Context, r applyRequest) (sluice.Object, sl
 	}
 }
 
-// applyToKnown returns nil if the shared watch does not know the object, or knows it as one that would not change: that
-// alone is no proof. It also returns nil before the object is adopted. That is a write of its own, after which the
-// version is another one, and a number of pods of 0 looks like one that a person keeps.
+// applyToKnown returns nil if the shared watch cannot tell, or knows the object as one that would not change: that
+// alone is no proof. It also returns nil before the object is adopted. That is a write of its own, and a number of pods
+// of 0 looks like one that a person keeps.
+//
+// What others have written since is no reason to refuse, because the API server merges: what they own with another
+// value is a conflict. Only if what to apply follows from what the watch knew, the object must not have changed at all.
 func (w *Writer) applyToKnown(ctx context.Context, r applyRequest) (sluice.Object, sluice.Outcome, error) {
-	known := w.informers.Known(r.ObjectRef)
-	if known == nil || w.adopted(known) != nil {
+	known, told := w.informers.Known(ctx, r.ObjectRef)
+	switch {
+	case !told || known != nil && w.adopted(known) != nil:
 		return nil, "", nil
+	case known == nil:
+		return w.applyOrRehearse(ctx, nil, r)
 	}
-	if _, changes, err := w.wanted(r, known); err != nil || !changes {
+	want, changes, err := w.wanted(r, known)
+	if err != nil || !changes {
 		return nil, "", err
 	}
-	r.version = known.Text("metadata", "resourceVersion")
-	return w.applyTo(ctx, known, r)
+	r.uid = known.Text("metadata", "uid")
+	if !isEqual(map[string]any(want), map[string]any(r.declared)) {
+		r.version = known.Text("metadata", "resourceVersion")
+	}
+	return w.applyOrRehearse(ctx, known, r)
+}
+
+func (w *Writer) applyOrRehearse(
+	ctx context.Context, live sluice.Object, r applyRequest,
+) (sluice.Object, sluice.Outcome, error) {
+	if r.dryRun {
+		return w.rehearse(ctx, live, r)
+	}
+	return w.applyTo(ctx, live, r)
 }
 
 // wanted returns the fields to apply to the live object, and whether that changes it.
@@ -229,9 +252,11 @@ func (w *Writer) patch(ctx context.Context, r applyRequest, want, live sluice.Ob
 func (w *Writer) send(
 	ctx context.Context, r applyRequest, want, live sluice.Object, force bool,
 ) (sluice.Object, error) {
-	if r.version != "" {
-		want = want.Clone()
-		want.Set(r.version, "metadata", "resourceVersion")
+	want = want.Clone()
+	for field, value := range map[string]string{"uid": r.uid, "resourceVersion": r.version} {
+		if value != "" {
+			want.Set(value, "metadata", field)
+		}
 	}
 	data, err := json.Marshal(want)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,9 +32,11 @@ func (w *Writer) Beside(
 	if err != nil {
 		return nil, "", err
 	}
-	live, err := w.readOwned(ctx, set, canary)
-	if err != nil {
-		return nil, "", err
+	var live sluice.Object
+	if !w.informers.LacksReplicaSet(ref.Namespace, ref.Name) { // if it exists after all, its creation is refused
+		if live, err = w.readOwned(ctx, set, canary); err != nil {
+			return nil, "", err
+		}
 	}
 	paused := canary.Clone()
 	paused.Set(true, "spec", "paused")
@@ -119,8 +122,9 @@ func (w *Writer) existing(ctx context.Context, ref client.ObjectRef, canary slui
 }
 
 // replicaSetOf returns the ReplicaSet that the controller of the Deployment would make, with the name of the reference
-// and the release as hash. The controller scales it. Its selector leaves out the release label: once it is stable, its
-// pods may get the label of the next release, and it must not lose them.
+// and the release as hash. It has its size and annotations from the start, so that the controller has nothing to write.
+// Its selector leaves out the release label: once it is stable, its pods may get the label of the next release, and it
+// must not lose them.
 func replicaSetOf(canary sluice.Object, ref client.ObjectRef) sluice.Object {
 	canary = canary.Clone()
 	owner := canary.Ref()
@@ -132,8 +136,8 @@ func replicaSetOf(canary sluice.Object, ref client.ObjectRef) sluice.Object {
 		"controller": true, "blockOwnerDeletion": true,
 	}}, "metadata", "ownerReferences")
 	set.Set(canary.Clone().Field("spec", "template", "metadata", "labels"), "metadata", "labels")
-	set.Set(int64(0), "spec", "replicas")
-	for _, field := range []string{"minReadySeconds", "selector", "template"} {
+	set.Set(annotationsOf(canary), "metadata", "annotations")
+	for _, field := range []string{"minReadySeconds", "replicas", "selector", "template"} {
 		if v := canary.Field("spec", field); v != nil {
 			set.Set(v, "spec", field)
 		}
@@ -145,6 +149,22 @@ func replicaSetOf(canary sluice.Object, ref client.ObjectRef) sluice.Object {
 	set.Set(hash, "spec", "template", "metadata", "labels", traffic.HashLabel)
 	return set
 }
+
+// annotationsOf returns the annotations that the controller gives the first ReplicaSet of the Deployment: its own, but
+// for those that only a Deployment has.
+func annotationsOf(deployment sluice.Object) map[string]any {
+	all := map[string]any{}
+	own, _ := deployment.Field("metadata", "annotations").(map[string]any)
+	for key, value := range own {
+		if key != corev1.LastAppliedConfigAnnotation && !strings.HasPrefix(key, controllerPrefix) {
+			all[key] = value
+		}
+	}
+	all[controllerPrefix+"revision"] = "1"
+	return all
+}
+
+const controllerPrefix = "deployment.kubernetes.io/"
 
 func isControlledBy(o, owner sluice.Object) bool {
 	return controllerOf(o).Text("uid") == owner.Text("metadata", "uid")

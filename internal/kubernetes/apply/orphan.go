@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
 // Orphan deletes the Deployment that exists now, and no later one of its name. The garbage collector takes it from the
@@ -26,17 +25,17 @@ func (w *Writer) Orphan(ctx context.Context, ref sluice.Ref) error {
 		return err
 	}
 	uid, propagation := types.UID(live.Text("metadata", "uid")), metav1.DeletePropagationOrphan
-	err = w.client.Objects(o).Delete(ctx, o.Name, metav1.DeleteOptions{
+	ending, err := w.client.Delete(ctx, "orphan the pods of "+ref.String(), o, metav1.DeleteOptions{
 		PropagationPolicy: &propagation, Preconditions: &metav1.Preconditions{UID: &uid},
 	})
-	// A conflict means that there is another object under the name: this one is gone.
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return client.Wrap("orphan the pods of "+ref.String(), err)
-	}
-	_, err = w.informers.ReadLive(ctx, o) // those who watch learn that it ends
-	if sluice.ErrorCode(err) == sluice.NotFound {
-		w.informers.Gone(o.Resource, live)
+	if ending != nil {
+		w.informers.Saw(o.Resource, ending)
 		return nil
 	}
-	return err
+	// A conflict means that there is another object under the name: this one is gone.
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return err
+	}
+	w.informers.Gone(o.Resource, live)
+	return nil
 }

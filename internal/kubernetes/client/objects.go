@@ -73,6 +73,20 @@ func (c *Client) Patch(ctx context.Context, o ObjectRef, p Patch) (sluice.Object
 	return u.Object, nil
 }
 
+// Delete deletes the object, for the operation that errors name. If something holds the object back, it returns it as
+// it is now, being deleted.
+func (c *Client) Delete(ctx context.Context, op string, o ObjectRef, how metav1.DeleteOptions) (sluice.Object, error) {
+	var answer sluice.Object
+	err := c.Call(ctx, Request{
+		Op: op, Method: http.MethodDelete, Body: how, Into: &answer,
+		Path: o.Resource.Path(cmp.Or(o.Namespace, metav1.NamespaceDefault)) + "/" + o.Name,
+	})
+	if err != nil || answer.Text("metadata", "uid") == "" { // a Status
+		return nil, err
+	}
+	return answer, nil
+}
+
 // List returns the objects of the kind in the namespace, "" for all, by namespace and name. There are none if the
 // cluster does not know the kind.
 func (c *Client) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {

@@ -25,8 +25,36 @@ type Host struct {
 func New(c *client.Client, r *watch.Reader, i *watch.Informers) *Host { return &Host{c, r, i} }
 
 // Pods lists the replicas in the namespace. Pods that have ended are left out, except those of Jobs. To find those of
-// few workloads among many pods, it looks at all owners but reads only these pods.
+// few workloads among many pods, it looks at all owners but reads only these pods, and not even the owners if the
+// shared watches have the pods by Deployment.
 func (h *Host) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]sluice.Pod, error) {
+	list, ok, err := h.ofDeployments(ctx, of)
+	if !ok && err == nil {
+		list, err = h.list(ctx, namespace, of)
+	}
+	slices.SortFunc(list, func(a, b sluice.Pod) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return list, err
+}
+
+// ofDeployments returns the pods of workloads that are all Deployments; ok is false if there are others, or none, or if
+// the shared watches do not have their pods.
+func (h *Host) ofDeployments(ctx context.Context, of []sluice.Ref) (list []sluice.Pod, ok bool, err error) {
+	isOther := func(r sluice.Ref) bool { return r.Kind != "Deployment" }
+	if len(of) == 0 || slices.ContainsFunc(of, isOther) {
+		return nil, false, nil
+	}
+	r, err := h.client.Find(ctx, "apps/v1", "Deployment")
+	if err != nil {
+		return nil, false, err
+	}
+	list, ok = h.informers.PodsOf(ctx, r, of)
+	return list, ok, nil
+}
+
+// list looks for the pods among all of the namespace.
+func (h *Host) list(ctx context.Context, namespace string, of []sluice.Ref) ([]sluice.Pod, error) {
 	all, err := h.informers.Pods(ctx, namespace)
 	if err != nil {
 		return nil, err
@@ -51,9 +79,6 @@ func (h *Host) Pods(ctx context.Context, namespace string, of ...sluice.Ref) ([]
 		summary.Owner = named.Owner
 		list = append(list, summary)
 	}
-	slices.SortFunc(list, func(a, b sluice.Pod) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
 	return list, nil
 }
 

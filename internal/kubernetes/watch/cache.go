@@ -62,13 +62,28 @@ func (c *cache) join(of sluice.Ref) *listener {
 		}
 		c.named[name][l] = true
 	}
-	for uid, o := range c.objects {
-		if name == "" || name == o.Text("metadata", "name") {
-			l.add(uid, o)
-		}
+	for uid, o := range c.of(of) {
+		l.add(uid, o)
 	}
 	c.tellAbsent(l)
 	return l
+}
+
+// of returns the objects that the reference names, by uid. Its caller holds the lock.
+func (c *cache) of(ref sluice.Ref) map[string]sluice.Object {
+	if ref.Name == "" {
+		return c.objects
+	}
+	if uid := c.names[ref.Namespace+"/"+ref.Name]; c.objects[uid] != nil {
+		return map[string]sluice.Object{uid: c.objects[uid]}
+	}
+	named := map[string]sluice.Object{} // the kind may have no namespaces
+	for uid, o := range c.objects {
+		if ref.Name == o.Text("metadata", "name") {
+			named[uid] = o
+		}
+	}
+	return named
 }
 
 // tellAbsent tells a listener to one object if that does not exist. One that is being deleted is passed on later.

@@ -14,28 +14,26 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// A replica is the part of a pod that is kept to diagnose its workload.
+// A replica is the part of a pod that is kept to diagnose and to list the pods of its workload.
 type replica struct {
-	name, uid  string
+	pod        sluice.Pod // its owner is the controller
+	uid        string
 	controller string // the uid; of a Deployment's pod that of its ReplicaSet
 	revision   string
-	ready      bool
-	restarts   int
+	ended      bool
 	wait       wait
 }
 
 func replicaOf(p *pod.Pod) replica {
 	o, meta := p.Owner(), p.Metadata
-	r := replica{
-		name: meta.Name, uid: meta.UID, controller: string(o.UID), ready: p.IsReady(), restarts: p.Restarts(),
-	}
+	r := replica{pod: p.Summary(), uid: meta.UID, controller: string(o.UID), ended: p.HasEnded()}
 	switch o.Kind {
 	case "StatefulSet":
 		r.revision = meta.Labels["controller-revision-hash"]
 	case "DaemonSet":
 		r.revision = meta.Labels["pod-template-generation"]
 	}
-	if meta.DeletionTimestamp == "" && !p.HasEnded() {
+	if meta.DeletionTimestamp == "" && !r.ended {
 		r.wait = waitOf(p)
 	}
 	return r
@@ -43,10 +41,10 @@ func replicaOf(p *pod.Pod) replica {
 
 // isWorse reports whether the pod was restarted, or stopped being ready, since it was as before.
 func (r replica) isWorse(before replica) bool {
-	return r.restarts > before.restarts || before.ready && !r.ready
+	return r.pod.Restarts > before.pod.Restarts || before.pod.Ready && !r.pod.Ready
 }
 
-func (r replica) sentence() string { return "pod " + r.name + " waits: " + r.wait.text }
+func (r replica) sentence() string { return "pod " + r.pod.Name + " waits: " + r.wait.text }
 
 // A diagnosis finds out why a workload is not ready.
 type diagnosis struct {
@@ -63,7 +61,7 @@ func (d diagnosis) condition() (condition, time.Duration) {
 	if state.Phase == manifest.Ready || isUnobserved(d.workload) {
 		return condition{}, 0
 	}
-	slices.SortFunc(d.replicas, func(a, b replica) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(d.replicas, func(a, b replica) int { return cmp.Compare(a.pod.Name, b.pod.Name) })
 	var next time.Duration
 	look := func(after time.Duration) {
 		if after > 0 && (next == 0 || after < next) {
@@ -157,7 +155,7 @@ func isOfRevision(o sluice.Object, r replica) bool {
 	case "StatefulSet":
 		want := o.Text("status", "updateRevision")
 		first := o.Number(0, "spec", "ordinals", "start")
-		if ordinal(r.name) < first+o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") {
+		if ordinal(r.pod.Name) < first+o.Number(0, "spec", "updateStrategy", "rollingUpdate", "partition") {
 			want = o.Text("status", "currentRevision")
 		}
 		return r.revision == want

@@ -111,7 +111,7 @@ func TestPullsAreCounted(t *testing.T) {
 func TestReplicaOf(t *testing.T) {
 	p := aPod(t, waitsFor("ContainerCreating", "", ago(0)))
 	r := replicaOf(&p)
-	if r.name != "web-1-x" || r.uid != "p" || r.controller != "rs" || r.wait.text == "" {
+	if r.pod.Name != "web-1-x" || r.uid != "p" || r.controller != "rs" || r.wait.text == "" {
 		t.Errorf("got %+v", r)
 	}
 	p.Metadata.DeletionTimestamp = ago(0)
@@ -146,17 +146,17 @@ func TestDiagnosis(t *testing.T) {
 		phase    manifest.Phase
 		again    time.Duration
 	}{
-		"starts": {deployment(""), []replica{{name: "web-2"}, {name: "web-1", wait: starting}}, refusal{},
+		"starts": {deployment(""), []replica{{pod: named("web-2")}, {pod: named("web-1"), wait: starting}}, refusal{},
 			"Reconciling", "3 of 4 replicas ready; pod web-1 waits: ContainerCreating", manifest.InProgress, 0},
-		"cannot start": {deployment(""), []replica{{name: "web-0", wait: starting}, {name: "web-1", wait: never}},
+		"cannot start": {deployment(""), []replica{{pod: named("web-0"), wait: starting}, {pod: named("web-1"), wait: never}},
 			refusal{}, "Stalled", "3 of 4 replicas ready; pod web-1 waits: ErrImageNeverPull", manifest.Failed, 0},
-		"an old pod cannot": {deployment(""), []replica{{name: "web-1", wait: never, controller: "old"}}, refusal{},
+		"an old pod cannot": {deployment(""), []replica{{pod: named("web-1"), wait: never, controller: "old"}}, refusal{},
 			"Reconciling", "3 of 4 replicas ready; pod web-1 waits: ErrImageNeverPull", manifest.InProgress, 0},
 		"no pods to be seen": {deployment(""), nil, refusal{}, "", "", manifest.InProgress, 0},
 		"not seen yet": {strings.Replace(deployment(""), `"generation":2`, `"generation":3`, 1),
-			[]replica{{name: "web-1", wait: never}}, refusal{}, "", "", manifest.InProgress, 0},
+			[]replica{{pod: named("web-1"), wait: never}}, refusal{}, "", "", manifest.InProgress, 0},
 		"ready": {strings.Replace(deployment(""), `"readyReplicas":3`, `"readyReplicas":4`, 1),
-			[]replica{{name: "web-1", wait: never}}, refusal{}, "", "", manifest.Ready, 0},
+			[]replica{{pod: named("web-1"), wait: never}}, refusal{}, "", "", manifest.Ready, 0},
 		"no quota for long": {deployment(failure(quota, createGrace)), nil, refusal{}, "Stalled",
 			"3 of 4 replicas ready; pods cannot be created: " + quota, manifest.Failed, 0},
 		"paused, no quota for long": {deployment(""), nil, refusal{quota, noon.Add(-createGrace)}, "Stalled",
@@ -168,13 +168,13 @@ func TestDiagnosis(t *testing.T) {
 		"refused for a while": {deployment(failure("timeout", time.Hour)), nil, refusal{}, "Reconciling",
 			"3 of 4 replicas ready; pods cannot be created: timeout", manifest.InProgress, 0},
 		"no progress": {deployment(`,"conditions":[{"type":"Progressing","status":"False",
-			"reason":"ProgressDeadlineExceeded","message":"too slow"}]`), []replica{{name: "web-1", wait: starting}}, refusal{},
-			"Stalled", "too slow; pod web-1 waits: ContainerCreating", manifest.Failed, 0},
-		"set": {set("", ""), []replica{{name: "db-2", revision: "b", wait: crash}}, refusal{}, "Stalled",
+			"reason":"ProgressDeadlineExceeded","message":"too slow"}]`), []replica{{pod: named("web-1"), wait: starting}},
+			refusal{}, "Stalled", "too slow; pod web-1 waits: ContainerCreating", manifest.Failed, 0},
+		"set": {set("", ""), []replica{{pod: named("db-2"), revision: "b", wait: crash}}, refusal{}, "Stalled",
 			"2 of 3 replicas ready; pod db-2 waits: CrashLoopBackOff", manifest.Failed, 0},
-		"set on old revision": {set("", ""), []replica{{name: "db-2", revision: "a", wait: crash}}, refusal{},
+		"set on old revision": {set("", ""), []replica{{pod: named("db-2"), revision: "a", wait: crash}}, refusal{},
 			"Reconciling", "2 of 3 replicas ready; pod db-2 waits: CrashLoopBackOff", manifest.InProgress, 0},
-		"set below partition": {set(`,"updateStrategy":{"rollingUpdate":{"partition":2}}`, ""), []replica{{name: "db-1",
+		"set below partition": {set(`,"updateStrategy":{"rollingUpdate":{"partition":2}}`, ""), []replica{{pod: named("db-1"),
 			revision: "a", wait: crash}}, refusal{}, "Stalled", "2 of 3 replicas ready; pod db-1 waits: CrashLoopBackOff",
 			manifest.Failed, 0},
 		"set without quota": {set("", `,"replicas":2`), nil, refusal{quota, noon.Add(-createGrace)}, "Stalled",
@@ -182,7 +182,7 @@ func TestDiagnosis(t *testing.T) {
 		"set with all its pods": {set("", `,"replicas":3`), nil, refusal{quota, noon.Add(-createGrace)}, "", "",
 			manifest.InProgress, 0},
 		"job counts crashes itself": {`{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"j","generation":1},
-			"spec":{},"status":{"active":1}}`, []replica{{name: "j-x", wait: crash}}, refusal{},
+			"spec":{},"status":{"active":1}}`, []replica{{pod: named("j-x"), wait: crash}}, refusal{},
 			"Reconciling", "0 of 1 completions, 1 running; pod j-x waits: CrashLoopBackOff", manifest.InProgress, 0},
 	} {
 		o := object(t, test.workload)
@@ -253,3 +253,5 @@ func TestRefusalSinceTheLastWrite(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func named(name string) sluice.Pod { return sluice.Pod{Name: name} }

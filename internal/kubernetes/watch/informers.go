@@ -110,8 +110,10 @@ func (s *Informers) start(r client.Resource, key informerKey) *informer {
 		i.source = newWorkloads(o, s.listsIn(key.namespace))
 	}
 	s.all[key] = i
+	i.position.pend()
 	go func() {
 		err := i.source.run(ctx)
+		i.position.lose()
 		s.mu.Lock()
 		s.remove(key, i)
 		if d, ok := s.demands[key]; ok && sluice.ErrorCode(err) == sluice.Denied {

@@ -144,6 +144,13 @@ func (l *listing[T]) forget() {
 	l.all, l.known = nil, 0
 }
 
+// has reports whether an object with the namespace and name is known.
+func (l *listing[T]) has(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.items[name] != nil
+}
+
 func (l *listing[T]) snapshot() []*T {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -78,6 +78,14 @@ func (s *Informers) ReplicaSets(ctx context.Context, namespace string) ([]sluice
 	return all, err
 }
 
+// LacksReplicaSet reports whether the shared watch knows that there is no ReplicaSet of the name.
+func (s *Informers) LacksReplicaSet(namespace, name string) bool {
+	s.mu.Lock()
+	l, ok := s.lists[namespace]
+	s.mu.Unlock()
+	return ok && l.replicaSets.position().isCurrent() && !l.replicaSets.has(namespace+"/"+name)
+}
+
 // AwaitEndpoints calls look with the EndpointSlices and the pods of the namespace, now and whenever the slices change,
 // until look returns true. The pods are at least as new as the slices.
 func (s *Informers) AwaitEndpoints(

@@ -10,10 +10,15 @@ import (
 )
 
 // often are the kinds that a rollout reads again and again. They are watched once that is seen.
-var often = []string{"Deployment", "StatefulSet", "DaemonSet", "Service", "HorizontalPodAutoscaler"}
+var often = []string{
+	"Deployment", "StatefulSet", "DaemonSet", "Service", "HorizontalPodAutoscaler", "ResourceQuota",
+}
 
 // watchFrom is how many reads of a kind in a namespace within a linger make it watched.
 const watchFrom = 3
+
+// absencePatience bounds how long one waits for a watch that may be about to tell of an object, rather than ask for it.
+const absencePatience = 500 * time.Millisecond
 
 // A demand counts reads of a kind that is not watched.
 type demand struct {
@@ -22,25 +27,43 @@ type demand struct {
 	denied time.Time // when the right to watch was missing
 }
 
-// Read returns the object: from the shared watch if that follows the changes and has the object, else as it is stored.
-// What this process has read or written before is never newer.
+// Read returns the object, or NotFound: from the shared watch if that can tell, else as it is stored.
 func (s *Informers) Read(ctx context.Context, o client.ObjectRef) (sluice.Object, error) {
-	if known := s.Known(o); known != nil {
-		return known, nil
+	known, told := s.Known(ctx, o)
+	switch {
+	case !told:
+		return s.ReadLive(ctx, o)
+	case known == nil:
+		return nil, absent(o)
 	}
-	return s.ReadLive(ctx, o)
+	return known, nil
 }
 
-// Known returns the object as the shared watch knows it, nil if it does not. A writer that decides by it must have the
-// API server compare the version, or read the object as it is stored.
-func (s *Informers) Known(o client.ObjectRef) sluice.Object {
-	i := s.following(o.Resource, o.Namespace)
+func absent(o client.ObjectRef) error {
+	return &sluice.Error{Code: sluice.NotFound, Op: "read " + o.String(), Message: "it does not exist"}
+}
+
+// Known returns the object as the shared watch knows it, nil if it knows that there is none. told is false if it cannot
+// tell: because there is no watch, or because it does not follow. Like a read of what is stored, the answer may be old
+// when it is used. A writer that decides by it must have the API server refuse what others have done since.
+//
+// What this process has written is in the watch at once. An object is missing only from a watch that has told
+// everything up to the newest state of its kind that this process has read or written. So nothing that anybody could
+// conclude from those states is contradicted.
+func (s *Informers) Known(ctx context.Context, o client.ObjectRef) (known sluice.Object, told bool) {
+	i := s.following(ctx, o.Resource, o.Namespace)
 	if i == nil {
-		return nil
+		return nil, false
 	}
 	namespace := o.Namespace
 	if !o.Resource.Namespaced {
 		namespace = ""
+	}
+	if known, told = i.stored(namespace, o.Name); known != nil || !told {
+		return known, told
+	}
+	if !i.position.await(ctx, i.latest(), absencePatience) {
+		return nil, false
 	}
 	return i.stored(namespace, o.Name)
 }
@@ -55,17 +78,29 @@ func (s *Informers) ReadLive(ctx context.Context, o client.ObjectRef) (sluice.Ob
 }
 
 // list returns the objects of a kind in a namespace from the shared watch; false if it does not follow the changes.
-func (s *Informers) list(r client.Resource, namespace string) ([]sluice.Object, bool) {
-	i := s.following(r, namespace)
+func (s *Informers) list(
+	ctx context.Context, r client.Resource, namespace string,
+) (list []sluice.Object, follows bool) {
+	i := s.following(ctx, r, namespace)
 	if i == nil {
 		return nil, false
 	}
 	return slices.Clone(i.cache.all()), true
 }
 
-// following returns the informer of the kind in the namespace if it follows the changes, nil otherwise. It starts one
-// if there should be one.
-func (s *Informers) following(r client.Resource, namespace string) *informer {
+// following returns the informer of the kind in the namespace if it follows the changes, nil otherwise. It waits for
+// one that has just begun.
+func (s *Informers) following(ctx context.Context, r client.Resource, namespace string) *informer {
+	i := s.running(r, namespace)
+	if i == nil || !i.position.await(ctx, 0, 0) {
+		return nil
+	}
+	return i
+}
+
+// running returns the informer of the kind in the namespace, nil if there was none. Then it starts one if there should
+// be one.
+func (s *Informers) running(r client.Resource, namespace string) *informer {
 	if !r.Namespaced {
 		namespace = ""
 	}
@@ -81,9 +116,6 @@ func (s *Informers) following(r client.Resource, namespace string) *informer {
 	}
 	if i.users == 0 && i.timer != nil {
 		i.timer.Reset(linger)
-	}
-	if !i.position.isCurrent() {
-		return nil
 	}
 	return i
 }

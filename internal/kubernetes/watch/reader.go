@@ -26,7 +26,11 @@ func (r *Reader) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error)
 	if err != nil {
 		return nil, err
 	}
-	if known := r.informers.Known(o); known != nil && manifest.Status(known).Phase == manifest.Ready {
+	known, told := r.informers.Known(ctx, o)
+	switch {
+	case told && known == nil:
+		return nil, absent(o)
+	case told && manifest.Status(known).Phase == manifest.Ready:
 		return known, nil
 	}
 	live, err := r.informers.ReadLive(ctx, o)
@@ -41,7 +45,7 @@ func (r *Reader) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error)
 func (r *Reader) List(ctx context.Context, apiVersion, kind, namespace string) ([]sluice.Object, error) {
 	resource, err := r.client.Find(ctx, apiVersion, kind)
 	if err == nil {
-		if list, ok := r.informers.list(resource, namespace); ok {
+		if list, ok := r.informers.list(ctx, resource, namespace); ok {
 			return list, nil
 		}
 	}

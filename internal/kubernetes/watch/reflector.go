@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,8 +24,10 @@ type store[T any] interface {
 	drop(item T)
 }
 
-// A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there, and lists
-// again if the API server has forgotten the changes since. Of each object it decodes the fields of T.
+// A reflector keeps a store up to date with one kind in one namespace: it lists, then watches from there. It lists
+// again if the API server has forgotten the changes since, and if the connection broke: a new one does not say when it
+// has told what was missed, and until then everybody would have to read singly. Of each object it decodes the fields of
+// T.
 type reflector[T any] struct {
 	client   *client.Client
 	op       string // for messages
@@ -40,8 +43,8 @@ type reflector[T any] struct {
 const (
 	retryFirst = 50 * time.Millisecond
 	retryLast  = time.Second // after which the API server counts as away
-	// watchSeconds bounds one connection, as API servers do themselves.
-	watchSeconds = "540"
+	// watchTime bounds one connection, as API servers do themselves. One that ends then has told everything.
+	watchTime = 9 * time.Minute
 	// brief bounds a connection that ended too early. The next attempt waits.
 	brief = time.Second
 )
@@ -56,13 +59,14 @@ func (f *reflector[T]) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		switch {
-		case isExpired(err):
-			f.version = ""
-		case err != nil && (!f.synced || sluice.ErrorCode(err) != sluice.Unavailable || delay > retryLast):
+		lasts := time.Since(began)
+		if !isExpired(err) && (!f.synced || sluice.ErrorCode(err) != sluice.Unavailable || delay > retryLast) {
 			return err
 		}
-		if time.Since(began) > brief || err == nil && f.version == "" {
+		if isExpired(err) || lasts < watchTime {
+			f.version = ""
+		}
+		if lasts > brief {
 			delay = retryFirst
 			continue
 		}
@@ -75,7 +79,7 @@ func (f *reflector[T]) run(ctx context.Context) error {
 	}
 }
 
-// step lists if nothing is known, and watches for as long as the connection lasts.
+// step lists if nothing is known, and watches for as long as the connection lasts. It always returns an error.
 func (f *reflector[T]) step(ctx context.Context) error {
 	if f.version == "" {
 		if err := f.list(ctx); err != nil {
@@ -115,7 +119,8 @@ type frame struct {
 
 func (f *reflector[T]) watch(ctx context.Context) error {
 	q := url.Values{
-		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version}, "timeoutSeconds": {watchSeconds},
+		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version},
+		"timeoutSeconds": {strconv.Itoa(int(watchTime / time.Second))},
 	}
 	maps.Copy(q, f.query)
 	defer f.position.lose()

@@ -40,8 +40,9 @@ func (c *cache) keep(o sluice.Object, f fields) {
 	}
 }
 
-// stored returns a copy of the object as it is stored, with its managedFields; nil if the cache does not have it.
-func (c *cache) stored(namespace, name string) sluice.Object {
+// stored returns a copy of the object as it is stored, with its managedFields; nil if there is none. told is false if
+// the cache does not know enough of it.
+func (c *cache) stored(namespace, name string) (o sluice.Object, told bool) {
 	c.mu.Lock()
 	uid := c.names[namespace+"/"+name]
 	o, owned := c.objects[uid], c.fields[uid]
@@ -49,18 +50,28 @@ func (c *cache) stored(namespace, name string) sluice.Object {
 		o = c.ending[uid]
 	}
 	c.mu.Unlock()
-	if o == nil || owned.version != resourceVersion(o) {
-		return nil
+	if o == nil {
+		return nil, true
+	}
+	if owned.version != resourceVersion(o) {
+		return nil, false
 	}
 	o = o.Clone()
 	if len(owned.json) > 0 {
 		var list []any
 		if kjson.UnmarshalCaseSensitivePreserveInts(owned.json, &list) != nil {
-			return nil
+			return nil, false
 		}
 		o.Set(list, "metadata", "managedFields")
 	}
-	return o
+	return o, true
+}
+
+// uidOf returns the uid of the object with the namespace and name, "" if there is none.
+func (c *cache) uidOf(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names[name]
 }
 
 // all returns the objects by namespace and name. Nobody may change them or the slice.

@@ -178,8 +178,64 @@ func Stamp(o sluice.Object, v Version) {
 	}
 }
 
+// Restamp replaces, in what became of the declared Deployment when it was stamped, the stamps by those of another
+// version. Where that has none, there are none.
+func Restamp(o, declared sluice.Object, v Version) {
+	meta, _ := o.Field("spec", "template", "metadata").(map[string]any)
+	replace(meta, "labels", sluice.ReleaseLabel, v.release)
+	for i, s := range stamps {
+		replace(meta, "annotations", s.annotation, v.stamps[i])
+	}
+	for _, c := range o.List("spec", "template", "spec", "containers") {
+		for _, d := range declared.List("spec", "template", "spec", "containers") {
+			if c["name"] == d["name"] {
+				restampVariables(c, d, v)
+			}
+		}
+	}
+}
+
+// replace gives the key of the map a value, or removes it if that is "".
+func replace(in map[string]any, field, key, value string) {
+	m, ok := in[field].(map[string]any)
+	switch {
+	case !ok:
+	case value != "":
+		m[key] = value
+	default:
+		delete(m, key)
+		if len(m) == 0 {
+			delete(in, field)
+		}
+	}
+}
+
+func restampVariables(container, declared sluice.Object, v Version) {
+	env, _ := container["env"].([]any)
+	env = slices.Clone(env)
+	for i, s := range stamps {
+		isStamp := func(e any) bool { m, _ := e.(map[string]any); return m["name"] == s.variable }
+		at := slices.IndexFunc(env, isStamp)
+		switch {
+		case at < 0 || declares(declared, s.variable):
+		case v.stamps[i] == "":
+			env = slices.Delete(env, at, at+1)
+		default:
+			env[at] = map[string]any{"name": s.variable, "value": v.stamps[i]}
+		}
+	}
+	if container["env"] = env; len(env) == 0 {
+		delete(container, "env")
+	}
+}
+
+// declares reports whether the container has the variable.
+func declares(container sluice.Object, name string) bool {
+	return slices.ContainsFunc(container.List("env"), func(e sluice.Object) bool { return e["name"] == name })
+}
+
 func setVariable(container sluice.Object, name, value string) {
-	if slices.ContainsFunc(container.List("env"), func(e sluice.Object) bool { return e["name"] == name }) {
+	if declares(container, name) {
 		return
 	}
 	env, _ := container["env"].([]any)

@@ -184,16 +184,47 @@ func (s *apply) checkOwners(ctx context.Context, workload sluice.Object) error {
 // they use, are left as they are: they change only with the version of the pods.
 func (s *apply) try(ctx context.Context, objects []sluice.Object, f *finding) (err error) {
 	o := f.declared
-	if o.Text("kind") == "Deployment" && f.was != nil {
-		o = o.Clone()
-		delivery.Stamp(o, delivery.StampedWith(f.was))
-		useVersions(o, f.was, objects)
+	if o.Text("kind") != "Deployment" || f.was == nil {
+		f.will, f.outcome, err = s.account.Apply(ctx, o, true)
+		return err
 	}
+	o = o.Clone()
+	useVersions(o, f.was, objects)
+	if changes, err := s.tryVersion(ctx, o, f); err != nil || changes {
+		return err
+	}
+	delivery.Stamp(o, delivery.StampedWith(f.was))
 	f.will, f.outcome, err = s.account.Apply(ctx, o, true)
-	if err == nil && o.Text("kind") == "Deployment" && f.was != nil && f.outcome != sluice.Unchanged {
+	if err == nil && f.outcome != sluice.Unchanged {
 		f.keepsPods, err = sameTemplate(f.was, f.will)
 	}
 	return err
+}
+
+// tryVersion applies a Deployment that may get a canary as promote will, and completes the finding if its pods change
+// by more than their stamps. So the account has answered already when the canary needs what others have set. A refusal
+// says nothing yet: others may own stamps that stay as they are.
+func (s *apply) tryVersion(ctx context.Context, o sluice.Object, f *finding) (changes bool, err error) {
+	if !s.spec.Canary {
+		return false, nil
+	}
+	stamped := o.Clone()
+	delivery.Stamp(stamped, delivery.VersionOf(s.sc, o.Text("metadata", "name")))
+	will, outcome, err := s.account.Apply(ctx, stamped, true)
+	if refusal.Is(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	will = will.Clone()
+	delivery.Restamp(will, o, delivery.StampedWith(f.was))
+	same, err := sameTemplate(f.was, will)
+	if err != nil || same {
+		return false, err
+	}
+	f.will, f.outcome = will, outcome
+	return true, nil
 }
 
 // straight says why a workload that changes its pods gets no canary and is not held back, "" if it does.

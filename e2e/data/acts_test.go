@@ -16,7 +16,7 @@ import (
 
 // TestActs is the demonstration of the examples, on clusters.
 func TestActs(t *testing.T) {
-	h := newShop(t, storage{class: "standard", quiesce: "    quiesce: stop\n"})
+	h := newShop(t, storage{class: "csi"})
 	acts := []struct {
 		name string
 		play func(*shop)
@@ -107,10 +107,14 @@ func (h *shop) caughtInStaging() {
 	}
 }
 
-// uids returns the uids of production's pods.
+// uids returns the uids of production's pods. A database that has to be stopped for the copy gets a new one.
 func (h *shop) uids() []string {
+	labels := ""
+	if h.storage.quiesce != "" {
+		labels = "app=shop"
+	}
 	var list []string
-	for _, p := range h.List("Pod", "") {
+	for _, p := range h.List("Pod", labels) {
 		list = append(list, p.Text("metadata", "uid"))
 	}
 	slices.Sort(list)

@@ -95,7 +95,7 @@ func TestRepositoryFull(t *testing.T) {
 	w.mustDeploy(deployFile("", filesDataset, stored("1")))
 	before := w.things()
 	out := w.deploy(deployFile(checkpointing, filesDataset, stored("2")))
-	w.says(out, 1, "no space is left to", "hint: free space on the file system of "+disk, "ended: failed")
+	w.says(out, 1, "no space is left to copy in the repository "+disk, "hint: free space there", "ended: failed")
 	w.unchanged(before, 1)
 	w.says(w.sluice("data", "list"), 0, "there are no checkpoints")
 	grow("100m")

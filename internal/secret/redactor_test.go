@@ -181,6 +181,8 @@ var acted = []string{
 	"Ref.APIVersion", "Ref.Kind", "Ref.Namespace", "Ref.Name", "Brought.Revision", "Sample.Query", "Verification.Dataset",
 	"CollectionComparison.Name", "CollectionComparison.MissingIndexes", "CollectionComparison.AddedIndexes",
 	"CollectionComparison.ChangedIndexes", "ChangedKey.Fields", "InvariantJudgment.Name",
+	"Fingerprint.Engine", "Fingerprint.Version", "Fingerprint.Format", "Fingerprint.Others", "Fingerprint.Skipped",
+	"CollectionFingerprint.Name", "InvariantValue.Name",
 }
 
 // TestStoreRedactsEveryText: each text of an event is redacted or listed above. A new field fails until it is either.

@@ -105,11 +105,12 @@ func Features() []Feature {
 		// The names of the namespaces are not known before.
 		{Name: FeatureScratch, Cluster: true, Grants: []Grant{
 			{"", []string{"namespaces", "persistentvolumeclaims"}, keep},
-			{"", []string{"configmaps", "resourcequotas", "secrets", "services"}, put},
-			{"", []string{"pods"}, look},
+			{"", []string{"configmaps", "resourcequotas"}, put},
+			{"", []string{"secrets", "services"}, keep},
+			{"", []string{"events", "pods"}, look},
 			{"apps", []string{"deployments", "statefulsets"}, keep},
 			{"apps", []string{"replicasets"}, look},
-			{"batch", []string{"jobs"}, put},
+			{"batch", []string{"jobs"}, keep},
 			{"networking.k8s.io", []string{"networkpolicies"}, put},
 		}},
 		{Name: FeatureBeside, Grants: []Grant{

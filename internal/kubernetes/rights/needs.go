@@ -326,7 +326,6 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 		n.kind(ref, workload)
 		n.part(namespace, FeatureObserve, "pods", "replicasets")
 	}
-	n.features("", FeatureScratch)
 	if replaced {
 		n.surroundings(namespace)
 	}
@@ -334,7 +333,10 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
 		n.features(namespace, FeatureExec)
 	}
-	n.features(namespace, FeatureData, FeatureDataVolumes)
+	if spec.Portworx == nil {
+		n.features(namespace, FeatureData, FeatureDataVolumes)
+		n.features("", FeatureScratch)
+	}
 }
 
 // surroundings adds the rights to create what a workload needs beside its data, and to delete it again.

@@ -313,7 +313,7 @@ func TestNeeds(t *testing.T) {
 				{Verb: "patch", Group: "apps", Resource: "statefulsets", Namespace: "prod", Feature: "apply"},
 				{Verb: "watch", Resource: "pods", Namespace: "prod", Feature: "observe"},
 			},
-			not: []string{"exec", "port-forward"},
+			not: []string{"exec"},
 		},
 		"a dataset that is replaced": {
 			step: sluice.StepSpec{Kind: sluice.KindRestoreData, RestoreData: &sluice.RestoreData{Spec: sluice.Dataset{

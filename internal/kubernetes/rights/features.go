@@ -108,6 +108,8 @@ func Features() []Feature {
 			{"", []string{"configmaps", "resourcequotas"}, put},
 			{"", []string{"secrets", "services"}, keep},
 			{"", []string{"events", "pods"}, look},
+			{"", []string{"pods/portforward"}, connect},
+			{"discovery.k8s.io", []string{"endpointslices"}, []string{"list"}},
 			{"apps", []string{"deployments", "statefulsets"}, keep},
 			{"apps", []string{"replicasets"}, look},
 			{"batch", []string{"jobs"}, keep},

@@ -49,7 +49,7 @@ func (h *shop) on(t *testing.T) *shop {
 func (h *shop) crowd(prefix string) *load.Generator {
 	h.Helper()
 	address := h.Get("Service", "shop").Text("spec", "clusterIP")
-	g := &load.Generator{URL: "http://" + address + ":8080", Rate: 50, Prefix: prefix}
+	g := &load.Generator{URL: "http://" + address + ":8080", Rate: 50, Prefix: prefix, Connect: true}
 	g.Start()
 	return g
 }

@@ -16,6 +16,8 @@ type Generator struct {
 	URL    string // of the shop
 	Rate   int    // requests a second
 	Prefix string // of the ids of its orders
+	// Connect opens a connection for each request: the Services of a cluster divide connections, not requests.
+	Connect bool
 
 	client *http.Client
 	stop   context.CancelFunc
@@ -54,7 +56,9 @@ const patience = 30 * time.Second
 
 // Start starts to send. It must not be called twice.
 func (g *Generator) Start() {
-	transport := &http.Transport{MaxIdleConns: inFlight, MaxIdleConnsPerHost: inFlight, IdleConnTimeout: time.Minute}
+	transport := &http.Transport{
+		MaxIdleConns: inFlight, MaxIdleConnsPerHost: inFlight, IdleConnTimeout: time.Minute, DisableKeepAlives: g.Connect,
+	}
 	g.client = &http.Client{Transport: transport, Timeout: patience}
 	g.promised = map[string]time.Time{}
 	g.figures = Figures{Releases: map[string]int{}, Last: map[string]time.Time{}}

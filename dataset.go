@@ -191,15 +191,17 @@ type ClaimState struct {
 
 // Volumes manages the generations of an account's claims. The caller names a generation; it can also be named as the
 // claim's object named it in spec.volumeName while it was the current one. It exists beside the current one until it is
-// discarded. Calls may be repeated with the same name. Deleting a namespace deletes the generations of every claim in
-// it. A claim is passed as the object that it is to be: name, namespace, labels, annotations and spec.
+// discarded. Calls may be repeated with the same name. Deleting a namespace deletes the generations of its claims,
+// except those that Stage or Use protects at that moment. A claim is passed as the object that it is to be: name,
+// namespace, labels, annotations and spec.
 type Volumes interface {
 	// Describe says how each claim could be cut. A claim that does not exist is NotFound and named.
 	Describe(ctx context.Context, namespace string, claims []string) ([]ClaimState, error)
 	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
-	// claims stand still meanwhile if they must, at most for lease, also if the caller dies. A claim that does not exist
-	// is NotFound. Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is
-	// Unsupported while a pod uses it; if none does, the cut is Held.
+	// claims stand still meanwhile if they must, at most for lease, also if the caller dies. Snapshots of several claims
+	// are taken one right after the other, so callers stop writes meanwhile. A claim that does not exist is NotFound.
+	// Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is Unsupported while a
+	// pod uses it; if none does, the cut is Held.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
 	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it. If the
 	// generation exists, it stays as it is. From now on the current generation outlives the deletion of the claim's

@@ -43,6 +43,9 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 		note := fmt.Sprintf("copies the claim %s (%s) of %s", s.Claim, sizes[s.Claim], r.Target)
 		f.Notes = append(f.Notes, note+r.way(s))
 	}
+	if note := r.severalNote(states); note != "" {
+		f.Notes = append(f.Notes, note)
+	}
 	f.Notes = append(f.Notes, r.moverNote(ctx))
 	if stops {
 		f.Was = &Before{Workload: workload, Ready: manifest.Status(workload).Phase == manifest.Ready}
@@ -118,6 +121,21 @@ func (r Request) way(s sluice.ClaimState) string {
 		text += " (" + s.Reason + ")"
 	}
 	return text
+}
+
+// severalNote warns of snapshots that are not of one instant. It returns "" if there is no need.
+func (r Request) severalNote(states []sluice.ClaimState) string {
+	n := 0
+	for _, s := range states {
+		if s.Way == sluice.CutSnapshot {
+			n++
+		}
+	}
+	if n < 2 || len(r.Spec.Quiesce.Before) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("the %d snapshots are taken one right after the other: if the claims must be of one instant, stop "+
+		"writes meanwhile by commands in quiesce", n)
 }
 
 // pace is how many bytes a second a copy is expected to read.

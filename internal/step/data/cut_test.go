@@ -44,6 +44,30 @@ func TestASourceIsStoppedOnlyIfTheFileSaysSo(t *testing.T) {
 	}
 }
 
+// Snapshots of several claims are not of one instant. The plan says so, unless commands stop writes meanwhile.
+func TestSeveralSnapshotsAreNotOfOneInstant(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	w.second("prod", documents{"x": "1"})
+	w.snapshots = true
+	for _, test := range []struct {
+		claims  []string
+		quiesce sluice.Quiesce
+		want    bool
+	}{
+		{claims: []string{"mongo-data"}},
+		{claims: twoClaims, want: true},
+		{claims: twoClaims, quiesce: sluice.Quiesce{Mode: "commands", Before: [][]string{{"lock"}}}},
+	} {
+		spec := checkpointing(0)
+		spec.CheckpointData.Spec.Claims, spec.CheckpointData.Spec.Quiesce = test.claims, test.quiesce
+		preview, err := w.step("d1", "prod", spec, nil).Check(t.Context())
+		if got := strings.Contains(fmt.Sprint(preview.Notes), "one right after the other"); err != nil || got != test.want {
+			t.Errorf("%q with %+v: the plan says %q, %v", test.claims, test.quiesce, preview.Notes, err)
+		}
+	}
+}
+
 // A retry goes on with the copy that it finds: the source stands still once.
 func TestASourceIsStoppedOnceWhateverIsTriedAgain(t *testing.T) {
 	w := newWorld(t)

@@ -44,6 +44,7 @@ type world struct {
 	operator  string                        // who starts whatever is stopped
 	users     map[string][]string           // who else uses a claim, by namespace/claim
 	idle      bool                          // no claim can be copied while a pod uses it
+	snapshots bool                          // claims are copied by snapshots
 	cuts      int                           // how often claims were cut
 	unready   bool                          // a snapshot does not become ready
 	copying   func()                        // what happens while volumes are copied

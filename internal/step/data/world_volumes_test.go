@@ -16,6 +16,9 @@ func (w *world) Describe(_ context.Context, namespace string, claims []string) (
 			return nil, missing("claim " + name)
 		}
 		state := sluice.ClaimState{Claim: name, Generation: c.current, Way: sluice.CutFreeze}
+		if w.snapshots {
+			state.Way = sluice.CutSnapshot
+		}
 		if w.idle {
 			state.Way, state.Reason = sluice.CutIdle, "its driver takes no snapshots"
 		}

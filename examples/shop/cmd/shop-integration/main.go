@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/sluice-cd/sluice/examples/shop"
@@ -72,15 +72,21 @@ func call(method, url string, body io.Reader, release string, want int) (shop.Or
 	return o, json.NewDecoder(response.Body).Decode(&o)
 }
 
-// patience is how long a new Service may refuse connections: the nodes of a cluster learn of its pods a moment after
-// these are ready.
+// patience is how long a Service may not take connections: the nodes of a cluster learn a moment late which pods of it
+// are ready and which are gone.
 const patience = 10 * time.Second
 
+var client = http.Client{
+	Timeout:   30 * time.Second,
+	Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: time.Second}).DialContext},
+}
+
+// do sends the request, again if it found nobody to connect to.
 func do(request *http.Request) (*http.Response, error) {
-	client := http.Client{Timeout: 30 * time.Second}
 	for deadline := time.Now().Add(patience); ; <-time.After(100 * time.Millisecond) {
 		response, err := client.Do(request)
-		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
+		failed, ok := errors.AsType[*net.OpError](err)
+		if !ok || failed.Op != "dial" || time.Now().After(deadline) {
 			return response, err
 		}
 		if request.GetBody == nil {

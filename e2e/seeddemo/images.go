@@ -14,6 +14,9 @@ import (
 
 const worldImage = "docker.io/sluice-e2e/world:1"
 
+// sluiceImage is the program itself, which runs beside the data.
+const sluiceImage = "docker.io/sluice-e2e/sluice:1"
+
 // databases maps the tags of the demo's database to the example that really runs. The bad tag is bad only for the
 // integration tests.
 var databases = map[string]string{"6.0.1": "ferretdb-1.23", "6.0.2": "ferretdb-1.24", "6.0.3": "ferretdb-1.24"}
@@ -30,6 +33,7 @@ func loadImages(ctx context.Context, pair *cluster.Pair, state string) error {
 	own := filepath.Join(moduleDir(), "seeddemo")
 	sources := []image.Source{
 		{Dir: filepath.Join(own, "cmd", "world"), Name: worldImage},
+		{Dir: filepath.Join(repository(), "cmd", "sluice"), Name: sluiceImage, Large: true},
 		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/sluice-e2e/shop:1"},
 		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/sluice-e2e/shop:2"},
 		{Dir: filepath.Join(own, "app", "pxbbq"), Name: "docker.io/eshanks16/pxbbq:v3.3.0"},

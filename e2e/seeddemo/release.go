@@ -68,8 +68,8 @@ func (w *World) Checkout(t *testing.T, tag string) string {
 
 func (w *World) config(github string) []byte {
 	return fmt.Appendf(nil, `accounts:
-  cluster01: {type: kubernetes, kubeconfig: %[1]q, context: cluster01}
-  cluster02: {type: kubernetes, kubeconfig: %[1]q, context: cluster02}
+  cluster01: {type: kubernetes, kubeconfig: %[1]q, context: cluster01, job: {image: %[5]q}}
+  cluster02: {type: kubernetes, kubeconfig: %[1]q, context: cluster02, job: {image: %[5]q}}
 metrics:
   prod-prometheus: {type: prometheus, url: %[2]q}
 secrets:
@@ -78,7 +78,7 @@ webhooks:
   callbackAddress: "%[3]s:0"
   allow: [127.0.0.1]
   replace: {"https://api.github.com": %[4]q}
-`, w.pair.Kubeconfig, w.Prometheus, w.Host, github)
+`, w.pair.Kubeconfig, w.Prometheus, w.Host, github, sluiceImage)
 }
 
 // Claimed returns the claim of the database in the cluster as people see it: its labels, its annotations without those

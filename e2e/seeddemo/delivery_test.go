@@ -136,10 +136,11 @@ func testMigrationFails(t *testing.T, w *seeddemo.World) {
 	}
 }
 
-// running names the images of the ready pods with the label, each once.
+// running names the images of the running pods with the label that are not being deleted, each once.
 func running(t *testing.T, w *seeddemo.World, c *cluster.Cluster, label string) string {
 	t.Helper()
-	images := `{{range .items}}{{if not .metadata.deletionTimestamp}}{{range .spec.containers}}{{.image}} {{end}}{{end}}{{end}}`
+	images := `{{range .items}}{{if not .metadata.deletionTimestamp}}` +
+		`{{range .spec.containers}}{{.image}} {{end}}{{end}}{{end}}`
 	all := strings.Fields(w.Kubectl(t, c, "", "get", "pod", "-n", w.Namespace, "-l", label,
 		"--field-selector=status.phase=Running", "-o", "go-template="+images))
 	slices.Sort(all)

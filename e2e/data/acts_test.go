@@ -245,7 +245,7 @@ func (h *shop) killed() {
 	p.Await(func(e world.Event) bool {
 		return e.Kind == sluice.StepStarting && strings.HasPrefix(string(e.Step), "staging/before")
 	})
-	time.Sleep(2 * time.Second) // some time into the migration
+	h.Await("a Job that copies", func() bool { return len(h.List("Job", "app.kubernetes.io/managed-by=sluice")) > 0 })
 	p.Kill()
 	p = h.Start("run", "--resume")
 	p.Await(func(e world.Event) bool {

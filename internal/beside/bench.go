@@ -53,10 +53,9 @@ func New(o Options) *Bench {
 // Work is what a Job is made for.
 type Work struct {
 	Place    sluice.Place
-	Name     string            // of the Job and all its objects, as [Name] makes it; the same after a restart of Sluice
-	Volumes  []sluice.Volume   // the pod mounts the claims Mount at VolumeDir(0), VolumeDir(1), ...
-	ReadOnly bool              // the pod cannot write to the volumes
-	Labels   map[string]string // for people: the application, the step
+	Name     string          // of the Job and all its objects, as [Name] makes it; the same after a restart of Sluice
+	Volumes  []sluice.Volume // the pod mounts the claims Mount at VolumeDir(0), VolumeDir(1), ...
+	ReadOnly bool            // the pod cannot write to the volumes
 }
 
 // Name returns the name for the work that the parts describe: the same for the same parts, and a valid name of any

@@ -54,11 +54,7 @@ func (w Work) object(ref sluice.Ref, spec map[string]any) sluice.Object {
 }
 
 func (w Work) labels() map[string]any {
-	all := map[string]any{"app.kubernetes.io/managed-by": "sluice", workLabel: w.Name}
-	for key, value := range w.Labels {
-		all[key] = value
-	}
-	return all
+	return map[string]any{"app.kubernetes.io/managed-by": "sluice", workLabel: w.Name}
 }
 
 // secret returns the Secret with what the Job knows of its connection.

@@ -43,6 +43,6 @@ func (d Dataset) JudgeAlone(was, now sluice.Fingerprint, ignore []string) sluice
 		faults = append(faults, v.Reason)
 	}
 	v.Passed = false
-	v.Reason = strings.Join(faults, "; ") + "; there is no copy of what arrived to compare it with"
+	v.Reason = strings.Join(faults, "; ") + "; the moved data has no copy to compare it with"
 	return v
 }

@@ -107,7 +107,7 @@ func (d *database) Describe(ctx context.Context) (sluice.Server, error) {
 	return beside.Call[target, sluice.Server](ctx, d.session, pathDescribe, d.target, nil)
 }
 
-// Close ends the lock. The session stays open: whoever opened it closes it.
+// Close ends the lock. The session stays open: the caller that opened it closes it.
 func (d *database) Close(ctx context.Context) error {
 	if !d.locking.isHeld() {
 		return nil

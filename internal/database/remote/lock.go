@@ -15,7 +15,7 @@ type locks struct {
 	held map[string]*held
 }
 
-// A held lock is that of one open call. Whoever takes it out of the locks ends it.
+// A held lock belongs to one open call. The code that removes it from the locks ends it.
 type held struct {
 	database sluice.Database
 	released chan struct{} // closed when the lock has ended

@@ -78,7 +78,7 @@ func (s *Informers) ReplicaSets(ctx context.Context, namespace string) ([]sluice
 	return all, err
 }
 
-// LacksReplicaSet reports whether the shared watch knows that there is no ReplicaSet of the name.
+// LacksReplicaSet reports whether the shared watch is up to date and shows no ReplicaSet with the name.
 func (s *Informers) LacksReplicaSet(namespace, name string) bool {
 	s.mu.Lock()
 	l, ok := s.lists[namespace]

@@ -21,7 +21,7 @@ func newVerifyVolumes(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	for _, name := range spec.Ignore {
 		if strings.Contains(name, ".") {
 			return nil, sluice.Errorf(sluice.Unsupported,
-				"the field %s cannot be ignored: there is no copy of what the mover %s brought", name, spec.Spec.Mover).
+				"the field %s cannot be ignored: the mover %s leaves no copy to compare with", name, spec.Spec.Mover).
 				WithHint("ignore the whole collection, or verify with the baseline checkpoint").At(sc.Step.Pos)
 		}
 	}

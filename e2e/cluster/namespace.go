@@ -10,7 +10,7 @@ import (
 
 // Namespace creates a namespace whose name begins with prefix. It returns the
 // name when pods can be created there, which is when it has its service account.
-// The namespace is deleted after the test.
+// The namespace is deleted after the test, and described if that failed.
 func (c *Cluster) Namespace(t *testing.T, prefix string) string {
 	t.Helper()
 	client, err := c.Client()
@@ -24,6 +24,9 @@ func (c *Cluster) Namespace(t *testing.T, prefix string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			describe(t, client, made.Name)
+		}
 		if err := namespaces.Delete(context.Background(), made.Name, metav1.DeleteOptions{}); err != nil {
 			t.Errorf("delete namespace %s: %v", made.Name, err)
 		}

@@ -50,10 +50,7 @@ func TestBlueGreen(t *testing.T) {
 	before := s.Snapshot()
 	load, lowest := s.Load("web", 80, "/version"), s.Lowest("app=web")
 	p := s.switched()
-	s.Await("all of the traffic to go to the new version", func() bool {
-		c := after(load)
-		return c.Of("v2") == c.Requests
-	})
+	load.Becomes("v2")
 	s.approve()
 	r := s.Ends(sluice.StatusSucceeded, p)
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())
@@ -76,7 +73,7 @@ func TestBlueGreenReturns(t *testing.T) {
 	s.command("rollback")
 	r := s.RollsBack(p)
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())
-	share(t, after(load), 0)
+	load.Becomes("v1")
 	s.Unchanged(before)
 	s.expect("web", map[string]int{"v1": 4})
 	load.Perfect()

@@ -81,13 +81,14 @@ func TestCanaryIsPromoted(t *testing.T) {
 	p.Await(waits("production/canary/4"))
 	s.expect("web", map[string]int{"v1": 5})
 	s.expect("web-canary", map[string]int{"v2": 5})
+	time.Sleep(time.Second) // a node learns of endpoints late
 	half := load.Counts()
 	time.Sleep(3 * time.Second)
 	share(t, load.Counts().Since(half), 0.5)
 	s.approve()
 	r := s.Ends(sluice.StatusSucceeded, p)
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())
-	share(t, after(load), 1)
+	load.Becomes("v2")
 
 	s.expect("web", map[string]int{"v2": 5})
 	if n := lowest.Stop(); n < 5 {
@@ -98,13 +99,6 @@ func TestCanaryIsPromoted(t *testing.T) {
 		t.Errorf("the configuration is %q", got)
 	}
 	load.Perfect()
-}
-
-// after returns how requests go from now on.
-func after(load *world.Load) world.Counts {
-	before := load.Counts()
-	time.Sleep(time.Second)
-	return load.Counts().Since(before)
 }
 
 // share fails unless about so many of the requests were answered by v2.
@@ -159,7 +153,7 @@ func TestBadCanaryIsRolledBack(t *testing.T) {
 		f.Result.Judgment.Verdict != sluice.Bad {
 		t.Errorf("the analysis ended with %+v", f)
 	}
-	share(t, after(load), 0)
+	load.Becomes("v1")
 	s.Unchanged(before)
 	s.expect("web", map[string]int{"v1": 4})
 	if diff := cmp.Diff(service["spec"], s.Get("Service", "web")["spec"]); diff != "" {

@@ -107,7 +107,7 @@ func testKilled(t *testing.T, strategy string) {
 		t.Errorf("there were only %d ready pods once", n)
 	}
 	s.Unchanged(before, "Deployment/web", "ConfigMap/web*")
-	share(t, after(load), 1)
+	load.Becomes("v2")
 	load.Perfect()
 }
 
@@ -155,6 +155,6 @@ func testRejected(t *testing.T, strategy string, end func(*world.Process) world.
 		t.Errorf("there were only %d ready pods once", n)
 	}
 	s.Unchanged(before)
-	share(t, after(load), 0)
+	load.Becomes("v1")
 	load.Perfect()
 }

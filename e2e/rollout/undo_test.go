@@ -44,6 +44,6 @@ func TestRollbackInMidCanaryAndAfterSuccess(t *testing.T) {
 	t.Logf("back after %s", time.Since(began).Round(time.Second))
 	s.expect("web", map[string]int{"v1": 4})
 	s.Unchanged(before, "Deployment/web", "ConfigMap/web-*") // its pods say which deployment created them
-	share(t, after(load), 0)
+	load.Becomes("v1")
 	load.Perfect()
 }

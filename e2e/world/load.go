@@ -64,6 +64,18 @@ func (l *Load) Counts() Counts {
 	return c
 }
 
+// Becomes waits until the version answers all requests of a second. A node learns of the endpoints of a Service some time
+// after the API server.
+func (l *Load) Becomes(version string) {
+	l.world.Helper()
+	l.world.Await("only "+version+" to answer", func() bool {
+		before := l.Counts()
+		time.Sleep(time.Second)
+		c := l.Counts().Since(before)
+		return c.Requests > 0 && c.Of(version) == c.Requests
+	})
+}
+
 // Stop ends the requests and returns their results, including those of open requests.
 func (l *Load) Stop() Counts {
 	l.world.Helper()

@@ -75,9 +75,9 @@ func newRoot(a *app) *cobra.Command {
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a),
-		newReject(a), newPromote(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a),
-		newExitCodes(), newBeside(),
+		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newLogs(a),
+		newApprove(a), newReject(a), newPromote(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a),
+		newVersion(a), newExitCodes(), newBeside(),
 	)
 	refuseExtra(root)
 	return root

@@ -53,8 +53,9 @@ func newApp(in, out, err *os.File) *app {
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "sluice",
-		Short: "Deliver applications whose data matters",
+		Use:     "sluice",
+		Version: versionLine(bootstrap.Version()),
+		Short:   "Deliver applications whose data matters",
 		Long: "Sluice takes a release through the targets of a deploy file: it copies production's data to staging,\n" +
 			"upgrades and verifies it there, takes a checkpoint, releases a canary to production while it watches\n" +
 			"metrics, and restores everything if the release is bad.",
@@ -62,6 +63,7 @@ func newRoot(a *app) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -75,9 +77,9 @@ func newRoot(a *app) *cobra.Command {
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newLogs(a),
-		newApprove(a), newReject(a), newPromote(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a),
-		newVersion(a), newExitCodes(), newBeside(),
+		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
+		newLogs(a), newApprove(a), newReject(a), newPromote(a), newRetry(a), newRollback(a), newCancel(a), newData(a),
+		newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newBeside(),
 	)
 	refuseExtra(root)
 	return root

@@ -43,7 +43,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 		return Compiled{}, sluice.Errorf(sluice.NotFound, "there is no directory %s", root).WithHint("correct --root")
 	}
 	o := plan.Options{
-		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
+		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets, Images: s.Images,
 		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver,
 	}
 	if ds.HasErrors() {
@@ -146,6 +146,7 @@ type Source struct {
 	Targets     []string
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's
+	Images      map[string]string // replaces images of the manifests: see [plan.Options]
 	Strict      bool              // warnings are errors
 	TakeOver    []string          // the field managers whose fields the plan may take
 	// Replace is the deployment of another state directory whose place the new one takes.

@@ -82,6 +82,11 @@ func newRoot(a *app) *cobra.Command {
 		newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newBeside(),
 	)
 	refuseExtra(root)
+	a.completions(root)
+	_ = root.RegisterFlagCompletionFunc("output", // the flag exists
+		func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return outputs(cmd), cobra.ShellCompDirectiveNoFileComp
+		})
 	return root
 }
 
@@ -120,6 +125,11 @@ func groupHelp(cmd *cobra.Command, args []string) error {
 // moreOutputs is the annotation of a command with output formats besides text and json.
 const moreOutputs = "outputs"
 
+// outputs returns the output formats of a command.
+func outputs(cmd *cobra.Command) []string {
+	return append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
+}
+
 // prepare checks the flags that all commands share.
 func (a *app) prepare(cmd *cobra.Command) (err error) {
 	if a.dir, err = bootstrap.OpenState(a.state, a.redactor); err != nil {
@@ -128,7 +138,7 @@ func (a *app) prepare(cmd *cobra.Command) (err error) {
 	if a.output == outputJSON || a.output == outputSARIF {
 		a.out = a.redactor.JSONOutput(a.stdout)
 	}
-	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
+	known := outputs(cmd)
 	if slices.Contains(known, a.output) {
 		return nil
 	}

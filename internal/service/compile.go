@@ -155,6 +155,19 @@ type Source struct {
 	Fetch func(address string) ([]byte, error)
 }
 
+// TargetNames returns the names of the targets of the deploy file, in its order, none if the file has mistakes.
+func (s Source) TargetNames() ([]string, error) {
+	spec, _, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, t := range spec.Targets {
+		names = append(names, t.Name)
+	}
+	return names, nil
+}
+
 // read returns the deploy file as declared, with all findings. If one is an error, the spec has only the manifests.
 func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 	if s.File == "" {

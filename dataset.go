@@ -203,10 +203,11 @@ type Volumes interface {
 	// Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is Unsupported while a
 	// pod uses it; if none does, the cut is Held.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
-	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it. If the
-	// generation exists, it stays as it is. From now on the current generation outlives the deletion of the claim's
-	// object, until it is discarded.
-	Stage(ctx context.Context, claim Object, generation string) (Volume, error)
+	// Stage makes a generation of a claim, which need not exist yet, and returns where to fill it. It is empty, or begins
+	// with the content of the kept snapshot from; it may hold that only some time later. A snapshot that is not there is
+	// NotFound. If the generation exists, it stays as it is. From now on the current generation outlives the deletion of
+	// the claim's object, until it is discarded.
+	Stage(ctx context.Context, claim Object, generation, from string) (Volume, error)
 	// Use makes the generation the claim's current one and returns the name of the one before, "" if there was none. A
 	// claim that does not exist is created. Conflict if a pod uses the claim. If the generation is the current one, Use
 	// changes nothing and returns it.
@@ -215,15 +216,22 @@ type Volumes interface {
 	Discard(ctx context.Context, namespace, claim, generation string) error
 }
 
-// A Copy is what a Mover made: volumes kept outside the account.
+// A Copy is what a Mover made: volumes kept outside the account, or in its storage if InStorage.
 type Copy struct {
 	Mover     string   `json:"mover"`
 	Snapshots []string `json:"snapshots"` // one a volume, in the order given
 	Claims    []string `json:"claims"`
-	Bytes     int64    `json:"bytes"` // content
+	Bytes     int64    `json:"bytes"` // content; of a copy in its storage, what the volumes can hold
 	Added     int64    `json:"added"` // by how much the repository grew
 	Files     int64    `json:"files"`
 }
+
+// MoverCSI is the mover whose copies are snapshots in the storage of the claims.
+const MoverCSI = "csi"
+
+// InStorage reports whether the copy consists of kept snapshots: it is in the account where it was taken, and is lost
+// with the storage of the claims.
+func (c Copy) InStorage() bool { return c.Mover == MoverCSI }
 
 // A Place is one namespace of an account, where volumes are and where work beside them runs.
 type Place struct {
@@ -235,7 +243,8 @@ type Place struct {
 // A TransferKind says what a mover does.
 type TransferKind string
 
-// The kinds of transfers.
+// The kinds of transfers. A copy InStorage has no hashes: restore waits until the storage has filled the volumes, and
+// verify only proves that the snapshots are there.
 const (
 	TransferCopy    TransferKind = "copy"    // keep what the volumes hold
 	TransferRestore TransferKind = "restore" // fill empty volumes from a copy, and prove every byte by its hash

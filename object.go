@@ -283,9 +283,10 @@ type Account struct {
 	Network
 	Adopter
 	Shifter
-	Volumes  Volumes
-	Reviewer Reviewer
-	Writers  Writers
+	Volumes   Volumes
+	Snapshots Snapshots
+	Reviewer  Reviewer
+	Writers   Writers
 }
 
 // ReleaseLabel is the label on the pods of a Deployment whose value is unique to the deployment that brought their

@@ -49,6 +49,8 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 func newDataVerify(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "verify CHECKPOINT", Short: "Read a checkpoint and prove every byte of it",
+		Long: "Verify reads the whole copy back and compares every byte with its hash. A copy that stays in the storage\n" +
+			"of the claims has no hashes: of it, verify only proves that its snapshots are there and ready.",
 		Example: "  sluice data verify 1a21e29cca7-78bdfc8a-production-before-0",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.dataVerify(cmd.Context(), args[0]) },
@@ -59,7 +61,7 @@ type dataVerifyOutput struct {
 	Checkpoint sluice.CheckpointID `json:"checkpoint"`
 	Bytes      int64               `json:"bytes"`
 	Files      int64               `json:"files"`
-	Proven     bool                `json:"proven"`
+	Proven     bool                `json:"proven"` // every byte was compared with its hash
 }
 
 func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
@@ -77,12 +79,20 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
 			c.ID, c.Copy.Mover)
 	}
-	verify := sluice.Transfer{Kind: sluice.TransferVerify, ID: string(c.ID), Copy: c.Copy}
+	at, err := w.Place(ctx, c)
+	if err != nil {
+		return err
+	}
+	verify := sluice.Transfer{Kind: sluice.TransferVerify, ID: string(c.ID), Place: at, Copy: c.Copy}
 	if _, err := mover.Run(ctx, m, verify, a.meter()); err != nil {
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, true})
+		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, !c.Copy.InStorage()})
+	}
+	if c.Copy.InStorage() {
+		return present.Printf(a.out, "%s: %s in the storage of the claims are ready; their content was not read\n", c.ID,
+			present.Plural(len(c.Copy.Snapshots), "snapshot"))
 	}
 	size, files := present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file")
 	err = present.Printf(a.out, "%s: all %s in %s are as they were copied\n", c.ID, size, files)

@@ -15,8 +15,8 @@ func newDataDelete(a *app) *cobra.Command {
 	yes := false
 	cmd := &cobra.Command{
 		Use: "delete CHECKPOINT", Short: "Delete a checkpoint and its copy of the data",
-		Long: "Delete removes the copy from the repository and the checkpoint from the list. Nothing brings it back. A\n" +
-			"checkpoint that a running deployment needs is not deleted.",
+		Long: "Delete removes the copy, from the repository or from the storage of the claims, and the checkpoint from\n" +
+			"the list. Nothing brings it back. A checkpoint that a running deployment needs is not deleted.",
 		Example: "  sluice data delete 1a21e29cca7-78bdfc8a-production-before-0\n" +
 			"  sluice data delete 1a21e29cca7-78bdfc8a-production-before-0 --yes",
 		Args: cobra.ExactArgs(1),
@@ -41,8 +41,12 @@ func (a *app) dataDelete(ctx context.Context, arg string, yes bool) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	at, err := w.Place(ctx, c)
+	if err != nil {
+		return err
+	}
 	err = a.dir.Change(ctx, func(store sluice.Store) error {
-		return service.DeleteCheckpoint(ctx, store, w.Movers(), c)
+		return service.DeleteCheckpoint(ctx, store, w.Movers(), at, c)
 	})
 	if err != nil {
 		return err

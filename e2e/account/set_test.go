@@ -38,7 +38,7 @@ spec:
 	claims, old := map[string]sluice.Object{}, map[string]string{}
 	for _, name := range names {
 		claims[name], old[name] = w.claim(name), w.bound(name)
-		v, err := w.Stage(t.Context(), claims[name], "next")
+		v, err := w.Stage(t.Context(), claims[name], "next", "")
 		must(t, err)
 		must(t, w.put(v, name))
 	}
@@ -56,7 +56,7 @@ spec:
 		if w.bound(name) == old[name] {
 			t.Errorf("%s has the volume that it had", name)
 		}
-		_, err := w.Stage(t.Context(), claims[name], "other") // what keeps the volume of a stopped set
+		_, err := w.Stage(t.Context(), claims[name], "other", "") // what keeps the volume of a stopped set
 		must(t, err)
 	}
 	w.scaledAway(db.Ref(), names)

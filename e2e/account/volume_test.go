@@ -99,7 +99,7 @@ func (s *swapping) fill(claim, text string) {
 
 // forward replaces the data.
 func (s *swapping) forward(a *account.Account) error {
-	v, err := a.Stage(s.Context(), s.claim, "next")
+	v, err := a.Stage(s.Context(), s.claim, "next", "")
 	if err != nil {
 		return err
 	}

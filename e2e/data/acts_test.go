@@ -14,9 +14,16 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop/load"
 )
 
-// TestActs is the demonstration of the examples, on clusters.
+// TestActs is the demonstration of the examples, on clusters. Migrations go through Sluice's repository; checkpoints
+// stay in the storage of production.
 func TestActs(t *testing.T) {
 	h := newShop(t, storage{class: "csi"})
+	defer h.forget()
+	h.play()
+}
+
+// play plays the acts.
+func (h *shop) play() {
 	acts := []struct {
 		name string
 		play func(*shop)
@@ -28,7 +35,7 @@ func TestActs(t *testing.T) {
 		{"killed", (*shop).killed},
 	}
 	for _, act := range acts {
-		if !t.Run(act.name, func(t *testing.T) {
+		if !h.T.Run(act.name, func(t *testing.T) {
 			began := time.Now()
 			act.play(h.on(t))
 			t.Logf("took %s", time.Since(began).Round(time.Second))
@@ -225,8 +232,12 @@ func (h *shop) savedAside(r world.Result, restored orders, f load.Figures) {
 	if aside == "" {
 		h.Fatalf("nothing was saved\n%s", r.Story())
 	}
-	h.Ends(sluice.StatusSucceeded, h.Start("data", "restore", string(aside), "--target", "staging", "--yes"))
-	saved := h.orders(h.staging)
+	at, target := h.staging, "staging"
+	if h.storage.mover == "" && !h.storage.within { // what stays in the storage does not leave its cluster
+		at, target = h.World, "production"
+	}
+	h.Ends(sluice.StatusSucceeded, h.Start("data", "restore", string(aside), "--target", target, "--yes"))
+	saved := h.orders(at)
 	gone := map[string]time.Time{}
 	for key, at := range f.Promised {
 		if _, ok := restored[key]; !ok {
@@ -245,7 +256,9 @@ func (h *shop) killed() {
 	p.Await(func(e world.Event) bool {
 		return e.Kind == sluice.StepStarting && strings.HasPrefix(string(e.Step), "staging/before")
 	})
-	h.Await("a Job that copies", func() bool { return len(h.List("Job", "app.kubernetes.io/managed-by=sluice")) > 0 })
+	h.Await("something that copies", func() bool {
+		return len(h.List(h.copying(), "app.kubernetes.io/managed-by=sluice")) > 0
+	})
 	p.Kill()
 	p = h.Start("run", "--resume")
 	p.Await(func(e world.Event) bool {
@@ -262,4 +275,12 @@ func (h *shop) killed() {
 	for _, staging := range []bool{false, true} {
 		h.runs(staging, "shop:2.3", "ferretdb:1.24.2")
 	}
+}
+
+// copying is the kind of the objects by which production's data is copied.
+func (h *shop) copying() string {
+	if h.storage.within {
+		return "VolumeSnapshot.snapshot.storage.k8s.io"
+	}
+	return "Job"
 }

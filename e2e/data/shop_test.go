@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +17,8 @@ import (
 type storage struct {
 	class   string // of production's claims and, without another one, of staging's
 	quiesce string // a line of the dataset; "" for none
+	mover   string // of the dataset; "" for auto
+	within  bool   // staging is in the cluster of production
 }
 
 // A shop is the shop in two clusters. Sluice runs in the directory of production.
@@ -31,6 +34,9 @@ func newShop(t *testing.T, s storage) *shop {
 	pair := world.Pair()
 	pair.Separate(t)
 	h := &shop{World: world.In(t, pair.Cluster01), staging: world.In(t, pair.Cluster02), storage: s}
+	if s.within {
+		h.staging = world.In(t, pair.Cluster01)
+	}
 	h.Monitor()
 	h.write()
 	h.deliver("release-1.0")
@@ -71,11 +77,14 @@ func (h *shop) write() {
 }
 
 func (h *shop) adapt(text string) string {
-	quiesce := "    claims: [mongo-data]\n"
+	quiesce, mover := "    claims: [mongo-data]\n", ""
+	if h.storage.mover != "" {
+		mover = "    mover: " + h.storage.mover + "\n"
+	}
 	return strings.NewReplacer(
-		"account: local\n    namespace: staging", "account: cluster02\n    namespace: "+h.staging.Namespace,
+		"account: local\n    namespace: staging", "account: "+h.staging.Cluster.Name+"\n    namespace: "+h.staging.Namespace,
 		"account: local\n    namespace: production", "account: cluster01\n    namespace: "+h.Namespace,
-		quiesce, quiesce+h.storage.quiesce,
+		quiesce, quiesce+h.storage.quiesce+mover,
 		"accessModes: [ReadWriteOnce]", "accessModes: [ReadWriteOnce]\n  storageClassName: "+h.storage.class,
 	).Replace(text)
 }
@@ -89,6 +98,34 @@ func (h *shop) deliver(name string) world.Result {
 func (h *shop) start(name string) *world.Process {
 	h.Helper()
 	return h.Start("run", "-f", name+".yaml", "--yes")
+}
+
+// checkpoints returns those that sluice lists.
+func (h *shop) checkpoints() (list []sluice.Checkpoint) {
+	h.Helper()
+	out, status := h.Sluice("data", "list", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &list); err != nil || status != 0 {
+		h.Fatalf("sluice data list ended with %d: %v\n%s", status, err, out)
+	}
+	return list
+}
+
+// forget deletes every checkpoint, after which the cluster of production keeps no snapshot.
+func (h *shop) forget() {
+	h.Helper()
+	for _, c := range h.checkpoints() {
+		if out, status := h.Sluice("data", "verify", string(c.ID)); status != 0 {
+			h.Errorf("sluice data verify ended with %d: %s", status, out)
+		}
+		if out, status := h.Sluice("data", "delete", string(c.ID), "--yes"); status != 0 {
+			h.Errorf("sluice data delete ended with %d: %s", status, out)
+		}
+	}
+	for _, kind := range []string{"VolumeSnapshot", "VolumeSnapshotContent"} {
+		for _, o := range h.List(kind+".snapshot.storage.k8s.io", "") {
+			h.Errorf("%s is left", o.Ref())
+		}
+	}
 }
 
 // resource names a claim for messages.

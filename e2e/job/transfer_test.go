@@ -24,9 +24,11 @@ import (
 )
 
 // claim makes a claim of the class without snapshots and returns it as a volume.
-func (p *place) claim(name string) sluice.Volume {
+func (p *place) claim(name string) sluice.Volume { return p.claimOf("standard", name) }
+
+// claimOf makes a claim of the class and returns it as a volume.
+func (p *place) claimOf(class, name string) sluice.Volume {
 	p.Helper()
-	class := "standard"
 	_, err := p.client.CoreV1().PersistentVolumeClaims(p.Namespace).Create(p.Context(), &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.PersistentVolumeClaimSpec{

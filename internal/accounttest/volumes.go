@@ -20,6 +20,8 @@ var keeping = []scenario{
 	{"Use is a Conflict while a pod uses the claim", nil, volumes((*run).useInUse)},
 	{"Discard refuses the current generation and ignores absent ones", nil, volumes((*run).discard)},
 	{"a deleted claim loses nothing that could come back", nil, volumes((*run).deleteClaim)},
+	{"what is kept outlives the cut, and generations begin with it", nil, snapshots((*run).keep)},
+	{"what is dropped is NotFound", nil, snapshots((*run).dropped)},
 }
 
 // volumes skips a check if the account has no volumes.
@@ -43,7 +45,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`, na
 	if r.Class != "" {
 		o.Set(r.Class, "spec", "storageClassName")
 	}
-	v, err := r.Account.Volumes.Stage(r.ctx, o, "first")
+	v, err := r.Account.Volumes.Stage(r.ctx, o, "first", "")
 	r.must(err)
 	r.fill(v, text)
 	before, err := r.Account.Volumes.Use(r.ctx, o, "first")
@@ -57,7 +59,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`, na
 // stage makes a generation that holds the text.
 func (r *run) stage(o sluice.Object, generation, text string) sluice.Volume {
 	r.Helper()
-	v, err := r.Account.Volumes.Stage(r.ctx, o, generation)
+	v, err := r.Account.Volumes.Stage(r.ctx, o, generation, "")
 	r.must(err)
 	r.fill(v, text)
 	return v

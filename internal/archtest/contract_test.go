@@ -57,6 +57,8 @@ var contracts = map[string]contract{
 	"Shifter":       {suite: "accounttest", by: accounts},
 	"Writers":       {suite: "accounttest", by: []string{"internal/kubernetes", "internal/steptest"}},
 	"Volumes":       {suite: "accounttest", by: []string{"internal/local"}},
+
+	"Snapshots": {none: "only clusters have them; accounttest runs over them in e2e/account"},
 }
 
 // engines read databases, here and beside them.

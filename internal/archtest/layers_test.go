@@ -40,6 +40,7 @@ var levels = map[string]int{
 	"internal/keyfile":          2,
 	"internal/kubernetes":       2,
 	"internal/local":            2,
+	"internal/mover/csi":        2,
 	"internal/mover/kopia":      2,
 	"internal/mover/portworx":   2,
 	"internal/mover/remote":     2,
@@ -69,7 +70,7 @@ var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
 	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi", "internal/keyfile",
-	"internal/kubernetes", "internal/local", "internal/mover/kopia", "internal/mover/portworx",
+	"internal/kubernetes", "internal/local", "internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
 	"internal/mover/remote", "internal/prometheus", "internal/sqlite",
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/fetch"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/mover"
+	"github.com/sluice-cd/sluice/internal/mover/csi"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/mover/portworx"
 	"github.com/sluice-cd/sluice/internal/mover/remote"
@@ -163,7 +164,9 @@ func (w *Wiring) Movers() map[string]sluice.Mover {
 		Reader: trees.Reader, Writer: trees.Writer,
 	})
 	w.close.add(func() error { return m.Close(context.Background()) })
-	return map[string]sluice.Mover{kopia.Name: mover.Wrap(remote.Ending(m, trees))}
+	return map[string]sluice.Mover{
+		kopia.Name: mover.Wrap(remote.Ending(m, trees)), csi.Name: mover.Wrap(csi.New(trees)),
+	}
 }
 
 // bucket returns the bucket of the checkpoint repository, nil if it is in a directory.

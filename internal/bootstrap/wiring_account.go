@@ -95,6 +95,15 @@ func (w *Wiring) Account(ctx context.Context, name string) (sluice.Account, erro
 		WithHint("sluice run starts it")
 }
 
+// Place returns where a checkpoint was taken. It opens the account only if the copy is in its storage.
+func (w *Wiring) Place(ctx context.Context, c sluice.Checkpoint) (at sluice.Place, err error) {
+	at = sluice.Place{Name: c.Account, Namespace: c.Namespace}
+	if c.Copy.InStorage() {
+		at.Account, err = w.Account(ctx, c.Account)
+	}
+	return at, err
+}
+
 // Cluster opens an account of the type kubernetes to examine it. It does not contact the cluster yet.
 func (w *Wiring) Cluster(ctx context.Context, c config.Account) (service.Cluster, error) {
 	a, err := w.cluster(ctx, c)

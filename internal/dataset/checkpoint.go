@@ -22,6 +22,7 @@ type Request struct {
 	Was        *Before                        // the source as it was, if it must be stopped while it is copied
 	Since      time.Time                      // the source was not cut before
 	Image      string                         // that the release gives the workload; "" if it gives none
+	To         *Dataset                       // where the copy is restored first; nil: where it is taken
 }
 
 func (r Request) generation() string { return "cut-" + r.Key }

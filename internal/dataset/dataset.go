@@ -16,7 +16,7 @@ import (
 
 const (
 	autoMover  = "auto"
-	kopiaMover = "kopia" // what auto means
+	kopiaMover = "kopia" // works between any two accounts
 
 	// EngineFiles is the engine of a dataset without a database.
 	EngineFiles = "files"
@@ -83,7 +83,7 @@ func (d Dataset) CheckEngine() error {
 	return nil
 }
 
-// mover returns the mover of that name; "" and auto mean kopia.
+// mover returns the mover of that name. Before one is chosen, "" and auto mean kopia.
 func (d Dataset) mover(name string) (sluice.Mover, error) {
 	if name == "" || name == autoMover {
 		name = kopiaMover
@@ -138,6 +138,9 @@ func (d Dataset) stage(
 	ctx context.Context, c sluice.Checkpoint, claims []sluice.Object, generation, message string,
 ) error {
 	m, err := d.mover(c.Copy.Mover)
+	if err == nil {
+		err = d.Reach(c)
+	}
 	if err != nil {
 		return err
 	}
@@ -145,10 +148,17 @@ func (d Dataset) stage(
 	t.Copy = c.Copy
 	_, _, err = m.Find(ctx, t)
 	begun := sluice.ErrorCode(err) != sluice.NotFound
-	if begun && err != nil {
+	if !begun {
+		err = m.Cancel(ctx, t) // a pod that it left would hold the volumes
+	}
+	if err != nil {
 		return err
 	}
 	for i, claim := range c.Copy.Claims {
+		from := ""
+		if c.Copy.InStorage() {
+			from = c.Copy.Snapshots[i]
+		}
 		if !begun {
 			err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation)
 			if i == 0 && sluice.ErrorCode(err) == sluice.Conflict {
@@ -158,7 +168,7 @@ func (d Dataset) stage(
 				return err
 			}
 		}
-		v, err := d.Place.Account.Volumes.Stage(ctx, claims[i], generation)
+		v, err := d.Place.Account.Volumes.Stage(ctx, claims[i], generation, from)
 		if err != nil {
 			return err
 		}

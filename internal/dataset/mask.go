@@ -101,13 +101,16 @@ func (r Request) copyScratch(ctx context.Context, opened Dataset) (sluice.Copy, 
 	if err := opened.Stop(ctx); err != nil {
 		return sluice.Copy{}, err
 	}
-	cut, err := opened.Place.Account.Volumes.Cut(ctx, opened.Place.Namespace, r.Spec.Claims, "masked-"+r.Key, lease)
+	cut, err := opened.Place.Account.Volumes.Cut(ctx, opened.Place.Namespace, r.Spec.Claims, opened.maskedCut(), lease)
 	if err != nil {
 		return sluice.Copy{}, err
 	}
 	t := sluice.Transfer{Kind: sluice.TransferCopy, ID: string(r.ID), Place: opened.Place}
 	return r.copy(ctx, t, cut, "copying the masked data of "+r.Spec.Name)
 }
+
+// maskedCut names the cut of the masked data.
+func (d Dataset) maskedCut() string { return "masked-" + d.Key }
 
 // differing names the collections that are not alike.
 func differing(before, after sluice.Fingerprint) []string {

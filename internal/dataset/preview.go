@@ -15,6 +15,7 @@ import (
 // A Forecast is what a request would do.
 type Forecast struct {
 	Notes []string
+	Mover string  // what copies the claims
 	Was   *Before // the source as it is, if it must be stopped while it is copied
 }
 
@@ -46,7 +47,12 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 	if note := r.severalNote(states); note != "" {
 		f.Notes = append(f.Notes, note)
 	}
-	f.Notes = append(f.Notes, r.moverNote(ctx))
+	chosen, err := r.choose(ctx, states)
+	if err != nil {
+		return f, err
+	}
+	f.Mover = chosen.mover
+	f.Notes = append(f.Notes, r.moverNote(ctx, chosen))
 	if stops {
 		f.Was = &Before{Workload: workload, Ready: manifest.Status(workload).Phase == manifest.Ready}
 		f.Notes = append(f.Notes, r.pauseNote(ctx, states))
@@ -158,17 +164,30 @@ func (r Request) pauseNote(ctx context.Context, states []sluice.ClaimState) stri
 	return text + fmt.Sprintf("; full claims take about %s", expected)
 }
 
-// moverNote says what copies the claims, and how much the last time.
-func (r Request) moverNote(ctx context.Context) string {
-	text := "the mover " + r.Spec.Mover + " copies them"
-	if r.Spec.Mover == "" || r.Spec.Mover == autoMover {
-		text = "the mover " + kopiaMover + " copies them: it works between any two accounts"
-	}
-	if last, ok := r.last(ctx); ok {
+// moverNote says what copies the claims and why, and how much the last time.
+func (r Request) moverNote(ctx context.Context, c choice) string {
+	text := "the mover " + c.mover + " copies them: " + c.why
+	if last, ok := r.last(ctx); ok && last.Copy.Mover == kopiaMover && c.mover == kopiaMover {
 		bytes, added := InBytes(last.Copy.Bytes), InBytes(last.Copy.Added)
 		text += fmt.Sprintf("; the last copy held %s, of which %s were new", bytes, added)
 	}
 	return text
+}
+
+// MoverOnly is the part of Preview that says which mover copies the claims. Claims that do not exist are not refused.
+func (r Request) MoverOnly(ctx context.Context) (f Forecast, err error) {
+	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return f, nil
+	}
+	if err != nil {
+		return f, err
+	}
+	chosen, err := r.choose(ctx, states)
+	if err != nil {
+		return f, err
+	}
+	return Forecast{Mover: chosen.mover, Notes: []string{r.moverNote(ctx, chosen)}}, nil
 }
 
 // last returns the newest checkpoint of the dataset in this target.

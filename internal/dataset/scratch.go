@@ -123,8 +123,10 @@ func (s Scratch) Clean(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.discard(ctx, s.generation); err != nil {
-		return err
+	for _, generation := range []string{s.generation, d.maskedCut()} { // not all of a cut goes with the namespace
+		if err := d.discard(ctx, generation); err != nil {
+			return err
+		}
 	}
 	return d.Place.Account.Delete(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: d.Place.Namespace})
 }

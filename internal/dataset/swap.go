@@ -17,6 +17,7 @@ type Before struct {
 	Ready    bool              `json:"ready"`              // whether the workload was
 	Absent   []sluice.Ref      `json:"absent,omitempty"`   // what the workload needs and the target does not have
 	Source   *Before           `json:"source,omitempty"`   // the source of the copy, if it is stopped while it is cut
+	Mover    string            `json:"mover,omitempty"`    // what copies the source; earlier versions recorded none
 }
 
 // A Swap says how data is replaced.

@@ -16,7 +16,8 @@ var keysDataset = &table{name: "dataset", keys: []key{
 	{"quiesce", wordOrMap(keysQuiesce, "auto", "none", "stop"), "auto",
 		"How writes are stopped while the claims are copied; stop lets the workload be stopped if there is no other way"},
 	{"mover", wordOrMap(keysMover, "auto", "kopia", "csi"), "auto",
-		"What copies the volumes; this version supports kopia and portworx, and auto means kopia"},
+		"What copies the volumes: csi snapshots that stay in their storage, or kopia through a repository; auto takes csi " +
+			"where it works"},
 	{"invariants", listOf(keysInvariant), "", "What must hold before and after"},
 }}
 

@@ -5,7 +5,7 @@
 //	pod      reads Pods: why one is not ready                    watch    Get, List, Watch, Follow
 //	apply    Apply, Restore, Scale, Delete, Beside, Orphan       host     Pods, Logs, Tail, Exec, Evict
 //	shift    Shift, Release                                      network  Address, Transport
-//	traffic  what objects that divide traffic look like      volume   Describe, Cut, Stage, Use, Discard
+//	traffic  what objects that divide traffic look like      volume   Describe, Cut, Stage, Use, Discard, Keep, Drop
 //
 // Start at [Open].
 package kubernetes
@@ -58,7 +58,7 @@ func Open(_ context.Context, o Options) (*Account, error) {
 func (a *Account) Abilities() sluice.Account {
 	return sluice.Account{
 		ClusterReader: a.Reader, ClusterWriter: a.Writer, Host: a.Host, Network: a.Network, Adopter: a.Writer,
-		Shifter: a.Shifter, Volumes: a.Volumes, Reviewer: a.Reviewer, Writers: writers{a.Writer},
+		Shifter: a.Shifter, Volumes: a.Volumes, Snapshots: a.Volumes, Reviewer: a.Reviewer, Writers: writers{a.Writer},
 	}
 }
 

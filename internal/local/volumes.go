@@ -23,9 +23,12 @@ func (a *Account) Cut(
 	return cut, call(ctx, a, "/cut", r, &cut)
 }
 
-// Stage makes an empty generation of a claim and returns where to fill it.
-func (a *Account) Stage(ctx context.Context, claim sluice.Object, generation string) (sluice.Volume, error) {
+// Stage makes an empty generation of a claim and returns where to fill it. No storage here keeps snapshots.
+func (a *Account) Stage(ctx context.Context, claim sluice.Object, generation, from string) (sluice.Volume, error) {
 	var v sluice.Volume
+	if from != "" {
+		return v, sluice.Errorf(sluice.NotFound, "there is no kept snapshot %s", from)
+	}
 	err := call(ctx, a, "/stage", generationOf(claim, generation), &v)
 	return v, err
 }

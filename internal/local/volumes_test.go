@@ -190,7 +190,7 @@ func TestGenerations(t *testing.T) {
 	a := open(t)
 	one := objects(t, claims)[0]
 	// A generation can be staged and used before the claim is there.
-	v, err := a.Stage(a.ctx, one, "new")
+	v, err := a.Stage(a.ctx, one, "new", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestGenerations(t *testing.T) {
 	if _, outcome, err := a.Apply(a.ctx, claim, false); volume != "new" || outcome != sluice.Unchanged {
 		t.Errorf("apply of the claim as read back, with the volume %q: %v, %v", volume, outcome, err)
 	}
-	if _, err := a.Stage(a.ctx, one, "other"); err != nil {
+	if _, err := a.Stage(a.ctx, one, "other", ""); err != nil {
 		t.Fatal(err)
 	}
 	if before, err := a.Use(a.ctx, one, "new"); before != "new" || err != nil {

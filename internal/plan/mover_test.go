@@ -40,7 +40,10 @@ func TestMover(t *testing.T) {
 	}{
 		"elsewhere":         {"portworx", "far", only("there"), openly{}, "portworx", 0},
 		"within a cluster":  {"portworx", "here", only("there"), openly{}, "", 1},
-		"csi elsewhere":     {"csi", "here", only("there"), openly{}, "", 1},
+		"csi in a cluster":  {"csi", "here", only("there"), openly{}, "csi", 0},
+		"csi between two":   {"csi", "far", only("there"), openly{}, "", 1},
+		"csi from here":     {"csi", "far", only("here"), openly{}, "", 1},
+		"csi here":          {"csi", "here", only("here"), openly{}, "auto", 1},
 		"here":              {"portworx", "here", only("here"), openly{}, "auto", 1},
 		"from here to away": {"portworx", "far", only("here"), openly{}, "", 1},
 		"only looked at":    {"portworx", "far", only("there"), nil, "portworx", 0},

@@ -212,11 +212,19 @@ func (g *graph) dataset(pos sluice.Position, name string, targets ...string) slu
 	}
 	accounts := g.accounts(targets)
 	i := slices.IndexFunc(accounts, func(account string) bool { return !isLocal(account) })
+	elsewhere := slices.IndexFunc(accounts, func(account string) bool { return account != accounts[0] })
 	switch {
 	case i < 0:
 		g.compiler.warn(d.Pos, codeMoverNotHere,
 			fmt.Sprintf("the local account copies the dataset %s with kopia instead of %s", quote(name), d.Mover), "")
 		d.Mover, d.Portworx = "auto", nil
+	case d.Mover == sluice.MoverCSI && elsewhere < 0:
+		return d
+	case d.Mover == sluice.MoverCSI:
+		g.compiler.fail(pos, codeMoverNotHere,
+			fmt.Sprintf("the mover csi copies the dataset %s in its storage, but it goes from the account %s to %s",
+				quote(name), quote(accounts[elsewhere]), quote(accounts[0])),
+			"write mover: auto or mover: kopia, which copies through Sluice's repository")
 	case g.compiler.options.Sealer != nil: // otherwise the plan is only looked at
 		g.compiler.fail(pos, codeMoverNotHere,
 			fmt.Sprintf("the dataset %s is in the account %s, but this version does not support the mover %s",

@@ -34,10 +34,9 @@ func Checkpoint(w io.Writer, c sluice.Checkpoint) error {
 		{"taken", Moment(c.TakenAt)}, {"source paused for", c.Pause.Round(time.Millisecond).String()},
 		{"engine", engineOf(c)}, {"image", cmp.Or(c.Image, "-")},
 		{"documents", Quantity(documents(c), "documents")},
-		{"size", Quantity(c.Copy.Bytes, "bytes") + " in " + Plural(int(c.Copy.Files), "file")},
-		{"added to the repository", Quantity(c.Copy.Added, "bytes")},
-		{"masked", masked}, {"mover", c.Copy.Mover}, {"expires", expiry(c)},
 	}
+	facts = append(facts, whereabouts(c.Copy)...)
+	facts = append(facts, []string{"masked", masked}, []string{"mover", c.Copy.Mover}, []string{"expires", expiry(c)})
 	if err := Table(w, facts); err != nil || len(c.Fingerprint.Collections) == 0 {
 		return err
 	}
@@ -49,6 +48,20 @@ func Checkpoint(w io.Writer, c sluice.Checkpoint) error {
 		return err
 	}
 	return Table(w, rows)
+}
+
+// whereabouts says how large the copy is and where it is.
+func whereabouts(c sluice.Copy) [][]string {
+	if c.InStorage() {
+		return [][]string{
+			{"size", Quantity(c.Bytes, "bytes") + " at most"},
+			{"kept in the storage of the claims as", strings.Join(c.Snapshots, ", ")},
+		}
+	}
+	return [][]string{
+		{"size", Quantity(c.Bytes, "bytes") + " in " + Plural(int(c.Files), "file")},
+		{"added to the repository", Quantity(c.Added, "bytes")},
+	}
 }
 
 func engineOf(c sluice.Checkpoint) string {

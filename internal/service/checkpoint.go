@@ -9,11 +9,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// DeleteCheckpoint deletes a checkpoint: first its copy, then its entry, so that one that is half deleted is still
-// listed and can be deleted again. Conflict: a deployment that has not ended needs it. Unsupported: there is no mover
-// that can delete its copy.
+// DeleteCheckpoint deletes a checkpoint that was taken at the place: first its copy, then its entry, so that one that
+// is half deleted is still listed and can be deleted again. Conflict: a deployment that has not ended needs it.
+// Unsupported: there is no mover that can delete its copy.
 func DeleteCheckpoint(
-	ctx context.Context, store sluice.Store, movers map[string]sluice.Mover, c sluice.Checkpoint,
+	ctx context.Context, store sluice.Store, movers map[string]sluice.Mover, at sluice.Place, c sluice.Checkpoint,
 ) error {
 	if err := unneeded(ctx, store, c); err != nil {
 		return err
@@ -23,7 +23,7 @@ func DeleteCheckpoint(
 		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
 			c.ID, c.Copy.Mover)
 	}
-	if err := m.Delete(ctx, sluice.Place{Name: c.Account, Namespace: c.Namespace}, string(c.ID)); err != nil {
+	if err := m.Delete(ctx, at, string(c.ID)); err != nil {
 		return err
 	}
 	return store.DeleteCheckpoint(ctx, c.ID)

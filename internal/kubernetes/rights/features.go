@@ -39,6 +39,7 @@ const (
 	FeatureBeside         = "beside"
 	FeatureData           = "data"
 	FeatureDataVolumes    = "data-volumes"
+	FeatureDataSnapshots  = "data-snapshots"
 	FeaturePortworx       = "portworx"
 	FeaturePortworxVolume = "portworx-volumes"
 )
@@ -108,6 +109,7 @@ func Features() []Feature {
 			{"", []string{"configmaps", "resourcequotas"}, put},
 			{"", []string{"secrets", "services"}, keep},
 			{"", []string{"events", "pods"}, look},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "watch", "create", "delete"}},
 			{"", []string{"pods/portforward"}, connect},
 			{"discovery.k8s.io", []string{"endpointslices"}, []string{"list"}},
 			{"apps", []string{"deployments", "statefulsets"}, keep},
@@ -131,7 +133,11 @@ func Features() []Feature {
 			{"storage.k8s.io", []string{"storageclasses"}, []string{"get"}},
 			{"storage.k8s.io", []string{"volumeattachments"}, look},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
-			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "patch"}},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "list", "patch"}},
+		}},
+		// A content is waited for until it is gone.
+		{Name: FeatureDataSnapshots, Cluster: true, Grants: []Grant{
+			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, keep},
 		}},
 		{Name: FeaturePortworx, Grants: []Grant{
 			{"stork.libopenstorage.org", []string{"clusterpairs"}, []string{"get"}},

@@ -113,6 +113,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 		if spec, ok := s.Dataset(); ok {
 			n.dataset(spec, namespace, s.MigrateData != nil || s.RestoreData != nil)
 			n.arrival(s.MigrateData, namespace)
+			n.snapshots(spec, s.MigrateData)
 		}
 		n.source(s.MigrateData)
 	}
@@ -336,6 +337,14 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 	if spec.Portworx == nil {
 		n.features(namespace, FeatureData, FeatureDataVolumes)
 		n.features("", FeatureScratch)
+	}
+}
+
+// snapshots adds the rights to keep copies in the storage of the claims, which never leave their account.
+func (n *needs) snapshots(spec sluice.Dataset, m *sluice.MigrateData) {
+	leaves := m != nil && m.Source != nil && m.Source.Account != n.target.Account
+	if spec.Mover != "kopia" && spec.Portworx == nil && !leaves {
+		n.features("", FeatureDataSnapshots)
 	}
 }
 

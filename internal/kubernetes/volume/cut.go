@@ -109,19 +109,26 @@ func (s snapshot) take(ctx context.Context, driver string) error {
 	if err != nil {
 		return err
 	}
-	ref := s.ref()
-	_, _, err = s.create(ctx, sluice.Object{
-		"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{
-			"name": ref.Name, "namespace": ref.Namespace,
-			"labels":      map[string]any{ofLabel: s.label(), managedLabel: sluice.Manager},
-			"annotations": map[string]any{generationNote: s.generation, claimNote: s.Name},
-		},
-		"spec": map[string]any{
-			"volumeSnapshotClassName": snapshotClass(classes, driver),
-			"source":                  map[string]any{"persistentVolumeClaimName": s.Name},
-		},
-	})
+	_, _, err = s.create(ctx, s.object(map[string]any{
+		"volumeSnapshotClassName": snapshotClass(classes, driver),
+		"source":                  map[string]any{"persistentVolumeClaimName": s.Name},
+	}))
 	return err
+}
+
+// object returns the VolumeSnapshot.
+func (s snapshot) object(spec map[string]any) sluice.Object {
+	ref := s.ref()
+	return sluice.Object{"apiVersion": ref.APIVersion, "kind": ref.Kind, "spec": spec, "metadata": map[string]any{
+		"name": ref.Name, "namespace": ref.Namespace,
+		"labels":      map[string]any{ofLabel: s.label(), managedLabel: sluice.Manager},
+		"annotations": map[string]any{generationNote: s.generation, claimNote: s.Name},
+	}}
+}
+
+// source is the dataSource of a claim that begins with the snapshot.
+func (s snapshot) source() map[string]any {
+	return map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": s.ref().Name}
 }
 
 // taken returns the snapshot when it holds the data of a moment.
@@ -160,38 +167,10 @@ func (s snapshot) open(ctx context.Context, taken sluice.Object) (sluice.Volume,
 	}
 	copied := s.beside(now, s.generation)
 	copied.Set(size.String(), "spec", "resources", "requests", "storage")
-	copied.Set(map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": s.ref().Name},
-		"spec", "dataSource")
+	copied.Set(s.source(), "spec", "dataSource")
 	if err := s.place(ctx, copied, now); err != nil {
 		return opened, err
 	}
 	_, _, err = s.create(ctx, copied)
 	return opened, err
-}
-
-// discard deletes the snapshot and its content.
-func (s snapshot) discard(ctx context.Context) error {
-	o, err := s.get(ctx, s.ref())
-	if sluice.ErrorCode(err) == sluice.Unsupported { // the cluster has no snapshots
-		return nil
-	}
-	if err != nil || o == nil || o.Text("metadata", "labels", ofLabel) != s.label() {
-		return err
-	}
-	content := o.Text("status", "boundVolumeSnapshotContentName")
-	if content != "" {
-		ref := sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshotContent", Name: content}
-		if err := s.change(ctx, ref, deleted); err != nil {
-			return err
-		}
-	}
-	return s.remove(ctx, o)
-}
-
-// deleted is the change after which the content goes with its snapshot, whatever the class says.
-func deleted(content sluice.Object) sluice.Object {
-	if content.Text("spec", "deletionPolicy") == "Delete" {
-		return nil
-	}
-	return sluice.Object{"spec": map[string]any{"deletionPolicy": "Delete"}}
 }

@@ -33,7 +33,10 @@ func (v *Volumes) Discard(ctx context.Context, namespace, claim, generation stri
 	if err := s.settle(ctx, current, g); err != nil {
 		return err
 	}
-	return s.drop(ctx, g)
+	if err := s.drop(ctx, g); err != nil || !isFromSnapshot(g.staging) {
+		return err
+	}
+	return snapshot{s, generation}.discard(ctx)
 }
 
 // settle makes the current volume as it was before there were other generations, unless there are others than g.
@@ -76,7 +79,9 @@ func (s subject) others(ctx context.Context, g generation, current sluice.Ref) (
 }
 
 // isCut reports whether the staging claim is of a copy that a cut made.
-func isCut(staging sluice.Object) bool { return staging.Field("spec", "dataSource") != nil }
+func isCut(staging sluice.Object) bool {
+	return staging.Field("spec", "dataSource") != nil && !isFromSnapshot(staging)
+}
 
 // drop deletes the staging claim and the volume.
 func (s subject) drop(ctx context.Context, g generation) error {

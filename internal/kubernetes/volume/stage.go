@@ -11,7 +11,9 @@ import (
 // Stage creates the staging claim. The volume of a class that waits for its first consumer appears when a pod mounts
 // the staging claim. If the claim's volume is bound to a node, the new one is asked for on the same node, since the
 // other volumes of the workload's pods are there too.
-func (v *Volumes) Stage(ctx context.Context, claim sluice.Object, generation string) (sluice.Volume, error) {
+func (v *Volumes) Stage(
+	ctx context.Context, claim sluice.Object, generation, from string,
+) (sluice.Volume, error) {
 	ref := claim.Ref()
 	s := v.subject(ref.Namespace, ref.Name)
 	staged := sluice.Volume{Namespace: ref.Namespace, Claim: ref.Name, Generation: generation}
@@ -31,7 +33,7 @@ func (v *Volumes) Stage(ctx context.Context, claim sluice.Object, generation str
 	}
 	staged.Mount = s.staging(generation).Name
 	if g.isAbsent() {
-		if err := s.stage(ctx, claim, now, generation); err != nil {
+		if err := s.stage(ctx, claim, now, snapshot{s, generation}, from); err != nil {
 			return staged, err
 		}
 	}
@@ -39,7 +41,7 @@ func (v *Volumes) Stage(ctx context.Context, claim sluice.Object, generation str
 }
 
 // stage creates the staging claim of a claim that is now as given, nil if it does not exist.
-func (s subject) stage(ctx context.Context, claim, now sluice.Object, generation string) error {
+func (s subject) stage(ctx context.Context, claim, now sluice.Object, next snapshot, from string) error {
 	if class, ok := claim.Field("spec", "storageClassName").(string); ok && class == "" {
 		return sluice.Errorf(sluice.Unsupported, "the claim %s has no storage class, so nothing makes a new volume for it",
 			s.Name).WithHint("give the claim a storage class")
@@ -48,10 +50,15 @@ func (s subject) stage(ctx context.Context, claim, now sluice.Object, generation
 	if err != nil {
 		return err
 	}
-	staging := s.beside(claim, generation)
+	staging := s.beside(claim, next.generation)
 	staging.Set(size.String(), "spec", "resources", "requests", "storage")
 	if err := s.place(ctx, staging, now); err != nil {
 		return err
+	}
+	if from != "" {
+		if err := next.begin(ctx, staging, from); err != nil {
+			return err
+		}
 	}
 	_, isTaken, err := s.create(ctx, staging)
 	if isTaken {

@@ -188,10 +188,15 @@ func again(pv sluice.Object) string {
 
 func (w *swap) keepOld(ctx context.Context) error { return w.protect(ctx, w.old) }
 
-// release deletes the staging claim.
+// release deletes the staging claim, and first what its volume was made of.
 func (w *swap) release(ctx context.Context) error {
 	if w.next.staging == nil {
 		return nil
+	}
+	if isFromSnapshot(w.next.staging) {
+		if err := (snapshot{w.subject, note(w.next.staging, generationNote)}).discard(ctx); err != nil {
+			return err
+		}
 	}
 	return w.objects.remove(ctx, w.next.staging)
 }

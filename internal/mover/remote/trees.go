@@ -54,6 +54,15 @@ func (t *Trees) Writer(ctx context.Context, of sluice.Transfer, v sluice.Volume)
 	return &writer{volume: at, key: key}, nil
 }
 
+// Mount starts the Job of the transfer and returns when its pod runs, so that all of its volumes are made and mounted.
+func (t *Trees) Mount(ctx context.Context, of sluice.Transfer) error {
+	_, leave, err := t.join(ctx, of)
+	if err == nil {
+		leave()
+	}
+	return err
+}
+
 // End removes the Job of the transfer. It returns when nothing of it runs. Ending a Job that does not exist succeeds.
 func (t *Trees) End(ctx context.Context, of sluice.Transfer) error {
 	return t.bench.End(ctx, of.Place, jobName(of))

@@ -32,10 +32,10 @@ func NewCheckpointData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) 
 // Check says what would be copied.
 func (s *checkpointData) Check(ctx context.Context) (sluice.Preview, error) {
 	f, err := s.request.Preview(ctx)
-	if err != nil || f.Was == nil {
+	if err != nil {
 		return sluice.Preview{Notes: f.Notes}, err
 	}
-	raw, err := record.Write(dataset.Before{Source: f.Was})
+	raw, err := record.Write(dataset.Before{Source: f.Was, Mover: f.Mover})
 	return sluice.Preview{Notes: f.Notes, Snapshot: raw}, err
 }
 
@@ -50,10 +50,17 @@ func (s *checkpointData) Start(ctx context.Context, p sluice.Progress) (sluice.P
 		return p, err
 	}
 	p.State, p.Result = sluice.Done, &sluice.Result{Checkpoint: c.ID}
-	p.Message = fmt.Sprintf("%s: %d documents, %s in %d files, %s added%s",
-		c.ID, dataset.Documents(c.Fingerprint), dataset.InBytes(c.Copy.Bytes), c.Copy.Files, dataset.InBytes(c.Copy.Added),
-		pauseOf(c)) + fingerprint.Unread(c.Fingerprint) + s.request.DeleteOld(ctx)
+	p.Message = fmt.Sprintf("%s: %d documents, %s%s", c.ID, dataset.Documents(c.Fingerprint), held(c.Copy), pauseOf(c)) +
+		fingerprint.Unread(c.Fingerprint) + s.request.DeleteOld(ctx)
 	return p, nil
+}
+
+// held says how much the copy holds, and where if that is not the repository.
+func held(c sluice.Copy) string {
+	if c.InStorage() {
+		return fmt.Sprintf("kept as %d snapshots in the storage of the claims", len(c.Snapshots))
+	}
+	return fmt.Sprintf("%s in %d files, %s added", dataset.InBytes(c.Bytes), c.Files, dataset.InBytes(c.Added))
 }
 
 // pauseOf says how long the source stood still, if that is known.
@@ -70,8 +77,12 @@ func (s *checkpointData) Observe(ctx context.Context, p sluice.Progress) (sluice
 }
 
 // Finish cleans up what a crash may have left.
-func (s *checkpointData) Finish(ctx context.Context, _ sluice.Progress) error {
-	return s.request.Clean(ctx)
+func (s *checkpointData) Finish(ctx context.Context, p sluice.Progress) error {
+	r, _, err := recorded(s.request, p)
+	if err != nil {
+		return err
+	}
+	return r.Clean(ctx)
 }
 
 // Undo keeps a finished checkpoint, and starts the source again if it is still stopped.

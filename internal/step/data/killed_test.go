@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +57,35 @@ func scenes() map[string]scene {
 			w.deploy("prod", "db:1", abc())
 			w.deploy("staging", "db:2", documents{"old": "data"})
 			return w, func() sluice.Step { return w.step("d1", "staging", migrating(), nil) }
+		}},
+		"checkpoint in the storage": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t).keeping()
+			w.deploy("prod", "db:1", abc())
+			return w, func() sluice.Step { return w.step("d1", "prod", checkpointing(1), nil) }
+		}},
+		"migrate in the storage": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t).keeping()
+			w.deploy("prod", "db:1", abc())
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			return w, func() sluice.Step { return w.step("d1", "staging", migrating(), nil) }
+		}},
+		"migrate masked in the storage": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t).keeping()
+			w.deploy("prod", "db:1", abc())
+			w.deploy("staging", "db:2", documents{"old": "data"})
+			w.traffic = onlyMasked(w)
+			return w, func() sluice.Step { return w.step("d1", "staging", maskedMigrating(), nil) }
+		}},
+		"restore in the storage": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := newWorld(t).keeping()
+			w.deploy("prod", "db:1", abc())
+			p := must(t, w.step("d1", "prod", checkpointing(0), nil))
+			w.now = w.now.Add(time.Minute)
+			w.live("prod")["d"] = "4"
+			results := map[sluice.StepID]sluice.Result{"prod/before/0": *p.Result}
+			return w, func() sluice.Step {
+				return w.step("d1", "prod", restoring(&sluice.AllowDataLoss{Writes: 1}), results)
+			}
 		}},
 		"migrate into nothing": {func(t *testing.T) (*world, func() sluice.Step) {
 			w := newWorld(t)
@@ -182,6 +212,9 @@ func leavesNothing(t *testing.T, what string, w *world) {
 	t.Helper()
 	if len(w.work) > 0 {
 		t.Fatalf("%s: work of the mover is left: %v", what, w.work)
+	}
+	if len(w.retained) > 0 {
+		t.Fatalf("%s: something is left of the cuts %v", what, w.retained)
 	}
 	for id := range w.copies {
 		if _, listed := w.catalogue[sluice.CheckpointID(id)]; !listed {

@@ -39,7 +39,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 		return nil, err
 	}
 	r := requestFor(sc, from, "")
-	r.Keep, r.Mask, r.Image = migrationsKept, spec.Mask, released(sc, to)
+	r.Keep, r.Mask, r.Image, r.To = migrationsKept, spec.Mask, released(sc, to), &to
 	return &migrateData{swap{to, r}}, nil
 }
 

@@ -44,10 +44,15 @@ func (s *restoreData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil && sluice.ErrorCode(err) != sluice.NotFound {
 		return sluice.Preview{}, err
 	}
-	return s.preview(ctx, needed, dataset.Forecast{Notes: []string{
+	f, err := s.request.MoverOnly(ctx)
+	if err != nil {
+		return sluice.Preview{}, err
+	}
+	f.Notes = append([]string{
 		"puts the checkpoint of " + s.Spec.Name + " back",
 		"saves what is in " + s.Target + " aside in the checkpoint " + string(s.request.ID) + " first",
-	}})
+	}, f.Notes...)
+	return s.preview(ctx, needed, f)
 }
 
 // Start counts what would be lost, and goes on if that is allowed or agreed to.
@@ -96,7 +101,7 @@ func (s *restoreData) checkpoint(ctx context.Context) (sluice.Checkpoint, error)
 			c.ID, strings.Join(c.Masked, ", ")).
 			WithHint("name a checkpoint of checkpointData").At(s.sc.Step.Pos)
 	}
-	return c, nil
+	return c, s.Reach(c)
 }
 
 // allowed is restoreData's own record that the loss may happen. It is recorded before anything is changed. So a call
@@ -155,7 +160,7 @@ func (s *restoreData) replace(ctx context.Context, p sluice.Progress, was sluice
 	}
 	var kept sluice.Checkpoint
 	err = s.SwapIn(ctx, was, dataset.Swap{Before: before, Workload: workload, Stopped: func(ctx context.Context) error {
-		kept, err = s.saveAside(ctx, before, workload)
+		kept, err = s.saveAside(ctx, p, workload)
 		return err
 	}})
 	if kept.ID != "" {
@@ -182,9 +187,12 @@ func (s *restoreData) replace(ctx context.Context, p sluice.Progress, was sluice
 // saveAside makes a checkpoint of the data of the stopped workload, so that nothing that was written is missing. It
 // describes the workload as it was, or as the checkpoint has it if there was none.
 func (s *restoreData) saveAside(
-	ctx context.Context, before dataset.Before, fallback sluice.Object,
+	ctx context.Context, p sluice.Progress, fallback sluice.Object,
 ) (sluice.Checkpoint, error) {
-	r := s.request
+	r, before, err := recorded(s.request, p)
+	if err != nil {
+		return sluice.Checkpoint{}, err
+	}
 	if r.Stopped = before.Workload; r.Stopped == nil {
 		r.Stopped = fallback
 	}

@@ -35,7 +35,7 @@ func (r reversing) Open(s string) (string, error) {
 
 func (w *world) deps() step.Deps {
 	return step.Deps{
-		Accounts: map[string]sluice.Account{"local": w.abilities()}, Movers: map[string]sluice.Mover{"kopia": fakeMover{w}},
+		Accounts: map[string]sluice.Account{"local": w.abilities()}, Movers: w.movers(),
 		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Catalogue: w,
 		MaskKey: []byte("mask key"), Secrets: secrets{"password": "sesame"}, Sealer: reversing{},
 		Now: func() time.Time { return w.now },

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/sluice-cd/sluice"
@@ -21,7 +22,7 @@ func (s swap) preview(ctx context.Context, needed []sluice.Object, f dataset.For
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	before.Source = f.Was
+	before.Source, before.Mover = f.Was, f.Mover
 	p := sluice.Preview{Notes: f.Notes}
 	for _, claim := range s.Spec.Claims {
 		outcome := sluice.Created
@@ -39,6 +40,7 @@ func recorded(r dataset.Request, p sluice.Progress) (dataset.Request, dataset.Be
 	var before dataset.Before
 	err := record.Read(p.Snapshot, &before)
 	r.Was = before.Source
+	r.Spec.Mover = cmp.Or(before.Mover, r.Spec.Mover)
 	return r, before, err
 }
 
@@ -47,11 +49,11 @@ func (s swap) Finish(ctx context.Context, p sluice.Progress) error {
 	if err := s.Scratch(dataset.ForComparison).Clean(ctx); err != nil {
 		return err
 	}
-	if err := s.request.Clean(ctx); err != nil {
+	r, before, err := recorded(s.request, p)
+	if err != nil {
 		return err
 	}
-	_, before, err := recorded(s.request, p)
-	if err != nil {
+	if err := r.Clean(ctx); err != nil {
 		return err
 	}
 	return s.Settle(ctx, before)

@@ -19,6 +19,9 @@ func (w *world) abilities() sluice.Account {
 	if w.cluster {
 		a.Writers = writers{w}
 	}
+	if w.keeps {
+		a.Snapshots = snapshots{w}
+	}
 	return a
 }
 
@@ -41,6 +44,9 @@ func (w *world) Get(ctx context.Context, ref sluice.Ref) (o sluice.Object, err e
 // shown returns the object with its status and what else its account adds. A StatefulSet does not count pods that are
 // still ending.
 func (w *world) shown(ref sluice.Ref) sluice.Object {
+	if w.isStaging(ref) {
+		return sluice.Object{"status": map[string]any{"phase": "Bound"}}
+	}
 	stored := w.objects[ref]
 	if stored == nil {
 		return nil
@@ -58,6 +64,18 @@ func (w *world) shown(ref sluice.Ref) sluice.Object {
 		o.Set(int64(w.changes[ref]), "status", "observedGeneration")
 	}
 	return o
+}
+
+// isStaging reports whether it is the claim through which a generation is filled.
+func (w *world) isStaging(ref sluice.Ref) bool {
+	for name, c := range w.volumes {
+		for generation := range c.generations {
+			if name+"-"+generation == ref.Namespace+"/"+ref.Name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Apply implements sluice.Cluster.

@@ -45,6 +45,10 @@ type world struct {
 	users     map[string][]string           // who else uses a claim, by namespace/claim
 	idle      bool                          // no claim can be copied while a pod uses it
 	snapshots bool                          // claims are copied by snapshots
+	keeps     bool                          // the storage keeps them
+	kept      map[string][]string           // the claims of what it keeps
+	drivers   map[string]string             // of the claims of a namespace, if they are not disks
+	retained  map[string]bool               // cuts of which something outlives the namespace until they are discarded
 	cuts      int                           // how often claims were cut
 	unready   bool                          // a snapshot does not become ready
 	copying   func()                        // what happens while volumes are copied
@@ -72,8 +76,9 @@ func newWorld(t *testing.T) *world {
 		t: t, objects: map[sluice.Ref]sluice.Object{}, volumes: map[string]*claim{}, copies: map[string][]documents{},
 		work: map[string]fakeWork{}, catalogue: map[sluice.CheckpointID]sluice.Checkpoint{},
 		listeners: map[string]net.Listener{}, ending: map[string]bool{}, created: map[sluice.Ref]int{},
-		changes: map[sluice.Ref]int{}, users: map[string][]string{},
-		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		changes: map[sluice.Ref]int{}, users: map[string][]string{}, kept: map[string][]string{},
+		retained: map[string]bool{},
+		now:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 	t.Cleanup(func() {
 		for _, l := range w.listeners {
@@ -164,6 +169,8 @@ type fork struct {
 	objects   map[sluice.Ref]sluice.Object
 	volumes   map[string]*claim
 	copies    map[string][]documents
+	kept      map[string][]string
+	retained  map[string]bool
 	work      map[string]fakeWork
 	catalogue map[sluice.CheckpointID]sluice.Checkpoint
 	locked    bool
@@ -173,8 +180,8 @@ type fork struct {
 func (w *world) fork(t *testing.T) fork {
 	t.Helper()
 	f := fork{
-		maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.work), maps.Clone(w.catalogue),
-		w.locked, maps.Clone(w.created),
+		maps.Clone(w.objects), map[string]*claim{}, maps.Clone(w.copies), maps.Clone(w.kept), maps.Clone(w.retained),
+		maps.Clone(w.work), maps.Clone(w.catalogue), w.locked, maps.Clone(w.created),
 	}
 	for k, c := range w.volumes {
 		own := &claim{current: c.current, generations: map[string]documents{}, kept: c.kept}
@@ -188,7 +195,7 @@ func (w *world) fork(t *testing.T) fork {
 
 func (w *world) restore(f fork) {
 	w.objects, w.volumes, w.copies, w.work, w.catalogue = f.objects, f.volumes, f.copies, f.work, f.catalogue
-	w.locked, w.created = f.locked, f.created
+	w.locked, w.created, w.kept, w.retained = f.locked, f.created, f.kept, f.retained
 }
 
 // flat writes an object for looking something up in it.

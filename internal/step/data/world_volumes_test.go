@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"time"
@@ -17,7 +18,7 @@ func (w *world) Describe(_ context.Context, namespace string, claims []string) (
 		}
 		state := sluice.ClaimState{Claim: name, Generation: c.current, Way: sluice.CutFreeze}
 		if w.snapshots {
-			state.Way = sluice.CutSnapshot
+			state.Way, state.Driver = sluice.CutSnapshot, cmp.Or(w.drivers[namespace], "disks")
 		}
 		if w.idle {
 			state.Way, state.Reason = sluice.CutIdle, "its driver takes no snapshots"
@@ -63,17 +64,24 @@ func (w *world) Cut(
 }
 
 // Stage implements sluice.Volumes.
-func (w *world) Stage(ctx context.Context, o sluice.Object, generation string) (sluice.Volume, error) {
+func (w *world) Stage(ctx context.Context, o sluice.Object, generation, from string) (sluice.Volume, error) {
 	namespace, name := o.Ref().Namespace, o.Ref().Name
 	v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
+	v.Mount = name + "-" + generation
 	return v, w.effect(ctx, func() error {
+		begins := documents{}
+		if from != "" {
+			if begins = w.content(from); begins == nil {
+				return missing("snapshot " + from)
+			}
+		}
 		c := w.volumes[namespace+"/"+name]
 		if c == nil {
 			c = &claim{generations: map[string]documents{}}
 			w.volumes[namespace+"/"+name] = c
 		}
 		if c.generations[generation] == nil {
-			c.generations[generation] = documents{}
+			c.generations[generation] = begins
 		}
 		c.kept = true
 		return nil
@@ -113,6 +121,7 @@ func (w *world) Use(ctx context.Context, o sluice.Object, generation string) (be
 // Discard implements sluice.Volumes.
 func (w *world) Discard(ctx context.Context, namespace, name, generation string) error {
 	return w.effect(ctx, func() error {
+		delete(w.retained, namespace+" "+name+" "+generation)
 		c := w.volumes[namespace+"/"+name]
 		if c == nil {
 			return nil

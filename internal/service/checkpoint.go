@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -9,11 +10,32 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
+// Checkpoints lists the checkpoints of an application, "" for all, newest first. Of those that an earlier version
+// recorded, the log says who started their deployment.
+func Checkpoints(ctx context.Context, store sluice.Store, application string) ([]sluice.Checkpoint, error) {
+	list, err := store.Checkpoints(ctx, application)
+	if err != nil {
+		return nil, err
+	}
+	deployments, err := store.Deployments(ctx, application)
+	if err != nil {
+		return nil, err
+	}
+	starters := map[sluice.DeploymentID]string{}
+	for _, d := range deployments {
+		starters[d.ID] = d.StartedBy
+	}
+	for i, c := range list {
+		list[i].Owner = cmp.Or(c.Owner, starters[c.Deployment])
+	}
+	return list, nil
+}
+
 // DeleteCheckpoint deletes a checkpoint: first its copy, then its entry, so that one that is half deleted is still
-// listed and can be deleted again. Conflict: a deployment that has not ended needs it. Unsupported: there is no mover
-// that can delete its copy.
+// listed and can be deleted again. at is where it was taken. Conflict: a deployment that has not ended needs it.
+// Unsupported: there is no mover that can delete its copy.
 func DeleteCheckpoint(
-	ctx context.Context, store sluice.Store, movers map[string]sluice.Mover, c sluice.Checkpoint,
+	ctx context.Context, store sluice.Store, movers map[string]sluice.Mover, at sluice.Place, c sluice.Checkpoint,
 ) error {
 	if err := unneeded(ctx, store, c); err != nil {
 		return err
@@ -23,7 +45,7 @@ func DeleteCheckpoint(
 		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
 			c.ID, c.Copy.Mover)
 	}
-	if err := m.Delete(ctx, sluice.Place{Name: c.Account, Namespace: c.Namespace}, string(c.ID)); err != nil {
+	if err := m.Delete(ctx, at, string(c.ID)); err != nil {
 		return err
 	}
 	return store.DeleteCheckpoint(ctx, c.ID)

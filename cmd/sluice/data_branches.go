@@ -47,8 +47,8 @@ func (a *app) answering(ctx context.Context, use func(map[string]sluice.Account)
 	return use(accounts)
 }
 
-// eitherOf does something with the checkpoint that arg is the beginning of, or if there is none, with the branch of that
-// name.
+// eitherOf does something with the checkpoint that arg is the beginning of, or with the branch of that name if there is
+// no such checkpoint.
 func (a *app) eitherOf(
 	ctx context.Context, arg string, checkpoint func(sluice.Checkpoint) error, branch func(service.Temporary) error,
 ) error {

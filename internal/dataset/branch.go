@@ -76,8 +76,9 @@ func (d Dataset) branchThere(ctx context.Context, b sluice.Branch) (*sluice.Bran
 	t := temporary(d.Place, o)
 	switch {
 	case t.Branch == nil || t.Branch.Name != b.Name:
-		return nil, sluice.Errorf(sluice.Conflict, "the namespace %s of the account %s exists already and is not the branch %s",
-			b.Namespace, b.Account, b.Name).WithHint("name a namespace that does not exist; a branch overwrites nothing")
+		return nil, sluice.Errorf(sluice.Conflict,
+			"the namespace %s of the account %s exists already and is not the branch %s", b.Namespace, b.Account, b.Name).
+			WithHint("name a namespace that does not exist; a branch overwrites nothing")
 	case t.IsExpired(d.Now()), o.Text("metadata", "deletionTimestamp") != "":
 		return nil, t.Remove(ctx, d.Tools)
 	case t.Branch.Checkpoint != b.Checkpoint:

@@ -44,7 +44,7 @@ func Branch(w io.Writer, b sluice.Branch, entrances []sluice.Entrance, account c
 		return err
 	}
 	for _, e := range entrances {
-		if err := Printf(w, "\n%s", entrance(b, e, account)); err != nil {
+		if err := entrance(w, b, e, account); err != nil {
 			return err
 		}
 	}
@@ -52,17 +52,18 @@ func Branch(w io.Writer, b sluice.Branch, entrances []sluice.Entrance, account c
 }
 
 // entrance says how a person reaches the Service, and if it is the database, at which address.
-func entrance(b sluice.Branch, e sluice.Entrance, account config.Account) string {
-	address := e.Address
-	text := fmt.Sprintf("Service %s, port %d: %s\n", e.Service, e.Port, address)
+func entrance(w io.Writer, b sluice.Branch, e sluice.Entrance, account config.Account) error {
+	address, way := e.Address, e.Address
 	if address == "" {
-		address = fmt.Sprintf("127.0.0.1:%d", e.Port)
-		text = fmt.Sprintf("Service %s, port %d:\n  %s\n", e.Service, e.Port, forward(b, e, account))
+		address, way = fmt.Sprintf("127.0.0.1:%d", e.Port), forward(b, e, account)
+	}
+	if err := Printf(w, "\nService %s, port %d:\n  %s\n", e.Service, e.Port, way); err != nil {
+		return err
 	}
 	if uri := b.URIAt(e, address); uri != "" {
-		text += "  " + uri + "\n"
+		return Printf(w, "  %s\n", uri)
 	}
-	return text
+	return nil
 }
 
 // forward is the command that forwards a port of this machine to the Service.

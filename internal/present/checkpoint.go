@@ -12,8 +12,8 @@ import (
 // Checkpoints returns the rows of a table of checkpoints, its header first.
 func Checkpoints(list []sluice.Checkpoint) [][]string {
 	rows := [][]string{
-		{"CHECKPOINT", "APPLICATION", "RELEASE", "DATASET", "TARGET", "TAKEN", "ENGINE", "DOCUMENTS", "SIZE", "PAUSE", "OWNER",
-			"EXPIRES"},
+		{"CHECKPOINT", "APPLICATION", "RELEASE", "DATASET", "TARGET", "TAKEN", "ENGINE", "DOCUMENTS", "SIZE", "PAUSE",
+			"OWNER", "EXPIRES"},
 	}
 	for _, c := range list {
 		rows = append(rows, []string{

@@ -25,8 +25,8 @@ type Brancher interface {
 type Temporary = dataset.Temporary
 
 // PlanBranch returns the plan whose only step can make the branch, and the branch with what its checkpoint says. b has
-// name, account, namespace, owner and times. Nothing is changed. NotFound: there is no such checkpoint. Conflict: it has
-// expired, so it may be deleted at any time. Invalid: a name is wrong, or the checkpoint is of a rehearsal.
+// name, account, namespace, owner and times. Nothing is changed. NotFound: there is no such checkpoint. Conflict: it
+// has expired, so it may be deleted at any time. Invalid: a name is wrong, or the checkpoint is of a rehearsal.
 func PlanBranch(ctx context.Context, store sluice.Store, checkpoint string, b sluice.Branch) (
 	*sluice.Plan, sluice.Branch, error,
 ) {
@@ -194,8 +194,8 @@ func leaseBranch(ctx context.Context, leases sluice.Leases, b sluice.Branch) (sl
 	id := sluice.DeploymentID("branch-" + dataset.BranchKey(b.Account+"/"+b.Namespace))
 	lease, err := leases.Lease(ctx, id)
 	if sluice.ErrorCode(err) == sluice.Conflict {
-		return nil, sluice.Errorf(sluice.Conflict, "another sluice makes or deletes the branch in %s/%s", b.Account, b.Namespace).
-			WithHint("wait until it has ended")
+		return nil, sluice.Errorf(sluice.Conflict, "another sluice makes or deletes the branch in %s/%s", b.Account,
+			b.Namespace).WithHint("wait until it has ended")
 	}
 	return lease, err
 }

@@ -59,8 +59,11 @@ func (a *app) branchExtend(ctx context.Context, t service.Temporary, by time.Dur
 	if by == 0 {
 		return sluice.Errorf(sluice.Invalid, "a branch expires").WithHint("add --by with a time such as 72h")
 	}
-	now := time.Now()
-	b, err := service.ExtendBranch(ctx, t, now.Add(by).UTC().Truncate(time.Second), now)
+	now, b := time.Now(), *t.Branch
+	err := a.dir.Change(ctx, func(store sluice.Store) (err error) {
+		b, err = service.ExtendBranch(ctx, store, t, now.Add(by).UTC().Truncate(time.Second), now)
+		return err
+	})
 	if err != nil {
 		return err
 	}

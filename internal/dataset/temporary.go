@@ -108,6 +108,18 @@ func Temporaries(ctx context.Context, at sluice.Place) ([]Temporary, error) {
 	return list, nil
 }
 
+// TemporaryAt returns the copy in the place. NotFound: the namespace does not exist, or holds none.
+func TemporaryAt(ctx context.Context, at sluice.Place) (Temporary, error) {
+	o, err := at.Account.Get(ctx, sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: at.Namespace})
+	if err != nil {
+		return Temporary{}, err
+	}
+	if o.Text("metadata", "labels", sluice.CopyLabel) == "" {
+		return Temporary{}, sluice.Errorf(sluice.NotFound, "the namespace %s of %s holds no copy", at.Namespace, at.Name)
+	}
+	return temporary(at, o), nil
+}
+
 func temporary(at sluice.Place, namespace sluice.Object) Temporary {
 	t := Temporary{Place: at, namespace: namespace, Deployment: sluice.DeploymentID(noteOf(namespace, deploymentNote))}
 	t.Place.Namespace = namespace.Ref().Name

@@ -160,20 +160,27 @@ func FindBranch(ctx context.Context, accounts map[string]sluice.Account, name st
 		return Temporary{}, sluice.Errorf(sluice.Invalid, "%d branches have the name %s", len(found), name).
 			WithHint("write the account and the namespace, such as %s/%s", found[0].Place.Name, found[0].Place.Namespace)
 	}
-	for _, account := range slices.Sorted(maps.Keys(silent)) {
+	for account := range silent {
 		return Temporary{}, sluice.Errorf(sluice.ErrorCode(silent[account]),
 			"there is no branch %q in the accounts that can be asked, and %s cannot: %w", name, account, silent[account])
 	}
 	return Temporary{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint and no branch %q", name).
-		WithHint("see them with: sluice data list, sluice data branches")
+		WithHint("see them with: sluice data list, sluice data branches; a local account is only asked if it runs")
 }
 
 // ExtendBranch changes until when a branch stays. Conflict: that time is over already, or the branch has expired.
-func ExtendBranch(ctx context.Context, t Temporary, until, now time.Time) (sluice.Branch, error) {
+func ExtendBranch(
+	ctx context.Context, leases sluice.Leases, t Temporary, until, now time.Time,
+) (b sluice.Branch, err error) {
 	if !until.After(now) {
 		return *t.Branch, sluice.Errorf(sluice.Conflict, "%s is over already", until.Local().Format(time.DateTime)).
 			WithHint("to delete the branch now, type: sluice data delete %s", t.Branch.Name)
 	}
+	lease, err := leaseBranch(ctx, leases, *t.Branch)
+	if err != nil {
+		return *t.Branch, err
+	}
+	defer func() { err = cmp.Or(err, lease.Release()) }()
 	return t.Extend(ctx, until)
 }
 
@@ -189,7 +196,29 @@ func DeleteBranch(
 	return t.Remove(ctx, dataset.Tools{Movers: movers, Now: time.Now})
 }
 
-// leaseBranch keeps apart those who make and delete one branch.
+// reapBranch deletes the branch unless it has been made again or kept longer meanwhile.
+func reapBranch(
+	ctx context.Context, leases sluice.Leases, t Temporary, tools dataset.Tools,
+) (deleted bool, err error) {
+	lease, err := leaseBranch(ctx, leases, *t.Branch)
+	if sluice.ErrorCode(err) == sluice.Conflict {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = cmp.Or(err, lease.Release()) }()
+	now, err := dataset.TemporaryAt(ctx, t.Place)
+	if sluice.ErrorCode(err) == sluice.NotFound {
+		return false, nil
+	}
+	if err != nil || !now.IsExpired(tools.Now()) {
+		return false, err
+	}
+	return true, now.Remove(ctx, tools)
+}
+
+// leaseBranch keeps apart those who make, extend and delete one branch.
 func leaseBranch(ctx context.Context, leases sluice.Leases, b sluice.Branch) (sluice.Lease, error) {
 	id := sluice.DeploymentID("branch-" + dataset.BranchKey(b.Account+"/"+b.Namespace))
 	lease, err := leases.Lease(ctx, id)

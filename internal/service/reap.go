@@ -54,18 +54,27 @@ func (r Reaper) Reap(ctx context.Context) (Reaped, error) {
 		if ctx.Err() != nil {
 			return done, ctx.Err()
 		}
-		name := t.Place.Name + "/" + t.Place.Namespace
-		if failed := t.Remove(ctx, dataset.Tools{Movers: r.Movers, Now: r.Now}); failed != nil {
-			err = errors.Join(err, fmt.Errorf("delete the copy in %s: %w", name, failed))
-			continue
+		if failed := r.remove(ctx, t, &done); failed != nil {
+			err = errors.Join(err, fmt.Errorf("delete the copy in %s/%s: %w", t.Place.Name, t.Place.Namespace, failed))
 		}
-		if t.Branch != nil {
-			done.Branches = append(done.Branches, *t.Branch)
-			continue
-		}
-		done.Copies = append(done.Copies, name)
 	}
 	return done, err
+}
+
+func (r Reaper) remove(ctx context.Context, t Temporary, done *Reaped) error {
+	tools := dataset.Tools{Movers: r.Movers, Now: r.Now}
+	if t.Branch == nil {
+		err := t.Remove(ctx, tools)
+		if err == nil {
+			done.Copies = append(done.Copies, t.Place.Name+"/"+t.Place.Namespace)
+		}
+		return err
+	}
+	deleted, err := reapBranch(ctx, r.Store, t, tools)
+	if deleted && err == nil {
+		done.Branches = append(done.Branches, *t.Branch)
+	}
+	return err
 }
 
 // Checkpoints deletes the checkpoints alone.
@@ -104,9 +113,9 @@ func (r Reaper) place(c sluice.Checkpoint) sluice.Place {
 }
 
 // expired returns the branches and copies that may be deleted. An account that cannot be asked keeps what it has.
-func (r Reaper) expired(ctx context.Context) ([]dataset.Temporary, error) {
+func (r Reaper) expired(ctx context.Context) ([]Temporary, error) {
 	all, _ := temporaries(ctx, r.Accounts)
-	all = slices.DeleteFunc(all, func(t dataset.Temporary) bool { return !t.IsExpired(r.Now()) })
+	all = slices.DeleteFunc(all, func(t Temporary) bool { return !t.IsExpired(r.Now()) })
 	if len(all) == 0 {
 		return nil, nil
 	}
@@ -116,7 +125,7 @@ func (r Reaper) expired(ctx context.Context) ([]dataset.Temporary, error) {
 	}
 	undoing, err := FailedUndos(ctx, r.Store)
 	live := append(running, undoing...)
-	return slices.DeleteFunc(all, func(t dataset.Temporary) bool {
+	return slices.DeleteFunc(all, func(t Temporary) bool {
 		return t.Branch == nil && slices.Contains(live, t.Deployment)
 	}), err
 }

@@ -80,6 +80,27 @@ func TestABranchHoldsTheCheckpointAndExpiresByItself(t *testing.T) {
 	}
 }
 
+// What a step has masked is masked in every branch: nothing else of it is listed.
+func TestABranchOfAMaskedCheckpointIsMasked(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", abc())
+	w.deploy("staging", "db:2", documents{})
+	must(t, w.step("d1", "staging", maskedMigrating(), nil))
+	for id := range w.catalogue {
+		spec := restoring(nil)
+		spec.RestoreData.Checkpoint = id
+		if _, err := w.step("branch", "dev", spec, nil).(service.Brancher).Branch(t.Context(), sluice.Branch{
+			Name: "anna", Account: "local", Namespace: "dev", Checkpoint: id, MadeAt: w.now, Expires: w.now.Add(time.Hour),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := documents{"a": maskPrefix + "1", "b": maskPrefix + "2", "c": maskPrefix + "3"}
+	if diff := cmp.Diff(want, w.live("dev")); diff != "" || len(w.catalogue) != 1 {
+		t.Errorf("of %d checkpoints the branch holds:\n%s", len(w.catalogue), diff)
+	}
+}
+
 func TestABranchOverwritesNothing(t *testing.T) {
 	w := branchable(t)
 	w.deploy("dev", "db:1", documents{"of": "somebody"})

@@ -42,13 +42,18 @@ func newDataBranch(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions) error {
+// branch returns the branch that the user asks for.
+func (o branchOptions) branch() sluice.Branch {
 	account, namespace, _ := strings.Cut(o.to, "/")
 	now := time.Now().UTC().Truncate(time.Second)
-	b := sluice.Branch{
+	return sluice.Branch{
 		Name: cmp.Or(o.name, namespace), Account: account, Namespace: namespace, Owner: actor().Name,
 		MadeAt: now, Expires: now.Add(o.expires),
 	}
+}
+
+func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions) error {
+	b := o.branch()
 	var p *sluice.Plan
 	err := a.reading(ctx, func(store sluice.Store) (err error) {
 		p, b, err = service.PlanBranch(ctx, store, checkpoint, b)
@@ -62,9 +67,6 @@ func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions
 		return err
 	}
 	if err := service.CheckAccounts(p, c); err != nil {
-		return err
-	}
-	if err := a.checkRights(ctx, c, p); err != nil {
 		return err
 	}
 	return a.makeBranch(ctx, c, p, b)

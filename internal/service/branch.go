@@ -33,28 +33,11 @@ func PlanBranch(ctx context.Context, store sluice.Store, checkpoint string, b sl
 	if err := checkNames(b); err != nil {
 		return nil, b, err
 	}
-	list, err := store.Checkpoints(ctx, "")
+	c, made, err := branchable(ctx, store, checkpoint, b.MadeAt)
 	if err != nil {
 		return nil, b, err
 	}
-	c, err := FindCheckpoint(list, checkpoint)
-	if err != nil {
-		return nil, b, err
-	}
-	if isExpired(c, b.MadeAt) {
-		return nil, b, sluice.Errorf(sluice.Conflict, "the checkpoint %s has expired", c.ID).
-			WithHint("keep it longer first: sluice data extend %s --by 24h", c.ID)
-	}
-	made, err := engine.Fold(c.Deployment, store.Read(ctx, c.Deployment, 0))
-	if err != nil {
-		return nil, b, err
-	}
-	if made.Plan.Rehearsal != nil {
-		return nil, b, sluice.Errorf(sluice.Invalid, "the checkpoint %s is of a rehearsal", c.ID).
-			WithHint("see which checkpoints there are with: sluice data list")
-	}
-	actor := sluice.Actor{Name: b.Owner}
-	data, err := restoring(ctx, store, c, made.Plan, actor)
+	data, err := restoring(ctx, store, c, made, sluice.Actor{Name: b.Owner})
 	if err != nil {
 		return nil, b, err
 	}
@@ -62,8 +45,34 @@ func PlanBranch(ctx context.Context, store sluice.Store, checkpoint string, b sl
 	b.URI = withoutLogin(data.Spec.URI)
 	where := sluice.PlannedTarget{Name: c.Target, Account: b.Account, Namespace: b.Namespace}
 	p := plan.Restore(c, where, data)
-	p.Context = made.Plan.Context
+	p.Context = made.Context
 	return p, b, nil
+}
+
+// branchable returns the checkpoint that can be branched, and the plan of the deployment that took it.
+func branchable(ctx context.Context, store sluice.Store, checkpoint string, now time.Time) (
+	c sluice.Checkpoint, made *sluice.Plan, err error,
+) {
+	list, err := store.Checkpoints(ctx, "")
+	if err != nil {
+		return c, nil, err
+	}
+	if c, err = FindCheckpoint(list, checkpoint); err != nil {
+		return c, nil, err
+	}
+	if isExpired(c, now) {
+		return c, nil, sluice.Errorf(sluice.Conflict, "the checkpoint %s has expired", c.ID).
+			WithHint("keep it longer first: sluice data extend %s --by 24h", c.ID)
+	}
+	s, err := engine.Fold(c.Deployment, store.Read(ctx, c.Deployment, 0))
+	if err != nil {
+		return c, nil, err
+	}
+	if s.Plan.Rehearsal != nil {
+		return c, nil, sluice.Errorf(sluice.Invalid, "the checkpoint %s is of a rehearsal", c.ID).
+			WithHint("see which checkpoints there are with: sluice data list")
+	}
+	return c, s.Plan, nil
 }
 
 // withoutLogin returns the URI of a database without a user and a password, "" if it depends on more.

@@ -15,9 +15,10 @@ func TestPlanBranch(t *testing.T) {
 	_, store := newEngine(t)
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	target := sluice.PlannedTarget{Name: "staging", Account: "local", Namespace: "staging"}
-	spec := sluice.Dataset{Name: "orders", Claims: []string{"db"}, URI: "mongodb://{{secrets.user}}:x@db:27017/shop"}
+	spec := sluice.Dataset{Name: "orders", Claims: []string{"db"}, URI: "mongodb://{{secrets.u}}:x@db:27017/shop"}
 	taken := func(id sluice.DeploymentID, rehearsal *sluice.Rehearsal, expires time.Time) {
-		p := plan.Restore(sluice.Checkpoint{Application: string(id)}, target, sluice.RestoreData{Dataset: "orders", Spec: spec})
+		data := sluice.RestoreData{Dataset: "orders", Spec: spec}
+		p := plan.Restore(sluice.Checkpoint{Application: string(id)}, target, data)
 		p.Rehearsal = rehearsal
 		first := sluice.Event{Kind: sluice.DeploymentStarted, At: now, Plan: p, Actor: &sluice.Actor{Name: "berta"}}
 		if err := store.Append(t.Context(), id, 0, first); err != nil {

@@ -24,7 +24,7 @@ type branchOptions struct {
 func newDataBranch(a *app) *cobra.Command {
 	o := branchOptions{}
 	cmd := &cobra.Command{
-		Use: "branch CHECKPOINT --to ACCOUNT/NAMESPACE", Short: "Make a copy of a checkpoint to work with",
+		Use: "branch CHECKPOINT", Short: "Make a copy of a checkpoint to work with",
 		Long: "Branch makes a namespace, restores the checkpoint there and starts its database on it. Nothing outside\n" +
 			"the namespace reaches the copy, and the copy reaches nothing outside. It is deleted when it expires, in a\n" +
 			"cluster also if Sluice is gone. A namespace that exists is never touched. The fields that the checkpoint\n" +

@@ -13,6 +13,9 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
+// eitherWord names the argument of commands for checkpoints and branches.
+const eitherWord = "CHECKPOINT|BRANCH"
+
 func newDataBranches(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "branches", Short: "List the branches in all accounts",

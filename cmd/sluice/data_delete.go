@@ -14,7 +14,7 @@ import (
 func newDataDelete(a *app) *cobra.Command {
 	yes := false
 	cmd := &cobra.Command{
-		Use: "delete CHECKPOINT|BRANCH", Short: "Delete a checkpoint and its copy of the data, or a branch",
+		Use: "delete " + eitherWord, Short: "Delete a checkpoint and its copy of the data, or a branch",
 		Long: "Delete removes the copy from the repository and the checkpoint from the list. Nothing brings it back. A\n" +
 			"checkpoint that a running deployment needs is not deleted.\n\n" +
 			"Of a branch it deletes the namespace with everything in it. The checkpoint stays.",

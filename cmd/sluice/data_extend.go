@@ -15,7 +15,7 @@ func newDataExtend(a *app) *cobra.Command {
 	var by time.Duration
 	forever := false
 	cmd := &cobra.Command{
-		Use: "extend CHECKPOINT|BRANCH", Short: "Change how long a checkpoint or a branch is kept",
+		Use: "extend " + eitherWord, Short: "Change how long a checkpoint or a branch is kept",
 		Long: "Extend changes when a checkpoint or a branch expires. What has expired is deleted when a deployment starts\n" +
 			"or ends, and by sluice data reap; a branch in a cluster is deleted at that time in any case. The deploy\n" +
 			"file's keep still limits how many checkpoints of a step are kept.",

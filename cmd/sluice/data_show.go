@@ -12,7 +12,7 @@ import (
 
 func newDataShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "show CHECKPOINT|BRANCH", Short: "Show what a checkpoint holds, or how a branch is reached",
+		Use: "show " + eitherWord, Short: "Show what a checkpoint holds, or how a branch is reached",
 		Example: "  sluice data show 1a21e29cca7-78bdfc8a-production-before-0",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -48,13 +48,14 @@ func (a *app) carry(
 	if err := f.session.Resume(ctx); err != nil {
 		return err
 	}
-	f.view = a.newView()
+	f.view = a.newView(false)
 	return a.conclude(ctx, f, errors.Join(f.follow(ctx), f.view.Close()))
 }
 
-func (a *app) newView() present.View {
+// newView returns the view of one deployment. watches is that of [present.NewLiveView].
+func (a *app) newView(watches bool) present.View {
 	if a.terminal && !a.json() {
-		return present.NewLiveView(a.in, a.out, a.styles)
+		return present.NewLiveView(a.in, a.out, a.styles, watches)
 	}
 	return a.lineView(a.out, false)
 }

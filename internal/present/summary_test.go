@@ -116,6 +116,25 @@ func TestLiveViewAsksOnce(t *testing.T) {
 	}
 }
 
+// The person who only watches is asked nothing and cannot change the deployment.
+func TestLiveViewOfAWatcherOnlyLeaves(t *testing.T) {
+	s, _ := lost(t)
+	choices := make(chan Choice, 1)
+	m := model{
+		styles: NewStyles(&bytes.Buffer{}), choices: choices, watches: true, shot: snap(s, nil, nil), width: 80, height: 30,
+	}
+	m.shot.status = sluice.StatusRunning
+	if view := m.View(); !strings.Contains(view, "q: stop watching") {
+		t.Errorf("the view does not say how to leave:\n%s", view)
+	}
+	for _, key := range []string{"q", "ctrl+c"} {
+		m.key("c").key("r").key(key)
+		if got := <-choices; got != ChoiceLeave {
+			t.Errorf("%s means %s", key, got)
+		}
+	}
+}
+
 func TestSpeed(t *testing.T) {
 	at := time.Unix(1000, 0)
 	since := gauge{at, "bytes", 0}

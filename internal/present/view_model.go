@@ -25,6 +25,7 @@ type closeMsg struct{}
 type model struct {
 	styles  Styles
 	choices chan<- Choice
+	watches bool // Ctrl-C and q only end the watching
 
 	shot          snapshot
 	now           time.Time
@@ -62,6 +63,12 @@ var answers = map[string]Choice{
 }
 
 func (m model) key(key string) model {
+	if m.watches {
+		if key == "ctrl+c" || key == "q" {
+			m.choose(ChoiceLeave)
+		}
+		return m
+	}
 	if !m.asking {
 		m.asking = key == "ctrl+c"
 		return m
@@ -72,12 +79,16 @@ func (m model) key(key string) model {
 	}
 	if c, ok := answers[key]; ok {
 		m.asking, m.asked = false, c
-		select {
-		case m.choices <- c:
-		default: // an earlier choice is still pending
-		}
+		m.choose(c)
 	}
 	return m
+}
+
+func (m model) choose(c Choice) {
+	select {
+	case m.choices <- c:
+	default: // an earlier choice is still pending
+	}
 }
 
 // View draws the tree with as much detail as fits the terminal.
@@ -255,6 +266,8 @@ func (m model) foot() []string {
 			"Ctrl-C stop; resume later", m.styles.strong.Render("Stop watching?"))}
 	case isOver(m.shot.status):
 		return nil
+	case m.watches:
+		return []string{"", string(m.styles.Faint.Render("q: stop watching"))}
 	case m.asked != "":
 		return []string{"", string(m.styles.Faint.Render("asked to " + strings.ToLower(string(m.asked))))}
 	}

@@ -112,7 +112,7 @@ func TestFinishedTreeKeepsTimesAndShares(t *testing.T) {
 // The live view leaves the whole tree behind, also on a terminal that is too small for it.
 func TestLiveViewLeavesTheWholeTree(t *testing.T) {
 	var out bytes.Buffer
-	live := NewLiveView(strings.NewReader(""), &out, NewStyles(&bytes.Buffer{}))
+	live := NewLiveView(strings.NewReader(""), &out, NewStyles(&bytes.Buffer{}), false)
 	f := &film{state: engine.State{ID: "d1"}, views: []View{live}}
 	f.shoot(rollout())
 	f.shoot(done("prod/apply", "ready", nil, created...)...)

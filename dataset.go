@@ -131,6 +131,7 @@ type Checkpoint struct {
 	Application string        `json:"application"`
 	Deployment  DeploymentID  `json:"deployment"`
 	Step        StepID        `json:"step"`
+	Owner       string        `json:"owner,omitempty"` // who started the deployment; earlier versions recorded none
 	Dataset     string        `json:"dataset"`
 	Target      string        `json:"target"`
 	Account     string        `json:"account"`

@@ -82,7 +82,7 @@ func known(ctx context.Context, store sluice.Store, word string, args []string) 
 			}
 		}
 		return list, err
-	case "CHECKPOINT":
+	case "CHECKPOINT", eitherWord: // to list branches, accounts would be asked
 		checkpoints, err := store.Checkpoints(ctx, "")
 		for _, c := range checkpoints {
 			list = append(list, string(c.ID)+"\t"+c.Dataset+" of "+c.Target+", "+present.Moment(c.TakenAt))

@@ -9,14 +9,17 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 func newData(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "data", Short: "List, show, verify, restore, extend and delete checkpoints of data",
-		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging",
+		Use: "data", Short: "List, show, verify, restore, branch, extend and delete checkpoints of data",
+		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging\n" +
+			"  sluice data branch CHECKPOINT --to local/dev-anna",
 	}
-	cmd.AddCommand(newDataList(a), newDataShow(a), newDataVerify(a), newDataRestore(a), newDataExtend(a), newDataDelete(a))
+	cmd.AddCommand(newDataList(a), newDataShow(a), newDataVerify(a), newDataRestore(a), newDataBranch(a),
+		newDataBranches(a), newDataExtend(a), newDataDelete(a), newDataReap(a))
 	return cmd
 }
 
@@ -36,7 +39,7 @@ func newDataList(a *app) *cobra.Command {
 }
 
 func (a *app) dataList(ctx context.Context, store sluice.Store, application string) error {
-	list, err := store.Checkpoints(ctx, application)
+	list, err := service.Checkpoints(ctx, store, application)
 	if err != nil {
 		return err
 	}

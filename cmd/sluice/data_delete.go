@@ -14,23 +14,25 @@ import (
 func newDataDelete(a *app) *cobra.Command {
 	yes := false
 	cmd := &cobra.Command{
-		Use: "delete CHECKPOINT", Short: "Delete a checkpoint and its copy of the data",
+		Use: "delete " + eitherWord, Short: "Delete a checkpoint and its copy of the data, or a branch",
 		Long: "Delete removes the copy, from the repository or from the storage of the claims, and the checkpoint from\n" +
-			"the list. Nothing brings it back. A checkpoint that a running deployment needs is not deleted.",
+			"the list. Nothing brings it back. A checkpoint that a running deployment needs is not deleted.\n\n" +
+			"Of a branch it deletes the namespace with everything in it. The checkpoint stays.",
 		Example: "  sluice data delete 1a21e29cca7-78bdfc8a-production-before-0\n" +
-			"  sluice data delete 1a21e29cca7-78bdfc8a-production-before-0 --yes",
+			"  sluice data delete dev-anna --yes",
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.dataDelete(cmd.Context(), args[0], yes) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return a.eitherOf(ctx, args[0],
+				func(c sluice.Checkpoint) error { return a.dataDelete(ctx, c, yes) },
+				func(t service.Temporary) error { return a.branchDelete(ctx, t, yes) })
+		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
 }
 
-func (a *app) dataDelete(ctx context.Context, arg string, yes bool) (err error) {
-	c, err := a.checkpoint(ctx, arg)
-	if err != nil {
-		return err
-	}
+func (a *app) dataDelete(ctx context.Context, c sluice.Checkpoint, yes bool) (err error) {
 	a.note("%s of %s as it was at %s: %s", c.Dataset, c.Target, present.Moment(c.TakenAt),
 		present.Quantity(c.Copy.Bytes, "bytes"))
 	if err := a.confirm(ctx, "Delete it for good?", yes); err != nil {
@@ -55,5 +57,28 @@ func (a *app) dataDelete(ctx context.Context, arg string, yes bool) (err error) 
 		return present.JSON(a.out, map[string]any{"checkpoint": c.ID, "deleted": true})
 	}
 	err = present.Printf(a.out, "%s is deleted\n", c.ID)
+	return err
+}
+
+func (a *app) branchDelete(ctx context.Context, t service.Temporary, yes bool) (err error) {
+	b := *t.Branch
+	a.note("branch %s of %s in %s/%s, made by %s at %s", b.Name, b.Dataset, b.Account, b.Namespace, b.Owner,
+		present.Moment(b.MadeAt))
+	if err := a.confirm(ctx, "Delete it with everything in its namespace?", yes); err != nil {
+		return err
+	}
+	w, err := a.wiring()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	err = a.dir.Change(ctx, func(store sluice.Store) error { return service.DeleteBranch(ctx, store, w.Movers(), t) })
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return present.JSON(a.out, map[string]any{"branch": b.Name, "deleted": true})
+	}
+	err = present.Printf(a.out, "%s is deleted\n", b.Name)
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,38 +15,63 @@ func newDataExtend(a *app) *cobra.Command {
 	var by time.Duration
 	forever := false
 	cmd := &cobra.Command{
-		Use: "extend CHECKPOINT", Short: "Change how long a checkpoint is kept",
-		Long: "Extend changes when a checkpoint expires. A checkpoint that has expired is deleted when its step makes the\n" +
-			"next one. The deploy file's keep still limits how many checkpoints of a step are kept.",
+		Use: "extend " + eitherWord, Short: "Change how long a checkpoint or a branch is kept",
+		Long: "Extend changes when a checkpoint or a branch expires. What has expired is deleted when a deployment starts\n" +
+			"or ends, and by sluice data reap; a branch in a cluster is deleted at that time in any case. The deploy\n" +
+			"file's keep still limits how many checkpoints of a step are kept.",
 		Example: "  sluice data extend 1a21e29cca7-78bdfc8a-production-before-0 --by 72h\n" +
-			"  sluice data extend 1a21e29cca7-78bdfc8a-production-before-0 --forever",
+			"  sluice data extend 1a21e29cca7-78bdfc8a-production-before-0 --forever\n" +
+			"  sluice data extend dev-anna --by 24h",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if forever == (by > 0) {
-				return sluice.Errorf(sluice.Invalid, "say how long the checkpoint is kept").
+				return sluice.Errorf(sluice.Invalid, "say how long it is kept").
 					WithHint("add --by with a time such as 72h, or --forever")
 			}
-			c, err := a.checkpoint(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			now, until := time.Now(), time.Time{}
-			if by > 0 {
-				until = now.Add(by).UTC().Truncate(time.Second)
-			}
-			err = a.dir.Change(cmd.Context(), func(store sluice.Store) error {
-				c, err = service.KeepCheckpoint(cmd.Context(), store, c, until, now)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			return a.kept(c)
+			ctx := cmd.Context()
+			return a.eitherOf(ctx, args[0],
+				func(c sluice.Checkpoint) error { return a.dataExtend(ctx, c, by) },
+				func(t service.Temporary) error { return a.branchExtend(ctx, t, by) })
 		},
 	}
 	cmd.Flags().DurationVar(&by, "by", 0, "how long from now, such as 72h")
 	cmd.Flags().BoolVar(&forever, "forever", false, "it never expires")
 	return cmd
+}
+
+// dataExtend keeps the checkpoint for that long from now, 0 for good.
+func (a *app) dataExtend(ctx context.Context, c sluice.Checkpoint, by time.Duration) error {
+	now, until := time.Now(), time.Time{}
+	if by > 0 {
+		until = now.Add(by).UTC().Truncate(time.Second)
+	}
+	err := a.dir.Change(ctx, func(store sluice.Store) (err error) {
+		c, err = service.KeepCheckpoint(ctx, store, c, until, now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.kept(c)
+}
+
+func (a *app) branchExtend(ctx context.Context, t service.Temporary, by time.Duration) error {
+	if by == 0 {
+		return sluice.Errorf(sluice.Invalid, "a branch expires").WithHint("add --by with a time such as 72h")
+	}
+	now, b := time.Now(), *t.Branch
+	err := a.dir.Change(ctx, func(store sluice.Store) (err error) {
+		b, err = service.ExtendBranch(ctx, store, t, now.Add(by).UTC().Truncate(time.Second), now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return present.JSON(a.out, b)
+	}
+	err = present.Printf(a.out, "%s expires at %s\n", b.Name, present.Moment(b.Expires))
+	return err
 }
 
 func (a *app) kept(c sluice.Checkpoint) error {

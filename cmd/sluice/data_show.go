@@ -12,18 +12,18 @@ import (
 
 func newDataShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "show CHECKPOINT", Short: "Show where a checkpoint comes from and what it holds",
+		Use: "show " + eitherWord, Short: "Show what a checkpoint holds, or how a branch is reached",
 		Example: "  sluice data show 1a21e29cca7-78bdfc8a-production-before-0",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.checkpoint(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return present.JSON(a.out, c)
-			}
-			return present.Checkpoint(a.out, c)
+			return a.eitherOf(cmd.Context(), args[0],
+				func(c sluice.Checkpoint) error {
+					if a.json() {
+						return present.JSON(a.out, c)
+					}
+					return present.Checkpoint(a.out, c)
+				},
+				func(t service.Temporary) error { return a.showBranch(cmd.Context(), t) })
 		},
 	}
 }
@@ -31,7 +31,7 @@ func newDataShow(a *app) *cobra.Command {
 // checkpoint returns the checkpoint that arg is the beginning of.
 func (a *app) checkpoint(ctx context.Context, arg string) (c sluice.Checkpoint, err error) {
 	err = a.reading(ctx, func(store sluice.Store) error {
-		list, err := store.Checkpoints(ctx, "")
+		list, err := service.Checkpoints(ctx, store, "")
 		if err != nil {
 			return err
 		}

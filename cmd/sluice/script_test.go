@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
-			"receive": receive, "fill": fill,
+			"receive": receive, "fill": fill, "expire": expire,
 		},
 		Condition: condition,
 	})
@@ -184,4 +184,41 @@ func recorded(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(sourceDir, "testdata", "recorded"))))
 	ts.Check(os.Chmod(dir, 0o700))
 	ts.Check(os.Chmod(filepath.Join(dir, "key"), 0o600)) // git keeps no such modes
+}
+
+// expire CHECKPOINT|ACCOUNT/NAMESPACE lets the time of the checkpoint or the branch be over.
+func expire(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expire CHECKPOINT|ACCOUNT/NAMESPACE")
+	}
+	ctx := context.Background()
+	if strings.Contains(args[0], "/") {
+		ts.Check(expireBranch(ctx, stateDir(ts.MkAbs(bootstrap.StateName)), args[0]))
+		return
+	}
+	ts.Check(stateDir(ts.MkAbs(bootstrap.StateName)).Change(ctx, func(store sluice.Store) error {
+		c, err := store.Checkpoint(ctx, sluice.CheckpointID(args[0]))
+		if err != nil {
+			return err
+		}
+		c.Expires = c.TakenAt
+		return store.PutCheckpoint(ctx, c)
+	}))
+}
+
+func expireBranch(ctx context.Context, dir bootstrap.StateDir, name string) error {
+	c, err := dir.Configuration("", "")
+	if err != nil {
+		return err
+	}
+	w := bootstrap.NewWiring(dir, c)
+	accounts, err := w.Answering(ctx)
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	t, err := service.FindBranch(ctx, accounts, name)
+	if err == nil {
+		_, err = t.Extend(ctx, t.Branch.MadeAt)
+	}
+	return errors.Join(err, w.Close())
 }

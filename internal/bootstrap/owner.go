@@ -82,6 +82,7 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 		Logger: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })
+	o.reap(i)
 	inbound := &http.Server{
 		Handler: w.inbound(o.engine, o.store), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 	}

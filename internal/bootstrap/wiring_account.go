@@ -104,6 +104,17 @@ func (w *Wiring) Place(ctx context.Context, c sluice.Checkpoint) (at sluice.Plac
 	return at, err
 }
 
+// Answering returns the clusters, and the accounts of this machine that run. It starts nothing.
+func (w *Wiring) Answering(ctx context.Context) (map[string]sluice.Account, error) {
+	all, err := w.locals(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := w.Clusters(ctx, nil)
+	maps.Copy(all, clusters)
+	return all, err
+}
+
 // Cluster opens an account of the type kubernetes to examine it. It does not contact the cluster yet.
 func (w *Wiring) Cluster(ctx context.Context, c config.Account) (service.Cluster, error) {
 	a, err := w.cluster(ctx, c)

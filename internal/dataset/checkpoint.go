@@ -83,8 +83,8 @@ func (r Request) copy(ctx context.Context, t sluice.Transfer, cut sluice.Cut, me
 // describe records what is copied and how it can be opened.
 func (r Request) describe(ctx context.Context) (sluice.Checkpoint, error) {
 	c := sluice.Checkpoint{
-		ID: r.ID, Application: r.Application, Deployment: r.Deployment, Step: r.Step, Dataset: r.Spec.Name,
-		Target: r.Target, Account: r.Place.Name, Namespace: r.Place.Namespace,
+		ID: r.ID, Application: r.Application, Deployment: r.Deployment, Step: r.Step, Owner: r.Owner,
+		Dataset: r.Spec.Name, Target: r.Target, Account: r.Place.Name, Namespace: r.Place.Namespace,
 	}
 	workload, err := r.Workload(ctx)
 	if err != nil {

@@ -3,15 +3,11 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/sluice-cd/sluice"
 )
-
-// lifetime bounds how long the content of a scratch exists, also if Sluice is gone.
-const lifetime = 24 * time.Hour
 
 // managedBy marks pods of Sluice's own, which reach Sluice or a repository.
 const managedBy = "app.kubernetes.io/managed-by"
@@ -24,9 +20,9 @@ type containment struct {
 
 // contain makes the namespace and its limits, before anything else is in it. The owner of everything that follows is a
 // Job that never has a pod. At its deadline the cluster deletes it and what it owns.
-func (d Dataset) contain(ctx context.Context, claims []sluice.Object) (containment, error) {
+func (d Dataset) contain(ctx context.Context, claims []sluice.Object, t term) (containment, error) {
 	account := d.Place.Account
-	if _, _, err := account.Apply(ctx, d.scratchNamespace(), false); err != nil {
+	if _, _, err := account.Apply(ctx, d.namespace(t), false); err != nil {
 		return containment{}, err
 	}
 	if account.Writers == nil {
@@ -37,28 +33,13 @@ func (d Dataset) contain(ctx context.Context, claims []sluice.Object) (containme
 			return containment{}, err
 		}
 	}
-	job, _, err := account.Apply(ctx, d.expiry(), false)
+	job, _, err := account.Apply(ctx, d.expiry(t), false)
 	if err != nil {
 		return containment{}, err
 	}
 	return containment{map[string]any{
 		"apiVersion": "batch/v1", "kind": "Job", "name": job.Ref().Name, "uid": job.Text("metadata", "uid"),
 	}}, nil
-}
-
-func (d Dataset) scratchNamespace() sluice.Object {
-	o := sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
-	o.Set(d.Place.Namespace, "metadata", "name")
-	o.Set(map[string]any{managedBy: sluice.Manager, sluice.CopyLabel: "scratch"}, "metadata", "labels")
-	o.Set(map[string]any{
-		sluice.CopyExpires:                   d.Now().Add(lifetime).UTC().Format(time.RFC3339),
-		"sluice-cd.github.io/application":    d.Application,
-		"sluice-cd.github.io/deployment":     string(d.Deployment),
-		"sluice-cd.github.io/step":           string(d.Step),
-		"sluice-cd.github.io/dataset":        d.Spec.Name,
-		"sluice-cd.github.io/copy-of-target": d.Target,
-	}, "metadata", "annotations")
-	return o
 }
 
 // object returns an object of the scratch.
@@ -128,11 +109,11 @@ func storageOf(claims []sluice.Object) (sum resource.Quantity, ok bool) {
 }
 
 // expiry is the Job that owns the scratch. It wants no pod at any time, so only its deadline ends it.
-func (d Dataset) expiry() sluice.Object {
+func (d Dataset) expiry(t term) sluice.Object {
 	nothing := map[string]any{"name": "none", "image": "none"}
-	return d.object("batch/v1", "Job", "sluice-expiry", map[string]any{
+	return d.object("batch/v1", "Job", expiryJob, map[string]any{
 		"parallelism": int64(0), "completions": int64(1), "backoffLimit": int64(0),
-		"activeDeadlineSeconds": int64(lifetime.Seconds()), "ttlSecondsAfterFinished": int64(0),
+		"activeDeadlineSeconds": t.seconds(), "ttlSecondsAfterFinished": int64(0),
 		"template": map[string]any{"spec": map[string]any{
 			"restartPolicy": "Never", "automountServiceAccountToken": false, "containers": []any{nothing},
 		}},

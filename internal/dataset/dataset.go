@@ -47,6 +47,7 @@ type Dataset struct {
 	Application string
 	Deployment  sluice.DeploymentID
 	Step        sluice.StepID
+	Owner       string // who started the deployment
 	// URI returns the address of the database, with its secrets.
 	URI func(context.Context) (string, error)
 	// Ready returns once the workload is ready, or with the error that prevents that.

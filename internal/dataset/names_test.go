@@ -21,7 +21,7 @@ func TestNamesStay(t *testing.T) {
 	got := map[string]string{
 		"key": d.Key, "checkpoint": string(plain.ID), "copy": plain.rawID(), "copy to be masked": masked.rawID(),
 		"cut": plain.generation(), "swap": d.swapped(),
-		"scratch": d.Scratch("").inside.Place.Namespace, "its generation": d.Scratch("").generation,
+		"scratch": d.Scratch("").inside.Place.Namespace, "its generation": d.Scratch("").generation(),
 		"scratch of a comparison": d.Scratch(ForComparison).inside.Place.Namespace,
 		"scratch of a long name":  long.Scratch(ForComparison).inside.Place.Namespace,
 	}

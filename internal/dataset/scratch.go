@@ -14,16 +14,18 @@ const ForComparison = "c"
 
 // A Scratch is a separate namespace in which a copy is restored and opened.
 type Scratch struct {
-	inside     Dataset
-	generation string
-	outside    Dataset // what it is a scratch of
+	inside  Dataset
+	outside Dataset        // what it is a scratch of
+	branch  *sluice.Branch // nil: it is removed after use
 }
+
+func (s Scratch) generation() string { return "scratch-" + s.inside.Key }
 
 // Scratch returns the scratch beside the dataset; suffix distinguishes several.
 func (d Dataset) Scratch(suffix string) Scratch {
 	own, outside := "-sluice-"+d.Key+suffix, d
 	d.Place.Namespace = d.Place.Namespace[:min(len(d.Place.Namespace), 63-len(own))] + own
-	return Scratch{d, "scratch-" + d.Key, outside}
+	return Scratch{inside: d, outside: outside}
 }
 
 // Open restores the checkpoint, starts its workload as it was, and calls use with the dataset in the scratch while its
@@ -33,7 +35,10 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 	if err := s.Clean(ctx); err != nil {
 		return err
 	}
-	err := s.fill(ctx, c)
+	limits, err := s.fill(ctx, c)
+	if err == nil && s.inside.Spec.Engine != EngineFiles {
+		err = s.start(ctx, c, limits)
+	}
 	if err == nil {
 		err = use(s.inside)
 	}
@@ -47,27 +52,31 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 	return err
 }
 
-func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) error {
+// fill restores the checkpoint into the claims of the namespace, which it makes.
+func (s Scratch) fill(ctx context.Context, c sluice.Checkpoint) (containment, error) {
 	d := s.inside
 	claims, err := d.claims(ctx, c, nil)
 	if err != nil {
-		return err
+		return containment{}, err
 	}
-	limits, err := d.contain(ctx, claims)
+	limits, err := d.contain(ctx, claims, s.term())
 	if err != nil {
-		return err
+		return limits, err
 	}
-	if err := d.stage(ctx, c, claims, s.generation, "restoring the copy once, to prove it"); err != nil {
-		return err
+	if err := d.stage(ctx, c, claims, s.generation(), s.purpose()); err != nil {
+		return limits, err
 	}
-	if err := d.use(ctx, claims, s.generation); err != nil {
-		return err
+	if err := d.use(ctx, claims, s.generation()); err != nil {
+		return limits, err
 	}
-	if err := d.own(ctx, limits, claims); err != nil {
-		return err
-	}
+	return limits, d.own(ctx, limits, claims)
+}
+
+// start starts the workload of the checkpoint as it was, with what it needs.
+func (s Scratch) start(ctx context.Context, c sluice.Checkpoint, limits containment) error {
+	d := s.inside
 	objects, workload, err := d.Kept(c)
-	if err != nil || d.Spec.Engine == EngineFiles {
+	if err != nil {
 		return err
 	}
 	if workload == nil {
@@ -112,7 +121,7 @@ func (s Scratch) Clean(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.cancel(ctx, d.filling(s.generation)); err != nil {
+	if err := d.cancel(ctx, d.filling(s.generation())); err != nil {
 		return err
 	}
 	if err := d.remove(ctx); err != nil {
@@ -123,7 +132,7 @@ func (s Scratch) Clean(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, generation := range []string{s.generation, d.maskedCut()} { // not all of a cut goes with the namespace
+	for _, generation := range []string{s.generation(), d.maskedCut()} { // not all of a cut goes with the namespace
 		if err := d.discard(ctx, generation); err != nil {
 			return err
 		}

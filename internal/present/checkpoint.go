@@ -12,12 +12,13 @@ import (
 // Checkpoints returns the rows of a table of checkpoints, its header first.
 func Checkpoints(list []sluice.Checkpoint) [][]string {
 	rows := [][]string{
-		{"CHECKPOINT", "APPLICATION", "DATASET", "TARGET", "TAKEN", "ENGINE", "DOCUMENTS", "SIZE", "PAUSE", "EXPIRES"},
+		{"CHECKPOINT", "APPLICATION", "RELEASE", "DATASET", "TARGET", "TAKEN", "ENGINE", "DOCUMENTS", "SIZE", "PAUSE",
+			"OWNER", "EXPIRES"},
 	}
 	for _, c := range list {
 		rows = append(rows, []string{
-			string(c.ID), c.Application, c.Dataset, c.Target, Moment(c.TakenAt), engineOf(c),
-			Quantity(documents(c), "documents"), Quantity(c.Copy.Bytes, "bytes"), Took(c.Pause), expiry(c),
+			string(c.ID), c.Application, string(c.Deployment), c.Dataset, c.Target, Moment(c.TakenAt), engineOf(c),
+			Quantity(documents(c), "documents"), Quantity(c.Copy.Bytes, "bytes"), Took(c.Pause), cmp.Or(c.Owner, "-"), expiry(c),
 		})
 	}
 	return rows
@@ -30,9 +31,9 @@ func Checkpoint(w io.Writer, c sluice.Checkpoint) error {
 		{string(c.ID), ""},
 		{"application", c.Application}, {"dataset", c.Dataset}, {"target", c.Target},
 		{"account", c.Account}, {"namespace", c.Namespace}, {"claims", strings.Join(c.Copy.Claims, ", ")},
-		{"deployment", string(c.Deployment)}, {"step", string(c.Step)},
+		{"release", string(c.Deployment)}, {"step", string(c.Step)}, {"owner", cmp.Or(c.Owner, "-")},
 		{"taken", Moment(c.TakenAt)}, {"source paused for", c.Pause.Round(time.Millisecond).String()},
-		{"engine", engineOf(c)}, {"image", cmp.Or(c.Image, "-")},
+		{"engine", engineOf(c)}, {"format of its files", cmp.Or(c.Fingerprint.Format, "-")}, {"image", cmp.Or(c.Image, "-")},
 		{"documents", Quantity(documents(c), "documents")},
 	}
 	facts = append(facts, whereabouts(c.Copy)...)

@@ -50,6 +50,11 @@ func unseen(text string) string {
 // styling matches what our own styles write on a terminal with colours.
 var styling = regexp.MustCompile(`\x1b\[(?:0|1|2|31|32|36)?m`)
 
+func branchOf(text string) sluice.Branch {
+	return sluice.Branch{Name: text, Account: text, Namespace: text, Application: text, Dataset: text, Target: text,
+		Checkpoint: sluice.CheckpointID(text), Masked: []string{text}, URI: "mongodb://" + text, Owner: text}
+}
+
 // places is everywhere that text from outside is shown. Each writes a deployment, or findings, whose every text is
 // hostile.
 var places = map[string]func(w io.Writer, st Styles, text string) error{
@@ -65,6 +70,13 @@ var places = map[string]func(w io.Writer, st Styles, text string) error{
 	"a list of deployments": func(w io.Writer, _ Styles, text string) error {
 		s, _ := spoiled(text)
 		return Table(w, Deployments([]Deployment{DeploymentOf(s, false)}))
+	},
+	"a list of branches": func(w io.Writer, _ Styles, text string) error {
+		return Table(w, Branches([]sluice.Branch{branchOf(text)}))
+	},
+	"a branch": func(w io.Writer, _ Styles, text string) error {
+		e := []sluice.Entrance{{Service: text, Port: 1}, {Service: text, Address: text}}
+		return Branch(w, branchOf(text), e, config.Account{Context: text, Kubeconfig: text})
 	},
 	"the plain view": func(w io.Writer, _ Styles, text string) error {
 		s, events := spoiled(text)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -8,6 +9,27 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 )
+
+// Checkpoints lists the checkpoints of an application, "" for all, newest first. Of those that an earlier version
+// recorded, the log says who started their deployment.
+func Checkpoints(ctx context.Context, store sluice.Store, application string) ([]sluice.Checkpoint, error) {
+	list, err := store.Checkpoints(ctx, application)
+	if err != nil {
+		return nil, err
+	}
+	deployments, err := store.Deployments(ctx, application)
+	if err != nil {
+		return nil, err
+	}
+	starters := map[sluice.DeploymentID]string{}
+	for _, d := range deployments {
+		starters[d.ID] = d.StartedBy
+	}
+	for i, c := range list {
+		list[i].Owner = cmp.Or(c.Owner, starters[c.Deployment])
+	}
+	return list, nil
+}
 
 // DeleteCheckpoint deletes a checkpoint that was taken at the place: first its copy, then its entry, so that one that
 // is half deleted is still listed and can be deleted again. Conflict: a deployment that has not ended needs it.

@@ -50,7 +50,7 @@ func placed(
 			Beside: d.Beside,
 		},
 		Spec: spec, Place: place, Target: t.Name, Key: dataset.Key(sc.Deployment, sc.Step.ID), Report: sc.Report,
-		Deployment: sc.Deployment, Step: sc.Step.ID,
+		Deployment: sc.Deployment, Step: sc.Step.ID, Owner: sc.StartedBy.Name,
 		URI: func(ctx context.Context) (string, error) {
 			return render.For(d, sc, nil).Text(ctx, template.Parse(spec.URI), template.Plain)
 		},

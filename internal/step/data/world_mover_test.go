@@ -164,7 +164,7 @@ func (w *world) Checkpoint(ctx context.Context, id sluice.CheckpointID) (c sluic
 func (w *world) Checkpoints(ctx context.Context, application string) (list []sluice.Checkpoint, err error) {
 	err = w.effect(ctx, func() error {
 		for _, c := range w.catalogue {
-			if c.Application == application {
+			if application == "" || c.Application == application {
 				list = append(list, c)
 			}
 		}

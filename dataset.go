@@ -61,6 +61,17 @@ type MigrateData struct {
 	Source  *Target `json:"source,omitempty"` // set in a plan: account and namespace of From
 	Spec    Dataset `json:"spec,omitzero"`    // set in a plan
 	Mask    Mask    `json:"mask,omitempty"`   // set in a plan: the fields of the maskData step that follows it
+	// Suspend lists CronJobs of the step's own target, as CronJob/name. They stay suspended while it has the data.
+	Suspend []string `json:"suspend,omitempty"`
+	// Secrets are what Secrets of the step's own target hold instead while it has the data.
+	Secrets []SecretValue `json:"secrets,omitempty"`
+}
+
+// A SecretValue is what a Secret holds under a key.
+type SecretValue struct {
+	Secret string `json:"secret"`
+	Key    string `json:"key"`
+	Value  string `json:"value"` // template
 }
 
 // CheckpointData copies the dataset of the step's own target.

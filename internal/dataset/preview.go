@@ -15,7 +15,8 @@ import (
 // A Forecast is what a request would do.
 type Forecast struct {
 	Notes []string
-	Was   *Before // the source as it is, if it must be stopped while it is copied
+	Was   *Before         // the source as it is, if it must be stopped while it is copied
+	Held  []sluice.Object // what precautions change in the target
 }
 
 // Preview checks that the claims exist and can be copied, and says how.

@@ -232,8 +232,11 @@ func (d Dataset) remove(ctx context.Context) error {
 
 // stoppable refuses a workload that cannot be stopped and started again.
 func (d Dataset) stoppable() error {
+	if d.Spec.Workload == "" {
+		return nil
+	}
 	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
-	if d.Spec.Workload == "" || err != nil {
+	if err != nil {
 		return err
 	}
 	if slices.Contains([]string{"CronJob", "DaemonSet", "Job", "Pod"}, ref.Kind) {

@@ -113,6 +113,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 		if spec, ok := s.Dataset(); ok {
 			n.dataset(spec, namespace, s.MigrateData != nil || s.RestoreData != nil)
 			n.arrival(s.MigrateData, namespace)
+			n.precautions(s.MigrateData, namespace)
 		}
 		n.source(s.MigrateData)
 	}
@@ -336,6 +337,18 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 	if spec.Portworx == nil {
 		n.features(namespace, FeatureData, FeatureDataVolumes)
 		n.features("", FeatureScratch)
+	}
+}
+
+// precautions adds the rights to suspend CronJobs. What replaces Secrets may also create them.
+func (n *needs) precautions(m *sluice.MigrateData, namespace string) {
+	if m == nil {
+		return
+	}
+	for _, name := range m.Suspend {
+		if ref, err := sluice.ParseRef(name, namespace); err == nil {
+			n.kind(ref, change)
+		}
 	}
 }
 

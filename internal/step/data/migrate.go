@@ -17,7 +17,9 @@ const migrationsKept = 3
 // migrateData restores a checkpoint of another target's dataset into this one. The version that wrote the copy opens
 // it; the release changes it afterwards.
 type migrateData struct {
-	swap // its request is for a checkpoint of the other target
+	swap        // its request is for a checkpoint of the other target
+	precautions dataset.Precautions
+	spec        *sluice.MigrateData
 }
 
 // NewMigrateData makes the step migrateData.
@@ -40,7 +42,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.Mask, r.Image = migrationsKept, spec.Mask, released(sc, to)
-	return &migrateData{swap{to, r}}, nil
+	return &migrateData{swap{to, r}, precautionsFor(d, sc, to), spec}, nil
 }
 
 // Check says what would be copied, and remembers what is in the target.
@@ -61,7 +63,10 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	f.Notes = append(f.Notes, notes...)
+	f.Notes = append(append(f.Notes, notes...), precautionNotes(s.spec, s.Target)...)
+	if f.Held, err = s.precautions.Inspect(ctx, needed); err != nil {
+		return sluice.Preview{}, err
+	}
 	return s.preview(ctx, needed, f)
 }
 
@@ -76,11 +81,15 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 		return p, err
 	}
 	p.Result = &sluice.Result{Checkpoint: c.ID}
-	_, workload, err := s.Kept(c)
+	kept, workload, err := s.Kept(c)
 	if err != nil {
 		return p, err
 	}
-	if err := s.SwapIn(ctx, c, dataset.Swap{Before: before, Workload: workload}); err != nil {
+	if err := s.precautions.Take(ctx, kept); err != nil {
+		return p, err
+	}
+	in := dataset.Swap{Before: before, Workload: workload, Stopped: s.precautions.AwaitIdle}
+	if err := s.SwapIn(ctx, c, in); err != nil {
 		return p, err
 	}
 	now, err := s.Read(ctx, "reading what arrived in "+s.Target)
@@ -95,6 +104,9 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 		dataset.Documents(now), s.request.Target, s.Target, c.TakenAt.UTC().Format("15:04:05"), pauseOf(c))
 	if len(c.Masked) > 0 {
 		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
+	}
+	if len(s.spec.Suspend) > 0 {
+		p.Message += "; suspended are " + strings.Join(s.spec.Suspend, ", ")
 	}
 	p.Message += s.request.DeleteOld(ctx)
 	return p, nil

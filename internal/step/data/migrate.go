@@ -92,12 +92,13 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	if err := s.SwapIn(ctx, c, in); err != nil {
 		return p, err
 	}
-	now, err := s.Read(ctx, "reading what arrived in "+s.Target)
+	v, now, err := s.Verify(ctx, dataset.Question{Was: c, Mode: fingerprint.Equal}, "reading what arrived in "+s.Target)
 	if err != nil {
 		return p, err
 	}
 	if fingerprint.Differ(c.Fingerprint, now, nil) {
-		return s.differs(ctx, p, c, now)
+		p.Result.Verification = &v
+		return p, sluice.Errorf(sluice.Failed, "the data in %s differs from what was copied: %s", s.Target, v.Reason)
 	}
 	p.State = sluice.Done
 	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s%s",
@@ -110,18 +111,6 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	}
 	p.Message += s.request.DeleteOld(ctx)
 	return p, nil
-}
-
-// differs fails the step with the differences from the copy.
-func (s *migrateData) differs(
-	ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint,
-) (sluice.Progress, error) {
-	v, err := s.Judge(ctx, dataset.Question{Was: c, Now: now, Mode: fingerprint.Equal})
-	if err != nil {
-		return p, err
-	}
-	p.Result.Verification = &v
-	return p, sluice.Errorf(sluice.Failed, "the data in %s differs from what was copied: %s", s.Target, v.Reason)
 }
 
 // Observe is never needed.

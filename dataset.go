@@ -219,8 +219,9 @@ type Volumes interface {
 	// object, until it is discarded.
 	Stage(ctx context.Context, claim Object, generation string) (Volume, error)
 	// Use makes the generation the claim's current one and returns the name of the one before, "" if there was none. A
-	// claim that does not exist is created. Conflict if a pod uses the claim. If the generation is the current one, Use
-	// changes nothing and returns it.
+	// claim that does not exist is created. Conflict if a pod uses the claim, and if the generation has no volume yet:
+	// some storage makes it only when a pod mounts where Stage says. If the generation is the current one, Use changes
+	// nothing and returns it.
 	Use(ctx context.Context, claim Object, generation string) (before string, err error)
 	// Discard deletes the generation. Discarding the current one is a Conflict; discarding an absent one succeeds.
 	Discard(ctx context.Context, namespace, claim, generation string) error

@@ -93,7 +93,7 @@ func (w *swap) lose(ctx context.Context) error {
 // replace creates the claim with the other volume. It is not done if somebody else was faster.
 func (w *swap) replace(ctx context.Context) (done bool, err error) {
 	for _, step := range []func(context.Context) error{
-		w.mustBeUnused, w.mustBeDetached, w.keepNext, w.keepOld, w.release, w.reserve, w.remove,
+		w.mustBeUnused, w.mustBeDetached, w.keepNext, w.keepOld, w.release, w.reserve, w.remove, w.awaitReserved,
 	} {
 		if err := step(ctx); err != nil {
 			return false, err
@@ -221,6 +221,17 @@ func (w *swap) remove(ctx context.Context) error {
 		return nil
 	}
 	return w.objects.remove(ctx, w.now)
+}
+
+// awaitReserved waits until the cluster's controller has seen the reservation. If the claim came before that, its binding
+// would be a conflict, which the controller tries again only when it looks at everything, every 15 seconds. Somebody
+// else's claim of the name may have been bound already.
+func (w *swap) awaitReserved(ctx context.Context) error {
+	return w.await(ctx, w.next.volume.Ref(), func(o sluice.Object) bool {
+		return o == nil || o.Text("status", "phase") == "Available" || o.Text("spec", "claimRef", "uid") != ""
+	}, func(o sluice.Object) string {
+		return "to be reserved for the claim " + w.Name + "; it is " + o.Text("status", "phase")
+	})
 }
 
 // recreate creates the claim. A quota may count the deleted one for a moment more.

@@ -328,7 +328,9 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 		n.part(namespace, FeatureObserve, "pods", "replicasets")
 	}
 	if replaced {
-		n.surroundings(namespace)
+		n.surroundings(namespace, keep)
+	} else {
+		n.surroundings(namespace, look) // a checkpoint holds them
 	}
 	n.features(namespace, FeatureBeside, FeaturePortForward)
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
@@ -352,9 +354,9 @@ func (n *needs) precautions(m *sluice.MigrateData, namespace string) {
 	}
 }
 
-// surroundings adds the rights to create what a workload needs beside its data, and to delete it again.
-func (n *needs) surroundings(namespace string) {
+// surroundings adds the verbs on what a workload needs beside its data.
+func (n *needs) surroundings(namespace string, verbs []string) {
 	for _, kind := range []string{"ConfigMap", "Secret", "Service"} {
-		n.kind(sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: namespace}, keep)
+		n.kind(sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: namespace}, verbs)
 	}
 }

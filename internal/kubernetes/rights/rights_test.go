@@ -376,6 +376,8 @@ func TestNeedsOfOtherTargetsSteps(t *testing.T) {
 	for _, want := range []sluice.Right{
 		{Verb: "create", Resource: "services/proxy", Namespace: "tools", Feature: "service-proxy"},
 		{Verb: "get", Resource: "persistentvolumeclaims", Namespace: "prod", Feature: "apply"},
+		{Verb: "get", Resource: "configmaps", Namespace: "prod", Feature: "apply"},
+		{Verb: "get", Group: "snapshot.storage.k8s.io", Resource: "volumesnapshots", Feature: "scratch"},
 	} {
 		if !slices.Contains(east, want) {
 			t.Errorf("%+v is not needed in east: %+v", want, east)

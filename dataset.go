@@ -61,6 +61,17 @@ type MigrateData struct {
 	Source  *Target `json:"source,omitempty"` // set in a plan: account and namespace of From
 	Spec    Dataset `json:"spec,omitzero"`    // set in a plan
 	Mask    Mask    `json:"mask,omitempty"`   // set in a plan: the fields of the maskData step that follows it
+	// Suspend lists CronJobs of the step's own target, as CronJob/name. They stay suspended while it has the data.
+	Suspend []string `json:"suspend,omitempty"`
+	// Secrets are what Secrets of the step's own target hold instead while it has the data.
+	Secrets []SecretValue `json:"secrets,omitempty"`
+}
+
+// A SecretValue is what a Secret holds under a key.
+type SecretValue struct {
+	Secret string `json:"secret"`
+	Key    string `json:"key"`
+	Value  string `json:"value"` // template
 }
 
 // CheckpointData copies the dataset of the step's own target.
@@ -210,8 +221,9 @@ type Volumes interface {
 	// the claim's object, until it is discarded.
 	Stage(ctx context.Context, claim Object, generation, from string) (Volume, error)
 	// Use makes the generation the claim's current one and returns the name of the one before, "" if there was none. A
-	// claim that does not exist is created. Conflict if a pod uses the claim. If the generation is the current one, Use
-	// changes nothing and returns it.
+	// claim that does not exist is created. Conflict if a pod uses the claim, and if the generation has no volume yet:
+	// some storage makes it only when a pod mounts where Stage says. If the generation is the current one, Use changes
+	// nothing and returns it.
 	Use(ctx context.Context, claim Object, generation string) (before string, err error)
 	// Discard deletes the generation. Discarding the current one is a Conflict; discarding an absent one succeeds.
 	Discard(ctx context.Context, namespace, claim, generation string) error

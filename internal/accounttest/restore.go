@@ -1,6 +1,11 @@
 package accounttest
 
-import "github.com/sluice-cd/sluice"
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluice-cd/sluice"
+)
 
 var restoring = []scenario{
 	{"Restore takes back what Apply changed", nil, (*run).takeBack},
@@ -9,6 +14,7 @@ var restoring = []scenario{
 	{"Restore keeps what others changed", []Ability{FieldOwners}, (*run).keepTheirs},
 	{"a field that others have taken over is a Conflict, once the rest is back", []Ability{FieldOwners}, (*run).takenOver},
 	{"Restore keeps a field that others had set before", []Ability{FieldOwners}, (*run).theirsBefore},
+	{"Restore gives the count back to who owned it", []Ability{FieldOwners}, (*run).countBack},
 }
 
 // restored restores the object and fails unless the outcome is as wanted. It expects the same of a dry run before.
@@ -118,4 +124,43 @@ func (r *run) theirsBefore() {
 	if now := r.restored(was, sluice.Configured); now.Text("data", "a") != "1" || now.Text("data", "z") != "after" {
 		r.Errorf("it is %v", now["data"])
 	}
+}
+
+// countBack stops a workload and starts it again, whoever owns its count: its owners are as before.
+func (r *run) countBack() {
+	web := r.workload("Deployment", "web", 2, Serves, 1)
+	delete(web["spec"].(map[string]any), "replicas")
+	for _, owned := range []struct {
+		by   string
+		take func()
+	}{
+		{"nobody", func() {}},
+		{"Sluice", func() { web.Set(int64(2), "spec", "replicas"); r.apply(web) }},
+		{"a person", func() { r.must(r.ScaleByHand(web.Ref(), 3)) }},
+		{"somebody else", func() { r.edit(web.Ref(), func(o sluice.Object) { o.Set(int64(2), "spec", "replicas") }) }},
+	} {
+		r.apply(web)
+		owned.take()
+		was := r.get(web.Ref())
+		r.must(r.Scale(r.ctx, web.Ref(), 0))
+		now := r.restored(was, sluice.Configured)
+		if got, want := countOwners(now), countOwners(was); got != want {
+			r.Errorf("the count of %s is owned by %s, and was by %s", owned.by, got, want)
+		}
+		if got, want := now.Number(-1, "spec", "replicas"), was.Number(-2, "spec", "replicas"); got != want {
+			r.Errorf("the count of %s is %d, and was %d", owned.by, got, want)
+		}
+	}
+}
+
+// countOwners lists who owns the count.
+func countOwners(o sluice.Object) string {
+	var list []string
+	for _, e := range o.List("metadata", "managedFields") {
+		if e.Field("fieldsV1", "f:spec", "f:replicas") != nil {
+			list = append(list, e.Text("manager")+" by "+e.Text("operation")+" "+e.Text("subresource"))
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
 }

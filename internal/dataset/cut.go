@@ -107,7 +107,7 @@ func (r Request) bringSourceBack(ctx context.Context) (back bool, err error) {
 		return false, err
 	}
 	r.say("starting " + r.Spec.Workload + " of " + r.Target + " again")
-	return true, r.bringBack(ctx, r.Was.Workload, now)
+	return true, r.bringBack(ctx, r.Was.Workload)
 }
 
 // startSourceAnyway also starts the source if ctx has ended, because nothing else would until the deployment is

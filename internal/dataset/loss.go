@@ -25,15 +25,12 @@ func (d Dataset) Loss(ctx context.Context, was sluice.Checkpoint) (Loss, error) 
 		l.Unknown = "files are not compared"
 		return l, nil
 	}
-	now, err := d.Read(ctx, "counting what was written to "+d.Spec.Name+" since the checkpoint")
-	if err != nil && ctx.Err() == nil {
+	v, now, err := d.Verify(ctx, Question{Was: was, Mode: fingerprint.Loss},
+		"counting what was written to "+d.Spec.Name+" since the checkpoint")
+	if err != nil && ctx.Err() == nil && now.Engine == "" {
 		l.Unknown = err.Error()
 		return l, nil
 	}
-	if err != nil {
-		return l, err
-	}
-	v, err := d.Judge(ctx, Question{Was: was, Now: now, Mode: fingerprint.Loss})
 	for _, c := range v.Comparison.Collections {
 		l.Writes += c.Missing + c.Added + c.Changed
 	}

@@ -15,8 +15,9 @@ import (
 // A Forecast is what a request would do.
 type Forecast struct {
 	Notes []string
-	Mover string  // what copies the claims
-	Was   *Before // the source as it is, if it must be stopped while it is copied
+	Mover string          // what copies the claims
+	Was   *Before         // the source as it is, if it must be stopped while it is copied
+	Held  []sluice.Object // what precautions change in the target
 }
 
 // Preview checks that the claims exist and can be copied, and says how.

@@ -13,6 +13,8 @@ type Relocation struct {
 	From     Dataset
 	Migrator sluice.Migrator
 	Settings sluice.Portworx
+	// Precautions are about the destination.
+	Precautions Precautions
 }
 
 // Relocated records the destination before a relocation, and what the storage needs to go back.
@@ -21,6 +23,8 @@ type Relocated struct {
 	Ready    bool          `json:"ready"`
 	Absent   []sluice.Ref  `json:"absent,omitempty"`
 	Moving   sluice.Moving `json:"moving"`
+	// Held is what precautions change; the values of Secrets are sealed.
+	Held []sluice.Object `json:"held,omitempty"`
 }
 
 func (r Relocation) move() sluice.Move {
@@ -47,6 +51,9 @@ func (r Relocation) Inspect(ctx context.Context) (b Relocated, err error) {
 		return b, Request{Dataset: r.From}.absent(ctx, ref, "workload")
 	}
 	if b.Moving, err = r.Migrator.Check(ctx, r.move()); err != nil {
+		return b, err
+	}
+	if b.Held, err = r.Precautions.Inspect(ctx, needed); err != nil {
 		return b, err
 	}
 	before, err := r.Dataset.Inspect(ctx, needed)
@@ -76,11 +83,14 @@ func (r Relocation) opening(ctx context.Context) (all []sluice.Object, workload 
 // Run stops the workload at the destination, moves the volumes, starts the source's version of the workload on them and
 // reads what arrived.
 func (r Relocation) Run(ctx context.Context, was Relocated) (f sluice.Fingerprint, err error) {
-	if err := r.Migrator.Run(ctx, r.move(), was.Moving, r.Report); err != nil {
-		return f, err
-	}
 	needed, workload, err := r.opening(ctx)
 	if err != nil {
+		return f, err
+	}
+	if err := r.Precautions.Take(ctx, needed); err != nil {
+		return f, err
+	}
+	if err := r.Migrator.Run(ctx, r.move(), was.Moving, r.Report); err != nil {
 		return f, err
 	}
 	for _, o := range needed {
@@ -131,10 +141,16 @@ func (r Relocation) Back(ctx context.Context, was Relocated) error {
 	if err := r.Migrator.Undo(ctx, r.move(), was.Moving); err != nil {
 		return err
 	}
+	if err := r.lift(ctx, was.Held, "Secret"); err != nil {
+		return err
+	}
 	if touched {
 		if err := r.resume(ctx, was); err != nil {
 			return err
 		}
+	}
+	if err := r.lift(ctx, was.Held, "CronJob"); err != nil {
+		return err
 	}
 	for _, ref := range was.Absent {
 		if err := r.Place.Account.Delete(ctx, ref); err != nil {

@@ -32,7 +32,7 @@ func (d Dataset) Scratch(suffix string) Scratch {
 // database answers. Open removes everything afterwards, and also before, because an interrupted call may have left
 // something. If ctx ends, everything stays for the next call.
 func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset) error) error {
-	if err := s.Clean(ctx); err != nil {
+	if err := s.clean(ctx); err != nil {
 		return err
 	}
 	limits, err := s.fill(ctx, c)
@@ -46,7 +46,7 @@ func (s Scratch) Open(ctx context.Context, c sluice.Checkpoint, use func(Dataset
 		return err
 	}
 	err = s.about(ctx, err)
-	if cleaned := s.Clean(ctx); err == nil {
+	if cleaned := s.clean(ctx); err == nil {
 		return cleaned
 	}
 	return err
@@ -113,13 +113,20 @@ func (d Dataset) own(ctx context.Context, limits containment, claims []sluice.Ob
 	return nil
 }
 
-// Clean removes everything in the scratch. It succeeds if there never was anything.
+// Clean removes everything in the scratch, and the Job that reads what it is a scratch of. It succeeds if there never was
+// anything.
 func (s Scratch) Clean(ctx context.Context) error {
+	if err := s.outside.endBeside(ctx); err != nil {
+		return err
+	}
+	return s.clean(ctx)
+}
+
+// clean leaves the Job that reads what the scratch is of.
+func (s Scratch) clean(ctx context.Context) error {
 	d := s.inside
-	for _, at := range []Dataset{s.outside, d} {
-		if err := at.endBeside(ctx); err != nil {
-			return err
-		}
+	if err := d.endBeside(ctx); err != nil {
+		return err
 	}
 	if err := d.cancel(ctx, d.filling(s.generation())); err != nil {
 		return err

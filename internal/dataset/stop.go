@@ -176,7 +176,7 @@ func (d Dataset) startAgain(ctx context.Context, b Before) error {
 	}
 	same := isSame(b.Workload, now)
 	if !same {
-		err = d.bringBack(ctx, b.Workload, now)
+		err = d.bringBack(ctx, b.Workload)
 	}
 	if err != nil || !b.Ready || same && manifest.Status(now).Phase == manifest.Ready {
 		return err
@@ -184,18 +184,12 @@ func (d Dataset) startAgain(ctx context.Context, b Before) error {
 	return d.Ready(ctx, d.Place.Account, b.Workload.Ref())
 }
 
-// bringBack restores the workload and its number of pods. If only the number differs, nothing else is written, so that
-// no field changes its owner. A field that others have taken over meanwhile is a Conflict, which is returned after
-// everything else is back.
-func (d Dataset) bringBack(ctx context.Context, was, now sluice.Object) (err error) {
+// bringBack restores the workload with its number of pods. A field that others have taken over meanwhile is a Conflict,
+// which is returned after everything else is back.
+func (d Dataset) bringBack(ctx context.Context, was sluice.Object) error {
 	ref, replicas := was.Ref(), was.Number(1, "spec", "replicas")
-	if now == nil || !isSame(sized(was, 0), sized(now, 0)) {
-		now, _, err = d.Place.Account.Restore(ctx, was, false)
-		if err != nil && sluice.ErrorCode(err) != sluice.Conflict {
-			return err
-		}
-	}
-	if now.Number(1, "spec", "replicas") == replicas {
+	now, _, err := d.Place.Account.Restore(ctx, was, false)
+	if err != nil && sluice.ErrorCode(err) != sluice.Conflict || now.Number(1, "spec", "replicas") == replicas {
 		return err
 	}
 	return errors.Join(err, d.Place.Account.Scale(ctx, ref, replicas))
@@ -232,8 +226,11 @@ func (d Dataset) remove(ctx context.Context) error {
 
 // stoppable refuses a workload that cannot be stopped and started again.
 func (d Dataset) stoppable() error {
+	if d.Spec.Workload == "" {
+		return nil
+	}
 	ref, err := sluice.ParseRef(d.Spec.Workload, d.Place.Namespace)
-	if d.Spec.Workload == "" || err != nil {
+	if err != nil {
 		return err
 	}
 	if slices.Contains([]string{"CronJob", "DaemonSet", "Job", "Pod"}, ref.Kind) {

@@ -18,6 +18,7 @@ type Before struct {
 	Absent   []sluice.Ref      `json:"absent,omitempty"`   // what the workload needs and the target does not have
 	Source   *Before           `json:"source,omitempty"`   // the source of the copy, if it is stopped while it is cut
 	Mover    string            `json:"mover,omitempty"`    // what copies the source; earlier versions recorded none
+	Held     []sluice.Object   `json:"held,omitempty"`     // what precautions change; the values of Secrets are sealed
 }
 
 // A Swap says how data is replaced.
@@ -186,10 +187,16 @@ func (d Dataset) SwapBack(ctx context.Context, b Before) error {
 	if err := d.putClaimsBack(ctx, b); err != nil {
 		return err
 	}
+	if err := d.lift(ctx, b.Held, "Secret"); err != nil {
+		return err
+	}
 	if b.Workload != nil {
 		if err := d.startAgain(ctx, b); err != nil {
 			return err
 		}
+	}
+	if err := d.lift(ctx, b.Held, "CronJob"); err != nil {
+		return err
 	}
 	for _, ref := range b.Absent {
 		if err := d.Place.Account.Delete(ctx, ref); err != nil {

@@ -52,6 +52,14 @@ var keysInvariant = &table{name: "invariant", one: []string{"count", "sum"}, key
 var keysMigrateData = &table{name: "migrateData", keys: []key{
 	{"dataset", text, required, "One of the datasets"},
 	{"from", text, required, "The target whose data it is"},
+	{"suspend", texts, "", "CronJobs of this target that stay suspended while it has the data, as CronJob/name"},
+	{"secrets", listOf(keysSecretValue), "", "What Secrets of this target hold instead while it has the data"},
+}}
+
+var keysSecretValue = &table{name: "secretValue", keys: []key{
+	{"secret", resource, required, "The Secret"},
+	{"key", text, required, "Its key whose value is replaced"},
+	{"value", filled(template.Database), required, "The other value; a template that names a secret of sluice.yaml"},
 }}
 
 var keysCheckpointData = &table{name: "checkpointData", keys: []key{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/mask"
+	"github.com/sluice-cd/sluice/internal/template"
 )
 
 func (p *parser) dataset(f *fieldset) string {
@@ -20,7 +21,40 @@ func (p *parser) dataset(f *fieldset) string {
 func (p *parser) migrateData(f *fieldset) *sluice.MigrateData {
 	s := &sluice.MigrateData{Dataset: p.dataset(f), From: f.name("from", "name the target whose data it is")}
 	p.refer(f, "from", refTarget, s.From)
+	s.Suspend = p.suspend(f)
+	hint := `write it as a list: - {secret: …, key: …, value: "{{secrets.…}}"}`
+	for _, m := range f.maps("secrets", "the Secret", hint) {
+		s.Secrets = append(s.Secrets, p.secretValue(m))
+	}
 	return s
+}
+
+func (p *parser) suspend(f *fieldset) []string {
+	names := f.texts("suspend")
+	if names == nil {
+		return nil
+	}
+	for _, n := range f.get("suspend").Content {
+		name, isCronJob := strings.CutPrefix(n.Value, "CronJob/")
+		if n.Kind == yaml.ScalarNode && (!isCronJob || !resourceName.form.MatchString(name)) {
+			p.error(n, codeBadValue, "write it like CronJob/mails", "%s names %s, which is no CronJob", f.of("suspend"),
+				clip(n.Value))
+		}
+	}
+	return names
+}
+
+// secretValue refuses a value that the file itself holds: plans show it.
+func (p *parser) secretValue(f *fieldset) sluice.SecretValue {
+	v := sluice.SecretValue{
+		Secret: f.name("secret", "name the Secret"), Key: f.name("key", "name the key whose value is replaced"),
+		Value: f.name("value", `write value: "{{secrets.name}}", and the secret in sluice.yaml`),
+	}
+	if v.Value != "" && len(template.Parse(v.Value).Names("secrets.")) == 0 {
+		p.error(f.get("value"), codeBadValue, `write value: "{{secrets.name}}", and the secret in sluice.yaml`,
+			"%s names no secret", f.of("value"))
+	}
+	return v
 }
 
 func (p *parser) checkpointData(f *fieldset) *sluice.CheckpointData {

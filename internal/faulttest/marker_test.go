@@ -143,6 +143,24 @@ var leaks = map[string]func(l *leak){
 			l.run("run", "-f", "deploy.yaml")
 		}
 	},
+	"a Secret whose value a migration replaces": func(l *leak) {
+		both := func(steps, manifests string) string {
+			data := "\ndatasets:\n  orders: {engine: files, claims: [data]}"
+			staging := "targets:\n  staging: {account: local, namespace: staging, strategy: rolling" + steps + "}"
+			return strings.Replace(deployFile("", data, manifests), "targets:", staging, 1)
+		}
+		step := "{migrateData: {dataset: orders, from: production, secrets: [{secret: shop, key: PASSWORD, " +
+			"value: \"{{secrets.plain}}\"}]}}"
+		before := func(steps string) string { return ", constraints: {beforeDeployment: [" + steps + "]}" }
+		l.mustDeploy(both("", join(first, claim, secretManifest)))
+		changed := strings.Replace(first, "first}", "first}, data: {a: b}", 1)
+		l.fails(both(before("{sequence: ["+step+", {waitFor: {object: ConfigMap/none, condition: Ready, timeout: 1s}}]}"),
+			changed), "ConfigMap/none")
+		l.fails(both(before(strings.Replace(step, "secrets:", "suspend: [CronJob/mails], secrets:", 1)), changed),
+			"does not support CronJob")
+		l.run("run", "-f", l.file(both(before(step), changed)))
+		l.run("plan", "-f", "deploy.yaml", "-o", "json")
+	},
 	"a kustomization with a mistake": func(l *leak) {
 		if err := os.Mkdir(filepath.Join(l.dir, "k"), 0o700); err != nil {
 			l.t.Fatal(err)

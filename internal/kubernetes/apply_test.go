@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sluice-cd/sluice"
 )
 
@@ -368,6 +370,63 @@ func TestRestoreGivesBack(t *testing.T) {
 			isOwners := strings.HasPrefix(r.body, "[")
 			if isOwners && (!strings.Contains(r.body, `"manager":"helm"`) || strings.Count(r.body, `"f:a"`) != 1) {
 				t.Errorf("%s: the owners become %s", name, r.body)
+			}
+		}
+	}
+}
+
+// Restore takes back what Scale changed: the number, and who owns it.
+func TestRestoreGivesTheCountBack(t *testing.T) {
+	entry := func(manager, operation, subresource string) string {
+		return `{"manager":"` + manager + `","operation":"` + operation + `","subresource":"` + subresource +
+			`","apiVersion":"apps/v1","fieldsV1":{"f:spec":{"f:replicas":{}}}}`
+	}
+	web := func(replicas, owners string) string {
+		return `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","uid":"u",
+			"resourceVersion":"1","managedFields":[` + owners + `]},"spec":{"replicas":` + replicas + `}}`
+	}
+	scaled := entry("sluice-scale", "Update", "")
+	paused := strings.Replace(entry("helm", "Update", ""), "replicas", "paused", 1)
+	for name, test := range map[string]struct {
+		was, live string // the owners
+		replicas  string // now
+		patches   []string
+		outcome   sluice.Outcome
+	}{
+		"of somebody else": {entry("helm", "Update", ""), scaled, "0", []string{"sluice-scale", "sluice-adopt"},
+			sluice.Configured},
+		"of an autoscaler": {entry("hpa", "Update", "scale"), entry("sluice-scale-kept", "Update", ""), "0",
+			[]string{"sluice-scale-kept", "sluice-adopt"}, sluice.Configured},
+		"of nobody": {paused, paused + "," + scaled, "0", []string{"sluice-scale", "sluice-adopt"}, sluice.Configured},
+		"of the application": {entry("sluice:shop", "Apply", ""), scaled, "0", []string{"sluice-scale", "sluice-adopt"},
+			sluice.Configured},
+		"only the owner, after a crash": {entry("helm", "Update", ""), scaled, "3", []string{"sluice-adopt"},
+			sluice.Unchanged},
+		"of Scale before": {scaled, scaled, "3", nil, sluice.Unchanged},
+		"of others meanwhile": {entry("sluice:shop", "Apply", ""), entry("hpa", "Update", "scale"), "3", nil,
+			sluice.Unchanged},
+	} {
+		s := serve(t)
+		live, back := web(test.replicas, test.live), web("3", test.live)
+		s.may("GET "+deployments+"web", slices.Concat(slices.Repeat([]answer{{body: live}}, 1+len(test.patches)/2),
+			[]answer{{body: back}})...)
+		s.on("PATCH "+deployments+"web", slices.Repeat([]answer{{body: back}}, len(test.patches))...)
+		w := s.Writer.For(sluice.Writing{Application: "shop"})
+		_, outcome, err := w.Restore(t.Context(), object(t, web("3", test.was)), false)
+		if err != nil || outcome != test.outcome {
+			t.Errorf("%s: %s, %v", name, outcome, err)
+		}
+		if got := s.patches(); !slices.Equal(got, test.patches) {
+			t.Errorf("%s: patches %v, want %v", name, got, test.patches)
+		}
+		for _, r := range s.sent("PATCH ") {
+			if !strings.HasPrefix(r.body, "[") {
+				continue
+			}
+			owners := object(t, `{"list":`+r.body+`}`).List("list")[0].List("value")
+			want := object(t, `{"list":[`+test.was+`]}`).List("list")
+			if diff := cmp.Diff(want, owners); diff != "" {
+				t.Errorf("%s: the owners become:\n%s", name, diff)
 			}
 		}
 	}

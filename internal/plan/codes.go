@@ -12,4 +12,5 @@ const (
 	codeNothingToMask     = "nothing-to-mask"
 	codeUndefinedVariable = "undefined-variable"
 	codeMoverNotHere      = "mover-not-here"
+	codeSecretReleased    = "secret-released"
 )

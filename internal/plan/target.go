@@ -24,7 +24,7 @@ type graph struct {
 // target lays out one target: before, apply, the strategy, promote, after, and separately onRollback.
 func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.PlannedStep) {
 	g := &graph{compiler: c, target: t, traffic: c.traffic(t)}
-	p := c.objects(t)
+	p := c.contained(t, c.objects(t))
 	last := g.parallel(sluice.PhaseBefore, t.BeforeDeployment, nil)
 	if len(p.objects) > 0 {
 		last = g.prune(p.objects, g.rollOut(p, last))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/dataset"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
 )
@@ -138,6 +139,7 @@ func (m Summary) Status() error {
 		if err := Table(m.Out, rows); err != nil {
 			return err
 		}
+		m.stopped(t.Name)
 	}
 	failed := func(id sluice.StepID) bool { return s.Steps[id].Failure != nil }
 	if s.Outcome != "" && (m.Unfinished || slices.ContainsFunc(s.Started, failed)) {
@@ -145,6 +147,25 @@ func (m Summary) Status() error {
 		m.Print()
 	}
 	return nil
+}
+
+// stopped says which workloads a step of the target may have stopped and not started again.
+func (m Summary) stopped(target string) {
+	open := []engine.RunPhase{engine.PhaseStarting, engine.PhaseRunning, engine.PhaseFailed, engine.PhaseUndoing,
+		engine.PhaseUndoFailed}
+	for _, p := range m.State.Plan.Steps {
+		run := m.State.Steps[p.ID]
+		if p.Target != target || !slices.Contains(open, run.Phase) {
+			continue
+		}
+		for _, o := range dataset.MayStop(p, run.Progress.Snapshot) {
+			ref, n := o.Ref(), o.Number(1, "spec", "replicas")
+			m.line(1, "%s in %s may be stopped by %s; before, its replicas were %d", ref, ref.Namespace, p.ID, n)
+			m.line(2, "if it is, and no sluice runs: sluice run --resume")
+			m.line(2, "or by hand, in a cluster: kubectl scale --namespace %s %s --replicas %d", ref.Namespace,
+				strings.ToLower(ref.Kind)+"/"+ref.Name, n)
+		}
+	}
 }
 
 func stepRow(s *engine.State, run *engine.StepRun) []string {

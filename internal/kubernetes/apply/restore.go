@@ -13,7 +13,8 @@ import (
 // Restore applies the fields that the writer had applied when the object was read, and no others. So later fields go,
 // earlier ones come back, and those of others stay. Fields that were taken from others since get their values and
 // owners back, except that fields of kubectl apply count as applied by the writer. A Conflict names the fields that
-// others have taken over since. The rest is restored all the same.
+// others have taken over since. The rest is restored all the same. A number of replicas that Scale has changed gets its
+// value and its owner back; the outcome is Unchanged if only that owner changes.
 func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref, err := w.client.Resolve(ctx, was.Ref())
 	if err != nil {
@@ -27,8 +28,13 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 		return nil, "", err
 	}
 	set, back := w.restorableSet(was), w.takenFrom(was, live)
-	if isSame(declaredFields(was, ref.Resource), declaredFields(live, ref.Resource), ref.Resource) && len(back) == 0 {
-		return live, sluice.Unchanged, nil
+	r := applyRequest{ObjectRef: ref, dryRun: dryRun}
+	counted := live
+	if w.isCountOurs(live) {
+		counted = withCount(live, was)
+	}
+	if isSame(declaredFields(was, ref.Resource), declaredFields(counted, ref.Resource), ref.Resource) && len(back) == 0 {
+		return w.restoreCount(ctx, r, was, live, sluice.Unchanged)
 	}
 	taken, conflicts := w.takenOver(set, was, live)
 	fields := set.Difference(taken)
@@ -37,9 +43,11 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 	}
 	now, outcome, err := w.Apply(ctx, onlyFields(was, fields), dryRun)
 	if err == nil && len(back) > 0 {
-		r := applyRequest{ObjectRef: ref, declared: nil, dryRun: dryRun}
 		now, err = w.giveBack(ctx, now, r, back, set)
 		outcome = sluice.Configured
+	}
+	if err == nil {
+		now, outcome, err = w.restoreCount(ctx, r, was, now, outcome)
 	}
 	switch {
 	case err != nil:

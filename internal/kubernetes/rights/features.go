@@ -50,6 +50,8 @@ var (
 	keep    = []string{"get", "list", "watch", "create", "patch", "delete"}
 	put     = []string{"get", "create", "patch"}
 	connect = []string{"get", "create"} // WebSocket needs the one, SPDY the other
+
+	snapshot = []string{"get", "watch", "create", "delete"}
 )
 
 // Features returns every feature and its rights.
@@ -116,6 +118,7 @@ func Features() []Feature {
 			{"apps", []string{"replicasets"}, look},
 			{"batch", []string{"jobs"}, keep},
 			{"networking.k8s.io", []string{"networkpolicies"}, put},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, snapshot},
 		}},
 		{Name: FeatureBeside, Grants: []Grant{
 			{"batch", []string{"jobs"}, keep},
@@ -124,13 +127,14 @@ func Features() []Feature {
 		}},
 		{Name: FeatureData, Grants: []Grant{
 			{"", []string{"persistentvolumeclaims"}, []string{"get", "list", "watch", "create", "delete"}},
-			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "watch", "create", "delete"}},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, snapshot},
 			{"", []string{"pods"}, []string{"list"}},
+			{"", []string{"resourcequotas"}, []string{"list"}},
 			{"apps", []string{"replicasets"}, []string{"get"}},
 		}},
 		{Name: FeatureDataVolumes, Cluster: true, Grants: []Grant{
 			{"", []string{"persistentvolumes"}, []string{"get", "list", "watch", "patch", "delete"}},
-			{"storage.k8s.io", []string{"storageclasses"}, []string{"get"}},
+			{"storage.k8s.io", []string{"storageclasses"}, []string{"get", "list"}},
 			{"storage.k8s.io", []string{"volumeattachments"}, look},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "list", "patch"}},
@@ -177,6 +181,10 @@ func isDispensable(r sluice.Right) bool {
 		return true
 	case FeatureObserve:
 		return r.Resource == "events" || r.Resource == "poddisruptionbudgets"
+	case FeatureData: // without them the plan does not see that a quota is too small
+		return r.Resource == "resourcequotas"
+	case FeatureDataVolumes: // without it the plan does not see that a class is missing
+		return r.Resource == "storageclasses" && r.Verb == "list"
 	case FeaturePortworx: // without them a Migration that does not move is not explained
 		return r.Resource == "events"
 	case FeatureTraffic: // without them the cluster names the ReplicaSet of a canary

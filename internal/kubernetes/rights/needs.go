@@ -114,6 +114,7 @@ func (n *needs) step(s sluice.PlannedStep) {
 			n.dataset(spec, namespace, s.MigrateData != nil || s.RestoreData != nil)
 			n.arrival(s.MigrateData, namespace)
 			n.snapshots(spec, s.MigrateData)
+			n.precautions(s.MigrateData, namespace)
 		}
 		n.source(s.MigrateData)
 	}
@@ -328,7 +329,9 @@ func (n *needs) dataset(spec sluice.Dataset, namespace string, replaced bool) {
 		n.part(namespace, FeatureObserve, "pods", "replicasets")
 	}
 	if replaced {
-		n.surroundings(namespace)
+		n.surroundings(namespace, keep)
+	} else {
+		n.surroundings(namespace, look) // a checkpoint holds them
 	}
 	n.features(namespace, FeatureBeside, FeaturePortForward)
 	if len(spec.Quiesce.Before)+len(spec.Quiesce.After) > 0 {
@@ -348,9 +351,21 @@ func (n *needs) snapshots(spec sluice.Dataset, m *sluice.MigrateData) {
 	}
 }
 
-// surroundings adds the rights to create what a workload needs beside its data, and to delete it again.
-func (n *needs) surroundings(namespace string) {
+// precautions adds the rights to suspend CronJobs. What replaces Secrets may also create them.
+func (n *needs) precautions(m *sluice.MigrateData, namespace string) {
+	if m == nil {
+		return
+	}
+	for _, name := range m.Suspend {
+		if ref, err := sluice.ParseRef(name, namespace); err == nil {
+			n.kind(ref, change)
+		}
+	}
+}
+
+// surroundings adds the verbs on what a workload needs beside its data.
+func (n *needs) surroundings(namespace string, verbs []string) {
 	for _, kind := range []string{"ConfigMap", "Secret", "Service"} {
-		n.kind(sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: namespace}, keep)
+		n.kind(sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: namespace}, verbs)
 	}
 }

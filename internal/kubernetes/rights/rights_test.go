@@ -366,7 +366,8 @@ func TestNeedsOfOtherTargetsSteps(t *testing.T) {
 		Steps: []sluice.PlannedStep{
 			{ID: "b/x", Target: "b", StepSpec: sluice.StepSpec{RunWebhook: &sluice.RunWebhook{Webhook: hook}}},
 			{ID: "b/y", Target: "b", StepSpec: sluice.StepSpec{MigrateData: &sluice.MigrateData{
-				Source: &sluice.Target{Account: "east", Namespace: "prod"}, Spec: sluice.Dataset{Claims: []string{"data"}}}}},
+				Source: &sluice.Target{Account: "east", Namespace: "prod"}, Spec: sluice.Dataset{Claims: []string{"data"}},
+				Suspend: []string{"CronJob/mails"}}}},
 			{ID: "b/z", Target: "b", StepSpec: sluice.StepSpec{Prune: &sluice.Prune{Objects: []sluice.Ref{{APIVersion: "v1",
 				Kind: "ConfigMap", Name: "old"}}}}},
 		},
@@ -375,14 +376,20 @@ func TestNeedsOfOtherTargetsSteps(t *testing.T) {
 	for _, want := range []sluice.Right{
 		{Verb: "create", Resource: "services/proxy", Namespace: "tools", Feature: "service-proxy"},
 		{Verb: "get", Resource: "persistentvolumeclaims", Namespace: "prod", Feature: "apply"},
+		{Verb: "get", Resource: "configmaps", Namespace: "prod", Feature: "apply"},
+		{Verb: "get", Group: "snapshot.storage.k8s.io", Resource: "volumesnapshots", Feature: "scratch"},
 	} {
 		if !slices.Contains(east, want) {
 			t.Errorf("%+v is not needed in east: %+v", want, east)
 		}
 	}
-	if want := (sluice.Right{Verb: "delete", Resource: "configmaps", Namespace: "stage",
-		Feature: "apply"}); !slices.Contains(west, want) {
-		t.Errorf("%+v is not needed in west: %+v", want, west)
+	for _, want := range []sluice.Right{
+		{Verb: "delete", Resource: "configmaps", Namespace: "stage", Feature: "apply"},
+		{Verb: "patch", Group: "batch", Resource: "cronjobs", Namespace: "stage", Feature: "apply"},
+	} {
+		if !slices.Contains(west, want) {
+			t.Errorf("%+v is not needed in west: %+v", want, west)
+		}
 	}
 	for _, r := range west {
 		if r.Resource == "services/proxy" {

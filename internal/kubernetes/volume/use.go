@@ -34,7 +34,7 @@ func (s subject) use(
 		return "", false, err
 	}
 	if g.volume == nil {
-		return "", false, s.notThere(g, generation)
+		return "", false, s.notThere(ctx, g, generation)
 	}
 	now, old, err := s.current(ctx)
 	if err != nil {
@@ -53,13 +53,20 @@ func (s subject) use(
 	return before, true, err
 }
 
-func (s subject) notThere(g generation, name string) error {
+// notThere is the error for a generation without a volume. A class that waits for its first consumer makes none before
+// a pod mounts the staging claim, and nothing else could say where the volume must be.
+func (s subject) notThere(ctx context.Context, g generation, name string) error {
 	if g.isAbsent() {
 		return sluice.Errorf(sluice.NotFound, "the claim %s in %s has no generation %s", s.Name, s.Namespace, name)
 	}
-	return sluice.Errorf(sluice.Conflict, "the generation %s of the claim %s in %s has no volume yet", name, s.Name,
-		s.Namespace).WithHint("see what it waits for: kubectl describe pvc --namespace %s %s", s.Namespace,
-		g.staging.Ref().Name)
+	e := sluice.Errorf(sluice.Conflict, "the generation %s of the claim %s in %s has no volume yet", name, s.Name, s.Namespace)
+	staging := g.staging.Ref().Name
+	class := g.staging.Text("spec", "storageClassName")
+	o, err := s.get(ctx, sluice.Ref{APIVersion: "storage.k8s.io/v1", Kind: "StorageClass", Name: class})
+	if err == nil && o.Text("volumeBindingMode") == "WaitForFirstConsumer" {
+		return e.WithHint("fill it first: the StorageClass %s makes the volume when a pod mounts the claim %s", class, staging)
+	}
+	return e.WithHint("see what it waits for: kubectl describe pvc --namespace %s %s", s.Namespace, staging)
 }
 
 // A swap puts one volume in the place of another. Every write is decided by what the cluster has, so a call after an
@@ -86,7 +93,7 @@ func (w *swap) lose(ctx context.Context) error {
 // replace creates the claim with the other volume. It is not done if somebody else was faster.
 func (w *swap) replace(ctx context.Context) (done bool, err error) {
 	for _, step := range []func(context.Context) error{
-		w.mustBeUnused, w.mustBeDetached, w.keepNext, w.keepOld, w.release, w.reserve, w.remove,
+		w.mustBeUnused, w.mustBeDetached, w.keepNext, w.keepOld, w.release, w.reserve, w.remove, w.awaitReserved,
 	} {
 		if err := step(ctx); err != nil {
 			return false, err
@@ -219,6 +226,17 @@ func (w *swap) remove(ctx context.Context) error {
 		return nil
 	}
 	return w.objects.remove(ctx, w.now)
+}
+
+// awaitReserved waits until the cluster's controller has seen the reservation. If the claim came before that, its binding
+// would be a conflict, which the controller tries again only when it looks at everything, every 15 seconds. Somebody
+// else's claim of the name may have been bound already.
+func (w *swap) awaitReserved(ctx context.Context) error {
+	return w.await(ctx, w.next.volume.Ref(), func(o sluice.Object) bool {
+		return o == nil || o.Text("status", "phase") == "Available" || o.Text("spec", "claimRef", "uid") != ""
+	}, func(o sluice.Object) string {
+		return "to be reserved for the claim " + w.Name + "; it is " + o.Text("status", "phase")
+	})
 }
 
 // recreate creates the claim. A quota may count the deleted one for a moment more.

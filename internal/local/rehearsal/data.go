@@ -14,6 +14,7 @@ func (r *rehearser) data(s *sluice.PlannedStep) {
 		s.MigrateData = changed(s.MigrateData)
 		s.MigrateData.Spec = r.dataset(s, s.MigrateData.Spec, s.Target, s.MigrateData.From)
 		r.mask(s)
+		r.precautions(s)
 	case s.CheckpointData != nil:
 		s.CheckpointData = changed(s.CheckpointData)
 		s.CheckpointData.Spec = r.dataset(s, s.CheckpointData.Spec, s.Target)
@@ -41,6 +42,18 @@ func (r *rehearser) mask(s *sluice.PlannedStep) {
 		return
 	}
 	r.real("fields of "+m.Dataset+" are masked", s.ID)
+}
+
+// precautions removes what keeps a target from acting on its data: nothing here can act.
+func (r *rehearser) precautions(s *sluice.PlannedStep) {
+	m := s.MigrateData
+	for _, name := range m.Suspend {
+		r.instead(name, "not suspended: CronJobs never run here", s.ID)
+	}
+	for _, v := range m.Secrets {
+		r.instead("the value of "+v.Key+" in Secret/"+v.Secret, "not replaced", s.ID)
+	}
+	m.Suspend, m.Secrets = nil, nil
 }
 
 func (r *rehearser) dataset(s *sluice.PlannedStep, d sluice.Dataset, targets ...string) sluice.Dataset {

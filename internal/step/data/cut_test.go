@@ -35,7 +35,7 @@ func TestASourceIsStoppedOnlyIfTheFileSaysSo(t *testing.T) {
 	}
 	p := must(t, s)
 	same(t, "the source", before, w.state())
-	want := []string{"StatefulSet/mongo of prod to 0", "StatefulSet/mongo of prod to 1"}
+	want := []string{"StatefulSet/mongo of prod to 0"} // Restore starts it again
 	if diff := cmp.Diff(want, w.scaled); diff != "" {
 		t.Errorf("scaled:\n%s", diff)
 	}

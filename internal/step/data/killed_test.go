@@ -93,6 +93,10 @@ func scenes() map[string]scene {
 			w.objects[sluice.Ref{APIVersion: "v1", Kind: "Namespace", Name: "staging"}] = sluice.Object{"kind": "Namespace"}
 			return w, func() sluice.Step { return w.step("d1", "staging", migrating(), nil) }
 		}},
+		"migrate with precautions": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := watched(t)
+			return w, func() sluice.Step { return w.step("d1", "staging", cautious(), nil) }
+		}},
 		"migrate masked": {func(t *testing.T) (*world, func() sluice.Step) {
 			w := newWorld(t)
 			w.deploy("prod", "db:1", abc())

@@ -17,7 +17,9 @@ const migrationsKept = 3
 // migrateData restores a checkpoint of another target's dataset into this one. The version that wrote the copy opens
 // it; the release changes it afterwards.
 type migrateData struct {
-	swap // its request is for a checkpoint of the other target
+	swap        // its request is for a checkpoint of the other target
+	precautions dataset.Precautions
+	spec        *sluice.MigrateData
 }
 
 // NewMigrateData makes the step migrateData.
@@ -40,7 +42,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.Mask, r.Image, r.To = migrationsKept, spec.Mask, released(sc, to), &to
-	return &migrateData{swap{to, r}}, nil
+	return &migrateData{swap{to, r}, precautionsFor(d, sc, to), spec}, nil
 }
 
 // Check says what would be copied, and remembers what is in the target.
@@ -61,7 +63,10 @@ func (s *migrateData) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	f.Notes = append(f.Notes, notes...)
+	f.Notes = append(append(f.Notes, notes...), precautionNotes(s.spec, s.Target)...)
+	if f.Held, err = s.precautions.Inspect(ctx, needed); err != nil {
+		return sluice.Preview{}, err
+	}
 	return s.preview(ctx, needed, f)
 }
 
@@ -76,19 +81,24 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 		return p, err
 	}
 	p.Result = &sluice.Result{Checkpoint: c.ID}
-	_, workload, err := s.Kept(c)
+	kept, workload, err := s.Kept(c)
 	if err != nil {
 		return p, err
 	}
-	if err := s.SwapIn(ctx, c, dataset.Swap{Before: before, Workload: workload}); err != nil {
+	if err := s.precautions.Take(ctx, kept); err != nil {
 		return p, err
 	}
-	now, err := s.Read(ctx, "reading what arrived in "+s.Target)
+	in := dataset.Swap{Before: before, Workload: workload, Stopped: s.precautions.AwaitIdle}
+	if err := s.SwapIn(ctx, c, in); err != nil {
+		return p, err
+	}
+	v, now, err := s.Verify(ctx, dataset.Question{Was: c, Mode: fingerprint.Equal}, "reading what arrived in "+s.Target)
 	if err != nil {
 		return p, err
 	}
 	if fingerprint.Differ(c.Fingerprint, now, nil) {
-		return s.differs(ctx, p, c, now)
+		p.Result.Verification = &v
+		return p, sluice.Errorf(sluice.Failed, "the data in %s differs from what was copied: %s", s.Target, v.Reason)
 	}
 	p.State = sluice.Done
 	p.Message = fmt.Sprintf("%d documents of %s are in %s as they were at %s%s",
@@ -96,20 +106,11 @@ func (s *migrateData) Start(ctx context.Context, p sluice.Progress) (sluice.Prog
 	if len(c.Masked) > 0 {
 		p.Message += "; masked are " + strings.Join(c.Masked, ", ")
 	}
+	if len(s.spec.Suspend) > 0 {
+		p.Message += "; suspended are " + strings.Join(s.spec.Suspend, ", ")
+	}
 	p.Message += s.request.DeleteOld(ctx)
 	return p, nil
-}
-
-// differs fails the step with the differences from the copy.
-func (s *migrateData) differs(
-	ctx context.Context, p sluice.Progress, c sluice.Checkpoint, now sluice.Fingerprint,
-) (sluice.Progress, error) {
-	v, err := s.Judge(ctx, dataset.Question{Was: c, Now: now, Mode: fingerprint.Equal})
-	if err != nil {
-		return p, err
-	}
-	p.Result.Verification = &v
-	return p, sluice.Errorf(sluice.Failed, "the data in %s differs from what was copied: %s", s.Target, v.Reason)
 }
 
 // Observe is never needed.

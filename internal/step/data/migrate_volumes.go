@@ -13,7 +13,10 @@ import (
 
 // migrateVolumes moves the volumes of another target's dataset into this one by their storage. The version that wrote
 // them opens them; the release changes it afterwards.
-type migrateVolumes struct{ dataset.Relocation }
+type migrateVolumes struct {
+	dataset.Relocation
+	spec *sluice.MigrateData
+}
 
 // newMigrateVolumes makes the step migrateData for a dataset with a migrator of its own.
 func newMigrateVolumes(d deps.Deps, sc sluice.StepContext, from sluice.PlannedTarget) (sluice.Step, error) {
@@ -31,7 +34,8 @@ func newMigrateVolumes(d deps.Deps, sc sluice.StepContext, from sluice.PlannedTa
 	}
 	return &migrateVolumes{dataset.Relocation{
 		Dataset: to, From: source, Migrator: d.Migrators[m.Spec.Mover], Settings: *m.Spec.Portworx,
-	}}, to.CheckEngine()
+		Precautions: precautionsFor(d, sc, to),
+	}, m}, to.CheckEngine()
 }
 
 func checkMoved(d deps.Deps, m *sluice.MigrateData) *sluice.Error {
@@ -58,7 +62,7 @@ func (s *migrateVolumes) Check(ctx context.Context) (sluice.Preview, error) {
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	p := sluice.Preview{Notes: s.notes(was)}
+	p := sluice.Preview{Notes: s.notes(was), Changes: heldChanges(was.Held)}
 	for _, claim := range s.Spec.Claims {
 		outcome := sluice.Created
 		for _, there := range was.Moving.Claims {
@@ -82,7 +86,7 @@ func (s *migrateVolumes) notes(was dataset.Relocated) []string {
 		notes = append(notes, fmt.Sprintf("overwrites the volumes of %s in %s, which came by an earlier migration: "+
 			"their present content cannot be put back", strings.Join(names, ", "), s.Target))
 	}
-	return notes
+	return append(notes, precautionNotes(s.spec, s.Target)...)
 }
 
 // Start moves the volumes and reads what arrived, which is the baseline of later verifications.

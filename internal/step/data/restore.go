@@ -202,13 +202,10 @@ func (s *restoreData) saveAside(
 // arrived checks that nothing of the checkpoint is missing. Other differences were written since the workload came
 // back, which cannot be prevented here.
 func (s *restoreData) arrived(ctx context.Context, was sluice.Checkpoint) (sluice.Verification, error) {
-	now, err := s.Read(ctx, "reading what is back in "+s.Target)
-	if err != nil {
-		return sluice.Verification{}, err
-	}
 	plain := s.Dataset
 	plain.Spec.Invariants = nil // they say what a release may do to the data, not what users do meanwhile
-	return plain.Judge(ctx, dataset.Question{Was: was, Now: now, Mode: fingerprint.Loss})
+	v, _, err := plain.Verify(ctx, dataset.Question{Was: was, Mode: fingerprint.Loss}, "reading what is back in "+s.Target)
+	return v, err
 }
 
 // CountLoss counts what the step would take away, without starting it. It cleans up also if ctx ends.

@@ -22,8 +22,8 @@ func (s swap) preview(ctx context.Context, needed []sluice.Object, f dataset.For
 	if err != nil {
 		return sluice.Preview{}, err
 	}
-	before.Source, before.Mover = f.Was, f.Mover
-	p := sluice.Preview{Notes: f.Notes}
+	before.Source, before.Mover, before.Held = f.Was, f.Mover, f.Held
+	p := sluice.Preview{Notes: f.Notes, Changes: heldChanges(f.Held)}
 	for _, claim := range s.Spec.Claims {
 		outcome := sluice.Created
 		if before.Claims[claim] != "" {

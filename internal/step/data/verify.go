@@ -41,11 +41,8 @@ func (s *verifyData) Start(ctx context.Context, p sluice.Progress) (sluice.Progr
 	if err != nil {
 		return p, err
 	}
-	now, err := s.Read(ctx, "reading "+s.Spec.Name+" of "+s.Target)
-	if err != nil {
-		return p, err
-	}
-	v, err := s.Judge(ctx, dataset.Question{Was: was, Now: now, Mode: spec.Mode, Ignore: spec.Ignore})
+	v, _, err := s.Verify(ctx, dataset.Question{Was: was, Mode: spec.Mode, Ignore: spec.Ignore},
+		"reading "+s.Spec.Name+" of "+s.Target)
 	if err != nil {
 		return p, err
 	}

@@ -1,11 +1,13 @@
 package data_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/step"
 )
 
 func TestVerify(t *testing.T) {
@@ -44,5 +46,46 @@ func TestVerify(t *testing.T) {
 				t.Errorf("verifying changed the target:\n%s", diff)
 			}
 		})
+	}
+}
+
+// jobs are Jobs beside the databases of a world. A Job must not end while it is used.
+type jobs struct {
+	*world
+	begun  map[string]int // by namespace
+	inUse  map[string]bool
+	errors []string
+}
+
+func (j *jobs) Open(_ context.Context, at sluice.Place, _ string) (map[string]sluice.Databases, func(), error) {
+	j.begun[at.Namespace]++
+	j.inUse[at.Namespace] = true
+	return map[string]sluice.Databases{"mongodb": fakeDatabases{j.world}}, func() { j.inUse[at.Namespace] = false }, nil
+}
+
+func (j *jobs) End(_ context.Context, at sluice.Place, _ string) error {
+	if j.inUse[at.Namespace] {
+		j.errors = append(j.errors, "the Job in "+at.Namespace+" ended while it was used")
+	}
+	return nil
+}
+
+// The Job that has read the database also compares it.
+func TestOneJobReadsAndCompares(t *testing.T) {
+	w, results := checkpointed(t)
+	delete(w.live("prod"), "b")
+	j := &jobs{world: w, begun: map[string]int{}, inUse: map[string]bool{}}
+	d := w.deps()
+	d.Beside = j
+	s, err := step.New(d).New(w.context("d1", "prod", verifying("loss"), results))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := begin(t, s); sluice.ErrorCode(err) != sluice.Failed ||
+		len(p.Result.Verification.Comparison.Collections) != 1 {
+		t.Errorf("a lost document: %v", err)
+	}
+	if len(j.begun) != 2 || j.begun["prod"] != 1 || len(j.errors) > 0 {
+		t.Errorf("Jobs were begun %v times; %v", j.begun, j.errors)
 	}
 }

@@ -254,6 +254,18 @@ func (w *world) Follow(ctx context.Context, ref sluice.Ref) iter.Seq2[sluice.Obj
 			yield(ref.Absent(), err)
 			return
 		}
+		if ref == w.busy {
+			o := ref.Absent()
+			delete(o["metadata"].(map[string]any), "deletionTimestamp")
+			o.Set([]any{map[string]any{"name": "run"}}, "status", "active")
+			if !yield(o, nil) {
+				return
+			}
+			w.busy = sluice.Ref{}
+		}
+		if _, err := w.Get(ctx, ref); sluice.ErrorCode(err) == sluice.NotFound && !yield(ref.Absent(), nil) {
+			return
+		}
 		for o, err := range w.Watch(ctx, ref.APIVersion, ref.Kind, ref.Namespace) {
 			if (err != nil || o.Text("metadata", "name") == ref.Name) && !yield(o, err) {
 				return

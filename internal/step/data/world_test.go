@@ -43,6 +43,7 @@ type world struct {
 	scaled    []string                      // what was scaled, in that order
 	operator  string                        // who starts whatever is stopped
 	users     map[string][]string           // who else uses a claim, by namespace/claim
+	busy      sluice.Ref                    // a CronJob whose Job runs until somebody waits for it
 	idle      bool                          // no claim can be copied while a pod uses it
 	snapshots bool                          // claims are copied by snapshots
 	keeps     bool                          // the storage keeps them

@@ -167,6 +167,32 @@ func TestFirstReleaseIsShort(t *testing.T) {
 	}
 }
 
+// A log of plain lines shows each value that was measured once, and what it means.
+func TestPlainLinesShowWhatWasMeasured(t *testing.T) {
+	low, high := 0.01, 0.262
+	judged := func(samples ...sluice.Sample) *sluice.Result {
+		return &sluice.Result{Judgment: &sluice.Judgment{Verdict: sluice.Bad, Samples: samples}}
+	}
+	first := sluice.Sample{Query: "errors", Value: &low, Verdict: sluice.Good}
+	second := sluice.Sample{Query: "errors", Value: &high, Verdict: sluice.Bad, Reason: "0.262 is above 0.1"}
+	progress := func(r *sluice.Result) sluice.Event {
+		return sluice.Event{Kind: sluice.StepProgressed, Step: "prod/canary/1",
+			Progress: &sluice.Progress{State: sluice.Running, Result: r}}
+	}
+	got := plain(rollout(),
+		sluice.Event{Kind: sluice.StepStarting, Step: "prod/canary/1", Progress: &sluice.Progress{}},
+		progress(judged(first)), progress(judged(first, second)),
+		sluice.Event{Kind: sluice.StepFailed, Step: "prod/canary/1",
+			Failure: &sluice.Failure{Message: "bad", Result: judged(first, second)}})
+	for _, want := range []string{
+		"prod/canary/1  errors: 0.01: good\n", "prod/canary/1  errors: 0.262 is above 0.1: bad\n",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("%q is not printed once:\n%s", want, got)
+		}
+	}
+}
+
 // A pod that ends two waits is reported once, and the summary does not repeat it.
 func TestFaultIsPrintedOnce(t *testing.T) {
 	crash := &sluice.Failure{Message: "Deployment/web: pod web-1 crashed\nno more coffee", Hint: "look at the log"}

@@ -33,6 +33,7 @@ targets:
     constraints:
       afterDeployment:
         - sequence:
+            - runJob: {name: indexes, path: manifests/migrate-1.0.yaml, timeout: 2m}
             - runJob: {name: first orders, path: manifests/seed-1.0.yaml, timeout: 2m}
             - checkpointData: {dataset: orders, ttl: 24h}
 manifests: [{path: manifests/mongo-1.23.yaml}]

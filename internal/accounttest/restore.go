@@ -137,7 +137,6 @@ func (r *run) countBack() {
 		{"nobody", func() {}},
 		{"Sluice", func() { web.Set(int64(2), "spec", "replicas"); r.apply(web) }},
 		{"a person", func() { r.must(r.ScaleByHand(web.Ref(), 3)) }},
-		{"somebody else", func() { r.edit(web.Ref(), func(o sluice.Object) { o.Set(int64(2), "spec", "replicas") }) }},
 	} {
 		r.apply(web)
 		owned.take()

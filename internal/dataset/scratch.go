@@ -113,8 +113,8 @@ func (d Dataset) own(ctx context.Context, limits containment, claims []sluice.Ob
 	return nil
 }
 
-// Clean removes everything in the scratch, and the Job that reads what it is a scratch of. It succeeds if there never was
-// anything.
+// Clean removes everything in the scratch, and the Job that reads what it is a scratch of. It succeeds if there never
+// was anything.
 func (s Scratch) Clean(ctx context.Context) error {
 	if err := s.outside.endBeside(ctx); err != nil {
 		return err

@@ -18,5 +18,7 @@ func MayStop(s sluice.PlannedStep, snapshot json.RawMessage) []sluice.Object {
 	if b.Source != nil {
 		workloads = append(workloads, b.Source.Workload)
 	}
-	return slices.DeleteFunc(workloads, func(o sluice.Object) bool { return o == nil || o.Number(1, "spec", "replicas") == 0 })
+	return slices.DeleteFunc(workloads, func(o sluice.Object) bool {
+		return o == nil || o.Number(1, "spec", "replicas") == 0
+	})
 }

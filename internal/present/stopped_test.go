@@ -21,10 +21,11 @@ func TestTheStatusNamesWhatMayBeStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := sluice.StepID("production/before/0")
-	p := &sluice.Plan{Application: "shop", Targets: []sluice.PlannedTarget{{Name: "production"}}, Steps: []sluice.PlannedStep{
-		{ID: step, Target: "production", Phase: sluice.PhaseBefore, StepSpec: sluice.StepSpec{
-			Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders"}}},
-	}}
+	spec := sluice.StepSpec{Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders"}}
+	p := &sluice.Plan{
+		Application: "shop", Targets: []sluice.PlannedTarget{{Name: "production"}},
+		Steps: []sluice.PlannedStep{{ID: step, Target: "production", Phase: sluice.PhaseBefore, StepSpec: spec}},
+	}
 	s := &engine.State{ID: "d1"}
 	const command = "kubectl scale --namespace shop statefulset/mongo --replicas 3"
 	for i, e := range []sluice.Event{

@@ -59,12 +59,14 @@ func (s subject) notThere(ctx context.Context, g generation, name string) error 
 	if g.isAbsent() {
 		return sluice.Errorf(sluice.NotFound, "the claim %s in %s has no generation %s", s.Name, s.Namespace, name)
 	}
-	e := sluice.Errorf(sluice.Conflict, "the generation %s of the claim %s in %s has no volume yet", name, s.Name, s.Namespace)
+	e := sluice.Errorf(sluice.Conflict, "the generation %s of the claim %s in %s has no volume yet", name, s.Name,
+		s.Namespace)
 	staging := g.staging.Ref().Name
 	class := g.staging.Text("spec", "storageClassName")
 	o, err := s.get(ctx, sluice.Ref{APIVersion: "storage.k8s.io/v1", Kind: "StorageClass", Name: class})
 	if err == nil && o.Text("volumeBindingMode") == "WaitForFirstConsumer" {
-		return e.WithHint("fill it first: the StorageClass %s makes the volume when a pod mounts the claim %s", class, staging)
+		return e.WithHint("fill it first: the StorageClass %s makes the volume when a pod mounts the claim %s", class,
+			staging)
 	}
 	return e.WithHint("see what it waits for: kubectl describe pvc --namespace %s %s", s.Namespace, staging)
 }
@@ -228,9 +230,9 @@ func (w *swap) remove(ctx context.Context) error {
 	return w.objects.remove(ctx, w.now)
 }
 
-// awaitReserved waits until the cluster's controller has seen the reservation. If the claim came before that, its binding
-// would be a conflict, which the controller tries again only when it looks at everything, every 15 seconds. Somebody
-// else's claim of the name may have been bound already.
+// awaitReserved waits until the cluster's controller has seen the reservation. If the claim came before that, its
+// binding would be a conflict, which the controller tries again only when it looks at everything, every 15 seconds.
+// Somebody else's claim of the name may have been bound already.
 func (w *swap) awaitReserved(ctx context.Context) error {
 	return w.await(ctx, w.next.volume.Ref(), func(o sluice.Object) bool {
 		return o == nil || o.Text("status", "phase") == "Available" || o.Text("spec", "claimRef", "uid") != ""

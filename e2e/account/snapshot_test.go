@@ -164,6 +164,8 @@ func TestSnapshotsOutliveTheirNamespace(t *testing.T) {
 			if k.stored(handle) {
 				t.Error("the storage still has the snapshot")
 			}
+			again := sluice.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": k.namespace}}
+			k.apply(again, sluice.Created) // the end of the test deletes it
 		})
 	}
 }

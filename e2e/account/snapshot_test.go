@@ -82,7 +82,7 @@ func (k *keeping) restored(in *world, a *account.Account) error {
 	if err != nil {
 		return err
 	}
-	if v.Mount != "data" {
+	if v.Mount != "" && v.Mount != "data" { // an interrupted call has not put it in its place yet
 		if got, err := in.get(v); got != "content" || err != nil {
 			return fmt.Errorf("it holds %q: %w", got, err)
 		}

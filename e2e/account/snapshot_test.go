@@ -82,7 +82,7 @@ func (k *keeping) restored(in *world, a *account.Account) error {
 	if err != nil {
 		return err
 	}
-	if v.Mount != "data" {
+	if v.Mount != "" && v.Mount != "data" { // an interrupted call has not put it in its place yet
 		if got, err := in.get(v); got != "content" || err != nil {
 			return fmt.Errorf("it holds %q: %w", got, err)
 		}
@@ -164,6 +164,8 @@ func TestSnapshotsOutliveTheirNamespace(t *testing.T) {
 			if k.stored(handle) {
 				t.Error("the storage still has the snapshot")
 			}
+			again := sluice.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": k.namespace}}
+			k.apply(again, sluice.Created) // the end of the test deletes it
 		})
 	}
 }

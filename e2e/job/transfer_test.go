@@ -48,7 +48,7 @@ func (p *place) work(kind sluice.TransferKind, id string, v sluice.Volume) sluic
 func (p *place) plant(trees *remote.Trees, v sluice.Volume, files int) []tree.Entry {
 	p.Helper()
 	work := p.work(sluice.TransferRestore, "plant-"+v.Claim, v)
-	w, err := trees.Writer(p.Context(), work, v)
+	w, err := trees.Writer(p.Context(), work, v, "")
 	must(p.T, err)
 	at := time.Unix(1e9, 0)
 	root := tree.Entry{Path: tree.Root, Kind: tree.Dir, Mode: 0o750, UID: 999, GID: 999, ModTime: at}
@@ -66,8 +66,7 @@ func (p *place) plant(trees *remote.Trees, v sluice.Volume, files int) []tree.En
 		_, _ = noise.Read(segment) // it never fails
 		must(p.T, w.Write(p.Context(), []tree.Piece{{Path: e.Path, Length: tree.Segment, Data: segment}}))
 	}
-	must(p.T, w.Seal(p.Context(), append(all[1:len(all):len(all)], all[0])))
-	must(p.T, w.Finish(p.Context(), root))
+	must(p.T, w.Seal(p.Context(), append(all[1:len(all):len(all)], all[0], root)))
 	must(p.T, w.Close())
 	must(p.T, trees.End(p.Context(), work))
 	return append([]tree.Entry{root}, all...)

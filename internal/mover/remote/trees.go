@@ -41,17 +41,19 @@ func (t *Trees) Reader(ctx context.Context, of sluice.Transfer, v sluice.Volume)
 	return &reader{at}, nil
 }
 
-// Writer returns a writer of a volume of the transfer, like Reader. It returns the errors of [tree.Create].
-func (t *Trees) Writer(ctx context.Context, of sluice.Transfer, v sluice.Volume) (tree.Writer, error) {
+// Writer returns a writer of a volume of the transfer, like Reader. It takes and returns what [tree.Create] does.
+func (t *Trees) Writer(
+	ctx context.Context, of sluice.Transfer, v sluice.Volume, content string,
+) (tree.Writer, error) {
 	at, err := t.volume(ctx, of, v)
 	if err != nil {
 		return nil, err
 	}
-	key, err := beside.Call[nothing, string](ctx, at.session, at.path("writers"), nothing{}, nil)
+	made, err := beside.Call[string, opened](ctx, at.session, at.path("writers"), content, nil)
 	if err != nil {
 		return nil, errors.Join(at.named(err), at.Close())
 	}
-	return &writer{volume: at, key: key}, nil
+	return &writer{volume: at, opened: made}, nil
 }
 
 // End removes the Job of the transfer. It returns when nothing of it runs. Ending a Job that does not exist succeeds.

@@ -25,7 +25,7 @@ func (v *Volumes) Stage(ctx context.Context, claim sluice.Object, generation str
 	}
 	if g.staging == nil && g.volume != nil {
 		if g.name() == volume.Text("metadata", "name") {
-			staged.Mount = ref.Name
+			staged.Mount, staged.Current = ref.Name, true
 		}
 		return staged, nil
 	}

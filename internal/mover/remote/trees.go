@@ -61,6 +61,9 @@ func (t *Trees) End(ctx context.Context, of sluice.Transfer) error {
 	return t.bench.End(ctx, of.Place, jobName(of))
 }
 
+// Leave removes the Job of the transfer in the background.
+func (t *Trees) Leave(of sluice.Transfer) { t.bench.Leave(of.Place, jobName(of)) }
+
 func jobName(t sluice.Transfer) string { return beside.Name(string(t.Kind), t.ID) }
 
 func (t *Trees) volume(ctx context.Context, of sluice.Transfer, v sluice.Volume) (volume, error) {

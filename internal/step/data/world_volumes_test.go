@@ -66,7 +66,7 @@ func (w *world) Cut(
 func (w *world) Stage(ctx context.Context, o sluice.Object, generation string) (sluice.Volume, error) {
 	namespace, name := o.Ref().Namespace, o.Ref().Name
 	v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
-	return v, w.effect(ctx, func() error {
+	err := w.effect(ctx, func() error {
 		c := w.volumes[namespace+"/"+name]
 		if c == nil {
 			c = &claim{generations: map[string]documents{}}
@@ -75,9 +75,10 @@ func (w *world) Stage(ctx context.Context, o sluice.Object, generation string) (
 		if c.generations[generation] == nil {
 			c.generations[generation] = documents{}
 		}
-		c.kept = true
+		c.kept, v.Current = true, c.current == generation
 		return nil
 	})
+	return v, err
 }
 
 // Use implements sluice.Volumes. A cluster deletes the claim and creates it again.

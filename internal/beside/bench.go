@@ -76,15 +76,15 @@ func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	if b.options.Settings(w.Place.Name).Image == "" {
 		return nil, sluice.Errorf(sluice.Unsupported, "the account %s runs no Jobs of Sluice", w.Place.Name)
 	}
+	if err := b.leaving.wait(ctx, w.Place); err != nil {
+		return nil, err
+	}
 	keys, err := b.keys(w)
 	if err != nil {
 		return nil, err
 	}
 	dial, err := w.dialer(keys)
 	if err != nil {
-		return nil, err
-	}
-	if err := b.leaving.wait(ctx, w.Place); err != nil {
 		return nil, err
 	}
 	if err := b.ensure(ctx, w, keys); err != nil {

@@ -53,7 +53,9 @@ func TestMeasure(t *testing.T) {
 }
 
 // line prints one line of the table at once: the next one may take minutes.
-func line(what, figure, goal, verdict string) { fmt.Printf("%-46s  %8s  %-20s  %s\n", what, figure, goal, verdict) }
+func line(what, figure, goal, verdict string) {
+	fmt.Printf("%-46s  %8s  %-20s  %s\n", what, figure, goal, verdict)
+}
 
 // measuring is one volume, and how long tar needs for it.
 type measuring struct {

@@ -20,19 +20,21 @@ func TestARestoreGoesOnInTheNextPod(t *testing.T) {
 	write(t, filepath.Join(b, "second"), noise(15))
 	write(t, filepath.Join(b, "small"), "small")
 	c, sent := cluster(t), &atomic.Int64{}
-	m := mover.Wrap(kopiaOver(t, c, t.TempDir(), sent))
+	m := kopiaOver(t, c, t.TempDir(), sent)
 	made, err := mover.Run(t.Context(), m, transfer(c, sluice.TransferCopy, a, b), nil)
 	must(t, err)
 	back := transfer(c, sluice.TransferRestore, x, y)
 	back.Copy = made
 	pods, next, killed := c.Made(), int64(1), sync.WaitGroup{}
-	_, err = mover.Run(t.Context(), m, back, func(amount sluice.Amount) {
-		if next < 10 && amount.Done > made.Bytes*next/10 {
-			next++
-			killed.Go(c.Kill)
-		}
-	})
-	killed.Wait()
+	for err = error(sluice.Errorf(sluice.Unavailable, "not yet")); sluice.ErrorCode(err) == sluice.Unavailable; {
+		_, err = mover.Run(t.Context(), m, back, func(amount sluice.Amount) {
+			if next < 10 && amount.Done > made.Bytes*next/10 {
+				next++
+				killed.Go(c.Kill)
+			}
+		})
+		killed.Wait()
+	}
 	must(t, err)
 	pods = c.Made() - pods
 	if pods < 2 || sent.Load() > made.Bytes+int64(pods*tree.AtOnce()*tree.Segment) {

@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e
 
-.PHONY: help demo test stress bench all format vet staticcheck build fuzz e2e cluster-up cluster-down
+.PHONY: help demo test stress bench bench-job all format vet staticcheck build fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,9 +28,15 @@ stress: $(GOTESTSUM) ## Find tests that depend on luck: each 20 times (STRESS) w
 	  $(GOTESTSUM) --format=standard-quiet -- -timeout 3h -count=$(STRESS) ./...
 	@for i in 1 2 3; do E2E_LONG=1 $(MAKE) e2e E2EFLAGS=-count=1 || exit 1; done
 
-bench: ## Compare speed on this machine with goals and rivals; as root also at scale, on a separate control plane
+BENCH_MIB ?= 2048
+bench: ## Compare speed on this machine with goals and rivals; as root also at scale and between pods of two clusters
 	@go run ./internal/benchtable
-	@if [ $$(id -u) = 0 ]; then cd e2e && go run ./cmd/scale; else echo "only root can measure canaries at scale"; fi
+	@if [ $$(id -u) = 0 ]; then cd e2e && go run ./cmd/scale && $(MAKE) -C .. bench-job; \
+	  else echo "only root can measure canaries at scale, and copies in clusters"; fi
+
+bench-job: ## Only the last part of bench: a volume of BENCH_MIB is copied and filled by Jobs, against tar and rsync
+	@cd e2e && go run ./cmd/cluster up && { E2E_JOB_MIB=$(BENCH_MIB) go test -count=1 -timeout 60m -run TestMeasure -v ./job; \
+	  status=$$?; go run ./cmd/cluster down && exit $$status; }
 
 cluster-up: ## Start two complete Kubernetes clusters on this machine, as root; use them with .cluster/kubeconfig
 	@cd e2e && go run ./cmd/cluster up

@@ -163,8 +163,9 @@ type Volume struct {
 	Namespace  string `json:"namespace"`
 	Claim      string `json:"claim"`
 	Generation string `json:"generation"`
-	Dir        string `json:"dir,omitempty"`   // where this process can read and write it
-	Mount      string `json:"mount,omitempty"` // the claim by which a pod of the namespace can read and write it
+	Dir        string `json:"dir,omitempty"`     // where this process can read and write it
+	Mount      string `json:"mount,omitempty"`   // the claim by which a pod of the namespace can read and write it
+	Current    bool   `json:"current,omitempty"` // pods that use the claim see this generation
 }
 
 // A Cut is a set of volumes copied at one instant.
@@ -217,8 +218,8 @@ type Volumes interface {
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
 	// Stage makes a generation of a claim, which need not exist yet, and returns where to fill it. It is empty, or begins
 	// with the content of the kept snapshot from; it may hold that only some time later. A snapshot that is not there is
-	// NotFound. If the generation exists, it stays as it is. From now on the current generation outlives the deletion of
-	// the claim's object, until it is discarded.
+	// NotFound. If the generation exists, it stays as it is; one that is no longer Current may have neither Dir nor Mount.
+	// From now on the current generation outlives the deletion of the claim's object, until it is discarded.
 	Stage(ctx context.Context, claim Object, generation, from string) (Volume, error)
 	// Use makes the generation the claim's current one and returns the name of the one before, "" if there was none. A
 	// claim that does not exist is created. Conflict if a pod uses the claim, and if the generation has no volume yet:

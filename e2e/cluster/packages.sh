@@ -22,6 +22,9 @@ need ip iproute2
 need socat socat
 need mkfs.xfs xfsprogs
 need mkfs.ext4 e2fsprogs
+# Rivals of make bench-job.
+need zstd zstd
+need rsync rsync
 [ -n "$missing" ] || exit 0
 
 install="apt-get install -y --no-install-recommends$missing"

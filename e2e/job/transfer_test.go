@@ -50,7 +50,7 @@ func (p *place) work(kind sluice.TransferKind, id string, v sluice.Volume) sluic
 func (p *place) plant(trees *remote.Trees, v sluice.Volume, files int) []tree.Entry {
 	p.Helper()
 	work := p.work(sluice.TransferRestore, "plant-"+v.Claim, v)
-	w, err := trees.Writer(p.Context(), work, v)
+	w, err := trees.Writer(p.Context(), work, v, "")
 	must(p.T, err)
 	at := time.Unix(1e9, 0)
 	root := tree.Entry{Path: tree.Root, Kind: tree.Dir, Mode: 0o750, UID: 999, GID: 999, ModTime: at}
@@ -68,8 +68,7 @@ func (p *place) plant(trees *remote.Trees, v sluice.Volume, files int) []tree.En
 		_, _ = noise.Read(segment) // it never fails
 		must(p.T, w.Write(p.Context(), []tree.Piece{{Path: e.Path, Length: tree.Segment, Data: segment}}))
 	}
-	must(p.T, w.Seal(p.Context(), append(all[1:len(all):len(all)], all[0])))
-	must(p.T, w.Finish(p.Context(), root))
+	must(p.T, w.Seal(p.Context(), append(all[1:len(all):len(all)], all[0], root)))
 	must(p.T, w.Close())
 	must(p.T, trees.End(p.Context(), work))
 	return append([]tree.Entry{root}, all...)
@@ -106,7 +105,9 @@ func (p *place) read(trees *remote.Trees, v sluice.Volume) (all []tree.Entry, su
 // open returns kopia over the Jobs of the options, as Sluice wires it.
 func open(t *testing.T, o beside.Options) (sluice.Mover, *remote.Trees) {
 	t.Helper()
-	trees := remote.New(beside.New(o))
+	bench := beside.New(o)
+	t.Cleanup(bench.Close)
+	trees := remote.New(bench)
 	m, err := kopia.Open(t.Context(), kopia.Options{
 		Dir: t.TempDir(), CacheDir: t.TempDir(), Reader: trees.Reader, Writer: trees.Writer,
 		Password: func(context.Context) (string, error) { return "sesame", nil },
@@ -165,6 +166,7 @@ func TestAKilledPodIsReplaced(t *testing.T) {
 	if c.Files != 16 {
 		t.Errorf("the copy is %+v", c)
 	}
+	must(t, trees.End(t.Context(), p.work(sluice.TransferCopy, "d-1", from))) // it ends in the background
 	verify := sluice.Transfer{Kind: sluice.TransferVerify, ID: "v-1", Place: p.Place, Copy: c}
 	_, err = mover.Run(t.Context(), m, verify, nil)
 	must(t, err)
@@ -187,10 +189,11 @@ func TestCancelLeavesNothing(t *testing.T) {
 	from := p.claim("from")
 	p.plant(trees, from, 4)
 	work := p.work(sluice.TransferCopy, "d-1", from)
+	jobs, err := p.client.BatchV1().Jobs(p.Namespace).Watch(t.Context(), metav1.ListOptions{})
+	must(t, err)
+	defer jobs.Stop()
 	must(t, m.Begin(t.Context(), work))
-	for len(p.left()) == 0 {
-		time.Sleep(10 * time.Millisecond) // the Job is made in the background
-	}
+	<-jobs.ResultChan() // the Job is made in the background
 	must(t, m.Cancel(t.Context(), work))
 	if left := p.left(); len(left) > 0 {
 		t.Errorf("left over: %v", left)

@@ -47,11 +47,17 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}`, na
 	}
 	v, err := r.Account.Volumes.Stage(r.ctx, o, "first", "")
 	r.must(err)
+	if v.Current {
+		r.Errorf("pods see a generation of %s that was only staged", name)
+	}
 	r.fill(v, text)
 	before, err := r.Account.Volumes.Use(r.ctx, o, "first")
 	r.must(err)
 	if before != "" {
 		r.Errorf("before its first generation %s had %s", name, before)
+	}
+	if v, err = r.Account.Volumes.Stage(r.ctx, o, "first", ""); err != nil || !v.Current {
+		r.Errorf("the generation that pods see of %s is not the current one: %v", name, err)
 	}
 	return o, r.current(o)
 }

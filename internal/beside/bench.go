@@ -40,6 +40,7 @@ const DefaultPatience = 5 * time.Minute
 // A Bench is where work beside the data is done: it makes, finds and ends Jobs. It is safe for concurrent use.
 type Bench struct {
 	options Options
+	leaving leaving
 }
 
 // New returns a bench.
@@ -47,7 +48,7 @@ func New(o Options) *Bench {
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
 	}
-	return &Bench{o}
+	return &Bench{options: o, leaving: leaving{last: map[string]chan struct{}{}}}
 }
 
 // Work is what a Job is made for.
@@ -74,6 +75,9 @@ func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	defer cancel()
 	if b.options.Settings(w.Place.Name).Image == "" {
 		return nil, sluice.Errorf(sluice.Unsupported, "the account %s runs no Jobs of Sluice", w.Place.Name)
+	}
+	if err := b.leaving.wait(ctx, w.Place); err != nil {
+		return nil, err
 	}
 	keys, err := b.keys(w)
 	if err != nil {

@@ -93,6 +93,13 @@ func (w Work) remove(ctx context.Context) error {
 // End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. Ending a
 // Job that does not exist succeeds, also in an account that runs none.
 func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
+	if err := b.leaving.wait(ctx, at); err != nil {
+		return err
+	}
+	return b.end(ctx, at, name)
+}
+
+func (b *Bench) end(ctx context.Context, at sluice.Place, name string) error {
 	if b.options.Settings(at.Name).Image == "" {
 		return nil
 	}
@@ -107,7 +114,7 @@ func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
 	return w.remove(ctx)
 }
 
-// How often to look at a Job that starts.
+// How often to look at a Job that starts, besides when something of its pods changes.
 const (
 	firstLook = 50 * time.Millisecond
 	lastLook  = time.Second
@@ -115,6 +122,9 @@ const (
 
 // await waits until the Job answers. A Job that cannot start is an error, at once if waiting does not help.
 func (b *Bench) await(ctx context.Context, w Work, s *Session) error {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	changed := w.watch(watching)
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		why, err := w.look(ctx)
 		if err == nil && why == "" {
@@ -129,9 +139,30 @@ func (b *Bench) await(ctx context.Context, w Work, s *Session) error {
 		select {
 		case <-ctx.Done():
 			return w.late(ctx, why)
+		case <-changed:
 		case <-time.After(pause):
 		}
 	}
+}
+
+// watch sends when a pod of the work has changed. If the account cannot watch, it never does.
+func (w Work) watch(ctx context.Context) <-chan struct{} {
+	changed := make(chan struct{}, 1)
+	go func() {
+		for o, err := range w.Place.Account.Watch(ctx, "v1", "Pod", w.Place.Namespace) {
+			if err != nil {
+				return
+			}
+			if o.Text("metadata", "labels", workLabel) != w.Name {
+				continue
+			}
+			select {
+			case changed <- struct{}{}:
+			default: // one is on its way
+			}
+		}
+	}()
+	return changed
 }
 
 // hopeless returns the error unless it may heal while the Job starts.

@@ -82,7 +82,9 @@ func (c *Cluster) Place(namespace string) sluice.Place {
 func (c *Cluster) Bench(o beside.Options) *beside.Bench {
 	o.Settings = func(string) beside.Settings { return beside.Settings{Image: "sluice:unready"} }
 	o.Secret = Secret
-	return beside.New(o)
+	b := beside.New(o)
+	c.t.Cleanup(b.Close)
+	return b
 }
 
 // Secret derives the secrets of a bench.
@@ -134,6 +136,8 @@ func (c *Cluster) Delete(ctx context.Context, ref sluice.Ref) error {
 
 // doom remembers what belongs to the Job.
 func (c *Cluster) doom(ctx context.Context, job sluice.Ref) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, kind := range []string{"Secret", "Service"} {
 		ref := sluice.Ref{APIVersion: "v1", Kind: kind, Namespace: job.Namespace, Name: job.Name}
 		if o, err := c.Account.Get(ctx, ref); err == nil && job.Kind == "Job" {
@@ -144,6 +148,8 @@ func (c *Cluster) doom(ctx context.Context, job sluice.Ref) {
 
 // collect deletes what belonged to deleted Jobs, as the cluster does some time later.
 func (c *Cluster) collect(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for ref, uid := range c.late {
 		delete(c.late, ref)
 		if o, err := c.Account.Get(ctx, ref); err != nil || o.Text("metadata", "uid") != uid {

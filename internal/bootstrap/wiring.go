@@ -116,7 +116,10 @@ func (w *Wiring) maker(
 }
 
 // Close closes everything that was opened.
-func (w *Wiring) Close() error { return w.close.run() }
+func (w *Wiring) Close() error {
+	w.bench.Close() // it needs the accounts
+	return w.close.run()
+}
 
 // Metrics returns the metric providers.
 func (w *Wiring) Metrics() (map[string]sluice.Metrics, error) { return w.dir.metrics(w.config) }

@@ -70,7 +70,7 @@ func (c closing) Close(context.Context) error { c.note("close"); return nil }
 // TestDatabasesAreReadBesideThem: in a Job where the place has Jobs, which always ends, and here otherwise.
 func TestDatabasesAreReadBesideThem(t *testing.T) {
 	broken := errors.New("it broke")
-	whole := []string{"begin shop/k", "open db beside", "close", "leave", "end shop/k"}
+	whole := []string{"begin shop/k", "open db beside", "close", "leave"}
 	for name, test := range map[string]struct {
 		with   recorder
 		use    error

@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"strconv"
@@ -32,7 +31,7 @@ func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) (err
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, leave()) }()
+	defer leave()
 	db, err := databases.Open(ctx, uri, d.dial)
 	if err != nil {
 		return err

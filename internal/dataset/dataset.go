@@ -134,8 +134,24 @@ func (d Dataset) cancel(ctx context.Context, t sluice.Transfer) error {
 }
 
 // stage fills the generation of every claim from the checkpoint. Claims are switched in their order after all are
-// filled; so if the first one is switched already, all are filled.
+// filled; so if the first one is switched already, all are filled. What an earlier call filled in part is kept.
 func (d Dataset) stage(
+	ctx context.Context, c sluice.Checkpoint, claims []sluice.Object, generation, message string,
+) error {
+	err := d.fill(ctx, c, claims, generation, message)
+	if sluice.ErrorCode(err) != sluice.Conflict {
+		return err
+	}
+	// A volume is full: an earlier call was killed at its end, or it is of an earlier try.
+	for _, claim := range c.Copy.Claims {
+		if err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation); err != nil {
+			return err
+		}
+	}
+	return d.fill(ctx, c, claims, generation, message)
+}
+
+func (d Dataset) fill(
 	ctx context.Context, c sluice.Checkpoint, claims []sluice.Object, generation, message string,
 ) error {
 	m, err := d.mover(c.Copy.Mover)
@@ -147,31 +163,17 @@ func (d Dataset) stage(
 	}
 	t := d.filling(generation)
 	t.Copy = c.Copy
-	_, _, err = m.Find(ctx, t)
-	begun := sluice.ErrorCode(err) != sluice.NotFound
-	if !begun {
-		err = m.Cancel(ctx, t) // a pod that it left would hold the volumes
-	}
-	if err != nil {
-		return err
-	}
-	for i, claim := range c.Copy.Claims {
+	for i, claim := range claims {
 		from := ""
 		if c.Copy.InStorage() {
 			from = c.Copy.Snapshots[i]
 		}
-		if !begun {
-			err := d.Place.Account.Volumes.Discard(ctx, d.Place.Namespace, claim, generation)
-			if i == 0 && sluice.ErrorCode(err) == sluice.Conflict {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-		}
-		v, err := d.Place.Account.Volumes.Stage(ctx, claims[i], generation, from)
-		if err != nil {
+		v, err := d.Place.Account.Volumes.Stage(ctx, claim, generation, from)
+		if err != nil || v.Current {
 			return err
+		}
+		if v.Dir == "" && v.Mount == "" {
+			return sluice.Errorf(sluice.Conflict, "the generation %s of the claim %s was already in use", generation, v.Claim)
 		}
 		t.Volumes = append(t.Volumes, v)
 	}
@@ -208,8 +210,11 @@ func (d Dataset) claims(ctx context.Context, c sluice.Checkpoint, before []sluic
 	return list, nil
 }
 
-// use makes the generation the current one of every claim.
+// use makes the generation the current one of every claim, once no pod of the mover that filled it is left.
 func (d Dataset) use(ctx context.Context, claims []sluice.Object, generation string) error {
+	if err := d.cancel(ctx, d.filling(generation)); err != nil {
+		return err
+	}
 	for _, claim := range claims {
 		if _, err := d.Place.Account.Volumes.Use(ctx, claim, generation); err != nil {
 			return err

@@ -38,7 +38,7 @@ func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	data := filepath.Join(work, "data")
-	if err := sow(data, bytes); err != nil {
+	if err := Sow(data, bytes); err != nil {
 		return r, err
 	}
 	r = Measurement{Bytes: bytes}
@@ -50,7 +50,7 @@ func MeasureCopy(ctx context.Context, m sluice.Mover, bytes int64, dir string) (
 		return r, err
 	}
 	r.Copy, r.Added = took, first.Added
-	if err := change(filepath.Join(data, "large"), bytes-bytes/10); err != nil {
+	if err := Change(data, bytes); err != nil {
 		return r, err
 	}
 	if err := r.rsync(ctx, work); err != nil {
@@ -77,7 +77,8 @@ func run(ctx context.Context, m sluice.Mover, t sluice.Transfer) (sluice.Copy, t
 	return c, time.Since(begin), err
 }
 
-func sow(dir string, bytes int64) error {
+// Sow makes one large file and a hundred small ones in the directory, so many bytes in all.
+func Sow(dir string, bytes int64) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func sow(dir string, bytes int64) error {
 	}
 	return fill(filepath.Join(dir, "large"), bytes-bytes/10)
 }
+
+// Change changes 1 % of what Sow made.
+func Change(dir string, bytes int64) error { return change(filepath.Join(dir, "large"), bytes-bytes/10) }
 
 // rivals measures cp and tar. Both are synced to the disk, as a copy into the repository is.
 func (r *Measurement) rivals(ctx context.Context, work string) error {

@@ -16,6 +16,7 @@ import (
 type Subject struct {
 	Dir  string                          // where the repository's blobs are; "" skips the tests that damage them
 	Open func(t *testing.T) sluice.Mover // opens it; may be called again
+	Sent func() int64                    // how many bytes were written into volumes so far; nil: nobody counts
 }
 
 // Run tests every sentence of the contract of [sluice.Mover], each on a new, empty repository.
@@ -31,6 +32,8 @@ func Run(t *testing.T, make func(t *testing.T) Subject) {
 		"another instance finds and follows":     otherInstance,
 		"an interrupted copy is made again":      copyInterrupted,
 		"an interrupted restore is made again":   restoreInterrupted,
+		"a restore that is cut often goes on":    restoreGoesOn,
+		"another copy's restore begins anew":     restoreOther,
 		"cancelled work has stopped":             cancels,
 		"nothing foreign is overwritten":         overwritesNothing,
 		"damage is found":                        findsDamage,
@@ -126,6 +129,47 @@ func restoreInterrupted(t *testing.T, s Subject) {
 	interrupted(t, m, half, 0)
 	must(t, restore(t.Context(), s.Open(t), c, x))
 	same(t, a, x)
+}
+
+// onTheWay is the most that a cut may make a mover send again: a few segments.
+const onTheWay = 16 << 20
+
+// restoreGoesOn: the restore is cut at every tenth of its bytes.
+func restoreGoesOn(t *testing.T, s Subject) {
+	a, x := t.TempDir(), t.TempDir()
+	plant(t, a)
+	must(t, fill(filepath.Join(a, "large"), largeSize))
+	c := copyOf(t, s.Open(t), "d-1", a)
+	work := transfer(sluice.TransferRestore, "r-1", x)
+	work.Copy = c
+	for tenth := range int64(9) {
+		interrupted(t, s.Open(t), work, c.Bytes*(tenth+1)/10)
+	}
+	must(t, restore(t.Context(), s.Open(t), c, x))
+	same(t, a, x)
+	if blocks, whole := allocated(t, filepath.Join(x, "sparse")), int64(sparseSize); blocks > whole/4 {
+		t.Errorf("the sparse file takes %d bytes of disk", blocks)
+	}
+	if s.Sent == nil {
+		return
+	}
+	if sent := s.Sent(); sent > c.Bytes+9*onTheWay {
+		t.Errorf("%d bytes were sent for %d", sent, c.Bytes)
+	}
+}
+
+// restoreOther: of what the restore of another copy left nothing stays.
+func restoreOther(t *testing.T, s Subject) {
+	a, b, x := t.TempDir(), t.TempDir(), t.TempDir()
+	write(t, filepath.Join(a, "early"), []byte("of the first copy"), 0o600)
+	must(t, fill(filepath.Join(a, "large"), largeSize))
+	plant(t, b)
+	m := s.Open(t)
+	half := transfer(sluice.TransferRestore, "r-1", x)
+	half.Copy = copyOf(t, m, "d-1", a)
+	interrupted(t, m, half, half.Copy.Bytes/2)
+	must(t, restore(t.Context(), m, copyOf(t, m, "d-2", b), x))
+	same(t, b, x)
 }
 
 func overwritesNothing(t *testing.T, s Subject) {

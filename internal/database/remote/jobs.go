@@ -16,7 +16,8 @@ type Jobs struct {
 
 func (Jobs) name(key string) string { return beside.Name("database", key) }
 
-// Open starts the Job of the key at the place, or finds it. It returns nil if the account has no Jobs.
+// Open starts the Job of the key at the place, or finds it. It returns nil if the account has no Jobs. leave ends the
+// Job in the background.
 func (j Jobs) Open(ctx context.Context, at sluice.Place, key string) (
 	by map[string]sluice.Databases, leave func(), err error) {
 	if !j.CanRun(at.Name) {
@@ -30,7 +31,7 @@ func (j Jobs) Open(ctx context.Context, at sluice.Place, key string) (
 	for _, engine := range j.Engines {
 		by[engine] = New(s, engine, at.Namespace)
 	}
-	return by, s.Close, nil
+	return by, func() { s.Close(); j.Bench.Leave(at, j.name(key)) }, nil
 }
 
 // End ends the Job and returns when it is gone.

@@ -27,7 +27,7 @@ func (v *Volumes) Stage(
 	}
 	if g.staging == nil && g.volume != nil {
 		if g.name() == volume.Text("metadata", "name") {
-			staged.Mount = ref.Name
+			staged.Mount, staged.Current = ref.Name, true
 		}
 		return staged, nil
 	}

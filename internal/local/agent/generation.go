@@ -75,8 +75,12 @@ func (a *Agent) Stage(r VolumeRequest) (sluice.Volume, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return sluice.Volume{}, err
 	}
-	return sluice.Volume{Namespace: r.Namespace, Claim: r.Claim, Generation: r.Generation, Dir: dir},
-		syncDir(filepath.Dir(dir))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return sluice.Volume{
+		Namespace: r.Namespace, Claim: r.Claim, Generation: r.Generation, Dir: dir,
+		Current: a.current(r.Namespace, r.Claim) == r.Generation,
+	}, syncDir(filepath.Dir(dir))
 }
 
 // Use makes the generation the current one.

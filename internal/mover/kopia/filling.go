@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/kopia/kopia/snapshot"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
-// A filling fills one volume, in batches: entries are made, their content is written in any order, and then what is
-// complete is sealed.
+// A filling fills one volume, in batches: entries are made, content that is not there yet is written in any order, and
+// then what is complete is sealed.
 type filling struct {
 	mover *Mover
 	claim string
@@ -22,14 +24,7 @@ type filling struct {
 	last     tree.Entry   // a file or symbolic link, of which more content may follow
 	made     []tree.Entry
 	complete []tree.Entry
-	groups   []group
-	chunks   int
-}
-
-// A group is content that is written at once, of about a segment in all.
-type group struct {
-	list  []filed
-	bytes int64
+	chunks   []filed
 }
 
 // filed is content and the file that it belongs to.
@@ -39,14 +34,31 @@ type filed struct {
 	sparse bool
 }
 
+// run fills the volume with the snapshot, and seals everything but the root.
+func (f *filling) run(ctx context.Context, s *snapshot.Manifest) error {
+	err := f.mover.walk(ctx, s, func(e tree.Entry, list []chunk) error { return f.visit(ctx, e, list) })
+	if err != nil {
+		return f.mover.damage("the claim "+f.claim, err)
+	}
+	f.leave("")
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	if want := sizeOf(s); f.done != want || len(f.open) != 1 {
+		return sluice.Errorf(sluice.Failed, "the claim %s has %d bytes in %d files after the restore, the copy has %d in %d",
+			f.claim, f.done.Bytes, f.done.Files, want.Bytes, want.Files)
+	}
+	return nil
+}
+
 func (f *filling) visit(ctx context.Context, e tree.Entry, list []chunk) error {
 	if e.Path != f.last.Path {
 		f.enter(e)
 	}
 	for _, c := range list {
-		f.add(filed{c, f.last.Path, f.last.Sparse})
+		f.chunks = append(f.chunks, filed{c, f.last.Path, f.last.Sparse})
 	}
-	if f.chunks >= run || len(f.made) >= most {
+	if len(f.chunks) >= run || len(f.made) >= most {
 		return f.flush(ctx)
 	}
 	return ctx.Err()
@@ -79,24 +91,17 @@ func (f *filling) leave(path string) {
 	}
 }
 
-func (f *filling) add(c filed) {
-	if n := len(f.groups); n == 0 || f.groups[n-1].bytes+c.length > tree.Segment {
-		f.groups = append(f.groups, group{})
-	}
-	last := &f.groups[len(f.groups)-1]
-	last.list = append(last.list, c)
-	last.bytes += c.length
-	f.chunks++
-}
-
 func (f *filling) flush(ctx context.Context) error {
 	if err := f.to.Make(ctx, f.made); err != nil {
 		return err
 	}
+	if err := f.keep(ctx); err != nil {
+		return err
+	}
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(tree.AtOnce())
-	for _, part := range f.groups {
-		g.Go(func() error { return f.write(inner, part) })
+	for _, group := range grouped(f.chunks) {
+		g.Go(func() error { return f.write(inner, group) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -104,17 +109,34 @@ func (f *filling) flush(ctx context.Context) error {
 	if err := f.to.Seal(ctx, f.complete); err != nil {
 		return err
 	}
-	f.made, f.complete, f.groups, f.chunks = f.made[:0], f.complete[:0], nil, 0
+	f.made, f.complete, f.chunks = f.made[:0], f.complete[:0], f.chunks[:0]
 	return nil
 }
 
-func (f *filling) write(ctx context.Context, g group) error {
+// grouped divides content into groups that are written at once, of about a segment each.
+func grouped(chunks []filed) (groups [][]filed) {
+	start, size := 0, int64(0)
+	for i, c := range chunks {
+		if size += c.length; size > tree.Segment && i > start {
+			groups = append(groups, chunks[start:i])
+			start, size = i, c.length
+		}
+	}
+	if start < len(chunks) {
+		groups = append(groups, chunks[start:])
+	}
+	return groups
+}
+
+func (f *filling) write(ctx context.Context, group []filed) error {
 	var pieces []tree.Piece
-	for _, c := range g.list {
+	size := int64(0)
+	for _, c := range group {
 		data, err := f.mover.read(ctx, c.chunk)
 		if err != nil {
 			return f.mover.damage(f.claim+":"+c.path, err)
 		}
+		size += c.length
 		p := tree.Piece{Path: c.path, Offset: c.offset, Length: c.length, Data: data}
 		if !c.sparse {
 			pieces = append(pieces, p)
@@ -125,7 +147,7 @@ func (f *filling) write(ctx context.Context, g group) error {
 	if err := f.to.Write(ctx, pieces); err != nil {
 		return err
 	}
-	f.meter.add(g.bytes)
+	f.meter.add(size)
 	return nil
 }
 
@@ -155,13 +177,4 @@ func dense(p tree.Piece) (parts []tree.Piece) {
 		})
 	}
 	return parts
-}
-
-// finish writes and completes everything but the root, which it returns.
-func (f *filling) finish(ctx context.Context) (root tree.Entry, err error) {
-	f.leave("")
-	if err := f.flush(ctx); err != nil || len(f.open) == 0 {
-		return root, err
-	}
-	return f.open[0], nil
 }

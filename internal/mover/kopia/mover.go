@@ -35,10 +35,10 @@ type Options struct {
 	CacheDir string                                // for metadata of the repository; never holds content
 	Password func(context.Context) (string, error) // asked once, when the repository is opened
 
-	// Reader and Writer open volumes that this process cannot reach by a directory; nil: they are Unsupported. A Writer
-	// of a volume that is not empty is a Conflict, unless another Writer left it unfinished.
+	// Reader and Writer open volumes that this process cannot reach by a directory, as tree.Open and tree.Create do; nil:
+	// they are Unsupported.
 	Reader func(context.Context, sluice.Transfer, sluice.Volume) (tree.Reader, error)
-	Writer func(context.Context, sluice.Transfer, sluice.Volume) (tree.Writer, error)
+	Writer func(ctx context.Context, t sluice.Transfer, v sluice.Volume, content string) (tree.Writer, error)
 }
 
 // A Mover keeps copies in one repository. Its methods may be called at the same time, also from several processes. Its

@@ -43,9 +43,9 @@ func (r *remote) mover(t *testing.T, repository string) *kopia.Mover {
 			from, err := tree.Open(v)
 			return counted{from, r}, err
 		},
-		Writer: func(ctx context.Context, _ sluice.Transfer, v sluice.Volume) (tree.Writer, error) {
+		Writer: func(ctx context.Context, _ sluice.Transfer, v sluice.Volume, content string) (tree.Writer, error) {
 			v.Dir = r.dir
-			return tree.Create(ctx, v)
+			return tree.Create(ctx, v, content)
 		},
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package remote_test
 import (
 	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sluice-cd/sluice"
@@ -10,20 +11,38 @@ import (
 	"github.com/sluice-cd/sluice/internal/besidetest"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/mover/remote"
+	"github.com/sluice-cd/sluice/internal/mover/tree"
 	"github.com/sluice-cd/sluice/internal/movertest"
 )
 
 // kopiaOver returns a mover whose repository is here and whose volumes are in the cluster.
-func kopiaOver(t *testing.T, c *besidetest.Cluster, repository string) sluice.Mover {
+func kopiaOver(t *testing.T, c *besidetest.Cluster, repository string, sent *atomic.Int64) sluice.Mover {
 	t.Helper()
 	trees := remote.New(c.Bench(beside.Options{}))
+	counted := func(ctx context.Context, t sluice.Transfer, v sluice.Volume, content string) (tree.Writer, error) {
+		w, err := trees.Writer(ctx, t, v, content)
+		return counting{w, sent}, err
+	}
 	m, err := kopia.Open(t.Context(), kopia.Options{
-		Dir: repository, CacheDir: t.TempDir(), Reader: trees.Reader, Writer: trees.Writer,
+		Dir: repository, CacheDir: t.TempDir(), Reader: trees.Reader, Writer: counted,
 		Password: func(context.Context) (string, error) { return "sesame", nil },
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, m.Close(context.WithoutCancel(t.Context()))) })
 	return remote.Ending(m, trees)
+}
+
+// A counting writer counts the bytes that it is given.
+type counting struct {
+	tree.Writer
+	sent *atomic.Int64
+}
+
+func (c counting) Write(ctx context.Context, pieces []tree.Piece) error {
+	for _, p := range pieces {
+		c.sent.Add(int64(len(p.Data)))
+	}
+	return c.Writer.Write(ctx, pieces)
 }
 
 // inCluster is a mover to which the directories of transfers are claims of a cluster.
@@ -66,9 +85,9 @@ func (i inCluster) Delete(ctx context.Context, at sluice.Place, id string) error
 
 func TestContract(t *testing.T) {
 	movertest.Run(t, func(t *testing.T) movertest.Subject {
-		dir, c := filepath.Join(t.TempDir(), "repository"), cluster(t)
-		return movertest.Subject{Dir: dir, Open: func(t *testing.T) sluice.Mover {
-			return inCluster{kopiaOver(t, c, dir), c}
+		dir, c, sent := filepath.Join(t.TempDir(), "repository"), cluster(t), &atomic.Int64{}
+		return movertest.Subject{Dir: dir, Sent: sent.Load, Open: func(t *testing.T) sluice.Mover {
+			return inCluster{kopiaOver(t, c, dir, sent), c}
 		}}
 	})
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Ending returns a mover that removes the Job of a transfer once it is over, and otherwise does as m does.
+// Ending returns a mover that removes the Job of a transfer once it is over, and otherwise does as m does. It does not
+// wait until the Job is gone; Cancel does.
 func Ending(m sluice.Mover, t *Trees) sluice.Mover { return ending{m, t} }
 
 type ending struct {
@@ -23,7 +24,7 @@ func (e ending) Follow(
 	case sluice.Unavailable, sluice.Cancelled, sluice.NotFound:
 		return c, err
 	}
-	e.tidy(ctx, t)
+	e.trees.Leave(t)
 	return c, err
 }
 
@@ -31,15 +32,9 @@ func (e ending) Follow(
 func (e ending) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, done bool, err error) {
 	c, done, err = e.Mover.Find(ctx, t)
 	if done {
-		e.tidy(ctx, t)
+		e.trees.Leave(t)
 	}
 	return c, done, err
-}
-
-// tidy removes the Job of a transfer that is over. If that fails, the Job ends by itself: it is no reason to do again
-// what is done.
-func (e ending) tidy(ctx context.Context, t sluice.Transfer) {
-	_ = again(ctx, func() (bool, error) { return false, e.trees.End(ctx, t) })
 }
 
 // Cancel implements [sluice.Mover].

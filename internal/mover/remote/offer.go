@@ -20,9 +20,9 @@ import (
 //	POST /volumes/{i}/size                     →  what it holds
 //	POST /volumes/{i}/entries                  →  one entry a line, the last line says how it ended
 //	POST /volumes/{i}/read            parts    →  pieces
-//	POST /volumes/{i}/writers                  →  the key of a new writer; earlier ones can no longer be used
-//	POST /volumes/{i}/{key}/make      entries  →  nothing; and so seal, and finish with one entry
-//	POST /volumes/{i}/{key}/write     pieces   →  nothing
+//	POST /volumes/{i}/writers         content  →  a new writer; earlier ones can no longer be used
+//	POST /volumes/{i}/make            entries  →  nothing; and so seal
+//	POST /volumes/{i}/write           pieces   →  nothing
 func Offer(mux *http.ServeMux, dirs []string) {
 	for i, dir := range dirs {
 		o := &offer{volume: sluice.Volume{Claim: "volume " + strconv.Itoa(i), Dir: dir}}
@@ -33,7 +33,6 @@ func Offer(mux *http.ServeMux, dirs []string) {
 		beside.Handle(mux, at+"/writers", o.create)
 		beside.Handle(mux, at+"/make", o.make)
 		beside.Handle(mux, at+"/seal", o.seal)
-		beside.Handle(mux, at+"/finish", o.finish)
 		mux.HandleFunc("POST "+at+"/write", o.write)
 	}
 }
@@ -108,20 +107,26 @@ func (o *offer) read(w http.ResponseWriter, r *http.Request) {
 	_ = writeFrame(w, last) // a caller that went away does not want it
 }
 
+// An opened writer is known by its key.
+type opened struct {
+	Key  string `json:"key"`
+	Left bool   `json:"left,omitempty"` // there is something of the same content
+}
+
 // create makes a writer, which ends the one before.
-func (o *offer) create(ctx context.Context, _ nothing, _ func(sluice.Amount)) (key string, err error) {
+func (o *offer) create(ctx context.Context, content string, _ func(sluice.Amount)) (made opened, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.writer != nil {
 		_ = o.writer.Close() // nobody can use it any more
 		o.key, o.writer = "", nil
 	}
-	if o.writer, err = tree.Create(ctx, o.volume); err != nil {
-		o.writer = nil
-		return "", err
+	w, err := tree.Create(ctx, o.volume, content)
+	if err != nil {
+		return made, err
 	}
-	o.key = rand.Text()
-	return o.key, nil
+	o.key, o.writer = rand.Text(), w
+	return opened{o.key, w.Left() != nil}, nil
 }
 
 // with returns the writer with the key. Another one, or another pod, may have taken its place.
@@ -154,17 +159,6 @@ func (o *offer) seal(ctx context.Context, c change, _ func(sluice.Amount)) (n no
 		return n, err
 	}
 	return n, w.Seal(ctx, c.Entries)
-}
-
-func (o *offer) finish(ctx context.Context, c change, _ func(sluice.Amount)) (n nothing, err error) {
-	w, err := o.with(c.Key)
-	if err == nil && len(c.Entries) != 1 {
-		err = malformed("%d entries for the root", len(c.Entries))
-	}
-	if err != nil {
-		return n, err
-	}
-	return n, w.Finish(ctx, c.Entries[0])
 }
 
 func (o *offer) write(w http.ResponseWriter, r *http.Request) {

@@ -49,7 +49,7 @@ func reader(t *testing.T, c *besidetest.Cluster, dir string) tree.Reader {
 func create(t *testing.T, c *besidetest.Cluster, dir string) (tree.Writer, error) {
 	t.Helper()
 	work := transfer(c, sluice.TransferRestore, dir)
-	w, err := remote.New(c.Bench(beside.Options{})).Writer(t.Context(), work, work.Volumes[0])
+	w, err := remote.New(c.Bench(beside.Options{})).Writer(t.Context(), work, work.Volumes[0], "")
 	if err == nil {
 		t.Cleanup(func() { w.Close() })
 	}
@@ -126,7 +126,6 @@ func TestATreeComesBackAsItWas(t *testing.T) {
 	}))
 	slices.Reverse(all)
 	must(t, w.Seal(t.Context(), all))
-	must(t, w.Finish(t.Context(), all[len(all)-1]))
 	slices.Reverse(all)
 	back := entries(t, reader(t, cluster(t), b))
 	if diff := cmp.Diff(all, back); diff != "" {

@@ -41,17 +41,19 @@ func (t *Trees) Reader(ctx context.Context, of sluice.Transfer, v sluice.Volume)
 	return &reader{at}, nil
 }
 
-// Writer returns a writer of a volume of the transfer, like Reader. It returns the errors of [tree.Create].
-func (t *Trees) Writer(ctx context.Context, of sluice.Transfer, v sluice.Volume) (tree.Writer, error) {
+// Writer returns a writer of a volume of the transfer, like Reader. It takes and returns what [tree.Create] does.
+func (t *Trees) Writer(
+	ctx context.Context, of sluice.Transfer, v sluice.Volume, content string,
+) (tree.Writer, error) {
 	at, err := t.volume(ctx, of, v)
 	if err != nil {
 		return nil, err
 	}
-	key, err := beside.Call[nothing, string](ctx, at.session, at.path("writers"), nothing{}, nil)
+	made, err := beside.Call[string, opened](ctx, at.session, at.path("writers"), content, nil)
 	if err != nil {
 		return nil, errors.Join(at.named(err), at.Close())
 	}
-	return &writer{volume: at, key: key}, nil
+	return &writer{volume: at, opened: made}, nil
 }
 
 // Mount starts the Job of the transfer and returns when its pod runs, so that all of its volumes are made and mounted.
@@ -67,6 +69,9 @@ func (t *Trees) Mount(ctx context.Context, of sluice.Transfer) error {
 func (t *Trees) End(ctx context.Context, of sluice.Transfer) error {
 	return t.bench.End(ctx, of.Place, jobName(of))
 }
+
+// Leave removes the Job of the transfer in the background.
+func (t *Trees) Leave(of sluice.Transfer) { t.bench.Leave(of.Place, jobName(of)) }
 
 func jobName(t sluice.Transfer) string { return beside.Name(string(t.Kind), t.ID) }
 

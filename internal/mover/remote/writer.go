@@ -13,7 +13,15 @@ import (
 
 type writer struct {
 	volume
-	key string
+	opened
+}
+
+// Left implements [tree.Writer].
+func (w *writer) Left() tree.Reader {
+	if !w.opened.Left {
+		return nil
+	}
+	return &reader{w.volume}
 }
 
 // Make implements [tree.Writer].
@@ -26,17 +34,12 @@ func (w *writer) Seal(ctx context.Context, entries []tree.Entry) error {
 	return w.change(ctx, "seal", entries)
 }
 
-// Finish implements [tree.Writer].
-func (w *writer) Finish(ctx context.Context, root tree.Entry) error {
-	return w.change(ctx, "finish", []tree.Entry{root})
-}
-
 // change sends the entries, in as many calls as they need.
 func (w *writer) change(ctx context.Context, call string, entries []tree.Entry) error {
 	for len(entries) > 0 {
 		n := some(entries)
 		err := again(ctx, func() (bool, error) {
-			_, err := beside.Call[change, nothing](ctx, w.session, w.path(call), change{w.key, entries[:n]}, nil)
+			_, err := beside.Call[change, nothing](ctx, w.session, w.path(call), change{w.Key, entries[:n]}, nil)
 			return false, err
 		})
 		if err != nil {
@@ -77,7 +80,7 @@ func (w *writer) write(ctx context.Context, pieces []tree.Piece) error {
 		defer close(sent)
 		out.CloseWithError(send(out, pieces))
 	}()
-	resp, err := w.session.Do(ctx, http.MethodPost, w.path("write")+"?key="+url.QueryEscape(w.key), body)
+	resp, err := w.session.Do(ctx, http.MethodPost, w.path("write")+"?key="+url.QueryEscape(w.Key), body)
 	_ = body.CloseWithError(errors.New("the answer came first")) // the pieces belong to the caller again
 	<-sent
 	if err != nil {

@@ -105,21 +105,24 @@ type Reader interface {
 }
 
 // A Writer fills a volume. It was made for a volume that was empty, or half filled by another Writer; all else is a
-// Conflict. A volume that is not finished bears a mark by which the next Writer knows it. Nothing is ever written
-// outside the volume, whatever the paths, links and targets are.
+// Conflict. A volume that is not finished bears a mark by which the next Writer knows it, and the content it gets. A
+// Writer of the same content keeps what the one before left; any other removes it. Nothing is ever written outside the
+// volume, whatever the paths, links and targets are.
 //
 // Calls may be repeated, and Write may be called at the same time. A full disk is Exhausted, an error that a retry may
 // heal is Unavailable.
 type Writer interface {
-	// Make makes the entries in order, directories before what they hold. Files get their size, as one hole.
+	// Left returns a reader of what the Writer before left, nil if there is nothing. Only its Read may be called, after
+	// Make, and without a promise that the content is right. It ends with this Writer.
+	Left() Reader
+	// Make makes the entries in order, directories before what they hold. Files get their size, as one hole. An entry
+	// that is there already keeps its content.
 	Make(ctx context.Context, entries []Entry) error
 	// Write writes the pieces at any offset into files that were made. What is not written stays a hole.
 	Write(ctx context.Context, pieces []Piece) error
 	// Seal sets owners, modes, times and extended attributes. A file's content, and all that a directory holds, was
-	// written before.
+	// written before. The root comes last: Seal waits until everything is on the disk, and removes the mark.
 	Seal(ctx context.Context, entries []Entry) error
-	// Finish returns once everything is on the disk, and removes the mark. root is the entry of the root.
-	Finish(ctx context.Context, root Entry) error
 	Close() error
 }
 

@@ -38,7 +38,7 @@ func reader(t *testing.T, dir string) tree.Reader {
 
 func writer(t *testing.T, dir string) tree.Writer {
 	t.Helper()
-	w, err := tree.Create(t.Context(), volume(dir))
+	w, err := tree.Create(t.Context(), volume(dir), "")
 	must(t, err)
 	t.Cleanup(func() { must(t, w.Close()) })
 	return w
@@ -79,7 +79,6 @@ func copyTree(t *testing.T, from, to string) {
 	}))
 	slices.Reverse(all)
 	must(t, w.Seal(t.Context(), all))
-	must(t, w.Finish(t.Context(), all[len(all)-1]))
 }
 
 func TestATreeComesBackAsItWas(t *testing.T) {
@@ -186,7 +185,7 @@ func TestAFileThatShrankIsNamed(t *testing.T) {
 func TestOnlyAnEmptyOrHalfFilledVolumeIsFilled(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "f"), "theirs")
-	if _, err := tree.Create(t.Context(), volume(dir)); sluice.ErrorCode(err) != sluice.Conflict {
+	if _, err := tree.Create(t.Context(), volume(dir), ""); sluice.ErrorCode(err) != sluice.Conflict {
 		t.Errorf("a volume with a file: %v", err)
 	}
 	must(t, os.Remove(filepath.Join(dir, "f")))
@@ -198,7 +197,7 @@ func TestOnlyAnEmptyOrHalfFilledVolumeIsFilled(t *testing.T) {
 		t.Errorf("reading a half-filled volume: %v", err)
 	}
 	whole := writer(t, dir)
-	must(t, whole.Finish(t.Context(), tree.Entry{Path: tree.Root, Kind: tree.Dir, Mode: 0o755}))
+	must(t, whole.Seal(t.Context(), []tree.Entry{{Path: tree.Root, Kind: tree.Dir, Mode: 0o755}}))
 	if all := entries(t, reader(t, dir)); len(all) != 1 {
 		t.Errorf("what the first one made is there: %v", all)
 	}

@@ -13,17 +13,19 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// mark is a file in a volume while it is filled. A volume with the mark holds only what an unfinished Writer left.
+// mark is a file in a volume while it is filled. A volume with the mark holds only what an unfinished Writer left. It
+// names the content that the Writer had to make, once nothing of another content is left.
 const mark = ".sluice-restore-unfinished"
 
-// Create returns a Writer of the volume, which has a Dir. What an unfinished Writer left is removed first.
-func Create(ctx context.Context, v sluice.Volume) (Writer, error) {
+// Create returns a Writer of the volume, which has a Dir. The name of the content is the same only for the same entries
+// with the same content; "" is never the same. What an unfinished Writer of another content left is removed first.
+func Create(ctx context.Context, v sluice.Volume, content string) (Writer, error) {
 	root, err := os.OpenRoot(v.Dir)
 	if err != nil {
 		return nil, fault(v.Claim, err)
 	}
-	w := &writer{v.Claim, root}
-	if err := w.prepare(ctx); err != nil {
+	w := &writer{claim: v.Claim, root: root}
+	if err := w.prepare(ctx, content); err != nil {
 		return nil, fault(v.Claim, errors.Join(err, root.Close()))
 	}
 	return w, nil
@@ -32,12 +34,16 @@ func Create(ctx context.Context, v sluice.Volume) (Writer, error) {
 type writer struct {
 	claim string
 	root  *os.Root
+	left  Reader
 }
+
+// Left implements [Writer].
+func (w *writer) Left() Reader { return w.left }
 
 func (w *writer) Close() error { return w.root.Close() }
 
-// prepare makes sure that the volume is empty except for the mark.
-func (w *writer) prepare(ctx context.Context) error {
+// prepare makes sure that the volume has the mark, and nothing of another content.
+func (w *writer) prepare(ctx context.Context, content string) error {
 	found, err := names(w.root, Root)
 	if err != nil {
 		return err
@@ -46,6 +52,10 @@ func (w *writer) prepare(ctx context.Context) error {
 	if len(found) > 0 && !slices.Contains(found, mark) {
 		return sluice.Errorf(sluice.Conflict, "the volume of the claim %s is not empty: it holds %s", w.claim, found[0]).
 			WithHint("nothing is overwritten; restore into a new generation of the claim")
+	}
+	if was, err := w.root.ReadFile(mark); err == nil && content != "" && string(was) == content {
+		w.left = &reader{w.claim, w.root}
+		return nil
 	}
 	if err := w.root.WriteFile(mark, nil, 0o600); err != nil {
 		return err
@@ -58,7 +68,7 @@ func (w *writer) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return w.root.WriteFile(mark, []byte(content), 0o600)
 }
 
 // Make implements [Writer].
@@ -69,7 +79,7 @@ func (w *writer) Make(ctx context.Context, entries []Entry) error {
 		}
 		switch e.Kind {
 		case Dir:
-			return w.again(e, w.root.Mkdir(e.Path, 0o700))
+			return errors.Join(w.again(e, w.root.Mkdir(e.Path, 0o700)), w.unseal(e.Path, 0o700))
 		case Symlink:
 			return w.again(e, w.root.Symlink(e.Target, e.Path))
 		case Link:
@@ -81,7 +91,21 @@ func (w *writer) Make(ctx context.Context, entries []Entry) error {
 	})
 }
 
+// unseal lets this process use what the Writer before has sealed, if it is there.
+func (w *writer) unseal(name string, mode fs.FileMode) error {
+	if w.left == nil {
+		return nil
+	}
+	if err := w.root.Chmod(name, mode); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func (w *writer) makeFile(e Entry) error {
+	if err := w.unseal(e.Path, 0o600); err != nil {
+		return err
+	}
 	f, err := w.root.OpenFile(e.Path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -136,6 +160,13 @@ func (w *writer) Seal(ctx context.Context, entries []Entry) error {
 }
 
 func (w *writer) seal(e Entry) error {
+	if e.Path == Root {
+		return w.finish(e)
+	}
+	return w.sealEntry(e)
+}
+
+func (w *writer) sealEntry(e Entry) error {
 	switch e.Kind {
 	case Link:
 		return nil // it is the same file
@@ -189,11 +220,6 @@ func (w *writer) sealSymlink(e Entry) error {
 	return errors.Join(err, dir.Close())
 }
 
-// Finish implements [Writer].
-func (w *writer) Finish(_ context.Context, root Entry) error {
-	return fault(w.claim, w.finish(root))
-}
-
 func (w *writer) finish(root Entry) error {
 	dir, err := open(w.root, Root)
 	if err != nil {
@@ -206,7 +232,7 @@ func (w *writer) finish(root Entry) error {
 	if err := w.root.Remove(mark); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := w.seal(root); err != nil {
+	if err := w.sealEntry(root); err != nil {
 		return err
 	}
 	return dir.Sync()

@@ -68,7 +68,7 @@ func (w *world) Stage(ctx context.Context, o sluice.Object, generation, from str
 	namespace, name := o.Ref().Namespace, o.Ref().Name
 	v := sluice.Volume{Namespace: namespace, Claim: name, Generation: generation, Dir: "here"}
 	v.Mount = name + "-" + generation
-	return v, w.effect(ctx, func() error {
+	err := w.effect(ctx, func() error {
 		begins := documents{}
 		if from != "" {
 			if begins = w.content(from); begins == nil {
@@ -83,9 +83,10 @@ func (w *world) Stage(ctx context.Context, o sluice.Object, generation, from str
 		if c.generations[generation] == nil {
 			c.generations[generation] = begins
 		}
-		c.kept = true
+		c.kept, v.Current = true, c.current == generation
 		return nil
 	})
+	return v, err
 }
 
 // Use implements sluice.Volumes. A cluster deletes the claim and creates it again.

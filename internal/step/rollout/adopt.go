@@ -66,6 +66,8 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		if same, err := sameTemplate(now, a.canary); err != nil || !same {
 			return false, err
 		}
+		canary := a.canary.Ref()
+		a.stable, a.canary = sizeOf(a.stable), sizeOf(a.canary) // many releases may wait here
 		// A controller that still knew the old template would end the pods as those of an old version.
 		err = a.waiter.Watch(ctx, a.declared.Ref(), func(o sluice.Object) (bool, string, error) {
 			return isSeen(o), unseen, nil
@@ -73,7 +75,7 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		if err != nil {
 			return false, late(a.declared.Ref(), err)
 		}
-		if err := object.Orphan(ctx, a.account, a.canary.Ref()); err != nil {
+		if err := object.Orphan(ctx, a.account, canary); err != nil {
 			return false, err
 		}
 	}
@@ -82,6 +84,13 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		return false, err
 	}
 	return true, a.grow(ctx)
+}
+
+// sizeOf returns the Deployment with nothing but its number of pods.
+func sizeOf(o sluice.Object) sluice.Object {
+	size := sluice.Object{}
+	size.Set(int64(o.Number(1, "spec", "replicas")), "spec", "replicas")
+	return size
 }
 
 // awaitHandover returns when the pods of the Deployment's canary are adopted, or when nothing is left to adopt.

@@ -100,6 +100,28 @@ func TestBeside(t *testing.T) {
 	}
 }
 
+// A canary that its controller has numbered keeps that number.
+func TestBesideLeavesTheNumberOfTheController(t *testing.T) {
+	s := serve(t)
+	s.on("GET "+setPath, notFound("replicasets", "web-7c9d5f"))
+	s.on("GET "+canaryPath, notFound("deployments", "web-canary"), storedCanary(""))
+	s.on("PATCH "+canaryPath, failure(409, "Conflict", "Apply failed with 1 conflict",
+		`"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"kube-controller-manager\"",
+		"field":".metadata.annotations.deployment.kubernetes.io/revision"}]`), storedCanary(""))
+	s.on("POST "+replicaSets, controlledBy("web-canary", "c"))
+	canary := object(t, declaredCanary)
+	canary.Set("8", "metadata", "annotations", "deployment.kubernetes.io/revision")
+	if _, _, err := s.Beside(s.soon(), canary, "web-7c9d5f"); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range s.sent("PATCH ") {
+		number := object(t, r.body).Text("metadata", "annotations", "deployment.kubernetes.io/revision")
+		if want := []string{"8", ""}[i]; number != want {
+			t.Errorf("request %d has the number %q", i, number)
+		}
+	}
+}
+
 // The ReplicaSet is the one that the controller of the Deployment would make from what the server has stored.
 func TestReplicaSetOfACanary(t *testing.T) {
 	s := serve(t)
@@ -115,7 +137,8 @@ func TestReplicaSetOfACanary(t *testing.T) {
 	const selector = `{"app":"web","pod-template-hash":"7c9d5f"}` // for good: the release label of its pods may change
 	want := object(t, `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"web-7c9d5f","namespace":"shop",
 		"labels":`+labels+`,"ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"web-canary","uid":"c",
-		"controller":true,"blockOwnerDeletion":true}],"annotations":{"a":"b","deployment.kubernetes.io/revision":"1"}},
+		"controller":true,"blockOwnerDeletion":true}],"annotations":{"a":"b","deployment.kubernetes.io/revision":"7",
+		"deployment.kubernetes.io/desired-replicas":"2"}},
 		"spec":{"replicas":2,"minReadySeconds":3,"selector":{"matchLabels":`+selector+`},
 		"template":{"metadata":{"labels":`+labels+`,"annotations":{"inject":"yes"}}}}}`)
 	if d := cmp.Diff(want, object(t, s.sent("POST ")[0].body)); d != "" {

@@ -2,6 +2,7 @@ package step_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,56 @@ func (b *bench) podOf(t *testing.T, owner string) string {
 		t.Fatal(err)
 	}
 	return pods[slices.IndexFunc(pods, func(p sluice.Pod) bool { return p.Owner == owner })].Name
+}
+
+// While a Deployment is paused for the adoption it has no progress deadline, so that its controller does not write that
+// it is paused. A deadline that somebody else has set stays, and the pods are adopted all the same.
+func TestPausedDeploymentHasNoProgressDeadline(t *testing.T) {
+	const noDeadline = math.MaxInt32
+	for name, test := range map[string]struct{ others, during int }{
+		"nobody has set one":     {0, noDeadline},
+		"somebody else sets one": {45, 45},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bench) {
+				if test.others > 0 {
+					b.account.Edit(web, func(o sluice.Object) { o.Set(int64(test.others), "spec", "progressDeadlineSeconds") })
+				}
+				b.forth(t, promotion[:3])
+				isPaused := func(o sluice.Object) bool { return o.Field("spec", "paused") == true }
+				b.onceAtWrite(t, isPaused, func() {
+					if got := b.get(t, web).Number(0, "spec", "progressDeadlineSeconds"); got != test.during {
+						t.Errorf("its deadline is %d", got)
+					}
+				})
+				done := b.mustRun(t, "promote")
+				if strings.Contains(done.Message, "could not take over") {
+					t.Error(done.Message)
+				}
+				if got := b.get(t, web).Number(0, "spec", "progressDeadlineSeconds"); got != test.others {
+					t.Errorf("it ends with a deadline of %d", got)
+				}
+			})
+		})
+	}
+}
+
+// The canary has the number that the version of its Deployment will have, and no deadline that its controller watches.
+func TestCanaryLeavesItsControllerNothingToWrite(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		const revision = "deployment.kubernetes.io/revision"
+		b.account.EditAs("kube-controller-manager", web, func(o sluice.Object) {
+			o.Set("6", "metadata", "annotations", revision)
+		})
+		b.forth(t, promotion[:1])
+		canary := b.get(t, delivery.CanaryOf(web))
+		if got := canary.Text("metadata", "annotations", revision); got != "7" {
+			t.Errorf("its number is %q", got)
+		}
+		if got := canary.Number(0, "spec", "progressDeadlineSeconds"); got != math.MaxInt32 {
+			t.Errorf("its deadline is %d", got)
+		}
+	})
 }
 
 // Where others set how the pods of a Deployment are replaced, they are replaced like that.

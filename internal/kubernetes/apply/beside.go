@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"cmp"
 	"context"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,9 +40,10 @@ func (w *Writer) Beside(
 			return nil, "", err
 		}
 	}
-	paused := canary.Clone()
-	paused.Set(true, "spec", "paused")
-	now, outcome, err := w.Apply(ctx, paused, false)
+	now, outcome, err := w.Apply(ctx, paused(canary), false)
+	if sluice.ErrorCode(err) == sluice.Conflict { // its controller has numbered it
+		now, outcome, err = w.Apply(ctx, paused(unnumbered(canary)), false)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,7 +55,7 @@ func (w *Writer) Beside(
 	}
 	err = w.createReplicaSet(ctx, set, now)
 	if sluice.ErrorCode(err) == sluice.Denied {
-		now, _, err = w.Apply(ctx, canary, false)
+		now, _, err = w.Apply(ctx, unnumbered(canary), false)
 	}
 	if err != nil {
 		return nil, "", err
@@ -61,6 +64,21 @@ func (w *Writer) Beside(
 		outcome = sluice.Configured
 	}
 	return now, outcome, nil
+}
+
+func paused(canary sluice.Object) sluice.Object {
+	canary = canary.Clone()
+	canary.Set(true, "spec", "paused")
+	return canary
+}
+
+// unnumbered returns the canary without the number of its version, which its controller then gives it.
+func unnumbered(canary sluice.Object) sluice.Object {
+	canary = canary.Clone()
+	if annotations, ok := canary.Field("metadata", "annotations").(map[string]any); ok {
+		delete(annotations, revision)
+	}
+	return canary
 }
 
 // readOwned returns the ReplicaSet, nil if there is none. One that belongs to another Deployment is a Conflict.
@@ -160,11 +178,15 @@ func annotationsOf(deployment sluice.Object) map[string]any {
 			all[key] = value
 		}
 	}
-	all[controllerPrefix+"revision"] = "1"
+	all[revision] = cmp.Or(deployment.Text("metadata", "annotations", revision), "1")
+	all[controllerPrefix+"desired-replicas"] = strconv.Itoa(deployment.Number(1, "spec", "replicas"))
 	return all
 }
 
-const controllerPrefix = "deployment.kubernetes.io/"
+const (
+	controllerPrefix = "deployment.kubernetes.io/"
+	revision         = controllerPrefix + "revision"
+)
 
 func isControlledBy(o, owner sluice.Object) bool {
 	return controllerOf(o).Text("uid") == owner.Text("metadata", "uid")

@@ -290,7 +290,9 @@ func (l *listener) take() ([]sluice.Object, error) {
 }
 
 // resourceVersion returns the object's version as a number, since those of one kind are ordered.
-func resourceVersion(o sluice.Object) uint64 { return numeric(o.Text("metadata", "resourceVersion")) }
+func resourceVersion(o sluice.Object) uint64 { return numeric(versionOf(&o)) }
+
+func versionOf(o *sluice.Object) string { return o.Text("metadata", "resourceVersion") }
 
 func numeric(version string) uint64 {
 	v, _ := strconv.ParseUint(version, 10, 64) // 0 if it is not a number

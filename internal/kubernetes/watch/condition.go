@@ -130,9 +130,8 @@ func (d diagnosis) refusedReplicaSet() refusal {
 	if says := replicaFailure(d.workload); says.message != "" {
 		return says
 	}
-	current := templateDigest(d.workload)
 	for _, set := range d.sets {
-		if set.template == current && set.refusal.message != "" {
+		if set.refusal.message != "" && set.template == templateDigest(d.workload) {
 			return set.refusal
 		}
 	}

@@ -200,8 +200,8 @@ func (s *objects) run(ctx context.Context) error { return s.reflect(ctx, s) }
 // reflect keeps a store up to date with the objects.
 func (s *objects) reflect(ctx context.Context, into store[sluice.Object]) error {
 	f := reflector[sluice.Object]{
-		client: s.client, op: "watch " + s.resource.Kind, path: s.resource.Path(s.namespace), store: into,
-		position: s.position,
+		client: s.client, op: "watch " + s.resource.Kind, path: s.resource.Path(s.namespace),
+		version: versionOf, store: into, position: s.position,
 	}
 	return f.run(ctx)
 }

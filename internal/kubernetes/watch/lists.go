@@ -23,12 +23,15 @@ func newLists(c *client.Client, namespace string) *lists {
 	return &lists{
 		pods: newListing(reflector[pod.Pod]{
 			client: c, op: "list pods", path: path("v1", "pods"),
+			version: func(p *pod.Pod) string { return p.Metadata.ResourceVersion },
 		}, identifyPod),
 		replicaSets: newListing(reflector[replicaSet]{
 			client: c, op: "list replicasets", path: path("apps/v1", "replicasets"),
+			version: func(s *replicaSet) string { return versionOf(&s.meta) },
 		}, func(s *replicaSet) identity { return identify(&s.meta) }),
 		endpoints: newListing(reflector[sluice.Object]{
 			client: c, op: "list endpointslices", path: path("discovery.k8s.io/v1", "endpointslices"),
+			version: versionOf,
 		}, identify),
 	}
 }

@@ -33,11 +33,12 @@ type reflector[T any] struct {
 	op       string // for messages
 	path     string
 	query    url.Values
+	version  func(*T) string // at which an object is
 	store    store[T]
 	position *position // of the store
 
-	version string // up to which the store knows everything; "": it knows nothing
-	synced  bool
+	known  string // the version up to which the store knows everything; "": it knows nothing
+	synced bool
 }
 
 const (
@@ -64,7 +65,7 @@ func (f *reflector[T]) run(ctx context.Context) error {
 			return err
 		}
 		if isExpired(err) || lasts < watchTime {
-			f.version = ""
+			f.known = ""
 		}
 		if lasts > brief {
 			delay = retryFirst
@@ -81,7 +82,7 @@ func (f *reflector[T]) run(ctx context.Context) error {
 
 // step lists if nothing is known, and watches for as long as the connection lasts. It always returns an error.
 func (f *reflector[T]) step(ctx context.Context) error {
-	if f.version == "" {
+	if f.known == "" {
 		if err := f.list(ctx); err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (f *reflector[T]) list(ctx context.Context) error {
 	f.store.replace(items, version)
 	f.position.renew(expired)
 	f.position.reach(version)
-	f.version, f.synced = version, true
+	f.known, f.synced = version, true
 	return nil
 }
 
@@ -119,7 +120,7 @@ type frame struct {
 
 func (f *reflector[T]) watch(ctx context.Context) error {
 	q := url.Values{
-		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.version},
+		"watch": {"1"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {f.known},
 		"timeoutSeconds": {strconv.Itoa(int(watchTime / time.Second))},
 	}
 	maps.Copy(q, f.query)
@@ -145,31 +146,21 @@ func (f *reflector[T]) event(e frame) error {
 	if e.Type == "ERROR" {
 		return frameError(e.Object)
 	}
-	var o struct {
-		Metadata struct {
-			ResourceVersion string `json:"resourceVersion"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(e.Object, &o); err != nil {
+	var item T
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(e.Object, &item); err != nil {
 		return err
 	}
-	if e.Type != "BOOKMARK" {
-		var item T
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(e.Object, &item); err != nil {
-			return err
-		}
-		if e.Type == "DELETED" {
-			f.store.drop(item)
-		} else {
-			f.store.set(item)
-		}
+	f.known = f.version(&item)
+	switch e.Type {
+	case "BOOKMARK":
+		f.position.reach(f.known)
+		return nil
+	case "DELETED":
+		f.store.drop(item)
+	default:
+		f.store.set(item)
 	}
-	f.version = o.Metadata.ResourceVersion
-	if e.Type == "BOOKMARK" {
-		f.position.reach(f.version)
-	} else {
-		f.position.advance(f.version)
-	}
+	f.position.advance(f.known)
 	return nil
 }
 

@@ -113,7 +113,7 @@ func TestReflector(t *testing.T) {
 			t.Parallel()
 			r := record{make(chan string, 100)}
 			f := reflector[pod.Pod]{client: test.script.serve(t), op: "watch pods", path: "/api/v1/pods", query: url.Values{},
-				store: r, position: newPosition()}
+				version: func(p *pod.Pod) string { return p.Metadata.ResourceVersion }, store: r, position: newPosition()}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			err := f.run(ctx)

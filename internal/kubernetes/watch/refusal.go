@@ -13,6 +13,9 @@ import (
 
 // A creationFailure is the part of a FailedCreate event that is kept: why a pod could not be created.
 type creationFailure struct {
+	Metadata struct {
+		ResourceVersion string `json:"resourceVersion"`
+	} `json:"metadata"`
 	Object struct {
 		Kind string `json:"kind"`
 		UID  string `json:"uid"`

@@ -19,17 +19,39 @@ type replicaSet struct {
 	meta          sluice.Object // nothing but its metadata
 }
 
-// UnmarshalJSON reads a ReplicaSet as the API server sends it.
+// UnmarshalJSON reads a ReplicaSet as the API server sends it, but not its managedFields, which are its largest part.
 func (s *replicaSet) UnmarshalJSON(data []byte) error {
-	var o sluice.Object
+	var o struct {
+		Metadata struct {
+			Name              string         `json:"name"`
+			Namespace         string         `json:"namespace"`
+			UID               string         `json:"uid"`
+			ResourceVersion   string         `json:"resourceVersion"`
+			DeletionTimestamp string         `json:"deletionTimestamp"`
+			Labels            map[string]any `json:"labels"`
+			Annotations       map[string]any `json:"annotations"`
+			OwnerReferences   []any          `json:"ownerReferences"`
+		} `json:"metadata"`
+		Spec struct {
+			Template map[string]any `json:"template"`
+		} `json:"spec"`
+		Status sluice.Object `json:"status"`
+	}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &o); err != nil {
 		return err
 	}
-	*s = replicaSet{
-		uid: o.Text("metadata", "uid"), ownerUID: ownerUID(o), template: templateDigest(o), refusal: replicaFailure(o),
-		meta: sluice.Object{"metadata": o["metadata"]},
+	m := o.Metadata
+	meta := sluice.Object{"metadata": map[string]any{
+		"name": m.Name, "namespace": m.Namespace, "uid": m.UID, "resourceVersion": m.ResourceVersion,
+		"labels": m.Labels, "annotations": m.Annotations, "ownerReferences": m.OwnerReferences,
+	}}
+	if m.DeletionTimestamp != "" {
+		meta.Set(m.DeletionTimestamp, "metadata", "deletionTimestamp")
 	}
-	takeFields(s.meta)
+	*s = replicaSet{
+		uid: m.UID, ownerUID: ownerUID(meta), template: digest(o.Spec.Template),
+		refusal: replicaFailure(sluice.Object{"status": map[string]any(o.Status)}), meta: meta,
+	}
 	return nil
 }
 
@@ -48,7 +70,11 @@ func ownerUID(o sluice.Object) string {
 // templateDigest is the same for a Deployment and for the ReplicaSet that was made from its template.
 func templateDigest(o sluice.Object) [sha256.Size]byte {
 	template, _ := o.Field("spec", "template").(map[string]any)
-	t := sluice.Object(template).Clone()
+	return digest(sluice.Object(template).Clone())
+}
+
+// digest is templateDigest of a template, from which it takes the label with the hash.
+func digest(t sluice.Object) [sha256.Size]byte {
 	if labels, ok := t.Field("metadata", "labels").(map[string]any); ok {
 		delete(labels, "pod-template-hash")
 	}

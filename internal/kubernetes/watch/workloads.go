@@ -61,7 +61,8 @@ func (s *workloads) run(ctx context.Context) error {
 		}
 		f := reflector[creationFailure]{
 			client: s.client, op: "watch events", path: client.Path("v1", s.namespace, "events"),
-			query: creationFailures(""), store: (*failureStore)(s), position: newPosition(),
+			query: creationFailures(""), version: func(f *creationFailure) string { return f.Metadata.ResourceVersion },
+			store: (*failureStore)(s), position: newPosition(),
 		}
 		return unlessDenied(ctx, f.run(ctx))
 	})

@@ -3,6 +3,8 @@ package ready
 import (
 	"context"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -18,6 +20,29 @@ type progress struct {
 
 // defaultProgress is the progressDeadlineSeconds of a Deployment that names none.
 const defaultProgress = 600
+
+// progressDeadline is the annotation of a canary with the progressDeadlineSeconds that its wait observes.
+const progressDeadline = "sluice-cd.github.io/progress-deadline-seconds"
+
+// NoDeadline is the progressDeadlineSeconds of a Deployment whose progress its controller does not watch. Then a pause
+// costs no writes: the controller notes one, and its end, only where it watches the progress.
+const NoDeadline = int64(math.MaxInt32)
+
+// TakeDeadline leaves the progress of the canary to those who wait for it.
+func TakeDeadline(canary sluice.Object) {
+	limit := canary.Number(defaultProgress, "spec", "progressDeadlineSeconds")
+	canary.Set(strconv.Itoa(limit), "metadata", "annotations", progressDeadline)
+	canary.Set(NoDeadline, "spec", "progressDeadlineSeconds")
+}
+
+// deadlineOf returns how long the canary may make no progress.
+func deadlineOf(canary sluice.Object) time.Duration {
+	limit, err := strconv.Atoi(canary.Text("metadata", "annotations", progressDeadline))
+	if err != nil { // an earlier version of Sluice brought it
+		limit = canary.Number(defaultProgress, "spec", "progressDeadlineSeconds")
+	}
+	return time.Duration(limit) * time.Second
+}
 
 // A stuckError says which canary gets no further.
 type stuckError struct {
@@ -45,7 +70,7 @@ func (p *progress) saw(o sluice.Object) {
 		return
 	}
 	p.reached[name] = now
-	limit := time.Duration(o.Number(defaultProgress, "spec", "progressDeadlineSeconds")) * time.Second
+	limit := deadlineOf(o)
 	p.done(name)
 	p.timers[name] = time.AfterFunc(limit, func() { p.end(stuckError{name, limit}) })
 }

@@ -56,7 +56,7 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		if a.isPaused, err = a.isPausedByOthers(ctx, a.declared, a.stable); err != nil {
 			return false, err
 		}
-		now, _, err := object.Apply(ctx, a.account, a.handover())
+		now, err := a.pause(ctx, a.handover())
 		if sluice.ErrorCode(err) == sluice.Conflict { // others set how its pods are replaced
 			return false, nil
 		}
@@ -66,6 +66,8 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		if same, err := sameTemplate(now, a.canary); err != nil || !same {
 			return false, err
 		}
+		canary := a.canary.Ref()
+		a.stable, a.canary = sizeOf(a.stable), sizeOf(a.canary) // many releases may wait here
 		// A controller that still knew the old template would end the pods as those of an old version.
 		err = a.waiter.Watch(ctx, a.declared.Ref(), func(o sluice.Object) (bool, string, error) {
 			return isSeen(o), unseen, nil
@@ -73,7 +75,7 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		if err != nil {
 			return false, late(a.declared.Ref(), err)
 		}
-		if err := object.Orphan(ctx, a.account, a.canary.Ref()); err != nil {
+		if err := object.Orphan(ctx, a.account, canary); err != nil {
 			return false, err
 		}
 	}
@@ -82,6 +84,13 @@ func (a adoption) run(ctx context.Context) (adopted bool, err error) {
 		return false, err
 	}
 	return true, a.grow(ctx)
+}
+
+// sizeOf returns the Deployment with nothing but its number of pods.
+func sizeOf(o sluice.Object) sluice.Object {
+	size := sluice.Object{}
+	size.Set(int64(o.Number(1, "spec", "replicas")), "spec", "replicas")
+	return size
 }
 
 // awaitHandover returns when the pods of the Deployment's canary are adopted, or when nothing is left to adopt.
@@ -138,7 +147,7 @@ func (a adoption) grow(ctx context.Context) error {
 	o := a.handover()
 	o.Set(int64(size), "spec", "replicas")
 	o.Set(int64(had), "spec", "strategy", "rollingUpdate", "maxSurge")
-	if _, _, err := object.Apply(ctx, a.account, o); err != nil {
+	if _, err := a.pause(ctx, o); err != nil {
 		return err
 	}
 	err := a.waiter.Watch(ctx, ref, func(o sluice.Object) (bool, string, error) {
@@ -167,6 +176,17 @@ func (a adoption) handover() sluice.Object {
 		o.Set(int64(min(n, a.stable.Number(n, "spec", "replicas"))), "spec", "replicas")
 	}
 	return o
+}
+
+// pause applies what handover returns, without a progress deadline unless somebody else has set that.
+func (a adoption) pause(ctx context.Context, o sluice.Object) (sluice.Object, error) {
+	without := o.Clone()
+	without.Set(ready.NoDeadline, "spec", "progressDeadlineSeconds")
+	now, _, err := object.Apply(ctx, a.account, without)
+	if sluice.ErrorCode(err) == sluice.Conflict {
+		now, _, err = object.Apply(ctx, a.account, o)
+	}
+	return now, err
 }
 
 // isPausedByOthers reports whether somebody else has paused the Deployment: as declared it is paused too.
@@ -198,6 +218,9 @@ func (t tracks) handoverAsNow(ctx context.Context, o, now sluice.Object) (sluice
 	}
 	h.Set("RollingUpdate", "spec", "strategy", "type")
 	h.Set(now.Field("spec", "strategy", "rollingUpdate", "maxSurge"), "spec", "strategy", "rollingUpdate", "maxSurge")
+	if now.Number(0, "spec", "progressDeadlineSeconds") == int(ready.NoDeadline) {
+		h.Set(ready.NoDeadline, "spec", "progressDeadlineSeconds")
+	}
 	if h.Number(-1, "spec", "replicas") >= 0 {
 		h.Set(int64(now.Number(1, "spec", "replicas")), "spec", "replicas")
 	}

@@ -309,8 +309,16 @@ func canaryOf(version, stable sluice.Object, id sluice.DeploymentID) sluice.Obje
 	c.Set(sluice.TrackCanary, "metadata", "labels", sluice.TrackLabel)
 	c.Set(delivery.Release(id), "spec", "selector", "matchLabels", sluice.ReleaseLabel)
 	c.Set(strconv.Itoa(stable.Number(1, "spec", "replicas")), "metadata", "annotations", sizedAt)
+	if n, err := strconv.Atoi(stable.Text("metadata", "annotations", revision)); err == nil {
+		c.Set(strconv.Itoa(n+1), "metadata", "annotations", revision)
+	}
+	ready.TakeDeadline(c)
 	return c
 }
+
+// revision is the annotation by which the controller of a Deployment numbers its versions. The canary has the number
+// that the version will have, so that the controller has nothing to write when the pods are adopted.
+const revision = "deployment.kubernetes.io/revision"
 
 // heldBack returns the workload with its new template, which none of its pods gets yet. After a crash it is held back
 // as far as it is now.

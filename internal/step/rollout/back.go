@@ -93,7 +93,7 @@ func heldBeside(was, now sluice.Object) sluice.Object {
 	most := max(was.Number(1, "spec", "replicas"), now.Number(1, "spec", "replicas"))
 	o.Set(false, "spec", "paused") // or its controller would start nothing
 	o.Set(int64(heldSeconds), "spec", "minReadySeconds")
-	o.Set(int64(math.MaxInt32), "spec", "progressDeadlineSeconds")
+	o.Set(ready.NoDeadline, "spec", "progressDeadlineSeconds")
 	o.Set(map[string]any{"type": "RollingUpdate",
 		"rollingUpdate": map[string]any{"maxSurge": int64(most), "maxUnavailable": int64(0)}}, "spec", "strategy")
 	// Restore puts back the fields that Sluice had applied: these are among them now.

@@ -173,6 +173,7 @@ const (
 // The ways to cut a claim.
 const (
 	CutFreeze   = "freeze"   // its pods stand still while it is copied
+	CutGroup    = "group"    // its storage takes one snapshot of all claims at one instant, and their pods go on
 	CutSnapshot = "snapshot" // its storage takes a snapshot, and its pods go on
 	CutIdle     = "idle"     // no pod may use it until it is copied
 )
@@ -195,11 +196,12 @@ type ClaimState struct {
 // except those that Stage or Use protects at that moment. A claim is passed as the object that it is to be: name,
 // namespace, labels, annotations and spec.
 type Volumes interface {
-	// Describe says how each claim could be cut. A claim that does not exist is NotFound and named.
+	// Describe says how each claim would be cut together with the others. A claim that does not exist is NotFound and
+	// named.
 	Describe(ctx context.Context, namespace string, claims []string) ([]ClaimState, error)
 	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
 	// claims stand still meanwhile if they must, at most for lease, also if the caller dies. Snapshots of several claims
-	// are taken one right after the other, so callers stop writes meanwhile. A claim that does not exist is NotFound.
+	// that are no group are taken one right after the other, so callers stop writes meanwhile. A claim that does not exist is NotFound.
 	// Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is Unsupported while a
 	// pod uses it; if none does, the cut is Held.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)

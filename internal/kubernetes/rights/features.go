@@ -121,8 +121,9 @@ func Features() []Feature {
 			{"", []string{"pods", "events"}, look},
 		}},
 		{Name: FeatureData, Grants: []Grant{
-			{"", []string{"persistentvolumeclaims"}, []string{"get", "list", "watch", "create", "delete"}},
-			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "watch", "create", "delete"}},
+			{"", []string{"persistentvolumeclaims"}, keep},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "list", "watch", "create", "delete"}},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshots"}, []string{"get", "watch", "create", "delete"}},
 			{"", []string{"pods"}, []string{"list"}},
 			{"apps", []string{"replicasets"}, []string{"get"}},
 		}},
@@ -132,6 +133,8 @@ func Features() []Feature {
 			{"storage.k8s.io", []string{"volumeattachments"}, look},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "patch"}},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshotclasses"}, []string{"list"}},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshotcontents"}, []string{"get", "patch"}},
 		}},
 		{Name: FeaturePortworx, Grants: []Grant{
 			{"stork.libopenstorage.org", []string{"clusterpairs"}, []string{"get"}},

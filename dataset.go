@@ -27,8 +27,9 @@ type Portworx struct {
 	Namespace   string `json:"namespace,omitempty"` // where it is; "": in the namespace of the claims
 }
 
-// Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant.
-// Stop also allows that the workload is stopped while claims are copied that can only be cut idle.
+// Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant, and
+// locks the database where the account cannot. Stop allows that the workload is stopped for that, and while claims are
+// copied that can only be cut idle. None stops nothing.
 type Quiesce struct {
 	Mode   string     `json:"mode"`             // auto (default), none, stop or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
@@ -159,7 +160,7 @@ type Volume struct {
 type Cut struct {
 	Volumes []Volume      `json:"volumes"`
 	At      time.Time     `json:"at"`
-	Pause   time.Duration `json:"pause"`          // how long the pods that use the claims stood still
+	Pause   time.Duration `json:"pause"`          // how long the pods that use the claims stood still, or could not write
 	Held    bool          `json:"held,omitempty"` // the volumes are the claims themselves: no pod may use them meanwhile
 }
 

@@ -6,12 +6,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Beside reads databases in Jobs beside them. A Job is known by its place and key, also after a crash.
+// Beside reads and locks databases in Jobs beside them. A Job is known by its place and key, also after a crash.
 type Beside interface {
 	// Open starts the Job, or finds it, and returns the databases that it reads, by engine. It returns nil for a place
 	// without Jobs. The caller calls leave and then End.
 	Open(ctx context.Context, at sluice.Place, key string) (by map[string]sluice.Databases, leave func(), err error)
-	// End ends the Job and returns when it is gone. It succeeds if there is none.
+	// Hold is Open for a lock. It first ends the lock that a killed process left. If the Job is killed, the one that
+	// replaces it ends the lock.
+	Hold(ctx context.Context, at sluice.Place, key string) (by map[string]sluice.Databases, leave func(), err error)
+	// End ends the Jobs and their lock, and returns when they are gone. It succeeds if there are none.
 	End(ctx context.Context, at sluice.Place, key string) error
 }
 

@@ -19,6 +19,9 @@ func (w *world) Describe(_ context.Context, namespace string, claims []string) (
 		if w.snapshots {
 			state.Way = sluice.CutSnapshot
 		}
+		if w.grouped && len(claims) > 1 {
+			state.Way = sluice.CutGroup
+		}
 		if w.idle {
 			state.Way, state.Reason = sluice.CutIdle, "its driver takes no snapshots"
 		}
@@ -38,6 +41,9 @@ func (w *world) Cut(
 	err = w.effect(ctx, func() error {
 		cut = sluice.Cut{At: w.now, Pause: time.Millisecond, Held: w.idle}
 		w.cuts++
+		if w.cutting != nil {
+			w.cutting()
+		}
 		switch {
 		case w.unready:
 			return sluice.Errorf(sluice.Failed, "the snapshot of %s is not ready: its driver is full", claims[0])

@@ -202,9 +202,9 @@ type Volumes interface {
 	Describe(ctx context.Context, namespace string, claims []string) ([]ClaimState, error)
 	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
 	// claims stand still meanwhile if they must, at most for lease, also if the caller dies. Snapshots of several claims
-	// that are no group are taken one right after the other, so callers stop writes meanwhile. A claim that does not exist is NotFound.
-	// Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is Unsupported while a
-	// pod uses it; if none does, the cut is Held.
+	// that are no group are taken one right after the other, so callers stop writes meanwhile. A claim that does not
+	// exist is NotFound. Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is
+	// Unsupported while a pod uses it; if none does, the cut is Held.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
 	// Stage makes an empty generation of a claim, which need not exist yet, and returns where to fill it. If the
 	// generation exists, it stays as it is. From now on the current generation outlives the deletion of the claim's

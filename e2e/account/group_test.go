@@ -20,11 +20,12 @@ func several(t *testing.T) (*world, []string) {
 	w := newWorldOn(t, pair.Cluster01)
 	claims := []string{"data", "journal"}
 	for _, name := range claims {
-		w.apply(w.read(`
+		claim := w.read(`
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: %s, labels: {kept: "yes"}}
-spec: {accessModes: [ReadWriteOnce], storageClassName: csi, resources: {requests: {storage: 1Mi}}}`, name), sluice.Created)
+spec: {accessModes: [ReadWriteOnce], storageClassName: csi, resources: {requests: {storage: 1Mi}}}`, name)
+		w.apply(claim, sluice.Created)
 		w.bound(name)
 	}
 	return w, claims

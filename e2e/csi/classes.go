@@ -66,26 +66,32 @@ func Announce(ctx context.Context, config *rest.Config) error {
 // CreateSnapshotClass creates a VolumeSnapshotClass of the driver, for instance with an Outcome. It does nothing if
 // there is one of that name.
 func CreateSnapshotClass(ctx context.Context, config *rest.Config, name string, parameters map[string]string) error {
-	return createClass(ctx, config, SnapshotClasses, "VolumeSnapshotClass", name, parameters)
+	return createClass(ctx, config, SnapshotClasses, class("VolumeSnapshotClass", name, parameters))
 }
 
 // CreateGroupClass creates a VolumeGroupSnapshotClass of the driver in the same way.
 func CreateGroupClass(ctx context.Context, config *rest.Config, name string, parameters map[string]string) error {
-	return createClass(ctx, config, GroupClasses, "VolumeGroupSnapshotClass", name, parameters)
+	return createClass(ctx, config, GroupClasses, class("VolumeGroupSnapshotClass", name, parameters))
 }
 
-func createClass(ctx context.Context, config *rest.Config, resource schema.GroupVersionResource, kind, name string,
-	parameters map[string]string) error {
+func class(kind, name string, parameters map[string]string) *unstructured.Unstructured {
+	values := map[string]any{}
+	for key, value := range parameters {
+		values[key] = value
+	}
+	c := &unstructured.Unstructured{Object: map[string]any{"kind": kind, "driver": Name, "deletionPolicy": "Delete",
+		"parameters": values}}
+	c.SetName(name)
+	return c
+}
+
+func createClass(ctx context.Context, config *rest.Config, resource schema.GroupVersionResource,
+	class *unstructured.Unstructured) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	class := &unstructured.Unstructured{Object: map[string]any{"apiVersion": resource.GroupVersion().String(),
-		"kind": kind, "driver": Name, "deletionPolicy": "Delete"}}
-	class.SetName(name)
-	if err := unstructured.SetNestedStringMap(class.Object, parameters, "parameters"); err != nil {
-		return err
-	}
+	class.SetAPIVersion(resource.GroupVersion().String())
 	_, err = client.Resource(resource).Create(ctx, class, metav1.CreateOptions{})
 	return ignoreExists(err)
 }

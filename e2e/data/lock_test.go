@@ -97,9 +97,8 @@ targets:
       beforeDeployment:
         - checkpointData: {dataset: writes}
 manifests:
-  - inline:
-      value:
-        - {apiVersion: v1, kind: ConfigMap, metadata: {name: release}, data: {number: "{{.Number}}"}}
+  - inline: |
+      {apiVersion: v1, kind: ConfigMap, metadata: {name: release}, data: {number: "{{.Number}}"}}
 strategies:
   rolling: {canary: {steps: [{setWeight: {weight: 100}}]}}
 `

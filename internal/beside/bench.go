@@ -67,9 +67,9 @@ func Name(kind string, parts ...string) string {
 }
 
 // Open returns a session with the work's Job. It makes the Job if there is none or if the last one has ended, and waits
-// until its pod answers. A call that was kept is made first. A pod that cannot start is an error that says why: Unavailable at the end of the patience,
-// Denied or Invalid if the cluster refuses the Job. Open may be called again at any time, also by another process. A
-// Job has one session at a time: close the one before.
+// until its pod answers. A call that was kept is made first. A pod that cannot start is an error that says why:
+// Unavailable at the end of the patience, Denied or Invalid if the cluster refuses the Job. Open may be called again at
+// any time, also by another process. A Job has one session at a time: close the one before.
 func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()

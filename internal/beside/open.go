@@ -90,8 +90,8 @@ func (w Work) remove(ctx context.Context) error {
 	return nil
 }
 
-// End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. A call that
-// was kept is made first. Ending a Job that does not exist succeeds, also in an account that runs none.
+// End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. A call
+// that was kept is made first. Ending a Job that does not exist succeeds, also in an account that runs none.
 func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
 	if b.options.Settings(at.Name).Image == "" {
 		return nil

@@ -40,7 +40,7 @@ func (r Request) cutLocked(ctx context.Context) (cut sluice.Cut, err error) {
 			return r.notLocked(err)
 		}
 		cut, err = r.cutClaims(ctx)
-		err = errors.Join(err, unlock(ctx, locker))
+		err = errors.Join(err, r.unlock(ctx, locker))
 		cut.Pause += r.Now().Sub(began)
 		return err
 	})
@@ -51,10 +51,14 @@ func (r Request) cutLocked(ctx context.Context) (cut sluice.Cut, err error) {
 }
 
 // unlock also unlocks if ctx has ended.
-func unlock(ctx context.Context, locker sluice.Locker) error {
+func (r Request) unlock(ctx context.Context, locker sluice.Locker) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*afterwards)
 	defer cancel()
-	return locker.Unlock(ctx)
+	err := locker.Unlock(ctx)
+	if sluice.ErrorCode(err) == sluice.Failed {
+		return sluice.Errorf(sluice.Failed, "%w", err).WithHint("%s", insteadOfLock).At(r.Spec.Pos)
+	}
+	return err
 }
 
 // holding opens the database in the Job that holds locks, for as long as use takes.
@@ -91,8 +95,8 @@ func (d Dataset) noLock() error {
 }
 
 // insteadOfLock are the choices of who cannot have a lock.
-const insteadOfLock = "write quiesce: none if any order of the snapshots will do, quiesce: stop to stop the workload for " +
-	"the copy, or commands of your own that stop writes"
+const insteadOfLock = "write quiesce: none if the claims need not be of one instant, quiesce: stop to stop the " +
+	"workload for the copy, or commands of your own that stop writes"
 
 // notLocked says what else can be done.
 func (d Dataset) notLocked(err error) error {

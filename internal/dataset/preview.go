@@ -82,8 +82,8 @@ func (r Request) sizes(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// mustStop reports whether the workload must be stopped for the copy, and refuses that if the file does not allow it. If
-// it allows it, the workload is also stopped for several snapshots that would not be of one instant.
+// mustStop reports whether the workload must be stopped for the copy, and refuses that if the file does not allow it.
+// If it allows it, the workload is also stopped for several snapshots that would not be of one instant.
 func (r Request) mustStop(states []sluice.ClaimState, workload sluice.Object) (bool, error) {
 	i := slices.IndexFunc(states, func(s sluice.ClaimState) bool { return s.Way == sluice.CutIdle && len(s.Users) > 0 })
 	allowed := r.Spec.Quiesce.Mode == QuiesceStop && workload != nil

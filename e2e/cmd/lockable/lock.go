@@ -41,7 +41,7 @@ func (l *lock) obey(name string, command bson.Raw) bson.D {
 		return append(answer, bson.E{Key: "ok", Value: 1.0})
 	case "listCommands":
 		commands := bson.D{}
-		for _, c := range append(slices.Clone(writing), "fsync", "fsyncUnlock", "currentOp", "find", "aggregate", "listCommands") {
+		for _, c := range append(slices.Clone(writing), "fsync", "fsyncUnlock", "currentOp", "find", "listCommands") {
 			commands = append(commands, bson.E{Key: c, Value: bson.D{{Key: "help", Value: ""}}})
 		}
 		return bson.D{{Key: "commands", Value: commands}, {Key: "ok", Value: 1.0}}
@@ -72,7 +72,8 @@ func (l *lock) remove() bson.D {
 	if l.count == 0 {
 		l.writes.Unlock()
 	}
-	return bson.D{{Key: "info", Value: "fsyncUnlock completed"}, {Key: "lockCount", Value: l.count}, {Key: "ok", Value: 1.0}}
+	return bson.D{{Key: "info", Value: "fsyncUnlock completed"}, {Key: "lockCount", Value: l.count},
+		{Key: "ok", Value: 1.0}}
 }
 
 // begin waits until there is no lock, and writes an insert down. The caller calls end.

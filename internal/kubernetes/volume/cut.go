@@ -14,9 +14,9 @@ import (
 )
 
 // Cut takes one snapshot of all claims, or a snapshot of every claim, one right after the other, and makes a claim of
-// each. The pods go on. It returns when every snapshot holds the data of a moment: from then on writes change nothing in
-// the copies, although a driver may need longer until they can be read. If one of the claims has no snapshots, and no
-// pod uses any of them, all are held.
+// each. The pods go on. It returns when every snapshot holds the data of a moment: from then on writes change nothing
+// in the copies, although a driver may need longer until they can be read. If one of the claims has no snapshots, and
+// no pod uses any of them, all are held.
 //
 // A driver goes on trying after an error, so an error counts only if the snapshot is not taken within the lease.
 // Nothing is left of a cut that fails.
@@ -204,7 +204,8 @@ func (c objects) deleteContent(ctx context.Context, o sluice.Object) error {
 	if content == "" {
 		return nil
 	}
-	return c.change(ctx, sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshotContent", Name: content}, deleted)
+	ref := sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshotContent", Name: content}
+	return c.change(ctx, ref, deleted)
 }
 
 // deleted is the change after which the content goes with its snapshot, whatever the class says.

@@ -118,7 +118,7 @@ func (g group) take(ctx context.Context, class string) (taken sluice.Object, err
 }
 
 func (g group) object(class string) sluice.Object {
-	ref := g.ref()
+	ref, labels := g.ref(), map[string]any{g.label(): ""}
 	return sluice.Object{
 		"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{
 			"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{managedLabel: sluice.Manager},
@@ -126,7 +126,7 @@ func (g group) object(class string) sluice.Object {
 		},
 		"spec": map[string]any{
 			"volumeGroupSnapshotClassName": class,
-			"source":                       map[string]any{"selector": map[string]any{"matchLabels": map[string]any{g.label(): ""}}},
+			"source":                       map[string]any{"selector": map[string]any{"matchLabels": labels}},
 		},
 	}
 }
@@ -196,8 +196,8 @@ func (g group) late(ctx context.Context, taken sluice.Object, lease time.Duratio
 	}
 	claims := strings.Join(g.claims, ", ")
 	if message := taken.Text("status", "error", "message"); message != "" {
-		return sluice.Errorf(sluice.Failed, "the claims %s in %s have no snapshot of their group after %s; their driver says: %s",
-			claims, g.namespace, lease, client.OneLine(message))
+		return sluice.Errorf(sluice.Failed, "the claims %s in %s have no snapshot of their group after %s; their driver "+
+			"says: %s", claims, g.namespace, lease, client.OneLine(message))
 	}
 	if taken.Field("status") == nil {
 		return sluice.Errorf(sluice.Failed, "the claims %s in %s have no snapshot of their group after %s: nothing in the "+

@@ -20,7 +20,7 @@ $(GOTESTSUM): go.mod
 
 test: $(GOTESTSUM) ## Run every test
 	$(GOTESTSUM) --format=standard-quiet -- -timeout 9m ./...
-	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && $(GOTESTSUM) --format=standard-quiet) || exit 1; done
+	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && $(GOTESTSUM) --format=standard-quiet -- -count=1 ./...) || exit 1; done
 
 STRESS ?= 20
 stress: $(GOTESTSUM) ## Find tests that depend on luck: each 20 times (STRESS) with busy cores, then the suites of e2e 3 times

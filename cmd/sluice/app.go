@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os/user"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
@@ -80,7 +82,12 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 	f.StringVar(&s.Root, "root", "",
 		"directory that paths of manifests cannot leave (default: that of the deploy file)")
 	f.StringSliceVarP(&s.Targets, "target", "t", nil, "use only this target and ignore its dependsOn (may be repeated)")
-	f.StringToStringVar(&s.Context, "add-context", nil, "key=value for templates; overrides the deploy file")
+	s.Context, s.Images = map[string]string{}, map[string]string{}
+	for _, name := range []string{"add-context", "set"} {
+		f.Func(name, "`key=value` for templates; overrides the deploy file (may be repeated)", keyValues(s.Context))
+	}
+	f.Func("image", "`name=tag` or name=reference: deploy this image instead of that of the manifests (may be repeated)",
+		keyValues(s.Images))
 	f.BoolFunc("fetch", "also read manifests from https addresses", func(value string) error {
 		on, err := strconv.ParseBool(value)
 		if s.Fetch = nil; on {
@@ -89,6 +96,18 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 		return err
 	})
 	f.StringVarP(&s.Application, "application", "n", "", "application name; overrides the deploy file")
+}
+
+// keyValues returns the parser of a flag such as key=value or key=value,other=value, which adds to the map.
+func keyValues(into map[string]string) func(string) error {
+	return func(text string) error {
+		var m map[string]string
+		f := pflag.NewFlagSet("", pflag.ContinueOnError)
+		f.StringToStringVar(&m, "pairs", nil, "")
+		err := f.Lookup("pairs").Value.Set(text)
+		maps.Copy(into, m)
+		return err
+	}
 }
 
 // takeOverFlag is for commands that change objects, or show what they would change.

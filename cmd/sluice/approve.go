@@ -11,14 +11,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-type decideOptions struct {
-	reason string
-	roles  []string
-}
+// approvals are the signals that let a waiting step go on.
+var approvals = []string{sluice.SignalApprove, sluice.SignalRollForward}
 
 func newApprove(a *app) *cobra.Command {
-	kinds := []string{sluice.SignalApprove, sluice.SignalRollForward}
-	return a.decision("approve", "Approve a waiting step, or end a timed pause early", kinds)
+	return a.decision("approve", "Approve a waiting step, or end a timed pause early", approvals)
 }
 
 func newReject(a *app) *cobra.Command {
@@ -26,25 +23,27 @@ func newReject(a *app) *cobra.Command {
 }
 
 func (a *app) decision(name, short string, kinds []string) *cobra.Command {
-	o := &decideOptions{}
+	reason, roles := "", []string(nil)
 	cmd := &cobra.Command{
 		Use: name + " [DEPLOYMENT] [STEP]", Short: short,
 		Long: short + ". Deployment and step can be omitted if only one waits.\n" +
 			"The beginning of an id is enough to name a deployment.",
 		Example: fmt.Sprintf("  sluice %s\n  sluice %[1]s 6921a production/canary/2 --reason \"looked at the graphs\"", name),
 		Args:    cobra.MaximumNArgs(2),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.decide(cmd.Context(), args, kinds, o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d := service.Decision{Deployment: first(args), Kinds: kinds, By: actor(roles...), Reason: reason}
+			if len(args) > 1 {
+				d.Step = args[1]
+			}
+			return a.decide(cmd.Context(), d)
+		},
 	}
-	cmd.Flags().StringVar(&o.reason, "reason", "", "why; it is recorded")
-	cmd.Flags().StringSliceVar(&o.roles, "role", nil, "the role in which you decide; recorded")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; it is recorded")
+	cmd.Flags().StringSliceVar(&roles, "role", nil, "the role in which you decide; recorded")
 	return cmd
 }
 
-func (a *app) decide(ctx context.Context, args, kinds []string, o *decideOptions) error {
-	d := service.Decision{Deployment: first(args), Kinds: kinds, By: actor(o.roles...), Reason: o.reason}
-	if len(args) > 1 {
-		d.Step = args[1]
-	}
+func (a *app) decide(ctx context.Context, d service.Decision) error {
 	var id sluice.DeploymentID
 	var sig sluice.Signal
 	err := a.reading(ctx, func(store sluice.Store) (err error) {

@@ -9,7 +9,7 @@ import (
 func newCancel(a *app) *cobra.Command {
 	reason := ""
 	cmd := &cobra.Command{
-		Use: "cancel [DEPLOYMENT]", Short: "Stop a deployment and undo what it has not finished",
+		Use: "cancel [DEPLOYMENT]", Aliases: []string{"abort"}, Short: "Stop a deployment and undo what it has not finished",
 		Long: "Cancel undoes all targets that have not finished and ends the deployment. What it created is deleted,\n" +
 			"claims included; what it changed is put back. The data steps of onRollback do not run. To run them as\n" +
 			"well, type sluice rollback.",

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // These errors end watching, not the deployment.
@@ -48,13 +50,14 @@ func (a *app) carry(
 	if err := f.session.Resume(ctx); err != nil {
 		return err
 	}
-	f.view = a.newView()
+	f.view = a.newView(false)
 	return a.conclude(ctx, f, errors.Join(f.follow(ctx), f.view.Close()))
 }
 
-func (a *app) newView() present.View {
-	if a.terminal && !a.json() {
-		return present.NewLiveView(a.in, a.out, a.styles)
+// newView returns the view of one deployment. watches is that of [present.NewLiveView].
+func (a *app) newView(watches bool) present.View {
+	if a.terminal && !a.json() && os.Getenv("TERM") != "dumb" {
+		return present.NewLiveView(a.in, a.out, a.styles, watches)
 	}
 	return a.lineView(a.out, false)
 }
@@ -224,6 +227,9 @@ func (f *follower) obey(watching context.Context, stop context.CancelCauseFunc) 
 func (f *follower) choose(ctx context.Context, c present.Choice) error {
 	kind := sluice.SignalCancel
 	switch c {
+	case present.ChoiceApprove:
+		f.approve(ctx)
+		return nil
 	case present.ChoiceDetach:
 		return errDetached
 	case present.ChoiceLeave:
@@ -236,4 +242,16 @@ func (f *follower) choose(ctx context.Context, c present.Choice) error {
 		return nil
 	}
 	return err
+}
+
+// approve lets the step go on that waits. The view goes on to show what it waits for if that fails.
+func (f *follower) approve(ctx context.Context) {
+	d := service.Decision{Deployment: string(f.state.ID), Kinds: approvals, By: actor()}
+	_ = f.app.reading(ctx, func(store sluice.Store) error {
+		id, sig, err := service.Decide(ctx, store, d)
+		if err == nil {
+			_, err = f.app.dir.Signal(ctx, id, sig)
+		}
+		return err
+	})
 }

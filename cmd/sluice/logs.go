@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 type logsOptions struct {
 	step, pod, account string
 	lines              int
+	follow             bool
 }
 
 func newLogs(a *app) *cobra.Command {
@@ -26,11 +28,15 @@ func newLogs(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs [DEPLOYMENT]", Short: "Show the events of a deployment, or the output of a pod",
 		Long: "Logs prints the events of a deployment: of the named one, of the one that runs, or of the latest. With\n" +
-			"--pod it prints the output of that pod.",
-		Example: "  sluice logs\n  sluice logs 6921a --step production/canary/2\n" +
+			"--pod it prints the output of that pod. --follow goes on until the deployment has ended.",
+		Example: "  sluice logs --follow\n  sluice logs 6921a --step production/canary/2\n" +
 			"  sluice logs --pod production/shop-0 --lines 50",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.pod != "" && o.follow {
+				return sluice.Errorf(sluice.Unsupported, "the output of a pod cannot be followed").
+					WithHint("leave out --follow, or type kubectl logs --follow for a pod of a cluster")
+			}
 			if o.pod != "" {
 				return a.podLogs(cmd.Context(), o)
 			}
@@ -41,6 +47,7 @@ func newLogs(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&o.pod, "pod", "", "namespace/name of a pod")
 	cmd.Flags().StringVar(&o.account, "account", "",
 		"the account of the pod (default: that of the latest deployment to its namespace)")
+	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "wait for further events until the deployment has ended")
 	cmd.Flags().IntVar(&o.lines, "lines", 200, "the number of lines of a pod")
 	return cmd
 }
@@ -51,8 +58,29 @@ func (a *app) logs(ctx context.Context, args []string, o *logsOptions) error {
 		if err != nil {
 			return err
 		}
-		return a.printEvents(ctx, store, id, sluice.StepID(o.step))
+		if o.follow {
+			return a.printEvents(a.events(ctx, id), id, sluice.StepID(o.step))
+		}
+		return a.printEvents(store.Read(ctx, id, 0), id, sluice.StepID(o.step))
 	})
+}
+
+// events yields the events of a deployment until it has ended. An interruption before that is an error.
+func (a *app) events(ctx context.Context, id sluice.DeploymentID) iter.Seq2[sluice.Event, error] {
+	return func(yield func(sluice.Event, error) bool) {
+		for u, err := range a.dir.Watch(ctx, id, 0, a.alone(id)) {
+			if err != nil {
+				yield(sluice.Event{}, err)
+				return
+			}
+			if u.Event != nil && !yield(*u.Event, nil) {
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			yield(sluice.Event{}, ctx.Err())
+		}
+	}
 }
 
 // logged returns the named deployment, otherwise the one that runs, otherwise the latest.
@@ -72,10 +100,12 @@ func logged(ctx context.Context, store sluice.Store, args []string) (sluice.Depl
 	return d.ID, err
 }
 
-func (a *app) printEvents(ctx context.Context, log sluice.Log, id sluice.DeploymentID, step sluice.StepID) error {
+func (a *app) printEvents(
+	events iter.Seq2[sluice.Event, error], id sluice.DeploymentID, step sluice.StepID,
+) error {
 	state := &engine.State{ID: id}
 	plain, structured := present.NewPlainView(a.out, false), present.NewJSONView(a.out)
-	for e, err := range log.Read(ctx, id, 0) {
+	for e, err := range events {
 		if err != nil {
 			return err
 		}

@@ -12,25 +12,31 @@ import (
 )
 
 func newPromote(a *app) *cobra.Command {
-	p, roles, yes := service.Promotion{}, []string(nil), false
+	p, roles, full, yes := service.Promotion{}, []string(nil), false, false
 	cmd := &cobra.Command{
-		Use: "promote [DEPLOYMENT]", Short: "Skip what is left of a strategy and promote the new version",
-		Long: "Promote skips the weights, pauses, analyses and webhooks that are left of a target's strategy. The new\n" +
-			"version takes over at once. All other steps still run: jobs, waitFor, data steps, afterDeployment.\n" +
-			"A gate that runs is ended; a weight that is being set is reached first.\n\n" +
-			"To skip a pause that requires a role, name that role. To end only the pause that a target waits in,\n" +
-			"type sluice approve.",
-		Example: "  sluice promote\n  sluice promote 6921a --target production --reason \"hotfix of the login\" --yes",
+		Use: "promote [DEPLOYMENT]", Short: "End the pause that a target waits in, or skip all that is left before promotion",
+		Long: "Promote approves the pause that a target waits in, or ends it if it is timed, as sluice approve does.\n" +
+			"With --full it skips the weights, pauses, analyses and webhooks that are left of the target's strategy, and\n" +
+			"the new version takes over at once. All other steps still run: jobs, waitFor, data steps,\n" +
+			"afterDeployment. A gate that runs is ended; a weight that is being set is reached first.\n\n" +
+			"To skip a pause that requires a role, name that role.",
+		Example: "  sluice promote\n  sluice promote 6921a --full --target production --reason \"hotfix of the login\" --yes",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Deployment, p.By = first(args), actor(roles...)
-			return a.promote(cmd.Context(), p, yes)
+			if full {
+				return a.promote(cmd.Context(), p, yes)
+			}
+			return a.decide(cmd.Context(), service.Decision{
+				Deployment: p.Deployment, Target: p.Target, Kinds: approvals, By: p.By, Reason: p.Reason,
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&full, "full", false, "skip everything that is left before the promotion")
 	cmd.Flags().StringVarP(&p.Target, "target", "t", "", "the target; needed if several can be promoted")
 	cmd.Flags().StringVar(&p.Reason, "reason", "", "why; it is recorded")
 	cmd.Flags().StringSliceVar(&roles, "role", nil, "the role in which you decide; recorded")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "with --full: do not ask")
 	return cmd
 }
 

@@ -44,7 +44,7 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 	case o.detach:
 		return a.detach(ctx, &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}})
 	case len(list) == 1:
-		f := &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}, view: a.newView()}
+		f := &follower{app: a, session: s, config: c, state: &engine.State{ID: list[0]}, view: a.newView(false)}
 		return a.conclude(ctx, f, errors.Join(f.follow(ctx), f.view.Close()))
 	}
 	return a.followAll(ctx, s, c, list)

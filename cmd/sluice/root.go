@@ -53,8 +53,9 @@ func newApp(in, out, err *os.File) *app {
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "sluice",
-		Short: "Deliver applications whose data matters",
+		Use:     "sluice",
+		Version: versionLine(bootstrap.Version()),
+		Short:   "Deliver applications whose data matters",
 		Long: "Sluice takes a release through the targets of a deploy file: it copies production's data to staging,\n" +
 			"upgrades and verifies it there, takes a checkpoint, releases a canary to production while it watches\n" +
 			"metrics, and restores everything if the release is bad.",
@@ -62,6 +63,7 @@ func newRoot(a *app) *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
+	root.SetVersionTemplate("{{.Version}}")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -75,11 +77,16 @@ func newRoot(a *app) *cobra.Command {
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newLogs(a), newApprove(a),
-		newReject(a), newPromote(a), newRollback(a), newCancel(a), newData(a), newLocal(a), newDoctor(a), newVersion(a),
-		newExitCodes(), newBeside(),
+		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
+		newLogs(a), newApprove(a), newReject(a), newPromote(a), newRetry(a), newRollback(a), newCancel(a), newData(a),
+		newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newBeside(),
 	)
 	refuseExtra(root)
+	a.completions(root)
+	_ = root.RegisterFlagCompletionFunc("output", // the flag exists
+		func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return outputs(cmd), cobra.ShellCompDirectiveNoFileComp
+		})
 	return root
 }
 
@@ -118,6 +125,11 @@ func groupHelp(cmd *cobra.Command, args []string) error {
 // moreOutputs is the annotation of a command with output formats besides text and json.
 const moreOutputs = "outputs"
 
+// outputs returns the output formats of a command.
+func outputs(cmd *cobra.Command) []string {
+	return append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
+}
+
 // prepare checks the flags that all commands share.
 func (a *app) prepare(cmd *cobra.Command) (err error) {
 	if a.dir, err = bootstrap.OpenState(a.state, a.redactor); err != nil {
@@ -126,7 +138,7 @@ func (a *app) prepare(cmd *cobra.Command) (err error) {
 	if a.output == outputJSON || a.output == outputSARIF {
 		a.out = a.redactor.JSONOutput(a.stdout)
 	}
-	known := append([]string{outputText, outputJSON}, strings.Fields(cmd.Annotations[moreOutputs])...)
+	known := outputs(cmd)
 	if slices.Contains(known, a.output) {
 		return nil
 	}

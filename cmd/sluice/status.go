@@ -16,16 +16,23 @@ import (
 const maxListed = 20
 
 func newStatus(a *app) *cobra.Command {
-	return &cobra.Command{
+	watch := false
+	cmd := &cobra.Command{
 		Use: "status [DEPLOYMENT]", Short: "Show the deployments, or one of them in detail",
 		Long: "Status lists the latest deployments and the targets that run what they brought. With an id, or the\n" +
-			"beginning of one, it shows the targets and steps of that deployment, what it waits for and what to type.",
-		Example: "  sluice status\n  sluice status 6921a\n  sluice status 6921a --output json",
+			"beginning of one, it shows the targets and steps of that deployment, what it waits for and what to type.\n" +
+			"With --watch it does what sluice watch does.",
+		Example: "  sluice status\n  sluice status 6921a\n  sluice status 6921a --output json\n  sluice status --watch",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if watch {
+				return a.watch(cmd.Context(), args)
+			}
 			return a.reading(cmd.Context(), func(store sluice.Store) error { return a.status(cmd.Context(), store, args) })
 		},
 	}
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show the deployment until it ends")
+	return cmd
 }
 
 func (a *app) status(ctx context.Context, store sluice.Store, args []string) error {

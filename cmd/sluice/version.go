@@ -17,12 +17,15 @@ func newVersion(a *app) *cobra.Command {
 			if a.json() {
 				return present.JSON(a.out, v)
 			}
-			revision := ""
-			if v.Revision != "" {
-				revision = fmt.Sprintf(" (%.12s)", v.Revision)
-			}
-			err := present.Printf(a.out, "sluice %s%s, %s, %s\n", v.Version, revision, v.Go, v.Platform)
-			return err
+			return present.Printf(a.out, "%s", versionLine(v))
 		},
 	}
+}
+
+func versionLine(v bootstrap.Build) string {
+	revision := ""
+	if v.Revision != "" {
+		revision = fmt.Sprintf(" (%.12s)", v.Revision)
+	}
+	return fmt.Sprintf("sluice %s%s, %s, %s\n", v.Version, revision, v.Go, v.Platform)
 }

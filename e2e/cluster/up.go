@@ -91,6 +91,9 @@ func (o Options) prepare(ctx context.Context, programs ...program) error {
 	if err := os.WriteFile(filepath.Join(o.Dir, ".gitignore"), []byte("*\n"), 0o644); err != nil {
 		return err
 	}
+	if err := o.ensureInotify(); err != nil {
+		return err
+	}
 	if err := o.installPackages(ctx); err != nil {
 		return err
 	}

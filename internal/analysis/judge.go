@@ -54,6 +54,9 @@ func judgeQuery(a sluice.Analysis, q sluice.Query, samples []sluice.Sample) (slu
 		return sluice.Unknown, missing(a, n, why)
 	}
 	value, what := sum/float64(n), fmt.Sprintf("the average of %d samples", n)
+	if n == 1 {
+		what = "the only sample"
+	}
 	if a.Lookback == Growing {
 		value, what = last, "the value over the whole time"
 	}

@@ -4,6 +4,7 @@ package history
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
@@ -22,6 +23,13 @@ type History struct {
 	latestTargets []string
 }
 
+// A Past is what one target of an application runs and ran before, newest first.
+type Past struct {
+	Application string
+	Target      string
+	Releases    []sluice.Release
+}
+
 // past is one target's part of a history.
 type past struct {
 	releases  []sluice.Release // newest first
@@ -30,6 +38,9 @@ type past struct {
 	by        sluice.DeploymentID
 	repeated  bool // the oldest of releases was deployed again without a change
 }
+
+// Targets returns the names of the targets that have releases, sorted.
+func (h *History) Targets() []string { return slices.Sorted(maps.Keys(h.targets)) }
 
 // Target returns the target's releases: what it runs now, what it ran before that, and so on.
 func (h *History) Target(name string) []sluice.Release {

@@ -27,8 +27,10 @@ func TestUnsupportedIsNamed(t *testing.T) {
 		"another kind": {"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}", sluice.Unsupported, "DaemonSet"},
 		"another version": {"apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: d}", sluice.Unsupported,
 			"apps/v1beta1"},
-		"init containers": {deployment + pod + "initContainers: [{name: i, image: 'web:1'}]", sluice.Unsupported,
-			"spec.template.spec.initContainers[0].image"},
+		"a probe of an init container": {deployment + pod + "initContainers: [{name: i, image: 'web:1', " +
+			"readinessProbe: {exec: {command: [x]}}}]", sluice.Invalid, "init container i"},
+		"an image of an init container": {deployment + pod + "initContainers: [{name: i, image: 'x:1'}]",
+			sluice.Unsupported, "x:1"},
 		"shared processes": {deployment + pod + "shareProcessNamespace: true", sluice.Unsupported,
 			"spec.template.spec.shareProcessNamespace"},
 		"a host path": {deployment + pod + "volumes: [{name: h, hostPath: {path: /etc}}]", sluice.Unsupported,

@@ -2,6 +2,7 @@ package plan
 
 // The codes of this package's findings; docs/diagnostics.md explains each.
 const (
+	codeUnknownImage      = "unknown-image"
 	codeUnknownTarget     = "unknown-target"
 	codeSecretNotSealed   = "secret-not-sealed"
 	codeStrategyRequired  = "strategy-required"

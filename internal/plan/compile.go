@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -21,6 +22,8 @@ type Options struct {
 	// Secret is told each value of a Secret before a finding can quote it. Nil: nobody is.
 	Secret  func(value string)
 	Targets []string // only these targets; empty: all
+	// Images replaces images: see [manifest.SetImages]. A name that no container of the plan has is an error.
+	Images map[string]string
 	// TakeOver lists the field managers whose fields the plan may take.
 	TakeOver []string
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
@@ -47,7 +50,7 @@ func CheckManifests(sources []sluice.ManifestSource, o Options) sluice.Diagnosti
 
 func newCompiler(spec *sluice.Spec, o Options) *compiler {
 	return &compiler{spec: spec, options: o, targets: map[string]int{}, loaded: map[string]*source{},
-		prepared: map[string]prepared{}, seen: map[sluice.Diagnostic]bool{}}
+		prepared: map[string]prepared{}, images: map[string]bool{}, seen: map[sluice.Diagnostic]bool{}}
 }
 
 // Compile returns the plan of a deploy file with its warnings, or the mistakes in its manifests.
@@ -74,6 +77,7 @@ func Compile(spec *sluice.Spec, o Options) (*sluice.Plan, sluice.Diagnostics) {
 			c.checkVariables(s)
 		}
 	}
+	c.checkImages()
 	if c.found.HasErrors() {
 		return nil, c.found
 	}
@@ -87,6 +91,7 @@ type compiler struct {
 	targets  map[string]int // the index of each in the spec
 	loaded   map[string]*source
 	prepared map[string]prepared // by namespace and manifests
+	images   map[string]bool     // of options.Images, those that a container has
 	found    sluice.Diagnostics
 	seen     map[sluice.Diagnostic]bool
 }
@@ -117,6 +122,9 @@ func (c *compiler) load(m sluice.ManifestSource, hooks bool) ([]manifest.Documen
 	documents := slices.Clone(s.documents)
 	for i := range documents {
 		documents[i].Object = documents[i].Object.Clone()
+		for _, name := range manifest.SetImages(documents[i].Object, c.options.Images) {
+			c.images[name] = true
+		}
 	}
 	return documents, s.found
 }
@@ -129,6 +137,16 @@ func (c *compiler) checkTargets() {
 	for _, name := range c.options.Targets {
 		if _, known := c.targets[name]; !known {
 			c.fail(sluice.Position{}, codeUnknownTarget, "there is no target "+quote(name), "known: "+list(c.spec.Targets))
+		}
+	}
+}
+
+// checkImages refuses the names of images that no container has.
+func (c *compiler) checkImages() {
+	for _, name := range slices.Sorted(maps.Keys(c.options.Images)) {
+		if !c.images[name] {
+			c.fail(sluice.Position{}, codeUnknownImage, "no container of the manifests has the image "+quote(name),
+				"write the image as the manifest does, without tag and digest")
 		}
 	}
 }

@@ -20,6 +20,7 @@ type snapshot struct {
 	started time.Time
 	ended   time.Time
 	targets []targetRow
+	approve sluice.StepID // the only step that a person can let go on without a role; "": there is none, or several
 }
 
 type targetRow struct {
@@ -64,7 +65,26 @@ func snap(s *engine.State, live map[sluice.StepID]sluice.Progress, gauges map[sl
 		}
 		shot.targets = append(shot.targets, row)
 	}
+	shot.approve = approvable(s)
 	return shot
+}
+
+// approvable returns the only step that a person can let go on without a role, "" if there is none or several.
+func approvable(s *engine.State) sluice.StepID {
+	var found []sluice.StepID
+	for _, id := range s.Started {
+		run := s.Steps[id]
+		if run.Phase == engine.PhaseWaiting && run.Progress.Wait != nil && len(decisions(*run.Progress.Wait)) > 0 {
+			if len(run.Progress.Wait.Roles) > 0 {
+				return ""
+			}
+			found = append(found, id)
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
 }
 
 func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since gauge) stepLine {

@@ -99,7 +99,7 @@ func TestLiveViewAsksOnce(t *testing.T) {
 	if view := m.View(); !strings.Contains(view, "d detach (Enter)") {
 		t.Errorf("nothing is asked:\n%s", view)
 	}
-	if m = m.key("esc"); m.asking {
+	if m = m.key("esc"); m.asking != nothing {
 		t.Error("Esc does not go on")
 	}
 	for key, want := range map[string]Choice{
@@ -113,6 +113,77 @@ func TestLiveViewAsksOnce(t *testing.T) {
 	m.height = 4
 	if lines := strings.Count(m.View(), "\n"); lines >= 5 {
 		t.Errorf("%d lines on a terminal of 4", lines)
+	}
+}
+
+// A person can approve from the view if it is clear what: one step, without a role.
+func TestLiveViewApproves(t *testing.T) {
+	waiting := func(roles ...string) snapshot {
+		f := &film{state: engine.State{ID: "d1"}}
+		f.shoot(rollout(), sluice.Event{Kind: sluice.StepStarting, Step: "prod/canary/1", Progress: &sluice.Progress{}},
+			sluice.Event{Kind: sluice.StepProgressed, Step: "prod/canary/1", Progress: &sluice.Progress{
+				State: sluice.Waiting, Wait: &sluice.Wait{Signals: []string{sluice.SignalApprove}, Roles: roles}}})
+		return snap(&f.state, nil, nil)
+	}
+	choices := make(chan Choice, 1)
+	m := model{styles: NewStyles(&bytes.Buffer{}), choices: choices, shot: waiting(), width: 80, height: 30}
+	if view := m.View(); !strings.Contains(view, "a: approve prod/canary/1") {
+		t.Errorf("the view does not offer it:\n%s", view)
+	}
+	if m = m.key("a").key("esc"); len(choices) > 0 {
+		t.Error("Esc approves")
+	}
+	if m = m.key("a"); !strings.Contains(m.View(), "Approve prod/canary/1?") {
+		t.Errorf("the view does not ask:\n%s", m.View())
+	}
+	m.key("y")
+	if got := <-choices; got != ChoiceApprove {
+		t.Errorf("y is %s", got)
+	}
+	m.shot = waiting("ops")
+	if m = m.key("esc").key("a"); m.asking != nothing {
+		t.Error("it offers what takes a role")
+	}
+}
+
+func TestLiveViewScrolls(t *testing.T) {
+	f := &film{state: engine.State{ID: "d1"}}
+	f.shoot(rollout(), sluice.Event{Kind: sluice.StepStarting, Step: "prod/after/1", Progress: &sluice.Progress{}})
+	m := model{styles: NewStyles(&bytes.Buffer{}), shot: snap(&f.state, nil, nil), width: 80, height: 6}
+	whole := m.tree(2)
+	if m = m.key("down"); !strings.HasPrefix(m.View(), whole[1]) {
+		t.Errorf("one line down:\n%s", m.View())
+	}
+	for range 50 {
+		m = m.key("pgdown")
+	}
+	if view := m.View(); !strings.Contains(view, whole[len(whole)-1]) || strings.Count(view, "\n") > m.height {
+		t.Errorf("at the end:\n%s", view)
+	}
+	if m = m.key("up"); strings.Contains(m.View(), whole[len(whole)-1]) {
+		t.Errorf("one line up:\n%s", m.View())
+	}
+	if m = m.key("esc"); !strings.Contains(m.View(), whole[0]) || strings.Contains(m.View(), "Esc") {
+		t.Errorf("Esc does not go back:\n%s", m.View())
+	}
+}
+
+// The person who only watches is asked nothing and cannot change the deployment.
+func TestLiveViewOfAWatcherOnlyLeaves(t *testing.T) {
+	s, _ := lost(t)
+	choices := make(chan Choice, 1)
+	m := model{
+		styles: NewStyles(&bytes.Buffer{}), choices: choices, watches: true, shot: snap(s, nil, nil), width: 80, height: 30,
+	}
+	m.shot.status = sluice.StatusRunning
+	if view := m.View(); !strings.Contains(view, "q: stop watching") {
+		t.Errorf("the view does not say how to leave:\n%s", view)
+	}
+	for _, key := range []string{"q", "ctrl+c"} {
+		m.key("c").key("r").key(key)
+		if got := <-choices; got != ChoiceLeave {
+			t.Errorf("%s means %s", key, got)
+		}
 	}
 }
 

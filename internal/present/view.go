@@ -16,6 +16,7 @@ const (
 	ChoiceCancel   Choice = "cancel"
 	ChoiceRollBack Choice = "rollBack"
 	ChoiceLeave    Choice = "leave"
+	ChoiceApprove  Choice = "approve" // the only step that waits for a person or a time, and takes no role
 )
 
 // A View shows a deployment while it runs.

@@ -10,7 +10,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A LiveView draws the deployment as a tree on a terminal, and asks on Ctrl-C what to do.
+// A LiveView draws the deployment as a tree on a terminal.
 type LiveView struct {
 	program *tea.Program
 	out     io.Writer
@@ -21,13 +21,14 @@ type LiveView struct {
 	gauges  map[sluice.StepID]gauge
 }
 
-// NewLiveView draws on the terminal of in and out.
-func NewLiveView(in io.Reader, out io.Writer, st Styles) *LiveView {
+// NewLiveView draws on the terminal of in and out. If watches is true, Ctrl-C and q are ChoiceLeave;
+// otherwise Ctrl-C asks what to do.
+func NewLiveView(in io.Reader, out io.Writer, st Styles, watches bool) *LiveView {
 	v := &LiveView{
 		out: out, choices: make(chan Choice, 1), done: make(chan error, 1),
 		live: map[sluice.StepID]sluice.Progress{}, gauges: map[sluice.StepID]gauge{},
 	}
-	m := model{styles: st, choices: v.choices, now: time.Now(), width: 100, height: 40}
+	m := model{styles: st, watches: watches, choices: v.choices, now: time.Now(), width: 100, height: 40}
 	v.program = tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler())
 	go func() {
 		last, err := v.program.Run()

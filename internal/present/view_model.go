@@ -25,12 +25,15 @@ type closeMsg struct{}
 type model struct {
 	styles  Styles
 	choices chan<- Choice
+	watches bool // Ctrl-C and q only end the watching
 
 	shot          snapshot
 	now           time.Time
 	width, height int
-	asking        bool
+	asking        question
 	asked         Choice // the choice that is pending
+	scrolled      int    // lines above the terminal
+	scrolling     bool   // the whole tree is shown, as far as it fits, instead of the details that fit
 	closed        bool
 }
 
@@ -51,33 +54,89 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.closed = true
 	case snapshot:
 		m.shot, m.now = msg, time.Now()
+		if m.asked == ChoiceApprove && msg.approve == "" {
+			m.asked = ""
+		}
 	case tea.KeyMsg:
 		return m.key(msg.String()), nil
 	}
 	return m, nil
 }
 
+// A question is what the view asks.
+type question int
+
+const (
+	nothing question = iota
+	whetherToStop
+	whetherToApprove
+)
+
 var answers = map[string]Choice{
 	"d": ChoiceDetach, "enter": ChoiceDetach, "c": ChoiceCancel, "r": ChoiceRollBack, "ctrl+c": ChoiceLeave,
 }
 
 func (m model) key(key string) model {
-	if !m.asking {
-		m.asking = key == "ctrl+c"
+	if m, ok := m.scroll(key); ok {
 		return m
 	}
+	switch {
+	case m.watches && (key == "ctrl+c" || key == "q"):
+		m.choose(ChoiceLeave)
+	case m.watches:
+	case m.asking == whetherToStop:
+		return m.stop(key)
+	case key == "ctrl+c" || key == "q":
+		m.asking = whetherToStop
+	case m.asking == whetherToApprove:
+		if m.asking = nothing; key == "y" || key == "enter" {
+			m.asked = ChoiceApprove
+			m.choose(ChoiceApprove)
+		}
+	case key == "a" && m.shot.approve != "":
+		m.asking = whetherToApprove
+	}
+	return m
+}
+
+// stop takes the answer to the question whether to stop watching.
+func (m model) stop(key string) model {
 	if key == "esc" || key == "q" {
-		m.asking = false
+		m.asking = nothing
 		return m
 	}
 	if c, ok := answers[key]; ok {
-		m.asking, m.asked = false, c
-		select {
-		case m.choices <- c:
-		default: // an earlier choice is still pending
-		}
+		m.asking, m.asked = nothing, c
+		m.choose(c)
 	}
 	return m
+}
+
+// scroll moves through the whole tree. Esc goes back to the details that fit.
+func (m model) scroll(key string) (model, bool) {
+	page := max(1, m.height/2)
+	by, ok := map[string]int{"up": -1, "k": -1, "down": 1, "j": 1, "pgup": -page, "pgdown": page}[key]
+	if !ok {
+		back := m.scrolling && m.asking == nothing && key == "esc"
+		m.scrolling = m.scrolling && !back
+		return m, back
+	}
+	if !m.scrolling {
+		m.scrolling, m.scrolled = true, 0
+	}
+	most := len(m.tree(2)) - m.room(m.wrapped(0, m.foot()...))
+	m.scrolled = max(0, min(m.scrolled+by, most))
+	return m, true
+}
+
+// room is how many lines of the tree fit above the foot.
+func (m model) room(foot []string) int { return max(1, m.height-len(foot)-1) }
+
+func (m model) choose(c Choice) {
+	select {
+	case m.choices <- c:
+	default: // an earlier choice is still pending
+	}
 }
 
 // View draws the tree with as much detail as fits the terminal.
@@ -86,6 +145,11 @@ func (m model) View() string {
 		return ""
 	}
 	foot := m.wrapped(0, m.foot()...)
+	if m.scrolling {
+		all := m.tree(2)
+		from := min(m.scrolled, max(0, len(all)-m.room(foot)))
+		return m.picture(append(all[from:min(len(all), from+m.room(foot))], foot...))
+	}
 	var lines []string
 	for detail := 2; detail >= 0; detail-- {
 		lines = append(m.tree(detail), foot...)
@@ -250,13 +314,31 @@ func (m model) elapsed(from, to time.Time) string { return Took(cmp.Or(to, m.now
 
 func (m model) foot() []string {
 	switch {
-	case m.asking:
+	case m.asking == whetherToStop:
 		return []string{"", sprintf("%s  d detach (Enter)   c cancel   r roll back   Esc continue watching   "+
 			"Ctrl-C stop; resume later", m.styles.strong.Render("Stop watching?"))}
+	case m.asking == whetherToApprove:
+		return []string{"", sprintf("%s  y approve (Enter)   Esc continue watching",
+			m.styles.strong.Render("Approve "+string(m.shot.approve)+"?"))}
 	case isOver(m.shot.status):
 		return nil
-	case m.asked != "":
-		return []string{"", string(m.styles.Faint.Render("asked to " + strings.ToLower(string(m.asked))))}
 	}
-	return []string{"", string(m.styles.Faint.Render("Ctrl-C: detach, cancel or roll back"))}
+	return []string{"", string(m.styles.Faint.Render(strings.Join(m.keys(), "   ")))}
+}
+
+// keys says what can be typed.
+func (m model) keys() []string {
+	keys := []string{"Ctrl-C: detach, cancel or roll back"}
+	switch {
+	case m.watches:
+		keys = []string{"q: stop watching"}
+	case m.asked != "":
+		keys = []string{"asked to " + strings.ToLower(string(m.asked))}
+	case m.shot.approve != "":
+		keys = append(keys, "a: approve "+string(m.shot.approve))
+	}
+	if m.scrolling {
+		return append(keys, "Esc: what fits")
+	}
+	return append(keys, "↑↓: scroll")
 }

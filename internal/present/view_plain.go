@@ -1,7 +1,9 @@
 package present
 
 import (
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -19,6 +21,7 @@ type PlainView struct {
 	last map[sluice.StepID]time.Time
 	said map[sluice.StepID]string // what a step said last, so that it is printed once
 	told map[string]sluice.StepID // by why it failed: the first such step
+	seen map[sluice.StepID]int    // how many samples of its analysis were printed
 	name bool
 }
 
@@ -26,6 +29,7 @@ type PlainView struct {
 func NewPlainView(out io.Writer, named bool) *PlainView {
 	v := &PlainView{out: out, now: time.Now, name: named}
 	v.last, v.said, v.told = map[sluice.StepID]time.Time{}, map[sluice.StepID]string{}, map[string]sluice.StepID{}
+	v.seen = map[sluice.StepID]int{}
 	return v
 }
 
@@ -65,9 +69,41 @@ func (v *PlainView) toldBefore(e sluice.Event) sluice.StepID {
 
 // Event prints everything that an event means, including what Show leaves out.
 func (v *PlainView) Event(s *engine.State, e sluice.Event) {
+	if e.Kind == sluice.StepStarting {
+		delete(v.seen, e.Step) // it begins again
+	}
+	all := judged(e)
+	for _, sample := range all[min(v.seen[e.Step], len(all)):] {
+		v.line(s, e.At, string(e.Step)+"  "+sampleSentence(sample))
+	}
+	v.seen[e.Step] = max(v.seen[e.Step], len(all))
 	for _, sentence := range Sentences(s, e) {
 		v.line(s, e.At, sentence)
 	}
+}
+
+// judged returns the samples of the analysis that the event is about.
+func judged(e sluice.Event) []sluice.Sample {
+	var r *sluice.Result
+	switch {
+	case e.Progress != nil:
+		r = e.Progress.Result
+	case e.Failure != nil:
+		r = e.Failure.Result
+	}
+	if r == nil || r.Judgment == nil {
+		return nil
+	}
+	return r.Judgment.Samples
+}
+
+// sampleSentence says what was measured and what that means.
+func sampleSentence(sample sluice.Sample) string {
+	text := sample.Reason
+	if text == "" && sample.Value != nil {
+		text = fmt.Sprintf("%.4g", *sample.Value)
+	}
+	return sample.Query + ": " + strings.Join(filled(text, string(sample.Verdict)), ": ")
 }
 
 // goesOn reports whether the event only says that a step still waits for the same thing.

@@ -112,7 +112,7 @@ func TestFinishedTreeKeepsTimesAndShares(t *testing.T) {
 // The live view leaves the whole tree behind, also on a terminal that is too small for it.
 func TestLiveViewLeavesTheWholeTree(t *testing.T) {
 	var out bytes.Buffer
-	live := NewLiveView(strings.NewReader(""), &out, NewStyles(&bytes.Buffer{}))
+	live := NewLiveView(strings.NewReader(""), &out, NewStyles(&bytes.Buffer{}), false)
 	f := &film{state: engine.State{ID: "d1"}, views: []View{live}}
 	f.shoot(rollout())
 	f.shoot(done("prod/apply", "ready", nil, created...)...)
@@ -164,6 +164,32 @@ func TestFirstReleaseIsShort(t *testing.T) {
 `
 	if diff := cmp.Diff(want, plain(events...)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A log of plain lines shows each value that was measured once, and what it means.
+func TestPlainLinesShowWhatWasMeasured(t *testing.T) {
+	low, high := 0.01, 0.262
+	judged := func(samples ...sluice.Sample) *sluice.Result {
+		return &sluice.Result{Judgment: &sluice.Judgment{Verdict: sluice.Bad, Samples: samples}}
+	}
+	first := sluice.Sample{Query: "errors", Value: &low, Verdict: sluice.Good}
+	second := sluice.Sample{Query: "errors", Value: &high, Verdict: sluice.Bad, Reason: "0.262 is above 0.1"}
+	progress := func(r *sluice.Result) sluice.Event {
+		return sluice.Event{Kind: sluice.StepProgressed, Step: "prod/canary/1",
+			Progress: &sluice.Progress{State: sluice.Running, Result: r}}
+	}
+	got := plain(rollout(),
+		sluice.Event{Kind: sluice.StepStarting, Step: "prod/canary/1", Progress: &sluice.Progress{}},
+		progress(judged(first)), progress(judged(first, second)),
+		sluice.Event{Kind: sluice.StepFailed, Step: "prod/canary/1",
+			Failure: &sluice.Failure{Message: "bad", Result: judged(first, second)}})
+	for _, want := range []string{
+		"prod/canary/1  errors: 0.01: good\n", "prod/canary/1  errors: 0.262 is above 0.1: bad\n",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("%q is not printed once:\n%s", want, got)
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 		return Compiled{}, sluice.Errorf(sluice.NotFound, "there is no directory %s", root).WithHint("correct --root")
 	}
 	o := plan.Options{
-		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets,
+		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets, Images: s.Images,
 		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver,
 	}
 	if ds.HasErrors() {
@@ -146,12 +146,26 @@ type Source struct {
 	Targets     []string
 	Context     map[string]string // wins over the file's own
 	Application string            // replaces the file's
+	Images      map[string]string // replaces images of the manifests: see [plan.Options]
 	Strict      bool              // warnings are errors
 	TakeOver    []string          // the field managers whose fields the plan may take
 	// Replace is the deployment of another state directory whose place the new one takes.
 	Replace sluice.DeploymentID
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
+}
+
+// TargetNames returns the names of the targets of the deploy file, in its order, none if the file has mistakes.
+func (s Source) TargetNames() ([]string, error) {
+	spec, _, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, t := range spec.Targets {
+		names = append(names, t.Name)
+	}
+	return names, nil
 }
 
 // read returns the deploy file as declared, with all findings. If one is an error, the spec has only the manifests.

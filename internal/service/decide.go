@@ -12,6 +12,7 @@ import (
 type Decision struct {
 	Deployment string   // an id or its beginning; "": the only one with such a step
 	Step       string   // "": the only one that waits
+	Target     string   // without Step: only its steps count; "": those of all targets
 	Kinds      []string // the kinds of signals for it; the first one that a step accepts is sent
 	By         sluice.Actor
 	Reason     string
@@ -87,6 +88,9 @@ func (d Decision) steps(s *engine.State) []*engine.StepRun {
 	var runs []*engine.StepRun
 	for _, id := range s.Started {
 		run := s.Steps[id]
+		if d.Target != "" && id.Target() != d.Target {
+			continue
+		}
 		if run.Phase == engine.PhaseWaiting && slices.ContainsFunc(d.Kinds, takes(run)) {
 			runs = append(runs, run)
 		}

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"reflect"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -145,7 +146,7 @@ func (a *Agent) checkImages(typed any) error {
 	if t == nil {
 		return nil
 	}
-	for _, c := range t.Spec.Containers {
+	for _, c := range slices.Concat(t.Spec.InitContainers, t.Spec.Containers) {
 		if _, err := a.image(c.Image); err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 // freePorts returns an error if another process listens on a port of the container, and names that process. Probes and
 // Services would take it for the container. Whether the program may listen there, it finds out itself.
 func (a *Agent) freePorts(p *pod, c *container) error {
-	for _, port := range declaredPorts(c.spec, len(p.Spec.Containers) == 1) {
+	for _, port := range declaredPorts(c.spec, len(p.containers) == 1) {
 		if err := free(p.IP, port, a.net.spare()); errors.Is(err, unix.EADDRINUSE) {
 			return listenError(err, "container "+c.spec.Name, p.IP, port)
 		}

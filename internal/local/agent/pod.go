@@ -141,7 +141,7 @@ func (a *Agent) forget(p *pod) error {
 }
 
 func (p *pod) outcome() corev1.PodPhase {
-	for _, c := range p.containers {
+	for _, c := range p.inRole(lasting) {
 		if c.rec.ExitCode == nil || *c.rec.ExitCode != 0 {
 			return corev1.PodFailed
 		}

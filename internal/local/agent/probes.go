@@ -189,8 +189,20 @@ func (a *Agent) isReady(c *container) bool {
 func (a *Agent) setStarted(p *pod, c *container) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.started = true
+	if c.started = true; !c.hasBeenUp() {
+		close(c.up)
+	}
 	p.Phase = corev1.PodRunning
+}
+
+// hasBeenUp reports whether the container has started before. The mutex is held.
+func (c *container) hasBeenUp() bool {
+	select {
+	case <-c.up:
+		return true
+	default:
+		return false
+	}
 }
 
 func (a *Agent) setReady(p *pod, c *container, ready bool, reason string) {

@@ -40,7 +40,7 @@ type record struct {
 	EndedAt     time.Time         `json:"endedAt,omitzero"`
 	Reason      string            `json:"reason,omitempty"`  // why it was stopped or ended
 	LastEnd     string            `json:"lastEnd,omitempty"` // how the container that was restarted last had ended
-	Containers  []containerRecord `json:"containers"`
+	Containers  []containerRecord `json:"containers"`        // those of the spec, then its init containers
 }
 
 // A containerRecord is the part of a container that must survive the agent.
@@ -56,7 +56,7 @@ type containerRecord struct {
 // mutex.
 type pod struct {
 	record
-	containers []*container
+	containers []*container    // those of the spec, then its init containers
 	ctx        context.Context // ends when its processes must
 	cancel     context.CancelFunc
 	readySince time.Time
@@ -68,6 +68,10 @@ type pod struct {
 // A container is one process of a pod, over all its restarts.
 type container struct {
 	spec    corev1.Container
+	role    role
+	ctx     context.Context // ends when its processes must
+	end     context.CancelFunc
+	up      chan struct{} // closed once it has started for the first time
 	rec     *containerRecord
 	started bool // its startup probe has succeeded
 	ready   bool
@@ -79,12 +83,19 @@ type container struct {
 func newPod(ctx context.Context, r record) *pod {
 	p := &pod{record: r, done: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(ctx)
+	specs := r.specs()
 	if len(p.Containers) == 0 {
-		p.Containers = make([]containerRecord, len(p.Spec.Containers))
+		p.Containers = make([]containerRecord, len(specs))
 	}
-	for i, c := range p.Spec.Containers {
-		kill := make(chan string, 1)
-		p.containers = append(p.containers, &container{spec: c, rec: &p.Containers[i], reason: "starting", kill: kill})
+	for i, spec := range specs {
+		c := &container{spec: spec, rec: &p.Containers[i], role: roleOf(spec, i >= len(p.Spec.Containers)),
+			up: make(chan struct{}), reason: "starting", kill: make(chan string, 1)}
+		parent := p.ctx
+		if c.role == sidecar {
+			parent = ctx // it outlives the others
+		}
+		c.ctx, c.end = context.WithCancel(parent)
+		p.containers = append(p.containers, c)
 	}
 	return p
 }
@@ -101,7 +112,7 @@ func (p *pod) stopping() bool { return !p.StoppingAt.IsZero() }
 func (p *pod) ended() bool    { return p.Phase == corev1.PodSucceeded || p.Phase == corev1.PodFailed }
 
 func (p *pod) ready() bool {
-	unready := func(c *container) bool { return !c.ready }
+	unready := func(c *container) bool { return c.role != initial && !c.ready }
 	return !p.stopping() && !p.ended() && !slices.ContainsFunc(p.containers, unready)
 }
 
@@ -118,6 +129,11 @@ func (p *pod) everStarted() bool {
 	return slices.ContainsFunc(p.Containers, func(c containerRecord) bool {
 		return c.Process != nil || !c.StartedAt.IsZero()
 	})
+}
+
+// specs returns the containers of the spec, then its init containers.
+func (r record) specs() []corev1.Container {
+	return slices.Concat(r.Spec.Containers, r.Spec.InitContainers)
 }
 
 func (r record) isOwned() bool { return r.Owner != owner{} }

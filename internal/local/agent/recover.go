@@ -78,7 +78,7 @@ func (a *Agent) endStrays(records []record) error {
 			if c.Process == nil || !c.Process.Alive() {
 				continue
 			}
-			ids, err := process.Find(containerMark(r.UID, r.Spec.Containers[i].Name))
+			ids, err := process.Find(containerMark(r.UID, r.specs()[i].Name))
 			if err != nil {
 				return err
 			}

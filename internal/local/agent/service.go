@@ -235,8 +235,8 @@ func targetPort(pod *pod, p corev1.ServicePort) int32 {
 		}
 		return p.Port
 	}
-	for _, c := range pod.Spec.Containers {
-		for _, cp := range c.Ports {
+	for _, c := range pod.containers {
+		for _, cp := range c.spec.Ports {
 			if cp.Name == p.TargetPort.StrVal {
 				return cp.ContainerPort
 			}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,6 +36,9 @@ func stalled(pods []*pod) string {
 func (p *pod) why() string {
 	var reasons []string
 	for _, c := range p.containers {
+		if p.waits(c) || c.role == initial && c.hasSucceeded() {
+			continue
+		}
 		failed := c.rec.ExitCode != nil && *c.rec.ExitCode != 0
 		switch {
 		case failed && (p.ended() || p.stopping()):
@@ -47,6 +51,12 @@ func (p *pod) why() string {
 		reasons = append(reasons, "stopping: "+p.Reason)
 	}
 	return strings.Join(reasons, "; ")
+}
+
+// waits reports whether the container is not started yet because an init container has not ended.
+func (p *pod) waits(c *container) bool {
+	return c.role == lasting && c.rec.StartedAt.IsZero() &&
+		slices.ContainsFunc(p.inRole(initial), func(c *container) bool { return !c.hasSucceeded() })
 }
 
 func exitedWith(code int) string { return "exited with status " + strconv.Itoa(code) }

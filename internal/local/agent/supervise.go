@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,18 +20,10 @@ const (
 	healthyAfter = time.Minute
 )
 
-func (a *Agent) superviseAll(p *pod) {
-	var all sync.WaitGroup
-	for _, c := range p.containers {
-		all.Go(func() { a.supervise(p, c) })
-	}
-	all.Wait()
-}
-
-// supervise keeps one container running until its pod stops or its restart policy says that it is done.
+// supervise keeps one container running until it must end or its restart policy says that it is done.
 func (a *Agent) supervise(p *pod, c *container) {
 	backoff := firstBackoff
-	for p.ctx.Err() == nil || c.rec.Process != nil {
+	for c.ctx.Err() == nil || c.rec.Process != nil {
 		if a.over(p, c) {
 			return
 		}
@@ -54,7 +45,7 @@ func (a *Agent) supervise(p *pod, c *container) {
 		if time.Since(began) >= healthyAfter {
 			backoff = firstBackoff
 		}
-		if !pause(p.ctx, backoff) {
+		if !pause(c.ctx, backoff) {
 			return
 		}
 		backoff = min(2*backoff, lastBackoff)
@@ -63,13 +54,13 @@ func (a *Agent) supervise(p *pod, c *container) {
 
 // attend watches a running process until it has ended; false means that the agent is leaving.
 func (a *Agent) attend(p *pod, c *container, proc *process.Process) bool {
-	ctx, cancel := context.WithCancel(p.ctx)
+	ctx, cancel := context.WithCancel(c.ctx)
 	probing := a.startProbes(ctx, p, c)
 	reason := ""
 	select {
 	case <-proc.Done():
 	case reason = <-c.kill:
-	case <-p.ctx.Done():
+	case <-c.ctx.Done():
 	}
 	cancel()
 	probing.Wait()
@@ -113,8 +104,8 @@ func (a *Agent) exited(p *pod, c *container, code int, why string) {
 	if c.faults++; time.Since(c.rec.StartedAt) >= healthyAfter {
 		c.faults = 1
 	}
-	c.rec.Ended = !restarts(p.Spec.RestartPolicy, code)
-	if !c.rec.Ended && !p.stopping() {
+	c.rec.Ended = !restarts(p.policy(c), code)
+	if !c.rec.Ended && !p.stopping() && c.ctx.Err() == nil {
 		c.rec.Restarts++
 		p.LastEnd = p.ending(c, code, why)
 		defer a.reportRestart(p)

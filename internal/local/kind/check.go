@@ -2,6 +2,7 @@ package kind
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -87,13 +88,26 @@ func checkTemplate(ref sluice.Ref, selector *metav1.LabelSelector, t corev1.PodT
 		}
 	}
 	names := map[string]bool{}
-	for _, c := range t.Spec.Containers {
+	for _, c := range slices.Concat(t.Spec.InitContainers, t.Spec.Containers) {
 		if c.Name == "" || names[c.Name] || strings.ContainsAny(c.Name, "/.") {
 			return invalid("%s has a container whose name %q is missing, repeated or not a valid label", ref, c.Name)
 		}
 		names[c.Name] = true
 		if err := checkContainer(ref, t.Spec, c); err != nil {
 			return err
+		}
+	}
+	return checkInitial(ref, t.Spec.InitContainers)
+}
+
+// checkInitial refuses what only a container that lasts can have.
+func checkInitial(ref sluice.Ref, containers []corev1.Container) error {
+	for _, c := range containers {
+		if c.RestartPolicy != nil {
+			continue
+		}
+		if c.Lifecycle != nil || c.ReadinessProbe != nil || c.LivenessProbe != nil || c.StartupProbe != nil {
+			return invalid("the init container %s of %s has probes or a lifecycle, which only a sidecar may have", c.Name, ref)
 		}
 	}
 	return nil

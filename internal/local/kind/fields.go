@@ -59,8 +59,10 @@ const (
 )
 
 var (
-	fullPodFields = podFields + under("spec.containers", containerFields+
-		under("readinessProbe", probeFields)+under("livenessProbe", probeFields)+under("startupProbe", probeFields))
+	probedFields = containerFields + under("readinessProbe", probeFields) + under("livenessProbe", probeFields) +
+		under("startupProbe", probeFields)
+	fullPodFields = podFields + under("spec.containers", probedFields) +
+		under("spec.initContainers", probedFields+`restartPolicy=Always`)
 
 	deploymentFields = header + selectorFields + `spec.replicas spec.minReadySeconds spec.revisionHistoryLimit
 		spec.paused spec.progressDeadlineSeconds spec.strategy.** ` + under("spec.template", fullPodFields)

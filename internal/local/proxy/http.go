@@ -72,23 +72,23 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if body != nil {
 		defer body.Close()
 	}
-	tried := map[string]bool{}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	search := t.balancer.search()
 	for {
-		resp, pod, err := t.try(r, body, tried)
+		e, release, err := search.next(ctx)
+		if err != nil {
+			return nil, errNoEndpoint
+		}
+		resp, err := t.try(r, body, e, release)
 		if err == nil || !isDial(err) || r.Context().Err() != nil {
 			return resp, err
 		}
-		tried[pod] = true
+		search.refuse(e)
 	}
 }
 
-func (t *transport) try(r *http.Request, body io.ReadCloser, tried map[string]bool) (*http.Response, string, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), Hold)
-	e, release, err := t.balancer.Acquire(ctx, tried)
-	cancel()
-	if err != nil {
-		return nil, "", errNoEndpoint
-	}
+func (t *transport) try(r *http.Request, body io.ReadCloser, e Endpoint, release func()) (*http.Response, error) {
 	out := r.Clone(r.Context())
 	out.URL.Host = e.Address
 	if body != nil {
@@ -100,14 +100,14 @@ func (t *transport) try(r *http.Request, body io.ReadCloser, tried map[string]bo
 	resp, err := t.pool.RoundTrip(out)
 	if err != nil {
 		release()
-		return nil, e.Pod, err
+		return nil, err
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		release()
-		return resp, e.Pod, nil
+		return resp, nil
 	}
 	resp.Body = &trackedBody{ReadCloser: resp.Body, release: release}
-	return resp, e.Pod, nil
+	return resp, nil
 }
 
 func isDial(err error) bool {

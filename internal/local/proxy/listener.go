@@ -4,11 +4,7 @@ import (
 	"errors"
 	"net"
 	"syscall"
-	"time"
 )
-
-// Hold is how long a request or connection waits for an endpoint to become ready.
-const Hold = 10 * time.Second
 
 // A Port is a Service's port being served.
 type Port struct {

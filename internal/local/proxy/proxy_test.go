@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -142,6 +143,49 @@ func TestDeadEndpoint(t *testing.T) {
 		if got := resp.Header.Get("Seen-Host"); got != address+" "+address {
 			t.Errorf("Host and X-Forwarded-Host are %q", got)
 		}
+	}
+}
+
+// A connection that comes before the program listens is served once it does.
+func TestEndpointThatListensLate(t *testing.T) {
+	for _, isHTTP := range []bool{true, false} {
+		t.Run(fmt.Sprintf("HTTP %t", isHTTP), func(t *testing.T) {
+			// of this process alone: another one would take a port that is free for a moment
+			late := fmt.Sprintf("127.253.%d.%d:8080", os.Getpid()/256%256, os.Getpid()%256)
+			address := fmt.Sprintf("127.252.%d.%d:8080", os.Getpid()/256%256, os.Getpid()%256)
+			p, err := proxy.Listen(address, isHTTP)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			p.Set([]proxy.Endpoint{{Pod: "late", Address: late}})
+			answer := make(chan error, 1)
+			go func() {
+				resp, err := http.Get("http://" + address)
+				if err == nil && resp.StatusCode != http.StatusTeapot {
+					err = errors.New(resp.Status)
+				}
+				answer <- err
+			}()
+			select {
+			case err := <-answer:
+				t.Fatalf("there is an answer before the program listens: %v", err)
+			case <-time.After(300 * time.Millisecond):
+			}
+			l, err := net.Listen("tcp", late)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusTeapot)
+			}))
+			server.Listener = l
+			server.Start()
+			defer server.Close()
+			if err := <-answer; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -66,13 +66,13 @@ func (s *tcpServer) serve(ctx context.Context, client net.Conn) {
 	splice(client, server)
 }
 
-// connect dials one endpoint after the other until one accepts; nothing was sent before.
+// connect dials one endpoint after the other, again and again, until one accepts; nothing was sent before.
 func (s *tcpServer) connect(ctx context.Context) (net.Conn, func(), error) {
-	ctx, cancel := context.WithTimeout(ctx, Hold)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tried := map[string]bool{}
+	search := s.balancer.search()
 	for {
-		e, release, err := s.balancer.Acquire(ctx, tried)
+		e, release, err := search.next(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -81,7 +81,7 @@ func (s *tcpServer) connect(ctx context.Context) (net.Conn, func(), error) {
 			return conn, release, nil
 		}
 		release()
-		tried[e.Pod] = true
+		search.refuse(e)
 	}
 }
 

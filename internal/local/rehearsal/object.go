@@ -70,6 +70,7 @@ func (r *rehearser) leftOut(s *sluice.PlannedStep, ref sluice.Ref, left []string
 func (r *rehearser) workload(s *sluice.PlannedStep, was, now sluice.Object, all []sluice.Object) error {
 	t, _ := r.plan.Target(s.Target)
 	images := r.options.Images(t.Account)
+	changed := r.initial(s, now, images)
 	stood := 0
 	for i, c := range containers(now) {
 		image := c.Text("image")
@@ -96,10 +97,31 @@ func (r *rehearser) workload(s *sluice.PlannedStep, was, now sluice.Object, all 
 	if stood > 0 && stood == len(containers(now)) {
 		easeVolumes(now)
 	}
-	if stood > 0 {
+	if stood > 0 || changed {
 		now.Set(digest(was.Field("spec", "template")), "spec", "template", "metadata", "annotations", templateAnnotation)
 	}
 	return nil
+}
+
+// initial leaves out the init containers whose image has no program, and reports whether there are any.
+func (r *rehearser) initial(s *sluice.PlannedStep, now sluice.Object, images map[string]string) (changed bool) {
+	all := podSpec(now).List("initContainers")
+	var kept []any
+	for _, c := range all {
+		image := c.Text("image")
+		if images[image] == "" {
+			r.instead("image "+image, "left out: it is of the init container "+c.Text("name"), s.ID)
+			continue
+		}
+		r.real("image "+image+" runs as "+images[image], s.ID)
+		dropEmptyProbes(c)
+		kept = append(kept, map[string]any(c))
+	}
+	delete(podSpec(now), "initContainers")
+	if len(kept) > 0 {
+		podSpec(now)["initContainers"] = kept
+	}
+	return len(kept) < len(all)
 }
 
 // fails reports whether the options want the Job to fail.

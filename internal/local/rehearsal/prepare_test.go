@@ -142,6 +142,18 @@ func TestAChangeOfWhatIsLeftOutIsAChangeOfVersion(t *testing.T) {
 	}
 }
 
+func TestInitContainersRunIfTheirImageHasAProgram(t *testing.T) {
+	web := object(t, deployment)
+	web.Set([]any{map[string]any{"name": "init", "image": "init:1"}, map[string]any{"name": "proxy", "image": "side:1"}},
+		"spec", "template", "spec", "initContainers")
+	p := prepare(t, plan(web), options())
+	says(t, p, "image init:1: left out: it is of the init container init")
+	kept := p.Steps[0].Apply.Objects[0].List("spec", "template", "spec", "initContainers")
+	if len(kept) != 1 || kept[0].Text("name") != "proxy" {
+		t.Errorf("the init containers are %v", kept)
+	}
+}
+
 func TestAnswersOfQueries(t *testing.T) {
 	bound := func(v float64) *float64 { return &v }
 	query := func(q sluice.Query) *sluice.Plan {

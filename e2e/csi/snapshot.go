@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Outcome is the parameter of a VolumeSnapshotClass or VolumeGroupSnapshotClass that says how its snapshots end. Without
-// it they succeed.
+// Outcome is the parameter of a VolumeSnapshotClass or VolumeGroupSnapshotClass that says how its snapshots end.
+// Without it they succeed.
 const (
 	Outcome        = "outcome"
 	OutcomeFail    = "fail"    // the driver refuses each attempt

@@ -28,8 +28,8 @@ type Portworx struct {
 }
 
 // Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant,
-// and locks the database where the account cannot. Stop allows that the workload is stopped for that, and while claims are
-// copied that can only be cut idle. None stops nothing.
+// and locks the database where the account cannot. Stop allows that the workload is stopped for that, and while claims
+// are copied that can only be cut idle. None stops nothing.
 type Quiesce struct {
 	Mode   string     `json:"mode"`             // auto (default), none, stop or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod

@@ -118,7 +118,7 @@ func (d *database) Lockable(ctx context.Context) error {
 }
 
 // Lock implements [sluice.Locker]. The Job holds the lock and its lease, and ends it if the connection breaks or if
-// the pod is told to end. If the pod is killed, the next one ends it: what it is to do is in the cluster before the lock.
+// the pod is told to end. If the pod is killed, the next one ends it: the cluster knows that before there is a lock.
 func (d *database) Lock(ctx context.Context, lease time.Duration) error {
 	if err := d.Lockable(ctx); err != nil {
 		return err // and what is kept below would end the lock of somebody else

@@ -16,6 +16,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/csi"
@@ -141,18 +144,25 @@ func (l *locking) release(number int) *world.Process {
 	return l.Start("run", "-f", "deploy.yaml", "--yes")
 }
 
-// stalling makes snapshots of the class that counts never be taken, until the function is called.
-func (l *locking) stalling() (resume func()) {
+// stalling makes snapshots of the class that counts never be taken, until resume is called. The caller calls remove.
+func (l *locking) stalling() (resume, remove func()) {
 	l.Helper()
-	const class, kind = "a-stalling", "VolumeSnapshotClass.snapshot.storage.k8s.io" // the first one counts
+	const class = "a-stalling" // the first one counts
 	config, err := l.Cluster.Config()
+	l.must(err)
+	client, err := dynamic.NewForConfig(config)
 	l.must(err)
 	put := func(outcome string) {
 		l.must(csi.CreateSnapshotClass(context.Background(), config, class, map[string]string{csi.Outcome: outcome}))
 	}
+	remove = func() {
+		err := client.Resource(csi.SnapshotClasses).Delete(context.Background(), class, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			l.Error(err)
+		}
+	}
 	put(csi.OutcomeStall)
-	l.Cleanup(func() { l.Delete(kind, class) })
-	return func() { l.Delete(kind, class); put("") }
+	return func() { remove(); put("") }, remove
 }
 
 func (l *locking) locked() bool {
@@ -215,7 +225,8 @@ func TestLock(t *testing.T) {
 		{"sluice is killed", 2, func(p *world.Process) *world.Process { p.Kill(); return nil }},
 		{"the holder is killed", 3, func(p *world.Process) *world.Process { l.kill("sluice-lock-"); return p }},
 	} {
-		resume := l.stalling()
+		resume, remove := l.stalling()
+		t.Cleanup(remove)
 		p := l.release(fault.number)
 		l.Await("the lock", l.locked)
 		began := time.Now()
@@ -228,7 +239,7 @@ func TestLock(t *testing.T) {
 		l.Ends(sluice.StatusSucceeded, p)
 		l.settled()
 		t.Logf("%s: the longest write took %s", fault.name, l.longest().Round(time.Millisecond))
-		l.Delete("VolumeSnapshotClass.snapshot.storage.k8s.io", "a-stalling")
+		remove()
 	}
 }
 

@@ -19,7 +19,7 @@ func (b fakeBeside) Hold(ctx context.Context, _ sluice.Place, _ string) (map[str
 		b.locked = false
 		return nil
 	})
-	return map[string]sluice.Databases{"mongodb": fakeDatabases{b.world}}, func() {}, err
+	return map[string]sluice.Databases{"mongodb": fakeDatabases(b)}, func() {}, err
 }
 
 func (b fakeBeside) End(ctx context.Context, _ sluice.Place, _ string) error {

@@ -27,8 +27,9 @@ type Portworx struct {
 	Namespace   string `json:"namespace,omitempty"` // where it is; "": in the namespace of the claims
 }
 
-// Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant.
-// Stop also allows that the workload is stopped while claims are copied that can only be cut idle.
+// Quiesce says how writes to a source are stopped. Auto relies on the account, which cuts all claims at one instant,
+// and locks the database where the account cannot. Stop allows that the workload is stopped for that, and while claims
+// are copied that can only be cut idle. None stops nothing.
 type Quiesce struct {
 	Mode   string     `json:"mode"`             // auto (default), none, stop or commands
 	Before [][]string `json:"before,omitempty"` // run in the workload's pod
@@ -172,7 +173,7 @@ type Volume struct {
 type Cut struct {
 	Volumes []Volume      `json:"volumes"`
 	At      time.Time     `json:"at"`
-	Pause   time.Duration `json:"pause"`          // how long the pods that use the claims stood still
+	Pause   time.Duration `json:"pause"`          // how long the pods that use the claims stood still, or could not write
 	Held    bool          `json:"held,omitempty"` // the volumes are the claims themselves: no pod may use them meanwhile
 }
 
@@ -186,6 +187,7 @@ const (
 // The ways to cut a claim.
 const (
 	CutFreeze   = "freeze"   // its pods stand still while it is copied
+	CutGroup    = "group"    // its storage takes one snapshot of all claims at one instant, and their pods go on
 	CutSnapshot = "snapshot" // its storage takes a snapshot, and its pods go on
 	CutIdle     = "idle"     // no pod may use it until it is copied
 )
@@ -208,13 +210,14 @@ type ClaimState struct {
 // except those that Stage or Use protects at that moment. A claim is passed as the object that it is to be: name,
 // namespace, labels, annotations and spec.
 type Volumes interface {
-	// Describe says how each claim could be cut. A claim that does not exist is NotFound and named.
+	// Describe says how each claim would be cut together with the others. A claim that does not exist is NotFound and
+	// named.
 	Describe(ctx context.Context, namespace string, claims []string) ([]ClaimState, error)
 	// Cut copies the current generation of every claim at one instant into the named generation. Pods that use the
 	// claims stand still meanwhile if they must, at most for lease, also if the caller dies. Snapshots of several claims
-	// are taken one right after the other, so callers stop writes meanwhile. A claim that does not exist is NotFound.
-	// Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is Unsupported while a
-	// pod uses it; if none does, the cut is Held.
+	// that are no group are taken one right after the other, so callers stop writes meanwhile. A claim that does not
+	// exist is NotFound. Too little space is Exhausted and leaves nothing behind. A claim that can only be cut idle is
+	// Unsupported while a pod uses it; if none does, the cut is Held.
 	Cut(ctx context.Context, namespace string, claims []string, generation string, lease time.Duration) (Cut, error)
 	// Stage makes a generation of a claim, which need not exist yet, and returns where to fill it. It is empty, or begins
 	// with the content of the kept snapshot from; it may hold that only some time later. A snapshot that is not there is

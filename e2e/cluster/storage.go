@@ -21,6 +21,7 @@ func sidecar(name, module string) program {
 }
 
 const (
+	groupSnapshots     = "--feature-gates=CSIVolumeGroupSnapshot=true"
 	driverSocket       = "/var/lib/kubelet/plugins/csi.sluice.e2e/csi.sock"
 	registrationSocket = "/var/lib/kubelet/plugins_registry/csi.sluice.e2e-reg.sock"
 )
@@ -43,8 +44,8 @@ func (s spec) storage(ctx context.Context) ([]part, error) {
 	return []part{driver,
 		s.sidecar(provisionerProgram, "--csi-address="+driverSocket, "--enable-capacity", "--capacity-ownerref-level=-1",
 			"--capacity-poll-interval=5s", "--extra-create-metadata"),
-		s.sidecar(snapshotterProgram, "--csi-address="+driverSocket, "--timeout=10s"),
-		s.sidecar(snapshotControllerProgram)}, nil
+		s.sidecar(snapshotterProgram, "--csi-address="+driverSocket, "--timeout=10s", groupSnapshots),
+		s.sidecar(snapshotControllerProgram, groupSnapshots)}, nil
 }
 
 func (s spec) sidecar(p program, args ...string) part {

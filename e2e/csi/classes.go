@@ -19,13 +19,18 @@ const (
 	Class = "csi"
 	// WaitClass is the StorageClass whose claims are bound when a pod needs them.
 	WaitClass = "csi-wait"
-	// SnapshotClass is the VolumeSnapshotClass whose snapshots succeed, and are deleted with their objects.
+	// SnapshotClass is the VolumeSnapshotClass, and the VolumeGroupSnapshotClass, whose snapshots succeed, and are deleted
+	// with their objects.
 	SnapshotClass = "csi"
 )
 
-// SnapshotClasses is the resource of VolumeSnapshotClasses.
-var SnapshotClasses = schema.GroupVersionResource{Group: "snapshot.storage.k8s.io", Version: "v1",
-	Resource: "volumesnapshotclasses"}
+// SnapshotClasses is the resource of VolumeSnapshotClasses, GroupClasses that of VolumeGroupSnapshotClasses.
+var (
+	SnapshotClasses = schema.GroupVersionResource{Group: "snapshot.storage.k8s.io", Version: "v1",
+		Resource: "volumesnapshotclasses"}
+	GroupClasses = schema.GroupVersionResource{Group: "groupsnapshot.storage.k8s.io", Version: "v1beta2",
+		Resource: "volumegroupsnapshotclasses"}
+)
 
 // Announce tells a cluster of the driver and its classes. The definitions of snapshots must be there.
 func Announce(ctx context.Context, config *rest.Config) error {
@@ -52,23 +57,42 @@ func Announce(ctx context.Context, config *rest.Config) error {
 			return err
 		}
 	}
-	return CreateSnapshotClass(ctx, config, SnapshotClass, nil)
+	if err := CreateSnapshotClass(ctx, config, SnapshotClass, nil); err != nil {
+		return err
+	}
+	return CreateGroupClass(ctx, config, SnapshotClass, nil)
 }
 
 // CreateSnapshotClass creates a VolumeSnapshotClass of the driver, for instance with an Outcome. It does nothing if
 // there is one of that name.
 func CreateSnapshotClass(ctx context.Context, config *rest.Config, name string, parameters map[string]string) error {
+	return createClass(ctx, config, SnapshotClasses, class("VolumeSnapshotClass", name, parameters))
+}
+
+// CreateGroupClass creates a VolumeGroupSnapshotClass of the driver in the same way.
+func CreateGroupClass(ctx context.Context, config *rest.Config, name string, parameters map[string]string) error {
+	return createClass(ctx, config, GroupClasses, class("VolumeGroupSnapshotClass", name, parameters))
+}
+
+func class(kind, name string, parameters map[string]string) *unstructured.Unstructured {
+	values := map[string]any{}
+	for key, value := range parameters {
+		values[key] = value
+	}
+	c := &unstructured.Unstructured{Object: map[string]any{"kind": kind, "driver": Name, "deletionPolicy": "Delete",
+		"parameters": values}}
+	c.SetName(name)
+	return c
+}
+
+func createClass(ctx context.Context, config *rest.Config, resource schema.GroupVersionResource,
+	class *unstructured.Unstructured) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	class := &unstructured.Unstructured{Object: map[string]any{"apiVersion": SnapshotClasses.GroupVersion().String(),
-		"kind": "VolumeSnapshotClass", "driver": Name, "deletionPolicy": "Delete"}}
-	class.SetName(name)
-	if err := unstructured.SetNestedStringMap(class.Object, parameters, "parameters"); err != nil {
-		return err
-	}
-	_, err = client.Resource(SnapshotClasses).Create(ctx, class, metav1.CreateOptions{})
+	class.SetAPIVersion(resource.GroupVersion().String())
+	_, err = client.Resource(resource).Create(ctx, class, metav1.CreateOptions{})
 	return ignoreExists(err)
 }
 

@@ -89,15 +89,20 @@ func (d *driver) makeVolume(wanted *record, r *csi.CreateVolumeRequest) error {
 func (d *driver) copy(from store, id, path string) error {
 	var dirs []string
 	if from == d.volumes {
-		mounted, err := isMountPoint(d.mountPoint(id))
-		if err != nil {
+		var err error
+		if dirs, err = d.mounted(id); err != nil {
 			return err
-		}
-		if mounted {
-			dirs = []string{d.mountPoint(id)}
 		}
 	}
 	return frozen(dirs, func() error { return clone(from.image(id), path) })
+}
+
+// mounted returns the directory at which the volume is mounted, if it is.
+func (d *driver) mounted(id string) ([]string, error) {
+	if mounted, err := isMountPoint(d.mountPoint(id)); err != nil || !mounted {
+		return nil, err
+	}
+	return []string{d.mountPoint(id)}, nil
 }
 
 func sourceID(s *csi.VolumeContentSource) string {

@@ -32,15 +32,17 @@ type Paths struct {
 }
 
 // A driver serves the volumes of one node. Its methods that gRPC calls are in identity.go, controller.go, snapshot.go,
-// and node.go.
+// group.go and node.go.
 type driver struct {
 	csi.UnimplementedIdentityServer
 	csi.UnimplementedControllerServer
+	csi.UnimplementedGroupControllerServer
 	csi.UnimplementedNodeServer
 
 	node      string
 	volumes   store
 	snapshots store
+	groups    store  // of snapshots; without images
 	mounts    string // a directory with a mount point for each volume in use
 
 	mu sync.Mutex // one request at a time changes anything
@@ -53,8 +55,9 @@ func Run(ctx context.Context, node string, paths Paths) error {
 		return fmt.Errorf("mount the pool: %w", err)
 	}
 	d := &driver{node: node, volumes: store{filepath.Join(pool, "volumes")},
-		snapshots: store{filepath.Join(pool, "snapshots")}, mounts: filepath.Join(paths.Dir, "mounts")}
-	for _, dir := range []string{d.volumes.dir, d.snapshots.dir, d.mounts} {
+		snapshots: store{filepath.Join(pool, "snapshots")},
+		groups:    store{filepath.Join(pool, "groups")}, mounts: filepath.Join(paths.Dir, "mounts")}
+	for _, dir := range []string{d.volumes.dir, d.snapshots.dir, d.groups.dir, d.mounts} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -69,6 +72,7 @@ func (d *driver) serve(ctx context.Context, paths Paths) error {
 	server := grpc.NewServer()
 	csi.RegisterIdentityServer(server, d)
 	csi.RegisterControllerServer(server, d)
+	csi.RegisterGroupControllerServer(server, d)
 	csi.RegisterNodeServer(server, d)
 	servers := map[string]*grpc.Server{paths.Socket: server}
 	if paths.Registration != "" {

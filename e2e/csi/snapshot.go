@@ -9,7 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Outcome is the parameter of a VolumeSnapshotClass that says how its snapshots end. Without it they succeed.
+// Outcome is the parameter of a VolumeSnapshotClass or VolumeGroupSnapshotClass that says how its snapshots end.
+// Without it they succeed.
 const (
 	Outcome        = "outcome"
 	OutcomeFail    = "fail"    // the driver refuses each attempt
@@ -22,12 +23,8 @@ func (d *driver) CreateSnapshot(ctx context.Context,
 	if r.GetName() == "" || r.GetSourceVolumeId() == "" {
 		return nil, status.Error(codes.InvalidArgument, "name or source_volume_id is missing")
 	}
-	switch r.GetParameters()[Outcome] {
-	case OutcomeFail:
-		return nil, status.Error(codes.Internal, "the class of the snapshot wants it to fail")
-	case OutcomeStall:
-		<-ctx.Done()
-		return nil, status.FromContextError(ctx.Err()).Err()
+	if err := refuse(ctx, r.GetParameters()[Outcome]); err != nil {
+		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -52,6 +49,18 @@ func (d *driver) CreateSnapshot(ctx context.Context,
 	return &csi.CreateSnapshotResponse{Snapshot: made.snapshot()}, err
 }
 
+// refuse does not let a snapshot come into being if its class does not want it to.
+func refuse(ctx context.Context, outcome string) error {
+	switch outcome {
+	case OutcomeFail:
+		return status.Error(codes.Internal, "the class of the snapshot wants it to fail")
+	case OutcomeStall:
+		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return nil
+}
+
 func (r record) snapshot() *csi.Snapshot {
 	return &csi.Snapshot{SnapshotId: r.ID, SourceVolumeId: r.Source, SizeBytes: r.Bytes, GroupSnapshotId: r.Group,
 		CreationTime: timestamppb.New(r.Created), ReadyToUse: !r.Pending}
@@ -63,6 +72,9 @@ func (d *driver) DeleteSnapshot(_ context.Context, r *csi.DeleteSnapshotRequest)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if old, err := d.snapshots.find(r.GetSnapshotId()); err == nil && old.Group != "" {
+		return nil, status.Errorf(codes.InvalidArgument, "snapshot %s is only deleted with its group", old.Name)
+	}
 	return &csi.DeleteSnapshotResponse{}, d.snapshots.remove(r.GetSnapshotId())
 }
 

@@ -19,6 +19,7 @@ func images() []image.Source {
 		{Dir: examples("ferretdb-1.23"), Name: library + "ferretdb:1.23.1", Large: true},
 		{Dir: examples("ferretdb-1.24"), Name: library + "ferretdb:1.24.2", Large: true},
 		{Dir: examples("shop", "cmd", "shop-seed"), Name: library + "shop-seed:1.0", Args: []string{"--orders", "20000"}},
+		{Dir: filepath.Join("..", "cmd", "lockable"), Name: library + "lockable:1"},
 		world.Sluice(),
 	}
 	releases := map[string][]string{

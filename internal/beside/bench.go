@@ -57,6 +57,7 @@ type Work struct {
 	Name     string          // of the Job and all its objects, as [Name] makes it; the same after a restart of Sluice
 	Volumes  []sluice.Volume // the pod mounts the claims Mount at VolumeDir(0), VolumeDir(1), ...
 	ReadOnly bool            // the pod cannot write to the volumes
+	Keeps    bool            // calls may be kept, see [Kept]; the cluster replaces a pod that was killed
 }
 
 // Name returns the name for the work that the parts describe: the same for the same parts, and a valid name of any
@@ -67,9 +68,9 @@ func Name(kind string, parts ...string) string {
 }
 
 // Open returns a session with the work's Job. It makes the Job if there is none or if the last one has ended, and waits
-// until its pod answers. A pod that cannot start is an error that says why: Unavailable at the end of the patience,
-// Denied or Invalid if the cluster refuses the Job. Open may be called again at any time, also by another process. A
-// Job has one session at a time: close the one before.
+// until its pod answers. A call that was kept is made first. A pod that cannot start is an error that says why:
+// Unavailable at the end of the patience, Denied or Invalid if the cluster refuses the Job. Open may be called again at
+// any time, also by another process. A Job has one session at a time: close the one before.
 func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
@@ -90,8 +91,12 @@ func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 	if err := b.ensure(ctx, w, keys); err != nil {
 		return nil, err
 	}
-	s := newSession(w.title(), dial)
-	if err := b.await(ctx, w, s); err != nil {
+	s := newSession(w, dial)
+	err = b.await(ctx, w, s)
+	if err == nil && w.Keeps {
+		err = s.makeKept(ctx)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -33,12 +33,17 @@ func Call[A, R any](
 		return result, err
 	}
 	defer resp.Body.Close()
-	in := &bounded{in: resp.Body}
+	return resultOf[R](resp.Body, report, func(err error) error { return s.away(ctx, err) })
+}
+
+// resultOf reads an answer up to its end. An answer without one is the error that away makes of it.
+func resultOf[R any](answer io.Reader, report func(sluice.Amount), away func(error) error) (result R, err error) {
+	in := &bounded{in: answer}
 	for lines := json.NewDecoder(in); ; {
 		in.left = maxResult
 		var l line[R]
 		if err := lines.Decode(&l); err != nil {
-			return result, s.away(ctx, noEnd(err))
+			return result, away(noEnd(err))
 		}
 		switch {
 		case l.Error != nil:

@@ -18,6 +18,8 @@ const (
 	idle     = 5 * time.Minute // without a connection
 	lifetime = 24 * time.Hour  // at most
 	kept     = 5 * time.Minute // its object after its end
+	hasty    = 5 * time.Second // from the signal to end until it is killed
+	patient  = 35 * time.Second
 )
 
 const (
@@ -83,7 +85,7 @@ func (w Work) service() sluice.Object {
 // job returns the Job. Its annotation is a digest of its spec, by which another version of it is known.
 func (w Work) job(s Settings) (sluice.Object, error) {
 	o := w.object(w.jobRef(), map[string]any{"spec": map[string]any{
-		"backoffLimit": int64(0), "activeDeadlineSeconds": int64(lifetime.Seconds()),
+		"backoffLimit": w.retries(), "activeDeadlineSeconds": int64(lifetime.Seconds()),
 		"ttlSecondsAfterFinished": int64(kept.Seconds()),
 		"template":                map[string]any{"metadata": map[string]any{"labels": w.labels()}, "spec": w.pod(s)},
 	}})
@@ -102,7 +104,7 @@ func (w Work) pod(s Settings) map[string]any {
 		map[string]any{"name": scratchMount, "mountPath": "/tmp"},
 	}
 	all := []any{
-		map[string]any{"name": configMount, "secret": map[string]any{"secretName": w.Name}},
+		w.configVolume(),
 		map[string]any{"name": scratchMount, "emptyDir": map[string]any{}},
 	}
 	for i, v := range w.Volumes {
@@ -113,7 +115,7 @@ func (w Work) pod(s Settings) map[string]any {
 	}
 	return map[string]any{
 		"restartPolicy": "Never", "automountServiceAccountToken": false, "enableServiceLinks": false,
-		"terminationGracePeriodSeconds": int64(5), "volumes": all,
+		"terminationGracePeriodSeconds": w.grace(), "volumes": all,
 		"securityContext": map[string]any{"seccompProfile": map[string]any{"type": "RuntimeDefault"}},
 		"containers": []any{map[string]any{
 			"name": "sluice", "image": s.Image, "args": []any{"beside"}, "volumeMounts": mounts,
@@ -122,6 +124,32 @@ func (w Work) pod(s Settings) map[string]any {
 			"securityContext": w.security(s),
 		}},
 	}
+}
+
+// configVolume returns the directory of what the pod must know. A pod that starts later also finds what is kept then.
+func (w Work) configVolume() map[string]any {
+	if !w.Keeps {
+		return map[string]any{"name": configMount, "secret": map[string]any{"secretName": w.Name}}
+	}
+	return map[string]any{"name": configMount, "projected": map[string]any{"sources": []any{
+		map[string]any{"secret": map[string]any{"name": w.Name}},
+		map[string]any{"secret": map[string]any{"name": w.keptRef().Name, "optional": true}},
+	}}}
+}
+
+func (w Work) retries() int64 {
+	if w.Keeps {
+		return retries
+	}
+	return 0
+}
+
+// grace returns how many seconds the pod has to end. What would be kept may need some of them.
+func (w Work) grace() int64 {
+	if w.Keeps {
+		return int64(patient.Seconds())
+	}
+	return int64(hasty.Seconds())
 }
 
 // security returns the rights of the container. It runs as root only for files, and then with few of root's rights.

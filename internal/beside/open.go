@@ -90,8 +90,8 @@ func (w Work) remove(ctx context.Context) error {
 	return nil
 }
 
-// End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. Ending a
-// Job that does not exist succeeds, also in an account that runs none.
+// End removes the Job of the name, its pod and everything that belongs to it, and returns when they are gone. A call
+// that was kept is made first. Ending a Job that does not exist succeeds, also in an account that runs none.
 func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
 	if err := b.leaving.wait(ctx, at); err != nil {
 		return err
@@ -104,6 +104,9 @@ func (b *Bench) end(ctx context.Context, at sluice.Place, name string) error {
 		return nil
 	}
 	w := Work{Place: at, Name: name}
+	if err := b.settle(ctx, w); err != nil {
+		return err
+	}
 	k, err := b.keys(w)
 	if err != nil {
 		return err
@@ -112,6 +115,21 @@ func (b *Bench) end(ctx context.Context, at sluice.Place, name string) error {
 		k.endpoint.forget(k.theirs.public())
 	}
 	return w.remove(ctx)
+}
+
+// settle makes the call that is kept for the work.
+func (b *Bench) settle(ctx context.Context, w Work) error {
+	k, err := w.kept(ctx)
+	if err != nil || k == nil {
+		return err
+	}
+	w.Keeps = true
+	s, err := b.Open(ctx, w)
+	if err != nil {
+		return err
+	}
+	s.Close()
+	return nil
 }
 
 // How often to look at a Job that starts, besides when something of its pods changes.

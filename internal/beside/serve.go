@@ -38,6 +38,7 @@ type Config struct {
 	Peer   ed25519.PublicKey `json:"peer"`           // Sluice's key
 	Dial   string            `json:"dial,omitempty"` // where it reaches Sluice, as host:port; "": it is reached itself
 	Idle   time.Duration     `json:"idle"`           // how long it waits for a connection before it ends
+	Kept   *Kept             `json:"-"`              // what a killed pod has left to be done first; nil: nothing
 	Listen net.Listener      `json:"-"`              // where it is reached; nil: at the port of its Service
 }
 
@@ -53,12 +54,22 @@ func ReadConfig(read func(file string) ([]byte, error)) (c Config, err error) {
 		return c, sluice.Errorf(sluice.NotFound, "the settings of a Job beside the data cannot be read: %w", err).
 			WithHint("Sluice starts this command in its own Jobs; do not run it by hand")
 	}
+	if data, err := read(keptFile); err == nil && len(data) > 0 {
+		c.Kept, err = readKept(data)
+		return c, err
+	}
 	return c, nil
 }
 
 // Serve answers Sluice's calls until ctx ends, or until nobody was connected for as long as the configuration says.
-// Both are no error. The context of a request ends with its connection.
+// Both are no error. The context of a request ends with its connection. Serve returns when no request runs any more. It
+// first makes the call that was kept; if that fails, the pod is to end, so that the cluster tries again.
 func Serve(ctx context.Context, c Config, handler http.Handler) error {
+	if c.Kept != nil {
+		if err := c.Kept.make(ctx, handler); err != nil {
+			return err
+		}
+	}
 	id, err := newIdentity(c.Secret)
 	if err != nil {
 		return err
@@ -73,8 +84,10 @@ func Serve(ctx context.Context, c Config, handler http.Handler) error {
 	}
 	idle := newIdleness(c.Idle)
 	defer idle.stop()
+	requests := &counted{Handler: greeted(handler)}
+	defer requests.running.Wait()
 	server := &http.Server{
-		Handler: greeted(handler), ReadHeaderTimeout: handshake, ConnState: idle.saw, HTTP2: &http.HTTP2Config{
+		Handler: requests, ReadHeaderTimeout: handshake, ConnState: idle.saw, HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter, PingTimeout: pingAfter,
 			MaxReceiveBufferPerConnection: window, MaxReceiveBufferPerStream: window, MaxReadFrameSize: frame,
 		},
@@ -90,6 +103,18 @@ func Serve(ctx context.Context, c Config, handler http.Handler) error {
 	_ = server.Close() // what still runs is to end
 	<-served
 	return nil
+}
+
+// counted knows how many requests run.
+type counted struct {
+	http.Handler
+	running sync.WaitGroup
+}
+
+func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.running.Add(1)
+	defer c.running.Done()
+	c.Handler.ServeHTTP(w, r)
 }
 
 // greeting is the path by which Sluice finds out that the Job answers.

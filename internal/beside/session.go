@@ -14,6 +14,7 @@ import (
 
 // A Session calls one Job. It is safe for concurrent use. A broken connection is made again for the next request.
 type Session struct {
+	work      Work
 	name      string // of the Job, for people
 	transport *http.Transport
 
@@ -25,8 +26,8 @@ type Session struct {
 const base = "https://beside"
 
 // newSession returns a session that gets its connections, already proved on both sides, from dial.
-func newSession(name string, dial func(context.Context) (*tls.Conn, error)) *Session {
-	return &Session{name: name, transport: &http.Transport{
+func newSession(w Work, dial func(context.Context) (*tls.Conn, error)) *Session {
+	return &Session{work: w, name: w.title(), transport: &http.Transport{
 		DialTLSContext:    func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		ForceAttemptHTTP2: true, DisableCompression: true,
 		HTTP2: &http.HTTP2Config{

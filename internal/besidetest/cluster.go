@@ -229,13 +229,20 @@ func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
 }
 
 func (c *Cluster) config(ctx context.Context, job sluice.Ref) (config beside.Config, err error) {
-	secret, err := c.Account.Get(ctx, sluice.Ref{APIVersion: "v1", Kind: "Secret", Namespace: job.Namespace,
-		Name: job.Name})
-	if err != nil {
-		return config, err
+	files := map[string]string{}
+	for _, name := range []string{job.Name, job.Name + "-kept"} {
+		ref := sluice.Ref{APIVersion: "v1", Kind: "Secret", Namespace: job.Namespace, Name: name}
+		secret, err := c.Account.Get(ctx, ref)
+		if err != nil && (name == job.Name || sluice.ErrorCode(err) != sluice.NotFound) {
+			return config, err
+		}
+		data, _ := secret.Field("data").(map[string]any)
+		for file, text := range data {
+			files[file], _ = text.(string)
+		}
 	}
 	return beside.ReadConfig(func(file string) ([]byte, error) {
-		return base64.StdEncoding.DecodeString(secret.Text("data", file))
+		return base64.StdEncoding.DecodeString(files[file])
 	})
 }
 

@@ -31,9 +31,10 @@ func testServer(t *testing.T, databases sluice.Databases) {
 		t.Errorf("the fingerprint describes another server (-described +fingerprint):\n%s", diff)
 	}
 	locker := db.(sluice.Locker)
-	err = locker.Lock(t.Context(), time.Minute)
-	if sluice.ErrorCode(err) != sluice.Unsupported || sluice.ErrorHint(err) == "" {
-		t.Errorf("lock FerretDB: %v, hint %q", err, sluice.ErrorHint(err))
+	for _, err := range []error{locker.Lockable(t.Context()), locker.Lock(t.Context(), time.Minute)} {
+		if sluice.ErrorCode(err) != sluice.Unsupported || sluice.ErrorHint(err) == "" {
+			t.Errorf("lock FerretDB: %v, hint %q", err, sluice.ErrorHint(err))
+		}
 	}
 	if err := locker.Unlock(t.Context()); err != nil {
 		t.Errorf("unlock what is not locked: %v", err)

@@ -34,6 +34,14 @@ func (r *recorder) Open(_ context.Context, at sluice.Place, key string) (map[str
 	return map[string]sluice.Databases{"mongodb": opener{r, "beside"}}, func() { r.note("leave") }, nil
 }
 
+func (r *recorder) Hold(_ context.Context, at sluice.Place, key string) (map[string]sluice.Databases, func(), error) {
+	if r.without || r.fail != nil {
+		return nil, nil, r.fail
+	}
+	r.note("hold %s/%s", at.Namespace, key)
+	return map[string]sluice.Databases{"mongodb": opener{r, "beside"}}, func() { r.note("leave") }, nil
+}
+
 func (r *recorder) End(ctx context.Context, at sluice.Place, key string) error {
 	r.note("end %s/%s", at.Namespace, key)
 	return ctx.Err()

@@ -49,6 +49,9 @@ func (r Request) againstSnapshots(ctx context.Context, states []sluice.ClaimStat
 		return fmt.Sprintf("%s is in the account %s and %s in %s", r.Target, r.Place.Name, to.Target, to.Place.Name), nil
 	}
 	for _, s := range states {
+		if s.Way == sluice.CutGroup { // some drivers do not delete the members of a group one by one
+			return fmt.Sprintf("the claims of %s get one snapshot together", r.Target), nil
+		}
 		if s.Way != sluice.CutSnapshot {
 			return fmt.Sprintf("the claim %s of %s has none, because %s", s.Claim, r.Target, s.Reason), nil
 		}

@@ -32,12 +32,14 @@ func (r Request) capture(ctx context.Context, c *sluice.Checkpoint) error {
 	case done && r.Was != nil:
 		c.TakenAt, c.Copy = r.Since, known
 		return r.startSource(ctx)
-	case r.Was != nil:
-		return r.captureStopped(ctx, m, c)
+	}
+	begun := err == nil // then the cut exists: it only says when it was made
+	if r.Was != nil {
+		return r.captureStopped(ctx, m, c, begun)
 	}
 	cutting := r.cut
-	if done {
-		cutting = r.cutClaims // the cut exists: it only says when it was made
+	if begun {
+		cutting = r.cutClaims
 	}
 	cut, err := cutting(ctx)
 	if err != nil {
@@ -53,7 +55,7 @@ func (r Request) copyRaw(ctx context.Context, c *sluice.Checkpoint, cut sluice.C
 }
 
 // captureStopped is capture with a stopped source.
-func (r Request) captureStopped(ctx context.Context, m sluice.Mover, c *sluice.Checkpoint) (err error) {
+func (r Request) captureStopped(ctx context.Context, m sluice.Mover, c *sluice.Checkpoint, begun bool) (err error) {
 	began := r.Now()
 	defer func() {
 		if failed := r.startSourceAnyway(ctx); failed != nil {
@@ -67,6 +69,11 @@ func (r Request) captureStopped(ctx context.Context, m sluice.Mover, c *sluice.C
 	stopped, err := r.Workload(ctx)
 	if err != nil {
 		return err
+	}
+	if !begun {
+		if err := r.dropParts(ctx); err != nil {
+			return err
+		}
 	}
 	cut, err := r.cutClaims(ctx)
 	if err != nil {
@@ -148,7 +155,29 @@ func (r Request) cut(ctx context.Context) (cut sluice.Cut, err error) {
 			return cut, err
 		}
 	}
+	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	if err != nil {
+		return cut, err
+	}
+	if r.locks(states) {
+		return r.cutLocked(ctx)
+	}
+	if inTurn(states) {
+		if err := r.discard(ctx, r.generation()); err != nil { // as in dropParts
+			return cut, err
+		}
+	}
 	return r.cutClaims(ctx)
+}
+
+// dropParts discards the snapshots that an interrupted call has taken of some claims, because they are of another
+// instant than those that are still to be taken.
+func (r Request) dropParts(ctx context.Context) error {
+	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	if err != nil || !inTurn(states) {
+		return err
+	}
+	return r.discard(ctx, r.generation())
 }
 
 func (r Request) cutClaims(ctx context.Context) (sluice.Cut, error) {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"strconv"
@@ -22,16 +23,24 @@ func (d Dataset) Read(ctx context.Context, message string) (f sluice.Fingerprint
 }
 
 // with opens the database for as long as use takes.
-func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) (err error) {
+func (d Dataset) with(ctx context.Context, use func(sluice.Database) error) error {
+	return d.through(ctx, d.reader, use)
+}
+
+// through opens the database by what opener returns.
+func (d Dataset) through(
+	ctx context.Context, opener func(context.Context) (sluice.Databases, func() error, error),
+	use func(sluice.Database) error,
+) (err error) {
 	uri, err := d.URI(ctx)
 	if err != nil {
 		return err
 	}
-	databases, leave, err := d.reader(ctx)
+	databases, leave, err := opener(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer func() { err = cmp.Or(err, leave()) }()
 	db, err := databases.Open(ctx, uri, d.dial)
 	if err != nil {
 		return err

@@ -43,9 +43,13 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 	}
 	for _, s := range states {
 		note := fmt.Sprintf("copies the claim %s (%s) of %s", s.Claim, sizes[s.Claim], r.Target)
-		f.Notes = append(f.Notes, note+r.way(s))
+		f.Notes = append(f.Notes, note+r.way(s, stops))
 	}
-	if note := r.severalNote(states); note != "" {
+	note, err := r.severalNote(ctx, states)
+	if err != nil {
+		return f, err
+	}
+	if note != "" {
 		f.Notes = append(f.Notes, note)
 	}
 	chosen, err := r.choose(ctx, states)
@@ -61,7 +65,7 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 	if len(r.Mask.Rewritten()) > 0 {
 		f.Notes = append(f.Notes, r.maskNote())
 	}
-	note, err := r.CheckUpgrade(ctx, r.Image)
+	note, err = r.CheckUpgrade(ctx, r.Image)
 	if note != "" {
 		f.Notes = append(f.Notes, note)
 	}
@@ -86,12 +90,14 @@ func (r Request) sizes(ctx context.Context) (map[string]string, error) {
 }
 
 // mustStop reports whether the workload must be stopped for the copy, and refuses that if the file does not allow it.
+// If it allows it, the workload is also stopped for several snapshots that would not be of one instant.
 func (r Request) mustStop(states []sluice.ClaimState, workload sluice.Object) (bool, error) {
 	i := slices.IndexFunc(states, func(s sluice.ClaimState) bool { return s.Way == sluice.CutIdle && len(s.Users) > 0 })
-	if i < 0 {
+	allowed := r.Spec.Quiesce.Mode == QuiesceStop && workload != nil
+	if i < 0 && (!allowed || !inTurn(states)) {
 		return false, nil
 	}
-	if r.Spec.Quiesce.Mode != QuiesceStop || workload == nil {
+	if !allowed {
 		return false, r.notIdle(states[i])
 	}
 	if err := r.stoppable(); err != nil {
@@ -112,9 +118,13 @@ func (r Request) notIdle(s sluice.ClaimState) error {
 }
 
 // way says how a claim is copied and what that means for its pods.
-func (r Request) way(s sluice.ClaimState) string {
+func (r Request) way(s sluice.ClaimState, stops bool) string {
 	var text string
 	switch {
+	case s.Way == sluice.CutGroup:
+		text = ", from one snapshot of all claims while its pods go on"
+	case s.Way == sluice.CutSnapshot && stops:
+		text = ", from a snapshot while " + r.Spec.Workload + " is stopped"
 	case s.Way == sluice.CutSnapshot:
 		text = ", from a snapshot while its pods go on"
 	case s.Way == sluice.CutFreeze:
@@ -130,19 +140,17 @@ func (r Request) way(s sluice.ClaimState) string {
 	return text
 }
 
-// severalNote warns of snapshots that are not of one instant. It returns "" if there is no need.
-func (r Request) severalNote(states []sluice.ClaimState) string {
-	n := 0
-	for _, s := range states {
-		if s.Way == sluice.CutSnapshot {
-			n++
-		}
-	}
-	if n < 2 || len(r.Spec.Quiesce.Before) > 0 {
-		return ""
+// severalNote says how several snapshots become of one instant, or warns that they do not. It returns "" if there is no
+// need.
+func (r Request) severalNote(ctx context.Context, states []sluice.ClaimState) (string, error) {
+	switch {
+	case r.locks(states):
+		return r.lockNote(ctx, len(states))
+	case !inTurn(states), len(r.Spec.Quiesce.Before) > 0, r.Spec.Quiesce.Mode == QuiesceStop:
+		return "", nil
 	}
 	return fmt.Sprintf("the %d snapshots are taken one right after the other: if the claims must be of one instant, stop "+
-		"writes meanwhile by commands in quiesce", n)
+		"writes meanwhile by commands in quiesce", len(states)), nil
 }
 
 // pace is how many bytes a second a copy is expected to read.

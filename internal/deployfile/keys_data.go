@@ -14,7 +14,7 @@ var keysDataset = &table{name: "dataset", keys: []key{
 	{"claims", names(resourceName), required, "The PersistentVolumeClaims, copied at one instant"},
 	{"database", mapOf(keysDatabase), "", "How to reach the database; required unless the engine is files"},
 	{"quiesce", wordOrMap(keysQuiesce, "auto", "none", "stop"), "auto",
-		"How writes are stopped while the claims are copied; stop lets the workload be stopped if there is no other way"},
+		"How writes are stopped while the claims are copied; auto may lock the database, stop may stop the workload"},
 	{"mover", wordOrMap(keysMover, "auto", "kopia", "csi"), "auto",
 		"What copies the volumes: csi snapshots that stay in their storage, or kopia through a repository; auto takes csi " +
 			"where it works"},

@@ -57,24 +57,83 @@ func (d *database) Lock(ctx context.Context, lease time.Duration) error {
 	return nil
 }
 
-// fsync locks a server that nobody has locked. If it is not clear that the server is locked, it is unlocked. The end of
-// ctx does not interrupt the command, because the server might lock later.
-func (d *database) fsync(ctx context.Context, lease time.Duration) error {
-	locked, err := d.locked(ctx)
+// Lockable implements [sluice.Locker]. A server lists its commands to everybody.
+func (d *database) Lockable(ctx context.Context) error {
+	var known struct {
+		Commands map[string]bson.RawValue `bson:"commands"`
+	}
+	err := d.client.Database("admin").RunCommand(ctx, bson.D{{Key: "listCommands", Value: 1}}).Decode(&known)
 	if err != nil {
+		return d.lockError(ctx, "ask what the server can do", err)
+	}
+	for _, command := range []string{"fsync", "fsyncUnlock", "currentOp"} {
+		if _, ok := known.Commands[command]; !ok {
+			return d.unlockable("it has no command " + command)
+		}
+	}
+	if err := d.mayLock(ctx); err != nil {
 		return err
 	}
-	if locked {
+	return d.unlocked(ctx)
+}
+
+// mayLock refuses a login without the rights. A server without logins allows everything.
+func (d *database) mayLock(ctx context.Context) error {
+	var status struct {
+		Info struct {
+			Users      []bson.RawValue `bson:"authenticatedUsers"`
+			Privileges []struct {
+				Resource struct {
+					Cluster bool `bson:"cluster"`
+					Any     bool `bson:"anyResource"`
+				} `bson:"resource"`
+				Actions []string `bson:"actions"`
+			} `bson:"authenticatedUserPrivileges"`
+		} `bson:"authInfo"`
+	}
+	command := bson.D{{Key: "connectionStatus", Value: 1}, {Key: "showPrivileges", Value: true}}
+	if err := d.client.Database("admin").RunCommand(ctx, command).Decode(&status); err != nil {
+		return d.lockError(ctx, "ask what the login may do", err)
+	}
+	if len(status.Info.Users) == 0 {
+		return nil
+	}
+	var may []string
+	for _, p := range status.Info.Privileges {
+		if p.Resource.Cluster || p.Resource.Any {
+			may = append(may, p.Actions...)
+		}
+	}
+	if slices.Contains(may, "fsync") && slices.Contains(may, "unlock") {
+		return nil
+	}
+	return d.denied()
+}
+
+// unlocked is a Conflict if somebody blocks writes.
+func (d *database) unlocked(ctx context.Context) error {
+	locked, err := d.locked(ctx)
+	if err == nil && locked {
 		return sluice.Errorf(sluice.Conflict, "writes to the database at %s are blocked already", d.address).
 			WithHint("somebody else makes a backup; if nobody does, run db.fsyncUnlock() in mongosh")
 	}
+	return err
+}
+
+// fsync locks a server that nobody has locked. If it is not clear that the server is locked, it is unlocked. The end of
+// ctx does not interrupt the command, because the server might lock later.
+func (d *database) fsync(ctx context.Context, lease time.Duration) error {
+	if err := d.unlocked(ctx); err != nil {
+		return err
+	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	defer cancel()
-	err = d.admin(limited, "lock", bson.D{{Key: "fsync", Value: 1}, {Key: "lock", Value: true},
+	err := d.admin(limited, "lock", bson.D{{Key: "fsync", Value: 1}, {Key: "lock", Value: true},
 		{Key: "maxTimeMS", Value: lease.Milliseconds()}})
 	if sluice.ErrorCode(err) == sluice.Unsupported || sluice.ErrorCode(err) == sluice.Denied {
 		return err
 	}
+	locked := false
 	if err == nil {
 		locked, err = d.locked(ctx)
 	}
@@ -175,11 +234,19 @@ func (d *database) lockError(ctx context.Context, op string, err error) error {
 	case answered && slices.Contains(notLocked, int(command.Code)):
 		return nil
 	case answered && slices.Contains(unknownCommand, int(command.Code)):
-		return sluice.Errorf(sluice.Unsupported, "the database at %s cannot block writes while it is copied: %s",
-			d.address, command.Message).WithHint("keep data and journal on one volume, so that no lock is needed")
+		return d.unlockable(command.Message)
 	case answered && slices.Contains(denials, int(command.Code)):
-		return sluice.Errorf(sluice.Denied, "the database at %s refuses to block writes for this login", d.address).
-			WithHint("give the user of the dataset's uri the role hostManager on the database admin, or clusterManager")
+		return d.denied()
 	}
 	return d.wrap(ctx, op, err)
+}
+
+func (d *database) unlockable(why string) error {
+	return sluice.Errorf(sluice.Unsupported, "the database at %s cannot block writes while it is copied: %s", d.address,
+		why).WithHint("keep data and journal on one volume, so that no lock is needed")
+}
+
+func (d *database) denied() error {
+	return sluice.Errorf(sluice.Denied, "the database at %s refuses to block writes for this login", d.address).
+		WithHint("give the user of the dataset's uri the role hostManager on the database admin")
 }

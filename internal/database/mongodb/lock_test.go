@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -41,6 +42,39 @@ func TestDescribeNamesFormatAndOtherDatabases(t *testing.T) {
 	got, err = db.Describe(t.Context())
 	if diff := cmp.Diff(sluice.Server{Version: "6.0.14"}, got); diff != "" || err != nil {
 		t.Errorf("a login with few rights: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// What would prevent a lock is known before, and asking for it blocks nothing.
+func TestLockableSaysWhatLockWould(t *testing.T) {
+	user := bson.A{bson.D{{Key: "user", Value: "backup"}, {Key: "db", Value: "admin"}}}
+	for name, tt := range map[string]struct {
+		change func(*stub)
+		want   sluice.Code
+	}{
+		"no logins":        {func(*stub) {}, ""},
+		"the rights":       {func(s *stub) { s.users, s.actions = user, bson.A{"unlock", "fsync"} }, ""},
+		"too few rights":   {func(s *stub) { s.users, s.actions = user, bson.A{"fsync", "inprog"} }, sluice.Denied},
+		"no rights":        {func(s *stub) { s.users = user }, sluice.Denied},
+		"locked":           {func(s *stub) { s.locks = 1 }, sluice.Conflict},
+		"without commands": {func(s *stub) { s.refuse["listCommands"] = refusal(59, "no such command") }, sluice.Unsupported},
+		"without fsync": {func(s *stub) {
+			s.refuse["listCommands"] = bson.D{{Key: "commands", Value: bson.D{}}, {Key: "ok", Value: 1}}
+		}, sluice.Unsupported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startStub(t)
+			db := openStub(t, s)
+			s.set(func() { tt.change(s) })
+			before := s.locked(0)
+			err := db.Lockable(t.Context())
+			if err != nil && (sluice.ErrorCode(err) != tt.want || sluice.ErrorHint(err) == "") || err == nil && tt.want != "" {
+				t.Errorf("%v, hint %q, want %q", err, sluice.ErrorHint(err), tt.want)
+			}
+			if s.locked(0) != before {
+				t.Error("asking changed the lock")
+			}
+		})
 	}
 }
 

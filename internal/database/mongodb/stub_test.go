@@ -28,6 +28,8 @@ type stub struct {
 	refuse  map[string]bson.D // what it answers to a command instead
 	drop    map[string]int    // how many answers to a command it loses, after it has obeyed
 	asked   []string
+	users   bson.A // who is logged in
+	actions bson.A // what they may do to the whole server
 }
 
 func startStub(t *testing.T) *stub {
@@ -142,6 +144,19 @@ func (s *stub) do(name string) bson.D {
 		}
 		s.locks--
 		return bson.D{{Key: "info", Value: "fsyncUnlock completed"}, {Key: "lockCount", Value: int64(s.locks)}}
+	case "listCommands":
+		commands := bson.D{}
+		for _, name := range []string{"find", "fsync", "fsyncUnlock", "currentOp"} {
+			commands = append(commands, bson.E{Key: name, Value: bson.D{{Key: "help", Value: ""}}})
+		}
+		return bson.D{{Key: "commands", Value: commands}}
+	case "connectionStatus":
+		return bson.D{{Key: "authInfo", Value: bson.D{{Key: "authenticatedUsers", Value: s.users},
+			{Key: "authenticatedUserPrivileges", Value: bson.A{
+				bson.D{{Key: "resource", Value: bson.D{{Key: "db", Value: "shop"}, {Key: "collection", Value: ""}}},
+					{Key: "actions", Value: bson.A{"find", "fsync", "unlock"}}},
+				bson.D{{Key: "resource", Value: bson.D{{Key: "cluster", Value: true}}}, {Key: "actions", Value: s.actions}},
+			}}}}}
 	case "currentOp":
 		if s.locks > 0 {
 			return bson.D{{Key: "inprog", Value: bson.A{}}, {Key: "fsyncLock", Value: true}}

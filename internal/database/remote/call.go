@@ -16,6 +16,7 @@ const (
 	pathOutlines    = "/database/outlines"
 	pathNames       = "/database/names"
 	pathMask        = "/database/mask"
+	pathLockable    = "/database/lockable"
 	pathLock        = "/database/lock"
 	pathUnlock      = "/database/unlock"
 )

@@ -16,11 +16,13 @@ import (
 
 // An engine is one whose databases do as the test says.
 type engine struct {
-	mu     sync.Mutex
-	locks  int
-	opened int
-	begun  chan struct{} // gets a value when a fingerprint has begun
-	ended  chan error    // gets why it ended
+	mu         sync.Mutex
+	locks      int
+	unlockable error
+	lives      int // of the Job's processes
+	opened     int
+	begun      chan struct{} // gets a value when a fingerprint has begun
+	ended      chan error    // gets why it ended
 }
 
 func newEngine() *engine { return &engine{begun: make(chan struct{}, 9), ended: make(chan error, 9)} }
@@ -30,7 +32,7 @@ func (e *engine) Open(_ context.Context, uri string, _ sluice.Dial) (sluice.Data
 		return nil, sluice.Errorf(sluice.Denied, "the login %s is refused", uri).WithHint("another login than %s", uri)
 	}
 	e.count(&e.opened, 1)
-	return &opened{engine: e}, nil
+	return &opened{engine: e, life: e.count(&e.lives, 0)}, nil
 }
 
 func (e *engine) count(n *int, by int) int {
@@ -43,7 +45,11 @@ func (e *engine) count(n *int, by int) int {
 type opened struct {
 	*engine
 	locked bool
+	life   int
 }
+
+// isDead reports whether the process of the Job was killed.
+func (o *opened) isDead() bool { return o.life != o.count(&o.lives, 0) }
 
 // Fingerprint reads until it is stopped.
 func (o *opened) Fingerprint(
@@ -62,6 +68,8 @@ func (o *opened) Compare(
 	return sluice.Comparison{}, nil
 }
 
+func (o *opened) Lockable(context.Context) error { return o.unlockable }
+
 func (o *opened) Lock(context.Context, time.Duration) error {
 	o.locked = true
 	o.count(&o.locks, 1)
@@ -69,7 +77,7 @@ func (o *opened) Lock(context.Context, time.Duration) error {
 }
 
 func (o *opened) Unlock(context.Context) error {
-	if o.locked {
+	if !o.isDead() && o.count(&o.locks, 0) > 0 {
 		o.locked = false
 		o.count(&o.locks, -1)
 	}
@@ -78,7 +86,10 @@ func (o *opened) Unlock(context.Context) error {
 
 func (o *opened) Close(ctx context.Context) error {
 	o.count(&o.opened, -1)
-	err := o.Unlock(ctx)
+	var err error
+	if o.locked {
+		err = o.Unlock(ctx)
+	}
 	o.ended <- nil
 	return err
 }
@@ -163,6 +174,7 @@ func TestALockEndsWithItsCallOrItsConnection(t *testing.T) {
 		if err := locker.Lock(t.Context(), time.Minute); err != nil || e.count(&e.locks, 0) != 1 {
 			t.Fatalf("locked %d times: %v", e.count(&e.locks, 0), err)
 		}
+		<-e.ended // it was asked before whether it can be locked
 	}
 	lock()
 	if err := locker.Lock(t.Context(), time.Minute); sluice.ErrorCode(err) != sluice.Conflict {
@@ -178,13 +190,89 @@ func TestALockEndsWithItsCallOrItsConnection(t *testing.T) {
 	if n := e.count(&e.locks, 0); n != 0 {
 		t.Errorf("locked %d times although the connection broke", n)
 	}
-	if err := locker.Unlock(t.Context()); sluice.ErrorCode(err) != sluice.Failed {
+	if err := locker.Unlock(t.Context()); sluice.ErrorCode(err) != sluice.Unavailable {
 		t.Errorf("unlock after the connection broke: %v", err)
 	}
 	<-e.ended
 	lock()
 	if err := db.Close(t.Context()); err != nil || e.count(&e.locks, 0) != 0 {
 		t.Errorf("locked %d times after it was closed: %v", e.count(&e.locks, 0), err)
+	}
+}
+
+// A killed Job ends no lock. The next pod does, or the next process of Sluice, whatever it comes for.
+func TestTheLockOfAKilledJobEnds(t *testing.T) {
+	for name, next := range map[string]func(context.Context, remote.Jobs, sluice.Place) error{
+		"it is wanted again": func(ctx context.Context, j remote.Jobs, at sluice.Place) error {
+			_, leave, err := j.Hold(ctx, at, "one")
+			if err == nil {
+				leave()
+			}
+			return err
+		},
+		"it is ended": func(ctx context.Context, j remote.Jobs, at sluice.Place) error { return j.End(ctx, at, "one") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine()
+			c := besidetest.New(t, func(besidetest.Pod) http.Handler {
+				mux := http.NewServeMux()
+				remote.Offer(mux, map[string]sluice.Databases{"test": e}, remote.Inside)
+				return mux
+			})
+			jobs := remote.Jobs{Bench: c.Bench(beside.Options{}), Engines: []string{"test"},
+				CanRun: func(string) bool { return true }}
+			by, leave, err := jobs.Hold(t.Context(), c.Place("shop"), "one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer leave()
+			locker := open(t, by["test"]).(sluice.Locker)
+			if err := locker.Lock(t.Context(), time.Minute); err != nil || e.count(&e.locks, 0) != 1 {
+				t.Fatalf("locked %d times: %v", e.count(&e.locks, 0), err)
+			}
+			e.count(&e.lives, 1)
+			c.Kill()
+			if n := e.count(&e.locks, 0); n != 1 {
+				t.Fatalf("a killed Job ended the lock: %d", n)
+			}
+			if err := next(t.Context(), jobs, c.Place("shop")); err != nil || e.count(&e.locks, 0) != 0 {
+				t.Errorf("locked %d times: %v", e.count(&e.locks, 0), err)
+			}
+			if err := jobs.End(t.Context(), c.Place("shop"), "one"); err != nil {
+				t.Error(err)
+			}
+			if left, err := c.List(t.Context(), "v1", "Secret", "shop"); err != nil || len(left) > 0 {
+				t.Errorf("left over: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// A lock that cannot be made leaves nothing that would end the lock of somebody else.
+func TestALockThatIsRefusedKeepsNothing(t *testing.T) {
+	e := newEngine()
+	e.unlockable = sluice.Errorf(sluice.Conflict, "somebody makes a backup")
+	e.locks = 1
+	c := besidetest.New(t, func(besidetest.Pod) http.Handler {
+		mux := http.NewServeMux()
+		remote.Offer(mux, map[string]sluice.Databases{"test": e}, remote.Inside)
+		return mux
+	})
+	jobs := remote.Jobs{Bench: c.Bench(beside.Options{}), Engines: []string{"test"},
+		CanRun: func(string) bool { return true }}
+	for range 2 {
+		by, leave, err := jobs.Hold(t.Context(), c.Place("shop"), "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = open(t, by["test"]).(sluice.Locker).Lock(t.Context(), time.Minute)
+		if sluice.ErrorCode(err) != sluice.Conflict || e.count(&e.locks, 0) != 1 {
+			t.Errorf("locked %d times: %v", e.count(&e.locks, 0), err)
+		}
+		leave()
+	}
+	if err := jobs.End(t.Context(), c.Place("shop"), "one"); err != nil || e.count(&e.locks, 0) != 1 {
+		t.Errorf("locked %d times: %v", e.count(&e.locks, 0), err)
 	}
 }
 

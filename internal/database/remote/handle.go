@@ -29,6 +29,7 @@ func Offer(mux *http.ServeMux, engines map[string]sluice.Databases, dial func(na
 	offer(h, pathOutlines, outlines)
 	offer(h, pathNames, names)
 	offer(h, pathMask, mask)
+	offer(h, pathLockable, lockable)
 	mux.HandleFunc("POST "+pathHashes, h.hashes)
 	beside.Handle(mux, pathLock, h.lock)
 	beside.Handle(mux, pathUnlock, h.unlock)

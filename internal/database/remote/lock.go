@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -40,6 +41,14 @@ func (l *locks) take(t target) *held {
 }
 
 func (t target) key() string { return t.Engine + " " + t.URI }
+
+func lockable(ctx context.Context, db sluice.Database, t target, _ func(sluice.Amount)) (done, error) {
+	locker, ok := db.(sluice.Locker)
+	if !ok {
+		return done{}, unable(t, "locked")
+	}
+	return done{}, locker.Lockable(ctx)
+}
 
 // lock locks the database until the call ends, by its caller or with the connection, or until unlock. It reports once
 // when the lock holds.
@@ -84,6 +93,9 @@ func (h *handler) unlock(ctx context.Context, t target, _ func(sluice.Amount)) (
 	})
 }
 
+// forgetting bounds how long Sluice tries to forget what it kept for a lock that has ended.
+const forgetting = 30 * time.Second
+
 // locking is Sluice's side of a lock.
 type locking struct {
 	mu  sync.Mutex
@@ -96,14 +108,43 @@ func (l *locking) isHeld() bool {
 	return l.end != nil
 }
 
-// Lock implements [sluice.Locker]. The Job holds the lock and its lease, and ends it if the connection breaks.
+// Lockable implements [sluice.Locker].
+func (d *database) Lockable(ctx context.Context) error {
+	if d.locking.isHeld() {
+		return sluice.Errorf(sluice.Conflict, "the database is locked already")
+	}
+	_, err := beside.Call[target, done](ctx, d.session, pathLockable, d.target, nil)
+	return err
+}
+
+// Lock implements [sluice.Locker]. The Job holds the lock and its lease, and ends it if the connection breaks or if
+// the pod is told to end. If the pod is killed, the next one ends it: the cluster knows that before there is a lock.
 func (d *database) Lock(ctx context.Context, lease time.Duration) error {
+	if err := d.Lockable(ctx); err != nil {
+		return err // and what is kept below would end the lock of somebody else
+	}
+	if err := d.session.Keep(ctx, pathUnlock, d.target); err != nil {
+		return err
+	}
+	err := d.hold(ctx, lease)
+	if err == nil || sluice.ErrorCode(err) == sluice.Unavailable { // the pod may have locked before it was killed
+		return err
+	}
+	return errors.Join(err, d.forget(ctx))
+}
+
+// forget ends what Lock kept, also if ctx has ended.
+func (d *database) forget(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetting)
+	defer cancel()
+	return d.session.Forget(ctx)
+}
+
+// hold begins the call that holds the lock.
+func (d *database) hold(ctx context.Context, lease time.Duration) error {
 	l := d.locking
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.end != nil {
-		return sluice.Errorf(sluice.Conflict, "the database is locked already")
-	}
 	holding, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	locked, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -125,19 +166,23 @@ func (d *database) Lock(ctx context.Context, lease time.Duration) error {
 	}
 }
 
-// Unlock implements [sluice.Locker].
+// Unlock implements [sluice.Locker]. If it cannot reach the Job, the call stays kept.
 func (d *database) Unlock(ctx context.Context) error {
 	l := d.locking
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r, err := beside.Call[target, unlockResult](ctx, d.session, pathUnlock, d.target, nil)
-	if l.end == nil {
+	if l.end != nil {
+		l.end()
+	}
+	held := l.end != nil
+	l.end = nil
+	if sluice.ErrorCode(err) == sluice.Unavailable {
 		return err
 	}
-	l.end()
-	l.end = nil
-	if err == nil && !r.Held {
-		return sluice.Errorf(sluice.Failed, "the lock of the database ended when the connection to its Job broke").
+	err = errors.Join(err, d.forget(ctx))
+	if err == nil && held && !r.Held {
+		return sluice.Errorf(sluice.Unavailable, "the lock of the database ended when the connection to its Job broke").
 			WithHint("what was copied meanwhile cannot be used; copy again")
 	}
 	return err

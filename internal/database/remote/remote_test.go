@@ -43,7 +43,7 @@ func session(t *testing.T, engines map[string]sluice.Databases, dial func(string
 		remote.Offer(mux, engines, dial)
 		return mux
 	})
-	w := beside.Work{Place: c.Place("shop"), Name: beside.Name("database", t.Name())}
+	w := beside.Work{Place: c.Place("shop"), Name: beside.Name("database", t.Name()), Keeps: true}
 	s, err := c.Bench(beside.Options{}).Open(t.Context(), w)
 	if err != nil {
 		t.Fatal(err)

@@ -51,7 +51,8 @@ var (
 	put     = []string{"get", "create", "patch"}
 	connect = []string{"get", "create"} // WebSocket needs the one, SPDY the other
 
-	snapshot = []string{"get", "watch", "create", "delete"}
+	snapshot = []string{"get", "list", "watch", "create", "delete"}
+	group    = []string{"get", "watch", "create", "delete"}
 )
 
 // Features returns every feature and its rights.
@@ -107,11 +108,9 @@ func Features() []Feature {
 		}},
 		// The names of the namespaces are not known before.
 		{Name: FeatureScratch, Cluster: true, Grants: []Grant{
-			{"", []string{"namespaces", "persistentvolumeclaims"}, keep},
+			{"", []string{"namespaces", "persistentvolumeclaims", "secrets", "services"}, keep},
 			{"", []string{"configmaps", "resourcequotas"}, put},
-			{"", []string{"secrets", "services"}, keep},
 			{"", []string{"events", "pods"}, look},
-			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, []string{"get", "watch", "create", "delete"}},
 			{"", []string{"pods/portforward"}, connect},
 			{"discovery.k8s.io", []string{"endpointslices"}, []string{"list"}},
 			{"apps", []string{"deployments", "statefulsets"}, keep},
@@ -119,6 +118,7 @@ func Features() []Feature {
 			{"batch", []string{"jobs"}, keep},
 			{"networking.k8s.io", []string{"networkpolicies"}, put},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, snapshot},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshots"}, group},
 		}},
 		{Name: FeatureBeside, Grants: []Grant{
 			{"batch", []string{"jobs"}, keep},
@@ -126,10 +126,10 @@ func Features() []Feature {
 			{"", []string{"pods", "events"}, look},
 		}},
 		{Name: FeatureData, Grants: []Grant{
-			{"", []string{"persistentvolumeclaims"}, []string{"get", "list", "watch", "create", "delete"}},
+			{"", []string{"persistentvolumeclaims"}, keep},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, snapshot},
-			{"", []string{"pods"}, []string{"list"}},
-			{"", []string{"resourcequotas"}, []string{"list"}},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshots"}, group},
+			{"", []string{"pods", "resourcequotas"}, []string{"list"}},
 			{"apps", []string{"replicasets"}, []string{"get"}},
 		}},
 		{Name: FeatureDataVolumes, Cluster: true, Grants: []Grant{
@@ -138,6 +138,8 @@ func Features() []Feature {
 			{"storage.k8s.io", []string{"volumeattachments"}, look},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotclasses"}, []string{"list"}},
 			{"snapshot.storage.k8s.io", []string{"volumesnapshotcontents"}, []string{"get", "list", "patch"}},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshotclasses"}, []string{"list"}},
+			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshotcontents"}, []string{"get", "patch"}},
 		}},
 		// A content is waited for until it is gone.
 		{Name: FeatureDataSnapshots, Cluster: true, Grants: []Grant{

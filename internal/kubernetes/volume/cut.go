@@ -13,16 +13,16 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// Cut takes a snapshot of every claim, one right after the other, and makes a claim of each. The pods go on. It
-// returns when every snapshot holds the data of a moment: from then on writes change nothing in the copies, although
-// a driver may need longer until they can be read. If one of the claims has no snapshots, and no pod uses any of
-// them, all are held.
+// Cut takes one snapshot of all claims, or a snapshot of every claim, one right after the other, and makes a claim of
+// each. The pods go on. It returns when every snapshot holds the data of a moment: from then on writes change nothing
+// in the copies, although a driver may need longer until they can be read. If one of the claims has no snapshots, and
+// no pod uses any of them, all are held.
 //
 // A driver goes on trying after an error, so an error counts only if the snapshot is not taken within the lease.
 // Nothing is left of a cut that fails.
 func (v *Volumes) Cut(
 	ctx context.Context, namespace string, claims []string, generation string, lease time.Duration,
-) (sluice.Cut, error) {
+) (cut sluice.Cut, err error) {
 	states, err := v.Describe(ctx, namespace, claims)
 	if err != nil {
 		return sluice.Cut{}, err
@@ -30,7 +30,14 @@ func (v *Volumes) Cut(
 	if slices.ContainsFunc(states, func(s sluice.ClaimState) bool { return s.Way == sluice.CutIdle }) {
 		return held(namespace, states, generation)
 	}
-	cut, err := v.snapshot(ctx, namespace, states, generation, lease)
+	take := v.each
+	if states[0].Way == sluice.CutGroup {
+		take = v.together
+	}
+	taken, err := take(ctx, namespace, states, generation, lease)
+	if err == nil {
+		cut, err = v.open(ctx, namespace, taken, claims, generation)
+	}
 	if err == nil || ctx.Err() != nil {
 		return cut, err // the next call goes on after the end of ctx
 	}
@@ -57,22 +64,31 @@ func held(namespace string, states []sluice.ClaimState, generation string) (slui
 	return cut, nil
 }
 
-// snapshot takes all snapshots before it waits for any.
-func (v *Volumes) snapshot(
+// each takes all snapshots before it waits for any.
+func (v *Volumes) each(
 	ctx context.Context, namespace string, states []sluice.ClaimState, generation string, lease time.Duration,
-) (cut sluice.Cut, err error) {
+) (taken []sluice.Object, err error) {
 	parts := make([]snapshot, len(states))
 	for i, state := range states {
 		parts[i] = snapshot{v.subject(namespace, state.Claim), generation}
 		if err := parts[i].take(ctx, state.Driver); err != nil {
-			return cut, err
+			return nil, err
 		}
 	}
-	taken := make([]sluice.Object, len(parts))
+	taken = make([]sluice.Object, len(parts))
 	for i, p := range parts {
 		if taken[i], err = p.taken(ctx, lease); err != nil {
-			return cut, err
+			return nil, err
 		}
+	}
+	return taken, nil
+}
+
+// open makes a claim of each snapshot. The cut is of the moment of the last one.
+func (v *Volumes) open(
+	ctx context.Context, namespace string, taken []sluice.Object, claims []string, generation string,
+) (cut sluice.Cut, err error) {
+	for i, claim := range claims {
 		at, err := time.Parse(time.RFC3339, taken[i].Text("status", "creationTime"))
 		if err != nil {
 			return cut, err
@@ -80,9 +96,7 @@ func (v *Volumes) snapshot(
 		if at.After(cut.At) {
 			cut.At = at
 		}
-	}
-	for i, p := range parts {
-		volume, err := p.open(ctx, taken[i])
+		volume, err := snapshot{v.subject(namespace, claim), generation}.open(ctx, taken[i])
 		if err != nil {
 			return cut, err
 		}
@@ -167,7 +181,8 @@ func (s snapshot) open(ctx context.Context, taken sluice.Object) (sluice.Volume,
 	}
 	copied := s.beside(now, s.generation)
 	copied.Set(size.String(), "spec", "resources", "requests", "storage")
-	copied.Set(s.source(), "spec", "dataSource")
+	copied.Set(map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": taken.Ref().Name},
+		"spec", "dataSource")
 	if err := s.place(ctx, copied, now); err != nil {
 		return opened, err
 	}

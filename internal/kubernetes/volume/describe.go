@@ -10,7 +10,7 @@ import (
 
 const snapshotGroup = "snapshot.storage.k8s.io"
 
-// Describe says how each claim could be cut.
+// Describe says how each claim could be cut together with the others.
 func (v *Volumes) Describe(ctx context.Context, namespace string, claims []string) ([]sluice.ClaimState, error) {
 	pods, err := v.mountings(ctx, namespace)
 	if err != nil {
@@ -37,7 +37,13 @@ func (v *Volumes) Describe(ctx context.Context, namespace string, claims []strin
 			return nil, err
 		}
 	}
-	return list, nil
+	class, err := v.groupClass(ctx, list)
+	for i := range list {
+		if class != "" {
+			list[i].Way = sluice.CutGroup
+		}
+	}
+	return list, err
 }
 
 // stateOf says what the claim and its volume, nil for none, are.
@@ -61,11 +67,14 @@ func stateOf(claim, volume sluice.Object, classes []sluice.Object) (sluice.Claim
 	return state, err
 }
 
-// snapshotClass returns the class for snapshots of the driver: its default one if there is one. "" is none.
+// snapshotClass returns the class for snapshots of the driver, "" if there is none.
 func snapshotClass(classes []sluice.Object, driver string) string {
-	isDefault := func(o sluice.Object) bool {
-		return note(o, "snapshot.storage.kubernetes.io/is-default-class") == "true"
-	}
+	return classOf(classes, driver, "snapshot.storage.kubernetes.io/is-default-class")
+}
+
+// classOf returns the class of the driver: the one that the annotation calls the default, if there is one. "" is none.
+func classOf(classes []sluice.Object, driver, annotation string) string {
+	isDefault := func(o sluice.Object) bool { return note(o, annotation) == "true" }
 	own := slices.DeleteFunc(slices.Clone(classes), func(o sluice.Object) bool { return o.Text("driver") != driver })
 	if len(own) == 0 {
 		return ""

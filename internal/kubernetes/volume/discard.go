@@ -19,7 +19,10 @@ func (v *Volumes) Discard(ctx context.Context, namespace, claim, generation stri
 		if err := s.drop(ctx, g); err != nil {
 			return err
 		}
-		return snapshot{s, generation}.discard(ctx)
+		if err := (snapshot{s, generation}).discard(ctx); err != nil {
+			return err
+		}
+		return group{objects: s.objects, namespace: namespace, generation: generation}.discard(ctx, claim)
 	}
 	_, current, err := s.current(ctx)
 	if err != nil {

@@ -44,7 +44,8 @@ func TestASourceIsStoppedOnlyIfTheFileSaysSo(t *testing.T) {
 	}
 }
 
-// Snapshots of several claims are not of one instant. The plan says so, unless commands stop writes meanwhile.
+// Snapshots of several claims are not of one instant without a lock. The plan says so, unless commands stop writes
+// meanwhile.
 func TestSeveralSnapshotsAreNotOfOneInstant(t *testing.T) {
 	w := newWorld(t)
 	w.deploy("prod", "db:1", abc())

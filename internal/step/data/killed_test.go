@@ -37,6 +37,10 @@ func scenes() map[string]scene {
 			w.deploy("prod", "db:1", abc())
 			return w, func() sluice.Step { return w.step("d1", "prod", quiescing(), nil) }
 		}},
+		"checkpoint of what is locked": {func(t *testing.T) (*world, func() sluice.Step) {
+			w := lockable(t)
+			return w, func() sluice.Step { return w.step("d1", "prod", locking(), nil) }
+		}},
 		"checkpoint of what must be stopped": {func(t *testing.T) (*world, func() sluice.Step) {
 			w := newWorld(t)
 			w.deploy("prod", "db:1", abc())

@@ -36,7 +36,7 @@ func (r reversing) Open(s string) (string, error) {
 func (w *world) deps() step.Deps {
 	return step.Deps{
 		Accounts: map[string]sluice.Account{"local": w.abilities()}, Movers: w.movers(),
-		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Catalogue: w,
+		Databases: map[string]sluice.Databases{"mongodb": fakeDatabases{w}}, Beside: fakeBeside{w}, Catalogue: w,
 		MaskKey: []byte("mask key"), Secrets: secrets{"password": "sesame"}, Sealer: reversing{},
 		Now: func() time.Time { return w.now },
 	}

@@ -51,7 +51,7 @@ func TestVerify(t *testing.T) {
 
 // jobs are Jobs beside the databases of a world. A Job must not end while it is used.
 type jobs struct {
-	*world
+	fakeBeside
 	begun  map[string]int // by namespace
 	inUse  map[string]bool
 	errors []string
@@ -74,7 +74,7 @@ func (j *jobs) End(_ context.Context, at sluice.Place, _ string) error {
 func TestOneJobReadsAndCompares(t *testing.T) {
 	w, results := checkpointed(t)
 	delete(w.live("prod"), "b")
-	j := &jobs{world: w, begun: map[string]int{}, inUse: map[string]bool{}}
+	j := &jobs{fakeBeside: fakeBeside{w}, begun: map[string]int{}, inUse: map[string]bool{}}
 	d := w.deps()
 	d.Beside = j
 	s, err := step.New(d).New(w.context("d1", "prod", verifying("loss"), results))

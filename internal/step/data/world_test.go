@@ -22,39 +22,43 @@ type world struct {
 	t  *testing.T
 	mu sync.Mutex
 
-	objects   map[sluice.Ref]sluice.Object
-	volumes   map[string]*claim // namespace/claim
-	copies    map[string][]documents
-	work      map[string]fakeWork // of the mover
-	outlives  bool                // the mover's work outlives the process that began it
-	copied    int                 // how often volumes were copied
-	catalogue map[sluice.CheckpointID]sluice.Checkpoint
-	execs     []string
-	locked    bool // by the command lock, until the command unlock
-	listeners map[string]net.Listener
-	now       time.Time
-	clinging  sluice.CheckpointID           // whose copy cannot be deleted
-	damage    bool                          // masking loses a document
-	cluster   bool                          // the account is unkind in the ways of a cluster
-	ending    map[string]bool               // namespaces whose pod is still there although its workload is stopped
-	created   map[sluice.Ref]int            // how often each object was created
-	changes   map[sluice.Ref]int            // how often each object was changed
-	order     []sluice.Ref                  // what was created, in that order
-	scaled    []string                      // what was scaled, in that order
-	operator  string                        // who starts whatever is stopped
-	users     map[string][]string           // who else uses a claim, by namespace/claim
-	busy      sluice.Ref                    // a CronJob whose Job runs until somebody waits for it
-	idle      bool                          // no claim can be copied while a pod uses it
-	snapshots bool                          // claims are copied by snapshots
-	keeps     bool                          // the storage keeps them
-	kept      map[string][]string           // the claims of what it keeps
-	drivers   map[string]string             // of the claims of a namespace, if they are not disks
-	retained  map[string]bool               // cuts of which something outlives the namespace until they are discarded
-	cuts      int                           // how often claims were cut
-	unready   bool                          // a snapshot does not become ready
-	copying   func()                        // what happens while volumes are copied
-	plan      []sluice.PlannedStep          // what the deployments of steps do besides
-	traffic   func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
+	objects    map[sluice.Ref]sluice.Object
+	volumes    map[string]*claim // namespace/claim
+	copies     map[string][]documents
+	work       map[string]fakeWork // of the mover
+	outlives   bool                // the mover's work outlives the process that began it
+	copied     int                 // how often volumes were copied
+	catalogue  map[sluice.CheckpointID]sluice.Checkpoint
+	execs      []string
+	locked     bool // by the command lock, until the command unlock, or by a lock of the database
+	listeners  map[string]net.Listener
+	now        time.Time
+	clinging   sluice.CheckpointID           // whose copy cannot be deleted
+	damage     bool                          // masking loses a document
+	cluster    bool                          // the account is unkind in the ways of a cluster
+	ending     map[string]bool               // namespaces whose pod is still there although its workload is stopped
+	created    map[sluice.Ref]int            // how often each object was created
+	changes    map[sluice.Ref]int            // how often each object was changed
+	order      []sluice.Ref                  // what was created, in that order
+	scaled     []string                      // what was scaled, in that order
+	operator   string                        // who starts whatever is stopped
+	users      map[string][]string           // who else uses a claim, by namespace/claim
+	busy       sluice.Ref                    // a CronJob whose Job runs until somebody waits for it
+	idle       bool                          // no claim can be copied while a pod uses it
+	snapshots  bool                          // claims are copied by snapshots
+	keeps      bool                          // the storage keeps them
+	kept       map[string][]string           // the claims of what it keeps
+	drivers    map[string]string             // of the claims of a namespace, if they are not disks
+	retained   map[string]bool               // cuts of which something outlives the namespace until they are discarded
+	cuts       int                           // how often claims were cut
+	unready    bool                          // a snapshot does not become ready
+	copying    func()                        // what happens while volumes are copied
+	plan       []sluice.PlannedStep          // what the deployments of steps do besides
+	traffic    func(namespace, claim string) // what users do whenever the database becomes ready in a namespace
+	grouped    bool                          // several claims are copied by one snapshot
+	unlockable sluice.Code                   // why the database cannot be locked
+	lost       error                         // what unlocking the database says
+	cutting    func()                        // what happens while claims are cut
 
 	calls  int
 	dieAt  int // 0: never

@@ -20,6 +20,9 @@ func (w *world) Describe(_ context.Context, namespace string, claims []string) (
 		if w.snapshots {
 			state.Way, state.Driver = sluice.CutSnapshot, cmp.Or(w.drivers[namespace], "disks")
 		}
+		if w.grouped && len(claims) > 1 {
+			state.Way = sluice.CutGroup
+		}
 		if w.idle {
 			state.Way, state.Reason = sluice.CutIdle, "its driver takes no snapshots"
 		}
@@ -39,6 +42,9 @@ func (w *world) Cut(
 	err = w.effect(ctx, func() error {
 		cut = sluice.Cut{At: w.now, Pause: time.Millisecond, Held: w.idle}
 		w.cuts++
+		if w.cutting != nil {
+			w.cutting()
+		}
 		switch {
 		case w.unready:
 			return sluice.Errorf(sluice.Failed, "the snapshot of %s is not ready: its driver is full", claims[0])

@@ -10,12 +10,15 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/world"
+	"github.com/sluice-cd/sluice/examples/shop/orders"
+	"github.com/sluice-cd/sluice/internal/movertest"
 )
 
 // A storage is how the claims of the shop are kept, and what the deploy files need for that.
 type storage struct {
 	class   string // of production's claims and, without another one, of staging's
 	quiesce string // a line of the dataset; "" for none
+	bucket  bool   // the repository is in a bucket
 }
 
 // A shop is the shop in two clusters. Sluice runs in the directory of production.
@@ -31,13 +34,37 @@ func newShop(t *testing.T, s storage) *shop {
 	pair := world.Pair()
 	pair.Separate(t)
 	h := &shop{World: world.In(t, pair.Cluster01), staging: world.In(t, pair.Cluster02), storage: s}
-	h.Monitor()
+	monitor := h.Monitor()
+	settings := fmt.Sprintf("metrics: {prometheus: {type: prometheus, url: %q}}\n", monitor.URL())
+	if s.bucket {
+		settings += repositoryIn(h.World, movertest.StartBucket(t))
+	}
+	h.Configure(settings)
 	h.write()
 	h.deliver("release-1.0")
 	if found := len(h.orders(h.World)); found != seeded {
 		t.Fatalf("production has %d orders, not %d", found, seeded)
 	}
 	return h
+}
+
+// repositoryIn returns the settings for a repository in the bucket.
+func repositoryIn(w *world.World, b *movertest.Bucket) string {
+	w.Write("access", b.AccessKey)
+	w.Write("secret", b.SecretKey)
+	return fmt.Sprintf("repository: {s3: {endpoint: %q, bucket: %s, prefix: shop/, region: us-east-1, "+
+		"accessKey: {file: access}, secretKey: {file: secret}, caFile: %q}}\n", b.Endpoint, b.Name, b.CAFile)
+}
+
+// orders reads every order from the database of the namespace.
+func (h *shop) orders(w *world.World) orders.Digests {
+	h.Helper()
+	address := w.Get("Service", "mongo").Text("spec", "clusterIP") + ":27017"
+	found, err := orders.Read(h.Context(), address)
+	if err != nil {
+		h.Fatalf("%s/%s: %v", w.Cluster.Name, w.Namespace, err)
+	}
+	return found
 }
 
 // seeded is the number of orders of the first release.
@@ -90,6 +117,3 @@ func (h *shop) start(name string) *world.Process {
 	h.Helper()
 	return h.Start("run", "-f", name+".yaml", "--yes")
 }
-
-// resource names a claim for messages.
-func resource(w *world.World) string { return fmt.Sprintf("%s/%s", w.Cluster.Name, w.Namespace) }

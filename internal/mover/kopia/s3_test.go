@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/movertest"
 )
 
-func inBucket(b movertest.Bucket, prefix string) *kopia.S3 {
+func inBucket(b *movertest.Bucket, prefix string) *kopia.S3 {
 	return &kopia.S3{
 		Endpoint: b.Endpoint, Bucket: b.Name, Prefix: prefix, Region: "us-east-1", CAFile: b.CAFile,
 		AccessKey: password(b.AccessKey), SecretKey: password(b.SecretKey),

@@ -28,8 +28,7 @@ type Bucket struct {
 	server  *exec.Cmd // nil while it is stopped
 }
 
-// StartBucket builds the server of e2e/s3 and starts it with TLS on a free address. Clients must try again while it
-// starts.
+// StartBucket builds the server of e2e/s3 and starts it with TLS on a free address.
 func StartBucket(t *testing.T) *Bucket {
 	t.Helper()
 	work := t.TempDir()
@@ -62,13 +61,21 @@ func StartBucket(t *testing.T) *Bucket {
 	return b
 }
 
-// Start starts the server again after Stop, with the objects it had.
+// Start starts the server again after Stop, with the objects it had, and returns when it accepts connections.
 func (b *Bucket) Start(t *testing.T) {
 	t.Helper()
 	b.server = b.command()
 	_, err := b.server.StdinPipe() // it ends with this process
 	must(t, err)
 	must(t, b.server.Start())
+	for range time.Tick(10 * time.Millisecond) {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", b.Endpoint.Host)
+		if err == nil {
+			must(t, conn.Close())
+			return
+		}
+		must(t, t.Context().Err())
+	}
 }
 
 // Stop kills the server. It does nothing if the server is stopped.

@@ -38,8 +38,7 @@ func TestActs(t *testing.T) {
 		acts    []act
 	}{
 		{"snapshots", storage{class: "csi"}, acts},
-		{"bucket", storage{class: "csi", bucket: true}, short()},
-		{"stopped", storage{class: "standard", quiesce: "    quiesce: stop\n"}, short()},
+		{"stopped, in a bucket", storage{class: "standard", quiesce: "    quiesce: stop\n", bucket: true}, short()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newShop(t, c.storage)

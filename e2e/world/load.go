@@ -64,8 +64,8 @@ func (l *Load) Counts() Counts {
 	return c
 }
 
-// Becomes waits until the version answers all requests of a second. A node learns of the endpoints of a Service some time
-// after the API server.
+// Becomes waits until the version answers all requests of a second. A node learns of the endpoints of a Service some
+// time after the API server.
 func (l *Load) Becomes(version string) {
 	l.world.Helper()
 	l.world.Await("only "+version+" to answer", func() bool {

@@ -43,7 +43,9 @@ func (s *stage) putBack(ctx context.Context, r *result) error {
 		s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
 }
 
-func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, checkpoint orders.Digests, f load.Figures) error {
+func (s *stage) judgeRestored(
+	ctx context.Context, r *result, d *deployment, checkpoint orders.Digests, f load.Figures,
+) error {
 	restored, err := s.orders(ctx, "production")
 	if err != nil {
 		return err
@@ -63,7 +65,9 @@ func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, che
 
 // judgeSavedAside restores in staging the checkpoint that was taken before the restore, and looks in it for every
 // promised order that production no longer has.
-func (s *stage) judgeSavedAside(ctx context.Context, r *result, d *deployment, restored orders.Digests, f load.Figures) error {
+func (s *stage) judgeSavedAside(
+	ctx context.Context, r *result, d *deployment, restored orders.Digests, f load.Figures,
+) error {
 	aside := d.savedAside()
 	if aside == "" {
 		return errors.New("nothing was saved aside")

@@ -35,3 +35,14 @@ func counted(o sluice.Object) string {
 	}
 	return o.Ref().Namespace + " " + o.Ref().String()
 }
+
+// Since returns what there is more of than before.
+func (i Inventory) Since(before Inventory) Inventory {
+	more := Inventory{}
+	for name, n := range i {
+		if n > before[name] {
+			more[name] = n - before[name]
+		}
+	}
+	return more
+}

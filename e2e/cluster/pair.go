@@ -18,7 +18,10 @@ import (
 	"github.com/sluice-cd/sluice/e2e/image"
 )
 
-const apiServerPart = "kube-apiserver"
+const (
+	apiServerPart = "kube-apiserver"
+	kubeletPart   = "kubelet"
+)
 
 // A Pair is the two clusters of the tests.
 type Pair struct {
@@ -156,17 +159,25 @@ func (c *Cluster) load(ctx context.Context, archive string) error {
 
 // StopAPIServer kills the API server at once, as a crash would, and returns
 // when it is gone. Pods keep running. It does nothing if no API server runs.
-func (c *Cluster) StopAPIServer(ctx context.Context) error { return c.act(ctx, "/stop") }
+func (c *Cluster) StopAPIServer(ctx context.Context) error { return c.act(ctx, "/stop", apiServerPart) }
 
 // StartAPIServer starts the API server and returns when it answers. It is
 // harmless if it runs.
-func (c *Cluster) StartAPIServer(ctx context.Context) error { return c.act(ctx, "/start") }
+func (c *Cluster) StartAPIServer(ctx context.Context) error {
+	return c.act(ctx, "/start", apiServerPart)
+}
 
-func (c *Cluster) act(ctx context.Context, path string) error {
+// LoseNode kills the kubelet of the cluster's node: the node is not heard of any more, and starts and ends no pods.
+func (c *Cluster) LoseNode(ctx context.Context) error { return c.act(ctx, "/stop", kubeletPart) }
+
+// FindNode starts the kubelet again and returns when it answers. It is harmless if it runs.
+func (c *Cluster) FindNode(ctx context.Context) error { return c.act(ctx, "/start", kubeletPart) }
+
+func (c *Cluster) act(ctx context.Context, path, part string) error {
 	if c.foreign != "" {
 		return ErrNotOwned
 	}
-	_, err := control(ctx, c.spec.Dir, "POST", path, url.Values{"part": {apiServerPart}})
+	_, err := control(ctx, c.spec.Dir, "POST", path, url.Values{"part": {part}})
 	return err
 }
 

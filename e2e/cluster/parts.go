@@ -61,7 +61,7 @@ func (s spec) apiServer() part {
 func (s spec) node() []part {
 	containerd := part{Name: "containerd", Probe: "unix://" + containerdSocket,
 		Args: []string{"/usr/bin/containerd", "--config=" + s.file("containerd.toml")}}
-	kubelet := s.kubernetes("kubelet", "http://127.0.0.1:10248/healthz",
+	kubelet := s.kubernetes(kubeletPart, "http://127.0.0.1:10248/healthz",
 		"--config="+s.file("kubelet.json"), "--kubeconfig="+s.admin(), "--hostname-override="+s.Name, "--node-ip="+s.Address)
 	proxy := s.kubernetes("kube-proxy", "http://127.0.0.1:10256/healthz", "--config="+s.file("kube-proxy.json"))
 	dns := part{Name: "dns", Probe: "http://127.0.0.1:8181/ready",

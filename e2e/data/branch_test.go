@@ -59,8 +59,8 @@ func TestBranch(t *testing.T) {
 	p.Kill()
 	h.mustSluice(branch...)
 	want, got := h.orders(h.World), h.orders(&there)
-	if len(got) != seeded || want.kept(got) != len(want) {
-		t.Errorf("of %d orders the branch has %d, %d of them unchanged", len(want), len(got), want.kept(got))
+	if len(got) != seeded || want.Kept(got) != len(want) {
+		t.Errorf("of %d orders the branch has %d, %d of them unchanged", len(want), len(got), want.Kept(got))
 	}
 	volume := there.Get("PersistentVolumeClaim", "mongo-data").Text("spec", "volumeName")
 

@@ -13,6 +13,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(world.Main(m, images()...)) }
 
+// long says that there is time for everything.
+var long = os.Getenv("E2E_LONG") != ""
+
 // images are those that the manifests of examples/deploy name, and sluice itself.
 func images() []image.Source {
 	list := []image.Source{

@@ -11,6 +11,8 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/world"
+	"github.com/sluice-cd/sluice/examples/shop/orders"
+	"github.com/sluice-cd/sluice/internal/movertest"
 )
 
 // A storage is how the claims of the shop are kept, and what the deploy files need for that.
@@ -19,6 +21,7 @@ type storage struct {
 	quiesce string // a line of the dataset; "" for none
 	mover   string // of the dataset; "" for auto
 	within  bool   // staging is in the cluster of production
+	bucket  bool   // the repository is in a bucket
 }
 
 // A shop is the shop in two clusters. Sluice runs in the directory of production.
@@ -37,13 +40,37 @@ func newShop(t *testing.T, s storage) *shop {
 	if s.within {
 		h.staging = world.In(t, pair.Cluster01)
 	}
-	h.Monitor()
+	monitor := h.Monitor()
+	settings := fmt.Sprintf("metrics: {prometheus: {type: prometheus, url: %q}}\n", monitor.URL())
+	if s.bucket {
+		settings += repositoryIn(h.World, movertest.StartBucket(t))
+	}
+	h.Configure(settings)
 	h.write()
 	h.deliver("release-1.0")
 	if found := len(h.orders(h.World)); found != seeded {
 		t.Fatalf("production has %d orders, not %d", found, seeded)
 	}
 	return h
+}
+
+// repositoryIn returns the settings for a repository in the bucket.
+func repositoryIn(w *world.World, b *movertest.Bucket) string {
+	w.Write("access", b.AccessKey)
+	w.Write("secret", b.SecretKey)
+	return fmt.Sprintf("repository: {s3: {endpoint: %q, bucket: %s, prefix: shop/, region: us-east-1, "+
+		"accessKey: {file: access}, secretKey: {file: secret}, caFile: %q}}\n", b.Endpoint, b.Name, b.CAFile)
+}
+
+// orders reads every order from the database of the namespace.
+func (h *shop) orders(w *world.World) orders.Digests {
+	h.Helper()
+	address := w.Get("Service", "mongo").Text("spec", "clusterIP") + ":27017"
+	found, err := orders.Read(h.Context(), address)
+	if err != nil {
+		h.Fatalf("%s/%s: %v", w.Cluster.Name, w.Namespace, err)
+	}
+	return found
 }
 
 // seeded is the number of orders of the first release.
@@ -127,6 +154,3 @@ func (h *shop) forget() {
 		}
 	}
 }
-
-// resource names a claim for messages.
-func resource(w *world.World) string { return fmt.Sprintf("%s/%s", w.Cluster.Name, w.Namespace) }

@@ -13,7 +13,7 @@ import (
 func TestActsInTheStorage(t *testing.T) {
 	h := newShop(t, storage{class: "csi-wait", within: true})
 	defer h.forget()
-	h.play()
+	h.play(t, short())
 	for _, c := range h.checkpoints() {
 		if c.Copy.Mover != sluice.MoverCSI {
 			t.Errorf("%s was copied by %s", c.ID, c.Copy.Mover)
@@ -34,8 +34,7 @@ func TestActsInTheStorage(t *testing.T) {
 func TestActsByKopia(t *testing.T) {
 	h := newShop(t, storage{class: "csi", within: true, mover: "kopia"})
 	defer h.forget()
-	h.on(t).caughtInStaging()
-	h.on(t).allTheWay()
+	h.play(t, short())
 	for _, c := range h.checkpoints() {
 		if c.Copy.Mover != "kopia" {
 			t.Errorf("%s was copied by %s", c.ID, c.Copy.Mover)

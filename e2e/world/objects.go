@@ -154,6 +154,15 @@ func (w *World) Delete(kind, name string) {
 	w.Await(kind+"/"+name+" to go", func() bool { return !w.There(kind, name) })
 }
 
+// Kill ends a pod at once and deletes it, as kill -9 of its processes would. A pod that is gone stays gone.
+func (w *World) Kill(pod string) {
+	w.Helper()
+	err := w.of("Pod", w.Namespace).Delete(w.Context(), pod, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+	if !apierrors.IsNotFound(err) {
+		w.try(err)
+	}
+}
+
 // Ready waits at most two minutes until the object is ready.
 func (w *World) Ready(kind, name string) {
 	w.Helper()

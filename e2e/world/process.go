@@ -205,6 +205,9 @@ func (r Result) Story() string {
 		}
 		if e.Failure != nil {
 			b.WriteString(": " + e.Failure.Message)
+			if e.Failure.Hint != "" {
+				b.WriteString(" (" + e.Failure.Hint + ")")
+			}
 		}
 		b.WriteString("\n")
 	}

@@ -34,7 +34,7 @@ func (s *stage) caughtInStaging(ctx context.Context, r *result) error {
 	}
 	changed := before.differs(after)
 	r.ProductionChanged = new(changed != "")
-	r.LostKeysActual = after.orders.without(staging)
+	r.LostKeysActual = after.orders.Without(staging)
 	r.LostKeysReported, err = s.reported(d)
 	if err != nil {
 		return errors.Join(s.expect(d, sluice.StatusFailed), err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/examples/shop/load"
+	"github.com/sluice-cd/sluice/examples/shop/orders"
 )
 
 // putBack deploys a release that deletes orders when it gets traffic. Customers start after the checkpoint, so the
@@ -27,7 +28,7 @@ func (s *stage) putBack(ctx context.Context, r *result) error {
 		case e.Kind == sluice.StepFailed && kind == sluice.KindVerifyData:
 			now, err := s.orders(ctx, "production")
 			crowdErr = errors.Join(crowdErr, err)
-			damaged = len(checkpoint.without(now))
+			damaged = len(checkpoint.Without(now))
 		}
 	})
 	var figures load.Figures
@@ -42,13 +43,15 @@ func (s *stage) putBack(ctx context.Context, r *result) error {
 		s.expect(d, sluice.StatusRolledBack, sluice.StatusFailed))
 }
 
-func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, checkpoint orders, f load.Figures) error {
+func (s *stage) judgeRestored(
+	ctx context.Context, r *result, d *deployment, checkpoint orders.Digests, f load.Figures,
+) error {
 	restored, err := s.orders(ctx, "production")
 	if err != nil {
 		return err
 	}
 	r.RequestsTotal, r.RequestsFailed = new(f.Total), new(f.Failed)
-	r.OrdersAtCheckpoint, r.OrdersRestored = new(len(checkpoint)), new(checkpoint.kept(restored))
+	r.OrdersAtCheckpoint, r.OrdersRestored = new(len(checkpoint)), new(checkpoint.Kept(restored))
 	say("  %d orders at the checkpoint, %d of them deleted by release 2.2, %d put back", len(checkpoint), *r.OrdersDamaged,
 		*r.OrdersRestored)
 	switch {
@@ -62,7 +65,9 @@ func (s *stage) judgeRestored(ctx context.Context, r *result, d *deployment, che
 
 // judgeSavedAside restores in staging the checkpoint that was taken before the restore, and looks in it for every
 // promised order that production no longer has.
-func (s *stage) judgeSavedAside(ctx context.Context, r *result, d *deployment, restored orders, f load.Figures) error {
+func (s *stage) judgeSavedAside(
+	ctx context.Context, r *result, d *deployment, restored orders.Digests, f load.Figures,
+) error {
 	aside := d.savedAside()
 	if aside == "" {
 		return errors.New("nothing was saved aside")
@@ -80,7 +85,7 @@ func (s *stage) judgeSavedAside(ctx context.Context, r *result, d *deployment, r
 			gone[key] = at
 		}
 	}
-	r.OrdersSavedAside = new(saved.countOf(gone))
+	r.OrdersSavedAside = new(saved.CountOf(gone))
 	say("  %d orders written since are gone from production, %d of them were saved aside", len(gone), *r.OrdersSavedAside)
 	switch {
 	case len(gone) == 0:

@@ -30,7 +30,7 @@ func (s *stage) account(ctx context.Context, r *result, f load.Figures) error {
 	}
 	r.RequestsTotal, r.RequestsFailed = new(f.Total), new(f.Failed)
 	r.SlowestAnswerSeconds = new(seconds(f.Slowest))
-	r.OrdersPromised, r.OrdersFound = new(len(f.Promised)), new(now.countOf(f.Promised))
+	r.OrdersPromised, r.OrdersFound = new(len(f.Promised)), new(now.CountOf(f.Promised))
 	say("  %d requests, %d failed, the slowest answer took %s; %d orders promised, %d found",
 		f.Total, f.Failed, f.Slowest.Round(time.Millisecond), *r.OrdersPromised, *r.OrdersFound)
 	switch {

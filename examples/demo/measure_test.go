@@ -3,7 +3,6 @@ package main
 import (
 	"slices"
 	"testing"
-	"time"
 )
 
 func TestRepeatedEffects(t *testing.T) {
@@ -19,20 +18,6 @@ func TestRepeatedEffects(t *testing.T) {
 		"a pod of staging Job/migrate-1 shop-migrate:2.3"}
 	if got := b.repeated(); !slices.Equal(got, want) {
 		t.Errorf("repeated %q, want %q", got, want)
-	}
-}
-
-func TestOrders(t *testing.T) {
-	a := orders{"1": {1}, "2": {2}, "3": {3}}
-	b := orders{"1": {1}, "3": {9}, "4": {4}}
-	if got := a.without(b); !slices.Equal(got, []string{"2"}) {
-		t.Errorf("lost %q", got)
-	}
-	if got := a.kept(b); got != 1 {
-		t.Errorf("%d kept unchanged, want 1", got)
-	}
-	if got := b.countOf(map[string]time.Time{"4": {}, "5": {}}); got != 1 {
-		t.Errorf("%d promised are there, want 1", got)
 	}
 }
 

@@ -11,13 +11,14 @@ import (
 	"slices"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/examples/shop/orders"
 )
 
 // A scene is everything in a namespace: its processes, its objects and its data.
 type scene struct {
 	pods    []string // name, image and restarts of each, then the processes
 	objects map[string][sha256.Size]byte
-	orders  orders
+	orders  orders.Digests
 }
 
 // look returns the scene of a namespace.
@@ -53,7 +54,7 @@ func (a scene) differs(b scene) string {
 		return fmt.Sprintf("the pods were %q and are %q", a.pods, b.pods)
 	case fmt.Sprint(a.objects) != fmt.Sprint(b.objects):
 		return "the objects are not the same"
-	case len(a.orders) != len(b.orders) || a.orders.kept(b.orders) != len(a.orders):
+	case !a.orders.Equal(b.orders):
 		return "the orders are not the same"
 	}
 	return ""

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/examples/shop/orders"
 )
 
 // An event is one line that sluice run prints; the last one has an exit status.
@@ -215,4 +216,13 @@ func (s *stage) down(ctx context.Context) error {
 func (s *stage) address(ctx context.Context, namespace, service string, port int) (string, error) {
 	text, err := s.output(s.sluice(ctx, "local", "address", namespace, service, strconv.Itoa(port)))
 	return strings.TrimSpace(string(text)), err
+}
+
+// orders reads every order of a namespace's shop directly from its database.
+func (s *stage) orders(ctx context.Context, namespace string) (orders.Digests, error) {
+	address, err := s.address(ctx, namespace, "mongo", 27017)
+	if err != nil {
+		return nil, err
+	}
+	return orders.Read(ctx, address)
 }

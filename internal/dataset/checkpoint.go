@@ -146,27 +146,38 @@ func (r Request) Undo(ctx context.Context) error {
 	return r.clean(ctx, false)
 }
 
-// clean keeps the copy if the checkpoint is listed. It removes the scratch first: the copy may be made there.
+// clean keeps the copy if the checkpoint is listed. It removes the scratch first: the copy may be made there. It
+// deletes copies last: an account is clean also if the repository is away.
 func (r Request) clean(ctx context.Context, listed bool) error {
 	if err := r.Scratch("").Clean(ctx); err != nil {
 		return err
 	}
-	if err := r.cancel(ctx, r.verifying()); err != nil {
-		return err
+	copies := slices.Compact([]string{r.rawID(), string(r.ID)})
+	ending := []sluice.Transfer{r.verifying()}
+	for _, id := range copies {
+		ending = append(ending, r.copying(id))
 	}
-	for _, id := range slices.Compact([]string{r.rawID(), string(r.ID)}) {
-		if err := r.letGo(ctx, id, listed && id == string(r.ID)); err != nil {
+	for _, t := range ending {
+		if err := r.cancel(ctx, t); err != nil {
 			return err
 		}
 	}
-	return r.discard(ctx, r.generation())
+	if err := r.discard(ctx, r.generation()); err != nil {
+		return err
+	}
+	for _, id := range copies {
+		if listed && id == string(r.ID) {
+			continue
+		}
+		if err := r.forget(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// letGo ends the work on a copy, and deletes the copy unless keep is set.
-func (r Request) letGo(ctx context.Context, id string, kept bool) error {
-	if kept {
-		return r.cancel(ctx, r.copying(id))
-	}
+// forget deletes a copy.
+func (r Request) forget(ctx context.Context, id string) error {
 	m, err := r.mover(r.Spec.Mover)
 	if err != nil {
 		return err

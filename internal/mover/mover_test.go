@@ -3,6 +3,7 @@ package mover_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,28 @@ func TestRetry(t *testing.T) {
 }
 
 var pauses = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+
+// An outage that each try takes long to notice ends no later than one that each try notices at once.
+func TestRetryCountsTheTimeOfTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away, began := sluice.Errorf(sluice.Unavailable, "away"), time.Now()
+		s := &slow{scripted{errs: slices.Repeat([]error{away}, 100)}}
+		if err := mover.Retry(s, mover.DefaultPauses).Begin(t.Context(), sluice.Transfer{}); !errors.Is(err, away) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 40*time.Second || len(s.calls) != 2 {
+			t.Errorf("%d tries took %s", len(s.calls), took)
+		}
+	})
+}
+
+// slow takes ten seconds for each call.
+type slow struct{ scripted }
+
+func (s *slow) Begin(ctx context.Context, t sluice.Transfer) error {
+	time.Sleep(10 * time.Second)
+	return s.scripted.Begin(ctx, t)
+}
 
 // Work that ended is not under way any more: to follow it again would not help.
 func TestRetryBeginsAgainWhatEnded(t *testing.T) {

@@ -9,14 +9,15 @@ import (
 )
 
 // DefaultPauses are the pauses between the tries of a wrapped mover, about 15 seconds in all. The engine handles longer
-// outages, because it records them.
+// outages, because it records them and a person sees them.
 var DefaultPauses = []time.Duration{
 	250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second,
 }
 
-// Retry returns a mover that tries every call of m again while it is Unavailable, once after each pause. Work that
-// ended as Unavailable is begun again. Pauses are stretched at random by up to a quarter, so that many callers do not
-// try again at once. Other errors, and the last one, are returned as they are.
+// Retry returns a mover that tries every call of m again while it is Unavailable, once after each pause. A try that
+// itself took as long as the next pauses stands for them, except for the last one. Work that ended as Unavailable is
+// begun again. Pauses are stretched at random by up to a quarter, so that many callers do not try again at once. Other
+// errors, and the last one, are returned as they are.
 func Retry(m sluice.Mover, pauses []time.Duration) sluice.Mover {
 	return retrying{m, pauses}
 }
@@ -63,13 +64,23 @@ func (r retrying) Delete(ctx context.Context, at sluice.Place, id string) error 
 }
 
 func (r retrying) again(ctx context.Context, call func() error) error {
-	for _, pause := range r.pauses {
+	for pauses := r.pauses; ; pauses = pauses[1:] {
+		began := time.Now()
 		err := call()
-		if sluice.ErrorCode(err) != sluice.Unavailable || !wait(ctx, stretch(pause)) {
+		pauses = unspent(pauses, time.Since(began))
+		if len(pauses) == 0 || sluice.ErrorCode(err) != sluice.Unavailable || !wait(ctx, stretch(pauses[0])) {
 			return err
 		}
 	}
-	return call()
+}
+
+// unspent returns the pauses for which a try did not stand already: a server that does not answer takes time itself.
+func unspent(pauses []time.Duration, took time.Duration) []time.Duration {
+	for len(pauses) > 1 && took >= pauses[0] {
+		took -= pauses[0]
+		pauses = pauses[1:]
+	}
+	return pauses
 }
 
 func stretch(d time.Duration) time.Duration {

@@ -23,11 +23,13 @@ type Bucket struct {
 	AccessKey, SecretKey string
 	CAFile               string
 	Dir                  string
+
+	command func() *exec.Cmd
+	server  *exec.Cmd // nil while it is stopped
 }
 
-// StartBucket builds the server of e2e/s3 and starts it with TLS on a free address. Clients must try again while it
-// starts.
-func StartBucket(t *testing.T) Bucket {
+// StartBucket builds the server of e2e/s3 and starts it with TLS on a free address.
+func StartBucket(t *testing.T) *Bucket {
 	t.Helper()
 	work := t.TempDir()
 	binary := filepath.Join(work, "s3-server")
@@ -40,7 +42,7 @@ func StartBucket(t *testing.T) Bucket {
 	must(t, err)
 	address := l.Addr().String()
 	must(t, l.Close())
-	b := Bucket{
+	b := &Bucket{
 		Endpoint: &url.URL{Scheme: "https", Host: address}, Name: "checkpoints",
 		AccessKey: "access-" + rand.Text(), SecretKey: "secret-" + rand.Text(),
 		CAFile: filepath.Join(work, "cert.pem"), Dir: filepath.Join(work, "data", "checkpoints"),
@@ -48,17 +50,42 @@ func StartBucket(t *testing.T) Bucket {
 	must(t, os.MkdirAll(b.Dir, 0o700))
 	key := filepath.Join(work, "key.pem")
 	certify(t, b.CAFile, key)
-	server := exec.CommandContext(t.Context(), binary, "--listen", address, "--data", filepath.Dir(b.Dir),
-		"--cert", b.CAFile, "--key", key)
-	server.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+b.AccessKey, "ROOT_SECRET_KEY="+b.SecretKey)
-	_, err = server.StdinPipe() // it ends with this process
-	must(t, err)
-	must(t, server.Start())
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
+	b.command = func() *exec.Cmd {
+		c := exec.CommandContext(t.Context(), binary, "--listen", address, "--data", filepath.Dir(b.Dir),
+			"--cert", b.CAFile, "--key", key)
+		c.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+b.AccessKey, "ROOT_SECRET_KEY="+b.SecretKey)
+		return c
+	}
+	b.Start(t)
+	t.Cleanup(b.Stop)
 	return b
+}
+
+// Start starts the server again after Stop, with the objects it had, and returns when it accepts connections.
+func (b *Bucket) Start(t *testing.T) {
+	t.Helper()
+	b.server = b.command()
+	_, err := b.server.StdinPipe() // it ends with this process
+	must(t, err)
+	must(t, b.server.Start())
+	for range time.Tick(10 * time.Millisecond) {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", b.Endpoint.Host)
+		if err == nil {
+			must(t, conn.Close())
+			return
+		}
+		must(t, t.Context().Err())
+	}
+}
+
+// Stop kills the server. It does nothing if the server is stopped.
+func (b *Bucket) Stop() {
+	if b.server == nil {
+		return
+	}
+	_ = b.server.Process.Kill()
+	_ = b.server.Wait()
+	b.server = nil
 }
 
 // certify writes a certificate for 127.0.0.1 that vouches for itself.

@@ -18,6 +18,7 @@ func (m *Mover) Delete(ctx context.Context, _ sluice.Place, id string) error {
 	if err := m.stop(ctx, copyOf(id)); err != nil {
 		return err
 	}
+	ctx, why := attend(ctx)
 	list, err := m.of(ctx, id)
 	if err == nil {
 		err = m.forget(ctx, list)
@@ -25,7 +26,7 @@ func (m *Mover) Delete(ctx context.Context, _ sluice.Place, id string) error {
 	if err == nil {
 		err = m.maintain(ctx)
 	}
-	return m.fault("delete", err)
+	return m.fault("delete", why(err))
 }
 
 // of returns every snapshot of the copy, whole or not.

@@ -78,9 +78,9 @@ func (m *Mover) refresh(ctx context.Context) (err error) {
 	m.opening.Lock()
 	defer m.opening.Unlock()
 	if m.rep == nil {
-		// it outlives the first call that needs it
-		if m.rep, err = m.open(context.WithoutCancel(ctx)); err != nil {
-			return m.unopened(err)
+		opening, why := attend(context.WithoutCancel(ctx)) // it outlives the first call that needs it
+		if m.rep, err = m.open(opening); err != nil {
+			return m.unopened(why(err))
 		}
 		m.record()
 	}

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
 	"github.com/sluice-cd/sluice/internal/movertest"
 )
 
-func inBucket(b movertest.Bucket, prefix string) *kopia.S3 {
+func inBucket(b *movertest.Bucket, prefix string) *kopia.S3 {
 	return &kopia.S3{
 		Endpoint: b.Endpoint, Bucket: b.Name, Prefix: prefix, Region: "us-east-1", CAFile: b.CAFile,
 		AccessKey: password(b.AccessKey), SecretKey: password(b.SecretKey),
@@ -90,5 +91,25 @@ func TestABucketThatCannotBeUsed(t *testing.T) {
 				t.Errorf("the error names the key: %v", err)
 			}
 		})
+	}
+}
+
+// Those who use a mover try again. A call that does so for minutes itself would hide the outage.
+func TestABucketThatGoesAwayIsNoticedSoon(t *testing.T) {
+	b := movertest.StartBucket(t)
+	o := kopia.Options{S3: inBucket(b, "x/"), CacheDir: t.TempDir(), Password: password("sesame")}
+	m, err := kopia.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Stop()
+	began := time.Now()
+	_, _, err = m.Find(t.Context(), sluice.Transfer{Kind: sluice.TransferCopy, ID: "d-1"})
+	if took := time.Since(began); sluice.ErrorCode(err) != sluice.Unavailable || took > time.Minute {
+		t.Errorf("%v after %s", err, took)
+	}
+	b.Start(t)
+	if err := m.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kopia/kopia/repo/blob"
 	"github.com/kopia/kopia/repo/blob/filesystem"
 	"github.com/kopia/kopia/repo/blob/s3"
+	"github.com/minio/minio-go/v7"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -46,7 +47,12 @@ func (m *Mover) storage(ctx context.Context) (blob.Storage, error) {
 	return filesystem.New(context.WithoutCancel(ctx), options, true)
 }
 
+// once makes the client of S3 try each request once. kopia tries it again itself, and both together would hide an
+// outage for minutes.
+var once = sync.OnceFunc(func() { minio.MaxRetry = 1 })
+
 func (s *S3) open(ctx context.Context) (blob.Storage, error) {
+	once()
 	options := &s3.Options{
 		BucketName: s.Bucket, Prefix: s.Prefix, Region: s.Region,
 		Endpoint: s.Endpoint.Host, DoNotUseTLS: s.Endpoint.Scheme == "http",
@@ -87,6 +93,6 @@ func lend(st blob.Storage, open func(blob.ConnectionInfo) error) error {
 	})
 	lent.mu.Lock()
 	defer lent.mu.Unlock()
-	lent.storage = st
+	lent.storage = attended{st}
 	return open(blob.ConnectionInfo{Type: lentType, Config: struct{}{}})
 }

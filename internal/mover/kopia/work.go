@@ -67,8 +67,9 @@ func (m *Mover) Begin(ctx context.Context, t sluice.Transfer) error {
 					WithHint("this is a defect of Sluice; please report it")
 			}
 		}()
+		run, why := attend(run)
 		c, err := do(run, t, &w.meter)
-		w.copy, w.err = c, m.fault(string(t.Kind), err)
+		w.copy, w.err = c, m.fault(string(t.Kind), why(err))
 	}()
 	return nil
 }
@@ -116,7 +117,9 @@ func (m *Mover) Find(ctx context.Context, t sluice.Transfer) (c sluice.Copy, don
 		}
 	}
 	if t.Kind == sluice.TransferCopy {
+		ctx, why := attend(ctx)
 		c, done, err = m.made(ctx, t)
+		err = why(err)
 	}
 	if err == nil && !done {
 		err = sluice.Errorf(sluice.NotFound, "the repository %s has no %s %s", m.place, t.Kind, t.ID)

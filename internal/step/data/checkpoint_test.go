@@ -64,6 +64,25 @@ func TestCheckpointThatDoesNotOpenIsNotListed(t *testing.T) {
 	}
 }
 
+// A copy stays if the repository is away. Nothing else stays.
+func TestAnAccountIsCleanAlsoIfTheRepositoryIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("prod", "db:1", documents{"broken": "yes"})
+	before := w.state()
+	s := w.step("d1", "prod", checkpointing(0), nil)
+	p, err := begin(t, s)
+	if sluice.ErrorCode(err) != sluice.Failed || len(w.copies) != 1 {
+		t.Fatalf("a copy that does not open: %v, copies %v", err, w.copies)
+	}
+	for id := range w.copies {
+		w.clinging = sluice.CheckpointID(id)
+	}
+	if err := s.Undo(t.Context(), p); err == nil {
+		t.Error("nobody says that a copy is left")
+	}
+	same(t, "undo", before, w.state())
+}
+
 func TestQuiesceCommandsAlwaysEnd(t *testing.T) {
 	w := newWorld(t)
 	w.deploy("prod", "db:1", abc())

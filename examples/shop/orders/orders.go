@@ -1,9 +1,12 @@
-package main
+// Package orders reads what a shop has sold from its database, and compares what was read at two times. It imports the
+// MongoDB driver and nothing of the shop. Start reading at [Read].
+package orders
 
 import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,27 +15,23 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// orders are the digests of a shop's documents, by key.
-type orders map[string][sha256.Size]byte
+// Digests are the digests of a shop's orders, by key.
+type Digests map[string][sha256.Size]byte
 
-// orders reads every order of a namespace's shop directly from its database.
-func (s *stage) orders(ctx context.Context, namespace string) (_ orders, err error) {
-	address, err := s.address(ctx, namespace, "mongo", 27017)
-	if err != nil {
-		return nil, err
-	}
+// Read reads every order from the database at the address, host:port.
+func Read(ctx context.Context, address string) (_ Digests, err error) {
 	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + address).
 		SetServerSelectionTimeout(10 * time.Second))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the orders at %s: %w", address, err)
 	}
 	defer func() { err = errors.Join(err, client.Disconnect(context.WithoutCancel(ctx))) }()
 	cursor, err := client.Database("shop").Collection("orders").Find(ctx, bson.D{})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the orders at %s: %w", address, err)
 	}
 	defer func() { err = errors.Join(err, cursor.Close(context.WithoutCancel(ctx))) }()
-	found := orders{}
+	found := Digests{}
 	for cursor.Next(ctx) {
 		key, err := cursor.Current.LookupErr("_id")
 		if err != nil {
@@ -43,8 +42,8 @@ func (s *stage) orders(ctx context.Context, namespace string) (_ orders, err err
 	return found, cursor.Err()
 }
 
-// without returns the keys of a that b does not have, sorted.
-func (a orders) without(b orders) []string {
+// Without returns the keys of a that b does not have, sorted.
+func (a Digests) Without(b Digests) []string {
 	var keys []string
 	for key := range a {
 		if _, ok := b[key]; !ok {
@@ -55,8 +54,8 @@ func (a orders) without(b orders) []string {
 	return keys
 }
 
-// kept counts the documents of a that are the same in b.
-func (a orders) kept(b orders) int {
+// Kept counts the orders of a that are the same in b.
+func (a Digests) Kept(b Digests) int {
 	n := 0
 	for key, digest := range a {
 		if now, ok := b[key]; ok && now == digest {
@@ -66,8 +65,11 @@ func (a orders) kept(b orders) int {
 	return n
 }
 
-// countOf counts the promised orders that exist.
-func (a orders) countOf(promised map[string]time.Time) int {
+// Equal reports whether both are the same orders.
+func (a Digests) Equal(b Digests) bool { return len(a) == len(b) && a.Kept(b) == len(a) }
+
+// CountOf counts the promised orders that exist.
+func (a Digests) CountOf(promised map[string]time.Time) int {
 	n := 0
 	for key := range promised {
 		if _, ok := a[key]; ok {

@@ -29,8 +29,8 @@ var acts = []act{
 	{"killed", (*shop).killed},
 }
 
-// TestActs is the demonstration of the examples, on two clusters. Migrations go through Sluice's repository; checkpoints
-// stay in the storage of production if it has snapshots.
+// TestActs is the demonstration of the examples, on two clusters. Migrations go through Sluice's repository;
+// checkpoints stay in the storage of production if it has snapshots.
 func TestActs(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -61,8 +61,8 @@ func (h *shop) play(t *testing.T, acts []act) {
 	}
 }
 
-// short returns the first act, or with E2E_LONG=1 all acts: other storage than that of the examples changes only how data
-// moves.
+// short returns the first act, or with E2E_LONG=1 all acts: other storage than that of the examples changes only how
+// data moves.
 func short() []act {
 	if long {
 		return acts

@@ -146,7 +146,7 @@ func (r *run) countBack() {
 		if got, want := countOwners(now), countOwners(was); got != want {
 			r.Errorf("the count of %s is owned by %s, and was by %s", owned.by, got, want)
 		}
-		if got, want := now.Number(-1, "spec", "replicas"), was.Number(-2, "spec", "replicas"); got != want {
+		if got, want := now.Number(1, "spec", "replicas"), was.Number(1, "spec", "replicas"); got != want {
 			r.Errorf("the count of %s is %d, and was %d", owned.by, got, want)
 		}
 	}

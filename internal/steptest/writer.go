@@ -126,6 +126,10 @@ func (w writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 	}
 	back, taken := own.back(normal(was), now, w)
 	o, outcome, err := w.Apply(ctx, back, dryRun)
+	count := was.Number(1, "spec", "replicas")
+	if err == nil && own.rival(replicasPath, w) == "" && o.Number(1, "spec", "replicas") != count {
+		o, outcome = w.recount(o, count, dryRun), sluice.Configured
+	}
 	if err == nil && len(given) > 0 {
 		outcome = sluice.Configured
 		if !dryRun {
@@ -136,6 +140,20 @@ func (w writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sl
 		err = sluice.Errorf(sluice.Conflict, "%s", strings.Join(taken, "; "))
 	}
 	return o, outcome, err
+}
+
+// recount gives the object another number of replicas, whose owners stay.
+func (w writer) recount(o sluice.Object, replicas int, dryRun bool) sluice.Object {
+	o = o.Clone()
+	o.Set(int64(replicas), "spec", "replicas")
+	if !dryRun {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		counted := w.objects[o.Ref()].Clone()
+		counted.Set(int64(replicas), "spec", "replicas")
+		w.store(o.Ref(), counted)
+	}
+	return o
 }
 
 // giveBack makes the owners of fields own them again.

@@ -127,8 +127,16 @@ type contentsOf struct{ content.Reader }
 
 func (contentsOf) PrefetchContents(context.Context, []content.ID, string) []content.ID { return nil }
 
-// read returns the content of a chunk, proven by its hash.
+// read returns the content of a chunk, proven by its hash. Damaged content is dropped.
 func (m *Mover) read(ctx context.Context, c chunk) ([]byte, error) {
+	data, err := m.readProven(ctx, c)
+	if isDamage(ctx, err) {
+		m.drop(ctx, c.object)
+	}
+	return data, err
+}
+
+func (m *Mover) readProven(ctx context.Context, c chunk) ([]byte, error) {
 	data, err := m.readObject(ctx, c.object)
 	if err != nil {
 		return nil, err

@@ -86,5 +86,6 @@ func (m *Mover) damage(file string, err error) error {
 		what = "is incomplete"
 	}
 	return sluice.Errorf(sluice.Failed, "the repository %s %s: %s cannot be read back: %w", m.place, what, file, err).
-		WithHint("this copy cannot be relied on; take a new one after the disk below %s has been checked", m.place)
+		WithHint("this copy cannot be relied on; check the disk below %s, and take a new one, which copies that "+
+			"content again", m.place)
 }

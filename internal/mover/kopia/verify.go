@@ -88,6 +88,9 @@ func (m *Mover) verifyShape(ctx context.Context, claim string, s *snapshot.Manif
 			return err // the walk itself reads directories
 		}
 		if _, err := m.rep.VerifyObject(ctx, id); err != nil {
+			if isDamage(ctx, err) {
+				m.drop(ctx, id)
+			}
 			return m.damage(claim+":"+path, err)
 		}
 		return nil

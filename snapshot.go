@@ -15,7 +15,8 @@ type Snapshot struct {
 // namespace. So it outlives its claim and the namespace, but not the storage.
 type Snapshots interface {
 	// Keep keeps the snapshots that the volumes were made of, under the id. They may not be ready yet. From now on the cut
-	// can be discarded. Keeping them again changes nothing. A volume without a snapshot is Unsupported.
+	// can be discarded. Keeping them again changes nothing. A volume without a snapshot of its own is Unsupported, also if
+	// it is part of a snapshot of several.
 	Keep(ctx context.Context, id string, volumes []Volume) error
 	// Kept returns what is kept under the id, in the order of the volumes. NotFound if it is not all there.
 	Kept(ctx context.Context, id string) ([]Snapshot, error)

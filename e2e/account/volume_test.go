@@ -224,7 +224,7 @@ func stride() int {
 	if os.Getenv("E2E_LONG") != "" {
 		return 1
 	}
-	return 4
+	return 6
 }
 
 // Whatever write a process dies after, the same call finishes its work, and the undo puts everything back.
@@ -244,6 +244,7 @@ func TestVolumesKilled(t *testing.T) {
 		"commit":             {(*swapping).forward, (*swapping).commit, []call{(*swapping).commit}, "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for writes, dies := 1, true; dies && writes < manyWrites; writes += stride() {
 				t.Run(fmt.Sprint(writes), func(t *testing.T) {
 					s := newSwapping(newWorld(t), "data")

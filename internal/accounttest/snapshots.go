@@ -14,21 +14,26 @@ func snapshots(check func(r *run)) func(r *run) {
 	})
 }
 
-// keepCut keeps a cut of the claims one and two, which hold 1 and 2, and returns it when it can be read.
+// keepCut keeps cuts of the claims one and two, which hold 1 and 2, and returns them when they can be read. Each claim
+// is cut for itself: together they might get one snapshot.
 func (r *run) keepCut(id string) (one, two sluice.Object, kept []sluice.Snapshot) {
 	r.Helper()
 	one, _ = r.claim("one", "1")
 	two, _ = r.claim("two", "2")
-	cut, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{"one", "two"}, "copy", lease)
-	r.must(err)
+	var volumes []sluice.Volume
+	for _, name := range []string{"one", "two"} {
+		cut, err := r.Account.Volumes.Cut(r.ctx, r.Namespace, []string{name}, "copy", lease)
+		r.must(err)
+		volumes = append(volumes, cut.Volumes...)
+	}
 	for range 2 {
-		r.must(r.Account.Snapshots.Keep(r.ctx, id, cut.Volumes))
+		r.must(r.Account.Snapshots.Keep(r.ctx, id, volumes))
 	}
 	for _, name := range []string{"one", "two"} {
 		r.must(r.Account.Volumes.Discard(r.ctx, r.Namespace, name, "copy"))
 	}
-	r.must(r.Account.Snapshots.Keep(r.ctx, id, cut.Volumes))
-	kept, err = r.Account.Snapshots.Kept(r.ctx, id)
+	r.must(r.Account.Snapshots.Keep(r.ctx, id, volumes))
+	kept, err := r.Account.Snapshots.Kept(r.ctx, id)
 	r.must(err)
 	for _, s := range kept {
 		content := sluice.Ref{APIVersion: "snapshot.storage.k8s.io/v1", Kind: "VolumeSnapshotContent", Name: s.Name}

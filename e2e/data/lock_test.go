@@ -288,7 +288,10 @@ func write(client *mongo.Client) *writer {
 	w.stop = func() { cancel(); <-over }
 	go func() {
 		defer close(over)
+		pause := time.NewTicker(2 * time.Millisecond) // the checkpoint reads everything
+		defer pause.Stop()
 		for n := 0; ctx.Err() == nil; n++ {
+			<-pause.C
 			began := time.Now()
 			_, err := client.Database("shop").Collection("writes").InsertOne(ctx, bson.D{{Key: "_id", Value: fmt.Sprint(n)}})
 			w.mu.Lock()

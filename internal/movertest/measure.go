@@ -92,7 +92,9 @@ func Sow(dir string, bytes int64) error {
 }
 
 // Change changes 1 % of what Sow made.
-func Change(dir string, bytes int64) error { return change(filepath.Join(dir, "large"), bytes-bytes/10) }
+func Change(dir string, bytes int64) error {
+	return change(filepath.Join(dir, "large"), bytes-bytes/10)
+}
 
 // rivals measures cp and tar. Both are synced to the disk, as a copy into the repository is.
 func (r *Measurement) rivals(ctx context.Context, work string) error {

@@ -51,8 +51,7 @@ var (
 	put     = []string{"get", "create", "patch"}
 	connect = []string{"get", "create"} // WebSocket needs the one, SPDY the other
 
-	snapshot = []string{"get", "list", "watch", "create", "delete"}
-	group    = []string{"get", "watch", "create", "delete"}
+	group = []string{"get", "watch", "create", "delete"}
 )
 
 // Features returns every feature and its rights.
@@ -117,7 +116,7 @@ func Features() []Feature {
 			{"apps", []string{"replicasets"}, look},
 			{"batch", []string{"jobs"}, keep},
 			{"networking.k8s.io", []string{"networkpolicies"}, put},
-			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, snapshot},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, keep},
 			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshots"}, group},
 		}},
 		{Name: FeatureBeside, Grants: []Grant{
@@ -127,7 +126,7 @@ func Features() []Feature {
 		}},
 		{Name: FeatureData, Grants: []Grant{
 			{"", []string{"persistentvolumeclaims"}, keep},
-			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, snapshot},
+			{"snapshot.storage.k8s.io", []string{"volumesnapshots"}, keep},
 			{"groupsnapshot.storage.k8s.io", []string{"volumegroupsnapshots"}, group},
 			{"", []string{"pods", "resourcequotas"}, []string{"list"}},
 			{"apps", []string{"replicasets"}, []string{"get"}},

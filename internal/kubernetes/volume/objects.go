@@ -133,6 +133,11 @@ func (c objects) remove(ctx context.Context, o sluice.Object) error {
 
 // awaitGone returns when the object is gone. Another one of its name may be there.
 func (c objects) awaitGone(ctx context.Context, o sluice.Object) error {
+	if o.Ref().Kind == "VolumeSnapshot" {
+		nudging, stop := context.WithCancel(ctx)
+		defer stop()
+		go c.nudge(nudging, o.Ref())
+	}
 	uid := o.Text("metadata", "uid")
 	return c.await(ctx, o.Ref(), func(now sluice.Object) bool { return now.Text("metadata", "uid") != uid }, heldBack)
 }

@@ -46,6 +46,7 @@ strategies:
 func TestBranch(t *testing.T) {
 	h := &shop{World: world.New(t), storage: storage{class: "csi"}}
 	h.staging = h.World
+	defer h.forget()
 	h.write()
 	h.Write("kept.yaml", kept)
 	r := h.deliver("kept")

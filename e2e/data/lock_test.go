@@ -90,6 +90,7 @@ datasets:
     engine: mongodb
     workload: StatefulSet/mongo
     claims: [data, journal]
+    mover: kopia
     database: {uri: "mongodb://mongo:27017/shop"}
 targets:
   production:

@@ -62,7 +62,7 @@ var others = []fault{
 		name: "the file names another namespace", file: "typo", short: true, ends: sluice.StatusFailed,
 		says: []string{"has no namespace", "did you mean"},
 		before: func(r *run) {
-			text := strings.ReplaceAll(copyFile, "%s", r.Namespace+"x")
+			text := strings.ReplaceAll(copyFile, "%s", strings.Replace(r.Namespace, "rollout", "rolout", 1))
 			r.Write("typo.yaml", text)
 		},
 	},

@@ -3,6 +3,7 @@ package beside_test
 import (
 	"testing"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/beside"
 	"github.com/sluice-cd/sluice/internal/besidetest"
 )
@@ -29,4 +30,15 @@ func TestLeave(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Work that needed no Job, as that of a command that reads the repository, has no account to look for one.
+func TestNothingIsLeftWhereNoAccountIsOpen(t *testing.T) {
+	b := beside.New(beside.Options{Settings: func(string) beside.Settings { return beside.Settings{Image: "sluice:1"} }})
+	closed := sluice.Place{Name: "cluster", Namespace: "shop"}
+	b.Leave(closed, "copy")
+	b.Close()
+	if err := b.End(t.Context(), closed, "copy"); err != nil {
+		t.Error(err)
+	}
 }

@@ -100,7 +100,8 @@ func (b *Bench) End(ctx context.Context, at sluice.Place, name string) error {
 }
 
 func (b *Bench) end(ctx context.Context, at sluice.Place, name string) error {
-	if b.options.Settings(at.Name).Image == "" {
+	isOpen := at.Account.ClusterReader != nil // otherwise nothing of this process can run there
+	if !isOpen || b.options.Settings(at.Name).Image == "" {
 		return nil
 	}
 	w := Work{Place: at, Name: name}

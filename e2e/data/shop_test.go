@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,10 +138,12 @@ func (h *shop) checkpoints() (list []sluice.Checkpoint) {
 	return list
 }
 
-// forget deletes every checkpoint, after which the cluster of production keeps no snapshot.
+// forget deletes every checkpoint, after which the cluster of production keeps no snapshot of it.
 func (h *shop) forget() {
 	h.Helper()
+	var ids []string
 	for _, c := range h.checkpoints() {
+		ids = append(ids, string(c.ID))
 		if out, status := h.Sluice("data", "verify", string(c.ID)); status != 0 {
 			h.Errorf("sluice data verify ended with %d: %s", status, out)
 		}
@@ -148,8 +151,13 @@ func (h *shop) forget() {
 			h.Errorf("sluice data delete ended with %d: %s", status, out)
 		}
 	}
-	for _, kind := range []string{"VolumeSnapshot", "VolumeSnapshotContent"} {
-		for _, o := range h.List(kind+".snapshot.storage.k8s.io", "") {
+	for _, o := range h.List("VolumeSnapshot.snapshot.storage.k8s.io", "") {
+		h.Errorf("%s is left", o.Ref())
+	}
+	for _, o := range h.List("VolumeSnapshotContent.snapshot.storage.k8s.io", "") {
+		if slices.ContainsFunc(ids, func(id string) bool {
+			return strings.HasPrefix(world.Annotation(o, "sluice-cd.github.io/kept-as"), id)
+		}) {
 			h.Errorf("%s is left", o.Ref())
 		}
 	}

@@ -174,11 +174,18 @@ func (w *World) inspect() {
 	if len(ids) == 0 {
 		return
 	}
-	for _, o := range w.everything(context.Background(), "") {
-		if o.Text("metadata", "deletionTimestamp") != "" {
+	all := w.everything(context.Background(), "")
+	goes := map[string]bool{} // namespaces that are being deleted, such as that of another World of the test
+	for _, o := range all {
+		if o.Text("kind") == "Namespace" && o.Text("metadata", "deletionTimestamp") != "" {
+			goes[o.Ref().Name] = true
+		}
+	}
+	for _, o := range all {
+		ref := o.Ref()
+		if o.Text("metadata", "deletionTimestamp") != "" || goes[ref.Namespace] {
 			continue
 		}
-		ref := o.Ref()
 		if ref.Namespace == w.Namespace && (ref.Kind == "Pod" || ref.Kind == "ReplicaSet") {
 			continue // Unchanged compares them
 		}

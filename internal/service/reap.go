@@ -77,7 +77,7 @@ func (r Reaper) remove(ctx context.Context, t Temporary, done *Reaped) error {
 	return err
 }
 
-// Checkpoints deletes the checkpoints alone.
+// Checkpoints deletes the checkpoints alone. One in the storage of an account that does not answer stays.
 func (r Reaper) Checkpoints(ctx context.Context) (deleted []sluice.CheckpointID, err error) {
 	all, err := r.Store.Checkpoints(ctx, "")
 	if err != nil {
@@ -95,7 +95,9 @@ func (r Reaper) Checkpoints(ctx context.Context) (deleted []sluice.CheckpointID,
 		if ctx.Err() != nil {
 			return deleted, ctx.Err()
 		}
-		if slices.Contains(undoing, c.Deployment) || sluice.ErrorCode(unneeded(ctx, r.Store, c)) == sluice.Conflict {
+		isReached := !c.Copy.InStorage() || r.Accounts[c.Account].Snapshots != nil
+		if !isReached || slices.Contains(undoing, c.Deployment) ||
+			sluice.ErrorCode(unneeded(ctx, r.Store, c)) == sluice.Conflict {
 			continue
 		}
 		if failed := DeleteCheckpoint(ctx, r.Store, r.Movers, r.place(c), c); failed != nil {

@@ -32,7 +32,7 @@ type Locker interface {
 	Lock(ctx context.Context, lease time.Duration) error
 	// Unlock ends the lock. It is an error if the lock may have ended before, because what was copied meanwhile may be
 	// torn: Failed if its lease was over or if somebody else ended it, Unavailable if the process that held it is gone. A
-	// Database that has not locked ends one lock, whoever holds it: call it only for a lock that a killed process left.
+	// Database that has not locked ends one lock of any holder: call it only for a lock that a killed process left.
 	// It succeeds if there is none.
 	Unlock(ctx context.Context) error
 }

@@ -51,7 +51,7 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 
 func newDataVerify(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "verify CHECKPOINT", Short: "Read a checkpoint and prove every byte of it",
+		Use: "verify CHECKPOINT", Short: "Prove that a checkpoint can be restored",
 		Long: "Verify reads the whole copy back and compares every byte with its hash. A copy that stays in the storage\n" +
 			"of the claims has no hashes: of it, verify only proves that its snapshots are there and ready.",
 		Example: "  sluice data verify 1a21e29cca7-78bdfc8a-production-before-0",
@@ -94,7 +94,7 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, !c.Copy.InStorage()})
 	}
 	if c.Copy.InStorage() {
-		return present.Printf(a.out, "%s: %s in the storage of the claims are ready; their content was not read\n", c.ID,
+		return present.Printf(a.out, "%s: ready in the storage of the claims: %s; the content was not read\n", c.ID,
 			present.Plural(len(c.Copy.Snapshots), "snapshot"))
 	}
 	size, files := present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file")

@@ -19,8 +19,8 @@ const eitherWord = "CHECKPOINT|BRANCH"
 func newDataBranches(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "branches", Short: "List the branches in all accounts",
-		Long: "Branches asks every account which branches it has, whoever made them. It asks a local account only if\n" +
-			"that runs.",
+		Long: "Branches asks every account which branches it has, also those of other people. It asks a local account\n" +
+			"only if that runs.",
 		Example: "  sluice data branches\n  sluice data branches --output json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dataBranches(cmd.Context()) },
 	}

@@ -81,10 +81,7 @@ func TestCanaryIsPromoted(t *testing.T) {
 	p.Await(waits("production/canary/4"))
 	s.expect("web", map[string]int{"v1": 5})
 	s.expect("web-canary", map[string]int{"v2": 5})
-	time.Sleep(time.Second) // a node learns of endpoints late
-	half := load.Counts()
-	time.Sleep(3 * time.Second)
-	share(t, load.Counts().Since(half), 0.5)
+	load.Shares("v2")
 	s.approve()
 	r := s.Ends(sluice.StatusSucceeded, p)
 	t.Logf("took %s\n%s", r.Took.Round(time.Second), r.Story())

@@ -64,6 +64,18 @@ func (l *Load) Counts() Counts {
 	return c
 }
 
+// Shares waits until the version answers about half of the requests of three seconds, between 0.3 and 0.7 of them.
+func (l *Load) Shares(version string) {
+	l.world.Helper()
+	l.world.Await("half of the answers to be of "+version, func() bool {
+		before := l.Counts()
+		time.Sleep(3 * time.Second)
+		c := l.Counts().Since(before)
+		share := float64(c.Of(version)) / float64(max(1, c.Requests))
+		return share > 0.3 && share < 0.7
+	})
+}
+
 // Becomes waits until the version answers all requests of a second. A node learns of the endpoints of a Service some
 // time after the API server.
 func (l *Load) Becomes(version string) {

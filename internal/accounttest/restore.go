@@ -126,7 +126,7 @@ func (r *run) theirsBefore() {
 	}
 }
 
-// countBack stops a workload and starts it again, whoever owns its count: its owners are as before.
+// countBack stops a workload and starts it again: the owners of its count are as before.
 func (r *run) countBack() {
 	web := r.workload("Deployment", "web", 2, Serves, 1)
 	delete(web["spec"].(map[string]any), "replicas")

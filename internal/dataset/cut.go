@@ -71,7 +71,11 @@ func (r Request) captureStopped(ctx context.Context, m sluice.Mover, c *sluice.C
 		return err
 	}
 	if !begun {
-		if err := r.dropParts(ctx); err != nil {
+		states, err := r.states(ctx)
+		if err == nil {
+			err = r.dropParts(ctx, states)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -155,27 +159,28 @@ func (r Request) cut(ctx context.Context) (cut sluice.Cut, err error) {
 			return cut, err
 		}
 	}
-	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	states, err := r.states(ctx)
 	if err != nil {
 		return cut, err
 	}
 	if r.locks(states) {
 		return r.cutLocked(ctx)
 	}
-	if inTurn(states) {
-		if err := r.discard(ctx, r.generation()); err != nil { // as in dropParts
-			return cut, err
-		}
+	if err := r.dropParts(ctx, states); err != nil {
+		return cut, err
 	}
 	return r.cutClaims(ctx)
 }
 
+func (r Request) states(ctx context.Context) ([]sluice.ClaimState, error) {
+	return r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+}
+
 // dropParts discards the snapshots that an interrupted call has taken of some claims, because they are of another
 // instant than those that are still to be taken.
-func (r Request) dropParts(ctx context.Context) error {
-	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
-	if err != nil || !inTurn(states) {
-		return err
+func (r Request) dropParts(ctx context.Context, states []sluice.ClaimState) error {
+	if !inTurn(states) {
+		return nil
 	}
 	return r.discard(ctx, r.generation())
 }

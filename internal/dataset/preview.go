@@ -30,7 +30,7 @@ func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
 	if err != nil {
 		return f, err
 	}
-	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	states, err := r.states(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -185,7 +185,7 @@ func (r Request) moverNote(ctx context.Context, c choice) string {
 
 // MoverOnly is the part of Preview that says which mover copies the claims. Claims that do not exist are not refused.
 func (r Request) MoverOnly(ctx context.Context) (f Forecast, err error) {
-	states, err := r.Place.Account.Volumes.Describe(ctx, r.Place.Namespace, r.Spec.Claims)
+	states, err := r.states(ctx)
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		return f, nil
 	}

@@ -22,7 +22,7 @@ type LiveView struct {
 }
 
 // NewLiveView draws on the terminal of in and out. If watches is true, Ctrl-C and q are ChoiceLeave;
-// otherwise Ctrl-C asks what to do.
+// otherwise they ask what to do.
 func NewLiveView(in io.Reader, out io.Writer, st Styles, watches bool) *LiveView {
 	v := &LiveView{
 		out: out, choices: make(chan Choice, 1), done: make(chan error, 1),

@@ -155,8 +155,8 @@ func Branches(ctx context.Context, accounts map[string]sluice.Account) (
 	return list, silent
 }
 
-// FindBranch returns the branch of that name, or with that account and namespace. Nothing else may be silent: NotFound
-// if no account has it, Unavailable if an account that may have it cannot be asked, Invalid if several have it.
+// FindBranch returns the branch of that name, or with that account and namespace. NotFound: no account has it; Invalid:
+// several have it. If an account that may have it cannot be asked, it returns the error of that account.
 func FindBranch(ctx context.Context, accounts map[string]sluice.Account, name string) (Temporary, error) {
 	all, silent := temporaries(ctx, accounts)
 	found := slices.DeleteFunc(all, func(t Temporary) bool {

@@ -49,9 +49,8 @@ var (
 	change  = []string{"get", "list", "watch", "patch"}
 	keep    = []string{"get", "list", "watch", "create", "patch", "delete"}
 	put     = []string{"get", "create", "patch"}
+	group   = []string{"get", "watch", "create", "delete"}
 	connect = []string{"get", "create"} // WebSocket needs the one, SPDY the other
-
-	group = []string{"get", "watch", "create", "delete"}
 )
 
 // Features returns every feature and its rights.

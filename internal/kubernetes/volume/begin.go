@@ -45,7 +45,7 @@ func (s snapshot) begin(ctx context.Context, staging sluice.Object, from string)
 		return err
 	}
 	staging.Set(from, "metadata", "annotations", fromNote)
-	staging.Set(s.source(), "spec", "dataSource")
+	staging.Set(dataSource(ref.Name), "spec", "dataSource")
 	// Before, the provisioner would report an error and take longer.
 	return s.await(ctx, ref, func(now sluice.Object) bool {
 		return now.Field("status", "readyToUse") == true

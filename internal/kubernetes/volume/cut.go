@@ -140,9 +140,9 @@ func (s snapshot) object(spec map[string]any) sluice.Object {
 	}}
 }
 
-// source is the dataSource of a claim that begins with the snapshot.
-func (s snapshot) source() map[string]any {
-	return map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": s.ref().Name}
+// dataSource is that of a claim that begins with the VolumeSnapshot of the name.
+func dataSource(snapshot string) map[string]any {
+	return map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": snapshot}
 }
 
 // taken returns the snapshot when it holds the data of a moment.
@@ -181,8 +181,7 @@ func (s snapshot) open(ctx context.Context, taken sluice.Object) (sluice.Volume,
 	}
 	copied := s.beside(now, s.generation)
 	copied.Set(size.String(), "spec", "resources", "requests", "storage")
-	copied.Set(map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": taken.Ref().Name},
-		"spec", "dataSource")
+	copied.Set(dataSource(taken.Ref().Name), "spec", "dataSource")
 	if err := s.place(ctx, copied, now); err != nil {
 		return opened, err
 	}

@@ -52,7 +52,7 @@ func TestSeveralSnapshotsAreTakenUnderALock(t *testing.T) {
 	}
 }
 
-// One claim needs no lock, nor do claims of one snapshot, stopped workloads, and whoever wants none.
+// One claim needs no lock, nor do claims of one snapshot, stopped workloads, and deploy files that want none.
 func TestWhatNeedsNoLockIsNotLocked(t *testing.T) {
 	for name, change := range map[string]func(*world, *sluice.Dataset){
 		"one claim":  func(_ *world, d *sluice.Dataset) { d.Claims = d.Claims[:1] },

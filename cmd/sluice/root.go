@@ -116,6 +116,7 @@ func groupHelp(cmd *cobra.Command, args []string) error {
 		return cmd.Help()
 	}
 	e := sluice.Errorf(sluice.Invalid, "unknown command %q for %q", args[0], cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = 2 // without it only the beginning of a name is suggested
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return e.WithHint("did you mean %s?", near[0])
 	}

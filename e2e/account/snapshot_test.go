@@ -2,13 +2,16 @@ package account_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/csi"
@@ -97,13 +100,16 @@ func (w *world) contents() (n int) {
 	list, err := w.others.Resource(snapshotContents).List(w.Context(), metav1.ListOptions{})
 	must(w.T, err)
 	for _, u := range list.Items {
-		o := sluice.Object(u.Object)
-		if o.Text("spec", "volumeSnapshotRef", "namespace") == w.namespace &&
-			o.Text("metadata", "labels", "sluice-cd.github.io/kept") == "" {
+		if w.isOurs(u.Object) {
 			n++
 		}
 	}
 	return n
+}
+
+func (w *world) isOurs(content sluice.Object) bool {
+	return content.Text("spec", "volumeSnapshotRef", "namespace") == w.namespace &&
+		content.Text("metadata", "labels", "sluice-cd.github.io/kept") == ""
 }
 
 // stored reports whether the storage still has the snapshot of the handle.
@@ -182,6 +188,39 @@ func TestSnapshotsOutliveTheirNamespace(t *testing.T) {
 			k.apply(again, sluice.Created) // the end of the test deletes it
 		})
 	}
+}
+
+// The content of a snapshot is changed until it is gone: its controller takes off the mark that the snapshot is being
+// made, and then forgets for a quarter of an hour that the content is in deletion. Here a finalizer stands for that.
+func TestContentInDeletionIsNudged(t *testing.T) {
+	k := newKeeping(newWorld(t), "csi")
+	_, err := k.Cut(t.Context(), k.namespace, []string{"data"}, "copy", 20*time.Second)
+	must(t, err)
+	contents := k.others.Resource(snapshotContents)
+	list, err := contents.List(t.Context(), metav1.ListOptions{})
+	must(t, err)
+	i := slices.IndexFunc(list.Items, func(u unstructured.Unstructured) bool { return k.isOurs(u.Object) })
+	name, hold := list.Items[i].GetName(), "sluice.e2e/hold"
+	k.patchFinalizers(name, append(list.Items[i].GetFinalizers(), hold))
+	discarded := make(chan error, 1)
+	go func() { discarded <- k.discard(k.Account) }()
+	nudged := func(o *unstructured.Unstructured) bool { return o.GetAnnotations()["sluice-cd.github.io/nudged"] != "" }
+	o := &list.Items[i]
+	for ; !nudged(o); time.Sleep(50 * time.Millisecond) {
+		o, err = contents.Get(t.Context(), name, metav1.GetOptions{})
+		must(t, err)
+	}
+	k.patchFinalizers(name, slices.DeleteFunc(o.GetFinalizers(), func(f string) bool { return f == hold }))
+	must(t, <-discarded)
+}
+
+func (w *world) patchFinalizers(content string, to []string) {
+	w.Helper()
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"finalizers": to}})
+	must(w.T, err)
+	_, err = w.others.Resource(snapshotContents).Patch(w.Context(), content, types.MergePatchType, patch,
+		metav1.PatchOptions{})
+	must(w.T, err)
 }
 
 // Whatever write a process dies after, the same call finishes its work, and the undo leaves nothing.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -43,6 +44,18 @@ func (p *Pair) Load(ctx context.Context, archives ...string) error {
 		}
 	}
 	return nil
+}
+
+// awaitWorking waits until both clusters run pods, if Up has started them.
+func (p *Pair) awaitWorking(ctx context.Context) error {
+	if !p.Owned {
+		return nil
+	}
+	var working errgroup.Group
+	for _, c := range p.Clusters() {
+		working.Go(func() error { return c.awaitWorking(ctx) })
+	}
+	return working.Wait()
 }
 
 // Provide builds images and loads them into both clusters. It sets their Into.

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Main is the whole of a package's TestMain: it brings the pair up, hands it to
-// prepare, runs the tests and returns the exit status. If the clusters were down
+// Main is the whole of a package's TestMain: it brings the pair up, waits until it
+// runs pods, hands it to prepare, runs the tests and returns the exit status. If the clusters were down
 // before, it takes them down once no other test process uses them, and fails if
 // anything is left; E2E_KEEP=1 keeps them.
 func Main(m interface{ Run() int }, prepare func(context.Context, *Pair) error) int {
@@ -42,7 +42,8 @@ func Main(m interface{ Run() int }, prepare func(context.Context, *Pair) error) 
 }
 
 func run(m interface{ Run() int }, pair *Pair, prepare func(context.Context, *Pair) error) int {
-	if err := prepare(context.Background(), pair); err != nil {
+	ctx := context.Background()
+	if err := errors.Join(pair.awaitWorking(ctx), prepare(ctx, pair)); err != nil {
 		return complain(err)
 	}
 	return m.Run()

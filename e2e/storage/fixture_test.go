@@ -140,6 +140,16 @@ func (f fixture) awaitSnapshot(name string, field ...string) map[string]any {
 	return found
 }
 
+// awaitCreated waits until the mark is gone that the snapshot of a content is being created. A content that is deleted
+// before can stay for a quarter of an hour.
+func (f fixture) awaitCreated(content string) {
+	f.Helper()
+	f.await("the end of the creation of "+content, func(ctx context.Context) (bool, error) {
+		o, err := f.objects.Resource(contents).Get(ctx, content, metav1.GetOptions{})
+		return err == nil && o.GetAnnotations()["snapshot.storage.kubernetes.io/volumesnapshot-being-created"] == "", err
+	})
+}
+
 func (f fixture) awaitGone(kind schema.GroupVersionResource, namespace, name string) {
 	f.Helper()
 	f.await("the end of "+kind.Resource+" "+name, func(ctx context.Context) (bool, error) {

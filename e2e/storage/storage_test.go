@@ -76,6 +76,7 @@ func TestNothingIsLeftOfWhatIsDeleted(t *testing.T) {
 		f.run("source", "write", "/data/text", "before")
 		f.snapshot("cut", csi.SnapshotClass, "source")
 		content := f.awaitSnapshot("cut", "readyToUse")["boundVolumeSnapshotContentName"].(string)
+		f.awaitCreated(content)
 		claims := f.client.CoreV1().PersistentVolumeClaims(f.namespace)
 		claim, err := claims.Get(f.Context(), "source", metav1.GetOptions{})
 		f.check(err)

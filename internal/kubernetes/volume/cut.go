@@ -113,7 +113,7 @@ type snapshot struct {
 
 // ref names the VolumeSnapshot.
 func (s snapshot) ref() sluice.Ref {
-	return sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshot", Namespace: s.Namespace,
+	return sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: snapshotKind, Namespace: s.Namespace,
 		Name: s.staging(s.generation).Name}
 }
 
@@ -142,7 +142,7 @@ func (s snapshot) object(spec map[string]any) sluice.Object {
 
 // dataSource is that of a claim that begins with the VolumeSnapshot of the name.
 func dataSource(snapshot string) map[string]any {
-	return map[string]any{"apiGroup": snapshotGroup, "kind": "VolumeSnapshot", "name": snapshot}
+	return map[string]any{"apiGroup": snapshotGroup, "kind": snapshotKind, "name": snapshot}
 }
 
 // taken returns the snapshot when it holds the data of a moment.

@@ -8,7 +8,11 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-const snapshotGroup = "snapshot.storage.k8s.io"
+const (
+	snapshotGroup = "snapshot.storage.k8s.io"
+	snapshotKind  = "VolumeSnapshot"
+	contentKind   = "VolumeSnapshotContent"
+)
 
 // Describe says how each claim could be cut together with the others.
 func (v *Volumes) Describe(ctx context.Context, namespace string, claims []string) ([]sluice.ClaimState, error) {

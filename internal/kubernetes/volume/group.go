@@ -181,7 +181,7 @@ func (g group) all(ctx context.Context, taken sluice.Object) ([]sluice.Object, e
 
 // members returns the snapshots that the cluster has made of the group.
 func (g group) members(ctx context.Context, taken sluice.Object) ([]sluice.Object, error) {
-	snapshots, err := g.client.List(ctx, snapshotGroup+"/v1", "VolumeSnapshot", g.namespace)
+	snapshots, err := g.client.List(ctx, snapshotGroup+"/v1", snapshotKind, g.namespace)
 	return slices.DeleteFunc(snapshots, func(o sluice.Object) bool {
 		return !slices.ContainsFunc(o.List("metadata", "ownerReferences"), func(owner sluice.Object) bool {
 			return owner.Text("uid") == taken.Text("metadata", "uid")

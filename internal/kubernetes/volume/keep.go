@@ -27,7 +27,7 @@ const (
 )
 
 func contentRef(name string) sluice.Ref {
-	return sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: "VolumeSnapshotContent", Name: name}
+	return sluice.Ref{APIVersion: snapshotGroup + "/v1", Kind: contentKind, Name: name}
 }
 
 // Keep gives the handles of the cut's snapshots to contents of their own. Before, it lets the snapshots outlive the

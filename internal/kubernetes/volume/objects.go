@@ -133,7 +133,7 @@ func (c objects) remove(ctx context.Context, o sluice.Object) error {
 
 // awaitGone returns when the object is gone. Another one of its name may be there.
 func (c objects) awaitGone(ctx context.Context, o sluice.Object) error {
-	if o.Ref().Kind == "VolumeSnapshot" {
+	if isForgotten(o.Ref().Kind) {
 		nudging, stop := context.WithCancel(ctx)
 		defer stop()
 		go c.nudge(nudging, o.Ref())

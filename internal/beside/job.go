@@ -62,6 +62,9 @@ func (w Work) labels() map[string]any {
 // secret returns the Secret with what the Job knows of its connection.
 func (w Work) secret(k keys, dial string) (sluice.Object, error) {
 	c := Config{Peer: k.ours.public(), Dial: dial, Idle: idle}
+	for _, v := range w.Volumes {
+		c.Claims = append(c.Claims, v.Claim)
+	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, sluice.Errorf(sluice.Internal, "the settings of a Job cannot be written as JSON: %w", err)

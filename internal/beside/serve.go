@@ -34,12 +34,22 @@ func VolumeDir(i int) string { return path.Join(volumes, strconv.Itoa(i)) }
 
 // A Config is what a Job knows of its connection.
 type Config struct {
-	Secret string            `json:"-"`              // from which its key derives
-	Peer   ed25519.PublicKey `json:"peer"`           // Sluice's key
-	Dial   string            `json:"dial,omitempty"` // where it reaches Sluice, as host:port; "": it is reached itself
-	Idle   time.Duration     `json:"idle"`           // how long it waits for a connection before it ends
-	Kept   *Kept             `json:"-"`              // what a killed pod has left to be done first; nil: nothing
-	Listen net.Listener      `json:"-"`              // where it is reached; nil: at the port of its Service
+	Secret string            `json:"-"`                // from which its key derives
+	Peer   ed25519.PublicKey `json:"peer"`             // Sluice's key
+	Dial   string            `json:"dial,omitempty"`   // where it reaches Sluice, as host:port; "": it is reached itself
+	Idle   time.Duration     `json:"idle"`             // how long it waits for a connection before it ends
+	Claims []string          `json:"claims,omitempty"` // of whom the volumes are, in their order; for errors
+	Kept   *Kept             `json:"-"`                // what a killed pod has left to be done first; nil: nothing
+	Listen net.Listener      `json:"-"`                // where it is reached; nil: at the port of its Service
+}
+
+// Volumes returns the volumes of the pod.
+func (c Config) Volumes() []sluice.Volume {
+	var all []sluice.Volume
+	for i, claim := range c.Claims {
+		all = append(all, sluice.Volume{Claim: claim, Dir: VolumeDir(i)})
+	}
+	return all
 }
 
 // ReadConfig reads what [Bench.Open] gave to the Job. The files are those of the Secret.

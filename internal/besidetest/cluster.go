@@ -31,9 +31,9 @@ type Cluster struct {
 	late map[sluice.Ref]string // by its uid, what belonged to a deleted Job: it is deleted when the next Job is made
 }
 
-// A Pod is what the Job's program sees: where each of its claims is mounted.
+// A Pod is what the Job's program sees: its volumes. Each is in the directory that its claim is named after.
 type Pod struct {
-	Claims []string
+	Volumes []sluice.Volume
 }
 
 type running struct {
@@ -218,7 +218,7 @@ func (c *Cluster) start(ctx context.Context, job sluice.Object) error {
 	}
 	c.made++
 	c.mu.Unlock()
-	handler := c.handler(Pod{claims(job)})
+	handler := c.handler(Pod{volumes(job, config)})
 	go func() {
 		defer close(p.over)
 		if err := beside.Serve(run, config, handler); err != nil {
@@ -246,14 +246,15 @@ func (c *Cluster) config(ctx context.Context, job sluice.Ref) (config beside.Con
 	})
 }
 
-func claims(job sluice.Object) []string {
-	var list []string
+// volumes returns the volumes of the Job's pod.
+func volumes(job sluice.Object, config beside.Config) []sluice.Volume {
+	all, i := config.Volumes(), 0
 	for _, v := range job.List("spec", "template", "spec", "volumes") {
 		if claim := v.Text("persistentVolumeClaim", "claimName"); claim != "" {
-			list = append(list, claim)
+			all[i].Dir, i = claim, i+1
 		}
 	}
-	return list
+	return all
 }
 
 // Break ends every connection that Sluice made to a Job.

@@ -83,7 +83,7 @@ func ServeBeside(ctx context.Context) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	remote.Offer(mux, mounted())
+	remote.Offer(mux, c.Volumes())
 	databaseremote.Offer(mux, databases(), databaseremote.Inside)
 	return beside.Serve(ctx, c, mux)
 }
@@ -93,17 +93,5 @@ func (w *Wiring) databasesBeside() databaseremote.Jobs {
 	return databaseremote.Jobs{
 		Bench: w.bench, Engines: slices.Sorted(maps.Keys(databases())),
 		CanRun: func(account string) bool { return w.config.Accounts[account].Type == config.AccountKubernetes },
-	}
-}
-
-// mounted returns the directories of the pod's volumes in their order.
-func mounted() []string {
-	var dirs []string
-	for {
-		dir := filepath.Clean(beside.VolumeDir(len(dirs)))
-		if _, err := os.Stat(dir); err != nil {
-			return dirs
-		}
-		dirs = append(dirs, dir)
 	}
 }

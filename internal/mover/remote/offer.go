@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
-// Offer lets Sluice read and fill the volumes of a Job, which are in the directories:
+// Offer lets Sluice read and fill the volumes of a Job, which are in their Dir:
 //
 //	POST /volumes/{i}/size                     →  what it holds
 //	POST /volumes/{i}/entries                  →  one entry a line, the last line says how it ended
@@ -23,9 +23,9 @@ import (
 //	POST /volumes/{i}/writers         content  →  a new writer; earlier ones can no longer be used
 //	POST /volumes/{i}/make            entries  →  nothing; and so seal
 //	POST /volumes/{i}/write           pieces   →  nothing
-func Offer(mux *http.ServeMux, dirs []string) {
-	for i, dir := range dirs {
-		o := &offer{volume: sluice.Volume{Claim: "volume " + strconv.Itoa(i), Dir: dir}}
+func Offer(mux *http.ServeMux, volumes []sluice.Volume) {
+	for i, v := range volumes {
+		o := &offer{volume: v}
 		at := "/volumes/" + strconv.Itoa(i)
 		beside.Handle(mux, at+"/size", o.size)
 		mux.HandleFunc("POST "+at+"/entries", o.entries)

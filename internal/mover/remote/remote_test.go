@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,11 +21,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/mover/tree"
 )
 
-// cluster has pods whose claims are named after the directories that they are.
+// cluster has pods whose volumes are the directories that their claims are named after.
 func cluster(t *testing.T) *besidetest.Cluster {
 	return besidetest.New(t, func(p besidetest.Pod) http.Handler {
 		mux := http.NewServeMux()
-		remote.Offer(mux, p.Claims)
+		remote.Offer(mux, p.Volumes)
 		return mux
 	})
 }
@@ -216,6 +217,19 @@ func TestAnEarlierWriterIsRefused(t *testing.T) {
 	}
 	if err := early.Make(t.Context(), file); sluice.ErrorCode(err) != sluice.Unavailable {
 		t.Error(err)
+	}
+}
+
+func TestErrorsNameTheClaim(t *testing.T) {
+	c := cluster(t)
+	gone := filepath.Join(t.TempDir(), "gone")
+	work := transfer(c, sluice.TransferCopy, t.TempDir(), gone)
+	r, err := remote.New(c.Bench(beside.Options{})).Reader(t.Context(), work, work.Volumes[1])
+	if err == nil {
+		_, err = r.Size(t.Context())
+	}
+	if err == nil || !strings.Contains(err.Error(), "claim-1") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

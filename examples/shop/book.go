@@ -50,6 +50,13 @@ func (b *Book) Close(ctx context.Context) error { return b.Orders.Database().Cli
 // Ping reports whether the database answers.
 func (b *Book) Ping(ctx context.Context) error { return b.Orders.Database().Client().Ping(ctx, nil) }
 
+// Await returns when the database answers, or an error after the time.
+func (b *Book) Await(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return b.patiently(ctx, b.Ping)
+}
+
 // Put writes the order once, however often it is called. If another purchase has the same id, it returns ErrConflict.
 func (b *Book) Put(ctx context.Context, o Order) error {
 	err := b.patiently(ctx, func(ctx context.Context) error {

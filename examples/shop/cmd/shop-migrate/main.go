@@ -14,6 +14,9 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop"
 )
 
+// patience bounds the wait for a database that has just started: nodes learn of it a moment after it is ready.
+const patience = 30 * time.Second
+
 func main() {
 	name := flag.String("release", "1.0", "the release whose form the orders shall have")
 	flag.Parse()
@@ -39,6 +42,9 @@ func run(name string) error {
 		return err
 	}
 	defer book.Close(context.WithoutCancel(ctx))
+	if err := book.Await(ctx, patience); err != nil {
+		return err
+	}
 	began := time.Now()
 	orders, err := release.Migrate(ctx, book)
 	if err != nil {

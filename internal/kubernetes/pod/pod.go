@@ -25,6 +25,7 @@ type Pod struct {
 		OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
 	} `json:"metadata"`
 	Spec struct {
+		NodeName   string      `json:"nodeName"`
 		Containers []Container `json:"containers"`
 	} `json:"spec"`
 	Status struct {

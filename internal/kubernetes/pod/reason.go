@@ -15,7 +15,7 @@ func (p *Pod) Reason() string {
 	case p.IsReady() || p.Status.Phase == corev1.PodSucceeded:
 		return ""
 	case p.Metadata.DeletionTimestamp != "":
-		return p.lastFailure() + "it is ending"
+		return p.lastFailure() + "it is ending" + p.onNode()
 	case p.Status.Phase == corev1.PodFailed:
 		return p.failure()
 	}
@@ -112,7 +112,28 @@ func (p *Pod) unready() string {
 			return sentence("a readiness gate does not hold yet", c.Message)
 		}
 	}
-	return "it is starting"
+	if p.isForgotten() {
+		return "its node " + p.Spec.NodeName + " does not answer"
+	}
+	return "it is starting" + p.onNode()
+}
+
+// isForgotten reports whether the cluster took the readiness from the pod although all of its containers had it. It
+// does so when it hears nothing of the node.
+func (p *Pod) isForgotten() bool {
+	for _, c := range p.Status.ContainerStatuses {
+		if !c.Ready {
+			return false
+		}
+	}
+	return len(p.Status.ContainerStatuses) > 0 && p.Spec.NodeName != ""
+}
+
+func (p *Pod) onNode() string {
+	if p.Spec.NodeName == "" {
+		return ""
+	}
+	return " on the node " + p.Spec.NodeName
 }
 
 func ending(label string, t *corev1.ContainerStateTerminated) string {

@@ -57,6 +57,20 @@ func TestReason(t *testing.T) {
 			`{"status": {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory. "}}`,
 			"Evicted: The node was low on resource: memory",
 		},
+		"lost node": {
+			`{"spec": {"nodeName": "n1", "containers": [{"name": "a"}]}, "status": {"phase": "Running", "conditions": [
+				{"type": "Ready", "status": "False"}], "containerStatuses": [{"name": "a", "ready": true,
+				"state": {"running": {}}}]}}`,
+			"its node n1 does not answer",
+		},
+		"not started by its node": {
+			`{"spec": {"nodeName": "n1", "containers": [{"name": "a"}]}, "status": {"phase": "Pending"}}`,
+			"it is starting on the node n1",
+		},
+		"not ended by its node": {
+			`{"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"nodeName": "n1"}}`,
+			"it is ending on the node n1",
+		},
 		"nothing known": {`{"status": {"phase": "Pending"}}`, "it is starting"},
 	}
 	for name, tt := range tests {

@@ -48,16 +48,6 @@ func newLab(t *testing.T, s storage) *lab {
 
 func (l *lab) worlds() []*world.World { return []*world.World{l.World, l.staging} }
 
-// manifest returns a manifest of the examples as the lab needs it.
-func (l *lab) manifest(name string) string {
-	l.Helper()
-	text, err := os.ReadFile(filepath.Join(l.Dir, "manifests", name))
-	if err != nil {
-		l.Fatal(err)
-	}
-	return string(text)
-}
-
 const data = `
 version: v1
 kind: kubernetes

@@ -104,6 +104,16 @@ func (h *shop) write() {
 	}
 }
 
+// manifest returns a manifest of the examples as the shop needs it.
+func (h *shop) manifest(name string) string {
+	h.Helper()
+	text, err := os.ReadFile(filepath.Join(h.Dir, "manifests", name))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return string(text)
+}
+
 func (h *shop) adapt(text string) string {
 	quiesce, mover := "    claims: [mongo-data]\n", ""
 	if h.storage.mover != "" {

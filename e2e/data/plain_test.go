@@ -47,7 +47,8 @@ func TestCheckpointsWithoutSluice(t *testing.T) {
 		p.build("kopia", filepath.Join("..", "kopia"), "github.com/kopia/kopia")
 		p.build("mongo-server", examples("ferretdb-1.23"), ".")
 		found := p.run("Copies of kopia are", "/srv/checkpoints", filepath.Join(p.Dir, "checkpoints"),
-			"secrets/repository", filepath.Join(p.Dir, "password"), "ID", `"$(kopia snapshot list --all | grep -om1 'k[0-9a-f]\{32\}')"`)
+			"secrets/repository", filepath.Join(p.Dir, "password"),
+			"ID", `"$(kopia snapshot list --all | grep -om1 'k[0-9a-f]\{32\}')"`)
 		if !regexp.MustCompile(`/0-mongo-data`).MatchString(found) {
 			t.Errorf("the list does not name the claim:\n%s", found)
 		}
@@ -106,8 +107,8 @@ func (p page) run(sentence string, replace ...string) string {
 	}
 	c := exec.CommandContext(p.Context(), "bash", "-euo", "pipefail", "-c", strings.NewReplacer(replace...).Replace(block))
 	c.Dir = p.scratch
-	c.Env = append(os.Environ(), "PATH="+p.bin+":"+os.Getenv("PATH"), "HOME="+p.scratch, "KUBECONFIG="+p.Cluster.Kubeconfig,
-		"KOPIA_CHECK_FOR_UPDATES=false")
+	c.Env = append(os.Environ(), "PATH="+p.bin+":"+os.Getenv("PATH"), "HOME="+p.scratch,
+		"KUBECONFIG="+p.Cluster.Kubeconfig, "KOPIA_CHECK_FOR_UPDATES=false")
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Run(); err != nil {

@@ -105,7 +105,8 @@ func (p page) run(sentence string, replace ...string) string {
 	if !found {
 		p.Fatalf("no commands follow %q", sentence)
 	}
-	c := exec.CommandContext(p.Context(), "bash", "-euo", "pipefail", "-c", strings.NewReplacer(replace...).Replace(block))
+	commands := strings.NewReplacer(replace...).Replace(block)
+	c := exec.CommandContext(p.Context(), "bash", "-euo", "pipefail", "-c", commands)
 	c.Dir = p.scratch
 	c.Env = append(os.Environ(), "PATH="+p.bin+":"+os.Getenv("PATH"), "HOME="+p.scratch,
 		"KUBECONFIG="+p.Cluster.Kubeconfig, "KOPIA_CHECK_FOR_UPDATES=false")

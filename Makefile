@@ -1,14 +1,21 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e
+MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e packaging
 
-.PHONY: help demo test stress bench bench-job all format vet staticcheck build fuzz e2e cluster-up cluster-down
+.PHONY: help demo test stress bench bench-job all format vet staticcheck build release pictures fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## Build bin/sluice
 	@mkdir -p bin && go build -ldflags='-s -w' -o bin/sluice ./cmd/sluice
+
+BASE_URL ?= https://github.com/sluice-cd/sluice/releases/download/$(VERSION)
+release: ## Build dist/: the packages of VERSION, such as v0.1.0, that will be downloaded from BASE_URL
+	@cd packaging && go run . -version '$(VERSION)' -url '$(BASE_URL)'
+
+pictures: ## Draw the pictures in docs again
+	@go run ./internal/picture
 
 demo: ## Deliver a web shop and its database on this machine: six acts, one report
 	@mkdir -p bin && cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
@@ -20,7 +27,7 @@ $(GOTESTSUM): go.mod
 
 test: $(GOTESTSUM) ## Run every test
 	$(GOTESTSUM) --format=standard-quiet -- -timeout 9m ./...
-	@for m in $(filter examples/%,$(MODULES)); do (cd $$m && $(GOTESTSUM) --format=standard-quiet -- -count=1 ./...) || exit 1; done
+	@for m in $(filter-out . e2e,$(MODULES)); do (cd $$m && $(GOTESTSUM) --format=standard-quiet -- -count=1 ./...) || exit 1; done
 
 STRESS ?= 20
 stress: $(GOTESTSUM) ## Find tests that depend on luck: each 20 times (STRESS) with busy cores, then the suites of e2e 3 times
@@ -55,8 +62,9 @@ fuzz: ## Fuzz the parsers, FUZZTIME each (default one minute)
 format: ## Fail if a file is not formatted with gofmt
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi
 
-vet: ## Run go vet on every module
+vet: ## Run go vet on every module, and on the program for macOS
 	@for m in $(MODULES); do (cd $$m && go vet ./...) || exit 1; done
+	@GOOS=darwin CGO_ENABLED=0 go vet ./cmd/sluice
 
 staticcheck: ## Run staticcheck
 	go tool staticcheck ./...

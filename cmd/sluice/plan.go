@@ -66,6 +66,9 @@ func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
 	if err := a.writePlan(out); err != nil || offline {
 		return err
 	}
+	if err := bootstrap.CheckMachine(compiled.Plan, c); err != nil {
+		return err
+	}
 	if err := service.CheckConfigured(compiled.Plan, c); err != nil {
 		return err
 	}

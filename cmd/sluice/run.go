@@ -116,6 +116,9 @@ func (a *app) planRun(ctx context.Context, c *config.Config, o *runOptions) (*sl
 	if o.rehearse.local {
 		return o.rehearse.plan(compiled.Plan, c)
 	}
+	if err := bootstrap.CheckMachine(compiled.Plan, c); err != nil {
+		return nil, err
+	}
 	return compiled.Plan, service.CheckConfigured(compiled.Plan, c)
 }
 

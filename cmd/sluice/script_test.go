@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
 			"receive": receive, "fill": fill, "expire": expire,
+			"upgrade": upgrade,
 		},
 		Condition: condition,
 	})
@@ -184,6 +186,19 @@ func recorded(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(sourceDir, "testdata", "recorded"))))
 	ts.Check(os.Chmod(dir, 0o700))
 	ts.Check(os.Chmod(filepath.Join(dir, "key"), 0o600)) // git keeps no such modes
+}
+
+// upgrade VERSION changes the state directory as a later version with another format would.
+func upgrade(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: upgrade VERSION")
+	}
+	dir := stateDir(ts.MkAbs(bootstrap.StateName))
+	db, err := sql.Open("sqlite", dir.Path("sluice.db"))
+	ts.Check(err)
+	_, err = db.Exec("PRAGMA user_version = 1000")
+	ts.Check(errors.Join(err, db.Close()))
+	ts.Check(os.WriteFile(dir.Path("version"), []byte(args[0]+"\n"), 0o600))
 }
 
 // expire CHECKPOINT|ACCOUNT/NAMESPACE lets the time of the checkpoint or the branch be over.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,21 +12,29 @@ import (
 
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Example: "  sluice version --output json",
+		Use: "version", Short: "Print version, commit, date and Go version", Example: "  sluice version --output json",
 		RunE: func(*cobra.Command, []string) error {
-			v := bootstrap.Version()
+			b := bootstrap.Version()
 			if a.json() {
-				return present.JSON(a.out, v)
+				return present.JSON(a.out, b)
 			}
-			return present.Printf(a.out, "%s", versionLine(v))
+			return present.Printf(a.out, "%s", versionLine(b))
 		},
 	}
 }
 
-func versionLine(v bootstrap.Build) string {
-	revision := ""
-	if v.Revision != "" {
-		revision = fmt.Sprintf(" (%.12s)", v.Revision)
+// versionLine leaves out what the build does not know.
+func versionLine(b bootstrap.Build) string {
+	parts := []string{"sluice " + b.Version}
+	if b.Commit != "" {
+		commit := fmt.Sprintf("commit %.12s", b.Commit)
+		if b.Modified {
+			commit += " with changes"
+		}
+		parts = append(parts, commit)
 	}
-	return fmt.Sprintf("sluice %s%s, %s, %s\n", v.Version, revision, v.Go, v.Platform)
+	if b.Date != "" {
+		parts = append(parts, b.Date)
+	}
+	return strings.Join(append(parts, b.Go, b.Platform), ", ") + "\n"
 }

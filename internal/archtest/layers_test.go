@@ -79,7 +79,8 @@ var testsOnly = map[string]bool{
 	"internal/accounttest": true,
 	"internal/archtest":    true, "internal/benchtable": true, "internal/besidetest": true,
 	"internal/databasetest": true, "internal/datatest": true,
-	"internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true, "internal/plantest": true,
+	"internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true, "internal/picture": true,
+	"internal/plantest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,
 }
 

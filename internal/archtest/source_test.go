@@ -60,9 +60,10 @@ func sources(t *testing.T) []source {
 
 func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
-// ships reports whether the file is part of the program: no test, measurement or example.
+// ships reports whether the file is part of the program: no test, measurement, example or package.
 func (s source) ships() bool {
-	return !s.isTest() && !strings.HasPrefix(s.path, "e2e/") && !strings.HasPrefix(s.path, "examples/")
+	return !s.isTest() && !strings.HasPrefix(s.path, "e2e/") && !strings.HasPrefix(s.path, "examples/") &&
+		!strings.HasPrefix(s.path, "packaging/")
 }
 
 // dir is the package's directory below the module, "" for the root.

@@ -81,7 +81,7 @@ func (d StateDir) Read(ctx context.Context) (sluice.Store, error) {
 			WithHint("change to the directory where you started sluice run, or name its state directory with --state")
 	}
 	if err != nil {
-		return nil, err
+		return nil, d.newer(err)
 	}
 	return d.redactor.Store(store), nil
 }
@@ -109,7 +109,7 @@ func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
 	d.learn()
 	store, err := sqlite.Open(ctx, d.Path("sluice.db"))
 	if err != nil {
-		return nil, err
+		return nil, d.newer(err)
 	}
 	return d.redactor.Store(store), nil
 }
@@ -133,7 +133,7 @@ func (d StateDir) Verify(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, err
+		return 0, d.newer(err)
 	}
 	defer store.Close()
 	if err := store.Verify(ctx); err != nil {
@@ -230,16 +230,30 @@ func (d StateDir) remembered() (string, error) {
 	return strings.TrimSpace(string(path)), nil
 }
 
-// remember records the path of the sluice.yaml. The caller holds the lock.
+// remember records the path of the sluice.yaml and the version of this program. The caller holds the lock.
 func (d StateDir) remember(c *config.Config) error {
 	path, err := absolute(c.File)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(d.Path("configuration"), []byte(path+"\n")); err != nil {
+	err = writeFile(d.Path("configuration"), []byte(path+"\n"))
+	if err := errors.Join(err, writeFile(d.Path("version"), []byte(Version().Version+"\n"))); err != nil {
 		return sluice.Errorf(sluice.Unavailable, "the state directory cannot be written: %w", err)
 	}
 	return nil
+}
+
+// newer names this version and the one that used the directory last in the error of a store with a newer format.
+func (d StateDir) newer(err error) error {
+	if sluice.ErrorCode(err) != sluice.Unsupported {
+		return err
+	}
+	theirs := "a newer sluice"
+	if text, err := os.ReadFile(d.Path("version")); err == nil {
+		theirs = "sluice " + strings.TrimSpace(string(text))
+	}
+	return sluice.Errorf(sluice.Unsupported, "this is sluice %s, and %s used the state directory last: %w",
+		Version().Version, theirs, err).WithHint("%s", sluice.ErrorHint(err))
 }
 
 func absolute(path string) (string, error) {

@@ -55,9 +55,10 @@ func (w *Wiring) locals(ctx context.Context, passive bool) (map[string]sluice.Ac
 	return all, nil
 }
 
-// openLocal starts an account that was used before. An account that was never used starts with its first use.
+// openLocal starts an account that was used before. An account that was never used starts with its first use, which is
+// also when a machine that runs no local accounts says so.
 func openLocal(ctx context.Context, c local.Config) (sluice.Account, error) {
-	if _, err := os.Stat(c.Dir); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(c.Dir); errors.Is(err, fs.ErrNotExist) || local.Supported() != nil {
 		return local.Open(c).Abilities(), nil
 	}
 	a, err := local.Dial(ctx, c)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/local"
 	"github.com/sluice-cd/sluice/internal/local/agent"
 	"github.com/sluice-cd/sluice/internal/service"
@@ -30,6 +31,16 @@ type Lost struct {
 
 // State returns the state directory that the account belongs to.
 func (l Lost) State() string { return filepath.Dir(filepath.Dir(l.Dir)) }
+
+// CheckMachine returns Unsupported if the plan uses a local account and this machine cannot run one.
+func CheckMachine(p *sluice.Plan, c *config.Config) error {
+	for name := range c.Accounts {
+		if service.LocalAccounts(c)(name) && service.Uses(p, name) {
+			return local.Supported()
+		}
+	}
+	return nil
+}
 
 // LocalPods returns the pods of the accounts of this machine, or only of the named one, also of those without an agent.
 // It starts nothing. Accounts whose agents do not answer are in the error; what it returns is right without them.

@@ -107,8 +107,11 @@ func (w *Wiring) localAccounts() (map[string]config.Account, error) {
 // A Rehearsal says how the stand-ins of a rehearsal behave.
 type Rehearsal = rehearsal.Options
 
-// Rehearse returns the plan of the rehearsal on this machine.
+// Rehearse returns the plan of the rehearsal on this machine. Unsupported: this machine runs no local accounts.
 func Rehearse(p *sluice.Plan, c *config.Config, o Rehearsal) (*sluice.Plan, error) {
+	if err := local.Supported(); err != nil {
+		return nil, err
+	}
 	o.Images = func(account string) map[string]string { return commands(rehearsedImages(c, account)) }
 	o.Providers, o.Secrets, o.MayBind = known(c.Metrics), known(c.Secrets), mayBind
 	return rehearsal.Prepare(p, o)

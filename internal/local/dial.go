@@ -126,6 +126,9 @@ func (a *Account) ensure(ctx context.Context, how beginning) error {
 	if a.answers(ctx) {
 		return nil
 	}
+	if err := Supported(); err != nil {
+		return err
+	}
 	if how == heal && agent.IsDown(a.config.Dir) {
 		return sluice.Errorf(sluice.Unavailable, "the local account %s was taken down", a.config.Name)
 	}

@@ -155,9 +155,10 @@ func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migrat
 			WithHint("name another path for the store")
 	}
 	if newest := known[len(known)-1].version; version > newest {
-		return 0, sluice.Errorf(sluice.Unsupported, "%s was written by a newer Sluice: its schema is %d, this one knows %d",
+		return 0, sluice.Errorf(sluice.Unsupported, "%s has format %d, and this version of Sluice knows formats up to %d",
 			path, version, newest).
-			WithHint("use the newer Sluice, or restore a copy of the file from before the upgrade")
+			WithHint("use the version that wrote it or a newer one, " +
+				"or put back the copy of the state directory from before the upgrade")
 	}
 	return version, nil
 }

@@ -2,13 +2,11 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
-	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local/process"
@@ -72,27 +70,6 @@ func (a *Agent) watchDirectory() {
 		}
 	}
 	a.quit()
-}
-
-// watchPath returns a file that can be read when the directory may have been removed or moved, or one above it. The
-// directory's own removal is only seen in the one above it, because processes work in the directory.
-func watchPath(dir string) (*os.File, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), "inotify")
-	above := filepath.Dir(dir)
-	_, inErr := unix.InotifyAddWatch(fd, dir, unix.IN_DELETE|unix.IN_MOVE_SELF)
-	_, aboveErr := unix.InotifyAddWatch(fd, above, unix.IN_DELETE|unix.IN_MOVE_SELF)
-	if err := errors.Join(inErr, aboveErr); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	for above != filepath.Dir(above) {
-		above = filepath.Dir(above)
-		_, _ = unix.InotifyAddWatch(fd, above, unix.IN_MOVE_SELF) // that of another user may be unreadable, but hardly moves
-	}
-	return f, nil
 }
 
 // endIfGone ends everything that runs if the account's directory is gone. Nothing of it can be recorded any more.

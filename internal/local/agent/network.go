@@ -154,23 +154,6 @@ func claimant(name string) string {
 	return processName(strconv.Itoa(int(pid)))
 }
 
-// peer returns the number of the process that listens at the other end.
-func peer(conn *net.UnixConn) (int32, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var credentials *unix.Ucred
-	var credErr error
-	err = raw.Control(func(fd uintptr) {
-		credentials, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, credErr); err != nil {
-		return 0, err
-	}
-	return credentials.Pid, nil
-}
-
 func (n *network) owns(ip string) bool { return blockOf(ip) == n.Second }
 
 // present translates an address of a block that the account had before.

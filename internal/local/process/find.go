@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,9 +55,12 @@ func With(variable string) ([]Marked, error) {
 	return found, err
 }
 
-// each calls look with the number of every process.
+// each calls look with the number of every process. A system without /proc runs no local account, so it has none.
 func each(look func(pid int)) error {
 	dir, err := os.Open("/proc")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (id Identity) Signal(sig unix.Signal) error {
 		return err
 	}
 	defer unix.Close(fd)
-	err = unix.PidfdSendSignal(fd, sig, nil, 0)
+	err = signalFD(fd, sig)
 	if errors.Is(err, unix.ESRCH) {
 		return os.ErrProcessDone
 	}
@@ -71,7 +71,7 @@ func (id Identity) Signal(sig unix.Signal) error {
 
 // open returns a descriptor of the process. The identity is looked at after the descriptor pins the number.
 func (id Identity) open() (int, error) {
-	fd, err := unix.PidfdOpen(id.PID, unix.PIDFD_NONBLOCK)
+	fd, err := openPID(id.PID)
 	if errors.Is(err, unix.ESRCH) {
 		return -1, os.ErrProcessDone
 	}

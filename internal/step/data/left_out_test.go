@@ -23,7 +23,7 @@ func copyingSteps() map[string]sluice.StepSpec {
 	return map[string]sluice.StepSpec{"staging": migrating(), "prod": checkpointing(0)}
 }
 
-// What copies data is left out on a first deployment, also if the data arrives before the step is repeated after a crash.
+// Also if the data arrives before the step is repeated after a crash.
 func TestWithoutDataNothingIsCopied(t *testing.T) {
 	for target, spec := range copyingSteps() {
 		w := newWorld(t).bringing()

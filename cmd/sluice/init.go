@@ -76,7 +76,7 @@ func (a *app) init(ctx context.Context, o *initOptions, args []string) (err erro
 	if o.Config, err = a.configuration(o.File); err != nil {
 		return err
 	}
-	o.Secret = a.redactor.Learn
+	o.Secret, o.Kubeconfig = a.redactor.Learn, hasKubeconfig()
 	result, err := service.Init(ctx, o.InitRequest)
 	if err != nil {
 		return err
@@ -95,6 +95,16 @@ func (a *app) init(ctx context.Context, o *initOptions, args []string) (err erro
 		present.Printf(a.out, "guessed: %s\n", g)
 	}
 	return present.Printf(a.out, "next: %s\n", next)
+}
+
+// hasKubeconfig reports whether kubectl would find a kubeconfig.
+func hasKubeconfig() bool {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return os.Getenv("KUBECONFIG") != ""
+	}
+	_, err = os.Stat(filepath.Join(home, ".kube", "config"))
+	return err == nil || os.Getenv("KUBECONFIG") != ""
 }
 
 // manifests finds the manifests: those that are named, the directory of that name, or new ones.

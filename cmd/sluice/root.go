@@ -77,7 +77,8 @@ func newRoot(a *app) *cobra.Command {
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newInit(a), newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
+		newInit(a),
+		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
 		newLogs(a), newApprove(a), newReject(a), newPromote(a), newRetry(a), newRollback(a), newCancel(a), newData(a),
 		newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newBeside(),
 	)

@@ -27,6 +27,7 @@ type InitRequest struct {
 	Application string
 	Programs    map[string][]string // by image, what runs on this machine
 	Context     string              // the context of the cluster; "": this machine if it can run the application
+	Kubeconfig  bool                // whether there is a kubeconfig
 	Account     string              // an account of the sluice.yaml that exists
 	Config      *config.Config
 	Secret      func(value string) // is told each value of a Secret
@@ -68,12 +69,13 @@ func Init(ctx context.Context, r InitRequest) (InitResult, error) {
 	if err != nil {
 		return InitResult{}, errors.Join(err, removeAll(written))
 	}
-	return InitResult{Files: written, Guesses: out.Guesses, Local: out.Local}, nil
+	isLocal := out.Local || in.Account != "" && r.Config.Accounts[in.Account].Type == config.AccountLocal
+	return InitResult{Files: written, Guesses: out.Guesses, Local: isLocal}, nil
 }
 
 // input reads the manifests.
 func (r InitRequest) input() (starter.Input, error) {
-	in := starter.Input{Application: r.Application, Context: r.Context}
+	in := starter.Input{Application: r.Application, Context: r.Context, Kubeconfig: r.Kubeconfig}
 	var ds sluice.Diagnostics
 	for _, path := range r.Manifests {
 		objects, found := r.load(path)

@@ -123,7 +123,8 @@ func claimsOf(o sluice.Object) (claims []string) {
 
 // containers returns all containers of a workload.
 func containers(o sluice.Object) []sluice.Object {
-	return append(o.List("spec", "template", "spec", "initContainers"), o.List("spec", "template", "spec", "containers")...)
+	pod := []string{"spec", "template", "spec"}
+	return append(o.List(append(pod, "initContainers")...), o.List(append(pod, "containers")...)...)
 }
 
 // Images returns the images of all containers, each once.

@@ -26,8 +26,9 @@ type Input struct {
 	Objects     []sluice.Object     // of all paths
 	Jobs        []Job               // that change the data for a release
 	Programs    map[string][]string // by image, what runs on this machine
-	Context     string              // of the kubeconfig: the application goes to this cluster; "": it is decided by the programs
-	Account     string              // an account that sluice.yaml has already; "": sluice.yaml is to be written
+	Context     string              // of the kubeconfig: the application goes to this cluster; "": the programs decide
+	Kubeconfig  bool                // whether there is a kubeconfig
+	Account     string              // an account that sluice.yaml has already; "": there is no sluice.yaml
 }
 
 // A Job is a file with one Job, which migrates the data of each target to a release.
@@ -39,7 +40,7 @@ type Job struct {
 // An Output is what Write returns.
 type Output struct {
 	Deploy  string
-	Config  string // "" if there is a sluice.yaml
+	Config  string // "" if there is nothing to declare
 	Local   bool   // whether the application runs on this machine
 	Guesses []string
 }
@@ -56,7 +57,7 @@ func Write(in Input) (Output, error) {
 		return Output{}, err
 	}
 	out := Output{Deploy: deploy, Local: w.Local, Guesses: w.guesses}
-	if in.Account == "" {
+	if in.Account == "" && (w.Local || w.Context != "" || w.Kubeconfig) {
 		out.Config, err = render("sluice.yaml", w)
 	}
 	return out, err
@@ -122,7 +123,7 @@ func (w *writer) namespace() (found string) {
 // place decides where the application goes.
 func (w *writer) place() {
 	missing, foreign := w.missing(), w.foreign()
-	w.Local = w.Context == "" && len(missing) == 0 && len(foreign) == 0
+	w.Local = w.Account == "" && w.Context == "" && len(missing) == 0 && len(foreign) == 0
 	w.Place = w.Account
 	switch {
 	case w.Account != "":
@@ -137,15 +138,18 @@ func (w *writer) place() {
 }
 
 func (w *writer) cluster(missing, foreign []string) {
-	switch {
-	case w.Context != "":
+	if w.Context != "" {
 		w.guess("both targets are in the cluster of the context %s", w.Context)
-	case len(foreign) > 0:
-		w.guess("both targets are in the current cluster of kubectl, because this machine cannot run %s",
-			strings.Join(foreign, ", "))
-	default:
-		w.guess("both targets are in the current cluster of kubectl, because no program is known for %s on this machine; "+
-			"--program IMAGE=COMMAND names one", strings.Join(missing, ", "))
+		return
+	}
+	why := "no program is known for " + strings.Join(missing, ", ") + " on this machine; --program IMAGE=COMMAND names one"
+	if len(foreign) > 0 {
+		why = "this machine cannot run " + strings.Join(foreign, ", ")
+	}
+	w.guess("both targets are in a cluster, because %s", why)
+	if !w.Kubeconfig {
+		w.guess("there is no kubeconfig, so the account %s is left to you: declare it in sluice.yaml before sluice plan",
+			w.Place)
 	}
 }
 

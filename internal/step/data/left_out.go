@@ -24,7 +24,9 @@ func (s leftOut) Start(_ context.Context, p sluice.Progress) (sluice.Progress, e
 }
 
 // Observe is never needed.
-func (s leftOut) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) { return s.Start(ctx, p) }
+func (s leftOut) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	return s.Start(ctx, p)
+}
 
 // Finish has nothing to clean up.
 func (leftOut) Finish(context.Context, sluice.Progress) error { return nil }
@@ -102,7 +104,9 @@ func (s copying) Start(ctx context.Context, p sluice.Progress) (sluice.Progress,
 }
 
 // Observe is never needed.
-func (s copying) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) { return s.Start(ctx, p) }
+func (s copying) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	return s.Start(ctx, p)
+}
 
 // Finish cleans up if something was copied.
 func (s copying) Finish(ctx context.Context, p sluice.Progress) error {

@@ -127,7 +127,8 @@ type Wait struct {
 type Preview struct {
 	Changes  []Change        `json:"changes,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
-	Snapshot json.RawMessage `json:"image,omitempty"` // what Undo needs to put back
+	Snapshot json.RawMessage `json:"image,omitempty"`  // what Undo needs to put back
+	NoData   bool            `json:"noData,omitempty"` // the step copies data and would be left out: there is none yet
 }
 
 // A Change is what a write did or would do to one object.

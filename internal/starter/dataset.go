@@ -65,11 +65,9 @@ var mongoURI = regexp.MustCompile(`mongodb://[^/\s]+/([A-Za-z0-9_-]+)`)
 // databaseName returns the database that the environment of a container names, otherwise the application.
 func (w *writer) databaseName() string {
 	for _, o := range w.Objects {
-		for _, c := range containers(o) {
-			for _, v := range c.List("env") {
-				if m := mongoURI.FindStringSubmatch(v.Text("value")); m != nil {
-					return m[1]
-				}
+		for _, v := range variables(o) {
+			if m := mongoURI.FindStringSubmatch(v.Text("value")); m != nil {
+				return m[1]
 			}
 		}
 	}
@@ -163,13 +161,43 @@ func Command(objects []sluice.Object, image string) (command string) {
 	return command
 }
 
+// names warns of Services that containers reach by name: names are not resolved on this machine.
+func (w *writer) names() {
+	for _, o := range w.Objects {
+		for _, v := range variables(o) {
+			if s := w.serviceIn(v.Text("value")); s != "" {
+				w.guess("%s of %s names the host %s, which this machine does not resolve: write $(%s_SERVICE_HOST)",
+					v.Text("name"), o.Ref(), s, strings.ToUpper(strings.ReplaceAll(s, "-", "_")))
+			}
+		}
+	}
+}
+
+// serviceIn returns the Service that is the host of a URL, "" if none is.
+func (w *writer) serviceIn(url string) string {
+	for _, o := range w.Objects {
+		name := o.Text("metadata", "name")
+		host := regexp.MustCompile(`(//|@)` + regexp.QuoteMeta(name) + `([:/.]|$)`)
+		if o.Text("kind") == "Service" && host.MatchString(url) {
+			return name
+		}
+	}
+	return ""
+}
+
+// variables returns the environment of all containers of a workload.
+func variables(o sluice.Object) (list []sluice.Object) {
+	for _, c := range containers(o) {
+		list = append(list, c.List("env")...)
+	}
+	return list
+}
+
 // env returns the value that a container of the workload gives a variable, "" if it comes from elsewhere.
 func env(o sluice.Object, name string) (string, bool) {
-	for _, c := range containers(o) {
-		for _, v := range c.List("env") {
-			if v.Text("name") == name {
-				return v.Text("value"), true
-			}
+	for _, v := range variables(o) {
+		if v.Text("name") == name {
+			return v.Text("value"), true
 		}
 	}
 	return "", false

@@ -131,6 +131,7 @@ func (w *writer) place() {
 	case w.Local:
 		w.Place = "local"
 		w.guess("both targets are on this machine, because there is a program for each image")
+		w.names()
 	default:
 		w.Place = "cluster"
 		w.cluster(missing, foreign)

@@ -65,6 +65,19 @@ func TestWorkloadsWithClaimsAreDatasets(t *testing.T) {
 	}
 }
 
+func TestHostsThatThisMachineDoesNotResolveAreNamed(t *testing.T) {
+	list := objects(t, "my-db", "mongo", service, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: NAME}, spec: {
+  selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, spec: {containers: [{name: x, image: x,
+  env: [{name: A, value: "mongodb://u:p@my-db:27017/x"}, {name: B, value: "http://my-db-2/"}, {name: C, value: my-db}]}]}}}}`)
+	w := writer{Input: Input{Objects: list}}
+	w.names()
+	want := []string{"A of Deployment/my-db names the host my-db, which this machine does not resolve: " +
+		"write $(MY_DB_SERVICE_HOST)"}
+	if diff := cmp.Diff(want, w.guesses); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Whatever the manifests hold, both files can be read.
 func TestBothFilesAreValid(t *testing.T) {
 	db := objects(t, "db", "mongo", service, stateful)

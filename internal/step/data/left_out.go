@@ -85,6 +85,7 @@ func (s copying) Check(ctx context.Context) (sluice.Preview, error) {
 		return preview, err
 	}
 	if preview, err = s.leftOut().Check(ctx); err == nil {
+		preview.NoData = true
 		preview.Snapshot, err = record.Write(found{NoData: true})
 	}
 	return preview, err

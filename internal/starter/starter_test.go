@@ -68,7 +68,8 @@ func TestWorkloadsWithClaimsAreDatasets(t *testing.T) {
 func TestHostsThatThisMachineDoesNotResolveAreNamed(t *testing.T) {
 	list := objects(t, "my-db", "mongo", service, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: NAME}, spec: {
   selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, spec: {containers: [{name: x, image: x,
-  env: [{name: A, value: "mongodb://u:p@my-db:27017/x"}, {name: B, value: "http://my-db-2/"}, {name: C, value: my-db}]}]}}}}`)
+  env: [{name: A, value: "mongodb://u:p@my-db:27017/x"}, {name: B, value: "http://my-db-2/"},
+  {name: C, value: my-db}]}]}}}}`)
 	w := writer{Input: Input{Objects: list}}
 	w.names()
 	want := []string{"A of Deployment/my-db names the host my-db, which this machine does not resolve: " +
@@ -110,7 +111,8 @@ func TestBothFilesAreValid(t *testing.T) {
 func TestQuotedTextsAreReadAsTheyAre(t *testing.T) {
 	for _, want := range []string{
 		"shop", "mongo-data", "jobs/migrate.yaml", "true", "True", "null", "no", "on", "1.0", "1e3", "0x10", "a: b", "- a",
-		"#", "", " a", "a,b", "{a}", "shop:2.0", "é", "it's", `"`, "2026-01-02", "manifests", "bin/shop", "\n", "&<>", "false",
+		"#", "", " a",
+		"a,b", "{a}", "shop:2.0", "é", "it's", `"`, "2026-01-02", "manifests", "bin/shop", "\n", "&<>", "false",
 	} {
 		text, err := quote(want)
 		var got map[string]any

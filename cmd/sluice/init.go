@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -70,7 +71,7 @@ type initOutput struct {
 }
 
 func (a *app) init(ctx context.Context, o *initOptions, args []string) (err error) {
-	if err := a.manifests(o, args); err != nil {
+	if err := a.manifests(ctx, o, args); err != nil {
 		return err
 	}
 	if o.Config, err = a.configuration(o.File); err != nil {
@@ -108,9 +109,9 @@ func hasKubeconfig() bool {
 }
 
 // manifests finds the manifests: those that are named, the directory of that name, or new ones.
-func (a *app) manifests(o *initOptions, args []string) error {
+func (a *app) manifests(ctx context.Context, o *initOptions, args []string) error {
 	if len(args) == 1 && args[0] == "-" {
-		text, err := io.ReadAll(io.LimitReader(a.in, 16<<20))
+		text, err := untilDone(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, maxPiped)) })
 		o.Text = string(text)
 		return err
 	}
@@ -123,48 +124,88 @@ func (a *app) manifests(o *initOptions, args []string) error {
 		return nil
 	}
 	if o.app.Image == "" {
-		if err := a.ask(o); err != nil {
+		if err := a.ask(ctx, o); err != nil {
 			return err
 		}
 	}
-	if o.app.Name = o.Application; o.app.Name == "" {
-		o.app.Name = starter.Program(o.app.Image)
-	}
+	o.app.Name = cmp.Or(o.Application, starter.Program(o.app.Image))
 	text, err := starter.Manifests(o.app)
 	o.Text = text
 	return err
 }
 
+// maxPiped limits the manifests of the standard input; larger files are not read either.
+const maxPiped = 16 << 20
+
+// untilDone returns what read returns, or the error of ctx if that ends first: nothing interrupts a read.
+func untilDone[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
 // ask asks for what the flags did not say.
-func (a *app) ask(o *initOptions) error {
+func (a *app) ask(ctx context.Context, o *initOptions) error {
 	if !a.terminal {
 		return sluice.Errorf(sluice.Invalid, "no manifests are named").
 			WithHint("name them: sluice init manifests; or pipe them: helm template NAME CHART | sluice init -; " +
 				"or let them be written: sluice init --image shop:1.0")
 	}
-	lines := bufio.NewScanner(a.in)
-	question := func(text, otherwise string) string {
-		present.Printf(a.err, "%s [%s] ", text, otherwise)
-		if lines.Scan() && strings.TrimSpace(lines.Text()) != "" {
-			return strings.TrimSpace(lines.Text())
-		}
-		return otherwise
-	}
-	if o.Application == "" {
-		here, err := os.Getwd()
-		if err != nil {
-			return err
-		}
-		o.Application = question("Name of the application?", filepath.Base(here))
-	}
-	o.app.Image = question("Its image?", o.Application+":1.0")
-	port, err := strconv.Atoi(question("The port that it serves?", strconv.Itoa(o.app.Port)))
+	here, err := os.Getwd()
 	if err != nil {
-		return sluice.Errorf(sluice.Invalid, "the port is not a number").WithHint("answer like this: 8080")
+		return err
 	}
-	o.app.Port = port
-	if answer := question("The image of its MongoDB server, or none?", "none"); answer != "none" {
+	q := questions{app: a, ctx: ctx, lines: bufio.NewScanner(a.in)}
+	if o.Application == "" {
+		o.Application = q.ask("Name of the application?", filepath.Base(here))
+	}
+	o.app.Image = q.ask("Its image?", o.Application+":1.0")
+	port := q.ask("The port that it serves?", strconv.Itoa(o.app.Port))
+	if answer := q.ask("The image of its MongoDB server, or none?", "none"); answer != "none" {
 		o.app.Database = answer
 	}
+	if q.err != nil {
+		return q.err
+	}
+	if o.app.Port, err = strconv.Atoi(port); err != nil {
+		return sluice.Errorf(sluice.Invalid, "%q is no port", port).WithHint("answer like this: 8080")
+	}
 	return nil
+}
+
+// Questions are asked one after the other, until there is an error.
+type questions struct {
+	app   *app
+	ctx   context.Context
+	lines *bufio.Scanner
+	err   error
+}
+
+// ask returns the answer, or what is offered if the answer is empty.
+func (q *questions) ask(text, offered string) string {
+	if q.err != nil {
+		return ""
+	}
+	present.Printf(q.app.err, "%s [%s] ", text, offered)
+	var line string
+	line, q.err = untilDone(q.ctx, func() (string, error) {
+		if q.lines.Scan() || q.lines.Err() != nil {
+			return q.lines.Text(), q.lines.Err()
+		}
+		return "", sluice.Errorf(sluice.Cancelled, "there was no answer; nothing was written")
+	})
+	return cmp.Or(strings.TrimSpace(line), offered)
 }

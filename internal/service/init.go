@@ -43,6 +43,9 @@ type InitResult struct {
 // textFile is where manifests are written that are in no file yet.
 const textFile = "manifests.yaml"
 
+// composeFiles are the usual names of compose files.
+var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"}
+
 // Init writes the deploy file of an application, and its sluice.yaml if there is none. What it writes is valid: if it
 // would not be, the findings are the error and nothing stays. A file that exists is a Conflict.
 func Init(ctx context.Context, r InitRequest) (InitResult, error) {
@@ -78,6 +81,10 @@ func (r InitRequest) input() (starter.Input, error) {
 	in := starter.Input{Application: r.Application, Context: r.Context, Kubeconfig: r.Kubeconfig}
 	var ds sluice.Diagnostics
 	for _, path := range r.Manifests {
+		if slices.Contains(composeFiles, filepath.Base(path)) {
+			return in, sluice.Errorf(sluice.Unsupported, "%s is a compose file, not manifests", path).
+				WithHint("turn it into manifests first: kompose convert --file %s --out manifests", path)
+		}
 		objects, found := r.load(path)
 		in.Paths = append(in.Paths, r.relative(path))
 		in.Objects, ds = append(in.Objects, objects...), append(ds, found...)

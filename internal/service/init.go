@@ -79,44 +79,70 @@ func Init(ctx context.Context, r InitRequest) (InitResult, error) {
 // input reads the manifests.
 func (r InitRequest) input() (starter.Input, error) {
 	in := starter.Input{Application: r.Application, Context: r.Context, Kubeconfig: r.Kubeconfig}
-	var ds sluice.Diagnostics
-	for _, path := range r.Manifests {
-		if slices.Contains(composeFiles, filepath.Base(path)) {
-			return in, sluice.Errorf(sluice.Unsupported, "%s is a compose file, not manifests", path).
-				WithHint("turn it into manifests first: kompose convert --file %s --out manifests", path)
+	for _, path := range slices.Concat(r.Manifests, r.Jobs) {
+		if err := r.checkPath(path); err != nil {
+			return in, err
 		}
+	}
+	ds := r.manifests(&in)
+	more, err := r.jobs(&in)
+	if err != nil {
+		return in, err
+	}
+	if ds = append(ds, more...); ds.HasErrors() {
+		return in, ds
+	}
+	in.Programs = r.programs(in.Objects)
+	in.Account, err = r.account()
+	return in, err
+}
+
+// checkPath refuses what a deploy file cannot name.
+func (r InitRequest) checkPath(path string) error {
+	if slices.Contains(composeFiles, filepath.Base(path)) {
+		return sluice.Errorf(sluice.Unsupported, "%s is a compose file, not manifests", path).
+			WithHint("turn it into manifests first: kompose convert --file %s --out manifests", path)
+	}
+	if filepath.IsLocal(r.relative(path)) {
+		return nil
+	}
+	return sluice.Errorf(sluice.Invalid, "%s is outside the directory of %s", path, r.File).
+		WithHint("write the deploy file beside the manifests: sluice init %s -f %s", path,
+			filepath.Join(filepath.Dir(filepath.Clean(path)), "deploy.yaml"))
+}
+
+// manifests reads the manifests that are delivered.
+func (r InitRequest) manifests(in *starter.Input) (ds sluice.Diagnostics) {
+	for _, path := range r.Manifests {
 		objects, found := r.load(path)
 		in.Paths = append(in.Paths, r.relative(path))
 		in.Objects, ds = append(in.Objects, objects...), append(ds, found...)
 	}
-	if r.Text != "" {
-		documents, found := manifest.Load(filepath.Dir(r.File), sluice.ManifestSource{
-			Pos: sluice.Position{File: textFile}, Inline: r.Text}, manifest.Options{Secret: r.Secret})
-		in.Paths = append(in.Paths, textFile)
-		in.Objects, ds = append(in.Objects, manifest.Objects(documents)...), append(ds, found...)
+	if r.Text == "" {
+		return ds
 	}
+	text := sluice.ManifestSource{Pos: sluice.Position{File: textFile}, Inline: r.Text}
+	documents, found := manifest.Load(filepath.Dir(r.File), text, manifest.Options{Secret: r.Secret})
+	in.Paths = append(in.Paths, textFile)
+	in.Objects = append(in.Objects, manifest.Objects(documents)...)
+	return append(ds, found...)
+}
+
+// jobs reads the Jobs that migrate data.
+func (r InitRequest) jobs(in *starter.Input) (ds sluice.Diagnostics, err error) {
 	for _, path := range r.Jobs {
 		objects, found := r.load(path)
-		ds = append(ds, found...)
-		if !found.HasErrors() && (len(objects) != 1 || objects[0].Text("kind") != "Job") {
-			return in, sluice.Errorf(sluice.Invalid, "%s is no file with one Job", path).
+		if ds = append(ds, found...); found.HasErrors() {
+			continue
+		}
+		if len(objects) != 1 || objects[0].Text("kind") != "Job" {
+			return ds, sluice.Errorf(sluice.Invalid, "%s is no file with one Job", path).
 				WithHint("name a file whose only object is a Job")
 		}
 		in.Objects = append(in.Objects, objects...)
-		in.Jobs = append(in.Jobs, starter.Job{Name: jobName(objects), Path: r.relative(path)})
+		in.Jobs = append(in.Jobs, starter.Job{Name: objects[0].Text("metadata", "name"), Path: r.relative(path)})
 	}
-	if ds.HasErrors() {
-		return in, ds
-	}
-	in.Programs = r.programs(in.Objects)
-	return in, r.account(&in)
-}
-
-func jobName(objects []sluice.Object) string {
-	if len(objects) == 0 {
-		return ""
-	}
-	return objects[0].Text("metadata", "name")
+	return ds, nil
 }
 
 func (r InitRequest) load(path string) ([]sluice.Object, sluice.Diagnostics) {
@@ -143,21 +169,28 @@ func (r InitRequest) relative(path string) string {
 	return filepath.ToSlash(rel)
 }
 
-// account settles on an account of the sluice.yaml that exists.
-func (r InitRequest) account(in *starter.Input) error {
-	if r.Config.File == "" {
-		return nil
-	}
+// account returns an account of the sluice.yaml that exists, "" if none exists.
+func (r InitRequest) account() (string, error) {
 	names := slices.Sorted(maps.Keys(r.Config.Accounts))
-	in.Account = r.Account
-	if in.Account == "" && len(names) == 1 {
-		in.Account = names[0]
-	}
-	if !slices.Contains(names, in.Account) {
-		return sluice.Errorf(sluice.Invalid, "%s has several accounts, or none of that name", r.Config.File).
+	switch {
+	case r.Config.File == "" && r.Account != "":
+		return "", sluice.Errorf(sluice.Invalid, "there is no %s with an account %s", config.FileName, r.Account).
+			WithHint("leave --account out: init writes %s", config.FileName)
+	case r.Config.File == "":
+		return "", nil
+	case r.Context != "":
+		return "", sluice.Errorf(sluice.Invalid, "%s exists and says which clusters there are", r.Config.File).
+			WithHint("name one of its accounts with --account instead of --context: %s", strings.Join(names, ", "))
+	case r.Account == "" && len(names) == 1:
+		return names[0], nil
+	case r.Account == "":
+		return "", sluice.Errorf(sluice.Invalid, "%s has several accounts", r.Config.File).
 			WithHint("add --account with one of: %s", strings.Join(names, ", "))
+	case !slices.Contains(names, r.Account):
+		return "", sluice.Errorf(sluice.Invalid, "%s has no account %s", r.Config.File, r.Account).
+			WithHint("the accounts are: %s", strings.Join(names, ", "))
 	}
-	return nil
+	return r.Account, nil
 }
 
 // programs returns the programs of the images: those that were named, those of the containers' own commands, and those

@@ -98,6 +98,7 @@ type Result struct {
 	Canaries     []Ref         `json:"canaries,omitempty"`   // the canaries that apply brought; they stand until promotion
 	Skipped      bool          `json:"skipped,omitempty"`    // a person wanted the step skipped; it is not recorded
 	First        bool          `json:"first,omitempty"`      // apply brought the target's first workloads
+	NoData       bool          `json:"noData,omitempty"`     // a step that copies data was left out: there was none yet
 	Brought      []Brought     `json:"brought,omitempty"`    // the pods that the step brought, for guards
 	// Baseline is what was read of data that was moved without a copy, so it has no segments.
 	Baseline *Fingerprint `json:"baseline,omitempty"`
@@ -126,7 +127,8 @@ type Wait struct {
 type Preview struct {
 	Changes  []Change        `json:"changes,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
-	Snapshot json.RawMessage `json:"image,omitempty"` // what Undo needs to put back
+	Snapshot json.RawMessage `json:"image,omitempty"`  // what Undo needs to put back
+	NoData   bool            `json:"noData,omitempty"` // the step copies data and would be left out: there is none yet
 }
 
 // A Change is what a write did or would do to one object.

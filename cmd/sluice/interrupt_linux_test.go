@@ -320,6 +320,11 @@ var waits = map[string]struct {
 		}
 		return r
 	}, exitCancelled},
+	"init, for an answer": {func(s *stage) *command {
+		r := s.start(true, "init", "-f", "new.yaml")
+		r.says("Name of the application?")
+		return r
+	}, exitCancelled},
 	"local down, for a confirmation": {func(s *stage) *command {
 		s.first()
 		r := s.start(true, "local", "down")

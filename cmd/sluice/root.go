@@ -59,7 +59,7 @@ func newRoot(a *app) *cobra.Command {
 		Long: "Sluice takes a release through the targets of a deploy file: it copies production's data to staging,\n" +
 			"upgrades and verifies it there, takes a checkpoint, releases a canary to production while it watches\n" +
 			"metrics, and restores everything if the release is bad.",
-		Example:       "  sluice validate -f deploy.yaml\n  sluice plan -f deploy.yaml\n  sluice run -f deploy.yaml",
+		Example:       "  sluice init manifests\n  sluice plan -f deploy.yaml\n  sluice run -f deploy.yaml",
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 	}
@@ -77,6 +77,7 @@ func newRoot(a *app) *cobra.Command {
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
+		newInit(a),
 		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
 		newLogs(a), newApprove(a), newReject(a), newPromote(a), newRetry(a), newRollback(a), newCancel(a), newData(a),
 		newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newManual(), newBeside(),

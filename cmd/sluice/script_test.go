@@ -53,8 +53,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
-			"receive": receive, "fill": fill, "expire": expire,
-			"upgrade": upgrade,
+			"receive": receive, "fill": fill, "expire": expire, "upgrade": upgrade, "excerpt": excerpt,
+			"replace": replace, "walk": walk,
 		},
 		Condition: condition,
 	})
@@ -90,24 +90,35 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 
 // awaitText FILE TEXT returns once a process in the background has written the text.
 func awaitText(ts *testscript.TestScript, _ bool, args []string) {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	held := within(30*time.Second, func() bool {
 		data, err := os.ReadFile(ts.MkAbs(args[0]))
-		if err == nil && strings.Contains(string(data), args[1]) {
-			return
+		return err == nil && strings.Contains(string(data), args[1])
+	})
+	if !held {
+		ts.Fatalf("%s never held %q", args[0], args[1])
+	}
+}
+
+// within reports whether something came true in time, because of another process.
+func within(patience time.Duration, came func() bool) bool {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if came() {
+			return true
 		}
 	}
-	ts.Fatalf("%s never held %q", args[0], args[1])
+	return false
 }
 
 // awaitIdle returns once no engine runs in the script's directory.
 func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
 	socket := ts.MkAbs(filepath.Join(bootstrap.StateName, "sluice.sock"))
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(socket); errors.Is(err, os.ErrNotExist) {
-			return
-		}
+	ended := within(30*time.Second, func() bool {
+		_, err := os.Stat(socket)
+		return errors.Is(err, os.ErrNotExist)
+	})
+	if !ended {
+		ts.Fatalf("an engine still runs")
 	}
-	ts.Fatalf("an engine still runs")
 }
 
 // signalagent KILL|STOP|CONT sends the signal to the agent of the account local. It returns when a killed agent has

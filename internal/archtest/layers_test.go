@@ -28,6 +28,7 @@ var levels = map[string]int{
 	"internal/plan":        1,
 	"internal/regular":     1,
 	"internal/secret":      1,
+	"internal/starter":     1,
 	"internal/template":    1,
 	"internal/upgrade":     1,
 

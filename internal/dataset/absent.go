@@ -26,6 +26,20 @@ func (d Dataset) absent(ctx context.Context, ref sluice.Ref, field string) error
 		At(d.Spec.Pos)
 }
 
+// IsAbsent reports whether the place has neither the workload nor any claim of the dataset, so that it has no data.
+func (d Dataset) IsAbsent(ctx context.Context) (bool, error) {
+	workload, err := d.Workload(ctx)
+	if err != nil || workload != nil {
+		return false, err
+	}
+	for _, claim := range d.Spec.Claims {
+		if o, err := d.get(ctx, claimRef(d.Place.Namespace, claim)); err != nil || o != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 func notFound(format string, args ...any) *sluice.Error {
 	return sluice.Errorf(sluice.NotFound, format, args...)
 }

@@ -26,13 +26,16 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 		Unknown: map[sluice.StepID]string{},
 	}
 	out.Missing, warning = MissingRights(ctx, p, accounts)
+	results := map[sluice.StepID]sluice.Result{}
 	for _, planned := range p.Steps {
 		target, _ := p.Target(planned.Target)
 		if _, runs := accounts[target.Account]; !runs {
 			out.Unknown[planned.ID] = "account " + target.Account + " does not run; sluice run starts it"
 			continue
 		}
-		preview, refused, err := check(ctx, steps, sluice.StepContext{Plan: p, Target: target, Step: planned})
+		preview, refused, err := check(ctx, steps, sluice.StepContext{
+			Plan: p, Target: target, Step: planned, Results: results,
+		})
 		if ctx.Err() != nil {
 			return out, warning, ctx.Err()
 		}
@@ -42,6 +45,7 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 		case err != nil:
 			out.Unknown[planned.ID] = err.Error()
 		default:
+			results[planned.ID] = sluice.Result{NoData: preview.NoData}
 			preview.Snapshot = nil // only undo needs it
 			out.Previews[planned.ID] = preview
 		}

@@ -26,7 +26,7 @@ func NewCheckpointData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) 
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.TTL, r.Image = spec.Keep, spec.TTL, released(sc, r.Dataset)
-	return &checkpointData{r}, nil
+	return newCopying(sc, from, &checkpointData{r}), nil
 }
 
 // Check says what would be copied.

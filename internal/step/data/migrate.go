@@ -42,7 +42,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.Mask, r.Image, r.To = migrationsKept, spec.Mask, released(sc, to), &to
-	return &migrateData{swap{to, r}, precautionsFor(d, sc, to), spec}, nil
+	return newCopying(sc, from, &migrateData{swap{to, r}, precautionsFor(d, sc, to), spec}), nil
 }
 
 // Check says what would be copied, and remembers what is in the target.

@@ -32,10 +32,10 @@ func newMigrateVolumes(d deps.Deps, sc sluice.StepContext, from sluice.PlannedTa
 	if err != nil {
 		return nil, err
 	}
-	return &migrateVolumes{dataset.Relocation{
+	return newCopying(sc, source, &migrateVolumes{dataset.Relocation{
 		Dataset: to, From: source, Migrator: d.Migrators[m.Spec.Mover], Settings: *m.Spec.Portworx,
 		Precautions: precautionsFor(d, sc, to),
-	}, m}, to.CheckEngine()
+	}, m}), to.CheckEngine()
 }
 
 func checkMoved(d deps.Deps, m *sluice.MigrateData) *sluice.Error {

@@ -24,7 +24,11 @@ type restoreData struct {
 
 // NewRestoreData makes the step restoreData.
 func NewRestoreData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
-	s, err := datasetIn(d, sc, sc.Step.RestoreData.Spec, sc.Target)
+	spec := sc.Step.RestoreData
+	if spec.Checkpoint == "" && isLeftOut(sc, spec.From) {
+		return leftOut{"left out: there was no data of " + spec.Dataset + " before"}, nil
+	}
+	s, err := datasetIn(d, sc, spec.Spec, sc.Target)
 	if err != nil {
 		return nil, err
 	}

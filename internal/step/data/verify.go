@@ -21,6 +21,9 @@ func NewVerifyData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 		return nil, sluice.Errorf(sluice.Unsupported, "the dataset %s has the engine %s, which cannot be compared",
 			spec.Name, spec.Engine).WithHint("compare it in a runJob step").At(sc.Step.Pos)
 	}
+	if isLeftOut(sc, sc.Step.VerifyData.From) {
+		return leftOut{"left out: there was no data of " + spec.Name + " to compare with"}, nil
+	}
 	if isMoved(d, spec) && sc.Step.VerifyData.Baseline == "migration" {
 		return newVerifyVolumes(d, sc)
 	}

@@ -89,6 +89,7 @@ func (a *app) init(ctx context.Context, o *initOptions, args []string) (err erro
 	if a.json() {
 		return present.JSON(a.out, initOutput{result, next})
 	}
+	present.Findings(a.err, result.Warnings)
 	for _, name := range result.Files {
 		present.Printf(a.out, "wrote %s\n", name)
 	}

@@ -38,6 +38,8 @@ type InitResult struct {
 	Files   []string `json:"files"`
 	Guesses []string `json:"guesses"`
 	Local   bool     `json:"local"` // whether the application runs on this machine
+	// Warnings are findings in the manifests that do not prevent a deployment.
+	Warnings sluice.Diagnostics `json:"warnings,omitempty"`
 }
 
 // textFile is where manifests are written that are in no file yet.
@@ -66,14 +68,15 @@ func Init(ctx context.Context, r InitRequest) (InitResult, error) {
 		texts = append(texts, initFile{filepath.Join(dir, textFile), r.Text})
 	}
 	written, err := writeNew(texts)
+	var c Compiled
 	if err == nil {
-		_, err = Compile(ctx, Source{File: r.File}, Surroundings{Secret: r.Secret})
+		c, err = Compile(ctx, Source{File: r.File}, Surroundings{Secret: r.Secret})
 	}
 	if err != nil {
 		return InitResult{}, errors.Join(err, removeAll(written))
 	}
 	isLocal := out.Local || in.Account != "" && r.Config.Accounts[in.Account].Type == config.AccountLocal
-	return InitResult{Files: written, Guesses: out.Guesses, Local: isLocal}, nil
+	return InitResult{Files: written, Guesses: out.Guesses, Local: isLocal, Warnings: c.Warnings}, nil
 }
 
 // input reads the manifests.

@@ -49,19 +49,19 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 	return out, warning, nil
 }
 
-// check asks the step what it would do, and if it cannot say, what its account refuses.
+// check asks the step what it would do. If it cannot say, refused is what will certainly fail: a run finds the same.
 func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (
 	preview sluice.Preview, refused sluice.Diagnostics, err error,
 ) {
 	c.Deployment, c.Report = "preview", func(sluice.Progress) {}
 	s, err := steps.New(c)
-	if err != nil {
-		return preview, nil, err
+	if err == nil {
+		preview, err = s.Check(ctx)
 	}
-	preview, err = s.Check(ctx)
-	if v, ok := s.(engine.Vetter); ok && err != nil {
-		refused = v.Vet(ctx)
+	if err == nil {
+		return preview, nil, nil
 	}
+	refused, _ = engine.Vet(ctx, steps, c) // its error is the same
 	return preview, refused, err
 }
 

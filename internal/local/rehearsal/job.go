@@ -16,10 +16,8 @@ type job struct {
 }
 
 // Vet calls the step's own Vet, if it has one.
-func (j job) Vet(ctx context.Context) sluice.Diagnostics {
-	if v, ok := j.Step.(interface {
-		Vet(context.Context) sluice.Diagnostics
-	}); ok {
+func (j job) Vet(ctx context.Context) error {
+	if v, ok := j.Step.(interface{ Vet(context.Context) error }); ok {
 		return v.Vet(ctx)
 	}
 	return nil

@@ -70,9 +70,9 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 }
 
 // Vet finds what the account refuses now and will still refuse at the step's turn.
-func (s *apply) Vet(ctx context.Context) sluice.Diagnostics {
+func (s *apply) Vet(ctx context.Context) error {
 	_, err := s.Check(ctx)
-	return refusal.Of(s.sc, err)
+	return err
 }
 
 // lookAtAll looks at every object. If the account refuses some of them, the error names all of these.

@@ -75,7 +75,7 @@ func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions
 func (a *app) makeBranch(ctx context.Context, c *config.Config, p *sluice.Plan, b sluice.Branch) (err error) {
 	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
-	steps, accounts, err := w.Preview(ctx, p)
+	steps, accounts, err := w.Running(ctx, p)
 	if err != nil {
 		return err
 	}

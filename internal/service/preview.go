@@ -11,13 +11,13 @@ import (
 type PlanPreview struct {
 	Plan     *sluice.Plan                         `json:"plan"`
 	Previews map[sluice.StepID]sluice.Preview     `json:"previews,omitempty"`
-	Refused  map[sluice.StepID]sluice.Diagnostics `json:"refused,omitempty"` // what accounts refuse for good
+	Refused  map[sluice.StepID]sluice.Diagnostics `json:"refused,omitempty"` // what will certainly fail
 	Unknown  map[sluice.StepID]string             `json:"unknown,omitempty"` // why a step cannot say what it would do
 	Missing  []sluice.MissingRight                `json:"missingRights,omitempty"`
 }
 
-// Preview asks each step what it would do. A step that cannot say does not hide the others. accounts are those that
-// run; warning says why their rights are not known.
+// Preview asks each step what it would do. A step that cannot say does not hide the others. warning says why the rights
+// on the accounts are not known.
 func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts map[string]sluice.Account) (
 	out PlanPreview, warning, err error,
 ) {
@@ -28,10 +28,6 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 	out.Missing, warning = MissingRights(ctx, p, accounts)
 	for _, planned := range p.Steps {
 		target, _ := p.Target(planned.Target)
-		if _, runs := accounts[target.Account]; !runs {
-			out.Unknown[planned.ID] = "account " + target.Account + " does not run; sluice run starts it"
-			continue
-		}
 		preview, refused, err := check(ctx, steps, sluice.StepContext{Plan: p, Target: target, Step: planned})
 		if ctx.Err() != nil {
 			return out, warning, ctx.Err()
@@ -65,8 +61,8 @@ func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (
 	return preview, refused, err
 }
 
-// Fault returns an error if the deployment would fail: rights are missing, or accounts refuse something. The latter are
-// a Diagnostics.
+// Fault returns an error if the deployment would certainly fail: rights are missing, or steps cannot work. The latter
+// are a Diagnostics.
 func (p PlanPreview) Fault() error {
 	if err := Denied(p.Missing); err != nil {
 		return err

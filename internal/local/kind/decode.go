@@ -114,8 +114,10 @@ func (k Kind) decode(o sluice.Object) (any, error) {
 
 // Unsupported returns the error for a field that the local account does not support.
 func Unsupported(ref sluice.Ref, path string) error {
-	return sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", path, ref).
+	e := sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", path, ref).
 		WithHint("leave the field out for this target, or deploy to a Kubernetes account; docs/local.md lists the fields")
+	e.Field = path
+	return e
 }
 
 // Namespaced reports whether objects of the kind live in a namespace.

@@ -12,31 +12,19 @@ import (
 
 // Vet finds data that cannot be copied.
 func (s *checkpointData) Vet(ctx context.Context) error {
-	if err := vetURI(ctx, s.request.Dataset); err != nil {
-		return err
-	}
 	_, err := s.Check(ctx)
 	return certain(s.sc, err, s.request.Dataset)
 }
 
 // Vet finds data that cannot be copied, or not into the target.
 func (s *migrateData) Vet(ctx context.Context) error {
-	if err := vetURI(ctx, s.Dataset); err != nil {
-		return err
-	}
 	_, err := s.Check(ctx)
 	return certain(s.sc, err, s.request.Dataset, s.Dataset)
 }
 
-// Vet finds a database that cannot be opened.
-func (s *verifyData) Vet(ctx context.Context) error { return vetURI(ctx, s.Dataset) }
-
-// Vet finds a database that cannot be opened.
-func (s *restoreData) Vet(ctx context.Context) error { return vetURI(ctx, s.Dataset) }
-
-// vetURI finds an address of the database that cannot be filled in, such as for want of a secret.
-func vetURI(ctx context.Context, d dataset.Dataset) error {
-	_, err := d.URI(ctx)
+// Vet finds a database whose address is not known.
+func (s *verifyData) Vet(ctx context.Context) error {
+	_, err := s.Check(ctx)
 	return err
 }
 

@@ -27,22 +27,24 @@ func NewExposeServices(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) 
 	return &exposeServices{deps: d, sc: sc, account: a, spec: *sc.Step.ExposeServices}, err
 }
 
-// Check says which Services are shown.
-func (s *exposeServices) Check(context.Context) (sluice.Preview, error) {
-	return sluice.Preview{Notes: []string{"shows the addresses of " + strings.Join(s.spec.Services, ", ")}}, nil
-}
-
-// Vet finds a Service that neither exists nor is brought by an earlier step.
-func (s *exposeServices) Vet(ctx context.Context) error {
+// Check says which Services are shown. It finds those that neither exist nor are brought by an earlier step.
+func (s *exposeServices) Check(ctx context.Context) (sluice.Preview, error) {
 	var missing []error
 	for _, service := range s.spec.Services {
 		ref := sluice.Ref{APIVersion: "v1", Kind: "Service", Namespace: s.sc.Target.Namespace, Name: service}
 		_, err := s.account.Get(ctx, ref)
-		if refusal.Is(err) && refusal.Unknown(s.sc, ref, err) == "" {
+		if sluice.ErrorCode(err) == sluice.NotFound && refusal.Unknown(s.sc, ref, err) == "" {
 			missing = append(missing, err)
 		}
 	}
-	return errors.Join(missing...)
+	notes := []string{"shows the addresses of " + strings.Join(s.spec.Services, ", ")}
+	return sluice.Preview{Notes: notes}, errors.Join(missing...)
+}
+
+// Vet finds a Service that is missing.
+func (s *exposeServices) Vet(ctx context.Context) error {
+	_, err := s.Check(ctx)
+	return err
 }
 
 // Start finds the addresses.

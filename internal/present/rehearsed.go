@@ -56,7 +56,7 @@ func Rehearsal(w io.Writer, r *sluice.Rehearsal) error {
 	for _, each := range r.Real {
 		real = append(real, each.What)
 	}
-	Printf(w, "\nThis is a rehearsal. It will not be done for real:\n")
+	Printf(w, "\nThis is a rehearsal. Not done for real:\n")
 	return standsAndReal(w, r.Stands, real)
 }
 

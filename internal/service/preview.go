@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -36,13 +37,22 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 		case len(refused) > 0:
 			out.Refused[planned.ID] = refused
 		case err != nil:
-			out.Unknown[planned.ID] = err.Error()
+			out.Unknown[planned.ID] = explained(err)
 		default:
 			preview.Snapshot = nil // only undo needs it
 			out.Previews[planned.ID] = preview
 		}
 	}
 	return out, warning, nil
+}
+
+// explained returns the error with what to do about it.
+func explained(err error) string {
+	hint := sluice.ErrorHint(err)
+	if hint == "" {
+		return err.Error()
+	}
+	return err.Error() + "; " + strings.ReplaceAll(hint, "\n", "; ")
 }
 
 // check asks the step what it would do. If it cannot say, refused is what will certainly fail: a run finds the same.

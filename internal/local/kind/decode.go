@@ -51,8 +51,10 @@ func Find(apiVersion, name string) (Kind, error) {
 		return k.Name == name && (apiVersion == k.APIVersion || apiVersion == "")
 	})
 	if i < 0 {
-		return Kind{}, sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", name, apiVersion).
+		e := sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", name, apiVersion).
 			WithHint("it supports %s; deploy the rest to a Kubernetes account", strings.Join(Names(), ", "))
+		e.Field = "kind"
+		return Kind{}, e
 	}
 	return kinds[i], nil
 }

@@ -2,6 +2,8 @@ package service
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
@@ -11,14 +13,15 @@ import (
 // CheckAccounts returns an error that names each account that a target of the plan deploys to and that is not
 // configured. A rehearsal uses accounts of its own.
 func CheckAccounts(p *sluice.Plan, c *config.Config) error {
-	var names []string
-	for _, d := range missingAccounts(p, c) {
-		names = append(names, d.Message)
-	}
-	if len(names) == 0 {
+	missing := missingAccounts(p, c)
+	if len(missing) == 0 {
 		return nil
 	}
-	return sluice.Errorf(sluice.Invalid, "%s", strings.Join(names, "; ")).WithHint("%s", accountHint(c))
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		all = append(all, missing[name].Message)
+	}
+	return sluice.Errorf(sluice.Invalid, "%s", strings.Join(all, "; ")).WithHint("%s", accountHint(c))
 }
 
 // CheckConfigured returns a Diagnostics with everything that the plan uses and that is not configured: accounts, metric
@@ -27,7 +30,7 @@ func CheckConfigured(p *sluice.Plan, c *config.Config) error {
 	if p.Rehearsal != nil {
 		return nil
 	}
-	missing := missingAccounts(p, c)
+	missing := sluice.Diagnostics(slices.Collect(maps.Values(missingAccounts(p, c))))
 	for _, s := range p.Steps {
 		for _, name := range providersOf(s) {
 			if _, ok := c.Metrics[name]; !ok {
@@ -50,19 +53,20 @@ func CheckConfigured(p *sluice.Plan, c *config.Config) error {
 	return missing.InOrder("")
 }
 
-// missingAccounts names the accounts that are not configured, each with its targets.
-func missingAccounts(p *sluice.Plan, c *config.Config) (missing sluice.Diagnostics) {
-	targets := map[string][]string{}
+// missingAccounts returns a finding for each account that is not configured, by its name.
+func missingAccounts(p *sluice.Plan, c *config.Config) map[string]sluice.Diagnostic {
+	missing, targets := map[string]sluice.Diagnostic{}, map[string][]string{}
 	for _, t := range p.Targets {
-		targets[t.Account] = append(targets[t.Account], t.Name)
-	}
-	for _, t := range p.Targets {
-		_, configured := c.Accounts[t.Account]
-		if all := targets[t.Account]; !configured && p.Rehearsal == nil && all[0] == t.Name {
-			d := notConfigured(t.Pos, "account", t.Account, accountHint(c))
-			d.Message += " (target " + strings.Join(all, ", ") + ")"
-			missing = append(missing, d)
+		if _, configured := c.Accounts[t.Account]; configured || p.Rehearsal != nil {
+			continue
 		}
+		targets[t.Account] = append(targets[t.Account], t.Name)
+		d := notConfigured(t.Pos, "account", t.Account, accountHint(c))
+		if first, known := missing[t.Account]; known {
+			d.Pos = first.Pos
+		}
+		d.Message += " (target " + strings.Join(targets[t.Account], ", ") + ")"
+		missing[t.Account] = d
 	}
 	return missing
 }

@@ -109,6 +109,7 @@ func (d *Doctor) Examine(ctx context.Context) {
 	if d.Source.File != "" && !d.file(ctx) {
 		return
 	}
+	d.missingAccounts()
 	d.accounts(ctx)
 	d.metrics(ctx)
 	d.secrets()
@@ -146,7 +147,7 @@ func (d *Doctor) file(ctx context.Context) bool {
 	}
 	d.plan = c.Plan
 	targets, steps := count(len(c.Plan.Targets), "target"), count(len(c.Plan.Steps), "step")
-	return d.result("deploy file", CheckAccounts(c.Plan, d.Config), "%s: %s and %s", d.Source.File, targets, steps)
+	return d.result("deploy file", nil, "%s: %s and %s", d.Source.File, targets, steps)
 }
 
 // accounts examines the accounts that the deploy file uses, or all of them.
@@ -155,11 +156,27 @@ func (d *Doctor) accounts(ctx context.Context) {
 		c := d.Config.Accounts[name]
 		switch {
 		case d.plan != nil && !Uses(d.plan, name):
+			continue
 		case c.Type == config.AccountLocal:
 			d.add("account "+name, CheckOK, "", "this machine")
 		default:
 			d.cluster(ctx, c)
 		}
+		if d.plan != nil {
+			d.images(c)
+		}
+	}
+}
+
+// missingAccounts names the accounts that the deploy file uses and that are not configured.
+func (d *Doctor) missingAccounts() {
+	if d.plan == nil {
+		return
+	}
+	missing := missingAccounts(d.plan, d.Config)
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		err := sluice.Errorf(sluice.Invalid, "%s", missing[name].Message).WithHint("%s", missing[name].Hint)
+		d.result("account "+name, err, "")
 	}
 }
 

@@ -105,6 +105,9 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 		}
 		return f, nil
 	}
+	if err := s.checkUses(ctx, objects, f); err != nil {
+		return f, err
+	}
 	if f.was != nil {
 		f.note = noNode(f.was)
 	}

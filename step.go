@@ -127,6 +127,7 @@ type Preview struct {
 	Changes  []Change        `json:"changes,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
 	Snapshot json.RawMessage `json:"image,omitempty"` // what Undo needs to put back
+	First    bool            `json:"first,omitempty"` // apply would bring the target's first workloads
 }
 
 // A Change is what a write did or would do to one object.

@@ -63,7 +63,7 @@ func New(c Config) *Engine {
 
 // Start records a new deployment and begins it. While another deployment of the same application has not ended, it is
 // queued if its plan says so, and otherwise a Conflict. If steps will certainly fail, the error is a Diagnostics that
-// says all of it: see [Vet]. With an error nothing was recorded.
+// says all of it: see [Vetting]. With an error nothing was recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	state, first, err := e.prepare(ctx, plan, by)
 	if err != nil {
@@ -121,8 +121,9 @@ func (e *Engine) random(into []byte) error {
 func (e *Engine) vet(ctx context.Context, state *State) error {
 	var faults []error
 	var refused sluice.Diagnostics
+	vetting := Vetting{Steps: e.config.Steps}
 	for _, p := range state.Plan.Steps {
-		found, err := Vet(ctx, e.config.Steps, state.stepContext(p.ID))
+		found, err := vetting.Vet(ctx, state.stepContext(p.ID))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
 		}

@@ -11,25 +11,66 @@ import (
 // A Vetter is a step that can tell before anything starts what will certainly fail. It does not judge what an earlier
 // step may still change, nor an account that is away.
 type Vetter interface {
-	// Vet returns what will fail, joined if it is several things. It only reads, and may be called before any step of
-	// the plan was started.
-	Vet(ctx context.Context) error
+	// Vet is a Check that may be called before any step of the plan was started. Its error is only what will certainly
+	// fail, joined if it is several things.
+	Vet(ctx context.Context) (sluice.Preview, error)
+}
+
+// A Vetting goes through the steps of a plan before anything starts, in their order. It remembers what the steps would
+// change for later ones: a first deployment leaves out gates.
+type Vetting struct {
+	Steps sluice.Steps
+	first map[sluice.StepID]sluice.Result
 }
 
 // Vet returns a finding for everything of the step that will certainly fail: it cannot be made here, or it says so
 // itself. err is any other reason why the step cannot be made.
-func Vet(ctx context.Context, steps sluice.Steps, sc sluice.StepContext) (refused sluice.Diagnostics, err error) {
-	step, err := steps.New(sc)
+func (v *Vetting) Vet(ctx context.Context, sc sluice.StepContext) (refused sluice.Diagnostics, err error) {
+	step, err := v.New(sc)
 	if err != nil {
 		if refused = refusals(sc, err); len(refused) > 0 {
 			return refused, nil
 		}
 		return nil, err
 	}
-	if v, ok := step.(Vetter); ok {
-		refused = refusals(sc, v.Vet(ctx))
+	if vetter, ok := step.(Vetter); ok {
+		preview, err := vetter.Vet(ctx)
+		v.note(sc, preview)
+		refused = refusals(sc, err)
 	}
 	return refused, nil
+}
+
+// Check makes the step and asks it what it would do. refused is what Vet finds if the step cannot say.
+func (v *Vetting) Check(ctx context.Context, sc sluice.StepContext) (
+	preview sluice.Preview, refused sluice.Diagnostics, err error,
+) {
+	step, err := v.New(sc)
+	if err == nil {
+		preview, err = step.Check(ctx)
+	}
+	if err != nil {
+		refused, _ = v.Vet(ctx, sc) // its error is the same
+		return preview, refused, err
+	}
+	v.note(sc, preview)
+	return preview, nil, nil
+}
+
+// New makes the step as it would be made after the steps before it.
+func (v *Vetting) New(sc sluice.StepContext) (sluice.Step, error) {
+	sc.Results = v.first
+	return v.Steps.New(sc)
+}
+
+func (v *Vetting) note(sc sluice.StepContext, p sluice.Preview) {
+	if !p.First {
+		return
+	}
+	if v.first == nil {
+		v.first = map[sluice.StepID]sluice.Result{}
+	}
+	v.first[sc.Step.ID] = sluice.Result{First: true}
 }
 
 // refusals returns a finding for each refusal in err, whose parts may be joined. It returns nil if err is none.

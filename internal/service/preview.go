@@ -27,9 +27,12 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 		Unknown: map[sluice.StepID]string{},
 	}
 	out.Missing, warning = MissingRights(ctx, p, accounts)
+	vetting := engine.Vetting{Steps: steps}
 	for _, planned := range p.Steps {
 		target, _ := p.Target(planned.Target)
-		preview, refused, err := check(ctx, steps, sluice.StepContext{Plan: p, Target: target, Step: planned})
+		preview, refused, err := vetting.Check(ctx, sluice.StepContext{
+			Deployment: "preview", Plan: p, Target: target, Step: planned, Report: func(sluice.Progress) {},
+		})
 		if ctx.Err() != nil {
 			return out, warning, ctx.Err()
 		}
@@ -53,22 +56,6 @@ func explained(err error) string {
 		return err.Error()
 	}
 	return err.Error() + "; " + strings.ReplaceAll(hint, "\n", "; ")
-}
-
-// check asks the step what it would do. If it cannot say, refused is what will certainly fail: a run finds the same.
-func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (
-	preview sluice.Preview, refused sluice.Diagnostics, err error,
-) {
-	c.Deployment, c.Report = "preview", func(sluice.Progress) {}
-	s, err := steps.New(c)
-	if err == nil {
-		preview, err = s.Check(ctx)
-	}
-	if err == nil {
-		return preview, nil, nil
-	}
-	refused, _ = engine.Vet(ctx, steps, c) // its error is the same
-	return preview, refused, err
 }
 
 // Fault returns an error if the deployment would certainly fail: rights are missing, or steps cannot work. The latter

@@ -19,7 +19,7 @@ import (
 // vet returns what of the step will certainly fail, before anything starts.
 func (b *bench) vet(t *testing.T, id string) sluice.Diagnostics {
 	t.Helper()
-	refused, err := engine.Vet(t.Context(), step.New(b.deps), b.context(id))
+	refused, err := (&engine.Vetting{Steps: step.New(b.deps)}).Vet(t.Context(), b.context(id))
 	if err != nil {
 		t.Fatal(err)
 	}

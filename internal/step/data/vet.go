@@ -11,22 +11,19 @@ import (
 )
 
 // Vet finds data that cannot be copied.
-func (s *checkpointData) Vet(ctx context.Context) error {
-	_, err := s.Check(ctx)
-	return certain(s.sc, err, s.request.Dataset)
+func (s *checkpointData) Vet(ctx context.Context) (sluice.Preview, error) {
+	p, err := s.Check(ctx)
+	return p, certain(s.sc, err, s.request.Dataset)
 }
 
 // Vet finds data that cannot be copied, or not into the target.
-func (s *migrateData) Vet(ctx context.Context) error {
-	_, err := s.Check(ctx)
-	return certain(s.sc, err, s.request.Dataset, s.Dataset)
+func (s *migrateData) Vet(ctx context.Context) (sluice.Preview, error) {
+	p, err := s.Check(ctx)
+	return p, certain(s.sc, err, s.request.Dataset, s.Dataset)
 }
 
 // Vet finds a database whose address is not known.
-func (s *verifyData) Vet(ctx context.Context) error {
-	_, err := s.Check(ctx)
-	return err
-}
+func (s *verifyData) Vet(ctx context.Context) (sluice.Preview, error) { return s.Check(ctx) }
 
 // certain returns err unless something is missing that an earlier step may still bring to one of the datasets.
 func certain(sc sluice.StepContext, err error, in ...dataset.Dataset) error {

@@ -39,7 +39,7 @@ func TestAMissingDatasetIsFoundBeforehand(t *testing.T) {
 			if tt.uri != "" {
 				spec.CheckpointData.Spec.URI = tt.uri
 			}
-			got, err := engine.Vet(t.Context(), step.New(w.deps()), w.context("d1", "prod", spec, nil))
+			got, err := (&engine.Vetting{Steps: step.New(w.deps())}).Vet(t.Context(), w.context("d1", "prod", spec, nil))
 			if err != nil || (len(got) > 0) != (tt.want != "") || tt.want != "" && !strings.Contains(got[0].Message, tt.want) {
 				t.Errorf("found %v, %v; want %q", got, err, tt.want)
 			}

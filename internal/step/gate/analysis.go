@@ -90,11 +90,10 @@ const glance = 3 * time.Second
 
 // Vet finds a secret that cannot be read, and a query that the provider refuses. A provider that is slow may be asked
 // again.
-func (s *analyse) Vet(ctx context.Context) error {
+func (s *analyse) Vet(ctx context.Context) (sluice.Preview, error) {
 	short, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
-	_, err := s.Check(short)
-	return err
+	return s.Check(short)
 }
 
 // Start fixes the instants of the samples.

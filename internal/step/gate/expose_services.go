@@ -42,10 +42,7 @@ func (s *exposeServices) Check(ctx context.Context) (sluice.Preview, error) {
 }
 
 // Vet finds a Service that is missing.
-func (s *exposeServices) Vet(ctx context.Context) error {
-	_, err := s.Check(ctx)
-	return err
-}
+func (s *exposeServices) Vet(ctx context.Context) (sluice.Preview, error) { return s.Check(ctx) }
 
 // Start finds the addresses.
 func (s *exposeServices) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {

@@ -112,10 +112,7 @@ func (s *runWebhook) Check(ctx context.Context) (sluice.Preview, error) {
 }
 
 // Vet finds a secret that cannot be read.
-func (s *runWebhook) Vet(ctx context.Context) error {
-	_, err := s.Check(ctx)
-	return err
-}
+func (s *runWebhook) Vet(ctx context.Context) (sluice.Preview, error) { return s.Check(ctx) }
 
 // A webhookRecord counts the calls. It is zero once the webhook accepted one.
 type webhookRecord struct {

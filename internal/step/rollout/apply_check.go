@@ -66,14 +66,11 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	}
 	notes = append(notes, warnings...)
 	raw, err := record.Write(snap)
-	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
+	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw, First: snap.First}, err
 }
 
 // Vet finds what the account refuses now and will still refuse at the step's turn.
-func (s *apply) Vet(ctx context.Context) error {
-	_, err := s.Check(ctx)
-	return err
-}
+func (s *apply) Vet(ctx context.Context) (sluice.Preview, error) { return s.Check(ctx) }
 
 // lookAtAll looks at every object. If the account refuses some of them, the error names all of these.
 func (s *apply) lookAtAll(ctx context.Context, objects []sluice.Object) (findings []finding, err error) {

@@ -14,7 +14,10 @@ func TestWhatPodsNeedIsFoundBeforehand(t *testing.T) {
 		o.Set([]any{map[string]any{"name": "v", field: value}}, "spec", "template", "spec", "volumes")
 		return o
 	}
-	config := object("v1", "ConfigMap", "c", nil)
+	config, mounting := object("v1", "ConfigMap", "c", nil), needing("configMap", map[string]any{"name": "c"})
+	optional := needing("configMap", map[string]any{"name": "c", "optional": true})
+	secret := needing("secret", map[string]any{"secretName": "s"})
+	claim := needing("persistentVolumeClaim", map[string]any{"claimName": "p"})
 	for name, tt := range map[string]struct {
 		web    sluice.Object
 		with   []sluice.Object // in the same release
@@ -22,13 +25,13 @@ func TestWhatPodsNeedIsFoundBeforehand(t *testing.T) {
 		others bool            // write to the account too
 		want   string          // "": nothing
 	}{
-		"a ConfigMap":            {web: needing("configMap", map[string]any{"name": "c"}), want: "ConfigMap/c does not exist"},
-		"a Secret":               {web: needing("secret", map[string]any{"secretName": "s"}), want: "Secret/s does not exist"},
-		"a claim":                {web: needing("persistentVolumeClaim", map[string]any{"claimName": "p"}), want: "PersistentVolumeClaim/p"},
-		"an optional one":        {web: needing("configMap", map[string]any{"name": "c", "optional": true})},
-		"one of the release":     {web: needing("configMap", map[string]any{"name": "c"}), with: []sluice.Object{config}},
-		"one that is there":      {web: needing("configMap", map[string]any{"name": "c"}), before: []sluice.Object{config}},
-		"one that others bring":  {web: needing("configMap", map[string]any{"name": "c"}), others: true},
+		"a ConfigMap":            {web: mounting, want: "ConfigMap/c does not exist"},
+		"a Secret":               {web: secret, want: "Secret/s does not exist"},
+		"a claim":                {web: claim, want: "PersistentVolumeClaim/p"},
+		"an optional one":        {web: optional},
+		"one of the release":     {web: mounting, with: []sluice.Object{config}},
+		"one that is there":      {web: mounting, before: []sluice.Object{config}},
+		"one that others bring":  {web: mounting, others: true},
 		"a variable from nobody": {web: withEnv("c"), want: "ConfigMap/c does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {

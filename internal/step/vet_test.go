@@ -15,6 +15,9 @@ func TestWhatCertainlyFailsIsFoundBeforehand(t *testing.T) {
 	asking := func(query string) sluice.StepSpec {
 		return analysing(func(a *sluice.Analysis) { a.Resolved[0].Template = query })
 	}
+	by := func(provider string) sluice.StepSpec {
+		return analysing(func(a *sluice.Analysis) { a.Resolved[0].Provider = provider })
+	}
 	show := sluice.StepSpec{
 		Kind: sluice.KindExposeServices, ExposeServices: &sluice.ExposeServices{Services: []string{"web"}},
 	}
@@ -26,18 +29,18 @@ func TestWhatCertainlyFailsIsFoundBeforehand(t *testing.T) {
 		account string
 		want    string // "": nothing
 	}{
-		"a secret of a webhook":           {step: hook("https://example.com/{{secrets.none}}"), want: `there is no secret "none"`},
-		"a webhook with what it needs":    {step: hook("https://example.com/{{secrets.token}}")},
-		"a secret of a query":             {step: asking("up{{secrets.none}}"), want: `there is no secret "none"`},
-		"a query that is malformed":       {step: asking("("), gives: answers{0: refused}, want: "query errors: parse error"},
-		"a provider that is away":         {step: asking("up"), gives: answers{0: away}},
-		"a Service that nobody brings":    {step: show, want: "Service/web"},
-		"a Service of an earlier step":    {step: show, before: []sluice.Object{service}},
-		"an account that does not exist":  {step: show, account: "cluster", want: `there is no account "cluster"`},
-		"a provider that does not exist":  {step: analysing(func(a *sluice.Analysis) { a.Resolved[0].Provider = "x" }), want: `"x"`},
-		"a webhook that does not exist":   {step: hook(""), want: `there is no webhook "tell"`},
-		"a variable that is not defined":  {step: hook("https://example.com/{{context.none}}"), want: "context.none"},
-		"a query with a variable of none": {step: asking("up{{context.none}}"), want: "context.none"},
+		"a secret of a webhook":        {step: hook("https://x.org/{{secrets.none}}"), want: `there is no secret "none"`},
+		"a webhook with what it needs": {step: hook("https://x.org/{{secrets.token}}")},
+		"a secret of a query":          {step: asking("up{{secrets.none}}"), want: `there is no secret "none"`},
+		"a query that is malformed":    {step: asking("("), gives: answers{0: refused}, want: "query errors: parse error"},
+		"a provider that is away":      {step: asking("up"), gives: answers{0: away}},
+		"a Service that nobody brings": {step: show, want: "Service/web"},
+		"a Service of an earlier step": {step: show, before: []sluice.Object{service}},
+		"an account that is unknown":   {step: show, account: "cluster", want: `there is no account "cluster"`},
+		"a provider that is unknown":   {step: by("x"), want: `there is no metric provider "x"`},
+		"a webhook that is unknown":    {step: hook(""), want: `there is no webhook "tell"`},
+		"a variable that is unknown":   {step: hook("https://x.org/{{context.none}}"), want: "context.none"},
+		"one of a query":               {step: asking("up{{context.none}}"), want: "context.none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := sluice.Position{File: "deploy.yaml", Line: 3, Column: 5}

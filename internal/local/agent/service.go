@@ -41,8 +41,8 @@ func (a *Agent) admitService(e *entry) error {
 		}
 	}
 	if !a.net.owns(e.Address) {
-		e := sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s", asked, s.Name).
-			WithHint("leave spec.clusterIP out, or write None")
+		e := sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s",
+			asked, s.Name).WithHint("leave spec.clusterIP out, or write None")
 		e.Field = "spec.clusterIP"
 		return e
 	}

@@ -16,7 +16,9 @@ func TestAMissingDatasetIsFoundBeforehand(t *testing.T) {
 			StepSpec: sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{Objects: objects}}}
 	}
 	named := func(kind, name string) sluice.Object {
-		return sluice.Object{"apiVersion": "apps/v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": "prod"}}
+		return sluice.Object{
+			"apiVersion": "apps/v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": "prod"},
+		}
 	}
 	for name, tt := range map[string]struct {
 		before []sluice.PlannedStep

@@ -14,8 +14,8 @@ import (
 // Is reports whether the account refuses what it was asked for. An account that is away does not refuse.
 func Is(err error) bool { return sluice.ErrorCode(err).IsRefusal() }
 
-// IsMissing reports whether the refusal is that the namespace or the kind does not exist, so that somebody may bring it.
-// A kind or field that the account will never support is named by the error's field.
+// IsMissing reports whether the refusal is that the namespace or the kind does not exist, so that somebody may bring
+// it. What the account will never support is named by the error's field.
 func IsMissing(err error) bool {
 	e, ok := errors.AsType[*sluice.Error](err)
 	return ok && (e.Code == sluice.NotFound || e.Code == sluice.Unsupported && fieldOf(e) == "")

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 
 	"github.com/sluice-cd/sluice/internal/local/proxy"
@@ -29,6 +30,9 @@ func AtRest(dir string, images map[string]Image) (http.RoundTripper, error) {
 	if a.store, err = loadStore(filepath.Join(dir, "objects"), a.events.send); err != nil {
 		return nil, err
 	}
+	for _, e := range a.store.list("Service", "") {
+		e.Address = a.net.present(e.Address)
+	}
 	records, err := loadRecords(dir)
 	if err != nil {
 		return nil, err
@@ -39,13 +43,14 @@ func AtRest(dir string, images map[string]Image) (http.RoundTripper, error) {
 	return inProcess{a.answers()}, nil
 }
 
-// networkAtRest returns the block of the account, or one that it could get.
+// networkAtRest returns the block that the account would get now. It keeps nobody from taking it.
 func networkAtRest(dir string) (*network, error) {
-	n, known, err := recordedNetwork(dir)
-	if err != nil || known {
-		return n, err
+	id, err := os.ReadFile(filepath.Join(dir, "id"))
+	if ignoreAbsent(err) != nil {
+		return nil, err
 	}
-	if err := n.choose(dir); err != nil {
+	n, _, err := findNetwork(dir, string(id))
+	if err != nil {
 		return nil, err
 	}
 	return n, n.release()

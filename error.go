@@ -28,6 +28,15 @@ const (
 // IsOutage reports whether the server does not answer at all or lets nobody in, so that no other call works either.
 func (c Code) IsOutage() bool { return c == Unavailable || c == Unauthenticated }
 
+// IsRefusal reports whether the answer was no, and asking again will not change it.
+func (c Code) IsRefusal() bool {
+	switch c {
+	case Invalid, NotFound, Unsupported, Conflict, Denied, Exhausted:
+		return true
+	}
+	return false
+}
+
 // An Error says what went wrong, where, and what to do next. Message is a sentence for a person, without the
 // final period. Hint is the next thing to do or to type. Err is the cause, for the log.
 type Error struct {

@@ -48,6 +48,7 @@ type Plan struct {
 
 // A PlannedTarget is a target of the plan.
 type PlannedTarget struct {
+	Pos           Position `json:"-"` // in the deploy file; none in a plan that was read from the log
 	Name          string   `json:"name"`
 	Account       string   `json:"account"`
 	Namespace     string   `json:"namespace,omitempty"`

@@ -39,9 +39,13 @@ type Diagnostic struct {
 	Hint     string   `json:"hint,omitempty"` // what to write instead
 }
 
-// String returns "file:line:column: error: message [code]".
+// String returns "file:line:column: error: message [code]", without a place if it has none.
 func (d Diagnostic) String() string {
-	return fmt.Sprintf("%s: %s: %s [%s]", d.Pos, d.Severity, d.Message, d.Code)
+	text := fmt.Sprintf("%s: %s [%s]", d.Severity, d.Message, d.Code)
+	if !d.Pos.IsValid() {
+		return text
+	}
+	return d.Pos.String() + ": " + text
 }
 
 // Diagnostics are findings in files. As an error they print one finding a line.

@@ -128,6 +128,7 @@ type Preview struct {
 	Changes  []Change        `json:"changes,omitempty"`
 	Notes    []string        `json:"notes,omitempty"`
 	Snapshot json.RawMessage `json:"image,omitempty"`  // what Undo needs to put back
+	First    bool            `json:"first,omitempty"`  // apply would bring the target's first workloads
 	NoData   bool            `json:"noData,omitempty"` // the step copies data and would be left out: there is none yet
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os/user"
 	"strconv"
@@ -87,7 +88,7 @@ func sourceFlags(cmd *cobra.Command, s *service.Source) {
 		f.Func(name, "`key=value` for templates; overrides the deploy file (may be repeated)", keyValues(s.Context))
 	}
 	f.Func("image", "`name=tag` or name=reference: deploy this image instead of that of the manifests (may be repeated)",
-		keyValues(s.Images))
+		imageTags(s.Images))
 	f.BoolFunc("fetch", "also read manifests from https addresses", func(value string) error {
 		on, err := strconv.ParseBool(value)
 		if s.Fetch = nil; on {
@@ -109,6 +110,26 @@ func keyValues(into map[string]string) func(string) error {
 		return err
 	}
 }
+
+// imageTags returns the parser of a flag such as name=tag or name=tag,other=tag.
+func imageTags(into map[string]string) func(string) error {
+	return func(text string) error {
+		m := map[string]string{}
+		err := keyValues(m)(text)
+		for name, tag := range m {
+			if name == "" || tag == "" {
+				err = errNoTag
+			}
+		}
+		if err != nil {
+			return errNoTag
+		}
+		maps.Copy(into, m)
+		return nil
+	}
+}
+
+var errNoTag = errors.New("want name=tag, such as web=2.1, or name=sha256:…")
 
 // takeOverFlag is for commands that change objects, or show what they would change.
 func takeOverFlag(cmd *cobra.Command, managers *[]string) {

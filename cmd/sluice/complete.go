@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -13,9 +15,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-// completed are the flags whose values a shell completes, by what they name.
+// completed says what the values of flags name. A flag with a value that is not here is free text.
 var completed = map[string]string{
-	"target": "TARGET", "step": "STEP", "data": "CHECKPOINT", "application": "APPLICATION",
+	"target": "TARGET", "step": "STEP", "data": "DATA", "application": "APPLICATION", "account": "ACCOUNT",
+	"to": "PLACE", "image": "IMAGE", "webhook": "WEBHOOK", "metric": "METRIC", "job": "JOB",
+	"file": "FILE", "config": "FILE", "root": "DIRECTORY", "state": "DIRECTORY",
 }
 
 // completions makes shells complete the arguments and flags of the command and of its subcommands. The words of Use say
@@ -32,14 +36,25 @@ func (a *app) completions(cmd *cobra.Command) {
 			return a.candidates(cmd, strings.Trim(words[len(args)], "[]"), args), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	for flag, word := range completed {
-		if cmd.LocalNonPersistentFlags().Lookup(flag) == nil {
-			continue
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.NoOptDefVal == "" && f.Name != "output" {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, a.values(completed[f.Name])) // the flag exists
 		}
-		_ = cmd.RegisterFlagCompletionFunc(flag, // the flag exists
-			func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-				return a.candidates(cmd, word, args), cobra.ShellCompDirectiveNoFileComp
-			})
+	})
+}
+
+// values returns what completes the value of a flag that names such a thing.
+func (a *app) values(word string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		switch word {
+		case "FILE":
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		case "DIRECTORY":
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		case "IMAGE", "METRIC", "PLACE": // more has to be typed
+			return a.candidates(cmd, word, args), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		}
+		return a.candidates(cmd, word, args), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
@@ -49,21 +64,75 @@ func (a *app) candidates(cmd *cobra.Command, word string, args []string) []strin
 	if choices, ok := strings.CutPrefix(word, "{"); ok {
 		return strings.Split(strings.TrimSuffix(choices, "}"), "|")
 	}
-	if word == "TARGET" {
-		if file := cmd.Flags().Lookup("file"); file != nil && file.Value.String() != "" {
-			names, _ := service.Source{File: file.Value.String()}.TargetNames()
-			return names
-		}
+	file := deployFile(cmd)
+	if word == "TARGET" && file != "" {
+		names, _ := service.Source{File: file}.TargetNames()
+		return names
 	}
-	var list []string
 	if a.prepare(cmd) != nil {
 		return nil
 	}
+	switch word {
+	case "ACCOUNT", "PLACE":
+		return a.accountNames(word)
+	case "IMAGE", "WEBHOOK", "METRIC", "JOB":
+		compiled, err := service.Compile(cmd.Context(), service.Source{File: file}, service.Surroundings{})
+		if err != nil {
+			return nil
+		}
+		return planned(compiled.Plan, word)
+	}
+	var list []string
 	_ = a.reading(cmd.Context(), func(store sluice.Store) (err error) {
 		list, err = known(cmd.Context(), store, word, args)
 		return err
 	})
 	return list
+}
+
+// deployFile returns the value of the command's flag --file, "" if it has none.
+func deployFile(cmd *cobra.Command) string {
+	if file := cmd.Flags().Lookup("file"); file != nil {
+		return file.Value.String()
+	}
+	return ""
+}
+
+// accountNames returns the accounts of the configuration, as the beginning of ACCOUNT/NAMESPACE for a place.
+func (a *app) accountNames(word string) []string {
+	c, err := a.configuration("")
+	if err != nil {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(c.Accounts))
+	for i := range names {
+		if word == "PLACE" {
+			names[i] += "/"
+		}
+	}
+	return names
+}
+
+// planned returns what of a plan a flag may name, with the results that it may have.
+func planned(p *sluice.Plan, word string) (list []string) {
+	for _, s := range p.Steps {
+		switch {
+		case word == "IMAGE" && s.Apply != nil:
+			for _, name := range service.ImageNames(s.Apply.Objects) {
+				list = append(list, name+"=")
+			}
+		case word == "WEBHOOK" && s.RunWebhook != nil:
+			list = append(list, s.RunWebhook.Name+"="+sluice.RehearseFail, s.RunWebhook.Name+"="+sluice.RehearseTimeout)
+		case word == "JOB" && s.RunJob != nil:
+			list = append(list, s.RunJob.Name+"="+sluice.RehearseFail)
+		case word == "METRIC" && s.Analysis != nil:
+			for _, q := range s.Analysis.Resolved {
+				list = append(list, q.Name+"=")
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // known returns the names in the store that a word may be.
@@ -82,6 +151,9 @@ func known(ctx context.Context, store sluice.Store, word string, args []string) 
 			}
 		}
 		return list, err
+	case "DATA":
+		list, err := known(ctx, store, "CHECKPOINT", args)
+		return append([]string{dataLeave, dataAsk}, list...), err
 	case "CHECKPOINT", eitherWord: // to list branches, accounts would be asked
 		checkpoints, err := store.Checkpoints(ctx, "")
 		for _, c := range checkpoints {

@@ -54,19 +54,19 @@ func (o branchOptions) branch() sluice.Branch {
 
 func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions) error {
 	b := o.branch()
-	var p *sluice.Plan
-	err := a.reading(ctx, func(store sluice.Store) (err error) {
-		p, b, err = service.PlanBranch(ctx, store, checkpoint, b)
-		return err
-	})
-	if err != nil {
-		return err
-	}
 	c, err := a.configuration("")
 	if err != nil {
 		return err
 	}
-	if err := service.CheckAccounts(p, c); err != nil {
+	if err := service.CheckBranch(b, c); err != nil {
+		return err
+	}
+	var p *sluice.Plan
+	err = a.reading(ctx, func(store sluice.Store) (err error) {
+		p, b, err = service.PlanBranch(ctx, store, checkpoint, b)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return a.makeBranch(ctx, c, p, b)
@@ -75,7 +75,7 @@ func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions
 func (a *app) makeBranch(ctx context.Context, c *config.Config, p *sluice.Plan, b sluice.Branch) (err error) {
 	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
-	steps, accounts, err := w.Preview(ctx, p)
+	steps, accounts, err := w.Running(ctx, p)
 	if err != nil {
 		return err
 	}

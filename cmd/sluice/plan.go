@@ -20,62 +20,72 @@ const (
 	outputDot     = "dot"
 )
 
+type planOptions struct {
+	service.Source
+	offline  bool
+	rehearse rehearse
+}
+
 func newPlan(a *app) *cobra.Command {
-	s := &service.Source{}
-	offline := false
+	o := &planOptions{}
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Show what a deployment would do",
 		Long: "Plan shows the targets and steps of a deploy file in their order, what each step would change, how long\n" +
-			"the waits are, and what a rollback would bring back and what it would not. It changes nothing. It says\n" +
-			"what a step would change only if the account of the step can be reached. If a right is missing on an\n" +
-			"account, it lists the right and exits with status 6. It lists everything that an account refuses, and\n" +
-			"all accounts, metric providers and secrets that are not configured, and exits with status 2.",
+			"the waits are, and what a rollback would bring back and what it would not. It starts and changes nothing;\n" +
+			"a local account that does not run is read from its directory. What will certainly fail is an error with\n" +
+			"its place and status 2, exactly as in a run: what an account refuses, an image without a program, accounts,\n" +
+			"metric providers and secrets that are missing. If a right is missing on an account, plan lists the right\n" +
+			"and exits with status 6. --local shows what a rehearsal would do, and what of it would be real.",
 		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n" +
-			"  sluice plan -f deploy.yaml --output mermaid",
+			"  sluice plan --local -f deploy.yaml\n  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},
-		RunE:        func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), *s, offline) },
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), o) },
 	}
-	sourceFlags(cmd, s)
-	takeOverFlag(cmd, &s.TakeOver)
-	replaceFlag(cmd, s)
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask accounts what each step would change")
+	sourceFlags(cmd, &o.Source)
+	takeOverFlag(cmd, &o.TakeOver)
+	replaceFlag(cmd, &o.Source)
+	o.rehearse.flags(cmd)
+	cmd.Flags().BoolVar(&o.offline, "offline", false, "do not ask accounts what each step would change")
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, s service.Source, offline bool) error {
-	c, err := a.configuration(s.File)
+func (a *app) plan(ctx context.Context, o *planOptions) error {
+	if err := o.rehearse.check(); err != nil {
+		return err
+	}
+	c, err := a.configuration(o.File)
 	if err != nil {
 		return err
 	}
-	compiled, err := a.compile(ctx, s, service.LocalAccounts(c))
+	p, err := o.rehearse.compile(ctx, a, c, o.Source)
 	if err != nil {
 		return err
 	}
 	switch a.output {
 	case outputMermaid:
-		return plan.Mermaid(present.Escaped(a.out), compiled.Plan)
+		return plan.Mermaid(present.Escaped(a.out), p)
 	case outputDot:
-		return plan.Dot(present.Escaped(a.out), compiled.Plan)
+		return plan.Dot(present.Escaped(a.out), p)
 	}
-	out := service.PlanPreview{Plan: compiled.Plan}
-	if !offline {
-		if out, err = a.preview(ctx, c, compiled.Plan); err != nil {
+	out := service.PlanPreview{Plan: p}
+	if !o.offline {
+		if out, err = a.preview(ctx, c, p); err != nil {
 			return err
 		}
 	}
-	if err := a.writePlan(out); err != nil || offline {
+	if err := a.writePlan(out); err != nil || o.offline {
 		return err
 	}
-	if err := bootstrap.CheckMachine(compiled.Plan, c); err != nil {
+	if err := bootstrap.CheckMachine(p, c); err != nil {
 		return err
 	}
-	if err := service.CheckConfigured(compiled.Plan, c); err != nil {
+	if err := service.CheckConfigured(p, c); err != nil {
 		return err
 	}
 	return out.Fault()
 }
 
-// preview asks the accounts that run what each step would change.
+// preview asks the accounts what each step would change.
 func (a *app) preview(ctx context.Context, c *config.Config, p *sluice.Plan) (out service.PlanPreview, err error) {
 	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
@@ -87,12 +97,6 @@ func (a *app) preview(ctx context.Context, c *config.Config, p *sluice.Plan) (ou
 	if warning != nil {
 		a.note("warning: %v", warning)
 	}
-	for id := range out.Unknown {
-		target, _ := p.Target(id.Target())
-		if _, ok := c.Accounts[target.Account]; !ok {
-			out.Unknown[id] = "account " + target.Account + " is not configured"
-		}
-	}
 	return out, err
 }
 
@@ -103,6 +107,9 @@ func (a *app) writePlan(out service.PlanPreview) error {
 	err := plan.Tree(present.Escaped(a.out), out.Plan, out.Shown())
 	if err != nil {
 		return err
+	}
+	if r := out.Plan.Rehearsal; r != nil {
+		return present.Rehearsal(a.out, r)
 	}
 	needed, dispensable := service.SplitRights(out.Missing)
 	return present.AllMissingRights(a.out, needed, dispensable)

@@ -190,7 +190,7 @@ func (a *app) losses(ctx context.Context, c *config.Config, p *sluice.Plan) (_ m
 	}
 	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
-	steps, _, err := w.Preview(ctx, p)
+	steps, _, err := w.Running(ctx, p)
 	if err != nil {
 		return nil, err
 	}

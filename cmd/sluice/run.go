@@ -65,8 +65,14 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 		}
 		return a.resume(ctx, c, o)
 	}
-	p, err := a.planRun(ctx, c, o)
+	p, err := o.rehearse.compile(ctx, a, c, o.Source)
 	if err != nil {
+		return err
+	}
+	if err := bootstrap.CheckMachine(p, c); err != nil {
+		return err
+	}
+	if err := service.CheckConfigured(p, c); err != nil {
 		return err
 	}
 	if o.resume {
@@ -101,25 +107,6 @@ func (a *app) unended(ctx context.Context, p *sluice.Plan) (id sluice.Deployment
 		return "", nil
 	}
 	return id, err
-}
-
-// planRun compiles the deploy file, for a rehearsal or for real.
-func (a *app) planRun(ctx context.Context, c *config.Config, o *runOptions) (*sluice.Plan, error) {
-	local := service.LocalAccounts(c)
-	if o.rehearse.local {
-		local = nil // a rehearsal replaces accounts that may have a mesh
-	}
-	compiled, err := a.compile(ctx, o.Source, local)
-	if err != nil {
-		return nil, err
-	}
-	if o.rehearse.local {
-		return o.rehearse.plan(compiled.Plan, c)
-	}
-	if err := bootstrap.CheckMachine(compiled.Plan, c); err != nil {
-		return nil, err
-	}
-	return compiled.Plan, service.CheckConfigured(compiled.Plan, c)
 }
 
 // start begins a deployment of the plan and watches it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // A rehearse holds the flags of a rehearsal.
@@ -46,6 +48,19 @@ func (r *rehearse) check() error {
 		}
 	}
 	return nil
+}
+
+// compile returns the plan of the deploy file, for a rehearsal or for real, and prints its warnings.
+func (r *rehearse) compile(ctx context.Context, a *app, c *config.Config, s service.Source) (*sluice.Plan, error) {
+	local := service.LocalAccounts(c)
+	if r.local {
+		local = nil // a rehearsal replaces accounts that may have a mesh
+	}
+	compiled, err := a.compile(ctx, s, local)
+	if err != nil || !r.local {
+		return compiled.Plan, err
+	}
+	return r.plan(compiled.Plan, c)
 }
 
 // plan returns the plan of the rehearsal.

@@ -122,7 +122,7 @@ func awaitIdle(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // signalagent KILL|STOP|CONT sends the signal to the agent of the account local. It returns when a killed agent has
-// ended.
+// ended and a stopped one has stopped.
 func signalAgent(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]unix.Signal{"KILL": unix.SIGKILL, "STOP": unix.SIGSTOP, "CONT": unix.SIGCONT}
 	if neg || len(args) != 1 || signals[args[0]] == 0 {
@@ -135,6 +135,9 @@ func signalAgent(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(id.Signal(signals[args[0]]))
 	if args[0] == "KILL" {
 		<-agent.Done()
+	}
+	for args[0] == "STOP" && !process.Stopped(id) { // its threads stop one after the other
+		time.Sleep(time.Millisecond)
 	}
 }
 

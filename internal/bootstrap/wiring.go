@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -35,6 +36,7 @@ type Wiring struct {
 	current      *current
 	key          *secret.Key
 	opened       map[string]sluice.Account
+	looks        bool // local accounts are only looked at
 	callbackBase string
 	bench        *beside.Bench
 	close        closers
@@ -54,17 +56,39 @@ func (w *Wiring) follow(note func(format string, args ...any)) {
 
 // steps opens all accounts and returns the maker of every step. Callbacks arrive at base.
 func (w *Wiring) steps(ctx context.Context, store sluice.Store, base string) (sluice.Steps, error) {
-	if err := w.accounts(ctx, nil); err != nil {
+	if err := w.accounts(ctx); err != nil {
 		return nil, err
 	}
 	return w.maker(store, knows(store), base)
 }
 
-// Preview returns the maker of steps that only say what they would do, and the accounts of the plan that run. It
-// starts nothing.
+// Preview returns the maker of steps that only say what they would do, and the accounts of the plan. It starts nothing
+// and changes nothing.
 func (w *Wiring) Preview(ctx context.Context, p *sluice.Plan) (sluice.Steps, map[string]sluice.Account, error) {
-	if err := w.accounts(ctx, p); err != nil {
+	w.looks = true
+	return w.reading(ctx, p, w.looking())
+}
+
+// Running returns the maker of steps, and the accounts of the plan that run. It starts nothing.
+func (w *Wiring) Running(ctx context.Context, p *sluice.Plan) (sluice.Steps, map[string]sluice.Account, error) {
+	locals, err := w.locals(ctx, true)
+	if err != nil {
 		return nil, nil, err
+	}
+	return w.reading(ctx, p, locals)
+}
+
+// reading returns the maker of steps over the local accounts and the plan's clusters, without an engine.
+func (w *Wiring) reading(
+	ctx context.Context, p *sluice.Plan, locals map[string]sluice.Account,
+) (sluice.Steps, map[string]sluice.Account, error) {
+	w.opened = locals
+	if p.Rehearsal == nil { // a rehearsal leaves clusters alone
+		clusters, err := w.Clusters(ctx, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(w.opened, clusters)
 	}
 	var catalogue sluice.Catalogue = noCatalogue{}
 	known := func(context.Context, sluice.DeploymentID) (bool, error) { return false, nil }

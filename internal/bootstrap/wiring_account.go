@@ -17,17 +17,28 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-// accounts opens the accounts of the configuration. For the preview of a plan it opens the plan's clusters and the
-// running accounts of this machine, and starts nothing.
-func (w *Wiring) accounts(ctx context.Context, preview *sluice.Plan) error {
-	all, err := w.locals(ctx, preview != nil)
+// accounts opens the accounts of the configuration.
+func (w *Wiring) accounts(ctx context.Context) error {
+	all, err := w.locals(ctx, false)
 	if err != nil {
 		return err
 	}
-	clusters, err := w.Clusters(ctx, preview)
+	clusters, err := w.Clusters(ctx, nil)
 	maps.Copy(all, clusters)
 	w.opened = all
 	return err
+}
+
+// looking opens the accounts of this machine to be looked at.
+func (w *Wiring) looking() map[string]sluice.Account {
+	all := map[string]sluice.Account{}
+	for name, c := range w.config.Accounts {
+		if c.Type == config.AccountLocal {
+			o := local.Config{Dir: w.dir.account(name), Name: name, Images: imagesOf(c.Images), Look: true}
+			all[name] = local.Open(o).Abilities()
+		}
+	}
+	return all
 }
 
 // locals opens the accounts of this machine. If passive is true, it opens only those that run.

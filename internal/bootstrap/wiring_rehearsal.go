@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/local"
 	"github.com/sluice-cd/sluice/internal/local/rehearsal"
+	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/step"
 )
 
@@ -62,7 +63,8 @@ func (s *stage) account(p *sluice.Plan, name string) *local.Account {
 	for _, image := range p.Rehearsal.Images[name] {
 		images[image] = local.Image{Command: []string{executable(), "local", "stand-in"}}
 	}
-	a := local.Open(local.Config{Dir: s.wiring.dir.account(rehearsal.DirName(name)), Name: name, Images: images})
+	dir := s.wiring.dir.account(rehearsal.DirName(name))
+	a := local.Open(local.Config{Dir: dir, Name: name, Images: images, Look: s.wiring.looks})
 	s.accounts[key] = a
 	return a
 }
@@ -113,6 +115,7 @@ func Rehearse(p *sluice.Plan, c *config.Config, o Rehearsal) (*sluice.Plan, erro
 		return nil, err
 	}
 	o.Images = func(account string) map[string]string { return commands(rehearsedImages(c, account)) }
+	o.Local = service.LocalAccounts(c)
 	o.Providers, o.Secrets, o.MayBind = known(c.Metrics), known(c.Secrets), mayBind
 	return rehearsal.Prepare(p, o)
 }

@@ -20,8 +20,11 @@ type Forecast struct {
 	Held  []sluice.Object // what precautions change in the target
 }
 
-// Preview checks that the claims exist and can be copied, and says how.
+// Preview checks that the database's address is known and that the claims exist and can be copied, and says how.
 func (r Request) Preview(ctx context.Context) (f Forecast, err error) {
+	if _, err := r.URI(ctx); err != nil {
+		return f, err
+	}
 	workload, err := r.Workload(ctx)
 	if err != nil {
 		return f, err

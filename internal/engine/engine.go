@@ -61,16 +61,9 @@ func New(c Config) *Engine {
 	return e
 }
 
-// A Vetter is a step that can tell before anything starts what its account refuses. It does not judge what an earlier
-// step may still change, nor an account that is away.
-type Vetter interface {
-	Vet(ctx context.Context) sluice.Diagnostics
-}
-
 // Start records a new deployment and begins it. While another deployment of the same application has not ended, it is
-// queued if its plan says so, and otherwise a Conflict. If a step cannot be made here, it is Invalid or Unsupported. If
-// accounts refuse what steps would do, the error is a Diagnostics with all of these refusals. With an error nothing was
-// recorded.
+// queued if its plan says so, and otherwise a Conflict. If steps will certainly fail, the error is a Diagnostics that
+// says all of it: see [Vetting]. With an error nothing was recorded.
 func (e *Engine) Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error) {
 	state, first, err := e.prepare(ctx, plan, by)
 	if err != nil {
@@ -124,19 +117,17 @@ func (e *Engine) random(into []byte) error {
 	return err
 }
 
-// vet makes each step once, to find out whether it can be made, and asks it what its account refuses.
+// vet finds what will certainly fail before anything is recorded.
 func (e *Engine) vet(ctx context.Context, state *State) error {
 	var faults []error
 	var refused sluice.Diagnostics
+	vetting := Vetting{Steps: e.config.Steps}
 	for _, p := range state.Plan.Steps {
-		step, err := e.config.Steps.New(state.stepContext(p.ID))
+		found, err := vetting.Vet(ctx, state.stepContext(p.ID))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", p.ID, err))
-			continue
 		}
-		if v, ok := step.(Vetter); ok {
-			refused = append(refused, v.Vet(ctx)...)
-		}
+		refused = append(refused, found...)
 	}
 	if len(faults) > 0 || len(refused) == 0 {
 		return errors.Join(faults...)

@@ -25,6 +25,7 @@ type Account struct {
 
 	mu     sync.Mutex
 	dialed bool
+	silent error // why the agent of an account that only looks is not asked again
 }
 
 // Open returns the account. The first call dials it, except Down and Remove, which restart nothing.
@@ -89,7 +90,7 @@ func (a *Account) post(ctx context.Context, path string, request any) (io.ReadCl
 		return nil, sluice.Errorf(sluice.Invalid, "the request cannot be written as JSON: %w", err)
 	}
 	resp, err := a.send(ctx, path, b)
-	if err != nil && isGone(err) && ctx.Err() == nil {
+	if err != nil && isGone(err) && ctx.Err() == nil && !a.config.Look {
 		if err := a.ensure(ctx, heal); err != nil {
 			return nil, err
 		}
@@ -160,7 +161,11 @@ func (a *Account) Get(ctx context.Context, ref sluice.Ref) (sluice.Object, error
 // Apply applies the object. It removes every other field: only Sluice writes to the account.
 func (a *Account) Apply(ctx context.Context, o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	var r agent.ApplyResponse
-	err := call(ctx, a, "/apply", agent.ApplyRequest{Object: o, DryRun: dryRun}, &r)
+	request := agent.ApplyRequest{Object: o, DryRun: dryRun}
+	if a.config.Look {
+		request.Images = a.config.Images
+	}
+	err := call(ctx, a, "/apply", request, &r)
 	return r.Object, r.Outcome, err
 }
 

@@ -29,6 +29,9 @@ type Config struct {
 	Name       string           // of the account, for messages
 	Executable string           // run as "<Executable> local agent --dir <Dir>"; "" is the running program
 	Images     map[string]Image // by image name
+	// Look lets the account only say what it has and what it would do. It starts no agent and tells a running one
+	// nothing. Without an agent, the account's directory says what it has.
+	Look bool
 }
 
 // readyVariable names the descriptor on which a new agent says that it answers.
@@ -46,7 +49,10 @@ func (a *Account) dial(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.dialed {
-		return nil
+		return a.silent
+	}
+	if a.config.Look {
+		return a.look(ctx)
 	}
 	if err := a.ensure(ctx, bringBack); err != nil {
 		return err

@@ -30,6 +30,15 @@ func Images(o sluice.Object) []string {
 	return list
 }
 
+// ImageNames returns the names by which SetImages replaces images of the object.
+func ImageNames(o sluice.Object) []string {
+	var list []string
+	for c := range containers(o) {
+		list = append(list, imageName(c.Text("image")))
+	}
+	return list
+}
+
 // containers yields the containers of the object's pods, init containers included.
 func containers(o sluice.Object) iter.Seq[sluice.Object] {
 	return func(yield func(sluice.Object) bool) {

@@ -32,9 +32,9 @@ func (c *compiler) target(t sluice.Target) (sluice.PlannedTarget, []sluice.Plann
 	g.parallel(sluice.PhaseAfter, t.AfterDeployment, last)
 	g.sequence(sluice.PhaseOnRollback, string(sluice.PhaseOnRollback), t.OnRollback, nil)
 	return sluice.PlannedTarget{
-		Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace), DependsOn: c.dependencies(t),
-		AfterFailure: cmp.Or(t.AfterFailure, "keep"), MaxUnready: t.MaxUnready, Irreversible: irreversible(g.steps),
-		RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
+		Pos: t.Pos, Name: t.Name, Account: t.Account, Namespace: cmp.Or(t.Namespace, defaultNamespace),
+		DependsOn: c.dependencies(t), AfterFailure: cmp.Or(t.AfterFailure, "keep"), MaxUnready: t.MaxUnready,
+		Irreversible: irreversible(g.steps), RollbackClass: rollbackClass(g.steps), Traffic: g.traffic,
 	}, g.steps
 }
 

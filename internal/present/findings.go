@@ -15,11 +15,9 @@ const maxExcerpt = 8 << 20
 // Findings prints each finding with the line it is about.
 func Findings(w io.Writer, ds sluice.Diagnostics) {
 	for _, d := range ds {
+		Printf(w, "%s\n", d)
 		if d.Pos.IsValid() {
-			Printf(w, "%s\n", d)
 			Excerpt(w, d.Pos)
-		} else {
-			Printf(w, "%s: %s [%s]\n", d.Severity, d.Message, d.Code)
 		}
 		if d.Hint != "" {
 			Printf(w, "  hint: %s\n", d.Hint)

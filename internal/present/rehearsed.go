@@ -1,6 +1,7 @@
 package present
 
 import (
+	"io"
 	"slices"
 
 	"github.com/sluice-cd/sluice"
@@ -45,14 +46,29 @@ func (m Summary) rehearsed() {
 		}
 	}
 	m.line(0, "This was a rehearsal. Not done for real:")
-	for _, r := range stands {
-		m.line(1, "%s: %s", r.What, r.Instead)
-	}
-	m.line(0, "Done for real:")
-	for _, r := range real {
-		m.line(1, "%s", r)
-	}
+	standsAndReal(m.Out, stands, real)
 	m.line(0, "The rehearsed release still runs here, and the next rehearsal updates it. End it with: sluice local down")
+}
+
+// Rehearsal says what a rehearsal will simulate and what it will do for real.
+func Rehearsal(w io.Writer, r *sluice.Rehearsal) error {
+	var real []string
+	for _, each := range r.Real {
+		real = append(real, each.What)
+	}
+	Printf(w, "\nThis is a rehearsal. Not done for real:\n")
+	return standsAndReal(w, r.Stands, real)
+}
+
+func standsAndReal(w io.Writer, stands []sluice.Rehearsed, real []string) error {
+	for _, r := range stands {
+		Printf(w, "  %s: %s\n", r.What, r.Instead)
+	}
+	err := Printf(w, "Done for real:\n")
+	for _, what := range real {
+		err = Printf(w, "  %s\n", what)
+	}
+	return err
 }
 
 // An UndecidedStep went on in a rehearsal although its judgment was not good.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/dataset"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
@@ -23,6 +24,17 @@ type Brancher interface {
 
 // A Temporary is a namespace with a copy of data that must not stay.
 type Temporary = dataset.Temporary
+
+// CheckBranch returns an error if nothing could be branched to the place of b, whatever the checkpoint is.
+func CheckBranch(b sluice.Branch, c *config.Config) error {
+	if err := checkNames(b); err != nil {
+		return err
+	}
+	if _, ok := c.Accounts[b.Account]; !ok {
+		return sluice.Errorf(sluice.Invalid, "the account %q is not configured", b.Account).WithHint("%s", accountHint(c))
+	}
+	return nil
+}
 
 // PlanBranch returns the plan whose only step can make the branch, and the branch with what its checkpoint says. b has
 // name, account, namespace, owner and times. Nothing is changed. NotFound: there is no such checkpoint. Conflict: it

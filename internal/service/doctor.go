@@ -109,6 +109,7 @@ func (d *Doctor) Examine(ctx context.Context) {
 	if d.Source.File != "" && !d.file(ctx) {
 		return
 	}
+	d.missingAccounts()
 	d.accounts(ctx)
 	d.metrics(ctx)
 	d.secrets()
@@ -146,7 +147,7 @@ func (d *Doctor) file(ctx context.Context) bool {
 	}
 	d.plan = c.Plan
 	targets, steps := count(len(c.Plan.Targets), "target"), count(len(c.Plan.Steps), "step")
-	return d.result("deploy file", CheckAccounts(c.Plan, d.Config), "%s: %s and %s", d.Source.File, targets, steps)
+	return d.result("deploy file", nil, "%s: %s and %s", d.Source.File, targets, steps)
 }
 
 // accounts examines the accounts that the deploy file uses, or all of them.
@@ -155,11 +156,27 @@ func (d *Doctor) accounts(ctx context.Context) {
 		c := d.Config.Accounts[name]
 		switch {
 		case d.plan != nil && !Uses(d.plan, name):
+			continue
 		case c.Type == config.AccountLocal:
 			d.add("account "+name, CheckOK, "", "this machine")
 		default:
 			d.cluster(ctx, c)
 		}
+		if d.plan != nil {
+			d.images(c)
+		}
+	}
+}
+
+// missingAccounts names the accounts that the deploy file uses and that are not configured.
+func (d *Doctor) missingAccounts() {
+	if d.plan == nil {
+		return
+	}
+	missing := missingAccounts(d.plan, d.Config)
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		err := sluice.Errorf(sluice.Invalid, "%s", missing[name].Message).WithHint("%s", missing[name].Hint)
+		d.result("account "+name, err, "")
 	}
 }
 
@@ -240,7 +257,7 @@ func (d *Doctor) metrics(ctx context.Context) {
 		err := measure(ctx, providers[name])
 		if providers[name] == nil {
 			err = sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
-				WithHint("add it under metrics in %s: %s: {type: prometheus, url: ...}", ConfigName(d.Config), name)
+				WithHint("%s", providerHint(d.Config, name))
 		}
 		d.result("metrics "+name, err, "%s answers", redacted(d.Config.Metrics[name].URL))
 	}
@@ -268,16 +285,24 @@ func measure(ctx context.Context, m sluice.Metrics) error {
 
 // providersIn returns the sorted metric providers of the plan.
 func providersIn(p *sluice.Plan) []string {
-	used := map[string]bool{}
+	var used []string
 	for _, s := range p.Steps {
-		if s.Analysis == nil {
-			continue
-		}
-		for _, q := range s.Analysis.Resolved {
-			used[q.Provider] = true
+		used = append(used, providersOf(s)...)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(used)))
+}
+
+// providersOf returns the metric providers of the step.
+func providersOf(s sluice.PlannedStep) (used []string) {
+	if s.Analysis == nil {
+		return nil
+	}
+	for _, q := range s.Analysis.Resolved {
+		if !slices.Contains(used, q.Provider) {
+			used = append(used, q.Provider)
 		}
 	}
-	return slices.Sorted(maps.Keys(used))
+	return used
 }
 
 var usedSecret = regexp.MustCompile(`\{\{\s*secrets\.([A-Za-z0-9_-]+)`)
@@ -295,7 +320,7 @@ func (d *Doctor) secrets() {
 	for _, name := range names {
 		s, ok := d.Config.Secrets[name]
 		err := error(sluice.Errorf(sluice.NotFound, "the deploy file uses it, but it is not configured").
-			WithHint("add it under secrets in %s: %s: {env: NAME} or {file: path}", ConfigName(d.Config), name))
+			WithHint("%s", secretHint(d.Config, name)))
 		if ok {
 			_, err = d.Adapters.ReadSecret(s)
 		}
@@ -303,19 +328,29 @@ func (d *Doctor) secrets() {
 	}
 }
 
-// secretsIn returns the sorted names of the secrets that templates of the plan use. Manifests are no templates for
-// secrets.
+// secretsIn returns the sorted names of the secrets that templates of the plan use.
 func secretsIn(p *sluice.Plan) ([]string, error) {
-	steps := slices.Clone(p.Steps)
-	for i := range steps {
-		steps[i].Apply, steps[i].RunJob = nil, nil
+	var used []string
+	for _, s := range p.Steps {
+		names, err := secretsOf(s)
+		if err != nil {
+			return nil, err
+		}
+		used = append(used, names...)
 	}
-	text, err := json.Marshal(steps)
-	used := map[string]bool{}
+	return slices.Compact(slices.Sorted(slices.Values(used))), nil
+}
+
+// secretsOf returns the sorted names of the secrets that templates of the step use. Manifests are no templates for
+// secrets.
+func secretsOf(s sluice.PlannedStep) ([]string, error) {
+	s.Apply, s.RunJob = nil, nil
+	text, err := json.Marshal(s)
+	var used []string
 	for _, m := range usedSecret.FindAllStringSubmatch(string(text), -1) {
-		used[m[1]] = true
+		used = append(used, m[1])
 	}
-	return slices.Sorted(maps.Keys(used)), err
+	return slices.Compact(slices.Sorted(slices.Values(used))), err
 }
 
 // repository proves that the directory of checkpoints can be written and was not lost, and that its password can be

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -11,13 +12,13 @@ import (
 type PlanPreview struct {
 	Plan     *sluice.Plan                         `json:"plan"`
 	Previews map[sluice.StepID]sluice.Preview     `json:"previews,omitempty"`
-	Refused  map[sluice.StepID]sluice.Diagnostics `json:"refused,omitempty"` // what accounts refuse for good
+	Refused  map[sluice.StepID]sluice.Diagnostics `json:"refused,omitempty"` // what will certainly fail
 	Unknown  map[sluice.StepID]string             `json:"unknown,omitempty"` // why a step cannot say what it would do
 	Missing  []sluice.MissingRight                `json:"missingRights,omitempty"`
 }
 
-// Preview asks each step what it would do. A step that cannot say does not hide the others. accounts are those that
-// run; warning says why their rights are not known.
+// Preview asks each step what it would do. A step that cannot say does not hide the others. warning says why the rights
+// on the accounts are not known.
 func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts map[string]sluice.Account) (
 	out PlanPreview, warning, err error,
 ) {
@@ -26,15 +27,11 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 		Unknown: map[sluice.StepID]string{},
 	}
 	out.Missing, warning = MissingRights(ctx, p, accounts)
-	results := map[sluice.StepID]sluice.Result{}
+	vetting := engine.Vetting{Steps: steps}
 	for _, planned := range p.Steps {
 		target, _ := p.Target(planned.Target)
-		if _, runs := accounts[target.Account]; !runs {
-			out.Unknown[planned.ID] = "account " + target.Account + " does not run; sluice run starts it"
-			continue
-		}
-		preview, refused, err := check(ctx, steps, sluice.StepContext{
-			Plan: p, Target: target, Step: planned, Results: results,
+		preview, refused, err := vetting.Check(ctx, sluice.StepContext{
+			Deployment: "preview", Plan: p, Target: target, Step: planned, Report: func(sluice.Progress) {},
 		})
 		if ctx.Err() != nil {
 			return out, warning, ctx.Err()
@@ -43,9 +40,8 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 		case len(refused) > 0:
 			out.Refused[planned.ID] = refused
 		case err != nil:
-			out.Unknown[planned.ID] = err.Error()
+			out.Unknown[planned.ID] = explained(err)
 		default:
-			results[planned.ID] = sluice.Result{NoData: preview.NoData}
 			preview.Snapshot = nil // only undo needs it
 			out.Previews[planned.ID] = preview
 		}
@@ -53,24 +49,17 @@ func Preview(ctx context.Context, p *sluice.Plan, steps sluice.Steps, accounts m
 	return out, warning, nil
 }
 
-// check asks the step what it would do, and if it cannot say, what its account refuses.
-func check(ctx context.Context, steps sluice.Steps, c sluice.StepContext) (
-	preview sluice.Preview, refused sluice.Diagnostics, err error,
-) {
-	c.Deployment, c.Report = "preview", func(sluice.Progress) {}
-	s, err := steps.New(c)
-	if err != nil {
-		return preview, nil, err
+// explained returns the error with what to do about it.
+func explained(err error) string {
+	hint := sluice.ErrorHint(err)
+	if hint == "" {
+		return err.Error()
 	}
-	preview, err = s.Check(ctx)
-	if v, ok := s.(engine.Vetter); ok && err != nil {
-		refused = v.Vet(ctx)
-	}
-	return preview, refused, err
+	return err.Error() + "; " + strings.ReplaceAll(hint, "\n", "; ")
 }
 
-// Fault returns an error if the deployment would fail: rights are missing, or accounts refuse something. The latter are
-// a Diagnostics.
+// Fault returns an error if the deployment would certainly fail: rights are missing, or steps cannot work. The latter
+// are a Diagnostics.
 func (p PlanPreview) Fault() error {
 	if err := Denied(p.Missing); err != nil {
 		return err

@@ -11,19 +11,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/step"
 	"github.com/sluice-cd/sluice/internal/steptest"
 )
 
-// vet returns what the account refuses of the step, before anything starts.
+// vet returns what of the step will certainly fail, before anything starts.
 func (b *bench) vet(t *testing.T, id string) sluice.Diagnostics {
 	t.Helper()
-	vetter, ok := b.must(t, id).(interface {
-		Vet(context.Context) sluice.Diagnostics
-	})
-	if !ok {
-		t.Fatalf("%s is not vetted", id)
+	refused, err := (&engine.Vetting{Steps: step.New(b.deps)}).Vet(t.Context(), b.context(id))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return vetter.Vet(t.Context())
+	return refused
 }
 
 // A picky account refuses objects in the words of a cluster.

@@ -71,7 +71,9 @@ func (b *bench) add(id string, s sluice.StepSpec) *bench {
 	return b
 }
 
-func (b *bench) new(id string) (sluice.Step, error) {
+func (b *bench) new(id string) (sluice.Step, error) { return step.New(b.deps).New(b.context(id)) }
+
+func (b *bench) context(id string) sluice.StepContext {
 	planned, ok := b.plan.Step(sluice.StepID("production/" + id))
 	if !ok {
 		panic("no step " + id)
@@ -80,11 +82,11 @@ func (b *bench) new(id string) (sluice.Step, error) {
 	if id == "install" {
 		of = "d0"
 	}
-	return step.New(b.deps).New(sluice.StepContext{
+	return sluice.StepContext{
 		Deployment: of, StartedAt: noon, Plan: b.plan, Step: planned, Results: b.results,
 		Target: sluice.PlannedTarget{Name: "production", Account: "cluster", Namespace: namespace,
 			DependsOn: b.dependsOn, MaxUnready: b.tolerates},
-	})
+	}
 }
 
 func (b *bench) must(t *testing.T, id string) sluice.Step {

@@ -25,7 +25,7 @@ func (a *Agent) Beside(r BesideRequest) (sluice.Object, sluice.Outcome, error) {
 		return nil, "", sluice.Errorf(sluice.Conflict, "the pods of the replica set %s belong to %s, not to %s",
 			r.ReplicaSet, holder, ref).WithHint("delete %s, or wait until its pods have ended", holder)
 	}
-	return a.applyNamed(r.Canary, r.ReplicaSet, false)
+	return a.applyAs(r.Canary, applying{replicaSet: r.ReplicaSet})
 }
 
 // holder names the workload other than the canary that has pods of the replica set, "" if there is none.

@@ -15,10 +15,9 @@ import (
 
 // handler is the API on the socket: one path a verb, the request as JSON, the answer as JSON or a Failure.
 func (a *Agent) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ping", func(http.ResponseWriter, *http.Request) {}) // whether the agent runs, however busy it is
+	mux := a.questions()
 	handle(mux, "/apply", func(_ context.Context, r ApplyRequest) (ApplyResponse, error) {
-		o, outcome, err := a.Apply(r.Object, r.DryRun)
+		o, outcome, err := a.Apply(r)
 		return ApplyResponse{o, outcome}, err
 	})
 	handle(mux, "/beside", func(_ context.Context, r BesideRequest) (ApplyResponse, error) {
@@ -26,23 +25,47 @@ func (a *Agent) handler() http.Handler {
 		return ApplyResponse{o, outcome}, err
 	})
 	handle(mux, "/orphan", func(_ context.Context, r sluice.Ref) (none, error) { return none{}, a.Orphan(r) })
-	handle(mux, "/get", func(_ context.Context, r sluice.Ref) (sluice.Object, error) { return a.Get(r) })
 	handle(mux, "/delete", func(ctx context.Context, r sluice.Ref) (none, error) { return none{}, a.Delete(ctx, r) })
-	handle(mux, "/list", func(_ context.Context, r WatchRequest) ([]sluice.Object, error) { return a.List(r), nil })
 	handle(mux, "/scale", func(_ context.Context, r ScaleRequest) (none, error) { return none{}, a.Scale(r) })
 	handle(mux, "/evict", func(ctx context.Context, r EvictRequest) (none, error) { return none{}, a.Evict(ctx, r) })
-	handle(mux, "/pods", func(_ context.Context, namespace string) ([]sluice.Pod, error) { return a.Pods(namespace), nil })
-	handle(mux, "/logs", func(_ context.Context, r LogsRequest) ([]string, error) { return a.Logs(r) })
 	handle(mux, "/exec", a.Exec)
-	handle(mux, "/address", func(_ context.Context, r AddressRequest) (string, error) { return a.Address(r) })
 	handle(mux, "/shift", func(_ context.Context, r ShiftRequest) (none, error) { return none{}, a.Shift(r) })
 	handle(mux, "/images", func(_ context.Context, r map[string]Image) (none, error) { return none{}, a.SetImages(r) })
 	handle(mux, "/down", func(context.Context, none) (none, error) { return none{}, a.Down() })
 	a.handleVolumes(mux)
-	stream(mux, "/watch", a.Watch)
 	stream(mux, "/tail", a.Tail)
 	return timely(mux)
 }
+
+// questions are the verbs that change nothing.
+func (a *Agent) questions() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ping", func(http.ResponseWriter, *http.Request) {}) // whether the agent runs, however busy it is
+	handle(mux, "/get", func(_ context.Context, r sluice.Ref) (sluice.Object, error) { return a.Get(r) })
+	handle(mux, "/list", func(_ context.Context, r WatchRequest) ([]sluice.Object, error) { return a.List(r), nil })
+	handle(mux, "/pods", func(_ context.Context, namespace string) ([]sluice.Pod, error) { return a.Pods(namespace), nil })
+	handle(mux, "/logs", func(_ context.Context, r LogsRequest) ([]string, error) { return a.Logs(r) })
+	handle(mux, "/address", func(_ context.Context, r AddressRequest) (string, error) { return a.Address(r) })
+	handle(mux, "/claims", func(_ context.Context, r ClaimsRequest) ([]sluice.ClaimState, error) { return a.Describe(r) })
+	stream(mux, "/watch", a.Watch)
+	return mux
+}
+
+// answers is the API of an account at rest: questions, dry runs, and a refusal of all else.
+func (a *Agent) answers() http.Handler {
+	mux := a.questions()
+	handle(mux, "/apply", func(_ context.Context, r ApplyRequest) (ApplyResponse, error) {
+		if !r.DryRun {
+			return ApplyResponse{}, errAtRest
+		}
+		o, outcome, err := a.Apply(r)
+		return ApplyResponse{o, outcome}, err
+	})
+	handle(mux, "/", func(context.Context, any) (none, error) { return none{}, errAtRest })
+	return mux
+}
+
+var errAtRest = sluice.Errorf(sluice.Unavailable, "the local account does not run").WithHint("sluice run starts it")
 
 type none struct{}
 
@@ -82,6 +105,9 @@ func decode[Request any](w http.ResponseWriter, r *http.Request) (Request, error
 func refuse(w http.ResponseWriter, err error) {
 	err = spaceError(err)
 	f := Failure{Code: sluice.ErrorCode(err), Message: err.Error(), Hint: sluice.ErrorHint(err)}
+	if e, ok := errors.AsType[*sluice.Error](err); ok {
+		f.Field = e.Field
+	}
 	if command, ok := errors.AsType[CommandError](err); ok {
 		f.Output = command.Output
 	}
@@ -95,7 +121,7 @@ func refuse(w http.ResponseWriter, err error) {
 
 // Err returns the error that the failure was made from.
 func (f Failure) Err() error {
-	err := &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint}
+	err := &sluice.Error{Code: f.Code, Message: f.Message, Hint: f.Hint, Field: f.Field}
 	if f.Output != "" {
 		return CommandError{err, f.Output}
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -14,24 +15,30 @@ import (
 )
 
 // Apply stores the object. Fields that were applied before and are now left out are removed: only Sluice writes here.
-func (a *Agent) Apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+func (a *Agent) Apply(r ApplyRequest) (sluice.Object, sluice.Outcome, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer a.wake()
 	if a.ending {
 		return nil, "", errEnding
 	}
-	return a.apply(o, dryRun)
+	return a.applyAs(r.Object, applying{dryRun: r.DryRun, images: r.Images})
 }
 
 var errEnding = sluice.Errorf(sluice.Unavailable, "the local account is going down")
 
-func (a *Agent) apply(o sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
-	return a.applyNamed(o, "", dryRun)
+// applying says how an object is applied.
+type applying struct {
+	replicaSet string           // begins the names of a canary's pods, "" for other objects
+	dryRun     bool             // only to find out what would happen
+	images     map[string]Image // of a dry run, besides those of the account
 }
 
-// applyNamed is apply for a canary whose pods have the name of the replica set, "" for other objects.
-func (a *Agent) applyNamed(o sluice.Object, replicaSet string, dryRun bool) (sluice.Object, sluice.Outcome, error) {
+func (a *Agent) apply(o sluice.Object) (sluice.Object, sluice.Outcome, error) {
+	return a.applyAs(o, applying{})
+}
+
+func (a *Agent) applyAs(o sluice.Object, how applying) (sluice.Object, sluice.Outcome, error) {
 	applied, err := normalise(o)
 	if err != nil {
 		return nil, "", err
@@ -48,17 +55,17 @@ func (a *Agent) applyNamed(o sluice.Object, replicaSet string, dryRun bool) (slu
 	if before != nil && before.deleting() {
 		return nil, "", sluice.Errorf(sluice.Unavailable, "%s is still being deleted", applied.Ref())
 	}
-	if err := a.checkImages(typed); err != nil {
+	if err := a.checkImages(typed, how.images); err != nil {
 		return nil, "", err
 	}
-	isNamed := replicaSet == "" || before != nil && before.ReplicaSet == replicaSet
+	isNamed := how.replicaSet == "" || before != nil && before.ReplicaSet == how.replicaSet
 	if before != nil && !before.Implied && isNamed && reflect.DeepEqual(before.Applied, applied) {
-		return before.Object.Clone(), sluice.Unchanged, a.reopen(before, dryRun)
+		return before.Object.Clone(), sluice.Unchanged, a.reopen(before, how.dryRun)
 	}
 	if err := immutable(before, applied); err != nil {
 		return nil, "", err
 	}
-	return a.write(before, &entry{Applied: applied, ReplicaSet: replicaSet, typed: typed}, o, dryRun)
+	return a.write(before, &entry{Applied: applied, ReplicaSet: how.replicaSet, typed: typed}, o, how.dryRun)
 }
 
 // withoutAddress removes an address that this account gave, so that an object that was read can be applied again.
@@ -140,16 +147,24 @@ func (a *Agent) admit(e *entry, given sluice.Object, dryRun bool) error {
 	return nil
 }
 
-// checkImages finds missing images before anything is started.
-func (a *Agent) checkImages(typed any) error {
+// checkImages finds missing images before anything is started. more counts beside the images of the account.
+func (a *Agent) checkImages(typed any, more map[string]Image) error {
 	t := templateOf(typed)
 	if t == nil {
 		return nil
 	}
-	for _, c := range slices.Concat(t.Spec.InitContainers, t.Spec.Containers) {
-		if _, err := a.image(c.Image); err != nil {
-			return err
+	first := len(t.Spec.InitContainers)
+	for i, c := range slices.Concat(t.Spec.InitContainers, t.Spec.Containers) {
+		_, known := a.images[c.Image]
+		if _, new := more[c.Image]; known || new {
+			continue
 		}
+		e := noProgram(c.Image)
+		e.Field = fmt.Sprintf("spec.template.spec.initContainers[%d].image", i)
+		if i >= first {
+			e.Field = fmt.Sprintf("spec.template.spec.containers[%d].image", i-first)
+		}
+		return e
 	}
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 )
 
 func (a *Agent) handleVolumes(mux *http.ServeMux) {
-	handle(mux, "/claims", func(_ context.Context, r ClaimsRequest) ([]sluice.ClaimState, error) { return a.Describe(r) })
 	handle(mux, "/cut", a.Cut)
 	handle(mux, "/stage", func(_ context.Context, r VolumeRequest) (sluice.Volume, error) { return a.Stage(r) })
 	handle(mux, "/use", func(_ context.Context, r VolumeRequest) (string, error) { return a.Use(r) })

@@ -20,7 +20,7 @@ func (a *Agent) ensureNamespace(e *entry) error {
 	case ns == nil:
 		o := sluice.Object{"apiVersion": "v1", "kind": "Namespace"}
 		o.Set(namespace, "metadata", "name")
-		if _, _, err := a.apply(o, false); err != nil {
+		if _, _, err := a.apply(o); err != nil {
 			return err
 		}
 		made := a.store.objects[key{"Namespace", "", namespace}]

@@ -30,29 +30,36 @@ type network struct {
 	claim  net.Listener
 }
 
-// openNetwork takes the block that is recorded. If others use it and the account has no process, it takes another one.
+// openNetwork takes the block that is recorded. If others use it and the account has no process, it takes another one,
+// and records it.
 func openNetwork(dir, id string) (*network, error) {
+	n, isNew, err := findNetwork(dir, id)
+	if err != nil || !isNew {
+		return n, err
+	}
+	return n, writeJSON(networkFile(dir), n)
+}
+
+// findNetwork is openNetwork, but only reports whether the block has to be recorded.
+func findNetwork(dir, id string) (n *network, isNew bool, err error) {
 	n, known, err := recordedNetwork(dir)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	own, err := process.Find(accountMark(id))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if known && len(own) > 0 {
-		return n, n.take()
+		return n, false, n.take()
 	}
 	if known && n.takeUnused() {
-		return n, nil
+		return n, false, nil
 	}
 	if known {
 		n.Former = append(n.Former, n.Second)
 	}
-	if err := n.choose(dir); err != nil {
-		return nil, err
-	}
-	return n, writeJSON(networkFile(dir), n)
+	return n, true, n.choose(dir)
 }
 
 func networkFile(dir string) string { return filepath.Join(dir, "network.json") }

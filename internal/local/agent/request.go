@@ -10,8 +10,9 @@ import (
 type (
 	// ApplyRequest asks for an object.
 	ApplyRequest struct {
-		Object sluice.Object `json:"object"`
-		DryRun bool          `json:"dryRun,omitempty"`
+		Object sluice.Object    `json:"object"`
+		DryRun bool             `json:"dryRun,omitempty"`
+		Images map[string]Image `json:"images,omitempty"` // count for a dry run beside those that the agent knows
 	}
 	// ApplyResponse is the result of an ApplyRequest.
 	ApplyResponse struct {
@@ -94,6 +95,7 @@ type (
 		Code    sluice.Code `json:"code"`
 		Message string      `json:"message"`
 		Hint    string      `json:"hint,omitempty"`
+		Field   string      `json:"field,omitempty"`  // of the object, if one is wrong
 		Output  string      `json:"output,omitempty"` // of a command that failed
 	}
 )

@@ -43,7 +43,7 @@ func (a *Agent) Scale(r ScaleRequest) error {
 	}
 	o := e.Applied.Clone()
 	o.Set(int64(r.Replicas), "spec", "replicas")
-	_, _, err := a.apply(o, false)
+	_, _, err := a.apply(o)
 	return err
 }
 

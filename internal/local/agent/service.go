@@ -41,9 +41,10 @@ func (a *Agent) admitService(e *entry) error {
 		}
 	}
 	if !a.net.owns(e.Address) {
-		return sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s",
-			asked, s.Name).
-			WithHint("leave spec.clusterIP out, or write None")
+		e := sluice.Errorf(sluice.Unsupported, "the local account cannot give spec.clusterIP %s to Service/%s",
+			asked, s.Name).WithHint("leave spec.clusterIP out, or write None")
+		e.Field = "spec.clusterIP"
+		return e
 	}
 	showAddress(e)
 	return nil

@@ -154,13 +154,14 @@ func executable(path string) bool {
 // image returns the program for a container image. The mutex is held.
 func (a *Agent) image(name string) (Image, error) {
 	image, ok := a.images[name]
-	if ok {
-		return image, nil
+	if !ok {
+		return image, noProgram(name)
 	}
-	quoted, err := json.Marshal(name)
-	if err != nil {
-		return Image{}, err
-	}
-	return Image{}, sluice.Errorf(sluice.Unsupported, "the local account has no program for the image %s", name).
+	return image, nil
+}
+
+func noProgram(image string) *sluice.Error {
+	quoted, _ := json.Marshal(image) // a string can always be encoded
+	return sluice.Errorf(sluice.Unsupported, "the local account has no program for the image %s", image).
 		WithHint("add to the images of the account in sluice.yaml:\n  %s:\n    command: [./path/to/program]", quoted)
 }

@@ -217,6 +217,6 @@ func (a *Agent) claimFor(o *ordinals, c corev1.PersistentVolumeClaim, r *record)
 	claim := sluice.Object{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": spec}
 	claim.Set(name, "metadata", "name")
 	claim.Set(o.set.Namespace, "metadata", "namespace")
-	_, _, err = a.apply(claim, false)
+	_, _, err = a.apply(claim)
 	return err
 }

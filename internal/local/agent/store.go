@@ -50,13 +50,18 @@ type store struct {
 }
 
 func openStore(dir string, notify func(sluice.Object)) (*store, error) {
-	s := &store{dir: dir, objects: map[key]*entry{}, notify: notify}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	return loadStore(dir, notify)
+}
+
+// loadStore reads the objects. A directory that is not there has none.
+func loadStore(dir string, notify func(sluice.Object)) (*store, error) {
+	s := &store{dir: dir, objects: map[key]*entry{}, notify: notify}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".json") {
-			return err
+			return ignoreAbsent(err)
 		}
 		return s.load(path)
 	})

@@ -51,8 +51,10 @@ func Find(apiVersion, name string) (Kind, error) {
 		return k.Name == name && (apiVersion == k.APIVersion || apiVersion == "")
 	})
 	if i < 0 {
-		return Kind{}, sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", name, apiVersion).
+		e := sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", name, apiVersion).
 			WithHint("it supports %s; deploy the rest to a Kubernetes account", strings.Join(Names(), ", "))
+		e.Field = "kind"
+		return Kind{}, e
 	}
 	return kinds[i], nil
 }
@@ -114,8 +116,10 @@ func (k Kind) decode(o sluice.Object) (any, error) {
 
 // Unsupported returns the error for a field that the local account does not support.
 func Unsupported(ref sluice.Ref, path string) error {
-	return sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", path, ref).
+	e := sluice.Errorf(sluice.Unsupported, "the local account does not support %s of %s", path, ref).
 		WithHint("leave the field out for this target, or deploy to a Kubernetes account; docs/local.md lists the fields")
+	e.Field = path
+	return e
 }
 
 // Namespaced reports whether objects of the kind live in a namespace.

@@ -16,13 +16,13 @@ type job struct {
 }
 
 // Vet calls the step's own Vet, if it has one.
-func (j job) Vet(ctx context.Context) sluice.Diagnostics {
+func (j job) Vet(ctx context.Context) (sluice.Preview, error) {
 	if v, ok := j.Step.(interface {
-		Vet(context.Context) sluice.Diagnostics
+		Vet(context.Context) (sluice.Preview, error)
 	}); ok {
 		return v.Vet(ctx)
 	}
-	return nil
+	return sluice.Preview{}, nil
 }
 
 // Start runs the Job.

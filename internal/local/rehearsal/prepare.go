@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 // Options are what a rehearsal depends on besides the plan.
 type Options struct {
+	Local     func(account string) bool              // whether an account is this machine, and no stand-in; nil: none is
 	Images    func(account string) map[string]string // what runs for an image, as a person would type it
 	Providers map[string]bool                        // metric providers that can be asked
 	Secrets   map[string]bool                        // secrets that exist
@@ -81,15 +81,13 @@ func (r *rehearser) real(what string, steps ...sluice.StepID) {
 // begin notes what holds for the whole deployment.
 func (r *rehearser) begin() {
 	for _, name := range Accounts(r.plan) {
+		if r.options.Local != nil && r.options.Local(name) {
+			r.real("account " + name + " is the one of sluice.yaml")
+			continue
+		}
 		r.instead("account "+name, "a local account on this machine")
 	}
 	r.real("the order of the targets, their gates, who decides, and what is put back")
-	if r.options.Approve {
-		r.instead("approvals", "given by the rehearsal")
-	}
-	if r.options.MaxWait > 0 {
-		r.instead("timed waits", fmt.Sprintf("at most %s each", r.options.MaxWait))
-	}
 }
 
 // Accounts returns the accounts that the plan names, in order.

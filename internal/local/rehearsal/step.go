@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -32,10 +33,14 @@ func (r *rehearser) step(s *sluice.PlannedStep) error {
 		r.webhook(s)
 	case s.Analysis != nil:
 		s.Analysis = changed(s.Analysis)
+		r.approve(s)
 		return r.analysis(s)
 	case s.Pause != nil:
 		s.Pause = changed(s.Pause)
-		s.Pause.Duration = r.shorter(s.Pause.Duration)
+		s.Pause.Duration = r.shorter(s, s.Pause.Duration)
+		if s.Pause.UntilApproved {
+			r.approve(s)
+		}
 	case s.ExposeServices != nil:
 		for _, service := range s.ExposeServices.Services {
 			r.service(s, service)
@@ -52,11 +57,20 @@ func changed[T any](v *T) *T {
 	return &c
 }
 
-func (r *rehearser) shorter(d time.Duration) time.Duration {
-	if r.options.MaxWait > 0 && d > r.options.MaxWait {
-		return r.options.MaxWait
+// shorter returns the time that the step waits here, and notes if that is less than declared.
+func (r *rehearser) shorter(s *sluice.PlannedStep, d time.Duration) time.Duration {
+	if r.options.MaxWait == 0 || d <= r.options.MaxWait {
+		return d
 	}
-	return d
+	r.instead("timed waits", fmt.Sprintf("at most %s each", r.options.MaxWait), s.ID)
+	return r.options.MaxWait
+}
+
+// approve notes that the rehearsal decides whenever the step asks a person.
+func (r *rehearser) approve(s *sluice.PlannedStep) {
+	if r.options.Approve {
+		r.instead("approvals", "given by the rehearsal", s.ID)
+	}
 }
 
 // apply changes every object of the target.
@@ -156,7 +170,7 @@ func (r *rehearser) objectsOf(target string) []sluice.Object {
 
 // analysis answers the queries that no provider answers.
 func (r *rehearser) analysis(s *sluice.PlannedStep) error {
-	s.Analysis.Interval = r.shorter(s.Analysis.Interval)
+	s.Analysis.Interval = r.shorter(s, s.Analysis.Interval)
 	s.Analysis.Resolved = slices.Clone(s.Analysis.Resolved)
 	for i := range s.Analysis.Resolved {
 		q := &s.Analysis.Resolved[i]

@@ -15,6 +15,7 @@ import (
 // checkpointData keeps a proven copy of the target's dataset. It changes nothing in the target.
 type checkpointData struct {
 	request dataset.Request
+	sc      sluice.StepContext
 }
 
 // NewCheckpointData makes the step checkpointData.
@@ -26,7 +27,7 @@ func NewCheckpointData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) 
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.TTL, r.Image = spec.Keep, spec.TTL, released(sc, r.Dataset)
-	return newCopying(sc, from, &checkpointData{r}), nil
+	return newCopying(sc, from, &checkpointData{r, sc}), nil
 }
 
 // Check says what would be copied.

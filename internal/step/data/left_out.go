@@ -71,6 +71,20 @@ func (s copying) leftOut() leftOut {
 	return leftOut{"left out: " + s.source.Target + " has no data of " + s.source.Spec.Name + " yet"}
 }
 
+// Vet finds data that cannot be copied. That there is none yet is no fault.
+func (s copying) Vet(ctx context.Context) (sluice.Preview, error) {
+	preview, err := s.Check(ctx)
+	if err == nil {
+		return preview, nil
+	}
+	if vetter, ok := s.Step.(interface {
+		Vet(ctx context.Context) (sluice.Preview, error)
+	}); ok {
+		return vetter.Vet(ctx)
+	}
+	return preview, nil
+}
+
 // Check says what would be copied, or that there is nothing.
 func (s copying) Check(ctx context.Context) (sluice.Preview, error) {
 	preview, err := s.Step.Check(ctx)

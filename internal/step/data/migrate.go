@@ -20,6 +20,7 @@ type migrateData struct {
 	swap        // its request is for a checkpoint of the other target
 	precautions dataset.Precautions
 	spec        *sluice.MigrateData
+	sc          sluice.StepContext
 }
 
 // NewMigrateData makes the step migrateData.
@@ -42,7 +43,7 @@ func NewMigrateData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	}
 	r := requestFor(sc, from, "")
 	r.Keep, r.Mask, r.Image, r.To = migrationsKept, spec.Mask, released(sc, to), &to
-	return newCopying(sc, from, &migrateData{swap{to, r}, precautionsFor(d, sc, to), spec}), nil
+	return newCopying(sc, from, &migrateData{swap{to, r}, precautionsFor(d, sc, to), spec, sc}), nil
 }
 
 // Check says what would be copied, and remembers what is in the target.

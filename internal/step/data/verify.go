@@ -32,9 +32,10 @@ func NewVerifyData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 }
 
 // Check says what would be compared.
-func (s *verifyData) Check(context.Context) (sluice.Preview, error) {
+func (s *verifyData) Check(ctx context.Context) (sluice.Preview, error) {
 	spec := s.sc.Step.VerifyData
-	return sluice.Preview{Notes: []string{"compares " + spec.Dataset + " with the " + spec.Baseline}}, nil
+	_, err := s.URI(ctx)
+	return sluice.Preview{Notes: []string{"compares " + spec.Dataset + " with the " + spec.Baseline}}, err
 }
 
 // Start reads the live database and judges it.

@@ -85,6 +85,17 @@ func (s *analyse) Check(ctx context.Context) (sluice.Preview, error) {
 	return sluice.Preview{Notes: notes}, nil
 }
 
+// glance bounds how long a provider is waited for before anything starts.
+const glance = 3 * time.Second
+
+// Vet finds a secret that cannot be read, and a query that the provider refuses. A provider that is slow may be asked
+// again.
+func (s *analyse) Vet(ctx context.Context) (sluice.Preview, error) {
+	short, cancel := context.WithTimeout(ctx, glance)
+	defer cancel()
+	return s.Check(short)
+}
+
 // Start fixes the instants of the samples.
 func (s *analyse) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
 	return s.wait(p, analysisRecord{Started: s.deps.Now()}, sluice.Judgment{Verdict: sluice.Unknown})

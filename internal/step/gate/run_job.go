@@ -111,7 +111,4 @@ func (s *runJob) Undo(ctx context.Context, _ sluice.Progress) error {
 }
 
 // Vet finds a Job that the account refuses now and will still refuse at the step's turn.
-func (s *runJob) Vet(ctx context.Context) sluice.Diagnostics {
-	_, err := s.Check(ctx)
-	return refusal.Of(s.sc, err)
-}
+func (s *runJob) Vet(ctx context.Context) (sluice.Preview, error) { return s.Check(ctx) }

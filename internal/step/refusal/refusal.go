@@ -11,39 +11,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/sibling"
 )
 
-// final are the codes of a refusal that asking again does not change.
-var final = []sluice.Code{
-	sluice.Invalid, sluice.NotFound, sluice.Unsupported, sluice.Conflict, sluice.Denied, sluice.Exhausted,
-}
-
 // Is reports whether the account refuses what it was asked for. An account that is away does not refuse.
-func Is(err error) bool { return slices.Contains(final, sluice.ErrorCode(err)) }
+func Is(err error) bool { return sluice.ErrorCode(err).IsRefusal() }
 
-// IsMissing reports whether the refusal is that the namespace or the kind does not exist.
+// IsMissing reports whether the refusal is that the namespace or the kind does not exist, so that somebody may bring
+// it. What the account will never support is named by the error's field.
 func IsMissing(err error) bool {
-	c := sluice.ErrorCode(err)
-	return c == sluice.NotFound || c == sluice.Unsupported
-}
-
-// Of returns a finding for each refusal in err, whose parts may be joined. It returns nil if err is none.
-func Of(sc sluice.StepContext, err error) sluice.Diagnostics {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all sluice.Diagnostics
-		for _, e := range joined.Unwrap() {
-			all = append(all, Of(sc, e)...)
-		}
-		return all
-	}
 	e, ok := errors.AsType[*sluice.Error](err)
-	if !ok || !Is(err) {
-		return nil
-	}
-	unplaced := *e
-	unplaced.Pos = sluice.Position{}
-	return sluice.Diagnostics{{
-		Pos: e.Pos, Severity: sluice.SeverityError, Code: codeRefused,
-		Message: "target " + sc.Target.Name + ": " + unplaced.Error(), Hint: sluice.ErrorHint(e),
-	}}
+	return ok && (e.Code == sluice.NotFound || e.Code == sluice.Unsupported && fieldOf(e) == "")
 }
 
 // An Object is what an account refused to take.

@@ -66,14 +66,11 @@ func (s *apply) Check(ctx context.Context) (sluice.Preview, error) {
 	}
 	notes = append(notes, warnings...)
 	raw, err := record.Write(snap)
-	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw}, err
+	return sluice.Preview{Changes: changes, Notes: notes, Snapshot: raw, First: snap.First}, err
 }
 
 // Vet finds what the account refuses now and will still refuse at the step's turn.
-func (s *apply) Vet(ctx context.Context) sluice.Diagnostics {
-	_, err := s.Check(ctx)
-	return refusal.Of(s.sc, err)
-}
+func (s *apply) Vet(ctx context.Context) (sluice.Preview, error) { return s.Check(ctx) }
 
 // lookAtAll looks at every object. If the account refuses some of them, the error names all of these.
 func (s *apply) lookAtAll(ctx context.Context, objects []sluice.Object) (findings []finding, err error) {
@@ -104,6 +101,9 @@ func (s *apply) look(ctx context.Context, objects []sluice.Object, o sluice.Obje
 			return f, refused.At(object.WithOp("apply", ref, err))
 		}
 		return f, nil
+	}
+	if err := s.checkUses(ctx, objects, f); err != nil {
+		return f, err
 	}
 	if f.was != nil {
 		f.note = noNode(f.was)

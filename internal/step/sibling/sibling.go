@@ -22,7 +22,10 @@ func steps(sc sluice.StepContext) []sluice.PlannedStep {
 
 // Earlier returns the steps that act on the step's account before it: those of its target, and of the targets that its
 // target depends on.
-func Earlier(sc sluice.StepContext) []sluice.PlannedStep {
+func Earlier(sc sluice.StepContext) []sluice.PlannedStep { return EarlierOn(sc, sc.Target.Account) }
+
+// EarlierOn is Earlier for another account.
+func EarlierOn(sc sluice.StepContext, account string) []sluice.PlannedStep {
 	if sc.Plan == nil {
 		return nil
 	}
@@ -32,9 +35,12 @@ func Earlier(sc sluice.StepContext) []sluice.PlannedStep {
 	passed := false
 	for _, s := range sc.Plan.Steps {
 		passed = passed || s.ID == sc.Step.ID
-		other, _ := sc.Plan.Target(s.Target)
-		isBefore := before[s.Target] && other.Account == sc.Target.Account || s.Target == sc.Target.Name && !passed
-		if isBefore && s.Phase != sluice.PhaseOnRollback {
+		of, _ := sc.Plan.Target(s.Target)
+		isBefore := before[s.Target]
+		if s.Target == sc.Target.Name {
+			of, isBefore = sc.Target, !passed
+		}
+		if isBefore && of.Account == account && s.Phase != sluice.PhaseOnRollback {
 			list = append(list, s)
 		}
 	}

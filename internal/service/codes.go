@@ -1,4 +1,4 @@
-package refusal
+package service
 
 // The codes of this package's findings; docs/diagnostics.md explains each.
-const codeRefused = "refused"
+const codeNotConfigured = "not-configured"

@@ -178,16 +178,24 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 
 // stepText says the most important thing about a step now.
 func stepText(s *engine.State, run *engine.StepRun) string {
+	return cmp.Or(standing(s, run), plan.Describe(run.Plan))
+}
+
+// standing says how a step stands, "" if there is nothing to say but what it is.
+func standing(s *engine.State, run *engine.StepRun) string {
 	switch {
+	case run.Phase == engine.PhasePending:
+		return ""
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.WaitsFor != "":
 		return run.WaitsFor
+	case run.Phase == engine.PhaseUndoFailed:
+		return "could not be undone: " + failureText(run.Leftover)
 	case run.Leftover != nil:
-		return run.Leftover.Message
+		return "left something behind: " + run.Leftover.Message
 	case run.Failure != nil:
-		first, _, _ := strings.Cut(run.Failure.Message, "\n")
-		return first
+		return firstLine(run.Failure)
 	case run.Skipped != nil:
 		return "skipped" + author(*run.Skipped)
 	case run.Phase == engine.PhaseWaiting:
@@ -195,5 +203,14 @@ func stepText(s *engine.State, run *engine.StepRun) string {
 	case run.Progress.Message != "" || run.Progress.Amount != nil:
 		return strings.Join(append([]string{liveText(run.Progress)}, unready(s, run)...), "; ")
 	}
-	return plan.Describe(run.Plan)
+	return ""
+}
+
+// firstLine returns a failure without what the pods said.
+func firstLine(f *sluice.Failure) string {
+	if f == nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(f.Message, "\n")
+	return first
 }

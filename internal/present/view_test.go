@@ -159,6 +159,29 @@ func TestFaultIsPrintedOnce(t *testing.T) {
 	}
 }
 
+// A pod that crashes while its workload is awaited is printed at once, and its last words once, also if it goes on
+// crashing until the step fails.
+func TestCrashIsPrintedAtOnce(t *testing.T) {
+	var out bytes.Buffer
+	v := NewPlainView(&out, false)
+	v.now = func() time.Time { return time.Unix(2, 0) }
+	f := &film{state: engine.State{ID: "d1"}, views: []View{v}}
+	f.shoot(rollout(), sluice.Event{Kind: sluice.StepStarting, Step: "prod/apply", Progress: &sluice.Progress{}})
+	words := "\npod web-1 crashed: it ended with status 3 (restarts: 1)\n  no more coffee"
+	for _, ready := range []string{"", words, words} {
+		v.Show(&f.state, engine.Update{Step: "prod/apply", Progress: &sluice.Progress{
+			Message: "Deployment/web: 0 of 1 replicas ready" + ready}})
+	}
+	if !strings.Contains(out.String(), "prod/apply  pod web-1 crashed: it ended with status 3 (restarts: 1)") {
+		t.Errorf("the crash is not printed at once:\n%s", out.String())
+	}
+	f.shoot(sluice.Event{Kind: sluice.StepFailed, Step: "prod/apply", Failure: &sluice.Failure{
+		Message: "Deployment/web cannot become ready: it crashed 5 times\npod web-1: restarts: 5\n  no more coffee"}})
+	if strings.Count(out.String(), "no more coffee") != 1 || !strings.Contains(out.String(), "restarts: 5") {
+		t.Errorf("what the pod said is not printed once:\n%s", out.String())
+	}
+}
+
 // Progress that says nothing new is not printed again.
 func TestProgressIsPrintedOnce(t *testing.T) {
 	var out bytes.Buffer

@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
-			"receive": receive, "fill": fill, "expire": expire,
+			"receive": receive, "fill": fill, "expire": expire, "conforms": conforms,
 		},
 		Condition: condition,
 	})

@@ -15,7 +15,7 @@ func newVersion(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := bootstrap.Version()
 			if a.json() {
-				return present.JSON(a.out, v)
+				return present.JSON(a.out, "Version", v)
 			}
 			return present.Printf(a.out, "%s", versionLine(v))
 		},

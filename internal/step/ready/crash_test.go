@@ -26,7 +26,11 @@ func (c *crashing) Follow(_ context.Context, ref sluice.Ref) iter.Seq2[sluice.Ob
 		}
 	}
 	return func(yield func(sluice.Object, error) bool) {
-		_ = yield(deployment(0), nil) && yield(deployment(0), nil) && yield(deployment(0), nil) && yield(deployment(1), nil)
+		for _, ready := range []int{0, 0, 0, 1} {
+			if !yield(deployment(ready), nil) {
+				return
+			}
+		}
 	}
 }
 

@@ -86,15 +86,9 @@ func (v *PlainView) Event(s *engine.State, e sluice.Event) {
 
 // unsaid leaves out of a sentence the lines of pods that were printed before.
 func (v *PlainView) unsaid(step sluice.StepID, sentence string) string {
-	said := strings.Split(v.pods[step], "\n")
-	first, rest, _ := strings.Cut(sentence, "\n")
-	lines := []string{first}
-	for line := range strings.SplitSeq(rest, "\n") {
-		if !slices.Contains(said, line) {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
+	said, lines := strings.Split(v.pods[step], "\n"), strings.Split(sentence, "\n")
+	rest := slices.DeleteFunc(lines[1:], func(line string) bool { return slices.Contains(said, line) })
+	return strings.Join(lines[:1+len(rest)], "\n")
 }
 
 // judged returns the samples of the analysis that the event is about.

@@ -175,10 +175,14 @@ func TestCrashIsPrintedAtOnce(t *testing.T) {
 	if !strings.Contains(out.String(), "prod/apply  pod web-1 crashed: it ended with status 3 (restarts: 1)") {
 		t.Errorf("the crash is not printed at once:\n%s", out.String())
 	}
+	out.Reset()
 	f.shoot(sluice.Event{Kind: sluice.StepFailed, Step: "prod/apply", Failure: &sluice.Failure{
-		Message: "Deployment/web cannot become ready: it crashed 5 times\npod web-1: restarts: 5\n  no more coffee"}})
-	if strings.Count(out.String(), "no more coffee") != 1 || !strings.Contains(out.String(), "restarts: 5") {
-		t.Errorf("what the pod said is not printed once:\n%s", out.String())
+		Message: "Deployment/web cannot become ready: it crashed 5 times\npod web-1: restarts: 5\n  no more coffee",
+		Hint:    "look at it"}})
+	want := "    2.0s  prod/apply  failed: Deployment/web cannot become ready: it crashed 5 times\n" +
+		"    pod web-1: restarts: 5\n    2.0s  prod/apply  hint: look at it\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("what the pod said is not printed once (-want +got):\n%s", diff)
 	}
 }
 

@@ -37,10 +37,10 @@ func (a *app) wiring() (*bootstrap.Wiring, error) {
 	return bootstrap.NewWiring(a.dir, c), err
 }
 
-// list writes a list as JSON or as a table below its header, or says that it is empty.
-func (a *app) list(v any, empty string, rows [][]string) error {
+// list writes a list as JSON of that kind, or as a table below its header, or says that it is empty.
+func (a *app) list(kind string, v any, empty string, rows [][]string) error {
 	if a.json() {
-		return present.JSON(a.out, v)
+		return present.JSON(a.out, kind, v)
 	}
 	if len(rows) == 1 {
 		err := present.Printf(a.out, "%s\n", empty)

@@ -56,7 +56,7 @@ func (a *app) decide(ctx context.Context, d service.Decision) error {
 	return a.tell(ctx, id, sig)
 }
 
-type signalOutput struct {
+type sentOutput struct {
 	Deployment sluice.DeploymentID `json:"deployment"`
 	Signal     sluice.Signal       `json:"signal"`
 	Running    bool                `json:"running"` // whether an engine acts on it at once
@@ -69,7 +69,7 @@ func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signa
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, signalOutput{id, sig, !recorded})
+		return present.JSON(a.out, "SignalSent", sentOutput{id, sig, !recorded})
 	}
 	what := string(id)
 	if sig.Step != "" {

@@ -43,10 +43,7 @@ func (a *app) dataList(ctx context.Context, store sluice.Store, application stri
 	if err != nil {
 		return err
 	}
-	if list == nil {
-		list = []sluice.Checkpoint{} // in JSON not null
-	}
-	return a.list(list, "there are no checkpoints", present.Checkpoints(list))
+	return a.list("CheckpointList", present.CheckpointsOf(list), "there are no checkpoints", present.Checkpoints(list))
 }
 
 func newDataVerify(a *app) *cobra.Command {
@@ -91,7 +88,7 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, !c.Copy.InStorage()})
+		return present.JSON(a.out, "Verified", dataVerifyOutput{c.ID, c.Copy.Bytes, c.Copy.Files, !c.Copy.InStorage()})
 	}
 	if c.Copy.InStorage() {
 		return present.Printf(a.out, "%s: ready in the storage of the claims: %s; the content was not read\n", c.ID,

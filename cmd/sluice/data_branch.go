@@ -114,7 +114,7 @@ func (a *app) step() func(sluice.Progress) {
 
 type branchOutput struct {
 	sluice.Branch
-	Entrances []sluice.Entrance `json:"entrances"`
+	Entrances []sluice.Entrance `json:"entrances,omitempty"`
 }
 
 // showBranch says what the branch is and how it is reached.
@@ -124,7 +124,7 @@ func (a *app) showBranch(ctx context.Context, t service.Temporary) error {
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, branchOutput{*t.Branch, append([]sluice.Entrance{}, entrances...)})
+		return present.JSON(a.out, "Branch", branchOutput{*t.Branch, entrances})
 	}
 	c, err := a.configuration("")
 	if err != nil {

@@ -32,7 +32,7 @@ func (a *app) dataBranches(ctx context.Context) error {
 		for _, name := range slices.Sorted(maps.Keys(silent)) {
 			a.note("warning: the account %s cannot be asked: %v", name, silent[name])
 		}
-		return a.list(list, "there are no branches", present.Branches(list))
+		return a.list("BranchList", list, "there are no branches", present.Branches(list))
 	})
 }
 

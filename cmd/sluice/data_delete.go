@@ -32,6 +32,11 @@ func newDataDelete(a *app) *cobra.Command {
 	return cmd
 }
 
+type deletedOutput struct {
+	Checkpoint sluice.CheckpointID `json:"checkpoint,omitempty"`
+	Branch     string              `json:"branch,omitempty"`
+}
+
 func (a *app) dataDelete(ctx context.Context, c sluice.Checkpoint, yes bool) (err error) {
 	a.note("%s of %s as it was at %s: %s", c.Dataset, c.Target, present.Moment(c.TakenAt),
 		present.Quantity(c.Copy.Bytes, "bytes"))
@@ -54,7 +59,7 @@ func (a *app) dataDelete(ctx context.Context, c sluice.Checkpoint, yes bool) (er
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, map[string]any{"checkpoint": c.ID, "deleted": true})
+		return present.JSON(a.out, "Deleted", deletedOutput{Checkpoint: c.ID})
 	}
 	err = present.Printf(a.out, "%s is deleted\n", c.ID)
 	return err
@@ -77,7 +82,7 @@ func (a *app) branchDelete(ctx context.Context, t service.Temporary, yes bool) (
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, map[string]any{"branch": b.Name, "deleted": true})
+		return present.JSON(a.out, "Deleted", deletedOutput{Branch: b.Name})
 	}
 	err = present.Printf(a.out, "%s is deleted\n", b.Name)
 	return err

@@ -68,7 +68,7 @@ func (a *app) branchExtend(ctx context.Context, t service.Temporary, by time.Dur
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, b)
+		return present.JSON(a.out, "Branch", branchOutput{Branch: b})
 	}
 	err = present.Printf(a.out, "%s expires at %s\n", b.Name, present.Moment(b.Expires))
 	return err
@@ -76,7 +76,7 @@ func (a *app) branchExtend(ctx context.Context, t service.Temporary, by time.Dur
 
 func (a *app) kept(c sluice.Checkpoint) error {
 	if a.json() {
-		return present.JSON(a.out, c)
+		return present.JSON(a.out, "Checkpoint", present.CheckpointOf(c))
 	}
 	if c.Expires.IsZero() {
 		err := present.Printf(a.out, "%s never expires\n", c.ID)

@@ -42,7 +42,7 @@ func (a *app) dataReap(ctx context.Context) (err error) {
 
 func (a *app) showReaped(reaped service.Reaped) error {
 	if a.json() {
-		return present.JSON(a.out, reaped)
+		return present.JSON(a.out, "Reaped", reaped)
 	}
 	names := reaped.Names()
 	for _, name := range names {

@@ -19,7 +19,7 @@ func newDataShow(a *app) *cobra.Command {
 			return a.eitherOf(cmd.Context(), args[0],
 				func(c sluice.Checkpoint) error {
 					if a.json() {
-						return present.JSON(a.out, c)
+						return present.JSON(a.out, "Checkpoint", present.CheckpointOf(c))
 					}
 					return present.Checkpoint(a.out, c)
 				},

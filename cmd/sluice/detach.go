@@ -12,6 +12,10 @@ import (
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
+type detachedOutput struct {
+	Deployment sluice.DeploymentID `json:"deployment"`
+}
+
 // detach leaves the deployment to a process in the background, unless another process already runs it.
 func (a *app) detach(ctx context.Context, f *follower) error {
 	own := f.session.IsOwner()
@@ -24,7 +28,7 @@ func (a *app) detach(ctx context.Context, f *follower) error {
 		}
 	}
 	if a.json() {
-		return present.JSON(a.out, map[string]any{"deployment": f.state.ID, "detached": true})
+		return present.JSON(a.out, "Detached", detachedOutput{f.state.ID})
 	}
 	const text = "deployment %s continues in the background; see it with: sluice status %[1]s\n"
 	err := present.Printf(a.out, text, f.state.ID)

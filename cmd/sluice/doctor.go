@@ -69,7 +69,7 @@ func (a *app) writeChecks(d *service.Doctor) error {
 		}
 	}
 	if a.json() {
-		return present.JSON(a.out, doctorOutput{d.Checks, d.Missing})
+		return present.JSON(a.out, "Diagnosis", doctorOutput{d.Checks, d.Missing})
 	}
 	styles := map[string]present.Style{
 		service.CheckOK: a.styles.Good, service.CheckWarning: a.styles.Busy, service.CheckWrong: a.styles.Bad,

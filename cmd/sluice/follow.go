@@ -76,7 +76,7 @@ func (a *app) conclude(ctx context.Context, f *follower, err error) error {
 		return a.detach(ctx, f)
 	}
 	if errors.Is(err, errLeft) {
-		return a.left(f)
+		return a.left(f.session, f)
 	}
 	if err != nil {
 		return err
@@ -90,9 +90,17 @@ func (a *app) conclude(ctx context.Context, f *follower, err error) error {
 	return endedWith(endStatus(f.state))
 }
 
+// summarize says how a deployment ended, or how it stands when Sluice leaves it, unless nothing of it was read yet.
 func (a *app) summarize(s *engine.State) error {
+	if s.Plan == nil {
+		return nil
+	}
 	if a.json() {
-		return present.NewJSONView(a.out).Outcome(s, endStatus(s))
+		status := exitUnfinished
+		if s.Outcome != "" {
+			status = endStatus(s)
+		}
+		return present.NewJSONView(a.out).Outcome(s, status)
 	}
 	present.Printf(a.out, "\n")
 	m := a.summary(s)
@@ -119,18 +127,23 @@ func (a *app) finish(ctx context.Context, s *bootstrap.Session, c *config.Config
 	return nil
 }
 
-// left stops watching, and stops the engine of this process.
-func (a *app) left(f *follower) error {
-	own := f.session.IsOwner()
-	if err := f.session.Close(); err != nil {
+// left stops watching, and stops the engine of this process. It says how the deployments stand.
+func (a *app) left(s *bootstrap.Session, followers ...*follower) error {
+	own := s.IsOwner()
+	if err := s.Close(); err != nil {
 		return err
 	}
+	for _, f := range followers {
+		if err := a.summarize(f.state); err != nil {
+			return err
+		}
+	}
+	id := followers[0].state.ID
 	if own {
-		return unfinished{fmt.Sprintf("deployment %s is interrupted", f.state.ID), "resume with: sluice run --resume"}
+		return unfinished{fmt.Sprintf("deployment %s is interrupted", id), "resume with: sluice run --resume"}
 	}
 	return unfinished{
-		fmt.Sprintf("deployment %s continues in another process", f.state.ID),
-		"see it with: sluice status " + string(f.state.ID),
+		fmt.Sprintf("deployment %s continues in another process", id), "see it with: sluice status " + string(id),
 	}
 }
 

@@ -29,6 +29,6 @@ func (a *app) history(ctx context.Context, application string) error {
 			return err
 		}
 		outputs := present.PastsOf(list)
-		return a.list(outputs, "no target runs anything that was deployed from here", present.Pasts(outputs))
+		return a.list("HistoryList", outputs, "no target runs anything that was deployed from here", present.Pasts(outputs))
 	})
 }

@@ -69,7 +69,7 @@ func (a *app) localPs(ctx context.Context, account, namespace string) error {
 		ready, restarts := strconv.FormatBool(p.Ready), strconv.Itoa(p.Restarts)
 		rows = append(rows, []string{p.Account, p.Namespace, p.Name, p.Owner, p.Image, ready, restarts, p.Reason})
 	}
-	if err := a.list(pods, "no pods run here", rows); err != nil {
+	if err := a.list("PodList", pods, "no pods run here", rows); err != nil {
 		return err
 	}
 	for _, l := range lost {
@@ -98,6 +98,10 @@ func (a *app) noteLost(l bootstrap.Lost) {
 	}
 }
 
+type addressOutput struct {
+	Address string `json:"address"`
+}
+
 func newLocalAddress(a *app) *cobra.Command {
 	account := ""
 	cmd := &cobra.Command{
@@ -117,7 +121,7 @@ func newLocalAddress(a *app) *cobra.Command {
 					return err
 				}
 				if a.json() {
-					return present.JSON(a.out, map[string]string{"address": address})
+					return present.JSON(a.out, "Address", addressOutput{address})
 				}
 				err = present.Printf(a.out, "%s\n", address)
 				return err
@@ -143,6 +147,10 @@ func newLocalDown(a *app) *cobra.Command {
 	return cmd
 }
 
+type endedOutput struct {
+	Accounts []string `json:"accounts"`
+}
+
 func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 	w, err := a.wiring()
 	if err != nil {
@@ -156,7 +164,7 @@ func (a *app) localDown(ctx context.Context, only string, yes bool) error {
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, map[string][]string{"accounts": ended})
+		return present.JSON(a.out, "Ended", endedOutput{append([]string{}, ended...)})
 	}
 	if len(ended) == 0 {
 		err := present.Printf(a.out, "nothing runs here\n")

@@ -148,7 +148,7 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 			return err
 		}
 		if a.json() {
-			return present.JSON(a.out, lines)
+			return present.JSON(a.out, "PodLog", lines)
 		}
 		out := a.out
 		if term.IsTerminal(int(a.stdout.Fd())) {

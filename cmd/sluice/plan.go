@@ -100,9 +100,20 @@ func (a *app) preview(ctx context.Context, c *config.Config, p *sluice.Plan) (ou
 	return out, err
 }
 
+// planOutput returns the plan for JSON output, each step with what it would do.
+func planOutput(p service.PlanPreview) present.PlanOutput {
+	out := present.PlanOf(p.Plan)
+	out.MissingRights = p.Missing
+	for _, s := range out.Steps {
+		s.Changes, s.Notes = p.Previews[s.ID].Changes, p.Previews[s.ID].Notes
+		s.Refused, s.Unknown = p.Refused[s.ID], p.Unknown[s.ID]
+	}
+	return out
+}
+
 func (a *app) writePlan(out service.PlanPreview) error {
 	if a.json() {
-		return present.JSON(a.out, out)
+		return present.JSON(a.out, "Plan", planOutput(out))
 	}
 	err := plan.Tree(present.Escaped(a.out), out.Plan, out.Shown())
 	if err != nil {

@@ -75,7 +75,7 @@ func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Con
 	}
 	group.Wait()
 	if ctx.Err() != nil {
-		return a.left(followers[0])
+		return a.left(s, followers...)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -54,7 +54,7 @@ func TestScripts(t *testing.T) {
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
 			"receive": receive, "fill": fill, "expire": expire, "upgrade": upgrade, "excerpt": excerpt,
-			"replace": replace, "walk": walk,
+			"replace": replace, "walk": walk, "conforms": conforms,
 		},
 		Condition: condition,
 	})

@@ -52,7 +52,7 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, present.DeploymentOf(state, true))
+		return present.JSON(a.out, "Deployment", present.DeploymentOf(state, true))
 	}
 	failed, err := service.FailedUndos(ctx, store)
 	if err != nil {
@@ -73,5 +73,5 @@ func (a *app) statusList(ctx context.Context, store sluice.Store) error {
 		outputs[i] = present.DeploymentOf(d.State, false)
 		outputs[i].RunsIn = d.RunsIn
 	}
-	return a.list(outputs, "nothing was deployed from here yet", present.Deployments(outputs))
+	return a.list("DeploymentList", outputs, "nothing was deployed from here yet", present.Deployments(outputs))
 }

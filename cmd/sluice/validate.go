@@ -71,7 +71,7 @@ func (a *app) writeFindings(file string, ds sluice.Diagnostics) error {
 		if out.Diagnostics == nil {
 			out.Diagnostics = sluice.Diagnostics{}
 		}
-		return present.JSON(a.out, out)
+		return present.JSON(a.out, "Validation", out)
 	case outputSARIF:
 		return present.SARIF(a.out, ds)
 	case outputGitHub:

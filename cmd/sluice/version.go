@@ -16,7 +16,7 @@ func newVersion(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			b := bootstrap.Version()
 			if a.json() {
-				return present.JSON(a.out, b)
+				return present.JSON(a.out, "Version", b)
 			}
 			return present.Printf(a.out, "%s", versionLine(b))
 		},

@@ -39,11 +39,11 @@ func (a *app) watch(ctx context.Context, args []string) error {
 	if err := errors.Join(err, view.Close()); err != nil {
 		return err
 	}
-	if state.Outcome == "" {
-		return unfinished{fmt.Sprintf("deployment %s has not ended yet", id), "see it with: sluice status " + string(id)}
-	}
 	if err := a.summarize(state); err != nil {
 		return err
+	}
+	if state.Outcome == "" {
+		return unfinished{fmt.Sprintf("deployment %s has not ended yet", id), "see it with: sluice status " + string(id)}
 	}
 	return endedWith(endStatus(state))
 }

@@ -138,14 +138,21 @@ func (h *shop) start(name string) *world.Process {
 	return h.Start("run", "-f", name+".yaml", "--yes")
 }
 
+// A checkpoint is an item of sluice data list.
+type checkpoint struct {
+	ID   sluice.CheckpointID
+	Copy struct{ Mover string }
+}
+
 // checkpoints returns those that sluice lists.
-func (h *shop) checkpoints() (list []sluice.Checkpoint) {
+func (h *shop) checkpoints() []checkpoint {
 	h.Helper()
+	var list struct{ Items []checkpoint }
 	out, status := h.Sluice("data", "list", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &list); err != nil || status != 0 {
 		h.Fatalf("sluice data list ended with %d: %v\n%s", status, err, out)
 	}
-	return list
+	return list.Items
 }
 
 // forget deletes every checkpoint, after which the cluster of production keeps no snapshot of it.

@@ -27,6 +27,12 @@ type Result struct {
 	Warnings string
 }
 
+// A line is one that sluice prints: an event, or at the end what became of the targets.
+type line struct {
+	Event   event
+	Targets map[string]string
+}
+
 type event struct {
 	Kind     string
 	Step     string
@@ -35,7 +41,6 @@ type event struct {
 		Wait  *struct{ Signals []string }
 	}
 	Failure *struct{ Code, Message, Hint string }
-	Targets map[string]string
 }
 
 // Run delivers the directory's deploy file. It calls decide for each step that waits for a person.
@@ -66,11 +71,12 @@ func (r *Result) follow(t *testing.T, out io.Reader, decide func(string)) {
 	lines.Buffer(nil, 16<<20)
 	asked := map[string]bool{}
 	for lines.Scan() {
-		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			t.Fatalf("%v: %s", err, lines.Text())
 		}
-		r.record(e)
+		e := l.Event
+		r.record(l)
 		if e.Kind != "deploymentStarted" {
 			t.Log(shortened(lines.Text()))
 		}
@@ -85,14 +91,15 @@ func (r *Result) follow(t *testing.T, out io.Reader, decide func(string)) {
 	try(t, lines.Err())
 }
 
-func (r *Result) record(e event) {
+func (r *Result) record(l line) {
+	e := l.Event
 	if e.Step != "" {
 		r.Steps[e.Step] = strings.TrimPrefix(e.Kind, "step")
 	}
 	if e.Failure != nil && e.Step != "" {
 		r.Failures[e.Step] = e.Failure.Message
 	}
-	for target, state := range e.Targets {
+	for target, state := range l.Targets {
 		r.Targets[target] = state
 	}
 }

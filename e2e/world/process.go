@@ -3,6 +3,7 @@ package world
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,10 @@ import (
 
 // An Event is a line of sluice run -o json: one fact, or, with Targets, the outcome.
 type Event struct {
-	Deployment sluice.DeploymentID
-	sluice.Event
-	Targets map[string]sluice.Status
+	Deployment   sluice.DeploymentID
+	sluice.Event `json:"event"`
+	Targets      map[string]sluice.Status
+	Ended        sluice.Status `json:"outcome"` // of the deployment, with Targets
 }
 
 // A Process is sluice run, or another command that prints events.
@@ -156,8 +158,8 @@ func (p *Process) Wait() Result {
 		if e.Failure != nil && e.Kind != sluice.StepRetrying {
 			r.Failures[e.Step] = *e.Failure
 		}
-		if e.Outcome != "" {
-			r.Outcome = e.Outcome
+		if outcome := cmp.Or(e.Outcome, e.Ended); outcome != "" {
+			r.Outcome = outcome
 		}
 		if e.Targets != nil {
 			r.Targets = e.Targets
@@ -176,12 +178,14 @@ func (w *World) latest() sluice.Status {
 	cmd.Dir = w.Dir
 	out, err := cmd.Output()
 	w.try(err)
-	var list []struct{ Status sluice.Status }
+	var list struct {
+		Items []struct{ Status sluice.Status }
+	}
 	w.try(json.Unmarshal(out, &list))
-	if len(list) == 0 {
+	if len(list.Items) == 0 {
 		return ""
 	}
-	return list[0].Status
+	return list.Items[0].Status
 }
 
 // Deployment returns the id of the deployment in the events.

@@ -230,12 +230,12 @@ func (w *World) deployments() []sluice.DeploymentID {
 		w.Errorf("sluice status: %v", err)
 		return nil
 	}
-	var list []sluice.Deployment
+	var list struct{ Items []sluice.Deployment }
 	if err := json.Unmarshal(out, &list); err != nil {
 		w.Errorf("sluice status: %v\n%s", err, out)
 	}
 	var ids []sluice.DeploymentID
-	for _, d := range list {
+	for _, d := range list.Items {
 		if !d.EndedAt.IsZero() {
 			ids = append(ids, d.ID)
 		}

@@ -89,21 +89,35 @@ func (s *stage) rollback(ctx context.Context, log string, args ...string) (*depl
 	return d, s.follow(ctx, d, nil, append([]string{"rollback", "--yes"}, args...)...)
 }
 
+// A checkpoint is an item of sluice data list.
+type checkpoint struct {
+	ID          sluice.CheckpointID
+	Deployment  sluice.DeploymentID
+	Step        sluice.StepID
+	Target      string
+	Fingerprint struct {
+		Collections []struct {
+			Name  string
+			Count int64
+		}
+	}
+}
+
 // checkpointBefore returns production's checkpoint that the deployment of the release took.
-func (s *stage) checkpointBefore(ctx context.Context, release string) (sluice.Checkpoint, error) {
-	var all []sluice.Checkpoint
-	if err := s.ask(ctx, &all, "data", "list"); err != nil {
-		return sluice.Checkpoint{}, err
+func (s *stage) checkpointBefore(ctx context.Context, release string) (checkpoint, error) {
+	all, err := list[checkpoint](ctx, s, "data", "list")
+	if err != nil {
+		return checkpoint{}, err
 	}
 	for _, c := range all {
 		if c.Target == "production" && c.Deployment == s.deployed["release-"+release] && c.Step.Target() == "production" {
 			return c, nil
 		}
 	}
-	return sluice.Checkpoint{}, fmt.Errorf("release %s left no checkpoint of production", release)
+	return checkpoint{}, fmt.Errorf("release %s left no checkpoint of production", release)
 }
 
-func ordersIn(c sluice.Checkpoint) int {
+func ordersIn(c checkpoint) int {
 	for _, collection := range c.Fingerprint.Collections {
 		if collection.Name == "orders" {
 			return int(collection.Count)

@@ -87,8 +87,8 @@ func (b book) repeated() []string {
 
 // checkpoints counts a deployment's checkpoints by the step that took them.
 func (s *stage) checkpoints(ctx context.Context, d *deployment) (map[sluice.StepID]int, error) {
-	var all []sluice.Checkpoint
-	if err := s.ask(ctx, &all, "data", "list"); err != nil {
+	all, err := list[checkpoint](ctx, s, "data", "list")
+	if err != nil {
 		return nil, err
 	}
 	counted := map[sluice.StepID]int{}

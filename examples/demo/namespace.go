@@ -61,9 +61,7 @@ func (a scene) differs(b scene) string {
 }
 
 func (s *stage) pods(ctx context.Context, namespace string) ([]sluice.Pod, error) {
-	var pods []sluice.Pod
-	err := s.ask(ctx, &pods, "local", "ps", "--namespace", namespace)
-	return pods, err
+	return list[sluice.Pod](ctx, s, "local", "ps", "--namespace", namespace)
 }
 
 // processes finds the processes of a namespace's pods in the kernel's list.

@@ -21,10 +21,11 @@ import (
 
 // An event is one line that sluice run prints; the last one has an exit status.
 type event struct {
-	Deployment sluice.DeploymentID `json:"deployment"`
-	sluice.Event
-	Targets    map[string]sluice.Status `json:"targets"`
-	ExitStatus *int                     `json:"exitStatus"`
+	Deployment   sluice.DeploymentID `json:"deployment"`
+	sluice.Event `json:"event"`
+	Ended        sluice.Status            `json:"outcome"`
+	Targets      map[string]sluice.Status `json:"targets"`
+	ExitStatus   *int                     `json:"exitStatus"`
 }
 
 // A deployment is a running or ended sluice run.
@@ -108,7 +109,7 @@ func (d *deployment) read(out io.Reader, on watcher, kill func()) error {
 func (d *deployment) take(e event, on watcher, kill func()) {
 	d.ID = e.Deployment
 	if e.ExitStatus != nil {
-		d.Outcome, d.Targets = e.Outcome, e.Targets
+		d.Outcome, d.Targets = e.Ended, e.Targets
 		return
 	}
 	if d.seen[e.Seq] {
@@ -187,13 +188,15 @@ func (s *stage) sluice(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ask runs a sluice command and decodes its JSON.
-func (s *stage) ask(ctx context.Context, into any, args ...string) error {
+// list runs a sluice command and decodes the items of its list.
+func list[T any](ctx context.Context, s *stage, args ...string) ([]T, error) {
 	text, err := s.output(s.sluice(ctx, append(args, "--output", "json")...))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return json.Unmarshal(text, into)
+	var printed struct{ Items []T }
+	err = json.Unmarshal(text, &printed)
+	return printed.Items, err
 }
 
 func (s *stage) output(cmd *exec.Cmd) ([]byte, error) {

@@ -55,10 +55,14 @@ func SARIF(w io.Writer, ds sluice.Diagnostics) error {
 		results = append(results, result(d, slices.Index(codes, d.Code)))
 	}
 	driver := object{"name": "sluice", "informationUri": homepage, "rules": rules}
-	return JSON(w, object{
+	log, err := encode(object{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
 		"runs": []object{{"tool": object{"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}},
 	})
+	if err != nil {
+		return err
+	}
+	return indent(w, log)
 }
 
 func result(d sluice.Diagnostic, rule int) object {

@@ -23,6 +23,7 @@ type Deployment struct {
 	Targets     []targetOutput      `json:"targets"`
 	OvertakenBy sluice.DeploymentID `json:"overtakenBy,omitempty"`
 	RunsIn      []string            `json:"runsIn,omitempty"` // in a list: the targets that run its release
+	WaitsFor    []waitingOutput     `json:"waitsFor,omitempty"`
 	Steps       []stepOutput        `json:"steps,omitempty"`
 
 	state *engine.State
@@ -43,12 +44,21 @@ type stepOutput struct {
 	Wait      *sluice.Wait    `json:"wait,omitempty"`
 	Amount    *sluice.Amount  `json:"amount,omitempty"`
 	Changes   []sluice.Change `json:"changes,omitempty"`
-	Result    *sluice.Result  `json:"result,omitempty"`
-	Failure   *sluice.Failure `json:"failure,omitempty"`
-	Leftover  *sluice.Failure `json:"leftover,omitempty"`
-	Retrying  *sluice.Failure `json:"retrying,omitempty"`
+	Result    *resultOutput   `json:"result,omitempty"`
+	Failure   *failureOutput  `json:"failure,omitempty"`
+	Leftover  *failureOutput  `json:"leftover,omitempty"`
+	Retrying  *failureOutput  `json:"retrying,omitempty"`
 	Skipped   *sluice.Signal  `json:"skipped,omitempty"`
 	WaitsFor  string          `json:"waitsFor,omitempty"` // what its undo waits for
+}
+
+// A waitingOutput is a step that waits, and what it waits for.
+type waitingOutput struct {
+	Step    sluice.StepID `json:"step"`
+	Message string        `json:"message"`
+	Until   time.Time     `json:"until,omitzero"`
+	Signals []string      `json:"signals,omitempty"`
+	Roles   []string      `json:"roles,omitempty"`
 }
 
 // Deployments returns the rows of a table of deployments, its header first.
@@ -78,24 +88,39 @@ func waitsFor(list []Deployment, d Deployment) string {
 
 func waitingSteps(s *engine.State) string {
 	var steps []string
+	for _, w := range waitsOf(s) {
+		text := string(w.Step)
+		if s.Steps[w.Step].Phase != engine.PhaseWaiting {
+			text += ": " + oneLine(w.Message)
+		}
+		steps = append(steps, text)
+	}
+	return strings.Join(steps, ", ")
+}
+
+// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, or in an undo.
+func waitsOf(s *engine.State) (waits []waitingOutput) {
 	for _, id := range s.Started {
 		run := s.Steps[id]
 		switch {
 		case s.Outcome != "":
 		case run.Retrying != nil || run.WaitsFor != "":
-			steps = append(steps, string(id)+": "+oneLine(stepText(s, run)))
+			waits = append(waits, waitingOutput{Step: id, Message: stepText(s, run)})
 		case run.Phase == engine.PhaseWaiting:
-			steps = append(steps, string(id))
+			w := run.Progress.Wait
+			message := cmp.Or(run.Progress.Message, waitReason(*w))
+			waits = append(waits, waitingOutput{id, message, w.Until, w.Signals, w.Roles})
 		}
 	}
-	return strings.Join(steps, ", ")
+	return waits
 }
 
 // DeploymentOf returns the deployment for JSON output, with its steps if steps is true.
 func DeploymentOf(s *engine.State, steps bool) Deployment {
 	out := Deployment{
 		ID: s.ID, Application: s.Plan.Application, Status: s.Status(),
-		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt, OvertakenBy: s.Overtaker, state: s,
+		StartedAt: s.StartedAt, StartedBy: s.StartedBy.Name, EndedAt: s.EndedAt, OvertakenBy: s.Overtaker,
+		WaitsFor: waitsOf(s), state: s,
 	}
 	for _, t := range s.Plan.Targets {
 		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name)})
@@ -108,8 +133,9 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 		o := stepOutput{
 			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
 			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
-			Result: run.Progress.Result, Failure: run.Failure, Leftover: run.Leftover, Retrying: run.Retrying,
-			Skipped: run.Skipped, WaitsFor: run.WaitsFor,
+			Result: resultOf(run.Progress.Result), Failure: failureOf(run.Failure), Leftover: failureOf(run.Leftover),
+			Retrying: failureOf(run.Retrying),
+			Skipped:  run.Skipped, WaitsFor: run.WaitsFor,
 		}
 		if run.Phase == engine.PhaseWaiting {
 			o.Wait = run.Progress.Wait
@@ -178,16 +204,24 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 
 // stepText says the most important thing about a step now.
 func stepText(s *engine.State, run *engine.StepRun) string {
+	return cmp.Or(standing(s, run), plan.Describe(run.Plan))
+}
+
+// standing says how a step stands, "" if there is nothing to say but what it is.
+func standing(s *engine.State, run *engine.StepRun) string {
 	switch {
+	case run.Phase == engine.PhasePending:
+		return ""
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.WaitsFor != "":
 		return run.WaitsFor
+	case run.Phase == engine.PhaseUndoFailed:
+		return "could not be undone: " + failureText(run.Leftover)
 	case run.Leftover != nil:
-		return run.Leftover.Message
+		return "left something behind: " + run.Leftover.Message
 	case run.Failure != nil:
-		first, _, _ := strings.Cut(run.Failure.Message, "\n")
-		return first
+		return firstLine(run.Failure)
 	case run.Skipped != nil:
 		return "skipped" + author(*run.Skipped)
 	case run.Phase == engine.PhaseWaiting:
@@ -195,5 +229,14 @@ func stepText(s *engine.State, run *engine.StepRun) string {
 	case run.Progress.Message != "" || run.Progress.Amount != nil:
 		return strings.Join(append([]string{liveText(run.Progress)}, unready(s, run)...), "; ")
 	}
-	return plan.Describe(run.Plan)
+	return ""
+}
+
+// firstLine returns a failure without what the pods said.
+func firstLine(f *sluice.Failure) string {
+	if f == nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(f.Message, "\n")
+	return first
 }

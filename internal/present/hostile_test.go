@@ -111,7 +111,7 @@ var places = map[string]func(w io.Writer, st Styles, text string) error{
 	},
 	"a deployment as JSON": func(w io.Writer, _ Styles, text string) error {
 		s, _ := spoiled(text)
-		return JSON(w, DeploymentOf(s, true))
+		return JSON(w, "Deployment", DeploymentOf(s, true))
 	},
 	"a plan": func(w io.Writer, _ Styles, text string) error {
 		s, _ := spoiled(text)
@@ -309,12 +309,12 @@ func TestEscapeKeepsWhatIsSeen(t *testing.T) {
 func TestJSONKeepsWhatItEscapes(t *testing.T) {
 	for _, text := range hostile {
 		var out bytes.Buffer
-		if err := JSON(&out, text); err != nil {
+		if err := JSON(&out, "TextList", []string{text}); err != nil {
 			t.Fatal(err)
 		}
-		var got string
-		if err := json.Unmarshal(out.Bytes(), &got); err != nil || utf8.ValidString(text) && got != text {
-			t.Errorf("%q came back as %q, %v", text, got, err)
+		var got struct{ Items []string }
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || utf8.ValidString(text) && got.Items[0] != text {
+			t.Errorf("%q came back as %q, %v", text, got.Items, err)
 		}
 	}
 }

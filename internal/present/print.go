@@ -1,15 +1,12 @@
 package present
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/lipgloss"
@@ -91,29 +88,4 @@ func (e escaping) Write(text []byte) (int, error) {
 		return 0, err
 	}
 	return len(text), nil
-}
-
-// JSON writes v as indented JSON. What [Escape] escapes is escaped there too, as JSON does.
-func JSON(w io.Writer, v any) error { return writeJSON(w, v, "  ") }
-
-func writeJSON(w io.Writer, v any, indent string) error {
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetIndent("", indent)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	var b strings.Builder
-	for _, r := range text.String() {
-		if r == '\n' || isSeen(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.AppendRune(nil, r) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -168,22 +168,31 @@ func author(sig sluice.Signal) string {
 
 // waits says what a step waits for and what to type.
 func waits(id sluice.DeploymentID, step sluice.StepID, p sluice.Progress) string {
-	w := *p.Wait
-	text := cmp.Or(p.Message, waitReason(w))
-	if !w.Until.IsZero() {
-		text += ", until " + w.Until.Local().Format("2006-01-02 15:04:05")
+	return strings.Join(append([]string{waitText(p)}, waitHints(id, step, *p.Wait)...), "; ")
+}
+
+func waitText(p sluice.Progress) string {
+	text := cmp.Or(p.Message, waitReason(*p.Wait))
+	if until := p.Wait.Until; !until.IsZero() {
+		text += ", until " + until.Local().Format("2006-01-02 15:04:05")
 	}
+	return text
+}
+
+// waitHints says what to type, one command each.
+func waitHints(id sluice.DeploymentID, step sluice.StepID, w sluice.Wait) []string {
+	var hints []string
 	if kinds := decisions(w); len(kinds) > 0 {
 		how := "type"
 		if !slices.Contains(kinds, sluice.SignalApprove) {
 			how = "to continue now"
 		}
-		text += fmt.Sprintf("; %s: sluice approve %s %s", how, id, step)
+		hints = append(hints, fmt.Sprintf("%s: sluice approve %s %s", how, id, step))
 	}
 	if slices.Contains(w.Signals, sluice.SignalReject) {
-		text += fmt.Sprintf("; or: sluice reject %s %s", id, step)
+		hints = append(hints, fmt.Sprintf("or: sluice reject %s %s", id, step))
 	}
-	return text
+	return hints
 }
 
 func waitReason(w sluice.Wait) string {

@@ -31,14 +31,15 @@ type targetRow struct {
 }
 
 type stepLine struct {
-	path    string // below the target
+	title   string // what it is
+	path    string // its id below the target
 	phase   engine.RunPhase
 	failed  bool
 	skipped bool
 	started time.Time
 	ended   time.Time
-	text    string
-	hint    string // what to type, on a line of its own
+	text    string   // how it stands
+	hints   []string // what to type, each on a line of its own
 	amount  *sluice.Amount
 	since   gauge
 }
@@ -92,23 +93,40 @@ func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since 
 		path: strings.TrimPrefix(string(run.Plan.ID), run.Plan.Target+"/"), phase: run.Phase,
 		failed: run.Failure != nil || run.Leftover != nil, skipped: run.Skipped != nil,
 		started: run.StartedAt, ended: run.EndedAt,
-		text: plan.Describe(run.Plan), since: since,
+		title: plan.Title(run.Plan), since: since,
 	}
 	if isBusy(run) && (live.Message != "" || live.Amount != nil || live.Result != nil) {
 		row.amount = live.Amount
 		row.text = strings.Join(filled(live.Message, samples(live.Result)), ", ")
+		if run.Phase == engine.PhaseUndoing {
+			row.text = beingUndone(row.text)
+		}
 		return row
 	}
 	if run.Phase == engine.PhaseWaiting {
-		row.text, row.hint, _ = strings.Cut(waits(s.ID, run.Plan.ID, run.Progress), "; ")
-		row.text = strings.Join(filled(row.text, samples(run.Progress.Result)), ", ")
+		row.text = strings.Join(filled(waitText(run.Progress), samples(run.Progress.Result)), ", ")
+		row.hints = waitHints(s.ID, run.Plan.ID, *run.Progress.Wait)
 		return row
 	}
-	if run.Phase != engine.PhasePending {
-		row.text = stepText(s, run)
+	row.text = treeText(s, run)
+	if s.Outcome == "" && run.Phase == engine.PhaseFailed { // at the end the summary has all of it
+		row.text, row.hints = failureText(run.Failure), hintLines(run.Failure)
 	}
 	return row
 }
+
+// treeText says how a step stands that does not run forward.
+func treeText(s *engine.State, run *engine.StepRun) string {
+	switch run.Phase {
+	case engine.PhaseUndoing:
+		return strings.Join(filled(firstLine(run.Failure), beingUndone(run.WaitsFor)), "; ")
+	case engine.PhaseUndone:
+		return strings.Join(filled(firstLine(run.Failure), "undone"), "; ")
+	}
+	return standing(s, run)
+}
+
+func beingUndone(how string) string { return strings.Join(filled("is being undone", how), ": ") }
 
 func isBusy(run *engine.StepRun) bool {
 	return slices.Contains([]engine.RunPhase{

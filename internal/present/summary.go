@@ -1,9 +1,11 @@
 package present
 
 import (
+	"cmp"
 	"io"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
@@ -12,7 +14,7 @@ import (
 // maxKeys is how many keys of each kind a summary names; the report has all of them.
 const maxKeys = 10
 
-// A Summary says how a deployment ended.
+// A Summary says how a deployment stands, usually at its end.
 type Summary struct {
 	Out    io.Writer
 	State  *engine.State
@@ -26,7 +28,7 @@ type Summary struct {
 // Print writes the summary.
 func (m Summary) Print() {
 	s := m.State
-	status, took := m.Styles.status(s.Status()), Took(s.EndedAt.Sub(s.StartedAt))
+	status, took := m.Styles.status(s.Status()), Took(cmp.Or(s.EndedAt, time.Now()).Sub(s.StartedAt))
 	m.line(0, "%s %s: %s after %s", s.Plan.Application, s.ID, status, took)
 	if text := overtaken(s); text != "" {
 		m.line(1, "%s", text)

@@ -45,13 +45,8 @@ type JSONView struct {
 // NewJSONView prints to out.
 func NewJSONView(out io.Writer) JSONView { return JSONView{out: out} }
 
-type eventLine struct {
-	Deployment sluice.DeploymentID `json:"deployment"`
-	sluice.Event
-}
-
-// An outcomeLine is the last line.
-type outcomeLine struct {
+// An OutcomeLine is the last line of JSON output.
+type OutcomeLine struct {
 	Deployment  sluice.DeploymentID      `json:"deployment"`
 	Application string                   `json:"application"`
 	Outcome     sluice.Status            `json:"outcome"`
@@ -68,12 +63,12 @@ func (v JSONView) Show(s *engine.State, u engine.Update) {
 	if u.Event == nil {
 		return
 	}
-	_ = writeJSON(v.out, eventLine{s.ID, *u.Event}, "") // the reader went away
+	_ = jsonLine(v.out, "Event", EventLine{s.ID, eventOf(*u.Event)}) // the reader went away
 }
 
 // Outcome prints the last line: how the deployment ended, and the exit status that says so.
 func (v JSONView) Outcome(s *engine.State, exitStatus int) error {
-	line := outcomeLine{
+	line := OutcomeLine{
 		Deployment: s.ID, Application: s.Plan.Application, Outcome: s.Status(),
 		Targets: map[string]sluice.Status{}, OvertakenBy: s.Overtaker, Undecided: Undecided(s), ExitStatus: exitStatus,
 	}
@@ -81,5 +76,5 @@ func (v JSONView) Outcome(s *engine.State, exitStatus int) error {
 	for _, t := range s.Plan.Targets {
 		line.Targets[t.Name] = s.Target(t.Name)
 	}
-	return writeJSON(v.out, line, "")
+	return jsonLine(v.out, "Outcome", line)
 }

@@ -73,6 +73,6 @@ func (v *LiveView) Close() error {
 	if err := <-v.done; err != nil || v.last.shot.title == "" {
 		return err
 	}
-	_, err := io.WriteString(v.out, v.last.picture(v.last.tree(2)))
+	_, err := io.WriteString(v.out, picture(v.last.tree(2)))
 	return err
 }

@@ -3,6 +3,7 @@ package present
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type PlainView struct {
 	now  func() time.Time
 	last map[sluice.StepID]time.Time
 	said map[sluice.StepID]string // what a step said last, so that it is printed once
+	pods map[sluice.StepID]string // what its pods said last
 	told map[string]sluice.StepID // by why it failed: the first such step
 	seen map[sluice.StepID]int    // how many samples of its analysis were printed
 	name bool
@@ -29,12 +31,12 @@ type PlainView struct {
 func NewPlainView(out io.Writer, named bool) *PlainView {
 	v := &PlainView{out: out, now: time.Now, name: named}
 	v.last, v.said, v.told = map[sluice.StepID]time.Time{}, map[sluice.StepID]string{}, map[string]sluice.StepID{}
-	v.seen = map[sluice.StepID]int{}
+	v.seen, v.pods = map[sluice.StepID]int{}, map[sluice.StepID]string{}
 	return v
 }
 
-// Show prints the update: an event at once, other progress every ten seconds. It says nothing twice, and nothing about
-// steps that do nothing.
+// Show prints the update: an event and what a pod said at once, other progress every ten seconds. It says nothing
+// twice, and nothing about steps that do nothing.
 func (v *PlainView) Show(s *engine.State, u engine.Update) {
 	if u.Event == nil {
 		v.live(s, u)
@@ -78,8 +80,15 @@ func (v *PlainView) Event(s *engine.State, e sluice.Event) {
 	}
 	v.seen[e.Step] = max(v.seen[e.Step], len(all))
 	for _, sentence := range Sentences(s, e) {
-		v.line(s, e.At, sentence)
+		v.line(s, e.At, v.unsaid(e.Step, sentence))
 	}
+}
+
+// unsaid leaves out of a sentence the lines of pods that were printed before.
+func (v *PlainView) unsaid(step sluice.StepID, sentence string) string {
+	said, lines := strings.Split(v.pods[step], "\n"), strings.Split(sentence, "\n")
+	rest := slices.DeleteFunc(lines[1:], func(line string) bool { return slices.Contains(said, line) })
+	return strings.Join(lines[:1+len(rest)], "\n")
 }
 
 // judged returns the samples of the analysis that the event is about.
@@ -119,10 +128,17 @@ func (v *PlainView) goesOn(e sluice.Event) bool {
 func (v *PlainView) live(s *engine.State, u engine.Update) {
 	now := v.now()
 	run := s.Steps[u.Step]
+	p := *u.Progress
+	var pods string
+	p.Message, pods, _ = strings.Cut(p.Message, "\n")
+	if pods != "" && pods != v.pods[u.Step] {
+		v.pods[u.Step] = pods
+		v.line(s, now, string(u.Step)+"  "+pods)
+	}
 	if run == nil || now.Sub(v.last[u.Step]) < liveEvery || now.Sub(run.StartedAt) < liveEvery {
 		return
 	}
-	text := liveText(*u.Progress)
+	text := liveText(p)
 	if text == "" || text == v.said[u.Step] {
 		return
 	}

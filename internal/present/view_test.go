@@ -66,49 +66,6 @@ var created = []sluice.Change{
 	{Object: "Deployment/web", Outcome: sluice.Created}, {Object: "Service/web", Outcome: sluice.Created},
 }
 
-func TestFinishedTreeKeepsTimesAndShares(t *testing.T) {
-	f := &film{state: engine.State{ID: "d1"}}
-	f.shoot(rollout())
-	f.shoot(done("prod/apply", "ready", nil, created...)...)
-	f.shoot(done("prod/canary/0", "1 of 4 pods of Deployment/web are new: 25 %", nil)...)
-	promote := &sluice.Signal{Kind: sluice.SignalPromote, By: sluice.Actor{Name: "ada"}, Reason: "hotfix"}
-	f.shoot(sluice.Event{Kind: sluice.StepSkipped, Step: "prod/canary/1", Signal: promote})
-	f.shoot(done("prod/promote", "the new version runs in place of the old one", nil)...)
-	f.shoot(done("prod/after/0", "waited", nil)...)
-	f.shoot(done("prod/after/1", "waited", nil)...)
-	for _, p := range f.state.Plan.Steps {
-		if p.ID != "prod/canary/1" {
-			f.shoot(sluice.Event{Kind: sluice.StepFinishing, Step: p.ID}, sluice.Event{Kind: sluice.StepFinished, Step: p.ID})
-		}
-	}
-	f.shoot(sluice.Event{Kind: sluice.DeploymentEnded, Outcome: sluice.StatusSucceeded})
-	for width, want := range map[int]string{
-		80: `shop d1  succeeded  22.0s
-✓ prod         succeeded
-    ✓ apply             1.0s  ready
-    ✓ canary/0          1.0s  1 of 4 pods of Deployment/web are new: 25 %
-    » canary/1                skipped by ada: hotfix
-    ✓ promote           1.0s  the new version runs in place of the old one
-    ✓ after/0           1.0s  waited
-    ✓ after/1           1.0s  waited
-`,
-		40: `shop d1  succeeded  22.0s
-✓ prod         succeeded
- ✓ apply     1.0s  ready
- ✓ canary/0  1.0s  1 of 4 pods of Deplo…
- » canary/1        skipped by ada: hotf…
- ✓ promote   1.0s  the new version runs…
- ✓ after/0   1.0s  waited
- ✓ after/1   1.0s  waited
-`,
-	} {
-		m := model{styles: NewStyles(&bytes.Buffer{}), shot: snap(&f.state, nil, nil), width: width, height: 30}
-		if diff := cmp.Diff(want, m.View()); diff != "" {
-			t.Errorf("%d columns (-want +got):\n%s", width, diff)
-		}
-	}
-}
-
 // The live view leaves the whole tree behind, also on a terminal that is too small for it.
 func TestLiveViewLeavesTheWholeTree(t *testing.T) {
 	var out bytes.Buffer
@@ -122,24 +79,6 @@ func TestLiveViewLeavesTheWholeTree(t *testing.T) {
 	end := out.String()[strings.LastIndex(out.String(), "shop d1"):]
 	if !strings.Contains(end, "✓ apply") || !strings.Contains(end, "after/1") || strings.Contains(end, "Ctrl-C") {
 		t.Errorf("it leaves:\n%s", end)
-	}
-}
-
-// What to type stays whole on a narrow terminal.
-func TestHintsAreBrokenAtSpaces(t *testing.T) {
-	f := &film{state: engine.State{ID: "1a21fc53514-ffee59c2"}}
-	f.shoot(rollout(), sluice.Event{Kind: sluice.StepStarting, Step: "prod/canary/1", Progress: &sluice.Progress{}},
-		sluice.Event{Kind: sluice.StepProgressed, Step: "prod/canary/1", Progress: &sluice.Progress{
-			State: sluice.Waiting, Message: "waiting", Wait: &sluice.Wait{Signals: []string{sluice.SignalRollForward}},
-		}})
-	for width, want := range map[int]string{
-		80: "              to continue now: sluice approve 1a21fc53514-ffee59c2 prod/canary/1\n",
-		40: "   to continue now: sluice approve\n   1a21fc53514-ffee59c2 prod/canary/1\n",
-	} {
-		m := model{styles: NewStyles(&bytes.Buffer{}), shot: snap(&f.state, nil, nil), width: width, height: 30}
-		if view := m.View(); !strings.Contains(view, "\n"+want) {
-			t.Errorf("%d columns:\n%s", width, view)
-		}
 	}
 }
 
@@ -217,6 +156,33 @@ func TestFaultIsPrintedOnce(t *testing.T) {
 		if !strings.Contains(out.String(), said) {
 			t.Errorf("it does not say %q:\n%s", said, out.String())
 		}
+	}
+}
+
+// A pod that crashes while its workload is awaited is printed at once, and its last words once, also if it goes on
+// crashing until the step fails.
+func TestCrashIsPrintedAtOnce(t *testing.T) {
+	var out bytes.Buffer
+	v := NewPlainView(&out, false)
+	v.now = func() time.Time { return time.Unix(2, 0) }
+	f := &film{state: engine.State{ID: "d1"}, views: []View{v}}
+	f.shoot(rollout(), sluice.Event{Kind: sluice.StepStarting, Step: "prod/apply", Progress: &sluice.Progress{}})
+	words := "\npod web-1 crashed: it ended with status 3 (restarts: 1)\n  no more coffee"
+	for _, ready := range []string{"", words, words} {
+		v.Show(&f.state, engine.Update{Step: "prod/apply", Progress: &sluice.Progress{
+			Message: "Deployment/web: 0 of 1 replicas ready" + ready}})
+	}
+	if !strings.Contains(out.String(), "prod/apply  pod web-1 crashed: it ended with status 3 (restarts: 1)") {
+		t.Errorf("the crash is not printed at once:\n%s", out.String())
+	}
+	out.Reset()
+	f.shoot(sluice.Event{Kind: sluice.StepFailed, Step: "prod/apply", Failure: &sluice.Failure{
+		Message: "Deployment/web cannot become ready: it crashed 5 times\npod web-1: restarts: 5\n  no more coffee",
+		Hint:    "look at it"}})
+	want := "    2.0s  prod/apply  failed: Deployment/web cannot become ready: it crashed 5 times\n" +
+		"    pod web-1: restarts: 5\n    2.0s  prod/apply  hint: look at it\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("what the pod said is not printed once (-want +got):\n%s", diff)
 	}
 }
 

@@ -159,6 +159,7 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	defer end(nil)
 	p := newProgress(end)
 	defer p.stop()
+	crashed := newCrashes(w.Account)
 	err := w.each(watching, watched, func(o sluice.Object, gone bool) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
@@ -174,7 +175,8 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 			p.done(ref.Name)
 		default:
 			missing[ref.Name] = state.Message
-			w.Report(sluice.Progress{State: sluice.Running, Message: ref.String() + ": " + state.Message})
+			message := ref.String() + ": " + state.Message + crashed.of(watching, named(kind, ref.Name))
+			w.Report(sluice.Progress{State: sluice.Running, Message: message})
 		}
 		return len(missing) == 0, nil
 	})

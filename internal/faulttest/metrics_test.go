@@ -142,8 +142,8 @@ func TestPrometheusOutcomes(t *testing.T) {
 	}{
 		"comes back": {[]string{"down", "down", "down", "503", "garbage", "good"}, ", unknownBudget: 20s", 0,
 			"ended: succeeded"},
-		"errors of a proxy": {[]string{"404", "401", "429", "404", "401", "store away", "good"}, ", unknownBudget: 20s", 0,
-			"ended: succeeded"},
+		"errors of a proxy": {[]string{"404", "401", "429", "404", "401", "store away", "good"}, ", unknownBudget: 20s",
+			0, "ended: succeeded"},
 		"refused once": {[]string{"good", "good", "good", "refused", "good"}, ", unknownBudget: 20s", 0,
 			"ended: succeeded"},
 		"no data, then NaN": {[]string{"empty", "empty", "empty", "NaN", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},

@@ -96,7 +96,8 @@ var leaks = map[string]func(l *leak){
 	},
 	"a provider that repeats what it is asked": func(l *leak) {
 		l.mustDeploy(plain("1"))
-		for _, mode := range []string{"400", "401", "422", "503", "html"} {
+		l.fails(l.analysis("400"), "refuses the query")
+		for _, mode := range []string{"401", "422", "503", "html"} {
 			l.fails(l.analysis(mode), "production/canary/1")
 		}
 	},

@@ -135,21 +135,24 @@ func TestPrometheusDown(t *testing.T) {
 func TestPrometheusOutcomes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		modes  []string // the first is asked by Check
+		modes  []string // the first is asked before anything starts, the second by Check
 		more   string
 		status int
 		says   string
 	}{
-		"comes back": {[]string{"down", "down", "503", "garbage", "good"}, ", unknownBudget: 20s", 0,
+		"comes back": {[]string{"down", "down", "down", "503", "garbage", "good"}, ", unknownBudget: 20s", 0,
 			"ended: succeeded"},
-		"errors of a proxy": {[]string{"401", "429", "404", "401", "store away", "good"}, ", unknownBudget: 20s", 0,
+		"errors of a proxy": {[]string{"404", "401", "429", "404", "401", "store away", "good"}, ", unknownBudget: 20s",
+			0, "ended: succeeded"},
+		"refused once": {[]string{"good", "good", "good", "refused", "good"}, ", unknownBudget: 20s", 0,
 			"ended: succeeded"},
-		"refused once":      {[]string{"good", "good", "refused", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
-		"no data, then NaN": {[]string{"empty", "empty", "NaN", "good"}, ", unknownBudget: 20s", 0, "ended: succeeded"},
+		"no data, then NaN": {[]string{"empty", "empty", "empty", "NaN", "good"}, ", unknownBudget: 20s", 0,
+			"ended: succeeded"},
 		"the file says so": {[]string{"down"}, ", unknownBudget: 2s, onUnknown: rollBack", 1,
 			"the metrics stayed unknown for too long"},
-		"comes back bad":    {[]string{"down", "down", "bad"}, ", unknownBudget: 20s", 1, "the analysis is bad"},
-		"refuses the query": {[]string{"refused"}, "", 1, "refuses the query: parse error"},
+		"comes back bad":    {[]string{"down", "down", "down", "bad"}, ", unknownBudget: 20s", 1, "the analysis is bad"},
+		"refuses the query": {[]string{"refused"}, "", 2, "refuses the query: parse error"},
+		"refuses it later":  {[]string{"good", "refused"}, "", 1, "refuses the query: parse error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

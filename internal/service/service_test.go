@@ -240,6 +240,7 @@ func TestPreviewShowsWhatItCan(t *testing.T) {
 	p.Targets = append(p.Targets, sluice.PlannedTarget{Name: "production", Account: "there"})
 	away := p.Steps[0]
 	away.ID, away.Target = "production/before/0", "production"
+	away.StepSpec = sluice.StepSpec{Kind: sluice.KindExposeServices, ExposeServices: &sluice.ExposeServices{}}
 	p.Steps = append(p.Steps, away)
 	accounts := map[string]sluice.Account{"here": {}} // has no rights to review
 	out, warning, err := service.Preview(t.Context(), p, step.New(step.Deps{}), accounts)
@@ -250,9 +251,12 @@ func TestPreviewShowsWhatItCan(t *testing.T) {
 	if len(shown["staging/before/0"].Notes) != 1 || len(out.Previews) != 1 {
 		t.Errorf("previews %v, want that of staging", out.Previews)
 	}
-	want := []string{"not known yet: account there does not run; sluice run starts it"}
+	want := []string{`refused: production/before/0: there is no account "there"`}
 	if diff := cmp.Diff(want, shown["production/before/0"].Notes); diff != "" {
 		t.Errorf("production (-want +got):\n%s", diff)
+	}
+	if err := out.Fault(); sluice.ErrorCode(err) != sluice.Invalid {
+		t.Errorf("the plan has the fault %v", err)
 	}
 }
 

@@ -190,12 +190,12 @@ func (w *world) unchanged(before map[string]string, pods int) {
 // pods tells of each pod whether it is ready.
 func (w *world) pods(ps outcome) []bool {
 	w.t.Helper()
-	var list []struct{ Ready bool }
+	var list struct{ Items []struct{ Ready bool } }
 	if err := json.Unmarshal([]byte(ps.stdout), &list); err != nil {
 		w.t.Fatalf("%v: %s", err, ps)
 	}
-	ready := make([]bool, len(list))
-	for i, p := range list {
+	ready := make([]bool, len(list.Items))
+	for i, p := range list.Items {
 		ready[i] = p.Ready
 	}
 	return ready

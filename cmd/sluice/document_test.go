@@ -44,6 +44,7 @@ var documents = map[string]any{
 	"Ended":          endedOutput{},
 	"Event":          present.EventLine{},
 	"HistoryList":    []present.Past{},
+	"Initialized":    initOutput{},
 	"Outcome":        present.OutcomeLine{},
 	"Plan":           present.PlanOutput{},
 	"PodList":        []bootstrap.LocalPod{},

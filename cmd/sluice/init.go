@@ -87,7 +87,7 @@ func (a *app) init(ctx context.Context, o *initOptions, args []string) (err erro
 		next = "sluice run --local -f " + o.File
 	}
 	if a.json() {
-		return present.JSON(a.out, initOutput{result, next})
+		return present.JSON(a.out, "Initialized", initOutput{result, next})
 	}
 	present.Findings(a.err, result.Warnings)
 	for _, name := range result.Files {

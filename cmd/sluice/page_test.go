@@ -24,22 +24,22 @@ func excerpt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no block of %s begins with %q", args[0], args[1])
 }
 
-// A block is a fenced block of a page.
-type block struct {
+// A fence is a fenced block of a page.
+type fence struct {
 	language string
 	heading  string // the last line before it that is not empty
 	text     string
 }
 
 // blocks returns the fenced blocks of a page in their order.
-func blocks(page string) (list []block) {
+func blocks(page string) (list []fence) {
 	inside := false
 	last := ""
 	for line := range strings.Lines(page) {
-		fence, fenced := strings.CutPrefix(line, "```")
+		language, fenced := strings.CutPrefix(line, "```")
 		switch {
 		case fenced && !inside:
-			list = append(list, block{language: strings.TrimSpace(fence), heading: last})
+			list = append(list, fence{language: strings.TrimSpace(language), heading: last})
 		case !fenced && inside:
 			list[len(list)-1].text += line
 		case strings.TrimSpace(line) != "":

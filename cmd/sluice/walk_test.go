@@ -36,19 +36,19 @@ func walk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// Typed is a block of commands with what it prints.
-type typed struct {
+// A passage is a block of commands with what it prints.
+type passage struct {
 	text   string
 	second bool // in a second terminal, while the command before it runs
 	prints []string
 }
 
-func commands(list []block) (all []typed) {
+func commands(list []fence) (all []passage) {
 	for i, b := range list {
 		if b.language != "sh" {
 			continue
 		}
-		c := typed{text: b.text, second: strings.Contains(b.heading, "second terminal")}
+		c := passage{text: b.text, second: strings.Contains(b.heading, "second terminal")}
 		if i+1 < len(list) && list[i+1].language == "text" {
 			c.prints = lines(list[i+1].text)
 		}
@@ -89,13 +89,13 @@ func newReader(ts *testscript.TestScript) *reader {
 
 // A started command is one that runs.
 type started struct {
-	typed
+	passage
 	ts     *testscript.TestScript
 	cmd    *exec.Cmd
 	output string // its file
 }
 
-func (r *reader) start(c typed) *started {
+func (r *reader) start(c passage) *started {
 	state := filepath.Join(r.home, ".typed")
 	script := fmt.Sprintf("[ ! -e %s ] || . %[1]s\n%s{ export -p; echo cd \"'$PWD'\"; } >%[1]s\n", state, c.text)
 	out, err := os.CreateTemp(r.home, "output-")

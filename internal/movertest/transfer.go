@@ -47,8 +47,9 @@ func verify(ctx context.Context, m sluice.Mover, c sluice.Copy) error {
 	return err
 }
 
-// interrupted runs the transfer until more than this many bytes are done. Then ctx ends, as it does with a process.
-func interrupted(t *testing.T, m sluice.Mover, work sluice.Transfer, after int64) {
+// interrupted runs the transfer until more than this many bytes are done. Then ctx ends, as it does with a process. It
+// reports whether the transfer was interrupted: on a busy machine it can be over before anybody follows it.
+func interrupted(t *testing.T, m sluice.Mover, work sluice.Transfer, after int64) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -58,8 +59,9 @@ func interrupted(t *testing.T, m sluice.Mover, work sluice.Transfer, after int64
 		}
 	})
 	if err == nil {
-		t.Fatalf("the %s was over before it was interrupted", work.Kind)
+		t.Logf("the %s was over before it was interrupted", work.Kind)
 	}
+	return err != nil
 }
 
 // isAbsent fails the test unless the transfer is neither under way nor done.

@@ -29,6 +29,7 @@ func TestEveryWordOfAUsageIsKnown(t *testing.T) {
 	known := map[string]bool{
 		"DEPLOYMENT": true, "APPLICATION": true, "CHECKPOINT": true, eitherWord: true, "STEP": true,
 		"NAMESPACE": true, "SERVICE": true, "PORT": true, // free text
+		"PATH...": true, "|": true, "-": true, "DIRECTORY": true, // files, which shells know
 	}
 	visit(newRoot(newApp(os.Stdin, os.Stdout, os.Stderr)), func(cmd *cobra.Command) {
 		for _, word := range strings.Fields(cmd.Use)[1:] {

@@ -16,7 +16,14 @@ type PlanOutput struct {
 	Replace       sluice.DeploymentID   `json:"replace,omitempty"`
 	Targets       []planTarget          `json:"targets"`
 	Steps         []*PlanStep           `json:"steps"`
+	Rehearsal     *planRehearsal        `json:"rehearsal,omitempty"`
 	MissingRights []sluice.MissingRight `json:"missingRights,omitempty"`
+}
+
+// A planRehearsal says what of a rehearsal is real, and what happens instead of the rest.
+type planRehearsal struct {
+	Stands []sluice.Rehearsed `json:"stands,omitempty"`
+	Real   []sluice.Real      `json:"real,omitempty"`
 }
 
 type planTarget struct {
@@ -49,6 +56,9 @@ func PlanOf(p *sluice.Plan) PlanOutput {
 	out := PlanOutput{
 		Application: p.Application, Description: p.Description, Context: p.Context, Digest: p.Digest, Enqueue: p.Enqueue,
 		TakeOver: p.TakeOver, Replace: p.Replace,
+	}
+	if r := p.Rehearsal; r != nil {
+		out.Rehearsal = &planRehearsal{r.Stands, r.Real}
 	}
 	for _, t := range p.Targets {
 		out.Targets = append(out.Targets, planTarget{

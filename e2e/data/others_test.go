@@ -8,6 +8,9 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
+// unstarted is how a deployment ends whose faults are found before anything starts.
+const unstarted sluice.Status = ""
+
 // others are the faults beside those that kill.
 var others = []fault{
 	{
@@ -47,7 +50,7 @@ var others = []fault{
 		before: func(r *run) { r.resize("8Mi") }, after: func(r *run) { r.resize("1Gi") },
 	},
 	{
-		name: "another pod uses the claim", file: "copy", short: true, ends: sluice.StatusFailed,
+		name: "another pod uses the claim", file: "copy", short: true, ends: unstarted,
 		says:   []string{"the claim mongo-data of staging is also used by Pod/other"},
 		before: func(r *run) { r.staging.Put(other); r.staging.Ready("Pod", "other") },
 		after:  func(r *run) { r.staging.Kill("other") },
@@ -59,7 +62,7 @@ var others = []fault{
 		heal:   func(r *run) { r.staging.Kill("other") },
 	},
 	{
-		name: "the file names another namespace", file: "typo", short: true, ends: sluice.StatusFailed,
+		name: "the file names another namespace", file: "typo", short: true, ends: unstarted,
 		says: []string{"has no namespace", "did you mean"},
 		before: func(r *run) {
 			text := strings.ReplaceAll(copyFile, "%s", strings.Replace(r.Namespace, "rollout", "rolout", 1))

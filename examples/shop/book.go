@@ -50,9 +50,12 @@ func (b *Book) Close(ctx context.Context) error { return b.Orders.Database().Cli
 // Ping reports whether the database answers.
 func (b *Book) Ping(ctx context.Context) error { return b.Orders.Database().Client().Ping(ctx, nil) }
 
-// Await returns when the database answers, or an error after the time.
-func (b *Book) Await(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// startsWithin bounds the wait for a database that has just started: nodes learn of it a moment after it is ready.
+const startsWithin = 30 * time.Second
+
+// Await returns when the database answers, or an error if it does not within half a minute.
+func (b *Book) Await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startsWithin)
 	defer cancel()
 	return b.patiently(ctx, b.Ping)
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/sluice-cd/sluice/examples/shop"
 )
 
-// patience bounds the wait for a database that has just started: nodes learn of it a moment after it is ready.
-const patience = 30 * time.Second
-
 func main() {
 	name := flag.String("release", "1.0", "the release whose form the orders shall have")
 	flag.Parse()
@@ -42,7 +39,7 @@ func run(name string) error {
 		return err
 	}
 	defer book.Close(context.WithoutCancel(ctx))
-	if err := book.Await(ctx, patience); err != nil {
+	if err := book.Await(ctx); err != nil {
 		return err
 	}
 	began := time.Now()

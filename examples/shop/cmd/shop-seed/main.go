@@ -29,6 +29,9 @@ func run(orders int) error {
 		return err
 	}
 	defer book.Close(context.WithoutCancel(ctx))
+	if err := book.Await(ctx); err != nil {
+		return err
+	}
 	counter, err := shop.Seed(ctx, book, orders)
 	if err != nil {
 		return err

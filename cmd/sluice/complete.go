@@ -113,7 +113,7 @@ func (a *app) accountNames(word string) []string {
 	return names
 }
 
-// planned returns what of a plan a flag may name, with the results that it may have.
+// planned returns the parts of a plan that a flag may name, with the results that it may have.
 func planned(p *sluice.Plan, word string) (list []string) {
 	for _, s := range p.Steps {
 		switch {

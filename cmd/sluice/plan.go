@@ -35,7 +35,7 @@ func newPlan(a *app) *cobra.Command {
 			"a local account that does not run is read from its directory. What will certainly fail is an error with\n" +
 			"its place and status 2, exactly as in a run: what an account refuses, an image without a program, accounts,\n" +
 			"metric providers and secrets that are missing. If a right is missing on an account, plan lists the right\n" +
-			"and exits with status 6. --local shows what a rehearsal would do, and what of it would be real.",
+			"and exits with status 6. --local shows what a rehearsal would do, and which parts would be real.",
 		Example: "  sluice plan -f deploy.yaml\n  sluice plan -f deploy.yaml --target staging --offline\n" +
 			"  sluice plan --local -f deploy.yaml\n  sluice plan -f deploy.yaml --output mermaid",
 		Annotations: map[string]string{moreOutputs: outputMermaid + " " + outputDot},

@@ -20,7 +20,7 @@ type PlanOutput struct {
 	MissingRights []sluice.MissingRight `json:"missingRights,omitempty"`
 }
 
-// A planRehearsal says what of a rehearsal is real, and what happens instead of the rest.
+// A planRehearsal says which parts of a rehearsal are real, and what happens instead of the others.
 type planRehearsal struct {
 	Stands []sluice.Rehearsed `json:"stands,omitempty"`
 	Real   []sluice.Real      `json:"real,omitempty"`

@@ -16,7 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/steptest"
 )
 
-// vet returns what of the step will certainly fail, before anything starts.
+// vet returns everything in the step that will certainly fail, before anything starts.
 func (b *bench) vet(t *testing.T, id string) sluice.Diagnostics {
 	t.Helper()
 	refused, err := (&engine.Vetting{Steps: step.New(b.deps)}).Vet(t.Context(), b.context(id))

@@ -37,7 +37,7 @@ func (m steps) New(sc sluice.StepContext) (sluice.Step, error) {
 		return m.Real.New(sc)
 	}
 	if why := skipped(sc); why != "" {
-		return skip{why}, nil
+		return sluice.LeftOut{Why: why}, nil
 	}
 	r, err := m.receiver(sc)
 	if err != nil {
@@ -95,26 +95,6 @@ func skipped(sc sluice.StepContext) string {
 	}
 	return ""
 }
-
-// skip is a step that only says why it does nothing.
-type skip struct{ why string }
-
-func (s skip) Check(context.Context) (sluice.Preview, error) {
-	return sluice.Preview{Notes: []string{s.why}}, nil
-}
-
-func (s skip) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
-	p.State, p.Message = sluice.Done, s.why
-	return p, nil
-}
-
-func (s skip) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	return s.Start(ctx, p)
-}
-
-func (s skip) Finish(context.Context, sluice.Progress) error { return nil }
-
-func (s skip) Undo(context.Context, sluice.Progress) error { return nil }
 
 // metrics returns a provider for every query that the rehearsal answers.
 func metrics(r *sluice.Rehearsal) map[string]sluice.Metrics {

@@ -9,31 +9,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/step/record"
 )
 
-// leftOut is a step that does nothing, because there is no data yet.
-type leftOut struct{ why string }
-
-// Check says why.
-func (s leftOut) Check(context.Context) (sluice.Preview, error) {
-	return sluice.Preview{Notes: []string{s.why}}, nil
-}
-
-// Start says why.
-func (s leftOut) Start(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
-	p.State, p.Message = sluice.Done, s.why
-	return p, nil
-}
-
-// Observe is never needed.
-func (s leftOut) Observe(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
-	return s.Start(ctx, p)
-}
-
-// Finish has nothing to clean up.
-func (leftOut) Finish(context.Context, sluice.Progress) error { return nil }
-
-// Undo has nothing to put back.
-func (leftOut) Undo(context.Context, sluice.Progress) error { return nil }
-
 // isLeftOut reports whether the step that should have copied the data was left out in this deployment.
 func isLeftOut(sc sluice.StepContext, from sluice.StepID) bool { return sc.Results[from].NoData }
 
@@ -67,8 +42,8 @@ func brings(p *sluice.Plan, workload string) bool {
 	})
 }
 
-func (s copying) leftOut() leftOut {
-	return leftOut{"left out: " + s.source.Target + " has no data of " + s.source.Spec.Name + " yet"}
+func (s copying) leftOut() sluice.LeftOut {
+	return sluice.LeftOut{Why: "left out: " + s.source.Target + " has no data of " + s.source.Spec.Name + " yet"}
 }
 
 // Vet finds data that cannot be copied. That there is none yet is no fault.

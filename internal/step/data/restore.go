@@ -26,7 +26,7 @@ type restoreData struct {
 func NewRestoreData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 	spec := sc.Step.RestoreData
 	if spec.Checkpoint == "" && isLeftOut(sc, spec.From) {
-		return leftOut{"left out: there was no data of " + spec.Dataset + " before"}, nil
+		return sluice.LeftOut{Why: "left out: there was no data of " + spec.Dataset + " before"}, nil
 	}
 	s, err := datasetIn(d, sc, spec.Spec, sc.Target)
 	if err != nil {

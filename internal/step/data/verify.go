@@ -22,7 +22,7 @@ func NewVerifyData(d deps.Deps, sc sluice.StepContext) (sluice.Step, error) {
 			spec.Name, spec.Engine).WithHint("compare it in a runJob step").At(sc.Step.Pos)
 	}
 	if isLeftOut(sc, sc.Step.VerifyData.From) {
-		return leftOut{"left out: there was no data of " + spec.Name + " to compare with"}, nil
+		return sluice.LeftOut{Why: "left out: there was no data of " + spec.Name + " to compare with"}, nil
 	}
 	if isMoved(d, spec) && sc.Step.VerifyData.Baseline == "migration" {
 		return newVerifyVolumes(d, sc)

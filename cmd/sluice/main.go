@@ -12,10 +12,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
-func main() { os.Exit(execute(os.Args[1:])) }
+func main() {
+	bootstrap.SaveMemory()
+	os.Exit(execute(os.Args[1:]))
+}
 
 // execute runs one command line and returns its exit status.
 func execute(args []string) int {

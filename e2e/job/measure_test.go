@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/beside"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/movertest"
 )
@@ -26,6 +27,7 @@ func TestMeasure(t *testing.T) {
 	if err != nil || !pair.Owned {
 		t.Skip("E2E_JOB_MIB is not set, or the clusters are elsewhere")
 	}
+	bootstrap.SaveMemory()
 	m := &measuring{place: newPlace(t)}
 	m.from = m.claim("from")
 	m.pod(tools("bind", "true", m.from), corev1.PodSucceeded)

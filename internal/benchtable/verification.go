@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/beside"
@@ -16,9 +21,14 @@ import (
 	"github.com/sluice-cd/sluice/internal/databasetest"
 )
 
-const documents = 20_000
+// defaultDocuments are read if BENCH_DOCUMENTS does not say how many.
+const defaultDocuments = 20_000
 
 func measureVerification(ctx context.Context) (rows []row, err error) {
+	documents, err := strconv.Atoi(cmp.Or(os.Getenv("BENCH_DOCUMENTS"), strconv.Itoa(defaultDocuments)))
+	if err != nil {
+		return nil, fmt.Errorf("BENCH_DOCUMENTS: %w", err)
+	}
 	var job job
 	defer func() { err = errors.Join(err, job.end()) }()
 	far, err := job.databases(ctx)
@@ -30,11 +40,12 @@ func measureVerification(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	return []row{
-		verified("20,000 documents verified", m.Verify[0], m.Cursor), verified("  by a Job", m.Verify[1], m.Cursor),
+		verified(humanize.Comma(int64(documents))+" documents verified", documents, m.Verify[0], m.Cursor),
+		verified("  by a Job", documents, m.Verify[1], m.Cursor),
 	}, nil
 }
 
-func verified(what string, verify, cursor time.Duration) row {
+func verified(what string, documents int, verify, cursor time.Duration) row {
 	const goal = 1.5
 	ratio := verify.Seconds() / cursor.Seconds()
 	return row{

@@ -92,7 +92,7 @@ func (b *Bench) Open(ctx context.Context, w Work) (*Session, error) {
 		return nil, err
 	}
 	s := newSession(w, dial)
-	err = b.await(ctx, w, s)
+	err = b.await(ctx, w, s, keys.endpoint)
 	if err == nil && w.Keeps {
 		err = s.makeKept(ctx)
 	}

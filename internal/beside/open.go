@@ -139,29 +139,61 @@ const (
 	lastLook  = time.Second
 )
 
-// await waits until the Job answers. A Job that cannot start is an error, at once if waiting does not help.
-func (b *Bench) await(ctx context.Context, w Work, s *Session) error {
+// await waits until the Job answers. A Job that cannot start is an error, at once if waiting does not help. A Job that
+// connects to Sluice itself is there as soon as it has; its cluster may say only later that its pod runs.
+func (b *Bench) await(ctx context.Context, w Work, s *Session, to *Endpoint) error {
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	changed := w.watch(watching)
+	answer := func() (string, error) {
+		err := s.greet(ctx)
+		if err == nil {
+			return "", nil
+		}
+		return err.Error(), hopeless(err)
+	}
+	var called <-chan error
+	if to != nil {
+		called = s.called(watching)
+		answer = func() (string, error) { return "its pod runs, but has not connected to " + to.address, nil }
+	}
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		why, err := w.look(ctx)
 		if err == nil && why == "" {
-			if err = s.greet(ctx); err == nil {
-				return nil
-			}
-			why, err = err.Error(), hopeless(err)
+			why, err = answer()
 		}
-		if err != nil {
+		if err != nil || why == "" {
 			return err
 		}
 		select {
+		case err := <-called:
+			return err
 		case <-ctx.Done():
 			return w.late(ctx, why)
 		case <-changed:
 		case <-time.After(pause):
 		}
 	}
+}
+
+// called sends nil when the Job has connected to Sluice and answers, or the reason why it never will.
+func (s *Session) called(ctx context.Context) <-chan error {
+	called := make(chan error, 1)
+	go func() {
+		for {
+			err := s.greet(ctx)
+			if err == nil || hopeless(err) != nil {
+				called <- err
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(redial):
+			}
+		}
+	}()
+	return called
 }
 
 // watch sends when a pod of the work has changed. If the account cannot watch, it never does.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/deployfile"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/keyfile"
@@ -45,6 +46,7 @@ type delivery struct {
 
 // run delivers version 1 of every application, then version 2 as a canary. Only the canary is measured.
 func (d delivery) run(ctx context.Context) error {
+	bootstrap.SaveMemory()
 	dir, err := os.MkdirTemp("", "sluice-scale-")
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/sluice-cd/sluice/internal/mover/tree"
@@ -81,17 +80,5 @@ func (w *want) explains(i int, p tree.Piece) bool {
 	if len(p.Data) > 0 {
 		return int64(len(p.Data)) == p.Length
 	}
-	return slices.Contains(w.Known[min(i, len(w.Known)):min(i+1, len(w.Known))], p.Sum) || p.Sum == zeroSum(p.Length)
+	return slices.Contains(w.Known[min(i, len(w.Known)):min(i+1, len(w.Known))], p.Sum) || p.Sum == tree.ZeroSum(p.Length)
 }
-
-func zeroSum(length int64) tree.Sum {
-	if length == tree.Segment {
-		return wholeZero
-	}
-	return tree.SumOf(zeros[:length])
-}
-
-var (
-	zeros     = bytes.Repeat([]byte{0}, tree.Segment)
-	wholeZero = tree.SumOf(zeros)
-)

@@ -242,7 +242,7 @@ func (r *reader) read(s segment, buffer []byte) (Piece, error) {
 	case err != nil:
 		return p, err
 	case hole && p.Length == Segment:
-		p.Sum = zeroSum()
+		p.Sum = ZeroSum(Segment)
 		return p, nil
 	}
 	if _, err := io.ReadFull(io.NewSectionReader(f, p.Offset, p.Length), data); err != nil {
@@ -277,7 +277,15 @@ func isHole(f *os.File, p Piece) (bool, error) {
 	return data >= p.Offset+p.Length, nil
 }
 
-var zeroSum = sync.OnceValue(func() Sum { return SumOf(zeros[:]) })
+// ZeroSum returns the sum of at most a segment's bytes that are all zero.
+func ZeroSum(length int64) Sum {
+	if length == Segment {
+		return zeroSegment()
+	}
+	return SumOf(zeros[:length])
+}
+
+var zeroSegment = sync.OnceValue(func() Sum { return SumOf(zeros[:]) })
 
 var zeros [Segment]byte
 

@@ -184,6 +184,9 @@ const (
 	CopyExpires = "sluice-cd.github.io/expires"
 )
 
+// WorkLabel marks every object of a Job that Sluice runs beside data. Its value is the name of the Job.
+const WorkLabel = "sluice-cd.github.io/work"
+
 // The ways to cut a claim.
 const (
 	CutFreeze   = "freeze"   // its pods stand still while it is copied
@@ -201,7 +204,7 @@ type ClaimState struct {
 	Driver     string   `json:"driver,omitempty"` // of its storage
 	Way        string   `json:"way"`              // how Cut copies it
 	Reason     string   `json:"reason,omitempty"` // why not in a better way
-	Users      []string `json:"users,omitempty"`  // the workloads whose pods use it, as Kind/name, sorted
+	Users      []string `json:"users,omitempty"`  // workloads whose pods use it, as Kind/name, sorted; no Job beside it
 }
 
 // Volumes manages the generations of an account's claims. The caller names a generation; it can also be named as the

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -54,6 +55,49 @@ func TestCheckpointsWithoutSluice(t *testing.T) {
 		}
 		p.compare(p.orders(p.World), p.serve(filepath.Join(p.scratch, "restored")))
 	})
+}
+
+// TestExchangeWithoutSluice brings back the data of before by hand, when Sluice is killed between the old volume and
+// the new one and never comes back.
+func TestExchangeWithoutSluice(t *testing.T) {
+	p := newPage(t, "csi", "")
+	want := p.orders(p.World)
+	p.Write("back.yaml", p.adapt(fmt.Sprintf(backFile, p.Namespace)))
+	volume := func() string {
+		for _, c := range p.List("PersistentVolumeClaim", "") {
+			if c.Ref().Name == "mongo-data" {
+				return c.Text("spec", "volumeName")
+			}
+		}
+		return ""
+	}
+	before := volume()
+	process := p.start("back")
+	p.Await("the exchange", func() bool { return volume() != before })
+	process.Kill()
+	t.Log(process.Wait().Story())
+
+	listed := p.run("in the middle of an exchange", "NAME", before)
+	t.Log(listed)
+	if p.There("PersistentVolumeClaim", "mongo-data") {
+		p.Delete("PersistentVolumeClaim", "mongo-data")
+	}
+	p.Put(strings.Replace(p.claim(), "spec:", "spec:\n  volumeName: "+before, 1))
+	p.Scale("StatefulSet", "mongo", 1)
+	p.Ready("StatefulSet", "mongo")
+	p.compare(want, p.orders(p.World))
+}
+
+// claim returns the manifest of the database's claim.
+func (p page) claim() string {
+	p.Helper()
+	for _, text := range strings.Split(p.manifest("mongo-1.23.yaml"), "\n---\n") {
+		if strings.Contains(text, "kind: PersistentVolumeClaim") {
+			return text
+		}
+	}
+	p.Fatal("the manifest has no claim")
+	return ""
 }
 
 // A page is docs/data.md, beside a shop of which there is a checkpoint.

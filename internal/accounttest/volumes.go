@@ -155,6 +155,9 @@ func (r *run) describe() {
 	_, err := r.Account.Volumes.Describe(r.ctx, r.Namespace, []string{"one", "missing"})
 	r.wants(err, sluice.NotFound, "missing")
 	r.start(r.mounting("web", "one"))
+	job := r.mounting("beside", "one")
+	job.Set("beside", "spec", "template", "metadata", "labels", sluice.WorkLabel)
+	r.start(job)
 	states, err := r.Account.Volumes.Describe(r.ctx, r.Namespace, []string{"one"})
 	r.must(err)
 	s := states[0]

@@ -23,7 +23,6 @@ const (
 )
 
 const (
-	workLabel   = "sluice-cd.github.io/work" // on every object of a Job: its name
 	digest      = "sluice-cd.github.io/digest"
 	nobody      = 65532
 	configMount = "config"
@@ -56,7 +55,7 @@ func (w Work) object(ref sluice.Ref, spec map[string]any) sluice.Object {
 }
 
 func (w Work) labels() map[string]any {
-	return map[string]any{"app.kubernetes.io/managed-by": "sluice", workLabel: w.Name}
+	return map[string]any{"app.kubernetes.io/managed-by": "sluice", sluice.WorkLabel: w.Name}
 }
 
 // secret returns the Secret with what the Job knows of its connection.
@@ -80,7 +79,7 @@ func (w Work) secret(k keys, dial string) (sluice.Object, error) {
 // service returns the Service through which Sluice reaches the Job.
 func (w Work) service() sluice.Object {
 	return w.object(w.serviceRef(), map[string]any{"spec": map[string]any{
-		"selector": map[string]any{workLabel: w.Name},
+		"selector": map[string]any{sluice.WorkLabel: w.Name},
 		"ports":    []any{map[string]any{"name": "sluice", "port": int64(port), "targetPort": int64(port)}},
 	}})
 }

@@ -66,6 +66,6 @@ func (l *leaving) wait(ctx context.Context, at sluice.Place) error {
 		return nil
 	case <-ctx.Done():
 		return sluice.Errorf(sluice.Unavailable, "a Job of Sluice in the namespace %s is not gone yet: %w", at.Namespace,
-			ctx.Err()).WithHint("look at it with: kubectl --namespace %s get jobs --selector %s", at.Namespace, workLabel)
+			ctx.Err()).WithHint("look at it with: kubectl --namespace %s get jobs --selector %s", at.Namespace, sluice.WorkLabel)
 	}
 }

@@ -204,7 +204,7 @@ func (w Work) watch(ctx context.Context) <-chan struct{} {
 			if err != nil {
 				return
 			}
-			if o.Text("metadata", "labels", workLabel) != w.Name {
+			if o.Text("metadata", "labels", sluice.WorkLabel) != w.Name {
 				continue
 			}
 			select {

@@ -20,6 +20,7 @@ func (v *Volumes) Describe(ctx context.Context, namespace string, claims []strin
 	if err != nil {
 		return nil, err
 	}
+	pods = slices.DeleteFunc(pods, mounting.isBeside)
 	classes, err := v.client.List(ctx, snapshotGroup+"/v1", "VolumeSnapshotClass", "")
 	if err != nil {
 		return nil, err

@@ -36,6 +36,9 @@ func (m mounting) uses(claim string) bool {
 	return false
 }
 
+// isBeside reports whether the pod is one of Sluice's own, which reads the volume beside its users and writes nothing.
+func (m mounting) isBeside() bool { return m.Metadata.Labels[sluice.WorkLabel] != "" }
+
 // mountings returns the pods of the namespace that use a claim.
 func (c objects) mountings(ctx context.Context, namespace string) ([]mounting, error) {
 	var all []mounting

@@ -56,7 +56,9 @@ func (a *Agent) Describe(r ClaimsRequest) ([]sluice.ClaimState, error) {
 		}
 		s := sluice.ClaimState{Claim: c, Generation: a.current(r.Namespace, c), Way: sluice.CutFreeze}
 		for _, p := range a.users(r.Namespace, c) {
-			s.Users = append(s.Users, p.ownerName())
+			if p.Labels[sluice.WorkLabel] == "" {
+				s.Users = append(s.Users, p.ownerName())
+			}
 		}
 		slices.Sort(s.Users)
 		s.Users = slices.Compact(s.Users)

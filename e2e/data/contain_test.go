@@ -25,7 +25,7 @@ func TestTargetIsQuiet(t *testing.T) {
 	s.Put(mails)
 	s.Put(smtp)
 	l.mailing(false, "of production")
-	s.Put(fmt.Sprintf(mailing, s.Get("CronJob", "mails").Text("metadata", "uid")))
+	s.Put(fmt.Sprintf(mailing, s.Get("CronJob.batch", "mails").Text("metadata", "uid")))
 
 	p := l.start("quiet")
 	p.Await(approval)
@@ -56,7 +56,7 @@ func approval(e world.Event) bool {
 // mailing fails unless the CronJob of staging is suspended or not, and the Secret has the password.
 func (l *lab) mailing(suspended bool, password string) {
 	l.Helper()
-	if got, _ := l.staging.Get("CronJob", "mails").Field("spec", "suspend").(bool); got != suspended {
+	if got, _ := l.staging.Get("CronJob.batch", "mails").Field("spec", "suspend").(bool); got != suspended {
 		l.Errorf("suspended is %t, want %t", got, suspended)
 	}
 	got, err := base64.StdEncoding.DecodeString(l.staging.Get("Secret", "smtp").Text("data", "password"))

@@ -75,17 +75,17 @@ func TestExchangeWithoutSluice(t *testing.T) {
 	process := p.start("back")
 	p.Await("the exchange", func() bool { return volume() != before })
 	process.Kill()
-	t.Log(process.Wait().Story())
 
-	listed := p.run("in the middle of an exchange", "NAME", before)
-	t.Log(listed)
-	if p.There("PersistentVolumeClaim", "mongo-data") {
-		p.Delete("PersistentVolumeClaim", "mongo-data")
+	listed := p.run("in the middle of an exchange", "WORKLOAD", "StatefulSet/mongo", "NAMESPACE", p.Namespace,
+		"CLAIM", "mongo-data", "BEFORE", before)
+	if row := regexp.MustCompile(p.Namespace + ` +mongo-data +` + before); !row.MatchString(listed) {
+		t.Errorf("the list does not name %s:\n%s", before, listed)
 	}
 	p.Put(strings.Replace(p.claim(), "spec:", "spec:\n  volumeName: "+before, 1))
 	p.Scale("StatefulSet", "mongo", 1)
 	p.Ready("StatefulSet", "mongo")
 	p.compare(want, p.orders(p.World))
+	p.forget()
 }
 
 // claim returns the manifest of the database's claim.

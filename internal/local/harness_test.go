@@ -268,7 +268,12 @@ func (a *account) agentProcess() process.Identity {
 // killAgent ends the agent at once and waits until it is gone.
 func (a *account) killAgent() {
 	a.t.Helper()
-	id := a.agentProcess()
+	a.kill(a.agentProcess())
+}
+
+// kill kills the process and returns when it is gone: until then it may still listen.
+func (a *account) kill(id process.Identity) {
+	a.t.Helper()
 	p, err := process.Adopt(id)
 	if err != nil {
 		a.t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/local/process"
@@ -119,9 +118,7 @@ func TestAgentDiesInCut(t *testing.T) {
 	id := marked(t, "SLUICE_POD="+pod)[0]
 	agent := a.agentProcess()
 	dead, result := a.cutUnderWay(id)
-	if err := agent.Signal(unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	a.kill(agent)
 	if err := <-result; sluice.ErrorCode(err) != sluice.Unavailable {
 		t.Errorf("the Cut says %v, want Unavailable", err)
 	}

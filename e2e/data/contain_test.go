@@ -33,8 +33,8 @@ func TestTargetIsQuiet(t *testing.T) {
 		t.Error("a Job of the CronJob runs beside production's data")
 	}
 	l.mailing(true, "of the sandbox")
-	l.mustSluice("reject", "--reason", "try again")
-	l.Ends(sluice.StatusRolledBack, p)
+	l.mustSluice("cancel")
+	l.Ends(sluice.StatusCancelled, p)
 	l.mailing(false, "of production")
 
 	p = l.start("quiet")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/e2e/world"
 	"github.com/sluice-cd/sluice/examples/shop/orders"
 )
@@ -84,6 +85,10 @@ func TestExchangeWithoutSluice(t *testing.T) {
 	p.Put(strings.Replace(p.claim(), "spec:", "spec:\n  volumeName: "+before, 1))
 	p.Scale("StatefulSet", "mongo", 1)
 	p.Ready("StatefulSet", "mongo")
+	p.compare(want, p.orders(p.World))
+
+	p.mustSluice("cancel") // it comes back after all
+	p.Ends(sluice.StatusCancelled, p.Start("run", "--resume"))
 	p.compare(want, p.orders(p.World))
 	p.forget()
 }

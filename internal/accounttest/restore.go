@@ -14,6 +14,7 @@ var restoring = []scenario{
 	{"Restore keeps what others changed", []Ability{FieldOwners}, (*run).keepTheirs},
 	{"a field that others have taken over is a Conflict, once the rest is back", []Ability{FieldOwners}, (*run).takenOver},
 	{"Restore keeps a field that others had set before", []Ability{FieldOwners}, (*run).theirsBefore},
+	{"Restore brings back what nobody owned", []Ability{FieldOwners}, (*run).nobodysBefore},
 	{"Restore gives the count back to who owned it", []Ability{FieldOwners}, (*run).countBack},
 }
 
@@ -123,6 +124,21 @@ func (r *run) theirsBefore() {
 	r.edit(was.Ref(), func(o sluice.Object) { o.Set("after", "data", "z") })
 	if now := r.restored(was, sluice.Configured); now.Text("data", "a") != "1" || now.Text("data", "z") != "after" {
 		r.Errorf("it is %v", now["data"])
+	}
+}
+
+// nobodysBefore changes an object whose fields have values but no owner, as those that a Secret got as stringData.
+func (r *run) nobodysBefore() {
+	r.apply(r.config("c", "{a: '1', b: '1'}"))
+	r.edit(r.ref("ConfigMap", "c"), func(o sluice.Object) { o.Set([]any{map[string]any{}}, "metadata", "managedFields") })
+	was := r.get(r.ref("ConfigMap", "c"))
+	r.apply(r.config("c", "{a: '2', c: '2'}"))
+	now := r.restored(was, sluice.Configured)
+	if data, _ := now["data"].(map[string]any); len(data) != 2 || data["a"] != "1" || data["b"] != "1" {
+		r.Errorf("it is %v", data)
+	}
+	if owners := now.List("metadata", "managedFields"); len(owners) > 0 {
+		r.Errorf("it is owned by %v", owners)
 	}
 }
 

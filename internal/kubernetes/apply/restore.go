@@ -12,7 +12,8 @@ import (
 
 // Restore applies the fields that the writer had applied when the object was read, and no others. So later fields go,
 // earlier ones come back, and those of others stay. Fields that were taken from others since get their values and
-// owners back, except that fields of kubectl apply count as applied by the writer. A Conflict names the fields that
+// owners back, except that fields of kubectl apply count as applied by the writer. Those that nobody owned, such as what
+// a Secret got as stringData, get their values back too. A Conflict names the fields that
 // others have taken over since. The rest is restored all the same. A number of replicas that Scale has changed gets its
 // value and its owner back; the outcome is Unchanged if only that owner changes.
 func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
@@ -27,23 +28,24 @@ func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (s
 	if err != nil {
 		return nil, "", err
 	}
-	set, back := w.restorableSet(was), w.takenFrom(was, live)
+	set, back, stray := w.restorableSet(was), w.takenFrom(was, live), w.unowned(was, live)
 	r := applyRequest{ObjectRef: ref, dryRun: dryRun}
 	counted := live
 	if w.isCountOurs(live) {
 		counted = withCount(live, was)
 	}
-	if isSame(declaredFields(was, ref.Resource), declaredFields(counted, ref.Resource), ref.Resource) && len(back) == 0 {
+	if isSame(declaredFields(was, ref.Resource), declaredFields(counted, ref.Resource), ref.Resource) &&
+		len(back) == 0 && stray.Empty() {
 		return w.restoreCount(ctx, r, was, live, sluice.Unchanged)
 	}
 	taken, conflicts := w.takenOver(set, was, live)
-	fields := set.Difference(taken)
+	given := stray
 	for _, e := range back {
-		fields = fields.Union(fieldSet(e))
+		given = given.Union(fieldSet(e))
 	}
-	now, outcome, err := w.Apply(ctx, onlyFields(was, fields), dryRun)
-	if err == nil && len(back) > 0 {
-		now, err = w.giveBack(ctx, now, r, back, set)
+	now, outcome, err := w.Apply(ctx, onlyFields(was, set.Difference(taken).Union(given)), dryRun)
+	if err == nil && !given.Empty() {
+		now, err = w.giveBack(ctx, now, r, back, given.Difference(set))
 		outcome = sluice.Configured
 	}
 	if err == nil {
@@ -79,6 +81,29 @@ func (w *Writer) takenFrom(was, live sluice.Object) []sluice.Object {
 	return list
 }
 
+// unowned returns the fields that only the writer owns and that had a value when the object was read, but no owner.
+func (w *Writer) unowned(was, live sluice.Object) *fieldpath.Set {
+	own, owned, found := appliedSet(live, w.manager()), fieldpath.NewSet(), fieldpath.NewSet()
+	if own == nil {
+		return found
+	}
+	writer := managerIn(live, w.manager())
+	others := slices.DeleteFunc(client.ManagedFields(live), func(e sluice.Object) bool {
+		return e.Text("manager") == writer && e.Text("operation") == "Apply"
+	})
+	for _, e := range slices.Concat(client.ManagedFields(was), others) {
+		if set := fieldSet(e); set != nil {
+			owned = owned.Union(set)
+		}
+	}
+	own.Leaves().Difference(owned).Iterate(func(path fieldpath.Path) {
+		if v, _ := valueAt(map[string]any(was), path); v != nil {
+			found.Insert(path)
+		}
+	})
+	return found
+}
+
 // missingIn returns the fields of the entry that its owner does not own in the object.
 func missingIn(o, entry sluice.Object) *fieldpath.Set {
 	set := fieldSet(entry)
@@ -90,12 +115,14 @@ func missingIn(o, entry sluice.Object) *fieldpath.Set {
 	return set
 }
 
-// giveBack makes the owners own their fields again, and the writer only those of the set.
+// giveBack makes the owners own their fields again, and the writer none of the given ones.
 func (w *Writer) giveBack(
-	ctx context.Context, now sluice.Object, r applyRequest, back []sluice.Object, set *fieldpath.Set,
+	ctx context.Context, now sluice.Object, r applyRequest, back []sluice.Object, given *fieldpath.Set,
 ) (sluice.Object, error) {
 	return w.changeOwners(ctx, now, r, func(o sluice.Object) []sluice.Object {
-		if !slices.ContainsFunc(back, func(e sluice.Object) bool { return !missingIn(o, e).Empty() }) {
+		own := appliedSet(o, w.manager())
+		isGiven := own == nil || own.Intersection(given).Empty()
+		if isGiven && !slices.ContainsFunc(back, func(e sluice.Object) bool { return !missingIn(o, e).Empty() }) {
 			return nil
 		}
 		list := client.ManagedFields(o)
@@ -109,11 +136,7 @@ func (w *Writer) giveBack(
 		}
 		for i, e := range list {
 			if e.Text("manager") == w.manager() && e.Text("operation") == "Apply" {
-				own := fieldSet(e)
-				for _, b := range back {
-					own = own.Difference(fieldSet(b).Difference(set))
-				}
-				list[i] = withFields(e, own)
+				list[i] = withFields(e, fieldSet(e).Difference(given))
 			}
 		}
 		return list

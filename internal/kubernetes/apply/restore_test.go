@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
@@ -88,5 +89,22 @@ func TestTakenOver(t *testing.T) {
 	want := decoded(t, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"shared":"1","ours":"1"}}`)
 	if diff := cmp.Diff(want, onlyFields(was, set.Difference(taken))); diff != "" {
 		t.Errorf("the rest (-want +got):\n%s", diff)
+	}
+}
+
+// What had a value but no owner is told from what others owned, what others own now, and what was not there.
+func TestUnowned(t *testing.T) {
+	was := decoded(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a","managedFields":[
+		{"manager":"helm","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:stringData":{"f:password":{}},
+			"f:data":{"f:helms":{}}}}]},
+		"data":{"password":"1","helms":"1","taken":"1","theirs":"1"}}`)
+	live := decoded(t, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a","managedFields":[
+		{"manager":"sluice","operation":"Apply","apiVersion":"v1","fieldsV1":{"f:data":{"f:password":{},"f:helms":{},
+			"f:taken":{},"f:new":{}}}},
+		{"manager":"kubectl","operation":"Update","apiVersion":"v1","fieldsV1":{"f:data":{"f:taken":{}}}}]},
+		"data":{"password":"2","helms":"2","taken":"2","theirs":"1","new":"2"}}`)
+	want := fieldpath.NewSet(fieldpath.MakePathOrDie("data", "password"))
+	if got := (&Writer{}).unowned(was, live); !got.Equals(want) {
+		t.Errorf("unowned are %s, want %s", got, want)
 	}
 }

@@ -3,26 +3,34 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// walk PAGE runs every sh block of the page in order, as a reader types them, in a home directory with Sluice's sources
-// and its binary. Each must succeed, and print the lines of the text block that follows it, in their order.
+// walk PAGE [PORT] runs every sh block of the page in order, as a reader types them, in a home directory with Sluice's
+// sources and its binary. Each must succeed, and print the lines of the text block that follows it, in their order. For
+// the port of the page a free one is typed.
 func walk(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: walk PAGE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: walk PAGE [PORT]")
 	}
-	page, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", args[0]))
+	source, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", args[0]))
 	ts.Check(err)
+	page := string(source)
+	if len(args) == 2 {
+		page = strings.ReplaceAll(page, "127.0.0.1:"+args[1], freeAddress(ts))
+	}
 	r := newReader(ts)
-	list := commands(blocks(string(page)))
+	list := commands(blocks(page))
 	for i, c := range list {
 		if c.second {
 			continue // it has been typed already
@@ -32,14 +40,31 @@ func walk(ts *testscript.TestScript, neg bool, args []string) {
 			run.await()
 			r.start(list[i+1]).end()
 		}
+		if c.again {
+			within(time.Minute, func() bool {
+				if run.wait() == nil && run.missing() != "" {
+					run = r.start(c)
+				}
+				return run.wait() != nil || run.missing() == ""
+			})
+		}
 		run.end()
 	}
+}
+
+// freeAddress returns an address of this machine at which nobody listens, and from which nobody connects.
+func freeAddress(ts *testscript.TestScript) string {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 200+rand.N(50), rand.N(256), 1+rand.N(254)))
+	ts.Check(err)
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // A passage is a block of commands with what it prints.
 type passage struct {
 	text   string
 	second bool // in a second terminal, while the command before it runs
+	again  bool // until it prints its lines
 	prints []string
 }
 
@@ -48,7 +73,8 @@ func commands(list []fence) (all []passage) {
 		if b.language != "sh" {
 			continue
 		}
-		c := passage{text: b.text, second: strings.Contains(b.heading, "second terminal")}
+		c := passage{text: b.text, second: strings.Contains(b.heading, "second terminal"),
+			again: strings.Contains(b.heading, "again until")}
 		if i+1 < len(list) && list[i+1].language == "text" {
 			c.prints = lines(list[i+1].text)
 		}
@@ -91,8 +117,8 @@ func newReader(ts *testscript.TestScript) *reader {
 type started struct {
 	passage
 	ts     *testscript.TestScript
-	cmd    *exec.Cmd
-	output string // its file
+	output string       // its file
+	wait   func() error // returns once it has ended
 }
 
 func (r *reader) start(c passage) *started {
@@ -104,7 +130,7 @@ func (r *reader) start(c passage) *started {
 	cmd := exec.CommandContext(r.ctx, "sh", "-e", "-c", script)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.home, r.env, out, out
 	r.ts.Check(cmd.Start())
-	return &started{c, r.ts, cmd, out.Name()}
+	return &started{c, r.ts, out.Name(), sync.OnceValue(cmd.Wait)}
 }
 
 // await returns once the command has printed its lines. It still runs.
@@ -116,7 +142,7 @@ func (s *started) await() {
 
 // end waits until the command has ended.
 func (s *started) end() {
-	err := s.cmd.Wait()
+	err := s.wait()
 	s.ts.Logf("$ %s\n%s", s.text, s.ts.ReadFile(s.output))
 	if err != nil {
 		s.ts.Fatalf("%v", err)

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"math"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,65 +19,84 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
+	"go.yaml.in/yaml/v2"
 )
 
-// A query is one of a file that people start from.
-type query struct{ file, text string }
+// A query is one of a file that people start from, with the limits of good values.
+type query struct {
+	file, text   string
+	lower, upper *float64
+}
 
-var (
-	queryKey = regexp.MustCompile(`^(\s*)queryTemplate:\s*(.*)$`)
-	variable = regexp.MustCompile(`\{\{.*?\}\}|\[\[.*?\]\]`)
-)
+// isGood reports whether the value is within the limits.
+func (q query) isGood(value float64) bool {
+	return (q.upper == nil || value <= *q.upper) && (q.lower == nil || value >= *q.lower)
+}
 
-// queries returns the queries of the starter files, the examples and the documents, with values for their variables.
-func queries(t *testing.T) []query {
+const queryKey = "queryTemplate:"
+
+var variable = regexp.MustCompile(`\{\{.*?\}\}|\[\[.*?\]\]`)
+
+// queries returns every query of the starter files, the examples and the documents, with values for their variables.
+func queries(t *testing.T) (all []query) {
 	t.Helper()
-	var all []query
-	for _, pattern := range []string{"cmd/sluice/templates/*.yaml", "examples/deploy/*.yaml", "docs/*.md", "README.md"} {
-		files, err := filepath.Glob(filepath.Join("../..", pattern))
+	for _, dir := range []string{"README.md", "docs", "examples", "cmd/sluice/templates", "internal/starter"} {
+		err := filepath.WalkDir(filepath.Join("../..", dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !slices.Contains([]string{".md", ".yaml", ".tmpl"}, filepath.Ext(path)) {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			lines := strings.Split(string(data), "\n")
+			for i, line := range lines {
+				if strings.Contains(line, queryKey) {
+					all = append(all, queryAt(t, path, lines, i))
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, text := range queriesIn(string(data)) {
-				text = strings.NewReplacer("{{armory.promQlStepInterval}}", "30s", "[[armory.promQlStepInterval]]", "30s").
-					Replace(text)
-				all = append(all, query{file, variable.ReplaceAllString(text, "it")})
-			}
-		}
+	}
+	if len(all) < 10 {
+		t.Fatalf("only %d queries were found", len(all))
 	}
 	return all
 }
 
-// queriesIn finds queries in YAML, also if it is commented out, on one line or folded.
-func queriesIn(text string) []string {
-	var found []string
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		m := queryKey.FindStringSubmatch(uncommented(line))
-		if m == nil || strings.HasPrefix(strings.TrimSpace(m[2]), "|") {
-			continue
-		}
-		body := m[2]
-		if strings.HasPrefix(body, ">") {
-			body = ""
-			for _, next := range lines[i+1:] {
-				next = uncommented(next)
-				if len(next)-len(strings.TrimLeft(next, " ")) <= len(m[1]) {
-					break
-				}
-				body += " " + strings.TrimSpace(next)
-			}
-		}
-		found = append(found, strings.Trim(body, `'"`))
+// queryAt reads the element of a list of YAML that has the line, also if it is commented out.
+func queryAt(t *testing.T, path string, lines []string, at int) query {
+	t.Helper()
+	first := at
+	for first > 0 && !strings.HasPrefix(strings.TrimSpace(uncommented(lines[first])), "- ") {
+		first--
 	}
-	return found
+	item := uncommented(lines[first])
+	for _, next := range lines[first+1:] {
+		if next = uncommented(next); indent(next) <= indent(lines[first]) {
+			break
+		}
+		item += "\n" + next
+	}
+	var found []struct {
+		Text  string   `yaml:"queryTemplate"`
+		Lower *float64 `yaml:"lowerLimit"`
+		Upper *float64 `yaml:"upperLimit"`
+	}
+	if err := yaml.Unmarshal([]byte(item), &found); err != nil || len(found) != 1 || found[0].Text == "" {
+		t.Fatalf("%s:%d: no query can be read: %v\n%s", path, at+1, err, item)
+	}
+	text := strings.NewReplacer("{{armory.promQlStepInterval}}", "30s", "[[armory.promQlStepInterval]]", "30s").
+		Replace(found[0].Text)
+	return query{path, variable.ReplaceAllString(text, "it"), found[0].Lower, found[0].Upper}
 }
 
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+
+// uncommented returns the line without the mark of a comment that is at its beginning.
 func uncommented(line string) string {
 	if rest, ok := strings.CutPrefix(line, "#"); ok {
 		return " " + rest
@@ -82,26 +107,18 @@ func uncommented(line string) string {
 // Without data no query has a value: the verdict is unknown, never good.
 func TestQueriesWithoutDataHaveNoValue(t *testing.T) {
 	_, server := open(t)
-	all := queries(t)
-	if len(all) < 10 {
-		t.Fatalf("only %d queries were found", len(all))
-	}
-	for _, q := range all {
-		status, answer := ask(t, server, "/api/v1/query", url.Values{"query": {q.text}})
-		if status != 200 || !strings.Contains(answer, `"result":[]`) {
-			t.Errorf("%s: %s: %d %s", q.file, q.text, status, answer)
+	for _, q := range queries(t) {
+		if value, ok := measure(t, server, q, time.Now()); ok {
+			t.Errorf("%s: %s: without data the value is %v", q.file, q.text, value)
 		}
 	}
 }
 
-// If the canary answers nothing but errors, the share of errors is all of them.
+// A canary that answers nothing but errors is never good: a query that reads codes is bad, and of each file some query
+// is not good.
 func TestQueriesOfErrorsSeeErrors(t *testing.T) {
-	seen := 0
+	caught := map[string]bool{}
 	for _, q := range queries(t) {
-		if !strings.Contains(q.text, "5..") {
-			continue
-		}
-		seen++
 		db, server := open(t)
 		now := time.Now().Truncate(time.Second)
 		for _, series := range selected(t, q.text) {
@@ -116,42 +133,69 @@ func TestQueriesOfErrorsSeeErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, answer := ask(t, server, "/api/v1/query",
-			url.Values{"query": {q.text}, "time": {strconv.FormatInt(now.Unix(), 10)}})
-		if !strings.Contains(answer, `,"1"]`) {
-			t.Errorf("%s: %s: %s", q.file, q.text, answer)
+		value, ok := measure(t, server, q, now)
+		caught[q.file] = caught[q.file] || !ok || !q.isGood(value)
+		if strings.Contains(q.text, errorCode) && (!ok || q.isGood(value)) {
+			t.Errorf("%s: %s: %v of a canary with errors only is not bad", q.file, q.text, value)
 		}
 	}
-	if seen < 2 {
-		t.Errorf("only %d queries of errors were found", seen)
+	for file, ok := range caught {
+		if !ok {
+			t.Errorf("%s: a canary that answers only errors is good by every query", file)
+		}
 	}
 }
 
-// selected returns the series of failed requests that the query's selectors match, each once.
+// measure asks for the one value of the query at the instant; ok is false if there is none or it is no number.
+func measure(t *testing.T, server *httptest.Server, q query, at time.Time) (value float64, ok bool) {
+	t.Helper()
+	status, text := ask(t, server, "/api/v1/query",
+		url.Values{"query": {q.text}, "time": {strconv.FormatInt(at.Unix(), 10)}})
+	var answer struct {
+		Data struct {
+			Result []struct{ Value [2]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &answer); err != nil || status != 200 || len(answer.Data.Result) > 1 {
+		t.Fatalf("%s: %s: %d %s", q.file, q.text, status, text)
+	}
+	if len(answer.Data.Result) == 0 {
+		return 0, false
+	}
+	value, err := strconv.ParseFloat(answer.Data.Result[0].Value[1].(string), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value, !math.IsNaN(value) && !math.IsInf(value, 0)
+}
+
+// errorCode is how queries select the answers with errors, by whichever label.
+const errorCode = "5.."
+
+// selected returns the series of failed requests that the query's selectors ask for, each once.
 func selected(t *testing.T, text string) []labels.Labels {
 	t.Helper()
 	expr, err := parser.ParseExpr(text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	all := map[uint64]labels.Labels{}
-	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
-		s, ok := n.(*parser.VectorSelector)
-		if !ok {
-			return nil
+	selectors := parser.ExtractSelectors(expr)
+	failed := labels.NewBuilder(labels.EmptyLabels())
+	for _, m := range slices.Concat(selectors...) {
+		if m.Value == errorCode {
+			failed.Set(m.Name, "500")
 		}
-		b := labels.NewBuilder(labels.FromStrings("code", "500"))
-		for _, m := range s.LabelMatchers {
-			if m.Type == labels.MatchEqual {
-				b.Set(m.Name, m.Value)
+	}
+	all := map[uint64]labels.Labels{}
+	for _, s := range selectors {
+		b := labels.NewBuilder(failed.Labels())
+		for _, m := range s {
+			value := strings.ReplaceAll(m.Value, ".+", "x")
+			if value != errorCode && m.Type != labels.MatchNotEqual && m.Matches(value) {
+				b.Set(m.Name, value)
 			}
 		}
 		all[b.Labels().Hash()] = b.Labels()
-		return nil
-	})
-	var list []labels.Labels
-	for _, l := range all {
-		list = append(list, l)
 	}
-	return list
+	return slices.Collect(maps.Values(all))
 }

@@ -67,6 +67,21 @@ func judgeQuery(a sluice.Analysis, q sluice.Query, samples []sluice.Sample) (slu
 	return verdict, what + ", " + strings.Replace(reason, " is ", ", is ", 1)
 }
 
+// Taken returns how many samples every query has, as far as they count.
+func Taken(a sluice.Analysis, samples []sluice.Sample) int {
+	least := max(a.Runs, 1)
+	for _, q := range a.Resolved {
+		n := 0
+		for _, s := range samples {
+			if s.Query == q.Name && known(s) {
+				n++
+			}
+		}
+		least = min(least, n)
+	}
+	return least
+}
+
 func missing(a sluice.Analysis, n int, why string) string {
 	s := fmt.Sprintf("%d of %d samples", n, max(a.Runs, 1))
 	if why != "" {

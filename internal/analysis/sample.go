@@ -74,6 +74,14 @@ func Add(samples []sluice.Sample, s sluice.Sample) []sluice.Sample {
 	return append(samples, s)
 }
 
+// Now says in words what a query answers that was asked once, before anything starts.
+func Now(s sluice.Sample) string {
+	if s.Value == nil {
+		return fmt.Sprintf("query %s has no value now: %s", s.Query, s.Reason)
+	}
+	return fmt.Sprintf("query %s is %s now, which is %s", s.Query, number(*s.Value), s.Verdict)
+}
+
 func known(s sluice.Sample) bool { return s.Verdict == sluice.Good || s.Verdict == sluice.Bad }
 
 func number(v float64) string { return fmt.Sprintf("%.6g", v) }

@@ -39,20 +39,3 @@ func TestKeysAreDocumented(t *testing.T) {
 			"-update writes them:\n%s", document, diff)
 	}
 }
-
-// The examples of the document are deploy files.
-func TestDocumentedExamples(t *testing.T) {
-	doc, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := regexp.MustCompile("(?s)```yaml\n(version: .*?)```").FindAllSubmatch(doc, -1)
-	if len(examples) == 0 {
-		t.Fatal("there is no example")
-	}
-	for _, m := range examples {
-		if _, ds := deployfile.Parse("example.yaml", m[1]); len(ds) > 0 {
-			t.Errorf("%s\nin\n%s", ds, m[1])
-		}
-	}
-}

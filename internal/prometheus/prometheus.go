@@ -72,7 +72,7 @@ func single(v model.Vector) (float64, error) {
 	switch len(v) {
 	case 0:
 		return 0, sluice.Errorf(sluice.NotFound, "the query has no data at that time").
-			WithHint("if no data means zero, append: or on() vector(0)")
+			WithHint("look whether it has these labels; if only an empty sum means zero, write: (sum(...) or vector(0))")
 	case 1:
 		if v[0].Histogram != nil {
 			return 0, sluice.Errorf(sluice.Invalid, "the query returns a histogram instead of one value").

@@ -73,8 +73,11 @@ type writer struct {
 	guesses   []string
 }
 
+// guess says once what was guessed.
 func (w *writer) guess(format string, args ...any) {
-	w.guesses = append(w.guesses, fmt.Sprintf(format, args...))
+	if g := fmt.Sprintf(format, args...); !slices.Contains(w.guesses, g) {
+		w.guesses = append(w.guesses, g)
+	}
 }
 
 // name guesses the name of the application: that of its first Deployment, or of its first workload.

@@ -67,9 +67,10 @@ func TestWorkloadsWithClaimsAreDatasets(t *testing.T) {
 
 func TestHostsThatThisMachineDoesNotResolveAreNamed(t *testing.T) {
 	list := objects(t, "my-db", "mongo", service, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: NAME}, spec: {
-  selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, spec: {containers: [{name: x, image: x,
-  env: [{name: A, value: "mongodb://u:p@my-db:27017/x"}, {name: B, value: "http://my-db-2/"},
-  {name: C, value: my-db}]}]}}}}`)
+  selector: {matchLabels: {app: x}}, template: {metadata: {labels: {app: x}}, spec: {
+  initContainers: [{name: y, image: x, env: [{name: A, value: "mongodb://my-db:27017/x"}]}],
+  containers: [{name: x, image: x, env: [{name: A, value: "mongodb://u:p@my-db:27017/x"},
+  {name: B, value: "http://my-db-2/"}, {name: C, value: my-db}]}]}}}}`)
 	w := writer{Input: Input{Objects: list}}
 	w.names()
 	want := []string{"A of Deployment/my-db names the host my-db, which this machine does not resolve: " +

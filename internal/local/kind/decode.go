@@ -169,7 +169,12 @@ func walk(v any, path string, allowed [][]string) string {
 
 func walkMap(m map[string]any, path string, allowed [][]string) string {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if bad := walk(m[k], strings.TrimPrefix(path+"."+k, "."), below(allowed, k)); bad != "" {
+		field, rest := strings.TrimPrefix(path+"."+k, "."), below(allowed, k)
+		bad := walk(m[k], field, rest)
+		if bad != "" && len(rest) == 0 {
+			return field // nothing below it is supported
+		}
+		if bad != "" {
 			return bad
 		}
 	}

@@ -78,9 +78,7 @@ func (s *analyse) Check(ctx context.Context) (sluice.Preview, error) {
 	}
 	notes := []string{"takes " + s.plural() + ", " + s.spec.Interval.String() + " apart"}
 	for _, a := range answers {
-		if a.sample.Value == nil {
-			notes = append(notes, "query "+a.sample.Query+" has no value now: "+a.sample.Reason)
-		}
+		notes = append(notes, analysis.Now(a.sample))
 	}
 	return sluice.Preview{Notes: notes}, nil
 }
@@ -263,7 +261,7 @@ func (s *analyse) keep(p sluice.Progress, r analysisRecord, j sluice.Judgment) (
 func (s *analyse) wait(p sluice.Progress, r analysisRecord, j sluice.Judgment) (sluice.Progress, error) {
 	p.State = sluice.Waiting
 	p.Wait = &sluice.Wait{Until: r.Started.Add(s.instant(r.Taken + 1))}
-	p.Message = fmt.Sprintf("%d of %s taken", min(r.Taken, max(s.spec.Runs, 1)), s.plural())
+	p.Message = fmt.Sprintf("%d of %s taken", analysis.Taken(s.spec, j.Samples), s.plural())
 	if unknown(j) {
 		p.Wait.Signals = []string{sluice.SignalRollForward, sluice.SignalReject}
 		p.Message = "the metrics are unknown, the traffic stays as it is: " + j.Reason
@@ -305,7 +303,7 @@ func (s *analyse) conclude(p sluice.Progress, r analysisRecord, j sluice.Judgmen
 		return p, err
 	}
 	return p, sluice.Errorf(sluice.Failed, "%s: %s", fail, j.Reason).
-		WithHint("see the samples in the step's result; each has its query and its time, so you can ask the provider again")
+		WithHint("to see each sample with its time: sluice status %s --output json", s.sc.Deployment)
 }
 
 func (s *analyse) askPerson(

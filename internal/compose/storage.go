@@ -131,7 +131,7 @@ func (c *conversion) volume(s types.ServiceConfig, i int) object {
 		}
 		return object{"emptyDir": dir}
 	}
-	c.refuse(c.path(s.Name, "volumes", i), "give files to the service with configs or secrets, and data with a named volume",
+	c.refuse(c.path(s.Name, "volumes", i), "mount files with configs or secrets, and data with a named volume",
 		"%s mounts %s of this machine, which is not there on another one", s.Name, v.Source)
 	return nil
 }

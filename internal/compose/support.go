@@ -47,7 +47,7 @@ const (
 	hintFiles  = "declare the volume at each service that mounts it"
 )
 
-// refused are keys, of services or of the file, that rights or a part of the application depend on, with what to do instead.
+// refused are keys, of services or of the file, that rights or a part of the application depend on. It says what to do.
 var refused = map[string]string{
 	"privileged": hintRights, "cap_add": hintRights, "security_opt": hintRights, "userns_mode": hintRights,
 	"sysctls": hintRights, "credential_spec": hintRights, "use_api_socket": hintRights, "runtime": hintRights,

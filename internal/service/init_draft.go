@@ -33,7 +33,7 @@ func (r *InitRequest) draft(ctx context.Context) (draft, error) {
 			continue // a directory, or something that is reported as manifests
 		}
 		if len(r.Manifests) > 1 {
-			return draft{}, sluice.Errorf(sluice.Unsupported, "%s is a compose file, and others are named beside it", path).
+			return draft{}, sluice.Errorf(sluice.Invalid, "%s is a compose file, and others are named beside it", path).
 				WithHint("name it alone; docker compose config merges several compose files into one")
 		}
 		r.Manifests = nil

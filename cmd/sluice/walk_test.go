@@ -13,15 +13,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// walk PAGE runs every sh block of the page in order, as a reader types them, in a home directory with Sluice's sources
-// and its binary. Each must succeed, and print the lines of the text block that follows it, in their order.
+// walk PAGE TIME runs every sh block of the page in order, as a reader types them, in a home directory with Sluice's
+// sources and its binary. Each must succeed, and print the lines of the text block that follows it, in their order. All
+// of them together must not take longer than the time.
 func walk(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: walk PAGE")
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: walk PAGE TIME")
 	}
+	most, err := time.ParseDuration(args[1])
+	ts.Check(err)
 	page, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", args[0]))
 	ts.Check(err)
 	r := newReader(ts)
+	began := time.Now()
 	list := commands(blocks(string(page)))
 	for i, c := range list {
 		if c.second {
@@ -33,6 +37,9 @@ func walk(ts *testscript.TestScript, neg bool, args []string) {
 			r.start(list[i+1]).end()
 		}
 		run.end()
+	}
+	if took := time.Since(began); took > most {
+		ts.Fatalf("the commands of %s took %s, longer than %s", args[0], took.Round(time.Second), most)
 	}
 }
 
@@ -57,6 +64,9 @@ func commands(list []fence) (all []passage) {
 	return all
 }
 
+// patience ends a command that hangs. It is longer than a page may take, so that a slow page says how long it took.
+const patience = 10 * time.Minute
+
 // A reader types the commands of a page. What a command exports, and where it goes, holds for the next one.
 type reader struct {
 	ts   *testscript.TestScript
@@ -73,7 +83,7 @@ func newReader(ts *testscript.TestScript) *reader {
 	built, err := exec.LookPath(filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "sluice"))
 	ts.Check(err)
 	ts.Check(os.Symlink(built, filepath.Join(sources, "bin", "sluice")))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	ts.Defer(cancel)
 	r := &reader{ts: ts, ctx: ctx, home: home, env: []string{"HOME=" + home, "NO_COLOR=1", "TZ=UTC"}}
 	for _, name := range []string{"PATH", "TMPDIR", "XDG_CACHE_HOME", "TESTSCRIPT_COMMAND"} {

@@ -54,7 +54,7 @@ func (r *reader) convert(p *types.Project) Result {
 // application returns the name of the project, as Docker finds it.
 func (r *reader) application() string {
 	if n := yamldoc.Get(r.root, "name"); n != nil && !strings.Contains(n.Value, "$") {
-		return n.Value
+		return objectName(n.Value)
 	}
 	dir, err := filepath.Abs(r.Dir)
 	name := objectName(filepath.Base(dir))

@@ -24,6 +24,9 @@ func (c *conversion) workload(s types.ServiceConfig, pod object) object {
 	if slices.ContainsFunc(s.Volumes, isClaim) {
 		kind = "StatefulSet"
 		spec["serviceName"] = name
+		if s.GetScale() > 1 {
+			c.guess("the %d pods of %s share its claims, which needs storage that allows it", s.GetScale(), s.Name)
+		}
 	}
 	if s.Restart == types.RestartPolicyNo || strings.HasPrefix(s.Restart, types.RestartPolicyOnFailure) {
 		c.leaveOut(c.path(s.Name, "restart"),

@@ -22,7 +22,7 @@ type draft struct {
 // draft returns the manifests that are piped in, or made of a compose file.
 func (r *InitRequest) draft(ctx context.Context) (draft, error) {
 	if compose.Is([]byte(r.Text)) {
-		return r.fromCompose(ctx, compose.Source{Name: "-", Dir: ".", Text: []byte(r.Text)})
+		return r.fromCompose(ctx, compose.Source{Name: "stdin", Dir: ".", Text: []byte(r.Text)})
 	}
 	if r.Text != "" {
 		return draft{manifests: []initFile{{textFile, r.Text}}}, nil

@@ -167,7 +167,8 @@ func (a *app) follow(lines iter.Seq2[string, error]) error {
 			_, err = io.WriteString(out, line+"\n")
 		}
 		if sluice.ErrorCode(err) == sluice.NotFound {
-			return sluice.Errorf(sluice.NotFound, "%w", err).WithHint("leave out --follow to see what a pod wrote that has ended")
+			return sluice.Errorf(sluice.NotFound, "%w", err).
+				WithHint("leave out --follow to see what a pod wrote that has ended")
 		}
 		if err != nil {
 			return err

@@ -60,8 +60,8 @@ func Is(text []byte) bool {
 	return len(roots) == 1 && yamldoc.Get(roots[0], "services") != nil && yamldoc.Get(roots[0], "kind") == nil
 }
 
-// Read turns a text that [Is] a compose file into manifests. Findings that are errors mean that there are none. It reads the files that
-// the compose file names, and changes nothing.
+// Read turns a text that [Is] a compose file into manifests. Findings that are errors mean that there are none. It
+// reads the files that the compose file names, and changes nothing.
 func Read(ctx context.Context, s Source) (Result, sluice.Diagnostics) {
 	tellSecrets(s.Text, s.Secret)
 	roots, ds := yamldoc.Read(s.Name, s.Text, limits)

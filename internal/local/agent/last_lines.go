@@ -14,9 +14,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Logs returns the last lines that the pod wrote, also after it has ended. When a line was written is not known. So those
-// of several containers come one container after the other, each with the name of its container in front, and the
-// container that wrote last is the last. An init container that has succeeded says nothing any more.
+// Logs returns the last lines that the pod wrote, also after it has ended. When a line was written is not known. So
+// those of several containers come one container after the other, each with the name of its container in front, and the
+// container that wrote last is the last. An init container that has succeeded is left out.
 func (a *Agent) Logs(r LogsRequest) ([]string, error) {
 	if strings.ContainsAny(r.Namespace+r.Pod, "/\x00") || r.Namespace == "" || r.Pod == "" || r.Pod[0] == '.' ||
 		r.Namespace[0] == '.' {

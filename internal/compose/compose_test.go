@@ -151,7 +151,7 @@ func FuzzRead(f *testing.F) {
 		if !Is([]byte(text)) || strings.Contains(text, "file") || strings.Contains(text, "include") {
 			t.Skip("it is none, or names other files")
 		}
-		s := Source{Name: "compose.yaml", Text: []byte(text), Dir: "nowhere", Secret: func(string) {}}
+		s := Source{Name: "compose.yaml", Text: []byte(text), Dir: "nowhere"}
 		result, ds := Read(t.Context(), s)
 		if ds.HasErrors() {
 			return

@@ -9,8 +9,9 @@ import (
 )
 
 var (
-	secretName = regexp.MustCompile(
-		`(?i)(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|(API|ACCESS|PRIVATE|SECRET)_?KEY|CREDENTIALS?)$`)
+	secretName = regexp.MustCompile(`(?i)PASS$|PASSW(OR)?D|PASSPHRASE|SECRET|TOKEN|(API|ACCESS|PRIVATE)_?KEY|CREDENTIAL`)
+	// openName is one that says where a secret is.
+	openName = regexp.MustCompile(`(?i)_(FILE|PATH|DIR|URL|HOST|NAME)$`)
 	// secretValue finds NAME: value and NAME=value, and the password of a URL.
 	secretValue = regexp.MustCompile(`(?i)(?:PASS(?:WORD|WD|PHRASE)?|_SECRET|TOKEN|_KEY|CREDENTIALS?)["']?[ \t]*` +
 		`[:=][ \t]*["']?([^\s"',{}\[\]$]+)|://[^:/@\s]*:([^@/\s$]+)@`)
@@ -38,18 +39,14 @@ func (c *conversion) environment(s types.ServiceConfig) []object {
 				"%s of %s is left out: it has no value here", name, s.Name)
 			continue
 		}
-		if secretName.MatchString(name) && *value != "" {
-			secrets[name] = *value
-			first = append(first, fromSecret(s.Name, name))
-			continue
+		secret, plain := c.secretOf(s.Name, name, *value)
+		for key, hidden := range secret {
+			secrets[key] = hidden
+			first = append(first, fromSecret(s.Name, key))
 		}
-		hidden := name + "_PASSWORD"
-		plain, password := withoutPassword(c.references(s.Name, name, *value), hidden)
-		if password != "" {
-			secrets[hidden] = password
-			first = append(first, fromSecret(s.Name, hidden))
+		if secret[name] == "" {
+			then = append(then, object{"name": name, "value": plain})
 		}
-		then = append(then, object{"name": name, "value": plain})
 	}
 	c.addSecret(s.Name, secrets)
 	if c.listens[s.Name] {
@@ -79,11 +76,16 @@ func (c *conversion) addSecret(service string, values map[string]string) {
 // credentials are the parts of a URL with a password.
 var credentials = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*://[^:/@\s]*:)([^@/\s]+)(@.*)$`)
 
-// withoutPassword returns a URL with a reference to a variable in place of its password.
-func withoutPassword(text, variable string) (plain, password string) {
-	m := credentials.FindStringSubmatch(text)
-	if m == nil {
-		return text, ""
+// secretOf returns what of a variable is secret, by the variable that holds it: all of it, the password of a URL or
+// nothing; and the value without that.
+func (c *conversion) secretOf(service, name, value string) (secret map[string]string, plain string) {
+	if secretName.MatchString(name) && !openName.MatchString(name) && value != "" {
+		return map[string]string{name: value}, ""
 	}
-	return m[1] + "$(" + variable + ")" + m[3], m[2]
+	m := credentials.FindStringSubmatch(value)
+	if m == nil {
+		return nil, c.references(service, name, value)
+	}
+	hidden := name + "_PASSWORD"
+	return map[string]string{hidden: m[2]}, escaped(m[1]) + "$(" + hidden + ")" + c.references(service, name, m[3])
 }

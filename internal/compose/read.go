@@ -28,7 +28,7 @@ type Source struct {
 	Text        []byte
 	Dir         string             // where its relative paths begin
 	Environment map[string]string  // of the shell; the file .env in Dir adds to it
-	Secret      func(value string) // is told each value that must not be shown
+	Secret      func(value string) // is told each value that must not be shown; nil: nobody is
 }
 
 // A Result is what became of a compose file.
@@ -63,6 +63,9 @@ func Is(text []byte) bool {
 // Read turns a text that [Is] a compose file into manifests. Findings that are errors mean that there are none. It
 // reads the files that the compose file names, and changes nothing.
 func Read(ctx context.Context, s Source) (Result, sluice.Diagnostics) {
+	if s.Secret == nil {
+		s.Secret = func(string) {}
+	}
 	tellSecrets(s.Text, s.Secret)
 	roots, ds := yamldoc.Read(s.Name, s.Text, limits)
 	if ds.HasErrors() {

@@ -22,7 +22,7 @@ var (
 // references replaces the names of services by the variables that Kubernetes sets, because not every account resolves
 // names, and the address for "everywhere" by the pod's own, which is as good and free on every machine.
 func (c *conversion) references(service, where, text string) string {
-	text = strings.ReplaceAll(text, "$(", "$$(") // Kubernetes would replace it
+	text = escaped(text)
 	own := portAlone.ReplaceAllString(anyAddress.ReplaceAllLiteralString(text, "$(POD_IP)"), "$1$$(POD_IP)$2")
 	if own != text {
 		c.listens[service] = true
@@ -42,12 +42,17 @@ func (c *conversion) references(service, where, text string) string {
 	return own
 }
 
-// hostPatterns find a service in a text: as the host of a URL, before a port, and alone where a host is expected.
+// escaped keeps Kubernetes from replacing what looks like a reference.
+func escaped(text string) string { return strings.ReplaceAll(text, "$(", "$$(") }
+
+// hostPatterns find a service in a text: as the host of a URL and not as its user, before a port, and alone where a
+// host is expected.
 func hostPatterns(host, where string) []*regexp.Regexp {
 	name := regexp.QuoteMeta(host)
 	patterns := []*regexp.Regexp{
-		regexp.MustCompile(`(//|@|,)` + name + `([:/?,]|$)`),
-		regexp.MustCompile(`(^|[=\s"'])` + name + `(:\d+)`),
+		regexp.MustCompile(`(//)` + name + `((?:[:/?,][^@\s]*)?(?:\s|$))`),
+		regexp.MustCompile(`(@)` + name + `([:/?,]|$)`),
+		regexp.MustCompile(`(^|[=,\s"'])` + name + `(:\d+)`),
 	}
 	if hostNames.MatchString(where) {
 		patterns = append(patterns, regexp.MustCompile(`(^)`+name+`($)`))

@@ -43,9 +43,12 @@ func (a *app) answering(ctx context.Context, use func(map[string]sluice.Account)
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	accounts, err := w.Answering(ctx)
+	accounts, unopened, err := w.Answering(ctx)
 	if err != nil {
 		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(unopened)) {
+		a.note("warning: the account %s cannot be asked: %v", name, unopened[name])
 	}
 	return use(accounts)
 }

@@ -28,12 +28,13 @@ func newInit(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "init [PATH... | -]", Short: "Write the first deploy file and sluice.yaml of an application",
 		Long: "Init reads manifests (files, directories, a kustomize directory; with - the standard input, as from helm\n" +
-			"template) and writes a deploy file that validate and plan accept, and sluice.yaml if there is none. It says\n" +
-			"what it guessed. Without PATH it reads the directory manifests; if there is none, it writes manifests too:\n" +
-			"of --image, or of what it asks on a terminal. It never overwrites a file.\n" +
+			"template) or a compose file, and writes a deploy file that validate and plan accept, and sluice.yaml if\n" +
+			"there is none. It says what it guessed. From a compose file it writes manifests too, and names each key\n" +
+			"that they have no place for. Without PATH it reads the directory manifests or compose.yaml; if there is\n" +
+			"neither, it writes manifests of --image, or of what it asks on a terminal. It never overwrites a file.\n" +
 			"The application goes to this machine if there is a program for each image: a file in bin/ with the image's\n" +
 			"name, the container's own command, or --program. Otherwise it goes to a cluster.",
-		Example: "  sluice init manifests\n  helm template shop ./chart | sluice init -\n" +
+		Example: "  sluice init manifests\n  sluice init compose.yaml\n  helm template shop ./chart | sluice init -\n" +
 			"  sluice init manifests --job jobs/migrate.yaml --program 'shop:1.0=bin/shop --port 8080'\n" +
 			"  sluice init --name shop --image shop:1.0 --port 8080 --database mongo:7",
 		Args: cobra.ArbitraryArgs,
@@ -77,7 +78,7 @@ func (a *app) init(ctx context.Context, o *initOptions, args []string) (err erro
 	if o.Config, err = a.configuration(o.File); err != nil {
 		return err
 	}
-	o.Secret, o.Kubeconfig = a.redactor.Learn, hasKubeconfig()
+	o.Secret, o.Kubeconfig, o.Environment = a.redactor.Learn, hasKubeconfig(), environment()
 	result, err := service.Init(ctx, o.InitRequest)
 	if err != nil {
 		return err
@@ -99,6 +100,16 @@ func (a *app) init(ctx context.Context, o *initOptions, args []string) (err erro
 	return present.Printf(a.out, "next: %s\n", next)
 }
 
+// environment returns the variables of the shell.
+func environment() map[string]string {
+	all := map[string]string{}
+	for _, v := range os.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		all[name] = value
+	}
+	return all
+}
+
 // hasKubeconfig reports whether kubectl would find a kubeconfig.
 func hasKubeconfig() bool {
 	home, err := os.UserHomeDir()
@@ -116,9 +127,8 @@ func (a *app) manifests(ctx context.Context, o *initOptions, args []string) erro
 		o.Text = string(text)
 		return err
 	}
-	usual := filepath.Join(filepath.Dir(o.File), "manifests")
-	if _, err := os.Stat(usual); err == nil && len(args) == 0 && o.app.Image == "" {
-		args = []string{usual}
+	if len(args) == 0 && o.app.Image == "" {
+		args = usualInput(filepath.Dir(o.File))
 	}
 	o.Manifests = args
 	if len(args) > 0 {
@@ -133,6 +143,17 @@ func (a *app) manifests(ctx context.Context, o *initOptions, args []string) erro
 	text, err := starter.Manifests(o.app)
 	o.Text = text
 	return err
+}
+
+// usualInput returns what is read if nothing is named: the directory manifests, otherwise a compose file.
+func usualInput(dir string) []string {
+	for _, name := range append([]string{"manifests"}, service.ComposeFiles...) {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return []string{path}
+		}
+	}
+	return nil
 }
 
 // maxPiped limits the manifests of the standard input; larger files are not read either.

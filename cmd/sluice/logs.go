@@ -28,14 +28,15 @@ func newLogs(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs [DEPLOYMENT]", Short: "Show the events of a deployment, or the output of a pod",
 		Long: "Logs prints the events of a deployment: of the named one, of the one that runs, or of the latest. With\n" +
-			"--pod it prints the output of that pod. --follow goes on until the deployment has ended.",
+			"--pod it prints the output of that pod. --follow goes on until the deployment or the pod has ended; of a pod\n" +
+			"it prints what the first container writes, from the first line that is kept.",
 		Example: "  sluice logs --follow\n  sluice logs 6921a --step production/canary/2\n" +
-			"  sluice logs --pod production/shop-0 --lines 50",
+			"  sluice logs --pod production/shop-0 --lines 50\n  sluice logs --pod production/shop-0 --follow",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.pod != "" && o.follow {
-				return sluice.Errorf(sluice.Unsupported, "the output of a pod cannot be followed").
-					WithHint("leave out --follow, or type kubectl logs --follow for a pod of a cluster")
+			if o.pod != "" && o.follow && (cmd.Flags().Changed("lines") || a.json()) {
+				return sluice.Errorf(sluice.Invalid, "--follow prints every line of a pod as it is").
+					WithHint("leave out --lines and --output, or leave out --follow")
 			}
 			if o.pod != "" {
 				return a.podLogs(cmd.Context(), o)
@@ -47,7 +48,7 @@ func newLogs(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&o.pod, "pod", "", "namespace/name of a pod")
 	cmd.Flags().StringVar(&o.account, "account", "",
 		"the account of the pod (default: that of the latest deployment to its namespace)")
-	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "wait for further events until the deployment has ended")
+	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on until the deployment, or the pod, has ended")
 	cmd.Flags().IntVar(&o.lines, "lines", 200, "the number of lines of a pod")
 	return cmd
 }
@@ -143,6 +144,9 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 		})
 	}
 	return a.withAccount(ctx, cmp.Or(name, config.AccountLocal), func(account sluice.Account) error {
+		if o.follow {
+			return a.follow(account.Tail(ctx, namespace, pod))
+		}
 		lines, err := account.Logs(ctx, namespace, pod, o.lines)
 		if err != nil {
 			return err
@@ -150,11 +154,33 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 		if a.json() {
 			return present.JSON(a.out, "PodLog", lines)
 		}
-		out := a.out
-		if term.IsTerminal(int(a.stdout.Fd())) {
-			out = present.Escaped(out) // a file or a pipe gets what the pod wrote
-		}
-		_, err = io.WriteString(out, strings.Join(append(lines, ""), "\n"))
+		_, err = io.WriteString(a.podOut(), strings.Join(append(lines, ""), "\n"))
 		return err
 	})
+}
+
+// follow prints each line when it is written.
+func (a *app) follow(lines iter.Seq2[string, error]) error {
+	out := a.podOut()
+	for line, err := range lines {
+		if err == nil {
+			_, err = io.WriteString(out, line+"\n")
+		}
+		if sluice.ErrorCode(err) == sluice.NotFound {
+			return sluice.Errorf(sluice.NotFound, "%w", err).
+				WithHint("leave out --follow to see what a pod wrote that has ended")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// podOut is where the output of pods goes: a file or a pipe gets what the pod wrote, a terminal nothing that moves it.
+func (a *app) podOut() io.Writer {
+	if term.IsTerminal(int(a.stdout.Fd())) {
+		return present.Escaped(a.out)
+	}
+	return a.out
 }

@@ -30,6 +30,8 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/diagnostics.md", "4 MiB for a deploy file", "internal/deployfile/parse.go", "Bytes: 4 << 20"},
 	{"docs/diagnostics.md", "16 MiB for a manifest", "internal/manifest/parse.go", "maxBytes   = 16 << 20"},
 	{"docs/diagnostics.md", "1 MiB for", "internal/config/parse.go", "Bytes: 1 << 20"},
+	{"docs/getting-started.md", "less than 5 minutes", "cmd/sluice/testdata/script/getting_started.txtar",
+		"walk docs/getting-started.md 5m"},
 	{"docs/glossary.md", "a file of 4 MiB", "internal/mover/tree/tree.go", "Segment = 4 << 20"},
 	{"docs/local.md", "after 6 s, each command", "internal/local/agent/timely.go", "Patience = 5 * time.Second"},
 	{"docs/local.md", "after 0.1 s, 0.2 s", "internal/local/agent/probes.go", "firstProbe = 100 * time.Millisecond"},

@@ -241,7 +241,7 @@ func expireBranch(ctx context.Context, dir bootstrap.StateDir, name string) erro
 		return err
 	}
 	w := bootstrap.NewWiring(dir, c)
-	accounts, err := w.Answering(ctx)
+	accounts, _, err := w.Answering(ctx)
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}

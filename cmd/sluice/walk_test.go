@@ -16,20 +16,23 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// walk PAGE [PORT] runs every sh block of the page in order, as a reader types them, in a home directory with Sluice's
-// sources and its binary. Each must succeed, and print the lines of the text block that follows it, in their order. For
-// the port of the page a free one is typed.
+// walk PAGE TIME [PORT] runs every sh block of the page in order, as a reader types them, in a home directory with
+// Sluice's sources and its binary. Each must succeed, and print the lines of the text block that follows it, in their
+// order. All of them together must not take longer than the time. For the port of the page a free one is typed.
 func walk(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: walk PAGE [PORT]")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: walk PAGE TIME [PORT]")
 	}
+	most, err := time.ParseDuration(args[1])
+	ts.Check(err)
 	source, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", args[0]))
 	ts.Check(err)
 	page := string(source)
-	if len(args) == 2 {
-		page = strings.ReplaceAll(page, "127.0.0.1:"+args[1], freeAddress(ts))
+	if len(args) == 3 {
+		page = strings.ReplaceAll(page, "127.0.0.1:"+args[2], freeAddress(ts))
 	}
 	r := newReader(ts)
+	began := time.Now()
 	list := commands(blocks(page))
 	for i, c := range list {
 		if c.second {
@@ -49,6 +52,9 @@ func walk(ts *testscript.TestScript, neg bool, args []string) {
 			})
 		}
 		run.end()
+	}
+	if took := time.Since(began); took > most {
+		ts.Fatalf("the commands of %s took %s, longer than %s", args[0], took.Round(time.Second), most)
 	}
 }
 
@@ -83,6 +89,9 @@ func commands(list []fence) (all []passage) {
 	return all
 }
 
+// patience ends a command that hangs. It is longer than a page may take, so that a slow page says how long it took.
+const patience = 10 * time.Minute
+
 // A reader types the commands of a page. What a command exports, and where it goes, holds for the next one.
 type reader struct {
 	ts   *testscript.TestScript
@@ -99,7 +108,7 @@ func newReader(ts *testscript.TestScript) *reader {
 	built, err := exec.LookPath(filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "sluice"))
 	ts.Check(err)
 	ts.Check(os.Symlink(built, filepath.Join(sources, "bin", "sluice")))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	ts.Defer(cancel)
 	r := &reader{ts: ts, ctx: ctx, home: home, env: []string{"HOME=" + home, "NO_COLOR=1", "TZ=UTC"}}
 	for _, name := range []string{"PATH", "TMPDIR", "XDG_CACHE_HOME", "TESTSCRIPT_COMMAND"} {

@@ -17,6 +17,7 @@ var levels = map[string]int{
 	"": 0,
 
 	"internal/analysis":    1,
+	"internal/compose":     1,
 	"internal/config":      1,
 	"internal/deployfile":  1,
 	"internal/engine":      1,

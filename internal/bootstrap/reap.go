@@ -12,7 +12,7 @@ import (
 
 // Reaper returns what deletes expired data, in the accounts that answer.
 func (w *Wiring) Reaper(ctx context.Context, store sluice.Store) (service.Reaper, error) {
-	accounts, err := w.Answering(ctx)
+	accounts, _, err := w.Answering(ctx)
 	return service.Reaper{Store: store, Movers: w.Movers(), Accounts: accounts, Now: time.Now}, err
 }
 

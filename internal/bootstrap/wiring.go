@@ -36,6 +36,7 @@ type Wiring struct {
 	current      *current
 	key          *secret.Key
 	opened       map[string]sluice.Account
+	unopened     map[string]error
 	looks        bool // local accounts are only looked at
 	callbackBase string
 	bench        *beside.Bench
@@ -56,7 +57,7 @@ func (w *Wiring) follow(note func(format string, args ...any)) {
 
 // steps opens all accounts and returns the maker of every step. Callbacks arrive at base.
 func (w *Wiring) steps(ctx context.Context, store sluice.Store, base string) (sluice.Steps, error) {
-	if err := w.accounts(ctx); err != nil {
+	if err := w.accounts(ctx, store); err != nil {
 		return nil, err
 	}
 	return w.maker(store, knows(store), base)
@@ -128,7 +129,7 @@ func (w *Wiring) maker(
 		return nil, err
 	}
 	return w.key.Steps(w.rehearsing(step.Deps{
-		Accounts: w.opened, Secrets: w.current,
+		Accounts: w.opened, Unopened: w.unopened, Secrets: w.current,
 		Sealer: w.key, MaskKey: []byte(w.key.Password("mask")),
 		Movers: w.Movers(), Databases: databases(), Beside: w.databasesBeside(), Catalogue: catalogue,
 		Migrators: map[string]sluice.Migrator{portworx.Name: portworx.New(portworx.Options{})},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/kubernetes"
 	"github.com/sluice-cd/sluice/internal/kubernetes/rights"
 	"github.com/sluice-cd/sluice/internal/local"
@@ -17,16 +18,35 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-// accounts opens the accounts of the configuration.
-func (w *Wiring) accounts(ctx context.Context) error {
+// accounts opens the accounts of the configuration. A cluster that cannot be opened, because its kubeconfig is not on
+// this machine, is an error only if a deployment that has not ended needs it.
+func (w *Wiring) accounts(ctx context.Context, store sluice.Store) error {
 	all, err := w.locals(ctx, false)
 	if err != nil {
 		return err
 	}
-	clusters, err := w.Clusters(ctx, nil)
+	clusters, unopened := w.clusters(ctx, nil)
 	maps.Copy(all, clusters)
-	w.opened = all
-	return err
+	w.opened, w.unopened = all, unopened
+	if len(unopened) == 0 {
+		return nil
+	}
+	running, err := store.Unended(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range running {
+		s, err := engine.Fold(id, store.Read(ctx, id, 0))
+		if err != nil {
+			return err
+		}
+		for name, err := range unopened {
+			if s.Plan.Rehearsal == nil && service.Uses(s.Plan, name) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // looking opens the accounts of this machine to be looked at.
@@ -116,15 +136,18 @@ func (w *Wiring) Place(ctx context.Context, c sluice.Checkpoint) (at sluice.Plac
 	return at, err
 }
 
-// Answering returns the clusters, and the accounts of this machine that run. It starts nothing.
-func (w *Wiring) Answering(ctx context.Context) (map[string]sluice.Account, error) {
-	all, err := w.locals(ctx, true)
+// Answering returns the accounts of this machine that run, and the clusters, of which it says which cannot be opened.
+// It starts nothing.
+func (w *Wiring) Answering(ctx context.Context) (
+	all map[string]sluice.Account, unopened map[string]error, err error,
+) {
+	all, err = w.locals(ctx, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	clusters, err := w.Clusters(ctx, nil)
+	clusters, unopened := w.clusters(ctx, nil)
 	maps.Copy(all, clusters)
-	return all, err
+	return all, unopened, nil
 }
 
 // Cluster opens an account of the type kubernetes to examine it. It does not contact the cluster yet.
@@ -159,19 +182,30 @@ func (w *Wiring) cluster(ctx context.Context, c config.Account) (*kubernetes.Acc
 
 // Clusters opens the accounts of the type kubernetes that the plan uses, or all if there is no plan.
 func (w *Wiring) Clusters(ctx context.Context, p *sluice.Plan) (map[string]sluice.Account, error) {
-	all := map[string]sluice.Account{}
-	for _, name := range slices.Sorted(maps.Keys(w.config.Accounts)) {
-		c := w.config.Accounts[name]
+	all, unopened := w.clusters(ctx, p)
+	for _, name := range slices.Sorted(maps.Keys(unopened)) {
+		return nil, unopened[name]
+	}
+	return all, nil
+}
+
+// clusters is Clusters, but says why each of the others cannot be opened.
+func (w *Wiring) clusters(ctx context.Context, p *sluice.Plan) (
+	all map[string]sluice.Account, unopened map[string]error,
+) {
+	all, unopened = map[string]sluice.Account{}, map[string]error{}
+	for name, c := range w.config.Accounts {
 		if c.Type != config.AccountKubernetes || p != nil && !service.Uses(p, name) {
 			continue
 		}
 		a, err := w.cluster(ctx, c)
 		if err != nil {
-			return nil, err
+			unopened[name] = err
+			continue
 		}
 		all[name] = a.Abilities()
 	}
-	return all, nil
+	return all, unopened
 }
 
 // placed adds the place in sluice.yaml to an error.

@@ -17,7 +17,8 @@ import (
 func TestCodesAreDocumented(t *testing.T) {
 	var want []string
 	for _, file := range []string{"codes.go", "../manifest/codes.go", "../manifest/yamldoc/codes.go", "../plan/codes.go",
-		"../config/codes.go", "../manifest/schema/codes.go", "../engine/codes.go", "../service/codes.go"} {
+		"../compose/codes.go", "../config/codes.go", "../manifest/schema/codes.go", "../engine/codes.go",
+		"../service/codes.go"} {
 		want = append(want, codesIn(t, file)...)
 	}
 	doc, err := os.ReadFile("../../docs/diagnostics.md")

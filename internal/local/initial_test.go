@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,28 @@ func TestSidecarDoesNotKeepAJobFromEnding(t *testing.T) {
 	a.await("Job/it", "succeeds", func(o sluice.Object) bool { return o.Number(0, "status", "succeeded") == 1 })
 	if got := said(t, file); got != "proxy work proxy-ends" {
 		t.Errorf("the containers are %s", got)
+	}
+}
+
+// The output of several containers has their names, and the busy one does not hide the others.
+func TestLogsOfSeveralContainersAreTold(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	said := filepath.Join(t.TempDir(), "said")
+	container := func(name, says string) string {
+		return fmt.Sprintf(`{name: %s, image: "web:1", command: [sh, -c, '%s; touch %s.%[1]s; exec sleep 1000'],
+			readinessProbe: {exec: {command: [test, -e, %[3]s.%[1]s]}, periodSeconds: 1}}`, name, says, said)
+	}
+	setup := `{name: setup, image: "web:1", command: [sh, -c, "echo ready for main"]}`
+	a.apply(podOf("Deployment", "", setup, container("main", "echo lost")+", "+container("proxy",
+		"until test -e "+said+".main; do sleep 0.1; done; for i in 1 2 3 4 5 6 7 8 9; do echo request $i; done")))
+	a.awaitSettled("Deployment/it")
+	for _, p := range a.pods() {
+		lines, err := a.Logs(a.ctx, p.Namespace, p.Name, 4)
+		want := []string{"main: lost", "proxy: request 7", "proxy: request 8", "proxy: request 9"}
+		if err != nil || !slices.Equal(lines, want) {
+			t.Errorf("%q, %v", lines, err)
+		}
 	}
 }
 

@@ -21,8 +21,8 @@ import (
 // An InitRequest is for the first files of an application. Paths are relative to the working directory.
 type InitRequest struct {
 	File        string   // the deploy file to write
-	Manifests   []string // files and directories below the deploy file's directory
-	Text        string   // manifests that are in no file yet; they are written beside the deploy file
+	Manifests   []string // files and directories below the deploy file's directory, or a compose file
+	Text        string   // manifests or a compose file that are in no file yet
 	Jobs        []string // files with one Job each, which migrate data to a release
 	Application string
 	Programs    map[string][]string // by image, what runs on this machine
@@ -30,6 +30,7 @@ type InitRequest struct {
 	Kubeconfig  bool                // whether there is a kubeconfig
 	Account     string              // an account of the sluice.yaml that exists
 	Config      *config.Config
+	Environment map[string]string  // of the shell, for a compose file
 	Secret      func(value string) // is told each value of a Secret
 }
 
@@ -45,13 +46,17 @@ type InitResult struct {
 // textFile is where manifests are written that are in no file yet.
 const textFile = "manifests.yaml"
 
-// composeFiles are the usual names of compose files.
-var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"}
+// ComposeFiles are the usual names of compose files, the preferred one first.
+var ComposeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"}
 
 // Init writes the deploy file of an application, and its sluice.yaml if there is none. What it writes is valid: if it
 // would not be, the findings are the error and nothing stays. A file that exists is a Conflict.
 func Init(ctx context.Context, r InitRequest) (InitResult, error) {
-	in, err := r.input()
+	draft, err := r.draft(ctx)
+	if err != nil {
+		return InitResult{}, err
+	}
+	in, err := r.input(draft)
 	if err != nil {
 		return InitResult{}, err
 	}
@@ -64,8 +69,8 @@ func Init(ctx context.Context, r InitRequest) (InitResult, error) {
 	if out.Config != "" {
 		texts = append(texts, initFile{filepath.Join(dir, config.FileName), out.Config})
 	}
-	if r.Text != "" {
-		texts = append(texts, initFile{filepath.Join(dir, textFile), r.Text})
+	for _, f := range slices.Concat(draft.manifests, draft.jobs) {
+		texts = append(texts, initFile{filepath.Join(dir, f.name), f.text})
 	}
 	written, err := writeNew(texts)
 	var c Compiled
@@ -76,18 +81,23 @@ func Init(ctx context.Context, r InitRequest) (InitResult, error) {
 		return InitResult{}, errors.Join(err, removeAll(written))
 	}
 	isLocal := out.Local || in.Account != "" && r.Config.Accounts[in.Account].Type == config.AccountLocal
-	return InitResult{Files: written, Guesses: out.Guesses, Local: isLocal, Warnings: c.Warnings}, nil
+	return InitResult{
+		Files: written, Guesses: slices.Concat(draft.compose.Guesses, out.Guesses), Local: isLocal,
+		Warnings: append(draft.findings.InOrder(""), c.Warnings...),
+	}, nil
 }
 
 // input reads the manifests.
-func (r InitRequest) input() (starter.Input, error) {
-	in := starter.Input{Application: r.Application, Context: r.Context, Kubeconfig: r.Kubeconfig}
+func (r InitRequest) input(d draft) (starter.Input, error) {
+	in := starter.Input{
+		Application: cmp.Or(r.Application, d.compose.Application), Context: r.Context, Kubeconfig: r.Kubeconfig,
+	}
 	for _, path := range slices.Concat(r.Manifests, r.Jobs) {
 		if err := r.checkPath(path); err != nil {
 			return in, err
 		}
 	}
-	ds := r.manifests(&in)
+	ds := append(r.manifests(&in), d.read(&in, manifest.Options{Secret: r.Secret})...)
 	more, err := r.jobs(&in)
 	if err != nil {
 		return in, err
@@ -102,10 +112,6 @@ func (r InitRequest) input() (starter.Input, error) {
 
 // checkPath refuses what a deploy file cannot name.
 func (r InitRequest) checkPath(path string) error {
-	if slices.Contains(composeFiles, filepath.Base(path)) {
-		return sluice.Errorf(sluice.Unsupported, "%s is a compose file, not manifests", path).
-			WithHint("turn it into manifests first: kompose convert --file %s --out manifests", path)
-	}
 	if filepath.IsLocal(r.relative(path)) {
 		return nil
 	}
@@ -121,14 +127,7 @@ func (r InitRequest) manifests(in *starter.Input) (ds sluice.Diagnostics) {
 		in.Paths = append(in.Paths, r.relative(path))
 		in.Objects, ds = append(in.Objects, objects...), append(ds, found...)
 	}
-	if r.Text == "" {
-		return ds
-	}
-	text := sluice.ManifestSource{Pos: sluice.Position{File: textFile}, Inline: r.Text}
-	documents, found := manifest.Load(filepath.Dir(r.File), text, manifest.Options{Secret: r.Secret})
-	in.Paths = append(in.Paths, textFile)
-	in.Objects = append(in.Objects, manifest.Objects(documents)...)
-	return append(ds, found...)
+	return ds
 }
 
 // jobs reads the Jobs that migrate data.

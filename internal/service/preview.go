@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
@@ -74,7 +75,7 @@ func (p PlanPreview) Fault() error {
 	return all.InOrder("")
 }
 
-// Shown returns the previews for a tree of the plan. Where there is none, it says why.
+// Shown returns the previews for a tree of the plan. Where there is none, it says why; a missing account once.
 func (p PlanPreview) Shown() map[sluice.StepID]sluice.Preview {
 	all := map[sluice.StepID]sluice.Preview{}
 	for id, preview := range p.Previews {
@@ -83,12 +84,17 @@ func (p PlanPreview) Shown() map[sluice.StepID]sluice.Preview {
 	for id, why := range p.Unknown {
 		all[id] = sluice.Preview{Notes: []string{"not known yet: " + why}}
 	}
-	for id, refused := range p.Refused {
-		var notes []string
-		for _, d := range refused {
-			notes = append(notes, "refused: "+d.Message)
+	told := map[string]bool{} // accounts that are missing: nearly every step of their targets says so
+	for _, s := range p.Plan.Steps {
+		target, _ := p.Plan.Target(s.Target)
+		for _, d := range p.Refused[s.ID] {
+			isMissing := strings.HasSuffix(d.Message, fmt.Sprintf("there is no account %q", target.Account))
+			if isMissing && told[target.Account] {
+				continue
+			}
+			told[target.Account] = told[target.Account] || isMissing
+			all[s.ID] = sluice.Preview{Notes: append(all[s.ID].Notes, "refused: "+d.Message)}
 		}
-		all[id] = sluice.Preview{Notes: notes}
 	}
 	return all
 }

@@ -23,6 +23,9 @@ type Dataset struct {
 // mongo are the names of images that speak the protocol of MongoDB.
 var mongo = []string{"mongo", "mongodb", "ferretdb", "percona-server-mongodb", "mongodb-community-server"}
 
+// IsMongo reports whether the image is likely to be a server that speaks the protocol of MongoDB.
+func IsMongo(image string) bool { return slices.Contains(mongo, Program(image)) }
+
 // datasets returns a dataset for each workload with claims.
 func (w *writer) datasets() (list []Dataset) {
 	for _, o := range w.Objects {
@@ -43,9 +46,7 @@ func (w *writer) datasets() (list []Dataset) {
 
 // database makes the dataset one of MongoDB if the workload runs such a server and a Service leads to it.
 func (w *writer) database(d *Dataset, o sluice.Object) {
-	isMongo := slices.ContainsFunc(Images([]sluice.Object{o}), func(image string) bool {
-		return slices.Contains(mongo, Program(image))
-	})
+	isMongo := slices.ContainsFunc(Images([]sluice.Object{o}), IsMongo)
 	service, port := w.service(o)
 	if !isMongo || service == "" {
 		return

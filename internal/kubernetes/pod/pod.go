@@ -4,6 +4,7 @@ package pod
 
 import (
 	"cmp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -108,10 +109,10 @@ func (p *Pod) Summary() sluice.Pod {
 	}
 }
 
-// Restarts counts those of all containers.
+// Restarts counts those of all containers, init containers and sidecars included.
 func (p *Pod) Restarts() int {
 	n := 0
-	for _, c := range p.Status.ContainerStatuses {
+	for _, c := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		n += int(c.RestartCount)
 	}
 	return n

@@ -79,11 +79,17 @@ func (p *Pod) waits(statuses []corev1.ContainerStatus, kind string) string {
 func (p *Pod) LastEnd() string {
 	var last *corev1.ContainerStateTerminated
 	text := ""
-	for _, c := range p.Status.ContainerStatuses {
+	later := func(c corev1.ContainerStatus, label string) {
 		t := c.LastTerminationState.Terminated
 		if t != nil && (last == nil || t.FinishedAt.After(last.FinishedAt.Time)) {
-			last, text = t, ending(p.label("container ", c.Name), t)
+			last, text = t, ending(label, t)
 		}
+	}
+	for _, c := range p.Status.InitContainerStatuses {
+		later(c, "init container "+c.Name+": ")
+	}
+	for _, c := range p.Status.ContainerStatuses {
+		later(c, p.label("container ", c.Name))
 	}
 	return text
 }

@@ -97,13 +97,20 @@ func TestLastEnd(t *testing.T) {
 					"lastState": {"terminated": {"exitCode": 2, "finishedAt": "2026-01-01T00:00:01Z"}}}]}}`,
 			"container a: it ended with status 3",
 		},
+		"an init container": {
+			`{"spec": {"containers": [{"name": "a"}]}, "status": {"initContainerStatuses": [{"name": "i", "restartCount": 1,
+				"state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}],
+				"containerStatuses": [{"name": "a", "state": {"waiting": {"reason": "PodInitializing"}}}]}}`,
+			"init container i: it ended with status 1",
+		},
 	} {
 		var p Pod
 		if err := json.Unmarshal([]byte(tt.in), &p); err != nil {
 			t.Fatal(err)
 		}
-		if got := p.Summary().LastEnd; got != tt.want {
-			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		s := p.Summary()
+		if s.LastEnd != tt.want || (s.Restarts > 0) != (tt.want != "") {
+			t.Errorf("%s: %q with %d restarts, want %q", name, s.LastEnd, s.Restarts, tt.want)
 		}
 	}
 }

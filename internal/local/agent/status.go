@@ -43,6 +43,8 @@ func (p *pod) why() string {
 		switch {
 		case failed && (p.ended() || p.stopping()):
 			reasons = append(reasons, c.spec.Name+": "+exitedWith(*c.rec.ExitCode))
+		case c.role == initial && c.rec.Process != nil && !p.stopping():
+			reasons = append(reasons, "init container "+c.spec.Name+" runs")
 		case !p.ended() && !p.stopping() && !c.ready && c.reason != "":
 			reasons = append(reasons, c.spec.Name+": "+c.reason)
 		}

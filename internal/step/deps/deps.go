@@ -19,6 +19,7 @@ import (
 // Deps is what steps act through. Maps are keyed by the names that sluice.yaml gives.
 type Deps struct {
 	Accounts  map[string]sluice.Account
+	Unopened  map[string]error // why each other account of sluice.yaml cannot be used
 	Metrics   map[string]sluice.Metrics
 	Secrets   sluice.Secrets
 	Sealer    sluice.Sealer
@@ -41,10 +42,14 @@ type Deps struct {
 	Replace map[string]string // prefixes of webhook URLs and what to put in their place
 }
 
-// Account returns the account of that name, or an Invalid error with the names that exist.
+// Account returns the account of that name, or an Invalid error with the names that exist. If the account cannot be
+// opened, it returns why.
 func (d Deps) Account(name string, at sluice.Position) (sluice.Account, error) {
 	if a, ok := d.Accounts[name]; ok {
 		return a, nil
+	}
+	if err := d.Unopened[name]; err != nil {
+		return sluice.Account{}, err
 	}
 	return sluice.Account{}, sluice.Errorf(sluice.Invalid, "there is no account %q", name).
 		WithHint("add it under accounts in sluice.yaml; the accounts there are: %s", Names(d.Accounts)).At(at)

@@ -156,7 +156,11 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 		watched = refs[0]
 	}
 	watching, end := context.WithCancelCause(ctx)
-	defer end(nil)
+	waits := w.remind(watching)
+	defer func() {
+		end(nil)
+		<-waits.ended // no report comes after the wait
+	}()
 	p := newProgress(end)
 	defer p.stop()
 	crashed := newCrashes(w.Account)
@@ -173,10 +177,11 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 		case manifest.Ready:
 			delete(missing, ref.Name)
 			p.done(ref.Name)
+			waits.done(named(kind, ref.Name))
 		default:
 			missing[ref.Name] = state.Message
-			message := ref.String() + ": " + state.Message + crashed.of(watching, named(kind, ref.Name))
-			w.Report(sluice.Progress{State: sluice.Running, Message: message})
+			workload := named(kind, ref.Name)
+			waits.say(workload, state.Message, crashed.of(watching, workload))
 		}
 		return len(missing) == 0, nil
 	})

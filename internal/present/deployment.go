@@ -30,8 +30,9 @@ type Deployment struct {
 }
 
 type targetOutput struct {
-	Name   string        `json:"name"`
-	Status sluice.Status `json:"status"`
+	Name   string         `json:"name"`
+	Status sluice.Status  `json:"status"`
+	Paused *sluice.Signal `json:"paused,omitempty"` // who paused it, and why
 }
 
 type stepOutput struct {
@@ -98,7 +99,8 @@ func waitingSteps(s *engine.State) string {
 	return strings.Join(steps, ", ")
 }
 
-// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, or in an undo.
+// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, in an undo, or because
+// a person has paused their target.
 func waitsOf(s *engine.State) (waits []waitingOutput) {
 	for _, id := range s.Started {
 		run := s.Steps[id]
@@ -112,6 +114,11 @@ func waitsOf(s *engine.State) (waits []waitingOutput) {
 			waits = append(waits, waitingOutput{id, message, w.Until, w.Signals, w.Roles})
 		}
 	}
+	for _, t := range s.Plan.Targets {
+		if held := s.Held(t.Name); held != nil {
+			waits = append(waits, waitingOutput{Step: held.Plan.ID, Message: pausedText(s, held)})
+		}
+	}
 	return waits
 }
 
@@ -123,7 +130,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 		WaitsFor: waitsOf(s), state: s,
 	}
 	for _, t := range s.Plan.Targets {
-		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name)})
+		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name), s.Paused(t.Name)})
 	}
 	if !steps {
 		return out
@@ -211,7 +218,7 @@ func stepText(s *engine.State, run *engine.StepRun) string {
 func standing(s *engine.State, run *engine.StepRun) string {
 	switch {
 	case run.Phase == engine.PhasePending:
-		return ""
+		return strings.Join(filled(pausedText(s, run), continuing(s, run)), "; ")
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.WaitsFor != "":

@@ -74,6 +74,11 @@ func waitingScene() []sluice.Event {
 		}})
 }
 
+func pausedScene() []sluice.Event {
+	return append(brought(), sluice.Event{Kind: sluice.SignalReceived, Signal: &sluice.Signal{
+		Kind: sluice.SignalPause, By: sluice.Actor{Name: "ada"}, Reason: "the graphs look odd"}})
+}
+
 func failingScene() []sluice.Event {
 	return append(brought(), starts("production/canary/1"), sluice.Event{
 		Kind: sluice.StepFailed, Step: "production/canary/1", Failure: &sluice.Failure{
@@ -114,7 +119,7 @@ func undoneScene() []sluice.Event {
 func TestTreeAtEveryWidth(t *testing.T) {
 	for name, events := range map[string][]sluice.Event{
 		"waiting": waitingScene(), "failing": failingScene(), "undoing": undoingScene(), "undone": undoneScene(),
-		"done": doneScene(),
+		"done": doneScene(), "paused": pausedScene(),
 	} {
 		f := &film{state: engine.State{ID: "1a21fc53514-ffee59c2"}}
 		f.shoot(events...)

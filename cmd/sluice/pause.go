@@ -10,11 +10,12 @@ func newPause(a *app) *cobra.Command {
 	sig := sluice.Signal{Kind: sluice.SignalPause}
 	cmd := &cobra.Command{
 		Use: "pause [DEPLOYMENT]", Short: "Stop a running deployment where it is, without undoing it",
-		Long: "Pause lets no further step of the deployment begin, or of one target. A step that runs goes on to its end,\n" +
-			"and the traffic stays as it is. A step that fails and a pod that crashes are undone as ever, and so are\n" +
-			"the targets if you type sluice cancel or sluice rollback. sluice promote continues.",
-		Example: "  sluice pause\n  sluice pause 6921a --target production --reason \"the graphs look odd\"\n  sluice promote 6921a",
-		Args:    cobra.MaximumNArgs(1),
+		Long: "Pause lets no further step of the deployment begin, or of one target. A step that runs goes on to its\n" +
+			"end, and the traffic stays as it is. If a step fails or a pod crashes, the target is undone as ever, and\n" +
+			"sluice cancel and sluice rollback undo it too. sluice promote continues.",
+		Example: "  sluice pause\n  sluice pause 6921a --target production --reason \"the graphs look odd\"\n" +
+			"  sluice promote 6921a",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			state, err := a.findRunning(cmd.Context(), first(args))
 			if err != nil {

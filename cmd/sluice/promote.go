@@ -14,9 +14,10 @@ import (
 func newPromote(a *app) *cobra.Command {
 	p, roles, full, yes := service.Promotion{}, []string(nil), false, false
 	cmd := &cobra.Command{
-		Use: "promote [DEPLOYMENT]", Short: "Continue a target that waits or is paused, or skip all that is left before promotion",
-		Long: "Promote continues what sluice pause has paused. Otherwise it approves the pause that a target waits in, or\n" +
-			"ends it if it is timed, as sluice approve does.\n" +
+		Use:   "promote [DEPLOYMENT]",
+		Short: "Continue a target that waits or is paused, or skip all that is left before promotion",
+		Long: "Promote continues what sluice pause has paused. Otherwise it approves the pause that a target waits in,\n" +
+			"or ends it if it is timed, as sluice approve does.\n" +
 			"With --full it skips the weights, pauses, analyses and webhooks that are left of the target's strategy, and\n" +
 			"the new version takes over at once. All other steps still run: jobs, waitFor, data steps,\n" +
 			"afterDeployment. A gate that runs is ended; a weight that is being set is reached first.\n\n" +

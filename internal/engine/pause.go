@@ -6,8 +6,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A person may pause targets. Then no further step of them begins until a person continues or promotes them. A step that
-// has begun goes on to its end, and what fails is undone as ever: neither an undo nor what follows it can be paused.
+// A person may pause targets. Then no further step of them begins until a person continues or promotes them. A step
+// that has begun goes on to its end, and what fails is undone as ever: neither an undo nor what follows it can be
+// paused.
 
 // Paused returns the signal that paused the target, nil if it is not paused.
 func (s *State) Paused(target string) *sluice.Signal {

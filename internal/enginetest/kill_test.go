@@ -203,7 +203,8 @@ func wasPaused(ctx context.Context, log sluice.Log, id sluice.DeploymentID) bool
 	return false
 }
 
-// answer returns what is said because of an update. The step at which a person pauses is approved once that is recorded.
+// answer returns what is said because of an update. The step at which a person pauses is approved once the pause is
+// recorded.
 func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
 	by := sluice.Actor{Name: "bob", Via: "api"}
 	switch {

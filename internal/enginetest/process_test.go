@@ -40,7 +40,9 @@ func TestProcessKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	for _, name := range []string{"everything works", "the canary fails", "a person cancels", "a person pauses and continues"} {
+	for _, name := range []string{
+		"everything works", "the canary fails", "a person cancels", "a person pauses and continues",
+	} {
 		t.Run(name, func(t *testing.T) {
 			want := run(t, scenarios[name], immortal)
 			got := runProcesses(t, name)

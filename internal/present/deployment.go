@@ -99,8 +99,8 @@ func waitingSteps(s *engine.State) string {
 	return strings.Join(steps, ", ")
 }
 
-// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, in an undo, or because
-// a person has paused their target.
+// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, in an undo, or
+// because a person has paused their target.
 func waitsOf(s *engine.State) (waits []waitingOutput) {
 	for _, id := range s.Started {
 		run := s.Steps[id]

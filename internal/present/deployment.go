@@ -37,6 +37,7 @@ type targetOutput struct {
 
 type stepOutput struct {
 	ID        sluice.StepID   `json:"id"`
+	Name      string          `json:"name,omitempty"`
 	Kind      sluice.StepKind `json:"kind"`
 	Phase     engine.RunPhase `json:"phase"`
 	StartedAt time.Time       `json:"startedAt,omitzero"`
@@ -56,6 +57,7 @@ type stepOutput struct {
 // A waitingOutput is a step that waits, and what it waits for.
 type waitingOutput struct {
 	Step    sluice.StepID `json:"step"`
+	Name    string        `json:"name,omitempty"`
 	Message string        `json:"message"`
 	Until   time.Time     `json:"until,omitzero"`
 	Signals []string      `json:"signals,omitempty"`
@@ -107,16 +109,17 @@ func waitsOf(s *engine.State) (waits []waitingOutput) {
 		switch {
 		case s.Outcome != "":
 		case run.Retrying != nil || run.WaitsFor != "":
-			waits = append(waits, waitingOutput{Step: id, Message: stepText(s, run)})
+			waits = append(waits, waitingOutput{Step: id, Name: run.Plan.Name, Message: standing(s, run)})
 		case run.Phase == engine.PhaseWaiting:
 			w := run.Progress.Wait
 			message := cmp.Or(run.Progress.Message, waitReason(*w))
-			waits = append(waits, waitingOutput{id, message, w.Until, w.Signals, w.Roles})
+			waits = append(waits, waitingOutput{id, run.Plan.Name, message, w.Until, w.Signals, w.Roles})
 		}
 	}
 	for _, t := range s.Plan.Targets {
 		if held := s.Held(t.Name); held != nil {
-			waits = append(waits, waitingOutput{Step: held.Plan.ID, Message: pausedText(s, held)})
+			waits = append(waits, waitingOutput{
+				Step: held.Plan.ID, Name: held.Plan.Name, Message: pausedText(s, held)})
 		}
 	}
 	return waits
@@ -138,7 +141,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 	for _, p := range s.Plan.Steps {
 		run := s.Steps[p.ID]
 		o := stepOutput{
-			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
+			ID: p.ID, Name: p.Name, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
 			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
 			Result: resultOf(run.Progress.Result), Failure: failureOf(run.Failure), Leftover: failureOf(run.Leftover),
 			Retrying: failureOf(run.Retrying),
@@ -209,9 +212,13 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s, run)}
 }
 
-// stepText says the most important thing about a step now.
+// stepText says the most important thing about a step now, after its name if it has one.
 func stepText(s *engine.State, run *engine.StepRun) string {
-	return cmp.Or(standing(s, run), plan.Describe(run.Plan))
+	text := standing(s, run)
+	if text == "" {
+		return plan.Describe(run.Plan)
+	}
+	return strings.Join(filled(run.Plan.Name, text), ": ")
 }
 
 // standing says how a step stands, "" if there is nothing to say but what it is.

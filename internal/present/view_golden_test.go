@@ -42,7 +42,7 @@ func release() sluice.Event {
 		Kind: sluice.KindAnalysis, Analysis: &sluice.Analysis{Queries: []string{"errors", "slow answers"}, Runs: 3,
 			Interval: time.Minute}})
 	add("production", "canary/2", sluice.PhaseCanary, sluice.StepSpec{
-		Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}})
+		Name: "look at the graphs", Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}})
 	add("production", "promote", sluice.PhasePromote, sluice.StepSpec{
 		Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
 	return sluice.Event{Kind: sluice.DeploymentStarted, Plan: p, Actor: &sluice.Actor{Name: "ada"}}

@@ -68,8 +68,8 @@ func PlanOf(p *sluice.Plan) PlanOutput {
 	}
 	for _, s := range p.Steps {
 		out.Steps = append(out.Steps, &PlanStep{
-			ID: s.ID, Name: s.Name, Target: s.Target, Phase: s.Phase, Kind: s.Kind, Title: plan.Title(s), Description: plan.Describe(s),
-			After: s.After,
+			ID: s.ID, Name: s.Name, Target: s.Target, Phase: s.Phase, Kind: s.Kind, Title: plan.Title(s),
+			Description: plan.Describe(s), After: s.After,
 		})
 	}
 	return out

@@ -223,7 +223,7 @@ func TestEveryFormatIsRecorded(t *testing.T) {
 	for _, name := range migrations {
 		format, _, _ := strings.Cut(filepath.Base(name), "_")
 		if !strings.Contains(string(all), "\nrecorded "+format+"\n") {
-			t.Errorf("no script opens a state directory of format %s; kill a run and pack its .sluice into testdata/recorded", format)
+			t.Errorf("no script opens a state directory of format %s: kill a run, and pack its .sluice for it", format)
 		}
 	}
 }

@@ -72,6 +72,7 @@ const (
 	StatusPending     Status = "pending"
 	StatusRunning     Status = "running"
 	StatusWaiting     Status = "waiting"     // for a person or a callback
+	StatusPaused      Status = "paused"      // a person has paused it: no further step begins until a person continues it
 	StatusRollingBack Status = "rollingBack" // being undone
 	StatusSucceeded   Status = "succeeded"
 	StatusFailed      Status = "failed"     // a target failed, and nothing was deployed to it or not all was undone
@@ -91,7 +92,8 @@ type Actor struct {
 // A Signal tells a running deployment something from outside.
 type Signal struct {
 	Kind    string `json:"kind"`
-	Step    StepID `json:"step,omitempty"` // "" for the whole deployment: rollBack, cancel
+	Step    StepID `json:"step,omitempty"`   // "" for the whole deployment or a target: rollBack, cancel, pause, continue
+	Target  string `json:"target,omitempty"` // pause and continue: "" for every target
 	By      Actor  `json:"by"`
 	Reason  string `json:"reason,omitempty"`
 	Success bool   `json:"success,omitempty"` // callback
@@ -104,6 +106,8 @@ const (
 	SignalCallback    = "callback"
 	SignalRollForward = "rollForward" // go on at once: end a wait early, or although a gate is bad or unknown
 	SignalPromote     = "promote"     // to a step of the kind promote: skip what is left of its strategy before it
+	SignalPause       = "pause"       // begin no further step of the targets that have not ended
+	SignalContinue    = "continue"    // begin steps of paused targets again
 	SignalRollBack    = "rollBack"    // undo every target that has not finished, then run its onRollback steps
 	SignalCancel      = "cancel"      // undo every target that has not finished; data steps of onRollback do not run
 )

@@ -129,9 +129,10 @@ func (k StepKind) OnlyDelays() bool {
 	return k == KindPause || k == KindAnalysis || k == KindRunWebhook
 }
 
-// A StepSpec is one step as declared. Kind says which of the other fields is set.
+// A StepSpec is one step as declared. Kind says which of the fields after it is set.
 type StepSpec struct {
 	Pos            Position        `json:"-"`
+	Name           string          `json:"name,omitempty"` // for people; several steps may have the same one
 	Kind           StepKind        `json:"kind"`
 	SetWeight      *SetWeight      `json:"setWeight,omitempty"`
 	Pause          *Pause          `json:"pause,omitempty"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -72,8 +73,8 @@ func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signa
 		return present.JSON(a.out, "SignalSent", sentOutput{id, sig, !recorded})
 	}
 	what := string(id)
-	if sig.Step != "" {
-		what += " " + string(sig.Step)
+	if about := cmp.Or(string(sig.Step), sig.Target); about != "" {
+		what += " " + about
 	}
 	if recorded {
 		present.Printf(a.out, "%s: %s recorded; the deployment is interrupted\n", what, sig.Kind)

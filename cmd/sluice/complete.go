@@ -176,7 +176,7 @@ func known(ctx context.Context, store sluice.Store, word string, args []string) 
 			return list, nil
 		}
 		for _, s := range state.Plan.Steps {
-			list = append(list, string(s.ID))
+			list = append(list, strings.TrimSuffix(string(s.ID)+"\t"+s.Name, "\t"))
 		}
 	}
 	return list, nil

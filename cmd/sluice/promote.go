@@ -14,8 +14,10 @@ import (
 func newPromote(a *app) *cobra.Command {
 	p, roles, full, yes := service.Promotion{}, []string(nil), false, false
 	cmd := &cobra.Command{
-		Use: "promote [DEPLOYMENT]", Short: "End the pause that a target waits in, or skip all that is left before promotion",
-		Long: "Promote approves the pause that a target waits in, or ends it if it is timed, as sluice approve does.\n" +
+		Use:   "promote [DEPLOYMENT]",
+		Short: "Continue a target that waits or is paused, or skip all that is left before promotion",
+		Long: "Promote continues what sluice pause has paused. Otherwise it approves the pause that a target waits in,\n" +
+			"or ends it if it is timed, as sluice approve does.\n" +
 			"With --full it skips the weights, pauses, analyses and webhooks that are left of the target's strategy, and\n" +
 			"the new version takes over at once. All other steps still run: jobs, waitFor, data steps,\n" +
 			"afterDeployment. A gate that runs is ended; a weight that is being set is reached first.\n\n" +
@@ -28,7 +30,8 @@ func newPromote(a *app) *cobra.Command {
 				return a.promote(cmd.Context(), p, yes)
 			}
 			return a.decide(cmd.Context(), service.Decision{
-				Deployment: p.Deployment, Target: p.Target, Kinds: approvals, By: p.By, Reason: p.Reason,
+				Deployment: p.Deployment, Target: p.Target, Kinds: approvals, Continue: true, By: p.By,
+				Reason: p.Reason,
 			})
 		},
 	}

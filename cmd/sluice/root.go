@@ -79,8 +79,8 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newInit(a),
 		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
-		newLogs(a), newApprove(a), newReject(a), newPromote(a), newRetry(a), newRollback(a), newCancel(a), newData(a),
-		newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newManual(), newBeside(),
+		newLogs(a), newApprove(a), newReject(a), newPromote(a), newPause(a), newRetry(a), newRollback(a), newCancel(a),
+		newData(a), newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newManual(), newBeside(),
 	)
 	refuseExtra(root)
 	a.completions(root)

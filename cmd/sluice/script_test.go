@@ -191,15 +191,41 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// recorded puts the state directory of an earlier version in place.
+// recorded FORMAT puts a state directory in place that the first version with this format has written. Its process was
+// killed.
 func recorded(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: recorded")
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: recorded FORMAT")
 	}
 	dir := ts.MkAbs(bootstrap.StateName)
-	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(sourceDir, "testdata", "recorded"))))
-	ts.Check(os.Chmod(dir, 0o700))
-	ts.Check(os.Chmod(filepath.Join(dir, "key"), 0o600)) // git keeps no such modes
+	ts.Check(os.Mkdir(dir, 0o700))
+	ts.Check(ts.Exec("tar", "-xzf", filepath.Join(sourceDir, "testdata", "recorded", args[0]+".tar.gz"), "-C", dir))
+}
+
+// Of each format that the store has had there is a state directory, and a script that opens it.
+func TestEveryFormatIsRecorded(t *testing.T) {
+	migrations, err := filepath.Glob("../../internal/sqlite/migrations/*.sql")
+	if err != nil || len(migrations) == 0 {
+		t.Fatalf("migrations: %q, %v", migrations, err)
+	}
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, name := range scripts {
+		script, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, script...)
+	}
+	for _, name := range migrations {
+		format, _, _ := strings.Cut(filepath.Base(name), "_")
+		if !strings.Contains(string(all), "\nrecorded "+format+"\n") {
+			t.Errorf("no script opens a state directory of format %s: kill a run, and pack its .sluice for it", format)
+		}
+	}
 }
 
 // upgrade VERSION changes the state directory as a later version with another format would.

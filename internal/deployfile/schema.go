@@ -2,6 +2,7 @@ package deployfile
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -149,7 +150,7 @@ func textSchema(k key) schema {
 
 func arrayOf(s schema) schema { return schema{"type": "array", "items": s} }
 
-// steps describes a list of steps of a place: each a map with one key, its kind.
+// steps describes a list of steps of a place: each a map with its kind as a key, and a name if it has one.
 func (b *schemaBuilder) steps(p place) schema {
 	if _, ok := b.defs[p.name]; ok {
 		return refTo(p.name)
@@ -171,15 +172,20 @@ func (b *schemaBuilder) steps(p place) schema {
 	}
 	sequence := p.name + "InSequence"
 	inside["sequence"], kinds["sequence"] = refTo(sequence), refTo(sequence)
-	b.defs[sequence] = schema{"type": "array", "minItems": 1, "items": oneKey(inside)}
-	b.defs[p.name] = arrayOf(oneKey(kinds))
+	b.defs[sequence] = schema{"type": "array", "minItems": 1, "items": b.step(inside)}
+	b.defs[p.name] = arrayOf(b.step(kinds))
 	return refTo(p.name)
 }
 
-func oneKey(properties schema) schema {
+func (b *schemaBuilder) step(kinds schema) schema {
+	properties := maps.Clone(kinds)
+	properties[nameKey.name] = orNull(b.value(nameKey))
 	return schema{"type": "object", "properties": properties, "additionalProperties": false,
-		"minProperties": 1, "maxProperties": 1}
+		"if":   schema{"required": []string{nameKey.name}},
+		"then": keyCount(2), "else": keyCount(1)}
 }
+
+func keyCount(n int) schema { return schema{"minProperties": n, "maxProperties": n} }
 
 // wordSchema offers the words as they are best written, and accepts them in any letter case.
 func wordSchema(words []string) schema {

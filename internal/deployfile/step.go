@@ -72,7 +72,7 @@ func (p *parser) step(n *yaml.Node, at place) (sluice.StepSpec, bool) {
 		p.error(key, codeStepNotHere, at.hint, "%s is not allowed in %s", kind, at.what)
 		return sluice.StepSpec{}, false
 	}
-	s := sluice.StepSpec{Pos: p.at(key), Kind: kind}
+	s := sluice.StepSpec{Pos: p.at(key), Kind: kind, Name: p.label(n, key)}
 	if kind == sluice.KindSequence {
 		s.Sequence = p.sequence(value, at)
 		return s, true
@@ -127,10 +127,14 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 			kinds = append(kinds, i)
 		}
 	}
-	switch {
+	switch rest := beside(n, nil); {
+	case len(kinds) == 0 && len(rest) == 0:
+		p.error(n.Content[0], codeMissingKey, "add what it does below it, such as pause: {untilApproved: true}",
+			"the step has a name and nothing else")
+		return nil, nil, false
 	case len(kinds) == 0:
-		key, ok := p.unknownStep(n.Content[0])
-		return key, n.Content[1], ok && len(n.Content) == 2
+		key, ok := p.unknownStep(n.Content[rest[0]])
+		return key, n.Content[rest[0]+1], ok && len(rest) == 1
 	case len(kinds) > 1:
 		second := n.Content[kinds[1]]
 		p.error(second, codeBadCombination, "put a dash before "+second.Value+": to make it a step of its own",
@@ -138,10 +142,51 @@ func (p *parser) kindOf(n *yaml.Node) (key, value *yaml.Node, ok bool) {
 		return nil, nil, false
 	}
 	key, value = n.Content[kinds[0]], n.Content[kinds[0]+1]
-	if len(n.Content) == 2 {
+	if len(beside(n, key)) == 0 {
 		return key, value, true
 	}
 	return key, p.adopt(n, key, value), true
+}
+
+// nameKey names a step, beside its kind.
+var nameKey = key{"name", own, "", "A name for people, shown with the step's id"}
+
+// beside returns where in the step the keys are that are neither its kind nor its name. A name beside a kind that takes
+// a name itself, and has none, is that of the kind.
+func beside(n, kind *yaml.Node) (list []int) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		isName := n.Content[i].Value == nameKey.name && n.Content[i].Kind == yaml.ScalarNode
+		if n.Content[i] != kind && (!isName || lacksName(n, kind)) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func lacksName(n, kind *yaml.Node) bool {
+	if kind == nil || stepKeys[sluice.StepKind(kind.Value)] == nil {
+		return false
+	}
+	k, takes := stepKeys[sluice.StepKind(kind.Value)].find(nameKey.name)
+	return takes && k.absent == required && yamldoc.Get(yamldoc.Get(n, kind.Value), nameKey.name) == nil
+}
+
+// label returns the name of the step.
+func (p *parser) label(n, kind *yaml.Node) (name string) {
+	if len(beside(n, kind)) > 0 {
+		return ""
+	}
+	p.each(n, func(key, value *yaml.Node) {
+		switch {
+		case key == kind || yamldoc.IsNull(value):
+		case sluice.StepKind(kind.Value) == sluice.KindSequence:
+			p.error(key, codeBadCombination, "name the steps in it", "a sequence has no name")
+		default:
+			p.check(nameKey.value, value, "the name of a step")
+			name = p.textOf(value, "the name of a step")
+		}
+	})
+	return name
 }
 
 // unknownStep reports the key and returns the one that was meant, if that is clear.
@@ -168,23 +213,20 @@ func (p *parser) adopt(n, key, value *yaml.Node) *yaml.Node {
 	if value.Kind == yaml.MappingNode {
 		merged.Content = slices.Clone(value.Content)
 	}
-	var beside []string
+	var misplaced []string
 	var first *yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i] == key {
-			continue
-		}
+	for _, i := range beside(n, key) {
 		if first == nil {
 			first = n.Content[i]
 		}
-		beside = append(beside, clip(n.Content[i].Value))
+		misplaced = append(misplaced, clip(n.Content[i].Value))
 		merged.Content = append(merged.Content, n.Content[i], n.Content[i+1])
 	}
-	who, belong := beside[0]+" has", "belongs"
-	if len(beside) > 1 {
-		who, belong = fmt.Sprintf("%s and %d more have", beside[0], len(beside)-1), "belong"
+	who, belong := misplaced[0]+" has", "belongs"
+	if len(misplaced) > 1 {
+		who, belong = fmt.Sprintf("%s and %d more have", misplaced[0], len(misplaced)-1), "belong"
 	}
-	p.error(first, codeStepIndent, "indent "+strings.Join(beside, ", ")+" by two more spaces than "+key.Value,
+	p.error(first, codeStepIndent, "indent "+strings.Join(misplaced, ", ")+" by two more spaces than "+key.Value,
 		"%s the same indent as %s, but %s inside it", who, key.Value, belong)
 	return merged
 }

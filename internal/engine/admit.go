@@ -20,6 +20,9 @@ func Admit(s *State, sig sluice.Signal) error {
 		}
 		return nil
 	}
+	if sig.Kind == sluice.SignalPause || sig.Kind == sluice.SignalContinue {
+		return admitPause(s, sig)
+	}
 	run := s.Steps[sig.Step]
 	if run == nil {
 		return sluice.Errorf(sluice.NotFound, "deployment %s has no step %q", s.ID, sig.Step).

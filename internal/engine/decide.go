@@ -63,7 +63,7 @@ func Decide(s *State, now time.Time) Decision {
 func (d *Decision) target(s *State, t *targetRun, c course, now time.Time) {
 	switch c {
 	case forward:
-		d.forward(s, t.runs, now)
+		d.forward(s, t, now)
 		if len(t.waiting()) > 0 {
 			d.Guards = append(d.Guards, t.guards()...)
 		}
@@ -78,9 +78,13 @@ func (d *Decision) target(s *State, t *targetRun, c course, now time.Time) {
 	}
 }
 
-func (d *Decision) forward(s *State, runs []*StepRun, now time.Time) {
-	for _, r := range runs {
-		if r.Plan.Phase != sluice.PhaseOnRollback {
+func (d *Decision) forward(s *State, t *targetRun, now time.Time) {
+	for _, r := range t.runs {
+		switch {
+		case r.Plan.Phase == sluice.PhaseOnRollback:
+		case t.paused != nil && r.Phase == PhasePending:
+			d.Abort = append(d.Abort, r.Plan.ID)
+		default:
 			d.advance(s, r, now)
 		}
 	}

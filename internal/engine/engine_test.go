@@ -39,6 +39,7 @@ type starts map[sluice.StepID]func(context.Context, sluice.Progress) (sluice.Pro
 type world struct {
 	mu      sync.Mutex
 	calls   []string
+	check   func(context.Context, sluice.StepID)
 	start   starts
 	observe map[sluice.StepID]func(p sluice.Progress) (sluice.Progress, error)
 	undo    func() error
@@ -61,7 +62,12 @@ type worldStep struct {
 	report func(sluice.Progress)
 }
 
-func (s *worldStep) Check(context.Context) (sluice.Preview, error) { return sluice.Preview{}, nil }
+func (s *worldStep) Check(ctx context.Context) (sluice.Preview, error) {
+	if s.world.check != nil {
+		s.world.check(ctx, s.id)
+	}
+	return sluice.Preview{}, nil
+}
 
 func (s *worldStep) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	s.world.did("start", s.id)

@@ -228,10 +228,11 @@ func (r *runner) next() (result, bool) {
 
 // outcome turns a result into events. An interrupted verb gives none: the decision that interrupted it, or the next
 // start of the engine, handles the step. The same is true of a verb whose step was skipped or failed by a guard
-// meanwhile.
+// meanwhile, and of the check of a step that a pause holds back.
 func (r *runner) outcome(res result) []sluice.Event {
-	phase := r.state.Steps[res.step].Phase
-	if res.interrupted || phase == PhaseFailed || phase == PhaseSkipped {
+	run := r.state.Steps[res.step]
+	isHeld := res.verb == VerbCheck && r.state.Paused(run.Plan.Target) != nil
+	if res.interrupted || isHeld || run.Phase == PhaseFailed || run.Phase == PhaseSkipped {
 		return nil
 	}
 	if !res.final {

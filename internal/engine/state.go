@@ -153,9 +153,14 @@ func (s *State) signal(sig sluice.Signal) {
 		s.halt(&sig)
 		return
 	}
+	if sig.Kind == sluice.SignalPause || sig.Kind == sluice.SignalContinue {
+		s.pause(&sig)
+		return
+	}
 	if run := s.Steps[sig.Step]; run != nil {
 		if sig.Kind == sluice.SignalPromote {
-			s.targets[run.Plan.Target].promoted = &sig
+			t := s.targets[run.Plan.Target]
+			t.promoted, t.paused = &sig, nil
 			return
 		}
 		run.Progress.Signals = append(slices.Clip(run.Progress.Signals), sig)
@@ -265,15 +270,15 @@ func (s *State) Status() sluice.Status {
 	}
 	status, survey := sluice.StatusPending, s.survey()
 	for _, t := range s.Plan.Targets {
-		switch survey.of(t.Name).status {
-		case sluice.StatusRollingBack:
+		switch at := survey.of(t.Name); {
+		case at.status == sluice.StatusRollingBack:
 			return sluice.StatusRollingBack
-		case sluice.StatusRunning:
+		case at.status == sluice.StatusRunning, at.status == sluice.StatusPending && at.course == forward:
 			status = sluice.StatusRunning
-		case sluice.StatusWaiting:
-			if status == sluice.StatusPending {
-				status = sluice.StatusWaiting
-			}
+		case at.status == sluice.StatusPaused && status != sluice.StatusRunning:
+			status = sluice.StatusPaused
+		case at.status == sluice.StatusWaiting && status == sluice.StatusPending:
+			status = sluice.StatusWaiting
 		}
 	}
 	if status == sluice.StatusPending {

@@ -18,6 +18,7 @@ type targetRun struct {
 	spared  bool          // it had ended before, so it does not go where the others were sent
 
 	promoted *sluice.Signal // that skips what is left of the strategy
+	paused   *sluice.Signal // that holds back the steps that have not begun
 }
 
 // A standing holds the course and the status of a target.
@@ -104,6 +105,9 @@ func (v survey) gate(t *targetRun) course {
 }
 
 func (s *State) status(t *targetRun, c course) sluice.Status {
+	if t.isHeld(c) {
+		return sluice.StatusPaused
+	}
 	switch c {
 	case committing:
 		return t.committed()
@@ -187,7 +191,8 @@ func (t *targetRun) busy() sluice.Status {
 	return sluice.StatusRunning
 }
 
-// waiting returns the steps that wait or work and leave the pods alone. There are none while another step changes pods.
+// waiting returns the steps that wait or work and leave the pods alone, or else the one that a pause holds back. There
+// are none while another step changes pods.
 func (t *targetRun) waiting() []sluice.StepID {
 	var ids []sluice.StepID
 	for _, r := range t.runs {
@@ -198,6 +203,9 @@ func (t *targetRun) waiting() []sluice.StepID {
 			return nil
 		}
 		ids = append(ids, r.Plan.ID)
+	}
+	if r := t.next(); len(ids) == 0 && r != nil && t.paused != nil {
+		return []sluice.StepID{r.Plan.ID}
 	}
 	return ids
 }

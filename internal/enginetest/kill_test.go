@@ -117,7 +117,7 @@ func live(t *testing.T, l *life, s scenario) sluice.DeploymentID {
 	e := newEngine(store, steps{world: l, log: store, behaviours: s.behaviours})
 	id, err := begin(t.Context(), e, store, plan(s.afterwards))
 	if err == nil {
-		go s.speak(t.Context(), e, id)
+		go s.speak(t.Context(), e, l.store, id)
 		go func() {
 			<-l.died
 			if err := e.Stop(context.Background()); err != nil {
@@ -177,14 +177,15 @@ func begin(ctx context.Context, e *engine.Engine, log sluice.Log, p *sluice.Plan
 }
 
 // speak plays the people and callbacks that steps wait for. They send their signal again after every kill, because they
-// got no answer. A signal that was recorded before is refused as a conflict.
-func (s scenario) speak(ctx context.Context, e *engine.Engine, id sluice.DeploymentID) {
+// got no answer. A signal that was recorded before is refused as a conflict; after its end a pause would not be, so
+// nobody pauses twice.
+func (s scenario) speak(ctx context.Context, e *engine.Engine, log sluice.Log, id sluice.DeploymentID) {
 	for u, err := range e.Watch(ctx, id, 0) {
 		if err != nil {
 			return
 		}
 		sig, ok := s.answer(u)
-		if !ok {
+		if !ok || sig.Kind == sluice.SignalPause && wasPaused(ctx, log, id) {
 			continue
 		}
 		if err := e.Signal(ctx, id, sig); err != nil && errors.Is(err, context.Canceled) {
@@ -193,13 +194,29 @@ func (s scenario) speak(ctx context.Context, e *engine.Engine, id sluice.Deploym
 	}
 }
 
-// answer returns what is said because of an update.
+func wasPaused(ctx context.Context, log sluice.Log, id sluice.DeploymentID) bool {
+	for e, err := range log.Read(ctx, id, 0) {
+		if err == nil && e.Kind == sluice.SignalReceived && e.Signal.Kind == sluice.SignalPause {
+			return true
+		}
+	}
+	return false
+}
+
+// answer returns what is said because of an update. The step at which a person pauses is approved once the pause is
+// recorded.
 func (s scenario) answer(u engine.Update) (sluice.Signal, bool) {
+	by := sluice.Actor{Name: "bob", Via: "api"}
+	switch {
+	case u.Event != nil && u.Event.Kind == sluice.SignalReceived && u.Event.Signal.Kind == sluice.SignalPause:
+		return sluice.Signal{Kind: sluice.SignalApprove, Step: s.saidAt, By: by}, true
+	case u.Event != nil && u.Event.Kind == sluice.StepDone && u.Event.Step == s.saidAt && s.continued:
+		return sluice.Signal{Kind: sluice.SignalContinue, By: by}, true
+	}
 	if u.Event == nil || u.Event.Progress == nil || u.Event.Progress.Wait == nil ||
 		len(u.Event.Progress.Wait.Signals) == 0 {
 		return sluice.Signal{}, false
 	}
-	by := sluice.Actor{Name: "bob", Via: "api"}
 	if u.Event.Step == s.saidAt {
 		return sluice.Signal{Kind: s.said, Step: s.saidTo, By: by}, true
 	}

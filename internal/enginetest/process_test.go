@@ -40,7 +40,9 @@ func TestProcessKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	for _, name := range []string{"everything works", "the canary fails", "a person cancels"} {
+	for _, name := range []string{
+		"everything works", "the canary fails", "a person cancels", "a person pauses and continues",
+	} {
 		t.Run(name, func(t *testing.T) {
 			want := run(t, scenarios[name], immortal)
 			got := runProcesses(t, name)
@@ -95,7 +97,11 @@ func runProcess(t *testing.T, door *door, name string, after time.Duration) bool
 	select {
 	case left = <-door.entered:
 	case err := <-exited:
-		t.Fatalf("the process ended before it did anything: %v\n%s", err, cmd.Stderr)
+		if err != nil {
+			t.Fatalf("the process ended before it did anything: %v\n%s", err, cmd.Stderr)
+		}
+		exited <- err
+		left = <-door.entered // the one before was killed after the end, so this one had nothing to do
 	}
 	kill := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // it may have ended just now
 	defer kill.Stop()
@@ -143,7 +149,7 @@ func beKilled(t *testing.T, dir string, s scenario) {
 		t.Fatal(err)
 	}
 	if !s.silent {
-		go s.speak(t.Context(), e, id)
+		go s.speak(t.Context(), e, store, id)
 	}
 	if _, err := e.Wait(t.Context(), id); err != nil {
 		t.Fatal(err)

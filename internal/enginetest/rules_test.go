@@ -13,6 +13,8 @@ import (
 // A record is what the log says of the steps at one moment.
 type record struct {
 	ended   bool
+	paused  bool            // by a person
+	held    []sluice.StepID // that began all the same
 	started []sluice.StepID
 	kinds   map[sluice.StepID]map[sluice.EventKind]bool
 	image   map[sluice.StepID][]byte
@@ -45,7 +47,17 @@ func (r *record) add(e sluice.Event) {
 		r.ended = true
 	case sluice.DeploymentReopened:
 		r.reopen()
+	case sluice.SignalReceived:
+		switch e.Signal.Kind {
+		case sluice.SignalPause:
+			r.paused = true
+		case sluice.SignalContinue:
+			r.paused = false
+		}
 	case sluice.StepStarting:
+		if r.paused && !strings.Contains(string(e.Step), "/onRollback/") {
+			r.held = append(r.held, e.Step)
+		}
 		r.started = append(r.started, e.Step)
 		r.image[e.Step] = e.Progress.Snapshot
 	case sluice.StepProgressed, sluice.StepDone:
@@ -113,6 +125,9 @@ func (s *step) faults(r *record, verb string, p sluice.Progress) []string {
 	var list []string
 	if r.ended {
 		list = append(list, "the deployment has ended")
+	}
+	for _, held := range r.held {
+		list = append(list, fmt.Sprintf("%s began while its target was paused", held))
 	}
 	if r.has(id, over[verb]...) {
 		list = append(list, fmt.Sprintf("it is too late, its events are %v", r.kinds[id]))

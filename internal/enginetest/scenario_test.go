@@ -15,6 +15,7 @@ type scenario struct {
 	saidTo     sluice.StepID // "" for the whole deployment
 	outcome    sluice.Status
 	targets    map[string]sluice.Status
+	continued  bool // after a pause: once the step saidAt is done
 	silent     bool // nobody answers in the process that runs it
 	repairs    int  // how often somebody repairs the world and lets the undo that failed go on
 }
@@ -168,6 +169,26 @@ var scenarios = map[string]scenario{
 	"a person promotes what then fails": {
 		behaviours: behaviours(map[sluice.StepID]behaviour{"production/promote": {lane: true, fails: true}}),
 		afterwards: "keep", said: sluice.SignalPromote, saidAt: "production/canary/1", saidTo: "production/promote",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
+	"a person pauses and continues": {
+		behaviours: behaviours(nil), afterwards: "keep",
+		said: sluice.SignalPause, saidAt: "production/canary/1", continued: true,
+		outcome: sluice.StatusSucceeded,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusSucceeded},
+	},
+	"a person pauses what then fails": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/canary/1": {signal: sluice.SignalApprove, fails: true},
+		}), afterwards: "keep", said: sluice.SignalPause, saidAt: "production/canary/1",
+		outcome: sluice.StatusRolledBack,
+		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
+	},
+	"the guard of the canary ends a pause": {
+		behaviours: behaviours(map[sluice.StepID]behaviour{
+			"production/apply": {rounds: 1, lane: true, well: time.Second},
+		}), afterwards: "keep", said: sluice.SignalPause, saidAt: "production/canary/1",
 		outcome: sluice.StatusRolledBack,
 		targets: map[string]sluice.Status{"staging": sluice.StatusSucceeded, "production": sluice.StatusRolledBack},
 	},

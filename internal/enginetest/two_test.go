@@ -50,7 +50,7 @@ func TestASecondEngineReachesWhatTheFirstRuns(t *testing.T) {
 				if err := second.Resume(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				s.speak(t.Context(), second, id) // returns when the second engine has seen the end
+				s.speak(t.Context(), second, store, id) // returns when the second engine has seen the end
 				if _, err := first.Wait(t.Context(), id); err != nil {
 					t.Fatal(err)
 				}
@@ -101,7 +101,7 @@ func TestALostLeaseGoesToAnotherEngine(t *testing.T) {
 		if err := second.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		go s.speak(t.Context(), first, id)
+		go s.speak(t.Context(), first, store, id)
 		wantEnd(t, second, id, s.outcome)
 		newEnding(t, store, id, w, 1).compare(t, want, "after a lost lease")
 	})
@@ -186,7 +186,7 @@ func TestTwoProcesses(t *testing.T) {
 	other := spawn(t, door)
 	left := <-door.entered
 	id := firstDeployment(t, store)
-	go s.speak(t.Context(), here, id)
+	go s.speak(t.Context(), here, store, id)
 	for u, err := range here.Watch(t.Context(), id, 0) {
 		if err != nil {
 			t.Fatal(err)

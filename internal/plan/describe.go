@@ -9,8 +9,15 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Describe says briefly what a step does.
+// Describe says briefly what a step does, after its name if it has one.
 func Describe(s sluice.PlannedStep) string {
+	if s.Name != "" {
+		return s.Name + " (" + describe(s) + ")"
+	}
+	return describe(s)
+}
+
+func describe(s sluice.PlannedStep) string {
 	switch {
 	case s.Apply != nil && s.Apply.Canary:
 		return "apply beside the old version " + kinds(s.Apply.Objects)

@@ -7,9 +7,12 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Title says in a few words what a step is, such as "analysis: errors, slow answers".
+// Title says in a few words what a step is, such as "analysis: errors, slow answers". A name that the deploy file gives
+// it says that best.
 func Title(s sluice.PlannedStep) string {
 	switch {
+	case s.Name != "":
+		return s.Name
 	case s.Apply != nil:
 		return "apply"
 	case s.Promote != nil:

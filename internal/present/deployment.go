@@ -30,12 +30,14 @@ type Deployment struct {
 }
 
 type targetOutput struct {
-	Name   string        `json:"name"`
-	Status sluice.Status `json:"status"`
+	Name   string         `json:"name"`
+	Status sluice.Status  `json:"status"`
+	Paused *sluice.Signal `json:"paused,omitempty"` // who paused it, and why
 }
 
 type stepOutput struct {
 	ID        sluice.StepID   `json:"id"`
+	Name      string          `json:"name,omitempty"`
 	Kind      sluice.StepKind `json:"kind"`
 	Phase     engine.RunPhase `json:"phase"`
 	StartedAt time.Time       `json:"startedAt,omitzero"`
@@ -55,6 +57,7 @@ type stepOutput struct {
 // A waitingOutput is a step that waits, and what it waits for.
 type waitingOutput struct {
 	Step    sluice.StepID `json:"step"`
+	Name    string        `json:"name,omitempty"`
 	Message string        `json:"message"`
 	Until   time.Time     `json:"until,omitzero"`
 	Signals []string      `json:"signals,omitempty"`
@@ -98,18 +101,25 @@ func waitingSteps(s *engine.State) string {
 	return strings.Join(steps, ", ")
 }
 
-// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, or in an undo.
+// waitsOf returns the steps that wait: for a person or a time, for something that is unavailable, in an undo, or
+// because a person has paused their target.
 func waitsOf(s *engine.State) (waits []waitingOutput) {
 	for _, id := range s.Started {
 		run := s.Steps[id]
 		switch {
 		case s.Outcome != "":
 		case run.Retrying != nil || run.WaitsFor != "":
-			waits = append(waits, waitingOutput{Step: id, Message: stepText(s, run)})
+			waits = append(waits, waitingOutput{Step: id, Name: run.Plan.Name, Message: standing(s, run)})
 		case run.Phase == engine.PhaseWaiting:
 			w := run.Progress.Wait
 			message := cmp.Or(run.Progress.Message, waitReason(*w))
-			waits = append(waits, waitingOutput{id, message, w.Until, w.Signals, w.Roles})
+			waits = append(waits, waitingOutput{id, run.Plan.Name, message, w.Until, w.Signals, w.Roles})
+		}
+	}
+	for _, t := range s.Plan.Targets {
+		if held := s.Held(t.Name); held != nil {
+			waits = append(waits, waitingOutput{
+				Step: held.Plan.ID, Name: held.Plan.Name, Message: pausedText(s, held)})
 		}
 	}
 	return waits
@@ -123,7 +133,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 		WaitsFor: waitsOf(s), state: s,
 	}
 	for _, t := range s.Plan.Targets {
-		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name)})
+		out.Targets = append(out.Targets, targetOutput{t.Name, s.Target(t.Name), s.Paused(t.Name)})
 	}
 	if !steps {
 		return out
@@ -131,7 +141,7 @@ func DeploymentOf(s *engine.State, steps bool) Deployment {
 	for _, p := range s.Plan.Steps {
 		run := s.Steps[p.ID]
 		o := stepOutput{
-			ID: p.ID, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
+			ID: p.ID, Name: p.Name, Kind: p.Kind, Phase: run.Phase, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
 			Message: run.Progress.Message, Amount: run.Progress.Amount, Changes: run.Progress.Changes,
 			Result: resultOf(run.Progress.Result), Failure: failureOf(run.Failure), Leftover: failureOf(run.Leftover),
 			Retrying: failureOf(run.Retrying),
@@ -202,16 +212,20 @@ func stepRow(s *engine.State, run *engine.StepRun) []string {
 	return []string{"  " + string(run.Plan.ID), string(run.Phase), elapsed, stepText(s, run)}
 }
 
-// stepText says the most important thing about a step now.
+// stepText says the most important thing about a step now, after its name if it has one.
 func stepText(s *engine.State, run *engine.StepRun) string {
-	return cmp.Or(standing(s, run), plan.Describe(run.Plan))
+	text := standing(s, run)
+	if text == "" {
+		return plan.Describe(run.Plan)
+	}
+	return strings.Join(filled(run.Plan.Name, text), ": ")
 }
 
 // standing says how a step stands, "" if there is nothing to say but what it is.
 func standing(s *engine.State, run *engine.StepRun) string {
 	switch {
 	case run.Phase == engine.PhasePending:
-		return ""
+		return strings.Join(filled(pausedText(s, run), continuing(s, run)), "; ")
 	case run.Retrying != nil:
 		return "tries again: " + run.Retrying.Message
 	case run.WaitsFor != "":

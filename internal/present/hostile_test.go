@@ -154,9 +154,10 @@ func found(text string) sluice.Diagnostics {
 // spoiled is a deployment, and its events, in which every text is the given one.
 func spoiled(text string) (*engine.State, []sluice.Event) {
 	applies := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{}}
-	p := &sluice.Plan{Targets: []sluice.PlannedTarget{{Name: "s", RollbackClass: "B"}}, Steps: []sluice.PlannedStep{
+	targets := []sluice.PlannedTarget{{Name: "s", RollbackClass: "B"}, {Name: "t"}}
+	p := &sluice.Plan{Targets: targets, Steps: []sluice.PlannedStep{
 		{ID: "s/0", Target: "s", StepSpec: applies}, {ID: "s/1", Target: "s", StepSpec: applies},
-		{ID: "s/2", Target: "s", StepSpec: applies},
+		{ID: "s/2", Target: "s", StepSpec: applies}, {ID: "t/0", Target: "t", StepSpec: applies},
 	}}
 	p.Rehearsal = &sluice.Rehearsal{}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -166,6 +167,8 @@ func spoiled(text string) (*engine.State, []sluice.Event) {
 		{Kind: sluice.StepProgressed, Step: "s/0", Progress: &sluice.Progress{State: sluice.Running}},
 		{Kind: sluice.StepStarting, Step: "s/0"}, {Kind: sluice.StepStarting, Step: "s/1"},
 		{Kind: sluice.StepStarting, Step: "s/2"},
+		{Kind: sluice.SignalReceived, Signal: &sluice.Signal{Kind: sluice.SignalPause, Target: "t"}},
+		{Kind: sluice.SignalReceived, Signal: &sluice.Signal{Kind: sluice.SignalContinue}},
 		{Kind: sluice.SignalReceived}, {Kind: sluice.StepRetrying, Step: "s/0"}, {Kind: sluice.StepDone, Step: "s/0"},
 		{Kind: sluice.StepFailed, Step: "s/1"}, {Kind: sluice.StepUndoFailed, Step: "s/1"},
 		{Kind: sluice.StepFinishFailed, Step: "s/0"},

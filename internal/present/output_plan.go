@@ -41,6 +41,7 @@ type PlanStep struct {
 	ID          sluice.StepID      `json:"id"`
 	Target      string             `json:"target"`
 	Phase       sluice.Phase       `json:"phase"`
+	Name        string             `json:"name,omitempty"`
 	Kind        sluice.StepKind    `json:"kind"`
 	Title       string             `json:"title"`
 	Description string             `json:"description"`
@@ -67,8 +68,8 @@ func PlanOf(p *sluice.Plan) PlanOutput {
 	}
 	for _, s := range p.Steps {
 		out.Steps = append(out.Steps, &PlanStep{
-			ID: s.ID, Target: s.Target, Phase: s.Phase, Kind: s.Kind, Title: plan.Title(s), Description: plan.Describe(s),
-			After: s.After,
+			ID: s.ID, Name: s.Name, Target: s.Target, Phase: s.Phase, Kind: s.Kind, Title: plan.Title(s),
+			Description: plan.Describe(s), After: s.After,
 		})
 	}
 	return out

@@ -25,7 +25,7 @@ func Sentences(s *engine.State, e sluice.Event) []string {
 	case sluice.DeploymentReopened:
 		return []string{fmt.Sprintf("the undo of deployment %s goes on", s.ID)}
 	case sluice.SignalReceived:
-		return []string{signalSentence(*e.Signal)}
+		return []string{signalSentence(s, *e.Signal)}
 	}
 	run := s.Steps[e.Step]
 	if run == nil {
@@ -143,15 +143,41 @@ func hintLines(f *sluice.Failure) []string {
 	return []string{"hint: " + f.Hint}
 }
 
-func signalSentence(sig sluice.Signal) string {
+func signalSentence(s *engine.State, sig sluice.Signal) string {
 	text := sig.Kind
-	if sig.Kind == sluice.SignalCallback {
+	switch sig.Kind {
+	case sluice.SignalCallback:
 		text = "callback, " + map[bool]string{true: "success", false: "failure"}[sig.Success]
+	case sluice.SignalPause:
+		return pausable(s, sig) + " paused" + author(sig) + "; to continue: sluice promote " + string(s.ID)
+	case sluice.SignalContinue:
+		return pausable(s, sig) + " continued" + author(sig)
 	}
 	if sig.Step != "" {
 		text = string(sig.Step) + "  " + text
 	}
 	return text + author(sig)
+}
+
+// pausable names what the signal pauses or continues.
+func pausable(s *engine.State, sig sluice.Signal) string {
+	return cmp.Or(sig.Target, "deployment "+string(s.ID))
+}
+
+// pausedText says who holds the step back, "" if nobody does.
+func pausedText(s *engine.State, run *engine.StepRun) string {
+	if s.Held(run.Plan.Target) != run {
+		return ""
+	}
+	return "paused" + author(*s.Paused(run.Plan.Target))
+}
+
+// continuing says how to let a step begin that somebody holds back, "" if nobody does.
+func continuing(s *engine.State, run *engine.StepRun) string {
+	if pausedText(s, run) == "" {
+		return ""
+	}
+	return "to continue: sluice promote " + string(s.ID)
 }
 
 // author names the person who sent the signal, and the reason.

@@ -108,6 +108,10 @@ func snapStep(s *engine.State, run *engine.StepRun, live sluice.Progress, since 
 		row.hints = waitHints(s.ID, run.Plan.ID, *run.Progress.Wait)
 		return row
 	}
+	if text := pausedText(s, run); text != "" {
+		row.phase, row.text, row.hints = engine.PhaseWaiting, text, []string{continuing(s, run)}
+		return row
+	}
 	row.text = treeText(s, run)
 	if s.Outcome == "" && run.Phase == engine.PhaseFailed { // at the end the summary has all of it
 		row.text, row.hints = failureText(run.Failure), hintLines(run.Failure)

@@ -42,7 +42,7 @@ func release() sluice.Event {
 		Kind: sluice.KindAnalysis, Analysis: &sluice.Analysis{Queries: []string{"errors", "slow answers"}, Runs: 3,
 			Interval: time.Minute}})
 	add("production", "canary/2", sluice.PhaseCanary, sluice.StepSpec{
-		Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}})
+		Name: "look at the graphs", Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true}})
 	add("production", "promote", sluice.PhasePromote, sluice.StepSpec{
 		Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
 	return sluice.Event{Kind: sluice.DeploymentStarted, Plan: p, Actor: &sluice.Actor{Name: "ada"}}
@@ -72,6 +72,11 @@ func waitingScene() []sluice.Event {
 		Kind: sluice.StepProgressed, Step: "production/canary/2", Progress: &sluice.Progress{
 			State: sluice.Waiting, Wait: &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalReject}},
 		}})
+}
+
+func pausedScene() []sluice.Event {
+	return append(brought(), sluice.Event{Kind: sluice.SignalReceived, Signal: &sluice.Signal{
+		Kind: sluice.SignalPause, By: sluice.Actor{Name: "ada"}, Reason: "the graphs look odd"}})
 }
 
 func failingScene() []sluice.Event {
@@ -114,7 +119,7 @@ func undoneScene() []sluice.Event {
 func TestTreeAtEveryWidth(t *testing.T) {
 	for name, events := range map[string][]sluice.Event{
 		"waiting": waitingScene(), "failing": failingScene(), "undoing": undoingScene(), "undone": undoneScene(),
-		"done": doneScene(),
+		"done": doneScene(), "paused": pausedScene(),
 	} {
 		f := &film{state: engine.State{ID: "1a21fc53514-ffee59c2"}}
 		f.shoot(events...)

@@ -206,6 +206,7 @@ func (m model) stepMark(s stepLine) Styled {
 var targetMarks = map[sluice.Status]string{
 	sluice.StatusSucceeded: "✓", sluice.StatusFailed: "✗", sluice.StatusRolledBack: "↩", sluice.StatusRollingBack: "↩",
 	sluice.StatusCancelled: "↩", sluice.StatusPending: "·", sluice.StatusSkipped: "·", sluice.StatusWaiting: "‖",
+	sluice.StatusPaused: "‖",
 }
 
 func isOver(s sluice.Status) bool {

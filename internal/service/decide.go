@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -8,12 +9,13 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 )
 
-// A Decision is what a person decides about a waiting step.
+// A Decision is what a person decides about a waiting step, or that paused targets go on.
 type Decision struct {
 	Deployment string   // an id or its beginning; "": the only one with such a step
 	Step       string   // "": the only one that waits
 	Target     string   // without Step: only its steps count; "": those of all targets
 	Kinds      []string // the kinds of signals for it; the first one that a step accepts is sent
+	Continue   bool     // first continue what a person paused, without a decision about its steps
 	By         sluice.Actor
 	Reason     string
 }
@@ -21,60 +23,96 @@ type Decision struct {
 // Decide returns the signal that tells a deployment about the decision, and changes nothing. NotFound: no step waits
 // for a person; Invalid: several do. If the step was named, only the engine knows whether it waits.
 func Decide(ctx context.Context, store sluice.Store, d Decision) (sluice.DeploymentID, sluice.Signal, error) {
-	list, err := store.Deployments(ctx, "")
+	running, err := d.deployments(ctx, store)
 	if err != nil {
 		return "", sluice.Signal{}, err
 	}
-	running := slices.DeleteFunc(slices.Clone(list), func(d sluice.Deployment) bool { return !IsRunning(d) })
-	if d.Deployment != "" {
-		named, err := Find(list, d.Deployment, IsRunning)
-		if err != nil {
-			return "", sluice.Signal{}, err
-		}
-		running = []sluice.Deployment{named}
-	}
-	var found []waitingStep
+	var found []choice
+	var paused sluice.DeploymentID
 	for _, r := range running {
 		state, err := engine.Fold(r.ID, store.Read(ctx, r.ID, 0))
 		if err != nil {
 			return "", sluice.Signal{}, err
 		}
-		for _, run := range d.steps(state) {
-			found = append(found, waitingStep{r.ID, run})
+		found = append(found, d.choices(state)...)
+		if isPaused(state, d.Target) {
+			paused = r.ID
 		}
 	}
 	if needed := d.needing(found); len(needed) > 0 {
 		found = needed
 	}
-	if len(found) == 1 {
-		step := found[0]
-		return step.deployment, sluice.Signal{Kind: d.kind(step.StepRun), Step: step.Plan.ID, By: d.By, Reason: d.Reason}, nil
+	if len(found) != 1 {
+		return "", sluice.Signal{}, undecided(found, paused)
 	}
-	return "", sluice.Signal{}, undecided(found)
+	return found[0].deployment, found[0].signal, nil
 }
 
-// A waitingStep is a step that a decision may be about.
-type waitingStep struct {
+// deployments returns those that the decision may be about.
+func (d Decision) deployments(ctx context.Context, store sluice.Store) ([]sluice.Deployment, error) {
+	list, err := store.Deployments(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if d.Deployment != "" {
+		named, err := Find(list, d.Deployment, IsRunning)
+		return []sluice.Deployment{named}, err
+	}
+	return slices.DeleteFunc(list, func(d sluice.Deployment) bool { return !IsRunning(d) }), nil
+}
+
+// A choice is a signal that the decision may be.
+type choice struct {
 	deployment sluice.DeploymentID
-	*engine.StepRun
+	signal     sluice.Signal
 }
 
-// needing returns the steps that take the first of the kinds. The others end by themselves, and so come second.
-func (d Decision) needing(found []waitingStep) []waitingStep {
-	return slices.DeleteFunc(slices.Clone(found), func(s waitingStep) bool { return !takes(s.StepRun)(d.Kinds[0]) })
+// choices returns what can be decided in the deployment.
+func (d Decision) choices(s *engine.State) (list []choice) {
+	if d.Continue && isPaused(s, d.Target) {
+		sig := sluice.Signal{Kind: sluice.SignalContinue, Target: d.Target, By: d.By, Reason: d.Reason}
+		return []choice{{s.ID, sig}}
+	}
+	for _, run := range d.steps(s) {
+		sig := sluice.Signal{Kind: d.kind(run), Step: run.Plan.ID, By: d.By, Reason: d.Reason}
+		list = append(list, choice{s.ID, sig})
+	}
+	return list
 }
 
-func undecided(found []waitingStep) error {
+// isPaused reports whether the target is paused, or any if its name is "".
+func isPaused(s *engine.State, target string) bool {
+	return slices.ContainsFunc(s.Plan.Targets, func(t sluice.PlannedTarget) bool {
+		return (target == "" || target == t.Name) && s.Paused(t.Name) != nil
+	})
+}
+
+// needing returns what only a person ends. Other steps end by themselves, and so come second.
+func (d Decision) needing(found []choice) []choice {
+	return slices.DeleteFunc(slices.Clone(found), func(c choice) bool {
+		return c.signal.Kind != d.Kinds[0] && c.signal.Kind != sluice.SignalContinue
+	})
+}
+
+// undecided says why there is not one choice. paused is a deployment that is paused, "" if none is.
+func undecided(found []choice, paused sluice.DeploymentID) error {
+	if len(found) == 0 && paused != "" {
+		return sluice.Errorf(sluice.NotFound, "no step waits for a person, but deployment %s is paused", paused).
+			WithHint("continue with: sluice promote %s", paused)
+	}
 	if len(found) == 0 {
 		return sluice.Errorf(sluice.NotFound, "no step waits for a person").
 			WithHint("see what the deployments wait for with: sluice status")
 	}
-	var ids []sluice.StepID
-	for _, r := range found {
-		ids = append(ids, r.Plan.ID)
+	what, names := "steps wait for a person", []string(nil)
+	for _, c := range found {
+		if c.signal.Kind == sluice.SignalContinue {
+			what = "steps and paused deployments wait for a person"
+		}
+		names = append(names, cmp.Or(string(c.signal.Step), string(c.deployment)))
 	}
-	return sluice.Errorf(sluice.Invalid, "%d steps wait for a person", len(found)).
-		WithHint("name the deployment and one of the steps: %v", ids)
+	return sluice.Errorf(sluice.Invalid, "%d %s", len(found), what).
+		WithHint("name the deployment and one of the steps: %v", names)
 }
 
 // steps returns the named step, or those that take one of the kinds now.

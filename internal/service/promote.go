@@ -51,7 +51,7 @@ func onTheirWay(s *engine.State) []string {
 	var list []string
 	for _, t := range s.Plan.Targets {
 		switch s.Target(t.Name) {
-		case sluice.StatusRunning, sluice.StatusWaiting, sluice.StatusRollingBack:
+		case sluice.StatusRunning, sluice.StatusWaiting, sluice.StatusPaused, sluice.StatusRollingBack:
 			if s.Promotion(t.Name) != nil && len(s.Skippable(t.Name)) > 0 {
 				list = append(list, t.Name)
 			}

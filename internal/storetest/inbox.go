@@ -34,8 +34,8 @@ func testInbox(t *testing.T, open Open) {
 // signal is the nth one.
 func signal(n int) sluice.Signal {
 	return sluice.Signal{
-		Kind: sluice.SignalApprove, Step: "production/canary/0", Reason: fmt.Sprint("reason ", n), Success: n%2 == 0,
-		By: sluice.Actor{Name: "bob", Roles: []string{"lead"}, Via: "api"},
+		Kind: sluice.SignalApprove, Step: "production/canary/0", Target: "production", Reason: fmt.Sprint("reason ", n),
+		Success: n%2 == 0, By: sluice.Actor{Name: "bob", Roles: []string{"lead"}, Via: "api"},
 	}
 }
 

@@ -207,7 +207,7 @@ func TestTwoProcesses(t *testing.T) {
 	if err := here.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	go s.speak(t.Context(), here, id) // the first speaker may have seen that nobody ran the deployment, and gone
+	go s.speak(t.Context(), here, store, id) // the first speaker may have seen that nobody ran the deployment, and gone
 	wantEnd(t, here, id, s.outcome)
 	newEnding(t, store, id, w, 2).compare(t, want, "after the other process was killed")
 }

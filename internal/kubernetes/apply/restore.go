@@ -12,10 +12,10 @@ import (
 
 // Restore applies the fields that the writer had applied when the object was read, and no others. So later fields go,
 // earlier ones come back, and those of others stay. Fields that were taken from others since get their values and
-// owners back, except that fields of kubectl apply count as applied by the writer. Those that nobody owned, such as what
-// a Secret got as stringData, get their values back too. A Conflict names the fields that
-// others have taken over since. The rest is restored all the same. A number of replicas that Scale has changed gets its
-// value and its owner back; the outcome is Unchanged if only that owner changes.
+// owners back, except that fields of kubectl apply count as applied by the writer. Fields that nobody owned, such as
+// those that a Secret got as stringData, get their values back. A Conflict names the fields that others have taken over
+// since. The rest is restored all the same. A number of replicas that Scale has changed gets its value and its owner
+// back; the outcome is Unchanged if only that owner changes.
 func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref, err := w.client.Resolve(ctx, was.Ref())
 	if err != nil {

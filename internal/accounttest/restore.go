@@ -127,18 +127,29 @@ func (r *run) theirsBefore() {
 	}
 }
 
-// nobodysBefore changes an object whose fields have values but no owner, as those that a Secret got as stringData.
+// nobodysBefore changes a field that has a value but no owner, like those that a Secret got as stringData.
 func (r *run) nobodysBefore() {
-	r.apply(r.config("c", "{a: '1', b: '1'}"))
-	r.edit(r.ref("ConfigMap", "c"), func(o sluice.Object) { o.Set([]any{map[string]any{}}, "metadata", "managedFields") })
+	r.apply(r.config("c", "{b: '1'}"))
+	r.edit(r.ref("ConfigMap", "c"), func(o sluice.Object) { o.Set("1", "data", "a") })
+	r.edit(r.ref("ConfigMap", "c"), func(o sluice.Object) {
+		var list []any
+		for _, e := range o.List("metadata", "managedFields") {
+			if e.Field("fieldsV1", "f:data", "f:a") == nil {
+				list = append(list, map[string]any(e))
+			}
+		}
+		o.Set(list, "metadata", "managedFields")
+	})
 	was := r.get(r.ref("ConfigMap", "c"))
 	r.apply(r.config("c", "{a: '2', c: '2'}"))
 	now := r.restored(was, sluice.Configured)
 	if data, _ := now["data"].(map[string]any); len(data) != 2 || data["a"] != "1" || data["b"] != "1" {
 		r.Errorf("it is %v", data)
 	}
-	if owners := now.List("metadata", "managedFields"); len(owners) > 0 {
-		r.Errorf("it is owned by %v", owners)
+	for _, e := range now.List("metadata", "managedFields") {
+		if e.Field("fieldsV1", "f:data", "f:a") != nil {
+			r.Errorf("%s owns the field", e.Text("manager"))
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/compose"
@@ -47,6 +48,10 @@ func (r *InitRequest) fromCompose(ctx context.Context, s compose.Source) (d draf
 	if d.compose, d.findings = compose.Read(ctx, s); d.findings.HasErrors() {
 		return d, d.findings.InOrder(s.Name)
 	}
+	if override := overrideOf(s.Name); override != "" {
+		d.compose.Guesses = append(d.compose.Guesses,
+			override+" is not a part of it; docker compose config | sluice init - reads both")
+	}
 	d.manifests = []initFile{{textFile, d.compose.Manifests}}
 	if d.compose.Secrets != "" {
 		d.manifests = append(d.manifests, initFile{"secrets.yaml", d.compose.Secrets})
@@ -55,6 +60,16 @@ func (r *InitRequest) fromCompose(ctx context.Context, s compose.Source) (d draf
 		d.jobs = append(d.jobs, initFile{job.Name + "-job.yaml", job.Text})
 	}
 	return d, nil
+}
+
+// overrideOf returns the file that Docker merges into a compose file unless told otherwise, "" if there is none.
+func overrideOf(path string) string {
+	extension := filepath.Ext(path)
+	override := strings.TrimSuffix(path, extension) + ".override" + extension
+	if _, err := os.Stat(override); err != nil {
+		return ""
+	}
+	return override
 }
 
 // read adds the drafted manifests to what is known of the application.

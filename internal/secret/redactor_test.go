@@ -177,8 +177,9 @@ func TestRedactorLearnsWhatTheKeySealsAndMakes(t *testing.T) {
 
 // acted are the texts that the engine or a step acts on. They are recorded as they are.
 var acted = []string{
-	"Actor.Via", "Actor.Roles", "Wait.Signals", "Wait.Roles", "Signal.Kind", "Amount.Unit", "Change.Object",
-	"Ref.APIVersion", "Ref.Kind", "Ref.Namespace", "Ref.Name", "Brought.Revision", "Sample.Query", "Verification.Dataset",
+	"Actor.Via", "Actor.Roles", "Wait.Signals", "Wait.Roles", "Signal.Kind", "Signal.Target", "Amount.Unit",
+	"Change.Object", "Ref.APIVersion", "Ref.Kind", "Ref.Namespace", "Ref.Name", "Brought.Revision", "Sample.Query",
+	"Verification.Dataset",
 	"CollectionComparison.Name", "CollectionComparison.MissingIndexes", "CollectionComparison.AddedIndexes",
 	"CollectionComparison.ChangedIndexes", "ChangedKey.Fields", "InvariantJudgment.Name",
 	"Fingerprint.Engine", "Fingerprint.Version", "Fingerprint.Format", "Fingerprint.Others", "Fingerprint.Skipped",

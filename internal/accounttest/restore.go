@@ -14,7 +14,6 @@ var restoring = []scenario{
 	{"Restore keeps what others changed", []Ability{FieldOwners}, (*run).keepTheirs},
 	{"a field that others have taken over is a Conflict, once the rest is back", []Ability{FieldOwners}, (*run).takenOver},
 	{"Restore keeps a field that others had set before", []Ability{FieldOwners}, (*run).theirsBefore},
-	{"Restore brings back what nobody owned", []Ability{FieldOwners}, (*run).nobodysBefore},
 	{"Restore gives the count back to who owned it", []Ability{FieldOwners}, (*run).countBack},
 }
 
@@ -124,32 +123,6 @@ func (r *run) theirsBefore() {
 	r.edit(was.Ref(), func(o sluice.Object) { o.Set("after", "data", "z") })
 	if now := r.restored(was, sluice.Configured); now.Text("data", "a") != "1" || now.Text("data", "z") != "after" {
 		r.Errorf("it is %v", now["data"])
-	}
-}
-
-// nobodysBefore changes a field that has a value but no owner, like those that a Secret got as stringData.
-func (r *run) nobodysBefore() {
-	r.apply(r.config("c", "{b: '1'}"))
-	r.edit(r.ref("ConfigMap", "c"), func(o sluice.Object) { o.Set("1", "data", "a") })
-	r.edit(r.ref("ConfigMap", "c"), func(o sluice.Object) {
-		var list []any
-		for _, e := range o.List("metadata", "managedFields") {
-			if e.Field("fieldsV1", "f:data", "f:a") == nil {
-				list = append(list, map[string]any(e))
-			}
-		}
-		o.Set(list, "metadata", "managedFields")
-	})
-	was := r.get(r.ref("ConfigMap", "c"))
-	r.apply(r.config("c", "{a: '2', c: '2'}"))
-	now := r.restored(was, sluice.Configured)
-	if data, _ := now["data"].(map[string]any); len(data) != 2 || data["a"] != "1" || data["b"] != "1" {
-		r.Errorf("it is %v", data)
-	}
-	for _, e := range now.List("metadata", "managedFields") {
-		if e.Field("fieldsV1", "f:data", "f:a") != nil {
-			r.Errorf("%s owns the field", e.Text("manager"))
-		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/local"
 	"github.com/sluice-cd/sluice/internal/local/rehearsal"
+	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/step"
 )
@@ -116,16 +117,23 @@ func Rehearse(p *sluice.Plan, c *config.Config, o Rehearsal) (*sluice.Plan, erro
 	}
 	o.Images = func(account string) map[string]string { return commands(rehearsedImages(c, account)) }
 	o.Local = service.LocalAccounts(c)
-	o.Providers, o.Secrets, o.MayBind = known(c.Metrics), known(c.Secrets), mayBind
+	o.Providers, o.Secrets, o.MayBind = map[string]bool{}, map[string]string{}, mayBind
+	for name := range c.Metrics {
+		o.Providers[name] = true
+	}
+	for name, source := range c.Secrets {
+		o.Secrets[name] = unreadable(source)
+	}
 	return rehearsal.Prepare(p, o)
 }
 
-func known[V any](m map[string]V) map[string]bool {
-	all := map[string]bool{}
-	for name := range m {
-		all[name] = true
+// unreadable returns why the secret cannot be read, "" if it can.
+func unreadable(s config.Source) string {
+	_, err := new(secret.Redactor).Read(s)
+	if e, ok := errors.AsType[*sluice.Error](err); ok {
+		return e.Message
 	}
-	return all
+	return ""
 }
 
 func commands(images map[string]config.Image) map[string]string {

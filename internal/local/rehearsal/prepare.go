@@ -16,7 +16,7 @@ type Options struct {
 	Local     func(account string) bool              // whether an account is this machine, and no stand-in; nil: none is
 	Images    func(account string) map[string]string // what runs for an image, as a person would type it
 	Providers map[string]bool                        // metric providers that can be asked
-	Secrets   map[string]bool                        // secrets that exist
+	Secrets   map[string]string                      // secrets that exist; why one cannot be read, "" if it can
 	Webhooks  map[string]string                      // how webhooks end, by name
 	Jobs      map[string]string                      // how Jobs end, by name
 	Metrics   map[string]string                      // what queries answer, by name

@@ -132,11 +132,14 @@ func (r *rehearser) templates(s *sluice.PlannedStep, templates ...string) {
 	for _, text := range templates {
 		t := template.Parse(text)
 		for _, name := range t.Names("secrets.") {
-			if r.options.Secrets[name] {
+			switch unreadable, exists := r.options.Secrets[name]; {
+			case !exists:
+				r.instead("secret "+name, "a placeholder: it is not in sluice.yaml", s.ID)
+			case unreadable != "":
+				r.instead("secret "+name, "a placeholder: "+unreadable, s.ID)
+			default:
 				r.real("secret "+name+" is read, and never shown", s.ID)
-				continue
 			}
-			r.instead("secret "+name, "a placeholder: it is not in sluice.yaml", s.ID)
 		}
 		for _, name := range t.Names("armory.preview.") {
 			r.service(s, name)

@@ -12,10 +12,10 @@ import (
 
 // Restore applies the fields that the writer had applied when the object was read, and no others. So later fields go,
 // earlier ones come back, and those of others stay. Fields that were taken from others since get their values and
-// owners back, except that fields of kubectl apply count as applied by the writer. Fields that nobody owned, such as
-// those that a Secret got as stringData, get their values back. A Conflict names the fields that others have taken over
-// since. The rest is restored all the same. A number of replicas that Scale has changed gets its value and its owner
-// back; the outcome is Unchanged if only that owner changes.
+// owners back, except that fields of kubectl apply count as applied by the writer. What a Secret got as stringData has
+// no owner and gets its value back. A Conflict names the fields that others have taken over since. The rest is restored
+// all the same. A number of replicas that Scale has changed gets its value and its owner back; the outcome is Unchanged
+// if only that owner changes.
 func (w *Writer) Restore(ctx context.Context, was sluice.Object, dryRun bool) (sluice.Object, sluice.Outcome, error) {
 	ref, err := w.client.Resolve(ctx, was.Ref())
 	if err != nil {
@@ -81,10 +81,12 @@ func (w *Writer) takenFrom(was, live sluice.Object) []sluice.Object {
 	return list
 }
 
-// unowned returns the fields that only the writer owns and that had a value when the object was read, but no owner.
+// unowned returns the fields of a Secret that only the writer owns and that had a value when the object was read, but
+// no owner: the API server notes stringData as owned, not the data that it becomes. In other objects a value without an
+// owner is a default, which the cluster sets again.
 func (w *Writer) unowned(was, live sluice.Object) *fieldpath.Set {
 	own, owned, found := appliedSet(live, w.manager()), fieldpath.NewSet(), fieldpath.NewSet()
-	if own == nil {
+	if own == nil || was.Ref().Kind != "Secret" {
 		return found
 	}
 	writer := managerIn(live, w.manager())

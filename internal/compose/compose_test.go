@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/schema"
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 
 	"github.com/sluice-cd/sluice/internal/manifest"
@@ -120,13 +121,13 @@ func TestTablesNameKeysOfTheFormat(t *testing.T) {
 	}
 	for _, p := range understood {
 		if !keys[p.Last()] {
-			t.Errorf("%s is no key of the format", p)
+			t.Errorf("%s is not a key of the format", p)
 		}
 	}
 	for _, table := range []map[string]string{refused, reasons} {
 		for key := range table {
 			if !keys[key] {
-				t.Errorf("%s is no key of the format", key)
+				t.Errorf("%s is not a key of the format", key)
 			}
 		}
 	}
@@ -146,6 +147,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(string(a.Files[0].Data))
 	}
 	f.Add("services: {web: {image: web, ports: [\"80:80\"], environment: [A_PASSWORD=x]}}")
+	f.Add("services: {web: {image: web, environment: [\"-5=x\"], command: $A}}")
 	f.Add("services:\n  db: {image: mongo, volumes: [d:/d], healthcheck: {test: [NONE]}}\nvolumes: {d: }")
 	f.Fuzz(func(t *testing.T, text string) {
 		if !Is([]byte(text)) || strings.Contains(text, "file") || strings.Contains(text, "include") {
@@ -160,4 +162,15 @@ func FuzzRead(f *testing.F) {
 			t.Error(ds)
 		}
 	})
+}
+
+// An entry of a list may be named like an index that is none.
+func TestEntryNamedLikeAnIndex(t *testing.T) {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "-5=x"}}}
+	if place, _ := child(n, "-5"); place != n.Content[0] {
+		t.Errorf("it is at %v", place)
+	}
+	if place, _ := child(n, "-1"); place != nil {
+		t.Errorf("-1 is at %v", place)
+	}
 }

@@ -76,7 +76,7 @@ func (c *conversion) addSecret(service string, values map[string]string) {
 // credentials are the parts of a URL with a password.
 var credentials = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9+.-]*://[^:/@\s]*:)([^@/\s]+)(@.*)$`)
 
-// secretOf returns what of a variable is secret, by the variable that holds it: all of it, the password of a URL or
+// secretOf returns the secret part of a variable, by the variable that holds it: all of it, the password of a URL or
 // nothing; and the value without that.
 func (c *conversion) secretOf(service, name, value string) (secret map[string]string, plain string) {
 	if secretName.MatchString(name) && !openName.MatchString(name) && value != "" {

@@ -3,7 +3,6 @@ package compose
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/schema"
@@ -55,16 +54,8 @@ func (r *reader) at(path ...string) *yaml.Node {
 
 // child returns the value below a node, and where it stands.
 func child(n *yaml.Node, part string) (place, value *yaml.Node) {
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == part {
-			return n.Content[i], n.Content[i+1]
-		}
-	}
-	if n.Kind != yaml.SequenceNode {
-		return nil, nil
-	}
-	if i, err := strconv.Atoi(part); err == nil && i < len(n.Content) {
-		return n.Content[i], n.Content[i]
+	if key, value := yamldoc.Child(n, part); key != nil || n.Kind != yaml.SequenceNode {
+		return key, value
 	}
 	for _, entry := range n.Content { // "NAME=value" or NAME
 		if name, _, _ := strings.Cut(entry.Value, "="); name == part {
@@ -87,7 +78,7 @@ func (r *reader) invalid(err error) {
 		at = r.repeated(r.root, text)
 	}
 	if before, is := strings.CutSuffix(text, falseSchema); is {
-		text = before + " is no key of the format"
+		text = before + " is not a key of the format"
 		if near := yamldoc.Nearest(path[len(path)-1], known(path)); near != "" {
 			hint = "did you mean " + near + "?"
 		}

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -46,30 +45,13 @@ func locate(n *yaml.Node, pos sluice.Position, field string) sluice.Position {
 func descend(n *yaml.Node, path []string) *yaml.Node {
 	at := n
 	for _, name := range path {
-		key, value := child(n, name)
+		key, value := yamldoc.Child(n, name)
 		if key == nil {
 			break
 		}
 		at, n = key, value
 	}
 	return at
-}
-
-// child returns the key and the value of the name in a map, or the entry with the index in a list as both.
-func child(n *yaml.Node, name string) (key, value *yaml.Node) {
-	switch n.Kind {
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == name {
-				return n.Content[i], n.Content[i+1]
-			}
-		}
-	case yaml.SequenceNode:
-		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(n.Content) {
-			return n.Content[i], n.Content[i]
-		}
-	}
-	return nil, nil
 }
 
 // split takes a path of the API server apart: spec.ports[0].port, data[a.b].

@@ -26,6 +26,7 @@ type Event struct {
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
 	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived; StepSkipped: what it was skipped for
 	Letter   LetterID  `json:"letter,omitempty"`   // SignalReceived: the letter that brought the signal; 0 if none did
+	Request  string    `json:"request,omitempty"`  // the first event: the idempotency key of the request for it
 
 	OvertakenBy DeploymentID `json:"overtakenBy,omitempty"` // DeploymentEnded: the newer one, which came at At
 }
@@ -86,7 +87,11 @@ const (
 type Actor struct {
 	Name  string   `json:"name"`
 	Roles []string `json:"roles,omitempty"`
-	Via   string   `json:"via,omitempty"` // cli, api, callback
+	Via   string   `json:"via,omitempty"` // cli, api, page, callback
+	// Identity is what a server proved: "token:" and the id of a token, or the issuer, "#" and the subject of an
+	// OIDC token; "" if nothing was proven.
+	Identity string `json:"identity,omitempty"`
+	From     string `json:"from,omitempty"` // the network address that a server was called from
 }
 
 // A Signal tells a running deployment something from outside.
@@ -97,6 +102,7 @@ type Signal struct {
 	By      Actor  `json:"by"`
 	Reason  string `json:"reason,omitempty"`
 	Success bool   `json:"success,omitempty"` // callback
+	Request string `json:"request,omitempty"` // the idempotency key of the request that brought it
 }
 
 // The kinds of signals.

@@ -16,6 +16,7 @@ const module = "github.com/sluice-cd/sluice"
 var levels = map[string]int{
 	"": 0,
 
+	"internal/access":      1,
 	"internal/analysis":    1,
 	"internal/compose":     1,
 	"internal/config":      1,

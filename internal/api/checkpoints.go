@@ -12,7 +12,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-type byCheckpoint struct {
+// ByCheckpoint is the part of a request that names a checkpoint.
+type ByCheckpoint struct {
 	ID sluice.CheckpointID `path:"id" doc:"The checkpoint"`
 }
 
@@ -53,7 +54,7 @@ func (a *api) checkpoints() {
 	register(a, huma.Operation{
 		OperationID: "get-checkpoint", Method: http.MethodGet, Path: "/checkpoints/{id}",
 		Summary: "Show a checkpoint", Tags: []string{"checkpoints"},
-	}, func(ctx context.Context, c access.Caller, in *byCheckpoint) (*body[sluice.Checkpoint], error) {
+	}, func(ctx context.Context, c access.Caller, in *ByCheckpoint) (*body[sluice.Checkpoint], error) {
 		found, err := a.Server.Visible(c).Checkpoint(ctx, in.ID)
 		return &body[sluice.Checkpoint]{found}, err
 	})
@@ -61,7 +62,7 @@ func (a *api) checkpoints() {
 		OperationID: "keep-checkpoint", Method: http.MethodPatch, Path: "/checkpoints/{id}",
 		Summary: "Change until when a checkpoint is kept", Tags: []string{"checkpoints"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byCheckpoint
+		ByCheckpoint
 		Body Keep
 	}) (*body[sluice.Checkpoint], error) {
 		kept, err := a.Server.KeepCheckpoint(ctx, c, in.ID, in.Body.Until)
@@ -71,7 +72,7 @@ func (a *api) checkpoints() {
 		OperationID: "delete-checkpoint", Method: http.MethodDelete, Path: "/checkpoints/{id}",
 		DefaultStatus: http.StatusNoContent,
 		Summary:       "Delete a checkpoint and its copy of the data", Tags: []string{"checkpoints"},
-	}, func(ctx context.Context, c access.Caller, in *byCheckpoint) (*struct{}, error) {
+	}, func(ctx context.Context, c access.Caller, in *ByCheckpoint) (*struct{}, error) {
 		return nil, a.Server.DeleteCheckpoint(ctx, c, in.ID)
 	})
 	a.restores()
@@ -82,7 +83,7 @@ func (a *api) restores() {
 		OperationID: "plan-restore", Method: http.MethodPost, Path: "/checkpoints/{id}/restore/plan",
 		Summary: "Show what putting a checkpoint back would take away", Tags: []string{"checkpoints"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byCheckpoint
+		ByCheckpoint
 		Body Restore
 	}) (*body[RestorePlan], error) {
 		p, loss, err := a.Server.PlanRestore(ctx, c, string(in.ID), in.Body.Target)
@@ -95,8 +96,8 @@ func (a *api) restores() {
 		OperationID: "restore", Method: http.MethodPost, Path: "/checkpoints/{id}/restore", DefaultStatus: http.StatusCreated,
 		Summary: "Start a deployment that puts a checkpoint back", Tags: []string{"checkpoints"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byCheckpoint
-		keyed
+		ByCheckpoint
+		Keyed
 		Body Restore
 	}) (*startedOutput, error) {
 		return startedOf(a.Server.Restore(ctx, c, string(in.ID), in.Body.Target, in.Key))

@@ -15,7 +15,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
-type byID struct {
+// ByID is the part of a request that names a deployment.
+type ByID struct {
 	ID sluice.DeploymentID `path:"id" doc:"The deployment"`
 }
 
@@ -44,8 +45,8 @@ func startedOf(s server.Started, err error) (*startedOutput, error) {
 	return &startedOutput{Prefix + "/deployments/" + string(s.ID), Started{s.ID, s.Again, s.Warnings}}, nil
 }
 
-// keyed is the part of a request that makes it safe to repeat.
-type keyed struct {
+// Keyed is the part of a request that makes it safe to repeat.
+type Keyed struct {
 	Key string `header:"Idempotency-Key" maxLength:"200" doc:"A repetition with the same key begins nothing new"`
 }
 
@@ -58,7 +59,7 @@ func (a *api) deployments() {
 		MaxBodyBytes: maxBundle,
 		Summary:      "Start a deployment of a bundle", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		keyed
+		Keyed
 		Body service.Bundle
 	}) (*startedOutput, error) {
 		return startedOf(a.Server.Deploy(ctx, c, in.Body, in.Key))
@@ -66,7 +67,7 @@ func (a *api) deployments() {
 	register(a, huma.Operation{
 		OperationID: "get-deployment", Method: http.MethodGet, Path: "/deployments/{id}",
 		Summary: "Show a deployment with its steps, as it stands", Tags: []string{"deployments"},
-	}, func(ctx context.Context, c access.Caller, in *byID) (*body[present.Deployment], error) {
+	}, func(ctx context.Context, c access.Caller, in *ByID) (*body[present.Deployment], error) {
 		state, err := engine.Fold(in.ID, a.Server.Visible(c).Read(ctx, in.ID, 0))
 		if err != nil {
 			return nil, err
@@ -77,8 +78,8 @@ func (a *api) deployments() {
 		OperationID: "retry", Method: http.MethodPost, Path: "/deployments/{id}/retry", DefaultStatus: http.StatusCreated,
 		Summary: "Deploy again what a failed deployment was to deploy", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byID
-		keyed
+		ByID
+		Keyed
 	}) (*startedOutput, error) {
 		return startedOf(a.Server.Retry(ctx, c, string(in.ID), in.Key))
 	})
@@ -131,7 +132,7 @@ func (a *api) events() {
 		OperationID: "list-events", Method: http.MethodGet, Path: "/deployments/{id}/events",
 		Summary: "Read the log of a deployment", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byID
+		ByID
 		After sluice.Seq `query:"after" minimum:"0" doc:"Begin after the event with this number"`
 	}) (*body[Events], error) {
 		out := &body[Events]{Events{Items: []sluice.Event{}}}
@@ -149,13 +150,13 @@ func (a *api) events() {
 	})
 }
 
-// resuming is the part of a request for a stream that says where to begin.
-type resuming struct {
+// Resuming is the part of a request for a stream that says where to begin.
+type Resuming struct {
 	After       int64  `query:"after" minimum:"0" doc:"Begin after the event with this number"`
 	LastEventID string `header:"Last-Event-ID" doc:"The last event that was received; it wins over after"`
 }
 
-func (r resuming) from() (int64, error) {
+func (r Resuming) from() (int64, error) {
 	if r.LastEventID == "" {
 		return r.After, nil
 	}
@@ -174,8 +175,8 @@ func (a *api) watch() {
 			"recorded is \"progress\"; \"error\" is a problem that ends the stream.",
 	}
 	registerStream(a, op, func(ctx context.Context, c access.Caller, in *struct {
-		byID
-		resuming
+		ByID
+		Resuming
 	}) (*huma.StreamResponse, error) {
 		after, err := in.from()
 		if err != nil {
@@ -218,7 +219,7 @@ func (a *api) report() {
 		OperationID: "get-report", Method: http.MethodGet, Path: "/deployments/{id}/report",
 		Summary: "Read what a verification found in the data", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byID
+		ByID
 		Step sluice.StepID `query:"step" required:"true" doc:"The step that verified"`
 	}) (*body[sluice.Verification], error) {
 		v, err := a.Server.Report(ctx, c, in.ID, in.Step)

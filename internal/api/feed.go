@@ -30,7 +30,7 @@ func (a *api) feed() {
 		Description: "Server-Sent Events in the order in which they were committed, the events of the past first. The id of " +
 			"each is its cursor. Events of deployments that the caller may not view are left out.",
 	}
-	registerStream(a, op, func(_ context.Context, c access.Caller, in *resuming) (*huma.StreamResponse, error) {
+	registerStream(a, op, func(_ context.Context, c access.Caller, in *Resuming) (*huma.StreamResponse, error) {
 		after, err := in.from()
 		if err != nil {
 			return nil, err

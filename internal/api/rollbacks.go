@@ -69,7 +69,7 @@ func (a *api) rollbacks() {
 		OperationID: "roll-back", Method: http.MethodPost, Path: "/rollbacks", DefaultStatus: http.StatusCreated,
 		Summary: "Go back to the release before", Tags: []string{"rollbacks"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		keyed
+		Keyed
 		Body Rollback
 	}) (*startedOutput, error) {
 		return startedOf(a.Server.Rollback(ctx, c, in.Body.request(), in.Key))

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 )
 
-// A Signal is what a caller decides about a deployment.
-type Signal struct {
+// A SignalRequest is what a caller decides about a deployment.
+type SignalRequest struct {
 	Kind   string        `json:"kind" enum:"approve,reject,rollForward,promote,pause,continue,rollBack,cancel"`
 	Step   sluice.StepID `json:"step,omitempty" doc:"The step that it is about; absent: the deployment or a target"`
 	Target string        `json:"target,omitempty" doc:"pause and continue: only this target"`
@@ -28,9 +28,9 @@ func (a *api) signals() {
 		OperationID: "signal", Method: http.MethodPost, Path: "/deployments/{id}/signals", DefaultStatus: http.StatusNoContent,
 		Summary: "Approve, reject, pause, cancel, roll back ... a deployment", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byID
-		keyed
-		Body Signal
+		ByID
+		Keyed
+		Body SignalRequest
 	}) (*struct{}, error) {
 		return nil, a.Server.Signal(ctx, c, in.ID, sluice.Signal{
 			Kind: in.Body.Kind, Step: in.Body.Step, Target: in.Body.Target, Reason: in.Body.Reason, Request: in.Key,
@@ -41,7 +41,7 @@ func (a *api) signals() {
 		DefaultStatus: http.StatusNoContent,
 		Summary:       "Go on with an undo that failed", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		byID
+		ByID
 		Body Reason
 	}) (*struct{}, error) {
 		return nil, a.Server.Reopen(ctx, c, in.ID, in.Body.Reason)

@@ -16,7 +16,7 @@ func TestDeploymentThroughTheAPI(t *testing.T) {
 	eachStore(t, func(t *testing.T, w *world) {
 		id := w.waiting(t, "shop")
 		ana := w.as(t, "ana")
-		state, err := engine.Fold(id, api.Reader{Client: ana}.Read(t.Context(), id, 0))
+		state, err := engine.Fold(id, ana.Reader().Read(t.Context(), id, 0))
 		if err != nil || state.Steps[gate].Phase != engine.PhaseWaiting {
 			t.Fatalf("the gate: %+v, %v", state.Steps[gate], err)
 		}
@@ -53,7 +53,7 @@ func TestNothingLeaksBetweenApplications(t *testing.T) {
 		if err := w.store.PutCheckpoint(t.Context(), checkpoint); err != nil {
 			t.Fatal(err)
 		}
-		ana, ctx := api.Reader{Client: w.as(t, "ana")}, t.Context()
+		ana, ctx := w.as(t, "ana").Reader(), t.Context()
 		list, err := ana.Deployments(ctx, "")
 		if err != nil || !slices.Equal(ids(list), []sluice.DeploymentID{ours}) {
 			t.Errorf("ana sees %v, %v", ids(list), err)

@@ -8,10 +8,21 @@ import (
 	"strconv"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/readonly"
 )
 
-// A Reader reads a server as if it were a store. It holds no connection.
-type Reader struct{ *Client }
+// A Reader reads a server as if it were a store. What would change the store is Unsupported: it goes through the methods
+// of [Client].
+type Reader struct {
+	readonly.Store
+	*Client
+}
+
+// Reader returns the server as a store.
+func (c *Client) Reader() Reader {
+	refusal := sluice.Errorf(sluice.Unsupported, "a server is changed through its API only")
+	return Reader{readonly.Store{Refusal: refusal}, c}
+}
 
 var _ sluice.Store = Reader{}
 
@@ -81,50 +92,21 @@ func (r Reader) Checkpoints(ctx context.Context, application string) ([]sluice.C
 	return out.Items, err
 }
 
-// What would change the store goes through the methods of [Client].
-var errReadOnly = sluice.Errorf(sluice.Unsupported, "a server is changed through its API only")
-
-// These are Unsupported.
-func (Reader) Append(context.Context, sluice.DeploymentID, sluice.Seq, ...sluice.Event) error {
-	return errReadOnly
-}
-func (Reader) PutCheckpoint(context.Context, sluice.Checkpoint) error { return errReadOnly }
-func (Reader) DeleteCheckpoint(context.Context, sluice.CheckpointID) error {
-	return errReadOnly
-}
-func (Reader) Lease(context.Context, sluice.DeploymentID) (sluice.Lease, error) {
-	return nil, errReadOnly
-}
-func (Reader) Leased(context.Context, sluice.DeploymentID) (bool, error) { return false, errReadOnly }
-func (Reader) Send(context.Context, sluice.DeploymentID, sluice.Signal) (sluice.LetterID, error) {
-	return 0, errReadOnly
-}
-func (Reader) Letters(context.Context, sluice.DeploymentID) ([]sluice.Letter, error) {
-	return nil, errReadOnly
-}
-func (Reader) Arrivals(context.Context) iter.Seq2[sluice.DeploymentID, error] {
-	return func(yield func(sluice.DeploymentID, error) bool) { yield("", errReadOnly) }
-}
-func (Reader) Refuse(context.Context, sluice.LetterID, sluice.Failure) error { return errReadOnly }
-func (Reader) Answer(context.Context, sluice.LetterID) (sluice.Answer, error) {
-	return sluice.Answer{}, errReadOnly
-}
-func (Reader) PutToken(context.Context, sluice.Token) error { return errReadOnly }
-func (Reader) Token(context.Context, string) (sluice.Token, error) {
-	return sluice.Token{}, errReadOnly
-}
-func (Reader) Tokens(context.Context) ([]sluice.Token, error)  { return nil, errReadOnly }
-func (Reader) DeleteToken(context.Context, string) error       { return errReadOnly }
-func (Reader) Record(context.Context, sluice.AuditEntry) error { return errReadOnly }
-func (Reader) Entries(context.Context, string, int64, int) ([]sluice.AuditEntry, error) {
-	return nil, errReadOnly
-}
-
 // Newest returns the cursor of the newest event.
 func (r Reader) Newest(ctx context.Context) (sluice.Cursor, error) {
 	var out Newest
 	err := r.do(ctx, call{method: http.MethodGet, path: "/feed/newest"}, &out)
 	return out.Cursor, err
+}
+
+// Tail is that of [sluice.Tail].
+func (r Reader) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.Entry, error] {
+	return r.Client.Tail(ctx, after)
+}
+
+// DeleteCheckpoint is that of the client.
+func (r Reader) DeleteCheckpoint(ctx context.Context, id sluice.CheckpointID) error {
+	return r.Client.DeleteCheckpoint(ctx, id)
 }
 
 // Close does nothing: the connections are the client's.

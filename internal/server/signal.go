@@ -76,7 +76,7 @@ func (s *Server) Watch(
 	ctx context.Context, c access.Caller, id sluice.DeploymentID, after sluice.Seq,
 ) iter.Seq2[engine.Update, error] {
 	return func(yield func(engine.Update, error) bool) {
-		v := visible{s.Store, c}
+		v := s.visible(c)
 		p, err := v.plan(ctx, id)
 		if err != nil {
 			yield(engine.Update{}, err)

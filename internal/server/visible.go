@@ -7,14 +7,21 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
+	"github.com/sluice-cd/sluice/internal/readonly"
 )
 
 // Visible returns the store as the caller may see it. Deployments and checkpoints of applications that the caller may
 // not view are absent. Without [access.ReadReports] verifications name no keys. Nothing can be changed: that is Denied.
-func (s *Server) Visible(c access.Caller) sluice.Store { return visible{s.Store, c} }
+func (s *Server) Visible(c access.Caller) sluice.Store { return s.visible(c) }
 
-// visible embeds no store, so that a method that a store gains is not open to everybody.
+func (s *Server) visible(c access.Caller) visible {
+	return visible{readonly.Store{Refusal: errReadOnly}, s.Store, c}
+}
+
+var errReadOnly = sluice.Errorf(sluice.Denied, "this view of the store changes nothing")
+
 type visible struct {
+	readonly.Store
 	store  sluice.Store
 	caller access.Caller
 }
@@ -175,38 +182,3 @@ func (v visible) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice
 		}
 	}
 }
-
-var errReadOnly = sluice.Errorf(sluice.Denied, "this view of the store changes nothing")
-
-// What would change the store is denied.
-func (visible) Append(context.Context, sluice.DeploymentID, sluice.Seq, ...sluice.Event) error {
-	return errReadOnly
-}
-func (visible) PutCheckpoint(context.Context, sluice.Checkpoint) error      { return errReadOnly }
-func (visible) DeleteCheckpoint(context.Context, sluice.CheckpointID) error { return errReadOnly }
-func (visible) Lease(context.Context, sluice.DeploymentID) (sluice.Lease, error) {
-	return nil, errReadOnly
-}
-func (visible) Send(context.Context, sluice.DeploymentID, sluice.Signal) (sluice.LetterID, error) {
-	return 0, errReadOnly
-}
-func (visible) Refuse(context.Context, sluice.LetterID, sluice.Failure) error { return errReadOnly }
-func (visible) Answer(context.Context, sluice.LetterID) (sluice.Answer, error) {
-	return sluice.Answer{}, errReadOnly
-}
-func (visible) Arrivals(context.Context) iter.Seq2[sluice.DeploymentID, error] {
-	return func(yield func(sluice.DeploymentID, error) bool) { yield("", errReadOnly) }
-}
-func (visible) PutToken(context.Context, sluice.Token) error { return errReadOnly }
-func (visible) Token(context.Context, string) (sluice.Token, error) {
-	return sluice.Token{}, errReadOnly
-}
-func (visible) Tokens(context.Context) ([]sluice.Token, error)  { return nil, errReadOnly }
-func (visible) DeleteToken(context.Context, string) error       { return errReadOnly }
-func (visible) Record(context.Context, sluice.AuditEntry) error { return errReadOnly }
-func (visible) Entries(context.Context, string, int64, int) ([]sluice.AuditEntry, error) {
-	return nil, errReadOnly
-}
-
-// Close does nothing: the store is the server's.
-func (visible) Close() error { return nil }

@@ -33,10 +33,10 @@ func (a *api) bundles() {
 		OperationID: "validate", Method: http.MethodPost, Path: "/validations", MaxBodyBytes: maxBundle,
 		Summary: "Report everything that is wrong with a bundle", Tags: []string{"bundles"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		Manifests bool `query:"manifests" default:"true" doc:"Also check the manifests"`
-		Body      service.Bundle
+		FileOnly bool `query:"fileOnly" doc:"Check only the deploy file, not its manifests"`
+		Body     service.Bundle
 	}) (*body[Validation], error) {
-		ds, err := a.Server.Validate(ctx, c, in.Body, in.Manifests)
+		ds, err := a.Server.Validate(ctx, c, in.Body, !in.FileOnly)
 		if err != nil {
 			return nil, err
 		}

@@ -90,7 +90,7 @@ func (a *api) restores() {
 		if err != nil {
 			return nil, err
 		}
-		return &body[RestorePlan]{RestorePlan{p, TargetLoss{p.Targets[0].Name, string(loss.Class()), loss.String()}}}, nil
+		return &body[RestorePlan]{RestorePlan{p, lossOf(p.Targets[0].Name, loss)}}, nil
 	})
 	register(a, huma.Operation{
 		OperationID: "restore", Method: http.MethodPost, Path: "/checkpoints/{id}/restore", DefaultStatus: http.StatusCreated,

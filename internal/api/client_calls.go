@@ -34,7 +34,7 @@ func (c *Client) Caller(ctx context.Context) (out sluice.Actor, err error) {
 // Validate returns the findings in the bundle.
 func (c *Client) Validate(ctx context.Context, b service.Bundle, manifests bool) (sluice.Diagnostics, error) {
 	var out Validation
-	query := url.Values{"manifests": {strconv.FormatBool(manifests)}}
+	query := url.Values{"fileOnly": {strconv.FormatBool(!manifests)}}
 	err := c.do(ctx, call{method: http.MethodPost, path: "/validations", query: query, body: b, key: newKey()}, &out)
 	return out.Diagnostics, err
 }
@@ -92,7 +92,7 @@ func (c *Client) start(ctx context.Context, path string, body any) (out Started,
 
 // Signal tells a deployment what the caller decided.
 func (c *Client) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	body := SignalRequest{Kind: sig.Kind, Step: sig.Step, Target: sig.Target, Reason: sig.Reason}
+	body := SignalRequest{Kind: sig.Kind, Step: sig.Step, Target: sig.Target, Reason: sig.Reason, Roles: sig.By.Roles}
 	return c.do(ctx, call{method: http.MethodPost, path: deploymentPath(id, "/signals"), body: body, key: newKey()}, nil)
 }
 

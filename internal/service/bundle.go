@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"path"
 	"path/filepath"
 
@@ -23,9 +22,9 @@ type Bundle struct {
 	Fetch       bool                `json:"fetch,omitempty"` // also read manifests from https addresses
 }
 
-// Pack returns the bundle of the source: every file that compiling it reads. Mistakes are left in it, because whoever
-// compiles the bundle knows more and reports them at the same places.
-func Pack(ctx context.Context, s Source, in Surroundings) (Bundle, error) {
+// Pack returns the bundle of the source: every file that compiling it reads, or without manifests every file that the
+// deploy file includes. Mistakes that can be found without the accounts are the error.
+func Pack(ctx context.Context, s Source, in Surroundings, manifests bool) (Bundle, error) {
 	b := Bundle{
 		Files: map[string][]byte{}, Targets: s.Targets, Context: s.Context, Application: s.Application, Images: s.Images,
 		Strict: s.Strict, TakeOver: s.TakeOver, Replace: s.Replace, Fetch: s.Fetch != nil,
@@ -35,9 +34,9 @@ func Pack(ctx context.Context, s Source, in Surroundings) (Bundle, error) {
 	}
 	b.File = path.Join(below(s.root(), filepath.Dir(s.File)), filepath.Base(s.File))
 	s.Read = func(name string, content []byte) { b.Files[name] = content }
-	_, err := Compile(ctx, s, in)
-	if _, mistakes := errors.AsType[sluice.Diagnostics](err); mistakes {
-		err = nil
+	ds, err := Validate(ctx, s, in, manifests)
+	if err == nil && ds.HasErrors() {
+		err = ds
 	}
 	return b, err
 }
@@ -46,6 +45,9 @@ func Pack(ctx context.Context, s Source, in Surroundings) (Bundle, error) {
 func (s Source) checkInside() error {
 	if s.File == "" || s.Root == "" {
 		return nil
+	}
+	if err := s.checkRoot(); err != nil {
+		return err
 	}
 	dir := filepath.Dir(s.File)
 	whole, err := filepath.Abs(s.Root)

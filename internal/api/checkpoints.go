@@ -86,7 +86,7 @@ func (a *api) restores() {
 		ByCheckpoint
 		Body Restore
 	}) (*body[RestorePlan], error) {
-		p, loss, err := a.Server.PlanRestore(ctx, c, string(in.ID), in.Body.Target)
+		p, loss, err := a.Server.PlanRestore(ctx, c, in.ID, in.Body.Target)
 		if err != nil {
 			return nil, err
 		}
@@ -100,6 +100,6 @@ func (a *api) restores() {
 		Keyed
 		Body Restore
 	}) (*startedOutput, error) {
-		return startedOf(a.Server.Restore(ctx, c, string(in.ID), in.Body.Target, in.Key))
+		return startedOf(a.Server.Restore(ctx, c, in.ID, in.Body.Target, in.Key))
 	})
 }

@@ -10,16 +10,16 @@ import (
 
 // A Bundle is a deploy file with the files that it needs, and what the caller adds to it: a [Source] that can travel.
 type Bundle struct {
-	File        string              `json:"file"`  // the deploy file, one of Files
-	Files       map[string][]byte   `json:"files"` // by path relative to the directory that manifests cannot leave
-	Targets     []string            `json:"targets,omitempty"`
-	Context     map[string]string   `json:"context,omitempty"`
-	Application string              `json:"application,omitempty"`
-	Images      map[string]string   `json:"images,omitempty"`
-	Strict      bool                `json:"strict,omitempty"`
-	TakeOver    []string            `json:"takeOver,omitempty"`
-	Replace     sluice.DeploymentID `json:"replace,omitempty"`
-	Fetch       bool                `json:"fetch,omitempty"` // also read manifests from https addresses
+	File        string            // the deploy file, one of Files
+	Files       map[string][]byte // by path relative to the directory that manifests cannot leave
+	Targets     []string
+	Context     map[string]string
+	Application string
+	Images      map[string]string
+	Strict      bool
+	TakeOver    []string
+	Replace     sluice.DeploymentID
+	Fetch       bool // also read manifests from https addresses
 }
 
 // Pack returns the bundle of the source: every file that compiling it reads, or without manifests every file that the

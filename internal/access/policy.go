@@ -1,7 +1,7 @@
 package access
 
 import (
-	"fmt"
+	"encoding/json"
 	"path"
 	"slices"
 	"strconv"
@@ -33,7 +33,7 @@ type Subject struct {
 	User     string
 	Groups   []string       // of a person
 	Workload string         // the name under workloads in sluice.yaml; "": a person
-	Claims   map[string]any // of a workload
+	Claims   map[string]any // of a workload; numbers are of type [json.Number]
 }
 
 // Identity is what the issuer proved, as [sluice.Actor] keeps it.
@@ -129,8 +129,8 @@ func claim(value any) string {
 		return v
 	case bool:
 		return strconv.FormatBool(v)
-	case float64, int64, int, fmt.Stringer:
-		return fmt.Sprint(v)
+	case json.Number: // a float would not show a large number as it was written
+		return v.String()
 	}
 	return ""
 }

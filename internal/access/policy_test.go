@@ -68,7 +68,7 @@ func TestMembers(t *testing.T) {
 			ci(map[string]any{"repository": []any{"acme/shop"}}), false},
 		"a flag and a number": {
 			access.Member{Workload: "github", Claims: map[string]string{"protected": "true", "id": "12", "run": "345678901"}},
-			ci(map[string]any{"protected": true, "id": int64(12), "run": json.Number("345678901")}), true},
+			ci(map[string]any{"protected": true, "id": json.Number("12"), "run": json.Number("345678901")}), true},
 		"a workload without claims": {access.Member{Workload: "github"}, ci(map[string]any{"sub": "x"}), false},
 		"another workload": {access.Member{Workload: "gitlab", Claims: map[string]string{"a": "b"}},
 			ci(map[string]any{"a": "b"}), false},
@@ -93,7 +93,8 @@ func TestMembers(t *testing.T) {
 
 func TestGrants(t *testing.T) {
 	grant := func(verb access.Verb, applications, targets []string) access.Caller {
-		return access.Caller{Grants: []access.Grant{{Verbs: []access.Verb{verb}, Applications: applications, Targets: targets}}}
+		return access.Caller{Grants: []access.Grant{{Verbs: []access.Verb{verb}, Applications: applications,
+			Targets: targets}}}
 	}
 	type asked struct {
 		verb                access.Verb

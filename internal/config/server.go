@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"net/url"
@@ -38,6 +39,7 @@ type Identity struct {
 	Issuer       string
 	ClientID     string
 	ClientSecret Source // unset: the client has none
+	CLIClientID  string // the client of people at terminals, which has no secret; default: ClientID
 	UserClaim    string // what roles call a user
 	GroupsClaim  string
 	Scopes       []string // asked for besides openid
@@ -119,6 +121,7 @@ func (r *reader) identity(n *yaml.Node) *Identity {
 		"issuer":       func(n *yaml.Node) { i.Issuer = r.issuer(n) },
 		"clientId":     func(n *yaml.Node) { i.ClientID = r.text(n) },
 		"clientSecret": func(n *yaml.Node) { i.ClientSecret = r.source(n) },
+		"cliClientId":  func(n *yaml.Node) { i.CLIClientID = r.text(n) },
 		"userClaim":    func(n *yaml.Node) { i.UserClaim = r.text(n) },
 		"groupsClaim":  func(n *yaml.Node) { i.GroupsClaim = r.text(n) },
 		"scopes":       func(n *yaml.Node) { i.Scopes = r.list(n) },
@@ -129,6 +132,7 @@ func (r *reader) identity(n *yaml.Node) *Identity {
 			r.fault(n, codeMissingKey, "add "+key+"; docs/configuration.md has an example", "this identity has no %s", key)
 		}
 	}
+	i.CLIClientID = cmp.Or(i.CLIClientID, i.ClientID)
 	return i
 }
 
@@ -172,7 +176,8 @@ func (r *reader) workloads(n *yaml.Node, s *Server) (list []Workload) {
 					"%s and %s have the same issuer and audience", other.Name, w.Name)
 			}
 		}
-		if p := s.Identity; p != nil && w.Issuer == p.Issuer && w.Audience == p.ClientID && w.Issuer != "" {
+		if p := s.Identity; p != nil && w.Issuer == p.Issuer && w.Issuer != "" &&
+			(w.Audience == p.ClientID || w.Audience == p.CLIClientID) {
 			r.faultAt(w.Pos, codeBadCombination, "give the workload an audience other than clientId",
 				"a token for %s would also be one of a person", w.Name)
 		}

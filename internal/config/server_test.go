@@ -22,6 +22,7 @@ server:
     issuer: https://id.example.com/realms/acme
     clientId: sluice
     clientSecret: {file: client-secret}
+    cliClientId: sluice-cli
     userClaim: upn
     groupsClaim: roles
     scopes: [profile, groups]
@@ -52,7 +53,8 @@ func TestParseReadsAServer(t *testing.T) {
 		TLS:      config.TLS{CertFile: "/etc/app/tls/tls.crt", KeyFile: "/etc/app/tls/tls.key"},
 		Database: config.Source{Env: "SLUICE_DATABASE"},
 		Identity: &config.Identity{
-			Issuer: "https://id.example.com/realms/acme", ClientID: "sluice", UserClaim: "upn", GroupsClaim: "roles",
+			Issuer: "https://id.example.com/realms/acme", ClientID: "sluice", CLIClientID: "sluice-cli",
+			UserClaim: "upn", GroupsClaim: "roles",
 			ClientSecret: config.Source{File: "/etc/app/client-secret"}, Scopes: []string{"profile", "groups"},
 			CAFile: "/etc/app/ca.pem",
 		},

@@ -28,12 +28,12 @@ type Options struct {
 // An Authenticator proves who calls a server. It is safe for concurrent use.
 type Authenticator struct {
 	Options
-	people    *issuer // nil: there is none
-	workloads []*issuer
-	sessions  sealer
-	logins    sealer
-	limits    *limits
-	origins   *http.CrossOriginProtection
+	people   *issuer   // nil: there is none
+	issuers  []*issuer // all
+	sessions sealer
+	logins   sealer
+	limits   *limits
+	origins  *http.CrossOriginProtection
 }
 
 // New returns an Authenticator. It contacts no issuer yet.
@@ -48,10 +48,15 @@ func New(o Options) *Authenticator {
 	}
 	_ = a.origins.AddTrustedOrigin(o.Server.URL()) // an address that is no origin is trusted nowhere
 	if p := o.Server.Identity; p != nil {
-		a.people = newIssuer(config.Workload{Issuer: p.Issuer, Audience: p.ClientID, CAFile: p.CAFile}, o.Now)
+		w := config.Workload{Issuer: p.Issuer, Audience: p.ClientID, CAFile: p.CAFile}
+		a.people = newIssuer(w, o.Now)
+		a.issuers = append(a.issuers, a.people)
+		if w.Audience = p.CLIClientID; w.Audience != p.ClientID {
+			a.issuers = append(a.issuers, newIssuer(w, o.Now))
+		}
 	}
 	for _, w := range o.Server.Workloads {
-		a.workloads = append(a.workloads, newIssuer(w, o.Now))
+		a.issuers = append(a.issuers, newIssuer(w, o.Now))
 	}
 	return a
 }
@@ -102,7 +107,7 @@ func (a *Authenticator) policy() access.Policy { return access.Policy{Roles: a.R
 func (a *Authenticator) Discovery() access.Discovery {
 	var d access.Discovery
 	if p := a.Server.Identity; p != nil {
-		d.Issuer, d.ClientID, d.Scopes = p.Issuer, p.ClientID, p.Scopes
+		d.Issuer, d.ClientID, d.Scopes = p.Issuer, p.CLIClientID, p.Scopes
 	}
 	if len(a.Server.Workloads) > 0 {
 		d.Audience = a.Server.URL()

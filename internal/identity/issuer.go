@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type issuer struct {
 
 	mu       sync.Mutex
 	provider *oidc.Provider // nil: not known yet
+	basic    bool           // the secret of the client goes into a header
 	verifier *oidc.IDTokenVerifier
 	knownAt  time.Time
 	failure  error // of the last attempt to know it
@@ -49,8 +51,12 @@ func newIssuer(w config.Workload, now func() time.Time) *issuer {
 	transport := outbound.Bound(outbound.Trust(base, w.CAFile), maxDocument)
 	return &issuer{
 		Workload: w, now: now,
-		client: &http.Client{Transport: transport, Timeout: patience},
-		frugal: &http.Client{Transport: newFrugal(transport, now), Timeout: patience},
+		client: &http.Client{
+			Transport: transport, Timeout: patience, CheckRedirect: outbound.Redirects{Body: true}.Check,
+		},
+		frugal: &http.Client{
+			Transport: newFrugal(transport, now), Timeout: patience, CheckRedirect: outbound.Redirects{}.Check,
+		},
 	}
 }
 
@@ -80,7 +86,8 @@ func (i *issuer) discover(ctx context.Context) error {
 		return i.away(err)
 	}
 	var document struct {
-		Keys string `json:"jwks_uri"`
+		Keys    string   `json:"jwks_uri"`
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := p.Claims(&document); err != nil || !sameSecurity(i.Issuer, document.Keys) {
 		return sluice.Errorf(sluice.Unavailable, "the issuer %s has its keys at %.200q", i.Issuer, document.Keys).
@@ -88,6 +95,7 @@ func (i *issuer) discover(ctx context.Context) error {
 	}
 	keys := watched{oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), i.frugal), document.Keys)}
 	i.provider = p
+	i.basic = document.Methods == nil || slices.Contains(document.Methods, "client_secret_basic")
 	i.verifier = oidc.NewVerifier(i.Issuer, keys, &oidc.Config{
 		ClientID: i.Audience, SupportedSigningAlgs: algorithms, SkipExpiryCheck: true, // expiry knows no clock skew
 	})
@@ -161,6 +169,22 @@ func (i *issuer) check(t *oidc.IDToken, claims map[string]any) error {
 		return unproven("the token was made for another client")
 	}
 	return nil
+}
+
+// endpoint returns where people log in and where their codes are exchanged. A code can be used once, so nothing is
+// tried out.
+func (i *issuer) endpoint(ctx context.Context, hasSecret bool) (oauth2.Endpoint, error) {
+	p, _, err := i.know(ctx)
+	if err != nil {
+		return oauth2.Endpoint{}, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := p.Endpoint()
+	if e.AuthStyle = oauth2.AuthStyleInParams; hasSecret && i.basic {
+		e.AuthStyle = oauth2.AuthStyleInHeader
+	}
+	return e, nil
 }
 
 // exchange turns the code of a login into claims.

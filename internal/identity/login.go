@@ -81,18 +81,19 @@ func (a *Authenticator) flow(r *http.Request) (oauth2.Config, error) {
 	if !a.limits.allow(a.from(r)) {
 		return oauth2.Config{}, sluice.Errorf(sluice.Exhausted, "there were too many logins").WithHint("wait a minute")
 	}
-	p, _, err := a.people.know(r.Context())
-	if err != nil {
-		return oauth2.Config{}, err
-	}
 	secret := ""
 	if a.ClientSecret != nil {
+		var err error
 		if secret, err = a.ClientSecret(); err != nil {
 			return oauth2.Config{}, err
 		}
 	}
+	endpoint, err := a.people.endpoint(r.Context(), secret != "")
+	if err != nil {
+		return oauth2.Config{}, err
+	}
 	return oauth2.Config{
-		ClientID: a.Server.Identity.ClientID, ClientSecret: secret, Endpoint: p.Endpoint(),
+		ClientID: a.Server.Identity.ClientID, ClientSecret: secret, Endpoint: endpoint,
 		RedirectURL: a.Server.URL() + callbackPath, Scopes: append([]string{oidc.ScopeOpenID}, a.Server.Identity.Scopes...),
 	}, nil
 }

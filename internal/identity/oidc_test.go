@@ -75,6 +75,14 @@ func TestPeople(t *testing.T) {
 	}
 }
 
+func TestPeopleAtATerminal(t *testing.T) {
+	w := newWorld(t)
+	c, err := w.call(w.people.Token(with(ana, map[string]any{"aud": "cli", "azp": "cli"})))
+	wantRoles(t, c, err, "deployer")
+	_, err = w.call(w.people.Token(with(ana, map[string]any{"aud": "cli", "azp": "sluice"})))
+	wantRefused(t, err, sluice.Unauthenticated)
+}
+
 func TestWorkloads(t *testing.T) {
 	w := newWorld(t)
 	job := map[string]any{
@@ -116,6 +124,7 @@ func TestLargeNumbersStayAsTheyAre(t *testing.T) {
 
 func TestTokensThatProveNothing(t *testing.T) {
 	w := newWorld(t)
+	w.people.RotateToRSA() // a key that somebody could take for a secret of HS256
 	other := newWorld(t).people
 	now := time.Now()
 	for name, make := range map[string]func() string{
@@ -235,7 +244,7 @@ func TestKeysAreRotated(t *testing.T) {
 	if _, err := w.call(old); err != nil {
 		t.Fatal(err)
 	}
-	w.people.RotateToEC()
+	w.people.RotateToRSA()
 	c, err := w.call(w.people.Token(ana))
 	wantRoles(t, c, err, "deployer")
 	_, err = w.call(old)

@@ -137,7 +137,7 @@ func TestLoginsAreLimited(t *testing.T) {
 
 func TestDiscovery(t *testing.T) {
 	w := newWorld(t)
-	if d := w.Discovery(); d.Issuer != w.people.URL || d.ClientID != "sluice" || d.Audience != w.server.URL {
+	if d := w.Discovery(); d.Issuer != w.people.URL || d.ClientID != "cli" || d.Audience != w.server.URL {
 		t.Errorf("%+v", d)
 	}
 	if d := newWorld(t, open).Discovery(); d.Issuer+d.ClientID+d.Audience+strings.Join(d.Scopes, "") != "" {

@@ -42,11 +42,8 @@ func (a *Authenticator) issuerOf(raw string) (*issuer, error) {
 		return nil, unproven("the token has a form that this server does not know")
 	}
 	var named *issuer
-	for _, i := range append([]*issuer{a.people}, a.workloads...) {
-		if i == nil || i.Issuer != says.Issuer {
-			continue
-		}
-		if named == nil || slices.Contains(texts(says.Audience), i.Audience) {
+	for _, i := range a.issuers {
+		if i.Issuer == says.Issuer && (named == nil || slices.Contains(texts(says.Audience), i.Audience)) {
 			named = i
 		}
 	}

@@ -58,7 +58,8 @@ func newWorld(t *testing.T, change ...func(*identity.Options)) *world {
 		Server: config.Server{
 			Listen: "127.0.0.1:8080", Address: w.server.URL,
 			Identity: &config.Identity{
-				Issuer: w.people.URL, ClientID: identitytest.ClientID, UserClaim: config.ClaimEmail, GroupsClaim: "groups",
+				Issuer: w.people.URL, ClientID: identitytest.ClientID, CLIClientID: "cli", UserClaim: config.ClaimEmail,
+				GroupsClaim: "groups",
 			},
 			Workloads: []config.Workload{{Name: "ci", Issuer: w.ci.URL, Audience: audience}},
 			Roles: []access.Role{

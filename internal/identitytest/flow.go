@@ -117,8 +117,8 @@ func (i *Issuer) deviceCode(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text()
 	i.device[id] = false
 	answer(w, http.StatusOK, map[string]any{
-		"device_code": id, "user_code": "ABCD-EFGH", "verification_uri": i.URL + "/activate",
-		"verification_uri_complete": i.URL + "/activate?user_code=ABCD-EFGH", "expires_in": 600, "interval": 1,
+		"device_code": id, "user_code": "ABCD-EFGH", "verification_uri": i.ActivateURL,
+		"verification_uri_complete": i.ActivateURL + "?user_code=ABCD-EFGH", "expires_in": 600, "interval": 1,
 	})
 }
 

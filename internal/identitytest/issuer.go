@@ -25,6 +25,7 @@ const ClientID = "sluice"
 type Issuer struct {
 	URL          string
 	ClientSecret string // "": the client is public
+	ActivateURL  string // where people type the code of a device
 
 	t      *testing.T
 	mu     sync.Mutex
@@ -48,7 +49,7 @@ type key struct {
 // A code is an authorization code and what it was asked for with.
 type code struct{ challenge, redirect, nonce string }
 
-// New starts an issuer that signs with an RSA key. It ends with the test.
+// New starts an issuer that signs with an EC key, which is made fast. It ends with the test.
 func New(t *testing.T) *Issuer {
 	i := &Issuer{
 		t: t, codes: map[string]code{}, device: map[string]bool{}, fresh: map[string]bool{}, asked: map[string]int{},
@@ -73,7 +74,7 @@ func New(t *testing.T) *Issuer {
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	i.URL = server.URL
+	i.URL, i.ActivateURL = server.URL, server.URL+"/activate"
 	return i
 }
 
@@ -98,22 +99,22 @@ func (i *Issuer) Life(d time.Duration) {
 	i.life = d
 }
 
-// Rotate replaces all keys by a new RSA key, and forgets the old ones.
+// Rotate replaces all keys by a new EC key, and forgets the old ones.
 func (i *Issuer) Rotate() {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	i.replaceKeys(private, jose.RS256)
-}
-
-// RotateToEC replaces all keys by a new EC key.
-func (i *Issuer) RotateToEC() {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		i.t.Fatal(err)
 	}
 	i.replaceKeys(private, jose.ES256)
+}
+
+// RotateToRSA replaces all keys by a new RSA key.
+func (i *Issuer) RotateToRSA() {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.replaceKeys(private, jose.RS256)
 }
 
 func (i *Issuer) replaceKeys(private crypto.Signer, alg jose.SignatureAlgorithm) {

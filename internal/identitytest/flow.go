@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -37,7 +38,7 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if why := i.client(r); why != "" {
-		answer(w, http.StatusUnauthorized, map[string]string{"error": why})
+		refuse(w, r, http.StatusUnauthorized, why)
 		return
 	}
 	claims := maps.Clone(i.person)
@@ -59,7 +60,7 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		why = "unsupported_grant_type"
 	}
 	if why != "" {
-		answer(w, http.StatusBadRequest, map[string]string{"error": why, "error_description": "no, not so"})
+		refuse(w, r, http.StatusBadRequest, why)
 		return
 	}
 	refresh := rand.Text()
@@ -67,6 +68,14 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
 		"access_token": rand.Text(), "token_type": "Bearer", "expires_in": int(i.life.Seconds()),
 		"refresh_token": refresh, "id_token": i.sign(i.claims(claims)),
+	})
+}
+
+// refuse repeats everything that it was sent, as some issuers do.
+func refuse(w http.ResponseWriter, r *http.Request, status int, why string) {
+	answer(w, status, map[string]string{
+		"error": why, "error_description": fmt.Sprint(r.Form, r.Header),
+		"error_uri": "https://example.com/?" + r.Form.Encode(),
 	})
 }
 
@@ -111,7 +120,7 @@ func (i *Issuer) deviceCode(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if r.FormValue("client_id") != ClientID {
-		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client"})
+		refuse(w, r, http.StatusUnauthorized, "invalid_client")
 		return
 	}
 	id := rand.Text()

@@ -68,6 +68,14 @@ func TestAConfidentialClient(t *testing.T) {
 	w.wantFailure(t, status, sluice.Unavailable, "right-5ecret", "wrong-5ecret")
 }
 
+func TestAConfidentialClientWithoutAHeader(t *testing.T) {
+	w := newWorld(t, func(o *identity.Options) {
+		o.ClientSecret = func() (string, error) { return "right-5ecret", nil }
+	})
+	w.people.ClientSecret, w.people.SecretInForm = "right-5ecret", true
+	w.loggedIn(t)
+}
+
 func TestTheCookiesOfALogin(t *testing.T) {
 	w := newWorld(t, func(o *identity.Options) { o.Server.Address = "https://sluice.example.com" })
 	rec := httptest.NewRecorder()

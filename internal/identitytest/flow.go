@@ -85,7 +85,7 @@ func (i *Issuer) client(r *http.Request) string {
 	if !basic {
 		id, secret = r.FormValue("client_id"), r.FormValue("client_secret")
 	}
-	if id != ClientID || secret != i.ClientSecret {
+	if id != ClientID || secret != i.ClientSecret || secret != "" && basic == i.SecretInForm {
 		return "invalid_client"
 	}
 	return ""

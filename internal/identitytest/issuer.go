@@ -25,6 +25,7 @@ const ClientID = "sluice"
 type Issuer struct {
 	URL          string
 	ClientSecret string // "": the client is public
+	SecretInForm bool   // the client sends its secret as a parameter, not in a header
 	ActivateURL  string // where people type the code of a device
 
 	t      *testing.T
@@ -180,8 +181,13 @@ func (i *Issuer) sign(claims map[string]any) string {
 }
 
 func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
+	methods := []string{"client_secret_basic"}
+	if i.SecretInForm {
+		methods = []string{"client_secret_post"}
+	}
 	answer(w, http.StatusOK, map[string]any{
-		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token",
+		"token_endpoint_auth_methods_supported": methods,
+		"issuer":                                i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token",
 		"device_authorization_endpoint": i.URL + "/device", "jwks_uri": i.URL + "/keys",
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256", "HS256", "none"},
 	})

@@ -53,7 +53,11 @@ func (a *app) connect(cmd *cobra.Command) (err error) {
 		}
 		return nil // what was typed wins over the environment
 	}
-	a.remote, err = bootstrap.Connect(a.server, a.redactor)
+	credentials, err := bootstrap.Credentials(a.redactor)
+	if err != nil {
+		return err
+	}
+	a.remote, err = bootstrap.Connect(a.server, credentials)
 	return err
 }
 

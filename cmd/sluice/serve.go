@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -21,8 +22,7 @@ func newServe(a *app) *cobra.Command {
 			"  SLUICE_SERVER=http://127.0.0.1:8080 sluice status",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8080", "host:port to listen at")
-	cmd.Flags().StringVar(&o.Address, "address", "", "how others reach the server (default: where it listens)")
+	cmd.Flags().StringVar(&o.Listen, "listen", "", "host:port to listen at (default: that of sluice.yaml, or "+config.DefaultListen+")")
 	return cmd
 }
 

@@ -20,8 +20,8 @@ func (a *api) administration() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "get-identity", Method: http.MethodGet, Path: "/identity",
 		Summary: "Tell how callers prove who they are", Tags: []string{"administration"},
-	}, func(context.Context, *struct{}) (*body[Identity], error) {
-		return &body[Identity]{a.Identity()}, nil
+	}, func(context.Context, *struct{}) (*body[access.Discovery], error) {
+		return &body[access.Discovery]{a.Identity()}, nil
 	})
 	register(a, huma.Operation{
 		OperationID: "get-caller", Method: http.MethodGet, Path: "/caller",

@@ -27,15 +27,10 @@ type Config struct {
 	// Caller proves who sends the request. Unauthenticated: nobody is proven.
 	Caller func(r *http.Request) (access.Caller, error)
 	// Identity says how a command line logs in. Everybody may read it.
-	Identity func() Identity
-	Version  string
-}
-
-// An Identity says how people and programs prove who they are.
-type Identity struct {
-	Issuer   string `json:"issuer,omitempty" doc:"The OIDC issuer; absent: people do not log in here"`
-	ClientID string `json:"clientId,omitempty" doc:"The client of the command line"`
-	Audience string `json:"audience,omitempty" doc:"For whom a workload's token must be issued"`
+	Identity func() access.Discovery
+	// MakeToken makes a token and returns its text, which nobody can see again.
+	MakeToken func(ctx context.Context, q TokenRequest, owner sluice.Actor) (t sluice.Token, text string, err error)
+	Version   string
 }
 
 type api struct {
@@ -66,6 +61,7 @@ func New(c Config) http.Handler {
 	a.checkpoints()
 	a.feed()
 	a.administration()
+	a.tokens()
 	mux.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) {
 		write(w, problemOf(sluice.Errorf(sluice.NotFound, "the API has no %s %s", r.Method, r.URL.Path).
 			WithHint("see what it has at "+Prefix+"/openapi.json")))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -18,7 +19,7 @@ func deploymentPath(id sluice.DeploymentID, rest string) string {
 func checkpointPath(id, rest string) string { return "/checkpoints/" + url.PathEscape(id) + rest }
 
 // Identity returns how the server wants callers to prove who they are. It needs no token.
-func (c *Client) Identity(ctx context.Context) (out Identity, err error) {
+func (c *Client) Identity(ctx context.Context) (out access.Discovery, err error) {
 	open := *c
 	open.token = func(context.Context) (string, error) { return "", nil }
 	err = open.do(ctx, call{method: http.MethodGet, path: "/identity"}, &out)
@@ -146,4 +147,23 @@ func (c *Client) Audit(ctx context.Context, application string, before int64, mo
 	}
 	err := c.do(ctx, call{method: http.MethodGet, path: "/audit", query: query}, &out)
 	return out.Items, err
+}
+
+// MakeToken makes a token of the server. Its text is in the answer, and nowhere else. It is not repeated: a second token
+// would stay behind that nobody knows.
+func (c *Client) MakeToken(ctx context.Context, q TokenRequest) (out MadeToken, err error) {
+	err = c.do(ctx, call{method: http.MethodPost, path: "/tokens", body: q}, &out)
+	return out, err
+}
+
+// Tokens lists the tokens of the server, newest first.
+func (c *Client) Tokens(ctx context.Context) ([]sluice.Token, error) {
+	var out Tokens
+	err := c.do(ctx, call{method: http.MethodGet, path: "/tokens"}, &out)
+	return out.Items, err
+}
+
+// DeleteToken deletes a token of the server.
+func (c *Client) DeleteToken(ctx context.Context, id string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: "/tokens/" + url.PathEscape(id)}, nil)
 }

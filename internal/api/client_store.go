@@ -111,3 +111,11 @@ func (r Reader) DeleteCheckpoint(ctx context.Context, id sluice.CheckpointID) er
 
 // Close does nothing: the connections are the client's.
 func (Reader) Close() error { return nil }
+
+// Tokens is that of the client.
+func (r Reader) Tokens(ctx context.Context) ([]sluice.Token, error) { return r.Client.Tokens(ctx) }
+
+// DeleteToken is that of the client.
+func (r Reader) DeleteToken(ctx context.Context, id string) error {
+	return r.Client.DeleteToken(ctx, id)
+}

@@ -26,8 +26,8 @@ var statuses = map[sluice.Code]int{
 	sluice.Internal:        http.StatusInternalServerError,
 }
 
-// status returns the HTTP status of a code.
-func status(code sluice.Code) int {
+// Status returns the HTTP status of a code.
+func Status(code sluice.Code) int {
 	if s, ok := statuses[code]; ok {
 		return s
 	}
@@ -73,7 +73,7 @@ var _ huma.StatusError = (*Problem)(nil)
 // problemOf returns the error for the wire.
 func problemOf(err error) *Problem {
 	code := sluice.ErrorCode(err)
-	p := &Problem{Status: status(code), Code: code, Detail: err.Error(), Hint: sluice.ErrorHint(err)}
+	p := &Problem{Status: Status(code), Code: code, Detail: err.Error(), Hint: sluice.ErrorHint(err)}
 	p.Title = http.StatusText(p.Status)
 	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
 		p.Diagnostics = ds

@@ -56,6 +56,9 @@ func attempts() map[string]attempt {
 		"get-caller":    {"GET /caller", nil, everybody},
 		"list-accounts": {"GET /accounts", nil, administer},
 		"list-audit":    {"GET /audit", nil, administer},
+		"make-token":    {"POST /tokens", api.TokenRequest{Name: "ci", Roles: []string{"x"}}, administer},
+		"list-tokens":   {"GET /tokens", nil, administer},
+		"delete-token":  {"DELETE /tokens/t1", nil, administer},
 		"get-identity":  {"GET /identity", nil, nil},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/step"
 )
@@ -34,6 +35,14 @@ func (c *current) Secret(ctx context.Context, name string) (string, error) {
 	secrets := c.dir.redactor.Secrets(c.config.Secrets)
 	c.mu.Unlock()
 	return secrets.Secret(ctx, name)
+}
+
+// roles returns the roles that callers of a server may have.
+func (c *current) roles() []access.Role {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refresh()
+	return c.config.Server.Roles
 }
 
 // into returns the dependencies with what the configuration says now.

@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -10,9 +11,9 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/identity"
 	"github.com/sluice-cd/sluice/internal/server"
 )
 
@@ -23,10 +24,9 @@ const (
 	bodyPatience = 2 * time.Minute  // for the body of a request
 )
 
-// A Serving says how a server listens.
+// A Serving is what a command adds to the section server of sluice.yaml.
 type Serving struct {
-	Listen    string               // host:port
-	Address   string               // how others reach it; "": the address that it listens at
+	Listen    string               // host:port instead of that of sluice.yaml; "": that
 	Listening func(address string) // is told once requests are answered
 }
 
@@ -40,13 +40,9 @@ func Serve(ctx context.Context, i Instance, s Serving) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.Listen)
+	listener, err := i.listen(s.Listen)
 	if err != nil {
-		return errors.Join(sluice.Errorf(sluice.Exhausted, "the server cannot listen at %s: %w", s.Listen, err).
-			WithHint("set another address with --listen"), lock.Unlock())
-	}
-	if i.Address = s.Address; i.Address == "" {
-		i.Address = "http://" + reachable(listener.Addr())
+		return errors.Join(err, lock.Unlock())
 	}
 	o, err := i.own(ctx, lock)
 	if err != nil {
@@ -59,11 +55,40 @@ func Serve(ctx context.Context, i Instance, s Serving) (err error) {
 	return o.answer(ctx, i, listener, s)
 }
 
+// listen listens as sluice.yaml says, or at another address, and sets how others reach it.
+func (i *Instance) listen(elsewhere string) (net.Listener, error) {
+	own := i.Config.Server
+	if elsewhere != "" {
+		own.Listen = elsewhere
+	}
+	if err := own.CheckListen(); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", own.Listen)
+	if err != nil {
+		return nil, sluice.Errorf(sluice.Exhausted, "the server cannot listen at %s: %w", own.Listen, err).
+			WithHint("set another address with --listen, or server.listen in sluice.yaml")
+	}
+	own.Listen = l.Addr().String()
+	i.Address = own.URL()
+	if own.TLS.CertFile == "" {
+		return l, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(own.TLS.CertFile, own.TLS.KeyFile)
+	if err != nil {
+		return nil, errors.Join(sluice.Errorf(sluice.Invalid, "the certificate of the server cannot be used: %w", err).
+			WithHint("correct server.tls in sluice.yaml"), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{
+		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}), nil
+}
+
 // answer answers requests until ctx ends.
 func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Serving) error {
 	core := o.core(i)
 	h := &http.Server{
-		Handler: o.routes(core), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyPatience, IdleTimeout: bodyPatience,
+		Handler: o.routes(core, o.authenticator(i)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyPatience, IdleTimeout: bodyPatience,
 		ErrorLog: slog.NewLogLogger(slog.NewTextHandler(i.Log, nil), slog.LevelWarn),
 	}
 	streams, endStreams := context.WithCancel(context.Background())
@@ -100,11 +125,17 @@ func (o *owner) core(i Instance) *server.Server {
 }
 
 // routes returns the handler of everything that the server answers.
-func (o *owner) routes(core *server.Server) http.Handler {
+func (o *owner) routes(core *server.Server, auth *identity.Authenticator) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
-		Server: core, Caller: owningUser, Identity: func() api.Identity { return api.Identity{} }, Version: Version().Version,
+		Server: core, Caller: auth.Caller, Identity: auth.Discovery, Version: Version().Version,
+		MakeToken: func(ctx context.Context, q api.TokenRequest, by sluice.Actor) (sluice.Token, string, error) {
+			return auth.MakeToken(ctx, identity.Request{Name: q.Name, Roles: q.Roles, Life: q.Life(), Owner: by.Identity})
+		},
 	}))
+	mux.Handle(identity.LoginPath, auth.Handler())
+	mux.Handle(identity.LoginPath+"/", auth.Handler())
+	mux.Handle(identity.LogoutPath, auth.Handler())
 	mux.Handle("/callbacks/", httpapi.NewCallbacks(o.engine, o.store, o.wiring.key, time.Now))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", o.ready)
@@ -146,14 +177,21 @@ func (o *owner) keepResuming(i Instance) (stop func()) {
 	}
 }
 
-// owningUser is the caller of a server without identities, which listens on this machine only: the user who runs it.
-func owningUser(r *http.Request) (access.Caller, error) {
+// authenticator proves who calls the server.
+func (o *owner) authenticator(i Instance) *identity.Authenticator {
+	c := i.Config.Server
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	return access.Caller{
-		Actor:  sluice.Actor{Name: name, Via: "api", From: r.RemoteAddr},
-		Grants: []access.Grant{{Verbs: access.Verbs}},
-	}, nil
+	options := identity.Options{
+		Server: c, Roles: o.wiring.current.roles, Tokens: o.store, Key: o.wiring.key.Derived, User: name, Now: time.Now,
+		Fail: func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, err.Error(), api.Status(sluice.ErrorCode(err)))
+		},
+	}
+	if c.Identity != nil && c.Identity.ClientSecret.IsSet() {
+		options.ClientSecret = func() (string, error) { return i.Dir.redactor.Read(c.Identity.ClientSecret) }
+	}
+	return identity.New(options)
 }

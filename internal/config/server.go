@@ -66,6 +66,25 @@ func (s *Server) IsOpen() bool {
 	return s.Identity == nil && len(s.Workloads) == 0 && len(s.Roles) == 0
 }
 
+// CheckListen refuses to listen where others would reach a server that takes everybody for its user, or that speaks no
+// TLS. A sluice.yaml was checked when it was read; this is for an address from elsewhere.
+func (s *Server) CheckListen() error {
+	host, _, err := net.SplitHostPort(s.Listen)
+	switch {
+	case err != nil:
+		return sluice.Errorf(sluice.Invalid, "the address %q is not of the form host:port", s.Listen)
+	case isLoopback(host):
+		return nil
+	case s.IsOpen():
+		return sluice.Errorf(sluice.Invalid, "at %s everybody who reaches this server could do everything", s.Listen).
+			WithHint("listen at 127.0.0.1, or add identity and roles to server in sluice.yaml")
+	case s.TLS.CertFile == "" && !s.BehindProxy:
+		return sluice.Errorf(sluice.Invalid, "at %s other machines would reach this server without TLS", s.Listen).
+			WithHint("add tls to server in sluice.yaml, or behindProxy: true if a proxy on the way speaks TLS")
+	}
+	return nil
+}
+
 // URL is how others reach the server, without a slash at the end.
 func (s *Server) URL() string {
 	switch {

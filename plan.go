@@ -35,7 +35,7 @@ type Plan struct {
 	Application string            `json:"application"`
 	Description string            `json:"description,omitempty"`
 	Context     map[string]string `json:"context,omitempty"`
-	Digest      string            `json:"digest"`             // of everything but itself, Enqueue, Replace, Rehearsal and Request
+	Digest      string            `json:"digest"`             // of the rest without Enqueue, Replace, Rehearsal, Request
 	Enqueue     bool              `json:"enqueue,omitempty"`  // waits for the application's running deployment
 	TakeOver    []string          `json:"takeOver,omitempty"` // the field managers whose fields it may take
 	// Replace names a deployment that another state directory began and that nobody continues. What it left in the

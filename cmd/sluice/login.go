@@ -36,7 +36,8 @@ func (a *app) serverOf(arg string) (string, error) {
 	if a.server != "" {
 		return a.server, nil
 	}
-	return "", sluice.Errorf(sluice.Invalid, "no server is named").WithHint("type: sluice login https://sluice.example.com")
+	return "", sluice.Errorf(sluice.Invalid, "no server is named").
+		WithHint("name it, such as https://sluice.example.com, or set SLUICE_SERVER")
 }
 
 func (a *app) login(ctx context.Context, arg string) error {

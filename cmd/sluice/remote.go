@@ -146,8 +146,8 @@ func (a *app) runRemote(ctx context.Context, o *runOptions) error {
 	})
 }
 
-// resumeRemote goes on with the undos that failed on the server, and watches them and everything that has not ended. The
-// server itself continues what was interrupted.
+// resumeRemote goes on with the undos that failed on the server, and watches them and everything that has not ended.
+// The server itself continues what was interrupted.
 func (a *app) resumeRemote(ctx context.Context, o *runOptions) error {
 	list, failed, err := a.unfinished(ctx, o)
 	if err != nil {
@@ -183,7 +183,8 @@ func (a *app) resumeRemote(ctx context.Context, o *runOptions) error {
 
 // goesOn is the error of a command that leaves a deployment to the server.
 func (a *app) goesOn(id sluice.DeploymentID) error {
-	return unfinished{fmt.Sprintf("deployment %s continues on the server", id), "watch it with: sluice watch " + string(id)}
+	message := fmt.Sprintf("deployment %s continues on the server", id)
+	return unfinished{message, "watch it with: sluice watch " + string(id)}
 }
 
 // carryRemote calls begin, which starts a deployment on the server, and watches the deployment until it ends.

@@ -22,7 +22,8 @@ func newServe(a *app) *cobra.Command {
 			"  SLUICE_SERVER=http://127.0.0.1:8080 sluice status",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&o.Listen, "listen", "", "host:port to listen at (default: that of sluice.yaml, or "+config.DefaultListen+")")
+	cmd.Flags().StringVar(&o.Listen, "listen", "",
+		"host:port to listen at (default: that of sluice.yaml, or "+config.DefaultListen+")")
 	return cmd
 }
 

@@ -13,7 +13,7 @@ import (
 // An Audit is a part of the audit.
 type Audit struct {
 	Items []sluice.AuditEntry `json:"items" nullable:"false"`
-	Next  int64               `json:"next,omitempty" doc:"The number before which the next page begins; absent: this is the last"`
+	Next  int64               `json:"next,omitempty" doc:"Before which the next page begins; absent: this is the last"`
 }
 
 func (a *api) administration() {

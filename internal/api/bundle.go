@@ -25,10 +25,10 @@ type Bundle struct {
 	Targets     []string            `json:"targets,omitempty" doc:"Only these targets"`
 	Context     map[string]string   `json:"context,omitempty" doc:"Values for templates"`
 	Application string              `json:"application,omitempty" doc:"Replaces the name in the deploy file"`
-	Images      map[string]string   `json:"images,omitempty" doc:"Replaces images of the manifests: a tag or a reference by name"`
+	Images      map[string]string   `json:"images,omitempty" doc:"Replaces images: a tag or a reference by name"`
 	Strict      bool                `json:"strict,omitempty" doc:"Warnings are errors"`
 	TakeOver    []string            `json:"takeOver,omitempty" doc:"Field managers whose fields may be taken"`
-	Replace     sluice.DeploymentID `json:"replace,omitempty" doc:"A deployment of another store whose place this one takes"`
+	Replace     sluice.DeploymentID `json:"replace,omitempty" doc:"A deployment elsewhere whose place this one takes"`
 	Fetch       bool                `json:"fetch,omitempty" doc:"Also read manifests from https addresses"`
 }
 

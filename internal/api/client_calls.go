@@ -36,7 +36,8 @@ func (c *Client) Caller(ctx context.Context) (out sluice.Actor, err error) {
 func (c *Client) Validate(ctx context.Context, b service.Bundle, manifests bool) (sluice.Diagnostics, error) {
 	var out Validation
 	query := url.Values{"fileOnly": {strconv.FormatBool(!manifests)}}
-	err := c.do(ctx, call{method: http.MethodPost, path: "/validations", query: query, body: bundleOf(b), key: newKey()}, &out)
+	asks := call{method: http.MethodPost, path: "/validations", query: query, body: bundleOf(b), key: newKey()}
+	err := c.do(ctx, asks, &out)
 	return out.Diagnostics, err
 }
 
@@ -149,8 +150,8 @@ func (c *Client) Audit(ctx context.Context, application string, before int64, mo
 	return out.Items, err
 }
 
-// MakeToken makes a token of the server. Its text is in the answer, and nowhere else. It is not repeated: a second token
-// would stay behind that nobody knows.
+// MakeToken makes a token of the server. Its text is in the answer, and nowhere else. It is not repeated: a second
+// token would stay behind that nobody knows.
 func (c *Client) MakeToken(ctx context.Context, q TokenRequest) (out MadeToken, err error) {
 	err = c.do(ctx, call{method: http.MethodPost, path: "/tokens", body: q}, &out)
 	return out, err

@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/readonly"
 )
 
-// A Reader reads a server as if it were a store. What would change the store is Unsupported: it goes through the methods
-// of [Client].
+// A Reader reads a server as if it were a store. What would change the store is Unsupported: it goes through the
+// methods of [Client].
 type Reader struct {
 	readonly.Store
 	*Client
@@ -23,8 +23,6 @@ func (c *Client) Reader() Reader {
 	refusal := sluice.Errorf(sluice.Unsupported, "a server is changed through its API only")
 	return Reader{readonly.Store{Refusal: refusal}, c}
 }
-
-var _ sluice.Store = Reader{}
 
 // Read is that of [sluice.Log].
 func (r Reader) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {

@@ -120,7 +120,7 @@ func (a *api) listDeployments() {
 // Events is a part of the log of a deployment.
 type Events struct {
 	Items []sluice.Event `json:"items" nullable:"false"`
-	Next  sluice.Seq     `json:"next,omitempty" doc:"The number after which the next page begins; absent: this is the last"`
+	Next  sluice.Seq     `json:"next,omitempty" doc:"After which the next page begins; absent: this is the last"`
 }
 
 // maxEvents bounds a page of events in bytes of what they hold, roughly.
@@ -170,8 +170,8 @@ func (a *api) watch() {
 	op := huma.Operation{
 		OperationID: "watch", Method: http.MethodGet, Path: "/deployments/{id}/watch",
 		Summary: "Follow a deployment until it has ended", Tags: []string{"deployments"},
-		Description: "Server-Sent Events: each recorded event is an \"event\" whose id is its number; what is shown but not " +
-			"recorded is \"progress\"; \"error\" is a problem that ends the stream.",
+		Description: "Server-Sent Events: each recorded event is an \"event\" whose id is its number; what is shown but " +
+			"not recorded is \"progress\"; \"error\" is a problem that ends the stream.",
 	}
 	registerStream(a, op, func(ctx context.Context, c access.Caller, in *struct {
 		ByID

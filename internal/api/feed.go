@@ -27,8 +27,8 @@ func (a *api) feed() {
 	op := huma.Operation{
 		OperationID: "follow-feed", Method: http.MethodGet, Path: "/feed",
 		Summary: "Follow the events of all deployments", Tags: []string{"feed"},
-		Description: "Server-Sent Events in the order in which they were committed, the events of the past first. The id of " +
-			"each is its cursor. Events of deployments that the caller may not view are left out.",
+		Description: "Server-Sent Events in the order in which they were committed, the events of the past first. The id " +
+			"of each is its cursor. Events of deployments that the caller may not view are left out.",
 	}
 	registerStream(a, op, func(_ context.Context, c access.Caller, in *Resuming) (*huma.StreamResponse, error) {
 		after, err := in.from()

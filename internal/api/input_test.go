@@ -26,7 +26,8 @@ func TestBadInputIsRefused(t *testing.T) {
 			"a path that is not clean": {map[string][]byte{"a/../b": {}}, "", "has a file outside of it"},
 			"a backslash":              {map[string][]byte{`..\x`: {}}, "", "has a file outside of it"},
 			"no deploy file":           {map[string][]byte{"a": {}}, "b", `has no file "b"`},
-			"a file as a directory":    {map[string][]byte{"a": {}, "a/b": {}, "d": {}}, "d", `"a/b" of the bundle cannot be written`},
+			"a file as a directory": {map[string][]byte{"a": {}, "a/b": {}, "d": {}}, "d",
+				`"a/b" of the bundle cannot be written`},
 			"a manifest outside": {map[string][]byte{"d": []byte(strings.Replace(string(bundle("shop").Files["deploy.yaml"]),
 				"manifests/config.yaml", "../../secret.yaml", 1))}, "d", "outside"},
 		}

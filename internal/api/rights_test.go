@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/api"
 )
 
-// An attempt is a request to one operation, and the verbs of which one lets it pass. Every role of the test may view the
-// application, because nothing is found without that.
+// An attempt is a request to one operation, and the verbs of which one lets it pass. Every role of the test may view
+// the application, because nothing is found without that.
 type attempt struct {
 	path string
 	body any

@@ -13,7 +13,7 @@ import (
 
 // A Rollback says what to go back to.
 type Rollback struct {
-	Deployment string   `json:"deployment,omitempty" doc:"An id or its beginning; absent: the only one that runs, or the latest"`
+	Deployment string   `json:"deployment,omitempty" doc:"An id or its start; absent: the one that runs, or the latest"`
 	Gates      bool     `json:"gates,omitempty" doc:"Go through the weights and gates of the earlier release again"`
 	Data       []string `json:"data,omitempty" doc:"Checkpoints to put back; absent: the data is left as it is"`
 	TakeOver   []string `json:"takeOver,omitempty" doc:"Field managers whose fields may be taken"`

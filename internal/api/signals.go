@@ -16,7 +16,7 @@ type SignalRequest struct {
 	Step   sluice.StepID `json:"step,omitempty" doc:"The step that it is about; absent: the deployment or a target"`
 	Target string        `json:"target,omitempty" doc:"pause and continue: only this target"`
 	Reason string        `json:"reason,omitempty" maxLength:"4000" doc:"Why; it is recorded"`
-	Roles  []string      `json:"roles,omitempty" doc:"The roles in which the caller decides, for a server that proves none"`
+	Roles  []string      `json:"roles,omitempty" doc:"In which the caller decides, on a server that proves none"`
 }
 
 // A Reason is why somebody wants something.
@@ -26,8 +26,9 @@ type Reason struct {
 
 func (a *api) signals() {
 	register(a, huma.Operation{
-		OperationID: "signal", Method: http.MethodPost, Path: "/deployments/{id}/signals", DefaultStatus: http.StatusNoContent,
-		Summary: "Approve, reject, pause, cancel, roll back ... a deployment", Tags: []string{"deployments"},
+		OperationID: "signal", Method: http.MethodPost, Path: "/deployments/{id}/signals",
+		DefaultStatus: http.StatusNoContent,
+		Summary:       "Approve, reject, pause, cancel, roll back ... a deployment", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
 		ByID
 		Keyed

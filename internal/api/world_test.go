@@ -140,7 +140,8 @@ func newWorld(t testing.TB, store sluice.Store) *world {
 		Examine: func(context.Context, service.Source) ([]service.Check, error) { return []service.Check{}, nil },
 	})
 	w.http = httptest.NewServer(api.New(api.Config{
-		Server: w.server, Caller: caller, Identity: func() access.Discovery { return access.Discovery{Issuer: "https://issuer"} },
+		Server: w.server, Caller: caller,
+		Identity: func() access.Discovery { return access.Discovery{Issuer: "https://issuer"} },
 		MakeToken: func(context.Context, api.TokenRequest, sluice.Actor) (sluice.Token, string, error) {
 			return sluice.Token{ID: "t2"}, "sluice_t2_secret", nil
 		},

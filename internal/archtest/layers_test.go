@@ -66,9 +66,9 @@ var levels = map[string]int{
 	"cmd/sluice": 6,
 }
 
-// commandMayImport are the packages between level 1 and bootstrap that the command line may import. The two of the local
-// account are the main functions of processes that it starts; api has the client of a server, and login is the side of a
-// person who calls one.
+// commandMayImport are the packages between level 1 and bootstrap that the command line may import. The two of the
+// local account are the main functions of processes that it starts; api has the client of a server, and login is the
+// side of a person who calls one.
 var commandMayImport = map[string]bool{
 	"internal/api": true, "internal/login": true, "internal/present": true, "internal/service": true,
 	"internal/local": true, "internal/local/standin": true,

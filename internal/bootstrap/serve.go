@@ -88,7 +88,8 @@ func (i *Instance) listen(elsewhere string) (net.Listener, error) {
 func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Serving) error {
 	core := o.core(i)
 	h := &http.Server{
-		Handler: o.routes(core, o.authenticator(i)), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyPatience, IdleTimeout: bodyPatience,
+		Handler:           o.routes(core, o.authenticator(i)),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyPatience, IdleTimeout: bodyPatience,
 		ErrorLog: slog.NewLogLogger(slog.NewTextHandler(i.Log, nil), slog.LevelWarn),
 	}
 	streams, endStreams := context.WithCancel(context.Background())

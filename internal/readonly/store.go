@@ -1,5 +1,5 @@
-// Package readonly has a store that refuses everything. A view of a store embeds it and offers what may be read, so that
-// what a store gains later is refused until the view offers it.
+// Package readonly has a store that refuses everything. A view of a store embeds it and offers what may be read, so
+// that what a store gains later is refused until the view offers it.
 package readonly
 
 import (
@@ -11,8 +11,6 @@ import (
 
 // A Store refuses every call with its error.
 type Store struct{ Refusal error }
-
-var _ sluice.Store = Store{}
 
 // Append refuses.
 func (s Store) Append(context.Context, sluice.DeploymentID, sluice.Seq, ...sluice.Event) error {

@@ -86,7 +86,7 @@ func Database(t testing.TB, dir string) string {
 	name := fmt.Sprintf("t%x", h.Sum64())
 	creating.Lock()
 	defer creating.Unlock()
-	err := c.Execute(context.Background(), "postgres", "CREATE DATABASE "+name)
+	err := c.Execute(context.Background(), "postgres", "CREATE DATABASE "+name+" STRATEGY file_copy")
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42P04" {
 		return name // it exists
 	}

@@ -82,7 +82,8 @@ func lockOf(id sluice.DeploymentID) int64 {
 	return int64(h.Sum64())
 }
 
-// take locks the deployment and gets a token. Whatever breaks the connection loses every lease.
+// take locks the deployment and gets a token. Whatever breaks the connection loses every lease. That may have happened
+// since it was used last, so a broken connection is replaced once.
 func (l *leases) take(ctx context.Context, id sluice.DeploymentID) (*lease, error) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
@@ -92,16 +93,11 @@ func (l *leases) take(ctx context.Context, id sluice.DeploymentID) (*lease, erro
 	if h := l.holder(id); h != nil && !h.isLost() {
 		return nil, appending.Leased(id)
 	}
-	if err := l.connect(ctx); err != nil {
-		return nil, err
+	token, err := l.try(ctx, id)
+	if err != nil && l.conn == nil {
+		token, err = l.try(ctx, id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	token, err := l.lock(ctx, id)
 	if err != nil {
-		if l.conn.IsClosed() {
-			l.lose()
-		}
 		return nil, err
 	}
 	taken := &lease{leases: l, id: id, token: token, lost: make(chan struct{})}
@@ -109,6 +105,20 @@ func (l *leases) take(ctx context.Context, id sluice.DeploymentID) (*lease, erro
 	defer l.mu.Unlock()
 	l.held[id] = taken
 	return taken, nil
+}
+
+// try takes the lock and the token. If that breaks the connection, there is none afterwards.
+func (l *leases) try(ctx context.Context, id sluice.DeploymentID) (int64, error) {
+	if err := l.connect(ctx); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	token, err := l.lock(ctx, id)
+	if l.conn.IsClosed() {
+		l.lose()
+	}
+	return token, err
 }
 
 // lock takes the lock, then the token.

@@ -105,7 +105,7 @@ func (l *listener) listen() {
 		return
 	}
 	defer hangUp(c)
-	if _, err := c.Exec(ctx, "LISTEN "+channel); err != nil {
+	if _, err := c.Exec(ctx, "SET application_name = 'sluice listener'; LISTEN "+channel); err != nil {
 		return
 	}
 	l.wakeAll()

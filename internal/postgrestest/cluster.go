@@ -64,7 +64,8 @@ func Start(settings ...string) (*Cluster, error) {
 // installed returns the directory with the newest server's programs. Distributions keep most of them off the PATH.
 func installed() (string, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
-		return filepath.Dir(path), nil
+		real, err := filepath.EvalSymlinks(path) // the other programs are beside it
+		return filepath.Dir(real), err
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is right
 	slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) })

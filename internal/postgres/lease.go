@@ -13,10 +13,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/appending"
 )
 
-// How long a lease outlives its process. The server ends a session of leases from which it has heard nothing for silence:
-// that of a machine that died or was cut off, and that of a process that is stopped. A process asks the server every
-// beat, and gives its leases up if it hears nothing within patience. So it knows before anybody else can lease, unless
-// it does not run at all; then the token keeps it out.
+// How long a lease outlives its process. The server ends a session of leases from which it has heard nothing for
+// silence: that of a machine that died or was cut off, and that of a process that is stopped. A process asks the server
+// every beat, and gives its leases up if it hears nothing within patience. So it knows before anybody else can lease,
+// unless it does not run at all; then the token keeps it out. The server measures silence by itself: keepalives of the
+// network would not notice a process that is stopped, and do not pass through a proxy.
 const (
 	beat     = time.Second
 	patience = 5 * time.Second
@@ -25,10 +26,10 @@ const (
 
 // leases are advisory locks of the session of one connection, which does nothing else. The locks end with the session.
 //
-// Only who holds the lock of a deployment counts its token up, on the same connection and under the append lock. An
-// append by a Store that leased the deployment names the token that it got. So once a lease was given to another process,
-// an append of the former holder is a Conflict, whatever the state of its connections: one under way committed before
-// the token changed, and a later one meets the new token.
+// Only the holder of a deployment's lock counts its token up, on the same connection and under the append lock. An
+// append by a Store that leased the deployment names the token that it got. So once a lease was given to another
+// process, an append of the former holder is a Conflict, whatever the state of its connections: one under way committed
+// before the token changed, and a later one meets the new token.
 type leases struct {
 	store *Store
 

@@ -195,26 +195,39 @@ func (l *leases) lives(c *pgx.Conn) bool {
 	return false
 }
 
-// lose tells the holders that they have lost their leases, and ends the session; l.turn is held.
+// lose tells the holders that they have lost their leases, and ends the session; l.turn is held. What broke this
+// connection may have broken those of the pool.
 func (l *leases) lose() {
+	l.tell()
+	hangUp(l.conn)
+	l.conn = nil
+	l.store.pool.Reset()
+}
+
+func (l *leases) tell() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, h := range l.held {
 		if !h.isLost() {
 			close(h.lost)
 		}
 	}
-	l.mu.Unlock()
-	if l.conn != nil {
-		hangUp(l.conn)
-	}
-	l.conn = nil
 }
 
 func (l *leases) close() {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	l.closed = true
-	l.lose()
+	l.tell()
+	if l.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	// Others can lease at once. That the connection was closed the server notices a little later.
+	_, _ = l.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
+	hangUp(l.conn)
+	l.conn = nil
 }
 
 func (l *leases) holder(id sluice.DeploymentID) *lease {

@@ -55,7 +55,9 @@ type Catalogue interface {
 // Leases says which process may run a deployment.
 type Leases interface {
 	// Lease takes the right to run a deployment, which need not exist yet. It never waits: it is a Conflict while
-	// anybody holds the lease, also in this process. The lease ends by itself when its process is killed.
+	// anybody holds the lease, also in this process. The lease ends by itself when its process is killed; a server of
+	// another machine may notice that up to 10 seconds later. What that process had under way is appended before
+	// another one gets the lease, or never.
 	Lease(ctx context.Context, id DeploymentID) (Lease, error)
 	// Leased reports whether anybody holds the lease. It MUST NOT make a Lease fail that is tried at the same time.
 	Leased(ctx context.Context, id DeploymentID) (bool, error)

@@ -18,6 +18,7 @@ var levels = map[string]int{
 
 	"internal/access":      1,
 	"internal/analysis":    1,
+	"internal/appending":   1,
 	"internal/compose":     1,
 	"internal/config":      1,
 	"internal/deployfile":  1,
@@ -51,6 +52,7 @@ var levels = map[string]int{
 	"internal/mover/portworx":   2,
 	"internal/mover/remote":     2,
 	"internal/outbound":         2,
+	"internal/postgres":         2,
 	"internal/prometheus":       2,
 	"internal/present":          2,
 	"internal/service":          2,
@@ -84,7 +86,7 @@ var adapters = []string{
 	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi",
 	"internal/identity", "internal/keyfile", "internal/kubernetes", "internal/local", "internal/login",
 	"internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
-	"internal/mover/remote", "internal/prometheus", "internal/sqlite",
+	"internal/mover/remote", "internal/postgres", "internal/prometheus", "internal/sqlite",
 }
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.
@@ -94,7 +96,7 @@ var testsOnly = map[string]bool{
 	"internal/databasetest": true, "internal/datatest": true,
 	"internal/enginetest": true, "internal/faulttest": true, "internal/identitytest": true, "internal/movertest": true,
 	"internal/picture":  true,
-	"internal/plantest": true,
+	"internal/plantest": true, "internal/postgrestest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,
 }
 

@@ -3,11 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/appending"
 )
 
 // Append implements [sluice.Log]. An event without a time or a kind is Invalid: the store reads no clock.
@@ -15,167 +14,88 @@ func (s *Store) Append(ctx context.Context, id sluice.DeploymentID, after sluice
 	if len(events) == 0 {
 		return nil
 	}
-	a, err := newAppending(id, after, events)
+	call, err := appending.New(id, after, events)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, a.apply)
-}
-
-// An appending is a call of Append, checked and encoded by its caller so that the writer has little left to do.
-type appending struct {
-	id      sluice.DeploymentID
-	after   sluice.Seq
-	bodies  []string
-	first   *sluice.Event // the deployment's first event, if it is among them
-	begins  bool          // an event starts the deployment, which was queued
-	reopens bool          // the first event reopens the deployment, which had ended
-	ended   *sluice.Event // the last event, if it ends the deployment
-	letters []sluice.LetterID
-}
-
-// newAppending numbers and encodes the events, and refuses those that no log can hold.
-func newAppending(id sluice.DeploymentID, after sluice.Seq, events []sluice.Event) (*appending, error) {
-	if id == "" {
-		return nil, sluice.Errorf(sluice.Invalid, "an event has to belong to a deployment")
-	}
-	a := &appending{id: id, after: after, bodies: make([]string, len(events))}
-	for i, e := range events {
-		e.Seq = after + sluice.Seq(i) + 1
-		if err := a.place(e, i == len(events)-1); err != nil {
-			return nil, err
-		}
-		body, err := json.Marshal(e)
+	return s.change(ctx, func(b *batch) error {
+		c, err := call.Decide(b)
 		if err != nil {
-			return nil, sluice.Errorf(sluice.Invalid, "event %d of deployment %s cannot be written as JSON: %w", e.Seq, id, err)
+			return err
 		}
-		a.bodies[i] = string(body)
-	}
-	return a, nil
+		return b.apply(c)
+	})
 }
 
-// place checks that an event may have its place in the log.
-func (a *appending) place(e sluice.Event, last bool) error {
-	if e.At.IsZero() || e.Kind == "" {
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s has no time or no kind", e.Seq, a.id)
+// apply adds a change to the transaction.
+func (b *batch) apply(c *appending.Change) error {
+	if err := b.overtake(c.Overtaken); err != nil {
+		return err
 	}
-	first, starts := e.Seq == 1, e.Kind == sluice.DeploymentStarted
-	switch {
-	case first != (e.Kind == sluice.DeploymentQueued || starts && (first || e.Plan != nil)):
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s: the first event, and no other, is %s or %s",
-			e.Seq, a.id, e.Kind, sluice.DeploymentQueued, sluice.DeploymentStarted)
-	case first && e.Plan == nil:
-		return sluice.Errorf(sluice.Invalid, "deployment %s starts without a plan", a.id)
-	case e.Kind == sluice.DeploymentReopened && e.Seq != a.after+1:
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but others come with it before",
-			e.Seq, a.id, e.Kind)
-	case e.Kind == sluice.DeploymentEnded && !last:
-		return sluice.Errorf(sluice.Invalid, "event %d of deployment %s is %s, but more follow", e.Seq, a.id, e.Kind)
-	}
-	if slices.Contains(a.letters, e.Letter) {
-		return settledError(e.Letter, a.id)
-	}
-	if e.Letter != 0 {
-		a.letters = append(a.letters, e.Letter)
-	}
-	if first {
-		a.first = &e
-	}
-	a.begins = a.begins || starts && !first
-	a.reopens = a.reopens || e.Kind == sluice.DeploymentReopened
-	if e.Kind == sluice.DeploymentEnded {
-		a.ended = &e
-	}
-	return nil
-}
-
-// apply adds the events to a transaction, or refuses them.
-func (a *appending) apply(b *batch) error {
-	h, err := b.head(a.id, a.after)
+	number, err := b.list(c)
 	if err != nil {
 		return err
 	}
-	if err := a.fits(h); err != nil {
+	if err := b.settle(c.Letters); err != nil {
 		return err
 	}
-	if a.begins {
-		if err := b.mayBegin(a.id, h.number); err != nil {
-			return err
-		}
-	}
-	if a.reopens {
-		if err := b.mayReopen(h.number); err != nil {
-			return err
-		}
-	}
-	if err := a.settle(b, h.number); err != nil {
-		return err
-	}
-	if h.number, err = a.list(b, h.number); err != nil {
-		return err
-	}
-	for i, body := range a.bodies {
-		b.addEvent(h.number, a.after+sluice.Seq(i)+1, body)
+	for i, body := range c.Bodies {
+		b.addEvent(number, c.After+sluice.Seq(i)+1, body)
 	}
 	b.touch(events)
-	b.heads[a.id] = head{number: h.number, seq: a.after + sluice.Seq(len(a.bodies)), ended: a.ended != nil}
+	b.heads[c.ID] = head{number: number, Head: appending.Head{Seq: c.Last(), Ended: c.Ends != nil}}
 	return nil
+}
+
+// overtake ends the deployment that was queued before, if there is one.
+func (b *batch) overtake(o *appending.Overtaken) error {
+	if o == nil {
+		return nil
+	}
+	h, err := b.head(o.ID, appending.AnySeq)
+	if err != nil {
+		return err
+	}
+	b.addEvent(h.number, o.Seq, o.Body)
+	b.heads[o.ID] = head{number: h.number, Head: appending.Head{Seq: o.Seq, Ended: true}}
+	return b.endDeployment(h.number, &o.End)
 }
 
 // list changes what lists show of the deployment, and returns its number.
-func (a *appending) list(b *batch, number int64) (int64, error) {
-	if a.first != nil {
-		inserted, err := b.insertDeployment(a.id, a.first)
+func (b *batch) list(c *appending.Change) (number int64, err error) {
+	if c.Lists != nil {
+		number, err = b.insertDeployment(c.Lists)
+	} else {
+		var h head
+		h, err = b.head(c.ID, c.After)
+		number = h.number
+	}
+	if err == nil && c.Begins {
+		err = b.beginDeployment(number)
+	}
+	if err == nil && c.Ends != nil {
+		err = b.endDeployment(number, c.Ends)
+	}
+	return number, err
+}
+
+// IsOpen implements [appending.Records].
+func (b *batch) IsOpen(letter sluice.LetterID, id sluice.DeploymentID) (open bool, err error) {
+	h, err := b.head(id, appending.AnySeq)
+	if err != nil {
+		return false, err
+	}
+	err = b.conn.QueryRowContext(context.Background(),
+		"SELECT EXISTS (SELECT 1 FROM letters WHERE number = ? AND deployment = ? AND settled = 0)",
+		int64(letter), h.number).Scan(&open)
+	return open, err
+}
+
+// settle marks letters that events record.
+func (b *batch) settle(letters []sluice.LetterID) error {
+	for _, letter := range letters {
+		_, err := b.conn.ExecContext(context.Background(), "UPDATE letters SET settled = 1 WHERE number = ?", int64(letter))
 		if err != nil {
-			return 0, err
-		}
-		number = inserted
-	}
-	if a.begins || a.reopens {
-		if err := b.beginDeployment(number); err != nil {
-			return 0, err
-		}
-	}
-	if a.ended != nil {
-		return number, b.endDeployment(number, a.ended)
-	}
-	return number, nil
-}
-
-// fits refuses events that do not follow the log's last one.
-func (a *appending) fits(h head) error {
-	switch {
-	case h.ended && !a.reopens:
-		return endedError(a.id)
-	case h.seq == 0 && a.after != 0:
-		return unknownError(a.id)
-	case h.seq != a.after:
-		return sluice.Errorf(sluice.Conflict, "deployment %s has %d events, so events after number %d cannot be added",
-			a.id, h.seq, a.after)
-	case a.reopens && !h.ended:
-		return sluice.Errorf(sluice.Conflict, "deployment %s has not ended", a.id)
-	}
-	return nil
-}
-
-// settle marks the letters that the events record. All are looked at before the first one is changed, because a refusal
-// has to leave the transaction as it is.
-func (a *appending) settle(b *batch, number int64) error {
-	ctx := context.Background()
-	for _, letter := range a.letters {
-		var open bool
-		row := b.conn.QueryRowContext(ctx,
-			"SELECT EXISTS (SELECT 1 FROM letters WHERE number = ? AND deployment = ? AND settled = 0)",
-			int64(letter), number)
-		if err := row.Scan(&open); err != nil {
-			return err
-		}
-		if !open {
-			return settledError(letter, a.id)
-		}
-	}
-	for _, letter := range a.letters {
-		if _, err := b.conn.ExecContext(ctx, "UPDATE letters SET settled = 1 WHERE number = ?", int64(letter)); err != nil {
 			return err
 		}
 		b.touch(topic(letter))
@@ -183,20 +103,11 @@ func (a *appending) settle(b *batch, number int64) error {
 	return nil
 }
 
-func settledError(letter sluice.LetterID, id sluice.DeploymentID) error {
-	return sluice.Errorf(sluice.Conflict, "letter %d to deployment %s is settled already", letter, id)
+// Head implements [appending.Records].
+func (b *batch) Head(id sluice.DeploymentID, expected sluice.Seq) (appending.Head, error) {
+	h, err := b.head(id, expected)
+	return h.Head, err
 }
-
-func endedError(id sluice.DeploymentID) error {
-	return sluice.Errorf(sluice.Conflict, "deployment %s has ended", id)
-}
-
-func unknownError(id sluice.DeploymentID) error {
-	return sluice.Errorf(sluice.NotFound, "there is no deployment %s", id).WithHint("list them with: sluice status")
-}
-
-// anySeq is for callers of head that accept whatever another process has appended meanwhile.
-const anySeq sluice.Seq = -1
 
 // head returns where the deployment's log ends in this transaction; the zero head if it does not exist. What the writer
 // remembers is good as long as it is what the caller expects: another process may have appended since.
@@ -204,16 +115,20 @@ func (b *batch) head(id sluice.DeploymentID, expected sluice.Seq) (head, error) 
 	if h, ok := b.heads[id]; ok {
 		return h, nil
 	}
-	if h, ok := b.known[id]; ok && h.seq == expected {
+	if h, ok := b.known[id]; ok && h.Seq == expected {
 		return h, nil
 	}
 	var h head
 	row := b.conn.QueryRowContext(context.Background(), `SELECT number, ended_at IS NOT NULL,
 		(SELECT max(seq) FROM events WHERE deployment = number) FROM deployments WHERE id = ?`, string(id))
-	if err := row.Scan(&h.number, &h.ended, &h.seq); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return head{}, err
+	err := row.Scan(&h.number, &h.Ended, &h.Seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return head{}, nil
 	}
-	return h, nil
+	if err == nil {
+		b.heads[id] = h
+	}
+	return h, err
 }
 
 // change hands a change to the writer and returns when it is durable.

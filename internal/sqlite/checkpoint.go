@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/appending"
 )
 
 // PutCheckpoint implements [sluice.Catalogue].
@@ -34,8 +35,7 @@ func (s *Store) Checkpoint(ctx context.Context, id sluice.CheckpointID) (sluice.
 		return sluice.Checkpoint{}, err
 	}
 	if len(list) == 0 {
-		return sluice.Checkpoint{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint %s", id).
-			WithHint("list them with: sluice data list")
+		return sluice.Checkpoint{}, appending.NoCheckpoint(id)
 	}
 	return list[0], nil
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/appending"
 )
 
 // Send implements [sluice.Inbox].
@@ -19,15 +20,12 @@ func (s *Store) Send(ctx context.Context, id sluice.DeploymentID, sig sluice.Sig
 		return 0, sluice.Errorf(sluice.Invalid, "the signal cannot be written as JSON: %w", err)
 	}
 	err = s.change(ctx, func(b *batch) error {
-		h, err := b.head(id, anySeq)
+		h, err := b.head(id, appending.AnySeq)
 		if err != nil {
 			return err
 		}
-		if h.ended {
-			return endedError(id)
-		}
-		if h.seq == 0 {
-			return unknownError(id)
+		if err := appending.MayReceive(id, h.Head); err != nil {
+			return err
 		}
 		result, err := b.conn.ExecContext(context.Background(),
 			"INSERT INTO letters (deployment, body) VALUES (?, ?)", h.number, string(body))
@@ -94,7 +92,7 @@ func (s *Store) Refuse(ctx context.Context, id sluice.LetterID, reason sluice.Fa
 		err := b.conn.QueryRowContext(ctx, "SELECT settled FROM letters WHERE number = ?", int64(id)).Scan(&settled)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return noLetter(id)
+			return appending.NoLetter(id)
 		case err != nil || settled:
 			return err
 		}
@@ -122,15 +120,11 @@ func (s *Store) look(ctx context.Context, id sluice.LetterID, a *sluice.Answer) 
 	row := s.read.QueryRowContext(ctx, "SELECT settled, refusal FROM letters WHERE number = ?", int64(id))
 	err := row.Scan(&a.Settled, &refusal)
 	if errors.Is(err, sql.ErrNoRows) {
-		return noLetter(id)
+		return appending.NoLetter(id)
 	}
 	if err != nil || refusal == nil {
 		return err
 	}
 	a.Refusal = &sluice.Failure{}
 	return json.Unmarshal(refusal, a.Refusal)
-}
-
-func noLetter(id sluice.LetterID) error {
-	return sluice.Errorf(sluice.NotFound, "there is no letter %d", id)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/appending"
 )
 
 // pageSize is how many events are held in memory at once while a log is read. Between pages no read transaction is
@@ -81,7 +82,7 @@ func (s *Store) mustExist(ctx context.Context, id sluice.DeploymentID) error {
 		return err
 	}
 	if !exists {
-		return unknownError(id)
+		return appending.Unknown(id)
 	}
 	return nil
 }

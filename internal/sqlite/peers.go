@@ -17,6 +17,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/appending"
 )
 
 // A peers tells the processes that use one store about each other. They share a small file beside the store and lock
@@ -251,7 +252,7 @@ func (s *Store) Lease(ctx context.Context, id sluice.DeploymentID) (sluice.Lease
 		return nil, storeError(err, "lease a deployment of", s.path)
 	}
 	if l == nil {
-		return nil, sluice.Errorf(sluice.Conflict, "deployment %s is already being run", id)
+		return nil, appending.Leased(id)
 	}
 	return l, nil
 }

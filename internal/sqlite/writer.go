@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/appending"
 )
 
 // A writer is the one goroutine that changes the file. All writes that wait when a transaction begins go into it, so
@@ -36,9 +37,8 @@ type write struct {
 
 // A head is where a deployment's log ends.
 type head struct {
+	appending.Head
 	number int64 // of the deployment, 0 if there is none yet
-	seq    sluice.Seq
-	ended  bool
 }
 
 // A batch is a transaction in the making.
@@ -189,7 +189,7 @@ func (w *writer) transact(writes []*write) (refusals []error, err error) {
 // remember keeps the heads of deployments that go on.
 func (w *writer) remember(b *batch) {
 	maps.Copy(w.heads, b.heads)
-	maps.DeleteFunc(b.heads, func(_ sluice.DeploymentID, h head) bool { return !h.ended })
+	maps.DeleteFunc(b.heads, func(_ sluice.DeploymentID, h head) bool { return !h.Ended })
 	for id := range b.heads {
 		delete(w.heads, id)
 	}

@@ -23,6 +23,7 @@ func testInbox(t *testing.T, open Open) {
 		"settles a letter by one of many appends":        inboxConcurrent,
 		"lets a sender wait for the answer":              inboxAnswers,
 		"yields earlier and later arrivals":              inboxArrivals,
+		"yields the arrivals of many that send at once":  inboxArrivalsConcurrent,
 		"carries a signal from another process and back": inboxProcess,
 		"applies each letter once, whatever is killed":   inboxKilled,
 		"keeps letters when the store is reopened":       inboxReopened,
@@ -216,6 +217,34 @@ func inboxArrivals(t *testing.T, open Open) {
 	}
 }
 
+// inboxArrivalsConcurrent sends one letter to each deployment. A follower that has seen a letter must not have passed
+// one that was sent at the same time.
+func inboxArrivalsConcurrent(t *testing.T, open Open) {
+	a, b := pair(t, open)
+	const each = 10
+	for i := range appenders * each {
+		must(t, a.Append(context.Background(), deployment(i), 0, started(application(i), 0)))
+	}
+	ctx, cancel := context.WithCancel(soon(t))
+	defer cancel()
+	go inParallel(func(i int) {
+		for n := range each {
+			_, err := []sluice.Store{a, b}[i%2].Send(ctx, deployment(i*each+n), signal(n))
+			expect(t, err)
+		}
+	})
+	arrived := map[sluice.DeploymentID]bool{}
+	for id, err := range b.Arrivals(ctx) {
+		must(t, err)
+		if arrived[id] = true; len(arrived) == appenders*each {
+			cancel()
+		}
+	}
+	if len(arrived) != appenders*each {
+		t.Errorf("letters to %d deployments arrived, want %d", len(arrived), appenders*each)
+	}
+}
+
 func inboxProcess(t *testing.T, open Open) {
 	if dir := os.Getenv(processDir); dir != "" {
 		s := open(t, dir)
@@ -281,9 +310,10 @@ func inboxKilled(t *testing.T, open Open) {
 	}
 }
 
-// applyLetters records the letters to d1 and says so after each. Once ctx has ended it stops when none is left.
+// applyLetters leases d1, records its letters and says so after each. Once ctx has ended it stops when none is left.
 func applyLetters(t *testing.T, s sluice.Store, ctx context.Context) {
 	t.Helper()
+	leaseOfKilled(t, s, "d1")
 	after := sluice.Seq(len(read(t, s, "d1", 0)))
 	for {
 		letters, err := s.Letters(context.Background(), "d1")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
@@ -31,6 +32,21 @@ func lease(t *testing.T, s sluice.Leases, id sluice.DeploymentID) sluice.Lease {
 	l, err := s.Lease(context.Background(), id)
 	must(t, err)
 	return l
+}
+
+// leaseOfKilled takes the lease that a process held which was killed. A server may need a moment to notice that.
+func leaseOfKilled(t *testing.T, s sluice.Leases, id sluice.DeploymentID) sluice.Lease {
+	t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for killed := time.Now(); ; <-again.C {
+		l, err := s.Lease(context.Background(), id)
+		if sluice.ErrorCode(err) == sluice.Conflict && time.Since(killed) < 10*time.Second {
+			continue
+		}
+		must(t, err)
+		return l
+	}
 }
 
 // wantLeased fails the test unless the store reports the lease as expected, and refuses a lease that somebody holds.
@@ -173,8 +189,8 @@ func leaseKilled(t *testing.T, open Open) {
 		}
 		wantLeased(t, s, "d1", true)
 		p.kill()
+		must(t, leaseOfKilled(t, s, "d1").Release())
 		wantLeased(t, s, "d1", false)
-		must(t, lease(t, s, "d1").Release())
 	}
 }
 

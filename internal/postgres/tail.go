@@ -1,0 +1,47 @@
+package postgres
+
+import (
+	"context"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sluice-cd/sluice"
+)
+
+// Newest implements [sluice.Tail].
+func (s *Store) Newest(ctx context.Context) (sluice.Cursor, error) {
+	found, err := list(ctx, s, func(rows pgx.Rows, c *sluice.Cursor) error { return rows.Scan(c) },
+		"SELECT coalesce(max(position), 0) FROM events")
+	if err != nil {
+		return 0, s.storeError(ctx, err, "read")
+	}
+	return found[0], nil
+}
+
+// Tail implements [sluice.Tail]. Positions are drawn under the append lock, so they are the order of commits; see
+// transaction.go.
+func (s *Store) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.Entry, error] {
+	return func(yield func(sluice.Entry, error) bool) {
+		err := s.follow(ctx, events, func() (bool, error) {
+			for {
+				page, more, err := s.entries(ctx, feedPage, after)
+				if err != nil {
+					return false, err
+				}
+				for _, e := range page {
+					if !yield(e, nil) {
+						return true, nil
+					}
+					after = e.Cursor
+				}
+				if !more {
+					return false, nil
+				}
+			}
+		})
+		if err != nil {
+			yield(sluice.Entry{}, err)
+		}
+	}
+}

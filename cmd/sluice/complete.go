@@ -19,7 +19,7 @@ import (
 var completed = map[string]string{
 	"target": "TARGET", "step": "STEP", "data": "DATA", "application": "APPLICATION", "account": "ACCOUNT",
 	"to": "PLACE", "image": "IMAGE", "webhook": "WEBHOOK", "metric": "METRIC", "job": "JOB",
-	"file": "FILE", "config": "FILE", "root": "DIRECTORY", "state": "DIRECTORY",
+	"server": "SERVER", "file": "FILE", "config": "FILE", "root": "DIRECTORY", "state": "DIRECTORY",
 }
 
 // completions makes shells complete the arguments and flags of the command and of its subcommands. The words of Use say
@@ -75,6 +75,8 @@ func (a *app) candidates(cmd *cobra.Command, word string, args []string) []strin
 	switch word {
 	case "ACCOUNT", "PLACE":
 		return a.accountNames(word)
+	case "TOKEN":
+		return a.tokenNames(cmd.Context())
 	case "IMAGE", "WEBHOOK", "METRIC", "JOB":
 		compiled, err := service.Compile(cmd.Context(), service.Source{File: file}, service.Surroundings{})
 		if err != nil {
@@ -109,6 +111,18 @@ func (a *app) accountNames(word string) []string {
 		if word == "PLACE" {
 			names[i] += "/"
 		}
+	}
+	return names
+}
+
+// tokenNames returns the tokens of the server.
+func (a *app) tokenNames(ctx context.Context) (names []string) {
+	if a.remote == nil {
+		return nil
+	}
+	list, _ := a.remote.Tokens(ctx) // without an answer there is nothing to offer
+	for _, t := range list {
+		names = append(names, t.ID+"\t"+t.Name)
 	}
 	return names
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
@@ -32,6 +33,7 @@ var update = flag.Bool("update", false, "write the schema of JSON output")
 // documents are the kinds of JSON output.
 var documents = map[string]any{
 	"Address":        addressOutput{},
+	"AuditList":      []sluice.AuditEntry{},
 	"Branch":         branchOutput{},
 	"BranchList":     []sluice.Branch{},
 	"Checkpoint":     present.CheckpointOutput{},
@@ -45,12 +47,18 @@ var documents = map[string]any{
 	"Event":          present.EventLine{},
 	"HistoryList":    []present.Past{},
 	"Initialized":    initOutput{},
+	"Login":          loginOutput{},
+	"Logout":         logoutOutput{},
 	"Outcome":        present.OutcomeLine{},
 	"Plan":           present.PlanOutput{},
 	"PodList":        []bootstrap.LocalPod{},
 	"PodLog":         []string{},
 	"Reaped":         service.Reaped{},
+	"Serving":        servingOutput{},
 	"SignalSent":     sentOutput{},
+	"Token":          api.MadeToken{},
+	"TokenDeleted":   tokenDeletedOutput{},
+	"TokenList":      []sluice.Token{},
 	"Validation":     validateOutput{},
 	"Verified":       dataVerifyOutput{},
 	"Version":        bootstrap.Build{},

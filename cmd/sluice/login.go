@@ -28,6 +28,10 @@ type loginOutput struct {
 	As     sluice.Actor `json:"as"`
 }
 
+type logoutOutput struct {
+	Server string `json:"server"`
+}
+
 // serverOf returns the server that the argument or --server names.
 func (a *app) serverOf(arg string) (string, error) {
 	if arg != "" {
@@ -91,7 +95,7 @@ func newLogout(a *app) *cobra.Command {
 				return err
 			}
 			if a.json() {
-				return present.JSON(a.out, "Logout", loginOutput{Server: server})
+				return present.JSON(a.out, "Logout", logoutOutput{server})
 			}
 			return present.Printf(a.out, "logged out of %s\n", server)
 		},

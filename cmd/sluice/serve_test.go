@@ -18,8 +18,7 @@ import (
 // throughServer are the scripts in which it makes no difference whether commands work on a state directory or on a
 // server.
 var throughServer = []string{
-	"rollback", "pause", "promote", "named", "retry", "prune", "undo_again", "undo_set", "image", "unready", "worker",
-	"job", "rollback_data", "refused", "data_delete", "plan", "regular", "root",
+	"rollback", "promote", "named", "retry", "refused", "root", "regular", "plan", "data_delete",
 }
 
 func TestScriptsThroughAServer(t *testing.T) {

@@ -46,12 +46,33 @@ func (d StateDir) verifyKey(ctx context.Context) error {
 	if _, err := os.Stat(d.Path("key")); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	key, err := keyfile.Open(d.Path("key"), d.redactor)
-	if err != nil {
-		return err
-	}
 	value, err := d.sealed(ctx)
 	if err != nil || value == "" {
+		return err
+	}
+	return d.keyOpens(value)
+}
+
+// opens refuses a key that cannot open what is sealed in the store of several servers. Without a key one is made, unless
+// something is sealed already.
+func (d StateDir) opens(ctx context.Context, store sluice.Store) error {
+	if err := d.make(); err != nil {
+		return err
+	}
+	value, err := sealedIn(ctx, store)
+	if err != nil || value == "" {
+		return err
+	}
+	if _, err := os.Stat(d.Path("key")); errors.Is(err, fs.ErrNotExist) {
+		return sluice.Errorf(sluice.Denied, "the secrets of the deployments in the database were sealed with a key that is "+
+			"not here: there is no file %s", d.Path("key")).WithHint("copy the file key of another server to that place")
+	}
+	return d.keyOpens(value)
+}
+
+func (d StateDir) keyOpens(value string) error {
+	key, err := keyfile.Open(d.Path("key"), d.redactor)
+	if err != nil {
 		return err
 	}
 	if _, err := key.Open(value); err != nil {
@@ -90,6 +111,10 @@ func (d StateDir) sealed(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer store.Close()
+	return sealedIn(ctx, store)
+}
+
+func sealedIn(ctx context.Context, store sluice.Store) (string, error) {
 	list, err := store.Deployments(ctx, "")
 	for _, deployment := range list {
 		for e, err := range store.Read(ctx, deployment.ID, 0) {

@@ -56,7 +56,7 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	if o.store, err = dir.open(ctx); err != nil {
+	if o.store, err = i.store(ctx); err != nil {
 		return o, err
 	}
 	o.close.add(o.store.Close)

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/identity"
+	"github.com/sluice-cd/sluice/internal/postgres"
 	"github.com/sluice-cd/sluice/internal/server"
 )
 
@@ -82,6 +83,28 @@ func (i *Instance) listen(elsewhere string) (net.Listener, error) {
 	return tls.NewListener(l, &tls.Config{
 		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}), nil
+}
+
+// store opens the store: of a server with a database that, otherwise that of the state directory. The key of the
+// directory has to open what other servers have sealed in the database.
+func (i Instance) store(ctx context.Context) (sluice.Store, error) {
+	database := i.Config.Server.Database
+	if i.Address == "" || !database.IsSet() {
+		return i.Dir.open(ctx)
+	}
+	address, err := i.Dir.redactor.Read(database)
+	if err != nil {
+		return nil, err
+	}
+	i.Dir.redactor.LearnURLs(address)
+	store, err := postgres.Open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.Dir.opens(ctx, store); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return i.Dir.redactor.Store(store), nil
 }
 
 // answer answers requests until ctx ends.

@@ -25,13 +25,13 @@ type contract struct {
 }
 
 var contracts = map[string]contract{
-	"Log":       {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Catalogue": {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Leases":    {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Lease":     {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Inbox":     {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Tail":      {suite: "storetest", by: []string{"internal/sqlite"}},
-	"Store":     {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Log":       {suite: "storetest", by: stores},
+	"Catalogue": {suite: "storetest", by: stores},
+	"Leases":    {suite: "storetest", by: stores},
+	"Lease":     {suite: "storetest", by: stores},
+	"Inbox":     {suite: "storetest", by: stores},
+	"Tail":      {suite: "storetest", by: stores},
+	"Store":     {suite: "storetest", by: stores},
 	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia", "internal/mover/remote"}},
 	"Database":  {suite: "databasetest", by: engines},
 	"Databases": {suite: "databasetest", by: engines},
@@ -60,6 +60,9 @@ var contracts = map[string]contract{
 
 	"Snapshots": {none: "only clusters have them; accounttest runs over them in e2e/account"},
 }
+
+// stores keep everything that outlives a process.
+var stores = []string{"internal/postgres", "internal/sqlite"}
 
 // engines read databases, here and beside them.
 var engines = []string{"internal/database/mongodb", "internal/database/remote"}

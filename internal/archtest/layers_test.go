@@ -17,6 +17,7 @@ var levels = map[string]int{
 	"": 0,
 
 	"internal/analysis":    1,
+	"internal/appending":   1,
 	"internal/compose":     1,
 	"internal/config":      1,
 	"internal/deployfile":  1,
@@ -47,6 +48,7 @@ var levels = map[string]int{
 	"internal/mover/portworx":   2,
 	"internal/mover/remote":     2,
 	"internal/outbound":         2,
+	"internal/postgres":         2,
 	"internal/prometheus":       2,
 	"internal/present":          2,
 	"internal/service":          2,
@@ -73,7 +75,7 @@ var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, 
 var adapters = []string{
 	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi", "internal/keyfile",
 	"internal/kubernetes", "internal/local", "internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
-	"internal/mover/remote", "internal/prometheus", "internal/sqlite",
+	"internal/mover/remote", "internal/postgres", "internal/prometheus", "internal/sqlite",
 }
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.
@@ -82,7 +84,7 @@ var testsOnly = map[string]bool{
 	"internal/archtest":    true, "internal/benchtable": true, "internal/besidetest": true,
 	"internal/databasetest": true, "internal/datatest": true,
 	"internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true, "internal/picture": true,
-	"internal/plantest": true,
+	"internal/plantest": true, "internal/postgrestest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,
 }
 

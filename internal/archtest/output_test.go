@@ -23,6 +23,7 @@ var edges = map[string][]string{
 	"fmt.Println":         {},
 	"sqlite.Open":         {"internal/bootstrap/state.go"},
 	"sqlite.OpenReadOnly": {"internal/bootstrap/state.go"},
+	"postgres.Open":       {"internal/bootstrap/state.go"},
 	"keyfile.Open":        {"internal/bootstrap/key.go"},
 	"secret.NewKey":       {"internal/keyfile/keyfile.go"},
 	"engine.New":          {"internal/bootstrap/owner.go"},

@@ -54,6 +54,11 @@ func event(kind sluice.EventKind, application string) sluice.Event {
 	return e
 }
 
+// first is the first event of a deployment of the application.
+func first(kind sluice.EventKind, application string) []sluice.Event {
+	return []sluice.Event{event(kind, application)}
+}
+
 func settling(letter sluice.LetterID) sluice.Event {
 	e := event(sluice.SignalReceived, "")
 	e.Letter = letter
@@ -73,26 +78,26 @@ func TestDecide(t *testing.T) {
 		events []sluice.Event
 		want   sluice.Code
 	}{
-		"the next event":                   {"running", 3, []sluice.Event{settling(5)}, ""},
-		"an event that came too late":      {"running", 2, []sluice.Event{settling(5)}, sluice.Conflict},
-		"an event with a gap before":       {"running", 4, []sluice.Event{settling(5)}, sluice.Conflict},
-		"a letter twice":                   {"running", 3, []sluice.Event{settling(5), settling(5)}, sluice.Conflict},
-		"a letter of nobody":               {"running", 3, []sluice.Event{settling(6)}, sluice.Conflict},
-		"a letter of another one":          {"queued", 1, []sluice.Event{settling(5)}, sluice.Conflict},
-		"nothing that exists":              {"absent", 1, []sluice.Event{settling(5)}, sluice.NotFound},
-		"a start while one runs":           {"new", 0, []sluice.Event{event(sluice.DeploymentStarted, "shop")}, sluice.Conflict},
-		"a start while one is queued":      {"new", 0, []sluice.Event{event(sluice.DeploymentStarted, "blog")}, sluice.Conflict},
-		"a start of another application":   {"new", 0, []sluice.Event{event(sluice.DeploymentStarted, "wiki")}, ""},
-		"one queued and begun beside one":  {"new", 0, []sluice.Event{event(sluice.DeploymentQueued, "shop"), begun}, sluice.Conflict},
-		"one queued and begun at once":     {"new", 0, []sluice.Event{event(sluice.DeploymentQueued, "wiki"), begun}, ""},
-		"a turn that has not come":         {"queued", 1, []sluice.Event{begun}, sluice.Conflict},
-		"a turn that has come":             {"next", 1, []sluice.Event{begun}, ""},
-		"a turn taken twice at once":       {"next", 1, []sluice.Event{begun, begun}, sluice.Invalid},
-		"a start that was started":         {"running", 3, []sluice.Event{begun}, sluice.Conflict},
-		"an event after the end":           {"over", 9, []sluice.Event{settling(5)}, sluice.Conflict},
-		"a reopening":                      {"over", 9, []sluice.Event{reopening, over}, ""},
-		"a reopening of one that goes on":  {"running", 3, []sluice.Event{reopening}, sluice.Conflict},
-		"a reopening that begins its turn": {"over", 9, []sluice.Event{reopening, begun}, sluice.Conflict},
+		"the next event":                  {"running", 3, []sluice.Event{settling(5)}, ""},
+		"an event that came too late":     {"running", 2, []sluice.Event{settling(5)}, sluice.Conflict},
+		"an event with a gap before":      {"running", 4, []sluice.Event{settling(5)}, sluice.Conflict},
+		"a letter twice":                  {"running", 3, []sluice.Event{settling(5), settling(5)}, sluice.Conflict},
+		"a letter of nobody":              {"running", 3, []sluice.Event{settling(6)}, sluice.Conflict},
+		"a letter of another one":         {"queued", 1, []sluice.Event{settling(5)}, sluice.Conflict},
+		"nothing that exists":             {"absent", 1, []sluice.Event{settling(5)}, sluice.NotFound},
+		"a start while one runs":          {"new", 0, first(sluice.DeploymentStarted, "shop"), sluice.Conflict},
+		"a start while one is queued":     {"new", 0, first(sluice.DeploymentStarted, "blog"), sluice.Conflict},
+		"a start of another application":  {"new", 0, first(sluice.DeploymentStarted, "wiki"), ""},
+		"one begun beside another":        {"new", 0, append(first(sluice.DeploymentQueued, "shop"), begun), sluice.Conflict},
+		"one queued and begun at once":    {"new", 0, append(first(sluice.DeploymentQueued, "wiki"), begun), ""},
+		"a turn that has not come":        {"queued", 1, []sluice.Event{begun}, sluice.Conflict},
+		"a turn that has come":            {"next", 1, []sluice.Event{begun}, ""},
+		"a turn taken twice at once":      {"next", 1, []sluice.Event{begun, begun}, sluice.Invalid},
+		"a start that was started":        {"running", 3, []sluice.Event{begun}, sluice.Conflict},
+		"an event after the end":          {"over", 9, []sluice.Event{settling(5)}, sluice.Conflict},
+		"a reopening":                     {"over", 9, []sluice.Event{reopening, over}, ""},
+		"a reopening of one that goes on": {"running", 3, []sluice.Event{reopening}, sluice.Conflict},
+		"a reopening that begins":         {"over", 9, []sluice.Event{reopening, begun}, sluice.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			call, err := New(test.id, test.after, test.events)
@@ -107,7 +112,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestQueueingEndsTheOneBefore(t *testing.T) {
-	call, err := New("new", 0, []sluice.Event{event(sluice.DeploymentQueued, "shop")})
+	call, err := New("new", 0, first(sluice.DeploymentQueued, "shop"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,17 +39,17 @@ func (s *Store) Append(ctx context.Context, id sluice.DeploymentID, after sluice
 		refusal = t.append(call, token)
 		return refusal
 	})
-	s.doubts.settle(call, err != nil && refusal == nil)
+	s.doubts.note(call, err, refusal)
 	return err
 }
 
 // append adds the events, unless they are refused or there already.
 func (t *transaction) append(call *appending.Call, token int64) error {
-	if slices.Equal(t.stored[call], call.Bodies) {
-		return nil
-	}
 	if token != 0 && token != t.deployments[call.ID].token {
 		return appending.Lost(call.ID)
+	}
+	if slices.Equal(t.stored[call], call.Bodies) {
+		return nil
 	}
 	change, err := call.Decide(t)
 	if err != nil {
@@ -59,9 +59,9 @@ func (t *transaction) append(call *appending.Call, token int64) error {
 	return nil
 }
 
-// Doubts are the last appends of deployments of which this process does not know whether they were committed, since the
-// connection broke before the answer came. Without them who tries again after an outage would meet its own events, and
-// take them for those of another process.
+// Doubts are appends of which this process does not know whether they were committed, since the connection broke before
+// the answer came; one a deployment. Without them an engine that tries again after an outage would meet its own events,
+// and take them for those of another process.
 type doubts struct {
 	mu    sync.Mutex
 	calls map[sluice.DeploymentID]*appending.Call
@@ -75,16 +75,17 @@ func (d *doubts) has(call *appending.Call) bool {
 	return c != nil && c.After == call.After && slices.Equal(c.Bodies, call.Bodies)
 }
 
-// settle notes what is known of a call now.
-func (d *doubts) settle(call *appending.Call, doubtful bool) {
+// note keeps a call that ended with err, unless it was refused or never begun.
+func (d *doubts) note(call *appending.Call, err, refusal error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !doubtful {
+	switch {
+	case err == nil || refusal != nil:
 		delete(d.calls, call.ID)
-		return
+	case sluice.ErrorCode(err) == sluice.Cancelled:
+	case d.calls == nil:
+		d.calls = map[sluice.DeploymentID]*appending.Call{call.ID: call}
+	default:
+		d.calls[call.ID] = call
 	}
-	if d.calls == nil {
-		d.calls = map[sluice.DeploymentID]*appending.Call{}
-	}
-	d.calls[call.ID] = call
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// storeError turns an error of the driver into an Error that says what to do. An Error stays as it is. The cause is kept
-// as text only, because some errors of the driver carry the address of the database with its password. ctx is that of
-// the caller; only if it has ended the caller wanted the call to end.
+// storeError turns an error of the driver into an Error that says what to do. An Error stays as it is. The cause is
+// kept as text only, because some errors of the driver carry the address of the database with its password. ctx is that
+// of the caller; only if it has ended the caller wanted the call to end.
 func (s *Store) storeError(ctx context.Context, err error, verb string) error {
 	if err == nil {
 		return nil
@@ -62,27 +62,30 @@ var (
 	overrun  = verdict{sluice.Conflict, "another process wrote at the same time; read it again"}
 	standby  = verdict{sluice.Unavailable, "the database takes no changes: name the primary, not a standby"}
 	noRight  = verdict{sluice.Denied, "make the user the owner of the database"}
+	absent   = verdict{sluice.NotFound, "create the database, or correct its name in the address"}
+	scarce   = verdict{sluice.Exhausted, "give the database more of what it lacks"}
+	crowded  = verdict{sluice.Unavailable, "allow the database more connections; it is tried again"}
 	internal = verdict{sluice.Internal, ""}
 )
 
 // states maps SQLSTATEs to verdicts: five characters are one state, two are a class.
 var states = map[string]verdict{
-	"08":    away,                                                                         // connection_exception
-	"22021": invalid,                                                                      // character_not_in_repertoire
-	"22P05": invalid,                                                                      // untranslatable_character
-	"23505": overrun,                                                                      // unique_violation
-	"25006": standby,                                                                      // read_only_sql_transaction
-	"25P03": busy,                                                                         // idle_in_transaction_session_timeout
-	"28":    refused,                                                                      // invalid_authorization
-	"3D000": {sluice.NotFound, "create the database, or correct its name in the address"}, // invalid_catalog_name
-	"40001": overrun,                                                                      // serialization_failure
-	"40P01": busy,                                                                         // deadlock_detected
-	"42501": noRight,                                                                      // insufficient_privilege
-	"42P01": damaged,                                                                      // undefined_table
-	"42703": damaged,                                                                      // undefined_column
-	"53":    {sluice.Exhausted, "give the database more of what it lacks"},                // insufficient_resources
-	"53100": full,                                                                         // disk_full
-	"53300": {sluice.Unavailable, "allow the database more connections; it is tried again"},
+	"08":    away,    // connection_exception
+	"22021": invalid, // character_not_in_repertoire
+	"22P05": invalid, // untranslatable_character
+	"23505": overrun, // unique_violation
+	"25006": standby, // read_only_sql_transaction
+	"25P03": busy,    // idle_in_transaction_session_timeout
+	"28":    refused, // invalid_authorization
+	"3D000": absent,  // invalid_catalog_name
+	"40001": overrun, // serialization_failure
+	"40P01": busy,    // deadlock_detected
+	"42501": noRight, // insufficient_privilege
+	"42P01": damaged, // undefined_table
+	"42703": damaged, // undefined_column
+	"53":    scarce,  // insufficient_resources
+	"53100": full,    // disk_full
+	"53300": crowded, // too_many_connections
 	"54000": invalid, // program_limit_exceeded
 	"55P03": busy,    // lock_not_available
 	"57":    away,    // operator_intervention: shutdown, crash, start

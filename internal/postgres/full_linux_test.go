@@ -50,8 +50,9 @@ func noise(size int) string {
 // server's in it.
 func smallDisk(t *testing.T, c *postgrestest.Cluster) string {
 	t.Helper()
-	disk := filepath.Join(c.Dir, "disk")
-	must(t, os.Mkdir(disk, 0o755))
+	disk, err := os.MkdirTemp(c.Dir, "disk")
+	must(t, err)
+	must(t, os.Chmod(disk, 0o755))
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=12m"); err != nil {
 		t.Skipf("a disk cannot be filled here: %v", err)
 	}

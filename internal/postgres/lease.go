@@ -13,10 +13,11 @@ import (
 	"github.com/sluice-cd/sluice/internal/appending"
 )
 
-// How long a lease outlives its process. The server ends a session of leases from which it has heard nothing for silence:
-// that of a machine that died or was cut off, and that of a process that is stopped. A process asks the server every
-// beat, and gives its leases up if it hears nothing within patience. So it knows before anybody else can lease, unless
-// it does not run at all; then the token keeps it out.
+// How long a lease outlives its process. The server ends a session of leases from which it has heard nothing for
+// silence: that of a machine that died or was cut off, and that of a process that is stopped. A process asks the server
+// every beat, and gives its leases up if it hears nothing within patience. So it knows before anybody else can lease,
+// unless it does not run at all; then the token keeps it out. The server measures silence by itself: keepalives of the
+// network would not notice a process that is stopped, and do not pass through a proxy.
 const (
 	beat     = time.Second
 	patience = 5 * time.Second
@@ -25,10 +26,10 @@ const (
 
 // leases are advisory locks of the session of one connection, which does nothing else. The locks end with the session.
 //
-// Only who holds the lock of a deployment counts its token up, on the same connection and under the append lock. An
-// append by a Store that leased the deployment names the token that it got. So once a lease was given to another process,
-// an append of the former holder is a Conflict, whatever the state of its connections: one under way committed before
-// the token changed, and a later one meets the new token.
+// Only the holder of a deployment's lock counts its token up, on the same connection and under the append lock. An
+// append by a Store that leased the deployment names the token that it got. So once a lease was given to another
+// process, an append of the former holder is a Conflict, whatever the state of its connections: one under way committed
+// before the token changed, and a later one meets the new token.
 type leases struct {
 	store *Store
 
@@ -194,26 +195,39 @@ func (l *leases) lives(c *pgx.Conn) bool {
 	return false
 }
 
-// lose tells the holders that they have lost their leases, and ends the session; l.turn is held.
+// lose tells the holders that they have lost their leases, and ends the session; l.turn is held. What broke this
+// connection may have broken those of the pool.
 func (l *leases) lose() {
+	l.tell()
+	hangUp(l.conn)
+	l.conn = nil
+	l.store.pool.Reset()
+}
+
+func (l *leases) tell() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, h := range l.held {
 		if !h.isLost() {
 			close(h.lost)
 		}
 	}
-	l.mu.Unlock()
-	if l.conn != nil {
-		hangUp(l.conn)
-	}
-	l.conn = nil
 }
 
 func (l *leases) close() {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	l.closed = true
-	l.lose()
+	l.tell()
+	if l.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	// Others can lease at once. That the connection was closed the server notices a little later.
+	_, _ = l.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
+	hangUp(l.conn)
+	l.conn = nil
 }
 
 func (l *leases) holder(id sluice.DeploymentID) *lease {

@@ -92,6 +92,8 @@ func TestProcessThatIsCutOffLosesItsLeases(t *testing.T) {
 	must(t, b.Append(t.Context(), "d", 0, started("shop")))
 	l, err := a.Lease(t.Context(), "d")
 	must(t, err)
+	kept, err := b.Lease(t.Context(), "kept")
+	must(t, err)
 	began := time.Now()
 	p.set(func() { p.cut = true })
 	var known atomic.Int64
@@ -108,11 +110,16 @@ func TestProcessThatIsCutOffLosesItsLeases(t *testing.T) {
 	if err := a.Append(t.Context(), "d", 1, progressed("theirs")); sluice.ErrorCode(err) != sluice.Conflict {
 		t.Errorf("an append after the lease was lost: %v", err)
 	}
+	select {
+	case <-kept.Lost():
+		t.Error("a lease was lost whose process was not cut off")
+	default:
+	}
 	go a.Close() // it waits for the pool, whose connections are cut off
 }
 
-// Sessions break all the time, and several processes take the lease of one deployment from each other. Whoever holds the
-// lease never meets an event that it did not read first.
+// Sessions break all the time, and several processes take the lease of one deployment from each other. Its holder never
+// meets an event that it did not read first.
 func TestHolderOfALeaseIsAlone(t *testing.T) {
 	t.Parallel()
 	const terms, workers = 60, 4

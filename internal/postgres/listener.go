@@ -111,6 +111,7 @@ func (l *listener) listen() {
 	l.wakeAll()
 	for hear(l.ctx, c, l.wake) {
 	}
+	l.store.pool.Reset() // what broke this connection may have broken those of the pool
 }
 
 // hear waits for a notification, or tries the connection when there was none for a while; false: it is broken.

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -119,9 +120,8 @@ func TestErrorsDoNotShowThePassword(t *testing.T) {
 			e = s.Err
 		}
 	}
-	if err := c.Execute(t.Context(), "postgres", "CREATE ROLE locked LOGIN PASSWORD '"+password+"'"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, c.Execute(t.Context(), "postgres", "CREATE ROLE locked LOGIN PASSWORD '"+password+"'"))
+	t.Cleanup(func() { must(t, c.Execute(context.Background(), "postgres", "DROP ROLE locked")) })
 	_, err := postgres.Open(t.Context(), "host="+c.Dir+" dbname=postgres user=locked password=wrong"+password)
 	wantError(t, err, sluice.Unauthenticated)
 	if strings.Contains(err.Error(), password) {

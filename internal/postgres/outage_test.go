@@ -58,15 +58,21 @@ func TestOutage(t *testing.T) {
 	feed := make(chan sluice.Entry, 10)
 	go func() {
 		defer close(feed)
-		for e, err := range s.Tail(ctx, 0) {
-			if err != nil {
-				t.Error(err)
-				return
+		for cursor := sluice.Cursor(0); ctx.Err() == nil; {
+			for e, err := range s.Tail(ctx, cursor) {
+				if sluice.ErrorCode(err) == sluice.Unavailable { // it was looking, not waiting
+					break
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				cursor = e.Cursor
+				feed <- e
 			}
-			feed <- e
 		}
 	}()
-	<-feed // it waits for news, or is about to
+	<-feed
 
 	c.Down()
 	<-l.Lost()

@@ -128,7 +128,9 @@ func messages(t testing.TB, s sluice.Log, id sluice.DeploymentID) (list []string
 // leaseSoon takes a lease that somebody else is about to lose.
 func leaseSoon(t testing.TB, s sluice.Leases, id sluice.DeploymentID) sluice.Lease {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(30 * time.Second); ; <-again.C {
 		l, err := s.Lease(context.Background(), id)
 		if sluice.ErrorCode(err) == sluice.Conflict && time.Now().Before(end) {
 			continue

@@ -12,8 +12,8 @@ import (
 )
 
 // A Store keeps everything in one database. It is safe for concurrent use, and any number of processes may use the
-// database at the same time. While the database is away every call is Unavailable, the leases are lost, and what waits
-// for news waits on; the same Store works again when the database is back.
+// database at the same time. While the database is away every call is Unavailable, the leases are lost, and what only
+// waits for news waits on; the same Store works again when the database is back.
 type Store struct {
 	name   string // of the database, for errors
 	pool   *pgxpool.Pool

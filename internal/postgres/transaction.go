@@ -74,7 +74,7 @@ func begin(ctx context.Context, c *pgx.Conn, a *ask) (*transaction, error) {
 	t := &transaction{deployments: map[sluice.DeploymentID]*deployment{}, letters: map[sluice.LetterID]*letter{},
 		stored: map[*appending.Call][]string{}}
 	b := &pgx.Batch{}
-	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	b.Queue("SELECT pg_advisory_xact_lock($1, $2)", ours, appends)
 	b.Queue("SELECT coalesce(max(position), 0) FROM events").
 		QueryRow(func(row pgx.Row) error { return row.Scan(&t.last) })

@@ -80,7 +80,7 @@ func TestListenerThatBreaks(t *testing.T) {
 
 // A follower that begins at the beginning reads a log that is larger than what it may keep in memory.
 func TestTailKeepsLittleInMemory(t *testing.T) {
-	const each, calls, size, allowed = 16, 20, 256 << 10, 32 << 20
+	const each, calls, size, allowed = 16, 12, 256 << 10, 24 << 20
 	s := open(t, database(t))
 	defer s.Close()
 	text := strings.Repeat("x", size)

@@ -7,9 +7,9 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// A writer is the one goroutine of a store that changes logs and letters. All writes that wait when a transaction begins
-// go into it, so that many deployments share one turn at the append lock and one wait for the disk. Each write gets its
-// own result, after the commit.
+// A writer is the one goroutine of a store that changes logs and letters. All writes that wait when a transaction
+// begins go into it, so that many deployments share one turn at the append lock and one wait for the disk. Each write
+// gets its own result, after the commit.
 type writer struct {
 	store *Store
 
@@ -33,8 +33,8 @@ func startWriter(s *Store) *writer {
 	return w
 }
 
-// do hands a change to the goroutine and waits until it is durable or refused. ctx is looked at only before, because what
-// is waiting may be in a transaction already.
+// do hands a change to the goroutine and waits until it is durable or refused. ctx is looked at only before, because
+// what is waiting may be in a transaction already.
 func (w *writer) do(ctx context.Context, a ask, decide func(*transaction) error) error {
 	if err := ctx.Err(); err != nil {
 		return w.store.storeError(ctx, err, "write")
@@ -92,8 +92,8 @@ func (w *writer) run() {
 	}
 }
 
-// commit makes the writes durable together. If that fails, it commits each alone, so that one that cannot be stored does
-// not spoil the others. While the database is away, each would only wait for it again.
+// commit makes the writes durable together. If that fails, it commits each alone, so that one that cannot be stored
+// does not spoil the others. While the database is away, each would only wait for it again.
 func (w *writer) commit(writes []*write) {
 	refusals, err := w.transact(writes)
 	switch {

@@ -43,7 +43,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Shared returns the cluster of this test binary, and skips the test if none is installed. A test MUST NOT take it down.
+// Shared returns the cluster of this test binary, and skips the test if none is installed. A test MUST NOT take it
+// down.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
 	c, err := running()

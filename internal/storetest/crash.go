@@ -65,8 +65,8 @@ func (p *process) kill() {
 }
 
 // testCrash kills a process that appends as fast as it can, several times over the same store. It checks that the store
-// has every acknowledged append, and besides them at most the append of each deployment that was under way. A server may
-// still carry that one out when the process is gone, but not after its lease was given to another process.
+// has every acknowledged append, and besides them at most the append of each deployment that was under way. A server
+// may still carry that one out when the process is gone, but not after its lease was given to another process.
 func testCrash(t *testing.T, open Open) {
 	if dir := os.Getenv(processDir); dir != "" {
 		appendUntilKilled(t, open(t, dir))

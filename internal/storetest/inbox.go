@@ -217,8 +217,8 @@ func inboxArrivals(t *testing.T, open Open) {
 	}
 }
 
-// inboxArrivalsConcurrent sends one letter to each deployment. A follower that has seen a letter must not have passed one
-// that was sent at the same time.
+// inboxArrivalsConcurrent sends one letter to each deployment. A follower that has seen a letter must not have passed
+// one that was sent at the same time.
 func inboxArrivalsConcurrent(t *testing.T, open Open) {
 	a, b := pair(t, open)
 	const each = 10

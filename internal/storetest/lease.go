@@ -37,7 +37,9 @@ func lease(t *testing.T, s sluice.Leases, id sluice.DeploymentID) sluice.Lease {
 // leaseOfKilled takes the lease that a process held which was killed. A server may need a moment to notice that.
 func leaseOfKilled(t *testing.T, s sluice.Leases, id sluice.DeploymentID) sluice.Lease {
 	t.Helper()
-	for killed := time.Now(); ; {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for killed := time.Now(); ; <-again.C {
 		l, err := s.Lease(context.Background(), id)
 		if sluice.ErrorCode(err) == sluice.Conflict && time.Since(killed) < 10*time.Second {
 			continue

@@ -20,7 +20,8 @@ func TestMemory(t *testing.T) {
 	}
 	for i, test := range []func(*testing.T, Open){
 		leaseOneHolder, leaseOthers, leaseReleased, leaseCancelled, leaseLooked, leaseConcurrent, leaseWithoutLog,
-		inboxKeeps, inboxRefusesSending, inboxRefuses, inboxSettlesOnce, inboxConcurrent, inboxAnswers, inboxArrivals, inboxArrivalsConcurrent,
+		inboxKeeps, inboxRefusesSending, inboxRefuses, inboxSettlesOnce, inboxConcurrent, inboxAnswers, inboxArrivals,
+		inboxArrivalsConcurrent,
 		tailOrder, tailFollows, tailLong, tailConcurrent, tailCancelled,
 	} {
 		t.Run(fmt.Sprint("a store opened twice ", i), func(t *testing.T) {

@@ -1,4 +1,4 @@
--- The format of the store, one row. Whoever changes the schema holds an advisory lock, see migrate.go.
+-- The format of the store, one row; see migrate.go.
 CREATE TABLE sluice (format integer NOT NULL);
 
 -- What a list of deployments shows. The log in events is the truth; these rows are written with the first and the last
@@ -57,7 +57,7 @@ CREATE TABLE letters (
 
 CREATE INDEX letters_unsettled ON letters (deployment, number) WHERE NOT settled;
 
--- How often each deployment was leased. Whoever holds the lease knows the number; an append with an older one is refused.
+-- How often each deployment was leased. The holder knows the number; an append with an older one is refused.
 CREATE TABLE leases (
 	deployment text COLLATE "C" PRIMARY KEY,
 	token      bigint NOT NULL

@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/local/process"
+	"github.com/sluice-cd/sluice/internal/postgrestest"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/sweeptest"
@@ -29,8 +30,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "local" { // an account that this process opened starts its agent
 		main()
 	}
-	testscript.Main(sweeptest.Wrap(m), map[string]func(){"sluice": main})
+	testscript.Main(sweeptest.Wrap(withDatabase{m}), map[string]func(){"sluice": main})
 }
+
+// withDatabase ends the databases that tests have started.
+type withDatabase struct{ *testing.M }
+
+func (w withDatabase) Run() int { return postgrestest.Main(w.M) }
 
 // sourceDir is this directory; scripts run in others.
 var sourceDir, _ = os.Getwd()

@@ -65,7 +65,8 @@ func TestServersShareADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := time.Now()
-	if err := clients[1].Signal(ctx, started.ID, sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/0"}); err != nil {
+	approve := sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/0"}
+	if err := clients[1].Signal(ctx, started.ID, approve); err != nil {
 		t.Fatal(err)
 	}
 	events := waitFor(t, ctx, clients[1], started.ID, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded })
@@ -102,7 +103,8 @@ func TestServerNeedsTheKeyOfTheOthers(t *testing.T) {
 	}
 	defer c.Close()
 	b := gatedBundle()
-	b.Files["manifests/secret.yaml"] = []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: hunter22}\n")
+	secret := "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: hunter22}\n"
+	b.Files["manifests/secret.yaml"] = []byte(secret)
 	b.Files["deploy.yaml"] = append(b.Files["deploy.yaml"], "  - path: manifests/secret.yaml\n"...)
 	if _, err := c.Deploy(t.Context(), b); err != nil {
 		t.Fatal(err)

@@ -53,8 +53,8 @@ func (d StateDir) verifyKey(ctx context.Context) error {
 	return d.keyOpens(value)
 }
 
-// opens refuses a key that cannot open what is sealed in the store of several servers. Without a key one is made, unless
-// something is sealed already.
+// opens refuses a key that cannot open what is sealed in the store of several servers. Without a key one is made,
+// unless something is sealed already.
 func (d StateDir) opens(ctx context.Context, store sluice.Store) error {
 	if err := d.make(); err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/identity"
-	"github.com/sluice-cd/sluice/internal/postgres"
 	"github.com/sluice-cd/sluice/internal/server"
 )
 
@@ -85,8 +84,7 @@ func (i *Instance) listen(elsewhere string) (net.Listener, error) {
 	}), nil
 }
 
-// store opens the store: of a server with a database that, otherwise that of the state directory. The key of the
-// directory has to open what other servers have sealed in the database.
+// store opens the store: that in the database of a server that has one, otherwise that of the state directory.
 func (i Instance) store(ctx context.Context) (sluice.Store, error) {
 	database := i.Config.Server.Database
 	if i.Address == "" || !database.IsSet() {
@@ -96,15 +94,7 @@ func (i Instance) store(ctx context.Context) (sluice.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.Dir.redactor.LearnURLs(address)
-	store, err := postgres.Open(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.Dir.opens(ctx, store); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return i.Dir.redactor.Store(store), nil
+	return i.Dir.openDatabase(ctx, address)
 }
 
 // answer answers requests until ctx ends.

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/postgres"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
@@ -110,6 +111,20 @@ func (d StateDir) open(ctx context.Context) (sluice.Store, error) {
 	store, err := sqlite.Open(ctx, d.Path("sluice.db"))
 	if err != nil {
 		return nil, d.newer(err)
+	}
+	return d.redactor.Store(store), nil
+}
+
+// openDatabase opens the store in a PostgreSQL database. The key of the directory has to open what other servers have
+// sealed there.
+func (d StateDir) openDatabase(ctx context.Context, address string) (sluice.Store, error) {
+	d.redactor.LearnURLs(address)
+	store, err := postgres.Open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.opens(ctx, store); err != nil {
+		return nil, errors.Join(err, store.Close())
 	}
 	return d.redactor.Store(store), nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Record implements [sluice.Audit]. Entries are numbered one after the other under a lock of their own, so that an entry
-// never becomes visible after one with a higher number: who pages through them would miss it.
+// Record implements [sluice.Audit]. Entries are numbered one after the other under a lock of their own, so that none
+// becomes visible after one with a higher number: who pages through them would miss it.
 func (s *Store) Record(ctx context.Context, e sluice.AuditEntry) error {
 	if e.At.IsZero() || e.Verb == "" {
 		return sluice.Errorf(sluice.Invalid, "an audit entry has to have a time and a verb")

@@ -69,7 +69,7 @@ func TestServersShareADatabase(t *testing.T) {
 	if err := clients[1].Signal(ctx, started.ID, approve); err != nil {
 		t.Fatal(err)
 	}
-	events := waitFor(t, ctx, clients[1], started.ID, func(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded })
+	events := waitFor(t, ctx, clients[1], started.ID, over)
 	t.Logf("continued and ended %s after the kill", time.Since(killed).Round(time.Millisecond))
 	starts := map[sluice.StepID]int{}
 	for _, e := range events {
@@ -159,3 +159,5 @@ func waitFor(
 	t.Fatalf("it never came: %v", events)
 	return nil
 }
+
+func over(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded }

@@ -1,0 +1,464 @@
+package pages
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/access"
+	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/service"
+	"github.com/sluice-cd/sluice/internal/sqlite"
+	"github.com/sluice-cd/sluice/internal/step/deps"
+	"github.com/sluice-cd/sluice/internal/step/gate"
+)
+
+// A world is a store, an engine and the pages over them.
+type world struct {
+	t      testing.TB
+	store  *sqlite.Store
+	engine *engine.Engine
+	pages  *Pages
+	server *httptest.Server
+	steps  *steps
+	checks []service.Check
+	audit  []sluice.AuditEntry
+}
+
+// people are the callers that the world knows, by the cookie "who".
+var people = map[string]access.Caller{
+	"ana": {Actor: sluice.Actor{Name: "ana", Roles: []string{"owner"}, Via: "page"}, Grants: []access.Grant{{Verbs: access.Verbs}}},
+	"vic": {Actor: sluice.Actor{Name: "vic", Via: "page"}, Grants: []access.Grant{{Verbs: []access.Verb{access.View}}}},
+	"sam": {Actor: sluice.Actor{Name: "sam", Via: "page"}, Grants: []access.Grant{
+		{Verbs: []access.Verb{access.View, access.Approve}, Applications: []string{"search"}},
+	}},
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: store, steps: &steps{store: store}}
+	w.engine = engine.New(engine.Config{Store: store, Steps: w.steps, Now: time.Now, Random: rand.Reader})
+	w.pages = New(Config{Reader: w, Operator: w, Store: store})
+	ctx, cancel := context.WithCancel(context.Background())
+	followed := make(chan error, 1)
+	go func() { followed <- w.pages.Follow(ctx) }()
+	w.server = httptest.NewServer(w.pages)
+	t.Cleanup(func() {
+		cancel()
+		w.server.CloseClientConnections()
+		w.server.Close()
+		if err := <-followed; err != nil {
+			t.Error(err)
+		}
+		if err := w.engine.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *world) Caller(r *http.Request) (access.Caller, error) {
+	name := "ana"
+	if c, err := r.Cookie("who"); err == nil {
+		name = c.Value
+	}
+	if c, ok := people[name]; ok {
+		return c, nil
+	}
+	return access.Caller{}, sluice.Errorf(sluice.Unauthenticated, "nobody is logged in")
+}
+
+// visible is a store without what a caller may not view.
+type visible struct {
+	sluice.Store
+	caller access.Caller
+}
+
+func (w *world) Visible(c access.Caller) sluice.Store { return visible{w.store, c} }
+
+func (v visible) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
+	all, err := v.Store.Deployments(ctx, application)
+	var mine []sluice.Deployment
+	for _, d := range all {
+		if v.caller.May(access.View, d.Application, "") {
+			mine = append(mine, d)
+		}
+	}
+	return mine, err
+}
+
+func (v visible) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
+	return func(yield func(sluice.Event, error) bool) {
+		for e, err := range v.Store.Read(ctx, id, after) {
+			if e.Plan != nil && !v.caller.May(access.View, e.Plan.Application, "") {
+				yield(sluice.Event{}, sluice.Errorf(sluice.NotFound, "there is no deployment %s", id))
+				return
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (w *world) Watch(
+	ctx context.Context, _ access.Caller, id sluice.DeploymentID, after sluice.Seq,
+) iter.Seq2[engine.Update, error] {
+	return w.engine.Watch(ctx, id, after)
+}
+
+func (w *world) Accounts(_ context.Context, c access.Caller) ([]service.Check, error) {
+	if !c.MayEverywhere(access.Administer) {
+		return nil, c.Need(access.Administer, "", "")
+	}
+	return w.checks, nil
+}
+
+func (w *world) Entries(
+	_ context.Context, c access.Caller, application string, before int64, most int,
+) (list []sluice.AuditEntry, err error) {
+	if !c.MayEverywhere(access.Administer) {
+		return nil, c.Need(access.Administer, "", "")
+	}
+	for i := len(w.audit) - 1; i >= 0 && len(list) < most; i-- {
+		e := w.audit[i]
+		if (application == "" || e.Application == application) && (before == 0 || e.Number < before) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
+
+var verbs = map[string]access.Verb{
+	sluice.SignalApprove: access.Approve, sluice.SignalReject: access.Approve, sluice.SignalRollForward: access.Approve,
+	sluice.SignalCancel: access.Cancel, sluice.SignalPause: access.Cancel, sluice.SignalContinue: access.Cancel,
+	sluice.SignalRollBack: access.RollBack,
+}
+
+func (w *world) Signal(ctx context.Context, c access.Caller, id sluice.DeploymentID, sig sluice.Signal) error {
+	application := ""
+	for e, err := range w.store.Read(ctx, id, 0) {
+		if err != nil {
+			return err
+		}
+		application = e.Plan.Application
+		break
+	}
+	if err := c.Need(verbs[sig.Kind], application, sig.Step.Target()); err != nil {
+		return err
+	}
+	sig.By = c.Actor
+	return w.engine.Signal(ctx, id, sig)
+}
+
+func (w *world) PlanRollback(
+	ctx context.Context, c access.Caller, q service.RollbackRequest,
+) (*service.Rollback, error) {
+	return service.PlanRollback(ctx, w.Visible(c), q)
+}
+
+func (w *world) Rollback(
+	ctx context.Context, c access.Caller, q service.RollbackRequest,
+) (sluice.DeploymentID, error) {
+	r, err := w.PlanRollback(ctx, c, q)
+	if err != nil {
+		return "", err
+	}
+	if err := c.Need(access.RollBack, r.Application, ""); err != nil {
+		return "", err
+	}
+	if r.Running != nil {
+		return r.Running.ID, w.Signal(ctx, c, r.Running.ID, sluice.Signal{Kind: sluice.SignalRollBack, Reason: q.Reason})
+	}
+	return w.engine.Start(ctx, r.Plan, c.Actor)
+}
+
+func (w *world) Retry(ctx context.Context, c access.Caller, id sluice.DeploymentID) (sluice.DeploymentID, error) {
+	d, p, err := service.PlanRetry(ctx, w.Visible(c), string(id))
+	if err != nil {
+		return "", err
+	}
+	if err := c.Need(access.Deploy, d.Application, ""); err != nil {
+		return "", err
+	}
+	return w.engine.Start(ctx, p, c.Actor)
+}
+
+// steps makes real pauses, and steps that record what a test says.
+type steps struct {
+	store sluice.Store
+	says  map[sluice.StepID]sluice.Progress // what a step records when it is done
+	fails map[sluice.StepID]*sluice.Error
+	hold  map[sluice.StepID]chan struct{} // a step that is at work until the channel is closed
+}
+
+func (m *steps) New(sc sluice.StepContext) (sluice.Step, error) {
+	if sc.Step.Pause != nil {
+		return gate.NewPause(deps.Deps{Now: time.Now}, sc)
+	}
+	return scripted{m, sc}, nil
+}
+
+type scripted struct {
+	*steps
+	sc sluice.StepContext
+}
+
+func (s scripted) Check(context.Context) (sluice.Preview, error) { return sluice.Preview{}, nil }
+
+func (s scripted) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
+	id := s.sc.Step.ID
+	if hold := s.hold[id]; hold != nil {
+		s.sc.Report(sluice.Progress{
+			State: sluice.Running, Message: "copies " + id.Target(),
+			Amount: &sluice.Amount{Unit: "bytes", Done: 3 << 20, Total: 8 << 20},
+		})
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return p, ctx.Err()
+		}
+	}
+	said := s.says[id]
+	p.State, p.Message, p.Changes, p.Result = sluice.Done, said.Message, said.Changes, said.Result
+	if s.sc.Step.Apply != nil && len(p.Changes) == 0 {
+		for _, o := range s.sc.Step.Apply.Objects {
+			p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: sluice.Configured})
+		}
+	}
+	if err := s.fails[id]; err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+func (s scripted) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) { return p, nil }
+func (scripted) Finish(context.Context, sluice.Progress) error                            { return nil }
+func (scripted) Undo(context.Context, sluice.Progress) error                              { return nil }
+
+// workload is a Deployment with an image.
+func deploymentObject(application, tag string) sluice.Object {
+	return sluice.Object{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": application},
+		"spec": map[string]any{"replicas": float64(4), "template": map[string]any{"spec": map[string]any{
+			"containers": []any{map[string]any{"name": application, "image": "example.com/" + application + ":" + tag}},
+		}}},
+	}
+}
+
+// planOf is a plan for staging and then production. Production waits for an approval.
+func planOf(application, tag string) *sluice.Plan {
+	p := &sluice.Plan{Application: application, Targets: []sluice.PlannedTarget{
+		{Name: "staging", Account: "west", Namespace: application, AfterFailure: "keep"},
+		{Name: "production", Account: "east", Namespace: application, DependsOn: []string{"staging"}, AfterFailure: "keep",
+			RollbackClass: "A"},
+	}}
+	var before sluice.StepID
+	add := func(target string, phase sluice.Phase, name string, spec sluice.StepSpec) {
+		s := sluice.PlannedStep{ID: sluice.StepID(target + "/" + name), Target: target, Phase: phase, StepSpec: spec}
+		if before.Target() == target {
+			s.After = []sluice.StepID{before}
+		}
+		before = s.ID
+		p.Steps = append(p.Steps, s)
+	}
+	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{
+		Objects: []sluice.Object{deploymentObject(application, tag)}, Canary: true,
+	}}
+	upper := 0.01
+	analysis := sluice.StepSpec{Kind: sluice.KindAnalysis, Analysis: &sluice.Analysis{
+		Queries: []string{"errors"}, Interval: 30 * time.Second, Runs: 6,
+		Resolved: []sluice.Query{{Name: "errors", Template: "sum(rate(errors[1m]))", Upper: &upper, Provider: "prometheus"}},
+	}}
+	weight := func(n int) sluice.StepSpec {
+		return sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: n}}
+	}
+	add("staging", sluice.PhaseApply, "apply", apply)
+	add("staging", sluice.PhaseCanary, "canary/0", weight(50))
+	add("staging", sluice.PhaseCanary, "canary/1", analysis)
+	add("staging", sluice.PhasePromote, "promote", sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
+	orders := sluice.Dataset{Name: "orders", Engine: "mongodb"}
+	add("production", sluice.PhaseBefore, "before/0", sluice.StepSpec{
+		Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders", Spec: orders},
+	})
+	add("production", sluice.PhaseApply, "apply", apply)
+	add("production", sluice.PhaseCanary, "canary/0", weight(25))
+	add("production", sluice.PhaseCanary, "canary/1", sluice.StepSpec{
+		Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true, RequiresRoles: []string{"owner"}},
+	})
+	add("production", sluice.PhasePromote, "promote", sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
+	add("production", sluice.PhaseAfter, "after/0", sluice.StepSpec{
+		Kind: sluice.KindVerifyData, VerifyData: &sluice.VerifyData{Dataset: "orders", Baseline: "checkpoint", Mode: "loss", Spec: orders},
+	})
+	return p
+}
+
+func (w *world) start(p *sluice.Plan, by string) sluice.DeploymentID {
+	w.t.Helper()
+	id, err := w.engine.Start(w.t.Context(), p, sluice.Actor{Name: by, Via: "cli"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// until waits for an event of a deployment.
+func (w *world) until(id sluice.DeploymentID, want func(sluice.Event) bool) {
+	w.t.Helper()
+	for u, err := range w.engine.Watch(w.t.Context(), id, 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if u.Event != nil && want(*u.Event) {
+			return
+		}
+	}
+	w.t.Fatalf("deployment %s ended before", id)
+}
+
+func (w *world) untilWaits(id sluice.DeploymentID) {
+	w.t.Helper()
+	w.until(id, func(e sluice.Event) bool {
+		return e.Kind == sluice.StepProgressed && e.Progress.State == sluice.Waiting
+	})
+}
+
+func hasEnded(e sluice.Event) bool { return e.Kind == sluice.DeploymentEnded }
+
+// deploy runs a plan to its end.
+func (w *world) deploy(p *sluice.Plan) sluice.DeploymentID {
+	w.t.Helper()
+	id := w.start(p, "ci")
+	w.untilWaits(id)
+	sig := sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/1", By: people["ana"].Actor}
+	if err := w.engine.Signal(w.t.Context(), id, sig); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until(id, hasEnded)
+	return id
+}
+
+// get fetches a page as somebody.
+func (w *world) get(path, who string, header ...string) (*http.Response, string) {
+	w.t.Helper()
+	return w.request(http.MethodGet, path, who, nil, header...)
+}
+
+// post submits a form as somebody.
+func (w *world) post(path, who string, form url.Values, header ...string) (*http.Response, string) {
+	w.t.Helper()
+	return w.request(http.MethodPost, path, who, form, header...)
+}
+
+func (w *world) request(
+	method, path, who string, form url.Values, header ...string,
+) (*http.Response, string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "who", Value: who})
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// evidence lets the steps of the plan record what a person judges by.
+func (m *steps) evidence() {
+	begin := time.Now().Add(-3 * time.Minute)
+	var samples []sluice.Sample
+	for i, value := range []float64{0.002, 0.003, 0.0025, 0.012, 0.004, 0.003} {
+		s := sluice.Sample{
+			Query: "errors", Start: begin.Add(time.Duration(i) * 30 * time.Second), Value: &value, Verdict: sluice.Good,
+		}
+		s.End = s.Start.Add(30 * time.Second)
+		if value > 0.01 {
+			s.Verdict, s.Reason = sluice.Bad, "0.012 is above 0.01"
+		}
+		samples = append(samples, s)
+	}
+	judgment := &sluice.Judgment{Verdict: sluice.Good, Reason: "errors is good in 5 of 6 samples", Samples: samples}
+	verification := &sluice.Verification{
+		Dataset: "orders", Passed: false, Reason: "12 documents are missing", Documents: 48211,
+		Comparison: sluice.Comparison{Collections: []sluice.CollectionComparison{
+			{Name: "orders", Missing: 12, Added: 240, Changed: 3, MissingKeys: keys(12),
+				ChangedKeys: []sluice.ChangedKey{{Key: `ObjectId("65f0")`, Fields: []string{"total"}}}},
+			{Name: "carts", Added: 18},
+		}},
+		Invariants: []sluice.InvariantJudgment{
+			{Name: "paid orders", Passed: true, Value: 9120, Baseline: 9120},
+			{Name: "sum of totals", Value: 182211.5, Baseline: 182411, Reason: "it is lower than the baseline"},
+		},
+	}
+	m.says = map[sluice.StepID]sluice.Progress{
+		"staging/canary/1":    {Message: judgment.Reason, Result: &sluice.Result{Judgment: judgment}},
+		"staging/canary/0":    {Message: "Deployment/shop gets 50 % of the traffic; 2 of 4 pods are new"},
+		"production/canary/0": {Message: "Deployment/shop gets 25 % of the traffic; 1 of 4 pods is new"},
+		"production/apply": {Message: "the new version is ready beside the old one, without traffic", Changes: []sluice.Change{
+			{Object: "Deployment/shop", Outcome: sluice.Configured,
+				Diff: "--- before\n+++ after\n@@ -1,3 +1,3 @@\n image:\n-  shop:2.2\n+  shop:2.3\n"},
+			{Object: "Service/shop", Outcome: sluice.Unchanged}, {Object: "ConfigMap/shop", Outcome: sluice.Created},
+		}, Result: &sluice.Result{Brought: []sluice.Brought{
+			{Workload: sluice.Ref{APIVersion: "apps/v1", Kind: "Deployment", Name: "shop"}, Pods: 4, Unready: 1},
+		}}},
+		"production/after/0":  {Message: "verified", Result: &sluice.Result{Verification: verification}},
+		"production/before/0": {Message: "checkpoint taken", Result: &sluice.Result{Checkpoint: "c-shop-1"}},
+	}
+	m.fails = map[sluice.StepID]*sluice.Error{}
+}
+
+func keys(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf(`ObjectId("65f0a%02d")`, i))
+	}
+	return list
+}
+
+// checkpoint puts the copy that the steps name into the catalogue.
+func (w *world) checkpoint() {
+	w.t.Helper()
+	err := w.store.PutCheckpoint(w.t.Context(), sluice.Checkpoint{
+		ID: "c-shop-1", Application: "shop", Deployment: "x", Step: "production/before/0", Owner: "ci", Dataset: "orders",
+		Target: "production", Account: "east", Namespace: "shop", TakenAt: time.Now().Add(-2 * time.Hour),
+		Pause: 840 * time.Millisecond, Copy: sluice.Copy{Mover: "kopia", Bytes: 3 << 30, Added: 40 << 20, Files: 41},
+		Fingerprint: sluice.Fingerprint{Engine: "mongodb", Version: "7.0.5", Collections: []sluice.CollectionFingerprint{
+			{Name: "orders", Count: 48211}, {Name: "carts", Count: 310},
+		}},
+		Expires: time.Now().Add(30 * 24 * time.Hour),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -66,7 +66,8 @@ func (v *visit) decisions(s *engine.State, run *engine.StepRun, at string) []she
 	denied := v.whyNot(s.Plan.Application, run)
 	yes := sheet{
 		ID: "approve-" + string(id), Label: "Approve", Action: at + "/approve", Step: id, Class: "good",
-		Title: fmt.Sprintf("Lets %q of %s go on.", title, run.Plan.Target), Says: next(s, run), Press: "Approve",
+		Title:  fmt.Sprintf("Lets %q of %s go on. Next: %s.", title, run.Plan.Target, strings.Join(next(s, run), ", ")),
+		Press:  "Approve",
 		Denied: denied,
 	}
 	if decidable(run) == sluice.SignalRollForward {
@@ -101,10 +102,10 @@ func (v *visit) whyNot(application string, run *engine.StepRun) string {
 func next(s *engine.State, run *engine.StepRun) []string {
 	for _, p := range s.Plan.Steps {
 		if slices.Contains(p.After, run.Plan.ID) && p.Phase != sluice.PhaseOnRollback {
-			return []string{"Then: " + plan.Describe(p) + "."}
+			return []string{plan.Describe(p)}
 		}
 	}
-	return []string{"It is the last step of " + run.Plan.Target + "."}
+	return []string{"nothing: it is the last step of " + run.Plan.Target}
 }
 
 func afterFailure(s *engine.State, run *engine.StepRun) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/present"
 )
 
@@ -37,8 +38,8 @@ type historyRow struct {
 	Took    Length
 	Sign    Sign
 	Cells   []targetCell
-	RunsIn  []string
-	Kind    string // "rollback" if it returned targets to an earlier release
+	BackIn  []string // the targets that going back returns to it
+	Kind    string   // "rollback" if it returned targets to an earlier release
 	Actions []sheet
 }
 
@@ -72,8 +73,16 @@ func (v *visit) showApplication(name string) (*shown, error) {
 	if err != nil {
 		return nil, err
 	}
+	past := pastOf(states)
 	for i, s := range states {
-		view.Rows = append(view.Rows, v.historyRow(&view, s, i == 0 && list[0].ID == s.ID))
+		r := v.historyRow(&view, s, past)
+		if len(r.BackIn) > 0 && view.MayBack {
+			r.Actions = append(r.Actions, sheet{Label: "Go back to this", Href: "/applications/" + url.PathEscape(name) + "/rollback"})
+		}
+		if i == 0 && list[0].ID == s.ID {
+			r.Actions = append(r.Actions, v.againIfFailed(s)...)
+		}
+		view.Rows = append(view.Rows, r)
 	}
 	if err := v.compareChosen(&view); err != nil {
 		return nil, err
@@ -124,7 +133,7 @@ func (v *visit) pageOfHistory(view *applicationView, list []sluice.Deployment) (
 	return states, nil
 }
 
-func (v *visit) historyRow(view *applicationView, s *engine.State, isLatest bool) historyRow {
+func (v *visit) historyRow(view *applicationView, s *engine.State, past past) historyRow {
 	r := historyRow{
 		ID: s.ID, Release: release(s.ID, s.Plan, ""), By: s.StartedBy.Name, Started: v.when(s.StartedAt),
 		Took: v.took(s.StartedAt, s.EndedAt), Sign: signOf(s.Status()),
@@ -136,28 +145,47 @@ func (v *visit) historyRow(view *applicationView, s *engine.State, isLatest bool
 	}
 	for _, c := range view.Cells {
 		_, ok := s.Plan.Target(c.Target)
-		runs := ok && runsIn(c, s, c.Target)
-		r.Cells = append(r.Cells, targetCell{c.Target, signOf(s.Target(c.Target)), ok, runs})
-		if runs {
-			r.RunsIn = append(r.RunsIn, c.Target)
+		r.Cells = append(r.Cells, targetCell{c.Target, signOf(s.Target(c.Target)), ok, past.runs[c.Target] == s.ID})
+		if past.back[c.Target] == s.ID {
+			r.BackIn = append(r.BackIn, c.Target)
 		}
-	}
-	at := "/deployments/" + url.PathEscape(string(s.ID))
-	retryable := isLatest && s.Outcome != "" && s.Outcome != sluice.StatusSucceeded && !s.CanReopen()
-	if retryable && v.mayAnywhere(access.Deploy, s.Plan) && s.Plan.Rehearsal == nil {
-		r.Actions = append(r.Actions, again(s, at))
-	}
-	if len(r.RunsIn) > 0 && view.MayBack {
-		r.Actions = append(r.Actions, sheet{
-			ID: "back-" + string(s.ID), Label: "Go back from this", Href: at + "/rollback", Class: "bad",
-		})
 	}
 	return r
 }
 
-// runsIn reports whether the target runs what the deployment brought there.
-func runsIn(c overviewCell, s *engine.State, target string) bool {
-	return partOf(s, target).brought && c.Deployment == s.ID
+// againIfFailed is the sheet that deploys the newest deployment again, if it did not succeed.
+func (v *visit) againIfFailed(s *engine.State) []sheet {
+	retryable := s.Outcome != "" && s.Outcome != sluice.StatusSucceeded && !s.CanReopen() && s.Plan.Rehearsal == nil
+	if !retryable || !v.mayAnywhere(access.Deploy, s.Plan) {
+		return nil
+	}
+	return []sheet{{Label: "Deploy again", Href: "/deployments/" + url.PathEscape(string(s.ID))}}
+}
+
+// A past names, by target, the deployments whose releases the targets run, and those that going
+// back returns them to.
+type past struct {
+	runs, back map[string]sluice.DeploymentID
+}
+
+// pastOf reads that from the newest deployments of an application. While one runs, going back undoes it.
+func pastOf(states []*engine.State) past {
+	p := past{map[string]sluice.DeploymentID{}, map[string]sluice.DeploymentID{}}
+	h, isRunning := &history.History{}, false
+	for _, s := range states {
+		if s.Plan.Rehearsal == nil {
+			h.Add(s)
+			isRunning = isRunning || s.Outcome == ""
+		}
+	}
+	for _, target := range h.Targets() {
+		now, _ := h.Current(target)
+		p.runs[target] = now.Deployment
+		if before, ok := h.Before(target); ok && !isRunning {
+			p.back[target] = before.Deployment
+		}
+	}
+	return p
 }
 
 // compareChosen compares the two deployments that the address names.

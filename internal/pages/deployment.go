@@ -69,6 +69,7 @@ type deploymentView struct {
 	Description string
 	By          sluice.Actor
 	Sign        Sign
+	Word        string // of the state, "" if the sentence says it
 	Sentence    string // the state, in words
 	Since       When
 	Started     When
@@ -108,6 +109,9 @@ func (v *visit) showDeployment(d *deploymentRun) (*shown, error) {
 		Overtaker: s.Overtaker, Rehearsal: s.Plan.Rehearsal != nil,
 	}
 	view.Sentence, view.Since = v.sentence(s)
+	if view.Sentence == "" || s.Outcome != "" {
+		view.Word = view.Sign.Word
+	}
 	chosen := v.chosen(s)
 	view.Picked = v.request.URL.Query().Get("step") != ""
 	view.Columns = v.columns(d, chosen)
@@ -141,9 +145,6 @@ func (v *visit) sentence(s *engine.State) (string, When) {
 			parts, since = append(parts, text+" in "+t.Name), latest(since, at)
 		}
 	}
-	if len(parts) == 0 {
-		return signOf(s.Status()).Word, v.when(since)
-	}
 	return short(strings.Join(parts, "; ")), v.when(since)
 }
 
@@ -176,7 +177,7 @@ func standing(s *engine.State, target string) (string, time.Time) {
 		}
 	}
 	if s.Target(target) == sluice.StatusRunning {
-		return "running", time.Time{}
+		return "works", time.Time{}
 	}
 	return "", time.Time{}
 }

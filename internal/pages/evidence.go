@@ -38,6 +38,25 @@ type evidenceView struct {
 	Weight    int // -1: the step sets none
 	Data      []said
 	Webhook   []said
+	Passes    *passage
+}
+
+// A passage is what a person lets through who ends a wait.
+type passage struct {
+	Release string
+	Share   string // of the traffic, now
+	Gates   []gateView
+	Next    []string
+	Data    []string // what going back means for the data
+}
+
+// A gateView is what a step before the wait has found.
+type gateView struct {
+	ID     sluice.StepID
+	Title  string
+	Sign   Sign
+	Says   string
+	Target string
 }
 
 // A said is a name and what is said under it.
@@ -83,7 +102,60 @@ func (v *visit) evidence(d *deploymentRun, run *engine.StepRun) *evidenceView {
 		e.Changes = e.Changes[:mostChanges]
 	}
 	v.addResult(e, d, run)
+	if decidable(run) != "" {
+		v.addPassage(e, d, run)
+	}
 	return e
+}
+
+// addPassage gathers what a person wants to know before letting a step go on: what was found, what changes, what comes
+// next. The latest analysis before it is drawn here too.
+func (v *visit) addPassage(e *evidenceView, d *deploymentRun, run *engine.StepRun) {
+	s := d.state
+	target := run.Plan.Target
+	e.Passes = &passage{Release: release(s.ID, s.Plan, target), Next: next(s, run), Data: losses(s, target)}
+	if weight, ok := weightOf(s, target); ok {
+		e.Passes.Share = fmt.Sprintf("%d %%", weight)
+	}
+	for _, id := range s.Started {
+		earlier := s.Steps[id]
+		if id == run.Plan.ID || earlier.EndedAt.IsZero() {
+			continue
+		}
+		if g, ok := gateOf(earlier); ok {
+			e.Passes.Gates = append(e.Passes.Gates, g)
+		}
+		if r := evidence(earlier); earlier.Plan.Analysis != nil && run.Plan.Analysis == nil && r != nil {
+			e.Plots = v.plots(s, earlier, r.Judgment)
+		}
+		if earlier.Plan.Target == target && earlier.Plan.Apply != nil {
+			e.Changes = changed(earlier.Progress.Changes)
+		}
+	}
+}
+
+// changed leaves out the objects that stay as they were.
+func changed(list []sluice.Change) (rest []sluice.Change) {
+	for _, c := range list {
+		if c.Outcome != sluice.Unchanged && len(rest) < mostChanges {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}
+
+// gateOf returns what a step has found, false if it is not one that finds something out.
+func gateOf(run *engine.StepRun) (gateView, bool) {
+	p, r := run.Plan, evidence(run)
+	g := gateView{
+		ID: p.ID, Title: short(plan.Title(p)), Sign: stepSign(run), Says: short(run.Progress.Message), Target: p.Target,
+	}
+	if r != nil && r.Verification != nil && !r.Verification.Passed {
+		g.Sign, g.Says = Sign{"✕", "not passed", "bad"}, short(r.Verification.Reason)
+	}
+	isGate := p.Analysis != nil || p.VerifyData != nil || p.CheckpointData != nil || p.RunJob != nil ||
+		p.RunWebhook != nil || p.WaitFor != nil || p.Pause != nil && p.Pause.UntilApproved
+	return g, isGate
 }
 
 // mostChanges is how many objects a page lists. The document has all.

@@ -215,6 +215,8 @@ func saysOf(q sluice.Query, samples []sluice.Sample) (text, class string) {
 		value = "last " + figure(*last.Value)
 	}
 	switch {
+	case bad > 0 && last.Verdict == sluice.Good:
+		return fmt.Sprintf("%d of %d samples bad, %s; %s", bad, len(samples), value, bounds(q)), "wait"
 	case bad > 0:
 		return fmt.Sprintf("%d of %d samples bad, %s; %s", bad, len(samples), value, bounds(q)), "bad"
 	case last.Verdict == sluice.Good:

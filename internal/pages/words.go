@@ -66,13 +66,11 @@ func stepSign(run *engine.StepRun) Sign {
 	return Sign{"✕", "failed, " + sign.Word, "bad"}
 }
 
-// ago says how much time lies between two instants, as people do: now, 5 s, 12 min, 3 h, 9 d.
+// ago says how much time lies between two instants, as people do: 5 s, 12 min, 3 h, 9 d.
 func ago(d time.Duration) string {
 	switch d = max(d, 0); {
-	case d < time.Second:
-		return "now"
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
+		return fmt.Sprintf("%d s", max(1, d/time.Second))
 	case d < time.Hour:
 		return fmt.Sprintf("%d min", d/time.Minute)
 	case d < 48*time.Hour:

@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,10 +205,11 @@ func (w *world) Retry(ctx context.Context, c access.Caller, id sluice.Deployment
 
 // steps makes real pauses, and steps that record what a test says.
 type steps struct {
-	store sluice.Store
-	says  map[sluice.StepID]sluice.Progress // what a step records when it is done
-	fails map[sluice.StepID]*sluice.Error
-	hold  map[sluice.StepID]chan struct{} // a step that is at work until the channel is closed
+	store    sluice.Store
+	measured atomic.Int64                      // how many analyses were judged
+	says     map[sluice.StepID]sluice.Progress // what a step records when it is done
+	fails    map[sluice.StepID]*sluice.Error
+	hold     map[sluice.StepID]chan struct{} // a step that is at work until the channel is closed
 }
 
 func (m *steps) New(sc sluice.StepContext) (sluice.Step, error) {
@@ -238,6 +241,9 @@ func (s scripted) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	}
 	said := s.says[id]
 	p.State, p.Message, p.Changes, p.Result = sluice.Done, said.Message, said.Changes, said.Result
+	if said.Result != nil && said.Result.Judgment != nil {
+		p.Result = &sluice.Result{Judgment: measured(*said.Result.Judgment, time.Now(), s.measured.Add(1)%3)}
+	}
 	if s.sc.Step.Apply != nil && len(p.Changes) == 0 {
 		for _, o := range s.sc.Step.Apply.Objects {
 			p.Changes = append(p.Changes, sluice.Change{Object: o.Ref().String(), Outcome: sluice.Configured})
@@ -249,9 +255,23 @@ func (s scripted) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	return p, nil
 }
 
-func (s scripted) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) { return p, nil }
-func (scripted) Finish(context.Context, sluice.Progress) error                            { return nil }
-func (scripted) Undo(context.Context, sluice.Progress) error                              { return nil }
+// measured moves the samples of a judgment to where the step began.
+func measured(j sluice.Judgment, begin time.Time, times int64) *sluice.Judgment {
+	j.Samples = slices.Clone(j.Samples)
+	by := begin.Sub(j.Samples[0].Start)
+	for i := range j.Samples {
+		value := *j.Samples[i].Value * (1 - 0.3*float64(times))
+		j.Samples[i].Value = &value
+		j.Samples[i].Start, j.Samples[i].End = j.Samples[i].Start.Add(by), j.Samples[i].End.Add(by)
+	}
+	return &j
+}
+
+func (s scripted) Observe(_ context.Context, p sluice.Progress) (sluice.Progress, error) {
+	return p, nil
+}
+func (scripted) Finish(context.Context, sluice.Progress) error { return nil }
+func (scripted) Undo(context.Context, sluice.Progress) error   { return nil }
 
 // workload is a Deployment with an image.
 func deploymentObject(application, tag string) sluice.Object {
@@ -460,5 +480,66 @@ func (w *world) checkpoint() {
 	})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// busy fills the world with applications in every state.
+func (w *world) busy() {
+	w.t.Helper()
+	w.checks = []service.Check{
+		{Name: "account east", State: service.CheckOK, Detail: "Kubernetes v1.34.1 answers in 12 ms"},
+		{Name: "account west", State: service.CheckWrong, Detail: "no answer within 15s", Code: sluice.Unavailable,
+			Hint: "check the address of the cluster in its kubeconfig"},
+		{Name: "metrics prometheus", State: service.CheckWarning, Detail: "answers, but has no series of 2 queries",
+			Hint: "see the queries with: sluice doctor -f deploy.yaml"},
+	}
+	for _, name := range []string{"billing", "carts", "mail"} {
+		w.deploy(planOf(name, "1.9"))
+	}
+	w.deploy(planOf("search", "4.0"))
+	w.steps.fails["staging/canary/1"] = &sluice.Error{Code: sluice.Failed,
+		Message: "the analysis is bad: errors is 0.012, above 0.01, in 3 of 6 samples",
+		Hint:    "see the values on this page, and deploy a fixed release"}
+	w.until(w.start(planOf("search", "4.1"), "ci"), hasEnded)
+	delete(w.steps.fails, "staging/canary/1")
+	for _, tag := range []string{"2.1", "2.2"} {
+		w.deploy(planOf("shop", tag))
+	}
+	wide := planOf("shop", "2.3")
+	wide.Targets = append(wide.Targets, sluice.PlannedTarget{
+		Name: "production-eu", Account: "north", Namespace: "shop", DependsOn: []string{"production"}, AfterFailure: "keep",
+		Irreversible: []string{`what the receiver of webhook "tests" does is not undone`},
+	})
+	last := sluice.StepID("production-eu/apply")
+	for _, s := range wide.Steps[4:] {
+		s.ID, s.Target = sluice.StepID("production-eu"+strings.TrimPrefix(string(s.ID), "production")), "production-eu"
+		for i := range s.After {
+			s.After = []sluice.StepID{sluice.StepID("production-eu" + strings.TrimPrefix(string(s.After[i]), "production"))}
+		}
+		wide.Steps, last = append(wide.Steps, s), s.ID
+	}
+	for i := range 6 {
+		s := sluice.PlannedStep{
+			ID: sluice.StepID(fmt.Sprintf("production-eu/after/%d", i+1)), Target: "production-eu", Phase: sluice.PhaseAfter,
+			After: []sluice.StepID{last}, StepSpec: sluice.StepSpec{Kind: sluice.KindRunJob, RunJob: &sluice.RunJob{Name: fmt.Sprintf("check-%d", i)}},
+		}
+		wide.Steps, last = append(wide.Steps, s), s.ID
+	}
+	id := w.start(wide, "ana")
+	w.untilWaits(id)
+	hold := make(chan struct{})
+	w.t.Cleanup(func() { close(hold) })
+	w.steps.hold = map[sluice.StepID]chan struct{}{"staging/canary/0": hold}
+	reports := w.start(planOf("reports", "7.0"), "ci")
+	w.until(reports, func(e sluice.Event) bool { return e.Kind == sluice.StepStarting && e.Step == "staging/canary/0" })
+	for i, e := range []sluice.AuditEntry{
+		{Verb: "deploy", Application: "shop", Deployment: id, Allowed: true},
+		{Verb: "approve", Application: "shop", Target: "production", Deployment: id, Step: "production/canary/1",
+			Reason: "sam may not approve for the application shop, target production"},
+		{Verb: "approve", Application: "search", Target: "production", Deployment: id, Step: "production/canary/1",
+			Allowed: true, Reason: "error rate is fine, ticket OPS-41"},
+	} {
+		e.Number, e.At, e.By = int64(i+1), time.Now(), sluice.Actor{Name: "ana", Via: "page", From: "10.1.2.3"}
+		w.audit = append(w.audit, e)
 	}
 }

@@ -5,8 +5,7 @@
 
   // ago says how much time lies between two instants, in the words of the server.
   const ago = (seconds) => {
-    const s = Math.max(0, Math.floor(seconds));
-    if (s < 1) return "now";
+    const s = Math.max(1, Math.floor(seconds));
     if (s < 60) return `${s} s`;
     if (s < 3600) return `${Math.floor(s / 60)} min`;
     if (s < 172800) return `${Math.floor(s / 3600)} h`;

@@ -26,7 +26,6 @@ type Event struct {
 	Until    time.Time `json:"until,omitzero"`     // StepRetrying: when it will be tried again
 	Signal   *Signal   `json:"signal,omitempty"`   // SignalReceived; StepSkipped: what it was skipped for
 	Letter   LetterID  `json:"letter,omitempty"`   // SignalReceived: the letter that brought the signal; 0 if none did
-	Request  string    `json:"request,omitempty"`  // the first event: the idempotency key of the request for it
 
 	OvertakenBy DeploymentID `json:"overtakenBy,omitempty"` // DeploymentEnded: the newer one, which came at At
 }

@@ -18,7 +18,7 @@ type Token struct {
 
 // Tokens keeps the tokens of a server.
 type Tokens interface {
-	// PutToken adds a token. One with the same id is a Conflict.
+	// PutToken adds a token. One with the same id is a Conflict, one without an id or a hash Invalid.
 	PutToken(ctx context.Context, t Token) error
 	// Token returns one, also if it has expired, or NotFound.
 	Token(ctx context.Context, id string) (Token, error)
@@ -44,9 +44,11 @@ type AuditEntry struct {
 
 // An Audit keeps entries for good.
 type Audit interface {
-	// Record adds an entry and numbers it. Once it has returned nil, the entry survives kill -9 and power loss.
+	// Record adds an entry and numbers it. Once it has returned nil, the entry survives kill -9 and power loss. An entry
+	// without a time or a verb is Invalid. Record looks at ctx before it begins, not later.
 	Record(ctx context.Context, e AuditEntry) error
 	// Entries lists at most the given number of entries whose number is lower than before, or the newest ones if before
-	// is 0; the newest is first. An application leaves out the entries of others, "" none.
+	// is 0; the newest is first. An application leaves out the entries of others, "" none. An entry MUST NOT become
+	// visible after one with a higher number, so who follows the numbers misses none.
 	Entries(ctx context.Context, application string, before int64, most int) ([]AuditEntry, error)
 }

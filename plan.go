@@ -35,7 +35,7 @@ type Plan struct {
 	Application string            `json:"application"`
 	Description string            `json:"description,omitempty"`
 	Context     map[string]string `json:"context,omitempty"`
-	Digest      string            `json:"digest"`             // of everything but itself, Enqueue, Replace and Rehearsal
+	Digest      string            `json:"digest"`             // of everything but itself, Enqueue, Replace, Rehearsal and Request
 	Enqueue     bool              `json:"enqueue,omitempty"`  // waits for the application's running deployment
 	TakeOver    []string          `json:"takeOver,omitempty"` // the field managers whose fields it may take
 	// Replace names a deployment that another state directory began and that nobody continues. What it left in the
@@ -44,6 +44,8 @@ type Plan struct {
 	Targets   []PlannedTarget `json:"targets"`
 	Steps     []PlannedStep   `json:"steps"` // in a topological order, the same every time
 	Rehearsal *Rehearsal      `json:"rehearsal,omitempty"`
+	// Request is the idempotency key of the request that brought the plan to a server, "" if there was none.
+	Request string `json:"request,omitempty"`
 }
 
 // A PlannedTarget is a target of the plan.

@@ -12,6 +12,8 @@ type Store interface {
 	Leases
 	Inbox
 	Tail
+	Tokens
+	Audit
 	// Close ends the leases of this Store. Closing twice does nothing.
 	Close() error
 }

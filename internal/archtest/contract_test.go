@@ -31,6 +31,8 @@ var contracts = map[string]contract{
 	"Lease":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Inbox":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Tail":      {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Tokens":    {suite: "storetest", by: []string{"internal/sqlite"}},
+	"Audit":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Store":     {suite: "storetest", by: []string{"internal/sqlite"}},
 	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia", "internal/mover/remote"}},
 	"Database":  {suite: "databasetest", by: engines},

@@ -24,6 +24,7 @@ type owner struct {
 	engine *engine.Engine
 	store  sluice.Store
 	server *httpapi.Server
+	wiring *Wiring
 	close  closers
 }
 
@@ -71,6 +72,10 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 	}
 	o.close.add(func() error { return ignoreClosed(listener.Close()) })
 	w := NewWiring(dir, c)
+	o.wiring, w.previewBase = w, base
+	if i.Address != "" && c.Webhooks.CallbackURL == "" {
+		base = i.Address
+	}
 	w.follow(i.Note)
 	steps, err := w.steps(ctx, o.store, base)
 	o.close.add(w.Close)

@@ -27,6 +27,8 @@ type Instance struct {
 	Log    io.Writer                        // of the engine
 	Note   func(format string, args ...any) // tells the user something
 	Hold   bool                             // an engine of this process records new deployments but does not begin them
+	// Address is how others reach the server of this process, which takes callbacks too. "": there is none.
+	Address string
 }
 
 // Open connects to the engine of the state directory. If none runs, it starts one in this process.

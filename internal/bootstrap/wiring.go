@@ -33,12 +33,14 @@ func Fetch(address string) ([]byte, error) { return fetch.Get(address) }
 type Wiring struct {
 	dir          StateDir
 	config       *config.Config
+	store        sluice.Store // of the server that uses the wiring; nil: it is read from the directory
 	current      *current
 	key          *secret.Key
 	opened       map[string]sluice.Account
 	unopened     map[string]error
 	looks        bool // local accounts are only looked at
 	callbackBase string
+	previewBase  string // previews have an address of their own, because they show what others wrote
 	bench        *beside.Bench
 	close        closers
 }
@@ -90,6 +92,10 @@ func (w *Wiring) reading(
 			return nil, nil, err
 		}
 		maps.Copy(w.opened, clusters)
+	}
+	if w.store != nil {
+		steps, err := w.maker(w.store, knows(w.store), "http://"+w.config.Webhooks.CallbackAddress)
+		return steps, w.opened, err
 	}
 	var catalogue sluice.Catalogue = noCatalogue{}
 	known := func(context.Context, sluice.DeploymentID) (bool, error) { return false, nil }
@@ -250,7 +256,7 @@ func (w *Wiring) preview(account, namespace, service string, port int, until tim
 		return "", nil
 	}
 	p := httpapi.Preview{Account: account, Namespace: namespace, Service: service, Port: port, Expires: until}
-	return httpapi.PreviewURL(w.callbackBase, w.key, p)
+	return httpapi.PreviewURL(w.previewBase, w.key, p)
 }
 
 // inbound serves callbacks and previews at the callback address.

@@ -30,6 +30,7 @@ type inclusion struct {
 	way   []string        // from the deploy file to the file that is being read
 	done  map[string]bool // files that were read; including one again changes nothing
 	bytes int
+	told  func(name string, content []byte) // nil: nobody is told
 }
 
 // include reads the files that the map names and adds what they define to the spec.
@@ -101,6 +102,9 @@ func (in *inclusion) read(name string) ([]byte, error) {
 	stat := func(name string) (fs.FileInfo, error) { return fs.Stat(in.files, name) }
 	data, err := regular.Read(stat, in.files.Open, name, int64(limits.Bytes-in.bytes))
 	in.bytes += len(data)
+	if err == nil && in.told != nil {
+		in.told(name, data)
+	}
 	return data, err
 }
 

@@ -20,6 +20,8 @@ type Options struct {
 	Application string // replaces the file's application, which may then be absent
 	Strict      bool   // warnings are errors
 	Files       fs.FS  // the deploy file's directory, for include:; nil refuses includes
+	// Read is told each file that is included. Nil: nobody is.
+	Read func(name string, content []byte)
 }
 
 // Parse reads a deploy file that includes no other files. The spec is nil if and only if a finding is an error.
@@ -47,7 +49,7 @@ func read(file string, data []byte, o Options) *parser {
 	p := &parser{file: file, application: o.Application, seen: map[sluice.Diagnostic]bool{},
 		spec: &sluice.Spec{}, broken: map[refKind]bool{}}
 	p.inclusion = inclusion{files: o.Files, dir: filepath.Dir(file), way: []string{filepath.Base(file)},
-		done: map[string]bool{}, bytes: len(data)}
+		done: map[string]bool{}, bytes: len(data), told: o.Read}
 	p.text(data)
 	p.ds = p.ds.InOrder(file)
 	if o.Strict {

@@ -29,6 +29,8 @@ type Options struct {
 	Fetch func(address string) ([]byte, error)
 	// Secret is told each value of a Secret that is read, also from a text with mistakes. Nil: nobody is.
 	Secret func(value string)
+	// Read is told each file that is read, by its path relative to root. Nil: nobody is.
+	Read func(name string, content []byte)
 }
 
 // Load returns the objects of one source in the order in which they are written. A source is a file, all .yaml and .yml
@@ -235,7 +237,7 @@ func (l *loader) isKustomizeDir(dir string) bool {
 // kustomize parses the output of the directory; the files in it are only input.
 func (l *loader) kustomize(dir string) {
 	l.documents = nil
-	text, dated, err := kustomize.Render(l.root, dir)
+	text, dated, err := kustomize.Render(l.root, dir, l.options.Read)
 	if err != nil {
 		l.tellSource(dir)
 		l.report(codeKustomize, "for details, run: kustomize build "+filepath.Join(l.options.Base, dir),
@@ -271,6 +273,9 @@ func (l *loader) file(name string) {
 func (l *loader) read(name string) ([]byte, error) {
 	data, err := regular.Read(l.root.Stat, l.root.Open, name, min(maxBytes, 4*maxBytes-l.bytes))
 	l.bytes += int64(len(data))
+	if err == nil && l.options.Read != nil {
+		l.options.Read(name, data)
+	}
 	return data, err
 }
 

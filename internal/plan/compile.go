@@ -28,6 +28,8 @@ type Options struct {
 	TakeOver []string
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
+	// Read is told each file that is read, by its path relative to Root. Nil: nobody is.
+	Read func(name string, content []byte)
 	// LocalAccounts reports whether an account is this machine, which cannot do everything. Nil: no account is.
 	LocalAccounts func(account string) bool
 	// Applied returns what earlier deployments applied to a target, in the order in which it can be applied. Nil:
@@ -116,6 +118,7 @@ func (c *compiler) load(m sluice.ManifestSource, hooks bool) ([]manifest.Documen
 		s = &source{}
 		s.documents, s.found = manifest.Load(c.options.Root, m, manifest.Options{
 			Base: c.options.Base, Dir: c.options.Dir, Hooks: hooks, Fetch: c.options.Fetch, Secret: c.options.Secret,
+			Read: c.options.Read,
 		})
 		c.loaded[name] = s
 	}
@@ -221,11 +224,11 @@ func (c *compiler) prepare(t sluice.Target, documents []manifest.Document) []man
 	return documents
 }
 
-// Digest returns the SHA-256 of everything in the plan except its digest, its rehearsal, whether it waits and which
-// deployment it replaces.
+// Digest returns the SHA-256 of everything in the plan except its digest, its rehearsal, its request, whether it waits
+// and which deployment it replaces.
 func Digest(p *sluice.Plan) string {
 	rest := *p
-	rest.Digest, rest.Rehearsal, rest.Enqueue, rest.Replace = "", nil, false, ""
+	rest.Digest, rest.Rehearsal, rest.Enqueue, rest.Replace, rest.Request = "", nil, false, "", ""
 	data, err := json.Marshal(rest)
 	if err != nil {
 		panic("a plan can always be encoded: " + err.Error())

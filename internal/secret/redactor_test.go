@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -177,7 +178,9 @@ func TestRedactorLearnsWhatTheKeySealsAndMakes(t *testing.T) {
 
 // acted are the texts that the engine or a step acts on. They are recorded as they are.
 var acted = []string{
-	"Actor.Via", "Actor.Roles", "Wait.Signals", "Wait.Roles", "Signal.Kind", "Signal.Target", "Amount.Unit",
+	"Actor.Via", "Actor.Roles", "Actor.Identity", "Actor.From", "Event.Request", "Signal.Request", "AuditEntry.Verb",
+	"AuditEntry.Application", "AuditEntry.Target", "Token.ID", "Token.Owner", "Token.Roles",
+	"Wait.Signals", "Wait.Roles", "Signal.Kind", "Signal.Target", "Amount.Unit",
 	"Change.Object", "Ref.APIVersion", "Ref.Kind", "Ref.Namespace", "Ref.Name", "Brought.Revision", "Sample.Query",
 	"Verification.Dataset",
 	"CollectionComparison.Name", "CollectionComparison.MissingIndexes", "CollectionComparison.AddedIndexes",
@@ -215,6 +218,31 @@ func TestStoreRedactsEveryText(t *testing.T) {
 	}
 }
 
+// TestStoreRedactsEveryTextOfIdentities is the same for tokens and the audit.
+func TestStoreRedactsEveryTextOfIdentities(t *testing.T) {
+	const marker = "marker-5ecret"
+	kept := &recorder{}
+	var token sluice.Token
+	var entry sluice.AuditEntry
+	for _, v := range []any{&token, &entry} {
+		texts(reflect.ValueOf(v).Elem(), "", func(_ string, v reflect.Value) { v.SetString(marker) })
+	}
+	store := knowing(marker).Store(kept)
+	if err := errors.Join(store.PutToken(t.Context(), token), store.Record(t.Context(), entry)); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{&kept.token, &kept.entry} {
+		texts(reflect.ValueOf(v).Elem(), "", func(field string, v reflect.Value) {
+			if v.String() == marker && !slices.Contains(acted, field) {
+				t.Errorf("%s is kept as it is", field)
+			}
+		})
+	}
+	if e := kept.entry; kept.token.Name != secret.Redacted || e.Reason != secret.Redacted || e.By.Name != secret.Redacted {
+		t.Errorf("%+v, %+v", kept.token, kept.entry)
+	}
+}
+
 // texts visits every text in v, with the type and the name of its field. It makes what pointers and lists hold. Texts
 // of types of their own, such as ids, and the plan are no texts for people.
 func texts(v reflect.Value, field string, visit func(field string, v reflect.Value)) {
@@ -248,6 +276,18 @@ type recorder struct {
 	event   sluice.Event
 	signal  sluice.Signal
 	refusal sluice.Failure
+	token   sluice.Token
+	entry   sluice.AuditEntry
+}
+
+func (r *recorder) PutToken(_ context.Context, t sluice.Token) error {
+	r.token = t
+	return nil
+}
+
+func (r *recorder) Record(_ context.Context, e sluice.AuditEntry) error {
+	r.entry = e
+	return nil
 }
 
 func (r *recorder) Append(_ context.Context, _ sluice.DeploymentID, _ sluice.Seq, events ...sluice.Event) error {

@@ -64,6 +64,18 @@ func (s redacting) Send(ctx context.Context, id sluice.DeploymentID, sig sluice.
 	return s.Store.Send(ctx, id, s.redactor.signal(sig))
 }
 
+// PutToken redacts the name.
+func (s redacting) PutToken(ctx context.Context, t sluice.Token) error {
+	t.Name = s.redactor.Text(t.Name)
+	return s.Store.PutToken(ctx, t)
+}
+
+// Record redacts the reason and the name of who gave it.
+func (s redacting) Record(ctx context.Context, e sluice.AuditEntry) error {
+	e.Reason, e.By = s.redactor.Text(e.Reason), s.redactor.actor(e.By)
+	return s.Store.Record(ctx, e)
+}
+
 // Refuse redacts the reason.
 func (s redacting) Refuse(ctx context.Context, id sluice.LetterID, reason sluice.Failure) error {
 	return s.Store.Refuse(ctx, id, *s.redactor.failure(&reason))

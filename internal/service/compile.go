@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -38,13 +39,16 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if err != nil {
 		return Compiled{}, err
 	}
-	root := cmp.Or(s.Root, filepath.Dir(s.File))
+	root := s.root()
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
 		return Compiled{}, sluice.Errorf(sluice.NotFound, "there is no directory %s", root).WithHint("correct --root")
 	}
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets, Images: s.Images,
-		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver,
+		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver, Read: s.Read,
+	}
+	if s.As != "" {
+		o.Base = ""
 	}
 	if ds.HasErrors() {
 		return Compiled{}, s.join(ds, plan.CheckManifests(spec.Manifests, o))
@@ -78,8 +82,14 @@ func (s Source) join(first, later sluice.Diagnostics) sluice.Diagnostics {
 			all = append(all, d)
 		}
 	}
-	return all.InOrder(s.File)
+	return all.InOrder(s.shown())
 }
+
+// root is the directory that paths of manifests cannot leave.
+func (s Source) root() string { return cmp.Or(s.Root, filepath.Dir(s.File)) }
+
+// shown is how findings name the deploy file.
+func (s Source) shown() string { return cmp.Or(s.As, s.File) }
 
 // below returns the directory relative to root, "" if it is root or is not inside.
 func below(root, dir string) string {
@@ -142,6 +152,7 @@ const maxDeployFile = 4 << 20
 // A Source is a deploy file and what the caller adds to it.
 type Source struct {
 	File        string
+	As          string // how findings name File; manifests are then named relative to Root. "": as File
 	Root        string // the directory that paths of manifests cannot leave; "": the deploy file's
 	Targets     []string
 	Context     map[string]string // wins over the file's own
@@ -153,6 +164,8 @@ type Source struct {
 	Replace sluice.DeploymentID
 	// Fetch reads manifests from https addresses. Nil: such addresses are refused.
 	Fetch func(address string) ([]byte, error)
+	// Read is told each file that is read, by its path relative to Root. Nil: nobody is.
+	Read func(name string, content []byte)
 }
 
 // TargetNames returns the names of the targets of the deploy file, in its order, none if the file has mistakes.
@@ -189,10 +202,11 @@ func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 		return nil, nil, sluice.Errorf(sluice.Invalid, "the deploy file's directory cannot be read: %w", err)
 	}
 	defer root.Close()
-	o := deployfile.Options{Application: s.Application, Strict: s.Strict, Files: root.FS()}
-	spec, ds := deployfile.ParseWith(s.File, data, o)
+	s.tell(filepath.Base(s.File), data)
+	o := deployfile.Options{Application: s.Application, Strict: s.Strict, Files: root.FS(), Read: s.tell}
+	spec, ds := deployfile.ParseWith(s.shown(), data, o)
 	if spec == nil {
-		return &sluice.Spec{Manifests: deployfile.Manifests(s.File, data, o)}, ds, nil
+		return &sluice.Spec{Manifests: deployfile.Manifests(s.shown(), data, o)}, ds, nil
 	}
 	if len(s.Context) > 0 {
 		merged := map[string]string{}
@@ -201,4 +215,11 @@ func (s Source) read() (*sluice.Spec, sluice.Diagnostics, error) {
 		spec.Context = merged
 	}
 	return spec, ds, nil
+}
+
+// tell tells Read of a file below the directory of the deploy file.
+func (s Source) tell(name string, content []byte) {
+	if s.Read != nil {
+		s.Read(path.Join(below(s.root(), filepath.Dir(s.File)), filepath.ToSlash(name)), content)
+	}
 }

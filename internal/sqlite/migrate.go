@@ -87,8 +87,11 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	return err
 }
 
-// sumsVersion is the version since which events have checksums.
-const sumsVersion = 3
+// The versions since which events have checksums, and since which there are tokens and an audit.
+const (
+	sumsVersion     = 3
+	identityVersion = 5
+)
 
 // addSums gives the rows of an earlier version their checksums.
 func addSums(ctx context.Context, c *sql.Conn) error {

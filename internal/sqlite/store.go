@@ -25,10 +25,13 @@ const readers = 4
 type Store struct {
 	path    string
 	hasSums bool // events have checksums; those of an earlier version, opened for reading, have none
-	peers   *peers
-	read    *sql.DB
-	write   *sql.DB // nil if the store was opened for reading only
-	writer  *writer // nil if the store was opened for reading only
+	// There are tokens and an audit; a store of an earlier version, opened for reading, has none.
+	hasIdentity bool
+
+	peers  *peers
+	read   *sql.DB
+	write  *sql.DB // nil if the store was opened for reading only
+	writer *writer // nil if the store was opened for reading only
 
 	closing sync.Once
 }
@@ -57,7 +60,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, storeError(errors.Join(err, read.Close(), c.Close(), write.Close()), "open", path)
 	}
-	s := &Store{path: path, hasSums: true, peers: p, read: read, write: write}
+	s := &Store{path: path, hasSums: true, hasIdentity: true, peers: p, read: read, write: write}
 	if err := s.verifyOpened(ctx); err != nil {
 		return nil, storeError(errors.Join(err, p.close(), read.Close(), c.Close(), write.Close()), "open", path)
 	}
@@ -180,7 +183,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 		err = sluice.Errorf(sluice.Invalid, "the database %s is empty, so it is not a store", s.path).
 			WithHint("put the store back from a copy; to begin with a new one, delete the file")
 	}
-	s.hasSums = version >= sumsVersion
+	s.hasSums, s.hasIdentity = version >= sumsVersion, version >= identityVersion
 	return err
 }
 

@@ -57,7 +57,13 @@ func (s *Store) verify(ctx context.Context, latest int) error {
 	if err := s.verifyEvents(ctx, latest); err != nil {
 		return err
 	}
-	_, err := s.Checkpoints(ctx, "")
+	if err := s.verifyAudit(ctx, latest); err != nil {
+		return err
+	}
+	if _, err := s.Checkpoints(ctx, ""); err != nil {
+		return err
+	}
+	_, err := s.Tokens(ctx)
 	return err
 }
 

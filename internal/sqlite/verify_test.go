@@ -20,6 +20,8 @@ type history struct {
 	Deployments []sluice.Deployment
 	Events      map[sluice.DeploymentID][]sluice.Event
 	Checkpoints []sluice.Checkpoint
+	Tokens      []sluice.Token
+	Audit       []sluice.AuditEntry
 }
 
 // readAll opens the file for reading and reads everything.
@@ -41,7 +43,13 @@ func readAll(path string) (history, error) {
 			h.Events[d.ID] = append(h.Events[d.ID], e)
 		}
 	}
-	h.Checkpoints, err = s.Checkpoints(ctx, "")
+	if h.Checkpoints, err = s.Checkpoints(ctx, ""); err != nil {
+		return h, err
+	}
+	if h.Tokens, err = s.Tokens(ctx); err != nil {
+		return h, err
+	}
+	h.Audit, err = s.Entries(ctx, "", 0, 100)
 	return h, err
 }
 
@@ -72,6 +80,15 @@ func closed(t *testing.T) (path string) {
 	deploy(t, s, "two", 30)
 	if err := s.PutCheckpoint(t.Context(), sluice.Checkpoint{ID: "before", Image: "mongo:6.0.1"}); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.PutToken(t.Context(), sluice.Token{ID: "t1", Name: "nightly", Hash: make([]byte, 32)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ana", "bob", "carol"} {
+		e := sluice.AuditEntry{At: time.Unix(4, 0).UTC(), Verb: "approve", By: sluice.Actor{Name: name}}
+		if err := s.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -134,6 +151,12 @@ func TestDamageIsReported(t *testing.T) {
 		"the list names another outcome":     execute("UPDATE deployments SET outcome = 'failed' WHERE id = 'one'"),
 		"the list says it has not ended":     execute("UPDATE deployments SET ended_at = NULL WHERE id = 'one'"),
 		"the list names another application": execute("UPDATE deployments SET application = 'b' WHERE id = 'one'"),
+		"a token opens for another secret":   execute("UPDATE tokens SET hash = zeroblob(31)"),
+		"a token has other roles":            execute("UPDATE tokens SET body = replace(body, 'nightly', 'admin')"),
+		"an audit entry names another":       execute("UPDATE audit SET body = replace(body, 'bob', 'eve')"),
+		"an audit entry has another's place": execute("UPDATE audit SET number = 9 WHERE number = 3"),
+		"an audit entry is missing":          execute("DELETE FROM audit WHERE number = 2"),
+		"the first audit entry is missing":   execute("DELETE FROM audit WHERE number = 1"),
 		"the file is empty":                  writeFile(""),
 		"the file ends in the middle": func(t *testing.T, path string) {
 			if err := os.Truncate(path, 8192); err != nil {
@@ -235,7 +258,8 @@ func TestChecksumsOfAnEarlierVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(`ALTER TABLE events DROP COLUMN sum; ALTER TABLE checkpoints DROP COLUMN sum;
-		PRAGMA user_version = 2`)(t, path)
+		DROP TABLE tokens; DROP TABLE audit; PRAGMA user_version = 2`)(t, path)
+	want.Tokens, want.Audit = nil, nil
 	if got, err := readAll(path); err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("before the upgrade: %v, %s", err, cmp.Diff(want, got))
 	}

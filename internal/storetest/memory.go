@@ -18,6 +18,8 @@ type Memory struct {
 	feed    []sluice.Entry
 	letters []letter
 	leases  map[sluice.DeploymentID]*memoryLease
+	tokens  []sluice.Token
+	audit   []sluice.AuditEntry
 	changed chan struct{} // closed at the next change
 }
 

@@ -15,6 +15,9 @@ func TestMemory(t *testing.T) {
 		readUnknown, readAfter, readLong, readBreak, readWhileAppending, readOthers,
 		queueStarts, queueOvertakes, queueComesFirst, queueEachApplication, queueConcurrent,
 		concurrentDeployments, concurrentOneDeployment, concurrentStarts, concurrentReaders,
+		tokenRoundTrip, tokenNotFound, tokenConflict, tokenLists, tokenDeletes, tokenNeeds, tokenCancelled, tokenConcurrent,
+		auditRoundTrip, auditFilters, auditPages, auditNeeds, auditCancelled,
+		func(t *testing.T, s sluice.Store) { auditLong(t, s) },
 	} {
 		t.Run(fmt.Sprint("one store ", i), func(t *testing.T) { test(t, NewMemory()) })
 	}

@@ -35,6 +35,8 @@ func Run(t *testing.T, open Open) {
 		{"lease", testLease},
 		{"inbox", testInbox},
 		{"tail", testTail},
+		{"tokens", testTokens},
+		{"audit", testAudit},
 		{"close", testClose},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, open) })

@@ -24,7 +24,9 @@ var one sync.Mutex
 
 // Render returns the YAML of the directory below root, and the outdated keys of the kustomizations that it reads. If
 // rendering would read anything outside root, or run anything, Render returns an error that names it.
-func Render(root *os.Root, dir string) (text []byte, dated []string, err error) {
+func Render(
+	root *os.Root, dir string, read func(name string, content []byte),
+) (text []byte, dated []string, err error) {
 	one.Lock()
 	defer one.Unlock()
 	defer func() {
@@ -32,7 +34,7 @@ func Render(root *os.Root, dir string) (text []byte, dated []string, err error) 
 			err = fmt.Errorf("kustomize cannot read it: %v", r)
 		}
 	}()
-	files := &rootFiles{root: root}
+	files := &rootFiles{root: root, told: read}
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsRootOnly
 	options.PluginConfig = types.DisabledPluginConfig()

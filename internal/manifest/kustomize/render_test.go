@@ -59,7 +59,7 @@ generatorOptions: {disableNameSuffixHash: true}
 		"eu/app.conf": "a=b\n",
 	})
 	for range 2 {
-		text, _, err := kustomize.Render(root, "eu")
+		text, _, err := kustomize.Render(root, "eu", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestRenderStaysInside(t *testing.T) {
 			if err := os.Symlink(outside, filepath.Join(root.Name(), "k", "link.yaml")); err != nil {
 				t.Fatal(err)
 			}
-			text, _, err := kustomize.Render(root, "k")
+			text, _, err := kustomize.Render(root, "k", nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("rendered %q, %v; want an error with %q", text, err, c.want)
 			}
@@ -139,7 +139,7 @@ func TestRenderIsBounded(t *testing.T) {
 		next = "../" + join
 	}
 	root := directory(t, files)
-	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../")); err == nil ||
+	if _, _, err := kustomize.Render(root, strings.TrimPrefix(next, "../"), nil); err == nil ||
 		!strings.Contains(err.Error(), "reads more than") {
 		t.Errorf("rendered with %v", err)
 	}
@@ -159,7 +159,7 @@ func TestWhatIsOutOfDateIsReported(t *testing.T) {
 	}
 	stderr := os.Stderr
 	os.Stderr = write
-	text, dated, err := kustomize.Render(root, "eu")
+	text, dated, err := kustomize.Render(root, "eu", nil)
 	same := os.Stderr == write
 	os.Stderr = stderr
 	if err := errors.Join(err, write.Close()); err != nil {

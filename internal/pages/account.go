@@ -32,7 +32,7 @@ type diagnosis struct {
 var accountPage = page{
 	name: "accounts", title: "Accounts", fragments: []string{"accounts-table"},
 	load: func(v *visit) (*shown, error) {
-		list, err := v.Reader.Accounts(v.ctx, v.caller)
+		list, err := v.Server.Accounts(v.ctx, v.caller)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
-	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // A sheet says what a button does before it is pressed, and asks for a reason.
@@ -155,8 +154,9 @@ func pausing(s *engine.State, at string) []sheet {
 func undoing(s *engine.State, at string) sheet {
 	return sheet{
 		ID: "rollback", Label: "Go back", Action: at + "/rollback", Press: "Go back", Class: "bad",
-		Title: "Undoes this deployment in: " + strings.Join(unfinished(s), ", ") + ". Each target then runs what it ran before.",
-		Says:  lossesOf(s),
+		Title: "Undoes this deployment in: " + strings.Join(unfinished(s), ", ") +
+			". Each target then runs what it ran before.",
+		Says: lossesOf(s),
 	}
 }
 
@@ -271,9 +271,10 @@ func (v *visit) do(action string, id sluice.DeploymentID) (sluice.DeploymentID, 
 	case err != nil:
 		return id, err
 	case action == "retry":
-		return v.Operator.Retry(v.ctx, v.caller, id)
+		started, err := v.Server.Retry(v.ctx, v.caller, string(id), "page-retry-"+string(id))
+		return started.ID, err
 	case action == "rollback" && d.state.Outcome != "":
-		return v.Operator.Rollback(v.ctx, v.caller, v.rollbackRequest(string(id)))
+		return v.rollBack(string(id))
 	}
 	form := v.request.PostForm
 	sig := sluice.Signal{
@@ -284,13 +285,7 @@ func (v *visit) do(action string, id sluice.DeploymentID) (sluice.DeploymentID, 
 			sig.Kind = sluice.SignalRollForward
 		}
 	}
-	return id, v.Operator.Signal(v.ctx, v.caller, id, sig)
-}
-
-func (v *visit) rollbackRequest(deployment string) service.RollbackRequest {
-	return service.RollbackRequest{
-		Deployment: deployment, Reason: v.request.PostForm.Get("reason"), By: v.caller.Actor,
-	}
+	return id, v.Server.Signal(v.ctx, v.caller, id, sig)
 }
 
 // backToDeployment answers a reload after something was refused.

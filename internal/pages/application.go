@@ -77,7 +77,8 @@ func (v *visit) showApplication(name string) (*shown, error) {
 	for i, s := range states {
 		r := v.historyRow(&view, s, past)
 		if len(r.BackIn) > 0 && view.MayBack {
-			r.Actions = append(r.Actions, sheet{Label: "Go back to this", Href: "/applications/" + url.PathEscape(name) + "/rollback"})
+			to := "/applications/" + url.PathEscape(name) + "/rollback"
+			r.Actions = append(r.Actions, sheet{Label: "Go back to this", Href: to})
 		}
 		if i == 0 && list[0].ID == s.ID {
 			r.Actions = append(r.Actions, v.againIfFailed(s)...)

@@ -33,7 +33,7 @@ var auditPage = page{
 		q := v.request.URL.Query()
 		before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // anything else begins at the newest
 		view := auditView{Application: q.Get("application"), IsLater: before > 0}
-		list, err := v.Reader.Entries(v.ctx, v.caller, view.Application, before, mostEntries)
+		list, err := v.Server.Entries(v.ctx, v.caller, view.Application, before, mostEntries)
 		if err != nil {
 			return nil, err
 		}

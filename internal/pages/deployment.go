@@ -242,7 +242,7 @@ func (v *visit) followDeployment() (follower, error) {
 
 func (f *deploymentFollower) watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) {
 	defer close(f.updates)
-	for u, err := range f.v.Reader.Watch(ctx, f.v.caller, id, after) {
+	for u, err := range f.v.Server.Watch(ctx, f.v.caller, id, after) {
 		if err != nil {
 			f.err = err
 			return
@@ -279,7 +279,7 @@ func (f *deploymentFollower) take(u engine.Update) {
 	}
 }
 
-// wait returns with the next update. If no process runs the deployment, there will be none: the browser asks again.
+// wait returns with the next update.
 func (f *deploymentFollower) wait(ctx context.Context, _ int64) error {
 	select {
 	case u, ok := <-f.updates:

@@ -236,14 +236,9 @@ type verified struct {
 // mostKeys is how many keys of each kind a page names; the report has all of them.
 const mostKeys = 10
 
-// verified shows a verification. Keys are data, so that only those see them who may read reports.
+// verified shows a verification. Keys are data: who may not read reports was given none.
 func (v *visit) verified(s *engine.State, p sluice.PlannedStep, of sluice.Verification) *verified {
 	if err := v.caller.Need(access.ReadReports, s.Plan.Application, p.Target); err != nil {
-		of.Comparison.Collections = slices.Clone(of.Comparison.Collections)
-		for i := range of.Comparison.Collections {
-			c := &of.Comparison.Collections[i]
-			c.MissingKeys, c.AddedKeys, c.ChangedKeys = nil, nil, nil
-		}
 		return &verified{Verification: of, Denied: err.Error()}
 	}
 	return &verified{
@@ -287,7 +282,7 @@ func (p *Pages) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, step := sluice.DeploymentID(r.PathValue("id")), sluice.StepID(r.URL.Query().Get("step"))
-	of, err := v.verification(id, step)
+	of, err := p.Server.Report(v.ctx, v.caller, id, step)
 	if err != nil {
 		p.fail(w, r, err)
 		return
@@ -297,22 +292,6 @@ func (p *Pages) report(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name+".json"))
 	w.Header().Set("Cache-Control", "no-store")
 	_ = present.JSON(w, "Verification", of) // the reader went away
-}
-
-func (v *visit) verification(id sluice.DeploymentID, step sluice.StepID) (*sluice.Verification, error) {
-	d, err := v.readDeployment(id)
-	if err != nil {
-		return nil, err
-	}
-	run := d.state.Steps[step]
-	if run == nil || evidence(run) == nil || evidence(run).Verification == nil {
-		return nil, sluice.Errorf(sluice.NotFound, "step %q of deployment %s has verified nothing", step, id).
-			WithHint("see its steps: /deployments/%s", id)
-	}
-	if err := v.caller.Need(access.ReadReports, d.state.Plan.Application, run.Plan.Target); err != nil {
-		return nil, err
-	}
-	return evidence(run).Verification, nil
 }
 
 // webhookFacts says what a webhook sends where. A template names its secrets and does not hold them.
@@ -350,10 +329,11 @@ func (v *visit) dataFacts(p sluice.PlannedStep, run *engine.StepRun, result *slu
 	if p.MigrateData != nil {
 		facts = append(facts, said{Name: "source", Value: p.MigrateData.From})
 	}
-	for name, id := range map[string]sluice.CheckpointID{"checkpoint": result.Checkpoint, "kept aside": result.SavedAside} {
-		if id != "" {
-			facts = append(facts, v.checkpointFacts(name, id, run)...)
-		}
+	if id := result.Checkpoint; id != "" {
+		facts = append(facts, v.checkpointFacts("checkpoint", id, run)...)
+	}
+	if id := result.SavedAside; id != "" {
+		facts = append(facts, v.checkpointFacts("kept aside", id, run)...)
 	}
 	return facts
 }

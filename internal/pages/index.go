@@ -17,8 +17,8 @@ import (
 const remembered = 20
 
 // An Index knows how every application stands. It folds each deployment that has not ended, and of the ended ones those
-// that its answer needs: for each target the latest deployment that reached it, and the latest that left a release there.
-// It reads them once, then follows the tail of the store, so an answer reads nothing. All viewers share it.
+// that its answer needs: for each target the latest deployment that reached it, and the latest that left a release
+// there. It reads them once, then follows the tail of the store, so an answer reads nothing. All viewers share it.
 type Index struct {
 	store sluice.Store
 	ready chan struct{} // closed once the store was read

@@ -163,15 +163,16 @@ func isJSON(accept string) bool {
 
 // visit finds out who asks.
 func (p *Pages) visit(r *http.Request) (*visit, error) {
-	c, err := p.Reader.Caller(r)
+	c, err := p.Caller(r)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.index.readyBy(r.Context()); err != nil {
 		return nil, err
 	}
+	c.Actor.Via = "page"
 	return &visit{
-		Pages: p, ctx: r.Context(), request: r, caller: c, store: p.Reader.Visible(c), at: p.Now(),
+		Pages: p, ctx: r.Context(), request: r, caller: c, store: p.Server.Visible(c), at: p.Now(),
 	}, nil
 }
 

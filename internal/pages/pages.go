@@ -13,16 +13,18 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/server"
 )
 
 // Config is what the pages work with.
 type Config struct {
-	Reader   Reader
-	Operator Operator
-	Store    sluice.Store     // everything, for the index; what a caller sees of it is decided for each caller
-	Now      func() time.Time // default: time.Now
-	Beat     time.Duration    // how often a stream says that it lives; default 15 seconds
+	Server *server.Server
+	// Caller proves who sends the request. Unauthenticated: nobody is proven, and people are sent to /login.
+	Caller func(r *http.Request) (access.Caller, error)
+	Now    func() time.Time // default: time.Now
+	Beat   time.Duration    // how often a stream says that it lives; default 15 seconds
 }
 
 // Pages serves the pages.
@@ -90,7 +92,7 @@ func New(c Config) *Pages {
 	if c.Beat == 0 {
 		c.Beat = 15 * time.Second
 	}
-	p := &Pages{Config: c, index: NewIndex(c.Store), stopped: make(chan struct{})}
+	p := &Pages{Config: c, index: NewIndex(c.Server.Store), stopped: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.overview)
 	mux.HandleFunc("GET /deployments/{id}", p.deployment)

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,6 +19,7 @@ type rollbackView struct {
 	Running     string // a deployment that still runs, or whose undo goes on
 	Action      string
 	Back        string
+	Key         string // of the request, so that it is done once
 }
 
 // A rollbackTarget is what going back does in one target.
@@ -36,8 +38,8 @@ var rollbackPage = page{
 	name: "rollback", fragments: []string{"rollback-sheet"},
 	load: func(v *visit) (*shown, error) {
 		r := v.request
-		q := service.RollbackRequest{Deployment: r.PathValue("id"), By: v.caller.Actor}
-		view := rollbackView{Deployment: q.Deployment, Action: r.URL.Path}
+		q := service.RollbackRequest{Deployment: r.PathValue("id")}
+		view := rollbackView{Deployment: q.Deployment, Action: r.URL.Path, Key: "page-" + rand.Text()}
 		view.Back = view.Action[:strings.LastIndex(view.Action, "/")]
 		if name := r.PathValue("name"); name != "" {
 			latest, err := v.latestOf(name)
@@ -46,7 +48,7 @@ var rollbackPage = page{
 			}
 			q.Deployment = string(latest)
 		}
-		plan, err := v.Operator.PlanRollback(v.ctx, v.caller, q)
+		plan, _, err := v.Server.PlanRollback(v.ctx, v.caller, q)
 		if err != nil {
 			return nil, err
 		}
@@ -154,5 +156,13 @@ func (v *visit) startRollback(name string) (sluice.DeploymentID, error) {
 	if chosen := v.request.PostForm.Get("deployment"); chosen != "" {
 		id = sluice.DeploymentID(chosen)
 	}
-	return v.Operator.Rollback(v.ctx, v.caller, v.rollbackRequest(string(id)))
+	return v.rollBack(string(id))
+}
+
+// rollBack goes back from a deployment as the form of the sheet says. Each sheet begins it once.
+func (v *visit) rollBack(deployment string) (sluice.DeploymentID, error) {
+	form := v.request.PostForm
+	q := service.RollbackRequest{Deployment: deployment, Reason: form.Get("reason")}
+	started, err := v.Server.Rollback(v.ctx, v.caller, q, form.Get("key"))
+	return started.ID, err
 }

@@ -153,7 +153,8 @@ func brief(id sluice.DeploymentID) string {
 	return short(string(id))
 }
 
-// weightOf returns the share of the traffic that the new version of a target gets by the last weight, false without one.
+// weightOf returns the share of the traffic that the new version of a target gets by the last weight, false without
+// one.
 func weightOf(s *engine.State, target string) (percent int, ok bool) {
 	for _, id := range s.Started {
 		run := s.Steps[id]

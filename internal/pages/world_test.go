@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,6 +18,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 	"github.com/sluice-cd/sluice/internal/step/deps"
@@ -34,12 +34,14 @@ type world struct {
 	server *httptest.Server
 	steps  *steps
 	checks []service.Check
-	audit  []sluice.AuditEntry
 }
 
 // people are the callers that the world knows, by the cookie "who".
 var people = map[string]access.Caller{
-	"ana": {Actor: sluice.Actor{Name: "ana", Roles: []string{"owner"}, Via: "page"}, Grants: []access.Grant{{Verbs: access.Verbs}}},
+	"ana": {
+		Actor:  sluice.Actor{Name: "ana", Roles: []string{"owner"}, Via: "page"},
+		Grants: []access.Grant{{Verbs: access.Verbs}},
+	},
 	"vic": {Actor: sluice.Actor{Name: "vic", Via: "page"}, Grants: []access.Grant{{Verbs: []access.Verb{access.View}}}},
 	"sam": {Actor: sluice.Actor{Name: "sam", Via: "page"}, Grants: []access.Grant{
 		{Verbs: []access.Verb{access.View, access.Approve}, Applications: []string{"search"}},
@@ -54,7 +56,11 @@ func newWorld(t testing.TB) *world {
 	}
 	w := &world{t: t, store: store, steps: &steps{store: store}}
 	w.engine = engine.New(engine.Config{Store: store, Steps: w.steps, Now: time.Now, Random: rand.Reader})
-	w.pages = New(Config{Reader: w, Operator: w, Store: store})
+	core := server.New(server.Config{
+		Store: store, Engine: w.engine, Site: site{store}, Dir: t.TempDir(), Now: time.Now,
+		Examine: func(context.Context, service.Source) ([]service.Check, error) { return w.checks, nil },
+	})
+	w.pages = New(Config{Server: core, Caller: caller})
 	ctx, cancel := context.WithCancel(context.Background())
 	followed := make(chan error, 1)
 	go func() { followed <- w.pages.Follow(ctx) }()
@@ -76,7 +82,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) Caller(r *http.Request) (access.Caller, error) {
+func caller(r *http.Request) (access.Caller, error) {
 	name := "ana"
 	if c, err := r.Cookie("who"); err == nil {
 		name = c.Value
@@ -87,121 +93,20 @@ func (w *world) Caller(r *http.Request) (access.Caller, error) {
 	return access.Caller{}, sluice.Errorf(sluice.Unauthenticated, "nobody is logged in")
 }
 
-// visible is a store without what a caller may not view.
-type visible struct {
-	sluice.Store
-	caller access.Caller
+// site is where the world deploys to: everything is allowed, and nothing is lost.
+type site struct{ store sluice.Store }
+
+func (site) Surroundings() service.Surroundings        { return service.Surroundings{} }
+func (site) Check(context.Context, *sluice.Plan) error { return nil }
+func (s site) DeleteCheckpoint(ctx context.Context, c sluice.Checkpoint) error {
+	return s.store.DeleteCheckpoint(ctx, c.ID)
 }
 
-func (w *world) Visible(c access.Caller) sluice.Store { return visible{w.store, c} }
-
-func (v visible) Deployments(ctx context.Context, application string) ([]sluice.Deployment, error) {
-	all, err := v.Store.Deployments(ctx, application)
-	var mine []sluice.Deployment
-	for _, d := range all {
-		if v.caller.May(access.View, d.Application, "") {
-			mine = append(mine, d)
-		}
-	}
-	return mine, err
+func (site) Preview(context.Context, *sluice.Plan) (service.PlanPreview, error) {
+	return service.PlanPreview{}, nil
 }
 
-func (v visible) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
-	return func(yield func(sluice.Event, error) bool) {
-		for e, err := range v.Store.Read(ctx, id, after) {
-			if e.Plan != nil && !v.caller.May(access.View, e.Plan.Application, "") {
-				yield(sluice.Event{}, sluice.Errorf(sluice.NotFound, "there is no deployment %s", id))
-				return
-			}
-			if !yield(e, err) {
-				return
-			}
-		}
-	}
-}
-
-func (w *world) Watch(
-	ctx context.Context, _ access.Caller, id sluice.DeploymentID, after sluice.Seq,
-) iter.Seq2[engine.Update, error] {
-	return w.engine.Watch(ctx, id, after)
-}
-
-func (w *world) Accounts(_ context.Context, c access.Caller) ([]service.Check, error) {
-	if !c.MayEverywhere(access.Administer) {
-		return nil, c.Need(access.Administer, "", "")
-	}
-	return w.checks, nil
-}
-
-func (w *world) Entries(
-	_ context.Context, c access.Caller, application string, before int64, most int,
-) (list []sluice.AuditEntry, err error) {
-	if !c.MayEverywhere(access.Administer) {
-		return nil, c.Need(access.Administer, "", "")
-	}
-	for i := len(w.audit) - 1; i >= 0 && len(list) < most; i-- {
-		e := w.audit[i]
-		if (application == "" || e.Application == application) && (before == 0 || e.Number < before) {
-			list = append(list, e)
-		}
-	}
-	return list, nil
-}
-
-var verbs = map[string]access.Verb{
-	sluice.SignalApprove: access.Approve, sluice.SignalReject: access.Approve, sluice.SignalRollForward: access.Approve,
-	sluice.SignalCancel: access.Cancel, sluice.SignalPause: access.Cancel, sluice.SignalContinue: access.Cancel,
-	sluice.SignalRollBack: access.RollBack,
-}
-
-func (w *world) Signal(ctx context.Context, c access.Caller, id sluice.DeploymentID, sig sluice.Signal) error {
-	application := ""
-	for e, err := range w.store.Read(ctx, id, 0) {
-		if err != nil {
-			return err
-		}
-		application = e.Plan.Application
-		break
-	}
-	if err := c.Need(verbs[sig.Kind], application, sig.Step.Target()); err != nil {
-		return err
-	}
-	sig.By = c.Actor
-	return w.engine.Signal(ctx, id, sig)
-}
-
-func (w *world) PlanRollback(
-	ctx context.Context, c access.Caller, q service.RollbackRequest,
-) (*service.Rollback, error) {
-	return service.PlanRollback(ctx, w.Visible(c), q)
-}
-
-func (w *world) Rollback(
-	ctx context.Context, c access.Caller, q service.RollbackRequest,
-) (sluice.DeploymentID, error) {
-	r, err := w.PlanRollback(ctx, c, q)
-	if err != nil {
-		return "", err
-	}
-	if err := c.Need(access.RollBack, r.Application, ""); err != nil {
-		return "", err
-	}
-	if r.Running != nil {
-		return r.Running.ID, w.Signal(ctx, c, r.Running.ID, sluice.Signal{Kind: sluice.SignalRollBack, Reason: q.Reason})
-	}
-	return w.engine.Start(ctx, r.Plan, c.Actor)
-}
-
-func (w *world) Retry(ctx context.Context, c access.Caller, id sluice.DeploymentID) (sluice.DeploymentID, error) {
-	d, p, err := service.PlanRetry(ctx, w.Visible(c), string(id))
-	if err != nil {
-		return "", err
-	}
-	if err := c.Need(access.Deploy, d.Application, ""); err != nil {
-		return "", err
-	}
-	return w.engine.Start(ctx, p, c.Actor)
-}
+func (site) Losses(context.Context, *sluice.Plan) (map[string]service.Loss, error) { return nil, nil }
 
 // steps makes real pauses, and steps that record what a test says.
 type steps struct {
@@ -242,7 +147,9 @@ func (s scripted) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 	said := s.says[id]
 	p.State, p.Message, p.Changes, p.Result = sluice.Done, said.Message, said.Changes, said.Result
 	if said.Result != nil && said.Result.Judgment != nil {
-		p.Result = &sluice.Result{Judgment: measured(*said.Result.Judgment, time.Now(), s.measured.Add(1)%3)}
+		p.Result = &sluice.Result{
+			Judgment: measured(*said.Result.Judgment, time.Now(), s.measured.Add(1)%3),
+		}
 	}
 	if s.sc.Step.Apply != nil && len(p.Changes) == 0 {
 		for _, o := range s.sc.Step.Apply.Objects {
@@ -305,7 +212,9 @@ func planOf(application, tag string) *sluice.Plan {
 	upper := 0.01
 	analysis := sluice.StepSpec{Kind: sluice.KindAnalysis, Analysis: &sluice.Analysis{
 		Queries: []string{"errors"}, Interval: 30 * time.Second, Runs: 6,
-		Resolved: []sluice.Query{{Name: "errors", Template: "sum(rate(errors[1m]))", Upper: &upper, Provider: "prometheus"}},
+		Resolved: []sluice.Query{{
+			Name: "errors", Template: "sum(rate(errors[1m]))", Upper: &upper, Provider: "prometheus",
+		}},
 	}}
 	weight := func(n int) sluice.StepSpec {
 		return sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: n}}
@@ -325,7 +234,8 @@ func planOf(application, tag string) *sluice.Plan {
 	})
 	add("production", sluice.PhasePromote, "promote", sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
 	add("production", sluice.PhaseAfter, "after/0", sluice.StepSpec{
-		Kind: sluice.KindVerifyData, VerifyData: &sluice.VerifyData{Dataset: "orders", Baseline: "checkpoint", Mode: "loss", Spec: orders},
+		Kind:       sluice.KindVerifyData,
+		VerifyData: &sluice.VerifyData{Dataset: "orders", Baseline: "checkpoint", Mode: "loss", Spec: orders},
 	})
 	return p
 }
@@ -467,10 +377,10 @@ func keys(n int) (list []string) {
 }
 
 // checkpoint puts the copy that the steps name into the catalogue.
-func (w *world) checkpoint() {
+func (w *world) checkpoint(of sluice.DeploymentID) {
 	w.t.Helper()
 	err := w.store.PutCheckpoint(w.t.Context(), sluice.Checkpoint{
-		ID: "c-shop-1", Application: "shop", Deployment: "x", Step: "production/before/0", Owner: "ci", Dataset: "orders",
+		ID: "c-shop-1", Application: "shop", Deployment: of, Step: "production/before/0", Owner: "ci", Dataset: "orders",
 		Target: "production", Account: "east", Namespace: "shop", TakenAt: time.Now().Add(-2 * time.Hour),
 		Pause: 840 * time.Millisecond, Copy: sluice.Copy{Mover: "kopia", Bytes: 3 << 30, Added: 40 << 20, Files: 41},
 		Fingerprint: sluice.Fingerprint{Engine: "mongodb", Version: "7.0.5", Collections: []sluice.CollectionFingerprint{
@@ -502,9 +412,8 @@ func (w *world) busy() {
 		Hint:    "see the values on this page, and deploy a fixed release"}
 	w.until(w.start(planOf("search", "4.1"), "ci"), hasEnded)
 	delete(w.steps.fails, "staging/canary/1")
-	for _, tag := range []string{"2.1", "2.2"} {
-		w.deploy(planOf("shop", tag))
-	}
+	w.checkpoint(w.deploy(planOf("shop", "2.1")))
+	w.deploy(planOf("shop", "2.2"))
 	wide := planOf("shop", "2.3")
 	wide.Targets = append(wide.Targets, sluice.PlannedTarget{
 		Name: "production-eu", Account: "north", Namespace: "shop", DependsOn: []string{"production"}, AfterFailure: "keep",
@@ -520,8 +429,9 @@ func (w *world) busy() {
 	}
 	for i := range 6 {
 		s := sluice.PlannedStep{
-			ID: sluice.StepID(fmt.Sprintf("production-eu/after/%d", i+1)), Target: "production-eu", Phase: sluice.PhaseAfter,
-			After: []sluice.StepID{last}, StepSpec: sluice.StepSpec{Kind: sluice.KindRunJob, RunJob: &sluice.RunJob{Name: fmt.Sprintf("check-%d", i)}},
+			ID:     sluice.StepID(fmt.Sprintf("production-eu/after/%d", i+1)),
+			Target: "production-eu", Phase: sluice.PhaseAfter, After: []sluice.StepID{last},
+			StepSpec: sluice.StepSpec{Kind: sluice.KindRunJob, RunJob: &sluice.RunJob{Name: fmt.Sprintf("check-%d", i)}},
 		}
 		wide.Steps, last = append(wide.Steps, s), s.ID
 	}
@@ -532,14 +442,16 @@ func (w *world) busy() {
 	w.steps.hold = map[sluice.StepID]chan struct{}{"staging/canary/0": hold}
 	reports := w.start(planOf("reports", "7.0"), "ci")
 	w.until(reports, func(e sluice.Event) bool { return e.Kind == sluice.StepStarting && e.Step == "staging/canary/0" })
-	for i, e := range []sluice.AuditEntry{
+	for _, e := range []sluice.AuditEntry{
 		{Verb: "deploy", Application: "shop", Deployment: id, Allowed: true},
 		{Verb: "approve", Application: "shop", Target: "production", Deployment: id, Step: "production/canary/1",
 			Reason: "sam may not approve for the application shop, target production"},
 		{Verb: "approve", Application: "search", Target: "production", Deployment: id, Step: "production/canary/1",
 			Allowed: true, Reason: "error rate is fine, ticket OPS-41"},
 	} {
-		e.Number, e.At, e.By = int64(i+1), time.Now(), sluice.Actor{Name: "ana", Via: "page", From: "10.1.2.3"}
-		w.audit = append(w.audit, e)
+		e.At, e.By = time.Now(), sluice.Actor{Name: "ana", Via: "page", From: "10.1.2.3"}
+		if err := w.store.Record(w.t.Context(), e); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }

@@ -2,10 +2,12 @@ package pages
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,12 +82,29 @@ func (b *browser) visit(path string) {
 	b.do(chromedp.Navigate(b.w.server.URL + path))
 }
 
-// waitFor waits until the selected element has the text.
+// waitFor waits until a selected element has the text, also while one page follows another.
 func (b *browser) waitFor(selector, text string) {
 	b.t.Helper()
-	b.do(chromedp.PollFunction(`(selector, text) => [...document.querySelectorAll(selector)]
-		.some(e => e.innerText.includes(text))`, nil, chromedp.WithPollingArgs(selector, text),
-		chromedp.WithPollingTimeout(patience)))
+	b.until(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.innerText.includes(%q))`, selector, text))
+}
+
+// until waits until the condition holds.
+func (b *browser) until(condition string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for holds := false; !holds; {
+		err := chromedp.Run(ctx, chromedp.Evaluate(condition, &holds)) // between two pages there is nothing to ask
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			var text string
+			_ = chromedp.Run(b.ctx, chromedp.Evaluate(`document.body.innerText`, &text))
+			b.t.Fatalf("waits in vain for %s: %v; the page says:\n%s", condition, err, text)
+		}
+	}
 }
 
 func (b *browser) text(selector string) (text string) {
@@ -205,8 +224,24 @@ func TestADeploymentIsFollowedLive(t *testing.T) {
 	b := w.open(t, "ana")
 	b.visit(pathOf(id))
 	b.eval(`window.stays = true`, nil)
+	shown := make(chan struct{})
+	var said sync.WaitGroup
+	said.Go(func() { // progress reaches those who watch already, so it is said again
+		again := time.NewTicker(20 * time.Millisecond)
+		defer again.Stop()
+		for {
+			select {
+			case hold <- struct{}{}:
+				<-again.C
+			case <-shown:
+				close(hold)
+				return
+			}
+		}
+	})
 	b.waitFor(".live", "copies production, 3.0 MiB of 8.0 MiB (37 %)")
-	close(hold)
+	close(shown)
+	said.Wait()
 	b.waitFor(".state", "waits for the approval")
 	b.waitFor("#deployment-actions", "Approve")
 	sig := sluice.Signal{Kind: sluice.SignalApprove, Step: "production/canary/1", By: people["ana"].Actor}
@@ -240,8 +275,9 @@ func TestTheOverviewIsFollowedLive(t *testing.T) {
 	if err := w.engine.Signal(t.Context(), id, sig); err != nil {
 		t.Fatal(err)
 	}
-	b.do(chromedp.Clear(`input[type=search]`, chromedp.ByQuery))
-	b.eval(`document.querySelector("input[type=search]").dispatchEvent(new Event("input"))`, nil)
+	for range len("mail") {
+		b.do(chromedp.KeyEvent(kb.Backspace))
+	}
 	b.waitFor(".overview", "rolled back")
 }
 
@@ -300,7 +336,7 @@ func TestAReportIsReadOnThePage(t *testing.T) {
 func TestEverythingWorksWithoutScripts(t *testing.T) {
 	w, id := waitingWorld(t)
 	b := w.open(t, "ana")
-	b.do(emulation.SetScriptExecutionDisabled(true))
+	b.do(network.Enable(), network.SetBlockedURLs([]string{"*.js"})) // there is no script but this file
 	press := func(summary, button string) {
 		b.do(chromedp.Click(summary, chromedp.ByQuery), chromedp.WaitVisible(button, chromedp.ByQuery),
 			chromedp.Click(button, chromedp.ByQuery))
@@ -352,8 +388,8 @@ func TestADeploymentIsApprovedByKeyboard(t *testing.T) {
 	if outline != "solid" {
 		t.Errorf("the focus is not visible: %q", outline)
 	}
-	b.do(chromedp.KeyEvent(kb.Enter), chromedp.PollFunction(`() => document.activeElement.name === "reason"`, nil,
-		chromedp.WithPollingTimeout(patience)))
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until(`document.activeElement.name === "reason"`)
 	b.do(chromedp.KeyEvent("fine"), chromedp.KeyEvent(kb.Enter))
 	b.waitFor(".state", "runs in every target")
 	w.expectSignal(id, "approve by ana via page: fine")

@@ -42,6 +42,7 @@ var files embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"short": short, "whole": whole, "brief": brief, "plural": present.Plural, "quantity": present.Quantity,
 	"lines": func(s string) []string { return strings.Split(s, "\n") }, "diffClass": diffClass,
+	"valueOf": valueOf,
 }).ParseFS(files, "templates/*.html"))
 
 // diffClass says what a line of a unified diff is.

@@ -47,6 +47,7 @@ const (
 	plotLeft, plotTop     = 44.0, 8.0
 	plotRight             = 8.0
 	plotBottom            = 16.0
+	labelRoom             = 14.0 // between two labels
 )
 
 // plots draws the queries of an analysis.
@@ -128,6 +129,9 @@ func plotOf(run *engine.StepRun, q sluice.Query, now, before []sluice.Sample) pl
 		if bound != nil {
 			y := on.y(*bound)
 			p.Limits = append(p.Limits, limit{y, figure(*bound), min(y+3, plotHeight-plotBottom)})
+			if y < plotTop+labelRoom {
+				p.Top = ""
+			}
 		}
 	}
 	p.Now, p.Marks = on.line(now)
@@ -191,12 +195,16 @@ func (p plane) shifted(samples []sluice.Sample) string {
 
 func figure(f float64) string { return fmt.Sprintf("%.4g", f) }
 
-func sampleSays(s sluice.Sample) string {
-	text := "no value"
-	if s.Value != nil {
-		text = figure(*s.Value)
+// valueOf writes the value of a sample.
+func valueOf(s sluice.Sample) string {
+	if s.Value == nil {
+		return "no value"
 	}
-	return strings.TrimSuffix(s.End.UTC().Format("15:04:05")+" "+text+", "+string(s.Verdict)+": "+short(s.Reason), ": ")
+	return figure(*s.Value)
+}
+
+func sampleSays(s sluice.Sample) string {
+	return strings.TrimSuffix(s.End.UTC().Format("15:04:05")+" "+valueOf(s)+", "+string(s.Verdict)+": "+short(s.Reason), ": ")
 }
 
 // saysOf is the verdict of a query in a sentence.
@@ -210,10 +218,7 @@ func saysOf(q sluice.Query, samples []sluice.Sample) (text, class string) {
 			bad++
 		}
 	}
-	value := "no value"
-	if last.Value != nil {
-		value = "last " + figure(*last.Value)
-	}
+	value := "last " + valueOf(last)
 	switch {
 	case bad > 0 && last.Verdict == sluice.Good:
 		return fmt.Sprintf("%d of %d samples bad, %s; %s", bad, len(samples), value, bounds(q)), "wait"

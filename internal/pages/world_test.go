@@ -114,7 +114,7 @@ type steps struct {
 	measured atomic.Int64                      // how many analyses were judged
 	says     map[sluice.StepID]sluice.Progress // what a step records when it is done
 	fails    map[sluice.StepID]*sluice.Error
-	hold     map[sluice.StepID]chan struct{} // a step that is at work until the channel is closed
+	hold     map[sluice.StepID]chan struct{} // see wait
 }
 
 func (m *steps) New(sc sluice.StepContext) (sluice.Step, error) {
@@ -133,16 +133,8 @@ func (s scripted) Check(context.Context) (sluice.Preview, error) { return sluice
 
 func (s scripted) Start(ctx context.Context, p sluice.Progress) (sluice.Progress, error) {
 	id := s.sc.Step.ID
-	if hold := s.hold[id]; hold != nil {
-		s.sc.Report(sluice.Progress{
-			State: sluice.Running, Message: "copies " + id.Target(),
-			Amount: &sluice.Amount{Unit: "bytes", Done: 3 << 20, Total: 8 << 20},
-		})
-		select {
-		case <-hold:
-		case <-ctx.Done():
-			return p, ctx.Err()
-		}
+	if err := s.wait(ctx); err != nil {
+		return p, err
 	}
 	said := s.says[id]
 	p.State, p.Message, p.Changes, p.Result = sluice.Done, said.Message, said.Changes, said.Result
@@ -160,6 +152,26 @@ func (s scripted) Start(ctx context.Context, p sluice.Progress) (sluice.Progress
 		return p, err
 	}
 	return p, nil
+}
+
+// wait reports how far the step is for each value from the channel that holds it, until the channel is closed.
+func (s scripted) wait(ctx context.Context) error {
+	hold := s.hold[s.sc.Step.ID]
+	for hold != nil {
+		select {
+		case _, goesOn := <-hold:
+			if !goesOn {
+				return nil
+			}
+			s.sc.Report(sluice.Progress{
+				State: sluice.Running, Message: "copies " + s.sc.Step.Target,
+				Amount: &sluice.Amount{Unit: "bytes", Done: 3 << 20, Total: 8 << 20},
+			})
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // measured moves the samples of a judgment to where the step began.

@@ -41,7 +41,7 @@ var files embed.FS
 // templates are parsed once. A fragment has the name of its element.
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"short": short, "whole": whole, "brief": brief, "plural": present.Plural, "quantity": present.Quantity,
-	"lines": func(s string) []string { return strings.Split(s, "\n") }, "diffClass": diffClass,
+	"lines": func(s string) []string { return strings.Split(strings.TrimSuffix(s, "\n"), "\n") }, "diffClass": diffClass,
 	"valueOf": valueOf,
 }).ParseFS(files, "templates/*.html"))
 

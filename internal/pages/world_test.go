@@ -179,7 +179,7 @@ func measured(j sluice.Judgment, begin time.Time, times int64) *sluice.Judgment 
 	j.Samples = slices.Clone(j.Samples)
 	by := begin.Sub(j.Samples[0].Start)
 	for i := range j.Samples {
-		value := *j.Samples[i].Value * (1 - 0.3*float64(times))
+		value := *j.Samples[i].Value * (1 + 0.3*float64(times))
 		j.Samples[i].Value = &value
 		j.Samples[i].Start, j.Samples[i].End = j.Samples[i].Start.Add(by), j.Samples[i].End.Add(by)
 	}

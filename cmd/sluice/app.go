@@ -69,6 +69,9 @@ func (a *app) findRunning(ctx context.Context, arg string) (state *engine.State,
 
 // reading hands out the store for reading and closes it afterwards.
 func (a *app) reading(ctx context.Context, use func(sluice.Store) error) error {
+	if a.remote != nil {
+		return use(a.remote.Reader())
+	}
 	store, err := a.dir.Read(ctx)
 	if err != nil {
 		return err

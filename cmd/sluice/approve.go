@@ -65,7 +65,7 @@ type sentOutput struct {
 
 // tell sends a signal and says what happens.
 func (a *app) tell(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	recorded, err := a.dir.Signal(ctx, id, sig)
+	recorded, err := a.signal(ctx, id, sig)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ func newData(a *app) *cobra.Command {
 		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging\n" +
 			"  sluice data branch CHECKPOINT --to local/dev-anna",
 	}
-	cmd.AddCommand(newDataList(a), newDataShow(a), newDataVerify(a), newDataRestore(a), newDataBranch(a),
-		newDataBranches(a), newDataExtend(a), newDataDelete(a), newDataReap(a))
+	cmd.AddCommand(newDataList(a), newDataShow(a), only(hereOnly, newDataVerify(a)), newDataRestore(a),
+		only(hereOnly, newDataBranch(a)), only(hereOnly, newDataBranches(a)), newDataExtend(a), newDataDelete(a),
+		only(hereOnly, newDataReap(a)))
 	return cmd
 }
 

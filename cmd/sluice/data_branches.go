@@ -62,7 +62,7 @@ func (a *app) eitherOf(
 	if err == nil {
 		return checkpoint(c)
 	}
-	if sluice.ErrorCode(err) != sluice.NotFound || arg == "" {
+	if sluice.ErrorCode(err) != sluice.NotFound || arg == "" || a.remote != nil {
 		return err
 	}
 	return a.answering(ctx, func(accounts map[string]sluice.Account) error {

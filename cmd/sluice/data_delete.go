@@ -43,6 +43,21 @@ func (a *app) dataDelete(ctx context.Context, c sluice.Checkpoint, yes bool) (er
 	if err := a.confirm(ctx, "Delete it for good?", yes); err != nil {
 		return err
 	}
+	if err := a.deleteCheckpoint(ctx, c); err != nil {
+		return err
+	}
+	if a.json() {
+		return present.JSON(a.out, "Deleted", deletedOutput{Checkpoint: c.ID})
+	}
+	err = present.Printf(a.out, "%s is deleted\n", c.ID)
+	return err
+}
+
+// deleteCheckpoint deletes the copy and then the entry.
+func (a *app) deleteCheckpoint(ctx context.Context, c sluice.Checkpoint) (err error) {
+	if a.remote != nil {
+		return a.remote.DeleteCheckpoint(ctx, c.ID)
+	}
 	w, err := a.wiring()
 	if err != nil {
 		return err
@@ -52,17 +67,9 @@ func (a *app) dataDelete(ctx context.Context, c sluice.Checkpoint, yes bool) (er
 	if err != nil {
 		return err
 	}
-	err = a.dir.Change(ctx, func(store sluice.Store) error {
+	return a.dir.Change(ctx, func(store sluice.Store) error {
 		return service.DeleteCheckpoint(ctx, store, w.Movers(), at, c)
 	})
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return present.JSON(a.out, "Deleted", deletedOutput{Checkpoint: c.ID})
-	}
-	err = present.Printf(a.out, "%s is deleted\n", c.ID)
-	return err
 }
 
 func (a *app) branchDelete(ctx context.Context, t service.Temporary, yes bool) (err error) {

@@ -45,6 +45,13 @@ func (a *app) dataExtend(ctx context.Context, c sluice.Checkpoint, by time.Durat
 	if by > 0 {
 		until = now.Add(by).UTC().Truncate(time.Second)
 	}
+	if a.remote != nil {
+		kept, err := a.remote.KeepCheckpoint(ctx, c.ID, until)
+		if err != nil {
+			return err
+		}
+		return a.kept(kept)
+	}
 	err := a.dir.Change(ctx, func(store sluice.Store) (err error) {
 		c, err = service.KeepCheckpoint(ctx, store, c, until, now)
 		return err

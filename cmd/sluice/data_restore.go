@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -41,6 +43,9 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 	if err != nil {
 		return err
 	}
+	if a.remote != nil {
+		return a.dataRestoreRemote(ctx, c, target, o)
+	}
 	config, err := a.configuration("")
 	if err != nil {
 		return err
@@ -62,4 +67,21 @@ func (a *app) dataRestore(ctx context.Context, arg, target string, o *runOptions
 		return err
 	}
 	return a.start(ctx, config, o, p)
+}
+
+// dataRestoreRemote puts the checkpoint back through the server.
+func (a *app) dataRestoreRemote(ctx context.Context, c sluice.Checkpoint, target string, o *runOptions) error {
+	a.note("%s of %s becomes as it was at %s; the current data is saved first, in a checkpoint of its own",
+		c.Dataset, cmp.Or(target, c.Target), present.Moment(c.TakenAt))
+	if !o.yes && a.terminal {
+		planned, err := a.remote.PlanRestore(ctx, string(c.ID), target)
+		if err != nil {
+			return err
+		}
+		a.note("%s", planned.Loss.Text)
+	}
+	if err := a.confirm(ctx, "Put it back?", o.yes); err != nil {
+		return err
+	}
+	return a.carryRemote(ctx, o, func() (api.Started, error) { return a.remote.Restore(ctx, string(c.ID), target) })
 }

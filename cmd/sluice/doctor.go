@@ -37,6 +37,9 @@ type doctorOutput struct {
 }
 
 func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
+	if a.remote != nil {
+		return a.doctorRemote(ctx, d)
+	}
 	d.Verify(ctx, a.dir.Verify)
 	if d.Config, err = a.configuration(d.Source.File); err != nil {
 		d.Checks = append(d.Checks, service.Wrong("configuration", err))
@@ -52,6 +55,26 @@ func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if err := a.writeChecks(d); err != nil {
+		return err
+	}
+	return problems(d.Checks)
+}
+
+// doctorRemote lets the server examine what it relies on.
+func (a *app) doctorRemote(ctx context.Context, d *service.Doctor) (err error) {
+	if d.Source.File == "" {
+		d.Checks, err = a.remote.Accounts(ctx)
+	} else {
+		b, packed := a.pack(ctx, d.Source)
+		if packed != nil {
+			return packed
+		}
+		d.Checks, err = a.remote.Doctor(ctx, b)
+	}
+	if err != nil {
+		return placed(d.Source, err)
 	}
 	if err := a.writeChecks(d); err != nil {
 		return err

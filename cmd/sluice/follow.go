@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"net/url"
 	"os"
 
 	"github.com/sluice-cd/sluice"
@@ -21,11 +23,13 @@ var errDetached, errLeft = errors.New("detached"), errors.New("left")
 // A follower watches one deployment through a session. If the process with the engine goes away, it takes over.
 type follower struct {
 	app     *app
-	session *bootstrap.Session
+	session *bootstrap.Session // nil on a server
 	config  *config.Config
 	state   *engine.State
 	view    present.View
 	detach  bool // another process will run the deployment
+	// updates are those of the deployment; nil: those of the session.
+	updates func(context.Context, sluice.DeploymentID, sluice.Seq) iter.Seq2[engine.Update, error]
 }
 
 // carry connects to the engine, calls begin, which starts or finds a deployment, and watches the deployment until it
@@ -111,6 +115,11 @@ func (a *app) summarize(s *engine.State) error {
 
 func (a *app) summary(s *engine.State) present.Summary {
 	report := func(step sluice.StepID) string { return a.dir.Report(s.ID, step) }
+	if a.remote != nil {
+		report = func(step sluice.StepID) string {
+			return fmt.Sprintf("%s/deployments/%s?step=%s", a.remote.Address(), s.ID, url.QueryEscape(string(step)))
+		}
+	}
 	return present.Summary{Out: a.out, State: s, Report: report, Styles: a.styles}
 }
 
@@ -199,7 +208,11 @@ func (f *follower) watch(ctx context.Context) error {
 	watching, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go f.obey(watching, stop)
-	for u, err := range f.session.Watch(watching, f.state.ID, f.state.Seq) {
+	updates := f.updates
+	if updates == nil {
+		updates = f.session.Watch
+	}
+	for u, err := range updates(watching, f.state.ID, f.state.Seq) {
 		if watching.Err() != nil {
 			break // the reading was interrupted
 		}
@@ -208,9 +221,7 @@ func (f *follower) watch(ctx context.Context) error {
 		}
 		if u.Event != nil {
 			f.state.Apply(*u.Event)
-			if err := f.app.dir.KeepReport(f.state, *u.Event); err != nil {
-				f.app.note("warning: the verification's report was not written: %s", err)
-			}
+			f.app.keepReport(f.state, *u.Event)
 		}
 		f.view.Show(f.state, u)
 	}
@@ -221,6 +232,16 @@ func (f *follower) watch(ctx context.Context) error {
 		return cause
 	}
 	return nil
+}
+
+// keepReport writes the verification that the event ends into a file, unless a server keeps it.
+func (a *app) keepReport(s *engine.State, e sluice.Event) {
+	if a.remote != nil {
+		return
+	}
+	if err := a.dir.KeepReport(s, e); err != nil {
+		a.note("warning: the verification's report was not written: %s", err)
+	}
 }
 
 // obey does what the person at the view chooses until watching ends.
@@ -250,7 +271,7 @@ func (f *follower) choose(ctx context.Context, c present.Choice) error {
 	case present.ChoiceRollBack:
 		kind = sluice.SignalRollBack
 	}
-	_, err := f.app.dir.Signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
+	_, err := f.app.signal(ctx, f.state.ID, sluice.Signal{Kind: kind, By: actor()})
 	if sluice.ErrorCode(err) == sluice.Conflict { // the signal was already sent
 		return nil
 	}
@@ -263,7 +284,7 @@ func (f *follower) approve(ctx context.Context) {
 	_ = f.app.reading(ctx, func(store sluice.Store) error {
 		id, sig, err := service.Decide(ctx, store, d)
 		if err == nil {
-			_, err = f.app.dir.Signal(ctx, id, sig)
+			_, err = f.app.signal(ctx, id, sig)
 		}
 		return err
 	})

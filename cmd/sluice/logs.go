@@ -69,7 +69,7 @@ func (a *app) logs(ctx context.Context, args []string, o *logsOptions) error {
 // events yields the events of a deployment until it has ended. An interruption before that is an error.
 func (a *app) events(ctx context.Context, id sluice.DeploymentID) iter.Seq2[sluice.Event, error] {
 	return func(yield func(sluice.Event, error) bool) {
-		for u, err := range a.dir.Watch(ctx, id, 0, a.alone(id)) {
+		for u, err := range a.updates(ctx, id, 0) {
 			if err != nil {
 				yield(sluice.Event{}, err)
 				return
@@ -131,6 +131,10 @@ func (a *app) printEvents(
 }
 
 func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
+	if a.remote != nil {
+		return sluice.Errorf(sluice.Unsupported, "a server does not show the output of pods").
+			WithHint("use kubectl logs; what a pod wrote before it failed is in: sluice logs DEPLOYMENT")
+	}
 	namespace, pod, ok := strings.Cut(o.pod, "/")
 	if !ok {
 		return sluice.Errorf(sluice.Invalid, "%q is not of the form namespace/name", o.pod).

@@ -53,6 +53,9 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	if err := o.rehearse.check(); err != nil {
 		return err
 	}
+	if a.remote != nil && !o.rehearse.local {
+		return a.planRemote(ctx, o)
+	}
 	c, err := a.configuration(o.File)
 	if err != nil {
 		return err
@@ -61,11 +64,8 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	if err != nil {
 		return err
 	}
-	switch a.output {
-	case outputMermaid:
-		return plan.Mermaid(present.Escaped(a.out), p)
-	case outputDot:
-		return plan.Dot(present.Escaped(a.out), p)
+	if drawn, err := a.draw(p); drawn {
+		return err
 	}
 	out := service.PlanPreview{Plan: p}
 	if !o.offline {
@@ -83,6 +83,38 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 		return err
 	}
 	return out.Fault()
+}
+
+// draw writes the plan in the format of another tool, if one was asked for.
+func (a *app) draw(p *sluice.Plan) (drawn bool, err error) {
+	switch a.output {
+	case outputMermaid:
+		return true, plan.Mermaid(present.Escaped(a.out), p)
+	case outputDot:
+		return true, plan.Dot(present.Escaped(a.out), p)
+	}
+	return false, nil
+}
+
+// planRemote shows what a deployment through the server would do.
+func (a *app) planRemote(ctx context.Context, o *planOptions) error {
+	b, err := a.pack(ctx, o.Source)
+	if err != nil {
+		return err
+	}
+	offline := o.offline || a.output == outputMermaid || a.output == outputDot
+	planned, err := a.remote.Plan(ctx, b, offline)
+	if err != nil {
+		return placed(o.Source, err)
+	}
+	present.Findings(a.err, here(o.Source, planned.Warnings))
+	if drawn, err := a.draw(planned.Plan); drawn {
+		return err
+	}
+	if err := a.writePlan(planned.PlanPreview); err != nil || offline {
+		return err
+	}
+	return placed(o.Source, planned.Fault())
 }
 
 // preview asks the accounts what each step would change.

@@ -65,37 +65,57 @@ func (a *app) unfinished(ctx context.Context, o *runOptions) (unended, failed []
 // followAll watches several deployments at once, in plain lines. The exit status is that of the worst outcome.
 func (a *app) followAll(ctx context.Context, s *bootstrap.Session, c *config.Config, list []sluice.DeploymentID) error {
 	s.StopAfter(list...)
-	out := &lockedWriter{w: a.out}
-	followers := make([]*follower, len(list))
-	errs := make([]error, len(list))
-	var group sync.WaitGroup
-	for i, id := range list {
-		followers[i] = &follower{app: a, session: s, state: &engine.State{ID: id}, view: a.lineView(out, true)}
-		group.Go(func() { errs[i] = followers[i].watch(ctx) })
-	}
-	group.Wait()
+	followers, err := a.watchAll(ctx, list, follower{app: a, session: s})
 	if ctx.Err() != nil {
 		return a.left(s, followers...)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err != nil {
 		return err
 	}
-	worst := exitOK
-	for _, f := range followers {
-		if err := a.summarize(f.state); err != nil {
-			return err
-		}
-		if f.state.Outcome == "" {
-			return f.stopped(ctx)
-		}
-		if status := endStatus(f.state); worst != exitFailed && status != exitOK {
-			worst = status
-		}
+	worst, open, err := a.summarizeAll(followers)
+	if err != nil {
+		return err
+	}
+	if open != nil {
+		return open.stopped(ctx)
 	}
 	if err := a.finish(ctx, s, c); err != nil {
 		return err
 	}
 	return endedWith(worst)
+}
+
+// watchAll watches the deployments with followers like the given one, until each of them stops.
+func (a *app) watchAll(ctx context.Context, list []sluice.DeploymentID, like follower) ([]*follower, error) {
+	out := &lockedWriter{w: a.out}
+	followers := make([]*follower, len(list))
+	errs := make([]error, len(list))
+	var group sync.WaitGroup
+	for i, id := range list {
+		f := like
+		f.state, f.view = &engine.State{ID: id}, a.lineView(out, true)
+		followers[i] = &f
+		group.Go(func() { errs[i] = f.watch(ctx) })
+	}
+	group.Wait()
+	return followers, errors.Join(errs...)
+}
+
+// summarizeAll says how the deployments ended, up to the first that has not, which it returns. worst is the exit status
+// of the worst outcome.
+func (a *app) summarizeAll(followers []*follower) (worst int, open *follower, err error) {
+	for _, f := range followers {
+		if err := a.summarize(f.state); err != nil {
+			return worst, nil, err
+		}
+		if f.state.Outcome == "" {
+			return worst, f, nil
+		}
+		if status := endStatus(f.state); worst != exitFailed && status != exitOK {
+			worst = status
+		}
+	}
+	return worst, nil, nil
 }
 
 // A lockedWriter lets several goroutines write whole lines.

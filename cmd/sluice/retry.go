@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -26,18 +27,25 @@ func newRetry(a *app) *cobra.Command {
 }
 
 func (a *app) retry(ctx context.Context, arg string, o *runOptions) error {
-	c, err := a.configuration("")
-	if err != nil {
-		return err
-	}
 	var p *sluice.Plan
-	err = a.reading(ctx, func(store sluice.Store) error {
+	var failed sluice.DeploymentID
+	err := a.reading(ctx, func(store sluice.Store) error {
 		d, again, err := service.PlanRetry(ctx, store, arg)
-		if p = again; err == nil {
+		if p, failed = again, d.ID; err == nil {
 			a.note("retrying deployment %s of %s", d.ID, d.Application)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	if a.remote != nil {
+		if err := a.confirmPlan(ctx, p, o.yes); err != nil {
+			return err
+		}
+		return a.carryRemote(ctx, o, func() (api.Started, error) { return a.remote.Retry(ctx, failed) })
+	}
+	c, err := a.configuration("")
 	if err != nil {
 		return err
 	}

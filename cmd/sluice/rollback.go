@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
@@ -76,6 +77,9 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 	if r.Running != nil {
 		return a.tell(ctx, r.Running.ID, sluice.Signal{Kind: sluice.SignalRollBack, By: q.By, Reason: o.reason})
 	}
+	if a.remote != nil {
+		return a.rollbackRemote(ctx, r, q, o, ask)
+	}
 	if r.Unfinished != nil {
 		return a.undoAgain(ctx, r.Unfinished.ID, o)
 	}
@@ -103,6 +107,39 @@ func (a *app) rollback(ctx context.Context, arg string, o *rollbackOptions) erro
 		return err
 	}
 	return a.start(ctx, c, &o.runOptions, r.Plan)
+}
+
+// rollbackRemote goes back through the server.
+func (a *app) rollbackRemote(
+	ctx context.Context, r *service.Rollback, q service.RollbackRequest, o *rollbackOptions, ask bool,
+) error {
+	if r.Unfinished != nil {
+		a.note("the undo of deployment %s failed; what could not be undone is undone again", r.Unfinished.ID)
+	}
+	a.showRollback(r)
+	if ask {
+		if q.Data = a.askForData(ctx, r); len(q.Data) > 0 {
+			again, err := a.planRollback(ctx, q)
+			if err != nil {
+				return err
+			}
+			r = again
+		}
+	}
+	wanted := api.Rollback{Deployment: q.Deployment, Gates: q.Gates, Data: q.Data, TakeOver: q.TakeOver, Reason: q.Reason}
+	planned, err := a.remote.PlanRollback(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	losses := map[string]service.Loss{}
+	for _, l := range planned.Losses {
+		losses[l.Target] = l.Loss
+	}
+	a.showClasses(r, losses)
+	if err := a.confirm(ctx, "Roll back?", o.yes); err != nil {
+		return err
+	}
+	return a.carryRemote(ctx, &o.runOptions, func() (api.Started, error) { return a.remote.Rollback(ctx, wanted) })
 }
 
 // undoAgain goes on with an undo that failed.

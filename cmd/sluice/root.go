@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/secret"
@@ -36,6 +37,8 @@ type app struct {
 
 	state  string
 	config string
+	server string
+	remote *api.Client        // of the server; nil: commands work on the state directory
 	dir    bootstrap.StateDir // at state
 	output string
 
@@ -75,12 +78,16 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.state, "state", dir, "state directory (environment: SLUICE_STATE)")
 	flags.StringVar(&a.config, "config", "",
 		"configuration (default: sluice.yaml beside the deploy file or in the working directory)")
+	flags.StringVar(&a.server, "server", os.Getenv("SLUICE_SERVER"),
+		"address of a sluice server to work on (environment: SLUICE_SERVER)")
 	flags.StringVarP(&a.output, "output", "o", outputText, "text or json")
 	root.AddCommand(
-		newInit(a),
-		newRun(a), newValidate(a), newPlan(a), newTemplate(a), newSchema(a), newStatus(a), newWatch(a), newHistory(a),
-		newLogs(a), newApprove(a), newReject(a), newPromote(a), newPause(a), newRetry(a), newRollback(a), newCancel(a),
-		newData(a), newLocal(a), newDoctor(a), newVersion(a), newExitCodes(), newManual(), newBeside(),
+		only(hereOnly, newInit(a)),
+		newRun(a), newValidate(a), newPlan(a), only(hereOnly, newTemplate(a)), only(hereOnly, newSchema(a)), newStatus(a),
+		newWatch(a), newHistory(a), newLogs(a), newApprove(a), newReject(a), newPromote(a), newPause(a),
+		newRetry(a), newRollback(a), newCancel(a), newData(a), only(hereOnly, newLocal(a)), newDoctor(a),
+		only(hereOnly, newServe(a)), only(hereOnly, newVersion(a)), only(hereOnly, newExitCodes()),
+		only(hereOnly, newManual()), only(hereOnly, newBeside()),
 	)
 	refuseExtra(root)
 	a.completions(root)
@@ -142,7 +149,7 @@ func (a *app) prepare(cmd *cobra.Command) (err error) {
 	}
 	known := outputs(cmd)
 	if slices.Contains(known, a.output) {
-		return nil
+		return a.connect(cmd)
 	}
 	return sluice.Errorf(sluice.Invalid, "unknown output format %q", a.output).
 		WithHint("write --output %s", strings.Join(known, " or --output "))

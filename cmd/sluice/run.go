@@ -54,6 +54,9 @@ func (a *app) run(ctx context.Context, o *runOptions) error {
 	if err := o.rehearse.check(); err != nil {
 		return err
 	}
+	if a.remote != nil && !o.rehearse.local {
+		return a.runRemote(ctx, o)
+	}
 	c, err := a.configuration(o.File)
 	if err != nil {
 		return err

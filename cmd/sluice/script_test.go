@@ -36,8 +36,17 @@ func TestMain(m *testing.M) {
 var sourceDir, _ = os.Getwd()
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	testscript.Run(t, scripts(t, "testdata/script/*.txtar"))
+}
+
+// scripts returns how the scripts that match are run.
+func scripts(t *testing.T, pattern string) testscript.Params {
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %q, %v", pattern, files, err)
+	}
+	return testscript.Params{
+		Files: files,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TZ", "UTC")
@@ -54,10 +63,10 @@ func TestScripts(t *testing.T) {
 			"await": await, "awaittext": awaitText, "awaitperson": awaitPerson, "latest": latest, "someone": someone,
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
 			"receive": receive, "fill": fill, "expire": expire, "upgrade": upgrade, "excerpt": excerpt,
-			"replace": replace, "walk": walk, "conforms": conforms,
+			"replace": replace, "walk": walk, "conforms": conforms, "serve": serve, "unserve": unserve,
 		},
 		Condition: condition,
-	})
+	}
 }
 
 func stateDir(path string) bootstrap.StateDir {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -43,12 +44,7 @@ type validateOutput struct {
 }
 
 func (a *app) validate(ctx context.Context, s service.Source, manifests bool) error {
-	in := service.Surroundings{Secret: a.redactor.Learn}
-	// Accounts on this machine support less. Commands that need the configuration report what is wrong with it.
-	if c, err := a.configuration(s.File); err == nil {
-		in.Local = service.LocalAccounts(c)
-	}
-	ds, err := service.Validate(ctx, s, in, manifests)
+	ds, err := a.findings(ctx, s, manifests)
 	if err != nil {
 		return err
 	}
@@ -60,6 +56,27 @@ func (a *app) validate(ctx context.Context, s service.Source, manifests bool) er
 	}
 	present.Findings(a.err, ds)
 	return nil
+}
+
+// findings returns what is wrong with the source, here or as the server sees it.
+func (a *app) findings(ctx context.Context, s service.Source, manifests bool) (sluice.Diagnostics, error) {
+	if a.remote != nil {
+		b, err := service.Pack(ctx, s, service.Surroundings{Secret: a.redactor.Learn}, manifests)
+		if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
+			return ds, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		ds, err := a.remote.Validate(ctx, b, manifests)
+		return here(s, ds), err
+	}
+	in := service.Surroundings{Secret: a.redactor.Learn}
+	// Accounts on this machine support less. Commands that need the configuration report what is wrong with it.
+	if c, err := a.configuration(s.File); err == nil {
+		in.Local = service.LocalAccounts(c)
+	}
+	return service.Validate(ctx, s, in, manifests)
 }
 
 // writeFindings writes the result in the requested format. In text, the result is only that the file is valid: findings

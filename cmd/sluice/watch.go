@@ -60,7 +60,7 @@ func (a *app) observe(ctx context.Context, id sluice.DeploymentID, view present.
 		}
 	}()
 	state := &engine.State{ID: id}
-	for u, err := range a.dir.Watch(ctx, id, 0, a.alone(id)) {
+	for u, err := range a.updates(ctx, id, 0) {
 		if err != nil {
 			return state, err
 		}

@@ -33,10 +33,10 @@ func (a *api) bundles() {
 		OperationID: "validate", Method: http.MethodPost, Path: "/validations", MaxBodyBytes: maxBundle,
 		Summary: "Report everything that is wrong with a bundle", Tags: []string{"bundles"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		Manifests bool `query:"manifests" default:"true" doc:"Also check the manifests"`
-		Body      service.Bundle
+		FileOnly bool `query:"fileOnly" doc:"Check only the deploy file, not its manifests"`
+		Body     Bundle
 	}) (*body[Validation], error) {
-		ds, err := a.Server.Validate(ctx, c, in.Body, in.Manifests)
+		ds, err := a.Server.Validate(ctx, c, in.Body.bundle(), !in.FileOnly)
 		if err != nil {
 			return nil, err
 		}
@@ -47,9 +47,9 @@ func (a *api) bundles() {
 		Summary: "Show what a deployment of a bundle would do", Tags: []string{"bundles"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
 		Offline bool `query:"offline" doc:"Ask no account what each step would change"`
-		Body    service.Bundle
+		Body    Bundle
 	}) (*body[Planned], error) {
-		preview, warnings, err := a.Server.Plan(ctx, c, in.Body, in.Offline)
+		preview, warnings, err := a.Server.Plan(ctx, c, in.Body.bundle(), in.Offline)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +58,8 @@ func (a *api) bundles() {
 	register(a, huma.Operation{
 		OperationID: "examine", Method: http.MethodPost, Path: "/diagnoses", MaxBodyBytes: maxBundle,
 		Summary: "Report what is missing before a bundle can be deployed", Tags: []string{"bundles"},
-	}, func(ctx context.Context, c access.Caller, in *struct{ Body service.Bundle }) (*body[Diagnosis], error) {
-		checks, err := a.Server.Doctor(ctx, c, in.Body)
+	}, func(ctx context.Context, c access.Caller, in *struct{ Body Bundle }) (*body[Diagnosis], error) {
+		checks, err := a.Server.Doctor(ctx, c, in.Body.bundle())
 		if err != nil {
 			return nil, err
 		}

@@ -86,11 +86,11 @@ func (a *api) restores() {
 		ByCheckpoint
 		Body Restore
 	}) (*body[RestorePlan], error) {
-		p, loss, err := a.Server.PlanRestore(ctx, c, string(in.ID), in.Body.Target)
+		p, loss, err := a.Server.PlanRestore(ctx, c, in.ID, in.Body.Target)
 		if err != nil {
 			return nil, err
 		}
-		return &body[RestorePlan]{RestorePlan{p, TargetLoss{p.Targets[0].Name, string(loss.Class()), loss.String()}}}, nil
+		return &body[RestorePlan]{RestorePlan{p, lossOf(p.Targets[0].Name, loss)}}, nil
 	})
 	register(a, huma.Operation{
 		OperationID: "restore", Method: http.MethodPost, Path: "/checkpoints/{id}/restore", DefaultStatus: http.StatusCreated,
@@ -100,6 +100,6 @@ func (a *api) restores() {
 		Keyed
 		Body Restore
 	}) (*startedOutput, error) {
-		return startedOf(a.Server.Restore(ctx, c, string(in.ID), in.Body.Target, in.Key))
+		return startedOf(a.Server.Restore(ctx, c, in.ID, in.Body.Target, in.Key))
 	})
 }

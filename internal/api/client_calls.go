@@ -34,15 +34,15 @@ func (c *Client) Caller(ctx context.Context) (out sluice.Actor, err error) {
 // Validate returns the findings in the bundle.
 func (c *Client) Validate(ctx context.Context, b service.Bundle, manifests bool) (sluice.Diagnostics, error) {
 	var out Validation
-	query := url.Values{"manifests": {strconv.FormatBool(manifests)}}
-	err := c.do(ctx, call{method: http.MethodPost, path: "/validations", query: query, body: b, key: newKey()}, &out)
+	query := url.Values{"fileOnly": {strconv.FormatBool(!manifests)}}
+	err := c.do(ctx, call{method: http.MethodPost, path: "/validations", query: query, body: bundleOf(b), key: newKey()}, &out)
 	return out.Diagnostics, err
 }
 
 // Plan returns the plan of the bundle, and what its steps would do unless offline is true.
 func (c *Client) Plan(ctx context.Context, b service.Bundle, offline bool) (out Planned, err error) {
 	query := url.Values{"offline": {strconv.FormatBool(offline)}}
-	err = c.do(ctx, call{method: http.MethodPost, path: "/plans", query: query, body: b, key: newKey()}, &out)
+	err = c.do(ctx, call{method: http.MethodPost, path: "/plans", query: query, body: bundleOf(b), key: newKey()}, &out)
 	return out, err
 }
 
@@ -53,7 +53,7 @@ func (c *Client) Deploy(ctx context.Context, b service.Bundle) (Started, error) 
 
 // DeployWith is Deploy with an idempotency key of the caller, who may repeat it after a crash.
 func (c *Client) DeployWith(ctx context.Context, b service.Bundle, key string) (out Started, err error) {
-	err = c.do(ctx, call{method: http.MethodPost, path: "/deployments", body: b, key: key}, &out)
+	err = c.do(ctx, call{method: http.MethodPost, path: "/deployments", body: bundleOf(b), key: key}, &out)
 	return out, err
 }
 
@@ -92,7 +92,7 @@ func (c *Client) start(ctx context.Context, path string, body any) (out Started,
 
 // Signal tells a deployment what the caller decided.
 func (c *Client) Signal(ctx context.Context, id sluice.DeploymentID, sig sluice.Signal) error {
-	body := SignalRequest{Kind: sig.Kind, Step: sig.Step, Target: sig.Target, Reason: sig.Reason}
+	body := SignalRequest{Kind: sig.Kind, Step: sig.Step, Target: sig.Target, Reason: sig.Reason, Roles: sig.By.Roles}
 	return c.do(ctx, call{method: http.MethodPost, path: deploymentPath(id, "/signals"), body: body, key: newKey()}, nil)
 }
 
@@ -134,7 +134,7 @@ func (c *Client) Accounts(ctx context.Context) ([]service.Check, error) {
 // Doctor reports what is missing before the bundle can be deployed.
 func (c *Client) Doctor(ctx context.Context, b service.Bundle) ([]service.Check, error) {
 	var out Diagnosis
-	err := c.do(ctx, call{method: http.MethodPost, path: "/diagnoses", body: b, key: newKey()}, &out)
+	err := c.do(ctx, call{method: http.MethodPost, path: "/diagnoses", body: bundleOf(b), key: newKey()}, &out)
 	return out.Checks, err
 }
 

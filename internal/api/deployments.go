@@ -12,7 +12,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/server"
-	"github.com/sluice-cd/sluice/internal/service"
 )
 
 // ByID is the part of a request that names a deployment.
@@ -60,9 +59,9 @@ func (a *api) deployments() {
 		Summary:      "Start a deployment of a bundle", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
 		Keyed
-		Body service.Bundle
+		Body Bundle
 	}) (*startedOutput, error) {
-		return startedOf(a.Server.Deploy(ctx, c, in.Body, in.Key))
+		return startedOf(a.Server.Deploy(ctx, c, in.Body.bundle(), in.Key))
 	})
 	register(a, huma.Operation{
 		OperationID: "get-deployment", Method: http.MethodGet, Path: "/deployments/{id}",
@@ -81,7 +80,7 @@ func (a *api) deployments() {
 		ByID
 		Keyed
 	}) (*startedOutput, error) {
-		return startedOf(a.Server.Retry(ctx, c, string(in.ID), in.Key))
+		return startedOf(a.Server.Retry(ctx, c, in.ID, in.Key))
 	})
 	a.events()
 	a.watch()

@@ -113,13 +113,25 @@ func refused(status int, message string, errs ...error) huma.StatusError {
 			return detail
 		}
 		if err != nil && i < maxDetails {
-			p.Detail += "; " + err.Error()
+			p.Detail += "; " + withoutValue(err)
 		}
 	}
 	if p.Code == sluice.Invalid {
 		p.Hint = "see what the API takes at /api/v1/openapi.json"
 	}
 	return p
+}
+
+// withoutValue says what is wrong without the value that is wrong, which may be secret.
+func withoutValue(err error) string {
+	detail, ok := errors.AsType[*huma.ErrorDetail](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case detail.Location == "":
+		return detail.Message
+	}
+	return detail.Location + ": " + detail.Message
 }
 
 // maxDetails bounds how much of what is wrong with a request its answer says.

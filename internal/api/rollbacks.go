@@ -30,7 +30,12 @@ func (r Rollback) request() service.RollbackRequest {
 type TargetLoss struct {
 	Target string `json:"target"`
 	Class  string `json:"class" doc:"The rollback class, A to D"`
-	Loss   string `json:"loss" doc:"What is taken away, in words"`
+	Text   string `json:"text" doc:"What is taken away, in words"`
+	service.Loss
+}
+
+func lossOf(target string, l service.Loss) TargetLoss {
+	return TargetLoss{target, string(l.Class()), l.String(), l}
 }
 
 // A RollbackPlan is what going back would mean.
@@ -60,7 +65,7 @@ func (a *api) rollbacks() {
 		}
 		for _, t := range r.Targets {
 			if loss, counted := losses[t.Target]; counted {
-				out.Body.Losses = append(out.Body.Losses, TargetLoss{t.Target, string(loss.Class()), loss.String()})
+				out.Body.Losses = append(out.Body.Losses, lossOf(t.Target, loss))
 			}
 		}
 		return out, nil

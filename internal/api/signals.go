@@ -16,6 +16,7 @@ type SignalRequest struct {
 	Step   sluice.StepID `json:"step,omitempty" doc:"The step that it is about; absent: the deployment or a target"`
 	Target string        `json:"target,omitempty" doc:"pause and continue: only this target"`
 	Reason string        `json:"reason,omitempty" maxLength:"4000" doc:"Why; it is recorded"`
+	Roles  []string      `json:"roles,omitempty" doc:"The roles in which the caller decides, for a server that proves none"`
 }
 
 // A Reason is why somebody wants something.
@@ -34,6 +35,7 @@ func (a *api) signals() {
 	}) (*struct{}, error) {
 		return nil, a.Server.Signal(ctx, c, in.ID, sluice.Signal{
 			Kind: in.Body.Kind, Step: in.Body.Step, Target: in.Body.Target, Reason: in.Body.Reason, Request: in.Key,
+			By: sluice.Actor{Roles: in.Body.Roles},
 		})
 	})
 	register(a, huma.Operation{

@@ -110,21 +110,24 @@ type world struct {
 
 // eachStore runs the test over every store.
 func eachStore(t *testing.T, test func(t *testing.T, w *world)) {
-	t.Run("sqlite", func(t *testing.T) {
-		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		test(t, newWorld(t, store))
-	})
+	t.Run("sqlite", func(t *testing.T) { test(t, newWorld(t, openStore(t))) })
 }
 
-func newWorld(t *testing.T, store sluice.Store) *world {
+func openStore(t testing.TB) sluice.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func newWorld(t testing.TB, store sluice.Store) *world {
 	t.Helper()
 	key, err := secret.NewKey(make([]byte, secret.KeyBytes), new(secret.Redactor))
 	if err != nil {
@@ -184,6 +187,11 @@ manifests:
 	return service.Bundle{File: "deploy.yaml", Files: map[string][]byte{
 		"deploy.yaml": []byte(deploy), "manifests/config.yaml": []byte(config),
 	}}
+}
+
+// wire is the bundle as the API takes it.
+func wire(b service.Bundle) api.Bundle {
+	return api.Bundle{File: b.File, Files: b.Files, Context: b.Context}
 }
 
 const gate = sluice.StepID("staging/before/0")

@@ -41,9 +41,11 @@ var levels = map[string]int{
 	"internal/dataset":          2,
 	"internal/fetch":            2,
 	"internal/httpapi":          2,
+	"internal/identity":         2,
 	"internal/keyfile":          2,
 	"internal/kubernetes":       2,
 	"internal/local":            2,
+	"internal/login":            2,
 	"internal/mover/csi":        2,
 	"internal/mover/kopia":      2,
 	"internal/mover/portworx":   2,
@@ -66,10 +68,11 @@ var levels = map[string]int{
 }
 
 // commandMayImport are the packages between level 1 and bootstrap that the command line may import. The two of the local
-// account are the main functions of processes that it starts; the API has the client of a server.
+// account are the main functions of processes that it starts; api has the client of a server, and login is the side of a
+// person who calls one.
 var commandMayImport = map[string]bool{
-	"internal/api":     true,
-	"internal/present": true, "internal/service": true, "internal/local": true, "internal/local/standin": true,
+	"internal/api": true, "internal/login": true, "internal/present": true, "internal/service": true,
+	"internal/local": true, "internal/local/standin": true,
 }
 
 // shared are packages of level 2 that others of level 2 may import. Steps act on data through dataset, and so will
@@ -79,8 +82,9 @@ var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, 
 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
-	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi", "internal/keyfile",
-	"internal/kubernetes", "internal/local", "internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
+	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi",
+	"internal/identity", "internal/keyfile", "internal/kubernetes", "internal/local", "internal/login",
+	"internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
 	"internal/mover/remote", "internal/prometheus", "internal/sqlite",
 }
 
@@ -89,7 +93,8 @@ var testsOnly = map[string]bool{
 	"internal/accounttest": true,
 	"internal/archtest":    true, "internal/benchtable": true, "internal/besidetest": true,
 	"internal/databasetest": true, "internal/datatest": true,
-	"internal/enginetest": true, "internal/faulttest": true, "internal/movertest": true, "internal/picture": true,
+	"internal/enginetest": true, "internal/faulttest": true, "internal/identitytest": true, "internal/movertest": true,
+	"internal/picture":  true,
 	"internal/plantest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,
 }

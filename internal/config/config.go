@@ -19,6 +19,7 @@ type Config struct {
 	Repository Repository
 	Webhooks   Webhooks
 	Jobs       Jobs
+	Server     Server
 	RetryFor   time.Duration // how long to retry what is unavailable before its step fails; 0: the engine's default
 }
 
@@ -125,6 +126,7 @@ func Default() *Config {
 		Metrics:  map[string]Metrics{},
 		Secrets:  map[string]Source{},
 		Webhooks: Webhooks{CallbackAddress: DefaultCallbackAddress},
+		Server:   Server{Listen: DefaultListen},
 	}
 }
 

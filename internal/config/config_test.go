@@ -39,6 +39,7 @@ retryFor: 1m30s
 		t.Fatal(ds)
 	}
 	want := &config.Config{
+		Server:   config.Server{Listen: config.DefaultListen},
 		RetryFor: 90 * time.Second,
 		File:     "/etc/app/sluice.yaml",
 		Accounts: map[string]config.Account{

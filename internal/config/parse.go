@@ -53,6 +53,7 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 				"address": func(n *yaml.Node) { c.Jobs.Address = r.address(n) },
 			})
 		},
+		"server":   func(n *yaml.Node) { c.Server = r.server(n) },
 		"retryFor": func(n *yaml.Node) { c.RetryFor = r.duration(n) },
 	})
 }

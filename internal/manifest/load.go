@@ -316,7 +316,7 @@ func (l *loader) suggest(name string) string {
 	if near := yamldoc.Nearest(rest[0], names); near != "" {
 		return "did you mean " + path.Join(append([]string{dir, near}, rest[1:]...)...) + "?"
 	}
-	return "create it, or correct the path; paths are relative to " + l.root.Name()
+	return "create it, or correct the path; paths are relative to " + cmp.Or(l.options.Base, ".")
 }
 
 // reason returns the cause without the operation and the path, which the message names.

@@ -13,8 +13,8 @@ const KeyBytes = 32
 
 // A Key is the key of a state directory. All other keys are derived from it, each for one purpose.
 type Key struct {
-	seal, nonce, callback, password []byte
-	redactor                        *Redactor
+	seal, nonce, callback, password, derived []byte
+	redactor                                 *Redactor
 }
 
 // NewKey derives the keys from 32 random bytes. The redactor learns what the key seals and opens, and the secrets that
@@ -27,6 +27,7 @@ func NewKey(raw []byte, r *Redactor) (*Key, error) {
 	k := &Key{redactor: r}
 	for purpose, into := range map[string]*[]byte{
 		"sluice seal": &k.seal, "sluice seal nonce": &k.nonce, "sluice callback": &k.callback, "sluice password": &k.password,
+		"sluice derived": &k.derived,
 	} {
 		derived, err := hkdf.Key(sha256.New, raw, nil, purpose, KeyBytes)
 		if err != nil {
@@ -43,3 +44,6 @@ func (k *Key) Password(purpose string) string {
 	k.redactor.Learn(password)
 	return password
 }
+
+// Derived returns a key of 32 bytes for the purpose. It is always the same.
+func (k *Key) Derived(purpose string) []byte { return mac(k.derived, purpose) }

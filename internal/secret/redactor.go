@@ -109,7 +109,10 @@ func passwordIn(text string) string {
 
 // LearnSources learns every value that the configuration names and that can be read now.
 func (r *Redactor) LearnSources(c *config.Config) {
-	sources := []config.Source{c.Repository.Password}
+	sources := []config.Source{c.Repository.Password, c.Server.Database}
+	if i := c.Server.Identity; i != nil {
+		sources = append(sources, i.ClientSecret)
+	}
 	if s := c.Repository.S3; s != nil {
 		sources = append(sources, s.AccessKey, s.SecretKey)
 	}

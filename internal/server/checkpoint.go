@@ -11,24 +11,38 @@ import (
 
 // Restore starts a deployment that puts a checkpoint back: see [service.PlanRestore]. key is that of [Server.Deploy].
 func (s *Server) Restore(
-	ctx context.Context, c access.Caller, checkpoint, target, key string,
+	ctx context.Context, c access.Caller, id sluice.CheckpointID, target, key string,
 ) (Started, error) {
-	p, _, err := service.PlanRestore(ctx, s.Visible(c), checkpoint, target, c.Actor)
+	p, err := s.restoring(ctx, c, id, target)
 	if err != nil {
-		return Started{}, err
-	}
-	entry := sluice.AuditEntry{Verb: string(access.RestoreData), Application: p.Application}
-	if err := s.needTargets(ctx, c, entry, targetsOf(p)); err != nil {
 		return Started{}, err
 	}
 	return s.start(ctx, c, p, key)
 }
 
+// restoring returns the plan that puts the checkpoint back, for a caller who may have the data there.
+func (s *Server) restoring(
+	ctx context.Context, c access.Caller, id sluice.CheckpointID, target string,
+) (*sluice.Plan, error) {
+	found, err := s.holds(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	if target != "" && target != found.Target {
+		entry := sluice.AuditEntry{Verb: string(access.RestoreData), Application: found.Application, Target: target}
+		if err := s.need(ctx, c, entry); err != nil {
+			return nil, err
+		}
+	}
+	p, _, err := service.PlanRestore(ctx, s.Visible(c), string(id), target, c.Actor)
+	return p, err
+}
+
 // PlanRestore returns the plan of [Server.Restore] and what it would take away. It changes nothing.
-func (s *Server) PlanRestore(ctx context.Context, c access.Caller, checkpoint, target string) (
+func (s *Server) PlanRestore(ctx context.Context, c access.Caller, id sluice.CheckpointID, target string) (
 	p *sluice.Plan, loss service.Loss, err error,
 ) {
-	if p, _, err = service.PlanRestore(ctx, s.Visible(c), checkpoint, target, c.Actor); err != nil {
+	if p, err = s.restoring(ctx, c, id, target); err != nil {
 		return nil, loss, err
 	}
 	losses, err := s.Site.Losses(ctx, p)

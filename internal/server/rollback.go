@@ -16,6 +16,9 @@ func (s *Server) PlanRollback(ctx context.Context, c access.Caller, q service.Ro
 	if r, err = service.PlanRollback(ctx, s.Visible(c), q); err != nil || len(q.Data) == 0 || r.Plan == nil {
 		return r, nil, err
 	}
+	if err := s.needRestores(ctx, c, r, q.Reason); err != nil { // counting reads the data
+		return nil, nil, err
+	}
 	losses, err = s.Site.Losses(ctx, r.Plan)
 	return r, losses, err
 }
@@ -41,16 +44,26 @@ func (s *Server) Rollback(
 	if err := s.needTargets(ctx, c, entry, targetsOf(r.Plan)); err != nil {
 		return Started{}, err
 	}
+	if err := s.needRestores(ctx, c, r, q.Reason); err != nil {
+		return Started{}, err
+	}
+	return s.start(ctx, c, r.Plan, key)
+}
+
+// needRestores is need for each target whose data the rollback puts back.
+func (s *Server) needRestores(ctx context.Context, c access.Caller, r *service.Rollback, reason string) error {
 	for _, t := range r.Targets {
 		if t.Restore == nil {
 			continue
 		}
-		entry.Verb, entry.Target = string(access.RestoreData), t.Target
-		if err := s.need(ctx, c, entry); err != nil {
-			return Started{}, err
+		err := s.need(ctx, c, sluice.AuditEntry{
+			Verb: string(access.RestoreData), Application: r.Application, Target: t.Target, Reason: reason,
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return s.start(ctx, c, r.Plan, key)
+	return nil
 }
 
 // Reopen goes on with the undo of a deployment: see [engine.Engine.Reopen].
@@ -74,13 +87,19 @@ func (s *Server) Reopen(ctx context.Context, c access.Caller, id sluice.Deployme
 }
 
 // Retry deploys again what a deployment was to deploy: see [service.PlanRetry].
-func (s *Server) Retry(ctx context.Context, c access.Caller, id, key string) (Started, error) {
-	_, p, err := service.PlanRetry(ctx, s.Visible(c), id)
+func (s *Server) Retry(
+	ctx context.Context, c access.Caller, id sluice.DeploymentID, key string,
+) (Started, error) {
+	state, err := s.see(ctx, c, id)
 	if err != nil {
 		return Started{}, err
 	}
-	entry := sluice.AuditEntry{Verb: string(access.Deploy), Application: p.Application}
-	if err := s.needTargets(ctx, c, entry, targetsOf(p)); err != nil {
+	entry := sluice.AuditEntry{Verb: string(access.Deploy), Application: state.Plan.Application, Deployment: id}
+	if err := s.needTargets(ctx, c, entry, targetsOf(state.Plan)); err != nil {
+		return Started{}, err
+	}
+	_, p, err := service.PlanRetry(ctx, s.Visible(c), string(id))
+	if err != nil {
 		return Started{}, err
 	}
 	return s.start(ctx, c, p, key)

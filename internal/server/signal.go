@@ -22,7 +22,8 @@ var verbs = map[string]access.Verb{
 	sluice.SignalRollBack:    access.RollBack,
 }
 
-// Signal tells a deployment what the caller decided: see [engine.Engine.Signal]. By becomes the caller. A signal with
+// Signal tells a deployment what the caller decided: see [engine.Engine.Signal]. By becomes the caller; only of a
+// caller whose identity the server does not prove, its roles stay. A signal with
 // the key of an earlier one of the same caller to the deployment succeeds and does nothing. A signal that is about a
 // whole deployment takes the verb on each of its targets.
 func (s *Server) Signal(ctx context.Context, c access.Caller, id sluice.DeploymentID, sig sluice.Signal) error {
@@ -35,7 +36,10 @@ func (s *Server) Signal(ctx context.Context, c access.Caller, id sluice.Deployme
 	if err != nil {
 		return err
 	}
-	sig.By, sig.Success = c.Actor, false
+	claimed := sig.By.Roles
+	if sig.By, sig.Success = c.Actor, false; c.Actor.Identity == "" {
+		sig.By.Roles = claimed
+	}
 	if sig.Request != "" {
 		if before, err := s.received(ctx, id, sig); before || err != nil {
 			return err

@@ -39,10 +39,10 @@ func Compile(ctx context.Context, s Source, in Surroundings) (Compiled, error) {
 	if err != nil {
 		return Compiled{}, err
 	}
-	root := s.root()
-	if info, err := os.Stat(root); err != nil || !info.IsDir() {
-		return Compiled{}, sluice.Errorf(sluice.NotFound, "there is no directory %s", root).WithHint("correct --root")
+	if err := s.checkRoot(); err != nil {
+		return Compiled{}, err
 	}
+	root := s.root()
 	o := plan.Options{
 		Root: root, Base: root, Dir: below(root, filepath.Dir(s.File)), Fetch: s.Fetch, Targets: s.Targets, Images: s.Images,
 		LocalAccounts: in.Local, Sealer: in.Sealer, Secret: in.Secret, TakeOver: s.TakeOver, Read: s.Read,
@@ -87,6 +87,13 @@ func (s Source) join(first, later sluice.Diagnostics) sluice.Diagnostics {
 
 // root is the directory that paths of manifests cannot leave.
 func (s Source) root() string { return cmp.Or(s.Root, filepath.Dir(s.File)) }
+
+func (s Source) checkRoot() error {
+	if info, err := os.Stat(s.root()); err != nil || !info.IsDir() {
+		return sluice.Errorf(sluice.NotFound, "there is no directory %s", s.root()).WithHint("correct --root")
+	}
+	return nil
+}
 
 // shown is how findings name the deploy file.
 func (s Source) shown() string { return cmp.Or(s.As, s.File) }

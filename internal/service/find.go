@@ -27,6 +27,9 @@ func Find(list []sluice.Deployment, arg string, fits func(sluice.Deployment) boo
 	switch {
 	case len(found) == 1:
 		return found[0], nil
+	case len(list) == 0:
+		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "nothing was deployed from here yet").
+			WithHint("deploy with: sluice run -f deploy.yaml")
 	case len(found) == 0 && arg == "":
 		return sluice.Deployment{}, sluice.Errorf(sluice.NotFound, "no deployment fits").
 			WithHint("see them with: sluice status")

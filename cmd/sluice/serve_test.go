@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+)
+
+// throughServer are the scripts in which it makes no difference whether commands work on a state directory or on a
+// server.
+var throughServer = []string{"rollback", "pause", "promote", "named", "retry", "prune", "undo_again", "undo_set", "image", "unready",
+	"worker", "job", "rollback_data", "refused", "data_delete", "plan", "regular", "root"}
+
+func TestScriptsThroughAServer(t *testing.T) {
+	p := scripts(t, "testdata/script/rollback.txtar")
+	p.Files = nil
+	for _, name := range throughServer {
+		p.Files = append(p.Files, filepath.Join("testdata/script", name+".txtar"))
+	}
+	setup := p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		if err := setup(env); err != nil {
+			return err
+		}
+		address, stop, err := startServer(env.WorkDir, env.Vars, "127.0.0.1:0")
+		if err == nil {
+			env.Setenv("SLUICE_SERVER", address)
+			env.Defer(func() {
+				if err := stop(unix.SIGTERM); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return err
+	}
+	testscript.Run(t, p)
+}
+
+// startServer runs a server in the directory. stop ends it with the signal.
+func startServer(dir string, vars []string, listen string) (address string, stop func(unix.Signal) error, err error) {
+	cmd := exec.Command("sluice", "serve", "--listen", listen)
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, vars, os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	address, found := strings.CutPrefix(strings.TrimSpace(line), "serving at ")
+	if !found {
+		return "", nil, errors.Join(errors.New("the server says "+line), err, cmd.Process.Kill(), cmd.Wait())
+	}
+	return address, func(sig unix.Signal) error {
+		err := cmd.Process.Signal(sig)
+		hung := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+		defer hung.Stop()
+		ended := cmd.Wait()
+		if sig == unix.SIGKILL {
+			return err
+		}
+		return errors.Join(err, ended)
+	}, nil
+}
+
+// A server is one that a script has started.
+type server struct {
+	address string
+	stop    func(unix.Signal) error
+}
+
+// servers are those of the scripts that run, by directory.
+var servers sync.Map
+
+// serve starts a server in the script's directory, at the address of the one before if there was one. Commands work on
+// it from then on.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: serve")
+	}
+	listen := "127.0.0.1:0"
+	if again := ts.Getenv("SLUICE_SERVER"); again != "" {
+		listen = strings.TrimPrefix(again, "http://")
+	}
+	dir := ts.MkAbs(".")
+	vars := []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), "TMPDIR=" + ts.Getenv("TMPDIR"),
+		"XDG_CACHE_HOME=" + ts.Getenv("XDG_CACHE_HOME"), "NO_COLOR=1", "TZ=UTC"}
+	address, stop, err := startServer(dir, vars, listen)
+	ts.Check(err)
+	ts.Setenv("SLUICE_SERVER", address)
+	running := &server{address, stop}
+	servers.Store(dir, running)
+	ts.Defer(func() {
+		if servers.CompareAndDelete(dir, running) {
+			ts.Check(stop(unix.SIGTERM))
+		}
+	})
+}
+
+// unserve KILL|TERM ends the server of the script's directory.
+func unserve(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]unix.Signal{"KILL": unix.SIGKILL, "TERM": unix.SIGTERM}
+	if neg || len(args) != 1 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: unserve KILL|TERM")
+	}
+	running, ok := servers.LoadAndDelete(ts.MkAbs("."))
+	if !ok {
+		ts.Fatalf("no server runs")
+	}
+	ts.Check(running.(*server).stop(signals[args[0]]))
+}

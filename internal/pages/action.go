@@ -271,7 +271,7 @@ func (v *visit) do(action string, id sluice.DeploymentID) (sluice.DeploymentID, 
 	case err != nil:
 		return id, err
 	case action == "retry":
-		started, err := v.Server.Retry(v.ctx, v.caller, string(id), "page-retry-"+string(id))
+		started, err := v.Server.Retry(v.ctx, v.caller, id, "page-retry-"+string(id))
 		return started.ID, err
 	case action == "rollback" && d.state.Outcome != "":
 		return v.rollBack(string(id))

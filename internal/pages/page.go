@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"html/template"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -226,21 +227,21 @@ func (p *Pages) write(w http.ResponseWriter, view screen, status int) {
 		http.Error(w, "this page cannot be drawn: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	view.Body = template.HTML(present.Escape(inner.String()))
-	if err := templates.ExecuteTemplate(present.Escaped(&body), "layout", view); err != nil {
+	view.Body = template.HTML(inner.String())
+	if err := templates.ExecuteTemplate(&body, "layout", view); err != nil {
 		http.Error(w, "this page cannot be drawn: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // the reader went away
+	_, _ = io.WriteString(w, present.Escape(body.String())) // the reader went away
 }
 
 // A fragment is a part of a page as it was rendered last.
 type fragment struct {
 	ID      string `json:"id"`
 	Version string `json:"version"` // of what it says, but for how much time has passed
-	HTML    string `json:"html"`
+	HTML    string `json:"html"`    // what a terminal or a browser may act on is not escaped yet
 }
 
 // passing is what only the passage of time changes.
@@ -256,7 +257,7 @@ func (v *visit) parts(page page, view screen) ([]fragment, error) {
 		}
 		h := fnv.New64a()
 		_, _ = h.Write(passing.ReplaceAll(text.Bytes(), nil))
-		list[i] = fragment{id, fmt.Sprintf("%x", h.Sum64()), present.Escape(text.String())}
+		list[i] = fragment{id, fmt.Sprintf("%x", h.Sum64()), text.String()}
 	}
 	return list, nil
 }

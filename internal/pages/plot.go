@@ -204,7 +204,8 @@ func valueOf(s sluice.Sample) string {
 }
 
 func sampleSays(s sluice.Sample) string {
-	return strings.TrimSuffix(s.End.UTC().Format("15:04:05")+" "+valueOf(s)+", "+string(s.Verdict)+": "+short(s.Reason), ": ")
+	text := fmt.Sprintf("%s %s, %s: %s", s.End.UTC().Format("15:04:05"), valueOf(s), s.Verdict, short(s.Reason))
+	return strings.TrimSuffix(text, ": ")
 }
 
 // saysOf is the verdict of a query in a sentence.

@@ -46,7 +46,8 @@ func TestAPlotShowsSamplesLimitsAndWhatWasBefore(t *testing.T) {
 	if len(p.Limits) != 1 || p.Limits[0].Y <= p.Marks[1].Y || p.Limits[0].Y >= p.Marks[0].Y {
 		t.Errorf("the limit %+v is not between a good and a bad sample", p.Limits)
 	}
-	if p.Begin != "12:00" || p.End != "12:04" || p.Class != "wait" || !strings.HasPrefix(p.Sentence, "1 of 4 samples bad") {
+	says := strings.HasPrefix(p.Sentence, "1 of 4 samples bad")
+	if p.Begin != "12:00" || p.End != "12:04" || p.Class != "wait" || !says {
 		t.Errorf("the plot says %+v", p)
 	}
 	if p = plotOf(run, q, nil, nil); p.Sentence != "no sample yet; at most 10" || p.Now != "" {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 const (
@@ -172,6 +173,7 @@ func (s *sender) send(parts []fragment, version int64, isKnown bool) {
 		if isKnown {
 			continue
 		}
+		f.HTML = present.Escape(f.HTML)
 		data, err := json.Marshal(f)
 		if err != nil {
 			s.err = sluice.Errorf(sluice.Internal, "write fragment %s: %w", f.ID, err)

@@ -234,7 +234,8 @@ func planOf(application, tag string) *sluice.Plan {
 	add("staging", sluice.PhaseApply, "apply", apply)
 	add("staging", sluice.PhaseCanary, "canary/0", weight(50))
 	add("staging", sluice.PhaseCanary, "canary/1", analysis)
-	add("staging", sluice.PhasePromote, "promote", sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
+	promote := sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}}
+	add("staging", sluice.PhasePromote, "promote", promote)
 	orders := sluice.Dataset{Name: "orders", Engine: "mongodb"}
 	add("production", sluice.PhaseBefore, "before/0", sluice.StepSpec{
 		Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders", Spec: orders},
@@ -244,7 +245,7 @@ func planOf(application, tag string) *sluice.Plan {
 	add("production", sluice.PhaseCanary, "canary/1", sluice.StepSpec{
 		Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true, RequiresRoles: []string{"owner"}},
 	})
-	add("production", sluice.PhasePromote, "promote", sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}})
+	add("production", sluice.PhasePromote, "promote", promote)
 	add("production", sluice.PhaseAfter, "after/0", sluice.StepSpec{
 		Kind:       sluice.KindVerifyData,
 		VerifyData: &sluice.VerifyData{Dataset: "orders", Baseline: "checkpoint", Mode: "loss", Spec: orders},
@@ -368,7 +369,7 @@ func (m *steps) evidence() {
 		"staging/canary/1":    {Message: judgment.Reason, Result: &sluice.Result{Judgment: judgment}},
 		"staging/canary/0":    {Message: "Deployment/shop gets 50 % of the traffic; 2 of 4 pods are new"},
 		"production/canary/0": {Message: "Deployment/shop gets 25 % of the traffic; 1 of 4 pods is new"},
-		"production/apply": {Message: "the new version is ready beside the old one, without traffic", Changes: []sluice.Change{
+		"production/apply": {Message: "the new version is ready beside the old one", Changes: []sluice.Change{
 			{Object: "Deployment/shop", Outcome: sluice.Configured,
 				Diff: "--- before\n+++ after\n@@ -1,3 +1,3 @@\n image:\n-  shop:2.2\n+  shop:2.3\n"},
 			{Object: "Service/shop", Outcome: sluice.Unchanged}, {Object: "ConfigMap/shop", Outcome: sluice.Created},

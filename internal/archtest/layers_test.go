@@ -61,7 +61,8 @@ var levels = map[string]int{
 
 	"internal/server": 3,
 
-	"internal/api": 4,
+	"internal/api":   4,
+	"internal/pages": 4,
 
 	"internal/bootstrap": 5,
 

@@ -186,12 +186,11 @@ func (i *Issuer) discovery(w http.ResponseWriter, _ *http.Request) {
 		methods = []string{"client_secret_post"}
 	}
 	answer(w, http.StatusOK, map[string]any{
+		"token_endpoint_auth_methods_supported": methods,
 		"issuer":                                i.URL,
 		"authorization_endpoint":                i.URL + "/authorize",
 		"token_endpoint":                        i.URL + "/token",
-		"token_endpoint_auth_methods_supported": methods,
-		"device_authorization_endpoint":         i.URL + "/device",
-		"jwks_uri":                              i.URL + "/keys",
+		"device_authorization_endpoint":         i.URL + "/device", "jwks_uri": i.URL + "/keys",
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256", "HS256", "none"},
 	})
 }

@@ -56,6 +56,10 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/security.md", "at least 8 characters alone", "internal/secret/redactor.go", "minLine = 8"},
 	{"docs/security.md", "secret of at least 8 characters", "internal/secret/store.go", "len(value) >= 2*minPart"},
 	{"docs/security.md", "2 or 3 characters", "internal/secret/redactor.go", "minPart = 4"},
+	{"docs/security.md", "12 hours after the login", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
+	{"docs/security.md", "until its 12 hours end", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
+	{"docs/server.md", "at most 12 hours", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
+	{"docs/server.md", "after 12 hours at the latest", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
 }
 
 var (

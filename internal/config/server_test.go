@@ -146,6 +146,10 @@ func TestServerFaults(t *testing.T) {
 			"clientId: a}, workloads: {b: {issuer: 'https://id', audience: a}}, roles: {r: {grants: [{verbs: [view]}]}}}",
 			"would also be one of a person"},
 
+		"a workload with the tokens of people at terminals": {"server: {address: 'http://localhost', identity: {" +
+			"issuer: 'https://id', clientId: a, cliClientId: c}, workloads: {b: {issuer: 'https://id', audience: c}}, " +
+			"roles: {r: {grants: [{verbs: [view]}]}}}", "would also be one of a person"},
+
 		"a role without grants": {role("{members: [{user: a}]}"), "this role has no grants"},
 		"a grant without verbs": {role("{grants: [{targets: [a]}]}"), "this grant has no verbs"},
 		"an unknown verb":       {role("{grants: [{verbs: [aprove]}]}"), `there is no verb "aprove"`},

@@ -138,6 +138,16 @@ func TestLogin(t *testing.T) {
 	_, err := w.Token(t.Context(), w.server.URL)
 	w.wantRefused(t, err, sluice.Unauthenticated)
 	w.logIn(t)
+	data, err := os.ReadFile(w.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logins map[string]struct{ IDToken, RefreshToken string }
+	if err := json.Unmarshal(data, &logins); err != nil || logins[w.server.URL].RefreshToken == "" {
+		t.Fatalf("the file holds %v, %v", logins, err)
+	}
+	w.wantKnown(t, logins[w.server.URL].IDToken)
+	w.wantKnown(t, logins[w.server.URL].RefreshToken)
 	w.wantKnown(t, w.mustProve(t, w.Credentials))
 	w.mustProve(t, w.machine(w.File))
 

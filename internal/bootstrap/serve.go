@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/http"
 	"os/user"
+	"sync"
 	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/identity"
+	"github.com/sluice-cd/sluice/internal/pages"
 	"github.com/sluice-cd/sluice/internal/server"
 )
 
@@ -99,9 +101,10 @@ func (i Instance) store(ctx context.Context) (sluice.Store, error) {
 
 // answer answers requests until ctx ends.
 func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Serving) error {
-	core := o.core(i)
+	core, auth := o.core(i), o.authenticator(i)
+	shown := pages.New(pages.Config{Server: core, Caller: auth.Caller, Now: time.Now})
 	h := &http.Server{
-		Handler:           o.routes(core, o.authenticator(i)),
+		Handler:           o.routes(core, auth, shown),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyPatience, IdleTimeout: bodyPatience,
 		ErrorLog: slog.NewLogLogger(slog.NewTextHandler(i.Log, nil), slog.LevelWarn),
 	}
@@ -110,8 +113,8 @@ func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Servin
 	h.BaseContext = func(net.Listener) context.Context { return streams }
 	served := make(chan error, 1)
 	go func() { served <- ignoreClosed(h.Serve(l)) }()
-	stopResuming := o.keepResuming(i)
-	defer stopResuming()
+	stop := o.keep(i, shown)
+	defer stop()
 	s.Listening(i.Address)
 	select {
 	case err := <-served:
@@ -139,8 +142,9 @@ func (o *owner) core(i Instance) *server.Server {
 }
 
 // routes returns the handler of everything that the server answers.
-func (o *owner) routes(core *server.Server, auth *identity.Authenticator) http.Handler {
+func (o *owner) routes(core *server.Server, auth *identity.Authenticator, shown http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/", shown)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
 		Server: core, Caller: auth.Caller, Identity: auth.Discovery, Version: Version().Version,
 		MakeToken: func(ctx context.Context, q api.TokenRequest, by sluice.Actor) (sluice.Token, string, error) {
@@ -165,29 +169,38 @@ func (o *owner) ready(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// keepResuming continues what killed servers left: the death of a process brings no news. It returns the function that
-// ends it.
-func (o *owner) keepResuming(i Instance) (stop func()) {
+// keep continues what killed servers left, because the death of a process brings no news, and keeps the overview of the
+// pages up to date. It returns the function that ends both.
+func (o *owner) keep(i Instance, shown *pages.Pages) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		t := time.NewTicker(resumeEvery)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				if err := o.engine.Resume(ctx); err != nil && ctx.Err() == nil {
-					i.Note("warning: deployments cannot be continued now; it is tried again: %v", err)
-				}
-			case <-ctx.Done():
-				return
+	var kept sync.WaitGroup
+	kept.Go(func() {
+		for every(ctx, resumeEvery) {
+			if err := o.engine.Resume(ctx); err != nil && ctx.Err() == nil {
+				i.Note("warning: deployments cannot be continued now; it is tried again: %v", err)
 			}
 		}
-	}()
+	})
+	kept.Go(func() {
+		shown.Follow(ctx, func(err error) {
+			i.Note("warning: the pages cannot follow the store now; it is tried again: %v", err)
+		})
+	})
 	return func() {
 		cancel()
-		<-done
+		kept.Wait()
+	}
+}
+
+// every waits, and returns false if ctx ends before.
+func every(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

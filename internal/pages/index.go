@@ -22,6 +22,7 @@ const remembered = 20
 type Index struct {
 	store sluice.Store
 	ready chan struct{} // closed once the store was read
+	open  sync.Once     // closes ready
 
 	mu           sync.RWMutex
 	applications map[string]*application
@@ -75,7 +76,8 @@ func NewIndex(store sluice.Store) *Index {
 	}
 }
 
-// Follow reads what the index needs, then follows the store until ctx ends, which is no error. It is called once.
+// Follow reads what the index needs, then follows the store until ctx ends, which is no error. After an error it can be
+// called again; it reads everything anew.
 func (x *Index) Follow(ctx context.Context) error {
 	newest, err := x.store.Newest(ctx)
 	if err != nil {
@@ -84,7 +86,7 @@ func (x *Index) Follow(ctx context.Context) error {
 	if err := x.read(ctx); err != nil {
 		return err
 	}
-	close(x.ready)
+	x.open.Do(func() { close(x.ready) })
 	for entry, err := range x.store.Tail(ctx, newest) {
 		if err == nil {
 			err = x.add(ctx, entry)
@@ -104,6 +106,7 @@ func (x *Index) read(ctx context.Context) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	clear(x.applications)
 	for _, d := range list {
 		a := x.application(d.Application)
 		if d.EndedAt.IsZero() || !a.isComplete() {

@@ -118,11 +118,24 @@ func New(c Config) *Pages {
 	return p
 }
 
-// Follow keeps the overview up to date until ctx ends, which is no error; then the streams end. It is called once.
-func (p *Pages) Follow(ctx context.Context) error {
+// Follow keeps the overview up to date until ctx ends; then the streams end. It is called once. While the store cannot be
+// read, it tells warn and tries again.
+func (p *Pages) Follow(ctx context.Context, warn func(error)) {
 	defer close(p.stopped)
-	return p.index.Follow(ctx)
+	for {
+		if err := p.index.Follow(ctx); err != nil && ctx.Err() == nil {
+			warn(err)
+		}
+		select {
+		case <-time.After(followAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
+
+// followAgain is how long the pages wait until they read the store again that could not be read.
+const followAgain = time.Second
 
 // ServeHTTP answers a request for a page, for a file of the pages, or for what a form asks.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }

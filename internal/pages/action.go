@@ -91,7 +91,7 @@ func (v *visit) whyNot(application string, run *engine.StepRun) string {
 	}
 	roles := run.Progress.Wait.Roles
 	mine := rolesOf(v.caller)
-	if len(roles) == 0 || slices.ContainsFunc(mine, func(r string) bool { return slices.Contains(roles, r) }) {
+	if len(roles) == 0 || v.claims() || slices.ContainsFunc(mine, func(r string) bool { return slices.Contains(roles, r) }) {
 		return ""
 	}
 	return "it takes the role " + strings.Join(roles, " or ")
@@ -285,8 +285,15 @@ func (v *visit) do(action string, id sluice.DeploymentID) (sluice.DeploymentID, 
 			sig.Kind = sluice.SignalRollForward
 		}
 	}
+	if run := d.state.Steps[sig.Step]; run != nil && run.Progress.Wait != nil && v.claims() {
+		sig.By.Roles = run.Progress.Wait.Roles
+	}
 	return id, v.Server.Signal(v.ctx, v.caller, id, sig)
 }
+
+// claims reports whether the server proves nobody's identity: then a person decides in the role that a step takes, as
+// on the command line.
+func (v *visit) claims() bool { return v.caller.Actor.Identity == "" }
 
 // backToDeployment answers a reload after something was refused.
 func (p *Pages) backToDeployment(w http.ResponseWriter, r *http.Request) {

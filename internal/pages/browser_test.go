@@ -101,7 +101,8 @@ func (b *browser) until(condition string) {
 		case <-look.C:
 		case <-ctx.Done():
 			var text string
-			_ = chromedp.Run(b.ctx, chromedp.Evaluate(`document.body.innerText`, &text))
+			_ = chromedp.Run(b.ctx, chromedp.Evaluate(`location.href + "\n" + document.activeElement.outerHTML.slice(0, 200) +
+				"\n" + document.querySelectorAll("details[open]").length + " open\n" + document.body.innerText`, &text))
 			b.t.Fatalf("waits in vain for %s: %v; the page says:\n%s", condition, err, text)
 		}
 	}

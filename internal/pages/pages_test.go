@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/access"
 )
 
 func pathOf(id sluice.DeploymentID) string { return "/deployments/" + url.PathEscape(string(id)) }
@@ -251,6 +252,23 @@ func TestWhatIsRefusedIsSaidOnThePage(t *testing.T) {
 	if r, _ = w.get(at+"/approve", "ana"); r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != at {
 		t.Errorf("a reload afterwards is answered %s to %s", r.Status, r.Header.Get("Location"))
 	}
+}
+
+// A server that proves nobody's identity lets a person decide in the role that the step takes.
+func TestWithoutIdentitiesARoleIsClaimed(t *testing.T) {
+	w := newWorld(t)
+	w.steps.evidence()
+	id := w.start(planOf("shop", "2.3"), "ci")
+	w.untilWaits(id)
+	people["me"] = access.Caller{
+		Actor: sluice.Actor{Name: "me"}, Grants: []access.Grant{{Verbs: access.Verbs}},
+	}
+	t.Cleanup(func() { delete(people, "me") })
+	r, body := w.post(pathOf(id)+"/approve", "me", url.Values{"step": {"production/canary/1"}})
+	if r.StatusCode != http.StatusSeeOther {
+		t.Errorf("the approval is answered %s: %s", r.Status, body)
+	}
+	w.until(id, hasEnded)
 }
 
 func TestFilesOfThePagesAreKeptForGood(t *testing.T) {

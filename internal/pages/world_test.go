@@ -39,11 +39,11 @@ type world struct {
 // people are the callers that the world knows, by the cookie "who".
 var people = map[string]access.Caller{
 	"ana": {
-		Actor:  sluice.Actor{Name: "ana", Roles: []string{"owner"}, Via: "page"},
+		Actor:  sluice.Actor{Name: "ana", Roles: []string{"owner"}, Identity: "test#ana"},
 		Grants: []access.Grant{{Verbs: access.Verbs}},
 	},
-	"vic": {Actor: sluice.Actor{Name: "vic", Via: "page"}, Grants: []access.Grant{{Verbs: []access.Verb{access.View}}}},
-	"sam": {Actor: sluice.Actor{Name: "sam", Via: "page"}, Grants: []access.Grant{
+	"vic": {Actor: sluice.Actor{Name: "vic", Identity: "test#vic"}, Grants: []access.Grant{{Verbs: []access.Verb{access.View}}}},
+	"sam": {Actor: sluice.Actor{Name: "sam", Identity: "test#sam"}, Grants: []access.Grant{
 		{Verbs: []access.Verb{access.View, access.Approve}, Applications: []string{"search"}},
 	}},
 }

@@ -130,8 +130,11 @@ func TestAStreamEndsWithTheServer(t *testing.T) {
 	w := newWorld(t)
 	p := New(Config{Server: w.pages.Server, Caller: caller})
 	ctx, stop := context.WithCancel(t.Context())
-	followed := make(chan error, 1)
-	go func() { followed <- p.Follow(ctx) }()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		p.Follow(ctx, func(err error) { t.Error(err) })
+	}()
 	w.server.Config.Handler = p
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/", nil)
 	if err != nil {
@@ -144,9 +147,7 @@ func TestAStreamEndsWithTheServer(t *testing.T) {
 	}
 	defer answer.Body.Close()
 	stop()
-	if err := <-followed; err != nil {
-		t.Error(err)
-	}
+	<-followed
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
 	}
 }

@@ -62,16 +62,17 @@ func newWorld(t testing.TB) *world {
 	})
 	w.pages = New(Config{Server: core, Caller: caller})
 	ctx, cancel := context.WithCancel(context.Background())
-	followed := make(chan error, 1)
-	go func() { followed <- w.pages.Follow(ctx) }()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		w.pages.Follow(ctx, func(err error) { t.Error(err) })
+	}()
 	w.server = httptest.NewServer(w.pages)
 	t.Cleanup(func() {
 		cancel()
 		w.server.CloseClientConnections()
 		w.server.Close()
-		if err := <-followed; err != nil {
-			t.Error(err)
-		}
+		<-followed
 		if err := w.engine.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}

@@ -108,12 +108,6 @@ func (b *browser) until(condition string) {
 	}
 }
 
-func (b *browser) text(selector string) (text string) {
-	b.t.Helper()
-	b.do(chromedp.Text(selector, &text, chromedp.ByQuery))
-	return text
-}
-
 func (b *browser) eval(script string, into any) {
 	b.t.Helper()
 	b.do(chromedp.Evaluate(script, into))

@@ -90,8 +90,8 @@ func (v *visit) whyNot(application string, run *engine.StepRun) string {
 		return err.Error()
 	}
 	roles := run.Progress.Wait.Roles
-	mine := rolesOf(v.caller)
-	if len(roles) == 0 || v.claims() || slices.ContainsFunc(mine, func(r string) bool { return slices.Contains(roles, r) }) {
+	has := func(role string) bool { return slices.Contains(roles, role) }
+	if len(roles) == 0 || v.claims() || slices.ContainsFunc(v.caller.Actor.Roles, has) {
 		return ""
 	}
 	return "it takes the role " + strings.Join(roles, " or ")

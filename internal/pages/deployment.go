@@ -2,7 +2,6 @@ package pages
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -305,13 +304,4 @@ func (v *visit) mayAnywhere(verb access.Verb, p *sluice.Plan) bool {
 	return slices.ContainsFunc(p.Targets, func(t sluice.PlannedTarget) bool {
 		return v.caller.May(verb, p.Application, t.Name)
 	})
-}
-
-// rolesOf lists what the caller acts as, each once.
-func rolesOf(c access.Caller) []string {
-	set := map[string]bool{}
-	for _, role := range c.Actor.Roles {
-		set[role] = true
-	}
-	return slices.Sorted(maps.Keys(set))
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/manifest"
-	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // A Sign shows a state by a character, a word and the class of its colour, so that no one of them is needed.
@@ -206,11 +205,4 @@ func evidence(run *engine.StepRun) *sluice.Result {
 		return run.Failure.Result
 	}
 	return run.Progress.Result
-}
-
-func amount(a *sluice.Amount) string {
-	if a == nil {
-		return ""
-	}
-	return present.Amount(*a)
 }

@@ -42,7 +42,9 @@ var people = map[string]access.Caller{
 		Actor:  sluice.Actor{Name: "ana", Roles: []string{"owner"}, Identity: "test#ana"},
 		Grants: []access.Grant{{Verbs: access.Verbs}},
 	},
-	"vic": {Actor: sluice.Actor{Name: "vic", Identity: "test#vic"}, Grants: []access.Grant{{Verbs: []access.Verb{access.View}}}},
+	"vic": {Actor: sluice.Actor{Name: "vic", Identity: "test#vic"}, Grants: []access.Grant{
+		{Verbs: []access.Verb{access.View}},
+	}},
 	"sam": {Actor: sluice.Actor{Name: "sam", Identity: "test#sam"}, Grants: []access.Grant{
 		{Verbs: []access.Verb{access.View, access.Approve}, Applications: []string{"search"}},
 	}},

@@ -70,6 +70,7 @@ func scripts(t *testing.T, pattern string) testscript.Params {
 			"status": status, "recorded": recorded, "awaitidle": awaitIdle, "signalagent": signalAgent,
 			"receive": receive, "fill": fill, "expire": expire, "upgrade": upgrade, "excerpt": excerpt,
 			"replace": replace, "walk": walk, "conforms": conforms, "serve": serve, "unserve": unserve,
+			"issuer": issuer(t), "admit": admit,
 		},
 		Condition: condition,
 	}

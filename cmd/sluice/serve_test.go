@@ -80,8 +80,8 @@ type server struct {
 	stop    func(unix.Signal) error
 }
 
-// servers are those of the scripts that run, by directory.
-var servers sync.Map
+// The servers and issuers of the scripts that run, by directory.
+var servers, issuers sync.Map
 
 // serve starts a server in the script's directory, at the address of the one before if there was one. Commands work on
 // it from then on.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 const controlSocket = "control.sock"
@@ -23,7 +24,8 @@ type PartStatus struct {
 	Name     string
 	Running  bool
 	Restarts int
-	MemoryMB int // resident
+	MemoryMB int           // resident
+	CPU      time.Duration // of the process so far
 }
 
 func (s *supervisor) serveControl() error {
@@ -85,7 +87,8 @@ func (s *supervisor) status() []PartStatus {
 	var all []PartStatus
 	for _, p := range s.spec.Parts {
 		r := s.parts[p.Name]
-		all = append(all, PartStatus{Name: p.Name, Running: r.pid != 0, Restarts: r.restarts, MemoryMB: residentMB(r.pid)})
+		all = append(all, PartStatus{Name: p.Name, Running: r.pid != 0, Restarts: r.restarts,
+			MemoryMB: residentMB(r.pid), CPU: processorTime(r.pid)})
 	}
 	return all
 }
@@ -103,6 +106,18 @@ func residentMB(pid int) int {
 		}
 	}
 	return kb / 1024
+}
+
+// processorTime is 0 for a process that is not there.
+func processorTime(pid int) time.Duration {
+	fields, err := statOf(pid)
+	if err != nil {
+		return 0
+	}
+	var user, system int64
+	fmt.Sscan(fields[userTime], &user)
+	fmt.Sscan(fields[systemTime], &system)
+	return time.Duration(user+system) * tick
 }
 
 // control asks the supervisor of the cluster in dir.

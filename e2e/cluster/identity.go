@@ -27,17 +27,35 @@ func identify(pid int) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := statOf(pid)
 	if err != nil {
 		return identity{}, err
 	}
-	// The name, in brackets, can contain any character. The start time is the 20th field after it.
+	return identity{PID: pid, Started: fields[startTime], Boot: strings.TrimSpace(string(boot))}, nil
+}
+
+// Fields of a process, as statOf returns them. Times are in ticks.
+const (
+	userTime   = 11
+	systemTime = 12
+	startTime  = 19 // since boot
+
+	tick = 10 * time.Millisecond // whatever the kernel's own clock is
+)
+
+// statOf returns what the kernel says of a process, from its state on.
+func statOf(pid int) ([]string, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	// The name, in brackets, can contain any character.
 	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
 	fields := strings.Fields(rest)
-	if len(fields) < 20 {
-		return identity{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	if len(fields) <= startTime {
+		return nil, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
-	return identity{PID: pid, Started: fields[19], Boot: strings.TrimSpace(string(boot))}, nil
+	return fields, nil
 }
 
 func (s spec) recordSupervisor(id identity) error {

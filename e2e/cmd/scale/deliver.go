@@ -32,6 +32,7 @@ type report struct {
 	Begun   time.Time     `json:"begun"`
 	Elapsed time.Duration `json:"elapsed"`
 	CPU     time.Duration `json:"cpu"`
+	Plane   time.Duration `json:"plane"` // processor time of the control plane
 	RSS     int64         `json:"rss"`
 }
 
@@ -65,11 +66,16 @@ func (d delivery) run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	before, begun := processorTime(), time.Now()
-	if err := d.release(ctx, e, "image:2"); err != nil {
+	r := report{}
+	r.Plane, err = planeTime(ctx, func() error {
+		before, begun := processorTime(), time.Now()
+		err := d.release(ctx, e, "image:2")
+		r.Begun, r.Elapsed, r.CPU = begun, time.Since(begun), processorTime()-before
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	r := report{Begun: begun, Elapsed: time.Since(begun), CPU: processorTime() - before}
 	if r.RSS, err = resident(); err != nil {
 		return err
 	}

@@ -7,9 +7,12 @@
 //	step                    the time of a further step; for a single canary
 //	writes, dry runs, reads of a release, as the API server recorded them; a watch is one read
 //	CPU s, RSS MB           of Sluice's own process
+//	plane s, of plain       the processor time of the control plane, with the fake nodes, for the canaries and for the
+//	                        plain update
+//	work                    how many times the processor time of the plain update the canaries take, Sluice included
 //
 // It says which goals are missed. The control plane takes most of the time of many canaries at once, and other programs
-// on the machine disturb it, so only the ratio of one run says much.
+// on the machine disturb it, so only the ratio of one run says much. Processor times are disturbed less than times.
 //
 //	go run ./cmd/scale                              the table
 //	go run ./cmd/scale -sizes 1,20x4                other sizes: 1 Deployment of 1 replica, 20 of 4 replicas

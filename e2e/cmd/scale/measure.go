@@ -31,9 +31,16 @@ type measurement struct {
 	requests      *requests     // nil: not known
 	cpu           time.Duration
 	rss           int64 // bytes, at the end; 0: not known
+	// The processor time of the control plane; 0: not known.
+	plainPlane, canaryPlane time.Duration
 }
 
 func (m measurement) ratio() float64 { return m.canary.Seconds() / m.plain.Seconds() }
+
+// work is how many times the processor time of a plain update the canaries take, that of Sluice included.
+func (m measurement) work() float64 {
+	return (m.cpu + m.canaryPlane).Seconds() / m.plainPlane.Seconds()
+}
 
 // podsPerReplica is 1 if every pod was started once.
 func (m measurement) podsPerReplica() float64 { return float64(m.pods) / float64(m.n*m.replicas) }
@@ -71,7 +78,10 @@ func measure(ctx context.Context, p place, s shape, canaries releaser) (measurem
 		if err := f.create(ctx); err != nil {
 			return err
 		}
-		m.plain, err = f.update(ctx)
+		m.plainPlane, err = planeTime(ctx, func() (err error) {
+			m.plain, err = f.update(ctx)
+			return err
+		})
 		return err
 	})
 	if err != nil {
@@ -94,7 +104,7 @@ func bySluice(ctx context.Context, f *field, m *measurement) error {
 	if err != nil {
 		return err
 	}
-	m.canary, m.cpu, m.rss = r.Elapsed, r.CPU, r.RSS
+	m.canary, m.cpu, m.rss, m.canaryPlane = r.Elapsed, r.CPU, r.RSS, r.Plane
 	m.requests, err = readRecord(f.audit, from.Size(), r.Begun)
 	if err != nil || f.n > 1 {
 		return err

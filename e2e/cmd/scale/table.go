@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-var header = fmt.Sprintf("%8s %9s %9s %6s %6s %8s %7s %9s %7s %7s %7s\n", "at once", "plain", "canary", "ratio", "pods",
-	"step", "writes", "dry runs", "reads", "CPU s", "RSS MB")
+const columns = "%8s %9s %9s %6s %6s %8s %7s %9s %7s %7s %7s %9s %9s %6s\n"
+
+var header = fmt.Sprintf(columns, "at once", "plain", "canary", "ratio", "pods", "step", "writes", "dry runs", "reads",
+	"CPU s", "RSS MB", "plane s", "of plain", "work")
 
 const goals = "goals: at most 2 times a plain update, every pod started once, at most 6 writes a release, " +
 	"under 150 MB, under 0.10 s a further step\n"
 
 // row is the measurement as a line of the table. What is not known is "-".
 func (m measurement) row() string {
-	step, writes, dryRuns, reads, cpu, rss := "-", "-", "-", "-", "-", "-"
+	step, writes, dryRuns, reads, cpu, rss, plane, plain, work := "-", "-", "-", "-", "-", "-", "-", "-", "-"
 	if m.step > 0 {
 		step = seconds(m.step)
 	}
@@ -26,8 +28,11 @@ func (m measurement) row() string {
 	if m.rss > 0 {
 		cpu, rss = number(m.cpu.Seconds()), fmt.Sprint(m.rss>>20)
 	}
-	return fmt.Sprintf("%8s %9s %9s %6s %6s %8s %7s %9s %7s %7s %7s\n", m.shape, seconds(m.plain), seconds(m.canary),
-		number(m.ratio()), number(m.podsPerReplica()), step, writes, dryRuns, reads, cpu, rss)
+	if m.plainPlane > 0 && m.canaryPlane > 0 {
+		plane, plain, work = number(m.canaryPlane.Seconds()), number(m.plainPlane.Seconds()), number(m.work())
+	}
+	return fmt.Sprintf(columns, m.shape, seconds(m.plain), seconds(m.canary), number(m.ratio()),
+		number(m.podsPerReplica()), step, writes, dryRuns, reads, cpu, rss, plane, plain, work)
 }
 
 // each lists how many requests of each kind a release took.

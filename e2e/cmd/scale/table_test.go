@@ -56,9 +56,11 @@ func TestCount(t *testing.T) {
 func TestRow(t *testing.T) {
 	m := measurement{
 		shape: shape{20, 4}, plain: time.Second, canary: 3 * time.Second, pods: 160, cpu: time.Second, rss: 200 << 20,
+		plainPlane: 4 * time.Second, canaryPlane: 5 * time.Second,
 		requests: &requests{writes: 140, dryRuns: 20, reads: 50, each: map[string]int{"get pods": 50}},
 	}
-	if got := strings.Join(strings.Fields(m.row()), " "); got != "20x4 1.00 s 3.00 s 3.0 2.0 - 7.0 1.0 2.5 1.0 200" {
+	const want = "20x4 1.00 s 3.00 s 3.0 2.0 - 7.0 1.0 2.5 1.0 200 5.0 4.0 1.5"
+	if got := strings.Join(strings.Fields(m.row()), " "); got != want {
 		t.Error(got)
 	}
 	if got := strings.TrimSpace(m.each()); got != "2.50 get pods" {
@@ -68,7 +70,7 @@ func TestRow(t *testing.T) {
 		t.Errorf("it misses %d goals: %v", n, m.missed())
 	}
 	unknown := measurement{shape: shape{1, 1}, plain: time.Second, canary: 9 * time.Second, pods: 1}
-	if got := strings.Join(strings.Fields(unknown.row()), " "); got != "1 1.00 s 9.00 s 9.0 1.0 - - - - - -" {
+	if got := strings.Join(strings.Fields(unknown.row()), " "); got != "1 1.00 s 9.00 s 9.0 1.0 - - - - - - - - -" {
 		t.Error(got)
 	}
 	if missed := unknown.missed(); len(missed) > 0 {

@@ -62,6 +62,15 @@ func (c *Client) Call(ctx context.Context, r Request) error {
 
 // Stream sends the request and returns the body of the answer. The caller closes it.
 func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
+	resp, err := c.Send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Send sends the request and returns the answer. The caller closes its body.
+func (c *Client) Send(ctx context.Context, r Request) (*http.Response, error) {
 	req, err := c.newRequest(ctx, r)
 	if err != nil {
 		return nil, err
@@ -74,7 +83,7 @@ func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 		defer resp.Body.Close()
 		return nil, Wrap(r.Op, failure(resp, req.Method))
 	}
-	return resp.Body, nil
+	return resp, nil
 }
 
 // A List is an answer that lists objects, or one page of it.
@@ -85,14 +94,26 @@ type List[T any] struct {
 
 // Pages lists objects page by page.
 func Pages[T any](ctx context.Context, c *Client, r Request, each func(page *List[T])) error {
+	return PagesAs(ctx, c, r, nil, each)
+}
+
+// PagesAs is Pages for a kind that has the form, nil for JSON alone.
+func PagesAs[T any](ctx context.Context, c *Client, r Request, form *Form[T], each func(page *List[T])) error {
+	if form != nil {
+		r.Accept = AcceptProtobuf
+	}
 	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	maps.Copy(query, r.Query)
 	r.Query = query
 	for {
-		page := &List[T]{}
-		r.Into = page
-		if err := c.Call(ctx, r); err != nil {
+		resp, err := c.Send(ctx, r)
+		if err != nil {
 			return err
+		}
+		page, err := readPage(resp, form)
+		_ = resp.Body.Close()
+		if err != nil {
+			return Wrap(r.Op, err)
 		}
 		each(page)
 		if page.Metadata.Continue == "" {
@@ -171,11 +192,24 @@ func failure(resp *http.Response, verb string) error {
 // ParseStatus returns the failure that a Status object describes, nil if the data is something else.
 func ParseStatus(data []byte) error {
 	var s metav1.Status
-	err := json.Unmarshal(data, &s)
+	err := readStatus(data, &s)
 	if err != nil || s.Kind != "Status" || s.APIVersion != "v1" || s.Code < http.StatusBadRequest {
 		return nil
 	}
 	return &apierrors.StatusError{ErrStatus: s}
+}
+
+// readStatus reads a Status in either form.
+func readStatus(data []byte, s *metav1.Status) error {
+	kind, message, err := new(Envelope).Open(data)
+	if err != nil {
+		return json.Unmarshal(data, s)
+	}
+	if err := s.Unmarshal(message); err != nil {
+		return err
+	}
+	s.Kind, s.APIVersion = kind, "v1"
+	return nil
 }
 
 // HasStatus reports whether the API server answered with one of the HTTP statuses.

@@ -5,6 +5,7 @@ package pod
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,6 +38,26 @@ type Pod struct {
 		ContainerStatuses     []corev1.ContainerStatus `json:"containerStatuses"`
 		InitContainerStatuses []corev1.ContainerStatus `json:"initContainerStatuses"`
 	} `json:"status"`
+}
+
+// Of returns the part of the Pod that is kept.
+func Of(o *corev1.Pod) Pod {
+	var p Pod
+	m := &p.Metadata
+	m.Name, m.Namespace, m.UID, m.ResourceVersion = o.Name, o.Namespace, string(o.UID), o.ResourceVersion
+	m.CreationTimestamp, m.Labels, m.Annotations = o.CreationTimestamp, o.Labels, o.Annotations
+	m.OwnerReferences = o.OwnerReferences
+	if t := o.DeletionTimestamp; t != nil {
+		m.DeletionTimestamp = t.UTC().Format(time.RFC3339)
+	}
+	p.Spec.NodeName = o.Spec.NodeName
+	for _, c := range o.Spec.Containers {
+		p.Spec.Containers = append(p.Spec.Containers, Container{c.Name, c.Image})
+	}
+	s := &p.Status
+	s.Phase, s.Reason, s.Message, s.Conditions = o.Status.Phase, o.Status.Reason, o.Status.Message, o.Status.Conditions
+	s.ContainerStatuses, s.InitContainerStatuses = o.Status.ContainerStatuses, o.Status.InitContainerStatuses
+	return p
 }
 
 // A Container is the part of a container that is kept.

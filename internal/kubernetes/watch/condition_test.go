@@ -227,12 +227,12 @@ func object(t *testing.T, text string) sluice.Object {
 
 func TestTemplateDigest(t *testing.T) {
 	digest := func(text string) [32]byte { return templateDigest(object(t, text)) }
-	deployment := digest(`{"spec":{"template":{"metadata":{"labels":{"app":"web"}},"spec":{"x":1}}}}`)
+	deployment := digest(`{"spec":{"template":{"metadata":{"labels":{"app":"web"}},"spec":{"hostname":"a"}}}}`)
 	if deployment != digest(`{"spec":{"template":{"metadata":{"labels":{"pod-template-hash":"1","app":"web"}},
-		"spec":{"x":1}}}}`) {
+		"spec":{"hostname":"a"}}}}`) {
 		t.Error("a Deployment and its ReplicaSet differ")
 	}
-	if deployment == digest(`{"spec":{"template":{"metadata":{"labels":{"app":"web"}},"spec":{"x":2}}}}`) {
+	if deployment == digest(`{"spec":{"template":{"metadata":{"labels":{"app":"web"}},"spec":{"hostname":"b"}}}}`) {
 		t.Error("another template is the same")
 	}
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
@@ -22,11 +26,11 @@ func newLists(c *client.Client, namespace string) *lists {
 	path := func(groupVersion, resource string) string { return client.Path(groupVersion, namespace, resource) }
 	return &lists{
 		pods: newListing(reflector[pod.Pod]{
-			client: c, op: "list pods", path: path("v1", "pods"),
+			client: c, op: "list pods", path: path("v1", "pods"), form: podForm,
 			version: func(p *pod.Pod) string { return p.Metadata.ResourceVersion },
 		}, identifyPod),
 		replicaSets: newListing(reflector[replicaSet]{
-			client: c, op: "list replicasets", path: path("apps/v1", "replicasets"),
+			client: c, op: "list replicasets", path: path("apps/v1", "replicasets"), form: setForm,
 			version: func(s *replicaSet) string { return versionOf(&s.meta) },
 		}, func(s *replicaSet) identity { return identify(&s.meta) }),
 		endpoints: newListing(reflector[sluice.Object]{
@@ -35,6 +39,18 @@ func newLists(c *client.Client, namespace string) *lists {
 		}, identify),
 	}
 }
+
+var podForm = client.NewForm(pod.Of, func(message []byte) ([]corev1.Pod, metav1.ListMeta, error) {
+	var list corev1.PodList
+	err := list.Unmarshal(message)
+	return list.Items, list.ListMeta, err
+})
+
+var setForm = client.NewForm(replicaSetOf, func(message []byte) ([]appsv1.ReplicaSet, metav1.ListMeta, error) {
+	var list appsv1.ReplicaSetList
+	err := list.Unmarshal(message)
+	return list.Items, list.ListMeta, err
+})
 
 func identifyPod(p *pod.Pod) identity {
 	m := p.Metadata

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
@@ -33,6 +31,7 @@ type reflector[T any] struct {
 	op       string // for messages
 	path     string
 	query    url.Values
+	form     *client.Form[T] // nil: JSON alone
 	version  func(*T) string // at which an object is
 	store    store[T]
 	position *position // of the store
@@ -106,16 +105,10 @@ func (f *reflector[T]) list(ctx context.Context) error {
 // read returns all objects, and the version as of which they are.
 func (f *reflector[T]) read(ctx context.Context) (items []T, version string, err error) {
 	ask := client.Request{Op: f.op, Path: f.path, Query: f.query}
-	err = client.Pages(ctx, f.client, ask, func(page *client.List[T]) {
+	err = client.PagesAs(ctx, f.client, ask, f.form, func(page *client.List[T]) {
 		items, version = append(items, page.Items...), page.Metadata.ResourceVersion
 	})
 	return items, version, err
-}
-
-// A frame is one line of a watch.
-type frame struct {
-	Type   string          `json:"type"`
-	Object json.RawMessage `json:"object"`
 }
 
 func (f *reflector[T]) watch(ctx context.Context) error {
@@ -125,43 +118,37 @@ func (f *reflector[T]) watch(ctx context.Context) error {
 	}
 	maps.Copy(q, f.query)
 	defer f.position.lose()
-	body, err := f.client.Stream(ctx, client.Request{Op: f.op, Path: f.path, Query: q})
+	ask := client.Request{Op: f.op, Path: f.path, Query: q}
+	if f.form != nil {
+		ask.Accept = client.AcceptProtobuf
+	}
+	resp, err := f.client.Send(ctx, ask)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = body.Close() }()
-	frames := json.NewDecoder(body)
+	defer func() { _ = resp.Body.Close() }()
+	next := framesOf(resp, f.form)
 	for {
-		var e frame
-		if err := frames.Decode(&e); err != nil {
+		what, item, err := next()
+		if err != nil {
 			return client.Wrap(f.op, err)
 		}
-		if err := f.event(e); err != nil {
-			return client.Wrap(f.op, err)
-		}
+		f.event(what, item)
 	}
 }
 
-func (f *reflector[T]) event(e frame) error {
-	if e.Type == "ERROR" {
-		return frameError(e.Object)
-	}
-	var item T
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(e.Object, &item); err != nil {
-		return err
-	}
+func (f *reflector[T]) event(what string, item T) {
 	f.known = f.version(&item)
-	switch e.Type {
+	switch what {
 	case "BOOKMARK":
 		f.position.reach(f.known)
-		return nil
+		return
 	case "DELETED":
 		f.store.drop(item)
 	default:
 		f.store.set(item)
 	}
 	f.position.advance(f.known)
-	return nil
 }
 
 // frameError returns the failure in an ERROR frame.

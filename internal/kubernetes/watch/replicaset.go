@@ -3,11 +3,17 @@ package watch
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
+	"maps"
+	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/kubernetes/pod"
 )
 
 // A replicaSet is the part of a ReplicaSet that is kept. Its template never changes, but its owner may: a Deployment
@@ -19,66 +25,79 @@ type replicaSet struct {
 	meta          sluice.Object // nothing but its metadata
 }
 
-// UnmarshalJSON reads a ReplicaSet as the API server sends it, but not its managedFields, which are its largest part.
+// UnmarshalJSON reads a ReplicaSet as the API server sends it.
 func (s *replicaSet) UnmarshalJSON(data []byte) error {
-	var o struct {
-		Metadata struct {
-			Name              string         `json:"name"`
-			Namespace         string         `json:"namespace"`
-			UID               string         `json:"uid"`
-			ResourceVersion   string         `json:"resourceVersion"`
-			DeletionTimestamp string         `json:"deletionTimestamp"`
-			Labels            map[string]any `json:"labels"`
-			Annotations       map[string]any `json:"annotations"`
-			OwnerReferences   []any          `json:"ownerReferences"`
-		} `json:"metadata"`
-		Spec struct {
-			Template map[string]any `json:"template"`
-		} `json:"spec"`
-		Status sluice.Object `json:"status"`
-	}
+	var o appsv1.ReplicaSet
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &o); err != nil {
 		return err
 	}
-	m := o.Metadata
-	meta := sluice.Object{"metadata": map[string]any{
-		"name": m.Name, "namespace": m.Namespace, "uid": m.UID, "resourceVersion": m.ResourceVersion,
-		"labels": m.Labels, "annotations": m.Annotations, "ownerReferences": m.OwnerReferences,
-	}}
-	if m.DeletionTimestamp != "" {
-		meta.Set(m.DeletionTimestamp, "metadata", "deletionTimestamp")
-	}
-	*s = replicaSet{
-		uid: m.UID, ownerUID: ownerUID(meta), template: digest(o.Spec.Template),
-		refusal: replicaFailure(sluice.Object{"status": map[string]any(o.Status)}), meta: meta,
-	}
+	*s = replicaSetOf(&o)
 	return nil
+}
+
+func replicaSetOf(o *appsv1.ReplicaSet) replicaSet {
+	meta := sluice.Object{"metadata": map[string]any{
+		"name": o.Name, "namespace": o.Namespace, "uid": string(o.UID), "resourceVersion": o.ResourceVersion,
+		"labels": asObject(o.Labels), "annotations": asObject(o.Annotations),
+		"ownerReferences": ownersOf(o.OwnerReferences),
+	}}
+	if t := o.DeletionTimestamp; t != nil {
+		meta.Set(t.UTC().Format(time.RFC3339), "metadata", "deletionTimestamp")
+	}
+	s := replicaSet{
+		uid: string(o.UID), ownerUID: string(pod.Controller(o.OwnerReferences).UID), template: digest(&o.Spec.Template),
+		meta: meta,
+	}
+	for _, c := range o.Status.Conditions {
+		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+			s.refusal = refusal{c.Message, c.LastTransitionTime.UTC()}
+		}
+	}
+	return s
+}
+
+func asObject(texts map[string]string) map[string]any {
+	o := make(map[string]any, len(texts))
+	for key, value := range texts {
+		o[key] = value
+	}
+	return o
+}
+
+func ownersOf(owners []metav1.OwnerReference) []any {
+	var list []any
+	for _, owner := range owners {
+		o := map[string]any{
+			"apiVersion": owner.APIVersion, "kind": owner.Kind, "name": owner.Name, "uid": string(owner.UID),
+		}
+		if owner.Controller != nil {
+			o["controller"] = *owner.Controller
+		}
+		list = append(list, o)
+	}
+	return list
 }
 
 // workload returns the uid of its Deployment, its own if it has none.
 func (s replicaSet) workload() string { return cmp.Or(s.ownerUID, s.uid) }
 
-func ownerUID(o sluice.Object) string {
-	for _, owner := range o.List("metadata", "ownerReferences") {
-		if owner["controller"] == true {
-			return owner.Text("uid")
-		}
-	}
-	return ""
-}
-
-// templateDigest is the same for a Deployment and for the ReplicaSet that was made from its template.
+// templateDigest is the same for a Deployment and for the ReplicaSet that was made from its template. Fields that this
+// version of Sluice does not know count for nothing.
 func templateDigest(o sluice.Object) [sha256.Size]byte {
-	template, _ := o.Field("spec", "template").(map[string]any)
-	return digest(sluice.Object(template).Clone())
+	stored, _ := o.Field("spec", "template").(map[string]any)
+	var t corev1.PodTemplateSpec
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(stored, &t) != nil {
+		return [sha256.Size]byte{} // which no template has
+	}
+	return digest(&t)
 }
 
-// digest is templateDigest of a template, from which it takes the label with the hash.
-func digest(t sluice.Object) [sha256.Size]byte {
-	if labels, ok := t.Field("metadata", "labels").(map[string]any); ok {
-		delete(labels, "pod-template-hash")
-	}
-	data, _ := json.Marshal(t) // what was decoded from JSON can be encoded
+// digest is templateDigest of a template, without the label with the hash.
+func digest(template *corev1.PodTemplateSpec) [sha256.Size]byte {
+	t := *template
+	t.Labels = maps.Clone(t.Labels)
+	delete(t.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	data, _ := t.Marshal() // it has no value that cannot be encoded
 	return sha256.Sum256(data)
 }
 

@@ -58,7 +58,7 @@ e2e: $(GOTESTSUM) ## Deliver to two clusters: on this machine, as root, or to tw
 
 FUZZTIME ?= 1m
 fuzz: ## Fuzz the parsers, FUZZTIME each (default one minute)
-	@for p in deployfile manifest config compose; do go test -run '^$$' -fuzz '^Fuzz(Parse|Read)$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./internal/$$p || exit 1; done
+	@for p in deployfile manifest config compose api; do go test -run '^$$' -fuzz '^Fuzz(Parse|Read)$$' -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./internal/$$p || exit 1; done
 
 format: ## Fail if a file is not formatted with gofmt
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi

@@ -32,12 +32,12 @@ func (a *app) serve(ctx context.Context, o bootstrap.Serving) error {
 	if err != nil {
 		return err
 	}
-	o.Listening = func(address string) {
+	o.Listening = func(address, at string) {
 		if a.json() {
-			_ = present.JSON(a.out, "Serving", servingOutput{address}) // a reader that went away wants no address
+			_ = present.JSON(a.out, "Serving", servingOutput{address, at}) // a reader that went away wants no address
 			return
 		}
-		present.Printf(a.out, "serving at %s\n", address)
+		present.Printf(a.out, "serving at %s, listening at %s\n", address, at)
 	}
 	a.follows.Store(true)
 	return bootstrap.Serve(ctx, bootstrap.Instance{Dir: a.dir, Config: c, Log: a.err, Note: a.note}, o)
@@ -45,4 +45,5 @@ func (a *app) serve(ctx context.Context, o bootstrap.Serving) error {
 
 type servingOutput struct {
 	Address string `json:"address"`
+	Listens string `json:"listens"`
 }

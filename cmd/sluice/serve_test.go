@@ -58,7 +58,8 @@ func startServer(dir string, vars []string, listen string) (address string, stop
 		return "", nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	address, found := strings.CutPrefix(strings.TrimSpace(line), "serving at ")
+	_, at, found := strings.Cut(strings.TrimSpace(line), ", listening at ")
+	address = "http://" + at
 	if !found {
 		return "", nil, errors.Join(errors.New("the server says "+line), err, cmd.Process.Kill(), cmd.Wait())
 	}

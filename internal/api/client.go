@@ -10,13 +10,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// patience is how long a client tries again while a server is away: as long as a restart of it may take.
-const patience = 2 * time.Minute
+// How long a client tries again while a server is away: one that has answered before as long as a restart of it may
+// take, another one, whose address may be wrong, for a moment.
+const (
+	patience = 2 * time.Minute
+	doubt    = 5 * time.Second
+)
 
 // pause is how long a client waits before it tries again.
 const pause = time.Second
@@ -27,6 +32,7 @@ type Client struct {
 	base  *url.URL
 	http  *http.Client
 	token func(ctx context.Context) (string, error)
+	met   *atomic.Bool // the server has answered
 }
 
 // Connect returns a client of the server at the address, such as https://sluice.example.com. token is asked before each
@@ -39,7 +45,7 @@ func Connect(address string, token func(context.Context) (string, error), h *htt
 	}
 	same := *h
 	same.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: base, http: &same, token: token}, nil
+	return &Client{base: base, http: &same, token: token, met: new(atomic.Bool)}, nil
 }
 
 // Close closes the connections.
@@ -62,20 +68,28 @@ func newKey() string { return rand.Text() }
 
 // do sends the call, again while the server is away, and reads the answer into out.
 func (c *Client) do(ctx context.Context, r call, out any) error {
-	until := time.Now().Add(patience)
+	begun := time.Now()
 	for {
 		resp, err := c.send(ctx, r)
 		if err == nil {
 			err = read(resp, out)
 		}
 		repeatable := r.method == http.MethodGet || r.key != ""
-		if sluice.ErrorCode(err) != sluice.Unavailable || !repeatable || time.Now().After(until) || ctx.Err() != nil {
+		if sluice.ErrorCode(err) != sluice.Unavailable || !repeatable || c.gaveUp(begun) || ctx.Err() != nil {
 			return err
 		}
 		if !wait(ctx, pause) {
 			return ctx.Err()
 		}
 	}
+}
+
+// gaveUp reports whether a server that is away since then is not worth waiting for any longer.
+func (c *Client) gaveUp(since time.Time) bool {
+	if c.met.Load() {
+		return time.Since(since) > patience
+	}
+	return time.Since(since) > doubt
 }
 
 func wait(ctx context.Context, d time.Duration) bool {
@@ -114,6 +128,7 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 		}
 		return nil, away(req.URL, err)
 	}
+	c.met.Store(true)
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
 		return nil, readProblem(resp)

@@ -65,9 +65,9 @@ func decoded(data []byte, into any) error {
 func (c *Client) follow(ctx context.Context, path string, after int64, complete func() bool) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		last := strconv.FormatInt(after, 10)
-		for until := time.Now().Add(patience); ; {
+		for heard := time.Now(); ; {
 			err := c.events(ctx, call{method: http.MethodGet, path: path, last: last}, func(e message) bool {
-				until = time.Now().Add(patience)
+				heard = time.Now()
 				if e.id != "" {
 					last = e.id
 				}
@@ -76,7 +76,7 @@ func (c *Client) follow(ctx context.Context, path string, after int64, complete 
 			switch {
 			case ctx.Err() != nil || errors.Is(err, errLeft) || err == nil && complete():
 				return
-			case err != nil && sluice.ErrorCode(err) != sluice.Unavailable || time.Now().After(until):
+			case err != nil && sluice.ErrorCode(err) != sluice.Unavailable || c.gaveUp(heard):
 				yield(nil, err)
 				return
 			}

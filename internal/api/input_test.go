@@ -78,7 +78,7 @@ func TestRequestIsBounded(t *testing.T) {
 	})
 }
 
-func FuzzDeploy(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	good, err := json.Marshal(wire(bundle("shop")))
 	if err != nil {
 		f.Fatal(err)

@@ -28,8 +28,8 @@ const (
 
 // A Serving is what a command adds to the section server of sluice.yaml.
 type Serving struct {
-	Listen    string               // host:port instead of that of sluice.yaml; "": that
-	Listening func(address string) // is told once requests are answered
+	Listen    string                   // host:port instead of that of sluice.yaml; "": that
+	Listening func(address, at string) // is told once requests are answered: how others reach it, and host:port
 }
 
 // Serve runs the deployments of the state directory and answers callers until ctx ends. Then it lets requests end and
@@ -115,7 +115,7 @@ func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Servin
 	go func() { served <- ignoreClosed(h.Serve(l)) }()
 	stop := o.keep(i, shown)
 	defer stop()
-	s.Listening(i.Address)
+	s.Listening(i.Address, l.Addr().String())
 	select {
 	case err := <-served:
 		return err

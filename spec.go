@@ -179,6 +179,7 @@ type Pause struct {
 	UntilApproved      bool          `json:"untilApproved,omitempty"`
 	RequiresRoles      []string      `json:"requiresRoles,omitempty"`
 	ApprovalExpiration time.Duration `json:"approvalExpiration,omitempty"` // 0: never
+	ApprovedByAnother  bool          `json:"approvedByAnother,omitempty"`  // than who started the deployment
 }
 
 // RunWebhook calls a webhook of the file and waits for the callback, unless the webhook disables callbacks.

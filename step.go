@@ -120,6 +120,7 @@ type Wait struct {
 	Until    time.Time `json:"until,omitzero"`     // a time; a deadline if Signals is set
 	Signals  []string  `json:"signals,omitempty"`  // the kinds that end it
 	Roles    []string  `json:"roles,omitempty"`    // any of which may approve; empty: anyone
+	Another  bool      `json:"another,omitempty"`  // who started the deployment may not approve
 	Callback string    `json:"callback,omitempty"` // the URL for the callback, without its secret
 }
 

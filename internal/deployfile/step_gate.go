@@ -26,7 +26,7 @@ func (p *parser) setWeight(f *fieldset) *sluice.SetWeight {
 
 func (p *parser) pause(f *fieldset) *sluice.Pause {
 	s := &sluice.Pause{UntilApproved: f.bool("untilApproved"), RequiresRoles: f.texts("requiresRoles"),
-		ApprovalExpiration: f.duration("approvalExpiration")}
+		ApprovalExpiration: f.duration("approvalExpiration"), ApprovedByAnother: f.bool("approvedByAnother")}
 	timed := f.has("duration") || f.has("unit")
 	switch {
 	case s.UntilApproved && timed:
@@ -35,9 +35,9 @@ func (p *parser) pause(f *fieldset) *sluice.Pause {
 	case !s.UntilApproved && !timed:
 		p.error(f.node, codeBadCombination, "write untilApproved: true, or duration: 10 and unit: minutes",
 			"the pause does not say what it waits for")
-	case !s.UntilApproved && (f.has("requiresRoles") || f.has("approvalExpiration")):
+	case !s.UntilApproved && (f.has("requiresRoles") || f.has("approvalExpiration") || f.has("approvedByAnother")):
 		p.error(f.node, codeBadCombination, "add untilApproved: true, or remove them",
-			"requiresRoles and approvalExpiration need untilApproved: true")
+			"requiresRoles, approvalExpiration and approvedByAnother need untilApproved: true")
 	case timed:
 		s.Duration, _ = f.measured("duration", "unit")
 	}

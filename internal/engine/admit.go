@@ -35,7 +35,7 @@ func Admit(s *State, sig sluice.Signal) error {
 		return sluice.Errorf(sluice.Conflict, "step %s does not wait for %s", sig.Step, sig.Kind).
 			WithHint("see what it waits for with: sluice status %s", s.ID)
 	}
-	return permit(run, sig)
+	return permit(s, run, sig)
 }
 
 // expects reports whether the step waits for such a signal and has not received one. A callback may arrive before the
@@ -50,11 +50,30 @@ func (r *StepRun) expects(kind string) bool {
 	return r.Phase == PhaseWaiting && slices.Contains(r.Progress.Wait.Signals, kind)
 }
 
-func permit(run *StepRun, sig sluice.Signal) error {
+func permit(s *State, run *StepRun, sig sluice.Signal) error {
 	if run.Progress.Wait == nil || sig.Kind == sluice.SignalCallback {
 		return nil
 	}
+	if run.Progress.Wait.Another && sig.Kind != sluice.SignalReject {
+		if err := needAnother(s, sig); err != nil {
+			return err
+		}
+	}
 	return needRole(run.Progress.Wait.Roles, sig, fmt.Sprintf("%s of step %s", sig.Kind, sig.Step))
+}
+
+// needAnother refuses a signal of who started the deployment. An identity that a server proved tells people apart, a name
+// does so without one.
+func needAnother(s *State, sig sluice.Signal) error {
+	same := sig.By.Name == s.StartedBy.Name
+	if sig.By.Identity != "" || s.StartedBy.Identity != "" {
+		same = sig.By.Identity == s.StartedBy.Identity
+	}
+	if !same {
+		return nil
+	}
+	return sluice.Errorf(sluice.Denied, "%s started deployment %s, so somebody else has to %s", sig.By.Name, s.ID, sig.Kind).
+		WithHint("ask another person to approve it")
 }
 
 // needRole refuses a signal whose actor has none of the roles, if there are any.

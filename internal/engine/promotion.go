@@ -73,6 +73,11 @@ func admitPromotion(s *State, run *StepRun, sig sluice.Signal) error {
 		if r.Plan.Pause == nil {
 			continue
 		}
+		if r.Plan.Pause.ApprovedByAnother {
+			if err := needAnother(s, sig); err != nil {
+				return err
+			}
+		}
 		if err := needRole(r.Plan.Pause.RequiresRoles, sig, fmt.Sprintf("to skip step %s", r.Plan.ID)); err != nil {
 			return err
 		}

@@ -79,6 +79,9 @@ func describePause(p sluice.Pause) string {
 	if len(p.RequiresRoles) > 0 {
 		text += " by " + strings.Join(p.RequiresRoles, " or ")
 	}
+	if p.ApprovedByAnother {
+		text += ", of another person than who started it"
+	}
 	if p.ApprovalExpiration > 0 {
 		text += ", at most " + Span(p.ApprovalExpiration)
 	}

@@ -40,7 +40,10 @@ func (s *pause) Start(_ context.Context, p sluice.Progress) (sluice.Progress, er
 		p.Message = "waiting " + s.spec.Duration.String()
 		return p, nil
 	}
-	p.Wait = &sluice.Wait{Signals: []string{sluice.SignalApprove, sluice.SignalReject}, Roles: s.spec.RequiresRoles}
+	p.Wait = &sluice.Wait{
+		Signals: []string{sluice.SignalApprove, sluice.SignalReject}, Roles: s.spec.RequiresRoles,
+		Another: s.spec.ApprovedByAnother,
+	}
 	if s.spec.ApprovalExpiration > 0 {
 		p.Wait.Until = s.now().Add(s.spec.ApprovalExpiration)
 	}

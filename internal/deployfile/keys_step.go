@@ -34,7 +34,7 @@ var keysPause = &table{name: "pause", keys: []key{
 	{"duration", amount, "", "How long, with unit; or a duration such as 10m"},
 	{"unit", choice(unitWords...), "", "The unit of duration"},
 	{"untilApproved", truth, "false", "Wait until a person approves"},
-	{"requiresRoles", texts, "anyone", "Who may approve. A server proves roles; without one, anyone may claim one with --role"},
+	{"requiresRoles", texts, "anyone", "Who may approve. A server proves roles; without it anyone claims one with --role"},
 	{"approvedByAnother", truth, "false", "Who started the deployment may not approve it"},
 	{"approvalExpiration", duration, "never", "After this time without approval the step fails"},
 }}

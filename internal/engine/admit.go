@@ -62,8 +62,8 @@ func permit(s *State, run *StepRun, sig sluice.Signal) error {
 	return needRole(run.Progress.Wait.Roles, sig, fmt.Sprintf("%s of step %s", sig.Kind, sig.Step))
 }
 
-// needAnother refuses a signal of who started the deployment. An identity that a server proved tells people apart, a name
-// does so without one.
+// needAnother refuses a signal of who started the deployment. An identity that a server proved tells people apart, a
+// name does so without one.
 func needAnother(s *State, sig sluice.Signal) error {
 	same := sig.By.Name == s.StartedBy.Name
 	if sig.By.Identity != "" || s.StartedBy.Identity != "" {
@@ -72,8 +72,8 @@ func needAnother(s *State, sig sluice.Signal) error {
 	if !same {
 		return nil
 	}
-	return sluice.Errorf(sluice.Denied, "%s started deployment %s, so somebody else has to %s", sig.By.Name, s.ID, sig.Kind).
-		WithHint("ask another person to approve it")
+	return sluice.Errorf(sluice.Denied, "%s started deployment %s, so another person has to %s", sig.By.Name, s.ID,
+		sig.Kind).WithHint("ask another person to approve it")
 }
 
 // needRole refuses a signal whose actor has none of the roles, if there are any.

@@ -118,8 +118,8 @@ func New(c Config) *Pages {
 	return p
 }
 
-// Follow keeps the overview up to date until ctx ends; then the streams end. It is called once. While the store cannot be
-// read, it tells warn and tries again.
+// Follow keeps the overview up to date until ctx ends; then the streams end. It is called once. While the store cannot
+// be read, it tells warn and tries again.
 func (p *Pages) Follow(ctx context.Context, warn func(error)) {
 	defer close(p.stopped)
 	for {

@@ -51,6 +51,9 @@ func Serve(ctx context.Context, i Instance, s Serving) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
+	if err := server.Sweep(i.Dir.Path("")); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	if err := o.engine.Resume(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -175,9 +178,14 @@ func (o *owner) keep(i Instance, shown *pages.Pages) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var kept sync.WaitGroup
 	kept.Go(func() {
+		said := "" // once, not each time
 		for every(ctx, resumeEvery) {
-			if err := o.engine.Resume(ctx); err != nil && ctx.Err() == nil {
+			err := o.engine.Resume(ctx)
+			if err != nil && err.Error() != said && ctx.Err() == nil {
 				i.Note("warning: deployments cannot be continued now; it is tried again: %v", err)
+			}
+			if said = ""; err != nil {
+				said = err.Error()
 			}
 		}
 	})

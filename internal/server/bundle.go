@@ -20,13 +20,28 @@ const (
 	MaxBundleFiles = 2000
 )
 
+// bundlePrefix begins the names of directories of bundles.
+const bundlePrefix = "bundle-"
+
+// Sweep deletes what a killed server left in the directory of bundles. No other server may use the directory.
+func Sweep(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, bundlePrefix+"*"))
+	for _, each := range left {
+		err = errors.Join(err, os.RemoveAll(each))
+	}
+	if err != nil {
+		return sluice.Errorf(sluice.Unavailable, "a bundle of an earlier server cannot be deleted: %w", err)
+	}
+	return nil
+}
+
 // unpack writes the bundle into a directory of its own. The source names the deploy file there. remove deletes the
 // directory.
 func (s *Server) unpack(b service.Bundle) (source service.Source, remove func(), err error) {
 	if err := checkBundle(b); err != nil {
 		return source, nil, err
 	}
-	dir, err := os.MkdirTemp(s.Dir, "bundle-")
+	dir, err := os.MkdirTemp(s.Dir, bundlePrefix)
 	if err != nil {
 		return source, nil, sluice.Errorf(sluice.Exhausted, "the bundle cannot be written: %w", err)
 	}

@@ -46,11 +46,7 @@ func (s *Server) start(ctx context.Context, c access.Caller, p *sluice.Plan, key
 	}
 	defer told()
 	if key != "" {
-		lease, err := s.Store.Lease(ctx, requestLease(c, key))
-		if sluice.ErrorCode(err) == sluice.Conflict {
-			return Started{}, sluice.Errorf(sluice.Conflict, "a request with this idempotency key is being answered").
-				WithHint("try again")
-		}
+		lease, err := s.turn(ctx, requestLease(c, key))
 		if err != nil {
 			return Started{}, err
 		}
@@ -67,10 +63,37 @@ func (s *Server) start(ctx context.Context, c access.Caller, p *sluice.Plan, key
 	return Started{ID: id}, err
 }
 
-// requestLease names the lease under which a request with the key is answered.
+// requestLease names the lease under which a request with the key is answered. There are few of them, because a store
+// may keep something of each for good; requests that share one wait for each other.
 func requestLease(c access.Caller, key string) sluice.DeploymentID {
 	sum := sha256.Sum256([]byte(c.Actor.Identity + "\x00" + c.Actor.Name + "\x00" + key))
-	return sluice.DeploymentID("request-" + hex.EncodeToString(sum[:16]))
+	return sluice.DeploymentID("request-" + hex.EncodeToString(sum[:1]))
+}
+
+// How long a request waits for its turn, and how often it looks: the end of a lease brings no news.
+const (
+	turnWithin = 20 * time.Second
+	turnLook   = 20 * time.Millisecond
+)
+
+// turn takes the lease as soon as nobody holds it.
+func (s *Server) turn(ctx context.Context, id sluice.DeploymentID) (sluice.Lease, error) {
+	waiting, cancel := context.WithTimeout(ctx, turnWithin)
+	defer cancel()
+	look := time.NewTicker(turnLook)
+	defer look.Stop()
+	for {
+		lease, err := s.Store.Lease(ctx, id)
+		if sluice.ErrorCode(err) != sluice.Conflict {
+			return lease, err
+		}
+		select {
+		case <-look.C:
+		case <-waiting.Done():
+			return nil, sluice.Errorf(sluice.Unavailable, "a request with this idempotency key is still being answered").
+				WithHint("try again")
+		}
+	}
 }
 
 // begun returns the deployment that an earlier request of the caller with the key began, "" if there was none.

@@ -48,7 +48,7 @@ const (
 	// denialTime is how long a missing right to watch counts as missing.
 	denialTime = 5 * time.Minute
 	// mostPatience bounds how long one waits for the watch rather than list.
-	mostPatience = time.Second
+	mostPatience = 100 * time.Millisecond
 )
 
 func newListing[T any](ask reflector[T], identify func(*T) identity) *listing[T] {

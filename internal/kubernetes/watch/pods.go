@@ -8,13 +8,9 @@ import (
 	"github.com/sluice-cd/sluice/internal/kubernetes/client"
 )
 
-// podsPatience is how long one waits at least for the watches to show the pods of a Deployment.
-const podsPatience = 100 * time.Millisecond
-
-// PodsOf returns the pods of the Deployments, in no order, if the shared watches have told everything up to the state
-// in which the Deployment is known, or show as many of its pods, and as many ready ones, as its own status counts. So
-// they are as new as the Deployments, and nothing is asked for. It waits for the watches about as long as a list would
-// take. ok is false if they do not show that.
+// PodsOf returns the pods of the Deployments, in no order, if the shared watches show as many of each, and as many
+// ready ones, as its own status counts. So they are as new as the Deployments, and nothing is asked for. It waits a
+// moment for the watches. ok is false if they do not show that.
 func (s *Informers) PodsOf(ctx context.Context, r client.Resource, of []sluice.Ref) (list []sluice.Pod, ok bool) {
 	for _, ref := range of {
 		i := s.following(ctx, r, ref.Namespace)
@@ -36,7 +32,7 @@ func (s *Informers) PodsOf(ctx context.Context, r client.Resource, of []sluice.R
 
 // awaitPods is PodsOf for one Deployment.
 func (s *workloads) awaitPods(ctx context.Context, ref sluice.Ref) (list []sluice.Pod, ok bool) {
-	over := time.After(max(podsPatience, s.lists.pods.patience()))
+	over := time.After(mostPatience)
 	pods, sets := s.lists.pods.position(), s.lists.replicaSets.position()
 	for pods.isCurrent() && sets.isCurrent() {
 		podsChange, setsChange, deploymentsChange := pods.changes(), sets.changes(), s.position.changes()
@@ -56,14 +52,13 @@ func (s *workloads) awaitPods(ctx context.Context, ref sluice.Ref) (list []sluic
 	return nil, false
 }
 
-// podsOf returns the pods of the Deployment as the watches show them, and whether they are as new as it.
-func (s *workloads) podsOf(ref sluice.Ref) (list []sluice.Pod, asNew bool) {
+// podsOf returns the pods of the Deployment as the watches show them, and whether its status counts the same.
+func (s *workloads) podsOf(ref sluice.Ref) (list []sluice.Pod, same bool) {
 	uid := s.cache.uidOf(ref.Namespace + "/" + ref.Name)
-	reached := min(s.lists.pods.position().reached(), s.lists.replicaSets.position().reached())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w, ok := s.all[uid]
-	if !ok {
+	if !ok || isUnobserved(w.object) {
 		return nil, false
 	}
 	running, ready := 0, 0
@@ -82,9 +77,5 @@ func (s *workloads) podsOf(ref sluice.Ref) (list []sluice.Pod, asNew bool) {
 		}
 	}
 	o := w.object
-	if v := resourceVersion(o); v != 0 && v <= reached {
-		return list, true
-	}
-	counts := running == o.Number(0, "status", "replicas") && ready == o.Number(0, "status", "readyReplicas")
-	return list, counts && !isUnobserved(o)
+	return list, running == o.Number(0, "status", "replicas") && ready == o.Number(0, "status", "readyReplicas")
 }

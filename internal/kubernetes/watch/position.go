@@ -78,13 +78,6 @@ func (p *position) move() {
 	p.moved = make(chan struct{})
 }
 
-// reached returns the version up to which the store knows everything.
-func (p *position) reached() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.version
-}
-
 // isCurrent reports whether the store follows the changes.
 func (p *position) isCurrent() bool {
 	p.mu.Lock()

@@ -48,6 +48,7 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/server.md", "for at most 12 hours", "internal/identity/session.go", "12 * time.Hour"},
 	{"docs/server.md", "after 12 hours at the latest", "internal/identity/session.go", "12 * time.Hour"},
 	{"docs/server.md", "looks every 3 s", "internal/bootstrap/serve.go", "resumeEvery  = 3 * time.Second"},
+	{"docs/server.md", "waits at most 5 s", "internal/telemetry/trace.go", "exportLast  = 5 * time.Second"},
 	{"docs/server.md", "up to 2 minutes", "internal/api/client.go", "patience = 2 * time.Minute"},
 	{"docs/server.md", "waits 10 s", "internal/bootstrap/serve.go", "drainFor     = 10 * time.Second"},
 	{"docs/api.md", "for 24 hours", "internal/server/deploy.go", "keysFor = 24 * time.Hour"},

@@ -30,6 +30,7 @@ const (
 type app struct {
 	in       *os.File
 	stdout   *os.File
+	stderr   *os.File
 	out, err io.Writer // without secrets
 	terminal bool      // in and out are a terminal
 	redactor *secret.Redactor
@@ -48,7 +49,7 @@ type app struct {
 func newApp(in, out, err *os.File) *app {
 	r := new(secret.Redactor)
 	return &app{
-		in: in, stdout: out, out: r.Output(out), err: r.Output(err), redactor: r,
+		in: in, stdout: out, stderr: err, out: r.Output(out), err: r.Output(err), redactor: r,
 		terminal: term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())),
 		styles:   present.NewStyles(out), output: outputText,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
@@ -40,7 +41,11 @@ func (a *app) serve(ctx context.Context, o bootstrap.Serving) error {
 		present.Printf(a.out, "serving at %s, listening at %s\n", address, at)
 	}
 	a.follows.Store(true)
-	return bootstrap.Serve(ctx, bootstrap.Instance{Dir: a.dir, Config: c, Log: a.err, Note: a.note}, o)
+	i := bootstrap.Instance{Dir: a.dir, Config: c, Log: a.err, Note: a.note}
+	if o.JSON = !term.IsTerminal(int(a.stderr.Fd())); o.JSON {
+		i.Log = a.redactor.JSONOutput(a.stderr)
+	}
+	return bootstrap.Serve(ctx, i, o)
 }
 
 type servingOutput struct {

@@ -59,7 +59,8 @@ var levels = map[string]int{
 	"internal/sqlite":           2,
 	"internal/step":             2,
 
-	"internal/server": 3,
+	"internal/server":    3,
+	"internal/telemetry": 3,
 
 	"internal/api":   4,
 	"internal/pages": 4,

@@ -60,6 +60,11 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 		return o, err
 	}
 	o.close.add(o.store.Close)
+	logger := slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if i.observed != nil {
+		o.store, logger = i.observed.store(o.store), i.observed.log
+		o.close.add(i.observed.export(o.store)) // after the engine, which may end a deployment until it stops
+	}
 	if err := service.CheckUnended(ctx, o.store, c); err != nil {
 		return o, err
 	}
@@ -84,7 +89,7 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 	}
 	o.engine = engine.New(engine.Config{
 		Store: o.store, Steps: steps, Now: time.Now, Random: rand.Reader, RetryFor: c.RetryFor,
-		Logger: slog.New(slog.NewTextHandler(i.Log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: logger,
 	})
 	o.close.add(func() error { return o.engine.Stop(context.Background()) })
 	o.reap(i)

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/identity"
 	"github.com/sluice-cd/sluice/internal/pages"
 	"github.com/sluice-cd/sluice/internal/server"
+	"github.com/sluice-cd/sluice/internal/telemetry"
 )
 
 // How long a server waits.
@@ -30,6 +31,7 @@ const (
 type Serving struct {
 	Listen    string                   // host:port instead of that of sluice.yaml; "": that
 	Listening func(address, at string) // is told once requests are answered: how others reach it, and host:port
+	JSON      bool                     // the log is JSON, and what else the user is told is part of it
 }
 
 // Serve runs the deployments of the state directory and answers callers until ctx ends. Then it lets requests end and
@@ -45,6 +47,9 @@ func Serve(ctx context.Context, i Instance, s Serving) (err error) {
 	listener, err := i.listen(s.Listen)
 	if err != nil {
 		return errors.Join(err, lock.Unlock())
+	}
+	if err := i.observe(ctx, s.JSON); err != nil {
+		return errors.Join(err, listener.Close(), lock.Unlock())
 	}
 	o, err := i.own(ctx, lock)
 	if err != nil {
@@ -105,11 +110,14 @@ func (i Instance) store(ctx context.Context) (sluice.Store, error) {
 // answer answers requests until ctx ends.
 func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Serving) error {
 	core, auth := o.core(i), o.authenticator(i)
-	shown := pages.New(pages.Config{Server: core, Caller: auth.Caller, Now: time.Now})
+	caller := telemetry.Callers(auth.Caller)
+	shown := pages.New(pages.Config{Server: core, Caller: caller, Now: time.Now})
+	mux := o.routes(core, auth, shown)
+	mux.Handle("GET /metrics", i.observed.handler(caller))
 	h := &http.Server{
-		Handler:           o.routes(core, auth, shown),
+		Handler:           i.observed.metrics.Requests(i.observed.log, mux),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: bodyPatience, IdleTimeout: bodyPatience,
-		ErrorLog: slog.NewLogLogger(slog.NewTextHandler(i.Log, nil), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(i.observed.log.Handler(), slog.LevelWarn),
 	}
 	streams, endStreams := context.WithCancel(context.Background())
 	defer endStreams()
@@ -140,16 +148,16 @@ func (o *owner) core(i Instance) *server.Server {
 	at := site{dir: i.Dir, config: i.Config, store: o.store, key: o.wiring.key}
 	return server.New(server.Config{
 		Store: o.store, Engine: o.engine, Site: at, Examine: at.examine, Fetch: Fetch, Dir: i.Dir.Path(""), Now: time.Now,
-		Logger: slog.New(slog.NewTextHandler(i.Log, nil)),
+		Logger: i.observed.log,
 	})
 }
 
 // routes returns the handler of everything that the server answers.
-func (o *owner) routes(core *server.Server, auth *identity.Authenticator, shown http.Handler) http.Handler {
+func (o *owner) routes(core *server.Server, auth *identity.Authenticator, shown http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("/", shown)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
-		Server: core, Caller: auth.Caller, Identity: auth.Discovery, Version: Version().Version,
+		Server: core, Caller: telemetry.Callers(auth.Caller), Identity: auth.Discovery, Version: Version().Version,
 		MakeToken: func(ctx context.Context, q api.TokenRequest, by sluice.Actor) (sluice.Token, string, error) {
 			return auth.MakeToken(ctx, identity.Request{Name: q.Name, Roles: q.Roles, Life: q.Life(), Owner: by.Identity})
 		},
@@ -173,7 +181,7 @@ func (o *owner) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // keep continues what killed servers left, because the death of a process brings no news, and keeps the overview of the
-// pages up to date. It returns the function that ends both.
+// pages and the metrics up to date. It returns the function that ends both.
 func (o *owner) keep(i Instance, shown *pages.Pages) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var kept sync.WaitGroup
@@ -194,6 +202,7 @@ func (o *owner) keep(i Instance, shown *pages.Pages) (stop func()) {
 			i.Note("warning: the pages cannot follow the store now; it is tried again: %v", err)
 		})
 	})
+	kept.Go(func() { i.observed.follow(ctx, o.store) })
 	return func() {
 		cancel()
 		kept.Wait()

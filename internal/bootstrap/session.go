@@ -29,6 +29,8 @@ type Instance struct {
 	Hold   bool                             // an engine of this process records new deployments but does not begin them
 	// Address is how others reach the server of this process, which takes callbacks too. "": there is none.
 	Address string
+
+	observed *observation // of a server; nil without one
 }
 
 // Open connects to the engine of the state directory. If none runs, it starts one in this process.

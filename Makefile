@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e packaging
+MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e packaging deploy/charttest
 
 .PHONY: help demo test stress bench bench-job all format vet staticcheck build release image pictures fuzz e2e cluster-up cluster-down
 

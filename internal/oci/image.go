@@ -43,7 +43,8 @@ func (i Image) layer() (stored, plain []byte, err error) {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
 	_, err = z.Write(plain)
-	return out.Bytes(), plain, errors.Join(err, z.Close())
+	err = errors.Join(err, z.Close())
+	return out.Bytes(), plain, err
 }
 
 func (i Image) tar() ([]byte, error) {
@@ -63,7 +64,8 @@ func (i Image) tar() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return out.Bytes(), w.Close()
+	err := w.Close()
+	return out.Bytes(), err
 }
 
 // all returns the files and all their directories, each directory before what is in it.

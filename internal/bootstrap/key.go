@@ -43,8 +43,9 @@ func (d StateDir) takeKey(from config.Source) error {
 	}
 	err = keyfile.Put(d.Path("key"), raw)
 	if sluice.ErrorCode(err) == sluice.Conflict {
-		return sluice.Errorf(sluice.Denied, "the key that sluice.yaml names for the server is not that of the state directory: "+
-			"%w", err).At(from.Pos).WithHint("name the key that the directory was used with: base64 < %s", d.Path("key"))
+		const message = "the key that sluice.yaml names for the server is not that of the state directory: %w"
+		return sluice.Errorf(sluice.Denied, message, err).At(from.Pos).
+			WithHint("name the key that the directory was used with: base64 < %s", d.Path("key"))
 	}
 	return err
 }

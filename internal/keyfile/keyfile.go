@@ -38,8 +38,8 @@ func Open(file string, r *secret.Redactor) (*secret.Key, error) {
 	return secret.NewKey(raw, r)
 }
 
-// Put makes the file with this key. It changes no file: Conflict if there is one with another key. Several processes may
-// do so at once. Invalid: raw is shorter or longer than a key.
+// Put makes the file with this key. It changes no file: Conflict if there is one with another key. Several processes
+// may do so at once. Invalid: raw is shorter or longer than a key.
 func Put(file string, raw []byte) error {
 	if len(raw) != secret.KeyBytes {
 		return sluice.Errorf(sluice.Invalid, "the key has %d bytes instead of %d", len(raw), secret.KeyBytes)

@@ -1,8 +1,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e packaging
+MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e packaging deploy/charttest
 
-.PHONY: help demo test stress bench bench-job all format vet staticcheck build release pictures fuzz e2e cluster-up cluster-down
+.PHONY: help demo test stress bench bench-job all format vet staticcheck build release image pictures fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,6 +13,9 @@ build: ## Build bin/sluice
 BASE_URL ?= https://github.com/sluice-cd/sluice/releases/download/$(VERSION)
 release: ## Build dist/: the packages of VERSION, such as v0.1.0, that will be downloaded from BASE_URL
 	@cd packaging && go run . -version '$(VERSION)' -url '$(BASE_URL)'
+
+image: ## Build dist/: only the container image of VERSION
+	@cd packaging && go run . -image -version '$(VERSION)'
 
 pictures: ## Draw the pictures in docs again
 	@go run ./internal/picture

@@ -16,7 +16,11 @@ type platform struct{ os, arch string }
 
 func (p platform) String() string { return p.os + "/" + p.arch }
 
-var platforms = []platform{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}}
+// The platforms of packages, and those of the image.
+var (
+	platforms = []platform{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}}
+	images    = platforms[:2]
+)
 
 // host is the platform that runs this program.
 var host = platform{runtime.GOOS, runtime.GOARCH}
@@ -27,10 +31,10 @@ type program struct {
 	path string
 }
 
-// build compiles sluice for every platform, each into a directory of its own below dir.
-func build(ctx context.Context, p product, dir string) ([]program, error) {
+// build compiles sluice for the platforms, each into a directory of its own below dir.
+func build(ctx context.Context, p product, dir string, wanted []platform) ([]program, error) {
 	var programs []program
-	for _, on := range platforms {
+	for _, on := range wanted {
 		fmt.Fprintln(os.Stderr, "building for", on)
 		path := filepath.Join(dir, on.os, on.arch, name)
 		if err := compile(ctx, p, on, path); err != nil {

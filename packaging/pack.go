@@ -27,7 +27,21 @@ func pack(ctx context.Context, p product, programs []program, dist string) error
 			return fmt.Errorf("pack for %s: %w", program.platform, err)
 		}
 	}
+	if err := writeImages(p, programs, dist); err != nil {
+		return err
+	}
 	if err := writeManifests(p, sums, dist); err != nil {
+		return err
+	}
+	return writeSums(dist)
+}
+
+// packImages writes the container image alone into the directory dist, and its checksums.
+func packImages(p product, programs []program, dist string) error {
+	if err := os.MkdirAll(dist, 0o755); err != nil {
+		return err
+	}
+	if err := writeImages(p, programs, dist); err != nil {
 		return err
 	}
 	return writeSums(dist)

@@ -61,6 +61,8 @@ func TestPack(t *testing.T) {
 	t.Run("bill", func(t *testing.T) { testBill(t, dist) })
 	t.Run("krew", func(t *testing.T) { testKrew(t, dist) })
 	t.Run("formula", func(t *testing.T) { testFormula(t, dist) })
+	t.Run("image", func(t *testing.T) { testImage(t, dist) })
+	t.Run("image runs", func(t *testing.T) { testImageRuns(t, dist) })
 	t.Run("debian", func(t *testing.T) { testDebian(t, dist) })
 }
 
@@ -102,6 +104,7 @@ func testSums(t *testing.T, dist, second string) {
 		"sluice_1.2.3_amd64.deb", "sluice_1.2.3_arm64.deb",
 		"sluice_1.2.3_darwin_amd64.cdx.json", "sluice_1.2.3_darwin_amd64.tar.gz",
 		"sluice_1.2.3_darwin_arm64.cdx.json", "sluice_1.2.3_darwin_arm64.tar.gz",
+		"sluice_1.2.3_image.tar", "sluice_1.2.3_image_amd64.tar", "sluice_1.2.3_image_arm64.tar",
 		"sluice_1.2.3_linux_amd64.cdx.json", "sluice_1.2.3_linux_amd64.tar.gz",
 		"sluice_1.2.3_linux_arm64.cdx.json", "sluice_1.2.3_linux_arm64.tar.gz",
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,21 +24,11 @@ func TestServersShareADatabase(t *testing.T) {
 	dirs := []string{t.TempDir(), t.TempDir()}
 	var clients []*api.Client
 	var stops []func(unix.Signal) error
-	for i, dir := range dirs {
-		writeServer(t, dir)
-		if i > 0 { // all servers have the key of the first
-			key, err := os.ReadFile(filepath.Join(dirs[0], ".sluice", "key"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Mkdir(filepath.Join(dir, ".sluice"), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, ".sluice", "key"), key, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		url, stop, err := startServer(dir, append(os.Environ(), "SLUICE_DATABASE="+address), "127.0.0.1:0")
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	env := append(os.Environ(), "SLUICE_DATABASE="+address, "SLUICE_KEY="+key)
+	for _, dir := range dirs {
+		writeServer(t, dir, "  key: {env: SLUICE_KEY}")
+		url, stop, err := startServer(dir, env, "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +83,7 @@ func TestServerNeedsTheKeyOfTheOthers(t *testing.T) {
 	address := postgrestest.Shared(t).Address(postgrestest.Database(t, "keys"))
 	first, second := t.TempDir(), t.TempDir()
 	env := append(os.Environ(), "SLUICE_DATABASE="+address)
-	writeServer(t, first)
+	writeServer(t, first, "")
 	url, stop, err := startServer(first, env, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -112,16 +103,16 @@ func TestServerNeedsTheKeyOfTheOthers(t *testing.T) {
 	if err := stop(unix.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	writeServer(t, second)
+	writeServer(t, second, "")
 	_, _, err = startServer(second, env, "127.0.0.1:0")
 	if err == nil {
 		t.Fatal("a server without the key started")
 	}
 }
 
-func writeServer(t *testing.T, dir string) {
+func writeServer(t *testing.T, dir, more string) {
 	t.Helper()
-	const text = "accounts:\n  local: {type: local}\nserver:\n  database: {env: SLUICE_DATABASE}\n"
+	text := "accounts:\n  local: {type: local}\nserver:\n  database: {env: SLUICE_DATABASE}\n" + more + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "sluice.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,25 +1,22 @@
 // Package image builds container images from Go programs, without a container
-// engine: one layer with a static binary, as an archive of the format that
-// docker save writes and every runtime imports.
+// engine: one layer with a static binary, as an archive that every runtime imports.
 //
-// It imports the standard library only and runs the go command.
+// It runs the go command; internal/oci, which also packs the image of a release,
+// writes the archive.
 package image
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
+
+	"github.com/sluice-cd/sluice/internal/oci"
 )
 
 // A Source describes an image.
@@ -54,25 +51,16 @@ func Build(ctx context.Context, s Source) (archive string, err error) {
 	if err != nil {
 		return "", err
 	}
-	layer, err := s.layer(binary)
-	if err != nil {
-		return "", err
-	}
-	data, err := s.archive(layer)
-	if err != nil {
-		return "", err
-	}
 	target := filepath.Join(s.Into, s.fileName()+".tar")
 	temp, err := os.CreateTemp(s.Into, ".new-")
 	if err != nil {
 		return "", err
 	}
 	defer os.Remove(temp.Name())
-	if _, err := temp.Write(data); err != nil {
-		temp.Close()
-		return "", err
-	}
-	if err := temp.Close(); err != nil {
+	err = oci.Write(temp, s.Name, oci.Image{
+		Arch: runtime.GOARCH, Files: s.files(binary), Entrypoint: append([]string{"/" + s.program()}, s.Args...),
+	})
+	if err := errors.Join(err, temp.Close()); err != nil {
 		return "", err
 	}
 	return target, os.Rename(temp.Name(), target)
@@ -120,77 +108,11 @@ func hasCgo(ctx context.Context) bool {
 	return err == nil && strings.TrimSpace(string(out)) == "1"
 }
 
-// layer is the file system: the program, the files with their directories, and /tmp.
-func (s Source) layer(binary []byte) ([]byte, error) {
-	files := map[string][]byte{"/" + s.program(): binary}
-	maps.Copy(files, s.Files)
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	made := map[string]bool{"/": true, "/tmp": true}
-	if err := w.WriteHeader(&tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}); err != nil {
-		return nil, err
+// files is the file system: the program, the other files, and /tmp.
+func (s Source) files(binary []byte) []oci.File {
+	list := []oci.File{{Path: "/tmp/", Mode: 0o1777}, {Path: "/" + s.program(), Data: binary, Mode: 0o755}}
+	for at, data := range s.Files {
+		list = append(list, oci.File{Path: at, Data: data, Mode: 0o755})
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := writeDirs(w, path.Dir(name), made); err != nil {
-			return nil, err
-		}
-		if err := writeFile(w, name, files[name], 0o755); err != nil {
-			return nil, err
-		}
-	}
-	return out.Bytes(), w.Close()
-}
-
-func writeDirs(w *tar.Writer, dir string, made map[string]bool) error {
-	if made[dir] {
-		return nil
-	}
-	made[dir] = true
-	if err := writeDirs(w, path.Dir(dir), made); err != nil {
-		return err
-	}
-	return w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: 0o755})
-}
-
-func writeFile(w *tar.Writer, name string, data []byte, mode int64) error {
-	if err := w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: mode,
-		Size: int64(len(data))}); err != nil {
-		return err
-	}
-	_, err := w.Write(data)
-	return err
-}
-
-type object = map[string]any
-
-// archive wraps the layer in the three files that make it an image.
-func (s Source) archive(layer []byte) ([]byte, error) {
-	config, err := json.Marshal(object{
-		"architecture": runtime.GOARCH,
-		"os":           "linux",
-		"config": object{
-			"Entrypoint": append([]string{"/" + s.program()}, s.Args...), "Env": []string{"PATH=/"}, "WorkingDir": "/",
-		},
-		"rootfs": object{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	configName := fmt.Sprintf("%x.json", sha256.Sum256(config))
-	manifest, err := json.Marshal([]object{{"Config": configName, "RepoTags": []string{s.Name},
-		"Layers": []string{"layer.tar"}}})
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{configName, config}, {"layer.tar", layer}, {"manifest.json", manifest}} {
-		if err := writeFile(w, f.name, f.data, 0o644); err != nil {
-			return nil, err
-		}
-	}
-	return out.Bytes(), w.Close()
+	return list
 }

@@ -97,6 +97,7 @@ var testsOnly = map[string]bool{
 	"internal/archtest":    true, "internal/benchtable": true, "internal/besidetest": true,
 	"internal/databasetest": true, "internal/datatest": true,
 	"internal/enginetest": true, "internal/faulttest": true, "internal/identitytest": true, "internal/movertest": true,
+	"internal/oci":      true,
 	"internal/picture":  true,
 	"internal/plantest": true, "internal/postgrestest": true,
 	"internal/steptest": true, "internal/storetest": true, "internal/sweeptest": true,

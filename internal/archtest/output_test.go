@@ -25,6 +25,7 @@ var edges = map[string][]string{
 	"sqlite.OpenReadOnly": {"internal/bootstrap/state.go"},
 	"postgres.Open":       {"internal/bootstrap/state.go"},
 	"keyfile.Open":        {"internal/bootstrap/key.go"},
+	"keyfile.Put":         {"internal/bootstrap/key.go"},
 	"secret.NewKey":       {"internal/keyfile/keyfile.go"},
 	"engine.New":          {"internal/bootstrap/owner.go"},
 	"present.Styled":      {},

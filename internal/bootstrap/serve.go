@@ -44,6 +44,11 @@ func Serve(ctx context.Context, i Instance, s Serving) (err error) {
 	if err != nil {
 		return err
 	}
+	if key := i.Config.Server.Key; key.IsSet() {
+		if err := i.Dir.takeKey(key); err != nil {
+			return errors.Join(err, lock.Unlock())
+		}
+	}
 	listener, err := i.listen(s.Listen)
 	if err != nil {
 		return errors.Join(err, lock.Unlock())

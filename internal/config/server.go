@@ -24,6 +24,7 @@ type Server struct {
 	Address     string // the URL by which others reach it, without a path; "": http:// and Listen
 	TLS         TLS
 	BehindProxy bool   // a proxy speaks TLS and sets X-Forwarded-For
+	Key         Source // the key of the state directory in base64; unset: the directory makes its own
 	Database    Source // the URL of a PostgreSQL database; unset: SQLite in the state directory
 	Identity    *Identity
 	Workloads   []Workload    // by name
@@ -104,6 +105,7 @@ func (r *reader) server(n *yaml.Node) Server {
 		"address":     func(n *yaml.Node) { s.Address = r.origin(n) },
 		"tls":         func(n *yaml.Node) { s.TLS = r.tls(n) },
 		"behindProxy": func(n *yaml.Node) { s.BehindProxy = r.flag(n) },
+		"key":         func(n *yaml.Node) { s.Key = r.source(n) },
 		"database":    func(n *yaml.Node) { s.Database = r.source(n) },
 		"identity":    func(n *yaml.Node) { s.Identity = r.identity(n) },
 		"workloads":   func(n *yaml.Node) { later["workloads"] = n },

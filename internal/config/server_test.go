@@ -17,6 +17,7 @@ server:
   listen: 0.0.0.0:8443
   address: https://sluice.example.com/
   tls: {certFile: tls/tls.crt, keyFile: tls/tls.key}
+  key: {file: key}
   database: {env: SLUICE_DATABASE}
   identity:
     issuer: https://id.example.com/realms/acme
@@ -51,6 +52,7 @@ func TestParseReadsAServer(t *testing.T) {
 	want := config.Server{
 		Listen: "0.0.0.0:8443", Address: "https://sluice.example.com",
 		TLS:      config.TLS{CertFile: "/etc/app/tls/tls.crt", KeyFile: "/etc/app/tls/tls.key"},
+		Key:      config.Source{File: "/etc/app/key"},
 		Database: config.Source{Env: "SLUICE_DATABASE"},
 		Identity: &config.Identity{
 			Issuer: "https://id.example.com/realms/acme", ClientID: "sluice", CLIClientID: "sluice-cli",

@@ -2,6 +2,7 @@
 package keyfile
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"io/fs"
@@ -17,7 +18,9 @@ import (
 func Open(file string, r *secret.Redactor) (*secret.Key, error) {
 	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := create(file); err != nil {
+		made := make([]byte, secret.KeyBytes)
+		rand.Read(made) // never fails: it ends the program if there is no randomness
+		if err := create(file, made); err != nil {
 			return nil, sluice.Errorf(sluice.Unavailable, "the key file %s cannot be made: %w", file, err)
 		}
 		raw, err = os.ReadFile(file)
@@ -35,11 +38,28 @@ func Open(file string, r *secret.Redactor) (*secret.Key, error) {
 	return secret.NewKey(raw, r)
 }
 
+// Put makes the file with this key. It changes no file: Conflict if there is one with another key. Several processes
+// may do so at once. Invalid: raw is shorter or longer than a key.
+func Put(file string, raw []byte) error {
+	if len(raw) != secret.KeyBytes {
+		return sluice.Errorf(sluice.Invalid, "the key has %d bytes instead of %d", len(raw), secret.KeyBytes)
+	}
+	if err := create(file, raw); err != nil {
+		return sluice.Errorf(sluice.Unavailable, "the key file %s cannot be made: %w", file, err)
+	}
+	there, err := os.ReadFile(file)
+	if err != nil {
+		return sluice.Errorf(sluice.Denied, "the key cannot be read: %w", err)
+	}
+	if !bytes.Equal(there, raw) {
+		return sluice.Errorf(sluice.Conflict, "the file %s holds another key", file)
+	}
+	return nil
+}
+
 // create writes a complete temporary file and links it into place. So no process ever reads half a key, and the first
 // of several processes wins.
-func create(file string) error {
-	raw := make([]byte, secret.KeyBytes)
-	rand.Read(raw) // never fails: it ends the program if there is no randomness
+func create(file string, raw []byte) error {
 	temp, err := os.CreateTemp(filepath.Dir(file), ".key-*")
 	if err != nil {
 		return err

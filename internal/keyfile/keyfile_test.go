@@ -1,6 +1,7 @@
 package keyfile_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,5 +56,28 @@ func TestOpenRefuses(t *testing.T) {
 	_, err := keyfile.Open(open, nil)
 	if sluice.ErrorCode(err) != sluice.Denied || !strings.Contains(sluice.ErrorHint(err), "chmod 600") {
 		t.Errorf("open key: %v", err)
+	}
+}
+
+func TestPut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	given := bytes.Repeat([]byte{7}, 32)
+	for range 2 { // the second time there is nothing to do
+		if err := keyfile.Put(file, given); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := keyfile.Put(file, make([]byte, 32)); sluice.ErrorCode(err) != sluice.Conflict {
+		t.Errorf("another key: %v", err)
+	}
+	if err := keyfile.Put(file+"2", given[:31]); sluice.ErrorCode(err) != sluice.Invalid {
+		t.Errorf("a short key: %v", err)
+	}
+	there, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(there, given) {
+		t.Errorf("the file holds %x: %v", there, err)
+	}
+	if _, err := keyfile.Open(file, nil); err != nil { // so only its owner can read it
+		t.Error(err)
 	}
 }

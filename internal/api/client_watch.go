@@ -55,7 +55,7 @@ func (c *Client) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice
 
 func decoded(data []byte, into any) error {
 	if err := json.Unmarshal(data, into); err != nil {
-		return sluice.Errorf(sluice.Unavailable, "the server sends what is no event of sluice: %w", err)
+		return sluice.Errorf(sluice.Unavailable, "the server sends an event that cannot be read: %w", err)
 	}
 	return nil
 }

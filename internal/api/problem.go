@@ -9,43 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/status"
 )
-
-// statuses is the one table from codes to HTTP statuses.
-var statuses = map[sluice.Code]int{
-	sluice.Invalid:         http.StatusBadRequest,
-	sluice.NotFound:        http.StatusNotFound,
-	sluice.Conflict:        http.StatusConflict,
-	sluice.Unavailable:     http.StatusServiceUnavailable,
-	sluice.Unsupported:     http.StatusNotImplemented,
-	sluice.Denied:          http.StatusForbidden,
-	sluice.Unauthenticated: http.StatusUnauthorized,
-	sluice.Exhausted:       http.StatusInsufficientStorage,
-	sluice.Failed:          http.StatusUnprocessableEntity,
-	sluice.Cancelled:       499, // what proxies write if the caller went away
-	sluice.Internal:        http.StatusInternalServerError,
-}
-
-// Status returns the HTTP status of a code.
-func Status(code sluice.Code) int {
-	if s, ok := statuses[code]; ok {
-		return s
-	}
-	return http.StatusInternalServerError
-}
-
-// codeOf returns the code of a status that huma chose.
-func codeOf(status int) sluice.Code {
-	for code, s := range statuses {
-		if s == status {
-			return code
-		}
-	}
-	if status >= http.StatusInternalServerError {
-		return sluice.Internal
-	}
-	return sluice.Invalid
-}
 
 // A Problem is an error on the wire, as RFC 9457 has it, with the code and the hint of a [sluice.Error].
 type Problem struct {
@@ -73,7 +38,7 @@ var _ huma.StatusError = (*Problem)(nil)
 // problemOf returns the error for the wire.
 func problemOf(err error) *Problem {
 	code := sluice.ErrorCode(err)
-	p := &Problem{Status: Status(code), Code: code, Detail: err.Error(), Hint: sluice.ErrorHint(err)}
+	p := &Problem{Status: status.Of(code), Code: code, Detail: err.Error(), Hint: sluice.ErrorHint(err)}
 	p.Title = http.StatusText(p.Status)
 	if ds, ok := errors.AsType[sluice.Diagnostics](err); ok {
 		p.Diagnostics = ds
@@ -103,9 +68,9 @@ func (p *Problem) err() error {
 }
 
 // refused is the problem of a request that huma refuses.
-func refused(status int, message string, errs ...error) huma.StatusError {
-	p := &Problem{Status: status, Title: http.StatusText(status), Detail: message, Code: codeOf(status)}
-	if status == http.StatusUnprocessableEntity { // the request does not fit its schema
+func refused(answered int, message string, errs ...error) huma.StatusError {
+	p := &Problem{Status: answered, Title: http.StatusText(answered), Detail: message, Code: status.Code(answered)}
+	if answered == http.StatusUnprocessableEntity { // the request does not fit its schema
 		p.Code, p.Status, p.Title = sluice.Invalid, http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
 	}
 	for i, err := range errs {
@@ -148,7 +113,7 @@ func readProblem(resp *http.Response) error {
 		err = json.Unmarshal(data, &p)
 	}
 	if err != nil || p.Code == "" {
-		return sluice.Errorf(sluice.Unavailable, "%s answers %s, which is no answer of sluice", resp.Request.URL.Host,
+		return sluice.Errorf(sluice.Unavailable, "%s answers %s, which no sluice server answers", resp.Request.URL.Host,
 			resp.Status).WithHint("see whether the address is that of a sluice server, and what stands before it")
 	}
 	return p.err()

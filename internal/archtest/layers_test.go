@@ -57,6 +57,7 @@ var levels = map[string]int{
 	"internal/present":          2,
 	"internal/service":          2,
 	"internal/sqlite":           2,
+	"internal/status":           2,
 	"internal/step":             2,
 
 	"internal/server":    3,
@@ -80,8 +81,10 @@ var commandMayImport = map[string]bool{
 
 // shared are packages of level 2 that others of level 2 may import. Steps act on data through dataset, and so will
 // everything else that acts on data. What works beside the data of a cluster does it through beside. Everybody who
-// calls a server of others follows the rules in outbound.
-var shared = map[string]bool{"internal/beside": true, "internal/dataset": true, "internal/outbound": true}
+// calls a server of others follows the rules in outbound. What answers over HTTP has the statuses of status.
+var shared = map[string]bool{
+	"internal/beside": true, "internal/dataset": true, "internal/outbound": true, "internal/status": true,
+}
 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{

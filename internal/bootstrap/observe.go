@@ -12,7 +12,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
-	"github.com/sluice-cd/sluice/internal/api"
+	"github.com/sluice-cd/sluice/internal/status"
 	"github.com/sluice-cd/sluice/internal/telemetry"
 )
 
@@ -102,6 +102,6 @@ func (o *observation) handler(caller func(*http.Request) (access.Caller, error))
 		if sluice.ErrorCode(err) == sluice.Unauthenticated {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
 		}
-		http.Error(w, err.Error(), api.Status(sluice.ErrorCode(err)))
+		http.Error(w, err.Error(), status.Of(sluice.ErrorCode(err)))
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os/user"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/identity"
 	"github.com/sluice-cd/sluice/internal/pages"
 	"github.com/sluice-cd/sluice/internal/server"
+	"github.com/sluice-cd/sluice/internal/status"
 	"github.com/sluice-cd/sluice/internal/telemetry"
 )
 
@@ -236,7 +238,7 @@ func (o *owner) authenticator(i Instance) *identity.Authenticator {
 	options := identity.Options{
 		Server: c, Roles: o.wiring.current.roles, Tokens: o.store, Key: o.wiring.key.Derived, User: name, Now: time.Now,
 		Fail: func(w http.ResponseWriter, _ *http.Request, err error) {
-			http.Error(w, err.Error(), api.Status(sluice.ErrorCode(err)))
+			http.Error(w, strings.TrimSpace(err.Error()+"\n"+sluice.ErrorHint(err)), status.Of(sluice.ErrorCode(err)))
 		},
 	}
 	if c.Identity != nil && c.Identity.ClientSecret.IsSet() {

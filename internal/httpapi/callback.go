@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/status"
 )
 
 // maxCallback bounds a callback's body.
@@ -91,7 +92,7 @@ func (c *Callbacks) take(ctx context.Context, id sluice.DeploymentID, step sluic
 		Reason: b.MDMessage, Success: *b.Success,
 	})
 	if err != nil {
-		return Status(sluice.ErrorCode(err)), toWire(err)
+		return status.Of(sluice.ErrorCode(err)), toWire(err)
 	}
 	return http.StatusOK, struct {
 		Accepted bool `json:"accepted"`
@@ -102,7 +103,7 @@ func (c *Callbacks) take(ctx context.Context, id sluice.DeploymentID, step sluic
 func (c *Callbacks) refuse(ctx context.Context, id sluice.DeploymentID, step sluice.StepID) (int, error) {
 	state, err := engine.Fold(id, c.log.Read(ctx, id, 0))
 	if err != nil {
-		return Status(sluice.ErrorCode(err)), err
+		return status.Of(sluice.ErrorCode(err)), err
 	}
 	run := state.Steps[step]
 	if run == nil {

@@ -6,30 +6,8 @@ import (
 	"net/http"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/status"
 )
-
-// statuses is the one table from codes to HTTP statuses.
-var statuses = map[sluice.Code]int{
-	sluice.Invalid:         http.StatusBadRequest,
-	sluice.NotFound:        http.StatusNotFound,
-	sluice.Conflict:        http.StatusConflict,
-	sluice.Unavailable:     http.StatusServiceUnavailable,
-	sluice.Unsupported:     http.StatusNotImplemented,
-	sluice.Denied:          http.StatusForbidden,
-	sluice.Unauthenticated: http.StatusUnauthorized,
-	sluice.Exhausted:       http.StatusInsufficientStorage,
-	sluice.Failed:          http.StatusUnprocessableEntity,
-	sluice.Cancelled:       499, // what proxies write if the caller went away
-	sluice.Internal:        http.StatusInternalServerError,
-}
-
-// Status returns the HTTP status of a code.
-func Status(code sluice.Code) int {
-	if status, ok := statuses[code]; ok {
-		return status
-	}
-	return http.StatusInternalServerError
-}
 
 // A wireError is an error on the wire. The cause is part of the message.
 type wireError struct {
@@ -64,7 +42,7 @@ func (w wireError) error() error {
 
 // writeError answers with the error.
 func writeError(w http.ResponseWriter, err error) {
-	writeJSON(w, Status(sluice.ErrorCode(err)), toWire(err))
+	writeJSON(w, status.Of(sluice.ErrorCode(err)), toWire(err))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -310,7 +310,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 	if status, text := b.do("POST", "/api/v1/deployments", ""); status != http.StatusOK {
 		t.Errorf("a page of this site: %d %s", status, text)
 	}
-	// A token is not sent by itself, so whoever sends it means it.
+	// No browser sends a token by itself, so a request with one is meant.
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header.Set("Origin", "https://other.example.com")
 	r.Header.Set("Authorization", "Bearer "+w.people.Token(ana))

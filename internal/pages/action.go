@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/plan"
+	"github.com/sluice-cd/sluice/internal/status"
 )
 
 // A sheet says what a button does before it is pressed, and asks for a reason.
@@ -253,7 +254,7 @@ func (v *visit) refuse(w http.ResponseWriter, err error, on page) {
 	}
 	v.refused = err
 	w.Header().Set("Cache-Control", "no-store")
-	v.html(w, on, statusOf(err))
+	v.html(w, on, status.Of(sluice.ErrorCode(err)))
 }
 
 // do does the action and returns the deployment to show.

@@ -7,27 +7,8 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/present"
+	"github.com/sluice-cd/sluice/internal/status"
 )
-
-// statuses are the HTTP statuses of pages that say why something was not done. They are those of the API.
-var statuses = map[sluice.Code]int{
-	sluice.Invalid:         http.StatusBadRequest,
-	sluice.NotFound:        http.StatusNotFound,
-	sluice.Conflict:        http.StatusConflict,
-	sluice.Unavailable:     http.StatusServiceUnavailable,
-	sluice.Unsupported:     http.StatusNotImplemented,
-	sluice.Denied:          http.StatusForbidden,
-	sluice.Unauthenticated: http.StatusUnauthorized,
-	sluice.Exhausted:       http.StatusInsufficientStorage,
-	sluice.Failed:          http.StatusUnprocessableEntity,
-}
-
-func statusOf(err error) int {
-	if status, ok := statuses[sluice.ErrorCode(err)]; ok {
-		return status
-	}
-	return http.StatusInternalServerError
-}
 
 // A problem is an error as a page shows it: what went wrong, where, and what to do next.
 type problem struct {
@@ -48,7 +29,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case isForProgram:
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(statusOf(err))
+		w.WriteHeader(status.Of(sluice.ErrorCode(err)))
 		_ = present.JSON(w, "Error", *problemOf(err)) // the reader went away
 	case sluice.ErrorCode(err) == sluice.Unauthenticated:
 		http.Redirect(w, r, "/login?return="+url.QueryEscape(pageOf(r)), http.StatusSeeOther)
@@ -57,7 +38,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 			shown: &shown{Title: "This did not work"}, Page: page{name: "problem"},
 			Refused: problemOf(err), Path: r.URL.Path,
 		}
-		p.write(w, view, statusOf(err))
+		p.write(w, view, status.Of(sluice.ErrorCode(err)))
 	}
 }
 

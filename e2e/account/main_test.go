@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +30,15 @@ import (
 
 var pair *cluster.Pair
 
+// atOnce is how many tests run at a time. Most of the time they wait for pods.
+const atOnce = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(cluster.Main(m, func(ctx context.Context, p *cluster.Pair) error {
 		pair = p
 		return pair.Provide(ctx, image.Source{Dir: "../cmd/talker", Name: strings.TrimPrefix(talker, "docker.io/")})

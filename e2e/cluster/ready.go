@@ -21,12 +21,17 @@ import (
 	watchtools "k8s.io/client-go/tools/watch"
 )
 
-// healthy reports whether the cluster is up, with all its parts and its node.
+// recovery is how long a cluster may take to be ready again, for example after its API server was away. One that is not
+// ready by then is started anew, also if tests of another process use it.
+const recovery = 2 * time.Minute
+
+// healthy reports whether the cluster is up, with all its parts and its node, or is so within the time that a recovery
+// takes.
 func (c *Cluster) healthy(ctx context.Context) bool {
 	if _, alive := c.spec.supervisor(); !alive {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, recovery)
 	defer cancel()
 	return c.awaitReady(ctx) == nil
 }

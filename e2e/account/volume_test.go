@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -150,14 +151,17 @@ func (s *swapping) holds(text string) {
 	s.alone(claim.Text("spec", "volumeName"))
 }
 
-// alone checks that the namespace has no volume or claim but those of the claim.
+// alone checks that the namespace has no volume or claim but those of the claim. A volume that was still being made when
+// its claim was deleted goes away only afterwards.
 func (s *swapping) alone(volume string) {
 	s.Helper()
-	volumes, err := s.List(s.Context(), "v1", "PersistentVolume", "")
-	must(s.T, err)
-	for _, pv := range volumes {
-		if pv.Text("spec", "claimRef", "namespace") == s.namespace && pv.Ref().Name != volume {
-			s.Errorf("%s is left: %v", pv.Ref(), pv["status"])
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	for left := s.strays(volume); len(left) > 0; left = s.strays(volume) {
+		select {
+		case <-ctx.Done():
+			s.Fatalf("these volumes are left: %v", left)
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	claims, err := s.List(s.Context(), "v1", "PersistentVolumeClaim", s.namespace)
@@ -165,6 +169,16 @@ func (s *swapping) alone(volume string) {
 	if len(claims) != 1 {
 		s.Errorf("there are %d claims", len(claims))
 	}
+}
+
+// strays returns the volumes of the namespace but the one.
+func (s *swapping) strays(volume string) []sluice.Object {
+	s.Helper()
+	all, err := s.List(s.Context(), "v1", "PersistentVolume", "")
+	must(s.T, err)
+	return slices.DeleteFunc(all, func(pv sluice.Object) bool {
+		return pv.Text("spec", "claimRef", "namespace") != s.namespace || pv.Ref().Name == volume
+	})
 }
 
 // A mortal is an account that is killed right after its last write. Nothing of it reaches the cluster afterwards.

@@ -51,9 +51,9 @@ func (b *Book) Close(ctx context.Context) error { return b.Orders.Database().Cli
 func (b *Book) Ping(ctx context.Context) error { return b.Orders.Database().Client().Ping(ctx, nil) }
 
 // startsWithin bounds the wait for a database that has just started: nodes learn of it a moment after it is ready.
-const startsWithin = 30 * time.Second
+const startsWithin = 2 * time.Minute
 
-// Await returns when the database answers, or an error if it does not within half a minute.
+// Await returns when the database answers, or an error if it does not within two minutes.
 func (b *Book) Await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startsWithin)
 	defer cancel()

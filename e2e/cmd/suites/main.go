@@ -1,8 +1,8 @@
 // Command suites tests the packages of this module with gotestsum, whose path and
 // further arguments of go test it is given. Two packages run at a time, because
 // most of the time a test waits for a cluster. Tests whose name ends with Alone
-// stop a program of the clusters, or count everything in them; their packages run
-// afterwards, one at a time. With E2E_LONG=1 all packages do, because faults happen
+// stop a program of the clusters, count everything in them, or put load on them;
+// their packages run afterwards, one at a time. With E2E_LONG=1 all packages do, because faults happen
 // everywhere.
 //
 // A package that failed runs again, at most twice, but only if a program of the

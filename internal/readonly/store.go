@@ -105,6 +105,12 @@ func (s Store) Entries(context.Context, string, int64, int) ([]sluice.AuditEntry
 	return nil, s.Refusal
 }
 
+// Reader refuses.
+func (s Store) Reader(context.Context, string) (sluice.Cursor, error) { return 0, s.Refusal }
+
+// PutReader refuses.
+func (s Store) PutReader(context.Context, string, sluice.Cursor) error { return s.Refusal }
+
 // Close does nothing: the store belongs to somebody else.
 func (Store) Close() error { return nil }
 

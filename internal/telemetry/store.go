@@ -178,3 +178,14 @@ func (o observed) Entries(
 	list, err := o.Store.Entries(ctx, application, before, most)
 	return list, o.note(ctx, "entries", err)
 }
+
+// Reader counts errors.
+func (o observed) Reader(ctx context.Context, name string) (sluice.Cursor, error) {
+	c, err := o.Store.Reader(ctx, name)
+	return c, o.note(ctx, "reader", err)
+}
+
+// PutReader counts errors.
+func (o observed) PutReader(ctx context.Context, name string, c sluice.Cursor) error {
+	return o.note(ctx, "putReader", o.Store.PutReader(ctx, name, c))
+}

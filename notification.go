@@ -41,13 +41,13 @@ var DefaultNotifications = []NotificationKind{
 // Readers keeps how far each reader of the feed has come, so that another process goes on where one was killed. A reader
 // is a name. Which process reads for it is decided by a lease, with the id of [ReaderLease].
 type Readers interface {
-	// Reader returns the cursor that was put last, or NotFound if none was ever put: then the reader begins where it
+	// CursorOf returns the cursor that was put last, or NotFound if none was ever put: then the reader begins where it
 	// wants to, and puts that before it reads.
-	Reader(ctx context.Context, name string) (Cursor, error)
-	// PutReader says that the reader is done with all entries up to the cursor. A lower cursor than that of before
+	CursorOf(ctx context.Context, name string) (Cursor, error)
+	// PutCursor says that the reader is done with all entries up to the cursor. A lower cursor than that of before
 	// changes nothing, so a process that was stopped for long never sets it back. Once it has returned nil, the cursor
 	// survives kill -9 and power loss. A reader without a name is Invalid. It looks at ctx before it begins, not later.
-	PutReader(ctx context.Context, name string, c Cursor) error
+	PutCursor(ctx context.Context, name string, c Cursor) error
 }
 
 // ReaderLease is the id under which a process leases the right to read for the reader. No deployment has it, because it

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Reader implements [sluice.Readers].
-func (s *Store) Reader(ctx context.Context, name string) (sluice.Cursor, error) {
+// CursorOf implements [sluice.Readers].
+func (s *Store) CursorOf(ctx context.Context, name string) (sluice.Cursor, error) {
 	found, err := list(ctx, s, func(rows pgx.Rows, c *sluice.Cursor) error { return rows.Scan(c) },
 		"SELECT cursor FROM readers WHERE name = $1", name)
 	if err != nil {
@@ -21,8 +21,8 @@ func (s *Store) Reader(ctx context.Context, name string) (sluice.Cursor, error) 
 	return found[0], nil
 }
 
-// PutReader implements [sluice.Readers].
-func (s *Store) PutReader(ctx context.Context, name string, c sluice.Cursor) error {
+// PutCursor implements [sluice.Readers].
+func (s *Store) PutCursor(ctx context.Context, name string, c sluice.Cursor) error {
 	if name == "" {
 		return sluice.Errorf(sluice.Invalid, "a reader has to have a name")
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Reader implements [sluice.Readers]. The store of an earlier version, opened for reading, has none.
-func (s *Store) Reader(ctx context.Context, name string) (c sluice.Cursor, err error) {
+// CursorOf implements [sluice.Readers]. The store of an earlier version, opened for reading, has none.
+func (s *Store) CursorOf(ctx context.Context, name string) (c sluice.Cursor, err error) {
 	if s.hasReaders {
 		err = s.read.QueryRowContext(ctx, "SELECT cursor FROM readers WHERE name = ?", name).Scan(&c)
 	}
@@ -19,8 +19,8 @@ func (s *Store) Reader(ctx context.Context, name string) (c sluice.Cursor, err e
 	return c, storeError(err, "read", s.path)
 }
 
-// PutReader implements [sluice.Readers].
-func (s *Store) PutReader(ctx context.Context, name string, c sluice.Cursor) error {
+// PutCursor implements [sluice.Readers].
+func (s *Store) PutCursor(ctx context.Context, name string, c sluice.Cursor) error {
 	if name == "" {
 		return sluice.Errorf(sluice.Invalid, "a reader has to have a name")
 	}

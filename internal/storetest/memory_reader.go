@@ -6,8 +6,8 @@ import (
 	"github.com/sluice-cd/sluice"
 )
 
-// Reader implements [sluice.Readers].
-func (m *Memory) Reader(_ context.Context, name string) (sluice.Cursor, error) {
+// CursorOf implements [sluice.Readers].
+func (m *Memory) CursorOf(_ context.Context, name string) (sluice.Cursor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, ok := m.readers[name]
@@ -17,8 +17,8 @@ func (m *Memory) Reader(_ context.Context, name string) (sluice.Cursor, error) {
 	return c, nil
 }
 
-// PutReader implements [sluice.Readers].
-func (m *Memory) PutReader(ctx context.Context, name string, c sluice.Cursor) error {
+// PutCursor implements [sluice.Readers].
+func (m *Memory) PutCursor(ctx context.Context, name string, c sluice.Cursor) error {
 	return m.change(ctx, func() error {
 		if name == "" {
 			return sluice.Errorf(sluice.Invalid, "a reader has to have a name")

@@ -29,7 +29,7 @@ func testReaders(t *testing.T, open Open) {
 
 func wantReader(t *testing.T, s sluice.Readers, name string, want sluice.Cursor) {
 	t.Helper()
-	got, err := s.Reader(context.Background(), name)
+	got, err := s.CursorOf(context.Background(), name)
 	must(t, err)
 	if got != want {
 		t.Errorf("reader %s is at %d, want %d", name, got, want)
@@ -37,42 +37,42 @@ func wantReader(t *testing.T, s sluice.Readers, name string, want sluice.Cursor)
 }
 
 func readerNotFound(t *testing.T, s sluice.Store) {
-	must(t, s.PutReader(context.Background(), "a", 1))
+	must(t, s.PutCursor(context.Background(), "a", 1))
 	for _, name := range []string{"absent", "", "A", "a%"} {
-		_, err := s.Reader(context.Background(), name)
+		_, err := s.CursorOf(context.Background(), name)
 		wantCode(t, err, sluice.NotFound)
 	}
 }
 
 func readerRoundTrip(t *testing.T, s sluice.Store) {
 	for name, c := range map[string]sluice.Cursor{"a": 1, "b": math.MaxInt64, "an empty feed": 0, "日本 'x'": 7} {
-		must(t, s.PutReader(context.Background(), name, c))
+		must(t, s.PutCursor(context.Background(), name, c))
 		wantReader(t, s, name, c)
 	}
-	must(t, s.PutReader(context.Background(), "a", 2))
+	must(t, s.PutCursor(context.Background(), "a", 2))
 	wantReader(t, s, "a", 2)
 	wantReader(t, s, "an empty feed", 0)
 }
 
 func readerNeverBack(t *testing.T, s sluice.Store) {
 	for _, c := range []sluice.Cursor{5, 3, 5, 0} {
-		must(t, s.PutReader(context.Background(), "a", c))
+		must(t, s.PutCursor(context.Background(), "a", c))
 		wantReader(t, s, "a", 5)
 	}
 }
 
 func readerNeeds(t *testing.T, s sluice.Store) {
-	wantCode(t, s.PutReader(context.Background(), "", 1), sluice.Invalid)
+	wantCode(t, s.PutCursor(context.Background(), "", 1), sluice.Invalid)
 }
 
 func readerCancelled(t *testing.T, s sluice.Store) {
-	must(t, s.PutReader(context.Background(), "a", 1))
-	wantCode(t, s.PutReader(endedContext(), "a", 2), sluice.Cancelled)
+	must(t, s.PutCursor(context.Background(), "a", 1))
+	wantCode(t, s.PutCursor(endedContext(), "a", 2), sluice.Cancelled)
 	wantReader(t, s, "a", 1)
 }
 
 func readerConcurrent(t *testing.T, s sluice.Store) {
-	inParallel(func(i int) { expect(t, s.PutReader(context.Background(), "a", sluice.Cursor(i))) })
+	inParallel(func(i int) { expect(t, s.PutCursor(context.Background(), "a", sluice.Cursor(i))) })
 	wantReader(t, s, "a", appenders-1)
 }
 
@@ -93,16 +93,16 @@ func readerLease(t *testing.T, s sluice.Store) {
 
 func readerShared(t *testing.T, open Open) {
 	a, b := pair(t, open)
-	must(t, a.PutReader(context.Background(), "a", 3))
+	must(t, a.PutCursor(context.Background(), "a", 3))
 	wantReader(t, b, "a", 3)
-	must(t, b.PutReader(context.Background(), "a", 2))
+	must(t, b.PutCursor(context.Background(), "a", 2))
 	wantReader(t, a, "a", 3)
 }
 
 func readerReopen(t *testing.T, open Open) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	must(t, s.PutReader(context.Background(), "a", 3))
+	must(t, s.PutCursor(context.Background(), "a", 3))
 	must(t, s.Close())
 	wantReader(t, opened(t, open, dir), "a", 3)
 }
@@ -113,7 +113,7 @@ func readerKilled(t *testing.T, open Open) {
 	if dir := os.Getenv(processDir); dir != "" {
 		s := open(t, dir)
 		for c := sluice.Cursor(1); ; c++ {
-			must(t, s.PutReader(context.Background(), "a", c))
+			must(t, s.PutCursor(context.Background(), "a", c))
 			say(t, strconv.Itoa(int(c)))
 		}
 	}
@@ -130,7 +130,7 @@ func readerKilled(t *testing.T, open Open) {
 			p.kill()
 		}
 	}
-	got, err := opened(t, open, dir).Reader(context.Background(), "a")
+	got, err := opened(t, open, dir).CursorOf(context.Background(), "a")
 	must(t, err)
 	if last < 20 || got < sluice.Cursor(last) || got > sluice.Cursor(last)+1 {
 		t.Errorf("the reader is at %d, %d was acknowledged", got, last)

@@ -179,13 +179,13 @@ func (o observed) Entries(
 	return list, o.note(ctx, "entries", err)
 }
 
-// Reader counts errors.
-func (o observed) Reader(ctx context.Context, name string) (sluice.Cursor, error) {
-	c, err := o.Store.Reader(ctx, name)
-	return c, o.note(ctx, "reader", err)
+// CursorOf counts errors.
+func (o observed) CursorOf(ctx context.Context, name string) (sluice.Cursor, error) {
+	c, err := o.Store.CursorOf(ctx, name)
+	return c, o.note(ctx, "cursorOf", err)
 }
 
-// PutReader counts errors.
-func (o observed) PutReader(ctx context.Context, name string, c sluice.Cursor) error {
-	return o.note(ctx, "putReader", o.Store.PutReader(ctx, name, c))
+// PutCursor counts errors.
+func (o observed) PutCursor(ctx context.Context, name string, c sluice.Cursor) error {
+	return o.note(ctx, "putCursor", o.Store.PutCursor(ctx, name, c))
 }

@@ -62,10 +62,11 @@ type Reader struct {
 	// Wait waits, and returns false if ctx ends before.
 	Wait func(ctx context.Context, d time.Duration) bool
 
-	cursor   atomic.Int64 // of the last entry that it is done with
-	reads    atomic.Bool  // this process reads for the receiver
-	refusing bool         // the receiver refused the notification before this one
-	said     string       // the trouble that was logged last
+	cursor   atomic.Int64    // of the last entry that it is done with
+	reads    atomic.Bool     // this process reads for the receiver
+	refusing bool            // the receiver refused the notification before this one
+	said     string          // the trouble that was logged last
+	lost     <-chan struct{} // of the lease
 }
 
 // name is that of the reader in the store.
@@ -104,6 +105,7 @@ func (r *Reader) lease(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	r.lost = l.Lost()
 	err = r.read(ctx)
 	r.reads.Store(false)
 	if released := l.Release(); err == nil {
@@ -180,7 +182,7 @@ func (r *Reader) put(ctx context.Context, c sluice.Cursor) bool {
 // before.
 func (r *Reader) deliver(ctx context.Context, n Notification) bool {
 	var tried attempts
-	for {
+	for r.mayRead(ctx) {
 		err := r.send(ctx, n)
 		if err == nil {
 			r.delivered()
@@ -199,17 +201,23 @@ func (r *Reader) deliver(ctx context.Context, n Notification) bool {
 			return true
 		}
 		r.complain("a notification cannot be sent now; it is tried again", err)
-		if !r.Wait(ctx, jittered(wait)) {
-			return false
-		}
+		r.Wait(ctx, jittered(wait))
+	}
+	return false
+}
+
+// mayRead reports whether this process still reads for the receiver.
+func (r *Reader) mayRead(ctx context.Context) bool {
+	select {
+	case <-r.lost:
+		return false
+	default:
+		return ctx.Err() == nil
 	}
 }
 
-// send sends once, unless ctx has ended. The receiver may still answer for a few seconds after it ends.
+// send sends once. The receiver may still answer for a few seconds after ctx has ended.
 func (r *Reader) send(ctx context.Context, n Notification) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	bounded, cancel := parting(ctx)
 	defer cancel()
 	return r.Sender.Send(bounded, n)

@@ -23,8 +23,8 @@ var onlooker = access.Caller{
 	Actor: sluice.Actor{Name: "notifications"}, Grants: []access.Grant{{Verbs: []access.Verb{access.View}}},
 }
 
-// notify tells the receivers of sluice.yaml what happens, until ctx ends.
-func (o *owner) notify(ctx context.Context, i Instance) {
+// notify tells the receivers of sluice.yaml what happens from now on, until ctx ends.
+func (o *owner) notify(ctx context.Context, i Instance, kept *sync.WaitGroup) {
 	receivers := i.Config.Server.Receivers
 	if len(receivers) == 0 {
 		return
@@ -42,12 +42,11 @@ func (o *owner) notify(ctx context.Context, i Instance) {
 		})
 	}
 	tally := i.observed.metrics.Notifications(func() map[string]int64 { return behind(o.store, readers) })
-	var reading sync.WaitGroup
 	for _, r := range readers {
 		r.Tally = tally
-		reading.Go(func() { r.Run(ctx) })
+		_, _ = r.Begin(ctx) // before the server takes deployments; Run does it again and says what is wrong
+		kept.Go(func() { r.Run(ctx) })
 	}
-	reading.Wait()
 }
 
 // behind returns how many events the slowest reader of each kind is behind. A store that does not answer leaves all out

@@ -4,18 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/outbound"
 )
-
-// drained is how much of an answer is read, so that the connection can be used again.
-const drained = 64 << 10
 
 // A caller posts to one address. Client follows the rules for webhooks.
 type caller struct {
@@ -41,23 +38,27 @@ func (c caller) post(ctx context.Context, address string, header http.Header, bo
 	if err != nil {
 		return sluice.Errorf(sluice.Invalid, "the address of the %s cannot be called", c.what)
 	}
-	r.Header = header
+	r.Header, r.Close = header, true // net/http logs what a server sends on a connection that is kept open
 	resp, err := c.client.Do(r)
 	if err != nil {
-		return c.unanswered(err)
+		return c.unanswered(err, u)
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, drained)) // the status is the answer
 	return c.judge(resp)
 }
 
 // unanswered explains an error of the client. A redirect that is not followed is an answer, and so a refusal.
-func (c caller) unanswered(err error) error {
+func (c caller) unanswered(err error, from *url.URL) error {
 	if e, ok := errors.AsType[*sluice.Error](err); ok {
 		explained := sluice.Errorf(e.Code, "the %s cannot be called: %s", c.what, e.Message).WithHint("%s", e.Hint)
 		return &trouble{error: explained, refused: e.Code == sluice.Failed}
 	}
 	why, hint := outbound.Explain(err, "webhooks.caFile")
+	for _, hidden := range []string{from.Path, from.EscapedPath(), from.RawQuery} { // a server may repeat them
+		if len(hidden) > 1 {
+			why = strings.ReplaceAll(why, hidden, "/...")
+		}
+	}
 	return sluice.Errorf(sluice.Unavailable, "the %s does not answer: %s", c.what, why).WithHint("%s", hint)
 }
 

@@ -114,24 +114,24 @@ func (r *Reader) lease(ctx context.Context) error {
 	return err
 }
 
-// begin returns where the reader is. A new one begins with what happens from now on.
-func (r *Reader) begin(ctx context.Context) (sluice.Cursor, error) {
+// Begin returns where the reader is. A new one begins with what happens after the first Begin, which is recorded at once.
+func (r *Reader) Begin(ctx context.Context) (sluice.Cursor, error) {
 	c, err := r.Place.CursorOf(ctx, r.name())
 	if sluice.ErrorCode(err) == sluice.NotFound {
 		if c, err = r.Feed.Newest(ctx); err == nil {
 			err = r.Place.PutCursor(ctx, r.name(), c)
 		}
 	}
-	r.cursor.Store(int64(c))
 	return c, err
 }
 
 // read sends until ctx ends or the store cannot be read.
 func (r *Reader) read(ctx context.Context) error {
-	put, err := r.begin(ctx)
+	put, err := r.Begin(ctx)
 	if err != nil {
 		return err
 	}
+	r.cursor.Store(int64(put))
 	r.reads.Store(true)
 	t := &teller{
 		speaker: speaker{address: r.Address, redact: r.Redact}, log: r.Feed, to: r.To,

@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -74,7 +75,13 @@ func TestSlackShowsTextsAsTheyAre(t *testing.T) {
 // Who knows the address may post, so it is in no error.
 func TestTheAddressOfSlackStaysSecret(t *testing.T) {
 	receiver := config.Receiver{Name: "slack", Slack: &config.SlackReceiver{Address: config.Source{Env: "URL"}}}
+	astray := newReceiver(t)
+	astray.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "http://%zz"+r.RequestURI)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
 	for _, url := range []string{
+		astray.URL + "/services/hush?hush",
 		"http://127.0.0.1:1/services/hush", "http://[::1/hush", "hush", "https://hush.invalid/hush", "ftp://example.com/hush",
 	} {
 		s := notify.NewSender(receiver, outside(map[string]string{"URL": url}))

@@ -38,8 +38,8 @@ var DefaultNotifications = []NotificationKind{
 	NotifyStepFailed, NotifyUndoFailed, NotifyLeftBehind,
 }
 
-// Readers keeps how far each reader of the feed has come, so that another process goes on where one was killed. A reader
-// is a name. Which process reads for it is decided by a lease, with the id of [ReaderLease].
+// Readers keeps how far each reader of the feed has come, so that another process goes on where one was killed. A
+// reader is a name. Which process reads for it is decided by a lease, with the id of [ReaderLease].
 type Readers interface {
 	// CursorOf returns the cursor that was put last, or NotFound if none was ever put: then the reader begins where it
 	// wants to, and puts that before it reads.

@@ -120,8 +120,8 @@ func (h *hook) check(repeated int, ids ...sluice.DeploymentID) {
 
 // notifying is the configuration of a server that calls the hook.
 func notifying(h *hook) string {
-	return "  notifications:\n    hook:\n      events: [\"*\"]\n      webhook: {url: " + h.URL + ", secret: {env: HOOK_SECRET}}\n" +
-		"webhooks: {allow: [127.0.0.1]}"
+	return "  notifications:\n    hook:\n      events: [\"*\"]\n      webhook: {url: " + h.URL +
+		", secret: {env: HOOK_SECRET}}\nwebhooks: {allow: [127.0.0.1]}"
 }
 
 // deployThrough deploys and approves, while servers come and go.

@@ -130,7 +130,8 @@ func (r *reader) events(n *yaml.Node) (kinds []sluice.NotificationKind) {
 		patterns = append(patterns, p)
 	})
 	if found && len(patterns) == 0 {
-		r.fault(n, codeMissingKey, "remove events for the usual ones, or write [\"*\"] for all", "this list of events is empty")
+		r.fault(n, codeMissingKey, "remove events for the usual ones, or write [\"*\"] for all",
+			"this list of events is empty")
 	}
 	for _, k := range sluice.NotificationKinds {
 		if slices.ContainsFunc(patterns, func(p string) bool { return matches(p)(k) }) {

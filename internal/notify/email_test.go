@@ -121,7 +121,8 @@ func (s *session) Logout() error { return nil }
 func (p *post) receiver(encryption string) config.Receiver {
 	return config.Receiver{Name: "mail", Events: sluice.NotificationKinds, Email: &config.EmailReceiver{
 		Server: p.address, TLS: encryption, CAFile: p.caFile, From: "Sluice <sluice@example.com>",
-		To: []string{"team@example.com", "Bea <bea@example.com>"}, Username: "sluice", Password: config.Source{Env: "PASSWORD"},
+		To: []string{"team@example.com", "Bea <bea@example.com>"}, Username: "sluice",
+		Password: config.Source{Env: "PASSWORD"},
 	}}
 }
 

@@ -218,6 +218,8 @@ func Test(to config.Receiver, id string, at time.Time, address string) Notificat
 	return Notification{
 		ID: id, At: at, Kind: "test", Title: "Sluice: a test of the receiver " + visible(to.Name, maxName),
 		Lines: []string{"sent by: sluice notify test"},
-		Data:  Data{Deployment: "test", Application: "test", Status: sluice.StatusSucceeded, Targets: []string{}, URL: address},
+		Data: Data{
+			Deployment: "test", Application: "test", Status: sluice.StatusSucceeded, Targets: []string{}, URL: address,
+		},
 	}
 }

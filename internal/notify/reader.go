@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,7 @@ type Sender interface {
 // A Feed is the events that receivers are told about.
 type Feed interface {
 	sluice.Tail
-	sluice.Log
+	Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error]
 }
 
 // A Place is where readers keep how far they have come.
@@ -48,8 +49,8 @@ type Tally interface {
 	Skipped(kind string)                  // the receiver refused it for good
 }
 
-// A Reader sends what happens to one receiver, in order, and waits for it while it is away. Only one process reads for a
-// receiver at a time.
+// A Reader sends what happens to one receiver, in order, and waits for it while it is away. Only one process reads for
+// a receiver at a time.
 type Reader struct {
 	To      config.Receiver
 	Sender  Sender
@@ -114,7 +115,7 @@ func (r *Reader) lease(ctx context.Context) error {
 	return err
 }
 
-// Begin returns where the reader is. A new one begins with what happens after the first Begin, which is recorded at once.
+// Begin returns where the reader is. A new one begins with what happens after the first Begin, which is recorded.
 func (r *Reader) Begin(ctx context.Context) (sluice.Cursor, error) {
 	c, err := r.Place.CursorOf(ctx, r.name())
 	if sluice.ErrorCode(err) == sluice.NotFound {

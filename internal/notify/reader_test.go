@@ -138,13 +138,6 @@ func TestOneProcessSendsToAReceiver(t *testing.T) {
 	}
 }
 
-// putUpTo returns once the cursor was put.
-func (w *world) putUpTo(want sluice.Cursor) {
-	for c := sluice.Cursor(-1); c < want; time.Sleep(time.Millisecond) {
-		c, _ = w.CursorOf(w.t.Context(), "notifications/hook") // it is there: see known
-	}
-}
-
 // A secret that is missing delays, and nothing is lost.
 func TestAReceiverWithoutItsSecretLosesNothing(t *testing.T) {
 	w, to := newWorld(t), newReceiver(t)
@@ -157,9 +150,7 @@ func TestAReceiverWithoutItsSecretLosesNothing(t *testing.T) {
 	}
 	stop := w.run(r)
 	want := w.whole(1, 1)
-	for w.tally.now()[1] < 30 {
-		time.Sleep(time.Millisecond)
-	}
+	w.tally.until(t, func() bool { return w.tally.failed >= 30 })
 	stop()
 	w.run(w.reader(hookTo("hook", to.URL)))
 	if diff := cmp.Diff(want, ids(t, to.wait(t, 2))); diff != "" {

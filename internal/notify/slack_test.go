@@ -20,7 +20,9 @@ func hostileLife(w *world) {
 	e.Actor.Name = hostile
 	failed := stepEvent(sluice.StepFailed, "staging")
 	failed.Failure = &sluice.Failure{Code: sluice.Failed, Message: hostile, Hint: hostile}
-	sig := sluice.Signal{Kind: sluice.SignalReject, Step: "staging/before/0", By: sluice.Actor{Name: hostile}, Reason: hostile}
+	sig := sluice.Signal{
+		Kind: sluice.SignalReject, Step: "staging/before/0", By: sluice.Actor{Name: hostile}, Reason: hostile,
+	}
 	wait := waits("staging")
 	wait.Progress.Message, wait.Progress.Wait.Roles = hostile, []string{hostile}
 	w.append("a", e, stepEvent(sluice.StepStarting, "staging"), wait,

@@ -13,7 +13,7 @@ import (
 // A teller says what entries of the feed mean for one receiver. It follows the deployments that have not ended.
 type teller struct {
 	speaker
-	log  sluice.Log
+	log  Feed
 	to   config.Receiver
 	runs map[sluice.DeploymentID]*engine.State // nil: nothing of it is told
 }
@@ -67,10 +67,12 @@ func (t *teller) before(ctx context.Context, id sluice.DeploymentID, e sluice.Ev
 
 // unless returns the state, or nil if nothing of the plan is told.
 func (t *teller) unless(p *sluice.Plan, s *engine.State) *engine.State {
-	if p.Rehearsal != nil || len(t.to.Applications) > 0 && !slices.ContainsFunc(t.to.Applications, func(pattern string) bool {
+	wanted := func(pattern string) bool {
 		ok, err := path.Match(pattern, p.Application)
 		return ok && err == nil
-	}) {
+	}
+	all := t.to.Applications
+	if p.Rehearsal != nil || len(all) > 0 && !slices.ContainsFunc(all, wanted) {
 		return nil
 	}
 	return s

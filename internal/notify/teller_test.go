@@ -119,8 +119,8 @@ func wantData(t *testing.T, events []event.Event) {
 	t.Helper()
 	wanted := map[string]notify.Data{
 		"a/3": {
-			Deployment: "a", Application: "shop", Seq: 3, Status: sluice.StatusRunning, Targets: []string{"staging", "production"},
-			StartedBy: "ana", Target: "staging", Step: "staging/before/0", StepKind: sluice.KindPause,
+			Deployment: "a", Application: "shop", Seq: 3, Status: sluice.StatusRunning,
+			Targets: []string{"staging", "production"}, StartedBy: "ana", Target: "staging", Step: "staging/before/0", StepKind: sluice.KindPause,
 			Message: "look at the dashboard", Roles: []string{"release-manager"}, URL: address + "/deployments/a",
 		},
 		"a/10": {

@@ -15,8 +15,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/config"
 )
 
-// A Webhook posts CloudEvents, signed as the Standard Webhooks say: the receiver can prove that they come from here, are
-// complete and are not older than it tolerates. It implements [Sender].
+// A Webhook posts CloudEvents, signed as the Standard Webhooks say: the receiver can prove that they come from here,
+// are complete and are not older than it tolerates. It implements [Sender].
 type Webhook struct {
 	caller
 	to   config.HookReceiver

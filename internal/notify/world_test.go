@@ -110,39 +110,60 @@ func ids(t *testing.T, list []request) (all []string) {
 	return all
 }
 
-// A tally counts, and remembers nothing else.
+// A tally counts.
 type tally struct {
-	mu                    sync.Mutex
+	news
 	sent, failed, skipped int
 }
 
-func (c *tally) Sent(string) { c.add(&c.sent) }
+func (c *tally) Sent(string) { c.change(func() { c.sent++ }) }
 
-func (c *tally) Failed(string, sluice.Code) { c.add(&c.failed) }
+func (c *tally) Failed(string, sluice.Code) { c.change(func() { c.failed++ }) }
 
-func (c *tally) Skipped(string) { c.add(&c.skipped) }
-
-func (c *tally) add(n *int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	*n++
-}
-
-func (c *tally) now() [3]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return [3]int{c.sent, c.failed, c.skipped}
-}
+func (c *tally) Skipped(string) { c.change(func() { c.skipped++ }) }
 
 // want waits until the counts are as wanted: a receiver knows of a notification before it is counted.
 func (c *tally) want(t *testing.T, sent, failed, skipped int) {
 	t.Helper()
-	late, want := time.Now().Add(time.Minute), [3]int{sent, failed, skipped}
-	for c.now() != want {
-		if time.Now().After(late) {
-			t.Fatalf("sent, failed and skipped are %v, want %v", c.now(), want)
+	c.until(t, func() bool { return c.sent == sent && c.failed == failed && c.skipped == skipped })
+}
+
+// A news lets tests wait for changes.
+type news struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; nil: nobody waits
+}
+
+func (n *news) change(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f()
+	if n.changed != nil {
+		close(n.changed)
+		n.changed = nil
+	}
+}
+
+// until returns once it is so.
+func (n *news) until(t *testing.T, isSo func() bool) {
+	t.Helper()
+	late := time.After(time.Minute)
+	for {
+		n.mu.Lock()
+		if isSo() {
+			n.mu.Unlock()
+			return
 		}
-		time.Sleep(time.Millisecond)
+		if n.changed == nil {
+			n.changed = make(chan struct{})
+		}
+		changed := n.changed
+		n.mu.Unlock()
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatal("it never came about")
+		}
 	}
 }
 
@@ -152,11 +173,30 @@ type world struct {
 	t     *testing.T
 	tally tally
 
-	mu    sync.Mutex
-	waits []time.Duration // between attempts at a notification
+	puts   news
+	put    map[string]sluice.Cursor // how far each reader has come
+	waited news
+	waits  []time.Duration // between attempts at a notification
 }
 
-func newWorld(t *testing.T) *world { return &world{Memory: storetest.NewMemory(), t: t} }
+func newWorld(t *testing.T) *world {
+	return &world{Memory: storetest.NewMemory(), t: t, put: map[string]sluice.Cursor{}}
+}
+
+// PutCursor implements [sluice.Readers].
+func (w *world) PutCursor(ctx context.Context, name string, c sluice.Cursor) error {
+	err := w.Memory.PutCursor(ctx, name, c)
+	if err == nil {
+		w.puts.change(func() { w.put[name] = max(c, w.put[name]) })
+	}
+	return err
+}
+
+// putUpTo returns once the receiver named hook has come so far.
+func (w *world) putUpTo(want sluice.Cursor) {
+	w.t.Helper()
+	w.puts.until(w.t, func() bool { return w.put["notifications/hook"] >= want })
+}
 
 // secrets are the values of sources, by the name of the variable.
 func secrets(values map[string]string) func(config.Source) (string, error) {
@@ -186,9 +226,7 @@ func (w *world) reader(to config.Receiver) *notify.Reader {
 		Address: address, Redact: func(text string) string { return strings.ReplaceAll(text, "hush", "[redacted]") },
 		Tally: &w.tally, Logger: slog.New(slog.DiscardHandler),
 		Wait: func(ctx context.Context, d time.Duration) bool {
-			w.mu.Lock()
-			w.waits = append(w.waits, d)
-			w.mu.Unlock()
+			w.waited.change(func() { w.waits = append(w.waits, d) })
 			select {
 			case <-ctx.Done():
 				return false

@@ -11,8 +11,8 @@ type Notifications struct {
 	sent, failed, skipped *prometheus.CounterVec
 }
 
-// Notifications returns the counters. behind is asked at each scrape how many events the slowest receiver of each kind is
-// behind, among those that this process reads for; every kind that it returns is counted from 0. It is called once.
+// Notifications returns the counters. behind is asked at each scrape how many events the slowest receiver of each kind
+// is behind, among those that this process reads for; every kind that it returns is counted from 0. It is called once.
 func (m *Metrics) Notifications(behind func() map[string]int64) *Notifications {
 	n := &Notifications{
 		sent: counter("sluice_notifications_sent_total", "Notifications that receivers took, by kind of receiver", "kind"),

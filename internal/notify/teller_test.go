@@ -120,8 +120,9 @@ func wantData(t *testing.T, events []event.Event) {
 	wanted := map[string]notify.Data{
 		"a/3": {
 			Deployment: "a", Application: "shop", Seq: 3, Status: sluice.StatusRunning,
-			Targets: []string{"staging", "production"}, StartedBy: "ana", Target: "staging", Step: "staging/before/0", StepKind: sluice.KindPause,
-			Message: "look at the dashboard", Roles: []string{"release-manager"}, URL: address + "/deployments/a",
+			Targets: []string{"staging", "production"}, StartedBy: "ana", Target: "staging", Step: "staging/before/0",
+			StepKind: sluice.KindPause,
+			Message:  "look at the dashboard", Roles: []string{"release-manager"}, URL: address + "/deployments/a",
 		},
 		"a/10": {
 			Deployment: "a", Application: "shop", Seq: 10, Status: sluice.StatusRollingBack,

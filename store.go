@@ -14,6 +14,7 @@ type Store interface {
 	Tail
 	Tokens
 	Audit
+	Readers
 	// Close ends the leases of this Store. Closing twice does nothing.
 	Close() error
 }
@@ -52,7 +53,7 @@ type Catalogue interface {
 	DeleteCheckpoint(ctx context.Context, id CheckpointID) error
 }
 
-// Leases says which process may run a deployment.
+// Leases says which process may run a deployment, or read for a reader: see [ReaderLease].
 type Leases interface {
 	// Lease takes the right to run a deployment, which need not exist yet. It never waits: it is a Conflict while
 	// anybody holds the lease, also in this process. The lease ends by itself when its process is killed; a server of

@@ -75,6 +75,8 @@ func (a *app) candidates(cmd *cobra.Command, word string, args []string) []strin
 	switch word {
 	case "ACCOUNT", "PLACE":
 		return a.accountNames(word)
+	case "RECEIVER":
+		return a.receiverNames()
 	case "TOKEN":
 		return a.tokenNames(cmd.Context())
 	case "IMAGE", "WEBHOOK", "METRIC", "JOB":
@@ -111,6 +113,18 @@ func (a *app) accountNames(word string) []string {
 		if word == "PLACE" {
 			names[i] += "/"
 		}
+	}
+	return names
+}
+
+// receiverNames returns the receivers of notifications in the configuration, with their kinds.
+func (a *app) receiverNames() (names []string) {
+	c, err := a.configuration("")
+	if err != nil {
+		return nil
+	}
+	for _, to := range c.Server.Receivers {
+		names = append(names, to.Name+"\t"+to.Kind())
 	}
 	return names
 }

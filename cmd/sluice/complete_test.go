@@ -29,7 +29,7 @@ func TestEveryWordOfAUsageIsKnown(t *testing.T) {
 	known := map[string]bool{
 		"DEPLOYMENT": true, "APPLICATION": true, "CHECKPOINT": true, eitherWord: true, "STEP": true,
 		"NAMESPACE": true, "SERVICE": true, "PORT": true, "SERVER": true, "NAME": true, // free text
-		"TOKEN":   true,
+		"TOKEN": true, "RECEIVER": true,
 		"PATH...": true, "|": true, "-": true, "DIRECTORY": true, // files, which shells know
 	}
 	visit(newRoot(newApp(os.Stdin, os.Stdout, os.Stderr)), func(cmd *cobra.Command) {

@@ -50,7 +50,7 @@ func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
 			defer store.Close()
 			d.History, d.Catalogue = store, store
 		}
-		d.Adapters = w
+		d.Adapters, d.Receivers = w, w.CheckReceiver
 		d.Examine(ctx)
 	}
 	if ctx.Err() != nil {

@@ -88,8 +88,8 @@ func newRoot(a *app) *cobra.Command {
 		newWatch(a), newHistory(a), newLogs(a), newApprove(a), newReject(a), newPromote(a), newPause(a),
 		newRetry(a), newRollback(a), newCancel(a), newData(a), only(hereOnly, newLocal(a)), newDoctor(a),
 		newLogin(a), newLogout(a), newToken(a), newAudit(a),
-		only(hereOnly, newServe(a)), only(hereOnly, newVersion(a)), only(hereOnly, newExitCodes()),
-		only(hereOnly, newManual()), only(hereOnly, newBeside()),
+		only(hereOnly, newServe(a)), only(hereOnly, newNotify(a)), only(hereOnly, newVersion(a)),
+		only(hereOnly, newExitCodes()), only(hereOnly, newManual()), only(hereOnly, newBeside()),
 	)
 	refuseExtra(root)
 	a.completions(root)

@@ -33,6 +33,7 @@ var contracts = map[string]contract{
 	"Tail":      {suite: "storetest", by: stores},
 	"Tokens":    {suite: "storetest", by: stores},
 	"Audit":     {suite: "storetest", by: stores},
+	"Readers":   {suite: "storetest", by: stores},
 	"Store":     {suite: "storetest", by: stores},
 	"Mover":     {suite: "movertest", by: []string{"internal/mover/kopia", "internal/mover/remote"}},
 	"Database":  {suite: "databasetest", by: engines},

@@ -51,6 +51,7 @@ var levels = map[string]int{
 	"internal/mover/kopia":      2,
 	"internal/mover/portworx":   2,
 	"internal/mover/remote":     2,
+	"internal/notify":           2,
 	"internal/outbound":         2,
 	"internal/postgres":         2,
 	"internal/prometheus":       2,
@@ -91,7 +92,7 @@ var adapters = []string{
 	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi",
 	"internal/identity", "internal/keyfile", "internal/kubernetes", "internal/local", "internal/login",
 	"internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
-	"internal/mover/remote", "internal/postgres", "internal/prometheus", "internal/sqlite",
+	"internal/mover/remote", "internal/notify", "internal/postgres", "internal/prometheus", "internal/sqlite",
 }
 
 // testsOnly are packages that may import anything. Nothing that ships may import them.

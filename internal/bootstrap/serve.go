@@ -210,6 +210,7 @@ func (o *owner) keep(i Instance, shown *pages.Pages) (stop func()) {
 		})
 	})
 	kept.Go(func() { i.observed.follow(ctx, o.store) })
+	o.notify(ctx, i, &kept)
 	return func() {
 		cancel()
 		kept.Wait()

@@ -107,6 +107,7 @@ func (s site) examine(ctx context.Context, source service.Source) (_ []service.C
 	defer func() { err = errors.Join(err, w.Close()) }()
 	d := service.Doctor{
 		Config: s.config, Adapters: w, Source: source, History: s.store, Catalogue: s.store, Namespace: "default",
+		Receivers: w.CheckReceiver,
 	}
 	d.Examine(ctx)
 	return d.Checks, ctx.Err()

@@ -29,6 +29,7 @@ type Server struct {
 	Identity    *Identity
 	Workloads   []Workload    // by name
 	Roles       []access.Role // by name
+	Receivers   []Receiver    // of notifications, by name
 }
 
 // A TLS names the files of a certificate; both are "" if the server speaks plain HTTP.
@@ -101,15 +102,16 @@ func (r *reader) server(n *yaml.Node) Server {
 	s := Server{Pos: r.pos(n), Listen: DefaultListen}
 	later := map[string]*yaml.Node{} // what needs to know the rest
 	found := r.mapping(n, fields{
-		"listen":      func(n *yaml.Node) { s.Listen = r.address(n) },
-		"address":     func(n *yaml.Node) { s.Address = r.origin(n) },
-		"tls":         func(n *yaml.Node) { s.TLS = r.tls(n) },
-		"behindProxy": func(n *yaml.Node) { s.BehindProxy = r.flag(n) },
-		"key":         func(n *yaml.Node) { s.Key = r.source(n) },
-		"database":    func(n *yaml.Node) { s.Database = r.source(n) },
-		"identity":    func(n *yaml.Node) { s.Identity = r.identity(n) },
-		"workloads":   func(n *yaml.Node) { later["workloads"] = n },
-		"roles":       func(n *yaml.Node) { later["roles"] = n },
+		"listen":        func(n *yaml.Node) { s.Listen = r.address(n) },
+		"address":       func(n *yaml.Node) { s.Address = r.origin(n) },
+		"tls":           func(n *yaml.Node) { s.TLS = r.tls(n) },
+		"behindProxy":   func(n *yaml.Node) { s.BehindProxy = r.flag(n) },
+		"key":           func(n *yaml.Node) { s.Key = r.source(n) },
+		"database":      func(n *yaml.Node) { s.Database = r.source(n) },
+		"identity":      func(n *yaml.Node) { s.Identity = r.identity(n) },
+		"notifications": func(n *yaml.Node) { s.Receivers = r.receivers(n) },
+		"workloads":     func(n *yaml.Node) { later["workloads"] = n },
+		"roles":         func(n *yaml.Node) { later["roles"] = n },
 	})
 	if n := later["workloads"]; n != nil {
 		s.Workloads = r.workloads(n, &s)

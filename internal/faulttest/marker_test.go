@@ -31,6 +31,7 @@ const (
 	markDatabase = "m4rker-database-5ecret"
 	markManifest = "m4rker-manifest-5ecret"
 	markData     = "m4rker-data-5ecret"
+	markReceiver = "m4rker-receiver-5ecret" // only a part of secrets
 	markFlag     = "of-a-flag-that-ps-shows"
 )
 
@@ -199,6 +200,31 @@ var leaks = map[string]func(l *leak){
 			l.run("doctor")
 		}
 	},
+	"the addresses and secrets of receivers": func(l *leak) {
+		l.mustDeploy(plain("1"))
+		sound, err := os.ReadFile(filepath.Join(l.dir, "sluice.yaml"))
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		for i, url := range []string{
+			l.echo.URL + "/500/", l.echo.URL + "/401/", l.echo.URL + "/302/", l.echo.URL + "/307/", l.echo.URL + "/204/",
+			"http://" + garbage(l.t) + "/", "http://127.0.0.1:1/", "ftp://127.0.0.1/", "http://[::1/", "",
+		} {
+			name := fmt.Sprint("MARK_URL", i)
+			l.env = append(l.env, name+"="+url+markReceiver+"?"+markReceiver)
+			to := "slack: {url: {env: " + name + "}}"
+			if i%2 == 1 {
+				to = "webhook: {url: {env: " + name + "}, secret: {env: MARK_HOOK}}"
+			}
+			l.write("sluice.yaml", string(sound)+"server: {notifications: {to: {"+to+"}}}\n")
+			l.run("notify", "test", "to")
+		}
+		l.run("doctor")
+		l.write("sluice.yaml", string(sound)+"server: {notifications: {to: {webhook: {url: \"http://me:"+markPlain+
+			"@127.0.0.1:1\", secret: {env: MARK_PLAIN}}}}}\n")
+		l.run("notify", "test", "to")
+		l.run("doctor")
+	},
 	"a flag": func(l *leak) {
 		l.file(deployFile("", "", service))
 		out := l.run("run", "-f", "deploy.yaml", "--add-context", "token="+markFlag)
@@ -258,7 +284,8 @@ func newLeak(t *testing.T) *leak {
 		"secrets: {plain: {env: MARK_PLAIN}, odd: {file: odd}, host: {env: MARK_HOST}, lines: {file: lines}, "+
 		"database: {env: MARK_DATABASE}, flag: {env: MARK_FLAG}}\nrepository: {password: {file: lines}}\n")
 	l.env = append(l.env, "MARK_PLAIN="+markPlain, "MARK_HOST="+markHost, "MARK_METRICS="+markMetrics,
-		"MARK_DATABASE="+markDatabase, "MARK_FLAG="+markFlag)
+		"MARK_DATABASE="+markDatabase, "MARK_FLAG="+markFlag,
+		"MARK_HOOK=whsec_"+base64.StdEncoding.EncodeToString([]byte(markPlain+markMetrics)))
 	l.write("odd", markOdd+"\n")
 	l.write("lines", markLines+"\n")
 	return l

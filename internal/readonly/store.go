@@ -105,6 +105,12 @@ func (s Store) Entries(context.Context, string, int64, int) ([]sluice.AuditEntry
 	return nil, s.Refusal
 }
 
+// CursorOf refuses.
+func (s Store) CursorOf(context.Context, string) (sluice.Cursor, error) { return 0, s.Refusal }
+
+// PutCursor refuses.
+func (s Store) PutCursor(context.Context, string, sluice.Cursor) error { return s.Refusal }
+
 // Close does nothing: the store belongs to somebody else.
 func (Store) Close() error { return nil }
 

@@ -113,6 +113,12 @@ func (r *Redactor) LearnSources(c *config.Config) {
 	if i := c.Server.Identity; i != nil {
 		sources = append(sources, i.ClientSecret)
 	}
+	for _, to := range c.Server.Receivers {
+		sources = append(sources, to.Sources()...)
+		if to.Webhook != nil {
+			r.Learn(passwordIn(to.Webhook.URL))
+		}
+	}
 	if s := c.Repository.S3; s != nil {
 		sources = append(sources, s.AccessKey, s.SecretKey)
 	}

@@ -86,11 +86,12 @@ type Adapters interface {
 type Doctor struct {
 	Config    *config.Config
 	Adapters  Adapters
-	Source    Source           // without a file: what any deployment needs is examined
-	History   sluice.Log       // of earlier deployments; nil: there are none
-	Catalogue sluice.Catalogue // of their checkpoints; nil: there are none
-	Namespace string           // whose rights are examined without a file
-	plan      *sluice.Plan     // nil without a file
+	Source    Source                      // without a file: what any deployment needs is examined
+	History   sluice.Log                  // of earlier deployments; nil: there are none
+	Catalogue sluice.Catalogue            // of their checkpoints; nil: there are none
+	Namespace string                      // whose rights are examined without a file
+	Receivers func(config.Receiver) error // finds what a receiver lacks, and sends nothing
+	plan      *sluice.Plan                // nil without a file
 
 	Checks  []Check
 	Missing []sluice.MissingRight
@@ -116,6 +117,7 @@ func (d *Doctor) Examine(ctx context.Context) {
 	d.repository(ctx)
 	d.webhooks()
 	d.callbacks(ctx)
+	d.receivers()
 }
 
 func (d *Doctor) add(name, state, hint, format string, args ...any) {

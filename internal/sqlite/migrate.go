@@ -87,10 +87,11 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	return err
 }
 
-// The versions since which events have checksums, and since which there are tokens and an audit.
+// The versions since which events have checksums, since which there are tokens and an audit, and readers.
 const (
 	sumsVersion     = 3
 	identityVersion = 5
+	readersVersion  = 6
 )
 
 // addSums gives the rows of an earlier version their checksums.

@@ -27,6 +27,7 @@ type Store struct {
 	hasSums bool // events have checksums; those of an earlier version, opened for reading, have none
 	// There are tokens and an audit; a store of an earlier version, opened for reading, has none.
 	hasIdentity bool
+	hasReaders  bool // there is a table of them; a store of an earlier version, opened for reading, has none
 
 	peers  *peers
 	read   *sql.DB
@@ -60,7 +61,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, storeError(errors.Join(err, read.Close(), c.Close(), write.Close()), "open", path)
 	}
-	s := &Store{path: path, hasSums: true, hasIdentity: true, peers: p, read: read, write: write}
+	s := &Store{path: path, peers: p, read: read, write: write}
+	s.hasSums, s.hasIdentity, s.hasReaders = true, true, true
 	if err := s.verifyOpened(ctx); err != nil {
 		return nil, storeError(errors.Join(err, p.close(), read.Close(), c.Close(), write.Close()), "open", path)
 	}
@@ -184,6 +186,7 @@ func (s *Store) checkSchema(ctx context.Context) error {
 			WithHint("put the store back from a copy; to begin with a new one, delete the file")
 	}
 	s.hasSums, s.hasIdentity = version >= sumsVersion, version >= identityVersion
+	s.hasReaders = version >= readersVersion
 	return err
 }
 

@@ -20,6 +20,7 @@ type Memory struct {
 	leases  map[sluice.DeploymentID]*memoryLease
 	tokens  []sluice.Token
 	audit   []sluice.AuditEntry
+	readers map[string]sluice.Cursor
 	changed chan struct{} // closed at the next change
 }
 
@@ -33,7 +34,9 @@ var _ sluice.Store = (*Memory)(nil)
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{leases: map[sluice.DeploymentID]*memoryLease{}, changed: make(chan struct{})}
+	return &Memory{
+		leases: map[sluice.DeploymentID]*memoryLease{}, readers: map[string]sluice.Cursor{}, changed: make(chan struct{}),
+	}
 }
 
 // change calls f, one call at a time, and wakes those who wait if it succeeds.

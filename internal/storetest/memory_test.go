@@ -17,6 +17,7 @@ func TestMemory(t *testing.T) {
 		concurrentDeployments, concurrentOneDeployment, concurrentStarts, concurrentReaders,
 		tokenRoundTrip, tokenNotFound, tokenConflict, tokenLists, tokenDeletes, tokenNeeds, tokenCancelled, tokenConcurrent,
 		auditRoundTrip, auditFilters, auditPages, auditNeeds, auditCancelled,
+		readerNotFound, readerRoundTrip, readerNeverBack, readerNeeds, readerCancelled, readerConcurrent, readerLease,
 		func(t *testing.T, s sluice.Store) { auditLong(t, s) },
 	} {
 		t.Run(fmt.Sprint("one store ", i), func(t *testing.T) { test(t, NewMemory()) })

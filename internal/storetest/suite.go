@@ -37,6 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"tail", testTail},
 		{"tokens", testTokens},
 		{"audit", testAudit},
+		{"readers", testReaders},
 		{"close", testClose},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, open) })

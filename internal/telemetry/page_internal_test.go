@@ -31,6 +31,7 @@ func TestPageListsMetrics(t *testing.T) {
 // registered returns the type and the labels of the metrics of Sluice.
 func registered(t *testing.T) map[string]string {
 	m := NewMetrics(Build{}, time.Now)
+	m.Notifications(func() map[string]int64 { return map[string]int64{"": 0} }).Failed("", "")
 	descs := make(chan *prometheus.Desc)
 	go func() { m.registry.Describe(descs); close(descs) }()
 	found := map[string]string{}

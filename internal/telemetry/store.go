@@ -178,3 +178,14 @@ func (o observed) Entries(
 	list, err := o.Store.Entries(ctx, application, before, most)
 	return list, o.note(ctx, "entries", err)
 }
+
+// CursorOf counts errors.
+func (o observed) CursorOf(ctx context.Context, name string) (sluice.Cursor, error) {
+	c, err := o.Store.CursorOf(ctx, name)
+	return c, o.note(ctx, "cursorOf", err)
+}
+
+// PutCursor counts errors.
+func (o observed) PutCursor(ctx context.Context, name string, c sluice.Cursor) error {
+	return o.note(ctx, "putCursor", o.Store.PutCursor(ctx, name, c))
+}

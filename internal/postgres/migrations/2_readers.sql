@@ -1,0 +1,5 @@
+-- How far each reader of the feed has come. A cursor never goes back.
+CREATE TABLE readers (
+	name   text COLLATE "C" PRIMARY KEY,
+	cursor bigint NOT NULL -- the position of the last event that it is done with
+);

@@ -236,7 +236,8 @@ func (o *owner) authenticator(i Instance) *identity.Authenticator {
 		name = u.Username
 	}
 	options := identity.Options{
-		Server: c, Roles: o.wiring.current.roles, Tokens: o.store, Key: o.wiring.key.Derived, User: name, Now: time.Now,
+		Server: c, Roles: o.wiring.current.roles, Tokens: o.store, Audit: o.store, Key: o.wiring.key.Derived,
+		User: name, Now: time.Now,
 		Fail: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, strings.TrimSpace(err.Error()+"\n"+sluice.ErrorHint(err)), status.Of(sluice.ErrorCode(err)))
 		},

@@ -46,7 +46,8 @@ func (c *certificate) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	case err == nil:
 		c.served = &pair
 	case isSame(look(c.files), now): // otherwise it changes just now
-		c.note("warning: the certificate of the server has changed and cannot be used; the previous one stays in use: %v", err)
+		c.note("warning: the certificate of the server has changed and cannot be used; the previous one stays in use: %v",
+			err)
 	}
 	return c.served, nil
 }

@@ -106,7 +106,8 @@ func (s site) examine(ctx context.Context, source service.Source) (_ []service.C
 	w := s.wiring()
 	defer func() { err = errors.Join(err, w.Close()) }()
 	d := service.Doctor{
-		Config: s.config, Adapters: w, Source: source, History: s.store, Catalogue: s.store, Namespace: "default",
+		Config: s.config, Adapters: w, ServerSite: w, Source: source, History: s.store, Catalogue: s.store,
+		Namespace: "default",
 	}
 	d.Examine(ctx)
 	return d.Checks, ctx.Err()

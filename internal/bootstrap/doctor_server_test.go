@@ -117,7 +117,8 @@ func TestDoctorExaminesTheDatabase(t *testing.T) {
 	t.Setenv("DATABASE", postgrestest.Shared(t).Address(postgrestest.Database(t, t.TempDir())))
 	t.Setenv("KEY", "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=") // of the directory
 	t.Setenv("OTHER_KEY", "b29vb29vb29vb29vb29vb29vb29vb29vb29vb29vb28=")
-	bucket := "repository:\n  s3: {endpoint: \"http://127.0.0.1:1\", bucket: b, accessKey: {env: KEY}, secretKey: {env: KEY}}\n"
+	bucket := "repository:\n  s3:\n    endpoint: http://127.0.0.1:1\n    bucket: b\n" +
+		"    accessKey: {env: KEY}\n    secretKey: {env: KEY}\n"
 	got := examinedServer(t, bucket+"server: {listen: \"127.0.0.1:0\", database: {env: DATABASE}, key: {env: KEY}}\n")
 	wantCheck(t, got["server database"], service.CheckOK, "PostgreSQL ")
 	wantCheck(t, got["server key"], service.CheckOK, "is that of the state directory")

@@ -15,8 +15,8 @@ import (
 // chart is the name of the packed chart, as Helm names one.
 func (p product) chart() string { return fmt.Sprintf("%s-%s.tgz", name, p.number()) }
 
-// writeChart packs the Helm chart as `helm package` does, for this version of Sluice and its image. Users, times and the
-// order of files are the same on every machine.
+// writeChart packs the Helm chart as `helm package` does, for this version of Sluice and its image. Users, times and
+// the order of files are the same on every machine.
 func writeChart(p product, dist string) (err error) {
 	from := filepath.Join(p.root, "deploy", "chart")
 	about, err := p.aboutChart(filepath.Join(from, "Chart.yaml"))

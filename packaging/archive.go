@@ -54,3 +54,11 @@ func addFile(t *tar.Writer, date time.Time, from, to string, mode int64) error {
 	_, err = io.Copy(t, f)
 	return err
 }
+
+func addData(t *tar.Writer, date time.Time, data []byte, to string) error {
+	if err := t.WriteHeader(&tar.Header{Name: to, Mode: 0o644, Size: int64(len(data)), ModTime: date}); err != nil {
+		return err
+	}
+	_, err := t.Write(data)
+	return err
+}

@@ -1,7 +1,7 @@
 // Command packaging builds what users install of one version of Sluice, into the directory dist of the checkout:
-// archives for Linux and macOS, Debian packages, a container image, lists of what is in the programs, a krew manifest,
-// a Homebrew formula and checksums. `make release VERSION=v0.1.0` runs it; `make image` builds the image alone. The
-// same commit and the same version of Go give the same bytes.
+// archives for Linux and macOS, Debian packages, a container image, the Helm chart, lists of what is in the programs, a
+// krew manifest, a Homebrew formula and checksums. `make release VERSION=v0.1.0` runs it; `make image` builds the image
+// alone. The same commit and the same version of Go give the same bytes.
 //
 // It is a module of its own, so that its libraries do not choose versions for the program. Start at pack.go.
 package main

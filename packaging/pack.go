@@ -30,6 +30,9 @@ func pack(ctx context.Context, p product, programs []program, dist string) error
 	if err := writeImages(p, programs, dist); err != nil {
 		return err
 	}
+	if err := writeChart(p, dist); err != nil {
+		return err
+	}
 	if err := writeManifests(p, sums, dist); err != nil {
 		return err
 	}

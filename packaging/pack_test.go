@@ -100,7 +100,7 @@ func testSums(t *testing.T, dist, second string) {
 		files = append(files, file)
 	}
 	want := []string{
-		"kubectl-sluice.yaml", "sluice.rb",
+		"kubectl-sluice.yaml", "sluice-1.2.3.tgz", "sluice.rb",
 		"sluice_1.2.3_amd64.deb", "sluice_1.2.3_arm64.deb",
 		"sluice_1.2.3_darwin_amd64.cdx.json", "sluice_1.2.3_darwin_amd64.tar.gz",
 		"sluice_1.2.3_darwin_arm64.cdx.json", "sluice_1.2.3_darwin_arm64.tar.gz",

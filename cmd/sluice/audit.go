@@ -14,7 +14,7 @@ func newAudit(a *app) *cobra.Command {
 	cmd := only(remoteOnly, &cobra.Command{
 		Use: "audit", Short: "List who was allowed or forbidden what on a server",
 		Long: "Audit lists the decisions of the server, the newest first: who asked for what, from where, with which\n" +
-			"identity, why, and whether it was allowed.",
+			"identity, why, and whether it was allowed. Logins and logouts in browsers and refused tokens are there too.",
 		Example: "  sluice audit\n  sluice audit --application shop --limit 1000 --output json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.audit(cmd.Context(), application, most) },
 	})
@@ -35,7 +35,7 @@ func (a *app) audit(ctx context.Context, application string, most int) error {
 			allowed = "no"
 		}
 		rows = append(rows, []string{
-			present.Moment(e.At), e.By.Name, cmp.Or(e.By.From, "-"), e.Verb, allowed, cmp.Or(e.Application, "-"),
+			present.Moment(e.At), cmp.Or(e.By.Name, "-"), cmp.Or(e.By.From, "-"), e.Verb, allowed, cmp.Or(e.Application, "-"),
 			cmp.Or(string(e.Step), e.Target, "-"), cmp.Or(string(e.Deployment), "-"), cmp.Or(e.Reason, "-"),
 		})
 	}

@@ -18,11 +18,12 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Report what is missing before something is deployed",
 		Long: "Doctor examines everything that deployments from here rely on: sluice.yaml, whether each account answers\n" +
-			"and grants the necessary rights, metric providers, secrets, the checkpoint repository, clocks, and the\n" +
-			"address for callbacks. With a deploy file it checks the rights and secrets that this file needs,\n" +
-			"otherwise the rights that every deployment into the namespace needs. It changes nothing. The exit status\n" +
-			"is 0, or that of the first problem: 2 if something is written wrong or does not exist, 5 if something\n" +
-			"does not answer, 6 if rights are missing.",
+			"and grants the necessary rights, metric providers, secrets, the checkpoint repository, clocks, the\n" +
+			"address for callbacks, and what the section server names: address, certificate, key, database, issuers\n" +
+			"and roles. With a deploy file it checks the rights and secrets that this file needs, otherwise the\n" +
+			"rights that every deployment into the namespace needs. It changes nothing. The exit status is 0, or\n" +
+			"that of the first problem: 2 if something is written wrong or does not exist, 5 if something does not\n" +
+			"answer, 6 if rights are missing.",
 		Example: "  sluice doctor\n  sluice doctor -f deploy.yaml\n  sluice doctor --namespace production --output json",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), d) },
 	}
@@ -50,7 +51,7 @@ func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
 			defer store.Close()
 			d.History, d.Catalogue = store, store
 		}
-		d.Adapters, d.Receivers = w, w.CheckReceiver
+		d.Adapters, d.Receivers, d.ServerSite = w, w.CheckReceiver, w
 		d.Examine(ctx)
 	}
 	if ctx.Err() != nil {

@@ -30,6 +30,7 @@ type Grant struct {
 	Verbs        []Verb
 	Applications []string
 	Targets      []string
+	Places       []string // ACCOUNT/NAMESPACE; only Deploy asks for it, because only a deploy file names places
 }
 
 // A Caller is who calls a server, proven, and what the caller's roles allow.

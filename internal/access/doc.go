@@ -1,3 +1,3 @@
-// Package access decides who may do what on a server: roles grant verbs on applications and targets. It is pure; who a
-// caller is was proven before.
+// Package access decides who may do what on a server: roles grant verbs on applications, targets and places. It is
+// pure; who a caller is was proven before.
 package access

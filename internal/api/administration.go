@@ -19,13 +19,13 @@ type Audit struct {
 func (a *api) administration() {
 	huma.Register(a.huma, huma.Operation{
 		OperationID: "get-identity", Method: http.MethodGet, Path: "/identity",
-		Summary: "Tell how callers prove who they are", Tags: []string{"administration"},
+		Summary: "Show how callers prove who they are", Tags: []string{"administration"},
 	}, func(context.Context, *struct{}) (*body[access.Discovery], error) {
 		return &body[access.Discovery]{a.Identity()}, nil
 	})
 	register(a, huma.Operation{
 		OperationID: "get-caller", Method: http.MethodGet, Path: "/caller",
-		Summary: "Tell who calls", Tags: []string{"administration"},
+		Summary: "Show who the caller is", Tags: []string{"administration"},
 	}, func(_ context.Context, c access.Caller, _ *struct{}) (*body[sluice.Actor], error) {
 		return &body[sluice.Actor]{c.Actor}, nil
 	})
@@ -38,7 +38,7 @@ func (a *api) administration() {
 	})
 	register(a, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/audit",
-		Summary: "List who was allowed or forbidden what, the newest first", Tags: []string{"administration"},
+		Summary: "List who was allowed or forbidden to do what, the newest first", Tags: []string{"administration"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
 		Application string `query:"application"`
 		Before      int64  `query:"before" minimum:"0" doc:"Begin with entries of lower numbers"`

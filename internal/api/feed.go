@@ -19,7 +19,7 @@ type Newest struct {
 func (a *api) feed() {
 	register(a, huma.Operation{
 		OperationID: "get-newest", Method: http.MethodGet, Path: "/feed/newest",
-		Summary: "Tell the cursor of the newest event", Tags: []string{"feed"},
+		Summary: "Show the cursor of the newest event", Tags: []string{"feed"},
 	}, func(ctx context.Context, c access.Caller, _ *struct{}) (*body[Newest], error) {
 		newest, err := a.Server.Visible(c).Newest(ctx)
 		return &body[Newest]{Newest{newest}}, err

@@ -50,7 +50,7 @@ type RollbackPlan struct {
 func (a *api) rollbacks() {
 	register(a, huma.Operation{
 		OperationID: "plan-rollback", Method: http.MethodPost, Path: "/rollbacks/plan",
-		Summary: "Show what going back would mean", Tags: []string{"rollbacks"},
+		Summary: "Show what a rollback would do", Tags: []string{"rollbacks"},
 	}, func(ctx context.Context, c access.Caller, in *body[Rollback]) (*body[RollbackPlan], error) {
 		r, losses, err := a.Server.PlanRollback(ctx, c, in.Body.request())
 		if err != nil {
@@ -72,7 +72,7 @@ func (a *api) rollbacks() {
 	})
 	register(a, huma.Operation{
 		OperationID: "roll-back", Method: http.MethodPost, Path: "/rollbacks", DefaultStatus: http.StatusCreated,
-		Summary: "Go back to the release before", Tags: []string{"rollbacks"},
+		Summary: "Return targets to the release before", Tags: []string{"rollbacks"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
 		Keyed
 		Body Rollback

@@ -28,7 +28,7 @@ func (a *api) signals() {
 	register(a, huma.Operation{
 		OperationID: "signal", Method: http.MethodPost, Path: "/deployments/{id}/signals",
 		DefaultStatus: http.StatusNoContent,
-		Summary:       "Approve, reject, pause, cancel, roll back ... a deployment", Tags: []string{"deployments"},
+		Summary:       "Send a signal to a deployment, such as approve or cancel", Tags: []string{"deployments"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
 		ByID
 		Keyed

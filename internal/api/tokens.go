@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,12 +16,21 @@ import (
 // A TokenRequest asks for a token.
 type TokenRequest struct {
 	Name  string   `json:"name" minLength:"1" maxLength:"100" doc:"What it is for"`
-	Roles []string `json:"roles" minItems:"1" doc:"The roles in which it acts"`
+	Roles []string `json:"roles" minItems:"1" maxItems:"20" doc:"The roles in which it acts"`
 	Days  int      `json:"days,omitempty" minimum:"1" maximum:"3650" doc:"How long it is valid; absent: for ever"`
 }
 
 // Life is how long the token is valid, 0 for ever.
 func (q TokenRequest) Life() time.Duration { return time.Duration(q.Days) * 24 * time.Hour }
+
+// purpose is what the audit says about it.
+func (q TokenRequest) purpose() string {
+	life := "for ever"
+	if q.Days > 0 {
+		life = fmt.Sprintf("for %d days", q.Days)
+	}
+	return fmt.Sprintf("make the token %s with the roles %.300s, valid %s", q.Name, strings.Join(q.Roles, ", "), life)
+}
 
 // A MadeToken is a new token.
 type MadeToken struct {
@@ -37,7 +48,7 @@ func (a *api) tokens() {
 		OperationID: "make-token", Method: http.MethodPost, Path: "/tokens", DefaultStatus: http.StatusCreated,
 		Summary: "Make a token for a program", Tags: []string{"administration"},
 	}, func(ctx context.Context, c access.Caller, in *body[TokenRequest]) (*body[MadeToken], error) {
-		if err := a.Server.Administer(ctx, c, "make the token "+in.Body.Name); err != nil {
+		if err := a.Server.Administer(ctx, c, in.Body.purpose()); err != nil {
 			return nil, err
 		}
 		t, text, err := a.MakeToken(ctx, in.Body, c.Actor)
@@ -54,7 +65,7 @@ func (a *api) tokens() {
 		OperationID: "delete-token", Method: http.MethodDelete, Path: "/tokens/{id}", DefaultStatus: http.StatusNoContent,
 		Summary: "Delete a token", Tags: []string{"administration"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		ID string `path:"id"`
+		ID string `path:"id" maxLength:"100"`
 	}) (*struct{}, error) {
 		return nil, a.Server.DeleteToken(ctx, c, in.ID)
 	})

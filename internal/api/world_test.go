@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/postgres"
+	"github.com/sluice-cd/sluice/internal/postgrestest"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/service"
@@ -108,14 +111,30 @@ type world struct {
 	http   *httptest.Server
 }
 
-// eachStore runs the test over every store.
+func TestMain(m *testing.M) { os.Exit(postgrestest.Main(m)) }
+
+// eachStore runs the test over every store. Without PostgreSQL the part over it is skipped.
 func eachStore(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, newWorld(t, openStore(t))) })
+	t.Run("postgres", func(t *testing.T) { test(t, newWorld(t, openDatabase(t))) })
 }
 
 func openStore(t testing.TB) sluice.Store {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sluice.db"))
+	return closing(t, store, err)
+}
+
+func openDatabase(t testing.TB) sluice.Store {
+	t.Helper()
+	address := postgrestest.Shared(t).Address(postgrestest.Database(t, t.TempDir()))
+	store, err := postgres.Open(t.Context(), address)
+	return closing(t, store, err)
+}
+
+// closing closes the store when the test ends.
+func closing(t testing.TB, store sluice.Store, err error) sluice.Store {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

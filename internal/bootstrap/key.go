@@ -32,22 +32,35 @@ func (d StateDir) Key() (*secret.Key, error) {
 // takeKey puts the key that sluice.yaml names into the directory. A directory that has another key keeps it: what was
 // sealed with that key could not be opened any more.
 func (d StateDir) takeKey(from config.Source) error {
-	text, err := d.redactor.Read(from)
+	raw, err := d.readKey(from)
 	if err != nil {
 		return err
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	if err != nil || len(raw) != secret.KeyBytes {
-		return sluice.Errorf(sluice.Invalid, "the key of the server is not %d bytes in base64", secret.KeyBytes).At(from.Pos).
-			WithHint("make one: head -c %d /dev/urandom | base64", secret.KeyBytes)
-	}
 	err = keyfile.Put(d.Path("key"), raw)
 	if sluice.ErrorCode(err) == sluice.Conflict {
-		const message = "the key that sluice.yaml names for the server is not that of the state directory: %w"
-		return sluice.Errorf(sluice.Denied, message, err).At(from.Pos).
-			WithHint("name the key that the directory was used with: base64 < %s", d.Path("key"))
+		return d.otherKey(from)
 	}
 	return err
+}
+
+func (d StateDir) otherKey(from config.Source) error {
+	const message = "the key that sluice.yaml names for the server is not that of the state directory, %s"
+	return sluice.Errorf(sluice.Denied, message, d.Path("key")).At(from.Pos).
+		WithHint("name the key that the directory was used with: base64 < %s", d.Path("key"))
+}
+
+// readKey returns the key that sluice.yaml names.
+func (d StateDir) readKey(from config.Source) ([]byte, error) {
+	text, err := d.redactor.Read(from)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(raw) != secret.KeyBytes {
+		return nil, sluice.Errorf(sluice.Invalid, "the key of the server is not %d bytes in base64", secret.KeyBytes).
+			At(from.Pos).WithHint("make one: head -c %d /dev/urandom | base64", secret.KeyBytes)
+	}
+	return raw, nil
 }
 
 // mustHaveKey refuses a directory that lost its key.

@@ -91,13 +91,12 @@ func (i *Instance) listen(elsewhere string) (net.Listener, error) {
 	if own.TLS.CertFile == "" {
 		return l, nil
 	}
-	certificate, err := tls.LoadX509KeyPair(own.TLS.CertFile, own.TLS.KeyFile)
+	c, err := loadCertificate(own.TLS, func(format string, args ...any) { i.Note(format, args...) })
 	if err != nil {
-		return nil, errors.Join(sluice.Errorf(sluice.Invalid, "the certificate of the server cannot be used: %w", err).
-			WithHint("correct server.tls in sluice.yaml"), l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
 	return tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: c.current, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}), nil
 }
 
@@ -237,7 +236,8 @@ func (o *owner) authenticator(i Instance) *identity.Authenticator {
 		name = u.Username
 	}
 	options := identity.Options{
-		Server: c, Roles: o.wiring.current.roles, Tokens: o.store, Key: o.wiring.key.Derived, User: name, Now: time.Now,
+		Server: c, Roles: o.wiring.current.roles, Tokens: o.store, Audit: o.store, Key: o.wiring.key.Derived,
+		User: name, Now: time.Now,
 		Fail: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, strings.TrimSpace(err.Error()+"\n"+sluice.ErrorHint(err)), status.Of(sluice.ErrorCode(err)))
 		},

@@ -106,8 +106,8 @@ func (s site) examine(ctx context.Context, source service.Source) (_ []service.C
 	w := s.wiring()
 	defer func() { err = errors.Join(err, w.Close()) }()
 	d := service.Doctor{
-		Config: s.config, Adapters: w, Source: source, History: s.store, Catalogue: s.store, Namespace: "default",
-		Receivers: w.CheckReceiver,
+		Config: s.config, Adapters: w, ServerSite: w, Source: source, History: s.store, Catalogue: s.store,
+		Namespace: "default", Receivers: w.CheckReceiver,
 	}
 	d.Examine(ctx)
 	return d.Checks, ctx.Err()

@@ -120,15 +120,32 @@ func (r *reader) grant(n *yaml.Node) (g access.Grant) {
 		"verbs":        func(n *yaml.Node) { r.items(n, func(n *yaml.Node) { g.Verbs = append(g.Verbs, r.verb(n)) }) },
 		"applications": func(n *yaml.Node) { g.Applications = r.patterns(n, "applications") },
 		"targets":      func(n *yaml.Node) { g.Targets = r.patterns(n, "targets") },
+		"places":       func(n *yaml.Node) { g.Places = r.places(n) },
 	})
 	if found && len(g.Verbs) == 0 {
 		r.fault(n, codeMissingKey, "add them, like verbs: [view]", "this grant has no verbs")
 	}
-	if slices.Contains(g.Verbs, access.Administer) && (r.has(n, "applications") || r.has(n, "targets")) {
-		r.fault(n, codeBadCombination, "grant administer by itself, without applications and targets",
+	if slices.Contains(g.Verbs, access.Administer) && (r.has(n, "applications") || r.has(n, "targets") ||
+		r.has(n, "places")) {
+		r.fault(n, codeBadCombination, "grant administer by itself, without applications, targets and places",
 			"administer is about the whole server")
 	}
+	if r.has(n, "places") && !slices.Contains(g.Verbs, access.Deploy) {
+		r.fault(n, codeBadCombination, "remove places, or add deploy to verbs", "only deploy asks for places")
+	}
 	return g
+}
+
+// places returns a list of patterns of accounts and namespaces. One without a slash would match nothing.
+func (r *reader) places(n *yaml.Node) []string {
+	list := r.patterns(n, "places")
+	for _, p := range list {
+		if p != "" && strings.Count(p, "/") != 1 {
+			r.fault(n, codeBadValue, "write ACCOUNT/NAMESPACE, like cluster01/staging or cluster01/*",
+				"%s is no place", yamldoc.Quote(p))
+		}
+	}
+	return list
 }
 
 func (r *reader) verb(n *yaml.Node) access.Verb {

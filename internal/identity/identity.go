@@ -17,6 +17,7 @@ type Options struct {
 	// Server.
 	Roles        func() []access.Role
 	Tokens       sluice.Tokens
+	Audit        sluice.Audit                // of who proved who they are, and who could not
 	Key          func(purpose string) []byte // derives keys of 32 bytes; processes that share sessions have the same
 	ClientSecret func() (string, error)      // nil: the client has none
 	User         string                      // who calls a server that is open: see [config.Server.IsOpen]
@@ -33,6 +34,7 @@ type Authenticator struct {
 	sessions sealer
 	logins   sealer
 	limits   *limits
+	audit    *auditor
 	origins  *http.CrossOriginProtection
 }
 
@@ -42,7 +44,8 @@ func New(o Options) *Authenticator {
 		o.Roles = func() []access.Role { return o.Server.Roles }
 	}
 	a := &Authenticator{
-		Options: o, limits: newLimits(o.Now), origins: http.NewCrossOriginProtection(),
+		Options: o, limits: newLimits(o.Now, logins, allLogins), audit: newAuditor(o.Audit, o.Now),
+		origins:  http.NewCrossOriginProtection(),
 		sessions: newSealer(o.Key("sessions of browsers"), "session"),
 		logins:   newSealer(o.Key("logins of browsers"), "login"),
 	}
@@ -63,7 +66,7 @@ func New(o Options) *Authenticator {
 
 // Caller returns who makes the request, with the roles that the caller has now. A caller who cannot prove it is
 // Unauthenticated; a request that a page of another site made a browser send is Denied. While an issuer is away whose
-// keys are not known yet it is Unavailable.
+// keys are not known yet it is Unavailable. The audit has the tokens that were refused.
 func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	c, err := a.prove(r)
 	if err != nil {
@@ -73,6 +76,7 @@ func (a *Authenticator) Caller(r *http.Request) (access.Caller, error) {
 	return c, nil
 }
 
+// prove returns who makes the request. With an error it returns whom a token proved that has expired.
 func (a *Authenticator) prove(r *http.Request) (access.Caller, error) {
 	if a.Server.IsOpen() {
 		return a.local(r)
@@ -87,6 +91,10 @@ func (a *Authenticator) prove(r *http.Request) (access.Caller, error) {
 	}
 	c, err := a.bearer(r, strings.TrimSpace(credential))
 	c.Actor.Via = "api"
+	if sluice.ErrorCode(err) == sluice.Unauthenticated {
+		c.Actor.From = a.from(r)
+		a.audit.refuse(r.Context(), authenticate, c.Actor, err)
+	}
 	return c, err
 }
 

@@ -8,19 +8,27 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// How often logins begin and finish. Each takes two requests.
-const (
-	loginsAtOnce    = 20 // from one address
-	loginEvery      = 3 * time.Second
-	allLoginsAtOnce = 200
-	allLoginsEvery  = 100 * time.Millisecond
-	maxAddresses    = 4096 // that are remembered, twice
+// A pace allows so many at once, and then one each time.
+type pace struct {
+	atOnce int
+	every  time.Duration
+}
+
+func (p pace) limiter() *rate.Limiter { return rate.NewLimiter(rate.Every(p.every), p.atOnce) }
+
+// How often logins begin and finish, from one address and in all. Each takes two requests.
+var (
+	logins    = pace{20, 3 * time.Second}
+	allLogins = pace{200, 100 * time.Millisecond}
 )
 
-// limits bound logins for each address and in all.
+const maxAddresses = 4096 // that are remembered, twice
+
+// limits bound something for each address and in all.
 type limits struct {
-	now func() time.Time
-	all *rate.Limiter
+	now  func() time.Time
+	each pace
+	all  *rate.Limiter
 
 	mu sync.Mutex
 	// Addresses that came since the last change of generation, and those before. A limiter is full again long before
@@ -28,10 +36,8 @@ type limits struct {
 	young, old map[string]*rate.Limiter
 }
 
-func newLimits(now func() time.Time) *limits {
-	return &limits{
-		now: now, all: rate.NewLimiter(rate.Every(allLoginsEvery), allLoginsAtOnce), young: map[string]*rate.Limiter{},
-	}
+func newLimits(now func() time.Time, each, all pace) *limits {
+	return &limits{now: now, each: each, all: all.limiter(), young: map[string]*rate.Limiter{}}
 }
 
 // allow counts a request from the address, and reports whether it may go on.
@@ -48,7 +54,7 @@ func (l *limits) of(network string) *rate.Limiter {
 	}
 	r := l.old[network]
 	if r == nil {
-		r = rate.NewLimiter(rate.Every(loginEvery), loginsAtOnce)
+		r = l.each.limiter()
 	}
 	if len(l.young) >= maxAddresses {
 		l.old, l.young = l.young, map[string]*rate.Limiter{}

@@ -9,7 +9,7 @@ import (
 // However many addresses come, the memory for them is bounded.
 func TestLimitsForgetAddresses(t *testing.T) {
 	now := time.Now()
-	l := newLimits(func() time.Time { return now })
+	l := newLimits(func() time.Time { return now }, logins, allLogins)
 	address := netip.MustParseAddr("10.0.0.0")
 	for range 5 * maxAddresses {
 		l.allow(address.String())

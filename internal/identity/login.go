@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/access"
 )
 
 // The paths of the pages that Handler serves.
@@ -56,7 +57,7 @@ func (a *Authenticator) Handler() http.Handler {
 func (a *Authenticator) begin(w http.ResponseWriter, r *http.Request) error {
 	c, err := a.flow(r)
 	if err != nil {
-		return err
+		return a.refuseLogin(r, access.Subject{}, err)
 	}
 	l := login{
 		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
@@ -70,6 +71,14 @@ func (a *Authenticator) begin(w http.ResponseWriter, r *http.Request) error {
 	to := c.AuthCodeURL(l.State, oidc.Nonce(l.Nonce), oauth2.S256ChallengeOption(l.Verifier))
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
+}
+
+// refuseLogin records the error of a login and returns it. Where nobody can log in, it is no refusal.
+func (a *Authenticator) refuseLogin(r *http.Request, s access.Subject, err error) error {
+	if a.people != nil {
+		a.audit.refuse(r.Context(), logIn, a.actor(r, s), err)
+	}
+	return err
 }
 
 // flow returns what the two requests of a login share, and counts them.
@@ -101,37 +110,58 @@ func (a *Authenticator) flow(r *http.Request) (oauth2.Config, error) {
 // finish takes the person back whom the issuer sends.
 func (a *Authenticator) finish(w http.ResponseWriter, r *http.Request) error {
 	a.setCookie(w, loginCookie, "", 0)
+	s, to, err := a.arrive(r)
+	if err != nil {
+		return a.refuseLogin(r, s.Subject, err)
+	}
+	value, err := a.sealed(s)
+	if err != nil {
+		return a.refuseLogin(r, s.Subject, err)
+	}
+	if err := a.audit.admit(r.Context(), logIn, a.actor(r, s.Subject)); err != nil {
+		return err
+	}
+	a.setCookie(w, sessionCookie, value, sessionLife)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// arrive returns the session of the person whom the issuer proves, and the path to which the person returns.
+func (a *Authenticator) arrive(r *http.Request) (s session, to string, err error) {
 	c, err := a.flow(r)
 	if err != nil {
-		return err
+		return s, "", err
 	}
 	l, err := a.begun(r)
 	if err != nil {
-		return err
+		return s, "", err
 	}
 	if why := r.FormValue("error"); why != "" {
-		return again("the issuer refuses the login: %.100q", why)
+		return s, "", again("the issuer refuses the login: %.100q", why)
 	}
 	claims, err := a.people.exchange(r.Context(), c, r.FormValue("code"), l.Verifier)
 	if err != nil {
-		return err
+		return s, "", err
 	}
 	if nonce, _ := claims["nonce"].(string); subtle.ConstantTimeCompare([]byte(nonce), []byte(l.Nonce)) != 1 {
-		return again("the issuer's answer belongs to another login")
+		return s, "", again("the issuer's answer belongs to another login")
 	}
-	s := session{Subject: a.describe(a.people, claims), Expires: a.Now().Add(sessionLife)}
+	s = session{Subject: a.describe(a.people, claims), Expires: a.Now().Add(sessionLife)}
 	s.Subject.Groups = a.policy().Known(s.Subject.Groups)
+	return s, l.Return, nil
+}
+
+// sealed returns the session as a cookie holds it.
+func (a *Authenticator) sealed(s session) (string, error) {
 	value, err := a.sessions.seal(s)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if len(value) > maxCookie {
-		return sluice.Errorf(sluice.Exhausted, "the session does not fit into a cookie: %s is in %d groups that roles name",
-			s.Subject.Name(), len(s.Subject.Groups)).WithHint("name fewer groups in the roles of sluice.yaml")
+		return "", sluice.Errorf(sluice.Exhausted, "the session does not fit into a cookie: %s is in %d groups that "+
+			"roles name", s.Subject.Name(), len(s.Subject.Groups)).WithHint("name fewer groups in the roles of sluice.yaml")
 	}
-	a.setCookie(w, sessionCookie, value, sessionLife)
-	http.Redirect(w, r, l.Return, http.StatusSeeOther)
-	return nil
+	return value, nil
 }
 
 // begun returns the login that this browser began and that the issuer answers.
@@ -152,6 +182,12 @@ func (a *Authenticator) logOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.setCookie(w, sessionCookie, "", 0)
+	if c, err := a.browser(r); err == nil { // others were not logged in
+		c.Actor.From = a.from(r)
+		if err := a.audit.admit(r.Context(), logOut, c.Actor); err != nil {
+			return err
+		}
+	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }

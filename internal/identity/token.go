@@ -17,6 +17,8 @@ import (
 // TokenPrefix begins every token of a server. What follows is its id, _ and 32 random bytes in hexadecimal digits.
 const TokenPrefix = "sluice_"
 
+const idLength = 12
+
 // A Request asks for a token.
 type Request struct {
 	Name  string
@@ -38,7 +40,7 @@ func (a *Authenticator) MakeToken(ctx context.Context, q Request) (t sluice.Toke
 				WithHint("name one of those under server.roles in sluice.yaml")
 		}
 	}
-	id := strings.ToLower(rand.Text()[:12])
+	id := strings.ToLower(rand.Text()[:idLength])
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails: it ends the program if there is no randomness
 	text = TokenPrefix + id + "_" + hex.EncodeToString(secret)
@@ -54,10 +56,10 @@ func (a *Authenticator) MakeToken(ctx context.Context, q Request) (t sluice.Toke
 	return t, text, nil
 }
 
-// token returns the caller whom a token of the server proves.
+// token returns the caller whom a token of the server proves, without grants and with an error if it has expired.
 func (a *Authenticator) token(ctx context.Context, text string) (access.Caller, error) {
 	id, _, ok := strings.Cut(strings.TrimPrefix(text, TokenPrefix), "_")
-	if !ok || len(text) > maxToken {
+	if !ok || len(text) > maxToken || !isID(id) {
 		return access.Caller{}, unproven("the token is not whole")
 	}
 	t, err := a.Tokens.Token(ctx, id)
@@ -71,15 +73,23 @@ func (a *Authenticator) token(ctx context.Context, text string) (access.Caller, 
 	if subtle.ConstantTimeCompare(hash[:], t.Hash) != 1 {
 		return access.Caller{}, wrongToken(id)
 	}
+	by := sluice.Actor{Name: t.Name, Identity: "token:" + t.ID}
 	if !t.Expires.IsZero() && !a.Now().Before(t.Expires) {
-		return access.Caller{}, sluice.Errorf(sluice.Unauthenticated, "the token %s (%s) expired at %s", t.ID, t.Name,
-			t.Expires.UTC().Format(time.RFC3339)).WithHint("ask an administrator of this server for a new one")
+		return access.Caller{Actor: by}, sluice.Errorf(sluice.Unauthenticated, "the token %s (%s) expired at %s",
+			t.ID, t.Name, t.Expires.UTC().Format(time.RFC3339)).WithHint("ask an administrator of this server for a new one")
 	}
-	return a.policy().InRoles(sluice.Actor{Name: t.Name, Identity: "token:" + t.ID}, t.Roles), nil
+	return a.policy().InRoles(by, t.Roles), nil
+}
+
+// isID reports whether the text has the form of an id. Something else may be a part of a secret, and is not repeated.
+func isID(text string) bool {
+	return len(text) == idLength && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '2' || r > '7') // base32
+	})
 }
 
 // wrongToken does not say whether there is a token with the id.
 func wrongToken(id string) error {
-	return sluice.Errorf(sluice.Unauthenticated, "the token %.40q is wrong, or was deleted", id).
+	return sluice.Errorf(sluice.Unauthenticated, "the token %q is wrong, or was deleted", id).
 		WithHint("check SLUICE_TOKEN, or ask an administrator of this server for a new token")
 }

@@ -70,7 +70,7 @@ func newWorld(t *testing.T, change ...func(*identity.Options)) *world {
 				}}}, Grants: []access.Grant{{Verbs: []access.Verb{access.Deploy}, Applications: []string{"shop"}}}},
 			},
 		},
-		Tokens: w.store,
+		Tokens: w.store, Audit: w.store,
 		Key: func(purpose string) []byte {
 			sum := sha256.Sum256([]byte("key for " + purpose))
 			return sum[:]

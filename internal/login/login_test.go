@@ -56,7 +56,7 @@ func newWorld(t *testing.T) *world {
 			},
 			Roles: []access.Role{{Name: "user", Members: []access.Member{{User: "*@example.com"}}}},
 		},
-		Tokens: storetest.NewMemory(), Now: time.Now,
+		Tokens: storetest.NewMemory(), Audit: storetest.NewMemory(), Now: time.Now,
 		Key: func(purpose string) []byte { sum := sha256.Sum256([]byte(purpose)); return sum[:] },
 	})
 	w.Credentials = w.machine(filepath.Join(t.TempDir(), "config", "credentials.json"))

@@ -24,13 +24,13 @@ type Started struct {
 // Deploy starts a deployment of the bundle. A request with the key of an earlier one of the same caller returns the
 // deployment that the earlier one began; with another bundle it is Invalid. "" is no key.
 func (s *Server) Deploy(ctx context.Context, c access.Caller, b service.Bundle, key string) (Started, error) {
-	compiled, err := s.planned(ctx, c, b)
+	compiled, err := s.drafted(ctx, c, b)
 	if err != nil {
 		return Started{}, err
 	}
 	p := compiled.Plan
 	entry := sluice.AuditEntry{Verb: string(access.Deploy), Application: p.Application}
-	if err := s.needTargets(ctx, c, entry, targetsOf(p)); err != nil {
+	if err := s.needDeploy(ctx, c, entry, p); err != nil {
 		return Started{}, err
 	}
 	started, err := s.start(ctx, c, p, key)

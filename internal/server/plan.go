@@ -44,18 +44,27 @@ func (s *Server) Plan(
 
 // planned compiles the bundle for a caller who may deploy it.
 func (s *Server) planned(ctx context.Context, c access.Caller, b service.Bundle) (service.Compiled, error) {
-	if err := c.Need(access.Deploy, "", ""); err != nil { // before anything is read
-		return service.Compiled{}, err
-	}
-	compiled, err := s.compile(ctx, b)
+	compiled, err := s.drafted(ctx, c, b)
 	if err != nil {
 		return compiled, err
 	}
 	for _, t := range compiled.Plan.Targets {
 		err = errors.Join(err, c.Need(access.Deploy, compiled.Plan.Application, t.Name))
 	}
+	if err == nil {
+		err = needPlaces(c, compiled.Plan)
+	}
 	if err != nil {
 		return service.Compiled{}, err
 	}
 	return compiled, nil
+}
+
+// drafted compiles the bundle for a caller who may deploy something. The caller may not see it before it is known
+// whether that includes the bundle.
+func (s *Server) drafted(ctx context.Context, c access.Caller, b service.Bundle) (service.Compiled, error) {
+	if err := c.Need(access.Deploy, "", ""); err != nil { // before anything is read
+		return service.Compiled{}, err
+	}
+	return s.compile(ctx, b)
 }

@@ -95,7 +95,7 @@ func (s *Server) Retry(
 		return Started{}, err
 	}
 	entry := sluice.AuditEntry{Verb: string(access.Deploy), Application: state.Plan.Application, Deployment: id}
-	if err := s.needTargets(ctx, c, entry, targetsOf(state.Plan)); err != nil {
+	if err := s.needDeploy(ctx, c, entry, state.Plan); err != nil {
 		return Started{}, err
 	}
 	_, p, err := service.PlanRetry(ctx, s.Visible(c), string(id))

@@ -88,6 +88,11 @@ func (s *Server) need(ctx context.Context, c access.Caller, e sluice.AuditEntry)
 		denied = sluice.Errorf(sluice.Denied, "%s may not administer this server", c.Actor.Name).
 			WithHint("ask who runs this server for a role that grants administer everywhere")
 	}
+	return s.record(ctx, c, e, denied)
+}
+
+// record writes into the audit what was decided, and returns it. denied is nil if the caller may.
+func (s *Server) record(ctx context.Context, c access.Caller, e sluice.AuditEntry, denied error) error {
 	e.At, e.By, e.Allowed = s.Now(), c.Actor, denied == nil
 	if denied != nil {
 		e.Reason = denied.Error()

@@ -84,14 +84,15 @@ type Adapters interface {
 
 // A Doctor examines everything that deployments rely on. It changes nothing.
 type Doctor struct {
-	Config    *config.Config
-	Adapters  Adapters
-	Source    Source                      // without a file: what any deployment needs is examined
-	History   sluice.Log                  // of earlier deployments; nil: there are none
-	Catalogue sluice.Catalogue            // of their checkpoints; nil: there are none
-	Namespace string                      // whose rights are examined without a file
-	Receivers func(config.Receiver) error // finds what a receiver lacks, and sends nothing
-	plan      *sluice.Plan                // nil without a file
+	Config     *config.Config
+	Adapters   Adapters
+	ServerSite ServerSite                  // nil: the section server is not examined
+	Source     Source                      // without a file: what any deployment needs is examined
+	History    sluice.Log                  // of earlier deployments; nil: there are none
+	Catalogue  sluice.Catalogue            // of their checkpoints; nil: there are none
+	Namespace  string                      // whose rights are examined without a file
+	Receivers  func(config.Receiver) error // finds what a receiver lacks, and sends nothing
+	plan       *sluice.Plan                // nil without a file
 
 	Checks  []Check
 	Missing []sluice.MissingRight
@@ -118,6 +119,7 @@ func (d *Doctor) Examine(ctx context.Context) {
 	d.webhooks()
 	d.callbacks(ctx)
 	d.receivers()
+	d.server(ctx)
 }
 
 func (d *Doctor) add(name, state, hint, format string, args ...any) {

@@ -1,9 +1,11 @@
 // Command demo shows and measures, on a real database and under load, what Sluice is for: a bad migration caught in
 // staging, a good release that goes all the way, a bad one caught in production, damaged data restored, a deployment
 // that survives the death of Sluice itself, and a finished release that is rolled back. It trusts its own load
-// generator and its own reading of the databases, never Sluice's word. "demo serve" shows the pages of a server instead.
+// generator and its own reading of the databases, never Sluice's word. "demo serve" leaves deployments under a server
+// instead, so that a person can look at its pages.
 //
-// Start reading at the acts, act_*.go, and at serve.go. It imports only Sluice's nouns; the sluice that it runs is the real program.
+// Start reading at the acts, act_*.go, and at serve.go. It imports only Sluice's nouns; the sluice that it runs is the
+// real program.
 package main
 
 import (

@@ -85,7 +85,7 @@ func (h *show) open(ctx context.Context, listen string) error {
 	if err := h.listen(ctx, listen); err != nil {
 		return err
 	}
-	return h.rehearse(ctx)
+	return h.prepare(ctx)
 }
 
 // fewer is how many orders there are here, so that a person need not wait.
@@ -136,9 +136,9 @@ func (h *show) listen(ctx context.Context, at string) error {
 	return nil
 }
 
-// rehearse lets customers come, and deploys a release that succeeds, one that staging refuses, one that is rolled back
+// prepare lets customers come, and deploys a release that succeeds, one that staging refuses, one that is rolled back
 // with its data, and one that waits for a person.
-func (h *show) rehearse(ctx context.Context) error {
+func (h *show) prepare(ctx context.Context) error {
 	if err := h.play(ctx, "release-1.0", nil, sluice.StatusSucceeded); err != nil {
 		return err
 	}
@@ -177,8 +177,9 @@ func (h *show) play(ctx context.Context, name string, on watcher, want ...sluice
 func (h *show) greet() {
 	waiting := h.deployed["release-2.0-approved"]
 	say("")
-	say("Open %s in a browser. There is no login: everybody on this machine may do everything.", h.server)
-	say("Release 2.0 waits for an approval. Approve it on its page, or in another terminal:")
+	say("Open %s/applications/shop in a browser. There is no login: everybody on this machine may", h.server)
+	say("do everything. Release 1.0 runs, 2.0-rc1 was caught in staging, 2.2 was rolled back with its data, and release 2.0")
+	say("waits for an approval. Approve it on its page, or in another terminal:")
 	say("")
 	say("  export SLUICE_SERVER=%s", h.server)
 	say("  .sluice/demo/bin/sluice status")

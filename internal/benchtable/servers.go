@@ -58,12 +58,11 @@ func measureFleet(ctx context.Context, servers int) (t throughput, err error) {
 		list[i] = moment
 	}
 	list[steps] = approval
-	last := sluice.StepID(fmt.Sprint("one/before/", steps))
 	err = withFleet(ctx, servers, nil, func(f *fleet) error {
 		began := time.Now()
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() (err error) {
-			t.events, err = f.followUntil(ctx, last, deployments)
+			t.events, err = f.followUntil(ctx, stepOf(steps), deployments)
 			t.took = time.Since(began)
 			return err
 		})

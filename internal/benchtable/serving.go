@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/postgrestest"
 	"github.com/sluice-cd/sluice/internal/service"
@@ -153,16 +154,19 @@ func (s *serving) memory(name string) (int64, error) {
 	return memoryOf(fmt.Sprint(s.process.Process.Pid), name)
 }
 
-// bundleOf is a deploy file of one application whose target does these steps before it deploys anything.
+// bundleOf is a deploy file of one application whose target does these steps, one after the other, before it deploys
+// anything. Their ids are those of stepOf.
 func bundleOf(application string, steps ...string) service.Bundle {
 	deploy := "version: v1\nkind: kubernetes\napplication: " + application + "\ntargets:\n  one:\n    account: local\n" +
-		"    namespace: one\n    constraints:\n      beforeDeployment:\n        - " + strings.Join(steps, "\n        - ") +
-		"\nmanifests:\n  - path: config.yaml\n"
+		"    namespace: one\n    constraints:\n      beforeDeployment:\n        - sequence:\n            - " +
+		strings.Join(steps, "\n            - ") + "\nmanifests:\n  - path: config.yaml\n"
 	return service.Bundle{File: "deploy.yaml", Files: map[string][]byte{
 		"deploy.yaml": []byte(deploy),
 		"config.yaml": []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\n"),
 	}}
 }
+
+func stepOf(n int) sluice.StepID { return sluice.StepID(fmt.Sprint("one/before/0/", n)) }
 
 // The steps that deployments of these measurements have.
 const (

@@ -54,7 +54,7 @@ func measureSignalled(ctx context.Context, servers int) (m enginetest.Measuremen
 
 // Each of so many deployments gets so many signals, and one more that is not measured: it opens the connections.
 const (
-	rounds       = 6
+	rounds       = 5
 	signalsAtAll = 50
 )
 

@@ -69,8 +69,7 @@ func (a *audience) watch(ctx context.Context, server *serving) error {
 			if err := wait(ctx, &waits[i]); err != nil {
 				return err
 			}
-			step := sluice.StepID(fmt.Sprint("one/before/", i))
-			approve := sluice.Signal{Kind: sluice.SignalApprove, Step: step}
+			approve := sluice.Signal{Kind: sluice.SignalApprove, Step: stepOf(i)}
 			if err := server.Signal(ctx, started.ID, approve); err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ var benchmarks = []benchmark{
 	{"reaction", "from a signal to the next step", measureReaction},
 	{"resume", "1,000 interrupted deployments taken up again", measureResume},
 	{"decide", "one decision about many targets that depend on each other", measureDecide},
-	{"servers", "1,000 deployments of 20 steps through three servers and through one", measureServers},
+	{"servers", "1,000 deployments, or BENCH_DEPLOYMENTS, through three servers and through one", measureServers},
 	{"signal", "from a signal at one server to the next event at another one", measureSignals},
 	{"watchers", "1,000 watchers of one server", measureWatchers},
 	{"overview", "the page of 200 applications with 10,000 deployments", measureOverview},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -16,12 +18,16 @@ import (
 // measureServers lets servers that share a PostgreSQL run many deployments at once, and one server with SQLite.
 func measureServers(ctx context.Context) ([]row, error) {
 	const servers, times, mib = 3, 2, 250
-	what := fmt.Sprintf("%d deployments of %d steps at once, %d servers, PostgreSQL", deployments, steps, servers)
-	alone, err := measureFleet(ctx, 1)
+	many, err := deploymentsOnServers()
 	if err != nil {
 		return nil, err
 	}
-	shared, err := measureFleet(ctx, servers)
+	what := fmt.Sprintf("%d deployments of %d steps at once, %d servers, PostgreSQL", many, steps, servers)
+	alone, err := measureFleet(ctx, 1, many)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := measureFleet(ctx, servers, many)
 	if errors.Is(err, postgrestest.ErrAbsent) {
 		return skipped(what), nil
 	}
@@ -39,6 +45,19 @@ func measureServers(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
+// deploymentsOnServers is how many there are, 1,000 unless BENCH_DEPLOYMENTS says another number.
+func deploymentsOnServers() (int, error) {
+	text := os.Getenv("BENCH_DEPLOYMENTS")
+	if text == "" {
+		return deployments, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("BENCH_DEPLOYMENTS is %q, not a number of deployments", text)
+	}
+	return n, nil
+}
+
 // A throughput is what a fleet did with many deployments.
 type throughput struct {
 	took   time.Duration // from the first request until the last deployment has done its steps
@@ -52,7 +71,7 @@ func (t throughput) perSecond() string {
 
 // measureFleet deploys through the API, to one server after the other. Each deployment has pauses of a moment, so what
 // is measured is the servers and the store; at its end it waits for an approval, and nothing is deployed.
-func measureFleet(ctx context.Context, servers int) (t throughput, err error) {
+func measureFleet(ctx context.Context, servers, many int) (t throughput, err error) {
 	list := make([]string, steps+1)
 	for i := range list {
 		list[i] = moment
@@ -62,14 +81,14 @@ func measureFleet(ctx context.Context, servers int) (t throughput, err error) {
 		began := time.Now()
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() (err error) {
-			t.events, err = f.followUntil(ctx, stepOf(steps), deployments)
+			t.events, err = f.followUntil(ctx, stepOf(steps), many)
 			t.took = time.Since(began)
 			return err
 		})
 		next := atomic.Int64{}
 		for range together {
 			g.Go(func() error {
-				for n := next.Add(1); n <= deployments; n = next.Add(1) {
+				for n := next.Add(1); int(n) <= many; n = next.Add(1) {
 					to := f.servers[int(n)%len(f.servers)]
 					if _, err := to.Deploy(ctx, bundleOf(fmt.Sprint("application-", n), list...)); err != nil {
 						return err

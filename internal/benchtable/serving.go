@@ -30,7 +30,7 @@ type fleet struct {
 type serving struct {
 	*api.Client
 	process *exec.Cmd
-	log     string // the file of its log
+	state   string // its directory
 }
 
 // withFleet builds sluice and calls use with the fleet, then stops everything. Several servers share a PostgreSQL that
@@ -105,7 +105,7 @@ func (f *fleet) start(state string) (*serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &serving{process: cmd, log: log.Name()}
+	s := &serving{process: cmd, state: state}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	_, at, found := strings.Cut(strings.TrimSpace(line), ", listening at ")
 	if !found {
@@ -134,7 +134,7 @@ func (s *serving) stop() error {
 	if err == nil {
 		return nil
 	}
-	text, _ := os.ReadFile(s.log) // the error comes without it
+	text, _ := os.ReadFile(filepath.Join(s.state, "log")) // the error comes without it
 	return fmt.Errorf("server: %w: %s", err, text[max(0, len(text)-1000):])
 }
 
@@ -142,6 +142,11 @@ func (f *fleet) stop() error {
 	var faults []error
 	for _, s := range f.servers {
 		faults = append(faults, s.stop())
+		// Its local account has an agent, which outlives it.
+		down := exec.Command(f.program(), "local", "down", "--yes", "--state", s.state)
+		if out, err := down.CombinedOutput(); err != nil {
+			faults = append(faults, fmt.Errorf("stop its agent: %w: %s", err, out))
+		}
 	}
 	if f.database != nil {
 		faults = append(faults, f.database.Close())

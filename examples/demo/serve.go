@@ -177,9 +177,9 @@ func (h *show) play(ctx context.Context, name string, on watcher, want ...sluice
 func (h *show) greet() {
 	waiting := h.deployed["release-2.0-approved"]
 	say("")
-	say("Open %s/applications/shop in a browser. There is no login: everybody on this machine may", h.server)
-	say("do everything. Release 1.0 runs, 2.0-rc1 was caught in staging, 2.2 was rolled back with its data, and release 2.0")
-	say("waits for an approval. Approve it on its page, or in another terminal:")
+	say("Open %s/applications/shop in a browser. There is no login: everybody on this", h.server)
+	say("machine may do everything. Release 1.0 runs, 2.0-rc1 was caught in staging, 2.2 was rolled back with its")
+	say("data, and 2.0 waits for an approval. Approve it on its page, or in another terminal:")
 	say("")
 	say("  export SLUICE_SERVER=%s", h.server)
 	say("  .sluice/demo/bin/sluice status")

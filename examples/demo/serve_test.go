@@ -105,7 +105,8 @@ func look(t *testing.T, ctx context.Context, address string) {
 	if !slices.Equal(outcomes, want) {
 		t.Fatalf("the outcomes are %q, want %q", outcomes, want)
 	}
-	if page := get(t, ctx, address+"/deployments/"+string(list.Items[1].ID)); !strings.Contains(page, "documents missing") {
+	page := get(t, ctx, address+"/deployments/"+string(list.Items[1].ID))
+	if !strings.Contains(page, "documents missing") {
 		t.Errorf("the deployment that was rolled back does not show why:\n%s", page)
 	}
 }

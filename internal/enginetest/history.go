@@ -53,7 +53,8 @@ func deploymentObject(application, tag string) sluice.Object {
 	}
 }
 
-// PlanOf is a plan for staging and then production, as a shop with a database has one. Production waits for an approval.
+// PlanOf is a plan for staging and then production, as a shop with a database has one. Production waits for an
+// approval.
 func PlanOf(application, tag string) *sluice.Plan {
 	p := &sluice.Plan{Application: application, Targets: []sluice.PlannedTarget{
 		{Name: "staging", Account: "west", Namespace: application, AfterFailure: "keep"},

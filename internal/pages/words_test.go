@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,20 @@ func TestReleaseIsTheTagOfTheApplicationsImage(t *testing.T) {
 	} {
 		if got := release("1a224bbd8ba-8f9e5f1c", p, "one"); got != want {
 			t.Errorf("release %q, want %q", got, want)
+		}
+	}
+}
+
+func TestVersionLeavesOutThePassageOfTime(t *testing.T) {
+	const page = `<td>a</td><time datetime="1">now</time><b>b</b><time datetime="2">1 min</time> end`
+	was := versionOf([]byte(page))
+	later := strings.NewReplacer(">now<", ">2 min<", "1 min", "3 min").Replace(page)
+	if is := versionOf([]byte(later)); is != was {
+		t.Errorf("it was %s and is %s, although only time has passed", was, is)
+	}
+	for _, other := range []string{"datetime", ">a<", ">b<", " end"} {
+		if is := versionOf([]byte(strings.Replace(page, other, other+"!", 1))); is == was {
+			t.Errorf("the version is the same with another %s", other)
 		}
 	}
 }

@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MODULES := . $(shell find examples -name go.mod -printf '%h ' 2>/dev/null) e2e packaging deploy/charttest
 
-.PHONY: help demo test stress bench bench-job all format vet staticcheck build release image pictures fuzz e2e cluster-up cluster-down
+.PHONY: help demo serve-demo test stress bench bench-job all format vet staticcheck build release image pictures fuzz e2e cluster-up cluster-down
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,10 @@ pictures: ## Draw the pictures in docs again
 
 demo: ## Deliver a web shop and its database on this machine: six acts, one report
 	@mkdir -p bin && cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo
+
+LISTEN ?= 127.0.0.1:8080
+serve-demo: ## Look at the pages of a server with deployments of the demo, at LISTEN, until Ctrl-C
+	@mkdir -p bin && cd examples/demo && go build -o ../../bin/sluice-demo . && cd ../.. && exec bin/sluice-demo serve --listen '$(LISTEN)'
 
 # gotestsum prints as go test does, and at the end every skipped and every failed test.
 GOTESTSUM := $(CURDIR)/bin/gotestsum

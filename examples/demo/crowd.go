@@ -13,6 +13,11 @@ const rate = 50
 
 // crowd sends customers to production's shop.
 func (s *stage) crowd(ctx context.Context, prefix string) (*load.Generator, error) {
+	return s.crowdOf(ctx, prefix, rate)
+}
+
+// crowdOf sends that many a second.
+func (s *stage) crowdOf(ctx context.Context, prefix string, rate int) (*load.Generator, error) {
 	address, err := s.address(ctx, "production", "shop", 8080)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
 // Command demo shows and measures, on a real database and under load, what Sluice is for: a bad migration caught in
 // staging, a good release that goes all the way, a bad one caught in production, damaged data restored, a deployment
 // that survives the death of Sluice itself, and a finished release that is rolled back. It trusts its own load
-// generator and its own reading of the databases, never Sluice's word.
+// generator and its own reading of the databases, never Sluice's word. "demo serve" leaves deployments under a server
+// instead, so that a person can look at its pages.
 //
-// Start reading at the acts, act_*.go. It imports only Sluice's nouns; the sluice that it runs is the real program.
+// Start reading at the acts, act_*.go, and at serve.go. It imports only Sluice's nouns; the sluice that it runs is the
+// real program.
 package main
 
 import (
@@ -20,7 +22,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	play := run
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		play = func(ctx context.Context) error { return serve(ctx, os.Args[2:]) }
+	}
+	if err := play(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		stop()
 		os.Exit(1)
@@ -33,7 +39,7 @@ const limit = 15 * time.Minute
 func run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	s, err := newStage()
+	s, err := newStage("demo")
 	if err != nil {
 		return err
 	}

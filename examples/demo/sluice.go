@@ -64,7 +64,7 @@ func (s *stage) follow(ctx context.Context, d *deployment, on watcher, args ...s
 		return err
 	}
 	defer log.Close()
-	cmd := s.sluice(ctx, append(args, "--output", "json")...)
+	cmd := s.deploying(ctx, append(args, "--output", "json")...)
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -178,10 +178,22 @@ func (s *stage) expect(d *deployment, want ...sluice.Status) error {
 	return fmt.Errorf("the deployment ended as %q, not as %q; see %s", d.Outcome, want, s.relative(d.log))
 }
 
-// sluice prepares a call of sluice in a process group of its own.
+// deploying prepares a call of sluice that works on deployments: through the server if there is one.
+func (s *stage) deploying(ctx context.Context, args ...string) *exec.Cmd {
+	if s.server == "" {
+		return s.sluice(ctx, args...)
+	}
+	return s.call(ctx, append(args, "--server", s.server)...)
+}
+
+// sluice prepares a call of sluice on the state directory.
 func (s *stage) sluice(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "sluice"), append(args,
-		"--state", s.state, "--config", filepath.Join(s.deploy, "sluice.yaml"))...)
+	return s.call(ctx, append(args, "--state", s.state, "--config", s.config)...)
+}
+
+// call prepares a call of sluice in a process group of its own.
+func (s *stage) call(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "sluice"), args...)
 	cmd.SysProcAttr = apart()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

@@ -19,11 +19,14 @@ import (
 // A stage has what the acts need: directories, programs and running processes.
 type stage struct {
 	root    string // of the repository
-	dir     string // .sluice/demo
-	bin     string
+	dir     string // .sluice/demo, or .sluice/serve-demo
+	bin     string // .sluice/demo/bin, which sluice.yaml names
 	logs    string
 	state   string // sluice's state directory
 	deploy  string // the deploy files
+	config  string // sluice.yaml
+	server  string // the address of the server; "": sluice works on the state directory
+	metrics string // the address of the metric provider, which sluice.yaml has too
 	monitor *exec.Cmd
 
 	monitored <-chan error // yields when the monitor has ended
@@ -35,19 +38,19 @@ type stage struct {
 // monitorAddress is the address of the metric provider; examples/deploy/sluice.yaml has it too.
 const monitorAddress = "127.0.0.1:19090"
 
-// newStage finds the repository above the working directory.
-func newStage() (*stage, error) {
+// newStage finds the repository above the working directory. The stage keeps its files in .sluice/name there.
+func newStage(name string) (*stage, error) {
 	at, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
 	for root := at; ; root = filepath.Dir(root) {
 		if _, err := os.Stat(filepath.Join(root, "examples", "deploy", "sluice.yaml")); err == nil {
-			dir := filepath.Join(root, ".sluice", "demo")
+			dir, deploy := filepath.Join(root, ".sluice", name), filepath.Join(root, "examples", "deploy")
 			return &stage{
-				root: root, dir: dir, bin: filepath.Join(dir, "bin"), logs: filepath.Join(dir, "logs"),
-				state: filepath.Join(dir, "state"), deploy: filepath.Join(root, "examples", "deploy"),
-				deployed: map[string]sluice.DeploymentID{},
+				root: root, dir: dir, bin: filepath.Join(root, ".sluice", "demo", "bin"), logs: filepath.Join(dir, "logs"),
+				state: filepath.Join(dir, "state"), deploy: deploy, config: filepath.Join(deploy, "sluice.yaml"),
+				metrics: monitorAddress, deployed: map[string]sluice.DeploymentID{},
 			}, nil
 		}
 		if root == filepath.Dir(root) {
@@ -113,15 +116,15 @@ func (s *stage) clear(ctx context.Context) error {
 
 // watch starts the monitor and waits until it answers.
 func (s *stage) watch(ctx context.Context) error {
-	if err := free(monitorAddress); err != nil {
-		return err
+	if err := free(s.metrics); err != nil {
+		return fmt.Errorf("the monitor cannot start: %w", err)
 	}
 	log, err := os.Create(filepath.Join(s.logs, "monitor.log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.monitor = exec.Command(filepath.Join(s.bin, "monitor"), "--listen", monitorAddress,
+	s.monitor = exec.Command(filepath.Join(s.bin, "monitor"), "--listen", s.metrics,
 		"--targets", filepath.Join(s.state, "local", "local", "targets.json"), "--data", filepath.Join(s.dir, "metrics"))
 	s.monitor.Stdout, s.monitor.Stderr = log, log
 	s.monitor.SysProcAttr = apart()
@@ -131,7 +134,7 @@ func (s *stage) watch(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.monitor.Wait() }()
 	s.monitored = ended
-	for ready(ctx) != nil {
+	for s.ready(ctx) != nil {
 		select {
 		case err := <-ended:
 			s.monitor = nil
@@ -157,17 +160,17 @@ func (s *stage) unwatch() error {
 	return nil
 }
 
-// free fails if another process already listens at the monitor's address.
+// free fails if another process already listens at the address.
 func free(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("the monitor cannot listen on %s; stop the program that does: %w", address, err)
+		return fmt.Errorf("nothing can listen at %s; stop the program that does: %w", address, err)
 	}
 	return l.Close()
 }
 
-func ready(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+monitorAddress+"/-/ready", nil)
+func (s *stage) ready(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.metrics+"/-/ready", nil)
 	if err != nil {
 		return err
 	}

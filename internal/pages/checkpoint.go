@@ -63,7 +63,7 @@ var checkpointPage = page{
 
 func (v *visit) checkpointRow(c sluice.Checkpoint) checkpointRow {
 	r := checkpointRow{
-		Checkpoint: c, Taken: v.when(c.TakenAt), Until: v.when(c.Expires), Stood: present.Took(c.Pause),
+		Checkpoint: c, Taken: v.when(c.TakenAt), Until: v.when(c.Expires), Stood: stood(c.Pause),
 		Size: present.Quantity(c.Copy.Bytes, "bytes"), Place: placeOf(c), Owned: cmp.Or(c.Owner, "-"),
 		Engine: strings.TrimSpace(c.Fingerprint.Engine + " " + c.Fingerprint.Version),
 		Reach:  "those who may restore data of " + c.Target,

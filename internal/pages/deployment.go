@@ -147,13 +147,11 @@ func (v *visit) sentence(s *engine.State) (string, When) {
 	return short(strings.Join(parts, "; ")), v.when(since)
 }
 
+// endings say more than the word of the outcome, where there is more to say.
 var endings = map[sluice.Status]string{
 	sluice.StatusSucceeded:  "runs in every target",
-	sluice.StatusFailed:     "failed",
 	sluice.StatusRolledBack: "failed and was undone",
-	sluice.StatusCancelled:  "was cancelled",
 	sluice.StatusOvertaken:  "was overtaken before it started",
-	sluice.StatusSkipped:    "was skipped",
 }
 
 // standing says how a deployment stands in a target that it works on, "" for the others.

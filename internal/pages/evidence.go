@@ -351,7 +351,7 @@ func (v *visit) checkpointFacts(name string, id sluice.CheckpointID, run *engine
 	facts := []said{
 		head,
 		{Name: "cut", At: v.when(c.TakenAt)},
-		{Name: "source stood still", Value: present.Took(c.Pause)},
+		{Name: "source stood still", Value: stood(c.Pause)},
 		{Name: "size", Value: size},
 		{Name: "place", Value: placeOf(c)},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/enginetest"
 	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/sqlite"
 )
@@ -111,36 +112,6 @@ func TestAnIndexThatFollowsKnowsWhatANewOneReads(t *testing.T) {
 	}
 }
 
-// ended is the log of a deployment that has succeeded.
-func endedEvents(p *sluice.Plan, at time.Time) []sluice.Event {
-	by := &sluice.Actor{Name: "ci"}
-	events := []sluice.Event{{At: at, Kind: sluice.DeploymentStarted, Plan: p, Actor: by}}
-	for _, s := range p.Steps {
-		at = at.Add(time.Second)
-		done := &sluice.Progress{State: sluice.Done, Message: "done"}
-		events = append(events,
-			sluice.Event{At: at, Kind: sluice.StepStarting, Step: s.ID, Progress: &sluice.Progress{}},
-			sluice.Event{At: at, Kind: sluice.StepDone, Step: s.ID, Progress: done},
-			sluice.Event{At: at, Kind: sluice.StepFinishing, Step: s.ID},
-			sluice.Event{At: at, Kind: sluice.StepFinished, Step: s.ID})
-	}
-	return append(events, sluice.Event{At: at, Kind: sluice.DeploymentEnded, Outcome: sluice.StatusSucceeded})
-}
-
-// fill records deployments of the applications, one after the other.
-func fill(b *testing.B, store sluice.Store, applications, deployments int) {
-	b.Helper()
-	begin := time.Now().Add(-time.Duration(deployments) * time.Minute)
-	for i := range deployments {
-		at := begin.Add(time.Duration(i) * time.Minute)
-		p := planOf(fmt.Sprintf("application-%03d", i%applications), fmt.Sprintf("1.%d", i))
-		id := sluice.DeploymentID(fmt.Sprintf("%011x-%08x", at.UnixMilli(), i))
-		if err := store.Append(b.Context(), id, 0, endedEvents(p, at)...); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkOverview draws the overview of 200 applications with 10,000 deployments, and reads them for the index.
 func BenchmarkOverview(b *testing.B) {
 	store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "sluice.db"))
@@ -148,7 +119,9 @@ func BenchmarkOverview(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer store.Close()
-	fill(b, store, 200, 10_000)
+	if err := enginetest.Fill(b.Context(), store, 200, 10_000); err != nil {
+		b.Fatal(err)
+	}
 	p := New(Config{Server: server.New(server.Config{Store: store, Now: time.Now}), Caller: caller})
 	b.Run("read", func(b *testing.B) {
 		for b.Loop() {

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -244,8 +243,20 @@ type fragment struct {
 	HTML    string `json:"html"`    // what a terminal or a browser may act on is not escaped yet
 }
 
-// passing is what only the passage of time changes.
-var passing = regexp.MustCompile(`>[^<]*</time>`)
+// versionOf returns a sum of the fragment without what only the passage of time changes: the text of time elements.
+func versionOf(fragment []byte) string {
+	h := fnv.New64a()
+	for {
+		before, after, found := bytes.Cut(fragment, []byte("</time>"))
+		if found {
+			before = before[:bytes.LastIndexByte(before, '>')+1]
+		}
+		_, _ = h.Write(before) // never fails
+		if fragment = after; !found {
+			return fmt.Sprintf("%x", h.Sum64())
+		}
+	}
+}
 
 // parts renders the fragments of a page.
 func (v *visit) parts(page page, view screen) ([]fragment, error) {
@@ -255,9 +266,7 @@ func (v *visit) parts(page page, view screen) ([]fragment, error) {
 		if err := templates.ExecuteTemplate(&text, id, view); err != nil {
 			return nil, sluice.Errorf(sluice.Internal, "draw %s: %w", id, err)
 		}
-		h := fnv.New64a()
-		_, _ = h.Write(passing.ReplaceAll(text.Bytes(), nil))
-		list[i] = fragment{id, fmt.Sprintf("%x", h.Sum64()), text.String()}
+		list[i] = fragment{id, versionOf(text.Bytes()), text.String()}
 	}
 	return list, nil
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/manifest"
+	"github.com/sluice-cd/sluice/internal/present"
 )
 
 // A Sign shows a state by a character, a word and the class of its colour, so that no one of them is needed.
@@ -108,7 +110,8 @@ func whole(text string) string {
 	return string(runes[:mostText]) + "…"
 }
 
-// release says what a plan brings to a target in a word: the tag of its image, or how its deployment is called.
+// release says what a plan brings to a target in a word: the tag of the image that has the name of the application, or
+// else of its first image and how many others there are. Without a tag it is how its deployment is called.
 func release(id sluice.DeploymentID, p *sluice.Plan, target string) string {
 	var tags []string
 	for _, s := range p.Steps {
@@ -117,7 +120,12 @@ func release(id sluice.DeploymentID, p *sluice.Plan, target string) string {
 		}
 		for _, o := range s.Apply.Objects {
 			for _, image := range manifest.Images(o) {
-				if tag := tagOf(image); tag != "" && !slices.Contains(tags, tag) {
+				tag := tagOf(image)
+				switch {
+				case tag == "":
+				case nameOf(image) == p.Application:
+					return short(tag)
+				case !slices.Contains(tags, tag):
 					tags = append(tags, tag)
 				}
 			}
@@ -130,6 +138,21 @@ func release(id sluice.DeploymentID, p *sluice.Plan, target string) string {
 		return short(tags[0])
 	}
 	return short(fmt.Sprintf("%s +%d", tags[0], len(tags)-1))
+}
+
+// stood writes how long a source stood still, mostly less than a second.
+func stood(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return present.Took(d)
+}
+
+// nameOf returns the last part of an image's name, without its registry, tag and digest.
+func nameOf(image string) string {
+	name, _, _ := strings.Cut(path.Base(image), "@")
+	name, _, _ = strings.Cut(name, ":")
+	return name
 }
 
 // tagOf returns the tag of an image, or the beginning of its digest.

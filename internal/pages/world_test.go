@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/enginetest"
 	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/sqlite"
@@ -195,66 +196,8 @@ func (s scripted) Observe(_ context.Context, p sluice.Progress) (sluice.Progress
 func (scripted) Finish(context.Context, sluice.Progress) error { return nil }
 func (scripted) Undo(context.Context, sluice.Progress) error   { return nil }
 
-// workload is a Deployment with an image.
-func deploymentObject(application, tag string) sluice.Object {
-	return sluice.Object{
-		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": application},
-		"spec": map[string]any{"replicas": float64(4), "template": map[string]any{"spec": map[string]any{
-			"containers": []any{map[string]any{"name": application, "image": "example.com/" + application + ":" + tag}},
-		}}},
-	}
-}
-
 // planOf is a plan for staging and then production. Production waits for an approval.
-func planOf(application, tag string) *sluice.Plan {
-	p := &sluice.Plan{Application: application, Targets: []sluice.PlannedTarget{
-		{Name: "staging", Account: "west", Namespace: application, AfterFailure: "keep"},
-		{Name: "production", Account: "east", Namespace: application, DependsOn: []string{"staging"}, AfterFailure: "keep",
-			RollbackClass: "A"},
-	}}
-	var before sluice.StepID
-	add := func(target string, phase sluice.Phase, name string, spec sluice.StepSpec) {
-		s := sluice.PlannedStep{ID: sluice.StepID(target + "/" + name), Target: target, Phase: phase, StepSpec: spec}
-		if before.Target() == target {
-			s.After = []sluice.StepID{before}
-		}
-		before = s.ID
-		p.Steps = append(p.Steps, s)
-	}
-	apply := sluice.StepSpec{Kind: sluice.KindApply, Apply: &sluice.Apply{
-		Objects: []sluice.Object{deploymentObject(application, tag)}, Canary: true,
-	}}
-	upper := 0.01
-	analysis := sluice.StepSpec{Kind: sluice.KindAnalysis, Analysis: &sluice.Analysis{
-		Queries: []string{"errors"}, Interval: 30 * time.Second, Runs: 6,
-		Resolved: []sluice.Query{{
-			Name: "errors", Template: "sum(rate(errors[1m]))", Upper: &upper, Provider: "prometheus",
-		}},
-	}}
-	weight := func(n int) sluice.StepSpec {
-		return sluice.StepSpec{Kind: sluice.KindSetWeight, SetWeight: &sluice.SetWeight{Weight: n}}
-	}
-	add("staging", sluice.PhaseApply, "apply", apply)
-	add("staging", sluice.PhaseCanary, "canary/0", weight(50))
-	add("staging", sluice.PhaseCanary, "canary/1", analysis)
-	promote := sluice.StepSpec{Kind: sluice.KindPromote, Promote: &sluice.Promote{}}
-	add("staging", sluice.PhasePromote, "promote", promote)
-	orders := sluice.Dataset{Name: "orders", Engine: "mongodb"}
-	add("production", sluice.PhaseBefore, "before/0", sluice.StepSpec{
-		Kind: sluice.KindCheckpointData, CheckpointData: &sluice.CheckpointData{Dataset: "orders", Spec: orders},
-	})
-	add("production", sluice.PhaseApply, "apply", apply)
-	add("production", sluice.PhaseCanary, "canary/0", weight(25))
-	add("production", sluice.PhaseCanary, "canary/1", sluice.StepSpec{
-		Kind: sluice.KindPause, Pause: &sluice.Pause{UntilApproved: true, RequiresRoles: []string{"owner"}},
-	})
-	add("production", sluice.PhasePromote, "promote", promote)
-	add("production", sluice.PhaseAfter, "after/0", sluice.StepSpec{
-		Kind:       sluice.KindVerifyData,
-		VerifyData: &sluice.VerifyData{Dataset: "orders", Baseline: "checkpoint", Mode: "loss", Spec: orders},
-	})
-	return p
-}
+func planOf(application, tag string) *sluice.Plan { return enginetest.PlanOf(application, tag) }
 
 func (w *world) start(p *sluice.Plan, by string) sluice.DeploymentID {
 	w.t.Helper()

@@ -52,12 +52,18 @@ func isNumber(v any) bool {
 func Escape(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	var b strings.Builder
+	b.Grow(len(text))
 	for rest := text; rest != ""; {
+		n := asIs(rest)
+		b.WriteString(rest[:n])
+		if rest = rest[n:]; rest == "" {
+			break
+		}
 		r, size := utf8.DecodeRuneInString(rest)
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, rest[0])
-		case r == '\n' || r == '\t' || isSeen(r):
+		case isSeen(r):
 			b.WriteRune(r)
 		default:
 			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
@@ -65,6 +71,16 @@ func Escape(text string) string {
 		rest = rest[size:]
 	}
 	return b.String()
+}
+
+// asIs returns how many bytes at the beginning are ASCII that stays as it is: nearly all of a page.
+func asIs(text string) int {
+	for i := range len(text) {
+		if c := text[i]; (c < ' ' || c > '~') && c != '\n' && c != '\t' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // isSeen reports whether the character shows something, and does nothing else.

@@ -49,6 +49,11 @@ func repository() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
+// Repository returns the path of a file of the repository.
+func Repository(path ...string) string {
+	return filepath.Join(append([]string{repository()}, path...)...)
+}
+
 // build is quick if nothing has changed.
 func build(ctx context.Context, dir, target string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", target, ".")

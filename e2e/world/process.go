@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (w *World) Start(args ...string) *Process {
 	w.Helper()
 	p := &Process{world: w, cmd: exec.Command(program("sluice"), append(args, "-o", "json")...), began: time.Now(),
 		ended: make(chan struct{}), news: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Stderr = w.Dir, &p.complaint
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = w.Dir, w.environ(), &p.complaint
 	out, err := p.cmd.StdoutPipe()
 	w.try(err)
 	w.try(p.cmd.Start())
@@ -244,13 +245,21 @@ func (w *World) Ends(want sluice.Status, p *Process) Result {
 func (w *World) Sluice(args ...string) (out string, status int) {
 	w.Helper()
 	cmd := exec.Command(program("sluice"), args...)
-	cmd.Dir = w.Dir
+	cmd.Dir, cmd.Env = w.Dir, w.environ()
 	text, err := cmd.CombinedOutput()
 	exit := new(exec.ExitError)
 	if err != nil && !errors.As(err, &exit) {
 		w.Fatal(err)
 	}
 	return string(text), cmd.ProcessState.ExitCode()
+}
+
+// environ is the environment of sluice, nil for that of this process.
+func (w *World) environ() []string {
+	if len(w.Env) == 0 {
+		return nil
+	}
+	return append(os.Environ(), w.Env...)
 }
 
 // Kubectl runs kubectl in the namespace; it must succeed.

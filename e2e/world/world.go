@@ -23,8 +23,9 @@ import (
 type World struct {
 	*testing.T
 	Cluster   *cluster.Cluster
-	Namespace string // created by New, deleted after the test
-	Dir       string // sluice runs here
+	Namespace string   // created by New, deleted after the test
+	Dir       string   // sluice runs here
+	Env       []string // such as A=b: what sluice has in its environment besides that of the test
 
 	config *rest.Config
 	client dynamic.Interface

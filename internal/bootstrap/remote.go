@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -17,6 +18,10 @@ import (
 // caVariable names the file with certificates to trust when a server is called.
 const caVariable = "SLUICE_CA_FILE"
 
+// dialing is how long a connection to a server may take to open. What is sent to a server that was killed gets lost
+// until the network knows; a new try reaches another one.
+const dialing = 4 * time.Second
+
 // Credentials returns what proves to servers who the user is. The redactor learns it.
 func Credentials(r *secret.Redactor) (*login.Credentials, error) {
 	file, err := login.DefaultFile()
@@ -30,7 +35,9 @@ func Credentials(r *secret.Redactor) (*login.Credentials, error) {
 
 // Connect returns the client of a server.
 func Connect(address string, c *login.Credentials) (*api.Client, error) {
-	transport := outbound.Trust(http.DefaultTransport.(*http.Transport).Clone(), c.CAFile)
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.DialContext = (&net.Dialer{Timeout: dialing}).DialContext
+	transport := outbound.Trust(base, c.CAFile)
 	var client *api.Client
 	var open atomic.Bool // the server asks nobody who they are
 	token := func(ctx context.Context) (string, error) {

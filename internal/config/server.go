@@ -56,11 +56,12 @@ const (
 
 // A Workload is an OIDC issuer of programs, such as CI runs.
 type Workload struct {
-	Pos      sluice.Position
-	Name     string
-	Issuer   string
-	Audience string
-	CAFile   string // PEM: certificates to trust besides the system's
+	Pos       sluice.Position
+	Name      string
+	Issuer    string
+	Audience  string
+	CAFile    string // PEM: certificates to trust besides the system's
+	TokenFile string // proves to the issuer who asks for its keys; "": it tells everybody
 }
 
 // IsOpen reports whether the server takes everybody on this machine for the user of this machine.
@@ -211,9 +212,10 @@ func (r *reader) workloads(n *yaml.Node, s *Server) (list []Workload) {
 func (r *reader) workload(name string, n *yaml.Node, s *Server) Workload {
 	w := Workload{Pos: r.pos(n), Name: name, Audience: s.Address}
 	found := r.mapping(n, fields{
-		"issuer":   func(n *yaml.Node) { w.Issuer = r.issuer(n) },
-		"audience": func(n *yaml.Node) { w.Audience = r.text(n) },
-		"caFile":   func(n *yaml.Node) { w.CAFile = r.path(n) },
+		"issuer":    func(n *yaml.Node) { w.Issuer = r.issuer(n) },
+		"audience":  func(n *yaml.Node) { w.Audience = r.text(n) },
+		"caFile":    func(n *yaml.Node) { w.CAFile = r.path(n) },
+		"tokenFile": func(n *yaml.Node) { w.TokenFile = r.path(n) },
 	})
 	if found && !r.has(n, "issuer") {
 		r.fault(n, codeMissingKey, "add it, like issuer: https://token.actions.githubusercontent.com",

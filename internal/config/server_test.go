@@ -30,7 +30,7 @@ server:
     caFile: ca.pem
   workloads:
     github: {issuer: https://token.actions.githubusercontent.com}
-    cluster: {issuer: https://k8s.example.com, audience: sluice, caFile: k8s.pem}
+    cluster: {issuer: https://k8s.example.com, audience: sluice, caFile: k8s.pem, tokenFile: k8s.token}
   roles:
     viewer:
       members: [{group: everybody}, {user: "*@example.com"}]
@@ -62,7 +62,8 @@ func TestParseReadsAServer(t *testing.T) {
 		},
 		Workloads: []config.Workload{
 			{Name: "github", Issuer: "https://token.actions.githubusercontent.com", Audience: "https://sluice.example.com"},
-			{Name: "cluster", Issuer: "https://k8s.example.com", Audience: "sluice", CAFile: "/etc/app/k8s.pem"},
+			{Name: "cluster", Issuer: "https://k8s.example.com", Audience: "sluice", CAFile: "/etc/app/k8s.pem",
+				TokenFile: "/etc/app/k8s.token"},
 		},
 		Roles: []access.Role{
 			{Name: "deployer", Members: []access.Member{

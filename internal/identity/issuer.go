@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -49,13 +50,17 @@ type issuer struct {
 func newIssuer(w config.Workload, now func() time.Time) *issuer {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	transport := outbound.Bound(outbound.Trust(base, w.CAFile), maxDocument)
+	documents := transport
+	if w.TokenFile != "" {
+		documents = bearing{transport, w.TokenFile}
+	}
 	return &issuer{
 		Workload: w, now: now,
 		client: &http.Client{
 			Transport: transport, Timeout: patience, CheckRedirect: outbound.Redirects{Body: true}.Check,
 		},
 		frugal: &http.Client{
-			Transport: newFrugal(transport, now), Timeout: patience, CheckRedirect: outbound.Redirects{}.Check,
+			Transport: newFrugal(documents, now), Timeout: patience, CheckRedirect: outbound.Redirects{}.Check,
 		},
 	}
 }
@@ -112,7 +117,7 @@ func sameSecurity(issuer, address string) bool {
 func (i *issuer) away(err error) error {
 	why, hint := outbound.Explain(err, "caFile")
 	if hint == "" {
-		hint = "check issuer in sluice.yaml, and that the server can reach it"
+		hint = cmp.Or(sluice.ErrorHint(err), "check issuer in sluice.yaml, and that the server can reach it")
 	}
 	return sluice.Errorf(sluice.Unavailable, "the issuer %s does not answer: %.300s", i.Issuer, why).WithHint("%s", hint)
 }

@@ -77,7 +77,7 @@ func (f *frugal) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = sluice.Errorf(sluice.Unavailable, "%s answers %s", r.URL.Host, resp.Status)
+		err = refused(r.URL.Host, resp)
 	}
 	if err == nil && !json.Valid(body) {
 		err = sluice.Errorf(sluice.Unavailable, "%s does not answer with a JSON document", r.URL.Host)
@@ -90,6 +90,15 @@ func (f *frugal) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.last[r.URL.String()] = document{resp.Header, body}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
+}
+
+// refused is the error of an issuer that does not show a document.
+func refused(host string, resp *http.Response) error {
+	e := sluice.Errorf(sluice.Unavailable, "%s answers %s", host, resp.Status)
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		return e.WithHint("name a file with a token for it in sluice.yaml: tokenFile of the workload")
+	}
+	return e
 }
 
 // again returns the document as it was.

@@ -31,6 +31,7 @@ type Issuer struct {
 	t      *testing.T
 	mu     sync.Mutex
 	away   bool
+	guard  string // the token that callers must send; "": none
 	keys   []key
 	number int            // of keys and codes so far
 	person map[string]any // the claims of who logs in
@@ -65,9 +66,13 @@ func New(t *testing.T) *Issuer {
 	mux.HandleFunc("POST /device", i.deviceCode)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
-		away := i.away
+		away, guard := i.away, i.guard
 		i.asked[r.URL.Path]++
 		i.mu.Unlock()
+		if guard != "" && r.Header.Get("Authorization") != "Bearer "+guard {
+			http.Error(w, "who are you?", http.StatusForbidden)
+			return
+		}
 		if away {
 			http.Error(w, "the issuer is away", http.StatusServiceUnavailable)
 			return
@@ -84,6 +89,13 @@ func (i *Issuer) SetAway(away bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.away = away
+}
+
+// SetGuard makes the issuer answer only callers who send the token.
+func (i *Issuer) SetGuard(token string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.guard = token
 }
 
 // Asked returns how often the path was asked for.

@@ -102,6 +102,11 @@ func (c *Client) events(ctx context.Context, r call, take func(message) bool) er
 	if err != nil {
 		return err
 	}
+	return messages(resp, take)
+}
+
+// messages hands out the events of an answer, and closes it.
+func messages(resp *http.Response, take func(message) bool) error {
 	defer resp.Body.Close()
 	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	var m message

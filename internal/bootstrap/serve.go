@@ -117,6 +117,7 @@ func (i Instance) store(ctx context.Context) (sluice.Store, error) {
 // answer answers requests until ctx ends.
 func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Serving) error {
 	core, auth := o.core(i), o.authenticator(i)
+	defer core.Close()
 	caller := telemetry.Callers(auth.Caller)
 	shown := pages.New(pages.Config{Server: core, Caller: caller, Now: time.Now})
 	mux := o.routes(core, auth, shown)
@@ -154,8 +155,8 @@ func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Servin
 func (o *owner) core(i Instance) *server.Server {
 	at := site{dir: i.Dir, config: i.Config, store: o.store, key: o.wiring.key}
 	return server.New(server.Config{
-		Store: o.store, Engine: o.engine, Site: at, Examine: at.examine, Fetch: Fetch, Dir: i.Dir.Path(""), Now: time.Now,
-		Logger: i.observed.log,
+		Store: o.store, Engine: o.engine, Site: at, Copies: copies{at}, Pods: pods{at}, Examine: at.examine, Fetch: Fetch,
+		Dir: i.Dir.Path(""), Now: time.Now, Logger: i.observed.log,
 	})
 }
 

@@ -15,7 +15,7 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/cli.md", "the last 200 lines", "cmd/sluice/logs.go", `"lines", 200`},
 	{"docs/cli.md", "answers within 3 s", "internal/step/gate/analysis.go", "glance = 3 * time.Second"},
 	{"docs/configuration.md", "32 bytes in base64", "internal/secret/key.go", "KeyBytes = 32"},
-	{"docs/configuration.md", "at most 64 KiB", "internal/httpapi/callback.go", "maxCallback = 64 << 10"},
+	{"docs/configuration.md", "at most 64 KiB", "internal/inbound/callback.go", "maxCallback = 64 << 10"},
 	{"docs/data.md", "after 30 seconds at the latest", "internal/dataset/dataset.go", "lease = 30 * time.Second"},
 	{"docs/data.md", "segments of 4 MiB", "internal/mover/tree/tree.go", "Segment = 4 << 20"},
 	{"docs/deploy-file.md", "at most 253 bytes", "internal/deployfile/name.go", "longestName = 253"},

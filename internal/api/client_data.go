@@ -22,7 +22,7 @@ func (c *Client) work(ctx context.Context, r call, report func(WorkProgress), ou
 		var ended *workEnd
 		resp, err := c.send(ctx, r)
 		if err == nil {
-			err = messages(resp, func(m message) (more bool) {
+			err = c.messages(resp, func(m message) (more bool) {
 				ended = takeWork(m, report)
 				return ended == nil
 			})

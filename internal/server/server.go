@@ -47,6 +47,8 @@ type Config struct {
 	Dir     string                                                               // for bundles while they are compiled
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Alone says that no other process takes over what the engine leaves: Watch ends when nobody runs the deployment.
+	Alone bool
 }
 
 // A Server answers callers. It is safe for concurrent use.

@@ -144,7 +144,7 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 	c.met.Store(true)
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
-		return nil, readProblem(resp)
+		return nil, c.readProblem(resp)
 	}
 	return resp, nil
 }

@@ -127,6 +127,22 @@ func TestWatchEndsWithTheOnlyEngine(t *testing.T) {
 	}
 }
 
+func TestAnEngineOfAnotherVersion(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	c := api.Direct("me", &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("tcp", other.Listener.Addr().String())
+		},
+	}})
+	defer c.Close()
+	_, err := c.Caller(t.Context())
+	wants(t, "its answer", err, sluice.Unavailable)
+	if !strings.Contains(err.Error(), "another version") {
+		t.Error(err)
+	}
+}
+
 func TestPlansAreHandedOverToOwnersOnly(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	_, err := w.as(t, "root").HandOver(t.Context(), &sluice.Plan{Application: "shop"})

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
-	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -18,9 +17,8 @@ func newData(a *app) *cobra.Command {
 		Example: "  sluice data list\n  sluice data verify CHECKPOINT\n  sluice data restore CHECKPOINT --target staging\n" +
 			"  sluice data branch CHECKPOINT --to local/dev-anna",
 	}
-	cmd.AddCommand(newDataList(a), newDataShow(a), only(hereOnly, newDataVerify(a)), newDataRestore(a),
-		only(hereOnly, newDataBranch(a)), only(hereOnly, newDataBranches(a)), newDataExtend(a), newDataDelete(a),
-		only(hereOnly, newDataReap(a)))
+	cmd.AddCommand(newDataList(a), newDataShow(a), newDataVerify(a), newDataRestore(a),
+		newDataBranch(a), newDataBranches(a), newDataExtend(a), newDataDelete(a), newDataReap(a))
 	return cmd
 }
 
@@ -70,22 +68,7 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := a.wiring()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	m, ok := w.Movers()[c.Copy.Mover]
-	if !ok {
-		return sluice.Errorf(sluice.Unsupported, "checkpoint %s was copied by %q, which this version does not have",
-			c.ID, c.Copy.Mover)
-	}
-	at, err := w.Place(ctx, c)
-	if err != nil {
-		return err
-	}
-	verify := sluice.Transfer{Kind: sluice.TransferVerify, ID: string(c.ID), Place: at, Copy: c.Copy}
-	if _, err := mover.Run(ctx, m, verify, a.meter()); err != nil {
+	if err := a.verifyCheckpoint(ctx, c); err != nil {
 		return err
 	}
 	if a.json() {
@@ -98,6 +81,19 @@ func (a *app) dataVerify(ctx context.Context, arg string) (err error) {
 	size, files := present.Quantity(c.Copy.Bytes, "bytes"), present.Plural(int(c.Copy.Files), "file")
 	err = present.Printf(a.out, "%s: all %s in %s are as they were copied\n", c.ID, size, files)
 	return err
+}
+
+func (a *app) verifyCheckpoint(ctx context.Context, c sluice.Checkpoint) (err error) {
+	if a.remote != nil {
+		_, err := a.remote.VerifyCheckpoint(ctx, c.ID, a.work())
+		return err
+	}
+	w, err := a.wiring()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	return w.VerifyCheckpoint(ctx, c, a.meter())
 }
 
 // meter shows the progress of a piece of work on a terminal.

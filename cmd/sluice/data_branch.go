@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/present"
@@ -54,6 +55,16 @@ func (o branchOptions) branch() sluice.Branch {
 
 func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions) error {
 	b := o.branch()
+	if a.remote != nil {
+		made, err := a.remote.MakeBranch(ctx, api.BranchRequest{
+			Checkpoint: checkpoint, Account: b.Account, Namespace: b.Namespace, Name: b.Name,
+			Seconds: int64(o.expires.Seconds()),
+		}, a.work())
+		if err != nil {
+			return err
+		}
+		return a.showReached(made)
+	}
 	c, err := a.configuration("")
 	if err != nil {
 		return err
@@ -75,27 +86,17 @@ func (a *app) dataBranch(ctx context.Context, checkpoint string, o branchOptions
 func (a *app) makeBranch(ctx context.Context, c *config.Config, p *sluice.Plan, b sluice.Branch) (err error) {
 	w := bootstrap.NewWiring(a.dir, c)
 	defer func() { err = errors.Join(err, w.Close()) }()
-	steps, accounts, err := w.Running(ctx, p)
+	made, err := w.MakeBranch(ctx, p, b, a.step(), a.dir.Change)
 	if err != nil {
 		return err
 	}
-	if _, runs := accounts[b.Account]; !runs {
-		_, err := w.Account(ctx, b.Account)
-		return err
-	}
-	sc := sluice.StepContext{Deployment: "branch", Plan: p, Target: p.Targets[0], Step: p.Steps[0], Report: a.step()}
-	err = a.dir.Change(ctx, func(store sluice.Store) (err error) {
-		b, err = service.MakeBranch(ctx, store, steps, sc, b)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	t, err := service.FindBranch(ctx, map[string]sluice.Account{b.Account: accounts[b.Account]}, b.Account+"/"+b.Namespace)
-	if err != nil {
-		return err
-	}
-	return a.showBranch(ctx, t)
+	return a.showReached(made)
+}
+
+// work shows on the terminal what a server does.
+func (a *app) work() func(api.WorkProgress) {
+	step := a.step()
+	return func(p api.WorkProgress) { step(sluice.Progress{Message: p.Message, Amount: p.Amount}) }
 }
 
 // step shows on the terminal what a step does.
@@ -112,23 +113,31 @@ func (a *app) step() func(sluice.Progress) {
 	}
 }
 
-type branchOutput struct {
-	sluice.Branch
-	Entrances []sluice.Entrance `json:"entrances,omitempty"`
+// showBranch says what the branch is and how it is reached.
+func (a *app) showBranch(ctx context.Context, t service.Temporary) (err error) {
+	r := service.ReachedBranch{Branch: *t.Branch}
+	if a.remote != nil {
+		r, err = a.remote.Branch(ctx, *t.Branch)
+	} else {
+		r.Entrances, err = t.Entrances(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return a.showReached(r)
 }
 
-// showBranch says what the branch is and how it is reached.
-func (a *app) showBranch(ctx context.Context, t service.Temporary) error {
-	entrances, err := t.Entrances(ctx)
-	if err != nil {
-		return err
-	}
+func (a *app) showReached(r service.ReachedBranch) error {
 	if a.json() {
-		return present.JSON(a.out, "Branch", branchOutput{*t.Branch, entrances})
+		return present.JSON(a.out, "Branch", r)
 	}
-	c, err := a.configuration("")
-	if err != nil {
-		return err
+	var account config.Account // of a server it is not known how to reach it from here
+	if a.remote == nil {
+		c, err := a.configuration("")
+		if err != nil {
+			return err
+		}
+		account = c.Accounts[r.Account]
 	}
-	return present.Branch(a.out, *t.Branch, entrances, c.Accounts[t.Branch.Account])
+	return present.Branch(a.out, r.Branch, r.Entrances, account)
 }

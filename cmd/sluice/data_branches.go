@@ -27,13 +27,26 @@ func newDataBranches(a *app) *cobra.Command {
 }
 
 func (a *app) dataBranches(ctx context.Context) error {
-	return a.answering(ctx, func(accounts map[string]sluice.Account) error {
-		list, silent := service.Branches(ctx, accounts)
-		for _, name := range slices.Sorted(maps.Keys(silent)) {
-			a.note("warning: the account %s cannot be asked: %v", name, silent[name])
-		}
+	show := func(list []sluice.Branch, silent map[string]error) error {
+		a.noteSilent(silent)
 		return a.list("BranchList", list, "there are no branches", present.Branches(list))
+	}
+	if a.remote != nil {
+		list, silent, err := a.remote.Branches(ctx)
+		if err != nil {
+			return err
+		}
+		return show(list, silent)
+	}
+	return a.answering(ctx, func(accounts map[string]sluice.Account) error {
+		return show(service.Branches(ctx, accounts))
 	})
+}
+
+func (a *app) noteSilent(silent map[string]error) {
+	for _, name := range slices.Sorted(maps.Keys(silent)) {
+		a.note("warning: the account %s cannot be asked: %v", name, silent[name])
+	}
 }
 
 // answering hands out the accounts that can be asked without starting one.
@@ -47,9 +60,7 @@ func (a *app) answering(ctx context.Context, use func(map[string]sluice.Account)
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(unopened)) {
-		a.note("warning: the account %s cannot be asked: %v", name, unopened[name])
-	}
+	a.noteSilent(unopened)
 	return use(accounts)
 }
 
@@ -62,8 +73,15 @@ func (a *app) eitherOf(
 	if err == nil {
 		return checkpoint(c)
 	}
-	if sluice.ErrorCode(err) != sluice.NotFound || arg == "" || a.remote != nil {
+	if sluice.ErrorCode(err) != sluice.NotFound || arg == "" {
 		return err
+	}
+	if a.remote != nil {
+		b, err := a.findRemoteBranch(ctx, arg)
+		if err != nil {
+			return err
+		}
+		return branch(service.Temporary{Branch: &b})
 	}
 	return a.answering(ctx, func(accounts map[string]sluice.Account) error {
 		t, err := service.FindBranch(ctx, accounts, arg)
@@ -72,4 +90,16 @@ func (a *app) eitherOf(
 		}
 		return branch(t)
 	})
+}
+
+func (a *app) findRemoteBranch(ctx context.Context, name string) (sluice.Branch, error) {
+	list, silent, err := a.remote.Branches(ctx)
+	if err != nil {
+		return sluice.Branch{}, err
+	}
+	chosen, err := service.ChooseBranch(list, silent, name)
+	if err != nil {
+		return sluice.Branch{}, err
+	}
+	return list[chosen], nil
 }

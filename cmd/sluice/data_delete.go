@@ -72,6 +72,18 @@ func (a *app) deleteCheckpoint(ctx context.Context, c sluice.Checkpoint) (err er
 	})
 }
 
+func (a *app) deleteBranch(ctx context.Context, t service.Temporary) (err error) {
+	if a.remote != nil {
+		return a.remote.DeleteBranch(ctx, *t.Branch)
+	}
+	w, err := a.wiring()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	return a.dir.Change(ctx, func(store sluice.Store) error { return service.DeleteBranch(ctx, store, w.Movers(), t) })
+}
+
 func (a *app) branchDelete(ctx context.Context, t service.Temporary, yes bool) (err error) {
 	b := *t.Branch
 	a.note("branch %s of %s in %s/%s, made by %s at %s", b.Name, b.Dataset, b.Account, b.Namespace, b.Owner,
@@ -79,13 +91,7 @@ func (a *app) branchDelete(ctx context.Context, t service.Temporary, yes bool) (
 	if err := a.confirm(ctx, "Delete it with everything in its namespace?", yes); err != nil {
 		return err
 	}
-	w, err := a.wiring()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	err = a.dir.Change(ctx, func(store sluice.Store) error { return service.DeleteBranch(ctx, store, w.Movers(), t) })
-	if err != nil {
+	if err := a.deleteBranch(ctx, t); err != nil {
 		return err
 	}
 	if a.json() {

@@ -62,20 +62,29 @@ func (a *app) dataExtend(ctx context.Context, c sluice.Checkpoint, by time.Durat
 	return a.kept(c)
 }
 
+func (a *app) extendBranch(ctx context.Context, t service.Temporary, by time.Duration) (b sluice.Branch, err error) {
+	now := time.Now()
+	until := now.Add(by).UTC().Truncate(time.Second)
+	if a.remote != nil {
+		return a.remote.ExtendBranch(ctx, *t.Branch, until)
+	}
+	err = a.dir.Change(ctx, func(store sluice.Store) (err error) {
+		b, err = service.ExtendBranch(ctx, store, t, until, now)
+		return err
+	})
+	return b, err
+}
+
 func (a *app) branchExtend(ctx context.Context, t service.Temporary, by time.Duration) error {
 	if by == 0 {
 		return sluice.Errorf(sluice.Invalid, "a branch expires").WithHint("add --by with a time such as 72h")
 	}
-	now, b := time.Now(), *t.Branch
-	err := a.dir.Change(ctx, func(store sluice.Store) (err error) {
-		b, err = service.ExtendBranch(ctx, store, t, now.Add(by).UTC().Truncate(time.Second), now)
-		return err
-	})
+	b, err := a.extendBranch(ctx, t, by)
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return present.JSON(a.out, "Branch", branchOutput{Branch: b})
+		return present.JSON(a.out, "Branch", service.ReachedBranch{Branch: b})
 	}
 	err = present.Printf(a.out, "%s expires at %s\n", b.Name, present.Moment(b.Expires))
 	return err

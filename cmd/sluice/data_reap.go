@@ -23,6 +23,13 @@ func newDataReap(a *app) *cobra.Command {
 }
 
 func (a *app) dataReap(ctx context.Context) (err error) {
+	if a.remote != nil {
+		reaped, failed := a.remote.Reap(ctx)
+		if reaped.Checkpoints == nil {
+			return failed
+		}
+		return errors.Join(failed, a.showReaped(reaped))
+	}
 	w, err := a.wiring()
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ var update = flag.Bool("update", false, "write the schema of JSON output")
 var documents = map[string]any{
 	"Address":          addressOutput{},
 	"AuditList":        []sluice.AuditEntry{},
-	"Branch":           branchOutput{},
+	"Branch":           service.ReachedBranch{},
 	"BranchList":       []sluice.Branch{},
 	"Checkpoint":       present.CheckpointOutput{},
 	"CheckpointList":   []present.CheckpointOutput{},

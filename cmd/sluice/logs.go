@@ -131,14 +131,13 @@ func (a *app) printEvents(
 }
 
 func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
-	if a.remote != nil {
-		return sluice.Errorf(sluice.Unsupported, "a server does not show the output of pods").
-			WithHint("use kubectl logs; what a pod wrote before it failed is in: sluice logs DEPLOYMENT")
-	}
 	namespace, pod, ok := strings.Cut(o.pod, "/")
 	if !ok {
 		return sluice.Errorf(sluice.Invalid, "%q is not of the form namespace/name", o.pod).
 			WithHint("see the pods with: sluice local ps")
+	}
+	if a.remote != nil {
+		return a.podLogsRemote(ctx, o, namespace, pod)
 	}
 	name := o.account
 	if name == "" {
@@ -151,16 +150,26 @@ func (a *app) podLogs(ctx context.Context, o *logsOptions) error {
 		if o.follow {
 			return a.follow(account.Tail(ctx, namespace, pod))
 		}
-		lines, err := account.Logs(ctx, namespace, pod, o.lines)
-		if err != nil {
-			return err
-		}
-		if a.json() {
-			return present.JSON(a.out, "PodLog", lines)
-		}
-		_, err = io.WriteString(a.podOut(), strings.Join(append(lines, ""), "\n"))
-		return err
+		return a.writePodLog(account.Logs(ctx, namespace, pod, o.lines))
 	})
+}
+
+func (a *app) podLogsRemote(ctx context.Context, o *logsOptions, namespace, pod string) error {
+	if o.follow {
+		return a.follow(a.remote.TailPod(ctx, o.account, namespace, pod))
+	}
+	return a.writePodLog(a.remote.PodLogs(ctx, o.account, namespace, pod, o.lines))
+}
+
+func (a *app) writePodLog(lines []string, err error) error {
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return present.JSON(a.out, "PodLog", lines)
+	}
+	_, err = io.WriteString(a.podOut(), strings.Join(append(lines, ""), "\n"))
+	return err
 }
 
 // follow prints each line when it is written.

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
-	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/local/process"
 	"github.com/sluice-cd/sluice/internal/postgrestest"
 	"github.com/sluice-cd/sluice/internal/secret"
@@ -159,10 +159,10 @@ func signalAgent(ts *testscript.TestScript, neg bool, args []string) {
 
 // running returns a client of the engine and the deployment that has not ended. It waits for both: the process in the
 // background may still be starting.
-func running(ctx context.Context, ts *testscript.TestScript, app string) (*httpapi.Client, sluice.DeploymentID) {
+func running(ctx context.Context, ts *testscript.TestScript, app string) (*api.Client, sluice.DeploymentID) {
 	dir := stateDir(ts.MkAbs(bootstrap.StateName))
 	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
-		client, err := httpapi.Connect(ctx, dir.Path("sluice.sock"))
+		client, err := dir.Control(ctx, sluice.Actor{})
 		if err != nil {
 			continue
 		}

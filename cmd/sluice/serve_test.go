@@ -18,7 +18,8 @@ import (
 // throughServer are the scripts in which it makes no difference whether commands work on a state directory or on a
 // server.
 var throughServer = []string{
-	"rollback", "promote", "named", "retry", "refused", "root", "regular", "plan", "data_delete",
+	"rollback", "promote", "named", "retry", "refused", "root", "regular", "plan", "data", "data_delete",
+	"data_branch", "logs_pod",
 }
 
 func TestScriptsThroughAServer(t *testing.T) {
@@ -26,6 +27,12 @@ func TestScriptsThroughAServer(t *testing.T) {
 	p.Files = nil
 	for _, name := range throughServer {
 		p.Files = append(p.Files, filepath.Join("testdata/script", name+".txtar"))
+	}
+	p.Condition = func(cond string) (bool, error) {
+		if cond == "server" {
+			return true, nil
+		}
+		return condition(cond)
 	}
 	setup := p.Setup
 	p.Setup = func(env *testscript.Env) error {

@@ -17,9 +17,9 @@ const (
 	Approve     Verb = "approve"     // approve and reject; end waits early, promote
 	Cancel      Verb = "cancel"      // cancel; pause and continue
 	RollBack    Verb = "rollBack"    // roll back the application, and go on with an undo
-	ReadReports Verb = "readReports" // read what a verification found in the data
-	RestoreData Verb = "restoreData" // put a checkpoint back; delete and keep checkpoints
-	Administer  Verb = "administer"  // tokens, audit and the state of accounts
+	ReadReports Verb = "readReports" // read what a verification found in the data, and what pods write
+	RestoreData Verb = "restoreData" // put a checkpoint back; prove, delete and keep it; branches of it
+	Administer  Verb = "administer"  // tokens, audit and the state of accounts; delete what has expired
 )
 
 // Verbs lists all, in the order of documents.

@@ -31,6 +31,9 @@ type Config struct {
 	// MakeToken makes a token and returns its text, which nobody can see again.
 	MakeToken func(ctx context.Context, q TokenRequest, owner sluice.Actor) (t sluice.Token, text string, err error)
 	Version   string
+	// Owned says that every caller has the key of the server, as at the socket of a state directory: they may hand over
+	// plans that they have sealed.
+	Owned bool
 }
 
 type api struct {
@@ -59,9 +62,16 @@ func New(c Config) http.Handler {
 	a.rollbacks()
 	a.applications()
 	a.checkpoints()
+	a.verification()
+	a.branches()
+	a.reaping()
+	a.pods()
 	a.feed()
 	a.administration()
 	a.tokens()
+	if c.Owned {
+		a.handovers()
+	}
 	mux.HandleFunc(Prefix+"/", func(w http.ResponseWriter, r *http.Request) {
 		write(w, problemOf(sluice.Errorf(sluice.NotFound, "the API has no %s %s", r.Method, r.URL.Path).
 			WithHint("see what it has at "+Prefix+"/openapi.json")))

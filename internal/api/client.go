@@ -33,6 +33,8 @@ type Client struct {
 	http  *http.Client
 	token func(ctx context.Context) (string, error)
 	met   *atomic.Bool // the server has answered
+	// direct says that the server is a process of the same machine: if it is away, it will not come back.
+	direct bool
 }
 
 // Connect returns a client of the server at the address, such as https://sluice.example.com. token is asked before each
@@ -46,6 +48,14 @@ func Connect(address string, token func(context.Context) (string, error), h *htt
 	same := *h
 	same.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Client{base: base, http: &same, token: token, met: new(atomic.Bool)}, nil
+}
+
+// Direct returns a client of a process of this machine, to which the transport of h leads. It sends the token with each
+// request, and tries nothing again.
+func Direct(token string, h *http.Client) *Client {
+	give := func(context.Context) (string, error) { return token, nil }
+	base := &url.URL{Scheme: "http", Host: "sluice"}
+	return &Client{base: base, http: h, token: give, met: new(atomic.Bool), direct: true}
 }
 
 // Close closes the connections.
@@ -72,7 +82,7 @@ func (c *Client) do(ctx context.Context, r call, out any) error {
 	for {
 		resp, err := c.send(ctx, r)
 		if err == nil {
-			err = read(resp, out)
+			err = c.read(resp, out)
 		}
 		repeatable := r.method == http.MethodGet || r.key != ""
 		if sluice.ErrorCode(err) != sluice.Unavailable || !repeatable || c.gaveUp(begun) || ctx.Err() != nil {
@@ -86,6 +96,9 @@ func (c *Client) do(ctx context.Context, r call, out any) error {
 
 // gaveUp reports whether a server that is away since then is not worth waiting for any longer.
 func (c *Client) gaveUp(since time.Time) bool {
+	if c.direct {
+		return true
+	}
 	if c.met.Load() {
 		return time.Since(since) > patience
 	}
@@ -103,14 +116,14 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func read(resp *http.Response, out any) error {
+func (c *Client) read(resp *http.Response, out any) error {
 	defer resp.Body.Close()
 	if out == nil || resp.StatusCode == http.StatusNoContent {
 		_, err := io.Copy(io.Discard, resp.Body)
-		return away(resp.Request.URL, err)
+		return c.away(err)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return away(resp.Request.URL, err)
+		return c.away(err)
 	}
 	return nil
 }
@@ -126,12 +139,12 @@ func (c *Client) send(ctx context.Context, r call) (*http.Response, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, away(req.URL, err)
+		return nil, c.away(err)
 	}
 	c.met.Store(true)
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer resp.Body.Close()
-		return nil, readProblem(resp)
+		return nil, c.readProblem(resp)
 	}
 	return resp, nil
 }
@@ -169,13 +182,17 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 }
 
 // away is the error of a server that does not answer, nil without a cause.
-func away(u *url.URL, err error) error {
+func (c *Client) away(err error) error {
 	if err == nil {
 		return nil
+	}
+	if c.direct {
+		return &sluice.Error{Code: sluice.Unavailable, Message: "the running engine does not answer",
+			Hint: "go on with: sluice run --resume", Err: err}
 	}
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err // the address is in the message already
 	}
-	return sluice.Errorf(sluice.Unavailable, "the server at %s://%s does not answer: %w", u.Scheme, u.Host, err).
+	return sluice.Errorf(sluice.Unavailable, "the server at %s does not answer: %w", c.Address(), err).
 		WithHint("see whether the address is right, and try again")
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -76,6 +75,8 @@ func (c *Client) follow(ctx context.Context, path string, after int64, complete 
 			switch {
 			case ctx.Err() != nil || errors.Is(err, errLeft) || err == nil && complete():
 				return
+			case c.direct && err == nil: // it no longer runs the deployment
+				return
 			case err != nil && sluice.ErrorCode(err) != sluice.Unavailable || c.gaveUp(heard):
 				yield(nil, err)
 				return
@@ -102,6 +103,11 @@ func (c *Client) events(ctx context.Context, r call, take func(message) bool) er
 	if err != nil {
 		return err
 	}
+	return c.messages(resp, take)
+}
+
+// messages hands out the events of an answer, and closes it.
+func (c *Client) messages(resp *http.Response, take func(message) bool) error {
 	defer resp.Body.Close()
 	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	var m message
@@ -120,14 +126,14 @@ func (c *Client) events(ctx context.Context, r call, take func(message) bool) er
 			return nil
 		}
 		if err != nil {
-			return away(resp.Request.URL, err)
+			return c.away(err)
 		}
 		if m.add(bytes.TrimRight(line, "\r\n")) {
 			continue
 		}
 		size = 0
 		if m.kind == "error" {
-			return problemIn(m.data, resp.Request.URL)
+			return c.problemIn(m.data)
 		}
 		if m.data != nil && !take(m) {
 			return errLeft
@@ -154,10 +160,10 @@ func (m *message) add(line []byte) bool {
 	return true
 }
 
-func problemIn(data []byte, from *url.URL) error {
+func (c *Client) problemIn(data []byte) error {
 	var p Problem
 	if err := json.Unmarshal(data, &p); err != nil || p.Code == "" {
-		return away(from, errors.New("its stream ended with an error that is none of sluice"))
+		return c.away(errors.New("its stream ended with an error that is none of sluice"))
 	}
 	return p.err()
 }

@@ -106,11 +106,15 @@ const maxDetails = 5
 const maxProblem = 4 << 20
 
 // readProblem reads the error that an answer carries.
-func readProblem(resp *http.Response) error {
+func (c *Client) readProblem(resp *http.Response) error {
 	var p Problem
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
 	if err == nil {
 		err = json.Unmarshal(data, &p)
+	}
+	if c.direct && (err != nil || p.Code == "") {
+		return sluice.Errorf(sluice.Unavailable, "the running engine answers %s: it may be another version of sluice",
+			resp.Status).WithHint("wait until it ends, or end it and go on with: sluice run --resume")
 	}
 	if err != nil || p.Code == "" {
 		return sluice.Errorf(sluice.Unavailable, "%s answers %s, which no sluice server answers", resp.Request.URL.Host,

@@ -49,8 +49,18 @@ func attempts() map[string]attempt {
 		"keep-checkpoint":  {"PATCH /checkpoints/c1", api.Keep{}, []access.Verb{access.RestoreData}},
 		"delete-checkpoint": {"DELETE /checkpoints/c1", nil,
 			[]access.Verb{access.RestoreData}},
-		"plan-restore":  {"POST /checkpoints/c1/restore/plan", api.Restore{}, []access.Verb{access.RestoreData}},
-		"restore":       {"POST /checkpoints/c1/restore", api.Restore{}, []access.Verb{access.RestoreData}},
+		"plan-restore": {"POST /checkpoints/c1/restore/plan", api.Restore{}, []access.Verb{access.RestoreData}},
+		"restore":      {"POST /checkpoints/c1/restore", api.Restore{}, []access.Verb{access.RestoreData}},
+		"verify-checkpoint": {"POST /checkpoints/c1/verification", nil,
+			[]access.Verb{access.RestoreData}},
+		"list-branches": {"GET /branches", nil, everybody},
+		"get-branch":    {"GET /branches/cluster01/dev", nil, everybody},
+		"make-branch":   {"POST /branches", api.BranchRequest{Checkpoint: "c1"}, []access.Verb{access.RestoreData}},
+		"extend-branch": {"PATCH /branches/cluster01/dev", api.Extension{}, []access.Verb{access.RestoreData}},
+		"delete-branch": {"DELETE /branches/cluster01/dev", nil, []access.Verb{access.RestoreData}},
+		"reap":          {"POST /reaping", nil, administer},
+		"read-pod":      {"GET /pods/shop/web-0/log?account=cluster01", nil, []access.Verb{access.ReadReports}},
+		"follow-pod":    {"GET /pods/shop/web-0/log/follow", nil, []access.Verb{access.ReadReports}},
 		"get-newest":    {"GET /feed/newest", nil, everybody},
 		"follow-feed":   {"GET /feed", nil, everybody},
 		"get-caller":    {"GET /caller", nil, everybody},
@@ -148,6 +158,7 @@ func (w *world) fresh(t *testing.T) (running, ended string) {
 	if err := w.store.PutCheckpoint(ctx, checkpoint); err != nil {
 		t.Fatal(err)
 	}
+	w.copies.branch(t, "shop", "dev")
 	return string(second), string(first)
 }
 

@@ -108,6 +108,7 @@ func caller(r *http.Request) (access.Caller, error) {
 type world struct {
 	store  sluice.Store
 	server *server.Server
+	copies *copies
 	http   *httptest.Server
 }
 
@@ -153,9 +154,9 @@ func newWorld(t testing.TB, store sluice.Store) *world {
 		t.Fatal(err)
 	}
 	e := engine.New(engine.Config{Store: store, Steps: gates{}, Now: time.Now, Random: rand.Reader})
-	w := &world{store: store}
+	w := &world{store: store, copies: newCopies()}
 	w.server = server.New(server.Config{
-		Store: store, Engine: e, Site: site{store, key}, Dir: t.TempDir(), Now: time.Now,
+		Store: store, Engine: e, Site: site{store, key}, Copies: w.copies, Pods: w.copies, Dir: t.TempDir(), Now: time.Now,
 		Examine: func(context.Context, service.Source) ([]service.Check, error) { return []service.Check{}, nil },
 	})
 	w.http = httptest.NewServer(api.New(api.Config{
@@ -168,6 +169,7 @@ func newWorld(t testing.TB, store sluice.Store) *world {
 	t.Cleanup(func() {
 		w.http.CloseClientConnections()
 		w.http.Close()
+		w.server.Close()
 		if err := e.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}

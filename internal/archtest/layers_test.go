@@ -41,8 +41,8 @@ var levels = map[string]int{
 	"internal/database/remote":  2,
 	"internal/dataset":          2,
 	"internal/fetch":            2,
-	"internal/httpapi":          2,
 	"internal/identity":         2,
+	"internal/inbound":          2,
 	"internal/keyfile":          2,
 	"internal/kubernetes":       2,
 	"internal/local":            2,
@@ -89,7 +89,7 @@ var shared = map[string]bool{
 
 // adapters talk to the world. Only internal/bootstrap and tests import them.
 var adapters = []string{
-	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/httpapi",
+	"internal/database/mongodb", "internal/database/remote", "internal/fetch", "internal/inbound",
 	"internal/identity", "internal/keyfile", "internal/kubernetes", "internal/local", "internal/login",
 	"internal/mover/csi", "internal/mover/kopia", "internal/mover/portworx",
 	"internal/mover/remote", "internal/notify", "internal/postgres", "internal/prometheus", "internal/sqlite",

@@ -14,7 +14,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
-	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -23,7 +23,7 @@ import (
 type owner struct {
 	engine *engine.Engine
 	store  sluice.Store
-	server *httpapi.Server
+	socket *control
 	wiring *Wiring
 	close  closers
 }
@@ -97,12 +97,15 @@ func (i Instance) own(ctx context.Context, lock *flock.Flock) (o *owner, err err
 		Handler: w.inbound(o.engine, o.store), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 	}
 	o.serve(func() error { return inbound.Serve(listener) }, inbound.Close)
-	control, err := httpapi.Listen(dir.socket())
+	if err := server.Sweep(dir.Path("")); err != nil {
+		return o, err
+	}
+	control, err := listenSocket(dir.socket())
 	if err != nil {
 		return o, sluice.Errorf(sluice.Unavailable, "the control socket cannot be opened: %w", err)
 	}
-	o.server = httpapi.NewServer(o.engine)
-	o.serve(func() error { return o.server.Serve(control) }, o.server.Close)
+	o.socket = o.control(i, logger)
+	o.serve(func() error { return o.socket.http.Serve(control) }, o.socket.Close)
 	return o, nil
 }
 

@@ -14,8 +14,8 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/api"
-	"github.com/sluice-cd/sluice/internal/httpapi"
 	"github.com/sluice-cd/sluice/internal/identity"
+	"github.com/sluice-cd/sluice/internal/inbound"
 	"github.com/sluice-cd/sluice/internal/pages"
 	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/status"
@@ -63,9 +63,6 @@ func Serve(ctx context.Context, i Instance, s Serving) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	if err := server.Sweep(i.Dir.Path("")); err != nil {
-		return errors.Join(err, listener.Close())
-	}
 	if err := o.engine.Resume(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -115,7 +112,8 @@ func (i Instance) store(ctx context.Context) (sluice.Store, error) {
 
 // answer answers requests until ctx ends.
 func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Serving) error {
-	core, auth := o.core(i), o.authenticator(i)
+	core, auth := server.New(o.serving(i, i.observed.log)), o.authenticator(i)
+	defer core.Close()
 	caller := telemetry.Callers(auth.Caller)
 	shown := pages.New(pages.Config{Server: core, Caller: caller, Now: time.Now})
 	mux := o.routes(core, auth, shown)
@@ -149,13 +147,13 @@ func (o *owner) answer(ctx context.Context, i Instance, l net.Listener, s Servin
 	return errors.Join(err, <-served)
 }
 
-// core returns the use cases of the server.
-func (o *owner) core(i Instance) *server.Server {
+// serving is what the use cases of servers work with.
+func (o *owner) serving(i Instance, logger *slog.Logger) server.Config {
 	at := site{dir: i.Dir, config: i.Config, store: o.store, key: o.wiring.key}
-	return server.New(server.Config{
-		Store: o.store, Engine: o.engine, Site: at, Examine: at.examine, Fetch: Fetch, Dir: i.Dir.Path(""), Now: time.Now,
-		Logger: i.observed.log,
-	})
+	return server.Config{
+		Store: o.store, Engine: o.engine, Site: at, Copies: copies{at}, Pods: pods{at}, Examine: at.examine, Fetch: Fetch,
+		Dir: i.Dir.Path(""), Now: time.Now, Logger: logger,
+	}
 }
 
 // routes returns the handler of everything that the server answers.
@@ -171,7 +169,7 @@ func (o *owner) routes(core *server.Server, auth *identity.Authenticator, shown 
 	mux.Handle(identity.LoginPath, auth.Handler())
 	mux.Handle(identity.LoginPath+"/", auth.Handler())
 	mux.Handle(identity.LogoutPath, auth.Handler())
-	mux.Handle("/callbacks/", httpapi.NewCallbacks(o.engine, o.store, o.wiring.key, time.Now))
+	mux.Handle("/callbacks/", inbound.NewCallbacks(o.engine, o.store, o.wiring.key, time.Now))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", o.ready)
 	return mux

@@ -4,20 +4,26 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
-	"github.com/sluice-cd/sluice/internal/httpapi"
 )
 
 // A Session is a connection to the engine of a state directory: an engine in this process, or in another process behind
 // its socket.
 type Session struct {
-	httpapi.Engine
+	Engine
 	instance Instance
 	own      *owner // nil where another process owns the state directory
-	client   *httpapi.Client
+}
+
+// An Engine runs deployments. *engine.Engine is one. Signals go through the store's inbox.
+type Engine interface {
+	Start(ctx context.Context, plan *sluice.Plan, by sluice.Actor) (sluice.DeploymentID, error)
+	Reopen(ctx context.Context, id sluice.DeploymentID, by sluice.Actor) error
+	Watch(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[engine.Update, error]
 }
 
 // An Instance says how to run deployments in a state directory.
@@ -57,11 +63,12 @@ func Open(ctx context.Context, i Instance) (*Session, error) {
 
 // attach reaches the engine that runs in another process, or Unavailable.
 func attach(ctx context.Context, i Instance) (*Session, error) {
-	client, err := httpapi.Connect(ctx, i.Dir.socket())
+	client, err := i.Dir.Control(ctx, sluice.Actor{})
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Engine: client, instance: i, client: client}, nil
+	client.Close()
+	return &Session{Engine: elsewhere{i.Dir}, instance: i}, nil
 }
 
 // Start begins a deployment. If the instance holds, an engine of this process only records it: what it began, such as
@@ -120,7 +127,7 @@ func (s *Session) Finish(ctx context.Context) ([]sluice.DeploymentID, error) {
 	if s.own == nil {
 		return nil, s.Close()
 	}
-	s.own.server.Refuse()
+	s.own.socket.core.Refuse()
 	unended, err := s.own.store.Unended(ctx)
 	return unended, errors.Join(err, s.Close())
 }
@@ -130,7 +137,6 @@ func (s *Session) Close() error {
 	if s.own != nil {
 		return s.own.Close()
 	}
-	s.client.Close()
 	return nil
 }
 

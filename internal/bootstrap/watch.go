@@ -6,7 +6,6 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/engine"
-	"github.com/sluice-cd/sluice/internal/httpapi"
 )
 
 // Watch yields the deployment's events after the one numbered after, then new ones as they are recorded, until the last
@@ -53,7 +52,7 @@ func (w *watch) show(u engine.Update) bool {
 
 // live yields what another process shows, until that process no longer runs the deployment.
 func (w *watch) live(ctx context.Context) bool {
-	client, err := httpapi.Connect(ctx, w.dir.socket())
+	client, err := w.dir.Control(ctx, sluice.Actor{})
 	if err != nil {
 		return ctx.Err() == nil
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/database/mongodb"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/fetch"
-	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/inbound"
 	"github.com/sluice-cd/sluice/internal/mover"
 	"github.com/sluice-cd/sluice/internal/mover/csi"
 	"github.com/sluice-cd/sluice/internal/mover/kopia"
@@ -140,7 +140,7 @@ func (w *Wiring) maker(
 		Movers: w.Movers(), Databases: databases(), Beside: w.databasesBeside(), Catalogue: catalogue,
 		Migrators: map[string]sluice.Migrator{portworx.Name: portworx.New(portworx.Options{})},
 		Callbacks: func(id sluice.DeploymentID, step sluice.StepID) (string, error) {
-			return httpapi.CallbackURL(w.callbackBase, w.key, id, step), nil
+			return inbound.CallbackURL(w.callbackBase, w.key, id, step), nil
 		},
 		Preview: w.preview, Knows: known,
 	})), nil
@@ -255,20 +255,20 @@ func (w *Wiring) preview(account, namespace, service string, port int, until tim
 	if _, opened := w.opened[account]; !opened || w.config.Accounts[account].Type != config.AccountKubernetes {
 		return "", nil
 	}
-	p := httpapi.Preview{Account: account, Namespace: namespace, Service: service, Port: port, Expires: until}
-	return httpapi.PreviewURL(w.previewBase, w.key, p)
+	p := inbound.Preview{Account: account, Namespace: namespace, Service: service, Port: port, Expires: until}
+	return inbound.PreviewURL(w.previewBase, w.key, p)
 }
 
 // inbound serves callbacks and previews at the callback address.
 func (w *Wiring) inbound(e *engine.Engine, log sluice.Log) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/callbacks/", httpapi.NewCallbacks(e, log, w.key, time.Now))
-	mux.Handle("/", httpapi.NewPreviews(w.key, w.carry, time.Now))
+	mux.Handle("/callbacks/", inbound.NewCallbacks(e, log, w.key, time.Now))
+	mux.Handle("/", inbound.NewPreviews(w.key, w.carry, time.Now))
 	return mux
 }
 
 // carry returns the transport to a Service that is previewed.
-func (w *Wiring) carry(ctx context.Context, p httpapi.Preview) (http.RoundTripper, error) {
+func (w *Wiring) carry(ctx context.Context, p inbound.Preview) (http.RoundTripper, error) {
 	a, ok := w.opened[p.Account]
 	if !ok {
 		return nil, sluice.Errorf(sluice.NotFound, "account %q is not open here any more", p.Account)

@@ -40,11 +40,15 @@ type Config struct {
 	Store   sluice.Store
 	Engine  Engine
 	Site    Site
+	Copies  Copies
+	Pods    Pods
 	Examine func(ctx context.Context, s service.Source) ([]service.Check, error) // as sluice doctor does
 	Fetch   func(address string) ([]byte, error)                                 // see [service.Source]
 	Dir     string                                                               // for bundles while they are compiled
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Alone says that no other process takes over what the engine leaves: Watch ends when nobody runs the deployment.
+	Alone bool
 }
 
 // A Server answers callers. It is safe for concurrent use.
@@ -52,14 +56,15 @@ type Server struct {
 	Config
 	starts  sync.RWMutex // held for reading from before a deployment is recorded until its caller was told
 	closing bool
+	works   *works
 }
 
-// New returns a server.
+// New returns a server. The caller closes it.
 func New(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c}
+	return &Server{Config: c, works: newWorks()}
 }
 
 // Refuse lets no deployment start from now on. It returns when all earlier callers know that their deployment was

@@ -74,8 +74,8 @@ func (s *Server) received(ctx context.Context, id sluice.DeploymentID, sig sluic
 	return slices.ContainsFunc(letters, func(l sluice.Letter) bool { return same(l.Signal) }), err
 }
 
-// Watch yields what [engine.Engine.Watch] yields, as the caller may see it, and goes on when another process takes the
-// deployment over.
+// Watch yields what [engine.Engine.Watch] yields, as the caller may see it, and unless the server is alone goes on when
+// another process takes the deployment over.
 func (s *Server) Watch(
 	ctx context.Context, c access.Caller, id sluice.DeploymentID, after sluice.Seq,
 ) iter.Seq2[engine.Update, error] {
@@ -122,7 +122,7 @@ func (s *Server) updates(
 					return
 				}
 			}
-			if ended || !s.changed(ctx, id, newest) {
+			if ended || s.Alone || !s.changed(ctx, id, newest) {
 				return
 			}
 		}

@@ -22,6 +22,12 @@ type Brancher interface {
 	Branch(ctx context.Context, b sluice.Branch) (sluice.Branch, error)
 }
 
+// A ReachedBranch is a branch and how a person reaches it.
+type ReachedBranch struct {
+	sluice.Branch
+	Entrances []sluice.Entrance `json:"entrances,omitempty"`
+}
+
 // A Temporary is a namespace with a copy of data that must not stay.
 type Temporary = dataset.Temporary
 
@@ -167,25 +173,44 @@ func Branches(ctx context.Context, accounts map[string]sluice.Account) (
 	return list, silent
 }
 
-// FindBranch returns the branch of that name, or with that account and namespace. NotFound: no account has it; Invalid:
-// several have it. If an account that may have it cannot be asked, it returns the error of that account.
+// FindBranch returns the branch that [ChooseBranch] chooses in the accounts.
 func FindBranch(ctx context.Context, accounts map[string]sluice.Account, name string) (Temporary, error) {
 	all, silent := temporaries(ctx, accounts)
-	found := slices.DeleteFunc(all, func(t Temporary) bool {
-		return t.Branch == nil || t.Branch.Name != name && t.Place.Name+"/"+t.Place.Namespace != name
-	})
+	all = slices.DeleteFunc(all, func(t Temporary) bool { return t.Branch == nil })
+	list := make([]sluice.Branch, len(all))
+	for i, t := range all {
+		list[i] = *t.Branch
+	}
+	chosen, err := ChooseBranch(list, silent, name)
+	if err != nil {
+		return Temporary{}, err
+	}
+	return all[chosen], nil
+}
+
+// ChooseBranch returns the index of the branch of that name, or with that account and namespace. NotFound: there is
+// none; Invalid: there are several. If an account that may have it cannot be asked, it returns the error of that
+// account.
+func ChooseBranch(list []sluice.Branch, silent map[string]error, name string) (int, error) {
+	var found []int
+	for i, b := range list {
+		if b.Name == name || b.Account+"/"+b.Namespace == name {
+			found = append(found, i)
+		}
+	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return Temporary{}, sluice.Errorf(sluice.Invalid, "%d branches have the name %s", len(found), name).
-			WithHint("write the account and the namespace, such as %s/%s", found[0].Place.Name, found[0].Place.Namespace)
+		first := list[found[0]]
+		return 0, sluice.Errorf(sluice.Invalid, "%d branches have the name %s", len(found), name).
+			WithHint("write the account and the namespace, such as %s/%s", first.Account, first.Namespace)
 	}
-	for account := range silent {
-		return Temporary{}, sluice.Errorf(sluice.ErrorCode(silent[account]),
+	for _, account := range slices.Sorted(maps.Keys(silent)) {
+		return 0, sluice.Errorf(sluice.ErrorCode(silent[account]),
 			"there is no branch %q in the accounts that can be asked, and %s cannot: %w", name, account, silent[account])
 	}
-	return Temporary{}, sluice.Errorf(sluice.NotFound, "there is no checkpoint and no branch %q", name).
+	return 0, sluice.Errorf(sluice.NotFound, "there is no checkpoint and no branch %q", name).
 		WithHint("see them with: sluice data list, sluice data branches; a local account is only asked if it runs")
 }
 
@@ -239,10 +264,13 @@ func reapBranch(
 	return true, now.Remove(ctx, tools)
 }
 
-// leaseBranch keeps apart those who make, extend and delete one branch.
+// BranchLease names the lease that keeps apart those who make, extend and delete one branch.
+func BranchLease(b sluice.Branch) sluice.DeploymentID {
+	return sluice.DeploymentID("branch-" + dataset.BranchKey(b.Account+"/"+b.Namespace))
+}
+
 func leaseBranch(ctx context.Context, leases sluice.Leases, b sluice.Branch) (sluice.Lease, error) {
-	id := sluice.DeploymentID("branch-" + dataset.BranchKey(b.Account+"/"+b.Namespace))
-	lease, err := leases.Lease(ctx, id)
+	lease, err := leases.Lease(ctx, BranchLease(b))
 	if sluice.ErrorCode(err) == sluice.Conflict {
 		return nil, sluice.Errorf(sluice.Conflict, "another sluice makes or deletes the branch in %s/%s", b.Account,
 			b.Namespace).WithHint("wait until it has ended")

@@ -1,4 +1,4 @@
-package httpapi
+package inbound
 
 import (
 	"context"
@@ -61,12 +61,12 @@ type callbackBody struct {
 func (c *Callbacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, step, secret, ok := splitCallback(r.URL.EscapedPath())
 	if !ok || !c.secrets.IsCallback(id, step, secret) {
-		writeJSON(w, http.StatusNotFound, wireError{Code: sluice.NotFound, Message: "there is no callback at this address"})
+		writeJSON(w, http.StatusNotFound, refusal{Code: sluice.NotFound, Message: "there is no callback at this address"})
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		writeJSON(w, http.StatusMethodNotAllowed, wireError{Code: sluice.Invalid, Message: "a callback is sent with POST"})
+		writeJSON(w, http.StatusMethodNotAllowed, refusal{Code: sluice.Invalid, Message: "a callback is sent with POST"})
 		return
 	}
 	// Only the first JSON value counts: receivers in the wild send line ends and more after it.
@@ -85,14 +85,14 @@ func (c *Callbacks) take(ctx context.Context, id sluice.DeploymentID, step sluic
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if status, refusal := c.refuse(ctx, id, step); refusal != nil {
-		return status, toWire(refusal)
+		return status, refusalOf(refusal)
 	}
 	err := c.engine.Signal(ctx, id, sluice.Signal{
 		Kind: sluice.SignalCallback, Step: step, By: sluice.Actor{Name: "callback", Via: "callback"},
 		Reason: b.MDMessage, Success: *b.Success,
 	})
 	if err != nil {
-		return status.Of(sluice.ErrorCode(err)), toWire(err)
+		return status.Of(sluice.ErrorCode(err)), refusalOf(err)
 	}
 	return http.StatusOK, struct {
 		Accepted bool `json:"accepted"`

@@ -1,4 +1,4 @@
-package httpapi
+package inbound
 
 import (
 	"context"
@@ -67,12 +67,12 @@ func (v *Previews) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, path, direct := v.asked(r)
 	p, ok := v.open(token)
 	if !ok {
-		writeJSON(w, http.StatusNotFound, wireError{Code: sluice.NotFound, Message: "there is no preview at this address"})
+		writeJSON(w, http.StatusNotFound, refusal{Code: sluice.NotFound, Message: "there is no preview at this address"})
 		return
 	}
 	if !v.now().Before(p.Expires) {
 		message := "this preview of " + p.Service + " ended at " + p.Expires.UTC().Format(time.RFC3339)
-		writeJSON(w, http.StatusGone, wireError{Code: sluice.Exhausted, Message: message})
+		writeJSON(w, http.StatusGone, refusal{Code: sluice.Exhausted, Message: message})
 		return
 	}
 	carrier, err := v.carry(r.Context(), p)

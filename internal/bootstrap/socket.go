@@ -1,4 +1,4 @@
-package httpapi
+package bootstrap
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,9 +15,9 @@ import (
 // maxSocketPath is what fits into a unix socket's address everywhere.
 const maxSocketPath = 100
 
-// Listen opens the socket, readable and writable by its owner only. What an earlier process left there is
+// listenSocket opens the socket, readable and writable by its owner only. What an earlier process left there is
 // removed: the caller MUST hold the state directory's lock.
-func Listen(path string) (net.Listener, error) {
+func listenSocket(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -50,7 +51,14 @@ func (l *socketListener) Close() error {
 	return err
 }
 
-func dial(ctx context.Context, path string) (net.Conn, error) {
+// overSocket returns what sends every request to the socket.
+func overSocket(path string) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, path) },
+	}
+}
+
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	short, release, err := shorten(path)
 	if err != nil {
 		return nil, err

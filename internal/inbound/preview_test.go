@@ -1,4 +1,4 @@
-package httpapi_test
+package inbound_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-cd/sluice/internal/httpapi"
+	"github.com/sluice-cd/sluice/internal/inbound"
 )
 
 // carryTo carries every request to the server.
@@ -30,16 +30,16 @@ func TestPreviews(t *testing.T) {
 	defer service.Close()
 	now := time.Now()
 	key := newWorld(t).key
-	server := httptest.NewServer(httpapi.NewPreviews(key,
-		func(_ context.Context, p httpapi.Preview) (http.RoundTripper, error) {
+	server := httptest.NewServer(inbound.NewPreviews(key,
+		func(_ context.Context, p inbound.Preview) (http.RoundTripper, error) {
 			if p.Account != "cluster01" || p.Port != 80 {
 				t.Errorf("asked for %+v", p)
 			}
 			return carryTo{service}, nil
 		}, func() time.Time { return now }))
 	defer server.Close()
-	url, err := httpapi.PreviewURL(server.URL, key,
-		httpapi.Preview{Account: "cluster01", Namespace: "shop", Service: "web", Port: 80, Expires: now.Add(time.Hour)})
+	url, err := inbound.PreviewURL(server.URL, key,
+		inbound.Preview{Account: "cluster01", Namespace: "shop", Service: "web", Port: 80, Expires: now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -258,7 +258,7 @@ func TestChecksumsOfAnEarlierVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(`ALTER TABLE events DROP COLUMN sum; ALTER TABLE checkpoints DROP COLUMN sum;
-		DROP TABLE tokens; DROP TABLE audit; PRAGMA user_version = 2`)(t, path)
+		DROP TABLE tokens; DROP TABLE audit; DROP TABLE readers; PRAGMA user_version = 2`)(t, path)
 	want.Tokens, want.Audit = nil, nil
 	if got, err := readAll(path); err != nil || cmp.Diff(want, got) != "" {
 		t.Errorf("before the upgrade: %v, %s", err, cmp.Diff(want, got))

@@ -36,7 +36,8 @@ func (a *app) connect(cmd *cobra.Command) (err error) {
 		}
 		return nil
 	}
-	if _, needed := cmd.Annotations[remoteOnly]; needed && a.server == "" {
+	_, needed := cmd.Annotations[remoteOnly]
+	if needed && a.server == "" {
 		return sluice.Errorf(sluice.Invalid, "%s needs a server", cmd.CommandPath()).
 			WithHint("add --server https://sluice.example.com, or set SLUICE_SERVER")
 	}
@@ -50,6 +51,10 @@ func (a *app) connect(cmd *cobra.Command) (err error) {
 		if cmd.Flags().Changed("server") {
 			return sluice.Errorf(sluice.Invalid, "--%s and --server exclude each other", flag).
 				WithHint("leave out one of them")
+		}
+		if needed {
+			return sluice.Errorf(sluice.Invalid, "%s works on a server, so it takes no --%s", cmd.CommandPath(), flag).
+				WithHint("leave out --%s", flag)
 		}
 		return nil // what was typed wins over the environment
 	}

@@ -65,7 +65,7 @@ func (a *api) tokens() {
 		OperationID: "delete-token", Method: http.MethodDelete, Path: "/tokens/{id}", DefaultStatus: http.StatusNoContent,
 		Summary: "Delete a token", Tags: []string{"administration"},
 	}, func(ctx context.Context, c access.Caller, in *struct {
-		ID string `path:"id" maxLength:"100"`
+		ID string `path:"id"`
 	}) (*struct{}, error) {
 		return nil, a.Server.DeleteToken(ctx, c, in.ID)
 	})

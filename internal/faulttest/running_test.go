@@ -19,11 +19,17 @@ type running struct {
 func (w *world) begin(text string) *running {
 	w.t.Helper()
 	w.write("deploy.yaml", text)
-	r := &running{t: w.t, cmd: w.command("run", "-f", "deploy.yaml"), lines: make(chan string, 10_000)}
+	return follow(w.t, w.command("run", "-f", "deploy.yaml"))
+}
+
+// follow starts the command and reads what it says.
+func follow(t *testing.T, cmd *exec.Cmd) *running {
+	t.Helper()
+	r := &running{t: t, cmd: cmd, lines: make(chan string, 10_000)}
 	out, err := r.cmd.StdoutPipe()
 	r.cmd.Stderr = r.cmd.Stdout
 	if err := errors.Join(err, r.cmd.Start()); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	go func() {
 		defer close(r.lines)
@@ -34,17 +40,18 @@ func (w *world) begin(text string) *running {
 	return r
 }
 
-// await returns once a line has the text.
-func (r *running) await(text string) {
+// await returns the first line that has the text.
+func (r *running) await(text string) string {
 	r.t.Helper()
 	for line := range r.lines {
 		r.said.WriteString(line + "\n")
 		if strings.Contains(line, text) {
-			return
+			return line
 		}
 	}
 	_ = r.cmd.Wait() // what it said tells more
 	r.t.Fatalf("it never says %q:\n%s", text, r.said.String())
+	return ""
 }
 
 // end waits for its end.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -128,6 +129,16 @@ func (i *issuer) refusal(err error) error {
 		return sluice.Errorf(sluice.Unavailable, "the issuer %s answers %s", i.Issuer, e.Response.Status).
 			WithHint("%s", cmp.Or(outbound.StatusHint(e.Response.StatusCode), "check the configuration of the issuer"))
 	}
-	return sluice.Errorf(sluice.Unauthenticated, "the issuer %s refuses the login: %.100q", i.Issuer, e.ErrorCode).
+	return sluice.Errorf(sluice.Unauthenticated, "the issuer %s refuses the login: %s", i.Issuer, errorCode(e.ErrorCode)).
 		WithHint("log in again")
+}
+
+// errorCode returns the code of an error of OAuth. Codes have small letters and _; something else may be what the
+// issuer was sent, and is not repeated.
+func errorCode(text string) string {
+	isOther := func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }
+	if text == "" || len(text) > 40 || strings.ContainsFunc(text, isOther) {
+		return "it does not say why"
+	}
+	return text
 }

@@ -137,7 +137,7 @@ func (a *Authenticator) arrive(r *http.Request) (s session, to string, err error
 		return s, "", err
 	}
 	if why := r.FormValue("error"); why != "" {
-		return s, "", again("the issuer refuses the login: %.100q", why)
+		return s, "", again("the issuer refuses the login: %s", errorCode(why))
 	}
 	claims, err := a.people.exchange(r.Context(), c, r.FormValue("code"), l.Verifier)
 	if err != nil {

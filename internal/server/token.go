@@ -20,8 +20,16 @@ func (s *Server) Tokens(ctx context.Context, c access.Caller) ([]sluice.Token, e
 	return s.Store.Tokens(ctx)
 }
 
-// DeleteToken deletes a token. NotFound: there is none.
+// longestID is longer than any id of a token, and shorter than a token, which somebody may take for its id.
+const longestID = 40
+
+// DeleteToken deletes a token. NotFound: there is none. Invalid: that cannot be an id, and is neither recorded nor
+// repeated.
 func (s *Server) DeleteToken(ctx context.Context, c access.Caller, id string) error {
+	if len(id) > longestID {
+		return sluice.Errorf(sluice.Invalid, "this is too long for the id of a token").
+			WithHint("take the id from the first column of: sluice token list")
+	}
 	if err := s.Administer(ctx, c, "delete the token "+id); err != nil {
 		return err
 	}

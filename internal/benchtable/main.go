@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // A benchmark measures something and returns rows. It runs in a process of its own, so that the memory of one is not
@@ -118,6 +119,8 @@ func measureInChild(ctx context.Context, name string) ([]row, error) {
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Env = append(os.Environ(), child+"="+name)
 	cmd.Stderr = os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it stops what it has started
+	cmd.WaitDelay = 2 * time.Minute
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, err

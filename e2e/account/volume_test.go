@@ -151,8 +151,8 @@ func (s *swapping) holds(text string) {
 	s.alone(claim.Text("spec", "volumeName"))
 }
 
-// alone checks that the namespace has no volume or claim but those of the claim. A volume that was still being made when
-// its claim was deleted goes away only afterwards.
+// alone checks that the namespace has no volume or claim but those of the claim. A volume that was still being made
+// when its claim was deleted goes away only afterwards.
 func (s *swapping) alone(volume string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)

@@ -68,7 +68,8 @@ func TestFaultsAlone(t *testing.T) {
 	matrix(t, false, newLab(t, storage{class: "csi", mover: "kopia"}))
 }
 
-// TestFaultsWhileStoppedAlone is TestFaultsAlone with storage that takes none: production is stopped while it is copied.
+// TestFaultsWhileStoppedAlone is TestFaultsAlone with storage that takes none: production is stopped while it is
+// copied.
 func TestFaultsWhileStoppedAlone(t *testing.T) {
 	if !long {
 		t.Skip("E2E_LONG is not set; an act of the shop stops production too")

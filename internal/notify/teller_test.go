@@ -1,11 +1,15 @@
 package notify_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/cdevents/sdk-go/pkg/api"
+	cdevents "github.com/cdevents/sdk-go/pkg/api/v04"
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -249,6 +253,29 @@ func TestAReceiverChooses(t *testing.T) {
 	}
 }
 
+// asSpecified fails unless the data of the event has the form that CDEvents specifies for its type.
+func asSpecified(t *testing.T, e event.Event) {
+	t.Helper()
+	cd, err := cdevents.NewFromJsonBytes(e.Data())
+	if err != nil {
+		t.Fatalf("%s: %v", e.ID(), err)
+	}
+	_, schema, err := cd.GetSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.Data()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(schema.Validate(data), api.Validate(cd)); err != nil {
+		t.Errorf("%s: %v\n%s", e.ID(), err, e.Data())
+	}
+	if cd.GetVersion() != "0.4.1" || cd.GetType().String() != e.Type() {
+		t.Errorf("%s: version %s of %s", e.Type(), cd.GetVersion(), cd.GetType())
+	}
+}
+
 // Where CDEvents has a type, a receiver that wants it gets it; what Sluice says besides is its custom data.
 func TestCDEvents(t *testing.T) {
 	w := newWorld(t)
@@ -271,6 +298,7 @@ func TestCDEvents(t *testing.T) {
 		if err := e.DataAs(&d); err != nil {
 			t.Fatal(err)
 		}
+		asSpecified(t, e)
 		if d.Context.ID != e.ID() || d.Context.Type != e.Type() || d.Context.Version == "" || d.Context.Source != address {
 			t.Errorf("context %+v of %s", d.Context, e.ID())
 		}

@@ -46,8 +46,9 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/rollouts.md", "not ready for 10 s", "internal/step/rollout/guard.go", "readyGrace = 10 * time.Second"},
 	{"docs/security.md", "a session 12 hours after", "internal/identity/session.go", "12 * time.Hour"},
 	{"docs/security.md", "until its 12 hours end", "internal/identity/session.go", "12 * time.Hour"},
-	{"docs/server.md", "for at most 12 hours", "internal/identity/session.go", "12 * time.Hour"},
-	{"docs/server.md", "after 12 hours at the latest", "internal/identity/session.go", "12 * time.Hour"},
+	{"docs/server.md", "for at most 12 hours", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
+	{"docs/server.md", "after 12 hours at the latest", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
+	{"docs/server.md", "warns 14 days before", "internal/service/doctor_server.go", "renewal = 14 * 24 * time.Hour"},
 	{"docs/server.md", "looks every 3 s", "internal/bootstrap/serve.go", "resumeEvery  = 3 * time.Second"},
 	{"docs/server.md", "waits at most 5 s", "internal/telemetry/trace.go", "exportLast  = 5 * time.Second"},
 	{"docs/server.md", "up to 2 minutes", "internal/api/client.go", "patience = 2 * time.Minute"},
@@ -68,8 +69,6 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/security.md", "2 or 3 characters", "internal/secret/redactor.go", "minPart = 4"},
 	{"docs/security.md", "12 hours after the login", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
 	{"docs/security.md", "until its 12 hours end", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
-	{"docs/server.md", "at most 12 hours", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
-	{"docs/server.md", "after 12 hours at the latest", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},
 }
 
 var (

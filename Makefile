@@ -41,6 +41,7 @@ stress: $(GOTESTSUM) ## Find tests that depend on luck: each 20 times (STRESS) w
 	@GOOS=darwin CGO_ENABLED=0 go vet ./cmd/sluice # not in vet: it compiles everything once more
 	@for i in $$(seq $$(nproc)); do yes >/dev/null & done; trap 'kill $$(jobs -p)' EXIT; \
 	  $(GOTESTSUM) --format=standard-quiet -- -timeout 3h -count=$(STRESS) ./...
+	SLUICE_LONG=1 go test -count=1 -run TestFleet ./cmd/sluice
 	@for i in 1 2 3; do E2E_LONG=1 $(MAKE) e2e E2EFLAGS=-count=1 || exit 1; done
 
 BENCH_MIB ?= 2048

@@ -53,7 +53,8 @@ func TestScriptsThroughAServer(t *testing.T) {
 	testscript.Run(t, p)
 }
 
-// startServer runs a server in the directory. stop ends it with the signal.
+// startServer runs a server in the directory. stop sends it the signal, and returns when it has ended, or at once for a
+// signal that ends nothing.
 func startServer(dir string, vars []string, listen string) (address string, stop func(unix.Signal) error, err error) {
 	cmd := exec.Command("sluice", "serve", "--listen", listen)
 	cmd.Dir, cmd.Env, cmd.Stderr = dir, vars, os.Stderr
@@ -72,6 +73,9 @@ func startServer(dir string, vars []string, listen string) (address string, stop
 	}
 	return address, func(sig unix.Signal) error {
 		err := cmd.Process.Signal(sig)
+		if sig == unix.SIGSTOP || sig == unix.SIGCONT {
+			return err
+		}
 		hung := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 		defer hung.Stop()
 		ended := cmd.Wait()

@@ -60,8 +60,9 @@ cluster-up: ## Start two complete Kubernetes clusters on this machine, as root; 
 cluster-down: ## Stop these clusters and delete everything they left
 	@cd e2e && go run ./cmd/cluster down
 
+# The suites run one after the other, because some stop the API server.
 e2e: $(GOTESTSUM) ## Deliver to two clusters: on this machine, as root, or to two contexts of yours, E2E_CONTEXTS=a,b
-	@cd e2e && go run ./cmd/cluster up && { go run ./cmd/suites $(GOTESTSUM) -timeout 35m $(E2EFLAGS); status=$$?; go run ./cmd/cluster down && exit $$status; }
+	@cd e2e && go run ./cmd/cluster up && { go run ./cmd/suites $(GOTESTSUM) -p 1 -timeout 35m $(E2EFLAGS); status=$$?; go run ./cmd/cluster down && exit $$status; }
 
 FUZZTIME ?= 1m
 fuzz: ## Fuzz the parsers, each for FUZZTIME, such as 1m (default) or 20000x, which counts inputs

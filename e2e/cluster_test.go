@@ -31,7 +31,7 @@ const echoImage = "sluice-e2e/echo:1"
 
 var echoLabels = map[string]string{"app": "echo"}
 
-func TestClustersRunPodsServicesAndVolumesAlone(t *testing.T) {
+func TestClustersRunPodsServicesAndVolumes(t *testing.T) {
 	archive, err := image.Build(t.Context(), image.Source{Dir: "cmd/echo", Name: echoImage, Into: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestClustersRunPodsServicesAndVolumesAlone(t *testing.T) {
 	}
 }
 
-func TestOutageOfAPIServerAlone(t *testing.T) {
+func TestAPIServerStopsAndStarts(t *testing.T) {
 	if !pair.Owned {
 		t.Skip("these clusters are not ours to stop")
 	}

@@ -44,7 +44,7 @@ func TestWatchAfterWrite(t *testing.T) {
 }
 
 // A hundred callers who wait for objects of one kind cost one connection.
-func TestWatchIsSharedAlone(t *testing.T) {
+func TestWatchIsShared(t *testing.T) {
 	w := newWorld(t)
 	const callers = 100
 	w.apply(w.deployment(0, "paused: true", ""), sluice.Created)
@@ -80,7 +80,7 @@ func TestWatchIsSharedAlone(t *testing.T) {
 }
 
 // The watch goes on over a restart of the API server that is short, and ends with Unavailable over a long one.
-func TestWatchOverOutageAlone(t *testing.T) {
+func TestWatchOverRestart(t *testing.T) {
 	if !pair.Owned {
 		t.Skip("the clusters are a person's own")
 	}

@@ -10,10 +10,9 @@
 //	err = cluster.Down(cluster.Options{})
 //
 // A test package's TestMain calls Main, which calls Up and Down. Packages share
-// the pair, and two of them run at a time: see cmd/suites. A test that stops a
-// program of a cluster, counts everything in it, or puts load on it, has a name that
-// ends with Alone; no other package runs beside it. Each test works in namespaces of
-// its own. The command cmd/cluster does the same for people.
+// the pair and run one after the other (go test -p 1), because some stop an API
+// server. Each test works in namespaces of its own. The command cmd/cluster does
+// the same for people.
 //
 // With the environment variable E2E_CONTEXTS=a,b the pair is two contexts of
 // the person's own kubeconfig instead: they appear under the names cluster01

@@ -43,23 +43,10 @@ func Main(m interface{ Run() int }, prepare func(context.Context, *Pair) error) 
 
 func run(m interface{ Run() int }, pair *Pair, prepare func(context.Context, *Pair) error) int {
 	ctx := context.Background()
-	if err := errors.Join(pair.awaitWorking(ctx), alone(pair, func() error { return prepare(ctx, pair) })); err != nil {
+	if err := errors.Join(pair.awaitWorking(ctx), prepare(ctx, pair)); err != nil {
 		return complain(err)
 	}
 	return m.Run()
-}
-
-// alone calls f while no other test process prepares: they build the same programs into the same files.
-func alone(pair *Pair, f func() error) error {
-	lock, err := os.OpenFile(filepath.Join(filepath.Dir(pair.Kubeconfig), "preparing"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	return f()
 }
 
 func complain(err error) int {

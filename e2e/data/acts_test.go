@@ -29,9 +29,9 @@ var acts = []act{
 	{"killed", (*shop).killed},
 }
 
-// TestActsAlone is the demonstration of the examples, on two clusters. Migrations go through Sluice's repository;
+// TestActs is the demonstration of the examples, on two clusters. Migrations go through Sluice's repository;
 // checkpoints stay in the storage of production if it has snapshots.
-func TestActsAlone(t *testing.T) {
+func TestActs(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		storage storage

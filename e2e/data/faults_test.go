@@ -63,14 +63,13 @@ var representatives = []string{
 	"copy, sluice is killed in the reading of the copy", "copy, the mover is killed in the reading of the copy",
 }
 
-// TestFaultsAlone lets one fault happen in each deployment, with storage that takes snapshots.
-func TestFaultsAlone(t *testing.T) {
+// TestFaults lets one fault happen in each deployment, with storage that takes snapshots.
+func TestFaults(t *testing.T) {
 	matrix(t, false, newLab(t, storage{class: "csi", mover: "kopia"}))
 }
 
-// TestFaultsWhileStoppedAlone is TestFaultsAlone with storage that takes none: production is stopped while it is
-// copied.
-func TestFaultsWhileStoppedAlone(t *testing.T) {
+// TestFaultsWhileStopped is TestFaults with storage that takes none: production is stopped while it is copied.
+func TestFaultsWhileStopped(t *testing.T) {
 	if !long {
 		t.Skip("E2E_LONG is not set; an act of the shop stops production too")
 	}

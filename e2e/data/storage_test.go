@@ -33,7 +33,7 @@ func TestActsInTheStorage(t *testing.T) {
 // TestActsByKopia is the demonstration in one cluster, with copies that leave the storage because the file says so.
 func TestActsByKopia(t *testing.T) {
 	if !long {
-		t.Skip("E2E_LONG is not set; TestActsAlone copies by kopia too, between two clusters")
+		t.Skip("E2E_LONG is not set; TestActs copies by kopia too, between two clusters")
 	}
 	h := newShop(t, storage{class: "csi", within: true, mover: "kopia"})
 	defer h.forget()

@@ -94,7 +94,8 @@ func (s *servers) refusals() {
 	right := s.issued("deployer", s.address)
 	for name, test := range map[string]struct{ token, says string }{
 		"without a token":            {"", "SLUICE_TOKEN"},
-		"a token that was made up":   {"sluice_abc_def", "is wrong"},
+		"a token that was made up":   {"sluice_abcdefghijkl_def", "is wrong"},
+		"half a token":               {"sluice_abc", "is not whole"},
 		"for another server":         {s.issued("deployer", "https://sluice.example.com"), "expected audience"},
 		"expired":                    {s.expired(right), "the token expired at"},
 		"of another service account": {s.issued("stranger", s.address), ":stranger may not deploy"},

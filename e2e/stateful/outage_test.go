@@ -39,7 +39,7 @@ spec:
 const outage = 30 * time.Second
 
 // This stops the second cluster, because most other tests use the first.
-func TestOutageInMidRolloutAlone(t *testing.T) {
+func TestAPIServerAwayInMidRollout(t *testing.T) {
 	t.Parallel()
 	if !world.Pair().Owned {
 		t.Skip("the API servers of a person's own clusters are not stopped")

@@ -1,13 +1,8 @@
-// Command suites tests the packages of this module with gotestsum, whose path and
-// further arguments of go test it is given. Two packages run at a time, because
-// most of the time a test waits for a cluster. Tests whose name ends with Alone
-// stop a program of the clusters, count everything in them, or put load on them;
-// their packages run afterwards, one at a time. With E2E_LONG=1 all packages do, because faults happen
-// everywhere.
-//
-// A package that failed runs again, at most twice, but only if a program of the
-// clusters ended by itself meanwhile: a failure of our own is never hidden. How
-// often that happened is printed last.
+// Command suites tests the packages of this module one after the other with
+// gotestsum, whose path and further arguments of go test it is given. A package
+// that failed runs again, at most twice, but only if a program of the clusters
+// ended by itself meanwhile: a failure of our own is never hidden. How often
+// that happened is printed last.
 package main
 
 import (
@@ -42,25 +37,7 @@ func main() {
 	}
 }
 
-// passes are the arguments of go test in each run of the packages.
-func passes() [][]string {
-	if os.Getenv("E2E_LONG") != "" {
-		return [][]string{{"-p=1"}}
-	}
-	return [][]string{{"-p=2", "-skip=Alone$"}, {"-p=1", "-run=Alone$"}}
-}
-
 func run(ctx context.Context, gotestsum string, args []string) error {
-	for _, pass := range passes() {
-		if err := repeat(ctx, gotestsum, slices.Concat(pass, args)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// repeat runs the tests until they pass, or until another run cannot help.
-func repeat(ctx context.Context, gotestsum string, args []string) error {
 	packages, repeated, err := []string{"./..."}, 0, error(nil)
 	for ; ; repeated++ {
 		var before, after crashes

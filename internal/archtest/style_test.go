@@ -127,7 +127,8 @@ func called(call *ast.CallExpr) string {
 
 // sleepers are tests that sleep although they cannot have a clock of their own, and why.
 var sleepers = map[string]string{
-	"cmd/sluice/script_test.go": "a process that the script started is not listening yet",
+	"cmd/sluice/script_test.go":      "a process that the script started is not listening yet",
+	"cmd/sluice/serve_fleet_test.go": "a database is away for that long",
 }
 
 // A test may sleep if testing/synctest provides its clock. The tests of e2e wait for real clusters.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,62 +19,19 @@ import (
 
 // A second server of one database continues the deployment of the first when that is killed, and nothing is done twice.
 func TestServersShareADatabase(t *testing.T) {
-	address := postgrestest.Shared(t).Address(postgrestest.Database(t, "servers"))
-	dirs := []string{t.TempDir(), t.TempDir()}
-	var clients []*api.Client
-	var stops []func(unix.Signal) error
-	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
-	env := append(os.Environ(), "SLUICE_DATABASE="+address, "SLUICE_KEY="+key)
-	for _, dir := range dirs {
-		writeServer(t, dir, "  key: {env: SLUICE_KEY}")
-		url, stop, err := startServer(dir, env, "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := api.Connect(url, func(context.Context) (string, error) { return "", nil }, &http.Client{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		clients, stops = append(clients, c), append(stops, stop)
-		t.Cleanup(c.Close)
-	}
-	t.Cleanup(func() {
-		if err := stops[1](unix.SIGTERM); err != nil {
-			t.Error(err)
-		}
-	})
+	f := newFleet(t, postgrestest.Shared(t).Address(postgrestest.Database(t, "servers")), 2)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	started, err := clients[0].Deploy(ctx, gatedBundle())
-	if err != nil {
-		t.Fatal(err)
-	}
+	started, err := f.clients[0].Deploy(ctx, f.bundle("shop"))
+	must(t, err)
 	// The second server sees what the first one does.
-	waitFor(t, ctx, clients[1], started.ID, func(e sluice.Event) bool { return e.Kind == sluice.StepProgressed })
-	if err := stops[0](unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	waitFor(t, ctx, f.clients[1], started.ID, func(e sluice.Event) bool { return e.Kind == sluice.StepProgressed })
+	must(t, f.stops[0](unix.SIGKILL))
 	killed := time.Now()
-	approve := sluice.Signal{Kind: sluice.SignalApprove, Step: "staging/before/0"}
-	if err := clients[1].Signal(ctx, started.ID, approve); err != nil {
-		t.Fatal(err)
-	}
-	events := waitFor(t, ctx, clients[1], started.ID, over)
+	f.approve(1, started.ID)
+	f.ended(ctx, 1, started.ID)
 	t.Logf("continued and ended %s after the kill", time.Since(killed).Round(time.Millisecond))
-	starts := map[sluice.StepID]int{}
-	for _, e := range events {
-		if e.Kind == sluice.StepStarting {
-			starts[e.Step]++
-		}
-	}
-	for step, n := range starts {
-		if n != 1 {
-			t.Errorf("%s started %d times", step, n)
-		}
-	}
-	if last := events[len(events)-1]; last.Outcome != sluice.StatusSucceeded {
-		t.Errorf("outcome %s", last.Outcome)
-	}
+	must(t, f.stops[1](unix.SIGTERM))
 }
 
 // A server without the key of the others is refused, and no secret is in what it says.

@@ -53,6 +53,7 @@ func newFleet(t *testing.T, address string, many int) *fleet {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = stop(unix.SIGKILL) }) // after a failure; otherwise it has ended
 		c, err := api.Connect(url, func(context.Context) (string, error) { return "", nil }, &http.Client{})
 		if err != nil {
 			t.Fatal(err)

@@ -25,7 +25,7 @@ const (
 	refusalsAtOnce = 20 // from one address
 )
 
-// Anybody can cause refusals, so the audit takes so many of them and counts the rest. Without a pause that is about
+// Anybody can cause refusals, so the audit takes this many and counts the rest. Without a pause that is about
 // 8,700 entries a day, of at most 2 KiB each.
 var (
 	refusals    = pace{refusalsAtOnce, time.Minute}

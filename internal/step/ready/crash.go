@@ -3,6 +3,7 @@ package ready
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-cd/sluice"
@@ -11,7 +12,7 @@ import (
 // crashes finds the first pod of each workload that crashes while somebody waits for the workload.
 type crashes struct {
 	account  sluice.Account
-	restarts map[sluice.Ref]map[string]int // of the pods, when the wait began
+	restarts map[sluice.Ref]map[string]int // of the pods, when the wait began; nil of a workload that was ready then
 	words    map[sluice.Ref]string
 }
 
@@ -44,6 +45,18 @@ func (c crashes) of(ctx context.Context, workload sluice.Ref) string {
 		}
 	}
 	return c.words[workload]
+}
+
+// look asks for a crash that no event before told of. It asks only about a workload that was waited for.
+func (c crashes) look(ctx context.Context, workload sluice.Ref) {
+	if c.restarts[workload] != nil {
+		c.of(ctx, workload)
+	}
+}
+
+// among returns those of the workloads of which a pod crashed.
+func (c crashes) among(workloads []sluice.Ref) []sluice.Ref {
+	return slices.DeleteFunc(slices.Clone(workloads), func(r sluice.Ref) bool { return c.words[r] == "" })
 }
 
 func (c crashes) lastOf(ctx context.Context, p sluice.Pod) string {

@@ -119,8 +119,9 @@ const (
 func Is(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Ready }
 
 // Ready waits until every object is ready, except for as many pods of a workload as may be unready. Objects of one kind
-// and namespace share one watch. A Job is ready when it has succeeded. If an object cannot become ready, or is not
-// ready at the deadline, the error is Failed: it names the object, what is missing and what its pods said.
+// and namespace share one watch. A Job is ready when it has succeeded. A workload of which a pod crashes meanwhile must
+// also stay ready without a crash for SettleTime. If an object cannot become ready, or is not ready at the deadline,
+// the error is Failed: it names the object, what is missing and what its pods said.
 func (w Waiter) Ready(ctx context.Context, refs []sluice.Ref) error {
 	kinds := map[sluice.Ref][]sluice.Ref{}
 	var order []sluice.Ref
@@ -139,21 +140,18 @@ func (w Waiter) Ready(ctx context.Context, refs []sluice.Ref) error {
 		kinds[kind] = append(kinds[kind], ref)
 	}
 	for _, kind := range order {
-		if err := w.readyOfKind(ctx, kind, kinds[kind]); err != nil {
+		if err := w.settledOfKind(ctx, kind, kinds[kind]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.Ref) error {
+// readyOfKind waits until the objects are ready, and notes which of them crash.
+func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.Ref, crashed crashes) error {
 	missing := map[string]string{}
 	for _, ref := range refs {
 		missing[ref.Name] = "it is not reported yet"
-	}
-	watched := kind
-	if len(refs) == 1 {
-		watched = refs[0]
 	}
 	watching, end := context.WithCancelCause(ctx)
 	waits := w.remind(watching)
@@ -163,8 +161,7 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 	}()
 	p := newProgress(end)
 	defer p.stop()
-	crashed := newCrashes(w.Account)
-	err := w.each(watching, watched, func(o sluice.Object, gone bool) (bool, error) {
+	err := w.each(watching, together(kind, refs), func(o sluice.Object, gone bool) (bool, error) {
 		ref := o.Ref()
 		if _, wanted := missing[ref.Name]; !wanted || gone && !hasEnded(o) {
 			return len(missing) == 0, nil
@@ -176,6 +173,7 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 			return false, w.unready(ctx, named(kind, ref.Name), "cannot become ready", state.Message)
 		case manifest.Ready:
 			delete(missing, ref.Name)
+			crashed.look(watching, named(kind, ref.Name))
 			p.done(ref.Name)
 			waits.done(named(kind, ref.Name))
 		default:
@@ -193,6 +191,14 @@ func (w Waiter) readyOfKind(ctx context.Context, kind sluice.Ref, refs []sluice.
 		return w.unready(ctx, named(kind, name), "is not ready in time", missing[name])
 	}
 	return err
+}
+
+// together names the objects to one watch: the object if there is one, or all of its kind and namespace.
+func together(kind sluice.Ref, refs []sluice.Ref) sluice.Ref {
+	if len(refs) == 1 {
+		return refs[0]
+	}
+	return kind
 }
 
 // hasEnded reports whether a Pod has run to its end, which stays its result when the Pod is gone.

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -156,7 +157,7 @@ func (a *app) compile(ctx context.Context, s service.Source, local func(string) 
 	store, err := a.dir.Read(ctx)
 	if err == nil {
 		defer store.Close()
-		in.History = store
+		in.History = history.NewIndex(store)
 	} else if sluice.ErrorCode(err) != sluice.NotFound {
 		return service.Compiled{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -49,7 +50,7 @@ func (a *app) doctor(ctx context.Context, d *service.Doctor) (err error) {
 		defer func() { err = errors.Join(err, w.Close()) }()
 		if store, err := a.dir.Read(ctx); err == nil {
 			defer store.Close()
-			d.History, d.Catalogue = store, store
+			d.History, d.Catalogue = history.NewIndex(store), store
 		}
 		d.Adapters, d.Receivers, d.ServerSite = w, w.CheckReceiver, w
 		d.Examine(ctx)

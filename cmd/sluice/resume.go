@@ -55,7 +55,7 @@ func (a *app) resume(ctx context.Context, c *config.Config, o *runOptions) error
 func (a *app) unfinished(ctx context.Context, o *runOptions) (unended, failed []sluice.DeploymentID, err error) {
 	err = a.reading(ctx, func(store sluice.Store) (err error) {
 		if unended, err = store.Unended(ctx); err == nil && o.readyFD == 0 {
-			failed, err = service.FailedUndos(ctx, store)
+			failed, err = service.FailedUndos(ctx, store, "")
 		}
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/bootstrap"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/present"
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -159,7 +160,7 @@ func (a *app) undoAgain(ctx context.Context, id sluice.DeploymentID, o *rollback
 
 func (a *app) planRollback(ctx context.Context, q service.RollbackRequest) (r *service.Rollback, err error) {
 	err = a.reading(ctx, func(store sluice.Store) error {
-		r, err = service.PlanRollback(ctx, store, q)
+		r, err = service.PlanRollback(ctx, store, history.NewIndex(store), q)
 		return err
 	})
 	return r, err

@@ -54,7 +54,7 @@ func (a *app) status(ctx context.Context, store sluice.Store, args []string) err
 	if a.json() {
 		return present.JSON(a.out, "Deployment", present.DeploymentOf(state, true))
 	}
-	failed, err := service.FailedUndos(ctx, store)
+	failed, err := service.FailedUndos(ctx, store, "")
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type site struct {
 }
 
 func (s site) Surroundings() service.Surroundings {
-	return service.Surroundings{History: s.store, Sealer: s.key}
+	return service.Surroundings{Sealer: s.key}
 }
 
 func (site) Check(context.Context, *sluice.Plan) error { return nil }

@@ -163,7 +163,7 @@ func (s *serving) memory(name string) (int64, error) {
 // anything. Their ids are those of stepOf.
 func bundleOf(application string, steps ...string) service.Bundle {
 	deploy := "version: v1\nkind: kubernetes\napplication: " + application + "\ntargets:\n  one:\n    account: local\n" +
-		"    namespace: one\n    constraints:\n      beforeDeployment:\n        - sequence:\n            - " +
+		"    namespace: " + application + "\n    constraints:\n      beforeDeployment:\n        - sequence:\n            - " +
 		strings.Join(steps, "\n            - ") + "\nmanifests:\n  - path: config.yaml\n"
 	return service.Bundle{File: "deploy.yaml", Files: map[string][]byte{
 		"deploy.yaml": []byte(deploy),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/secret"
 	"github.com/sluice-cd/sluice/internal/server"
 	"github.com/sluice-cd/sluice/internal/service"
@@ -29,10 +30,10 @@ func (s site) wiring() *Wiring {
 	return w
 }
 
-// Surroundings are what deploy files are compiled with.
+// Surroundings are what deploy files are compiled with, without the history.
 func (s site) Surroundings() service.Surroundings {
 	return service.Surroundings{
-		Local: service.LocalAccounts(s.config), History: s.store, Sealer: s.key, Secret: s.dir.redactor.Learn,
+		Local: service.LocalAccounts(s.config), Sealer: s.key, Secret: s.dir.redactor.Learn,
 	}
 }
 
@@ -106,8 +107,8 @@ func (s site) examine(ctx context.Context, source service.Source) (_ []service.C
 	w := s.wiring()
 	defer func() { err = errors.Join(err, w.Close()) }()
 	d := service.Doctor{
-		Config: s.config, Adapters: w, ServerSite: w, Source: source, History: s.store, Catalogue: s.store,
-		Namespace: "default", Receivers: w.CheckReceiver,
+		Config: s.config, Adapters: w, ServerSite: w, Source: source, Namespace: "default",
+		History: history.NewIndex(s.store), Catalogue: s.store, Receivers: w.CheckReceiver,
 	}
 	d.Examine(ctx)
 	return d.Checks, ctx.Err()

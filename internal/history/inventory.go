@@ -43,21 +43,12 @@ func (h *History) Gone(to sluice.Release) []sluice.Ref {
 	return inOrder(objects)
 }
 
-// Running returns the releases that the targets of all applications run. What was rehearsed and what was deployed for
+// Running returns the releases that the targets of the applications run. What was rehearsed and what was deployed for
 // real are apart, as in [Read].
-func Running(ctx context.Context, log sluice.Log, rehearsed bool) ([]sluice.Release, error) {
-	list, err := log.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
-	}
+func Running(ctx context.Context, log sluice.Log, rehearsed bool, applications []string) ([]sluice.Release, error) {
 	var all []sluice.Release
-	seen := map[string]bool{}
-	for _, d := range list {
-		if seen[d.Application] {
-			continue
-		}
-		seen[d.Application] = true
-		h, err := Read(ctx, log, d.Application, rehearsed, func(*History) bool { return false })
+	for _, name := range applications {
+		h, err := Read(ctx, log, name, rehearsed, func(*History) bool { return false })
 		if err != nil {
 			return nil, err
 		}

@@ -119,5 +119,7 @@ func (s *Server) compile(ctx context.Context, b service.Bundle) (service.Compile
 		return service.Compiled{}, err
 	}
 	defer remove()
-	return service.Compile(ctx, source, s.Site.Surroundings())
+	in := s.Site.Surroundings()
+	in.History = s.history
+	return service.Compile(ctx, source, in)
 }

@@ -22,9 +22,7 @@ func (s *Server) Validate(
 		return nil, err
 	}
 	defer remove()
-	in := s.Site.Surroundings()
-	in.History = nil // findings say nothing of other applications
-	return service.Validate(ctx, source, in, manifests)
+	return service.Validate(ctx, source, s.Site.Surroundings(), manifests)
 }
 
 // Plan returns the plan of the bundle with its warnings, and what its steps would do unless offline is true.

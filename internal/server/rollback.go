@@ -13,7 +13,7 @@ func (s *Server) PlanRollback(ctx context.Context, c access.Caller, q service.Ro
 	r *service.Rollback, losses map[string]service.Loss, err error,
 ) {
 	q.By = c.Actor
-	if r, err = service.PlanRollback(ctx, s.Visible(c), q); err != nil || len(q.Data) == 0 || r.Plan == nil {
+	if r, err = service.PlanRollback(ctx, s.Visible(c), s.history, q); err != nil || len(q.Data) == 0 || r.Plan == nil {
 		return r, nil, err
 	}
 	if err := s.needRestores(ctx, c, r, q.Reason); err != nil { // counting reads the data
@@ -29,7 +29,7 @@ func (s *Server) Rollback(
 	ctx context.Context, c access.Caller, q service.RollbackRequest, key string,
 ) (Started, error) {
 	q.By = c.Actor
-	r, err := service.PlanRollback(ctx, s.Visible(c), q)
+	r, err := service.PlanRollback(ctx, s.Visible(c), s.history, q)
 	if err != nil {
 		return Started{}, err
 	}

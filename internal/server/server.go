@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -23,7 +24,7 @@ type Engine interface {
 
 // A Site is where a server deploys to: its configuration, its accounts and its key.
 type Site interface {
-	// Surroundings are what deploy files are compiled with.
+	// Surroundings are what deploy files are compiled with. The server adds the history.
 	Surroundings() service.Surroundings
 	// Check refuses a plan that would certainly fail: what it uses is not configured, or rights are missing.
 	Check(ctx context.Context, p *sluice.Plan) error
@@ -57,6 +58,7 @@ type Server struct {
 	starts  sync.RWMutex // held for reading from before a deployment is recorded until its caller was told
 	closing bool
 	works   *works
+	history *history.Index // of everything, whoever may see it
 }
 
 // New returns a server. The caller closes it.
@@ -64,7 +66,7 @@ func New(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, works: newWorks()}
+	return &Server{Config: c, works: newWorks(), history: history.NewIndex(c.Store)}
 }
 
 // Refuse lets no deployment start from now on. It returns when all earlier callers know that their deployment was

@@ -21,7 +21,7 @@ import (
 // Surroundings are what a plan depends on apart from its deploy file. The zero value knows nothing.
 type Surroundings struct {
 	Local   func(account string) bool // whether an account is this machine; nil: none is
-	History sluice.Log                // of earlier deployments; nil: there are none
+	History *history.Index            // of earlier deployments; nil: there are none
 	Sealer  sluice.Sealer             // nil: the plan MUST NOT be recorded
 	Secret  func(value string)        // is told each value of a Secret before a finding can quote it; nil: nobody is
 }
@@ -116,14 +116,10 @@ func below(root, dir string) string {
 }
 
 // applied returns what earlier deployments applied to the targets that prune, without what other applications run.
-func applied(ctx context.Context, spec *sluice.Spec, log sluice.Log) (func(string) []sluice.Ref, error) {
-	all := map[string][]sluice.Ref{}
+func applied(ctx context.Context, spec *sluice.Spec, log *history.Index) (func(string) []sluice.Ref, error) {
+	all, of := map[string][]sluice.Ref{}, map[string][]sluice.Ref{}
 	if !slices.ContainsFunc(spec.Targets, func(t sluice.Target) bool { return t.Prune }) {
 		return func(string) []sluice.Ref { return nil }, nil
-	}
-	others, err := foreign(ctx, log, spec.Application)
-	if err != nil {
-		return nil, err
 	}
 	for _, t := range spec.Targets {
 		if !t.Prune {
@@ -133,7 +129,14 @@ func applied(ctx context.Context, spec *sluice.Spec, log sluice.Log) (func(strin
 		if err != nil {
 			return nil, err
 		}
-		all[t.Name] = slices.DeleteFunc(refs, func(o sluice.Ref) bool {
+		all[t.Name], of[t.Account] = refs, append(of[t.Account], refs...)
+	}
+	others, err := foreign(ctx, log, spec.Application, of)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range spec.Targets {
+		all[t.Name] = slices.DeleteFunc(all[t.Name], func(o sluice.Ref) bool {
 			return slices.ContainsFunc(others, func(r sluice.Release) bool { return history.Has(r, t.Account, o) })
 		})
 	}

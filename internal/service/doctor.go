@@ -19,6 +19,7 @@ import (
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/config"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/outbound"
 )
 
@@ -88,7 +89,7 @@ type Doctor struct {
 	Adapters   Adapters
 	ServerSite ServerSite                  // nil: the section server is not examined
 	Source     Source                      // without a file: what any deployment needs is examined
-	History    sluice.Log                  // of earlier deployments; nil: there are none
+	History    *history.Index              // of earlier deployments; nil: there are none
 	Catalogue  sluice.Catalogue            // of their checkpoints; nil: there are none
 	Namespace  string                      // whose rights are examined without a file
 	Receivers  func(config.Receiver) error // finds what a receiver lacks, and sends nothing

@@ -14,12 +14,16 @@ import (
 
 // checkForeign returns a Conflict if the plan would change objects that other applications run on this machine, unless
 // it may take them over. Clusters record themselves who applied an object.
-func checkForeign(ctx context.Context, log sluice.Log, p *sluice.Plan, local func(account string) bool) error {
+func checkForeign(ctx context.Context, log *history.Index, p *sluice.Plan, local func(account string) bool) error {
 	targets := slices.DeleteFunc(slices.Clone(p.Targets), func(t sluice.PlannedTarget) bool { return !local(t.Account) })
 	if len(targets) == 0 {
 		return nil
 	}
-	running, err := foreign(ctx, log, p.Application)
+	of := map[string][]sluice.Ref{}
+	for _, t := range targets {
+		of[t.Account] = append(of[t.Account], refsOf(objectsOf(p, t.Name))...)
+	}
+	running, err := foreign(ctx, log, p.Application, of)
 	if err != nil {
 		return err
 	}
@@ -45,20 +49,37 @@ func checkForeign(ctx context.Context, log sluice.Log, p *sluice.Plan, local fun
 		WithHint("leave it out of this application, or take it over: %s", slices.Compact(owners).Flag())
 }
 
-// foreign returns what other applications run, and what their deployments bring that have not ended.
-func foreign(ctx context.Context, log sluice.Log, application string) ([]sluice.Release, error) {
-	running, err := history.Running(ctx, log, false)
-	if err != nil {
+// foreign returns what other applications run that have one of the objects, which are by account, and what their
+// deployments bring that have not ended.
+func foreign(
+	ctx context.Context, log *history.Index, application string, objects map[string][]sluice.Ref,
+) (all []sluice.Release, err error) {
+	var others []string
+	for account, refs := range objects {
+		users, err := log.Users(ctx, account, refs)
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, users...)
+	}
+	slices.Sort(others)
+	others = slices.DeleteFunc(slices.Compact(others), func(name string) bool { return name == application })
+	if all, err = history.Running(ctx, log, false, others); err != nil {
 		return nil, err
 	}
-	coming, err := underway(ctx, log)
-	all := slices.Concat(running, coming)
-	return slices.DeleteFunc(all, func(r sluice.Release) bool { return r.Plan.Application == application }), err
+	for _, name := range others {
+		coming, err := underway(ctx, log, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, coming...)
+	}
+	return all, nil
 }
 
-// underway returns what the deployments that have not ended apply.
-func underway(ctx context.Context, log sluice.Log) ([]sluice.Release, error) {
-	list, err := log.Deployments(ctx, "")
+// underway returns what the deployments of the application apply that have not ended.
+func underway(ctx context.Context, log sluice.Log, application string) ([]sluice.Release, error) {
+	list, err := log.Deployments(ctx, application)
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +91,20 @@ func underway(ctx context.Context, log sluice.Log) ([]sluice.Release, error) {
 		}
 		for _, id := range s.Started {
 			if a := s.Steps[id].Plan; a.Apply != nil && s.Plan.Rehearsal == nil {
-				r := sluice.Release{Deployment: d.ID, Target: a.Target, Plan: s.Plan}
-				for _, o := range a.Apply.Objects {
-					r.Objects = append(r.Objects, o.Ref())
-				}
-				all = append(all, r)
+				all = append(all, sluice.Release{
+					Deployment: d.ID, Target: a.Target, Plan: s.Plan, Objects: refsOf(a.Apply.Objects)})
 			}
 		}
 	}
 	return all, nil
+}
+
+func refsOf(objects []sluice.Object) []sluice.Ref {
+	refs := make([]sluice.Ref, 0, len(objects))
+	for _, o := range objects {
+		refs = append(refs, o.Ref())
+	}
+	return refs
 }
 
 // changes reports whether the object of the account is one of the release, and has other values.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/storetest"
 )
 
@@ -36,7 +37,7 @@ func TestObjectOfARunningDeploymentIsForeign(t *testing.T) {
 		"another value, taken over":     {taken, ""},
 		"another value, by its own one": {planned("blog", "2"), ""},
 	} {
-		err := checkForeign(t.Context(), store, test.plan, isLocal)
+		err := checkForeign(t.Context(), history.NewIndex(store), test.plan, isLocal)
 		if (err != nil) != (test.code != "") || err != nil && sluice.ErrorCode(err) != test.code {
 			t.Errorf("%s: %v", name, err)
 		}

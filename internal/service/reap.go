@@ -87,7 +87,7 @@ func (r Reaper) Checkpoints(ctx context.Context) (deleted []sluice.CheckpointID,
 	if len(expired) == 0 {
 		return nil, nil
 	}
-	undoing, err := FailedUndos(ctx, r.Store)
+	undoing, err := FailedUndos(ctx, r.Store, "")
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (r Reaper) expired(ctx context.Context) ([]Temporary, error) {
 	if err != nil {
 		return nil, err
 	}
-	undoing, err := FailedUndos(ctx, r.Store)
+	undoing, err := FailedUndos(ctx, r.Store, "")
 	live := append(running, undoing...)
 	return slices.DeleteFunc(all, func(t Temporary) bool {
 		return t.Branch == nil && slices.Contains(live, t.Deployment)

@@ -19,7 +19,7 @@ func PlanRetry(ctx context.Context, store sluice.Store, arg string) (sluice.Depl
 	if err != nil {
 		return d, nil, err
 	}
-	failed, err := FailedUndos(ctx, store)
+	failed, err := FailedUndos(ctx, store, d.Application)
 	if err != nil {
 		return d, nil, err
 	}

@@ -46,8 +46,11 @@ type TargetRollback struct {
 }
 
 // PlanRollback finds the release that each target goes back to and changes nothing. It returns NotFound if there is no
-// deployment, or nothing to go back to in any target.
-func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*Rollback, error) {
+// deployment, or nothing to go back to in any target. store may show only some applications; all says what any of them
+// uses, so that it is kept.
+func PlanRollback(
+	ctx context.Context, store sluice.Store, all *history.Index, q RollbackRequest,
+) (*Rollback, error) {
 	list, err := store.Deployments(ctx, "")
 	if err != nil {
 		return nil, err
@@ -56,7 +59,7 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	failed, err := FailedUndos(ctx, store)
+	failed, err := FailedUndos(ctx, store, d.Application)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func PlanRollback(ctx context.Context, store sluice.Store, q RollbackRequest) (*
 	if err := r.findTargets(ctx, store, d, q.Deployment != ""); err != nil {
 		return nil, err
 	}
-	if err := r.keepUsed(ctx, store); err != nil {
+	if err := r.keepUsed(ctx, all); err != nil {
 		return nil, err
 	}
 	if err := r.findData(ctx, store, q); err != nil {
@@ -159,12 +162,22 @@ func (r *Rollback) findTargets(ctx context.Context, store sluice.Store, d sluice
 }
 
 // keepUsed deletes nothing that other targets or other applications will still run.
-func (r *Rollback) keepUsed(ctx context.Context, store sluice.Store) error {
-	i := slices.IndexFunc(r.Targets, func(t TargetRollback) bool { return len(t.Gone) > 0 })
-	if i < 0 {
-		return nil
+func (r *Rollback) keepUsed(ctx context.Context, all *history.Index) error {
+	rehearsed := false
+	var users []string
+	for _, t := range r.Targets {
+		if len(t.Gone) == 0 {
+			continue
+		}
+		where, _ := t.Back.Plan.Target(t.Target)
+		more, err := all.Users(ctx, where.Account, t.Gone)
+		if err != nil {
+			return err
+		}
+		users, rehearsed = append(users, more...), t.Back.Plan.Rehearsal != nil
 	}
-	used, err := history.Running(ctx, store, r.Targets[i].Back.Plan.Rehearsal != nil)
+	slices.Sort(users)
+	used, err := history.Running(ctx, all, rehearsed, slices.Compact(users))
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 
 // FailedUndos returns the deployments that left something behind and can still be undone, newest first. Once a later
 // deployment of the application has begun, nothing is undone under it.
-func FailedUndos(ctx context.Context, log sluice.Log) ([]sluice.DeploymentID, error) {
-	list, err := log.Deployments(ctx, "")
+func FailedUndos(ctx context.Context, log sluice.Log, application string) ([]sluice.DeploymentID, error) {
+	list, err := log.Deployments(ctx, application)
 	if err != nil {
 		return nil, err
 	}

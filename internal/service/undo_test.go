@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/history"
 	"github.com/sluice-cd/sluice/internal/service"
 	"github.com/sluice-cd/sluice/internal/storetest"
 )
@@ -56,14 +57,15 @@ func TestFailedUndos(t *testing.T) {
 			if err := store.Append(t.Context(), "d2", 0, test.later...); err != nil {
 				t.Fatal(err)
 			}
-			got, err := service.FailedUndos(t.Context(), store)
+			got, err := service.FailedUndos(t.Context(), store, "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
-			r, err := service.PlanRollback(t.Context(), store, service.RollbackRequest{Deployment: "d1", By: me})
+			q := service.RollbackRequest{Deployment: "d1", By: me}
+			r, err := service.PlanRollback(t.Context(), store, history.NewIndex(store), q)
 			if goesOn := err == nil && r.Unfinished != nil; goesOn != (len(test.want) == 1 && test.want[0] == "d1") {
 				t.Errorf("a rollback of d1 goes on with the undo: %v (%v)", goesOn, err)
 			}

@@ -26,6 +26,7 @@ type Index struct {
 
 	mu           sync.RWMutex
 	applications map[string]*application
+	owners       map[sluice.DeploymentID]*application // of the deployments that are kept
 	version      int64
 	changed      chan struct{} // closed at the next change
 }
@@ -72,7 +73,8 @@ type waiting struct {
 // NewIndex returns an index of the store that knows nothing before Follow.
 func NewIndex(store sluice.Store) *Index {
 	return &Index{
-		store: store, ready: make(chan struct{}), applications: map[string]*application{}, changed: make(chan struct{}),
+		store: store, ready: make(chan struct{}), changed: make(chan struct{}),
+		applications: map[string]*application{}, owners: map[sluice.DeploymentID]*application{},
 	}
 }
 
@@ -107,6 +109,7 @@ func (x *Index) read(ctx context.Context) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	clear(x.applications)
+	clear(x.owners)
 	for _, d := range list {
 		a := x.application(d.Application)
 		if d.EndedAt.IsZero() || !a.isComplete() {
@@ -121,6 +124,7 @@ func (x *Index) read(ctx context.Context) error {
 	}
 	for _, a := range x.applications {
 		a.prune()
+		x.own(a)
 	}
 	return nil
 }
@@ -173,14 +177,18 @@ func (x *Index) add(ctx context.Context, entry sluice.Entry) error {
 func (x *Index) find(id sluice.DeploymentID) (*application, *indexed) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	for _, a := range x.applications {
-		for _, r := range a.runs {
-			if r.id == id {
-				return a, r
-			}
-		}
+	a := x.owners[id]
+	if a == nil {
+		return nil, nil
 	}
-	return nil, nil
+	return a, a.runs[slices.IndexFunc(a.runs, func(r *indexed) bool { return r.id == id })]
+}
+
+// own notes whose the deployments are that the application keeps; x.mu is held.
+func (x *Index) own(a *application) {
+	for _, r := range a.runs {
+		x.owners[r.id] = a
+	}
 }
 
 // change changes an application and wakes those who wait.
@@ -188,7 +196,11 @@ func (x *Index) change(name string, how func(*application)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	a := x.application(name)
+	for _, r := range a.runs {
+		delete(x.owners, r.id)
+	}
 	how(a)
+	x.own(a)
 	x.version++
 	a.version = x.version
 	close(x.changed)

@@ -19,9 +19,16 @@ const (
 	pageBytes = 4 << 20
 )
 
-// page is a query that yields the next events of one that has no limit. Its first event always comes. Lengths are known
+// A page is what one query of such events returned.
+type page struct {
+	entries []sluice.Entry
+	bytes   int  // of their bodies
+	more    bool // whether more may follow
+}
+
+// paged is a query that yields the next events of one that has no limit. Its first event always comes. Lengths are known
 // without reading a large body.
-func page(query, order string) string {
+func paged(query, order string) string {
 	return `SELECT deployment, position, found, body FROM (SELECT *, count(*) OVER () AS found,
 			sum(octet_length(body)) OVER (ORDER BY ` + order + `) - octet_length(body) AS before
 		FROM (` + query + ` ORDER BY ` + order + ` LIMIT $1) AS next) AS summed
@@ -29,38 +36,44 @@ func page(query, order string) string {
 }
 
 var (
-	logPage  = page("SELECT * FROM events WHERE deployment = $3 AND seq > $4", "seq")
-	feedPage = page("SELECT * FROM events WHERE position > $3", "position")
+	logPage  = paged("SELECT * FROM events WHERE deployment = $3 AND seq > $4", "seq")
+	feedPage = paged("SELECT * FROM events WHERE position > $3", "position")
 )
 
-// entries reads a page, and reports whether more may follow.
-func (s *Store) entries(ctx context.Context, query string, args ...any) (page []sluice.Entry, more bool, err error) {
+// page reads a page.
+func (s *Store) page(ctx context.Context, query string, args ...any) (p page, err error) {
 	found := 0
-	page, err = list(ctx, s, func(rows pgx.Rows, e *sluice.Entry) error {
-		return scanJSON(rows, &e.Event, &e.Deployment, &e.Cursor, &found)
+	p.entries, err = list(ctx, s, func(rows pgx.Rows, e *sluice.Entry) error {
+		var body json.RawMessage
+		if err := rows.Scan(&e.Deployment, &e.Cursor, &found, &body); err != nil {
+			return err
+		}
+		p.bytes += len(body)
+		return json.Unmarshal(body, &e.Event)
 	}, query, append([]any{pageSize, pageBytes}, args...)...)
-	return page, found == pageSize || found > len(page), err
+	p.more = found == pageSize || found > len(p.entries)
+	return p, err
 }
 
 // Read implements [sluice.Log]. Events that are appended while it goes on are yielded too.
 func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
 	return func(yield func(sluice.Event, error) bool) {
 		for first := true; ; first = false {
-			page, more, err := s.entries(ctx, logPage, id, after)
-			if err == nil && first && len(page) == 0 {
+			next, err := s.page(ctx, logPage, id, after)
+			if err == nil && first && len(next.entries) == 0 {
 				err = s.mustExist(ctx, id)
 			}
 			if err != nil {
 				yield(sluice.Event{}, s.storeError(ctx, err, "read"))
 				return
 			}
-			for _, e := range page {
+			for _, e := range next.entries {
 				if !yield(e.Event, nil) {
 					return
 				}
 				after = e.Event.Seq
 			}
-			if !more {
+			if !next.more {
 				return
 			}
 		}

@@ -21,6 +21,7 @@ type Store struct {
 	leases *leases
 	news   *listener
 	doubts doubts
+	recent recent
 
 	closing sync.Once
 	closed  atomic.Bool
@@ -37,7 +38,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: nameOf(config.ConnConfig)}
+	s := &Store{name: nameOf(config.ConnConfig), recent: newRecent()}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, s.storeError(ctx, err, "open")
 	}

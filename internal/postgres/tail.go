@@ -23,19 +23,21 @@ func (s *Store) Newest(ctx context.Context) (sluice.Cursor, error) {
 // transaction.go.
 func (s *Store) Tail(ctx context.Context, after sluice.Cursor) iter.Seq2[sluice.Entry, error] {
 	return func(yield func(sluice.Entry, error) bool) {
+		read := s.recent.first // a database that is away is told at once
 		err := s.follow(ctx, events, func() (bool, error) {
 			for {
-				page, more, err := s.entries(ctx, feedPage, after)
+				next, err := read(ctx, s, after)
 				if err != nil {
 					return false, err
 				}
-				for _, e := range page {
+				read = s.recent.page
+				for _, e := range next.entries {
 					if !yield(e, nil) {
 						return true, nil
 					}
 					after = e.Cursor
 				}
-				if !more {
+				if !next.more {
 					return false, nil
 				}
 			}

@@ -31,6 +31,8 @@ type Pair struct {
 	Kubeconfig string
 	// Owned says that Up started these clusters, so that tests may stop their API servers.
 	Owned bool
+
+	apart apart
 }
 
 // Clusters returns both.

@@ -2,23 +2,39 @@ package cluster
 
 import (
 	"context"
+	"sync"
 	"testing"
 )
 
-// Separate cuts the network between the two clusters until the test ends. The
-// host still reaches both. Clusters of the person's own stay as they are.
+// An apart counts the tests for which the clusters are separate.
+type apart struct {
+	sync.Mutex
+	tests int
+}
+
+// Separate cuts the network between the two clusters until the test ends, and
+// every other test that runs at the same time and called it. The host still
+// reaches both. Clusters of the person's own stay as they are.
 func (p *Pair) Separate(t testing.TB) {
 	t.Helper()
 	if !p.Owned {
 		return
 	}
+	p.apart.Lock()
+	defer p.apart.Unlock()
 	if err := p.isolate("on"); err != nil {
 		t.Fatal(err)
 	}
 	if p.connected(t.Context()) {
 		t.Error("cluster01 still reaches the API server of cluster02")
 	}
+	p.apart.tests++
 	t.Cleanup(func() {
+		p.apart.Lock()
+		defer p.apart.Unlock()
+		if p.apart.tests--; p.apart.tests > 0 {
+			return
+		}
 		if err := p.isolate("off"); err != nil {
 			t.Error(err)
 		}

@@ -44,6 +44,7 @@ strategies:
 // TestBranch makes a branch of a checkpoint, although sluice is killed, and reads it. When its time is over the cluster
 // deletes it, while no sluice runs.
 func TestBranch(t *testing.T) {
+	t.Parallel()
 	h := &shop{World: world.New(t), storage: storage{class: "csi"}}
 	h.staging = h.World
 	defer h.forget()

@@ -13,6 +13,7 @@ import (
 // TestTargetIsQuiet copies production's data into a target whose CronJob and application could send mails to
 // production's customers.
 func TestTargetIsQuiet(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, storage{class: "csi"})
 	s := l.staging
 	l.Write("sandbox", "of the sandbox")

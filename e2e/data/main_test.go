@@ -1,6 +1,8 @@
 package data
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,7 +13,17 @@ import (
 	"github.com/sluice-cd/sluice/e2e/world"
 )
 
-func TestMain(m *testing.M) { os.Exit(world.Main(m, images()...)) }
+// atOnce is how many tests run at a time that change nothing of the whole cluster. Most of the time they wait for pods.
+const atOnce = "3"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(world.Main(m, images()...))
+}
 
 // long says that there is time for everything.
 var long = os.Getenv("E2E_LONG") != ""

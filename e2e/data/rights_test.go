@@ -14,6 +14,7 @@ var rights = []string{"observe", "logs", "apply", "rollout", "traffic", "port-fo
 // TestRightsForData takes a checkpoint, verifies it and restores it with a ServiceAccount that has nothing but the
 // rights in deploy/, within the storage and through the repository.
 func TestRightsForData(t *testing.T) {
+	t.Parallel()
 	for _, mover := range []string{"csi", "kopia"} {
 		t.Run(mover, func(t *testing.T) {
 			if mover == "kopia" && !long {
@@ -38,6 +39,7 @@ func TestRightsForData(t *testing.T) {
 
 // TestMissingRightsForData finds each missing file before anything changes.
 func TestMissingRightsForData(t *testing.T) {
+	t.Parallel()
 	h := &shop{World: world.New(t), storage: storage{class: "csi"}}
 	h.staging = h.World
 	h.write()

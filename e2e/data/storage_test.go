@@ -11,6 +11,7 @@ import (
 // TestActsInTheStorage is the demonstration with both targets in one cluster: every copy stays in the storage of the
 // claims, and no bytes move.
 func TestActsInTheStorage(t *testing.T) {
+	t.Parallel()
 	h := newShop(t, storage{class: "csi-wait", within: true})
 	defer h.forget()
 	h.play(t, short())

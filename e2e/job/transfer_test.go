@@ -118,6 +118,7 @@ func open(t *testing.T, o beside.Options) (sluice.Mover, *remote.Trees) {
 }
 
 func TestCopyAndRestore(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]beside.Options{
 		"Sluice connects": options(sluiceImage), "the Job connects": listening(t, options(sluiceImage)),
 	} {
@@ -152,6 +153,7 @@ func TestCopyAndRestore(t *testing.T) {
 
 // A pod that is killed in the middle is replaced, and the copy is whole.
 func TestAKilledPodIsReplaced(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	m, trees := open(t, options(sluiceImage))
 	from := p.claim("from")
@@ -184,6 +186,7 @@ func (p *place) kill() {
 }
 
 func TestCancelLeavesNothing(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	m, trees := open(t, options(sluiceImage))
 	from := p.claim("from")
@@ -201,6 +204,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 }
 
 func TestAPodThatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
 	o := options("example.invalid/sluice:1")
 	o.Patience = time.Minute

@@ -132,8 +132,9 @@ func tailLong(t *testing.T, open Open) {
 func tailConcurrent(t *testing.T, open Open) {
 	a, b := pair(t, open)
 	const each = 40
-	done := make(chan []sluice.Entry, 2)
-	for _, s := range []sluice.Store{a, b} {
+	followers := []sluice.Store{a, b, a, b, a, b} // of one store share what they read, perhaps
+	done := make(chan []sluice.Entry, len(followers))
+	for _, s := range followers {
 		go func() { done <- take(t, s, 0, appenders*each) }()
 	}
 	inParallel(func(i int) {
@@ -157,7 +158,7 @@ func tailConcurrent(t *testing.T, open Open) {
 		}
 		last[e.Deployment] = e.Event.Seq
 	}
-	for range 2 {
+	for range followers {
 		if diff := cmp.Diff(want, <-done); diff != "" {
 			t.Errorf("what was seen meanwhile (-afterwards +meanwhile):\n%s", diff)
 		}

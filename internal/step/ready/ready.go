@@ -120,7 +120,7 @@ func Is(o sluice.Object) bool { return manifest.Status(o).Phase == manifest.Read
 
 // Ready waits until every object is ready, except for as many pods of a workload as may be unready. Objects of one kind
 // and namespace share one watch. A Job is ready when it has succeeded. A workload of which a pod crashes meanwhile must
-// also stay ready without a crash for SettleTime. If an object cannot become ready, or is not ready at the deadline,
+// also stay ready for 10 s without another crash. If an object cannot become ready, or is not ready at the deadline,
 // the error is Failed: it names the object, what is missing and what its pods said.
 func (w Waiter) Ready(ctx context.Context, refs []sluice.Ref) error {
 	kinds := map[sluice.Ref][]sluice.Ref{}

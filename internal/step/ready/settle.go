@@ -10,9 +10,9 @@ import (
 	"github.com/sluice-cd/sluice/internal/manifest"
 )
 
-// SettleTime is how long a workload must stay ready after one of its pods crashed during the wait. A crashing pod is
+// settleTime is how long a workload must stay ready after one of its pods crashed during the wait. A crashing pod is
 // ready again and again for a moment, and a busy node tells of each end late.
-const SettleTime = 10 * time.Second
+const settleTime = 10 * time.Second
 
 // errSettled ends a watch in which nothing became unready.
 var errSettled = errors.New("the workload stayed ready")
@@ -34,7 +34,7 @@ func (w Waiter) settledOfKind(ctx context.Context, kind sluice.Ref, refs []sluic
 	}
 }
 
-// stays reports whether the workloads stay ready, and none of their pods is restarted, for SettleTime. Pods that may be
+// stays reports whether the workloads stay ready, and none of their pods is restarted, for settleTime. Pods that may be
 // unready may be restarted too.
 func (w Waiter) stays(ctx context.Context, kind sluice.Ref, workloads []sluice.Ref) (bool, error) {
 	before, _, err := w.podsOf(ctx, workloads)
@@ -43,9 +43,9 @@ func (w Waiter) stays(ctx context.Context, kind sluice.Ref, workloads []sluice.R
 	}
 	for _, ref := range workloads {
 		w.Report(sluice.Progress{State: sluice.Running,
-			Message: ref.String() + ": a pod crashed; it must stay ready for " + SettleTime.String()})
+			Message: ref.String() + ": a pod crashed; it must stay ready for " + settleTime.String()})
 	}
-	settling, end := context.WithTimeoutCause(ctx, SettleTime, errSettled)
+	settling, end := context.WithTimeoutCause(ctx, settleTime, errSettled)
 	defer end()
 	err = w.each(settling, together(kind, workloads), func(o sluice.Object, gone bool) (bool, error) {
 		ready := !gone && manifest.StatusWithin(o, w.MaxUnready).Phase == manifest.Ready
@@ -56,7 +56,7 @@ func (w Waiter) stays(ctx context.Context, kind sluice.Ref, workloads []sluice.R
 		return false, nil
 	case IsTimeout(err):
 		return false, w.unready(ctx, workloads[0], "is not ready in time",
-			"a pod crashed, and since then it was not ready for "+SettleTime.String())
+			"a pod crashed, and since then it was not ready for "+settleTime.String())
 	case ctx.Err() != nil || !errors.Is(context.Cause(settling), errSettled):
 		return false, err
 	}

@@ -12,22 +12,21 @@ import (
 	"github.com/sluice-cd/sluice/internal/appending"
 )
 
-// A page is what is held in memory at once while a log is read: so many events, or fewer if they have more bytes
-// together. Between pages no connection is in use, so slow readers keep none.
+// What is held in memory at once while a log is read: so many events, or fewer if they have more bytes together.
 const (
 	pageSize  = 256
 	pageBytes = 4 << 20
 )
 
-// A page is what one query of such events returned.
+// A page is what one query for events returned. Between pages no connection is in use, so slow readers keep none.
 type page struct {
 	entries []sluice.Entry
 	bytes   int  // of their bodies
 	more    bool // whether more may follow
 }
 
-// paged is a query that yields the next events of one that has no limit. Its first event always comes. Lengths are known
-// without reading a large body.
+// paged is a query that yields the next events of one that has no limit. Its first event always comes. Lengths are
+// known without reading a large body.
 func paged(query, order string) string {
 	return `SELECT deployment, position, found, body FROM (SELECT *, count(*) OVER () AS found,
 			sum(octet_length(body)) OVER (ORDER BY ` + order + `) - octet_length(body) AS before
@@ -40,8 +39,16 @@ var (
 	feedPage = paged("SELECT * FROM events WHERE position > $3", "position")
 )
 
-// page reads a page.
-func (s *Store) page(ctx context.Context, query string, args ...any) (p page, err error) {
+// sizeAfter returns how many events to read next. A log is often read only for the plan, which is in the first event.
+func sizeAfter(after sluice.Seq) int {
+	if after == 0 {
+		return 1
+	}
+	return pageSize
+}
+
+// page reads a page of so many events at most.
+func (s *Store) page(ctx context.Context, query string, size int, args ...any) (p page, err error) {
 	found := 0
 	p.entries, err = list(ctx, s, func(rows pgx.Rows, e *sluice.Entry) error {
 		var body json.RawMessage
@@ -50,8 +57,8 @@ func (s *Store) page(ctx context.Context, query string, args ...any) (p page, er
 		}
 		p.bytes += len(body)
 		return json.Unmarshal(body, &e.Event)
-	}, query, append([]any{pageSize, pageBytes}, args...)...)
-	p.more = found == pageSize || found > len(p.entries)
+	}, query, append([]any{size, pageBytes}, args...)...)
+	p.more = found == size || found > len(p.entries)
 	return p, err
 }
 
@@ -59,7 +66,7 @@ func (s *Store) page(ctx context.Context, query string, args ...any) (p page, er
 func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
 	return func(yield func(sluice.Event, error) bool) {
 		for first := true; ; first = false {
-			next, err := s.page(ctx, logPage, id, after)
+			next, err := s.page(ctx, logPage, sizeAfter(after), id, after)
 			if err == nil && first && len(next.entries) == 0 {
 				err = s.mustExist(ctx, id)
 			}

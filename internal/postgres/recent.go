@@ -19,7 +19,7 @@ func newRecent() recent { return recent{turn: make(chan struct{}, 1)} }
 
 // first returns what the database has after the cursor now.
 func (r *recent) first(ctx context.Context, s *Store, after sluice.Cursor) (page, error) {
-	return s.page(ctx, feedPage, after)
+	return s.page(ctx, feedPage, pageSize, after)
 }
 
 // page returns entries after the cursor, from the database if they are not kept.
@@ -33,7 +33,7 @@ func (r *recent) page(ctx context.Context, s *Store, after sluice.Cursor) (page,
 	if kept := r.since(after); len(kept) > 0 {
 		return page{entries: kept, more: true}, nil
 	}
-	p, err := s.page(ctx, feedPage, after)
+	p, err := s.page(ctx, feedPage, pageSize, after)
 	if err == nil {
 		r.keep(after, p)
 	}

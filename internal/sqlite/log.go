@@ -16,11 +16,20 @@ import (
 // open, so that a slow reader never keeps the write-ahead log from being folded into the file.
 const pageSize = 256
 
+// sizeAfter returns how many events to read next. A log is often read only for the plan, which is in the first event.
+func sizeAfter(after sluice.Seq) int {
+	if after == 0 {
+		return 1
+	}
+	return pageSize
+}
+
 // Read implements [sluice.Log]. Events that are appended while it goes on are yielded too.
 func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) iter.Seq2[sluice.Event, error] {
 	return func(yield func(sluice.Event, error) bool) {
 		for first := true; ; first = false {
-			page, err := s.readPage(ctx, id, after)
+			size := sizeAfter(after)
+			page, err := s.readPage(ctx, id, after, size)
 			if err == nil && first && len(page) == 0 {
 				err = s.mustExist(ctx, id)
 			}
@@ -34,18 +43,20 @@ func (s *Store) Read(ctx context.Context, id sluice.DeploymentID, after sluice.S
 				}
 				after = e.Seq
 			}
-			if len(page) < pageSize {
+			if len(page) < size {
 				return
 			}
 		}
 	}
 }
 
-// readPage returns the next events after the one numbered after.
-func (s *Store) readPage(ctx context.Context, id sluice.DeploymentID, after sluice.Seq) ([]sluice.Event, error) {
+// readPage returns the next events after the one numbered after, as many as size at most.
+func (s *Store) readPage(
+	ctx context.Context, id sluice.DeploymentID, after sluice.Seq, size int,
+) ([]sluice.Event, error) {
 	rows, err := s.read.QueryContext(ctx, "SELECT body, deployment, seq, "+s.sumColumn()+` FROM events
 		WHERE deployment = (SELECT number FROM deployments WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?`,
-		string(id), int64(after), pageSize)
+		string(id), int64(after), size)
 	if err != nil {
 		return nil, err
 	}

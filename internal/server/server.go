@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -59,6 +60,9 @@ type Server struct {
 	closing bool
 	works   *works
 	history *history.Index // of everything, whoever may see it
+
+	examining chan struct{} // holds one value during an examination that others wait for
+	examined  atomic.Pointer[Examination]
 }
 
 // New returns a server. The caller closes it.
@@ -66,7 +70,9 @@ func New(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, works: newWorks(), history: history.NewIndex(c.Store)}
+	return &Server{
+		Config: c, works: newWorks(), history: history.NewIndex(c.Store), examining: make(chan struct{}, 1),
+	}
 }
 
 // Refuse lets no deployment start from now on. It returns when all earlier callers know that their deployment was

@@ -24,7 +24,7 @@ func (s *Server) Entries(
 
 // Doctor examines what deployments of the bundle rely on.
 func (s *Server) Doctor(ctx context.Context, c access.Caller, b service.Bundle) ([]service.Check, error) {
-	if _, err := s.planned(ctx, c, b); err != nil {
+	if _, err := s.planned(ctx, c, b, "doctor"); err != nil {
 		return nil, err
 	}
 	source, remove, err := s.unpack(b)

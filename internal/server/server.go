@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/history"
+	"github.com/sluice-cd/sluice/internal/identity"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -61,6 +62,8 @@ type Server struct {
 	works   *works
 	history *history.Index // of everything, whoever may see it
 
+	refusals *identity.Refusals // of what is only looked up
+
 	examining chan struct{} // holds one value during an examination that others wait for
 	examined  atomic.Pointer[Examination]
 }
@@ -72,6 +75,7 @@ func New(c Config) *Server {
 	}
 	return &Server{
 		Config: c, works: newWorks(), history: history.NewIndex(c.Store), examining: make(chan struct{}, 1),
+		refusals: identity.NewRefusals(c.Store, c.Now),
 	}
 }
 

@@ -66,12 +66,12 @@ func (s *Server) planned(
 
 // refused records in the audit that a right was missing. Programs ask for plans often, so a flood leaves few entries.
 func (s *Server) refused(ctx context.Context, c access.Caller, application, operation string, err error) {
-	if sluice.ErrorCode(err) != sluice.Denied {
+	if s.Refusals == nil || sluice.ErrorCode(err) != sluice.Denied {
 		return
 	}
 	e := sluice.AuditEntry{By: c.Actor, Verb: string(access.Deploy), Application: application}
 	why := strings.ReplaceAll(err.Error(), "\n", "; ")
-	s.refusals.Record(ctx, e, fmt.Errorf("%s: %s", operation, why))
+	s.Refusals.Record(ctx, e, fmt.Errorf("%s: %s", operation, why))
 }
 
 // drafted compiles the bundle for a caller who may deploy something. The caller may not see it before it is known

@@ -12,7 +12,6 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/engine"
 	"github.com/sluice-cd/sluice/internal/history"
-	"github.com/sluice-cd/sluice/internal/identity"
 	"github.com/sluice-cd/sluice/internal/service"
 )
 
@@ -38,6 +37,11 @@ type Site interface {
 	DeleteCheckpoint(ctx context.Context, c sluice.Checkpoint) error
 }
 
+// Refusals records in the audit why the caller of an entry was refused, unless there were too many refusals.
+type Refusals interface {
+	Record(ctx context.Context, e sluice.AuditEntry, why error)
+}
+
 // Config is what a server works with.
 type Config struct {
 	Store   sluice.Store
@@ -50,6 +54,8 @@ type Config struct {
 	Dir     string                                                               // for bundles while they are compiled
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Refusals are of what callers only look up; nil: they are not recorded.
+	Refusals Refusals
 	// Alone says that no other process takes over what the engine leaves: Watch ends when nobody runs the deployment.
 	Alone bool
 }
@@ -62,8 +68,6 @@ type Server struct {
 	works   *works
 	history *history.Index // of everything, whoever may see it
 
-	refusals *identity.Refusals // of what is only looked up
-
 	examining chan struct{} // holds one value during an examination that others wait for
 	examined  atomic.Pointer[Examination]
 }
@@ -75,7 +79,6 @@ func New(c Config) *Server {
 	}
 	return &Server{
 		Config: c, works: newWorks(), history: history.NewIndex(c.Store), examining: make(chan struct{}, 1),
-		refusals: identity.NewRefusals(c.Store, c.Now),
 	}
 }
 

@@ -44,7 +44,7 @@ func TestOnlyGrantedPlacesAreDeployedTo(t *testing.T) {
 			wants(t, "plan "+name, err, sluice.Denied)
 		}
 		refused, err := w.store.Entries(t.Context(), "shop", 0, 100)
-		if err != nil || len(refused) != 5 {
+		if err != nil || len(refused) != 10 {
 			t.Errorf("the audit has %+v, %v", refused, err)
 		}
 		for _, e := range refused {

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-cd/sluice/internal/access"
 	"github.com/sluice-cd/sluice/internal/api"
 	"github.com/sluice-cd/sluice/internal/engine"
+	"github.com/sluice-cd/sluice/internal/identity"
 	"github.com/sluice-cd/sluice/internal/postgres"
 	"github.com/sluice-cd/sluice/internal/postgrestest"
 	"github.com/sluice-cd/sluice/internal/secret"
@@ -157,7 +158,8 @@ func newWorld(t testing.TB, store sluice.Store) *world {
 	w := &world{store: store, copies: newCopies()}
 	w.server = server.New(server.Config{
 		Store: store, Engine: e, Site: site{store, key}, Copies: w.copies, Pods: w.copies, Dir: t.TempDir(), Now: time.Now,
-		Examine: func(context.Context, service.Source) ([]service.Check, error) { return []service.Check{}, nil },
+		Refusals: identity.NewRefusals(store, time.Now),
+		Examine:  func(context.Context, service.Source) ([]service.Check, error) { return []service.Check{}, nil },
 	})
 	w.http = httptest.NewServer(api.New(api.Config{
 		Server: w.server, Caller: caller,

@@ -152,7 +152,7 @@ func (o *owner) serving(i Instance, logger *slog.Logger) server.Config {
 	at := site{dir: i.Dir, config: i.Config, store: o.store, key: o.wiring.key}
 	return server.Config{
 		Store: o.store, Engine: o.engine, Site: at, Copies: copies{at}, Pods: pods{at}, Examine: at.examine, Fetch: Fetch,
-		Dir: i.Dir.Path(""), Now: time.Now, Logger: logger,
+		Dir: i.Dir.Path(""), Now: time.Now, Refusals: identity.NewRefusals(o.store, time.Now), Logger: logger,
 	}
 }
 

@@ -112,11 +112,22 @@ func (r *reader) receiver(name string, n *yaml.Node) Receiver {
 			kinds++
 		}
 	}
-	if found && kinds != 1 {
+	if found && kinds != 1 && !(kinds == 0 && r.misspells(n)) { // one finding suffices
 		r.fault(n, codeBadCombination, "write webhook: {...}, slack: {...} or email: {...}",
 			"a receiver needs exactly one of webhook, slack and email")
 	}
 	return to
+}
+
+// misspells reports whether a key of the mapping is none of a receiver. That was reported.
+func (r *reader) misspells(n *yaml.Node) bool {
+	known := []string{"events", "applications", ReceiverWebhook, ReceiverSlack, ReceiverEmail}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !slices.Contains(known, n.Content[i].Value) {
+			return true
+		}
+	}
+	return false
 }
 
 // events returns the kinds that any of the patterns matches, in the order of documents.

@@ -87,6 +87,8 @@ func TestReceiverFaults(t *testing.T) {
 		"of no kind":        {"events: [step.failed]", "exactly one of webhook, slack and email", "slack"},
 		"of two kinds":      {slack + ", " + email("server: 'a:25'"), "exactly one of webhook, slack and email", "slack"},
 		"an unknown key":    {slack + ", event: [a]", `unknown key "event"`, "events"},
+		"a misspelt kind":   {"slak: {url: {env: A}}", `unknown key "slak"`, "slack"},
+		"a key named kind":  {"kind: slack", `unknown key "kind"`, "known keys"},
 		"an unknown event":  {slack + ", events: [step.waitng]", `no event "step.waitng"`, "step.waiting"},
 		"a foreign event":   {slack + ", events: ['zzzzzzzzz']", `no event "zzzzzzzzz"`, "known events"},
 		"no events":         {slack + ", events: []", "list of events is empty", "remove"},

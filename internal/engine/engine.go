@@ -162,6 +162,7 @@ func (e *Engine) resume(ctx context.Context, id sluice.DeploymentID) error {
 		e.dismiss(r)
 		return err
 	}
+	e.config.Logger.Info("takes over a deployment that no process ran", "deployment", string(id))
 	e.launch(r)
 	return nil
 }

@@ -32,16 +32,24 @@ var (
 	allRefusals = pace{200, 10 * time.Second}
 )
 
-// An auditor records who proved who they are, and who could not.
-type auditor struct {
+// Refusals records that callers were refused. It is safe for concurrent use.
+type Refusals struct {
 	log        sluice.Audit
 	now        func() time.Time
 	limits     *limits
 	unrecorded atomic.Int64 // refusals since the last one that was recorded
 }
 
+// NewRefusals returns a recorder of refusals with limits of its own.
+func NewRefusals(log sluice.Audit, now func() time.Time) *Refusals {
+	return &Refusals{log: log, now: now, limits: newLimits(now, refusals, allRefusals)}
+}
+
+// An auditor records who proved who they are, and who could not.
+type auditor struct{ *Refusals }
+
 func newAuditor(log sluice.Audit, now func() time.Time) *auditor {
-	return &auditor{log: log, now: now, limits: newLimits(now, refusals, allRefusals)}
+	return &auditor{NewRefusals(log, now)}
 }
 
 // admit records that the caller did this.
@@ -53,10 +61,14 @@ func (a *auditor) admit(ctx context.Context, verb string, by sluice.Actor) error
 	return nil
 }
 
-// refuse records why the caller was refused, unless there were too many refusals. A caller who leaves early is recorded
-// too. If the audit cannot be written, the caller is refused all the same.
 func (a *auditor) refuse(ctx context.Context, verb string, by sluice.Actor, why error) {
-	if !a.limits.allow(by.From) {
+	a.Record(ctx, sluice.AuditEntry{By: by, Verb: verb}, why)
+}
+
+// Record adds the entry with why its caller was refused, unless there were too many refusals. A caller who leaves early
+// is recorded too. If the audit cannot be written, the caller is refused all the same.
+func (a *Refusals) Record(ctx context.Context, e sluice.AuditEntry, why error) {
+	if !a.limits.allow(e.By.From) {
 		a.unrecorded.Add(1)
 		return
 	}
@@ -67,7 +79,8 @@ func (a *auditor) refuse(ctx context.Context, verb string, by sluice.Actor, why 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditPatience)
 	defer cancel()
-	if a.log.Record(ctx, sluice.AuditEntry{At: a.now(), By: bounded(by), Verb: verb, Reason: reason}) != nil {
+	e.At, e.By, e.Reason = a.now(), bounded(e.By), reason
+	if a.log.Record(ctx, e) != nil {
 		a.unrecorded.Add(missing + 1)
 	}
 }

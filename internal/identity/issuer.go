@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -113,8 +114,24 @@ func sameSecurity(issuer, address string) bool {
 		strings.HasPrefix(issuer, "http://") && strings.HasPrefix(address, "http://")
 }
 
+// invalid is the error of a token that the issuer's keys or its claims refute. A workload whose token is for another
+// audience cannot log in, so it is told which one this server expects.
+func (i *issuer) invalid(raw string, why error) error {
+	says, ok := claimed(raw)
+	if i.Name == "" || !ok || slices.Contains(texts(says.Audience), i.Audience) {
+		return unproven("the token is not valid here: %.300s", why)
+	}
+	return sluice.Errorf(sluice.Unauthenticated, "the token is not valid here: %.300s", why).
+		WithHint("ask the issuer for a token with the audience %s, which server.workloads.%s.audience in sluice.yaml of "+
+			"the server sets; in GitHub Actions: SLUICE_AUDIENCE", i.Audience, i.Name)
+}
+
 // away is the error of an issuer that does not answer as an issuer does.
 func (i *issuer) away(err error) error {
+	if other := (*oidc.IssuerMismatchError)(nil); errors.As(err, &other) {
+		return sluice.Errorf(sluice.Unavailable, "the discovery document of the issuer says %.200q, sluice.yaml says %.200q",
+			other.Discovered, i.Issuer).WithHint("write the issuer in sluice.yaml exactly as its document does")
+	}
 	why, hint := outbound.Explain(err, "caFile")
 	if hint == "" {
 		hint = cmp.Or(sluice.ErrorHint(err), "check issuer in sluice.yaml, and that the server can reach it")
@@ -134,7 +151,7 @@ func (i *issuer) verify(ctx context.Context, raw string) (map[string]any, error)
 		return nil, i.away(outage)
 	}
 	if err != nil {
-		return nil, unproven("the token is not valid here: %.300s", err)
+		return nil, i.invalid(raw, err)
 	}
 	var body json.RawMessage
 	var claims map[string]any

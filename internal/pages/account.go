@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"context"
 	"net/http"
+	"time"
 
 	"github.com/sluice-cd/sluice/internal/service"
 )
@@ -30,21 +32,37 @@ type diagnosis struct {
 }
 
 var accountPage = page{
-	name: "accounts", title: "Accounts", fragments: []string{"accounts-table"},
+	name: "accounts", title: "Accounts", live: true, fragments: []string{"accounts-table"},
 	load: func(v *visit) (*shown, error) {
-		list, err := v.Server.Accounts(v.ctx, v.caller)
-		if err != nil {
-			return nil, err
-		}
-		view := accountView{At: v.when(v.at)}
-		for _, c := range list {
-			view.Rows = append(view.Rows, accountRow{c, checkSigns[c.State]})
-			if c.State == service.CheckWrong {
-				view.Wrong++
-			}
-		}
-		return &shown{Data: view, Kind: "Diagnosis", Document: diagnosis{list}}, nil
+		return v.examined(0)
 	},
+}
+
+// examined shows an examination that is younger than within.
+func (v *visit) examined(within time.Duration) (*shown, error) {
+	x, err := v.Server.Examined(v.ctx, v.caller, within)
+	if err != nil {
+		return nil, err
+	}
+	view := accountView{At: v.when(x.At)}
+	for _, c := range x.Checks {
+		view.Rows = append(view.Rows, accountRow{c, checkSigns[c.State]})
+		if c.State == service.CheckWrong {
+			view.Wrong++
+		}
+	}
+	return &shown{
+		Data: view, Kind: "Diagnosis", Document: diagnosis{x.Checks}, Version: x.At.UnixMilli(),
+	}, nil
+}
+
+// An accountFollower draws its page again after each examination. Those who look at the same time share one.
+type accountFollower struct{ v *visit }
+
+func (f accountFollower) load() (*shown, error) { return f.v.examined(f.v.ExamineEvery) }
+
+func (f accountFollower) wait(ctx context.Context, version int64) error {
+	return pause(ctx, time.UnixMilli(version).Add(f.v.ExamineEvery).Sub(f.v.Now()))
 }
 
 func (p *Pages) accounts(w http.ResponseWriter, r *http.Request) { p.show(w, r, accountPage) }

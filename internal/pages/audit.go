@@ -1,16 +1,22 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/sluice-cd/sluice"
 )
 
-// mostEntries is how many entries of the audit log a page shows.
-const mostEntries = 100
+const (
+	// mostEntries is how many entries of the audit log a page shows.
+	mostEntries = 100
+	// auditEvery is how often a stream looks for newer entries. Nothing announces them, and other servers record some.
+	auditEvery = time.Second
+)
 
 // An auditRow is an entry of the audit log.
 type auditRow struct {
@@ -28,7 +34,7 @@ type auditView struct {
 }
 
 var auditPage = page{
-	name: "audit", title: "Audit", fragments: []string{"audit-table"},
+	name: "audit", title: "Audit", live: true, fragments: []string{"audit-table"},
 	load: func(v *visit) (*shown, error) {
 		q := v.request.URL.Query()
 		before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // anything else begins at the newest
@@ -47,8 +53,39 @@ var auditPage = page{
 			}
 			view.Older = "?" + older.Encode()
 		}
-		return &shown{Data: view, Kind: "AuditEntryList", Document: list}, nil
+		return &shown{
+			Data: view, Kind: "AuditEntryList", Document: list, Version: newest(list), Over: view.IsLater,
+		}, nil
 	},
+}
+
+// newest is the number of the first entry, 0 without one.
+func newest(list []sluice.AuditEntry) int64 {
+	if len(list) == 0 {
+		return 0
+	}
+	return list[0].Number
+}
+
+// An auditFollower draws its page again when the audit has a newer entry that the caller may see.
+type auditFollower struct {
+	v    *visit
+	page page
+}
+
+func (f auditFollower) load() (*shown, error) { return f.page.load(f.v) }
+
+func (f auditFollower) wait(ctx context.Context, version int64) error {
+	application := f.v.request.URL.Query().Get("application")
+	for {
+		list, err := f.v.Server.Entries(f.v.ctx, f.v.caller, application, 0, 1)
+		if err != nil || newest(list) > version {
+			return err
+		}
+		if err := pause(ctx, auditEvery); err != nil {
+			return err
+		}
+	}
 }
 
 func auditSign(e sluice.AuditEntry) Sign {

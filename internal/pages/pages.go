@@ -25,6 +25,8 @@ type Config struct {
 	Caller func(r *http.Request) (access.Caller, error)
 	Now    func() time.Time // default: time.Now
 	Beat   time.Duration    // how often a stream says that it lives; default 15 seconds
+	// ExamineEvery is how often the accounts are examined while somebody looks at their page; default 30 seconds.
+	ExamineEvery time.Duration
 }
 
 // Pages serves the pages.
@@ -92,6 +94,9 @@ func New(c Config) *Pages {
 	}
 	if c.Beat == 0 {
 		c.Beat = 15 * time.Second
+	}
+	if c.ExamineEvery == 0 {
+		c.ExamineEvery = 30 * time.Second
 	}
 	p := &Pages{Config: c, index: NewIndex(c.Server.Store), stopped: make(chan struct{})}
 	mux := http.NewServeMux()

@@ -75,8 +75,13 @@ func (v *visit) stream(w http.ResponseWriter, page page) {
 }
 
 func (v *visit) follower(page page) (follower, error) {
-	if page.name == deploymentPage.name {
+	switch page.name {
+	case deploymentPage.name:
 		return v.followDeployment()
+	case auditPage.name:
+		return auditFollower{v, page}, nil
+	case accountPage.name:
+		return accountFollower{v}, nil
 	}
 	return indexFollower{v, page, v.request.PathValue("name")}, nil
 }

@@ -154,7 +154,9 @@ func TestAStreamEndsWithTheServer(t *testing.T) {
 
 func TestAPageWithoutChangesHasNoStream(t *testing.T) {
 	w := newWorld(t)
-	r, _ := w.get("/audit", "ana", "Accept", "text/event-stream")
+	w.deploy(planOf("shop", "2.2"))
+	w.deploy(planOf("shop", "2.3"))
+	r, _ := w.get("/applications/shop/rollback", "ana", "Accept", "text/event-stream")
 	if r.StatusCode != http.StatusNoContent {
 		t.Errorf("it is answered %s", r.Status)
 	}

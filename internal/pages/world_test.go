@@ -46,6 +46,9 @@ var people = map[string]access.Caller{
 	"vic": {Actor: sluice.Actor{Name: "vic", Identity: "test#vic"}, Grants: []access.Grant{
 		{Verbs: []access.Verb{access.View}},
 	}},
+	"kim": {Actor: sluice.Actor{Name: "kim", Identity: "test#kim"}, Grants: []access.Grant{
+		{Verbs: []access.Verb{access.Administer}, Applications: []string{"shop"}},
+	}},
 	"sam": {Actor: sluice.Actor{Name: "sam", Identity: "test#sam"}, Grants: []access.Grant{
 		{Verbs: []access.Verb{access.View, access.Approve}, Applications: []string{"search"}},
 	}},

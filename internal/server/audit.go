@@ -22,18 +22,9 @@ func (s *Server) Entries(
 	return s.Store.Entries(ctx, application, before, most)
 }
 
-// Accounts examines the accounts, metric providers and whatever else deployments rely on, as sluice doctor does.
-func (s *Server) Accounts(ctx context.Context, c access.Caller) ([]service.Check, error) {
-	if !c.MayEverywhere(access.Administer) {
-		return nil, sluice.Errorf(sluice.Denied, "%s may not see the accounts of this server", c.Actor.Name).
-			WithHint("ask who runs this server for a role that grants administer everywhere")
-	}
-	return s.Examine(ctx, service.Source{})
-}
-
 // Doctor examines what deployments of the bundle rely on.
 func (s *Server) Doctor(ctx context.Context, c access.Caller, b service.Bundle) ([]service.Check, error) {
-	if _, err := s.planned(ctx, c, b); err != nil {
+	if _, err := s.planned(ctx, c, b, "doctor"); err != nil {
 		return nil, err
 	}
 	source, remove, err := s.unpack(b)

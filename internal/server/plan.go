@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/sluice-cd/sluice"
 	"github.com/sluice-cd/sluice/internal/access"
@@ -29,7 +31,7 @@ func (s *Server) Validate(
 func (s *Server) Plan(
 	ctx context.Context, c access.Caller, b service.Bundle, offline bool,
 ) (out service.PlanPreview, warnings sluice.Diagnostics, err error) {
-	compiled, err := s.planned(ctx, c, b)
+	compiled, err := s.planned(ctx, c, b, "plan")
 	out.Plan, warnings = compiled.Plan, compiled.Warnings
 	if err != nil || offline {
 		return out, warnings, err
@@ -40,10 +42,13 @@ func (s *Server) Plan(
 	return out, warnings, nil
 }
 
-// planned compiles the bundle for a caller who may deploy it.
-func (s *Server) planned(ctx context.Context, c access.Caller, b service.Bundle) (service.Compiled, error) {
+// planned compiles the bundle for a caller who may deploy it. The audit has who was refused which operation.
+func (s *Server) planned(
+	ctx context.Context, c access.Caller, b service.Bundle, operation string,
+) (service.Compiled, error) {
 	compiled, err := s.drafted(ctx, c, b)
 	if err != nil {
+		s.refused(ctx, c, "", operation, err)
 		return compiled, err
 	}
 	for _, t := range compiled.Plan.Targets {
@@ -53,9 +58,20 @@ func (s *Server) planned(ctx context.Context, c access.Caller, b service.Bundle)
 		err = needPlaces(c, compiled.Plan)
 	}
 	if err != nil {
+		s.refused(ctx, c, compiled.Plan.Application, operation, err)
 		return service.Compiled{}, err
 	}
 	return compiled, nil
+}
+
+// refused records in the audit that a right was missing. Programs ask for plans often, so a flood leaves few entries.
+func (s *Server) refused(ctx context.Context, c access.Caller, application, operation string, err error) {
+	if s.Refusals == nil || sluice.ErrorCode(err) != sluice.Denied {
+		return
+	}
+	e := sluice.AuditEntry{By: c.Actor, Verb: string(access.Deploy), Application: application}
+	why := strings.ReplaceAll(err.Error(), "\n", "; ")
+	s.Refusals.Record(ctx, e, fmt.Errorf("%s: %s", operation, why))
 }
 
 // drafted compiles the bundle for a caller who may deploy something. The caller may not see it before it is known

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-cd/sluice"
@@ -36,6 +37,11 @@ type Site interface {
 	DeleteCheckpoint(ctx context.Context, c sluice.Checkpoint) error
 }
 
+// Refusals records in the audit why the caller of an entry was refused, unless there were too many refusals.
+type Refusals interface {
+	Record(ctx context.Context, e sluice.AuditEntry, why error)
+}
+
 // Config is what a server works with.
 type Config struct {
 	Store   sluice.Store
@@ -48,6 +54,8 @@ type Config struct {
 	Dir     string                                                               // for bundles while they are compiled
 	Now     func() time.Time
 	Logger  *slog.Logger
+	// Refusals are of what callers only look up; nil: they are not recorded.
+	Refusals Refusals
 	// Alone says that no other process takes over what the engine leaves: Watch ends when nobody runs the deployment.
 	Alone bool
 }
@@ -59,6 +67,9 @@ type Server struct {
 	closing bool
 	works   *works
 	history *history.Index // of everything, whoever may see it
+
+	examining chan struct{} // holds one value during an examination that others wait for
+	examined  atomic.Pointer[Examination]
 }
 
 // New returns a server. The caller closes it.
@@ -66,7 +77,9 @@ func New(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Config: c, works: newWorks(), history: history.NewIndex(c.Store)}
+	return &Server{
+		Config: c, works: newWorks(), history: history.NewIndex(c.Store), examining: make(chan struct{}, 1),
+	}
 }
 
 // Refuse lets no deployment start from now on. It returns when all earlier callers know that their deployment was

@@ -51,17 +51,20 @@
     input.addEventListener("input", () => filter(input));
   }
 
+  // A row may name what it says, without figures that differ each time.
+  const said = (row) => row.dataset.said ?? row.textContent;
+
   // What has changed is tinted: the smallest elements with an id whose text is new, otherwise the part.
   const tint = (part, before) => {
     const rows = [...part.querySelectorAll("li, tbody tr")];
-    const fresh = rows.filter((r) => !before.has(r.textContent));
+    const fresh = rows.filter((r) => !before.has(said(r)));
     for (const r of rows.length && fresh.length < rows.length ? fresh : [part]) r.classList.add("changed");
   };
 
   const put = (part, f) => {
     const open = [...part.querySelectorAll("details[open]")].map((d) => d.id);
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-    const rows = new Set([...part.querySelectorAll("li, tbody tr")].map((r) => r.textContent));
+    const rows = new Set([...part.querySelectorAll("li, tbody tr")].map(said));
     part.innerHTML = f.html;
     part.dataset.version = f.version;
     tick(part);

@@ -26,8 +26,8 @@ type page struct {
 	more    bool // whether more may follow
 }
 
-// paged is a query that yields the next events of one that has no limit. Its first event always comes. Lengths are known
-// without reading a large body.
+// paged is a query that yields the next events of one that has no limit. Its first event always comes. Lengths are
+// known without reading a large body.
 func paged(query, order string) string {
 	return `SELECT deployment, position, found, body FROM (SELECT *, count(*) OVER () AS found,
 			sum(octet_length(body)) OVER (ORDER BY ` + order + `) - octet_length(body) AS before

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -144,34 +143,4 @@ func (c *Client) PodLogs(ctx context.Context, account, namespace, pod string, li
 	query := url.Values{"account": {account}, "lines": {strconv.Itoa(lines)}}
 	err := c.do(ctx, call{method: http.MethodGet, path: podPath(namespace, pod, ""), query: query}, &out)
 	return out.Lines, err
-}
-
-// TailPod yields the lines of a pod until it has ended. A connection that breaks is an error: the lines would come
-// again.
-func (c *Client) TailPod(ctx context.Context, account, namespace, pod string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		var ended bool
-		var broken error
-		query := url.Values{"account": {account}}
-		follow := call{method: http.MethodGet, path: podPath(namespace, pod, "/follow"), query: query}
-		err := c.events(ctx, follow, func(m message) bool {
-			var l PodLine
-			if m.kind == "ended" {
-				ended = true
-				return false
-			}
-			broken = decoded(m.data, &l)
-			return broken == nil && yield(l.Line, nil)
-		})
-		switch {
-		case broken != nil:
-			err = broken
-		case ended || errors.Is(err, errLeft) || ctx.Err() != nil:
-			return
-		case err == nil:
-			err = sluice.Errorf(sluice.Unavailable, "the server ended the output of pod %s before the pod has", pod).
-				WithHint("type the same command again")
-		}
-		yield("", err)
-	}
 }

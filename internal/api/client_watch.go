@@ -65,6 +65,7 @@ func (c *Client) follow(ctx context.Context, path string, after int64, complete 
 	return func(yield func([]byte, error) bool) {
 		last := strconv.FormatInt(after, 10)
 		for heard := time.Now(); ; {
+			begun := time.Now()
 			err := c.events(ctx, call{method: http.MethodGet, path: path, last: last}, func(e message) bool {
 				heard = time.Now()
 				if e.id != "" {
@@ -72,12 +73,16 @@ func (c *Client) follow(ctx context.Context, path string, after int64, complete 
 				}
 				return yield(e.data, nil)
 			})
+			heard = lastHeard(heard, begun)
 			switch {
 			case ctx.Err() != nil || errors.Is(err, errLeft) || err == nil && complete():
 				return
 			case c.direct && err == nil: // it no longer runs the deployment
 				return
 			case err != nil && sluice.ErrorCode(err) != sluice.Unavailable || c.gaveUp(heard):
+				if err == nil {
+					err = c.away(errEarly)
+				}
 				yield(nil, err)
 				return
 			}
@@ -86,6 +91,18 @@ func (c *Client) follow(ctx context.Context, path string, after int64, complete 
 			}
 		}
 	}
+}
+
+// errEarly says that a stream ended before what it is about.
+var errEarly = errors.New("it ends its streams too early")
+
+// lastHeard returns when a server was last there that sent its last event at heard, and to which a connection begun
+// then has just ended. One that held for a while was a server, though it had nothing to say.
+func lastHeard(heard, begun time.Time) time.Time {
+	if time.Since(begun) > doubt {
+		return time.Now()
+	}
+	return heard
 }
 
 // errLeft says that the reader of a stream wants no more.

@@ -13,14 +13,18 @@ import (
 	"github.com/sluice-cd/sluice/internal/steptest"
 )
 
-// copies has one account in memory. verify is called for each verification.
+// copies has one account in memory. verify is called for each verification, and tail, if it is not nil, for each
+// connection that follows a pod.
 type copies struct {
 	account *steptest.Account
 	verify  func(ctx context.Context, report func(sluice.Amount)) error
+	tail    func(ctx context.Context) iter.Seq2[string, error]
 }
 
 func newCopies() *copies {
-	return &copies{steptest.NewAccount(), func(context.Context, func(sluice.Amount)) error { return nil }}
+	return &copies{
+		account: steptest.NewAccount(), verify: func(context.Context, func(sluice.Amount)) error { return nil },
+	}
 }
 
 func (*copies) CheckBranch(sluice.Branch) error { return nil }
@@ -51,6 +55,9 @@ func (*copies) Logs(_ context.Context, _ server.PodName, lines int) ([]string, e
 }
 
 func (c *copies) Tail(ctx context.Context, pod server.PodName) iter.Seq2[string, error] {
+	if c.tail != nil {
+		return c.tail(ctx)
+	}
 	return func(yield func(string, error) bool) {
 		if pod.Name == "gone" {
 			yield("", sluice.Errorf(sluice.NotFound, "there is no pod gone"))

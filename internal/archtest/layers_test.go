@@ -19,6 +19,7 @@ var levels = map[string]int{
 	"internal/access":      1,
 	"internal/analysis":    1,
 	"internal/appending":   1,
+	"internal/numbered":    1,
 	"internal/compose":     1,
 	"internal/config":      1,
 	"internal/deployfile":  1,

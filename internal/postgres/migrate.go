@@ -1,19 +1,15 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/numbered"
 )
 
 // Ordered files and one transaction need no library: the scripts and the number that says they ran come together or
@@ -26,34 +22,8 @@ var migrations embed.FS
 // oldest is the first version of PostgreSQL whose settings end the sessions of stopped clients; see lease.go.
 const oldest = 140000
 
-// A migration is one numbered script.
-type migration struct {
-	version int
-	script  string
-}
-
 // readMigrations returns the embedded scripts in their order.
-func readMigrations() ([]migration, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	var list []migration
-	for _, name := range names {
-		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
-		version, err := strconv.Atoi(number)
-		if err != nil {
-			return nil, fmt.Errorf("number of %s: %w", name, err)
-		}
-		script, err := migrations.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, migration{version: version, script: string(script)})
-	}
-	slices.SortFunc(list, func(a, b migration) int { return cmp.Compare(a.version, b.version) })
-	return list, nil
-}
+func readMigrations() ([]numbered.Script, error) { return numbered.Read(migrations, "migrations") }
 
 // migrate brings the schema up to date. A lock makes processes that start at the same time do it one after the other.
 func (s *Store) migrate(ctx context.Context) error {
@@ -64,7 +34,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.checkServer(ctx); err != nil {
 		return err
 	}
-	newest := list[len(list)-1].version
+	newest := list[len(list)-1].Number
 	if version, err := s.format(ctx, s.pool, newest); err != nil || version == newest {
 		return err
 	}
@@ -80,8 +50,8 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 		for _, m := range list {
-			if m.version > version {
-				err = errors.Join(err, m.run(ctx, tx))
+			if m.Number > version {
+				err = errors.Join(err, run(ctx, tx, m))
 			}
 		}
 		return err
@@ -89,10 +59,10 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 // run changes the schema and the number of its format.
-func (m migration) run(ctx context.Context, tx pgx.Tx) error {
-	script := fmt.Sprintf("%s; DELETE FROM sluice; INSERT INTO sluice VALUES (%d)", m.script, m.version)
+func run(ctx context.Context, tx pgx.Tx, m numbered.Script) error {
+	script := fmt.Sprintf("%s; DELETE FROM sluice; INSERT INTO sluice VALUES (%d)", m.Text, m.Number)
 	if _, err := tx.Conn().PgConn().Exec(ctx, script).ReadAll(); err != nil {
-		return fmt.Errorf("migrate to version %d: %w", m.version, err)
+		return fmt.Errorf("migrate to version %d: %w", m.Number, err)
 	}
 	return nil
 }

@@ -1,18 +1,14 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/sluice-cd/sluice"
+	"github.com/sluice-cd/sluice/internal/numbered"
 )
 
 // Ordered files and SQLite's own user_version need no library: a migration and the number that says it ran are one
@@ -24,34 +20,8 @@ var migrations embed.FS
 // applicationID marks the file as ours in its header: "Slce".
 const applicationID = 0x536c6365
 
-// A migration is one numbered script.
-type migration struct {
-	version int
-	script  string
-}
-
 // readMigrations returns the embedded scripts in their order.
-func readMigrations() ([]migration, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	var list []migration
-	for _, name := range names {
-		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
-		version, err := strconv.Atoi(number)
-		if err != nil {
-			return nil, fmt.Errorf("number of %s: %w", name, err)
-		}
-		script, err := migrations.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, migration{version: version, script: string(script)})
-	}
-	slices.SortFunc(list, func(a, b migration) int { return cmp.Compare(a.version, b.version) })
-	return list, nil
-}
+func readMigrations() ([]numbered.Script, error) { return numbered.Read(migrations, "migrations") }
 
 // migrate brings the schema up to date, in one transaction: another process may be about to do the same.
 func migrate(ctx context.Context, c *sql.Conn, path string) error {
@@ -59,7 +29,7 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	if err != nil {
 		return err
 	}
-	if version, err := schemaVersion(ctx, c, path, list); err != nil || version == list[len(list)-1].version {
+	if version, err := schemaVersion(ctx, c, path, list); err != nil || version == list[len(list)-1].Number {
 		return err
 	}
 	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
@@ -67,15 +37,15 @@ func migrate(ctx context.Context, c *sql.Conn, path string) error {
 	}
 	version, err := schemaVersion(ctx, c, path, list)
 	for _, m := range list {
-		if err != nil || m.version <= version {
+		if err != nil || m.Number <= version {
 			continue
 		}
-		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", m.script, applicationID, m.version)
-		if _, err = c.ExecContext(ctx, script); err == nil && m.version == sumsVersion {
+		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", m.Text, applicationID, m.Number)
+		if _, err = c.ExecContext(ctx, script); err == nil && m.Number == sumsVersion {
 			err = addSums(ctx, c)
 		}
 		if err != nil {
-			err = fmt.Errorf("migrate %s to version %d: %w", path, m.version, err)
+			err = fmt.Errorf("migrate %s to version %d: %w", path, m.Number, err)
 		}
 	}
 	if err == nil {
@@ -147,7 +117,7 @@ func addEventSums(ctx context.Context, c *sql.Conn) error {
 
 // schemaVersion returns the version of the file's schema, 0 if it is empty. A file that belongs to another program or
 // to a newer Sluice is refused.
-func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migration) (int, error) {
+func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []numbered.Script) (int, error) {
 	var application, version, tables int
 	row := c.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id, pragma_user_version`)
@@ -158,7 +128,7 @@ func schemaVersion(ctx context.Context, c *sql.Conn, path string, known []migrat
 		return 0, sluice.Errorf(sluice.Invalid, "%s is the database of another program", path).
 			WithHint("name another path for the store")
 	}
-	if newest := known[len(known)-1].version; version > newest {
+	if newest := known[len(known)-1].Number; version > newest {
 		return 0, sluice.Errorf(sluice.Unsupported, "%s has format %d, and this version of Sluice knows formats up to %d",
 			path, version, newest).
 			WithHint("use the version that wrote it or a newer one, " +

@@ -50,7 +50,7 @@ func (s *Server) planned(ctx context.Context, c access.Caller, b service.Bundle)
 		err = errors.Join(err, c.Need(access.Deploy, compiled.Plan.Application, t.Name))
 	}
 	if err == nil {
-		err = needPlaces(c, compiled.Plan)
+		err = needContents(c, compiled.Plan)
 	}
 	if err != nil {
 		return service.Compiled{}, err

@@ -31,6 +31,8 @@ type Grant struct {
 	Applications []string
 	Targets      []string
 	Places       []string // ACCOUNT/NAMESPACE; only Deploy asks for it, because only a deploy file names places
+	Secrets      []string // of sluice.yaml; only Deploy asks for it; nil matches everything, an empty list nothing
+	Metrics      []string // metric providers, as Secrets
 }
 
 // A Caller is who calls a server, proven, and what the caller's roles allow.

@@ -121,17 +121,21 @@ func (r *reader) grant(n *yaml.Node) (g access.Grant) {
 		"applications": func(n *yaml.Node) { g.Applications = r.patterns(n, "applications") },
 		"targets":      func(n *yaml.Node) { g.Targets = r.patterns(n, "targets") },
 		"places":       func(n *yaml.Node) { g.Places = r.places(n) },
+		"secrets":      func(n *yaml.Node) { g.Secrets = r.used(n) },
+		"metrics":      func(n *yaml.Node) { g.Metrics = r.used(n) },
 	})
 	if found && len(g.Verbs) == 0 {
 		r.fault(n, codeMissingKey, "add them, like verbs: [view]", "this grant has no verbs")
 	}
 	if slices.Contains(g.Verbs, access.Administer) && (r.has(n, "applications") || r.has(n, "targets") ||
-		r.has(n, "places")) {
-		r.fault(n, codeBadCombination, "grant administer by itself, without applications, targets and places",
+		r.has(n, "places") || r.has(n, "secrets") || r.has(n, "metrics")) {
+		r.fault(n, codeBadCombination, "grant administer by itself, with no key but verbs",
 			"administer is about the whole server")
 	}
-	if r.has(n, "places") && !slices.Contains(g.Verbs, access.Deploy) {
-		r.fault(n, codeBadCombination, "remove places, or add deploy to verbs", "only deploy asks for places")
+	for _, key := range []string{"places", "secrets", "metrics"} {
+		if r.has(n, key) && !slices.Contains(g.Verbs, access.Deploy) {
+			r.fault(n, codeBadCombination, "remove "+key+", or add deploy to verbs", "only deploy asks for %s", key)
+		}
 	}
 	return g
 }
@@ -145,6 +149,13 @@ func (r *reader) places(n *yaml.Node) []string {
 				"%s is no place", yamldoc.Quote(p))
 		}
 	}
+	return list
+}
+
+// used returns a list of patterns that is not nil, because an empty one means nothing.
+func (r *reader) used(n *yaml.Node) []string {
+	list := []string{}
+	r.items(n, func(n *yaml.Node) { list = append(list, r.pattern(n)) })
 	return list
 }
 

@@ -11,7 +11,7 @@ import (
 // needDeploy refuses a plan that the caller may not deploy, and records in the audit what was decided.
 func (s *Server) needDeploy(ctx context.Context, c access.Caller, e sluice.AuditEntry, p *sluice.Plan) error {
 	isMeant := func(t sluice.PlannedTarget) bool { return c.May(access.Deploy, p.Application, t.Name) }
-	if denied := needPlaces(c, p); denied != nil && all(p.Targets, isMeant) {
+	if denied := needContents(c, p); denied != nil && all(p.Targets, isMeant) {
 		return s.record(ctx, c, e, denied)
 	}
 	return s.needTargets(ctx, c, e, targetsOf(p)) // says which target is not meant

@@ -55,7 +55,7 @@ func (s *Server) planned(
 		err = errors.Join(err, c.Need(access.Deploy, compiled.Plan.Application, t.Name))
 	}
 	if err == nil {
-		err = needPlaces(c, compiled.Plan)
+		err = needContents(c, compiled.Plan)
 	}
 	if err != nil {
 		s.refused(ctx, c, compiled.Plan.Application, operation, err)

@@ -3,7 +3,6 @@ package service
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
@@ -310,8 +308,6 @@ func providersOf(s sluice.PlannedStep) (used []string) {
 	return used
 }
 
-var usedSecret = regexp.MustCompile(`\{\{\s*secrets\.([A-Za-z0-9_-]+)`)
-
 // secrets reads the secrets that the deploy file uses, or all of them.
 func (d *Doctor) secrets() {
 	names := slices.Sorted(maps.Keys(d.Config.Secrets))
@@ -344,18 +340,6 @@ func secretsIn(p *sluice.Plan) ([]string, error) {
 		used = append(used, names...)
 	}
 	return slices.Compact(slices.Sorted(slices.Values(used))), nil
-}
-
-// secretsOf returns the sorted names of the secrets that templates of the step use. Manifests are no templates for
-// secrets.
-func secretsOf(s sluice.PlannedStep) ([]string, error) {
-	s.Apply, s.RunJob = nil, nil
-	text, err := json.Marshal(s)
-	var used []string
-	for _, m := range usedSecret.FindAllStringSubmatch(string(text), -1) {
-		used = append(used, m[1])
-	}
-	return slices.Compact(slices.Sorted(slices.Values(used))), err
 }
 
 // repository proves that the directory of checkpoints can be written and was not lost, and that its password can be

@@ -44,6 +44,7 @@ var figures = []struct{ page, words, file, code string }{
 	{"docs/portworx.md", "moved for 10 minutes", "internal/mover/portworx/portworx.go", "o.Idle, 10*time.Minute"},
 	{"docs/portworx.md", "within 12 hours", "internal/mover/portworx/portworx.go", "o.Overall, 12*time.Hour"},
 	{"docs/rollouts.md", "not ready for 10 s", "internal/step/rollout/guard.go", "readyGrace = 10 * time.Second"},
+	{"docs/rollouts.md", "stay ready for 10 s", "internal/step/ready/settle.go", "settleTime = 10 * time.Second"},
 	{"docs/security.md", "a session 12 hours after", "internal/identity/session.go", "12 * time.Hour"},
 	{"docs/security.md", "until its 12 hours end", "internal/identity/session.go", "12 * time.Hour"},
 	{"docs/server.md", "for at most 12 hours", "internal/identity/session.go", "sessionLife = 12 * time.Hour"},

@@ -192,7 +192,9 @@ func (d division) stableHash(ctx context.Context) (string, error) {
 	return traffic.Hash(stable, sets)
 }
 
-// refuse returns an error if no pod of the side that the selector selects is ready.
+// refuse returns an error if no pod of the side that the selector selects is ready. That of the stable side is
+// Unavailable: these pods were ready, and are again when the node has told an API server that was away. To go back
+// would need them too.
 func (d division) refuse(ctx context.Context, s side, selector map[string]string) error {
 	if s == bothSides || s == servingSide { // whose pods mark has looked at
 		return nil
@@ -201,11 +203,11 @@ func (d division) refuse(ctx context.Context, s side, selector map[string]string
 	if err != nil || len(traffic.Ready(pods, selector)) > 0 {
 		return err
 	}
-	name, track := d.Stable, sluice.TrackStable
+	name, track, code := d.Stable, sluice.TrackStable, sluice.Unavailable
 	if s == canarySide {
-		name, track = d.Canary, sluice.TrackCanary
+		name, track, code = d.Canary, sluice.TrackCanary, sluice.Failed
 	}
-	return sluice.Errorf(sluice.Failed, "no traffic of Service/%s can go to the %s pods: "+
+	return sluice.Errorf(code, "no traffic of Service/%s can go to the %s pods: "+
 		"none of Deployment/%s is ready that the Service selects", d.Service, track, name).
 		WithHint("see why with: kubectl describe pods --namespace %s --selector %s", d.Namespace, labels.Set(selector))
 }

@@ -15,9 +15,22 @@ func TestUnused(t *testing.T) {
 		}},
 		{Name: "metrics", Grants: []access.Grant{{Applications: []string{access.Nothing}}}},
 		{Name: "operator", Grants: []access.Grant{{}, {Applications: []string{"*"}}}},
+		{Name: "shop", Grants: []access.Grant{{Secrets: []string{"shop-*", "shop_*"}, Metrics: []string{"prometeus"}}}},
 	}
-	want := []access.UnusedPattern{{Role: "deployer", Pattern: "shop-*"}, {Role: "deployer", Pattern: "shpo"}}
-	if diff := cmp.Diff(want, access.Unused(roles, []string{"shop", "billing"})); diff != "" {
+	known := access.Known{Applications: []string{"shop", "billing"}, Secrets: []string{"shop_token"}}
+	later := []access.UnusedPattern{
+		{Role: "shop", Kind: "secret", Pattern: "shop-*"},
+		{Role: "shop", Kind: "metric provider", Pattern: "prometeus"},
+	}
+	want := append([]access.UnusedPattern{
+		{Role: "deployer", Kind: "application", Pattern: "shop-*"},
+		{Role: "deployer", Kind: "application", Pattern: "shpo"},
+	}, later...)
+	if diff := cmp.Diff(want, access.Unused(roles, known)); diff != "" {
+		t.Error(diff)
+	}
+	known.Applications = nil // nothing was deployed yet
+	if diff := cmp.Diff(later, access.Unused(roles, known)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -29,7 +29,8 @@ func TestOnlyGrantedSecretsAndMetricsAreUsed(t *testing.T) {
 			"    uriTemplate: "+uri+"\n    headers: [{key: X-Token, value: "+value+"}]\n")
 	}
 	judged := "analysis: {queries: [q], interval: 1, units: seconds, numberOfJudgmentRuns: 1}"
-	query := "analysis:\n  queries:\n    - name: q\n      metricProviderName: main\n      upperLimit: 1\n      queryTemplate: up\n"
+	query := "analysis:\n  queries:\n    - name: q\n      metricProviderName: main\n      upperLimit: 1\n" +
+		"      queryTemplate: up\n"
 	eachStore(t, func(t *testing.T, w *world) {
 		guest := w.as(t, "guest")
 		for name, b := range map[string]service.Bundle{

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,29 +154,29 @@ func (d *Doctor) issuer(ctx context.Context, w config.Workload) {
 	d.result("issuer of "+w.Name, d.ServerSite.Issuer(ctx, w), "%s answers", w.Issuer)
 }
 
-// roles looks for patterns that match no application. Whether members exist, only the issuers know.
+// roles looks for patterns that match nothing. Whether members exist, only the issuers know.
 func (d *Doctor) roles(ctx context.Context, roles []access.Role) {
 	const name = "server roles"
-	if d.History == nil {
-		d.result(name, nil, "%s", count(len(roles), "role"))
-		return
+	known := access.Known{
+		Secrets: slices.Collect(maps.Keys(d.Config.Secrets)), Metrics: slices.Collect(maps.Keys(d.Config.Metrics)),
 	}
-	list, err := d.History.Deployments(ctx, "")
-	if err != nil {
-		d.result(name, err, "")
-		return
-	}
-	var known []string
-	for _, deployment := range list {
-		known = append(known, deployment.Application)
+	if d.History != nil {
+		list, err := d.History.Deployments(ctx, "")
+		if err != nil {
+			d.result(name, err, "")
+			return
+		}
+		for _, deployment := range list {
+			known.Applications = append(known.Applications, deployment.Application)
+		}
 	}
 	var lines []string
 	for _, u := range access.Unused(roles, known) {
-		lines = append(lines, fmt.Sprintf("%q of %s", u.Pattern, u.Role))
+		lines = append(lines, fmt.Sprintf("%s %q of %s", u.Kind, u.Pattern, u.Role))
 	}
-	if len(known) > 0 && len(lines) > 0 {
-		d.add(name, CheckWarning, "compare them with the applications that sluice list shows",
-			"no application that was deployed matches %s", strings.Join(lines, ", "))
+	if len(lines) > 0 {
+		d.add(name, CheckWarning, "compare them with the applications in sluice status, and the names in sluice.yaml",
+			"patterns match nothing: %s", strings.Join(lines, ", "))
 		return
 	}
 	d.result(name, nil, "%s", count(len(roles), "role"))

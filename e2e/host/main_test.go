@@ -100,7 +100,8 @@ spec:
         image: %q
         imagePullPolicy: Never
         ports: [{name: http, containerPort: 8080}]
-        readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1, failureThreshold: 1}
+        readinessProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1, failureThreshold: 1,
+          timeoutSeconds: 10} # a busy node answers late
 ---
 apiVersion: v1
 kind: Service

@@ -90,10 +90,19 @@ func register[I, O any](a *api, op huma.Operation, do func(context.Context, acce
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, ctx.Value(callerKey{}).(access.Caller), in)
 		if err != nil {
-			return nil, problemOf(err)
+			return nil, problemOf(unanswered(ctx, err))
 		}
 		return out, nil
 	})
+}
+
+// unanswered returns the error, or Unavailable if the server stops and has cancelled the request: another server can
+// answer it.
+func unanswered(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return sluice.Errorf(sluice.Unavailable, "the server stopped before it had the answer").WithHint("try it again")
 }
 
 type callerKey struct{}
@@ -104,7 +113,7 @@ func (a *api) prove(ctx huma.Context, next func(huma.Context)) {
 	c, err := a.Caller(r)
 	if err != nil {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
-		write(w, problemOf(err))
+		write(w, problemOf(unanswered(r.Context(), err)))
 		return
 	}
 	next(huma.WithValue(ctx, callerKey{}, c))

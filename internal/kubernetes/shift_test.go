@@ -86,6 +86,13 @@ func TestShiftSendsNothingToASideWithoutReadyPods(t *testing.T) {
 	wantError(t, serve(t).Shift(t.Context(), to(101)), sluice.Invalid, "101 %")
 }
 
+// Stable pods that are not ready may be so again: an API server that was away calls the pods of its nodes unready.
+func TestShiftBackToPodsThatAreNotReadyIsUnavailable(t *testing.T) {
+	s := serve(t)
+	s.keep(plainWeb, stableWeb, replicas(""), keptPod("c", released, "True"), keptPod("a", stableSet, "False"))
+	wantError(t, s.Shift(s.soon(), toRelease(0, 0)), sluice.Unavailable, "none of Deployment/web is ready")
+}
+
 // Before there is a canary, a Service is refused or left alone where it cannot be divided.
 func TestShiftBegins(t *testing.T) {
 	const stable = `,"tier":"front"`

@@ -10,7 +10,7 @@ import (
 // A recent keeps the newest pages of the feed that anybody has read. A server follows the feed in several places, which
 // all want the same entries at the same time: they share one query. They also share the entries, so nobody changes one.
 type recent struct {
-	turn  chan struct{} // holds one value, which whoever uses the fields below has put there
+	turn  chan struct{} // holds one value while somebody uses the fields below
 	after sluice.Cursor // of the oldest page
 	pages []page        // each goes on where the one before it ends
 }

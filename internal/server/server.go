@@ -66,7 +66,7 @@ type Server struct {
 	starts  sync.RWMutex // held for reading from before a deployment is recorded until its caller was told
 	closing bool
 	works   *works
-	history *history.Index // of everything, whoever may see it
+	history *history.Index // of all applications, not only those that a caller may see
 
 	examining chan struct{} // holds one value during an examination that others wait for
 	examined  atomic.Pointer[Examination]
